@@ -1,0 +1,21 @@
+//! Embeds the migrations' SQL, so that `migrate plan` can show it, and notices a new migration.
+
+use std::error::Error;
+use std::path::Path;
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=migrations");
+    let mut folders: Vec<_> =
+        fs::read_dir("migrations")?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+    folders.retain(|folder| folder.join("up.sql").is_file());
+    folders.sort();
+    let mut code = String::from("&[\n");
+    for folder in folders {
+        let name = folder.file_name().and_then(|name| name.to_str()).ok_or("a migration's name is not UTF-8")?;
+        code.push_str(&format!("    ({name:?}, {:?}),\n", fs::read_to_string(folder.join("up.sql"))?));
+    }
+    code.push_str("]\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("migrations.rs"), code)?;
+    Ok(())
+}

@@ -1,0 +1,3 @@
+DROP TABLE admin_users;
+DROP TYPE admin_status;
+DROP TYPE admin_role;

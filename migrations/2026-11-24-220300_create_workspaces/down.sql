@@ -1,0 +1,3 @@
+DROP TABLE workspace_admins;
+DROP TABLE workspace_settings;
+DROP TABLE workspaces;

@@ -1,0 +1,25 @@
+//! `workspace-db down`
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use workspace_db::embedded::Local;
+
+use super::{Context, output};
+
+/// Stop the server that `up` started; its data stays
+#[derive(Args, Debug)]
+pub(super) struct Down {}
+
+impl Down {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let local = Local::open(&context.data_dir)?;
+        let spinner = output::spinner().with_message("stopping PostgreSQL");
+        let stopped = tokio::task::spawn_blocking(move || local.down()).await??;
+        spinner.finish_and_clear();
+        if context.json {
+            return output::print_json(&json!({ "stopped": stopped }));
+        }
+        output::print_lines([if stopped { "stopped" } else { "was not running" }.to_owned()])
+    }
+}

@@ -1,0 +1,146 @@
+//! Arguments, dispatch, and the exit code. One file per subcommand.
+
+mod database;
+mod down;
+mod embedder;
+mod env;
+mod ingest;
+mod migrate;
+mod output;
+mod psql;
+mod search;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use workspace_db::Error;
+use workspace_db::config::Config;
+
+/// The data layer of a multi-tenant AI workspace platform.
+#[derive(Debug, Parser)]
+#[command(name = "workspace-db", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed for another reason than those below
+  2  wrong arguments or other bad input
+  3  something that was named does not exist
+  4  the database can't be reached
+  5  something must be installed or started first
+  6  the embeddings endpoint failed
+  7  something else is in the way: a port, a lock, another version";
+
+/// What every command takes.
+#[derive(Args, Debug)]
+struct Global {
+    /// Folder of the server that `up` keeps
+    #[arg(long, global = true, env = "WORKSPACE_DB_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Print JSON for a script to read
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::Up),
+    Down(down::Down),
+    Status(status::Status),
+    Env(env::Env),
+    Migrate(migrate::Migrate),
+    Ingest(ingest::Ingest),
+    Search(search::Search),
+    Psql(psql::Psql),
+}
+
+/// What a command gets besides its own arguments.
+struct Context {
+    config: Config,
+    data_dir: PathBuf,
+    json: bool,
+}
+
+pub(crate) fn run() -> ExitCode {
+    // Before anything reads the environment; a file that is not there is no error, a broken one is.
+    let dotenv = match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => Err(anyhow::Error::new(error).context("the file .env can't be read")),
+        _ => Ok(()),
+    };
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("WORKSPACE_DB_LOG").unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .init();
+    match dotenv.and_then(|()| dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+#[tokio::main]
+async fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    let data_dir = match cli.global.data_dir {
+        Some(path) => std::path::absolute(path)?,
+        None => workspace_db::embedded::data_dir()?,
+    };
+    let context = Context { config: Config::from_env()?, data_dir, json: cli.global.json };
+    match cli.command {
+        Command::Up(command) => command.run(&context).await,
+        Command::Down(command) => command.run(&context).await,
+        Command::Status(command) => command.run(&context).await,
+        Command::Env(command) => command.run(&context),
+        Command::Migrate(command) => command.run(&context).await,
+        Command::Ingest(command) => command.run(&context).await,
+        Command::Search(command) => command.run(&context).await,
+        Command::Psql(command) => command.run(&context),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let Some(error) = error.downcast_ref::<Error>() else { return ExitCode::FAILURE };
+    let code = match error {
+        _ if error.is_invalid_input() => 2,
+        _ if error.is_not_found() => 3,
+        _ if error.is_unreachable() => 4,
+        _ if error.is_missing_prerequisite() => 5,
+        _ if error.is_embeddings_failure() => 6,
+        _ if error.is_conflict() => 7,
+        _ => 1,
+    };
+    ExitCode::from(code)
+}
+
+/// Whoever read the output has seen enough, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,72 @@
+//! `workspace-db up`
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use workspace_db::config::DatabaseUrl;
+use workspace_db::db::migrations;
+use workspace_db::embedded::{Local, Major, Step};
+
+use super::database::given;
+use super::{Context, output};
+
+/// Bring up a migrated database: the one of `DATABASE_URL`, else a PostgreSQL server of its own
+#[derive(Args, Debug)]
+pub(super) struct Up {
+    /// Major version of PostgreSQL for a new server, 16 or 18
+    #[arg(long, value_name = "MAJOR")]
+    postgres: Option<Major>,
+    /// Port of the server, 0 for any free one
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+impl Up {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let spinner = output::spinner();
+        let (local, owner) = match given(context)? {
+            Some(url) => (None, url),
+            None => {
+                let bar = spinner.clone();
+                let on_step = move |step| bar.set_message(describe(step));
+                let local = Local::up(context.data_dir.clone(), self.postgres, self.port, on_step).await?;
+                let owner = local.owner_url()?;
+                (Some(local), owner)
+            }
+        };
+        let bar = spinner.clone();
+        let before_each = move |name: &str| bar.set_message(format!("migrating: {name}"));
+        let applied = migrations::run(&owner, context.config.environment, before_each).await?;
+        spinner.finish_and_clear();
+        report(context, local.as_ref(), &owner, &applied)
+    }
+}
+
+fn describe(step: Step) -> &'static str {
+    match step {
+        Step::Waiting => "waiting for another process at work on the same folder",
+        Step::Fetching => "fetching PostgreSQL with pgvector, 25 MB, once",
+        Step::Initialising => "making the data directory",
+        Step::Starting => "starting PostgreSQL",
+        Step::Preparing => "making logins and database",
+    }
+}
+
+fn report(context: &Context, local: Option<&Local>, owner: &DatabaseUrl, applied: &[String]) -> Result<()> {
+    if context.json {
+        let server = local.map(Local::status);
+        return output::print_json(&json!({ "database": owner.to_string(), "server": server, "migrated": applied }));
+    }
+    let mut lines = vec![format!("database  {owner}")];
+    if let Some(status) = local.map(Local::status) {
+        lines.push(format!("server    PostgreSQL {} in {}", status.postgres, context.data_dir.display()));
+    }
+    lines.push(match applied.len() {
+        0 => "migrated  nothing was pending".to_owned(),
+        count => format!("migrated  {count} applied"),
+    });
+    if output::is_terminal() {
+        lines.push("next      workspace-db ingest FOLDER, then workspace-db search \"a question\"".to_owned());
+    }
+    output::print_lines(lines)
+}

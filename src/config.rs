@@ -1,0 +1,183 @@
+//! Settings from the environment, typed, with secrets redacted.
+
+use std::env;
+use std::fmt;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::error::{Error, Result};
+
+/// Where a database is and who logs in: `postgres://user:password@host:port/database`.
+///
+/// Debug and Display leave the password out.
+///
+/// ```
+/// use workspace_db::config::DatabaseUrl;
+///
+/// let url: DatabaseUrl = "postgres://app:hunter2@db.example.com/platform".parse()?;
+/// assert_eq!(url.to_string(), "postgres://app@db.example.com/platform");
+/// assert!(url.expose().contains("hunter2"));
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct DatabaseUrl(SecretString);
+
+impl DatabaseUrl {
+    /// The whole URL, with the password.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The same server and login, another database.
+    ///
+    /// ```
+    /// # use workspace_db::config::DatabaseUrl;
+    /// let url: DatabaseUrl = "postgres://app@localhost/platform?sslmode=disable".parse()?;
+    /// assert_eq!(url.with_database("postgres").expose(), "postgres://app@localhost/postgres?sslmode=disable");
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut url = self.parsed();
+        url.set_path(name);
+        Self(String::from(url).into())
+    }
+
+    /// The same in the variables that libpq's programs read, such as `psql`: `PGHOST`, `PGPASSWORD` and so on.
+    ///
+    /// ```
+    /// # use workspace_db::config::DatabaseUrl;
+    /// let url: DatabaseUrl = "postgres://app:s%40fe@localhost:5433/platform?sslmode=require".parse()?;
+    /// let variables = url.libpq_environment();
+    /// assert!(variables.contains(&("PGPASSWORD", "s@fe".to_owned())));
+    /// assert!(variables.contains(&("PGSSLMODE", "require".to_owned())));
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    #[must_use]
+    pub fn libpq_environment(&self) -> Vec<(&'static str, String)> {
+        let url = self.parsed();
+        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let mut variables = vec![("PGUSER", decoded(url.username()))];
+        variables.extend(url.host_str().map(|host| ("PGHOST", decoded(host.trim_matches(['[', ']'])))));
+        variables.extend(url.port().map(|port| ("PGPORT", port.to_string())));
+        variables.extend(url.password().map(|password| ("PGPASSWORD", decoded(password))));
+        variables.push(("PGDATABASE", decoded(url.path().trim_start_matches('/'))));
+        for (name, value) in url.query_pairs() {
+            let variable = match name.as_ref() {
+                "sslmode" => "PGSSLMODE",
+                "sslrootcert" => "PGSSLROOTCERT",
+                "host" => "PGHOST",
+                "application_name" => "PGAPPNAME",
+                "connect_timeout" => "PGCONNECT_TIMEOUT",
+                "options" => "PGOPTIONS",
+                _ => continue,
+            };
+            variables.push((variable, value.into_owned()));
+        }
+        variables.retain(|(_, value)| !value.is_empty());
+        variables
+    }
+
+    pub(crate) fn parsed(&self) -> Url {
+        // Only `from_str` and `with_database` make one, and both begin with a parsed URL.
+        Url::parse(self.expose()).unwrap_or_else(|_| unreachable!("a DatabaseUrl was parsed when it was made"))
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |what: &str| {
+            Error::invalid(format!("the database URL {what}"))
+                .remedy("write it as postgres://user:password@host:port/database, special characters percent-encoded")
+        };
+        let url = Url::parse(text).map_err(|error| wrong("can't be read").caused_by(error))?;
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return Err(wrong("does not begin with postgres://"));
+        }
+        Ok(Self(String::from(url).into()))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut url = self.parsed();
+        // A URL without a host takes no password, and has none.
+        let _ = url.set_password(None);
+        f.write_str(url.as_str())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+/// What kind of deployment this is: `WORKSPACE_DB_ENV`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// A laptop or a test; the default.
+    #[default]
+    Development,
+    /// Tenants' data is here: no bootstrap administrator is inserted.
+    Production,
+}
+
+impl FromStr for Environment {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "development" => Ok(Self::Development),
+            "production" => Ok(Self::Production),
+            _ => Err(Error::invalid(format!("WORKSPACE_DB_ENV is {text:?}")).remedy("use development or production")),
+        }
+    }
+}
+
+/// What the environment says.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `DATABASE_URL`: the owner's login, which migrates. The Diesel CLI reads the same variable.
+    pub database_url: Option<DatabaseUrl>,
+    /// `DATABASE_APP_URL`: the application's login.
+    pub database_app_url: Option<DatabaseUrl>,
+    /// `WORKSPACE_DB_ENV`.
+    pub environment: Environment,
+}
+
+impl Config {
+    /// What the process's environment says; a variable that is unset or empty counts as absent.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where a variable holds something that can't be read.
+    ///
+    /// ```
+    /// let config = workspace_db::config::Config::from_env()?;
+    /// # drop(config);
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self> {
+        Ok(Self {
+            database_url: variable("DATABASE_URL")?,
+            database_app_url: variable("DATABASE_APP_URL")?,
+            environment: variable("WORKSPACE_DB_ENV")?.unwrap_or_default(),
+        })
+    }
+}
+
+fn variable<T: FromStr<Err = Error>>(name: &str) -> Result<Option<T>> {
+    match env::var(name) {
+        Ok(text) if !text.is_empty() => {
+            text.parse().map(Some).map_err(|error| Error::invalid(format!("in {name}: {error}")).caused_by(error))
+        }
+        Ok(_) | Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(Error::invalid(format!("{name} is not UTF-8"))),
+    }
+}

@@ -1,0 +1,65 @@
+//! Connections, pools and migrations.
+
+pub mod migrations;
+mod pool;
+mod tls;
+
+use std::time::Duration;
+
+use diesel_async::AsyncPgConnection;
+
+pub use self::pool::{Pool, PooledConnection, pool};
+use crate::config::DatabaseUrl;
+use crate::error::{Error, Kind, Result};
+
+/// How long the server may take to answer a connection attempt, where the URL has no `connect_timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A new connection as the login of `url`, over TLS where `sslmode` asks for it.
+///
+/// | `sslmode` | what happens |
+/// |---|---|
+/// | absent, `prefer` | on this machine plain; elsewhere verified TLS where the server offers it |
+/// | `disable` | plain |
+/// | `require`, `verify-ca`, `verify-full` | verified TLS |
+///
+/// Verified means: the certificate chains to a public authority, or to those in the PEM file of `sslrootcert`, and
+/// names the host. There is no TLS without verification.
+///
+/// # Errors
+///
+/// [`is_unreachable`](Error::is_unreachable) where nobody answers in time, the login is refused or the certificate
+/// is; [`is_invalid_input`](Error::is_invalid_input) where a parameter of the URL can't be read.
+///
+/// ```no_run
+/// # async fn example() -> workspace_db::Result<()> {
+/// let url = "postgres://app:secret@localhost/platform".parse()?;
+/// let mut conn = workspace_db::db::connect(&url).await?;
+/// # drop(conn);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
+    let (mut config, tls) = tls::settings(url)?;
+    let timeout = *config.get_connect_timeout().unwrap_or(&CONNECT_TIMEOUT);
+    config.connect_timeout(timeout);
+    let unreachable = |cause: String| {
+        Error::new(Kind::Unreachable, format!("can't connect to {url}: {cause}")).remedy(
+            "check that the server runs, the address and the password; without DATABASE_URL, \
+             `workspace-db up` starts a server of its own",
+        )
+    };
+    // The timeout of tokio-postgres ends with the TCP handshake; a server that accepts and then says nothing is as gone.
+    let connected = tokio::time::timeout(timeout, config.connect(tls)).await;
+    let (client, connection) = connected
+        .map_err(|elapsed| unreachable(format!("no answer in {} s", timeout.as_secs())).caused_by(elapsed))?
+        .map_err(|error| unreachable(innermost(&error)).caused_by(error))?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection)
+        .await
+        .map_err(|error| unreachable(error.to_string()).caused_by(error))
+}
+
+/// The message at the bottom of the chain, which says more than "error connecting to server".
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,81 @@
+//! Whom the server runs as: PostgreSQL refuses to run as root.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use nix::unistd::{User, geteuid};
+
+use crate::error::{Error, Kind, Result};
+
+/// Accounts to drop to when root starts the server, the first that exists. Numbers without a name would not do: initdb
+/// asks for the name.
+const UNPRIVILEGED: &[&str] = &["postgres", "nobody"];
+
+/// The account that the server runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    name: String,
+    /// User and group to change to; `None` where the caller is not root and stays who it is.
+    ids: Option<(u32, u32)>,
+}
+
+impl Account {
+    /// The caller's own account, or an unprivileged one where the caller is root.
+    ///
+    /// # Errors
+    ///
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where root finds no account to drop to.
+    pub fn for_server() -> Result<Self> {
+        let lookup_failed = |error| Error::new(Kind::Io, "the system's accounts can't be read").caused_by(error);
+        if !geteuid().is_root() {
+            let user = User::from_uid(geteuid()).map_err(lookup_failed)?;
+            let name = user.map_or_else(|| geteuid().to_string(), |user| user.name);
+            return Ok(Self { name, ids: None });
+        }
+        for name in UNPRIVILEGED {
+            if let Some(user) = User::from_name(name).map_err(lookup_failed)? {
+                return Ok(Self { name: user.name, ids: Some((user.uid.as_raw(), user.gid.as_raw())) });
+            }
+        }
+        Err(Error::new(
+            Kind::MissingPrerequisite,
+            format!("PostgreSQL does not run as root, and none of the accounts {} exists", UNPRIVILEGED.join(", ")),
+        )
+        .remedy("make one (useradd --system postgres), or run this as an ordinary user"))
+    }
+
+    /// The account's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A command that runs as this account.
+    pub(super) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some((uid, gid)) = self.ids {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
+    /// Makes a directory that this account alone may enter.
+    pub(super) fn own_directory(&self, path: &Path) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", path.display())).caused_by(error);
+        fs::create_dir_all(path).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        self.own(path)
+    }
+
+    /// Hands `path` over to this account.
+    pub(super) fn own(&self, path: &Path) -> Result<()> {
+        let Some((uid, gid)) = self.ids else { return Ok(()) };
+        chown(path, Some(uid), Some(gid)).map_err(|error| {
+            Error::new(Kind::Io, format!("can't give {} to the account {}", path.display(), self.name)).caused_by(error)
+        })
+    }
+}

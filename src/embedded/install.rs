@@ -1,0 +1,195 @@
+//! Which PostgreSQL there is, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::{env, fs};
+
+use serde::{Deserialize, Serialize};
+
+use super::{distribution, system};
+use crate::error::{Error, Kind, Result};
+
+/// A major version of PostgreSQL that the pinned distribution has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "u16", try_from = "u16")]
+pub struct Major(u16);
+
+impl Major {
+    /// The oldest that the schema works on.
+    pub const OLDEST: Self = Self(16);
+    /// The newest, and what is fetched where nothing else is asked for.
+    pub const NEWEST: Self = Self(18);
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for Major {
+    type Error = Error;
+
+    fn try_from(number: u16) -> Result<Self> {
+        if number < Self::OLDEST.0 {
+            return Err(Error::new(Kind::MissingPrerequisite, format!("PostgreSQL {number} is too old"))
+                .remedy(format!("{} is the oldest that works", Self::OLDEST)));
+        }
+        Ok(Self(number))
+    }
+}
+
+impl From<Major> for u16 {
+    fn from(major: Major) -> Self {
+        major.0
+    }
+}
+
+impl FromStr for Major {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let number: u16 = text.parse().map_err(|error| {
+            Error::invalid(format!("{text:?} is not a major version of PostgreSQL"))
+                .remedy("use 16 or 18")
+                .caused_by(error)
+        })?;
+        number.try_into()
+    }
+}
+
+impl fmt::Display for Major {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where an installation comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The machine's own packages.
+    System,
+    /// The pinned distribution, in the user's cache.
+    Distribution,
+}
+
+/// The programs of one PostgreSQL that has pgvector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Install {
+    /// Major version.
+    pub major: Major,
+    /// Folder of `initdb`, `pg_ctl`, `postgres`, `psql` and `pg_dump`.
+    pub bin: PathBuf,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+impl Install {
+    /// The path of one of its programs.
+    ///
+    /// ```no_run
+    /// # fn example(install: &workspace_db::embedded::Install) {
+    /// let dump = std::process::Command::new(install.program("pg_dump"));
+    /// # drop(dump);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// The installation that `pg_config` describes, or why it is no use: that is data, not an error, since the
+    /// distribution takes its place.
+    pub(super) fn of_pg_config(pg_config: &Path, source: Source) -> Result<Self, String> {
+        let ask = |what: &str| {
+            let output = Command::new(pg_config).arg(what).output().ok().filter(|output| output.status.success());
+            output
+                .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+                .ok_or_else(|| format!("{} does not answer {what}", pg_config.display()))
+        };
+        let version = ask("--version")?;
+        let digits: String =
+            version.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let major: Major = digits.parse().map_err(|error: Error| error.to_string())?;
+        let bin = PathBuf::from(ask("--bindir")?);
+        for program in ["initdb", "pg_ctl", "postgres"] {
+            if !bin.join(program).is_file() {
+                return Err(format!("PostgreSQL {major} in {} has no {program}", bin.display()));
+            }
+        }
+        if !Path::new(&ask("--sharedir")?).join("extension/vector.control").is_file() {
+            return Err(format!("PostgreSQL {major} in {} does not ship pgvector", bin.display()));
+        }
+        Ok(Self { major, bin, source })
+    }
+
+    /// Whether the programs are still there: a system package may have gone, a cache may have been emptied.
+    pub(super) fn is_usable(&self) -> bool {
+        self.program("pg_ctl").is_file() && self.program("postgres").is_file()
+    }
+}
+
+/// Finds PostgreSQL with pgvector, or fetches it: a system server first, then the pinned distribution in [`cache_dir`].
+///
+/// `wanted` picks the major version; without it any system server from 16 on will do, else 18 is fetched. `fetching` is
+/// called before something is downloaded, which takes seconds. A second call finds the cache and takes milliseconds.
+///
+/// # Errors
+///
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there is neither a server nor pip, uv or Python,
+/// or the download fails; [`is_conflict`](Error::is_conflict) where what came is not what is pinned.
+///
+/// ```no_run
+/// let install = workspace_db::embedded::install(None, || println!("fetching PostgreSQL"))?;
+/// println!("{}", install.program("psql").display());
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+pub fn install(wanted: Option<Major>, fetching: impl Fn()) -> Result<Install> {
+    let (found, refused) = system::find(wanted);
+    if let Some(install) = found {
+        return Ok(install);
+    }
+    distribution::install(&cache_dir()?, wanted.unwrap_or(Major::NEWEST), fetching).map_err(|error| {
+        if refused.is_empty() {
+            return error;
+        }
+        Error::new(error.kind(), format!("{error} (passed over on this machine: {})", refused.join("; ")))
+            .caused_by(error)
+    })
+}
+
+/// The folder of fetched servers: `WORKSPACE_DB_CACHE_DIR`, else `workspace-db` in the user's cache, for root
+/// `/var/cache/workspace-db`, since the server's account may not look into root's home.
+///
+/// # Errors
+///
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the user has no home.
+pub fn cache_dir() -> Result<PathBuf> {
+    user_dir("WORKSPACE_DB_CACHE_DIR", "/var/cache/workspace-db", dirs::cache_dir())
+}
+
+pub(super) fn user_dir(variable: &str, of_root: &str, of_user: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {
+        return std::path::absolute(&path)
+            .map_err(|error| Error::invalid(format!("{variable} is not a path")).caused_by(error));
+    }
+    if nix::unistd::geteuid().is_root() {
+        return Ok(PathBuf::from(of_root));
+    }
+    of_user.map(|path| path.join("workspace-db")).ok_or_else(|| {
+        Error::new(Kind::MissingPrerequisite, "this account has no home directory")
+            .remedy(format!("set {variable} to a folder that it may write"))
+    })
+}
+
+/// Makes a folder with its parents, which others may pass but not write.
+pub(super) fn make_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| {
+        Error::new(Kind::Io, format!("can't make the folder {}", path.display()))
+            .remedy("check its permissions, or name another one")
+            .caused_by(error)
+    })
+}

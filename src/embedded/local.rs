@@ -1,0 +1,396 @@
+//! The server that `workspace-db up` keeps in a directory of the user's, with its logins and its database.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use diesel::sql_types::{Bool, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::cluster::{Cluster, Durability, free_port};
+use super::distribution::lock;
+use super::install::{Install, Major, Source, install, make_dir, user_dir};
+use crate::config::DatabaseUrl;
+use crate::db;
+use crate::error::{Error, Kind, Result};
+
+/// The port where none is asked for; where it is taken, any free one is.
+const DEFAULT_PORT: u16 = 54320;
+const DATABASE: &str = "workspace_db";
+/// Owns the database and migrates it; no superuser, so that nothing works here that a managed service would refuse.
+const OWNER: &str = "workspace_owner";
+/// The application's login.
+const APP_LOGIN: &str = "workspace_app_login";
+const STATE_FILE: &str = "server.json";
+const LOCK_FILE: &str = "lock";
+
+/// What [`Local::up`] is about to do, for whoever shows progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Waiting for another process that works on the same directory.
+    Waiting,
+    /// Downloading PostgreSQL, which takes seconds.
+    Fetching,
+    /// Making the data directory.
+    Initialising,
+    /// Starting the server.
+    Starting,
+    /// Making the logins and the database.
+    Preparing,
+}
+
+/// A server in a directory, with the URLs of its logins.
+#[derive(Clone, Debug)]
+pub struct Local {
+    cluster: Cluster,
+    state: State,
+}
+
+/// How a [`Local`] server stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LocalStatus {
+    /// Whether it takes connections.
+    pub running: bool,
+    /// Its process.
+    pub pid: Option<i32>,
+    /// Its port; where it does not run, the one that it will have.
+    pub port: u16,
+    /// Major version.
+    pub postgres: Major,
+    /// Where the programs come from.
+    pub source: Source,
+    /// Folder of the programs.
+    pub bin: PathBuf,
+    /// The log.
+    pub log: PathBuf,
+}
+
+/// What the directory remembers. The passwords are those of a server that listens on 127.0.0.1 alone.
+#[derive(Clone, Serialize, Deserialize)]
+struct State {
+    port: u16,
+    install: Install,
+    #[serde(with = "password")]
+    superuser_password: SecretString,
+    #[serde(with = "password")]
+    owner_password: SecretString,
+    #[serde(with = "password")]
+    app_password: SecretString,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("port", &self.port).field("install", &self.install).finish_non_exhaustive()
+    }
+}
+
+mod password {
+    use secrecy::{ExposeSecret as _, SecretString};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(password.expose_secret())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+        String::deserialize(from).map(SecretString::from)
+    }
+}
+
+impl Local {
+    /// Makes and starts the server in `dir`, or finds that it runs already, and returns it ready to be migrated.
+    ///
+    /// Every step looks first at what is there, so a call after an interrupted one mends it, and a second call changes
+    /// nothing. `wanted` picks the major version of a new directory; `port` 0 asks for any free one.
+    ///
+    /// # Errors
+    ///
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where no PostgreSQL is found or fetched;
+    /// [`is_conflict`](Error::is_conflict) where the directory holds something else or another major version, or the
+    /// port that was asked for is taken.
+    ///
+    /// ```no_run
+    /// # async fn example() -> workspace_db::Result<()> {
+    /// use workspace_db::embedded::{Local, data_dir};
+    ///
+    /// let local = Local::up(data_dir()?, None, None, |step| println!("{step:?}")).await?;
+    /// println!("{}", local.owner_url()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn up(
+        dir: PathBuf,
+        wanted: Option<Major>,
+        port: Option<u16>,
+        on_step: impl Fn(Step) + Clone + Send + 'static,
+    ) -> Result<Self> {
+        let on_start = on_step.clone();
+        let (local, _lock) = tokio::task::spawn_blocking(move || Self::start(&dir, wanted, port, on_start))
+            .await
+            .map_err(|error| Error::new(Kind::Io, "the starting thread panicked").caused_by(error))??;
+        on_step(Step::Preparing);
+        local.prepare().await?;
+        Ok(local)
+    }
+
+    /// The server in `dir` as it was last started, or `None` where there has been none.
+    ///
+    /// # Errors
+    ///
+    /// [`is_conflict`](Error::is_conflict) where the directory's memory can't be read.
+    pub fn open_if_any(dir: &Path) -> Result<Option<Self>> {
+        let Some(state) = State::read(dir)? else { return Ok(None) };
+        let cluster = Cluster::new(state.install.clone(), dir, Durability::Full)?;
+        Ok(Some(Self { cluster, state }))
+    }
+
+    /// The server in `dir` as it was last started.
+    ///
+    /// # Errors
+    ///
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there has been none; as
+    /// [`open_if_any`](Self::open_if_any).
+    pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_if_any(dir)?.ok_or_else(|| {
+            let message =
+                format!("there is no database: DATABASE_URL is not set and {} holds no server", dir.display());
+            Error::new(Kind::MissingPrerequisite, message).remedy("run `workspace-db up`, or set DATABASE_URL")
+        })
+    }
+
+    /// The same server, if it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](Error::is_unreachable) where it does not.
+    pub fn running(&self) -> Result<&Self> {
+        if self.cluster.pid().is_some() {
+            return Ok(self);
+        }
+        Err(Error::new(Kind::Unreachable, "the server of workspace-db is not running")
+            .remedy("start it with `workspace-db up`"))
+    }
+
+    /// Whether `url` is this server's own, perhaps with a port of earlier: its password is random and nobody else's.
+    #[must_use]
+    pub fn is_named_by(&self, url: &DatabaseUrl) -> bool {
+        url.parsed().password() == Some(self.state.owner_password.expose_secret())
+    }
+
+    /// Stops the server; whether it ran.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not stop within a minute.
+    pub fn down(&self) -> Result<bool> {
+        self.cluster.stop()
+    }
+
+    /// How the server stands.
+    #[must_use]
+    pub fn status(&self) -> LocalStatus {
+        let pid = self.cluster.pid();
+        LocalStatus {
+            running: pid.is_some(),
+            pid,
+            port: self.port(),
+            postgres: self.state.install.major,
+            source: self.state.install.source,
+            bin: self.state.install.bin.clone(),
+            log: self.cluster.log(),
+        }
+    }
+
+    /// The programs of the server, `psql` among them.
+    #[must_use]
+    pub fn install(&self) -> &Install {
+        self.cluster.install()
+    }
+
+    /// `DATABASE_URL`: the owner of the database, no superuser.
+    ///
+    /// # Errors
+    ///
+    /// None that a directory made by [`Local::up`] could cause.
+    pub fn owner_url(&self) -> Result<DatabaseUrl> {
+        Cluster::url(self.port(), OWNER, &self.state.owner_password, DATABASE)
+    }
+
+    /// `DATABASE_APP_URL`: the application's login, which owns nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`owner_url`](Self::owner_url).
+    pub fn app_url(&self) -> Result<DatabaseUrl> {
+        Cluster::url(self.port(), APP_LOGIN, &self.state.app_password, DATABASE)
+    }
+
+    fn port(&self) -> u16 {
+        self.cluster.port().unwrap_or(self.state.port)
+    }
+
+    fn superuser_url(&self, database: &str) -> Result<DatabaseUrl> {
+        Cluster::url(self.port(), "postgres", &self.state.superuser_password, database)
+    }
+
+    fn start(dir: &Path, wanted: Option<Major>, port: Option<u16>, on_step: impl Fn(Step)) -> Result<(Self, File)> {
+        make_dir(dir)?;
+        on_step(Step::Waiting);
+        let held = lock(&dir.join(LOCK_FILE))?;
+        let known = State::read(dir)?;
+        if known.is_none() {
+            refuse_foreign(dir)?;
+        }
+        let mut state = match known {
+            Some(state) => state.checked_against(wanted, &on_step)?,
+            None => State::new(install(wanted, || on_step(Step::Fetching))?),
+        };
+        let cluster = Cluster::new(state.install.clone(), dir, Durability::Full)?;
+        if let (Some(running), Some(asked)) = (cluster.port(), port)
+            && asked != 0
+            && asked != running
+        {
+            return Err(Error::new(Kind::Conflict, format!("the server runs already, on port {running}"))
+                .remedy("stop it with `workspace-db down` to move it to another port"));
+        }
+        state.port = cluster.port().map_or_else(|| choose_port(port, state.port), Ok)?;
+        // Before the data directory, which is made with these passwords.
+        state.write(dir)?;
+        on_step(Step::Initialising);
+        cluster.initialise(&state.superuser_password)?;
+        on_step(Step::Starting);
+        cluster.start(state.port)?;
+        Ok((Self { cluster, state }, held))
+    }
+
+    /// Logins, extension and database, each made where it is missing.
+    async fn prepare(&self) -> Result<()> {
+        let mut template = db::connect(&self.superuser_url("template1")?).await?;
+        template.batch_execute("CREATE EXTENSION IF NOT EXISTS vector").await?;
+        drop(template);
+        let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
+        login(&mut conn, OWNER, &self.state.owner_password, "CREATEDB").await?;
+        login(&mut conn, APP_LOGIN, &self.state.app_password, "NOCREATEDB").await?;
+        if !exists(&mut conn, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS found", DATABASE).await? {
+            conn.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
+        }
+        // Issue by issue the migrations take over what the application may do; until they grant, this does.
+        let mut database = db::connect(&self.owner_url()?).await?;
+        let grant = format!("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP_LOGIN}");
+        Ok(database.batch_execute(&grant).await?)
+    }
+}
+
+async fn login(conn: &mut AsyncPgConnection, name: &str, password: &SecretString, may: &str) -> Result<()> {
+    let exists = exists(conn, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS found", name).await?;
+    let verb = if exists { "ALTER" } else { "CREATE" };
+    // Names are constants of this file and passwords hexadecimal digits, so neither needs quoting.
+    let password = password.expose_secret();
+    let statement = format!("{verb} ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS {may} PASSWORD '{password}'");
+    Ok(conn.batch_execute(&statement).await?)
+}
+
+async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result<bool> {
+    #[derive(diesel::QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = Bool)]
+        found: bool,
+    }
+    Ok(diesel::sql_query(query).bind::<Text, _>(name).get_result::<Found>(conn).await?.found)
+}
+
+/// The port to start on: the one asked for, else the remembered one, else any that is free.
+fn choose_port(asked: Option<u16>, remembered: u16) -> Result<u16> {
+    match asked {
+        Some(0) => free_port(),
+        Some(port) => Ok(port),
+        None if std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, remembered)).is_ok() => Ok(remembered),
+        None => free_port(),
+    }
+}
+
+fn refuse_foreign(dir: &Path) -> Result<()> {
+    let ours = |name: &std::ffi::OsStr| name == LOCK_FILE || name == "server.json.partial";
+    let entries = fs::read_dir(dir)
+        .map_err(|error| Error::new(Kind::Io, format!("can't read {}", dir.display())).caused_by(error))?;
+    let foreign = entries.filter_map(std::result::Result::ok).find(|entry| !ours(&entry.file_name()));
+    match foreign {
+        None => Ok(()),
+        Some(entry) => Err(Error::new(
+            Kind::Conflict,
+            format!("{} holds {:?} and was not made by workspace-db", dir.display(), entry.file_name()),
+        )
+        .remedy("name an empty folder, or a new one, with --data-dir")),
+    }
+}
+
+impl State {
+    fn new(install: Install) -> Self {
+        let password = || SecretString::from(Uuid::new_v4().simple().to_string());
+        Self {
+            port: DEFAULT_PORT,
+            install,
+            superuser_password: password(),
+            owner_password: password(),
+            app_password: password(),
+        }
+    }
+
+    /// The same, with programs that are there: of the same major version, or the directory would be lost.
+    fn checked_against(mut self, wanted: Option<Major>, on_step: &impl Fn(Step)) -> Result<Self> {
+        let major = self.install.major;
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != major) {
+            return Err(Error::new(Kind::Conflict, format!("the directory is of PostgreSQL {major}, not {wanted}"))
+                .remedy(format!("leave --postgres out or say {major}, or name another --data-dir")));
+        }
+        if !self.install.is_usable() {
+            self.install = install(Some(major), || on_step(Step::Fetching))?;
+        }
+        Ok(self)
+    }
+
+    fn read(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(STATE_FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(Error::new(Kind::Io, format!("can't read {}", path.display()))
+                    .remedy("is the directory another user's? name your own with --data-dir")
+                    .caused_by(error));
+            }
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| {
+            Error::new(Kind::Conflict, format!("{} is damaged", path.display()))
+                .remedy("restore it, or name another --data-dir: without its passwords nobody can log in")
+                .caused_by(error)
+        })
+    }
+
+    fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(STATE_FILE);
+        let partial = dir.join("server.json.partial");
+        let failed =
+            |error: std::io::Error| Error::new(Kind::Io, format!("can't write {}", path.display())).caused_by(error);
+        let json = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(failed)?;
+        file.write_all(&json).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        fs::rename(&partial, &path).map_err(failed)
+    }
+}
+
+/// Where `up` keeps its server: `WORKSPACE_DB_DATA_DIR`, else `workspace-db` in the user's data folder, for root
+/// `/var/lib/workspace-db`, since the server's account may not look into root's home.
+///
+/// # Errors
+///
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the user has no home.
+pub fn data_dir() -> Result<PathBuf> {
+    user_dir("WORKSPACE_DB_DATA_DIR", "/var/lib/workspace-db", dirs::data_local_dir())
+}

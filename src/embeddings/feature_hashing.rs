@@ -1,0 +1,74 @@
+//! Vectors without a model: the hashing trick.
+
+use std::collections::HashMap;
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::Embedder;
+use crate::error::{Error, Result};
+use crate::sql_types::{DIMENSIONS, Embedding};
+
+/// Signed feature hashing of words and pairs of neighbouring words into 1536 dimensions.
+///
+/// It is **lexical**: two texts are near when they share words. It knows no synonyms, no inflection and no language,
+/// and costs microseconds. Words are runs of letters and digits in lower case; a word that occurs n times counts
+/// 1 + ln n. A hash picks a dimension for each word and pair, one bit of it a sign, so that collisions cancel out on
+/// average (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009).
+///
+/// ```
+/// use workspace_db::embeddings::FeatureHashing;
+///
+/// let question = FeatureHashing::vector("opening hours")?;
+/// let near = FeatureHashing::vector("Our opening hours are nine to five.")?;
+/// let far = FeatureHashing::vector("Bring the cat to the vet.")?;
+/// let cosine = |other: &workspace_db::sql_types::Embedding| -> f32 {
+///     question.as_slice().iter().zip(other.as_slice()).map(|(a, b)| a * b).sum()
+/// };
+/// assert!(cosine(&near) > cosine(&far));
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FeatureHashing;
+
+impl FeatureHashing {
+    /// The vector of one text, of length 1.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where the text has neither letters nor digits.
+    pub fn vector(text: &str) -> Result<Embedding> {
+        let words: Vec<String> =
+            text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+        let pairs = words.iter().zip(words.iter().skip(1)).map(|(first, second)| format!("{first} {second}"));
+        let mut counts: HashMap<u64, f32> = HashMap::new();
+        for feature in words.iter().cloned().chain(pairs) {
+            *counts.entry(xxh3_64(feature.as_bytes())).or_default() += 1.0;
+        }
+        let mut components = vec![0.0_f32; DIMENSIONS];
+        for (hash, count) in counts {
+            let sign = if hash >> 63 == 0 { 1.0 } else { -1.0 };
+            // The remainder is below 1536, so it fits and the component exists.
+            let place = usize::try_from(hash % DIMENSIONS as u64).unwrap_or_default();
+            if let Some(component) = components.get_mut(place) {
+                *component += sign * (1.0 + count.ln());
+            }
+        }
+        let embedding = Embedding::try_from(components).map_err(|error| {
+            Error::invalid("the text has no words to make a vector of")
+                .remedy("give it letters or digits")
+                .caused_by(error)
+        })?;
+        Ok(embedding.normalized())
+    }
+}
+
+impl Embedder for FeatureHashing {
+    fn model(&self) -> &'static str {
+        "feature-hashing-v1"
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
+        ready(texts.iter().map(|text| Self::vector(text)).collect()).boxed()
+    }
+}

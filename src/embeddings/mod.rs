@@ -1,0 +1,37 @@
+//! Texts into vectors, behind one trait.
+//!
+//! - [`FeatureHashing`] needs no network and no model: it finds passages that share words with the question.
+//! - [`OpenAiEmbeddings`] asks any endpoint that speaks OpenAI's protocol: it finds passages that share the meaning.
+
+mod feature_hashing;
+#[cfg(feature = "openai")]
+mod openai;
+
+use futures_util::future::BoxFuture;
+
+pub use self::feature_hashing::FeatureHashing;
+#[cfg(feature = "openai")]
+pub use self::openai::{OpenAiEmbeddings, OpenAiSettings};
+use crate::error::Result;
+use crate::sql_types::Embedding;
+
+/// Something that makes vectors of texts.
+///
+/// ```
+/// use workspace_db::embeddings::{Embedder, FeatureHashing};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> workspace_db::Result<()> {
+/// let texts = ["a red bicycle".to_owned(), "the theory of sets".to_owned()];
+/// let vectors = FeatureHashing.embed(&texts).await?;
+/// assert_eq!(vectors.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Embedder: Send + Sync {
+    /// The name that is stored beside each vector. Vectors of two names are never compared.
+    fn model(&self) -> &str;
+
+    /// One vector a text, in the order of the texts, all of the same length 1.
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>>;
+}

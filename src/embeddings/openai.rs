@@ -1,0 +1,222 @@
+//! Vectors from an endpoint that speaks OpenAI's protocol.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use ureq::http::header::RETRY_AFTER;
+
+use super::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::sql_types::{DIMENSIONS, Embedding};
+
+/// Longest wait that an endpoint may ask for with Retry-After.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// As much of an answer as an error message shows.
+const EXCERPT: usize = 200;
+
+/// How an endpoint is asked.
+#[derive(Clone, Debug)]
+pub struct OpenAiSettings {
+    /// Base address, such as `http://localhost:11434/v1`; `/embeddings` is appended where it is missing.
+    pub url: String,
+    /// Model to ask for, and the name that is stored beside each vector.
+    pub model: String,
+    /// Sent as a bearer token.
+    pub api_key: Option<SecretString>,
+    /// Texts in one request.
+    pub batch: usize,
+    /// Longest time for one request, from connecting to the last byte.
+    pub timeout: Duration,
+    /// How often a request is repeated after 429, 5xx, a time-out or a broken connection; the waits begin at
+    /// `first_wait` and double, with jitter, and give way to the endpoint's own Retry-After.
+    pub retries: usize,
+    /// Wait before the first repetition.
+    pub first_wait: Duration,
+}
+
+impl OpenAiSettings {
+    /// The usual settings for an address: `text-embedding-3-large`, 64 texts a request, 30 s, 4 retries from 0.5 s.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            model: "text-embedding-3-large".to_owned(),
+            api_key: None,
+            batch: 64,
+            timeout: Duration::from_secs(30),
+            retries: 4,
+            first_wait: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Asks `POST {url}/embeddings` for vectors of 1536 dimensions.
+///
+/// ```no_run
+/// use workspace_db::embeddings::{Embedder, OpenAiEmbeddings, OpenAiSettings};
+///
+/// # async fn example() -> workspace_db::Result<()> {
+/// let embedder = OpenAiEmbeddings::new(OpenAiSettings::new("http://localhost:11434/v1"))?;
+/// let vectors = embedder.embed(&["a red bicycle".to_owned()]).await?;
+/// # drop(vectors);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct OpenAiEmbeddings {
+    agent: ureq::Agent,
+    endpoint: String,
+    settings: OpenAiSettings,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    model: &'a str,
+    input: &'a [String],
+    dimensions: usize,
+    encoding_format: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    data: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    index: usize,
+    embedding: Vec<f32>,
+}
+
+/// Why one request failed, and whether another may succeed.
+struct Failure {
+    error: Error,
+    again: bool,
+    wait: Option<Duration>,
+}
+
+impl OpenAiEmbeddings {
+    /// An embedder with these settings; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where the address is none, or the batch is 0.
+    pub fn new(settings: OpenAiSettings) -> Result<Self> {
+        let url = url::Url::parse(&settings.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        if url.is_none() {
+            return Err(Error::invalid(format!("{:?} is not the address of an endpoint", settings.url))
+                .remedy("write it as http://host:port/v1"));
+        }
+        if settings.batch == 0 {
+            return Err(Error::invalid("a request can't hold 0 texts").remedy("set the batch to 1 or more"));
+        }
+        let base = settings.url.trim_end_matches('/').trim_end_matches("/embeddings");
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(settings.timeout))
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
+        Ok(Self { agent, endpoint: format!("{base}/embeddings"), settings })
+    }
+
+    async fn embed_batch(&self, texts: &[String]) -> Result<Vec<Embedding>> {
+        let waits = ExponentialBuilder::default()
+            .with_min_delay(self.settings.first_wait)
+            .with_max_times(self.settings.retries)
+            .with_jitter();
+        (|| self.request_on_a_thread(texts.to_vec()))
+            .retry(waits)
+            .when(|failure| failure.again)
+            .adjust(|failure, wait| wait.map(|wait| failure.wait.unwrap_or(wait).min(LONGEST_WAIT)))
+            .notify(
+                |failure, wait| tracing::warn!(error = %failure.error, ?wait, "asking the embeddings endpoint again"),
+            )
+            .await
+            .map_err(|failure| failure.error)
+    }
+
+    async fn request_on_a_thread(&self, texts: Vec<String>) -> Result<Vec<Embedding>, Failure> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || this.request(&texts)).await.map_err(|error| Failure {
+            error: Error::new(Kind::Embeddings, "the asking thread panicked").caused_by(error),
+            again: false,
+            wait: None,
+        })?
+    }
+
+    fn request(&self, texts: &[String]) -> Result<Vec<Embedding>, Failure> {
+        let mut request = self.agent.post(&self.endpoint);
+        if let Some(key) = &self.settings.api_key {
+            request = request.header("Authorization", format!("Bearer {}", key.expose_secret()));
+        }
+        let model = self.settings.model.as_str();
+        let body = Request { model, input: texts, dimensions: DIMENSIONS, encoding_format: "float" };
+        let mut response = request.send_json(&body).map_err(|error| {
+            let why = format!("no answer within {} s: {error}", self.settings.timeout.as_secs_f32());
+            Failure { error: self.failed(&why).caused_by(error), again: true, wait: None }
+        })?;
+        let status = response.status();
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let text = response.body_mut().read_to_string().map_err(|error| Failure {
+            error: self.failed(&format!("the answer broke off: {error}")).caused_by(error),
+            again: true,
+            wait: None,
+        })?;
+        if !status.is_success() {
+            let again = status.as_u16() == 429 || status.is_server_error();
+            let error = self.failed(&format!("it answers {status}: {}", excerpt(&text)));
+            return Err(Failure { error, again, wait: wait.map(Duration::from_secs) });
+        }
+        self.read(&text, texts.len()).map_err(|error| Failure { error, again: false, wait: None })
+    }
+
+    fn read(&self, text: &str, expected: usize) -> Result<Vec<Embedding>> {
+        let response: Response = serde_json::from_str(text).map_err(|error| {
+            self.failed(&format!("its answer is not a list of embeddings: {}", excerpt(text))).caused_by(error)
+        })?;
+        let mut items = response.data;
+        items.sort_by_key(|item| item.index);
+        if items.len() != expected || items.iter().enumerate().any(|(place, item)| place != item.index) {
+            return Err(self.failed(&format!("{} vectors came for {expected} texts, or not one for each", items.len())));
+        }
+        let vectors = items.into_iter().map(|item| {
+            let embedding = Embedding::try_from(item.embedding).map_err(|error| {
+                self.failed(&error.to_string())
+                    .remedy(format!("choose a model that can give {DIMENSIONS} dimensions"))
+                    .caused_by(error)
+            })?;
+            Ok(embedding.normalized())
+        });
+        vectors.collect()
+    }
+
+    fn failed(&self, why: &str) -> Error {
+        Error::new(Kind::Embeddings, format!("the embeddings endpoint {} failed: {why}", self.endpoint))
+            .remedy("check its address, the model and the key; what was stored so far stays, and the next run goes on")
+    }
+}
+
+impl Embedder for OpenAiEmbeddings {
+    fn model(&self) -> &str {
+        &self.settings.model
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
+        async move {
+            let mut vectors = Vec::with_capacity(texts.len());
+            for batch in texts.chunks(self.settings.batch) {
+                vectors.extend(self.embed_batch(batch).await?);
+            }
+            Ok(vectors)
+        }
+        .boxed()
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    let text: String = text.chars().take(EXCERPT).collect();
+    format!("{text:?}")
+}

@@ -1,0 +1,145 @@
+//! From a root to the texts under it, and the reasons why a file is none.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Kind, Result};
+
+/// Size above which a file is skipped unless another limit is asked for: 1 MiB.
+pub const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
+
+/// A file that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Path below the root.
+    pub name: String,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a file was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// It has NUL bytes, which no text has.
+    Binary,
+    /// It has nothing but white space.
+    Empty,
+    /// It is text in another encoding.
+    NotUtf8,
+    /// It is above the limit.
+    TooLarge {
+        /// Its size in bytes.
+        bytes: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The operating system does not let it be read.
+    Unreadable {
+        /// What the operating system says.
+        error: String,
+    },
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Binary => f.write_str("binary"),
+            Self::Empty => f.write_str("empty"),
+            Self::NotUtf8 => f.write_str("not UTF-8"),
+            Self::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, the limit is {limit}"),
+            Self::Unreadable { error } => write!(f, "unreadable: {error}"),
+        }
+    }
+}
+
+/// A folder or a file that a datasource is made of.
+pub(super) struct SourceRoot {
+    path: PathBuf,
+}
+
+/// A text.
+pub(super) struct File {
+    /// Path below the root, which is the document's external id.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    /// SHA-256 of the bytes in hexadecimal.
+    pub(super) hash: String,
+}
+
+pub(super) enum Read {
+    File(File),
+    Skipped(Skipped),
+}
+
+impl SourceRoot {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let path = path.canonicalize().map_err(|error| {
+            let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
+            Error::new(kind, format!("can't open {}", path.display()))
+                .remedy("name a folder or a file that exists and may be read")
+                .caused_by(error)
+        })?;
+        Ok(Self { path })
+    }
+
+    /// The path by which the datasource is known: absolute, without links.
+    pub(super) fn name(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+
+    /// The files below, in order of their names; and what could not be listed.
+    pub(super) fn walk(&self) -> (Vec<PathBuf>, Vec<Skipped>) {
+        let (mut paths, mut unreadable) = (Vec::new(), Vec::new());
+        for entry in ignore::WalkBuilder::new(&self.path).sort_by_file_name(Ord::cmp).build() {
+            match entry {
+                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => paths.push(entry.into_path()),
+                Ok(_) => {}
+                Err(error) => unreadable
+                    .push(Skipped { name: self.name(), reason: SkipReason::Unreadable { error: error.to_string() } }),
+            }
+        }
+        (paths, unreadable)
+    }
+
+    pub(super) fn read(&self, path: &Path, max_bytes: u64) -> Read {
+        let name = self.name_of(path);
+        match text_of(path, max_bytes) {
+            Ok((text, hash)) => Read::File(File { name, path: path.to_owned(), text, hash }),
+            Err(reason) => Read::Skipped(Skipped { name, reason }),
+        }
+    }
+
+    /// With `/` on every system; a root that is a file itself is known by its own name.
+    fn name_of(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.path).unwrap_or(path);
+        let below = if below.as_os_str().is_empty() { path.file_name().unwrap_or_default().as_ref() } else { below };
+        below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+    }
+}
+
+fn text_of(path: &Path, limit: u64) -> Result<(String, String), SkipReason> {
+    let unreadable = |error: io::Error| SkipReason::Unreadable { error: error.to_string() };
+    let bytes = fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > limit {
+        return Err(SkipReason::TooLarge { bytes, limit });
+    }
+    let content = fs::read(path).map_err(unreadable)?;
+    if content.contains(&0) {
+        return Err(SkipReason::Binary);
+    }
+    let hash = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = String::from_utf8(content).map_err(|_| SkipReason::NotUtf8)?;
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(SkipReason::Empty);
+    }
+    Ok((text, hash))
+}

@@ -1,0 +1,244 @@
+//! Files into documents and chunks of a workspace.
+//!
+//! A root (a folder or a file) becomes a datasource, each text file under it a document, each passage a chunk. A run
+//! compares contents by hash, so it can be repeated: what is unchanged costs a read, what has changed is replaced in
+//! one transaction a file, what has gone is archived. A run that is cut short anywhere leaves whole files behind it,
+//! and the next one goes on.
+
+mod files;
+mod split;
+mod store;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, Skipped};
+use self::files::{File, Read, SourceRoot};
+use self::split::Splitter;
+pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
+use self::store::{Known, Store};
+use crate::db::Pool;
+use crate::embeddings::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+
+/// Chunks that are embedded together; files are gathered until there are so many.
+const EMBED_TOGETHER: usize = 64;
+/// Files that may wait between one stage and the next, which bounds the memory.
+const QUEUE: usize = 32;
+
+/// What to ingest, and how.
+#[derive(Clone, Debug)]
+pub struct IngestOptions {
+    /// Folders and files; each becomes a datasource of its own.
+    pub roots: Vec<PathBuf>,
+    /// Larger files are skipped, in bytes.
+    pub max_bytes: u64,
+}
+
+impl IngestOptions {
+    /// These roots, files up to [`DEFAULT_MAX_BYTES`].
+    #[must_use]
+    pub fn new(roots: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { roots: roots.into_iter().collect(), max_bytes: DEFAULT_MAX_BYTES }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct IngestReport {
+    /// Files that are documents now and were none before.
+    pub added: usize,
+    /// Files whose chunks were replaced, since content, splitter or model changed.
+    pub replaced: usize,
+    /// Files that are as they were.
+    pub unchanged: usize,
+    /// Documents whose file has gone, or can no longer be taken; they are no longer searched.
+    pub archived: usize,
+    /// Chunks that were written.
+    pub chunks: usize,
+    /// Files that were not taken, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// What is going on, for whoever shows progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngestEvent {
+    /// A root was walked: so many files are to be read.
+    Found(usize),
+    /// A file is done, whatever became of it.
+    Done,
+}
+
+/// A file on its way from the disk to the database.
+struct Prepared {
+    file: File,
+    known: Option<Known>,
+    chunks: Vec<split::Chunk>,
+}
+
+/// Brings the files under `options.roots` into the workspace, and returns what it did.
+///
+/// Files are taken by their content, not by their names: whatever is UTF-8 text. `.gitignore` and hidden files are left
+/// out, symbolic links are not followed. Everything is written under `workspace`; other workspaces are neither read
+/// nor changed. Memory is bounded by a few dozen files of `max_bytes`.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where a root does not exist or the workspace is gone,
+/// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable). Whole files that
+/// were stored before it stay; the datasource is marked `failed` with the reason.
+///
+/// ```no_run
+/// use workspace_db::embeddings::FeatureHashing;
+/// use workspace_db::id::WorkspaceId;
+/// use workspace_db::ingest::{IngestOptions, ingest};
+///
+/// # async fn example(pool: workspace_db::db::Pool, workspace: WorkspaceId) -> workspace_db::Result<()> {
+/// let options = IngestOptions::new(["handbook".into()]);
+/// let report = ingest(&pool, workspace, &options, &FeatureHashing, &|_| ()).await?;
+/// println!("{} chunks", report.chunks);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn ingest(
+    pool: &Pool,
+    workspace: WorkspaceId,
+    options: &IngestOptions,
+    embedder: &dyn Embedder,
+    on_event: &(dyn Fn(IngestEvent) + Sync),
+) -> Result<IngestReport> {
+    // All of them first, so that a wrong path is told before anything is written.
+    let roots = options.roots.iter().map(|root| SourceRoot::open(root)).collect::<Result<Vec<_>>>()?;
+    let mut report = IngestReport::default();
+    for root in roots {
+        let mut store = Store::open(pool, workspace, &root).await?;
+        let done = ingest_root(&mut store, root, options.max_bytes, embedder, &mut report, on_event).await;
+        store.close(done.as_ref().err()).await?;
+        done?;
+    }
+    Ok(report)
+}
+
+async fn ingest_root(
+    store: &mut Store,
+    root: SourceRoot,
+    max_bytes: u64,
+    embedder: &dyn Embedder,
+    report: &mut IngestReport,
+    on_event: &(dyn Fn(IngestEvent) + Sync),
+) -> Result<()> {
+    let mut known = store.known().await?;
+    let pipeline = split::pipeline(embedder.model());
+    let (to_main, mut from_reader) = mpsc::channel(QUEUE);
+    let (found, listing) = tokio::sync::oneshot::channel();
+    let names = known.clone();
+    let reader = tokio::task::spawn_blocking(move || {
+        let (paths, unreadable) = root.walk();
+        // Nobody is there to listen once the run has failed.
+        let _ = found.send((paths.len(), unreadable));
+        read_all(&root, paths, max_bytes, &names, &pipeline, &to_main);
+    });
+    let (count, unreadable) = listing.await.map_err(reader_died)?;
+    on_event(IngestEvent::Found(count));
+    let nothing_hidden = unreadable.is_empty();
+    report.skipped.extend(unreadable);
+
+    let mut gathered: Vec<Prepared> = Vec::new();
+    while let Some(outcome) = from_reader.recv().await {
+        match outcome {
+            Outcome::Skipped(skipped) => {
+                // A file that can't be read now may be as it was; any other reason means that its text is gone.
+                if matches!(skipped.reason, SkipReason::Unreadable { .. }) {
+                    known.remove(&skipped.name);
+                }
+                report.skipped.push(skipped);
+                on_event(IngestEvent::Done);
+            }
+            Outcome::Unchanged(name) => {
+                if let Some(known) = known.remove(&name) {
+                    store.revive(&known).await?;
+                }
+                report.unchanged += 1;
+                on_event(IngestEvent::Done);
+            }
+            Outcome::Prepared(prepared) => {
+                known.remove(&prepared.file.name);
+                gathered.push(*prepared);
+                if gathered.iter().map(|prepared| prepared.chunks.len()).sum::<usize>() >= EMBED_TOGETHER {
+                    embed_and_store(store, std::mem::take(&mut gathered), embedder, report, on_event).await?;
+                }
+            }
+        }
+    }
+    reader.await.map_err(reader_died)?;
+    embed_and_store(store, gathered, embedder, report, on_event).await?;
+    if nothing_hidden {
+        report.archived += store.archive(known.into_values()).await?;
+    }
+    Ok(())
+}
+
+enum Outcome {
+    Skipped(Skipped),
+    Unchanged(String),
+    Prepared(Box<Prepared>),
+}
+
+/// Reads and splits on a thread of its own; the channel's bound holds it back.
+fn read_all(
+    root: &SourceRoot,
+    paths: Vec<PathBuf>,
+    max_bytes: u64,
+    known: &store::KnownDocuments,
+    pipeline: &str,
+    to_main: &mpsc::Sender<Outcome>,
+) {
+    let splitter = Splitter::new();
+    for path in paths {
+        let outcome = match root.read(&path, max_bytes) {
+            Read::Skipped(skipped) => Outcome::Skipped(skipped),
+            Read::File(file) => match known.get(&file.name) {
+                Some(known) if known.is_same(&file.hash, pipeline) => Outcome::Unchanged(file.name),
+                known => {
+                    let chunks = splitter.split(&file.path, &file.text);
+                    Outcome::Prepared(Box::new(Prepared { known: known.cloned(), chunks, file }))
+                }
+            },
+        };
+        if to_main.blocking_send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+async fn embed_and_store(
+    store: &mut Store,
+    files: Vec<Prepared>,
+    embedder: &dyn Embedder,
+    report: &mut IngestReport,
+    on_event: &(dyn Fn(IngestEvent) + Sync),
+) -> Result<()> {
+    let texts: Vec<String> =
+        files.iter().flat_map(|prepared| prepared.chunks.iter().map(|chunk| chunk.text.clone())).collect();
+    let mut vectors = embedder.embed(&texts).await?.into_iter();
+    for Prepared { file, known, chunks } in files {
+        let written = chunks.len();
+        let vectors = vectors.by_ref().take(written).collect();
+        store.replace(&file, chunks, vectors, embedder.model()).await?;
+        report.chunks += written;
+        if known.is_some() {
+            report.replaced += 1;
+        } else {
+            report.added += 1;
+        }
+        on_event(IngestEvent::Done);
+    }
+    Ok(())
+}
+
+fn reader_died(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Io, "the reading thread panicked").caused_by(error)
+}

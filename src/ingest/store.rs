@@ -1,0 +1,220 @@
+//! The database's side of a run: one datasource, its documents and their chunks.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection as _, RunQueryDsl};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::files::{File, SourceRoot};
+use super::split::{Chunk, pipeline};
+use crate::db::{Pool, PooledConnection};
+use crate::error::{Error, Result};
+use crate::id::{DatasourceId, DocumentId, WorkspaceId};
+use crate::models::{DatasourceChanges, NewDatasource, NewDocument, NewDocumentChunk};
+use crate::schema::{datasources, document_chunks, documents};
+use crate::sql_types::{DatasourceSyncStatus, DatasourceType, DocumentStatus, Embedding, StatementTime};
+
+/// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
+const INSERT_TOGETHER: usize = 250;
+
+/// A document that an earlier run made.
+#[derive(Clone)]
+pub(super) struct Known {
+    id: DocumentId,
+    hash: Option<String>,
+    pipeline: Option<String>,
+    status: DocumentStatus,
+}
+
+impl Known {
+    /// Whether a file of that content, split and embedded this way, would give the same chunks.
+    pub(super) fn is_same(&self, hash: &str, pipeline: &str) -> bool {
+        self.hash.as_deref() == Some(hash) && self.pipeline.as_deref() == Some(pipeline)
+    }
+}
+
+/// Documents of the datasource by external id.
+pub(super) type KnownDocuments = HashMap<String, Known>;
+
+pub(super) struct Store {
+    conn: PooledConnection,
+    workspace: WorkspaceId,
+    datasource: DatasourceId,
+}
+
+impl Store {
+    /// Finds or makes the datasource of a root, and marks it as running.
+    pub(super) async fn open(pool: &Pool, workspace: WorkspaceId, root: &SourceRoot) -> Result<Self> {
+        let datasource = datasource_id(workspace, &root.name());
+        let mut store = Self { conn: pool.get().await?, workspace, datasource };
+        let new = NewDatasource {
+            id: datasource,
+            config: Some(json!({ "root": root.name() })),
+            is_managed: Some(false),
+            ..NewDatasource::new(root.name(), DatasourceType::File)
+        };
+        diesel::insert_into(datasources::table)
+            .values((datasources::workspace_id.eq(workspace), new))
+            .on_conflict((datasources::workspace_id, datasources::id))
+            .do_nothing()
+            .execute(&mut store.conn)
+            .await?;
+        store
+            .mark(DatasourceChanges { sync_status: Some(DatasourceSyncStatus::Running), ..Default::default() })
+            .await?;
+        Ok(store)
+    }
+
+    /// Marks the datasource as completed, or as failed with the reason.
+    pub(super) async fn close(&mut self, failure: Option<&Error>) -> Result<()> {
+        let changes = match failure {
+            Some(error) => DatasourceChanges {
+                sync_status: Some(DatasourceSyncStatus::Failed),
+                error_message: Some(Some(error.to_string())),
+                ..Default::default()
+            },
+            None => DatasourceChanges {
+                sync_status: Some(DatasourceSyncStatus::Completed),
+                error_message: Some(None),
+                last_synced_at: Some(Some(chrono::Utc::now())),
+                ..Default::default()
+            },
+        };
+        self.mark(changes).await
+    }
+
+    async fn mark(&mut self, changes: DatasourceChanges) -> Result<()> {
+        diesel::update(datasources::table.find((self.workspace, self.datasource)))
+            .set(&changes)
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn known(&mut self) -> Result<KnownDocuments> {
+        let rows = documents::table
+            .filter(documents::workspace_id.eq(self.workspace))
+            .filter(documents::datasource_id.eq(self.datasource))
+            .filter(documents::external_id.is_not_null())
+            .select((
+                documents::external_id.assume_not_null(),
+                documents::id,
+                documents::content_hash,
+                documents::metadata,
+                documents::status,
+            ))
+            .load::<(String, DocumentId, Option<String>, serde_json::Value, DocumentStatus)>(&mut self.conn)
+            .await?;
+        let known = rows.into_iter().map(|(name, id, hash, metadata, status)| {
+            let pipeline = metadata.get("pipeline").and_then(|pipeline| pipeline.as_str()).map(str::to_owned);
+            (name, Known { id, hash, pipeline, status })
+        });
+        Ok(known.collect())
+    }
+
+    /// Puts one file's document and chunks in the place of what was there, in one transaction.
+    pub(super) async fn replace(
+        &mut self,
+        file: &File,
+        chunks: Vec<Chunk>,
+        vectors: Vec<Embedding>,
+        model: &str,
+    ) -> Result<()> {
+        let (workspace, datasource) = (self.workspace, self.datasource);
+        let new = NewDocument {
+            datasource_id: Some(datasource),
+            external_id: Some(file.name.clone()),
+            content_hash: Some(file.hash.clone()),
+            metadata: Some(json!({ "pipeline": pipeline(model), "bytes": file.text.len() })),
+            status: Some(DocumentStatus::Ready),
+            ..NewDocument::new(title_of(file))
+        };
+        self.conn
+            .transaction(async |conn| {
+                let document: DocumentId = diesel::insert_into(documents::table)
+                    .values((documents::workspace_id.eq(workspace), &new))
+                    .on_conflict((documents::workspace_id, documents::datasource_id, documents::external_id))
+                    .filter_target(documents::external_id.is_not_null())
+                    .do_update()
+                    .set((
+                        documents::title.eq(&new.title),
+                        documents::content_hash.eq(&new.content_hash),
+                        documents::metadata.eq(new.metadata.clone().unwrap_or_default()),
+                        documents::status.eq(DocumentStatus::Ready),
+                        documents::updated_at.eq(StatementTime),
+                    ))
+                    .returning(documents::id)
+                    .get_result(conn)
+                    .await?;
+                diesel::delete(document_chunks::table)
+                    .filter(document_chunks::workspace_id.eq(workspace))
+                    .filter(document_chunks::document_id.eq(document))
+                    .execute(conn)
+                    .await?;
+                let mut index = 0;
+                let mut rows = Vec::with_capacity(chunks.len());
+                for (chunk, vector) in chunks.into_iter().zip(vectors) {
+                    rows.push((
+                        document_chunks::workspace_id.eq(workspace),
+                        NewDocumentChunk {
+                            token_count: i32::try_from(chunk.tokens).ok(),
+                            ..NewDocumentChunk::new(document, index, chunk.text, vector, model)
+                        },
+                    ));
+                    index += 1;
+                }
+                while !rows.is_empty() {
+                    let rest = rows.split_off(rows.len().min(INSERT_TOGETHER));
+                    diesel::insert_into(document_chunks::table).values(rows).execute(conn).await?;
+                    rows = rest;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Makes an archived document whose file is back, unchanged, searchable again.
+    pub(super) async fn revive(&mut self, known: &Known) -> Result<()> {
+        if known.status == DocumentStatus::Archived {
+            self.set_status(vec![known.id], DocumentStatus::Ready).await?;
+        }
+        Ok(())
+    }
+
+    /// Archives what has gone, and returns how many were not archived before.
+    pub(super) async fn archive(&mut self, gone: impl Iterator<Item = Known>) -> Result<usize> {
+        let ids: Vec<_> = gone.filter(|known| known.status != DocumentStatus::Archived).map(|known| known.id).collect();
+        self.set_status(ids, DocumentStatus::Archived).await
+    }
+
+    async fn set_status(&mut self, ids: Vec<DocumentId>, status: DocumentStatus) -> Result<usize> {
+        let changed = diesel::update(documents::table)
+            .filter(documents::workspace_id.eq(self.workspace))
+            .filter(documents::id.eq_any(ids))
+            .set((documents::status.eq(status), documents::updated_at.eq(StatementTime)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(changed)
+    }
+}
+
+/// The same root in the same workspace is the same datasource, also for two runs that begin at once.
+fn datasource_id(workspace: WorkspaceId, root: &str) -> DatasourceId {
+    let mut hasher = Sha256::new();
+    hasher.update(workspace.as_uuid().as_bytes());
+    hasher.update(root.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(hasher.finalize().split_at(16).0);
+    Uuid::new_v8(bytes).into()
+}
+
+/// The first heading of a Markdown file, else its name.
+fn title_of(file: &File) -> String {
+    let heading = file.path.extension().filter(|extension| extension.eq_ignore_ascii_case("md")).and_then(|_| {
+        file.text.lines().find_map(|line| line.strip_prefix("# ")).map(str::trim).filter(|title| !title.is_empty())
+    });
+    heading.unwrap_or(&file.name).to_owned()
+}

@@ -1,0 +1,16 @@
+//! x
+#![allow(missing_docs)]
+pub mod config;
+pub mod db;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+pub mod embeddings;
+pub mod error;
+pub mod id;
+#[cfg(feature = "ingest")]
+pub mod ingest;
+pub mod models;
+pub mod schema;
+pub mod search;
+pub mod sql_types;
+pub use error::{Error, Result};

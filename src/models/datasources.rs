@@ -1,0 +1,115 @@
+//! Table `datasources`: where a workspace's documents come from.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::id::{DatasourceId, WorkspaceId};
+use crate::schema::datasources;
+use crate::sql_types::{DatasourceSyncStatus, DatasourceType, StatementTime};
+
+/// A source of documents.
+#[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
+#[diesel(table_name = datasources)]
+pub struct Datasource {
+    /// Identity within the workspace.
+    pub id: DatasourceId,
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// Name for people.
+    pub name: String,
+    /// What is in it.
+    pub description: Option<String>,
+    /// Kind of source.
+    pub type_: DatasourceType,
+    /// What the kind needs to read it, as a JSON object without secrets.
+    pub config: Value,
+    /// How the last synchronisation stands.
+    pub sync_status: DatasourceSyncStatus,
+    /// Where the next synchronisation goes on.
+    pub sync_cursor: Option<String>,
+    /// Why the last synchronisation failed.
+    pub error_message: Option<String>,
+    /// Whether the platform keeps it up to date by itself.
+    pub is_managed: bool,
+    /// Time of the last completed synchronisation.
+    pub last_synced_at: Option<DateTime<Utc>>,
+    /// Time of insertion.
+    pub created_at: DateTime<Utc>,
+    /// Time of the last change, set by the statement that makes it.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A row of `datasources` to insert. The workspace is not in it: the statement supplies it.
+///
+/// `None` leaves a column to its default, or to NULL where it has none.
+#[derive(Clone, Debug, PartialEq, Insertable)]
+#[diesel(table_name = datasources)]
+pub struct NewDatasource {
+    /// Identity within the workspace.
+    pub id: DatasourceId,
+    /// Name for people.
+    pub name: String,
+    /// What is in it.
+    pub description: Option<String>,
+    /// Kind of source.
+    pub type_: DatasourceType,
+    /// What the kind needs to read it, as a JSON object without secrets.
+    pub config: Option<Value>,
+    /// How the last synchronisation stands.
+    pub sync_status: Option<DatasourceSyncStatus>,
+    /// Where the next synchronisation goes on.
+    pub sync_cursor: Option<String>,
+    /// Why the last synchronisation failed.
+    pub error_message: Option<String>,
+    /// Whether the platform keeps it up to date by itself.
+    pub is_managed: Option<bool>,
+    /// Time of the last completed synchronisation.
+    pub last_synced_at: Option<DateTime<Utc>>,
+}
+
+impl NewDatasource {
+    /// What is needed; everything else has its default, and the id is fresh.
+    #[must_use]
+    pub fn new(name: impl Into<String>, type_: DatasourceType) -> Self {
+        Self {
+            id: DatasourceId::generate(),
+            name: name.into(),
+            type_,
+            description: None,
+            config: None,
+            sync_status: None,
+            sync_cursor: None,
+            error_message: None,
+            is_managed: None,
+            last_synced_at: None,
+        }
+    }
+}
+
+/// What may change in a row of `datasources`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+#[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = datasources)]
+pub struct DatasourceChanges {
+    /// Name for people.
+    pub name: Option<String>,
+    /// What is in it.
+    pub description: Option<Option<String>>,
+    /// Kind of source.
+    pub type_: Option<DatasourceType>,
+    /// What the kind needs to read it, as a JSON object without secrets.
+    pub config: Option<Value>,
+    /// How the last synchronisation stands.
+    pub sync_status: Option<DatasourceSyncStatus>,
+    /// Where the next synchronisation goes on.
+    pub sync_cursor: Option<Option<String>>,
+    /// Why the last synchronisation failed.
+    pub error_message: Option<Option<String>>,
+    /// Whether the platform keeps it up to date by itself.
+    pub is_managed: Option<bool>,
+    /// Time of the last completed synchronisation.
+    pub last_synced_at: Option<Option<DateTime<Utc>>>,
+    /// Time of the last change: the statement's own, always.
+    pub updated_at: StatementTime,
+}

@@ -1,0 +1,59 @@
+//! One file per table: the row, what is inserted, what may change, and that table's queries.
+//!
+//! | table | row | to insert | to change |
+//! |---|---|---|---|
+//! | `admin_users` | [`AdminUser`] | [`NewAdminUser`] | [`AdminUserChanges`] |
+//! | `workspaces` | [`Workspace`] | [`NewWorkspace`] | [`WorkspaceChanges`] |
+//! | `workspace_settings` | [`WorkspaceSettings`] | [`NewWorkspaceSettings`] | [`WorkspaceSettingsChanges`] |
+//! | `workspace_admins` | [`WorkspaceAdmin`] | [`NewWorkspaceAdmin`] | [`WorkspaceAdminChanges`] |
+//! | `datasources` | [`Datasource`] | [`NewDatasource`] | [`DatasourceChanges`] |
+//! | `documents` | [`Document`] | [`NewDocument`] | [`DocumentChanges`] |
+//! | `document_chunks` | [`DocumentChunk`] | [`NewDocumentChunk`] | [`DocumentChunkChanges`] |
+//! | `conversations` | [`Conversation`] | [`NewConversation`] | [`ConversationChanges`] |
+//! | `messages` | [`Message`] | [`NewMessage`] | [`MessageChanges`] |
+//! | `feedback` | [`Feedback`] | [`NewFeedback`] | [`FeedbackChanges`] |
+//! | `analytics_events` | [`AnalyticsEvent`] | [`NewAnalyticsEvent`] | [`AnalyticsEventChanges`] |
+//! | `webhook_subscriptions` | [`WebhookSubscription`] | [`NewWebhookSubscription`] | [`WebhookSubscriptionChanges`] |
+//! | `jobs` | [`Job`] | [`NewJob`] | [`JobChanges`] |
+//!
+//! A `New...` of a workspace's table has no `workspace_id`; the statement supplies it beside the values:
+//!
+//! ```
+//! use diesel::prelude::*;
+//! use workspace_db::id::WorkspaceId;
+//! use workspace_db::models::NewDocument;
+//! use workspace_db::schema::documents;
+//!
+//! let workspace = WorkspaceId::generate();
+//! let insert = diesel::insert_into(documents::table)
+//!     .values((documents::workspace_id.eq(workspace), NewDocument::new("Opening hours")));
+//! assert!(diesel::debug_query::<diesel::pg::Pg, _>(&insert).to_string().contains("workspace_id"));
+//! ```
+
+mod admin_users;
+mod analytics_events;
+mod conversations;
+mod datasources;
+mod document_chunks;
+mod documents;
+mod feedback;
+mod jobs;
+mod messages;
+mod webhook_subscriptions;
+mod workspace_admins;
+mod workspace_settings;
+mod workspaces;
+
+pub use self::admin_users::{AdminUser, AdminUserChanges, NewAdminUser};
+pub use self::analytics_events::{AnalyticsEvent, AnalyticsEventChanges, NewAnalyticsEvent};
+pub use self::conversations::{Conversation, ConversationChanges, NewConversation};
+pub use self::datasources::{Datasource, DatasourceChanges, NewDatasource};
+pub use self::document_chunks::{DocumentChunk, DocumentChunkChanges, NewDocumentChunk};
+pub use self::documents::{Document, DocumentChanges, NewDocument};
+pub use self::feedback::{Feedback, FeedbackChanges, NewFeedback};
+pub use self::jobs::{Job, JobChanges, NewJob};
+pub use self::messages::{Message, MessageChanges, NewMessage};
+pub use self::webhook_subscriptions::{NewWebhookSubscription, WebhookSubscription, WebhookSubscriptionChanges};
+pub use self::workspace_admins::{NewWorkspaceAdmin, WorkspaceAdmin, WorkspaceAdminChanges};
+pub use self::workspace_settings::{NewWorkspaceSettings, WorkspaceSettings, WorkspaceSettingsChanges};
+pub use self::workspaces::{NewWorkspace, Workspace, WorkspaceChanges};

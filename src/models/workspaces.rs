@@ -1,0 +1,150 @@
+//! Table `workspaces`: the tenants. Every other table but admin_users belongs to one of them.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::Serialize;
+
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::schema::workspaces;
+use crate::sql_types::{LanguageTag, StatementTime};
+
+/// A workspace, the tenant.
+#[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
+#[diesel(table_name = workspaces)]
+pub struct Workspace {
+    /// The workspace_id of every tenant table.
+    pub id: WorkspaceId,
+    /// Name in addresses and on the command line, unique on the platform.
+    pub slug: String,
+    /// Name for people.
+    pub name: String,
+    /// What the workspace is for.
+    pub description: Option<String>,
+    /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
+    pub default_language: LanguageTag,
+    /// Whether the workspace is in use.
+    pub is_active: bool,
+    /// Whether the public side may be entered by slug.
+    pub is_published: bool,
+    /// Least confidence, 0 to 1, at which an answer is given.
+    pub confidence_threshold: f64,
+    /// Time of insertion.
+    pub created_at: DateTime<Utc>,
+    /// Time of the last change, set by the statement that makes it.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Slugs that an error message lists.
+const LISTED: i64 = 10;
+
+impl Workspace {
+    /// The workspace of that slug.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where there is none, with the slugs that exist.
+    ///
+    /// ```no_run
+    /// use workspace_db::models::Workspace;
+    ///
+    /// # async fn example(conn: &mut diesel_async::AsyncPgConnection) -> workspace_db::Result<()> {
+    /// let acme = Workspace::find_by_slug(conn, "acme").await?;
+    /// println!("{}", acme.name);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn find_by_slug(conn: &mut AsyncPgConnection, slug: &str) -> Result<Self> {
+        let found = Self::query().filter(workspaces::slug.eq(slug)).first(conn).await.optional()?;
+        let Some(workspace) = found else { return Err(unknown(conn, slug).await?) };
+        Ok(workspace)
+    }
+
+    /// The workspace of that slug, made with the slug as its name where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`is_database_failure`](Error::is_database_failure), [`is_unreachable`](Error::is_unreachable).
+    pub async fn find_or_insert(conn: &mut AsyncPgConnection, slug: &str) -> Result<Self> {
+        diesel::insert_into(workspaces::table)
+            .values(NewWorkspace::new(slug, slug))
+            .on_conflict(workspaces::slug)
+            .do_nothing()
+            .execute(conn)
+            .await?;
+        Self::find_by_slug(conn, slug).await
+    }
+}
+
+async fn unknown(conn: &mut AsyncPgConnection, slug: &str) -> Result<Error> {
+    let slugs: Vec<String> =
+        workspaces::table.select(workspaces::slug).order(workspaces::slug).limit(LISTED).load(conn).await?;
+    let known =
+        if slugs.is_empty() { "there are none yet".to_owned() } else { format!("some are {}", slugs.join(", ")) };
+    Ok(Error::new(Kind::NotFound, format!("there is no workspace {slug:?}"))
+        .remedy(format!("{known}; `workspace-db ingest --create-workspace` makes one")))
+}
+
+/// A row of `workspaces` to insert.
+///
+/// `None` leaves a column to its default, or to NULL where it has none.
+#[derive(Clone, Debug, PartialEq, Insertable)]
+#[diesel(table_name = workspaces)]
+pub struct NewWorkspace {
+    /// The workspace_id of every tenant table.
+    pub id: WorkspaceId,
+    /// Name in addresses and on the command line, unique on the platform.
+    pub slug: String,
+    /// Name for people.
+    pub name: String,
+    /// What the workspace is for.
+    pub description: Option<String>,
+    /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
+    pub default_language: Option<LanguageTag>,
+    /// Whether the workspace is in use.
+    pub is_active: Option<bool>,
+    /// Whether the public side may be entered by slug.
+    pub is_published: Option<bool>,
+    /// Least confidence, 0 to 1, at which an answer is given.
+    pub confidence_threshold: Option<f64>,
+}
+
+impl NewWorkspace {
+    /// What is needed; everything else has its default, and the id is fresh.
+    #[must_use]
+    pub fn new(slug: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: WorkspaceId::generate(),
+            slug: slug.into(),
+            name: name.into(),
+            description: None,
+            default_language: None,
+            is_active: None,
+            is_published: None,
+            confidence_threshold: None,
+        }
+    }
+}
+
+/// What may change in a row of `workspaces`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+#[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = workspaces)]
+pub struct WorkspaceChanges {
+    /// Name in addresses and on the command line, unique on the platform.
+    pub slug: Option<String>,
+    /// Name for people.
+    pub name: Option<String>,
+    /// What the workspace is for.
+    pub description: Option<Option<String>>,
+    /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
+    pub default_language: Option<LanguageTag>,
+    /// Whether the workspace is in use.
+    pub is_active: Option<bool>,
+    /// Whether the public side may be entered by slug.
+    pub is_published: Option<bool>,
+    /// Least confidence, 0 to 1, at which an answer is given.
+    pub confidence_threshold: Option<f64>,
+    /// Time of the last change: the statement's own, always.
+    pub updated_at: StatementTime,
+}

@@ -1,0 +1,451 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// People who administer the platform. Global: an administrator may enter several workspaces.
+    admin_users (id) {
+        /// Identity, UUID v7 when made by this crate.
+        id -> Uuid,
+        /// Login name, unique without regard to case.
+        email -> Text,
+        /// Hash in PHC string format: argon2id, or bcrypt in an adopted row until its first login.
+        password_hash -> Text,
+        /// Whether nothing but a change of password is allowed.
+        must_change_password -> Bool,
+        /// Given name.
+        first_name -> Nullable<Text>,
+        /// Family name.
+        last_name -> Nullable<Text>,
+        /// Reach: superadmin enters every workspace, admin those of workspace_admins.
+        role -> AdminRole,
+        /// Whether this administrator may log in.
+        status -> AdminStatus,
+        /// Time of the last successful login.
+        last_login_at -> Nullable<Timestamptz>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// What happened in a workspace; outlives the conversation it happened in.
+    analytics_events (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The conversation, NULL once it is deleted.
+        conversation_id -> Nullable<Uuid>,
+        /// The message, NULL once it is deleted.
+        message_id -> Nullable<Uuid>,
+        /// Kind of event.
+        event_type -> Text,
+        /// Who, as the embedding application knows them.
+        user_identifier -> Nullable<Text>,
+        /// Which part of the platform reported it.
+        source -> Nullable<Text>,
+        /// Details of the event, as a JSON object.
+        properties -> Jsonb,
+        /// Time at which it happened.
+        occurred_at -> Timestamptz,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Talks between a visitor and the assistant of a workspace.
+    conversations (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The visitor, as the embedding application knows them.
+        external_user_id -> Nullable<Text>,
+        /// Title for people.
+        title -> Nullable<Text>,
+        /// Stage.
+        status -> ConversationStatus,
+        /// Anything else, as a JSON object.
+        metadata -> Jsonb,
+        /// Time of the first message.
+        first_message_at -> Nullable<Timestamptz>,
+        /// Time of the last message.
+        last_message_at -> Nullable<Timestamptz>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+        /// Time at which it was closed.
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Where a workspace's documents come from.
+    datasources (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// Name for people.
+        name -> Text,
+        /// What is in it.
+        description -> Nullable<Text>,
+        /// Kind of source.
+        #[sql_name = "type"]
+        type_ -> DatasourceType,
+        /// What the kind needs to read it, as a JSON object without secrets.
+        config -> Jsonb,
+        /// How the last synchronisation stands.
+        sync_status -> DatasourceSyncStatus,
+        /// Where the next synchronisation goes on.
+        sync_cursor -> Nullable<Text>,
+        /// Why the last synchronisation failed.
+        error_message -> Nullable<Text>,
+        /// Whether the platform keeps it up to date by itself.
+        is_managed -> Bool,
+        /// Time of the last completed synchronisation.
+        last_synced_at -> Nullable<Timestamptz>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Passages of documents with their embeddings.
+    document_chunks (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The document.
+        document_id -> Uuid,
+        /// Place in the document, from 0.
+        chunk_index -> Int4,
+        /// The passage.
+        content -> Text,
+        /// Length of the passage in tokens of cl100k_base.
+        token_count -> Nullable<Int4>,
+        /// What made the vector; vectors of two models can't be compared.
+        embedding_model -> Text,
+        /// The embedding, 1536 dimensions.
+        vector -> Vector,
+        /// Signs of the embedding's components, generated from vector.
+        #[max_length = 1536]
+        vector_bits -> Bit,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Texts that a workspace answers from.
+    documents (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The datasource that brought it, if one did.
+        datasource_id -> Nullable<Uuid>,
+        /// Its name in the datasource, unique there.
+        external_id -> Nullable<Text>,
+        /// Title for people.
+        title -> Text,
+        /// Name in addresses.
+        slug -> Nullable<Text>,
+        /// A few sentences on what is in it.
+        summary -> Nullable<Text>,
+        /// SHA-256 of the source bytes in hexadecimal, by which a change is noticed.
+        content_hash -> Nullable<Text>,
+        /// Anything else, as a JSON object.
+        metadata -> Jsonb,
+        /// Stage; only a ready document is searched.
+        status -> DocumentStatus,
+        /// Whether the public side may quote it.
+        is_published -> Bool,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Judgements of messages, at most one each.
+    feedback (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The message that is judged.
+        message_id -> Uuid,
+        /// The administrator who judged, NULL for a visitor.
+        admin_user_id -> Nullable<Uuid>,
+        /// Bad -1, neither 0, good 1.
+        score -> Int2,
+        /// Kind of fault or merit.
+        label -> Nullable<Text>,
+        /// The judge's own words.
+        comment -> Nullable<Text>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Work to be done in the background, each for one workspace.
+    jobs (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace that the work is for.
+        workspace_id -> Uuid,
+        /// Kind of work.
+        job_type -> Text,
+        /// State.
+        status -> JobStatus,
+        /// Arguments, as a JSON object.
+        payload -> Jsonb,
+        /// How often it was started.
+        attempts -> Int4,
+        /// How often it may be started.
+        max_attempts -> Int4,
+        /// Order among those that are due, the smallest first.
+        priority -> Int4,
+        /// Earliest time to start.
+        scheduled_at -> Nullable<Timestamptz>,
+        /// Time of the last start.
+        started_at -> Nullable<Timestamptz>,
+        /// Time of completion.
+        completed_at -> Nullable<Timestamptz>,
+        /// Time of the last failure.
+        failed_at -> Nullable<Timestamptz>,
+        /// What the last failure said.
+        last_error -> Nullable<Text>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// What was said in a conversation.
+    messages (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The conversation.
+        conversation_id -> Uuid,
+        /// Who speaks.
+        role -> MessageRole,
+        /// The words.
+        content -> Text,
+        /// Length in tokens of the model that read or wrote it.
+        tokens -> Nullable<Int4>,
+        /// How sure the assistant was, 0 to 1.
+        confidence -> Nullable<Float8>,
+        /// Anything else, as a JSON object.
+        metadata -> Jsonb,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Addresses that a workspace sends its events to.
+    webhook_subscriptions (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The address, unique within the workspace.
+        url -> Text,
+        /// Sealed secret that signs deliveries: XChaCha20-Poly1305, bound to the workspace.
+        secret -> Nullable<Bytea>,
+        /// Names of the events that are sent.
+        events -> Array<Nullable<Text>>,
+        /// Further headers of a delivery, as a JSON object of strings.
+        headers -> Jsonb,
+        /// Whether anything is sent.
+        is_active -> Bool,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Which administrators may enter a workspace, and as what.
+    workspace_admins (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The administrator.
+        admin_user_id -> Uuid,
+        /// Role in this workspace.
+        role -> AdminRole,
+        /// Time of the invitation.
+        invited_at -> Timestamptz,
+        /// Time of the acceptance, NULL while it is open.
+        joined_at -> Nullable<Timestamptz>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Look and behaviour of a workspace, one row each. Language, threshold and publication live in workspaces alone.
+    workspace_settings (workspace_id) {
+        /// The workspace, and the primary key.
+        workspace_id -> Uuid,
+        /// Manner of the answers.
+        tone -> Nullable<Text>,
+        /// Main colour of the branding.
+        primary_color -> Nullable<Text>,
+        /// Accent colour of the branding.
+        accent_color -> Nullable<Text>,
+        /// Background colour of the branding.
+        background_color -> Nullable<Text>,
+        /// First words to a visitor.
+        welcome_message -> Nullable<Text>,
+        /// Address of the logo.
+        logo_url -> Nullable<Text>,
+        /// Address of the banner.
+        banner_url -> Nullable<Text>,
+        /// Where a visitor finds a person.
+        support_email -> Nullable<Text>,
+        /// Language where the visitor's own is not served, a BCP 47 tag.
+        fallback_language -> Nullable<Text>,
+        /// Whether answers carry the platform's mark.
+        watermark_enabled -> Bool,
+        /// Default address for webhooks.
+        webhook_url -> Nullable<Text>,
+        /// Sealed secret that signs the default webhook: XChaCha20-Poly1305, bound to the workspace.
+        webhook_secret -> Nullable<Bytea>,
+        /// Names of the events that the default webhook receives.
+        webhook_events -> Array<Nullable<Text>>,
+        /// Sampling temperature of the model, 0 to 2.
+        temperature -> Nullable<Float8>,
+        /// Anything else, as a JSON object.
+        metadata -> Jsonb,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// The tenants. Every other table but admin_users belongs to one of them.
+    workspaces (id) {
+        /// The workspace_id of every tenant table.
+        id -> Uuid,
+        /// Name in addresses and on the command line, unique on the platform.
+        slug -> Text,
+        /// Name for people.
+        name -> Text,
+        /// What the workspace is for.
+        description -> Nullable<Text>,
+        /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
+        default_language -> Text,
+        /// Whether the workspace is in use.
+        is_active -> Bool,
+        /// Whether the public side may be entered by slug.
+        is_published -> Bool,
+        /// Least confidence, 0 to 1, at which an answer is given.
+        confidence_threshold -> Float8,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(analytics_events -> workspaces (workspace_id));
+diesel::joinable!(conversations -> workspaces (workspace_id));
+diesel::joinable!(datasources -> workspaces (workspace_id));
+diesel::joinable!(document_chunks -> workspaces (workspace_id));
+diesel::joinable!(documents -> workspaces (workspace_id));
+diesel::joinable!(feedback -> admin_users (admin_user_id));
+diesel::joinable!(feedback -> workspaces (workspace_id));
+diesel::joinable!(jobs -> workspaces (workspace_id));
+diesel::joinable!(messages -> workspaces (workspace_id));
+diesel::joinable!(webhook_subscriptions -> workspaces (workspace_id));
+diesel::joinable!(workspace_admins -> admin_users (admin_user_id));
+diesel::joinable!(workspace_admins -> workspaces (workspace_id));
+diesel::joinable!(workspace_settings -> workspaces (workspace_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    admin_users,
+    analytics_events,
+    conversations,
+    datasources,
+    document_chunks,
+    documents,
+    feedback,
+    jobs,
+    messages,
+    webhook_subscriptions,
+    workspace_admins,
+    workspace_settings,
+    workspaces,
+);

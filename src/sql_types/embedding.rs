@@ -1,0 +1,148 @@
+//! A vector that may go into the database.
+
+use bytes::BytesMut;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use std::io::Write as _;
+use tokio_postgres::types::{FromSql as _, ToSql as _, Type};
+
+use super::{SignBits, Vector};
+use crate::error::Error;
+
+/// The number of dimensions of `document_chunks.vector`.
+pub const DIMENSIONS: usize = 1536;
+
+/// A vector of `D` finite components, not all of them zero.
+///
+/// An array has its length in its type, so one of another length does not compile; a `Vec` is measured when it comes.
+/// Either is refused where a component is NaN or infinite, or where all are zero: such a vector has no direction, and
+/// its cosine to anything is NaN.
+///
+/// ```
+/// use workspace_db::sql_types::{Embedding, EmbeddingError};
+///
+/// let unit: Embedding<3> = Embedding::try_from([1.0, 0.0, 0.0])?;
+/// assert_eq!(unit.as_slice(), [1.0, 0.0, 0.0]);
+///
+/// let short = Embedding::<3>::try_from(vec![1.0, 0.0]);
+/// assert_eq!(short, Err(EmbeddingError::Dimensions { expected: 3, found: 2 }));
+/// # Ok::<(), EmbeddingError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Vector)]
+pub struct Embedding<const D: usize = DIMENSIONS>(pgvector::Vector);
+
+/// Why numbers are not an [`Embedding`]: what came, and what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbeddingError {
+    /// There are too many components, or too few.
+    #[error("an embedding of {expected} dimensions was expected, {found} came")]
+    Dimensions {
+        /// How many the type asks for.
+        expected: usize,
+        /// How many came.
+        found: usize,
+    },
+    /// A component is NaN or infinite.
+    #[error("every component of an embedding must be finite, number {index} is {value}")]
+    NotFinite {
+        /// Which one, from 0.
+        index: usize,
+        /// What it is.
+        value: f32,
+    },
+    /// All components are zero.
+    #[error("an embedding must have a direction, all {dimensions} components are zero")]
+    ZeroLength {
+        /// How many there are.
+        dimensions: usize,
+    },
+}
+
+impl From<EmbeddingError> for Error {
+    fn from(error: EmbeddingError) -> Self {
+        Self::invalid(error.to_string()).caused_by(error)
+    }
+}
+
+impl<const D: usize> Embedding<D> {
+    /// The components.
+    #[must_use]
+    pub fn as_slice(&self) -> &[f32] {
+        self.0.as_slice()
+    }
+
+    /// The same direction at length 1, by which cosine and inner product become the same.
+    ///
+    /// ```
+    /// # use workspace_db::sql_types::{Embedding, EmbeddingError};
+    /// let embedding = Embedding::<2>::try_from([3.0, 4.0])?;
+    /// assert_eq!(embedding.normalized().as_slice(), [0.6, 0.8]);
+    /// # Ok::<(), EmbeddingError>(())
+    /// ```
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let length = self.as_slice().iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        #[expect(clippy::cast_possible_truncation, reason = "the quotient is at most 1 and the column holds f32")]
+        let components: Vec<f32> = self.as_slice().iter().map(|&x| (f64::from(x) / length) as f32).collect();
+        Self(components.into())
+    }
+
+    /// The signs of the components, equal to pgvector's `binary_quantize`: 1 where a component is above zero.
+    #[must_use]
+    pub fn sign_bits(&self) -> SignBits {
+        SignBits::of(self.as_slice())
+    }
+
+    fn checked(components: Vec<f32>) -> Result<Self, EmbeddingError> {
+        if components.len() != D {
+            return Err(EmbeddingError::Dimensions { expected: D, found: components.len() });
+        }
+        if let Some((index, &value)) = components.iter().enumerate().find(|(_, x)| !x.is_finite()) {
+            return Err(EmbeddingError::NotFinite { index, value });
+        }
+        if components.iter().all(|&x| x == 0.0) {
+            return Err(EmbeddingError::ZeroLength { dimensions: D });
+        }
+        Ok(Self(components.into()))
+    }
+}
+
+impl<const D: usize> TryFrom<[f32; D]> for Embedding<D> {
+    type Error = EmbeddingError;
+
+    fn try_from(components: [f32; D]) -> Result<Self, EmbeddingError> {
+        Self::checked(components.to_vec())
+    }
+}
+
+impl<const D: usize> TryFrom<Vec<f32>> for Embedding<D> {
+    type Error = EmbeddingError;
+
+    fn try_from(components: Vec<f32>) -> Result<Self, EmbeddingError> {
+        Self::checked(components)
+    }
+}
+
+impl<const D: usize> ToSql<Vector, Pg> for Embedding<D> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        let mut buffer = BytesMut::with_capacity(4 + 4 * D);
+        self.0.to_sql(&Type::UNKNOWN, &mut buffer)?;
+        out.write_all(&buffer)?;
+        Ok(IsNull::No)
+    }
+}
+
+impl<const D: usize> FromSql<Vector, Pg> for Embedding<D> {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let vector = pgvector::Vector::from_sql(&Type::UNKNOWN, value.as_bytes())?;
+        match vector.as_slice().len() {
+            // An adopted row may hold zeros, and a reader must be able to see it.
+            found if found == D => Ok(Self(vector)),
+            found => Err(Box::new(EmbeddingError::Dimensions { expected: D, found })),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! SQL types that Diesel doesn't bring, and the Rust values that go with them.
+//!
+//! | in the database | SQL type | Rust value |
+//! |---|---|---|
+//! | `vector(1536)` | [`Vector`] | [`Embedding`] |
+//! | `bit(1536)` | [`Bit`] | [`SignBits`] |
+//! | an enum such as `document_status` | the enum itself | [`DocumentStatus`], ... |
+//! | `text[]` whose elements are not null | `Array<Nullable<Text>>` | [`TextArray`] |
+//! | `text` with a language | `Text` | [`LanguageTag`] |
+//! | `bytea` with a secret | `Bytea` | [`SealedSecret`] |
+//! | `text` with the hash of a password | `Text` | [`PasswordHash`] |
+//! | `updated_at` in a changeset | `Timestamptz` | [`StatementTime`] |
+//!
+//! The operators of pgvector are methods on expressions: [`VectorExpressionMethods`] and [`BitExpressionMethods`].
+
+mod bit;
+mod embedding;
+mod enums;
+mod language_tag;
+mod password_hash;
+mod sealed_secret;
+mod statement_time;
+mod text_array;
+mod vector;
+
+pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, SignBits};
+pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError};
+pub use self::enums::{
+    AdminRole, AdminStatus, ConversationStatus, DatasourceSyncStatus, DatasourceType, DocumentStatus, JobStatus,
+    MessageRole, all_labels,
+};
+pub use self::language_tag::LanguageTag;
+pub use self::password_hash::PasswordHash;
+pub use self::sealed_secret::{SealedSecret, SecretKey};
+pub use self::statement_time::StatementTime;
+pub use self::text_array::TextArray;
+pub use self::vector::{CosineDistance, L2Distance, NegativeInnerProduct, Vector, VectorExpressionMethods};
