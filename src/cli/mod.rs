@@ -88,7 +88,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", described(&error));
             exit_code(&error)
         }
     }
@@ -111,6 +111,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Search(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
     }
+}
+
+/// The message and its causes, leaving out a cause that the text has quoted already.
+fn described(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => text,
+        _ => format!("{text}: {cause}"),
+    })
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {

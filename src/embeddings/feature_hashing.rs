@@ -1,8 +1,10 @@
 //! Vectors without a model: the hashing trick.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use stop_words::Language;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Embedder;
@@ -12,8 +14,8 @@ use crate::sql_types::{DIMENSIONS, Embedding};
 /// Signed feature hashing of words and pairs of neighbouring words into 1536 dimensions.
 ///
 /// It is **lexical**: two texts are near when they share words. It knows no synonyms, no inflection and no language,
-/// and costs microseconds. Words are runs of letters and digits in lower case; a word that occurs n times counts
-/// 1 + ln n. A hash picks a dimension for each word and pair, one bit of it a sign, so that collisions cancel out on
+/// and costs microseconds. Words are runs of letters and digits in lower case, without the function words of English
+/// ("the", "how") where others are left; a word that occurs n times counts 1 + ln n. A hash picks a dimension for each word and pair, one bit of it a sign, so that collisions cancel out on
 /// average (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009).
 ///
 /// ```
@@ -31,6 +33,16 @@ use crate::sql_types::{DIMENSIONS, Embedding};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FeatureHashing;
 
+static FUNCTION_WORDS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| stop_words::get(Language::English).iter().copied().collect());
+
+fn words_of(text: &str) -> Vec<String> {
+    let all: Vec<String> =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let said: Vec<String> = all.iter().filter(|word| !FUNCTION_WORDS.contains(word.as_str())).cloned().collect();
+    if said.is_empty() { all } else { said }
+}
+
 impl FeatureHashing {
     /// The vector of one text, of length 1.
     ///
@@ -38,8 +50,7 @@ impl FeatureHashing {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where the text has neither letters nor digits.
     pub fn vector(text: &str) -> Result<Embedding> {
-        let words: Vec<String> =
-            text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+        let words = words_of(text);
         let pairs = words.iter().zip(words.iter().skip(1)).map(|(first, second)| format!("{first} {second}"));
         let mut counts: HashMap<u64, f32> = HashMap::new();
         for feature in words.iter().cloned().chain(pairs) {

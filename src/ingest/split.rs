@@ -1,9 +1,11 @@
 //! Texts into passages, at their structure: headings of Markdown, items of source, paragraphs of everything else.
 
+use std::ops::Range;
 use std::path::Path;
 
 use text_splitter::{ChunkConfig, CodeSplitter, MarkdownSplitter, TextSplitter};
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton};
+use tree_sitter_language::LanguageFn;
 
 /// A passage is closed at the first good place from here on, in tokens of `cl100k_base`.
 pub const MIN_TOKENS: usize = 500;
@@ -45,30 +47,54 @@ impl Splitter {
     /// The passages of a text, in order; `path` tells its language.
     pub(super) fn split(&self, path: &Path, text: &str) -> Vec<Chunk> {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        let passages: Vec<&str> = match extension.as_str() {
-            "md" | "markdown" | "mdx" => self.markdown.chunks(text).collect(),
+        let passages = match extension.as_str() {
+            "md" | "markdown" | "mdx" => ranges(self.markdown.chunk_indices(text)),
             "rs" => self.code(tree_sitter_rust::LANGUAGE, text),
             "py" | "pyi" => self.code(tree_sitter_python::LANGUAGE, text),
             "go" => self.code(tree_sitter_go::LANGUAGE, text),
             "ts" | "mts" | "cts" => self.code(tree_sitter_typescript::LANGUAGE_TYPESCRIPT, text),
             // The grammar of TSX takes JavaScript as well.
             "tsx" | "jsx" | "js" | "mjs" | "cjs" => self.code(tree_sitter_typescript::LANGUAGE_TSX, text),
-            _ => self.plain.chunks(text).collect(),
+            _ => ranges(self.plain.chunk_indices(text)),
         };
-        passages
-            .into_iter()
-            .map(|passage| Chunk {
-                text: passage.to_owned(),
-                tokens: cl100k_base_singleton().encode_ordinary(passage).len(),
-            })
-            .collect()
+        joined(text, passages)
     }
 
-    fn code<'text>(&self, language: tree_sitter_language::LanguageFn, text: &'text str) -> Vec<&'text str> {
+    fn code(&self, language: LanguageFn, text: &str) -> Vec<Range<usize>> {
         match CodeSplitter::new(language, config()) {
-            Ok(splitter) => splitter.chunks(text).collect(),
+            Ok(splitter) => ranges(splitter.chunk_indices(text)),
             // A grammar of an ABI that this tree-sitter does not speak: split it as any text.
-            Err(_) => self.plain.chunks(text).collect(),
+            Err(_) => ranges(self.plain.chunk_indices(text)),
         }
     }
+}
+
+fn ranges<'text>(passages: impl Iterator<Item = (usize, &'text str)>) -> Vec<Range<usize>> {
+    passages.map(|(start, passage)| start..start + passage.len()).collect()
+}
+
+/// Joins a short passage with its neighbour where both fit: the splitter leaves the head of a long item on its own, and
+/// a vector of five words is near to everything that has one of them.
+fn joined(text: &str, passages: Vec<Range<usize>>) -> Vec<Chunk> {
+    let mut chunks: Vec<(Range<usize>, Chunk)> = Vec::with_capacity(passages.len());
+    for range in passages {
+        let Some(chunk) = chunk_of(text, &range) else { continue };
+        if let Some((last_range, last)) = chunks.last_mut()
+            && (last.tokens < MIN_TOKENS || chunk.tokens < MIN_TOKENS)
+            && let both = (last_range.start..range.end)
+            && let Some(chunk) = chunk_of(text, &both)
+            && chunk.tokens <= MAX_TOKENS
+        {
+            (*last_range, *last) = (both, chunk);
+            continue;
+        }
+        chunks.push((range, chunk));
+    }
+    chunks.into_iter().map(|(_, chunk)| chunk).collect()
+}
+
+/// The passage, unless it has nothing that a question could find, as a ruler of dashes.
+fn chunk_of(text: &str, range: &Range<usize>) -> Option<Chunk> {
+    let passage = text.get(range.clone()).filter(|passage| passage.contains(char::is_alphanumeric))?;
+    Some(Chunk { text: passage.to_owned(), tokens: cl100k_base_singleton().encode_ordinary(passage).len() })
 }

@@ -66,8 +66,6 @@ pub async fn search(
     let Some(question) = vectors.pop() else {
         return Err(Error::new(Kind::Embeddings, "no vector came for the question"));
     };
-    // Ordered by the similarity and not by the distance: an expression that no index offers, so the scan is exact.
-    let similarity = 1.0.into_sql::<Double>() - document_chunks::vector.cosine_distance(&question);
     let hits: Vec<Hit> = document_chunks::table
         .inner_join(
             documents::table.on(documents::workspace_id
@@ -77,10 +75,11 @@ pub async fn search(
         .filter(document_chunks::workspace_id.eq(workspace))
         .filter(document_chunks::embedding_model.eq(embedder.model()))
         .filter(documents::status.eq(DocumentStatus::Ready))
-        .order((sql::<Double>("1").desc(), document_chunks::id)) // 1: the first column of the select
+        // 1 is the first column of the select, the similarity: no index has that order, so the scan is exact.
+        .order((sql::<Double>("1").desc(), document_chunks::id))
         .limit(k.into())
         .select((
-            similarity,
+            document_chunks::vector.cosine_similarity(&question),
             document_chunks::id,
             document_chunks::document_id,
             documents::title,

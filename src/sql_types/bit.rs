@@ -8,8 +8,10 @@ use diesel::expression::{AsExpression, Expression};
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{Double, SqlType};
+use diesel::sql_types::SqlType;
 use tokio_postgres::types::{FromSql as _, ToSql as _, Type};
+
+use super::operators::vector_operator;
 
 /// The SQL type `bit(n)`.
 ///
@@ -18,7 +20,10 @@ use tokio_postgres::types::{FromSql as _, ToSql as _, Type};
 #[diesel(postgres_type(oid = 1560, array_oid = 1561))]
 pub struct Bit;
 
-diesel::infix_operator!(HammingDistance, " <~> ", Double, backend: Pg);
+vector_operator!(
+    /// `(left <~> right)`, made by [`hamming_distance`](BitExpressionMethods::hamming_distance).
+    HammingDistance, "(", " <~> ", ")"
+);
 
 /// The distance of pgvector on every expression of type [`Bit`].
 pub trait BitExpressionMethods: Expression<SqlType = Bit> + Sized {

@@ -17,6 +17,7 @@ mod bit;
 mod embedding;
 mod enums;
 mod language_tag;
+mod operators;
 mod password_hash;
 mod sealed_secret;
 mod statement_time;
@@ -34,4 +35,6 @@ pub use self::password_hash::PasswordHash;
 pub use self::sealed_secret::{SealedSecret, SecretKey};
 pub use self::statement_time::StatementTime;
 pub use self::text_array::TextArray;
-pub use self::vector::{CosineDistance, L2Distance, NegativeInnerProduct, Vector, VectorExpressionMethods};
+pub use self::vector::{
+    CosineDistance, CosineSimilarity, L2Distance, NegativeInnerProduct, Vector, VectorExpressionMethods,
+};

@@ -1,9 +1,10 @@
 //! pgvector's `vector`, and its operators.
 
 use diesel::expression::{AsExpression, Expression};
-use diesel::pg::Pg;
 use diesel::query_builder::QueryId;
-use diesel::sql_types::{Double, SqlType};
+use diesel::sql_types::SqlType;
+
+use super::operators::vector_operator;
 
 /// The SQL type `vector` of pgvector, of any number of dimensions.
 ///
@@ -12,13 +13,26 @@ use diesel::sql_types::{Double, SqlType};
 #[diesel(postgres_type(name = "vector"))]
 pub struct Vector;
 
-diesel::infix_operator!(CosineDistance, " <=> ", Double, backend: Pg);
-diesel::infix_operator!(L2Distance, " <-> ", Double, backend: Pg);
-diesel::infix_operator!(NegativeInnerProduct, " <#> ", Double, backend: Pg);
+vector_operator!(
+    /// `(left <=> right)`, made by [`cosine_distance`](VectorExpressionMethods::cosine_distance).
+    CosineDistance, "(", " <=> ", ")"
+);
+vector_operator!(
+    /// `(1 - (left <=> right))`, made by [`cosine_similarity`](VectorExpressionMethods::cosine_similarity).
+    CosineSimilarity, "(1 - (", " <=> ", "))"
+);
+vector_operator!(
+    /// `(left <-> right)`, made by [`l2_distance`](VectorExpressionMethods::l2_distance).
+    L2Distance, "(", " <-> ", ")"
+);
+vector_operator!(
+    /// `(left <#> right)`, made by [`negative_inner_product`](VectorExpressionMethods::negative_inner_product).
+    NegativeInnerProduct, "(", " <#> ", ")"
+);
 
 /// The distances of pgvector, on every expression of type [`Vector`].
 ///
-/// Ascending order puts the nearest first, for all three. None of them knows a workspace: filter by it as well.
+/// Ascending order puts the nearest first, for all three distances. None of them knows a workspace: filter by it as well.
 ///
 /// ```
 /// use diesel::prelude::*;
@@ -41,6 +55,14 @@ pub trait VectorExpressionMethods: Expression<SqlType = Vector> + Sized {
     /// `self <=> other`: one minus the cosine of the angle, 0 for the same direction to 2 for the opposite.
     fn cosine_distance<T: AsExpression<Vector>>(self, other: T) -> CosineDistance<Self, T::Expression> {
         CosineDistance::new(self, other.as_expression())
+    }
+
+    /// The cosine of the angle, 1 for the same direction to -1 for the opposite: one minus the distance.
+    ///
+    /// No index offers this order, so a query that is ordered by it (descending) reads every row that its filters
+    /// leave, and is exact.
+    fn cosine_similarity<T: AsExpression<Vector>>(self, other: T) -> CosineSimilarity<Self, T::Expression> {
+        CosineSimilarity::new(self, other.as_expression())
     }
 
     /// `self <-> other`: the length of the difference.
