@@ -59,14 +59,13 @@ impl DatabaseUrl {
     #[must_use]
     pub fn libpq_environment(&self) -> Vec<(&'static str, String)> {
         let url = self.parsed();
-        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         let mut variables = vec![("PGUSER", decoded(url.username()))];
         variables.extend(url.host_str().map(|host| ("PGHOST", decoded(host.trim_matches(['[', ']'])))));
         variables.extend(url.port().map(|port| ("PGPORT", port.to_string())));
         variables.extend(url.password().map(|password| ("PGPASSWORD", decoded(password))));
         variables.push(("PGDATABASE", decoded(url.path().trim_start_matches('/'))));
-        for (name, value) in url.query_pairs() {
-            let variable = match name.as_ref() {
+        for (name, value) in self.parameters() {
+            let variable = match name.as_str() {
                 "sslmode" => "PGSSLMODE",
                 "sslrootcert" => "PGSSLROOTCERT",
                 "host" => "PGHOST",
@@ -75,16 +74,27 @@ impl DatabaseUrl {
                 "options" => "PGOPTIONS",
                 _ => continue,
             };
-            variables.push((variable, value.into_owned()));
+            variables.push((variable, value));
         }
         variables.retain(|(_, value)| !value.is_empty());
         variables
+    }
+
+    /// What stands behind the question mark, decoded. Not as in a form: a plus is a plus.
+    pub(crate) fn parameters(&self) -> Vec<(String, String)> {
+        let url = self.parsed();
+        let pairs = url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
     }
 
     pub(crate) fn parsed(&self) -> Url {
         // Only `from_str` and `with_database` make one, and both begin with a parsed URL.
         Url::parse(self.expose()).unwrap_or_else(|_| unreachable!("a DatabaseUrl was parsed when it was made"))
     }
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 impl FromStr for DatabaseUrl {

@@ -13,4 +13,6 @@ pub mod models;
 pub mod schema;
 pub mod search;
 pub mod sql_types;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub use error::{Error, Result};

@@ -1,7 +1,7 @@
 -- A first administrator and a first workspace, so that a new platform can be looked at. Inserts nothing where
 -- administrators exist already, or where the setting workspace_db.bootstrap is off:
---   ALTER DATABASE ... SET workspace_db.bootstrap = 'off'     before the first migration, or
---   PGOPTIONS='-c workspace_db.bootstrap=off'                 for one run of the Diesel CLI.
+--   PGOPTIONS='-c workspace_db.bootstrap=off'                 for one run of the Diesel CLI, or
+--   ALTER DATABASE ... SET workspace_db.bootstrap = 'off'     as a superuser, before the first migration.
 DO $$
 DECLARE
     the_admin CONSTANT uuid := '00000000-0000-7000-8000-000000000001';

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use diesel::QueryDsl as _;
-use diesel::migration::{Migration, MigrationSource as _};
+use diesel::connection::BoxableConnection;
+use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource as _};
 use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Bool};
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
@@ -87,7 +88,8 @@ pub async fn run(
         for migration in pending {
             let name = migration.name().to_string();
             before_each(&name);
-            conn.run_migration(&migration).map_err(|error| failed(&format!("migration {name}"), error))?;
+            conn.run_migration(&Plain(migration.as_ref()))
+                .map_err(|error| failed(&format!("migration {name}"), error))?;
             ran.push(name);
         }
         Ok(ran)
@@ -217,6 +219,32 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(move || work(&mut AsyncConnectionWrapper::from(conn)))
         .await
         .map_err(|error| Error::new(Kind::Database, "the migrating thread panicked").caused_by(error))?
+}
+
+/// The same migration, whose error is Diesel's own: `diesel_migrations` wraps it in a type that it keeps to itself, and
+/// with it the constraint's name that tells a missing prerequisite from a mistake.
+struct Plain<'a>(&'a dyn Migration<Pg>);
+
+impl Migration<Pg> for Plain<'_> {
+    fn run(&self, conn: &mut dyn BoxableConnection<Pg>) -> migration::Result<()> {
+        let name = self.0.name().to_string();
+        match UP_SQL.iter().find(|(known, _)| *known == name) {
+            Some((_, sql)) => Ok(conn.batch_execute(sql)?),
+            None => self.0.run(conn),
+        }
+    }
+
+    fn revert(&self, conn: &mut dyn BoxableConnection<Pg>) -> migration::Result<()> {
+        self.0.revert(conn)
+    }
+
+    fn metadata(&self) -> &dyn MigrationMetadata {
+        self.0.metadata()
+    }
+
+    fn name(&self) -> &dyn MigrationName {
+        self.0.name()
+    }
 }
 
 fn failed(what: &str, error: Box<dyn std::error::Error + Send + Sync>) -> Error {

@@ -14,19 +14,18 @@ use crate::error::{Error, Result};
 
 /// The URL without libpq's TLS parameters, and what they ask for.
 pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, MakeRustlsConnect)> {
-    let mut parsed = url.parsed();
-    let (mut mode, mut root_file, mut others) = (None, None, Vec::new());
-    for (name, value) in parsed.query_pairs() {
-        match name.as_ref() {
-            "sslmode" => mode = Some(value.into_owned()),
-            "sslrootcert" => root_file = Some(value.into_owned()),
-            _ => others.push((name.into_owned(), value.into_owned())),
+    let (mut mode, mut root_file) = (None, None);
+    for (name, value) in url.parameters() {
+        match name.as_str() {
+            "sslmode" => mode = Some(value),
+            "sslrootcert" => root_file = Some(value),
+            _ => {}
         }
     }
-    parsed.set_query(None);
-    if !others.is_empty() {
-        parsed.query_pairs_mut().extend_pairs(others);
-    }
+    let mut parsed = url.parsed();
+    let others = parsed.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("ssl"));
+    let others = others.collect::<Vec<_>>().join("&");
+    parsed.set_query(Some(others.as_str()).filter(|others| !others.is_empty()));
     let mut config: tokio_postgres::Config = parsed.as_str().parse().map_err(|error| {
         Error::invalid(format!("the database URL {url} has a parameter that can't be read")).caused_by(error)
     })?;

@@ -1,0 +1,129 @@
+//! Databases for your own tests: real PostgreSQL, one database a test, nothing to install and nothing left behind.
+//!
+//! The first test of a process starts a server of its own (see [`embedded`](crate::embedded)) and migrates a template;
+//! each [`TestDatabase`] is a copy of that, dropped with it. The server ends with the process, however that ends.
+//!
+//! `WORKSPACE_DB_TEST_POSTGRES` picks the major version, 16 or 18.
+
+mod seed;
+mod server;
+
+use std::thread;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use uuid::Uuid;
+
+pub use self::seed::{Seeded, seed};
+use self::server::TestServer;
+use crate::config::DatabaseUrl;
+use crate::db::{self, Pool};
+use crate::embedded::Install;
+use crate::error::Result;
+
+/// A database that belongs to one test, and is dropped with this value.
+///
+/// ```no_run
+/// use workspace_db::testing::{TestDatabase, seed};
+///
+/// #[tokio::test]
+/// async fn a_new_workspace_has_no_documents() -> workspace_db::Result<()> {
+///     let database = TestDatabase::new().await?;
+///     let mut conn = database.connect().await?;
+///     let a = seed(&mut conn, "a").await?;
+///     # drop(a);
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+    server: &'static TestServer,
+}
+
+impl TestDatabase {
+    /// A migrated database without any rows: the bootstrap is off.
+    ///
+    /// # Errors
+    ///
+    /// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) where no PostgreSQL is found or fetched.
+    pub async fn new() -> Result<Self> {
+        Self::copy_of(server::TEMPLATE).await
+    }
+
+    /// A database in which no migration ran; pgvector is installed, since its owner is no superuser and could not.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub async fn unmigrated() -> Result<Self> {
+        Self::copy_of("template1").await
+    }
+
+    async fn copy_of(template: &str) -> Result<Self> {
+        let server = TestServer::shared()?;
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let mut conn = db::connect(&server.superuser_url("postgres")?).await?;
+        conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {}", server::OWNER)).await?;
+        Ok(Self { name, server })
+    }
+
+    /// The URL of the database's owner, who is no superuser.
+    ///
+    /// # Errors
+    ///
+    /// None: the URL is made of fixed parts.
+    pub fn url(&self) -> Result<DatabaseUrl> {
+        self.server.owner_url(&self.name)
+    }
+
+    /// The URL of the server's superuser in this database, for what only they may do.
+    ///
+    /// # Errors
+    ///
+    /// As [`url`](Self::url).
+    pub fn superuser_url(&self) -> Result<DatabaseUrl> {
+        self.server.superuser_url(&self.name)
+    }
+
+    /// The programs of the server, such as `pg_dump`.
+    #[must_use]
+    pub fn install(&self) -> &Install {
+        self.server.install()
+    }
+
+    /// A connection as the owner.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](crate::Error::is_unreachable) where the server is gone.
+    pub async fn connect(&self) -> Result<AsyncPgConnection> {
+        db::connect(&self.url()?).await
+    }
+
+    /// A pool of at most `size` connections as the owner.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](crate::Error::is_invalid_input) where `size` is 0.
+    pub fn pool(&self, size: usize) -> Result<Pool> {
+        db::pool(&self.url()?, size)
+    }
+}
+
+impl Drop for TestDatabase {
+    /// Dropped on a thread of its own, since the test's runtime may be blocked or ending.
+    fn drop(&mut self) {
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let server = self.server;
+        let dropped = thread::spawn(move || {
+            server::block_on(async {
+                let mut conn = db::connect(&server.superuser_url("postgres")?).await?;
+                Ok(conn.batch_execute(&statement).await?)
+            })
+        });
+        if !matches!(dropped.join(), Ok(Ok(()))) {
+            // The whole server goes with the process, so a database that stays costs space for a while.
+            tracing::warn!(database = self.name, "the test's database could not be dropped");
+        }
+    }
+}

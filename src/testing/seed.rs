@@ -1,0 +1,106 @@
+//! One row in every table.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use secrecy::SecretString;
+
+use crate::error::Result;
+use crate::id::{
+    AdminUserId, AnalyticsEventId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,
+    MessageId, WebhookSubscriptionId, WorkspaceAdminId, WorkspaceId,
+};
+use crate::models::{
+    NewAdminUser, NewAnalyticsEvent, NewConversation, NewDatasource, NewDocument, NewDocumentChunk, NewFeedback,
+    NewJob, NewMessage, NewWebhookSubscription, NewWorkspace, NewWorkspaceAdmin, NewWorkspaceSettings,
+};
+use crate::schema::{
+    admin_users, analytics_events, conversations, datasources, document_chunks, documents, feedback, jobs, messages,
+    webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
+};
+use crate::sql_types::{DIMENSIONS, DatasourceType, Embedding, MessageRole, PasswordHash};
+
+/// The ids of the rows that [`seed`] made.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is the id of the row in the table of its name")]
+pub struct Seeded {
+    pub workspace: WorkspaceId,
+    pub admin_user: AdminUserId,
+    pub workspace_admin: WorkspaceAdminId,
+    pub datasource: DatasourceId,
+    pub document: DocumentId,
+    pub document_chunk: DocumentChunkId,
+    pub conversation: ConversationId,
+    pub message: MessageId,
+    pub feedback: FeedbackId,
+    pub analytics_event: AnalyticsEventId,
+    pub webhook_subscription: WebhookSubscriptionId,
+    pub job: JobId,
+}
+
+/// A workspace of that slug with one row in every tenant table, and an administrator of its own, all tied together.
+///
+/// Seed two, `a` and `b`, and ask as `a`: what comes back must be `a`'s alone.
+///
+/// # Errors
+///
+/// [`is_conflict`](crate::Error::is_conflict) where the slug is taken.
+///
+/// ```no_run
+/// # async fn example(conn: &mut diesel_async::AsyncPgConnection) -> workspace_db::Result<()> {
+/// let (a, b) = (workspace_db::testing::seed(conn, "a").await?, workspace_db::testing::seed(conn, "b").await?);
+/// assert_ne!(a.workspace, b.workspace);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
+    let new_workspace = NewWorkspace::new(slug, slug);
+    let workspace = new_workspace.id;
+    diesel::insert_into(workspaces::table).values(&new_workspace).execute(conn).await?;
+    macro_rules! insert {
+        ($table:ident, $new:expr) => {
+            diesel::insert_into($table::table).values(($table::workspace_id.eq(workspace), $new)).execute(conn).await?
+        };
+    }
+    let admin = NewAdminUser::new(format!("admin@{slug}.example"), PasswordHash::of(&SecretString::from("seeded"))?);
+    diesel::insert_into(admin_users::table).values(&admin).execute(conn).await?;
+    insert!(workspace_settings, NewWorkspaceSettings::default());
+    let membership = NewWorkspaceAdmin::new(admin.id);
+    insert!(workspace_admins, &membership);
+    let datasource = NewDatasource::new("Handbook", DatasourceType::Manual);
+    insert!(datasources, &datasource);
+    let document = NewDocument { datasource_id: Some(datasource.id), ..NewDocument::new("Opening hours") };
+    insert!(documents, &document);
+    let vector = Embedding::try_from([0.5; DIMENSIONS])?;
+    let chunk = NewDocumentChunk::new(document.id, 0, "We are open from nine to five.", vector, "seeded");
+    insert!(document_chunks, &chunk);
+    let conversation = NewConversation::default();
+    insert!(conversations, &conversation);
+    let message = NewMessage::new(conversation.id, MessageRole::User, "When do you open?");
+    insert!(messages, &message);
+    let judgement = NewFeedback { admin_user_id: Some(admin.id), ..NewFeedback::new(message.id, 1) };
+    insert!(feedback, &judgement);
+    let event = NewAnalyticsEvent {
+        conversation_id: Some(conversation.id),
+        message_id: Some(message.id),
+        ..NewAnalyticsEvent::new("message.created")
+    };
+    insert!(analytics_events, &event);
+    let subscription = NewWebhookSubscription::new("https://example.com/hook");
+    insert!(webhook_subscriptions, &subscription);
+    let job = NewJob::new("reindex");
+    insert!(jobs, &job);
+    Ok(Seeded {
+        workspace,
+        admin_user: admin.id,
+        workspace_admin: membership.id,
+        datasource: datasource.id,
+        document: document.id,
+        document_chunk: chunk.id,
+        conversation: conversation.id,
+        message: message.id,
+        feedback: judgement.id,
+        analytics_event: event.id,
+        webhook_subscription: subscription.id,
+        job: job.id,
+    })
+}

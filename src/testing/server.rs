@@ -1,0 +1,136 @@
+//! The server that the tests of one process share.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::{env, thread};
+
+use diesel_async::SimpleAsyncConnection as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
+
+use crate::config::{DatabaseUrl, Environment};
+use crate::db;
+use crate::embedded::{Cluster, Durability, Install, Major, free_port, install};
+use crate::error::{Error, Kind, Result};
+
+/// The migrated database that tests are copies of.
+pub(super) const TEMPLATE: &str = "template_migrated";
+/// Owner of every test's database, no superuser.
+pub(super) const OWNER: &str = "test_owner";
+const MAJOR_VARIABLE: &str = "WORKSPACE_DB_TEST_POSTGRES";
+
+/// Waits until the test's process is gone, which closes the pipe to its standard input, then ends the server and
+/// removes its folder. A process can't do that for itself: it may be killed.
+const UNDERTAKER: &str = r#"
+read -r _
+pid=$(head -n 1 "$0/pgdata/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid"
+while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+rm -rf "$0"
+"#;
+
+#[derive(Debug)]
+pub(super) struct TestServer {
+    cluster: Cluster,
+    port: u16,
+    password: SecretString,
+    /// Its standard input is open as long as this process lives.
+    _undertaker: Child,
+}
+
+impl TestServer {
+    /// The server of this process, started by whoever asks first.
+    pub(super) fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<TestServer>> = OnceLock::new();
+        // On a thread of its own: a runtime can't be blocked on from within another.
+        let shared = SHARED.get_or_init(|| {
+            thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the starting thread panicked")))
+        });
+        shared.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()))
+    }
+
+    fn start() -> Result<Self> {
+        let wanted = match env::var(MAJOR_VARIABLE) {
+            Ok(major) => major.parse().map_err(|error| Error::invalid(format!("in {MAJOR_VARIABLE}: {error}")))?,
+            Err(_) => Major::NEWEST,
+        };
+        let install = install(Some(wanted), || eprintln!("fetching PostgreSQL {wanted} with pgvector, once"))?;
+        let folder = env::temp_dir().join(format!("workspace-db-test-{}", Uuid::now_v7().simple()));
+        let undertaker = undertaker(&folder)?;
+        let cluster = Cluster::new(install, &folder, Durability::None)?;
+        let password = SecretString::from(Uuid::new_v4().simple().to_string());
+        cluster.initialise(&password)?;
+        let port = start_on_free_port(&cluster)?;
+        let server = Self { cluster, port, password, _undertaker: undertaker };
+        block_on(server.prepare())?;
+        Ok(server)
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        let mut template = db::connect(&self.superuser_url("template1")?).await?;
+        let password = self.password.expose_secret();
+        // CREATE DATABASE can't share a message with another statement, which would make one transaction of both.
+        template.batch_execute("CREATE EXTENSION vector").await?;
+        template.batch_execute(&format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{password}'")).await?;
+        drop(template);
+        let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
+        conn.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await?;
+        // As in production: no bootstrap rows, a test brings its own.
+        db::migrations::run(&self.owner_url(TEMPLATE)?, Environment::Production, |_| ()).await?;
+        Ok(())
+    }
+
+    pub(super) fn owner_url(&self, database: &str) -> Result<DatabaseUrl> {
+        Cluster::url(self.port, OWNER, &self.password, database)
+    }
+
+    pub(super) fn superuser_url(&self, database: &str) -> Result<DatabaseUrl> {
+        Cluster::url(self.port, "postgres", &self.password, database)
+    }
+
+    pub(super) fn install(&self) -> &Install {
+        self.cluster.install()
+    }
+}
+
+fn undertaker(folder: &Path) -> Result<Child> {
+    let folder: PathBuf = folder.into();
+    Command::new("sh")
+        .arg("-c")
+        .arg(UNDERTAKER)
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Ctrl-C in the terminal goes to the test's group, and must not end this one before its work.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed("the shell that would end the server can't be started").caused_by(error))
+}
+
+/// Between asking for a free port and listening on it, another program may take it: then another one is asked for.
+fn start_on_free_port(cluster: &Cluster) -> Result<u16> {
+    let mut last = None;
+    for _ in 0..5 {
+        let port = free_port()?;
+        match cluster.start(port) {
+            Ok(()) => return Ok(port),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| failed("no port")))
+}
+
+/// Runs a future on a runtime of its own.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed("no runtime").caused_by(error))?
+        .block_on(future)
+}
+
+fn failed(message: &str) -> Error {
+    Error::new(Kind::Io, message)
+}

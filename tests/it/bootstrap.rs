@@ -1,0 +1,98 @@
+//! The first administrator and the first workspace: there once, and not where they are not wanted.
+
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use secrecy::SecretString;
+use workspace_db::config::Environment;
+use workspace_db::db::migrations;
+use workspace_db::models::{AdminUser, Datasource, NewAdminUser, Workspace, WorkspaceAdmin, WorkspaceSettings};
+use workspace_db::schema::{admin_users, datasources, workspace_admins, workspaces};
+use workspace_db::sql_types::{AdminRole, AdminStatus, DatasourceSyncStatus, DatasourceType, PasswordHash};
+use workspace_db::testing::TestDatabase;
+
+#[tokio::test]
+async fn a_new_database_has_the_contracts_bootstrap_rows() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    migrations::run(&database.url().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    let mut conn = database.connect().await.unwrap();
+
+    let admin = AdminUser::query().filter(admin_users::email.eq("admin@example.com")).first(&mut conn).await.unwrap();
+    assert_eq!((admin.role, admin.status), (AdminRole::Superadmin, AdminStatus::Active));
+    assert!(admin.must_change_password);
+    assert!(admin.password_hash.verifies(&SecretString::from("ChangeMe123!")));
+    assert!(!admin.password_hash.verifies(&SecretString::from("changeme123!")));
+
+    let acme = Workspace::find_by_slug(&mut conn, "acme").await.unwrap();
+    assert_eq!(acme.name, "Acme Demo Workspace");
+    let settings = WorkspaceSettings::query().first(&mut conn).await.unwrap();
+    assert_eq!(settings.workspace_id, acme.id);
+    let source = Datasource::query().filter(datasources::workspace_id.eq(acme.id)).first(&mut conn).await.unwrap();
+    assert_eq!(source.name, "Getting Started");
+    assert_eq!((source.type_, source.sync_status), (DatasourceType::Manual, DatasourceSyncStatus::Completed));
+    let member =
+        WorkspaceAdmin::query().filter(workspace_admins::workspace_id.eq(acme.id)).first(&mut conn).await.unwrap();
+    assert_eq!(member.admin_user_id, admin.id);
+}
+
+async fn rows(conn: &mut AsyncPgConnection) -> (i64, i64) {
+    let admins = admin_users::table.select(count_star()).first(conn).await.unwrap();
+    let spaces = workspaces::table.select(count_star()).first(conn).await.unwrap();
+    (admins, spaces)
+}
+
+#[tokio::test]
+async fn nothing_is_inserted_where_the_session_switches_it_off() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = format!("{}?options=-c%20workspace_db.bootstrap%3Doff", database.url().unwrap().expose());
+    migrations::run(&url.parse().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    assert_eq!(rows(&mut database.connect().await.unwrap()).await, (0, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_inserted_where_the_database_switches_it_off() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let mut superuser = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
+    let statement =
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET workspace_db.bootstrap = off', current_database()); END $$";
+    superuser.batch_execute(statement).await.unwrap();
+    migrations::run(&database.url().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    assert_eq!(rows(&mut database.connect().await.unwrap()).await, (0, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_inserted_where_administrators_exist() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
+    migrations::revert(&url, migrations::Revert::Last(1)).await.unwrap();
+    let mut conn = database.connect().await.unwrap();
+    let me = NewAdminUser::new("me@example.com", PasswordHash::of(&SecretString::from("x")).unwrap());
+    diesel::insert_into(admin_users::table).values(me).execute(&mut conn).await.unwrap();
+    migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
+    assert_eq!(rows(&mut conn).await, (1, 0));
+}
+
+#[tokio::test]
+async fn production_has_no_bootstrap_administrator() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    migrations::run(&database.url().unwrap(), Environment::Production, |_| ()).await.unwrap();
+    assert_eq!(rows(&mut database.connect().await.unwrap()).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_workspace_that_has_the_slug_already_stays_as_it_is() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
+    migrations::revert(&url, migrations::Revert::Last(1)).await.unwrap();
+    let mut conn = database.connect().await.unwrap();
+    conn.batch_execute("INSERT INTO workspaces (slug, name) VALUES ('acme', 'The real Acme')").await.unwrap();
+    migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
+    assert_eq!(Workspace::find_by_slug(&mut conn, "acme").await.unwrap().name, "The real Acme");
+    let sources: i64 = datasources::table.select(count_star()).first(&mut conn).await.unwrap();
+    assert_eq!(sources, 0);
+    // And taking the bootstrap back does not take that workspace away.
+    migrations::revert(&url, migrations::Revert::Last(1)).await.unwrap();
+    assert_eq!(Workspace::find_by_slug(&mut conn, "acme").await.unwrap().name, "The real Acme");
+}

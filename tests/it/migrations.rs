@@ -1,0 +1,175 @@
+//! Every migration undoes itself, on an empty database and on one full of rows, and racing deployers share the work.
+
+use std::process::Command;
+
+use diesel_async::SimpleAsyncConnection as _;
+use rstest::rstest;
+use workspace_db::config::{DatabaseUrl, Environment};
+use workspace_db::db::migrations::{self, Revert};
+use workspace_db::testing::{TestDatabase, seed};
+
+/// The schema and, where asked for, the rows, as `pg_dump` writes them, without Diesel's own table and without the
+/// random tokens that newer versions of pg_dump put around them.
+fn dump(database: &TestDatabase, what: &[&str]) -> String {
+    let output = Command::new(database.install().program("pg_dump"))
+        .args(["--no-owner", "--exclude-table=__diesel_schema_migrations"])
+        .args(what)
+        .envs(database.url().unwrap().libpq_environment())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+async fn run(url: &DatabaseUrl) -> Vec<String> {
+    migrations::run(url, Environment::Development, |_| ()).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_migration_reverts_over_rows_in_every_table_and_runs_again() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    let empty = dump(&database, &[]);
+    let all = run(&url).await;
+    assert!(all.len() >= 9, "only {} migrations ran", all.len());
+    let full = dump(&database, &["--schema-only"]);
+    seed(&mut database.connect().await.unwrap(), "a").await.unwrap();
+    let mut reverted = migrations::revert(&url, Revert::All).await.unwrap();
+    reverted.reverse();
+    assert_eq!(reverted, all);
+    assert_eq!(dump(&database, &[]), empty);
+    run(&url).await;
+    assert_eq!(dump(&database, &["--schema-only"]), full);
+    assert_eq!(migrations::plan(&url).await.unwrap(), []);
+}
+
+/// Dump, run, revert, dump, for each migration alone, with the rows.
+#[tokio::test]
+async fn each_migration_alone_is_undone_with_its_rows() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    let all = run(&url).await;
+    migrations::revert(&url, Revert::All).await.unwrap();
+    for done in 0..all.len() {
+        let before = dump(&database, &[]);
+        run(&url).await;
+        // What ran beyond the one in question comes back off, then the one itself.
+        let beyond = u32::try_from(all.len() - done).unwrap();
+        let reverted = migrations::revert(&url, Revert::Last(beyond)).await.unwrap();
+        assert_eq!(reverted.last(), Some(&all[done]));
+        assert_eq!(dump(&database, &[]), before, "mend the down.sql of {}", all[done]);
+        run(&url).await;
+        migrations::revert(&url, Revert::Last(beyond - 1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn racing_deployers_apply_each_migration_once() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    let deployers = (0..6).map(|_| migrations::run(&url, Environment::Development, |_| ()));
+    let mut applied: Vec<String> =
+        futures_util::future::try_join_all(deployers).await.unwrap().into_iter().flatten().collect();
+    let total = applied.len();
+    applied.sort();
+    applied.dedup();
+    assert_eq!(applied.len(), total, "a migration ran twice");
+    assert_eq!(total, migrations::status(&url).await.unwrap().len());
+}
+
+#[tokio::test]
+async fn status_and_plan_of_an_unmigrated_database_change_nothing() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    let status = migrations::status(&url).await.unwrap();
+    assert!(!status.is_empty() && status.iter().all(|migration| !migration.applied));
+    let plan = migrations::plan(&url).await.unwrap();
+    assert_eq!(plan.len(), status.len());
+    assert!(plan.iter().any(|(_, sql)| sql.contains("CREATE TABLE documents")));
+    assert!(!dump(&database, &[]).contains("__diesel_schema_migrations"));
+}
+
+#[tokio::test]
+async fn a_migration_that_only_the_database_knows_is_listed_and_not_reverted() {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let mut conn = database.connect().await.unwrap();
+    conn.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')").await.unwrap();
+    let status = migrations::status(&url).await.unwrap();
+    assert_eq!(status.last().map(|last| (last.name.as_str(), last.applied)), Some(("29990101000000", true)));
+    let error = migrations::revert(&url, Revert::Last(1)).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn a_migrator_that_waits_for_the_lock_goes_on_when_it_is_released() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    let mut holder = database.connect().await.unwrap();
+    holder.batch_execute("SELECT pg_advisory_lock(2003002466)").await.unwrap();
+    let waiting = tokio::spawn({
+        let url = url.clone();
+        async move { migrations::run(&url, Environment::Development, |_| ()).await }
+    });
+    // The other session is there and polls; only then is the lock released.
+    let mut watcher = database.connect().await.unwrap();
+    until(&mut watcher, "SELECT count(*) >= 1 AS met FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()").await;
+    assert!(!waiting.is_finished());
+    holder.batch_execute("SELECT pg_advisory_unlock(2003002466)").await.unwrap();
+    assert!(!waiting.await.unwrap().unwrap().is_empty());
+}
+
+/// Asks until the condition is met, for 10 seconds.
+async fn until(conn: &mut diesel_async::AsyncPgConnection, condition: &str) {
+    use diesel_async::RunQueryDsl;
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        met: bool,
+    }
+    let asking = async {
+        while !diesel::sql_query(condition).get_result::<Row>(conn).await.unwrap().met {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), asking).await.expect("the condition was not met in 10 s");
+}
+
+/// The extension that up.sql made is dropped again, the one that was there before is not.
+#[rstest]
+#[case::made_by_the_migration("template0", true)]
+#[case::there_before("template1", false)]
+#[tokio::test]
+async fn reverting_drops_the_extension_that_was_made(#[case] template: &str, #[case] dropped: bool) {
+    let database = TestDatabase::new().await.unwrap();
+    let superuser = database.superuser_url().unwrap();
+    let name = format!("extension_{template}");
+    let mut conn = workspace_db::db::connect(&superuser).await.unwrap();
+    conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
+    let url = superuser.with_database(&name);
+    run(&url).await;
+    migrations::revert(&url, Revert::All).await.unwrap();
+    let mut inside = workspace_db::db::connect(&url).await.unwrap();
+    let expected =
+        format!("SELECT count(*) = {} AS met FROM pg_extension WHERE extname = 'vector'", i32::from(!dropped));
+    until(&mut inside, &expected).await;
+    drop(inside);
+    conn.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_owner_who_may_not_create_the_extension_is_told_what_to_do() {
+    let database = TestDatabase::new().await.unwrap();
+    let superuser = database.superuser_url().unwrap();
+    let mut conn = workspace_db::db::connect(&superuser).await.unwrap();
+    conn.batch_execute("CREATE DATABASE without_vector TEMPLATE template0 OWNER test_owner").await.unwrap();
+    let url = database.url().unwrap().with_database("without_vector");
+    let error = migrations::run(&url, Environment::Development, |_| ()).await.unwrap_err();
+    conn.batch_execute("DROP DATABASE without_vector WITH (FORCE)").await.unwrap();
+    assert!(error.is_missing_prerequisite(), "{error:?}");
+    assert!(error.to_string().contains("CREATE EXTENSION vector"), "{error}");
+}
