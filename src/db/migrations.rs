@@ -26,9 +26,9 @@ diesel::table! {
     }
 }
 
-/// Advisory lock of whoever migrates: "wsdb" in ASCII. Polled, since a blocking wait and CREATE INDEX CONCURRENTLY
-/// deadlock.
-const LOCK: i64 = 0x7773_6462;
+/// The advisory lock of whoever migrates, "wsdb" in ASCII: `SELECT * FROM pg_locks WHERE locktype = 'advisory'` shows who
+/// has it. It is polled, since a blocking wait and CREATE INDEX CONCURRENTLY deadlock.
+pub const ADVISORY_LOCK: i64 = 0x7773_6462;
 const LOCK_POLL: Duration = Duration::from_millis(100);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -195,7 +195,7 @@ async fn locked(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
     let mut conn = super::connect(url).await?;
     let deadline = tokio::time::Instant::now() + LOCK_TIMEOUT;
     loop {
-        let query = diesel::sql_query("SELECT pg_try_advisory_lock($1) AS locked").bind::<BigInt, _>(LOCK);
+        let query = diesel::sql_query("SELECT pg_try_advisory_lock($1) AS locked").bind::<BigInt, _>(ADVISORY_LOCK);
         if query.get_result::<Locked>(&mut conn).await?.locked {
             return Ok(conn);
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::config::{DatabaseUrl, Environment};
-use workspace_db::db::migrations::{self, Revert};
+use workspace_db::db::migrations::{self, ADVISORY_LOCK, Revert};
 use workspace_db::testing::{TestDatabase, seed};
 
 /// The schema and, where asked for, the rows, as `pg_dump` writes them, without Diesel's own table and without the
@@ -110,7 +110,7 @@ async fn a_migrator_that_waits_for_the_lock_goes_on_when_it_is_released() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
     let mut holder = database.connect().await.unwrap();
-    holder.batch_execute("SELECT pg_advisory_lock(2003002466)").await.unwrap();
+    holder.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).await.unwrap();
     let waiting = tokio::spawn({
         let url = url.clone();
         async move { migrations::run(&url, Environment::Development, |_| ()).await }
@@ -119,7 +119,7 @@ async fn a_migrator_that_waits_for_the_lock_goes_on_when_it_is_released() {
     let mut watcher = database.connect().await.unwrap();
     until(&mut watcher, "SELECT count(*) >= 1 AS met FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()").await;
     assert!(!waiting.is_finished());
-    holder.batch_execute("SELECT pg_advisory_unlock(2003002466)").await.unwrap();
+    holder.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})")).await.unwrap();
     assert!(!waiting.await.unwrap().unwrap().is_empty());
 }
 
