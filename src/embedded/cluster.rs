@@ -4,15 +4,24 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
 
 use super::account::Account;
 use super::install::{Install, make_dir};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
+
+/// Beginning of the names of data directories that are not whole yet.
+const PARTIAL: &str = "pgdata.partial-";
+/// How long a server that somebody else has begun to start is waited for, and how often it is looked at.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_POLL: Duration = Duration::from_millis(50);
 
 /// Letters beyond ASCII must have an upper and a lower case: the unique key on lower(email) asks for them.
 const LOCALE: &str = if cfg!(target_os = "macos") { "en_US.UTF-8" } else { "C.UTF-8" };
@@ -89,11 +98,10 @@ impl Cluster {
             .remedy(format!("use --postgres {found}, or another --data-dir")));
         }
         make_dir(&self.folder)?;
-        let partial = self.folder.join("pgdata.partial");
+        self.remove_partial();
+        // A name of its own: when this program is killed, its initdb lives on for a moment and writes.
+        let partial = self.folder.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
         let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", partial.display())).caused_by(error);
-        if partial.exists() {
-            fs::remove_dir_all(&partial).map_err(failed)?;
-        }
         self.account.own_directory(&partial)?;
         let password_file = self.folder.join("password.partial");
         fs::write(&password_file, superuser_password.expose_secret()).map_err(failed)?;
@@ -112,13 +120,22 @@ impl Cluster {
         fs::rename(&partial, self.data()).map_err(failed)
     }
 
+    /// Removes what interrupted runs left; what can't be removed now is in nobody's way.
+    fn remove_partial(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
     /// Starts the server on `port` and returns once it takes connections; one that runs already is left as it is.
     ///
     /// # Errors
     ///
     /// [`is_conflict`](Error::is_conflict) where another program has the port.
     pub fn start(&self, port: u16) -> Result<()> {
-        if self.pid().is_some() {
+        if self.runs_or_is_about_to() {
             return Ok(());
         }
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
@@ -145,10 +162,29 @@ impl Cluster {
             .arg("--options")
             .arg(settings)
             .output();
-        self.succeeded("pg_ctl start", output).map(drop).map_err(|error| {
-            let tail = log_tail(&log);
-            Error::new(error.kind(), format!("{error}; the log {} ends: {tail}", log.display())).caused_by(error)
-        })
+        match self.succeeded("pg_ctl start", output) {
+            // Where an interrupted run's pg_ctl lived on and was first, its server is as good.
+            Err(_) if self.runs_or_is_about_to() => Ok(()),
+            Err(error) => {
+                let tail = log_tail(&log);
+                Err(Error::new(error.kind(), format!("{error}; the log ends: {tail}")).caused_by(error))
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Whether the server takes connections, after waiting for one that another process has begun to start.
+    fn runs_or_is_about_to(&self) -> bool {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while self.pid().is_none() {
+            // A file without a number yet is being written.
+            let starting = self.pid_file().exists() && self.pid_file_line(0).is_none_or(is_alive);
+            if !starting || Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(START_POLL);
+        }
+        true
     }
 
     /// Stops the server, ending its sessions, and returns once it is gone; whether there was one to stop.
@@ -173,10 +209,10 @@ impl Cluster {
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         let pid = self.pid_file_line(0)?;
+        self.pid_file_line::<String>(7).filter(|state| state == "ready")?;
         // The file outlives a crash, and another process may have the number by now: ask for the process and the port.
-        let alive = kill(Pid::from_raw(pid), None).is_ok();
         let port: u16 = self.pid_file_line(3)?;
-        (alive && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()).then_some(pid)
+        (is_alive(pid) && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()).then_some(pid)
     }
 
     /// The port of the running server.
@@ -186,8 +222,12 @@ impl Cluster {
         self.pid_file_line(3)
     }
 
+    fn pid_file(&self) -> PathBuf {
+        self.data().join("postmaster.pid")
+    }
+
     fn pid_file_line<T: std::str::FromStr>(&self, line: usize) -> Option<T> {
-        let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
+        let text = fs::read_to_string(self.pid_file()).ok()?;
         text.lines().nth(line)?.trim().parse().ok()
     }
 
@@ -227,6 +267,11 @@ impl Cluster {
         }
         Err(failed(String::from_utf8_lossy(&output.stderr).trim()))
     }
+}
+
+/// Signal 0 asks whether there is such a process.
+fn is_alive(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None).is_ok()
 }
 
 /// A port of 127.0.0.1 that nobody listens on at this moment.

@@ -136,6 +136,7 @@ impl Install {
 ///
 /// `wanted` picks the major version; without it any system server from 16 on will do, else 18 is fetched. `fetching` is
 /// called before something is downloaded, which takes seconds. A second call finds the cache and takes milliseconds.
+/// Where `WORKSPACE_DB_SYSTEM_POSTGRES` is `off`, system servers are passed over.
 ///
 /// # Errors
 ///

