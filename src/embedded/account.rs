@@ -54,7 +54,8 @@ impl Account {
     }
 
     /// A command that runs as this account.
-    pub(super) fn command(&self, program: &Path) -> Command {
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if let Some((uid, gid)) = self.ids {
             command.uid(uid).gid(gid);
@@ -63,7 +64,11 @@ impl Account {
     }
 
     /// Makes a directory that this account alone may enter.
-    pub(super) fn own_directory(&self, path: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Where the caller may not make it, or not give it away.
+    pub fn own_directory(&self, path: &Path) -> Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", path.display())).caused_by(error);
         fs::create_dir_all(path).map_err(failed)?;

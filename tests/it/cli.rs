@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use serde_json::Value;
-use uuid::Uuid;
+
+use crate::folder::Folder;
 
 /// A folder of its own with a server in it, perhaps; both are gone afterwards.
 pub(crate) struct Shell {
-    folder: PathBuf,
+    folder: Folder,
     variables: Vec<(String, String)>,
 }
 
@@ -25,10 +26,7 @@ pub(crate) struct Said {
 
 impl Shell {
     pub(crate) fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("workspace-db-cli-{}", Uuid::now_v7().simple()));
-        fs::create_dir(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        Self { folder, variables: Vec::new() }
+        Self { folder: Folder::new(), variables: Vec::new() }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -37,7 +35,7 @@ impl Shell {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.path().join(name)
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -46,7 +44,7 @@ impl Shell {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workspace-db"));
-        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         for name in ["DATABASE_URL", "DATABASE_APP_URL", "WORKSPACE_DB_ENV", "WORKSPACE_DB_WORKSPACE"] {
             command.env_remove(name);
         }
@@ -91,7 +89,6 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         let _ = self.command(&["down"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -1,1 +1,163 @@
-//! x
+//! Connections and pools: TLS that verifies, and a pool that stays healthy.
+
+use std::fs;
+use std::sync::Arc;
+
+use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rstest::rstest;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use workspace_db::config::DatabaseUrl;
+use workspace_db::db;
+use workspace_db::testing::TestDatabase;
+
+use crate::folder::Folder;
+
+/// What stands before a managed database: it ends TLS for `name` and hands the rest to the server behind it.
+struct TlsFront {
+    port: u16,
+    folder: Folder,
+}
+
+impl TlsFront {
+    async fn before(database: &DatabaseUrl, name: &str) -> Self {
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+        let folder = Folder::new();
+        folder.write("ca.pem", authority.pem());
+        folder.write("not.pem", "no certificate");
+
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = database.libpq_environment().into_iter().find(|(name, _)| *name == "PGPORT").unwrap().1;
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let (acceptor, server) = (acceptor.clone(), server.clone());
+                tokio::spawn(async move {
+                    // The 8 bytes of SSLRequest; a client that is content without TLS sends something longer.
+                    let mut request = [0; 8];
+                    client.read_exact(&mut request).await.unwrap();
+                    assert_eq!(request, [0, 0, 0, 8, 4, 210, 22, 47], "the client did not ask for TLS");
+                    client.write_all(b"S").await.unwrap();
+                    // A client that does not like the certificate hangs up.
+                    let Ok(mut client) = acceptor.accept(client).await else { return };
+                    let mut server = TcpStream::connect(format!("127.0.0.1:{server}")).await.unwrap();
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Self { port, folder }
+    }
+
+    fn url(&self, database: &DatabaseUrl, parameters: &str) -> DatabaseUrl {
+        let url = database.expose().split_once('@').unwrap();
+        let name = url.1.split_once('/').unwrap().1;
+        let parameters = parameters.replace("{folder}", &self.folder.path().display().to_string());
+        format!("{}@localhost:{}/{name}?{parameters}", url.0, self.port).parse().unwrap()
+    }
+}
+
+#[rstest]
+#[case::require("sslmode=require&sslrootcert={folder}/ca.pem")]
+#[case::verify_full("sslmode=verify-full&sslrootcert={folder}/ca.pem&application_name=a%20b")]
+#[tokio::test]
+async fn tls_with_the_right_authority_and_name_connects(#[case] parameters: &str) {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let front = TlsFront::before(&url, "localhost").await;
+    let mut conn = db::connect(&front.url(&url, parameters)).await.unwrap();
+    conn.batch_execute("SELECT count(*) FROM workspaces").await.unwrap();
+}
+
+#[rstest]
+#[case::an_authority_that_is_not_public("localhost", "sslmode=require", "UnknownIssuer")]
+#[case::another_name("db.example.com", "sslmode=require&sslrootcert={folder}/ca.pem", "not valid for name")]
+#[tokio::test]
+async fn tls_that_can_not_be_verified_is_refused(#[case] name: &str, #[case] parameters: &str, #[case] says: &str) {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let front = TlsFront::before(&url, name).await;
+    let error = db::connect(&front.url(&url, parameters)).await.err().unwrap();
+    assert!(error.is_unreachable() && error.to_string().contains(says), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_refused_where_tls_is_required() {
+    let database = TestDatabase::new().await.unwrap();
+    let url: DatabaseUrl = format!("{}?sslmode=require", database.url().unwrap().expose()).parse().unwrap();
+    let error = db::connect(&url).await.err().unwrap();
+    assert!(error.is_unreachable() && error.to_string().contains("TLS"), "{error}");
+}
+
+#[tokio::test]
+async fn a_root_file_without_certificates_is_bad_input() {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let front = TlsFront::before(&url, "localhost").await;
+    for file in ["not.pem", "gone.pem"] {
+        let parameters = format!("sslmode=require&sslrootcert={{folder}}/{file}");
+        let error = db::connect(&front.url(&url, &parameters)).await.err().unwrap();
+        assert!(error.is_invalid_input() && error.to_string().contains(file), "{error}");
+    }
+    assert!(fs::exists(front.folder.path().join("not.pem")).unwrap());
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_database_are_unreachable() {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let wrong: DatabaseUrl = url.expose().replacen(":", ":x", 2).replacen(":x//", "://", 1).parse().unwrap();
+    let error = db::connect(&wrong).await.err().unwrap();
+    assert!(error.is_unreachable() && error.to_string().contains("password authentication failed"), "{error}");
+    let error = db::connect(&url.with_database("nowhere")).await.err().unwrap();
+    assert!(error.is_unreachable() && error.to_string().contains("\"nowhere\" does not exist"), "{error}");
+}
+
+/// A transaction that was dropped half-way must not be what the next one who borrows the connection finds.
+#[tokio::test]
+async fn a_cancelled_transaction_is_not_handed_to_the_next() {
+    let database = TestDatabase::new().await.unwrap();
+    let pool = database.pool(1).unwrap();
+    let mut conn = pool.get().await.unwrap();
+    let insert = conn.transaction::<(), diesel::result::Error, _>(async |conn| {
+        conn.batch_execute("INSERT INTO workspaces (slug, name) VALUES ('half', 'half')").await?;
+        std::future::pending::<()>().await;
+        Ok(())
+    });
+    let cancelled = tokio::time::timeout(std::time::Duration::from_millis(200), insert).await;
+    assert!(cancelled.is_err());
+    drop(conn);
+    let mut next = pool.get().await.unwrap();
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        rows: i64,
+    }
+    let seen: Row = diesel::sql_query("SELECT count(*) AS rows FROM workspaces").get_result(&mut next).await.unwrap();
+    assert_eq!(seen.rows, 0, "the next borrower is inside the dropped transaction");
+}
+
+#[tokio::test]
+async fn a_pool_of_none_is_refused_and_one_without_a_server_is_unreachable() {
+    let database = TestDatabase::new().await.unwrap();
+    assert!(database.pool(0).err().unwrap().is_invalid_input());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let pool = db::pool(&format!("postgres://me@127.0.0.1:{free}/x").parse().unwrap(), 1).unwrap();
+    let error = pool.get().await.err().unwrap();
+    assert!(error.is_unreachable(), "{error}");
+}

@@ -1,1 +1,306 @@
-//! x
+//! Folders into workspaces: what is taken, what is left, and what a second run makes of a change.
+
+use std::fs;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
+use rstest::rstest;
+use workspace_db::db::Pool;
+use workspace_db::embeddings::{Embedder, FeatureHashing};
+use workspace_db::id::{DocumentChunkId, DocumentId, WorkspaceId};
+use workspace_db::ingest::*;
+use workspace_db::models::*;
+use workspace_db::schema::*;
+use workspace_db::sql_types::*;
+use workspace_db::testing::TestDatabase;
+
+use crate::folder::Folder;
+
+struct Scene {
+    _database: TestDatabase,
+    conn: AsyncPgConnection,
+    pool: Pool,
+    workspace: WorkspaceId,
+    folder: Folder,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let database = TestDatabase::new().await.unwrap();
+        let mut conn = database.connect().await.unwrap();
+        let workspace = Workspace::find_or_insert(&mut conn, "a").await.unwrap().id;
+        Self { pool: database.pool(4).unwrap(), _database: database, conn, workspace, folder: Folder::new() }
+    }
+
+    fn options(&self) -> IngestOptions {
+        IngestOptions::new([self.folder.path().to_owned()])
+    }
+
+    async fn ingest(&self) -> IngestReport {
+        ingest(&self.pool, self.workspace, &self.options(), &FeatureHashing, &|_| ()).await.unwrap()
+    }
+
+    async fn documents(&mut self) -> Vec<Document> {
+        Document::query()
+            .filter(documents::workspace_id.eq(self.workspace))
+            .order(documents::external_id)
+            .load(&mut self.conn)
+            .await
+            .unwrap()
+    }
+
+    async fn chunks(&mut self) -> Vec<DocumentChunk> {
+        DocumentChunk::query()
+            .filter(document_chunks::workspace_id.eq(self.workspace))
+            .order((document_chunks::document_id, document_chunks::chunk_index))
+            .load(&mut self.conn)
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_folder_becomes_a_datasource_its_files_documents_their_passages_chunks() {
+    let mut scene = Scene::new().await;
+    scene.folder.write("guide/intro.md", "Some words.\n\n# The guide\n\nMore words.\n");
+    scene.folder.write("code/main.rs", "fn main() { println!(\"hello\"); }\n");
+    scene.folder.write(".hidden/secret.txt", "not taken");
+    let report = scene.ingest().await;
+    assert_eq!((report.added, report.chunks, report.skipped.len()), (2, 2, 0));
+
+    let source = Datasource::query().first(&mut scene.conn).await.unwrap();
+    assert_eq!((source.type_, source.sync_status), (DatasourceType::File, DatasourceSyncStatus::Completed));
+    assert!(source.last_synced_at.is_some() && source.error_message.is_none());
+    let documents = scene.documents().await;
+    let names: Vec<_> = documents.iter().map(|d| (d.external_id.as_deref().unwrap(), d.title.as_str())).collect();
+    assert_eq!(names, [("code/main.rs", "code/main.rs"), ("guide/intro.md", "The guide")]);
+    assert!(documents.iter().all(|d| d.status == DocumentStatus::Ready && d.datasource_id == Some(source.id)));
+    let chunks = scene.chunks().await;
+    assert!(chunks.iter().all(|c| c.token_count.unwrap() > 0 && c.embedding_model == FeatureHashing.model()));
+}
+
+#[tokio::test]
+async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
+    let mut scene = Scene::new().await;
+    for name in ["same.txt", "changed.txt", "gone.txt"] {
+        scene.folder.write(name, format!("The first text of {name}."));
+    }
+    scene.ingest().await;
+    let before = scene.chunks().await;
+    let first = scene.documents().await;
+
+    scene.folder.write("changed.txt", "Another text.");
+    fs::remove_file(scene.folder.path().join("gone.txt")).unwrap();
+    let report = scene.ingest().await;
+    let counts = (report.added, report.replaced, report.unchanged, report.archived, report.chunks);
+    assert_eq!(counts, (0, 1, 1, 1, 1));
+
+    let second = scene.documents().await;
+    let states: Vec<_> = second.iter().map(|d| (d.external_id.as_deref().unwrap(), d.status)).collect();
+    let expected = [
+        ("changed.txt", DocumentStatus::Ready),
+        ("gone.txt", DocumentStatus::Archived),
+        ("same.txt", DocumentStatus::Ready),
+    ];
+    assert_eq!(states, expected);
+    assert!(first.iter().zip(&second).all(|(a, b)| a.id == b.id), "a document was made anew");
+    assert!(first[0].content_hash != second[0].content_hash && first[2] == second[2]);
+    let after = scene.chunks().await;
+    let of = |chunks: &[DocumentChunk], document: DocumentId| -> Vec<(DocumentChunkId, String)> {
+        chunks.iter().filter(|c| c.document_id == document).map(|c| (c.id, c.content.clone())).collect()
+    };
+    assert_eq!(of(&before, first[2].id), of(&after, first[2].id), "an unchanged file's chunks were written again");
+    assert_eq!(of(&after, first[0].id)[0].1, "Another text.");
+
+    scene.folder.write("gone.txt", "The first text of gone.txt.");
+    let report = scene.ingest().await;
+    assert_eq!((report.unchanged, report.archived, report.chunks), (3, 0, 0));
+    assert_eq!(scene.documents().await[1].status, DocumentStatus::Ready, "a file that is back is searched again");
+}
+
+#[rstest]
+#[case::binary(b"ab\0cd".as_slice(), SkipReason::Binary)]
+#[case::empty(b"".as_slice(), SkipReason::Empty)]
+#[case::blank(b" \n\t\r\n".as_slice(), SkipReason::Empty)]
+#[case::latin1(b"caf\xe9".as_slice(), SkipReason::NotUtf8)]
+#[case::too_large(b"0123456789abcdef_".as_slice(), SkipReason::TooLarge { bytes: 17, limit: 16 })]
+#[tokio::test]
+async fn a_file_that_is_no_text_is_skipped_counted_and_listed(#[case] content: &[u8], #[case] reason: SkipReason) {
+    let mut scene = Scene::new().await;
+    scene.folder.write("good.txt", "some words");
+    scene.folder.write("bad.txt", content);
+    let options = IngestOptions { max_bytes: 16, ..scene.options() };
+    let report = ingest(&scene.pool, scene.workspace, &options, &FeatureHashing, &|_| ()).await.unwrap();
+    assert_eq!(report.added, 1);
+    assert_eq!(report.skipped, [Skipped { name: "bad.txt".to_owned(), reason }]);
+    assert_eq!(scene.documents().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_document_whose_file_is_no_text_any_more_is_archived() {
+    let mut scene = Scene::new().await;
+    scene.folder.write("a.txt", "some words");
+    scene.ingest().await;
+    scene.folder.write("a.txt", b"\0");
+    assert_eq!(scene.ingest().await.archived, 1);
+    assert_eq!(scene.documents().await[0].status, DocumentStatus::Archived);
+}
+
+#[tokio::test]
+async fn text_that_hurts_comes_back_as_it_was() {
+    let mut scene = Scene::new().await;
+    let text =
+        "e\u{301} עברית \u{202e}right-to-left\u{202c} 🚲 \u{feff}in the middle, %s $1 '; DROP TABLE documents; --";
+    scene.folder.write("ü ' \" name.txt", format!("\u{feff}{text}"));
+    assert_eq!(scene.ingest().await.added, 1);
+    assert_eq!(scene.chunks().await[0].content, text);
+    assert_eq!(scene.documents().await[0].external_id.as_deref(), Some("ü ' \" name.txt"));
+}
+
+#[rstest]
+#[case::markdown("long.md", "## Section\n\nA paragraph of several words about bicycles and their wheels.\n\n")]
+#[case::rust(
+    "long.rs",
+    "/// Adds two numbers and says so.\nfn bicycles(left: u64, right: u64) -> u64 {\n    left + right\n}\n\n"
+)]
+#[case::text("long.txt", "A sentence of several words about bicycles. Another one about their wheels.\n\n")]
+#[case::one_line("line.txt", "bicycles wheels and spokes ")]
+#[tokio::test]
+async fn a_long_file_is_split_within_the_bounds_and_nothing_is_lost(#[case] name: &str, #[case] piece: &str) {
+    let mut scene = Scene::new().await;
+    let text: String = (0..1000).map(|n| piece.replacen("bicycles", &format!("bicycles{n}"), 1)).collect();
+    scene.folder.write(name, &text);
+    scene.ingest().await;
+    let chunks = scene.chunks().await;
+    assert!(chunks.len() > 5, "{} chunks", chunks.len());
+    let tokens: Vec<_> = chunks.iter().map(|c| usize::try_from(c.token_count.unwrap()).unwrap()).collect();
+    assert!(tokens.iter().all(|n| *n <= MAX_TOKENS), "{tokens:?}");
+    assert!(tokens[..tokens.len() - 1].iter().all(|n| *n >= MIN_TOKENS - OVERLAP_TOKENS), "{tokens:?}");
+    assert!(chunks.iter().enumerate().all(|(place, c)| usize::try_from(c.chunk_index).unwrap() == place));
+    // Every piece has its number, so a chunk stands in the file once; between two there is white space at most.
+    let mut reached = 0;
+    for chunk in &chunks {
+        let start = text.find(&chunk.content).unwrap();
+        assert!(start <= reached || text[reached..start].trim().is_empty(), "lost: {:?}", &text[reached..start]);
+        reached = start + chunk.content.len();
+    }
+    assert!(text[reached..].trim().is_empty());
+}
+
+#[tokio::test]
+async fn the_same_folder_in_two_workspaces_is_two_datasources() {
+    let mut scene = Scene::new().await;
+    let other = Workspace::find_or_insert(&mut scene.conn, "b").await.unwrap().id;
+    scene.folder.write("a.txt", "some words");
+    scene.ingest().await;
+    let report = ingest(&scene.pool, other, &scene.options(), &FeatureHashing, &|_| ()).await.unwrap();
+    assert_eq!((report.added, report.unchanged), (1, 0), "one workspace's document was taken for the other's");
+    fs::remove_file(scene.folder.path().join("a.txt")).unwrap();
+    scene.folder.write("b.txt", "other words");
+    scene.ingest().await;
+    let theirs: Vec<DocumentStatus> = documents::table
+        .filter(documents::workspace_id.eq(other))
+        .select(documents::status)
+        .load(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(theirs, [DocumentStatus::Ready], "a run in one workspace archived the other's document");
+}
+
+#[tokio::test]
+async fn two_runs_at_once_leave_each_document_once() {
+    let mut scene = Scene::new().await;
+    for n in 0..30 {
+        scene.folder.write(&format!("{n}.txt"), format!("The text number {n}."));
+    }
+    let options = scene.options();
+    let run = || ingest(&scene.pool, scene.workspace, &options, &FeatureHashing, &|_| ());
+    let (one, two) = tokio::join!(run(), run());
+    (one.unwrap(), two.unwrap());
+    assert_eq!(scene.documents().await.len(), 30);
+    assert_eq!(scene.chunks().await.len(), 30);
+}
+
+/// An embedder that fails once it meets a word.
+struct FailsAt(&'static str);
+
+impl Embedder for FailsAt {
+    fn model(&self) -> &str {
+        FeatureHashing.model()
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, workspace_db::Result<Vec<Embedding>>> {
+        if texts.iter().any(|text| text.contains(self.0)) {
+            let refused: Result<Embedding, _> = FeatureHashing::vector("");
+            return ready(refused.map(|_| Vec::new())).boxed();
+        }
+        FeatureHashing.embed(texts)
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_fails_keeps_whole_files_and_the_next_goes_on() {
+    let mut scene = Scene::new().await;
+    for n in 0..200 {
+        scene.folder.write(&format!("{n:03}.txt"), format!("The text number {n:03}."));
+    }
+    let failed = ingest(&scene.pool, scene.workspace, &scene.options(), &FailsAt("150"), &|_| ()).await;
+    assert!(failed.is_err());
+    let source = Datasource::query().first(&mut scene.conn).await.unwrap();
+    assert_eq!(source.sync_status, DatasourceSyncStatus::Failed);
+    assert!(source.error_message.is_some());
+    let kept = scene.documents().await.len();
+    assert!((1..200).contains(&kept), "{kept} documents were kept");
+    assert_eq!(scene.chunks().await.len(), kept, "a document without its chunks");
+    let report = scene.ingest().await;
+    assert_eq!((report.unchanged, report.added), (kept, 200 - kept));
+    let source = Datasource::query().first(&mut scene.conn).await.unwrap();
+    assert_eq!((source.sync_status, source.error_message), (DatasourceSyncStatus::Completed, None));
+}
+
+/// A file whose replacement fails half-way keeps the document and the chunks that it had.
+#[tokio::test]
+async fn a_replacement_that_is_refused_changes_nothing() {
+    use diesel_async::SimpleAsyncConnection as _;
+    let mut scene = Scene::new().await;
+    scene.folder.write("a.txt", "The first text.");
+    scene.ingest().await;
+    let (documents, chunks) = (scene.documents().await, scene.chunks().await);
+    let refusal = "ALTER TABLE document_chunks ADD CONSTRAINT refused CHECK (content NOT LIKE '%second%')";
+    scene.conn.batch_execute(refusal).await.unwrap();
+    scene.folder.write("a.txt", "The second text.");
+    let failed = ingest(&scene.pool, scene.workspace, &scene.options(), &FeatureHashing, &|_| ()).await;
+    assert!(failed.unwrap_err().to_string().contains("refused"));
+    assert_eq!((scene.documents().await, scene.chunks().await), (documents, chunks));
+}
+
+#[tokio::test]
+async fn another_model_embeds_everything_again() {
+    struct Renamed;
+    impl Embedder for Renamed {
+        fn model(&self) -> &'static str {
+            "renamed"
+        }
+        fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, workspace_db::Result<Vec<Embedding>>> {
+            FeatureHashing.embed(texts)
+        }
+    }
+    let mut scene = Scene::new().await;
+    scene.folder.write("a.txt", "some words");
+    scene.ingest().await;
+    let report = ingest(&scene.pool, scene.workspace, &scene.options(), &Renamed, &|_| ()).await.unwrap();
+    assert_eq!((report.replaced, report.unchanged), (1, 0));
+    assert_eq!(scene.chunks().await[0].embedding_model, "renamed");
+}
+
+#[tokio::test]
+async fn a_root_that_does_not_exist_is_told_before_anything_is_written() {
+    let mut scene = Scene::new().await;
+    scene.folder.write("a.txt", "some words");
+    let options = IngestOptions::new([scene.folder.path().to_owned(), scene.folder.path().join("gone")]);
+    let error = ingest(&scene.pool, scene.workspace, &options, &FeatureHashing, &|_| ()).await.unwrap_err();
+    assert!(error.is_not_found() && error.to_string().contains("gone"), "{error}");
+    assert!(scene.documents().await.is_empty());
+}

@@ -1,1 +1,105 @@
-//! x
+//! Arrows run downward only: a module may name those below it, never those beside or above.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the bottom up; modules of one line may not name each other.
+const LAYERS: &[&[&str]] = &[
+    &["error", "schema"],
+    &["config", "id"],
+    &["sql_types", "db"],
+    &["tenancy"],
+    &["models"],
+    &["embeddings"],
+    &["search", "ingest", "jobs", "webhooks", "analytics", "auth"],
+    &["studio"],
+];
+/// What hangs off the side: each may name these.
+const ASIDE: &[(&str, &[&str])] = &[
+    ("embedded", &["error", "config", "db"]),
+    ("testing", &["error", "config", "db", "embedded", "id", "models", "schema", "sql_types", "tenancy"]),
+];
+/// `schema.rs` is generated and needs its SQL types, which know nothing of tables: the one arrow upward.
+const GENERATED: (&str, &str) = ("schema", "sql_types");
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The modules of this crate that a source names in its code, comments left out.
+fn named(source: &str) -> BTreeSet<String> {
+    let code: String =
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let module = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut modules: BTreeSet<String> = code.split("crate::").skip(1).map(module).collect();
+    modules.retain(|module| module.chars().next().is_some_and(char::is_lowercase));
+    modules
+}
+
+fn may_name(from: &str, to: &str) -> bool {
+    if from == to || (from, to) == GENERATED {
+        return true;
+    }
+    if let Some((_, allowed)) = ASIDE.iter().find(|(name, _)| *name == from) {
+        return allowed.contains(&to);
+    }
+    let level = |name: &str| LAYERS.iter().position(|layer| layer.contains(&name));
+    match (level(from), level(to)) {
+        (Some(from), Some(to)) => to < from,
+        _ => false,
+    }
+}
+
+#[test]
+fn no_module_names_one_beside_or_above_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut seen, mut offences) = (0, Vec::new());
+    for path in sources(&root) {
+        let below = path.strip_prefix(&root).unwrap();
+        let from = below.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        if matches!(from.as_str(), "lib" | "main" | "cli") {
+            continue;
+        }
+        for to in named(&fs::read_to_string(&path).unwrap()) {
+            seen += 1;
+            if !may_name(&from, &to) {
+                offences.push(format!("{} names crate::{to}", below.display()));
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} names were found: the test looks in the wrong place");
+    assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn a_file_is_short_enough_to_be_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let long: Vec<_> = sources(&root)
+        .into_iter()
+        .filter(|path| !path.ends_with("schema.rs"))
+        .map(|path| (fs::read_to_string(&path).unwrap().lines().count(), path))
+        .filter(|(lines, _)| *lines > 420)
+        .collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn the_binary_reaches_the_library_by_its_public_front_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let main = fs::read_to_string(root.join("main.rs")).unwrap();
+    assert!(main.lines().count() < 40, "main.rs parses and dispatches, nothing else");
+    for path in sources(&root).into_iter().filter(|path| !path.starts_with(root.join("cli"))) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("anyhow"), "anyhow lives in the binary alone, not in {}", path.display());
+    }
+}

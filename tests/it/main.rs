@@ -6,6 +6,7 @@ mod cli;
 mod db;
 mod embedded;
 mod embeddings;
+mod folder;
 mod ingest;
 mod layers;
 mod migrations;
