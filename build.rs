@@ -10,12 +10,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::read_dir("migrations")?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
     folders.retain(|folder| folder.join("up.sql").is_file());
     folders.sort();
-    let mut code = String::from("&[\n");
+    let mut entries = Vec::new();
     for folder in folders {
         let name = folder.file_name().and_then(|name| name.to_str()).ok_or("a migration's name is not UTF-8")?;
-        code.push_str(&format!("    ({name:?}, {:?}),\n", fs::read_to_string(folder.join("up.sql"))?));
+        entries.push(format!("({name:?}, {:?})", fs::read_to_string(folder.join("up.sql"))?));
     }
-    code.push_str("]\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("migrations.rs"), code)?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("migrations.rs"), format!("&[{}]", entries.join(",\n")))?;
     Ok(())
 }

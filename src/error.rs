@@ -51,6 +51,7 @@ pub(crate) enum Kind {
     /// The database refused or failed a statement.
     Database,
     /// The operating system refused.
+    #[cfg(any(feature = "embedded", feature = "ingest"))]
     Io,
 }
 

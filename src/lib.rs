@@ -10,6 +10,7 @@ pub mod id;
 #[cfg(feature = "ingest")]
 pub mod ingest;
 pub mod models;
+#[allow(clippy::wildcard_imports, reason = "made by `diesel print-schema`")]
 pub mod schema;
 pub mod search;
 pub mod sql_types;

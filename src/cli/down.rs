@@ -11,15 +11,13 @@ use super::{Context, output};
 #[derive(Args, Debug)]
 pub(super) struct Down {}
 
-impl Down {
-    pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let local = Local::open(&context.data_dir)?;
-        let spinner = output::spinner().with_message("stopping PostgreSQL");
-        let stopped = tokio::task::spawn_blocking(move || local.down()).await??;
-        spinner.finish_and_clear();
-        if context.json {
-            return output::print_json(&json!({ "stopped": stopped }));
-        }
-        output::print_lines([if stopped { "stopped" } else { "was not running" }.to_owned()])
+pub(super) async fn run(context: &Context) -> Result<()> {
+    let local = Local::open(&context.data_dir)?;
+    let spinner = output::spinner().with_message("stopping PostgreSQL");
+    let stopped = tokio::task::spawn_blocking(move || local.down()).await??;
+    spinner.finish_and_clear();
+    if context.json {
+        return output::print_json(&json!({ "stopped": stopped }));
     }
+    output::print_lines([if stopped { "stopped" } else { "was not running" }.to_owned()])
 }

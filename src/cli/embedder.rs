@@ -8,6 +8,7 @@ use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenA
 
 /// Where the vectors come from: feature hashing without a network, or an endpoint.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the options")]
 #[command(next_help_heading = "Embeddings")]
 pub(super) struct EmbedderArgs {
     /// Endpoint that speaks OpenAI's protocol, such as http://localhost:11434/v1; without it, words are hashed

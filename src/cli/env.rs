@@ -15,35 +15,32 @@ use super::{Context, output};
 #[derive(Args, Debug)]
 pub(super) struct Env {}
 
-impl Env {
-    pub(super) fn run(self, context: &Context) -> Result<()> {
-        let database = Database::of(context)?;
-        let owner = database.owner_url()?;
-        let app = database.app_url()?;
-        let mut variables =
-            vec![("DATABASE_URL", owner.expose().to_owned()), ("DATABASE_APP_URL", app.expose().to_owned())];
-        let mut bin = None;
-        if let Database::Local(local) = &database {
-            variables.push(("WORKSPACE_DB_DATA_DIR", context.data_dir.display().to_string()));
-            bin = Some(local.install().bin.display().to_string());
-        }
-        if context.json {
-            let mut map: serde_json::Map<_, _> =
-                variables.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-            map.insert("bin".to_owned(), json!(bin));
-            return output::print_json(&map);
-        }
-        let mut lines = Vec::new();
-        for (name, value) in &variables {
-            lines.push(format!("export {name}={}", quoted(value)?));
-        }
-        // Behind what the shell has, and once: a second eval must not make it longer.
-        if let Some(bin) = bin.filter(|bin| std::env::var("PATH").is_ok_and(|path| !path.split(':').any(|p| p == bin)))
-        {
-            lines.push(format!("export PATH=\"$PATH\":{}", quoted(&bin)?));
-        }
-        output::print_lines(lines)
+pub(super) fn run(context: &Context) -> Result<()> {
+    let database = Database::of(context)?;
+    let owner = database.owner_url()?;
+    let app = database.app_url()?;
+    let mut variables =
+        vec![("DATABASE_URL", owner.expose().to_owned()), ("DATABASE_APP_URL", app.expose().to_owned())];
+    let mut bin = None;
+    if let Database::Local(local) = &database {
+        variables.push(("WORKSPACE_DB_DATA_DIR", context.data_dir.display().to_string()));
+        bin = Some(local.install().bin.display().to_string());
     }
+    if context.json {
+        let mut map: serde_json::Map<_, _> =
+            variables.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        map.insert("bin".to_owned(), json!(bin));
+        return output::print_json(&map);
+    }
+    let mut lines = Vec::new();
+    for (name, value) in &variables {
+        lines.push(format!("export {name}={}", quoted(value)?));
+    }
+    // Behind what the shell has, and once: a second eval must not make it longer.
+    if let Some(bin) = bin.filter(|bin| std::env::var("PATH").is_ok_and(|path| !path.split(':').any(|p| p == bin))) {
+        lines.push(format!("export PATH=\"$PATH\":{}", quoted(&bin)?));
+    }
+    output::print_lines(lines)
 }
 
 fn quoted(value: &str) -> Result<Cow<'_, str>> {

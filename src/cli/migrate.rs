@@ -52,7 +52,7 @@ impl Migrate {
                 let before_each = move |name: &str| bar.set_message(format!("migrating: {name}"));
                 let applied = migrations::run(&owner, context.config.environment, before_each).await?;
                 spinner.finish_and_clear();
-                changed(context, "applied", applied)
+                changed(context, "applied", &applied)
             }
             Action::Revert { number, all, yes } => {
                 if context.config.environment == Environment::Production && !yes {
@@ -61,7 +61,7 @@ impl Migrate {
                     );
                 }
                 let which = if all { Revert::All } else { Revert::Last(number) };
-                changed(context, "reverted", migrations::revert(&owner, which).await?)
+                changed(context, "reverted", &migrations::revert(&owner, which).await?)
             }
             Action::Status => {
                 let all = migrations::status(&owner).await?;
@@ -77,16 +77,15 @@ impl Migrate {
                     let all: Vec<_> = pending.iter().map(|(name, sql)| json!({ "name": name, "sql": sql })).collect();
                     return output::print_json(&all);
                 }
-                output::print_lines(pending.iter().map(|(name, text)| match sql {
-                    true => format!("-- {name}\n{text}"),
-                    false => (*name).to_owned(),
-                }))
+                let line =
+                    |(name, text): &(&str, &str)| if sql { format!("-- {name}\n{text}") } else { (*name).to_owned() };
+                output::print_lines(pending.iter().map(line))
             }
         }
     }
 }
 
-fn changed(context: &Context, verb: &str, names: Vec<String>) -> Result<()> {
+fn changed(context: &Context, verb: &str, names: &[String]) -> Result<()> {
     if context.json {
         return output::print_json(&json!({ verb: names }));
     }

@@ -103,9 +103,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let context = Context { config: Config::from_env()?, data_dir, json: cli.global.json };
     match cli.command {
         Command::Up(command) => command.run(&context).await,
-        Command::Down(command) => command.run(&context).await,
-        Command::Status(command) => command.run(&context).await,
-        Command::Env(command) => command.run(&context),
+        Command::Down(down::Down {}) => down::run(&context).await,
+        Command::Status(status::Status {}) => status::run(&context).await,
+        Command::Env(env::Env {}) => env::run(&context),
         Command::Migrate(command) => command.run(&context).await,
         Command::Ingest(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,

@@ -12,39 +12,37 @@ use super::{Context, output};
 #[derive(Args, Debug)]
 pub(super) struct Status {}
 
-impl Status {
-    /// Prints what it finds and succeeds; only what can't be found out is an error.
-    pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = Database::of(context)?;
-        let server = match &database {
-            Database::Local(local) => Some(local.status()),
-            Database::Given { .. } => None,
-        };
-        let stopped = server.as_ref().is_some_and(|status| !status.running);
-        let (owner, migrations) = if stopped {
-            (None, None)
-        } else {
-            let owner = database.owner_url()?;
-            let migrations = migrations::status(&owner).await?;
-            (Some(owner.to_string()), Some(migrations))
-        };
-        let pending = migrations.as_ref().map(|all| all.iter().filter(|migration| !migration.applied).count());
-        if context.json {
-            return output::print_json(&json!({ "database": owner, "server": server, "pending": pending }));
-        }
-        let mut lines = Vec::new();
-        if let Some(status) = server {
-            let state = match status.pid {
-                Some(pid) => format!("running, process {pid}, port {}", status.port),
-                None => "stopped; start it with `workspace-db up`".to_owned(),
-            };
-            lines.push(format!("server    PostgreSQL {}, {state}", status.postgres));
-            lines.push(format!("folder    {}", context.data_dir.display()));
-        }
-        if let (Some(owner), Some(pending)) = (owner, pending) {
-            lines.push(format!("database  {owner}"));
-            lines.push(format!("pending   {pending} migrations"));
-        }
-        output::print_lines(lines)
+/// Prints what it finds and succeeds; only what can't be found out is an error.
+pub(super) async fn run(context: &Context) -> Result<()> {
+    let database = Database::of(context)?;
+    let server = match &database {
+        Database::Local(local) => Some(local.status()),
+        Database::Given { .. } => None,
+    };
+    let stopped = server.as_ref().is_some_and(|status| !status.running);
+    let (owner, migrations) = if stopped {
+        (None, None)
+    } else {
+        let owner = database.owner_url()?;
+        let migrations = migrations::status(&owner).await?;
+        (Some(owner.to_string()), Some(migrations))
+    };
+    let pending = migrations.as_ref().map(|all| all.iter().filter(|migration| !migration.applied).count());
+    if context.json {
+        return output::print_json(&json!({ "database": owner, "server": server, "pending": pending }));
     }
+    let mut lines = Vec::new();
+    if let Some(status) = server {
+        let state = match status.pid {
+            Some(pid) => format!("running, process {pid}, port {}", status.port),
+            None => "stopped; start it with `workspace-db up`".to_owned(),
+        };
+        lines.push(format!("server    PostgreSQL {}, {state}", status.postgres));
+        lines.push(format!("folder    {}", context.data_dir.display()));
+    }
+    if let (Some(owner), Some(pending)) = (owner, pending) {
+        lines.push(format!("database  {owner}"));
+        lines.push(format!("pending   {pending} migrations"));
+    }
+    output::print_lines(lines)
 }

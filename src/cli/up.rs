@@ -24,15 +24,14 @@ pub(super) struct Up {
 impl Up {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let spinner = output::spinner();
-        let (local, owner) = match given(context)? {
-            Some(url) => (None, url),
-            None => {
-                let bar = spinner.clone();
-                let on_step = move |step| bar.set_message(describe(step));
-                let local = Local::up(context.data_dir.clone(), self.postgres, self.port, on_step).await?;
-                let owner = local.owner_url()?;
-                (Some(local), owner)
-            }
+        let (local, owner) = if let Some(url) = given(context)? {
+            (None, url)
+        } else {
+            let bar = spinner.clone();
+            let on_step = move |step| bar.set_message(describe(step));
+            let local = Local::up(context.data_dir.clone(), self.postgres, self.port, on_step).await?;
+            let owner = local.owner_url()?;
+            (Some(local), owner)
         };
         let bar = spinner.clone();
         let before_each = move |name: &str| bar.set_message(format!("migrating: {name}"));

@@ -151,8 +151,7 @@ fn answers(pip: &[&str]) -> bool {
 
 fn verify(file: &Path, expected: &str) -> Result<()> {
     let failed = |error| Error::new(Kind::Io, format!("can't read {}", file.display())).caused_by(error);
-    let found: String =
-        Sha256::digest(fs::read(file).map_err(failed)?).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = base16ct::lower::encode_string(&Sha256::digest(fs::read(file).map_err(failed)?));
     if found == expected {
         return Ok(());
     }

@@ -322,7 +322,7 @@ fn refuse_foreign(dir: &Path) -> Result<()> {
         None => Ok(()),
         Some(entry) => Err(Error::new(
             Kind::Conflict,
-            format!("{} holds {:?} and was not made by workspace-db", dir.display(), entry.file_name()),
+            format!("{} holds {} and was not made by workspace-db", dir.display(), entry.file_name().display()),
         )
         .remedy("name an empty folder, or a new one, with --data-dir")),
     }

@@ -135,7 +135,7 @@ fn text_of(path: &Path, limit: u64) -> Result<(String, String), SkipReason> {
     if content.contains(&0) {
         return Err(SkipReason::Binary);
     }
-    let hash = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = base16ct::lower::encode_string(&Sha256::digest(&content));
     let text = String::from_utf8(content).map_err(|_| SkipReason::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     if text.trim().is_empty() {

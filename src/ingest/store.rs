@@ -154,9 +154,8 @@ impl Store {
                     .filter(document_chunks::document_id.eq(document))
                     .execute(conn)
                     .await?;
-                let mut index = 0;
                 let mut rows = Vec::with_capacity(chunks.len());
-                for (chunk, vector) in chunks.into_iter().zip(vectors) {
+                for (index, (chunk, vector)) in (0..).zip(chunks.into_iter().zip(vectors)) {
                     rows.push((
                         document_chunks::workspace_id.eq(workspace),
                         NewDocumentChunk {
@@ -164,7 +163,6 @@ impl Store {
                             ..NewDocumentChunk::new(document, index, chunk.text, vector, model)
                         },
                     ));
-                    index += 1;
                 }
                 while !rows.is_empty() {
                     let rest = rows.split_off(rows.len().min(INSERT_TOGETHER));

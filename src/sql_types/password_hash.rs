@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use argon2::password_hash::phc::PasswordHash as PhcHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use diesel_derive_newtype::DieselNewType;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -49,17 +50,17 @@ impl PasswordHash {
     /// Whether this is the hash of that password. A hash of bcrypt, from an adopted row, verifies nothing yet.
     #[must_use]
     pub fn verifies(&self, password: &SecretString) -> bool {
-        argon2::password_hash::phc::PasswordHash::new(&self.0).is_ok_and(|hash| {
-            self.asks_no_more_than_ours(&hash)
+        PhcHash::new(&self.0).is_ok_and(|hash| {
+            is_affordable(&hash)
                 && Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
         })
     }
+}
 
-    /// A row that somebody planted may ask for gigabytes; nothing above this crate's own settings is computed.
-    fn asks_no_more_than_ours(&self, hash: &argon2::password_hash::phc::PasswordHash) -> bool {
-        Params::try_from(hash)
-            .is_ok_and(|params| params.m_cost() <= MEMORY_KIB && params.t_cost() <= PASSES && params.p_cost() <= LANES)
-    }
+/// A row that somebody planted may ask for gigabytes; nothing above this crate's own settings is computed.
+fn is_affordable(hash: &PhcHash) -> bool {
+    Params::try_from(hash)
+        .is_ok_and(|params| params.m_cost() <= MEMORY_KIB && params.t_cost() <= PASSES && params.p_cost() <= LANES)
 }
 
 impl fmt::Debug for PasswordHash {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
+use diesel::QueryDsl as _;
+use diesel::dsl::count_star;
 use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rstest::rstest;
@@ -13,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db;
+use workspace_db::schema::workspaces;
 use workspace_db::testing::TestDatabase;
 
 use crate::folder::Folder;
@@ -121,7 +124,7 @@ async fn a_root_file_without_certificates_is_bad_input() {
 async fn a_wrong_password_and_an_unknown_database_are_unreachable() {
     let database = TestDatabase::new().await.unwrap();
     let url = database.url().unwrap();
-    let wrong: DatabaseUrl = url.expose().replacen(":", ":x", 2).replacen(":x//", "://", 1).parse().unwrap();
+    let wrong: DatabaseUrl = url.expose().replacen('@', "x@", 1).parse().unwrap();
     let error = db::connect(&wrong).await.err().unwrap();
     assert!(error.is_unreachable() && error.to_string().contains("password authentication failed"), "{error}");
     let error = db::connect(&url.with_database("nowhere")).await.err().unwrap();
@@ -143,13 +146,8 @@ async fn a_cancelled_transaction_is_not_handed_to_the_next() {
     assert!(cancelled.is_err());
     drop(conn);
     let mut next = pool.get().await.unwrap();
-    #[derive(diesel::QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        rows: i64,
-    }
-    let seen: Row = diesel::sql_query("SELECT count(*) AS rows FROM workspaces").get_result(&mut next).await.unwrap();
-    assert_eq!(seen.rows, 0, "the next borrower is inside the dropped transaction");
+    let seen: i64 = workspaces::table.select(count_star()).first(&mut next).await.unwrap();
+    assert_eq!(seen, 0, "the next borrower is inside the dropped transaction");
 }
 
 #[tokio::test]

@@ -217,8 +217,7 @@ async fn two_runs_at_once_leave_each_document_once() {
     }
     let options = scene.options();
     let run = || ingest(&scene.pool, scene.workspace, &options, &FeatureHashing, &|_| ());
-    let (one, two) = tokio::join!(run(), run());
-    (one.unwrap(), two.unwrap());
+    tokio::try_join!(run(), run()).unwrap();
     assert_eq!(scene.documents().await.len(), 30);
     assert_eq!(scene.chunks().await.len(), 30);
 }

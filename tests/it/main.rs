@@ -1,5 +1,7 @@
 //! The one integration binary. Modules mirror `src/`.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test ends by panicking")]
+
 mod bootstrap;
 mod catalog;
 mod cli;
