@@ -22,6 +22,7 @@ const UP_SQL: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.r
 diesel::table! {
     /// Diesel's own table of what was applied.
     __diesel_schema_migrations (version) {
+        /// The digits of the migration's name.
         version -> Text,
     }
 }

