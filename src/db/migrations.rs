@@ -211,13 +211,22 @@ async fn locked(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
     }
 }
 
-/// Runs `work` on a thread of its own: Diesel's migration harness is synchronous, and blocking in place would panic on a
-/// current-thread runtime.
+/// Runs `work` on a thread of its own, and gives the lock back: Diesel's migration harness is synchronous, and blocking
+/// in place would panic on a current-thread runtime.
 async fn blocking<T: Send + 'static>(
     conn: AsyncPgConnection,
     work: impl FnOnce(&mut AsyncConnectionWrapper<AsyncPgConnection>) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(move || work(&mut AsyncConnectionWrapper::from(conn)))
+    let working = move || {
+        let mut conn = AsyncConnectionWrapper::from(conn);
+        let done = work(&mut conn);
+        // Dropping the connection is not enough: its socket closes when the runtime comes to it. Where the session is
+        // gone, so is the lock.
+        let unlock = diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(ADVISORY_LOCK);
+        let _ = diesel::RunQueryDsl::execute(unlock, &mut conn);
+        done
+    };
+    tokio::task::spawn_blocking(working)
         .await
         .map_err(|error| Error::new(Kind::Database, "the migrating thread panicked").caused_by(error))?
 }

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::account::Account;
-use super::install::{Install, make_dir};
+use super::install::{Install, make_dir, remove_partial};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
@@ -98,7 +98,7 @@ impl Cluster {
             .remedy(format!("use --postgres {found}, or another --data-dir")));
         }
         make_dir(&self.folder)?;
-        self.remove_partial();
+        remove_partial(&self.folder, PARTIAL);
         // A name of its own: when this program is killed, its initdb lives on for a moment and writes.
         let partial = self.folder.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
         let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", partial.display())).caused_by(error);
@@ -118,15 +118,6 @@ impl Cluster {
         fs::remove_file(&password_file).map_err(failed)?;
         self.succeeded("initdb", output)?;
         fs::rename(&partial, self.data()).map_err(failed)
-    }
-
-    /// Removes what interrupted runs left; what can't be removed now is in nobody's way.
-    fn remove_partial(&self) {
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
     }
 
     /// Starts the server on `port` and returns once it takes connections; one that runs already is left as it is.

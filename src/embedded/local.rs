@@ -278,7 +278,7 @@ impl Local {
         if !exists(&mut conn, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS found", DATABASE).await? {
             conn.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
         }
-        // Issue by issue the migrations take over what the application may do; until they grant, this does.
+        // No migration grants anything yet: until one does, the application may read and write every table.
         let mut database = db::connect(&self.owner_url()?).await?;
         let grant = format!("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP_LOGIN}");
         Ok(database.batch_execute(&grant).await?)

@@ -34,8 +34,8 @@ pub struct Hit {
 /// The `k` passages of the workspace that are nearest to the question, the nearest first.
 ///
 /// Only ready documents are searched, and only vectors of the embedder's model. The scan is exact: it reads every chunk
-/// of the workspace, about 9 ms per thousand (DESIGN measurement, ARCHITECTURE.md), and no approximate index can lose a
-/// hit. Fewer than `k` come only where the workspace has fewer.
+/// of the workspace, so its time grows with the workspace and no approximate index can lose a hit. Fewer than `k` come
+/// only where the workspace has fewer.
 ///
 /// # Errors
 ///

@@ -321,6 +321,26 @@ fn a_download_that_is_not_the_pinned_one_leaves_nothing(#[case] pip: &str, #[cas
 }
 
 #[test]
+fn an_interrupted_download_is_mended_by_the_next_up() {
+    let shell = Shell::new();
+    let cache = shell.path("cache");
+    let shell = shell.with("WORKSPACE_DB_SYSTEM_POSTGRES", "off");
+    let shell = shell.with("WORKSPACE_DB_CACHE_DIR", cache.display().to_string());
+    let bin = pip_that(&shell, "echo half > \"$dest/half.whl\"; mkfifo never; echo > pid; read -r _ < never");
+    // Killed in the middle: this pip leaves half a file and never comes to an end of its own.
+    let mut first = shell.command(&["up", "--port", "0"]).env("PATH", format!("{bin}:/usr/bin:/bin")).spawn().unwrap();
+    wait_for(&shell.path("."), "pid");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let up = shell.up();
+    // The orphan has waited long enough: whoever opens the other end of its pipe lets it go.
+    fs::write(shell.path("never"), "\n").unwrap();
+    assert_eq!(up["server"]["source"], "distribution");
+    let left: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("partial-")), "{left:?}");
+}
+
+#[test]
 fn an_unreachable_database_url_is_told_without_the_password() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let shell = Shell::new().with("DATABASE_URL", format!("postgres://me:hunter2@127.0.0.1:{free}/x"));
