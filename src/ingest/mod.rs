@@ -6,19 +6,19 @@
 //! and the next one goes on.
 
 mod files;
+mod reader;
 mod split;
 mod store;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tokio::sync::mpsc;
 
+use self::files::SourceRoot;
 pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, Skipped};
-use self::files::{File, Read, SourceRoot};
-use self::split::Splitter;
+use self::reader::{Outcome, Prepared};
 pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
-use self::store::{Known, Store};
+use self::store::Store;
 use crate::db::Pool;
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
@@ -26,8 +26,6 @@ use crate::id::WorkspaceId;
 
 /// Chunks that are embedded together; files are gathered until there are so many.
 const EMBED_TOGETHER: usize = 64;
-/// Files that may wait between one stage and the next, which bounds the memory.
-const QUEUE: usize = 32;
 
 /// What to ingest, and how.
 #[derive(Clone, Debug)]
@@ -72,13 +70,6 @@ pub enum IngestEvent {
     Done,
 }
 
-/// A file on its way from the disk to the database.
-struct Prepared {
-    file: File,
-    known: Option<Known>,
-    chunks: Vec<split::Chunk>,
-}
-
 /// Brings the files under `options.roots` into the workspace, and returns what it did.
 ///
 /// Files are taken by their content, not by their names: whatever is UTF-8 text. `.gitignore` and hidden files are left
@@ -116,9 +107,11 @@ pub async fn ingest(
     for root in roots {
         let mut store = Store::open(pool, workspace, &root).await?;
         let done = ingest_root(&mut store, root, options.max_bytes, embedder, &mut report, on_event).await;
-        store.close(done.as_ref().err()).await?;
-        done?;
+        let closed = store.close(done.as_ref().err()).await;
+        // Where both failed, as after a lost connection, the first says why.
+        done.and(closed)?;
     }
+    report.skipped.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(report)
 }
 
@@ -131,23 +124,19 @@ async fn ingest_root(
     on_event: &(dyn Fn(IngestEvent) + Sync),
 ) -> Result<()> {
     let mut known = store.known().await?;
-    let pipeline = split::pipeline(embedder.model());
-    let (to_main, mut from_reader) = mpsc::channel(QUEUE);
-    let (found, listing) = tokio::sync::oneshot::channel();
-    let names = known.clone();
-    let reader = tokio::task::spawn_blocking(move || {
+    let walk = move || {
         let (paths, unreadable) = root.walk();
-        // Nobody is there to listen once the run has failed.
-        let _ = found.send((paths.len(), unreadable));
-        read_all(&root, paths, max_bytes, &names, &pipeline, &to_main);
-    });
-    let (count, unreadable) = listing.await.map_err(reader_died)?;
-    on_event(IngestEvent::Found(count));
+        (root, paths, unreadable)
+    };
+    let (root, paths, unreadable) = tokio::task::spawn_blocking(walk).await.map_err(reader_died)?;
+    on_event(IngestEvent::Found(paths.len()));
     let nothing_hidden = unreadable.is_empty();
     report.skipped.extend(unreadable);
 
+    let pipeline = split::pipeline(embedder.model());
+    let (mut outcomes, readers) = reader::read(root, paths, max_bytes, known.clone(), pipeline);
     let mut gathered: Vec<Prepared> = Vec::new();
-    while let Some(outcome) = from_reader.recv().await {
+    while let Some(outcome) = outcomes.recv().await {
         match outcome {
             Outcome::Skipped(skipped) => {
                 // A file that can't be read now may be as it was; any other reason means that its text is gone.
@@ -173,45 +162,14 @@ async fn ingest_root(
             }
         }
     }
-    reader.await.map_err(reader_died)?;
+    for reader in readers {
+        reader.await.map_err(reader_died)?;
+    }
     embed_and_store(store, gathered, embedder, report, on_event).await?;
     if nothing_hidden {
         report.archived += store.archive(known.into_values()).await?;
     }
     Ok(())
-}
-
-enum Outcome {
-    Skipped(Skipped),
-    Unchanged(String),
-    Prepared(Box<Prepared>),
-}
-
-/// Reads and splits on a thread of its own; the channel's bound holds it back.
-fn read_all(
-    root: &SourceRoot,
-    paths: Vec<PathBuf>,
-    max_bytes: u64,
-    known: &store::KnownDocuments,
-    pipeline: &str,
-    to_main: &mpsc::Sender<Outcome>,
-) {
-    let splitter = Splitter::new();
-    for path in paths {
-        let outcome = match root.read(&path, max_bytes) {
-            Read::Skipped(skipped) => Outcome::Skipped(skipped),
-            Read::File(file) => match known.get(&file.name) {
-                Some(known) if known.is_same(&file.hash, pipeline) => Outcome::Unchanged(file.name),
-                known => {
-                    let chunks = splitter.split(&file.path, &file.text);
-                    Outcome::Prepared(Box::new(Prepared { known: known.cloned(), chunks, file }))
-                }
-            },
-        };
-        if to_main.blocking_send(outcome).is_err() {
-            return;
-        }
-    }
 }
 
 async fn embed_and_store(
@@ -229,7 +187,7 @@ async fn embed_and_store(
         let vectors = vectors.by_ref().take(written).collect();
         store.replace(&file, chunks, vectors, embedder.model()).await?;
         report.chunks += written;
-        if known.is_some() {
+        if known {
             report.replaced += 1;
         } else {
             report.added += 1;

@@ -1,0 +1,87 @@
+//! The disk's side of a run: files are read, compared and split on threads of their own.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::files::{File, Read, Skipped, SourceRoot};
+use super::split::{Chunk, Splitter};
+use super::store::KnownDocuments;
+
+/// Files that may wait for the database, which bounds the memory.
+const QUEUE: usize = 32;
+
+/// What became of one file.
+pub(super) enum Outcome {
+    Skipped(Skipped),
+    /// By the name of its document.
+    Unchanged(String),
+    Prepared(Box<Prepared>),
+}
+
+/// A file on its way to the database.
+pub(super) struct Prepared {
+    pub(super) file: File,
+    /// Whether an earlier run made its document.
+    pub(super) known: bool,
+    pub(super) chunks: Vec<Chunk>,
+}
+
+/// What the threads share.
+struct Work {
+    root: SourceRoot,
+    paths: Mutex<std::vec::IntoIter<PathBuf>>,
+    max_bytes: u64,
+    known: KnownDocuments,
+    pipeline: String,
+}
+
+/// Reads the files on as many threads as there are cores, and returns their outcomes in no order; a full queue holds the
+/// threads back, and a receiver that is dropped ends them.
+pub(super) fn read(
+    root: SourceRoot,
+    paths: Vec<PathBuf>,
+    max_bytes: u64,
+    known: KnownDocuments,
+    pipeline: String,
+) -> (mpsc::Receiver<Outcome>, Vec<JoinHandle<()>>) {
+    let work = Arc::new(Work { root, paths: Mutex::new(paths.into_iter()), max_bytes, known, pipeline });
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let readers = (0..threads).map(|_| {
+        let (work, sender) = (Arc::clone(&work), sender.clone());
+        tokio::task::spawn_blocking(move || {
+            let splitter = Splitter::new();
+            while let Some(path) = work.next() {
+                if sender.blocking_send(work.outcome(&splitter, &path)).is_err() {
+                    return;
+                }
+            }
+        })
+    });
+    (receiver, readers.collect())
+}
+
+impl Work {
+    fn next(&self) -> Option<PathBuf> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner).next()
+    }
+
+    fn outcome(&self, splitter: &Splitter, path: &std::path::Path) -> Outcome {
+        let file = match self.root.read(path, self.max_bytes) {
+            Read::Skipped(skipped) => return Outcome::Skipped(skipped),
+            Read::File(file) => file,
+        };
+        match self.known.get(&file.name) {
+            Some(known) if known.is_same(&file.hash, &self.pipeline) => Outcome::Unchanged(file.name),
+            known => {
+                let chunks = splitter.split(&file.path, &file.text);
+                Outcome::Prepared(Box::new(Prepared { known: known.is_some(), chunks, file }))
+            }
+        }
+    }
+}
