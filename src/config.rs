@@ -66,6 +66,11 @@ impl DatabaseUrl {
         variables.push(("PGDATABASE", decoded(url.path().trim_start_matches('/'))));
         for (name, value) in self.parameters() {
             let variable = match name.as_str() {
+                "user" => "PGUSER",
+                "password" => "PGPASSWORD",
+                "port" => "PGPORT",
+                "dbname" => "PGDATABASE",
+                "hostaddr" => "PGHOSTADDR",
                 "sslmode" => "PGSSLMODE",
                 "sslrootcert" => "PGSSLROOTCERT",
                 "host" => "PGHOST",
@@ -106,7 +111,8 @@ impl FromStr for DatabaseUrl {
                 .remedy("write it as postgres://user:password@host:port/database, special characters percent-encoded")
         };
         let url = Url::parse(text).map_err(|error| wrong("can't be read").caused_by(error))?;
-        if !matches!(url.scheme(), "postgres" | "postgresql") {
+        // The slashes as well: without them, what looks like a login is a path, and no password is found to be hidden.
+        if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(wrong("does not begin with postgres://"));
         }
         Ok(Self(String::from(url).into()))
@@ -116,8 +122,11 @@ impl FromStr for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut url = self.parsed();
-        // A URL without a host takes no password, and has none.
+        // Fails only where there is no host, and then there is no login before it either.
         let _ = url.set_password(None);
+        if url.query().is_some_and(|query| query.contains("password")) {
+            url.set_query(None);
+        }
         f.write_str(url.as_str())
     }
 }

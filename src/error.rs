@@ -102,7 +102,7 @@ impl Error {
         self.inner.kind == Kind::Unreachable
     }
 
-    /// Whether something must be installed, upgraded or started first: pip, pgvector, PostgreSQL 16, migrations.
+    /// Whether something must be installed, upgraded or started first: pip, pgvector, PostgreSQL 16, a server.
     #[must_use]
     pub fn is_missing_prerequisite(&self) -> bool {
         self.inner.kind == Kind::MissingPrerequisite
@@ -112,6 +112,13 @@ impl Error {
     #[must_use]
     pub fn is_embeddings_failure(&self) -> bool {
         self.inner.kind == Kind::Embeddings
+    }
+
+    /// Whether the operating system refused: a file, a folder, a program.
+    #[cfg(any(feature = "embedded", feature = "ingest"))]
+    #[must_use]
+    pub fn is_io_failure(&self) -> bool {
+        self.inner.kind == Kind::Io
     }
 
     /// Whether the database refused or failed a statement for another reason than the ones above.

@@ -37,7 +37,12 @@ BEGIN
                 'as a superuser of the server, then migrate again', current_user
                 USING ERRCODE = 'insufficient_privilege', CONSTRAINT = 'workspace_db_prerequisite';
         END;
-        COMMENT ON EXTENSION vector IS 'vector similarity search (created by workspace-db)';
+        -- A managed service may make it under a role of its own; then it stays when this is reverted.
+        BEGIN
+            COMMENT ON EXTENSION vector IS 'vector similarity search (created by workspace-db)';
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE NOTICE 'the extension vector belongs to another role and stays when this migration is reverted';
+        END;
     END IF;
 
     -- The contract lists pgcrypto; nothing here needs it, since gen_random_uuid() is part of the core.
@@ -45,8 +50,8 @@ BEGIN
         BEGIN
             CREATE EXTENSION pgcrypto;
             COMMENT ON EXTENSION pgcrypto IS 'cryptographic functions (created by workspace-db)';
-        EXCEPTION WHEN insufficient_privilege THEN
-            RAISE NOTICE 'pgcrypto was not enabled: role "%" may not create it, and nothing needs it', current_user;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE NOTICE 'pgcrypto was not enabled, and nothing needs it: %', SQLERRM;
         END;
     END IF;
 END

@@ -99,7 +99,9 @@ CREATE TABLE document_chunks (
     CONSTRAINT document_chunks_document_id_fkey
         FOREIGN KEY (workspace_id, document_id) REFERENCES documents (workspace_id, id) ON DELETE CASCADE,
     CONSTRAINT document_chunks_chunk_index_key UNIQUE (workspace_id, document_id, chunk_index),
-    CONSTRAINT document_chunks_token_count_check CHECK (token_count >= 0)
+    CONSTRAINT document_chunks_token_count_check CHECK (token_count >= 0),
+    -- The cosine to a vector of zeros is NaN, which PostgreSQL sorts above every number: it would lead every answer.
+    CONSTRAINT document_chunks_vector_check CHECK (vector_norm(vector) > 0)
 );
 -- The contract's index, for the measure that the platform ranks by. Built on an empty table it knows no data yet;
 -- ARCHITECTURE.md, "Search", says who reads it and who does not.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::embedded::Local;
 
-use super::Context;
+use super::{Context, Contradiction};
 
 pub(super) enum Database {
     /// The user's own server.
@@ -30,12 +30,17 @@ impl Database {
         }
     }
 
-    /// The application's URL, for data; the owner's where no other was given.
-    pub(super) fn app_url(&self) -> Result<DatabaseUrl> {
+    /// The application's URL, where there is one.
+    pub(super) fn app_url(&self) -> Result<Option<DatabaseUrl>> {
         match self {
-            Self::Given { owner, app } => Ok(app.as_ref().unwrap_or(owner).clone()),
-            Self::Local(local) => Ok(local.running()?.app_url()?),
+            Self::Given { app, .. } => Ok(app.clone()),
+            Self::Local(local) => Ok(Some(local.running()?.app_url()?)),
         }
+    }
+
+    /// The URL for data: the application's, else the owner's.
+    pub(super) fn data_url(&self) -> Result<DatabaseUrl> {
+        self.app_url()?.map_or_else(|| self.owner_url(), Ok)
     }
 }
 
@@ -44,5 +49,12 @@ impl Database {
 pub(super) fn given(context: &Context) -> Result<Option<DatabaseUrl>> {
     let Some(url) = context.config.database_url.clone() else { return Ok(None) };
     let local = Local::open_if_any(&context.data_dir)?;
-    Ok((!local.is_some_and(|local| local.is_named_by(&url))).then_some(url))
+    if local.is_some_and(|local| local.is_named_by(&url)) {
+        return Ok(None);
+    }
+    if context.data_dir_is_asked_for {
+        let message = "--data-dir names one database and DATABASE_URL another; leave one of them out";
+        return Err(Contradiction(message.to_owned()).into());
+    }
+    Ok(Some(url))
 }

@@ -24,8 +24,8 @@ pub(super) struct EmbedderArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     embeddings_timeout: u64,
     /// Texts in one request
-    #[arg(long, value_name = "TEXTS", default_value_t = 64)]
-    embeddings_batch: usize,
+    #[arg(long, value_name = "TEXTS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=128))]
+    embeddings_batch: u16,
 }
 
 impl EmbedderArgs {
@@ -35,7 +35,7 @@ impl EmbedderArgs {
             model: self.embeddings_model,
             api_key: self.embeddings_key.map(Into::into),
             timeout: Duration::from_secs(self.embeddings_timeout),
-            batch: self.embeddings_batch,
+            batch: self.embeddings_batch.into(),
             ..OpenAiSettings::new(url)
         })?))
     }

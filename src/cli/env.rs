@@ -18,9 +18,8 @@ pub(super) struct Env {}
 pub(super) fn run(context: &Context) -> Result<()> {
     let database = Database::of(context)?;
     let owner = database.owner_url()?;
-    let app = database.app_url()?;
-    let mut variables =
-        vec![("DATABASE_URL", owner.expose().to_owned()), ("DATABASE_APP_URL", app.expose().to_owned())];
+    let mut variables = vec![("DATABASE_URL", owner.expose().to_owned())];
+    variables.extend(database.app_url()?.map(|app| ("DATABASE_APP_URL", app.expose().to_owned())));
     let mut bin = None;
     if let Database::Local(local) = &database {
         variables.push(("WORKSPACE_DB_DATA_DIR", context.data_dir.display().to_string()));

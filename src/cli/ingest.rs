@@ -10,7 +10,7 @@ use workspace_db::models::Workspace;
 
 use super::database::Database;
 use super::embedder::EmbedderArgs;
-use super::{Context, output};
+use super::{Context, output, workspace};
 
 /// Skipped files that are listed for a person; `--json` lists all.
 const LISTED: usize = 20;
@@ -39,13 +39,13 @@ pub(super) struct Ingest {
 
 impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let pool = db::pool(&Database::of(context)?.app_url()?, 2)?;
+        let pool = db::pool(&Database::of(context)?.data_url()?, 2)?;
         let workspace = {
             let mut conn = pool.get().await?;
             if self.create_workspace {
                 Workspace::find_or_insert(&mut conn, &self.workspace).await?
             } else {
-                Workspace::find_by_slug(&mut conn, &self.workspace).await?
+                workspace::named(&mut conn, &self.workspace).await?
             }
         };
         let embedder = self.embedder.embedder()?;

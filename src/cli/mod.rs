@@ -11,11 +11,13 @@ mod psql;
 mod search;
 mod status;
 mod up;
+mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use workspace_db::Error;
 use workspace_db::config::Config;
@@ -68,8 +70,22 @@ enum Command {
 struct Context {
     config: Config,
     data_dir: PathBuf,
+    /// Whether the folder stood on the command line, where it must not be overruled.
+    data_dir_is_asked_for: bool,
     json: bool,
 }
+
+/// Arguments that can't be meant together; the exit code is that of wrong arguments.
+#[derive(Debug)]
+struct Contradiction(String);
+
+impl std::fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Contradiction {}
 
 pub(crate) fn run() -> ExitCode {
     // Before anything reads the environment; a file that is not there is no error, a broken one is.
@@ -77,14 +93,17 @@ pub(crate) fn run() -> ExitCode {
         Err(error) if !error.not_found() => Err(anyhow::Error::new(error).context("the file .env can't be read")),
         _ => Ok(()),
     };
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let data_dir_is_asked_for = is_on_the_command_line(&matches, "data_dir");
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let filter = std::env::var("WORKSPACE_DB_LOG").unwrap_or_else(|_| "warn".to_owned());
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("WORKSPACE_DB_LOG").unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .without_time()
         .init();
-    match dotenv.and_then(|()| dispatch(cli)) {
+    match dotenv.and_then(|()| dispatch(cli, data_dir_is_asked_for)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -95,12 +114,12 @@ pub(crate) fn run() -> ExitCode {
 }
 
 #[tokio::main]
-async fn dispatch(cli: Cli) -> anyhow::Result<()> {
+async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
     let data_dir = match cli.global.data_dir {
         Some(path) => std::path::absolute(path)?,
         None => workspace_db::embedded::data_dir()?,
     };
-    let context = Context { config: Config::from_env()?, data_dir, json: cli.global.json };
+    let context = Context { config: Config::from_env()?, data_dir, data_dir_is_asked_for, json: cli.global.json };
     match cli.command {
         Command::Up(command) => command.run(&context).await,
         Command::Down(down::Down {}) => down::run(&context).await,
@@ -123,7 +142,10 @@ fn described(error: &anyhow::Error) -> String {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let Some(error) = error.downcast_ref::<Error>() else { return ExitCode::FAILURE };
+    if error.is::<Contradiction>() {
+        return ExitCode::from(2);
+    }
+    let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<Error>()) else { return ExitCode::FAILURE };
     let code = match error {
         _ if error.is_invalid_input() => 2,
         _ if error.is_not_found() => 3,
@@ -138,18 +160,25 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
 
 /// Whoever read the output has seen enough, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// A global argument is parsed where it stands: before the subcommand or, deeper, behind it.
+fn is_on_the_command_line(matches: &clap::ArgMatches, name: &str) -> bool {
+    matches.value_source(name) == Some(ValueSource::CommandLine)
+        || matches.subcommand().is_some_and(|(_, deeper)| is_on_the_command_line(deeper, name))
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use super::*;
 
     #[test]
     fn the_arguments_are_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
     }
 }

@@ -27,13 +27,16 @@ impl Psql {
     /// Returns only where psql could not be started.
     pub(super) fn run(self, context: &Context) -> Result<()> {
         let database = Database::of(context)?;
-        let url = if self.app { database.app_url()? } else { database.owner_url()? };
+        let url = if self.app { database.data_url()? } else { database.owner_url()? };
         let program = match &database {
             Database::Local(local) => local.install().program("psql"),
             Database::Given { .. } => psql_on_this_machine()?,
         };
         let mut command = Command::new(&program);
         // The environment and not the arguments: everyone on the machine can read those.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+            command.env_remove(name);
+        }
         command.envs(url.libpq_environment()).args(self.arguments);
         Err(command.exec()).with_context(|| format!("{} could not be started", program.display()))
     }

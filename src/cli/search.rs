@@ -3,12 +3,11 @@
 use anyhow::Result;
 use clap::Args;
 use workspace_db::db;
-use workspace_db::models::Workspace;
 use workspace_db::search::{Hit, search};
 
 use super::database::Database;
 use super::embedder::EmbedderArgs;
-use super::{Context, output};
+use super::{Context, output, workspace};
 
 /// Lines of a passage that are shown for a person; `--json` and `--full` show all.
 const SHOWN: usize = 8;
@@ -33,10 +32,12 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let mut conn = db::connect(&Database::of(context)?.app_url()?).await?;
-        let workspace = Workspace::find_by_slug(&mut conn, &self.workspace).await?;
+        let mut conn = db::connect(&Database::of(context)?.data_url()?).await?;
+        let workspace = workspace::named(&mut conn, &self.workspace).await?;
         let embedder = self.embedder.embedder()?;
+        let spinner = output::spinner().with_message("searching");
         let hits = search(&mut conn, workspace.id, embedder.as_ref(), &self.question, self.k).await?;
+        spinner.finish_and_clear();
         if context.json {
             return output::print_json(&hits);
         }

@@ -8,7 +8,7 @@ use workspace_db::db::migrations;
 use workspace_db::embedded::{Local, Major, Step};
 
 use super::database::given;
-use super::{Context, output};
+use super::{Context, Contradiction, output};
 
 /// Bring up a migrated database: the one of `DATABASE_URL`, else a PostgreSQL server of its own
 #[derive(Args, Debug)]
@@ -25,6 +25,10 @@ impl Up {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let spinner = output::spinner();
         let (local, owner) = if let Some(url) = given(context)? {
+            if self.postgres.is_some() || self.port.is_some() {
+                let message = "DATABASE_URL names a server of your own, so --postgres and --port have no meaning";
+                return Err(Contradiction(message.to_owned()).into());
+            }
             (None, url)
         } else {
             let bar = spinner.clone();

@@ -53,7 +53,8 @@ pub enum Revert {
 
 /// Runs what is pending, each in a transaction of its own, and returns the names of what ran, in order.
 ///
-/// `url` is the owner's. One migrator at a time: others wait up to a minute. In production the bootstrap migration
+/// `url` is the owner's, and leads to the server itself: behind a pooler in transaction mode the lock would be another
+/// session's. One migrator at a time: others wait up to a minute. In production the bootstrap migration
 /// inserts nothing. `before_each` is called with the name of each migration before it runs.
 ///
 /// # Errors
@@ -79,17 +80,14 @@ pub async fn run(
     environment: Environment,
     before_each: impl Fn(&str) + Send + 'static,
 ) -> Result<Vec<String>> {
-    let mut conn = locked(url).await?;
-    if environment == Environment::Production {
-        diesel::sql_query("SET workspace_db.bootstrap = 'off'").execute(&mut conn).await?;
-    }
+    let conn = locked(url).await?;
     blocking(conn, move |conn| {
         let pending = conn.pending_migrations(MIGRATIONS).map_err(|error| failed("reading what is pending", error))?;
         let mut ran = Vec::with_capacity(pending.len());
         for migration in pending {
             let name = migration.name().to_string();
             before_each(&name);
-            conn.run_migration(&Plain(migration.as_ref()))
+            conn.run_migration(&Plain { migration: migration.as_ref(), environment })
                 .map_err(|error| failed(&format!("migration {name}"), error))?;
             ran.push(name);
         }
@@ -114,7 +112,8 @@ pub async fn revert(url: &DatabaseUrl, which: Revert) -> Result<Vec<String>> {
         if let Revert::Last(count) = which {
             applied.truncate(count.try_into().unwrap_or(usize::MAX));
         }
-        let mut reverted = Vec::with_capacity(applied.len());
+        // All of them are found before the first is reverted, so that an unknown one stops nothing half-way.
+        let mut found = Vec::with_capacity(applied.len());
         for version in applied {
             let migration = known.iter().find(|migration| migration.name().version() == version).ok_or_else(|| {
                 Error::new(
@@ -123,6 +122,10 @@ pub async fn revert(url: &DatabaseUrl, which: Revert) -> Result<Vec<String>> {
                 )
                 .remedy("revert it with the version of workspace-db that brought it")
             })?;
+            found.push(migration);
+        }
+        let mut reverted = Vec::with_capacity(found.len());
+        for migration in found {
             let name = migration.name().to_string();
             conn.revert_migration(migration).map_err(|error| failed(&format!("reverting {name}"), error))?;
             reverted.push(name);
@@ -233,27 +236,34 @@ async fn blocking<T: Send + 'static>(
 
 /// The same migration, whose error is Diesel's own: `diesel_migrations` wraps it in a type that it keeps to itself, and
 /// with it the constraint's name that tells a missing prerequisite from a mistake.
-struct Plain<'a>(&'a dyn Migration<Pg>);
+struct Plain<'a> {
+    migration: &'a dyn Migration<Pg>,
+    environment: Environment,
+}
 
 impl Migration<Pg> for Plain<'_> {
     fn run(&self, conn: &mut dyn BoxableConnection<Pg>) -> migration::Result<()> {
-        let name = self.0.name().to_string();
+        let name = self.migration.name().to_string();
+        // Within the migration's own transaction, so that no pooler can put it into another session.
+        if self.environment == Environment::Production && self.metadata().run_in_transaction() {
+            conn.batch_execute("SET LOCAL workspace_db.bootstrap = 'off'")?;
+        }
         match UP_SQL.iter().find(|(known, _)| *known == name) {
             Some((_, sql)) => Ok(conn.batch_execute(sql)?),
-            None => self.0.run(conn),
+            None => self.migration.run(conn),
         }
     }
 
     fn revert(&self, conn: &mut dyn BoxableConnection<Pg>) -> migration::Result<()> {
-        self.0.revert(conn)
+        self.migration.revert(conn)
     }
 
     fn metadata(&self) -> &dyn MigrationMetadata {
-        self.0.metadata()
+        self.migration.metadata()
     }
 
     fn name(&self) -> &dyn MigrationName {
-        self.0.name()
+        self.migration.name()
     }
 }
 

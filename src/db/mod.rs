@@ -50,9 +50,10 @@ pub async fn connect(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
         )
     };
     // The timeout of tokio-postgres ends with the TCP handshake; a server that accepts and then says nothing is as gone.
-    let connected = tokio::time::timeout(timeout, config.connect(tls)).await;
+    let patience = timeout * u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
+    let connected = tokio::time::timeout(patience, config.connect(tls)).await;
     let (client, connection) = connected
-        .map_err(|elapsed| unreachable(format!("no answer in {} s", timeout.as_secs())).caused_by(elapsed))?
+        .map_err(|elapsed| unreachable(format!("no answer in {} s", patience.as_secs())).caused_by(elapsed))?
         .map_err(|error| unreachable(innermost(&error)).caused_by(error))?;
     AsyncPgConnection::try_from_client_and_connection(client, connection)
         .await

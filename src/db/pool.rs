@@ -27,7 +27,7 @@ pub type PooledConnection = diesel_async::pooled_connection::deadpool::Object<As
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where `size` is 0.
+/// [`is_invalid_input`](Error::is_invalid_input) where `size` is 0, or a parameter of the URL can't be read.
 ///
 /// ```no_run
 /// # async fn example() -> workspace_db::Result<()> {
@@ -41,6 +41,8 @@ pub fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
     if size == 0 {
         return Err(Error::invalid("a pool of 0 connections can lend none").remedy("ask for at least 1"));
     }
+    // A URL that can't be read is told now, not by the first borrower as a database that is not there.
+    super::tls::settings(url)?;
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Verified;
     let url = url.clone();

@@ -19,18 +19,26 @@ pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, Mak
         match name.as_str() {
             "sslmode" => mode = Some(value),
             "sslrootcert" => root_file = Some(value),
+            "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => {
+                return Err(Error::invalid(format!("{name} in the database URL is not supported"))
+                    .remedy("log in with a password; client certificates are not taken"));
+            }
             _ => {}
         }
     }
     let mut parsed = url.parsed();
-    let others = parsed.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("ssl"));
+    let others = parsed
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !["sslmode=", "sslrootcert="].iter().any(|name| pair.starts_with(name)));
     let others = others.collect::<Vec<_>>().join("&");
     parsed.set_query(Some(others.as_str()).filter(|others| !others.is_empty()));
     let mut config: tokio_postgres::Config = parsed.as_str().parse().map_err(|error| {
         Error::invalid(format!("the database URL {url} has a parameter that can't be read")).caused_by(error)
     })?;
     config.ssl_mode(match mode.as_deref() {
-        None | Some("prefer") if config.get_hosts().iter().all(is_this_machine) => SslMode::Disable,
+        None | Some("prefer") if stays_here(&config) => SslMode::Disable,
         None | Some("prefer") => SslMode::Prefer,
         Some("disable") => SslMode::Disable,
         Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
@@ -40,6 +48,14 @@ pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, Mak
         }
     });
     Ok((config, MakeRustlsConnect::new(client_config(root_file.as_deref())?)))
+}
+
+/// Whether every address that may be tried is of this machine; an address goes before the name beside it.
+fn stays_here(config: &tokio_postgres::Config) -> bool {
+    let (names, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    !(names.is_empty() && addresses.is_empty())
+        && names.iter().all(is_this_machine)
+        && addresses.iter().all(std::net::IpAddr::is_loopback)
 }
 
 fn is_this_machine(host: &Host) -> bool {

@@ -1,7 +1,9 @@
 //! One data directory and the server on it.
 
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
@@ -103,8 +106,10 @@ impl Cluster {
         let partial = self.folder.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
         let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", partial.display())).caused_by(error);
         self.account.own_directory(&partial)?;
-        let password_file = self.folder.join("password.partial");
-        fs::write(&password_file, superuser_password.expose_secret()).map_err(failed)?;
+        let password_file = self.folder.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
+        private_file(&password_file)
+            .and_then(|mut file| file.write_all(superuser_password.expose_secret().as_bytes()))
+            .map_err(failed)?;
         self.account.own(&password_file)?;
         let output = self
             .command("initdb")
@@ -129,19 +134,22 @@ impl Cluster {
         if self.runs_or_is_about_to() {
             return Ok(());
         }
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
-            return Err(Error::new(Kind::Conflict, format!("port {port} is in use by another program"))
-                .remedy("choose another one with --port, or 0 for any that is free"));
+        if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            let why = match error.kind() {
+                ErrorKind::AddrInUse => "is in use by another program",
+                _ => "can't be listened on",
+            };
+            return Err(Error::new(Kind::Conflict, format!("port {port} {why}"))
+                .remedy("choose another one with --port, or 0 for any that is free")
+                .caused_by(error));
         }
         let mut settings = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=");
         if self.durability == Durability::None {
             settings.push_str(" -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300");
         }
         let log = self.log();
-        fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log)
+        // It quotes failed statements with the values in them.
+        private_file(&log)
             .map_err(|error| Error::new(Kind::Io, format!("can't write {}", log.display())).caused_by(error))?;
         self.account.own(&log)?;
         let output = self
@@ -228,7 +236,9 @@ impl Cluster {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where user or database is not fit for a URL.
     pub fn url(port: u16, user: &str, password: &SecretString, database: &str) -> Result<DatabaseUrl> {
-        format!("postgres://{user}:{}@127.0.0.1:{port}/{database}", password.expose_secret()).parse()
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let password = encoded(password.expose_secret());
+        format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}").parse()
     }
 
     fn command(&self, program: &str) -> Command {
@@ -258,6 +268,11 @@ impl Cluster {
         }
         Err(failed(String::from_utf8_lossy(&output.stderr).trim()))
     }
+}
+
+/// A file that its owner alone may read, made where it is missing; what is written goes to its end.
+fn private_file(path: &Path) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 /// Signal 0 asks whether there is such a process.

@@ -1,6 +1,7 @@
 //! Which PostgreSQL there is, and where.
 
 use std::fmt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
@@ -186,20 +187,28 @@ pub(super) fn user_dir(variable: &str, of_root: &str, of_user: Option<PathBuf>) 
     })
 }
 
-/// Makes a folder with its parents, which others may pass but not write.
+/// Makes a folder with its parents. What root makes, others may pass whatever the umask: the server's account must.
 pub(super) fn make_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| {
+    let failed = |error| {
         Error::new(Kind::Io, format!("can't make the folder {}", path.display()))
             .remedy("check its permissions, or name another one")
             .caused_by(error)
-    })
+    };
+    let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::create_dir_all(path).map_err(failed)?;
+    if nix::unistd::geteuid().is_root() {
+        for folder in missing {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
-/// Removes the folders that interrupted runs left in `parent`; what can't be removed now is in nobody's way.
+/// Removes the folders and files that interrupted runs left in `parent`; what can't be removed now is in nobody's way.
 pub(super) fn remove_partial(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The server that `workspace-db up` keeps in a directory of the user's, with its logins and its database.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -26,7 +27,7 @@ const OWNER: &str = "workspace_owner";
 /// The application's login.
 const APP_LOGIN: &str = "workspace_app_login";
 const STATE_FILE: &str = "server.json";
-const LOCK_FILE: &str = "lock";
+const LOCK_FILE: &str = ".workspace-db.lock";
 
 /// What [`Local::up`] is about to do, for whoever shows progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,12 +240,13 @@ impl Local {
 
     fn start(dir: &Path, wanted: Option<Major>, port: Option<u16>, on_step: impl Fn(Step)) -> Result<(Self, File)> {
         make_dir(dir)?;
-        on_step(Step::Waiting);
-        let held = lock(&dir.join(LOCK_FILE))?;
-        let known = State::read(dir)?;
-        if known.is_none() {
+        if State::read(dir)?.is_none() {
             refuse_foreign(dir)?;
         }
+        on_step(Step::Waiting);
+        let held = lock(&dir.join(LOCK_FILE))?;
+        // Again: another process may have made a server here while this one waited.
+        let known = State::read(dir)?;
         let mut state = match known {
             Some(state) => state.checked_against(wanted, &on_step)?,
             None => State::new(install(wanted, || on_step(Step::Fetching))?),
@@ -286,11 +288,12 @@ impl Local {
 }
 
 async fn login(conn: &mut AsyncPgConnection, name: &str, password: &SecretString, may: &str) -> Result<()> {
-    let exists = exists(conn, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS found", name).await?;
-    let verb = if exists { "ALTER" } else { "CREATE" };
+    if exists(conn, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS found", name).await? {
+        return Ok(());
+    }
     // Names are constants of this file and passwords hexadecimal digits, so neither needs quoting.
     let password = password.expose_secret();
-    let statement = format!("{verb} ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS {may} PASSWORD '{password}'");
+    let statement = format!("CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS {may} PASSWORD '{password}'");
     Ok(conn.batch_execute(&statement).await?)
 }
 
@@ -314,7 +317,7 @@ fn choose_port(asked: Option<u16>, remembered: u16) -> Result<u16> {
 }
 
 fn refuse_foreign(dir: &Path) -> Result<()> {
-    let ours = |name: &std::ffi::OsStr| name == LOCK_FILE || name == "server.json.partial";
+    let ours = |name: &OsStr| name == LOCK_FILE || name == STATE_FILE || name == "server.json.partial";
     let entries = fs::read_dir(dir)
         .map_err(|error| Error::new(Kind::Io, format!("can't read {}", dir.display())).caused_by(error))?;
     let foreign = entries.filter_map(std::result::Result::ok).find(|entry| !ours(&entry.file_name()));

@@ -1,6 +1,6 @@
 //! Vectors without a model: the hashing trick.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
@@ -52,7 +52,8 @@ impl FeatureHashing {
     pub fn vector(text: &str) -> Result<Embedding> {
         let words = words_of(text);
         let pairs = words.iter().zip(words.iter().skip(1)).map(|(first, second)| format!("{first} {second}"));
-        let mut counts: HashMap<u64, f32> = HashMap::new();
+        // In the order of the hashes: where features share a dimension, the sum depends on the order in its last bit.
+        let mut counts: BTreeMap<u64, f32> = BTreeMap::new();
         for feature in words.iter().cloned().chain(pairs) {
             *counts.entry(xxh3_64(feature.as_bytes())).or_default() += 1.0;
         }

@@ -32,6 +32,10 @@ pub trait Embedder: Send + Sync {
     /// The name that is stored beside each vector. Vectors of two names are never compared.
     fn model(&self) -> &str;
 
-    /// One vector a text, in the order of the texts, all of the same length 1.
+    /// One vector a text, in the order of the texts, each of length 1.
+    ///
+    /// # Errors
+    ///
+    /// Where one of the texts gets no vector: then none does.
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>>;
 }

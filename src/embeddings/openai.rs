@@ -14,6 +14,8 @@ use crate::sql_types::{DIMENSIONS, Embedding};
 
 /// Longest wait that an endpoint may ask for with Retry-After.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// 64 MB: a batch of two thousand vectors as JSON; what is larger is no answer of embeddings.
+const LARGEST_ANSWER: u64 = 64 * 1024 * 1024;
 /// As much of an answer as an error message shows.
 const EXCERPT: usize = 200;
 
@@ -113,6 +115,10 @@ impl OpenAiEmbeddings {
         if settings.batch == 0 {
             return Err(Error::invalid("a request can't hold 0 texts").remedy("set the batch to 1 or more"));
         }
+        if url.is_some_and(|url| url.password().is_some()) {
+            return Err(Error::invalid("the address of the endpoint holds a password, which errors would print")
+                .remedy("give it as the key"));
+        }
         let base = settings.url.trim_end_matches('/').trim_end_matches("/embeddings");
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(settings.timeout))
@@ -155,16 +161,20 @@ impl OpenAiEmbeddings {
         let model = self.settings.model.as_str();
         let body = Request { model, input: texts, dimensions: DIMENSIONS, encoding_format: "float" };
         let mut response = request.send_json(&body).map_err(|error| {
-            let why = format!("no answer within {} s: {error}", self.settings.timeout.as_secs_f32());
+            let why = match &error {
+                ureq::Error::Timeout(_) => format!("no answer within {} s", self.settings.timeout.as_secs_f32()),
+                other => other.to_string(),
+            };
             Failure { error: self.failed(&why).caused_by(error), again: true, wait: None }
         })?;
         let status = response.status();
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let text = response.body_mut().read_to_string().map_err(|error| Failure {
-            error: self.failed(&format!("the answer broke off: {error}")).caused_by(error),
-            again: true,
-            wait: None,
-        })?;
+        let text =
+            response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().map_err(|error| Failure {
+                error: self.failed(&format!("the answer broke off: {error}")).caused_by(error),
+                again: true,
+                wait: None,
+            })?;
         if !status.is_success() {
             let again = status.as_u16() == 429 || status.is_server_error();
             let error = self.failed(&format!("it answers {status}: {}", excerpt(&text)));

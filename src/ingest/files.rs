@@ -40,6 +40,8 @@ pub enum SkipReason {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Its name is not UTF-8, so no document could be told from another by it.
+    NameNotUtf8,
     /// The operating system does not let it be read.
     Unreadable {
         /// What the operating system says.
@@ -53,6 +55,7 @@ impl fmt::Display for SkipReason {
             Self::Binary => f.write_str("binary"),
             Self::Empty => f.write_str("empty"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
+            Self::NameNotUtf8 => f.write_str("a name that is not UTF-8"),
             Self::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, the limit is {limit}"),
             Self::Unreadable { error } => write!(f, "unreadable: {error}"),
         }
@@ -98,7 +101,11 @@ impl SourceRoot {
     /// The files below, in order of their names; and what could not be listed.
     pub(super) fn walk(&self) -> (Vec<PathBuf>, Vec<Skipped>) {
         let (mut paths, mut unreadable) = (Vec::new(), Vec::new());
-        for entry in ignore::WalkBuilder::new(&self.path).sort_by_file_name(Ord::cmp).build() {
+        // The tree's own .gitignore counts, also outside of a repository; the caller's global one does not, or the same
+        // tree would be archived by one person and brought back by the next.
+        let mut walk = ignore::WalkBuilder::new(&self.path);
+        walk.require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
+        for entry in walk.build() {
             match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => paths.push(entry.into_path()),
                 Ok(_) => {}
@@ -111,6 +118,9 @@ impl SourceRoot {
 
     pub(super) fn read(&self, path: &Path, max_bytes: u64) -> Read {
         let name = self.name_of(path);
+        if path.to_str().is_none() {
+            return Read::Skipped(Skipped { name, reason: SkipReason::NameNotUtf8 });
+        }
         match text_of(path, max_bytes) {
             Ok((text, hash)) => Read::File(File { name, path: path.to_owned(), text, hash }),
             Err(reason) => Read::Skipped(Skipped { name, reason }),

@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 
 /// Chunks that are embedded together; files are gathered until there are so many.
-const EMBED_TOGETHER: usize = 64;
+const EMBED_TOGETHER: usize = 128;
 
 /// What to ingest, and how.
 #[derive(Clone, Debug)]
@@ -181,13 +181,19 @@ async fn embed_and_store(
 ) -> Result<()> {
     let texts: Vec<String> =
         files.iter().flat_map(|prepared| prepared.chunks.iter().map(|chunk| chunk.text.clone())).collect();
-    let mut vectors = embedder.embed(&texts).await?.into_iter();
+    let vectors = embedder.embed(&texts).await?;
+    if vectors.len() != texts.len() {
+        let message =
+            format!("the embedder {} gave {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
+        return Err(Error::new(Kind::Embeddings, message).remedy("it must give one for each, in their order"));
+    }
+    let mut vectors = vectors.into_iter();
     for Prepared { file, known, chunks } in files {
         let written = chunks.len();
         let vectors = vectors.by_ref().take(written).collect();
-        store.replace(&file, chunks, vectors, embedder.model()).await?;
+        store.replace(&file, known.as_ref(), chunks, vectors, embedder.model()).await?;
         report.chunks += written;
-        if known {
+        if known.is_some() {
             report.replaced += 1;
         } else {
             report.added += 1;

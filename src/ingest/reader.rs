@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::files::{File, Read, Skipped, SourceRoot};
 use super::split::{Chunk, Splitter};
-use super::store::KnownDocuments;
+use super::store::{Known, KnownDocuments};
 
 /// Files that may wait for the database, which bounds the memory.
 const QUEUE: usize = 32;
@@ -26,8 +26,8 @@ pub(super) enum Outcome {
 /// A file on its way to the database.
 pub(super) struct Prepared {
     pub(super) file: File,
-    /// Whether an earlier run made its document.
-    pub(super) known: bool,
+    /// The document that an earlier run made of it.
+    pub(super) known: Option<Known>,
     pub(super) chunks: Vec<Chunk>,
 }
 
@@ -80,7 +80,7 @@ impl Work {
             Some(known) if known.is_same(&file.hash, &self.pipeline) => Outcome::Unchanged(file.name),
             known => {
                 let chunks = splitter.split(&file.path, &file.text);
-                Outcome::Prepared(Box::new(Prepared { known: known.is_some(), chunks, file }))
+                Outcome::Prepared(Box::new(Prepared { known: known.cloned(), chunks, file }))
             }
         }
     }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::Jsonb;
+use diesel::upsert::excluded;
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -20,19 +22,42 @@ use crate::sql_types::{DatasourceSyncStatus, DatasourceType, DocumentStatus, Emb
 /// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
 
+/// Keys of a document's metadata that are a run's own; whatever else is in there is somebody else's, and stays.
+///
+/// What the chunks depend on besides the text:
+const PIPELINE: &str = "ingest_pipeline";
+/// Whether a run archived the document since its file had gone:
+const ARCHIVED: &str = "ingest_archived";
+
 /// A document that an earlier run made.
 #[derive(Clone)]
 pub(super) struct Known {
     id: DocumentId,
     hash: Option<String>,
-    pipeline: Option<String>,
+    metadata: Value,
     status: DocumentStatus,
 }
 
 impl Known {
     /// Whether a file of that content, split and embedded this way, would give the same chunks.
     pub(super) fn is_same(&self, hash: &str, pipeline: &str) -> bool {
-        self.hash.as_deref() == Some(hash) && self.pipeline.as_deref() == Some(pipeline)
+        let made_by = self.metadata.get(PIPELINE).and_then(Value::as_str);
+        self.hash.as_deref() == Some(hash) && made_by == Some(pipeline)
+    }
+
+    /// The status once a run has found the file: a draft, and what a person archived, stay what they are.
+    fn status_when_found(&self) -> DocumentStatus {
+        let archived_by_a_run = self.metadata.get(ARCHIVED) == Some(&Value::Bool(true));
+        match self.status {
+            DocumentStatus::Draft => DocumentStatus::Draft,
+            DocumentStatus::Archived if !archived_by_a_run => DocumentStatus::Archived,
+            _ => DocumentStatus::Ready,
+        }
+    }
+
+    /// Whether it goes when its file goes.
+    fn is_in_use(&self) -> bool {
+        !matches!(self.status, DocumentStatus::Draft | DocumentStatus::Archived)
     }
 }
 
@@ -106,12 +131,10 @@ impl Store {
                 documents::metadata,
                 documents::status,
             ))
-            .load::<(String, DocumentId, Option<String>, serde_json::Value, DocumentStatus)>(&mut self.conn)
+            .load::<(String, DocumentId, Option<String>, Value, DocumentStatus)>(&mut self.conn)
             .await?;
-        let known = rows.into_iter().map(|(name, id, hash, metadata, status)| {
-            let pipeline = metadata.get("pipeline").and_then(|pipeline| pipeline.as_str()).map(str::to_owned);
-            (name, Known { id, hash, pipeline, status })
-        });
+        let known =
+            rows.into_iter().map(|(name, id, hash, metadata, status)| (name, Known { id, hash, metadata, status }));
         Ok(known.collect())
     }
 
@@ -119,6 +142,7 @@ impl Store {
     pub(super) async fn replace(
         &mut self,
         file: &File,
+        known: Option<&Known>,
         chunks: Vec<Chunk>,
         vectors: Vec<Embedding>,
         model: &str,
@@ -128,8 +152,8 @@ impl Store {
             datasource_id: Some(datasource),
             external_id: Some(file.name.clone()),
             content_hash: Some(file.hash.clone()),
-            metadata: Some(json!({ "pipeline": pipeline(model), "bytes": file.text.len() })),
-            status: Some(DocumentStatus::Ready),
+            metadata: Some(json!({ PIPELINE: pipeline(model), ARCHIVED: false })),
+            status: Some(known.map_or(DocumentStatus::Ready, Known::status_when_found)),
             ..NewDocument::new(title_of(file))
         };
         self.conn
@@ -142,8 +166,8 @@ impl Store {
                     .set((
                         documents::title.eq(&new.title),
                         documents::content_hash.eq(&new.content_hash),
-                        documents::metadata.eq(new.metadata.clone().unwrap_or_default()),
-                        documents::status.eq(DocumentStatus::Ready),
+                        documents::metadata.eq(documents::metadata.concat(excluded(documents::metadata))),
+                        documents::status.eq(excluded(documents::status)),
                         documents::updated_at.eq(StatementTime),
                     ))
                     .returning(documents::id)
@@ -174,25 +198,30 @@ impl Store {
             .await
     }
 
-    /// Makes an archived document whose file is back, unchanged, searchable again.
+    /// Makes a document that a run archived searchable again: its file is back, unchanged.
     pub(super) async fn revive(&mut self, known: &Known) -> Result<()> {
-        if known.status == DocumentStatus::Archived {
-            self.set_status(vec![known.id], DocumentStatus::Ready).await?;
+        if known.status_when_found() != known.status {
+            self.set_status(vec![known.id], known.status_when_found(), false).await?;
         }
         Ok(())
     }
 
-    /// Archives what has gone, and returns how many were not archived before.
+    /// Archives what has gone, and returns how many documents that were.
     pub(super) async fn archive(&mut self, gone: impl Iterator<Item = Known>) -> Result<usize> {
-        let ids: Vec<_> = gone.filter(|known| known.status != DocumentStatus::Archived).map(|known| known.id).collect();
-        self.set_status(ids, DocumentStatus::Archived).await
+        let ids = gone.filter(Known::is_in_use).map(|known| known.id).collect();
+        self.set_status(ids, DocumentStatus::Archived, true).await
     }
 
-    async fn set_status(&mut self, ids: Vec<DocumentId>, status: DocumentStatus) -> Result<usize> {
+    async fn set_status(&mut self, ids: Vec<DocumentId>, status: DocumentStatus, archived: bool) -> Result<usize> {
+        let mark = json!({ ARCHIVED: archived }).into_sql::<Jsonb>();
         let changed = diesel::update(documents::table)
             .filter(documents::workspace_id.eq(self.workspace))
             .filter(documents::id.eq_any(ids))
-            .set((documents::status.eq(status), documents::updated_at.eq(StatementTime)))
+            .set((
+                documents::status.eq(status),
+                documents::metadata.eq(documents::metadata.concat(mark)),
+                documents::updated_at.eq(StatementTime),
+            ))
             .execute(&mut self.conn)
             .await?;
         Ok(changed)

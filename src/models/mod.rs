@@ -1,4 +1,4 @@
-//! One file per table: the row, what is inserted, what may change, and that table's queries.
+//! One file per table: the row, what is inserted, what may change, and the queries that more than one caller needs.
 //!
 //! | table | row | to insert | to change |
 //! |---|---|---|---|

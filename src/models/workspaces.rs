@@ -36,15 +36,12 @@ pub struct Workspace {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Slugs that an error message lists.
-const LISTED: i64 = 10;
-
 impl Workspace {
     /// The workspace of that slug.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where there is none, with the slugs that exist.
+    /// [`is_not_found`](Error::is_not_found) where there is none.
     ///
     /// ```no_run
     /// use workspace_db::models::Workspace;
@@ -57,8 +54,7 @@ impl Workspace {
     /// ```
     pub async fn find_by_slug(conn: &mut AsyncPgConnection, slug: &str) -> Result<Self> {
         let found = Self::query().filter(workspaces::slug.eq(slug)).first(conn).await.optional()?;
-        let Some(workspace) = found else { return Err(unknown(conn, slug).await?) };
-        Ok(workspace)
+        found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {slug:?}")))
     }
 
     /// The workspace of that slug, made with the slug as its name where there is none.
@@ -66,6 +62,14 @@ impl Workspace {
     /// # Errors
     ///
     /// [`is_database_failure`](Error::is_database_failure), [`is_unreachable`](Error::is_unreachable).
+    ///
+    /// ```no_run
+    /// # async fn example(conn: &mut diesel_async::AsyncPgConnection) -> workspace_db::Result<()> {
+    /// let acme = workspace_db::models::Workspace::find_or_insert(conn, "acme").await?;
+    /// # drop(acme);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn find_or_insert(conn: &mut AsyncPgConnection, slug: &str) -> Result<Self> {
         diesel::insert_into(workspaces::table)
             .values(NewWorkspace::new(slug, slug))
@@ -75,15 +79,6 @@ impl Workspace {
             .await?;
         Self::find_by_slug(conn, slug).await
     }
-}
-
-async fn unknown(conn: &mut AsyncPgConnection, slug: &str) -> Result<Error> {
-    let slugs: Vec<String> =
-        workspaces::table.select(workspaces::slug).order(workspaces::slug).limit(LISTED).load(conn).await?;
-    let known =
-        if slugs.is_empty() { "there are none yet".to_owned() } else { format!("some are {}", slugs.join(", ")) };
-    Ok(Error::new(Kind::NotFound, format!("there is no workspace {slug:?}"))
-        .remedy(format!("{known}; `workspace-db ingest --create-workspace` makes one")))
 }
 
 /// A row of `workspaces` to insert.

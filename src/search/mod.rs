@@ -35,7 +35,7 @@ pub struct Hit {
 ///
 /// Only ready documents are searched, and only vectors of the embedder's model. The scan is exact: it reads every chunk
 /// of the workspace, so its time grows with the workspace and no approximate index can lose a hit. Fewer than `k` come
-/// only where the workspace has fewer.
+/// only where fewer passages of ready documents have a vector of that model.
 ///
 /// # Errors
 ///

@@ -139,10 +139,6 @@ impl<const D: usize> ToSql<Vector, Pg> for Embedding<D> {
 impl<const D: usize> FromSql<Vector, Pg> for Embedding<D> {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let vector = pgvector::Vector::from_sql(&Type::UNKNOWN, value.as_bytes())?;
-        match vector.as_slice().len() {
-            // An adopted row may hold zeros, and a reader must be able to see it.
-            found if found == D => Ok(Self(vector)),
-            found => Err(Box::new(EmbeddingError::Dimensions { expected: D, found })),
-        }
+        Ok(Self::checked(vector.to_vec())?)
     }
 }

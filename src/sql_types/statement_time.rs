@@ -1,10 +1,10 @@
-//! The time of the statement, for `updated_at`.
+//! The time of the change, for `updated_at`.
 
 use diesel::dsl::now;
 use diesel::expression::AsExpression;
 use diesel::sql_types::Timestamptz;
 
-/// `CURRENT_TIMESTAMP`, as a field of a changeset: whatever else changes, `updated_at` changes with it.
+/// `CURRENT_TIMESTAMP`, the beginning of the statement's transaction, as a field of a changeset: whatever else changes, `updated_at` changes with it.
 ///
 /// The database's clock sets it, not the caller's. There is nothing to fill in: `..Default::default()` brings it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use crate::folder::Folder;
 
+const CACHE_DIR: &str = "WORKSPACE_DB_CACHE_DIR";
+
 /// A folder of its own with a server in it, perhaps; both are gone afterwards.
 pub(crate) struct Shell {
     folder: Folder,
@@ -45,9 +47,11 @@ impl Shell {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workspace-db"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for name in ["DATABASE_URL", "DATABASE_APP_URL", "WORKSPACE_DB_ENV", "WORKSPACE_DB_WORKSPACE"] {
+        // The caller's settings are not this test's; where the fetched programs are is everybody's.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WORKSPACE_DB_") && name != CACHE_DIR) {
             command.env_remove(name);
         }
+        command.env_remove("DATABASE_URL").env_remove("DATABASE_APP_URL");
         command.env("WORKSPACE_DB_DATA_DIR", self.data()).envs(self.variables.iter().map(|(n, v)| (n, v)));
         command
     }
@@ -272,10 +276,15 @@ fn a_directory_of_another_major_version_is_refused_and_left_as_it_is() {
 fn a_folder_that_holds_something_else_is_refused() {
     let shell = Shell::new();
     fs::create_dir(shell.data()).unwrap();
-    fs::write(shell.data().join("thesis.txt"), "do not touch").unwrap();
+    for name in ["lock", "thesis.txt"] {
+        fs::write(shell.data().join(name), "do not touch").unwrap();
+    }
     let error = shell.fails(&["up"], 7);
-    assert!(error.contains("thesis.txt") && error.contains("--data-dir"), "{error}");
-    assert_eq!(fs::read_to_string(shell.data().join("thesis.txt")).unwrap(), "do not touch");
+    assert!(error.contains("was not made by workspace-db") && error.contains("--data-dir"), "{error}");
+    let mut names: Vec<_> = fs::read_dir(shell.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["lock", "thesis.txt"]);
+    assert!(names.iter().all(|name| fs::read_to_string(shell.data().join(name)).unwrap() == "do not touch"));
 }
 
 #[test]
@@ -332,22 +341,60 @@ fn an_interrupted_download_is_mended_by_the_next_up() {
     wait_for(&shell.path("."), "pid");
     first.kill().unwrap();
     first.wait().unwrap();
-    let up = shell.up();
     // The orphan has waited long enough: whoever opens the other end of its pipe lets it go.
     fs::write(shell.path("never"), "\n").unwrap();
-    assert_eq!(up["server"]["source"], "distribution");
-    let left: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("partial-")), "{left:?}");
+    let left = || fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let before: Vec<_> = left().filter(|name| name.starts_with("partial-")).collect();
+    assert_eq!(before.len(), 1);
+    fs::write(shell.path("bin/pip3"), "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\nexit 1\n").unwrap();
+    let shell = shell.with("PATH", bin);
+    shell.fails(&["up"], 5);
+    assert!(!left().any(|name| name == before[0] || name.starts_with("pgserver")), "{:?}", left().collect::<Vec<_>>());
 }
 
 #[test]
 fn an_unreachable_database_url_is_told_without_the_password() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let shell = Shell::new().with("DATABASE_URL", format!("postgres://me:hunter2@127.0.0.1:{free}/x"));
-    for command in [&["up"][..], &["migrate", "run"], &["search", "x"], &["status"]] {
-        let error = shell.fails(command, 4);
-        assert!(error.contains(&free.to_string()) && error.contains("refused"), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
+    for url in ["postgres://me:hunter2@127.0.0.1:1/x", "postgres://me@127.0.0.1:1/x?password=hunter2"] {
+        let shell = Shell::new().with("DATABASE_URL", url);
+        for command in [&["up"][..], &["migrate", "run"], &["search", "x"], &["ingest", "."], &["status"]] {
+            let error = shell.fails(command, 4);
+            assert!(error.contains("127.0.0.1:1") && error.contains("refused"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_holds_a_password_or_a_log_is_the_owners_alone() {
+    let shell = Shell::new();
+    shell.up();
+    for name in ["server.json", "postgres.log"] {
+        let mode = fs::metadata(shell.data().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} has mode {mode:o}");
+    }
+}
+
+#[test]
+fn a_strict_umask_does_not_keep_the_server_out() {
+    let shell = Shell::new();
+    let script = r#"umask 077; exec "$0" up --port 0 --postgres "$1" --json"#;
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_workspace-db"), &major()])
+        .env("WORKSPACE_DB_DATA_DIR", shell.path("a/b/data"))
+        .output()
+        .unwrap();
+    let down = shell.command(&["down", "--data-dir"]).arg(shell.path("a/b/data")).output().unwrap();
+    assert!(output.status.success() && down.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn arguments_that_can_not_be_meant_together_are_refused() {
+    let shell = Shell::new().with("DATABASE_URL", "postgres://me@127.0.0.1:1/x");
+    let error = shell.fails(&["up", "--postgres", "16"], 2);
+    assert!(error.contains("--postgres"), "{error}");
+    for command in [&["status", "--data-dir", "elsewhere"][..], &["--data-dir", "elsewhere", "migrate", "run"]] {
+        let error = shell.fails(command, 2);
+        assert!(error.contains("--data-dir") && error.contains("DATABASE_URL"), "{error}");
     }
 }
 
@@ -363,6 +410,8 @@ fn a_server_that_never_answers_is_unreachable_after_the_time_out() {
 #[rstest]
 #[case::no_url("DATABASE_URL", "localhost/x", 2, "postgres://")]
 #[case::other_scheme("DATABASE_URL", "mysql://localhost/x", 2, "postgres://")]
+#[case::no_slashes("DATABASE_URL", "postgres:me:hunter2@localhost/x", 2, "postgres://")]
+#[case::client_certificate("DATABASE_URL", "postgres://localhost/x?sslcert=a.pem", 2, "sslcert")]
 #[case::unknown_sslmode("DATABASE_URL", "postgres://localhost/x?sslmode=allow", 2, "verify-full")]
 #[case::unknown_environment("WORKSPACE_DB_ENV", "prod", 2, "production")]
 fn a_setting_that_can_not_be_read_is_told_with_its_remedy(
@@ -373,7 +422,7 @@ fn a_setting_that_can_not_be_read_is_told_with_its_remedy(
 ) {
     let shell = Shell::new().with(name, value);
     let error = shell.fails(&["migrate", "status"], code);
-    assert!(error.contains(says), "{error}");
+    assert!(error.contains(says) && !error.contains("hunter2"), "{error}");
 }
 
 #[test]

@@ -82,6 +82,16 @@ fn no_module_names_one_beside_or_above_it() {
 }
 
 #[test]
+fn modules_are_named_in_a_way_that_these_tests_see() {
+    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let source = fs::read_to_string(&path).unwrap();
+        for hidden in ["crate::{", "super::super::"] {
+            assert!(!source.contains(hidden), "{} in {}: name each module by its path", hidden, path.display());
+        }
+    }
+}
+
+#[test]
 fn a_file_is_short_enough_to_be_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let long: Vec<_> = sources(&root)

@@ -183,6 +183,7 @@ async fn a_language_has_the_same_shape_here_and_in_the_database(#[case] tag: &st
 )]
 #[case::clear_default_secret("UPDATE workspace_settings SET webhook_secret = decode(repeat('41', 60), 'hex')")]
 #[case::clear_password("UPDATE admin_users SET password_hash = 'ChangeMe123!'")]
+#[case::vector_of_zeros("UPDATE document_chunks SET vector = array_fill(0, ARRAY[1536])::vector")]
 #[case::null_event("UPDATE webhook_subscriptions SET events = ARRAY['a', NULL]")]
 #[case::confidence("UPDATE messages SET confidence = 1.01")]
 #[case::temperature("UPDATE workspace_settings SET temperature = 2.01")]

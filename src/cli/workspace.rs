@@ -1,0 +1,25 @@
+//! The workspace that a command names.
+
+use anyhow::Result;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use workspace_db::models::Workspace;
+use workspace_db::schema::workspaces;
+
+/// Slugs that an error message lists.
+const LISTED: i64 = 10;
+
+/// The workspace of that slug. Where there is none, the error lists some: whoever is at this shell may see them all,
+/// which a user of the library may not.
+pub(super) async fn named(conn: &mut AsyncPgConnection, slug: &str) -> Result<Workspace> {
+    let error = match Workspace::find_by_slug(conn, slug).await {
+        Err(error) if error.is_not_found() => error,
+        found => return Ok(found?),
+    };
+    let slugs: Vec<String> =
+        workspaces::table.select(workspaces::slug).order(workspaces::slug).limit(LISTED).load(conn).await?;
+    let known =
+        if slugs.is_empty() { "there are none yet".to_owned() } else { format!("some are {}", slugs.join(", ")) };
+    Err(anyhow::Error::new(error)
+        .context(format!("no workspace {slug:?}; {known}; `workspace-db ingest --create-workspace` makes one")))
+}
