@@ -71,7 +71,7 @@ pub(super) fn install(cache: &Path, major: Major, fetching: impl Fn()) -> Result
     let unpacked = cache.join(format!("pgserver-{}", wheel.sha256.split_at(12).0));
     if !unpacked.is_dir() {
         make_dir(cache)?;
-        let _lock = lock(&cache.join(".lock"))?;
+        let _lock = lock(&cache.join(".lock"), || ())?;
         // Another process may have been first while this one waited for the lock.
         if !unpacked.is_dir() {
             fetching();
@@ -192,11 +192,14 @@ fn unpack(wheel: &Path, into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An exclusive lock on a file, held until the file is dropped.
-pub(super) fn lock(path: &Path) -> Result<File> {
+/// An exclusive lock on a file, held until the file is dropped; `on_wait` is called where somebody else has it.
+pub(super) fn lock(path: &Path, on_wait: impl FnOnce()) -> Result<File> {
     let failed = |error| Error::new(Kind::Io, format!("can't lock {}", path.display())).caused_by(error);
     let file = File::options().write(true).create(true).truncate(false).open(path).map_err(failed)?;
-    file.lock().map_err(failed)?;
+    if file.try_lock().is_err() {
+        on_wait();
+        file.lock().map_err(failed)?;
+    }
     Ok(file)
 }
 

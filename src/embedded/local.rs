@@ -243,8 +243,7 @@ impl Local {
         if State::read(dir)?.is_none() {
             refuse_foreign(dir)?;
         }
-        on_step(Step::Waiting);
-        let held = lock(&dir.join(LOCK_FILE))?;
+        let held = lock(&dir.join(LOCK_FILE), || on_step(Step::Waiting))?;
         // Again: another process may have made a server here while this one waited.
         let known = State::read(dir)?;
         let mut state = match known {

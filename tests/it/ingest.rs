@@ -17,6 +17,7 @@ use workspace_db::sql_types::*;
 use workspace_db::testing::TestDatabase;
 
 use crate::folder::Folder;
+use crate::skipped;
 
 struct Scene {
     _database: TestDatabase,
@@ -163,7 +164,7 @@ async fn a_folder_that_can_not_be_listed_archives_nothing() {
     let closed = scene.folder.path().join("closed");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&closed).is_ok() {
-        eprintln!("SKIPPED: to root no folder is closed; the run from an unprivileged account has this test");
+        skipped("to root no folder is closed; the run from an unprivileged account has this test");
         return;
     }
     let report = scene.ingest().await;
@@ -179,7 +180,7 @@ async fn a_name_that_is_not_utf8_is_skipped_and_listed() {
     let scene = Scene::new().await;
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
     if fs::write(scene.folder.path().join(name), "some words").is_err() {
-        eprintln!("SKIPPED: this file system takes no such name");
+        skipped("this file system takes no such name");
         return;
     }
     let report = scene.ingest().await;
