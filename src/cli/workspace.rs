@@ -20,6 +20,6 @@ pub(super) async fn named(conn: &mut AsyncPgConnection, slug: &str) -> Result<Wo
         workspaces::table.select(workspaces::slug).order(workspaces::slug).limit(LISTED).load(conn).await?;
     let known =
         if slugs.is_empty() { "there are none yet".to_owned() } else { format!("some are {}", slugs.join(", ")) };
-    Err(anyhow::Error::new(error)
-        .context(format!("no workspace {slug:?}; {known}; `workspace-db ingest --create-workspace` makes one")))
+    let remedy = format!("{error}; {known}; `workspace-db ingest --create-workspace` makes one");
+    Err(anyhow::Error::new(error).context(remedy))
 }
