@@ -172,6 +172,29 @@ impl Cluster {
         }
     }
 
+    /// Starts the server on a port that nobody has, and returns which.
+    ///
+    /// Between looking for a free port and listening on it, another program may take it; then another one is looked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_on_free_port(&self) -> Result<u16> {
+        let mut tries_left = 5;
+        loop {
+            let port = free_port()?;
+            match self.start(port) {
+                Ok(()) => return Ok(self.port().unwrap_or(port)),
+                Err(error)
+                    if tries_left > 0 && (error.is_conflict() || log_tail(&self.log()).contains("could not bind")) =>
+                {
+                    tries_left -= 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Whether the server takes connections, after waiting for one that another process has begun to start.
     fn runs_or_is_about_to(&self) -> bool {
         let deadline = Instant::now() + START_TIMEOUT;

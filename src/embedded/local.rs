@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cluster::{Cluster, Durability, free_port};
+use super::cluster::{Cluster, Durability};
 use super::distribution::lock;
 use super::install::{Install, Major, Source, install, make_dir, user_dir};
 use crate::config::DatabaseUrl;
@@ -258,13 +259,13 @@ impl Local {
             return Err(Error::new(Kind::Conflict, format!("the server runs already, on port {running}"))
                 .remedy("stop it with `workspace-db down` to move it to another port"));
         }
-        state.port = cluster.port().map_or_else(|| choose_port(port, state.port), Ok)?;
         // Before the data directory, which is made with these passwords.
         state.write(dir)?;
         on_step(Step::Initialising);
         cluster.initialise(&state.superuser_password)?;
         on_step(Step::Starting);
-        cluster.start(state.port)?;
+        state.port = start_on(&cluster, port, state.port)?;
+        state.write(dir)?;
         Ok((Self { cluster, state }, held))
     }
 
@@ -305,14 +306,18 @@ async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result
     Ok(diesel::sql_query(query).bind::<Text, _>(name).get_result::<Found>(conn).await?.found)
 }
 
-/// The port to start on: the one asked for, else the remembered one, else any that is free.
-fn choose_port(asked: Option<u16>, remembered: u16) -> Result<u16> {
-    match asked {
-        Some(0) => free_port(),
-        Some(port) => Ok(port),
-        None if std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, remembered)).is_ok() => Ok(remembered),
-        None => free_port(),
-    }
+/// Starts on the port asked for, else on the remembered one, else on any that is free; returns which it is.
+fn start_on(cluster: &Cluster, asked: Option<u16>, remembered: u16) -> Result<u16> {
+    let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let port = match (cluster.port(), asked) {
+        (Some(running), _) => return Ok(running),
+        (None, Some(0)) => return cluster.start_on_free_port(),
+        (None, None) if !is_free(remembered) => return cluster.start_on_free_port(),
+        (None, asked) => asked.unwrap_or(remembered),
+    };
+    cluster.start(port)?;
+    // An interrupted run may have been first, on a port of its own.
+    Ok(cluster.port().unwrap_or(port))
 }
 
 fn refuse_foreign(dir: &Path) -> Result<()> {

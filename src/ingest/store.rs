@@ -22,11 +22,9 @@ use crate::sql_types::{DatasourceSyncStatus, DatasourceType, DocumentStatus, Emb
 /// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
 
-/// Keys of a document's metadata that are a run's own; whatever else is in there is somebody else's, and stays.
-///
-/// What the chunks depend on besides the text:
+/// Key of a document's metadata: what its chunks depend on besides the text. Keys that are not a run's own stay.
 const PIPELINE: &str = "ingest_pipeline";
-/// Whether a run archived the document since its file had gone:
+/// Key of a document's metadata: whether a run archived it, since its file had gone.
 const ARCHIVED: &str = "ingest_archived";
 
 /// A document that an earlier run made.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::config::{DatabaseUrl, Environment};
 use crate::db;
-use crate::embedded::{Cluster, Durability, Install, Major, free_port, install};
+use crate::embedded::{Cluster, Durability, Install, Major, install};
 use crate::error::{Error, Kind, Result};
 
 /// The migrated database that tests are copies of.
@@ -61,7 +61,7 @@ impl TestServer {
         let cluster = Cluster::new(install, &folder, Durability::None)?;
         let password = SecretString::from(Uuid::new_v4().simple().to_string());
         cluster.initialise(&password)?;
-        let port = start_on_free_port(&cluster)?;
+        let port = cluster.start_on_free_port()?;
         let server = Self { cluster, port, password, _undertaker: undertaker };
         block_on(server.prepare())?;
         Ok(server)
@@ -107,19 +107,6 @@ fn undertaker(folder: &Path) -> Result<Child> {
         .process_group(0)
         .spawn()
         .map_err(|error| failed("the shell that would end the server can't be started").caused_by(error))
-}
-
-/// Between asking for a free port and listening on it, another program may take it: then another one is asked for.
-fn start_on_free_port(cluster: &Cluster) -> Result<u16> {
-    let mut last = None;
-    for _ in 0..5 {
-        let port = free_port()?;
-        match cluster.start(port) {
-            Ok(()) => return Ok(port),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| failed("no port")))
 }
 
 /// Runs a future on a runtime of its own.

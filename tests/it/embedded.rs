@@ -46,8 +46,7 @@ impl Changed {
         let cluster = Cluster::new(Install { bin, ..whole }, folder.path().join("server"), Durability::None).unwrap();
         let password = SecretString::from("secret");
         cluster.initialise(&password).unwrap();
-        let port = free_port().unwrap();
-        cluster.start(port).unwrap();
+        let port = cluster.start_on_free_port().unwrap();
         let url = Cluster::url(port, "postgres", &password, "postgres").unwrap();
         Some(Self { cluster, url, _folder: folder })
     }
