@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diesel::QueryDsl as _;
 use diesel::connection::BoxableConnection;
+use diesel::dsl::sql;
 use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource as _};
 use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Bool};
@@ -166,16 +167,9 @@ pub async fn plan(url: &DatabaseUrl) -> Result<Vec<(&'static str, &'static str)>
 
 /// The versions that the database has, without making the table of them where it is missing.
 async fn applied_versions(url: &DatabaseUrl) -> Result<Vec<String>> {
-    #[derive(diesel::QueryableByName)]
-    struct Found {
-        #[diesel(sql_type = Bool)]
-        found: bool,
-    }
     let mut conn = super::connect(url).await?;
-    let table: Found = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS found")
-        .get_result(&mut conn)
-        .await?;
-    if !table.found {
+    let exists = sql::<Bool>("to_regclass('__diesel_schema_migrations') IS NOT NULL");
+    if !diesel::select(exists).get_result::<bool>(&mut conn).await? {
         return Ok(Vec::new());
     }
     Ok(__diesel_schema_migrations::table
@@ -191,16 +185,11 @@ fn version_of(name: &str) -> String {
 }
 
 async fn locked(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
-    #[derive(diesel::QueryableByName)]
-    struct Locked {
-        #[diesel(sql_type = Bool)]
-        locked: bool,
-    }
     let mut conn = super::connect(url).await?;
     let deadline = tokio::time::Instant::now() + LOCK_TIMEOUT;
     loop {
-        let query = diesel::sql_query("SELECT pg_try_advisory_lock($1) AS locked").bind::<BigInt, _>(ADVISORY_LOCK);
-        if query.get_result::<Locked>(&mut conn).await?.locked {
+        let lock = sql::<Bool>("pg_try_advisory_lock(").bind::<BigInt, _>(ADVISORY_LOCK).sql(")");
+        if diesel::select(lock).get_result(&mut conn).await? {
             return Ok(conn);
         }
         if tokio::time::Instant::now() >= deadline {

@@ -2,32 +2,28 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use serde::Serialize;
 
 use super::cluster::{Cluster, Durability};
 use super::distribution::lock;
 use super::install::{Install, Major, Source, install, make_dir, user_dir};
+use super::state::{PARTIAL_STATE_FILE, STATE_FILE, State};
 use crate::config::DatabaseUrl;
 use crate::db;
 use crate::error::{Error, Kind, Result};
 
-/// The port where none is asked for; where it is taken, any free one is.
-const DEFAULT_PORT: u16 = 54320;
 const DATABASE: &str = "workspace_db";
 /// Owns the database and migrates it; no superuser, so that nothing works here that a managed service would refuse.
 const OWNER: &str = "workspace_owner";
 /// The application's login.
 const APP_LOGIN: &str = "workspace_app_login";
-const STATE_FILE: &str = "server.json";
 const LOCK_FILE: &str = ".workspace-db.lock";
 
 /// What [`Local::up`] is about to do, for whoever shows progress.
@@ -69,38 +65,6 @@ pub struct LocalStatus {
     pub bin: PathBuf,
     /// The log.
     pub log: PathBuf,
-}
-
-/// What the directory remembers. The passwords are those of a server that listens on 127.0.0.1 alone.
-#[derive(Clone, Serialize, Deserialize)]
-struct State {
-    port: u16,
-    install: Install,
-    #[serde(with = "password")]
-    superuser_password: SecretString,
-    #[serde(with = "password")]
-    owner_password: SecretString,
-    #[serde(with = "password")]
-    app_password: SecretString,
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("port", &self.port).field("install", &self.install).finish_non_exhaustive()
-    }
-}
-
-mod password {
-    use secrecy::{ExposeSecret as _, SecretString};
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(password.expose_secret())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-        String::deserialize(from).map(SecretString::from)
-    }
 }
 
 impl Local {
@@ -247,9 +211,10 @@ impl Local {
         let held = lock(&dir.join(LOCK_FILE), || on_step(Step::Waiting))?;
         // Again: another process may have made a server here while this one waited.
         let known = State::read(dir)?;
+        let fetching = || on_step(Step::Fetching);
         let mut state = match known {
-            Some(state) => state.checked_against(wanted, &on_step)?,
-            None => State::new(install(wanted, || on_step(Step::Fetching))?),
+            Some(state) => state.checked_against(wanted, fetching)?,
+            None => State::new(install(wanted, fetching)?),
         };
         let cluster = Cluster::new(state.install.clone(), dir, Durability::Full)?;
         if let (Some(running), Some(asked)) = (cluster.port(), port)
@@ -277,7 +242,7 @@ impl Local {
         let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
         login(&mut conn, OWNER, &self.state.owner_password, "CREATEDB").await?;
         login(&mut conn, APP_LOGIN, &self.state.app_password, "NOCREATEDB").await?;
-        if !exists(&mut conn, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS found", DATABASE).await? {
+        if !exists(&mut conn, "SELECT FROM pg_database WHERE datname = ", DATABASE).await? {
             conn.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
         }
         // No migration grants anything yet: until one does, the application may read and write every table.
@@ -288,7 +253,7 @@ impl Local {
 }
 
 async fn login(conn: &mut AsyncPgConnection, name: &str, password: &SecretString, may: &str) -> Result<()> {
-    if exists(conn, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS found", name).await? {
+    if exists(conn, "SELECT FROM pg_roles WHERE rolname = ", name).await? {
         return Ok(());
     }
     // Names are constants of this file and passwords hexadecimal digits, so neither needs quoting.
@@ -298,12 +263,8 @@ async fn login(conn: &mut AsyncPgConnection, name: &str, password: &SecretString
 }
 
 async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result<bool> {
-    #[derive(diesel::QueryableByName)]
-    struct Found {
-        #[diesel(sql_type = Bool)]
-        found: bool,
-    }
-    Ok(diesel::sql_query(query).bind::<Text, _>(name).get_result::<Found>(conn).await?.found)
+    let exists = sql::<Bool>("EXISTS (").sql(query).bind::<Text, _>(name).sql(")");
+    Ok(diesel::select(exists).get_result(conn).await?)
 }
 
 /// Starts on the port asked for, else on the remembered one, else on any that is free; returns which it is.
@@ -321,7 +282,7 @@ fn start_on(cluster: &Cluster, asked: Option<u16>, remembered: u16) -> Result<u1
 }
 
 fn refuse_foreign(dir: &Path) -> Result<()> {
-    let ours = |name: &OsStr| name == LOCK_FILE || name == STATE_FILE || name == "server.json.partial";
+    let ours = |name: &OsStr| name == LOCK_FILE || name == STATE_FILE || name == PARTIAL_STATE_FILE;
     let entries = fs::read_dir(dir)
         .map_err(|error| Error::new(Kind::Io, format!("can't read {}", dir.display())).caused_by(error))?;
     let foreign = entries.filter_map(std::result::Result::ok).find(|entry| !ours(&entry.file_name()));
@@ -332,63 +293,6 @@ fn refuse_foreign(dir: &Path) -> Result<()> {
             format!("{} holds {} and was not made by workspace-db", dir.display(), entry.file_name().display()),
         )
         .remedy("name an empty folder, or a new one, with --data-dir")),
-    }
-}
-
-impl State {
-    fn new(install: Install) -> Self {
-        let password = || SecretString::from(Uuid::new_v4().simple().to_string());
-        Self {
-            port: DEFAULT_PORT,
-            install,
-            superuser_password: password(),
-            owner_password: password(),
-            app_password: password(),
-        }
-    }
-
-    /// The same, with programs that are there: of the same major version, or the directory would be lost.
-    fn checked_against(mut self, wanted: Option<Major>, on_step: &impl Fn(Step)) -> Result<Self> {
-        let major = self.install.major;
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != major) {
-            return Err(Error::new(Kind::Conflict, format!("the directory is of PostgreSQL {major}, not {wanted}"))
-                .remedy(format!("leave --postgres out or say {major}, or name another --data-dir")));
-        }
-        if !self.install.is_usable() {
-            self.install = install(Some(major), || on_step(Step::Fetching))?;
-        }
-        Ok(self)
-    }
-
-    fn read(dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(STATE_FILE);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(Error::new(Kind::Io, format!("can't read {}", path.display()))
-                    .remedy("is the directory another user's? name your own with --data-dir")
-                    .caused_by(error));
-            }
-        };
-        serde_json::from_slice(&text).map(Some).map_err(|error| {
-            Error::new(Kind::Conflict, format!("{} is damaged", path.display()))
-                .remedy("restore it, or name another --data-dir: without its passwords nobody can log in")
-                .caused_by(error)
-        })
-    }
-
-    fn write(&self, dir: &Path) -> Result<()> {
-        let path = dir.join(STATE_FILE);
-        let partial = dir.join("server.json.partial");
-        let failed =
-            |error: std::io::Error| Error::new(Kind::Io, format!("can't write {}", path.display())).caused_by(error);
-        let json = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(failed)?;
-        file.write_all(&json).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        fs::rename(&partial, &path).map_err(failed)
     }
 }
 

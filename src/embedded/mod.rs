@@ -12,6 +12,7 @@ mod cluster;
 mod distribution;
 mod install;
 mod local;
+mod state;
 mod system;
 
 pub use self::account::Account;

@@ -1,0 +1,108 @@
+//! What a directory of [`Local`](super::Local) remembers between two calls.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::install::{Install, Major, install};
+use crate::error::{Error, Kind, Result};
+
+/// The port where none is asked for; where it is taken, any free one is.
+const DEFAULT_PORT: u16 = 54320;
+/// The file, and the one that becomes it once it is whole.
+pub(super) const STATE_FILE: &str = "server.json";
+pub(super) const PARTIAL_STATE_FILE: &str = "server.json.partial";
+
+/// What the directory remembers. The passwords are those of a server that listens on 127.0.0.1 alone.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) port: u16,
+    pub(super) install: Install,
+    #[serde(with = "password")]
+    pub(super) superuser_password: SecretString,
+    #[serde(with = "password")]
+    pub(super) owner_password: SecretString,
+    #[serde(with = "password")]
+    pub(super) app_password: SecretString,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("port", &self.port).field("install", &self.install).finish_non_exhaustive()
+    }
+}
+
+mod password {
+    use secrecy::{ExposeSecret as _, SecretString};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(password.expose_secret())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+        String::deserialize(from).map(SecretString::from)
+    }
+}
+
+impl State {
+    pub(super) fn new(install: Install) -> Self {
+        let password = || SecretString::from(Uuid::new_v4().simple().to_string());
+        Self {
+            port: DEFAULT_PORT,
+            install,
+            superuser_password: password(),
+            owner_password: password(),
+            app_password: password(),
+        }
+    }
+
+    /// The same, with programs that are there: of the same major version, or the directory would be lost.
+    pub(super) fn checked_against(mut self, wanted: Option<Major>, fetching: impl Fn()) -> Result<Self> {
+        let major = self.install.major;
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != major) {
+            return Err(Error::new(Kind::Conflict, format!("the directory is of PostgreSQL {major}, not {wanted}"))
+                .remedy(format!("leave --postgres out or say {major}, or name another --data-dir")));
+        }
+        if !self.install.is_usable() {
+            self.install = install(Some(major), fetching)?;
+        }
+        Ok(self)
+    }
+
+    pub(super) fn read(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(STATE_FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(Error::new(Kind::Io, format!("can't read {}", path.display()))
+                    .remedy("is the directory another user's? name your own with --data-dir")
+                    .caused_by(error));
+            }
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| {
+            Error::new(Kind::Conflict, format!("{} is damaged", path.display()))
+                .remedy("restore it, or name another --data-dir: without its passwords nobody can log in")
+                .caused_by(error)
+        })
+    }
+
+    pub(super) fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(STATE_FILE);
+        let partial = dir.join(PARTIAL_STATE_FILE);
+        let failed =
+            |error: std::io::Error| Error::new(Kind::Io, format!("can't write {}", path.display())).caused_by(error);
+        let json = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(failed)?;
+        file.write_all(&json).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        fs::rename(&partial, &path).map_err(failed)
+    }
+}
