@@ -160,14 +160,33 @@ impl FromStr for Environment {
 }
 
 /// What the environment says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// `DATABASE_URL`: the owner's login, which migrates. The Diesel CLI reads the same variable.
     pub database_url: Option<DatabaseUrl>,
     /// `DATABASE_APP_URL`: the application's login.
     pub database_app_url: Option<DatabaseUrl>,
+    /// `DATABASE_PLATFORM_URL`: the login that may see every workspace; else the owner's is used for that.
+    pub database_platform_url: Option<DatabaseUrl>,
+    /// `WORKSPACE_DB_POOL_SIZE`: connections that each login may open.
+    pub pool_size: usize,
     /// `WORKSPACE_DB_ENV`.
     pub environment: Environment,
+}
+
+/// Enough for a process on two cores; PostgreSQL allows 100 in all by default.
+const POOL_SIZE: usize = 8;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database_url: None,
+            database_app_url: None,
+            database_platform_url: None,
+            pool_size: POOL_SIZE,
+            environment: Environment::default(),
+        }
+    }
 }
 
 impl Config {
@@ -186,8 +205,23 @@ impl Config {
         Ok(Self {
             database_url: variable("DATABASE_URL")?,
             database_app_url: variable("DATABASE_APP_URL")?,
+            database_platform_url: variable("DATABASE_PLATFORM_URL")?,
+            pool_size: variable::<PoolSize>("WORKSPACE_DB_POOL_SIZE")?.map_or(POOL_SIZE, |size| size.0),
             environment: variable("WORKSPACE_DB_ENV")?.unwrap_or_default(),
         })
+    }
+}
+
+struct PoolSize(usize);
+
+impl FromStr for PoolSize {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.parse() {
+            Ok(size @ 1..=1000) => Ok(Self(size)),
+            _ => Err(Error::invalid(format!("{text:?} is no number of connections")).remedy("use 1 to 1000")),
+        }
     }
 }
 

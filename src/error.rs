@@ -48,6 +48,10 @@ pub(crate) enum Kind {
     MissingPrerequisite,
     /// The embeddings endpoint failed or answered nonsense.
     Embeddings,
+    /// Every connection of the pool is in use.
+    Exhausted,
+    /// A statement or transaction was cut short by the program itself.
+    Interrupted,
     /// The database refused or failed a statement.
     Database,
     /// The operating system refused.
@@ -100,6 +104,18 @@ impl Error {
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.inner.kind == Kind::Unreachable
+    }
+
+    /// Whether every connection of the pool stayed in use for as long as one may wait.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.inner.kind == Kind::Exhausted
+    }
+
+    /// Whether a statement before this one was cut short by the program, which ended its transaction.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.inner.kind == Kind::Interrupted
     }
 
     /// Whether something must be installed, upgraded or started first: pip, pgvector, PostgreSQL 16, a server.
@@ -157,6 +173,14 @@ impl StdError for Error {
 
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
+        let error = match error {
+            // What a query's own parts refuse, while its SQL is written.
+            DieselError::QueryBuilderError(cause) => match cause.downcast::<Self>() {
+                Ok(own) => return *own,
+                Err(cause) => DieselError::QueryBuilderError(cause),
+            },
+            error => error,
+        };
         let (kind, message) = match &error {
             DieselError::NotFound => (Kind::NotFound, "no such row".to_owned()),
             DieselError::DatabaseError(_, info) if info.constraint_name() == Some(PREREQUISITE) => {
@@ -172,9 +196,10 @@ impl From<DieselError> for Error {
                 Kind::InvalidInput,
                 format!("a value is outside of what {} allows", info.constraint_name().unwrap_or("a check")),
             ),
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => {
-                (Kind::Unreachable, "the database closed the connection".to_owned())
-            }
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                info,
+            ) => (Kind::Unreachable, format!("the connection to the database was lost: {}", info.message())),
             DieselError::DatabaseError(_, info) => {
                 let hint = info.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
                 (Kind::Database, format!("the database says: {}{hint}", info.message()))

@@ -1,88 +1,112 @@
 //! Typed ids: a document's id can't stand where a workspace's is asked for.
 
-use std::fmt;
-use std::str::FromStr;
-
-use diesel_derive_newtype::DieselNewType;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident, $what:literal;)+) => {$(
+#[doc(hidden)]
+pub fn parse(text: &str, what: &str) -> Result<Uuid> {
+    Uuid::parse_str(text).map_err(|error| {
+        Error::invalid(format!("{text:?} is not the id of {what}"))
+            .remedy("ids are UUIDs, such as 00000000-0000-7000-8000-000000000001")
+            .caused_by(error)
+    })
+}
+
+/// Makes types of ids: UUIDs underneath, which can't stand for one another.
+///
+/// `"a tag"` is what an error says that the text should have been.
+///
+/// ```
+/// workspace_db::typed_ids! {
+///     /// Names a row of `document_tags` within its workspace.
+///     pub DocumentTagId, "a tag";
+/// }
+/// let error = "red".parse::<DocumentTagId>().unwrap_err();
+/// assert!(error.to_string().contains("the id of a tag"));
+/// ```
+#[macro_export]
+macro_rules! typed_ids {
+    ($($(#[$doc:meta])* $visibility:vis $name:ident, $what:literal;)+) => {$(
         $(#[$doc])*
         ///
         /// A UUID underneath; [`generate`](Self::generate) makes version 7, whose order is the order of making.
         #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DieselNewType,
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, $crate::__private::DieselNewType,
         )]
-        #[serde(transparent)]
-        pub struct $name(Uuid);
+        $visibility struct $name($crate::__private::Uuid);
 
         impl $name {
             /// A new id, later in order than every one made before on this machine.
             #[must_use]
             pub fn generate() -> Self {
-                Self(Uuid::now_v7())
+                Self($crate::__private::Uuid::now_v7())
             }
 
             /// The same id as a plain UUID.
             #[must_use]
-            pub const fn as_uuid(&self) -> &Uuid {
+            pub const fn as_uuid(&self) -> &$crate::__private::Uuid {
                 &self.0
             }
         }
 
-        impl From<Uuid> for $name {
-            fn from(uuid: Uuid) -> Self {
+        impl From<$crate::__private::Uuid> for $name {
+            fn from(uuid: $crate::__private::Uuid) -> Self {
                 Self(uuid)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+        impl ::core::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Display::fmt(&self.0, f)
             }
         }
 
-        impl FromStr for $name {
-            type Err = Error;
+        impl ::core::str::FromStr for $name {
+            type Err = $crate::Error;
 
-            fn from_str(text: &str) -> Result<Self> {
-                Uuid::parse_str(text).map(Self).map_err(|error| {
-                    Error::invalid(format!("{text:?} is not the id of {}", $what))
-                        .remedy("ids are UUIDs, such as 00000000-0000-7000-8000-000000000001")
-                        .caused_by(error)
-                })
+            fn from_str(text: &str) -> $crate::Result<Self> {
+                $crate::id::parse(text, $what).map(Self)
+            }
+        }
+
+        impl $crate::__private::serde::Serialize for $name {
+            fn serialize<S: $crate::__private::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::__private::serde::Serialize::serialize(&self.0, serializer)
+            }
+        }
+
+        impl<'de> $crate::__private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::__private::serde::Deserialize::deserialize(deserializer).map(Self)
             }
         }
     )+};
 }
 
-ids! {
+typed_ids! {
     /// Names a row of `admin_users`.
-    AdminUserId, "an administrator";
+    pub AdminUserId, "an administrator";
     /// Names a row of `analytics_events` within its workspace.
-    AnalyticsEventId, "an event";
+    pub AnalyticsEventId, "an event";
     /// Names a row of `conversations` within its workspace.
-    ConversationId, "a conversation";
+    pub ConversationId, "a conversation";
     /// Names a row of `datasources` within its workspace.
-    DatasourceId, "a datasource";
+    pub DatasourceId, "a datasource";
     /// Names a row of `document_chunks` within its workspace.
-    DocumentChunkId, "a chunk";
+    pub DocumentChunkId, "a chunk";
     /// Names a row of `documents` within its workspace.
-    DocumentId, "a document";
+    pub DocumentId, "a document";
     /// Names a row of `feedback` within its workspace.
-    FeedbackId, "a feedback";
+    pub FeedbackId, "a feedback";
     /// Names a row of `jobs` within its workspace.
-    JobId, "a job";
+    pub JobId, "a job";
     /// Names a row of `messages` within its workspace.
-    MessageId, "a message";
+    pub MessageId, "a message";
     /// Names a row of `webhook_subscriptions` within its workspace.
-    WebhookSubscriptionId, "a webhook subscription";
+    pub WebhookSubscriptionId, "a webhook subscription";
     /// Names a row of `workspace_admins` within its workspace.
-    WorkspaceAdminId, "a membership";
+    pub WorkspaceAdminId, "a membership";
     /// Names a workspace, the tenant.
-    WorkspaceId, "a workspace";
+    pub WorkspaceId, "a workspace";
 }

@@ -4,8 +4,8 @@
 //!
 //! | you want to | look at |
 //! |---|---|
-//! | connect, pool, migrate | [`db`], [`db::migrations`] |
-//! | write a query | [`schema`] for tables and columns, [`models`] for rows |
+//! | write a query | [`tenancy`]; [`schema`] for tables and columns, [`models`] for rows |
+//! | migrate, make logins | [`db::migrations`], [`db::roles`] |
 //! | store or compare a vector | [`sql_types::Embedding`], [`sql_types::VectorExpressionMethods`] |
 //! | make vectors of texts | [`embeddings`] |
 //! | bring files into a workspace | [`mod@ingest`] |
@@ -15,26 +15,24 @@
 //! | test your own queries | [`testing`] |
 //! | know what went wrong | [`Error`] and its predicates |
 //!
-//! # A typed query
+//! # A query
 //!
 //! ```no_run
 //! use diesel::prelude::*;
-//! use diesel_async::RunQueryDsl;
-//! use workspace_db::db;
-//! use workspace_db::models::{Document, Workspace};
+//! use workspace_db::models::Document;
 //! use workspace_db::schema::documents;
 //! use workspace_db::sql_types::DocumentStatus;
+//! use workspace_db::tenancy::{Database, InWorkspace};
 //!
-//! # async fn example() -> workspace_db::Result<()> {
-//! let pool = db::pool(&"postgres://app@localhost/platform".parse()?, 8)?;
-//! let mut conn = pool.get().await?;
-//! let acme = Workspace::find_by_slug(&mut conn, "acme").await?;
-//! let ready: Vec<Document> = Document::query()
-//!     .filter(documents::workspace_id.eq(acme.id))
+//! # async fn example(db: Database) -> workspace_db::Result<()> {
+//! let scope = db.published("acme").await?;
+//! let mut ws = db.workspace(&scope).await?;
+//! let ready: Vec<Document> = documents::table
+//!     .in_workspace(&scope)
 //!     .filter(documents::status.eq(DocumentStatus::Ready))
 //!     .order(documents::created_at.desc())
 //!     .limit(50)
-//!     .load(&mut conn)
+//!     .load(&mut ws)
 //!     .await?;
 //! # drop(ready);
 //! # Ok(())
@@ -72,7 +70,16 @@ pub mod models;
 pub mod schema;
 pub mod search;
 pub mod sql_types;
+pub mod tenancy;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use error::{Error, Result};
+
+/// What this crate's macros write into other crates.
+#[doc(hidden)]
+pub mod __private {
+    pub use diesel_derive_newtype::DieselNewType;
+    pub use serde;
+    pub use uuid::Uuid;
+}

@@ -1,14 +1,15 @@
 //! Which database a command means: `DATABASE_URL` wins, else the server that `up` keeps.
 
 use anyhow::Result;
-use workspace_db::config::DatabaseUrl;
+use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::embedded::Local;
+use workspace_db::tenancy;
 
 use super::{Context, Contradiction};
 
 pub(super) enum Database {
     /// The user's own server.
-    Given { owner: DatabaseUrl, app: Option<DatabaseUrl> },
+    Given { owner: DatabaseUrl, config: Box<Config> },
     /// The server in the data directory.
     Local(Box<Local>),
 }
@@ -17,7 +18,7 @@ impl Database {
     /// The database that the environment and the data directory name.
     pub(super) fn of(context: &Context) -> Result<Self> {
         Ok(match given(context)? {
-            Some(owner) => Self::Given { owner, app: context.config.database_app_url.clone() },
+            Some(owner) => Self::Given { owner, config: Box::new(context.config.clone()) },
             None => Self::Local(Box::new(Local::open(&context.data_dir)?)),
         })
     }
@@ -30,19 +31,30 @@ impl Database {
         }
     }
 
-    /// The application's URL, where there is one.
-    pub(super) fn app_url(&self) -> Result<Option<DatabaseUrl>> {
+    /// The URLs of its logins, as the library reads them.
+    pub(super) fn config(&self) -> Result<Config> {
         match self {
-            Self::Given { app, .. } => Ok(app.clone()),
-            Self::Local(local) => Ok(Some(local.running()?.app_url()?)),
+            Self::Given { config, .. } => Ok(Config::clone(config)),
+            Self::Local(local) => {
+                let local = local.running()?;
+                Ok(Config {
+                    database_url: Some(local.owner_url()?),
+                    database_app_url: Some(local.app_url()?),
+                    database_platform_url: Some(local.platform_url()?),
+                    ..Config::default()
+                })
+            }
         }
     }
 
-    /// The URL for data: the application's, else the owner's.
-    pub(super) fn data_url(&self) -> Result<DatabaseUrl> {
-        self.app_url()?.map_or_else(|| self.owner_url(), Ok)
+    /// The database, with one workspace at a time in reach.
+    pub(super) async fn open(&self) -> Result<tenancy::Database> {
+        Ok(tenancy::Database::open(&Config { pool_size: CONNECTIONS, ..self.config()? }).await?)
     }
 }
+
+/// A command does one thing after the other.
+const CONNECTIONS: usize = 2;
 
 /// `DATABASE_URL`, unless it is that of the server in the data directory: a shell that has evaluated
 /// `workspace-db env` has it, and the server is still ours to start and stop.

@@ -11,15 +11,21 @@ use super::{Context, output};
 
 /// Print what a shell needs, for `eval "$(workspace-db env)"`
 ///
-/// DATABASE_URL is the owner's, which migrates; DATABASE_APP_URL the application's. Both hold passwords.
+/// DATABASE_URL is the owner's, which migrates; DATABASE_APP_URL the application's; DATABASE_PLATFORM_URL that of what
+/// sees every workspace. All hold passwords.
 #[derive(Args, Debug)]
 pub(super) struct Env {}
 
 pub(super) fn run(context: &Context) -> Result<()> {
     let database = Database::of(context)?;
-    let owner = database.owner_url()?;
-    let mut variables = vec![("DATABASE_URL", owner.expose().to_owned())];
-    variables.extend(database.app_url()?.map(|app| ("DATABASE_APP_URL", app.expose().to_owned())));
+    let config = database.config()?;
+    let urls = [
+        ("DATABASE_URL", config.database_url),
+        ("DATABASE_APP_URL", config.database_app_url),
+        ("DATABASE_PLATFORM_URL", config.database_platform_url),
+    ];
+    let mut variables: Vec<_> =
+        urls.into_iter().filter_map(|(name, url)| Some((name, url?.expose().to_owned()))).collect();
     let mut bin = None;
     if let Database::Local(local) = &database {
         variables.push(("WORKSPACE_DB_DATA_DIR", context.data_dir.display().to_string()));

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use workspace_db::db;
 use workspace_db::ingest::{DEFAULT_MAX_BYTES, IngestEvent, IngestOptions, IngestReport, ingest};
-use workspace_db::models::Workspace;
 
 use super::database::Database;
 use super::embedder::EmbedderArgs;
@@ -39,15 +37,8 @@ pub(super) struct Ingest {
 
 impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let pool = db::pool(&Database::of(context)?.data_url()?, 2)?;
-        let workspace = {
-            let mut conn = pool.get().await?;
-            if self.create_workspace {
-                Workspace::find_or_insert(&mut conn, &self.workspace).await?
-            } else {
-                workspace::named(&mut conn, &self.workspace).await?
-            }
-        };
+        let db = Database::of(context)?.open().await?;
+        let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
         let embedder = self.embedder.embedder()?;
         let options = IngestOptions { max_bytes: self.max_bytes, ..IngestOptions::new(self.paths) };
         let bar = output::counter("files");
@@ -55,7 +46,7 @@ impl Ingest {
             IngestEvent::Found(files) => bar.inc_length(files.try_into().unwrap_or(u64::MAX)),
             IngestEvent::Done => bar.inc(1),
         };
-        let report = ingest(&pool, workspace.id, &options, embedder.as_ref(), &on_event).await?;
+        let report = ingest(&db, &scope, &options, embedder.as_ref(), &on_event).await?;
         bar.finish_and_clear();
         if context.json { output::print_json(&report) } else { output::print_lines(describe(&report)) }
     }

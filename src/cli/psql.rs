@@ -7,17 +7,21 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use workspace_db::embedded::{cache_dir, install};
 
 use super::Context;
 use super::database::Database;
 
-/// Open psql on the database, as its owner
+/// Open psql on the database, where it sees every workspace
 #[derive(Args, Debug)]
 pub(super) struct Psql {
-    /// Log in as the application instead
+    /// Log in as the application: no row, until `SET app.workspace_id = '...'` says of which workspace
     #[arg(long)]
     app: bool,
+    /// Log in as the owner: may change tables, and sees no row of them
+    #[arg(long, conflicts_with = "app")]
+    owner: bool,
     /// What psql takes, such as -c "SELECT 1"
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
@@ -27,7 +31,13 @@ impl Psql {
     /// Returns only where psql could not be started.
     pub(super) fn run(self, context: &Context) -> Result<()> {
         let database = Database::of(context)?;
-        let url = if self.app { database.data_url()? } else { database.owner_url()? };
+        let config = database.config()?;
+        let own_login = if self.app { config.database_app_url } else { config.database_platform_url };
+        let (url, role) = match own_login.filter(|_| !self.owner) {
+            Some(url) => (url, None),
+            None if self.owner => (database.owner_url()?, None),
+            None => (database.owner_url()?, Some(if self.app { APP_ROLE } else { PLATFORM_ROLE })),
+        };
         let program = match &database {
             Database::Local(local) => local.install().program("psql"),
             Database::Given { .. } => psql_on_this_machine()?,
@@ -38,6 +48,9 @@ impl Psql {
             command.env_remove(name);
         }
         command.envs(url.libpq_environment()).args(self.arguments);
+        if let Some(role) = role {
+            command.env("PGOPTIONS", format!("-c role={role}"));
+        }
         Err(command.exec()).with_context(|| format!("{} could not be started", program.display()))
     }
 }

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clap::Args;
-use workspace_db::db;
 use workspace_db::search::{Hit, search};
 
 use super::database::Database;
@@ -32,17 +31,18 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let mut conn = db::connect(&Database::of(context)?.data_url()?).await?;
-        let workspace = workspace::named(&mut conn, &self.workspace).await?;
+        let db = Database::of(context)?.open().await?;
+        let scope = workspace::enter(&db, &self.workspace, false).await?;
+        let mut ws = db.workspace(&scope).await?;
         let embedder = self.embedder.embedder()?;
         let spinner = output::spinner().with_message("searching");
-        let hits = search(&mut conn, workspace.id, embedder.as_ref(), &self.question, self.k).await?;
+        let hits = search(&mut ws, &scope, embedder.as_ref(), &self.question, self.k).await?;
         spinner.finish_and_clear();
         if context.json {
             return output::print_json(&hits);
         }
         if hits.is_empty() {
-            return output::print_lines([format!("the workspace {} has no passages yet; ingest some", workspace.slug)]);
+            return output::print_lines([format!("the workspace {} has no passages yet; ingest some", self.workspace)]);
         }
         let shown = if self.full { usize::MAX } else { SHOWN };
         output::print_lines(hits.iter().enumerate().flat_map(|(rank, hit)| describe(rank + 1, hit, shown)))

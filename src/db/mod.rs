@@ -2,13 +2,14 @@
 
 pub mod migrations;
 mod pool;
+pub mod roles;
 mod tls;
 
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 
-pub use self::pool::{Pool, PooledConnection, pool};
+pub(crate) use self::pool::{Pool, PooledConnection, pool};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 

@@ -1,12 +1,17 @@
 //! A pool of connections.
 
+use std::fmt;
 use std::time::Duration;
 
-use deadpool::Runtime;
+use ::deadpool::Runtime;
+use ::deadpool::managed::TimeoutType;
 use diesel::ConnectionError;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod, deadpool,
+};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
@@ -14,40 +19,35 @@ use crate::error::{Error, Kind, Result};
 /// How long a caller waits for a free connection.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A connection that has lain idle for longer is asked whether it still lives before it is lent.
+const TRUSTED_IDLE: Duration = Duration::from_secs(30);
+
 /// Connections of one login to one database, lent and taken back.
 ///
-/// A connection that comes back inside a transaction is closed, not lent again.
+/// A connection that comes back closed or inside a transaction is not lent again.
 #[derive(Clone)]
-pub struct Pool(diesel_async::pooled_connection::deadpool::Pool<AsyncPgConnection>);
+pub(crate) struct Pool {
+    connections: deadpool::Pool<AsyncPgConnection>,
+    url: DatabaseUrl,
+    tls: MakeRustlsConnect,
+}
 
 /// A connection on loan; it goes back when it is dropped.
-pub type PooledConnection = diesel_async::pooled_connection::deadpool::Object<AsyncPgConnection>;
+pub(crate) type PooledConnection = deadpool::Object<AsyncPgConnection>;
 
 /// A pool of at most `size` connections, none of which is opened before it is asked for.
-///
-/// # Errors
-///
-/// [`is_invalid_input`](Error::is_invalid_input) where `size` is 0, or a parameter of the URL can't be read.
-///
-/// ```no_run
-/// # async fn example() -> workspace_db::Result<()> {
-/// let pool = workspace_db::db::pool(&"postgres://app@localhost/platform".parse()?, 8)?;
-/// let mut conn = pool.get().await?;
-/// # drop(conn);
-/// # Ok(())
-/// # }
-/// ```
-pub fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
+pub(crate) fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
     if size == 0 {
         return Err(Error::invalid("a pool of 0 connections can lend none").remedy("ask for at least 1"));
     }
     // A URL that can't be read is told now, not by the first borrower as a database that is not there.
-    super::tls::settings(url)?;
+    let (_, tls) = super::tls::settings(url)?;
     let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Verified;
-    let url = url.clone();
+    // Looks whether the socket is open, without a round trip.
+    config.recycling_method = RecyclingMethod::Fast;
+    let address = url.clone();
     config.custom_setup = Box::new(move |_| {
-        let url = url.clone();
+        let url = address.clone();
         async move {
             super::connect(&url).await.map_err(|error| {
                 ConnectionError::CouldntSetupConfiguration(diesel::result::Error::QueryBuilderError(error.into()))
@@ -56,13 +56,22 @@ pub fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
         .boxed()
     });
     let manager = AsyncDieselConnectionManager::new_with_config("", config);
-    diesel_async::pooled_connection::deadpool::Pool::builder(manager)
+    let connections = deadpool::Pool::builder(manager)
         .max_size(size)
         .wait_timeout(Some(WAIT_TIMEOUT))
         .runtime(Runtime::Tokio1)
+        .pre_recycle(deadpool::Hook::async_fn(|conn, metrics| ping(conn, metrics.last_used()).boxed()))
         .build()
-        .map(Pool)
-        .map_err(|error| Error::invalid("the pool can't be built").caused_by(error))
+        .map_err(|error| Error::invalid("the pool can't be built").caused_by(error))?;
+    Ok(Pool { connections, url: url.clone(), tls })
+}
+
+/// A firewall may have forgotten an idle connection without telling either end.
+async fn ping(conn: &mut AsyncPgConnection, idle: Duration) -> Result<(), deadpool::HookError> {
+    if idle < TRUSTED_IDLE {
+        return Ok(());
+    }
+    conn.batch_execute("SELECT 1").await.map_err(|error| deadpool::HookError::Backend(PoolError::QueryError(error)))
 }
 
 impl Pool {
@@ -70,11 +79,36 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable) where the database does not answer, or none is free within 30 s.
-    pub async fn get(&self) -> Result<PooledConnection> {
-        self.0
-            .get()
-            .await
-            .map_err(|error| Error::new(Kind::Unreachable, format!("no connection: {error}")).caused_by(error))
+    /// [`is_unreachable`](Error::is_unreachable) where the database does not answer, [`is_exhausted`](Error::is_exhausted)
+    /// where none is free within 30 s.
+    pub(crate) async fn get(&self) -> Result<PooledConnection> {
+        self.connections.get().await.map_err(|error| match error {
+            deadpool::PoolError::Timeout(TimeoutType::Wait) => Error::new(
+                Kind::Exhausted,
+                format!(
+                    "all {} connections have been in use for {} s",
+                    self.connections.status().max_size,
+                    WAIT_TIMEOUT.as_secs()
+                ),
+            )
+            .remedy("give connections back sooner, or allow more with WORKSPACE_DB_POOL_SIZE"),
+            error => Error::new(Kind::Unreachable, format!("no connection: {error}")).caused_by(error),
+        })
+    }
+
+    /// Ends what runs on a connection of this pool, once it is awaited.
+    pub(crate) fn cancel(&self, statement: tokio_postgres::CancelToken) -> impl Future<Output = ()> + Send + 'static {
+        let tls = self.tls.clone();
+        async move {
+            if let Err(error) = statement.cancel_query(tls).await {
+                tracing::debug!(%error, "an abandoned statement could not be cancelled");
+            }
+        }
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
     }
 }

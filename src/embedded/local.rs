@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::cluster::{Cluster, Durability};
@@ -17,13 +17,16 @@ use super::install::{Install, Major, Source, install, make_dir, user_dir};
 use super::state::{PARTIAL_STATE_FILE, STATE_FILE, State};
 use crate::config::DatabaseUrl;
 use crate::db;
+use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind, Result};
 
 const DATABASE: &str = "workspace_db";
 /// Owns the database and migrates it; no superuser, so that nothing works here that a managed service would refuse.
 const OWNER: &str = "workspace_owner";
-/// The application's login.
+/// The application's login, which sees one workspace at a time.
 const APP_LOGIN: &str = "workspace_app_login";
+/// The platform's login, which sees every workspace.
+const PLATFORM_LOGIN: &str = "workspace_platform_login";
 const LOCK_FILE: &str = ".workspace-db.lock";
 
 /// What [`Local::up`] is about to do, for whoever shows progress.
@@ -195,6 +198,15 @@ impl Local {
         Cluster::url(self.port(), APP_LOGIN, &self.state.app_password, DATABASE)
     }
 
+    /// `DATABASE_PLATFORM_URL`: the platform's login, which owns nothing either.
+    ///
+    /// # Errors
+    ///
+    /// As [`owner_url`](Self::owner_url).
+    pub fn platform_url(&self) -> Result<DatabaseUrl> {
+        Cluster::url(self.port(), PLATFORM_LOGIN, &self.state.platform_password, DATABASE)
+    }
+
     fn port(&self) -> u16 {
         self.cluster.port().unwrap_or(self.state.port)
     }
@@ -240,26 +252,25 @@ impl Local {
         template.batch_execute("CREATE EXTENSION IF NOT EXISTS vector").await?;
         drop(template);
         let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
-        login(&mut conn, OWNER, &self.state.owner_password, "CREATEDB").await?;
-        login(&mut conn, APP_LOGIN, &self.state.app_password, "NOCREATEDB").await?;
+        let password = self.state.owner_password.expose_secret();
+        if !exists(&mut conn, "SELECT FROM pg_roles WHERE rolname = ", OWNER).await? {
+            // The name is a constant of this file and the password hexadecimal digits, so neither needs quoting.
+            conn.batch_execute(&format!("CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{password}'")).await?;
+        }
+        conn.batch_execute(&roles::group_roles_sql(OWNER)).await?;
+        conn.batch_execute(&roles::login_sql(APP_LOGIN, &self.state.app_password, APP_ROLE)).await?;
+        conn.batch_execute(&roles::login_sql(PLATFORM_LOGIN, &self.state.platform_password, PLATFORM_ROLE)).await?;
         if !exists(&mut conn, "SELECT FROM pg_database WHERE datname = ", DATABASE).await? {
             conn.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
         }
-        // No migration grants anything yet: until one does, the application may read and write every table.
+        // Before row-level security, the application's login was granted every table that the owner made.
         let mut database = db::connect(&self.owner_url()?).await?;
-        let grant = format!("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP_LOGIN}");
-        Ok(database.batch_execute(&grant).await?)
+        let revoke = format!(
+            "ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM {APP_LOGIN};
+             REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {APP_LOGIN}"
+        );
+        Ok(database.batch_execute(&revoke).await?)
     }
-}
-
-async fn login(conn: &mut AsyncPgConnection, name: &str, password: &SecretString, may: &str) -> Result<()> {
-    if exists(conn, "SELECT FROM pg_roles WHERE rolname = ", name).await? {
-        return Ok(());
-    }
-    // Names are constants of this file and passwords hexadecimal digits, so neither needs quoting.
-    let password = password.expose_secret();
-    let statement = format!("CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS {may} PASSWORD '{password}'");
-    Ok(conn.batch_execute(&statement).await?)
 }
 
 async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result<bool> {

@@ -29,6 +29,12 @@ pub(super) struct State {
     pub(super) owner_password: SecretString,
     #[serde(with = "password")]
     pub(super) app_password: SecretString,
+    #[serde(with = "password", default = "fresh_password")]
+    pub(super) platform_password: SecretString,
+}
+
+fn fresh_password() -> SecretString {
+    SecretString::from(Uuid::new_v4().simple().to_string())
 }
 
 impl std::fmt::Debug for State {
@@ -52,13 +58,13 @@ mod password {
 
 impl State {
     pub(super) fn new(install: Install) -> Self {
-        let password = || SecretString::from(Uuid::new_v4().simple().to_string());
         Self {
             port: DEFAULT_PORT,
             install,
-            superuser_password: password(),
-            owner_password: password(),
-            app_password: password(),
+            superuser_password: fresh_password(),
+            owner_password: fresh_password(),
+            app_password: fresh_password(),
+            platform_password: fresh_password(),
         }
     }
 

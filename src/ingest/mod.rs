@@ -19,10 +19,9 @@ pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, Skipped};
 use self::reader::{Outcome, Prepared};
 pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
 use self::store::Store;
-use crate::db::Pool;
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
-use crate::id::WorkspaceId;
+use crate::tenancy::{Database, WorkspaceScope};
 
 /// Chunks that are embedded together; files are gathered until there are so many.
 const EMBED_TOGETHER: usize = 128;
@@ -73,7 +72,7 @@ pub enum IngestEvent {
 /// Brings the files under `options.roots` into the workspace, and returns what it did.
 ///
 /// Files are taken by their content, not by their names: whatever is UTF-8 text. `.gitignore` and hidden files are left
-/// out, symbolic links are not followed. Everything is written under `workspace`; other workspaces are neither read
+/// out, symbolic links are not followed. Everything is written in the scope's workspace; others are neither read
 /// nor changed. Memory is bounded by a few dozen files of `max_bytes`.
 ///
 /// # Errors
@@ -84,19 +83,19 @@ pub enum IngestEvent {
 ///
 /// ```no_run
 /// use workspace_db::embeddings::FeatureHashing;
-/// use workspace_db::id::WorkspaceId;
 /// use workspace_db::ingest::{IngestOptions, ingest};
+/// use workspace_db::tenancy::{Database, WorkspaceScope};
 ///
-/// # async fn example(pool: workspace_db::db::Pool, workspace: WorkspaceId) -> workspace_db::Result<()> {
+/// # async fn example(db: Database, scope: WorkspaceScope) -> workspace_db::Result<()> {
 /// let options = IngestOptions::new(["handbook".into()]);
-/// let report = ingest(&pool, workspace, &options, &FeatureHashing, &|_| ()).await?;
+/// let report = ingest(&db, &scope, &options, &FeatureHashing, &|_| ()).await?;
 /// println!("{} chunks", report.chunks);
 /// # Ok(())
 /// # }
 /// ```
 pub async fn ingest(
-    pool: &Pool,
-    workspace: WorkspaceId,
+    db: &Database,
+    scope: &WorkspaceScope,
     options: &IngestOptions,
     embedder: &dyn Embedder,
     on_event: &(dyn Fn(IngestEvent) + Sync),
@@ -105,7 +104,7 @@ pub async fn ingest(
     let roots = options.roots.iter().map(|root| SourceRoot::open(root)).collect::<Result<Vec<_>>>()?;
     let mut report = IngestReport::default();
     for root in roots {
-        let mut store = Store::open(pool, workspace, &root).await?;
+        let mut store = Store::open(db, scope, &root).await?;
         let done = ingest_root(&mut store, root, options.max_bytes, embedder, &mut report, on_event).await;
         let closed = store.close(done.as_ref().err()).await;
         // Where both failed, as after a lost connection, the first says why.

@@ -4,20 +4,18 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
-use diesel::upsert::excluded;
-use diesel_async::{AsyncConnection as _, RunQueryDsl};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::files::{File, SourceRoot};
 use super::split::{Chunk, pipeline};
-use crate::db::{Pool, PooledConnection};
 use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentId, WorkspaceId};
 use crate::models::{DatasourceChanges, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceSyncStatus, DatasourceType, DocumentStatus, Embedding, StatementTime};
+use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope, excluded};
 
 /// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
@@ -63,27 +61,28 @@ impl Known {
 pub(super) type KnownDocuments = HashMap<String, Known>;
 
 pub(super) struct Store {
-    conn: PooledConnection,
-    workspace: WorkspaceId,
+    ws: WorkspaceConnection,
+    scope: WorkspaceScope,
     datasource: DatasourceId,
 }
 
 impl Store {
     /// Finds or makes the datasource of a root, and marks it as running.
-    pub(super) async fn open(pool: &Pool, workspace: WorkspaceId, root: &SourceRoot) -> Result<Self> {
-        let datasource = datasource_id(workspace, &root.name());
-        let mut store = Self { conn: pool.get().await?, workspace, datasource };
+    pub(super) async fn open(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
+        let datasource = datasource_id(scope.workspace(), &root.name());
+        let mut store = Self { ws: db.workspace(scope).await?, scope: scope.clone(), datasource };
         let new = NewDatasource {
             id: datasource,
             config: Some(json!({ "root": root.name() })),
             is_managed: Some(false),
             ..NewDatasource::new(root.name(), DatasourceType::File)
         };
-        diesel::insert_into(datasources::table)
-            .values((datasources::workspace_id.eq(workspace), new))
+        datasources::table
+            .in_workspace(scope)
+            .insert(&new)
             .on_conflict((datasources::workspace_id, datasources::id))
             .do_nothing()
-            .execute(&mut store.conn)
+            .execute(&mut store.ws)
             .await?;
         store
             .mark(DatasourceChanges { sync_status: Some(DatasourceSyncStatus::Running), ..Default::default() })
@@ -110,16 +109,19 @@ impl Store {
     }
 
     async fn mark(&mut self, changes: DatasourceChanges) -> Result<()> {
-        diesel::update(datasources::table.find((self.workspace, self.datasource)))
+        datasources::table
+            .in_workspace(&self.scope)
+            .find(self.datasource)
+            .update()
             .set(&changes)
-            .execute(&mut self.conn)
+            .execute(&mut self.ws)
             .await?;
         Ok(())
     }
 
     pub(super) async fn known(&mut self) -> Result<KnownDocuments> {
         let rows = documents::table
-            .filter(documents::workspace_id.eq(self.workspace))
+            .in_workspace(&self.scope)
             .filter(documents::datasource_id.eq(self.datasource))
             .filter(documents::external_id.is_not_null())
             .select((
@@ -129,7 +131,7 @@ impl Store {
                 documents::metadata,
                 documents::status,
             ))
-            .load::<(String, DocumentId, Option<String>, Value, DocumentStatus)>(&mut self.conn)
+            .load::<(String, DocumentId, Option<String>, Value, DocumentStatus)>(&mut self.ws)
             .await?;
         let known =
             rows.into_iter().map(|(name, id, hash, metadata, status)| (name, Known { id, hash, metadata, status }));
@@ -145,7 +147,7 @@ impl Store {
         vectors: Vec<Embedding>,
         model: &str,
     ) -> Result<()> {
-        let (workspace, datasource) = (self.workspace, self.datasource);
+        let (scope, datasource) = (&self.scope, self.datasource);
         let new = NewDocument {
             datasource_id: Some(datasource),
             external_id: Some(file.name.clone()),
@@ -154,10 +156,11 @@ impl Store {
             status: Some(known.map_or(DocumentStatus::Ready, Known::status_when_found)),
             ..NewDocument::new(title_of(file))
         };
-        self.conn
-            .transaction(async |conn| {
-                let document: DocumentId = diesel::insert_into(documents::table)
-                    .values((documents::workspace_id.eq(workspace), &new))
+        self.ws
+            .transaction(async |tx| {
+                let document: DocumentId = documents::table
+                    .in_workspace(scope)
+                    .insert(&new)
                     .on_conflict((documents::workspace_id, documents::datasource_id, documents::external_id))
                     .filter_target(documents::external_id.is_not_null())
                     .do_update()
@@ -169,26 +172,24 @@ impl Store {
                         documents::updated_at.eq(StatementTime),
                     ))
                     .returning(documents::id)
-                    .get_result(conn)
+                    .get_result(tx)
                     .await?;
-                diesel::delete(document_chunks::table)
-                    .filter(document_chunks::workspace_id.eq(workspace))
+                document_chunks::table
+                    .in_workspace(scope)
                     .filter(document_chunks::document_id.eq(document))
-                    .execute(conn)
+                    .delete()
+                    .execute(tx)
                     .await?;
                 let mut rows = Vec::with_capacity(chunks.len());
                 for (index, (chunk, vector)) in (0..).zip(chunks.into_iter().zip(vectors)) {
-                    rows.push((
-                        document_chunks::workspace_id.eq(workspace),
-                        NewDocumentChunk {
-                            token_count: i32::try_from(chunk.tokens).ok(),
-                            ..NewDocumentChunk::new(document, index, chunk.text, vector, model)
-                        },
-                    ));
+                    rows.push(NewDocumentChunk {
+                        token_count: i32::try_from(chunk.tokens).ok(),
+                        ..NewDocumentChunk::new(document, index, chunk.text, vector, model)
+                    });
                 }
                 while !rows.is_empty() {
                     let rest = rows.split_off(rows.len().min(INSERT_TOGETHER));
-                    diesel::insert_into(document_chunks::table).values(rows).execute(conn).await?;
+                    document_chunks::table.in_workspace(scope).insert(rows).execute(tx).await?;
                     rows = rest;
                 }
                 Ok(())
@@ -212,15 +213,16 @@ impl Store {
 
     async fn set_status(&mut self, ids: Vec<DocumentId>, status: DocumentStatus, archived: bool) -> Result<usize> {
         let mark = json!({ ARCHIVED: archived }).into_sql::<Jsonb>();
-        let changed = diesel::update(documents::table)
-            .filter(documents::workspace_id.eq(self.workspace))
+        let changed = documents::table
+            .in_workspace(&self.scope)
             .filter(documents::id.eq_any(ids))
+            .update()
             .set((
                 documents::status.eq(status),
                 documents::metadata.eq(documents::metadata.concat(mark)),
                 documents::updated_at.eq(StatementTime),
             ))
-            .execute(&mut self.conn)
+            .execute(&mut self.ws)
             .await?;
         Ok(changed)
     }

@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::id::AdminUserId;
+use crate::error::Result;
+use crate::id::{AdminUserId, WorkspaceId};
 use crate::schema::admin_users;
 use crate::sql_types::{AdminRole, AdminStatus, PasswordHash, StatementTime};
+use crate::tenancy::{Database, WorkspaceScope};
 
 /// An administrator of the platform.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
@@ -35,6 +37,32 @@ pub struct AdminUser {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
+}
+
+impl AdminUser {
+    /// The scope of a workspace that this administrator may enter: any for a superadmin, else those of their
+    /// memberships. Asked of the database each time, so that a removal counts at once.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) where the workspace does not exist, is not active, is somebody
+    /// else's, or the administrator is disabled or gone: these can't be told apart.
+    ///
+    /// ```no_run
+    /// use workspace_db::id::WorkspaceId;
+    /// use workspace_db::models::AdminUser;
+    /// use workspace_db::tenancy::Database;
+    ///
+    /// # async fn example(db: &Database, admin: &AdminUser, asked_for: WorkspaceId) -> workspace_db::Result<()> {
+    /// let scope = admin.workspace(asked_for, db).await?;
+    /// let mut ws = db.workspace(&scope).await?;
+    /// # drop(ws);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn workspace(&self, workspace: WorkspaceId, db: &Database) -> Result<WorkspaceScope> {
+        db.admitted(self.id, workspace).await
+    }
 }
 
 /// A row of `admin_users` to insert.

@@ -88,3 +88,7 @@ pub struct AnalyticsEventChanges {
     /// Details of the event, as a JSON object.
     pub properties: Option<Value>,
 }
+
+crate::tenant_rows! {
+    analytics_events: NewAnalyticsEvent, AnalyticsEventChanges;
+}

@@ -97,3 +97,7 @@ pub struct ConversationChanges {
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
 }
+
+crate::tenant_rows! {
+    conversations: NewConversation, ConversationChanges;
+}

@@ -113,3 +113,7 @@ pub struct DatasourceChanges {
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
 }
+
+crate::tenant_rows! {
+    datasources: NewDatasource, DatasourceChanges;
+}

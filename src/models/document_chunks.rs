@@ -92,3 +92,7 @@ pub struct DocumentChunkChanges {
     /// The embedding, 1536 dimensions.
     pub vector: Option<Embedding>,
 }
+
+crate::tenant_rows! {
+    document_chunks: NewDocumentChunk, DocumentChunkChanges;
+}

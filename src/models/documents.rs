@@ -111,3 +111,7 @@ pub struct DocumentChanges {
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
 }
+
+crate::tenant_rows! {
+    documents: NewDocument, DocumentChanges;
+}

@@ -72,3 +72,7 @@ pub struct FeedbackChanges {
     /// The judge's own words.
     pub comment: Option<Option<String>>,
 }
+
+crate::tenant_rows! {
+    feedback: NewFeedback, FeedbackChanges;
+}

@@ -125,3 +125,7 @@ pub struct JobChanges {
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
 }
+
+crate::tenant_rows! {
+    jobs: NewJob, JobChanges;
+}

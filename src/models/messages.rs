@@ -86,3 +86,7 @@ pub struct MessageChanges {
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
 }
+
+crate::tenant_rows! {
+    messages: NewMessage, MessageChanges;
+}

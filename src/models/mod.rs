@@ -16,19 +16,7 @@
 //! | `webhook_subscriptions` | [`WebhookSubscription`] | [`NewWebhookSubscription`] | [`WebhookSubscriptionChanges`] |
 //! | `jobs` | [`Job`] | [`NewJob`] | [`JobChanges`] |
 //!
-//! A `New...` of a workspace's table has no `workspace_id`; the statement supplies it beside the values:
-//!
-//! ```
-//! use diesel::prelude::*;
-//! use workspace_db::id::WorkspaceId;
-//! use workspace_db::models::NewDocument;
-//! use workspace_db::schema::documents;
-//!
-//! let workspace = WorkspaceId::generate();
-//! let insert = diesel::insert_into(documents::table)
-//!     .values((documents::workspace_id.eq(workspace), NewDocument::new("Opening hours")));
-//! assert!(diesel::debug_query::<diesel::pg::Pg, _>(&insert).to_string().contains("workspace_id"));
-//! ```
+//! A `New...` of a workspace's table has no `workspace_id`: the scope supplies it, see [`tenancy`](crate::tenancy).
 
 mod admin_users;
 mod analytics_events;
@@ -57,3 +45,28 @@ pub use self::webhook_subscriptions::{NewWebhookSubscription, WebhookSubscriptio
 pub use self::workspace_admins::{NewWorkspaceAdmin, WorkspaceAdmin, WorkspaceAdminChanges};
 pub use self::workspace_settings::{NewWorkspaceSettings, WorkspaceSettings, WorkspaceSettingsChanges};
 pub use self::workspaces::{NewWorkspace, Workspace, WorkspaceChanges};
+
+use crate::tenancy::{Keyset, PageKey};
+
+macro_rules! pages_of {
+    ($($model:ty),+ $(,)?) => {$(
+        impl Keyset for $model {
+            fn page_key(&self) -> PageKey {
+                PageKey { created_at: self.created_at, id: *self.id.as_uuid() }
+            }
+        }
+    )+};
+}
+
+pages_of!(
+    AnalyticsEvent,
+    Conversation,
+    Datasource,
+    Document,
+    DocumentChunk,
+    Feedback,
+    Job,
+    Message,
+    WebhookSubscription,
+    WorkspaceAdmin,
+);

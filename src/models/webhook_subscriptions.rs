@@ -86,3 +86,7 @@ pub struct WebhookSubscriptionChanges {
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
 }
+
+crate::tenant_rows! {
+    webhook_subscriptions: NewWebhookSubscription, WebhookSubscriptionChanges;
+}

@@ -65,3 +65,7 @@ pub struct WorkspaceAdminChanges {
     /// Time of the acceptance, NULL while it is open.
     pub joined_at: Option<Option<DateTime<Utc>>>,
 }
+
+crate::tenant_rows! {
+    workspace_admins: NewWorkspaceAdmin, WorkspaceAdminChanges;
+}

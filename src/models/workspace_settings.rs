@@ -127,3 +127,7 @@ pub struct WorkspaceSettingsChanges {
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
 }
+
+crate::tenant_rows! {
+    workspace_settings: NewWorkspaceSettings, WorkspaceSettingsChanges;
+}

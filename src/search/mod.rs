@@ -3,14 +3,14 @@
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Double;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::Serialize;
 
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
-use crate::id::{DocumentChunkId, DocumentId, WorkspaceId};
+use crate::id::{DocumentChunkId, DocumentId};
 use crate::schema::{document_chunks, documents};
 use crate::sql_types::{DocumentStatus, VectorExpressionMethods as _};
+use crate::tenancy::{InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 
 /// A passage that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Queryable)]
@@ -45,10 +45,10 @@ pub struct Hit {
 ///
 /// ```no_run
 /// use workspace_db::embeddings::FeatureHashing;
-/// use workspace_db::id::WorkspaceId;
+/// use workspace_db::tenancy::{WorkspaceConnection, WorkspaceScope};
 ///
-/// # async fn example(conn: &mut diesel_async::AsyncPgConnection, workspace: WorkspaceId) -> workspace_db::Result<()> {
-/// let hits = workspace_db::search::search(conn, workspace, &FeatureHashing, "opening hours", 5).await?;
+/// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> workspace_db::Result<()> {
+/// let hits = workspace_db::search::search(ws, scope, &FeatureHashing, "opening hours", 5).await?;
 /// for hit in hits {
 ///     println!("{:.3} {} {}", hit.score, hit.title, hit.content);
 /// }
@@ -56,8 +56,8 @@ pub struct Hit {
 /// # }
 /// ```
 pub async fn search(
-    conn: &mut AsyncPgConnection,
-    workspace: WorkspaceId,
+    ws: &mut WorkspaceConnection,
+    scope: &WorkspaceScope,
     embedder: &dyn Embedder,
     question: &str,
     k: u32,
@@ -67,12 +67,8 @@ pub async fn search(
         return Err(Error::new(Kind::Embeddings, "no vector came for the question"));
     };
     let hits: Vec<Hit> = document_chunks::table
-        .inner_join(
-            documents::table.on(documents::workspace_id
-                .eq(document_chunks::workspace_id)
-                .and(documents::id.eq(document_chunks::document_id))),
-        )
-        .filter(document_chunks::workspace_id.eq(workspace))
+        .in_workspace(scope)
+        .inner_join(documents::table)
         .filter(document_chunks::embedding_model.eq(embedder.model()))
         .filter(documents::status.eq(DocumentStatus::Ready))
         // 1 is the first column of the select, the similarity: no index has that order, so the scan is exact.
@@ -87,22 +83,22 @@ pub async fn search(
             document_chunks::chunk_index,
             document_chunks::content,
         ))
-        .load(conn)
+        .load(ws)
         .await?;
     if hits.is_empty() {
-        refuse_other_models(conn, workspace, embedder.model()).await?;
+        refuse_other_models(ws, scope, embedder.model()).await?;
     }
     Ok(hits)
 }
 
 /// An empty answer because of another model is a mistake of the caller, not an answer.
-async fn refuse_other_models(conn: &mut AsyncPgConnection, workspace: WorkspaceId, asked: &str) -> Result<()> {
+async fn refuse_other_models(ws: &mut WorkspaceConnection, scope: &WorkspaceScope, asked: &str) -> Result<()> {
     let models: Vec<String> = document_chunks::table
-        .filter(document_chunks::workspace_id.eq(workspace))
+        .in_workspace(scope)
         .select(document_chunks::embedding_model)
         .distinct()
         .order(document_chunks::embedding_model)
-        .load(conn)
+        .load(ws)
         .await?;
     if models.is_empty() || models.iter().any(|model| model == asked) {
         return Ok(());

@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 pub use self::seed::{Seeded, seed};
 use self::server::TestServer;
-use crate::config::DatabaseUrl;
-use crate::db::{self, Pool};
+use crate::config::{Config, DatabaseUrl, Environment};
+use crate::db;
 use crate::embedded::Install;
 use crate::error::Result;
+use crate::tenancy::Database;
 
 /// A database that belongs to one test, and is dropped with this value.
 ///
@@ -91,22 +92,48 @@ impl TestDatabase {
         self.server.install()
     }
 
-    /// A connection as the owner.
+    /// The URL of the application's login, which sees the workspace that a transaction has set.
+    ///
+    /// # Errors
+    ///
+    /// As [`url`](Self::url).
+    pub fn app_url(&self) -> Result<DatabaseUrl> {
+        self.server.app_url(&self.name)
+    }
+
+    /// The URL of the platform's login, which sees every workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`url`](Self::url).
+    pub fn platform_url(&self) -> Result<DatabaseUrl> {
+        self.server.platform_url(&self.name)
+    }
+
+    /// A connection as the platform's login, which sees every workspace: to arrange a test, and to look afterwards.
     ///
     /// # Errors
     ///
     /// [`is_unreachable`](crate::Error::is_unreachable) where the server is gone.
     pub async fn connect(&self) -> Result<AsyncPgConnection> {
-        db::connect(&self.url()?).await
+        db::connect(&self.platform_url()?).await
     }
 
-    /// A pool of at most `size` connections as the owner.
+    /// The database as an application opens it, with the logins of application and platform, and as the application
+    /// would in production: `size` connections each.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](crate::Error::is_invalid_input) where `size` is 0.
-    pub fn pool(&self, size: usize) -> Result<Pool> {
-        db::pool(&self.url()?, size)
+    /// As [`Database::open`].
+    pub async fn open(&self, size: usize) -> Result<Database> {
+        let config = Config {
+            database_app_url: Some(self.app_url()?),
+            database_platform_url: Some(self.platform_url()?),
+            pool_size: size,
+            environment: Environment::Production,
+            ..Config::default()
+        };
+        Database::open(&config).await
     }
 }
 

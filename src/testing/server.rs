@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::config::{DatabaseUrl, Environment};
 use crate::db;
+use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
 use crate::embedded::{Cluster, Durability, Install, Major, install};
 use crate::error::{Error, Kind, Result};
 
@@ -19,6 +20,10 @@ use crate::error::{Error, Kind, Result};
 pub(super) const TEMPLATE: &str = "template_migrated";
 /// Owner of every test's database, no superuser.
 pub(super) const OWNER: &str = "test_owner";
+/// The application's login in every test's database.
+const APP_LOGIN: &str = "test_app";
+/// The platform's login in every test's database.
+const PLATFORM_LOGIN: &str = "test_platform";
 const MAJOR_VARIABLE: &str = "WORKSPACE_DB_TEST_POSTGRES";
 
 /// Waits until the test's process is gone, which closes the pipe to its standard input, then ends the server and
@@ -73,6 +78,9 @@ impl TestServer {
         // CREATE DATABASE can't share a message with another statement, which would make one transaction of both.
         template.batch_execute("CREATE EXTENSION vector").await?;
         template.batch_execute(&format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{password}'")).await?;
+        template.batch_execute(&roles::group_roles_sql(OWNER)).await?;
+        template.batch_execute(&roles::login_sql(APP_LOGIN, &self.password, APP_ROLE)).await?;
+        template.batch_execute(&roles::login_sql(PLATFORM_LOGIN, &self.password, PLATFORM_ROLE)).await?;
         drop(template);
         let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
         conn.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await?;
@@ -83,6 +91,14 @@ impl TestServer {
 
     pub(super) fn owner_url(&self, database: &str) -> Result<DatabaseUrl> {
         Cluster::url(self.port, OWNER, &self.password, database)
+    }
+
+    pub(super) fn app_url(&self, database: &str) -> Result<DatabaseUrl> {
+        Cluster::url(self.port, APP_LOGIN, &self.password, database)
+    }
+
+    pub(super) fn platform_url(&self, database: &str) -> Result<DatabaseUrl> {
+        Cluster::url(self.port, PLATFORM_LOGIN, &self.password, database)
     }
 
     pub(super) fn superuser_url(&self, database: &str) -> Result<DatabaseUrl> {

@@ -5,11 +5,15 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use secrecy::SecretString;
 use workspace_db::config::Environment;
-use workspace_db::db::migrations;
+use workspace_db::db;
+use workspace_db::db::migrations::{self, Revert};
 use workspace_db::models::{AdminUser, Datasource, NewAdminUser, Workspace, WorkspaceAdmin, WorkspaceSettings};
 use workspace_db::schema::{admin_users, datasources, workspace_admins, workspaces};
 use workspace_db::sql_types::{AdminRole, AdminStatus, DatasourceSyncStatus, DatasourceType, PasswordHash};
 use workspace_db::testing::TestDatabase;
+
+/// What takes the bootstrap back: it, and the row-level security after it, which shows its owner no row.
+const WITH_BOOTSTRAP: Revert = Revert::Last(2);
 
 #[tokio::test]
 async fn a_new_database_has_the_contracts_bootstrap_rows() {
@@ -65,12 +69,12 @@ async fn nothing_is_inserted_where_administrators_exist() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
     migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
-    migrations::revert(&url, migrations::Revert::Last(1)).await.unwrap();
-    let mut conn = database.connect().await.unwrap();
+    migrations::revert(&url, WITH_BOOTSTRAP).await.unwrap();
+    let mut conn = db::connect(&url).await.unwrap();
     let me = NewAdminUser::new("me@example.com", PasswordHash::of(&SecretString::from("x")).unwrap());
     diesel::insert_into(admin_users::table).values(me).execute(&mut conn).await.unwrap();
     migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
-    assert_eq!(rows(&mut conn).await, (1, 0));
+    assert_eq!(rows(&mut database.connect().await.unwrap()).await, (1, 0));
 }
 
 #[tokio::test]
@@ -85,14 +89,15 @@ async fn a_workspace_that_has_the_slug_already_stays_as_it_is() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
     migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
-    migrations::revert(&url, migrations::Revert::Last(1)).await.unwrap();
-    let mut conn = database.connect().await.unwrap();
+    migrations::revert(&url, WITH_BOOTSTRAP).await.unwrap();
+    let mut conn = db::connect(&url).await.unwrap();
     conn.batch_execute("INSERT INTO workspaces (slug, name) VALUES ('acme', 'The real Acme')").await.unwrap();
     migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
-    assert_eq!(Workspace::find_by_slug(&mut conn, "acme").await.unwrap().name, "The real Acme");
-    let sources: i64 = datasources::table.select(count_star()).first(&mut conn).await.unwrap();
+    let mut platform = database.connect().await.unwrap();
+    assert_eq!(Workspace::find_by_slug(&mut platform, "acme").await.unwrap().name, "The real Acme");
+    let sources: i64 = datasources::table.select(count_star()).first(&mut platform).await.unwrap();
     assert_eq!(sources, 0);
     // And taking the bootstrap back does not take that workspace away.
-    migrations::revert(&url, migrations::Revert::Last(1)).await.unwrap();
+    migrations::revert(&url, WITH_BOOTSTRAP).await.unwrap();
     assert_eq!(Workspace::find_by_slug(&mut conn, "acme").await.unwrap().name, "The real Acme");
 }

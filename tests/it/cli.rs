@@ -182,11 +182,17 @@ fn a_shell_that_evaluated_env_can_still_start_and_stop_the_server() {
 }
 
 #[test]
-fn psql_logs_in_as_owner_or_application() {
+fn psql_logs_in_as_platform_owner_or_application() {
     let shell = Shell::new();
     shell.up();
-    assert_eq!(shell.succeed(&["psql", "-Atc", "SELECT current_user"]), "workspace_owner\n");
-    assert_eq!(shell.succeed(&["psql", "--app", "-Atc", "SELECT current_user"]), "workspace_app_login\n");
+    let count = ["-Atc", "SELECT current_user, count(*) FROM workspaces"];
+    assert_eq!(shell.succeed(&[&["psql"], &count[..]].concat()), "workspace_platform_login|1\n");
+    assert_eq!(shell.succeed(&[&["psql", "--owner"], &count[..]].concat()), "workspace_owner|0\n");
+    assert_eq!(shell.succeed(&[&["psql", "--app"], &count[..]].concat()), "workspace_app_login|0\n");
+    // With the owner's login alone, psql drops to the role.
+    let url = shell.json(&["env"])["DATABASE_URL"].as_str().unwrap().to_owned();
+    let elsewhere = Shell::new().with("DATABASE_URL", url);
+    assert_eq!(elsewhere.succeed(&[&["psql"], &count[..]].concat()), "workspace_platform|1\n");
 }
 
 #[test]
@@ -195,12 +201,12 @@ fn migrations_are_listed_reverted_and_planned() {
     shell.up();
     let all = shell.json(&["migrate", "status"]);
     assert!(all.as_array().unwrap().iter().all(|one| one["applied"] == true));
-    let reverted = shell.json(&["migrate", "revert", "-n", "2"]);
-    assert_eq!(reverted["reverted"].as_array().unwrap().len(), 2);
+    let reverted = shell.json(&["migrate", "revert", "-n", "3"]);
+    assert_eq!(reverted["reverted"].as_array().unwrap().len(), 3);
     let plan = shell.succeed(&["migrate", "plan", "--sql"]);
     assert!(plan.contains("CREATE TABLE jobs") && !plan.contains("CREATE TABLE documents"), "{plan}");
-    assert_eq!(shell.succeed(&["migrate", "plan"]).lines().count(), 2);
-    assert_eq!(shell.json(&["migrate", "run"])["applied"].as_array().unwrap().len(), 2);
+    assert_eq!(shell.succeed(&["migrate", "plan"]).lines().count(), 3);
+    assert_eq!(shell.json(&["migrate", "run"])["applied"].as_array().unwrap().len(), 3);
     let production = shell.with("WORKSPACE_DB_ENV", "production");
     let error = production.fails(&["migrate", "revert", "--all"], 1);
     assert!(error.contains("--yes"), "{error}");

@@ -3,9 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use diesel::QueryDsl as _;
-use diesel::dsl::count_star;
-use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::SimpleAsyncConnection as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rstest::rstest;
 use rustls::ServerConfig;
@@ -13,9 +11,9 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use workspace_db::config::DatabaseUrl;
+use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::db;
-use workspace_db::schema::workspaces;
+use workspace_db::tenancy::Database;
 use workspace_db::testing::TestDatabase;
 
 use crate::folder::Folder;
@@ -143,33 +141,13 @@ async fn a_wrong_password_and_an_unknown_database_are_unreachable() {
     assert!(error.is_unreachable() && error.to_string().contains("\"nowhere\" does not exist"), "{error}");
 }
 
-/// A transaction that was dropped half-way must not be what the next one who borrows the connection finds.
-#[tokio::test]
-async fn a_cancelled_transaction_is_not_handed_to_the_next() {
-    let database = TestDatabase::new().await.unwrap();
-    let pool = database.pool(1).unwrap();
-    let mut conn = pool.get().await.unwrap();
-    let (inserted, half_way) = tokio::sync::oneshot::channel();
-    let transaction = conn.transaction::<(), diesel::result::Error, _>(async |conn| {
-        conn.batch_execute("INSERT INTO workspaces (slug, name) VALUES ('half', 'half')").await?;
-        inserted.send(()).unwrap();
-        std::future::pending().await
-    });
-    tokio::select! {
-        _ = transaction => unreachable!("it waits for ever"),
-        half_way = half_way => half_way.unwrap(),
-    }
-    drop(conn);
-    let mut next = pool.get().await.unwrap();
-    let seen: i64 = workspaces::table.select(count_star()).first(&mut next).await.unwrap();
-    assert_eq!(seen, 0, "the next borrower is inside the dropped transaction");
-}
-
 #[tokio::test]
 async fn a_pool_of_none_is_refused_and_one_without_a_server_is_unreachable() {
     let database = TestDatabase::new().await.unwrap();
-    assert!(database.pool(0).err().unwrap().is_invalid_input());
-    let pool = db::pool(&"postgres://me@127.0.0.1:1/x".parse().unwrap(), 1).unwrap();
-    let error = pool.get().await.err().unwrap();
+    assert!(database.open(0).await.unwrap_err().is_invalid_input());
+    let url = "postgres://me@127.0.0.1:1/x".parse().unwrap();
+    let error = Database::open(&Config { database_url: Some(url), ..Config::default() }).await.unwrap_err();
     assert!(error.is_unreachable(), "{error}");
+    let error = Database::open(&Config::default()).await.unwrap_err();
+    assert!(error.is_missing_prerequisite(), "{error}");
 }

@@ -7,23 +7,24 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use rstest::rstest;
-use workspace_db::db::Pool;
 use workspace_db::embeddings::{Embedder, FeatureHashing};
 use workspace_db::id::{DocumentChunkId, DocumentId, WorkspaceId};
 use workspace_db::ingest::*;
 use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::*;
+use workspace_db::tenancy::{Database, WorkspaceScope};
 use workspace_db::testing::TestDatabase;
 
 use crate::folder::Folder;
 use crate::skipped;
 
 struct Scene {
-    _database: TestDatabase,
+    database: TestDatabase,
     conn: AsyncPgConnection,
-    pool: Pool,
+    db: Database,
     workspace: WorkspaceId,
+    scope: WorkspaceScope,
     folder: Folder,
 }
 
@@ -32,7 +33,8 @@ impl Scene {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
         let workspace = Workspace::find_or_insert(&mut conn, "a").await.unwrap().id;
-        Self { pool: database.pool(4).unwrap(), _database: database, conn, workspace, folder: Folder::new() }
+        let scope = WorkspaceScope::vouched_for(workspace, "a test");
+        Self { db: database.open(4).await.unwrap(), database, conn, workspace, scope, folder: Folder::new() }
     }
 
     fn options(&self) -> IngestOptions {
@@ -40,7 +42,7 @@ impl Scene {
     }
 
     async fn ingest(&self) -> IngestReport {
-        ingest(&self.pool, self.workspace, &self.options(), &FeatureHashing, &|_| ()).await.unwrap()
+        ingest(&self.db, &self.scope, &self.options(), &FeatureHashing, &|_| ()).await.unwrap()
     }
 
     async fn documents(&mut self) -> Vec<Document> {
@@ -136,7 +138,7 @@ async fn a_file_that_is_no_text_is_skipped_counted_and_listed(#[case] content: &
     scene.folder.write("good.txt", "some words");
     scene.folder.write("bad.txt", content);
     let options = IngestOptions { max_bytes: 16, ..scene.options() };
-    let report = ingest(&scene.pool, scene.workspace, &options, &FeatureHashing, &|_| ()).await.unwrap();
+    let report = ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     assert_eq!(report.added, 1);
     assert_eq!(report.skipped, [Skipped { name: "bad.txt".to_owned(), reason }]);
     assert_eq!(scene.documents().await.len(), 1);
@@ -232,7 +234,7 @@ async fn an_embedder_that_gives_too_few_vectors_stores_nothing() {
     }
     let mut scene = Scene::new().await;
     scene.folder.write("a.txt", "some words");
-    let error = ingest(&scene.pool, scene.workspace, &scene.options(), &Fewer, &|_| ()).await.unwrap_err();
+    let error = ingest(&scene.db, &scene.scope, &scene.options(), &Fewer, &|_| ()).await.unwrap_err();
     assert!(error.is_embeddings_failure(), "{error}");
     assert!(scene.documents().await.is_empty());
 }
@@ -284,7 +286,10 @@ async fn the_same_folder_in_two_workspaces_is_two_datasources() {
     let other = Workspace::find_or_insert(&mut scene.conn, "b").await.unwrap().id;
     scene.folder.write("a.txt", "some words");
     scene.ingest().await;
-    let report = ingest(&scene.pool, other, &scene.options(), &FeatureHashing, &|_| ()).await.unwrap();
+    let report =
+        ingest(&scene.db, &WorkspaceScope::vouched_for(other, "a test"), &scene.options(), &FeatureHashing, &|_| ())
+            .await
+            .unwrap();
     assert_eq!((report.added, report.unchanged), (1, 0), "one workspace's document was taken for the other's");
     fs::remove_file(scene.folder.path().join("a.txt")).unwrap();
     scene.folder.write("b.txt", "other words");
@@ -305,7 +310,7 @@ async fn two_runs_at_once_leave_each_document_once() {
         scene.folder.write(&format!("{n}.txt"), format!("The text number {n}."));
     }
     let options = scene.options();
-    let run = || ingest(&scene.pool, scene.workspace, &options, &FeatureHashing, &|_| ());
+    let run = || ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ());
     tokio::try_join!(run(), run()).unwrap();
     assert_eq!(scene.documents().await.len(), 30);
     assert_eq!(scene.chunks().await.len(), 30);
@@ -334,7 +339,7 @@ async fn a_run_that_fails_keeps_whole_files_and_the_next_goes_on() {
     for n in 0..200 {
         scene.folder.write(&format!("{n:03}.txt"), format!("The text number {n:03}."));
     }
-    let failed = ingest(&scene.pool, scene.workspace, &scene.options(), &FailsAt("150"), &|_| ()).await;
+    let failed = ingest(&scene.db, &scene.scope, &scene.options(), &FailsAt("150"), &|_| ()).await;
     assert!(failed.is_err());
     let source = Datasource::query().first(&mut scene.conn).await.unwrap();
     assert_eq!(source.sync_status, DatasourceSyncStatus::Failed);
@@ -357,9 +362,10 @@ async fn a_replacement_that_is_refused_changes_nothing() {
     scene.ingest().await;
     let (documents, chunks) = (scene.documents().await, scene.chunks().await);
     let refusal = "ALTER TABLE document_chunks ADD CONSTRAINT refused CHECK (content NOT LIKE '%second%')";
-    scene.conn.batch_execute(refusal).await.unwrap();
+    let mut owner = workspace_db::db::connect(&scene.database.url().unwrap()).await.unwrap();
+    owner.batch_execute(refusal).await.unwrap();
     scene.folder.write("a.txt", "The second text.");
-    let failed = ingest(&scene.pool, scene.workspace, &scene.options(), &FeatureHashing, &|_| ()).await;
+    let failed = ingest(&scene.db, &scene.scope, &scene.options(), &FeatureHashing, &|_| ()).await;
     assert!(failed.unwrap_err().to_string().contains("refused"));
     assert_eq!((scene.documents().await, scene.chunks().await), (documents, chunks));
 }
@@ -378,7 +384,7 @@ async fn another_model_embeds_everything_again() {
     let mut scene = Scene::new().await;
     scene.folder.write("a.txt", "some words");
     scene.ingest().await;
-    let report = ingest(&scene.pool, scene.workspace, &scene.options(), &Renamed, &|_| ()).await.unwrap();
+    let report = ingest(&scene.db, &scene.scope, &scene.options(), &Renamed, &|_| ()).await.unwrap();
     assert_eq!((report.replaced, report.unchanged), (1, 0));
     assert_eq!(scene.chunks().await[0].embedding_model, "renamed");
 }
@@ -388,7 +394,7 @@ async fn a_root_that_does_not_exist_is_told_before_anything_is_written() {
     let mut scene = Scene::new().await;
     scene.folder.write("a.txt", "some words");
     let options = IngestOptions::new([scene.folder.path().to_owned(), scene.folder.path().join("gone")]);
-    let error = ingest(&scene.pool, scene.workspace, &options, &FeatureHashing, &|_| ()).await.unwrap_err();
+    let error = ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ()).await.unwrap_err();
     assert!(error.is_not_found() && error.to_string().contains("gone"), "{error}");
     assert!(scene.documents().await.is_empty());
 }

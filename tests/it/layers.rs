@@ -40,8 +40,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 fn named(source: &str) -> BTreeSet<String> {
     let code: String =
         source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    let module = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    let mut modules: BTreeSet<String> = code.split("crate::").skip(1).map(module).collect();
+    let end = |rest: &str| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    // A macro of this crate is found by its bare name, wherever it stands.
+    let module = |rest: &str| (!rest[end(rest)..].starts_with('!')).then(|| rest[..end(rest)].to_owned());
+    let mut modules: BTreeSet<String> = code.split("crate::").skip(1).filter_map(module).collect();
     modules.retain(|module| module.chars().next().is_some_and(char::is_lowercase));
     modules
 }

@@ -15,6 +15,7 @@ mod migrations;
 mod models;
 mod search;
 mod sql_types;
+mod tenancy;
 
 use std::io::Write as _;
 

@@ -5,6 +5,7 @@ use std::process::Command;
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::config::{DatabaseUrl, Environment};
+use workspace_db::db::connect;
 use workspace_db::db::migrations::{self, ADVISORY_LOCK, Revert};
 use workspace_db::testing::{TestDatabase, seed};
 
@@ -97,7 +98,7 @@ async fn status_and_plan_of_an_unmigrated_database_change_nothing() {
 async fn a_migration_that_only_the_database_knows_is_listed_and_not_reverted() {
     let database = TestDatabase::new().await.unwrap();
     let url = database.url().unwrap();
-    let mut conn = database.connect().await.unwrap();
+    let mut conn = connect(&url).await.unwrap();
     conn.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')").await.unwrap();
     let status = migrations::status(&url).await.unwrap();
     assert_eq!(status.last().map(|last| (last.name.as_str(), last.applied)), Some(("29990101000000", true)));
@@ -109,14 +110,14 @@ async fn a_migration_that_only_the_database_knows_is_listed_and_not_reverted() {
 async fn a_migrator_that_waits_for_the_lock_goes_on_when_it_is_released() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
-    let mut holder = database.connect().await.unwrap();
+    let mut holder = connect(&url).await.unwrap();
     holder.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).await.unwrap();
     let waiting = tokio::spawn({
         let url = url.clone();
         async move { migrations::run(&url, Environment::Development, |_| ()).await }
     });
     // The other session is there and polls; only then is the lock released.
-    let mut watcher = database.connect().await.unwrap();
+    let mut watcher = connect(&url).await.unwrap();
     until(&mut watcher, "SELECT count(*) >= 1 AS met FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()").await;
     assert!(!waiting.is_finished());
     holder.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})")).await.unwrap();

@@ -6,8 +6,9 @@ use workspace_db::embeddings::{Embedder, FeatureHashing};
 use workspace_db::id::WorkspaceId;
 use workspace_db::models::*;
 use workspace_db::schema::*;
-use workspace_db::search::search;
+use workspace_db::search::{Hit, search};
 use workspace_db::sql_types::*;
+use workspace_db::tenancy::WorkspaceScope;
 use workspace_db::testing::TestDatabase;
 
 async fn scene() -> (TestDatabase, AsyncPgConnection) {
@@ -39,19 +40,31 @@ async fn workspace_with(conn: &mut AsyncPgConnection, slug: &str, passages: &[St
     workspace
 }
 
+/// What the workspace answers, on the application's login.
+async fn asked(
+    database: &TestDatabase,
+    workspace: WorkspaceId,
+    question: &str,
+    k: u32,
+) -> workspace_db::Result<Vec<Hit>> {
+    let scope = WorkspaceScope::vouched_for(workspace, "a test");
+    let mut ws = database.open(1).await?.workspace(&scope).await?;
+    search(&mut ws, &scope, &FeatureHashing, question, k).await
+}
+
 fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("passage {n} about topic{} and thing{}", n % 7, n % 11)).collect()
 }
 
 #[tokio::test]
 async fn the_hits_are_the_exact_nearest_in_order() {
-    let (_database, mut conn) = scene().await;
+    let (database, mut conn) = scene().await;
     let passages = numbered(300);
     let a = workspace_with(&mut conn, "a", &passages).await;
     // Analysed, and with everything else forbidden, the planner would take the IVFFlat index if it could.
     conn.batch_execute("ANALYZE document_chunks; SET enable_seqscan = off; SET enable_bitmapscan = off").await.unwrap();
     let question = "topic3 and thing5";
-    let hits = search(&mut conn, a, &FeatureHashing, question, 10).await.unwrap();
+    let hits = asked(&database, a, question, 10).await.unwrap();
 
     let asked = FeatureHashing::vector(question).unwrap();
     let mut expected: Vec<f32> = passages
@@ -72,16 +85,16 @@ async fn the_hits_are_the_exact_nearest_in_order() {
 
 #[tokio::test]
 async fn another_workspaces_nearer_passages_are_not_seen() {
-    let (_database, mut conn) = scene().await;
+    let (database, mut conn) = scene().await;
     let a = workspace_with(&mut conn, "a", &["bicycles and wheels".to_owned()]).await;
     workspace_with(&mut conn, "b", &vec!["the exact words of the question".to_owned(); 50]).await;
-    let hits = search(&mut conn, a, &FeatureHashing, "the exact words of the question", 10).await.unwrap();
+    let hits = asked(&database, a, "the exact words of the question", 10).await.unwrap();
     assert_eq!(hits.iter().map(|hit| hit.content.as_str()).collect::<Vec<_>>(), ["bicycles and wheels"]);
 }
 
 #[tokio::test]
 async fn documents_that_are_not_ready_are_not_searched() {
-    let (_database, mut conn) = scene().await;
+    let (database, mut conn) = scene().await;
     let a = workspace_with(&mut conn, "a", &["bicycles and wheels".to_owned()]).await;
     for status in DocumentStatus::ALL {
         let changes = DocumentChanges { status: Some(*status), ..Default::default() };
@@ -90,30 +103,30 @@ async fn documents_that_are_not_ready_are_not_searched() {
             .execute(&mut conn)
             .await
             .unwrap();
-        let hits = search(&mut conn, a, &FeatureHashing, "bicycles", 10).await.unwrap();
+        let hits = asked(&database, a, "bicycles", 10).await.unwrap();
         assert_eq!(hits.len(), usize::from(*status == DocumentStatus::Ready), "{status}");
     }
 }
 
 #[tokio::test]
 async fn vectors_of_another_model_are_refused_and_not_compared() {
-    let (_database, mut conn) = scene().await;
+    let (database, mut conn) = scene().await;
     let a = workspace_with(&mut conn, "a", &["bicycles and wheels".to_owned()]).await;
     diesel::update(document_chunks::table)
         .set(document_chunks::embedding_model.eq("text-embedding-3-large"))
         .execute(&mut conn)
         .await
         .unwrap();
-    let error = search(&mut conn, a, &FeatureHashing, "bicycles", 10).await.unwrap_err();
+    let error = asked(&database, a, "bicycles", 10).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("text-embedding-3-large"), "{error}");
 }
 
 #[tokio::test]
 async fn an_empty_workspace_has_no_hits_and_a_question_without_words_is_refused() {
-    let (_database, mut conn) = scene().await;
+    let (database, mut conn) = scene().await;
     let empty = Workspace::find_or_insert(&mut conn, "empty").await.unwrap().id;
-    assert_eq!(search(&mut conn, empty, &FeatureHashing, "bicycles", 10).await.unwrap(), []);
-    assert_eq!(search(&mut conn, empty, &FeatureHashing, "bicycles", 0).await.unwrap(), []);
-    let error = search(&mut conn, empty, &FeatureHashing, "?!", 10).await.unwrap_err();
+    assert_eq!(asked(&database, empty, "bicycles", 10).await.unwrap(), []);
+    assert_eq!(asked(&database, empty, "bicycles", 0).await.unwrap(), []);
+    let error = asked(&database, empty, "?!", 10).await.unwrap_err();
     assert!(error.is_invalid_input(), "{error}");
 }

@@ -1,0 +1,203 @@
+//! What a login may do in the database, and the SQL that makes a right one.
+
+use diesel::sql_types::{Bool, Text};
+use diesel_async::RunQueryDsl as _;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Pool, pool};
+use crate::config::DatabaseUrl;
+use crate::error::{Error, Kind, Result};
+
+/// The group role that sees the workspace that a transaction has set.
+pub const APP_ROLE: &str = "workspace_app";
+/// The group role that sees every workspace, by a policy.
+pub const PLATFORM_ROLE: &str = "workspace_platform";
+
+/// The SQL that makes the two group roles and lets `owner` drop to them, for someone who may: a superuser, or in most
+/// managed services the first login, which has CREATEROLE. It can be run again.
+///
+/// The migrations do the same where the owner may; this is for an owner who may not.
+///
+/// ```
+/// let sql = workspace_db::db::roles::group_roles_sql("platform_owner");
+/// assert!(sql.contains("GRANT workspace_app, workspace_platform TO \"platform_owner\""));
+/// ```
+#[must_use]
+pub fn group_roles_sql(owner: &str) -> String {
+    let make = |role| {
+        format!(
+            "DO $$ BEGIN
+    CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+"
+        )
+    };
+    format!(
+        "{}{}-- SET without INHERIT: the owner passes no policy without asking.
+GRANT {APP_ROLE}, {PLATFORM_ROLE} TO {} WITH INHERIT FALSE, SET TRUE;
+",
+        make(APP_ROLE),
+        make(PLATFORM_ROLE),
+        identifier(owner),
+    )
+}
+
+/// The SQL that makes a login of one of the group roles, or gives an existing one that role and this password.
+///
+/// Such a login owns nothing, inherits the one role, and has no way around row-level security.
+///
+/// ```
+/// use secrecy::SecretString;
+/// use workspace_db::db::roles::{APP_ROLE, login_sql};
+///
+/// let sql = login_sql("platform_app", &SecretString::from("s3cret"), APP_ROLE);
+/// assert!(sql.contains("GRANT workspace_app TO \"platform_app\" WITH INHERIT TRUE"));
+/// ```
+#[must_use]
+pub fn login_sql(login: &str, password: &SecretString, role: &str) -> String {
+    let (name, password) = (identifier(login), literal(password.expose_secret()));
+    format!(
+        "DO $$ BEGIN
+    CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+ALTER ROLE {name} LOGIN PASSWORD {password};
+GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
+"
+    )
+}
+
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// With `E` and doubled backslashes, so that it means the same whatever `standard_conforming_strings` says.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A pool of one login, and whether its transactions must drop to a role that row-level security binds.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pool: Pool,
+    drops: bool,
+}
+
+impl Login {
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// What a transaction adds to its `BEGIN` to run as `role`.
+    pub(crate) fn drop_to(&self, role: &str) -> String {
+        if self.drops { format!("; SET LOCAL ROLE {role}") } else { String::new() }
+    }
+}
+
+/// What PostgreSQL says of a login.
+#[derive(Debug, diesel::QueryableByName)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of one query")]
+struct Powers {
+    #[diesel(sql_type = Text)]
+    login: String,
+    #[diesel(sql_type = Bool)]
+    is_migrated: bool,
+    #[diesel(sql_type = Bool)]
+    is_superuser: bool,
+    #[diesel(sql_type = Bool)]
+    bypasses: bool,
+    #[diesel(sql_type = Bool)]
+    owns_tables: bool,
+    #[diesel(sql_type = Bool)]
+    inherits_app: bool,
+    #[diesel(sql_type = Bool)]
+    may_set_app: bool,
+    #[diesel(sql_type = Bool)]
+    inherits_platform: bool,
+    #[diesel(sql_type = Bool)]
+    may_set_platform: bool,
+}
+
+/// An unknown role is NULL to `to_regrole`, and what is asked of NULL is NULL; a superuser may do everything.
+const POWERS: &str = "
+SELECT current_user::text AS login,
+    to_regrole('workspace_app') IS NOT NULL AND EXISTS (
+        SELECT FROM pg_policies WHERE policyname = 'workspace_isolation' AND tablename = 'documents'
+    ) AS is_migrated,
+    r.rolsuper AS is_superuser,
+    r.rolbypassrls AS bypasses,
+    EXISTS (SELECT FROM pg_class c WHERE c.relrowsecurity AND pg_has_role(c.relowner, 'MEMBER')) AS owns_tables,
+    coalesce(pg_has_role(to_regrole('workspace_app'), 'USAGE'), false) AS inherits_app,
+    coalesce(pg_has_role(to_regrole('workspace_app'), 'SET'), false) AS may_set_app,
+    coalesce(pg_has_role(to_regrole('workspace_platform'), 'USAGE'), false) AS inherits_platform,
+    coalesce(pg_has_role(to_regrole('workspace_platform'), 'SET'), false) AS may_set_platform
+FROM pg_roles r WHERE r.rolname = current_user";
+
+impl Powers {
+    /// Why this login is not bound by row-level security, or could free itself.
+    fn beyond(&self) -> Option<&'static str> {
+        Some(match self {
+            Self { is_superuser: true, .. } => "is a superuser",
+            Self { bypasses: true, .. } => "has BYPASSRLS",
+            Self { owns_tables: true, .. } => "owns tables, or is a member of their owner",
+            Self { inherits_platform: true, .. } | Self { may_set_platform: true, .. } => {
+                "is a member of workspace_platform"
+            }
+            _ => return None,
+        })
+    }
+}
+
+async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, Powers)> {
+    let pool = pool(url, size)?;
+    let mut conn = pool.get().await?;
+    let powers: Powers = diesel::sql_query(POWERS).get_result(&mut conn).await?;
+    drop(conn);
+    if !powers.is_migrated {
+        return Err(Error::new(Kind::MissingPrerequisite, format!("the database {url} is not migrated"))
+            .remedy("run `workspace-db migrate run`, or `diesel migration run`"));
+    }
+    Ok((pool, powers))
+}
+
+/// The application's login: one that row-level security binds, or else, outside of production, one that drops to such a
+/// role for each transaction.
+pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: bool) -> Result<Login> {
+    let (pool, powers) = ask(url, size).await?;
+    let login = &powers.login;
+    if let Some(why) = powers.beyond() {
+        if in_production {
+            return Err(Error::new(
+                Kind::MissingPrerequisite,
+                format!("the application's login \"{login}\" {why}, so row-level security would not bind it"),
+            )
+            .remedy("make one with `workspace-db roles --apply`, and put its URL into DATABASE_APP_URL"));
+        }
+        if powers.may_set_app {
+            return Ok(Login { pool, drops: true });
+        }
+    } else if powers.inherits_app {
+        return Ok(Login { pool, drops: false });
+    }
+    Err(not_a_member(login, APP_ROLE))
+}
+
+/// The platform's login: a member of the platform's role, or one that may drop to it.
+pub(crate) async fn platform_login(url: &DatabaseUrl, size: usize) -> Result<Login> {
+    let (pool, powers) = ask(url, size).await?;
+    let above = powers.is_superuser || powers.bypasses || powers.owns_tables;
+    if powers.inherits_platform && !above {
+        return Ok(Login { pool, drops: false });
+    }
+    if powers.may_set_platform {
+        return Ok(Login { pool, drops: true });
+    }
+    Err(not_a_member(&powers.login, PLATFORM_ROLE))
+}
+
+fn not_a_member(login: &str, role: &str) -> Error {
+    Error::new(Kind::MissingPrerequisite, format!("the login \"{login}\" is not a member of {role}"))
+        .remedy(format!("run GRANT {role} TO \"{login}\" as the owner; `workspace-db roles` prints what a login needs"))
+}

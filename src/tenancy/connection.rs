@@ -1,0 +1,169 @@
+//! A connection that sees one workspace.
+
+use std::fmt;
+
+use diesel_async::AsyncPgConnection;
+
+use super::Database;
+use super::function::AsyncFunc;
+use super::scope::WorkspaceScope;
+use super::session::{HasSession, Session, Unfinished};
+use crate::db::roles::APP_ROLE;
+use crate::error::{Error, Result};
+use crate::id::WorkspaceId;
+
+/// A connection that sees and changes the rows of one workspace. [`Database::workspace`] lends it.
+///
+/// It is **not** a Diesel connection: `documents::table.load(&mut ws)` does not compile, only a query that is
+/// [scoped](super::InWorkspace::in_workspace) runs on it, as a method of the query. Beneath, every statement runs in a
+/// transaction that has the workspace set for PostgreSQL's row-level security.
+///
+/// A statement outside of [`transaction`](Self::transaction) has a transaction of its own. A future that is dropped
+/// half-way costs the connection, never the isolation: the next statement gets a fresh one from the pool.
+pub struct WorkspaceConnection {
+    pub(super) session: Session,
+    workspace: WorkspaceId,
+    /// What [`Database`] begins each transaction with, without the `BEGIN`.
+    settings: String,
+}
+
+impl WorkspaceConnection {
+    pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
+        let workspace = scope.workspace();
+        let login = database.app();
+        // A UUID is written in hexadecimal digits and dashes, so there is nothing to escape; and one message is
+        // one message fewer than a bound value would take.
+        let settings = format!("; SET LOCAL app.workspace_id = '{workspace}'{}", login.drop_to(APP_ROLE));
+        let session = Session::new(login.pool(), format!("BEGIN{settings}")).await?;
+        Ok(Self { session, workspace, settings })
+    }
+
+    /// The workspace.
+    #[must_use]
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// Refuses a query that is bound to another workspace than this connection.
+    pub(super) fn check(&self, workspace: WorkspaceId) -> Result<()> {
+        if workspace == self.workspace {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the query is scoped to workspace {workspace}, its connection to {}",
+            self.workspace
+        ))
+        .remedy("make both of the same scope"))
+    }
+
+    /// Runs `work` in a transaction: all of it is kept, or where it returns an error, nothing.
+    ///
+    /// Called within itself, it makes a savepoint. No transaction should stay open while something slow goes on, such as
+    /// an answer that is being generated: a scope is cheap, come back with it.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns; [`is_unreachable`](Error::is_unreachable) where the connection is lost, and then nothing was
+    /// changed; [`is_interrupted`](Error::is_interrupted) where a statement of it was cut short and `work` went on.
+    ///
+    /// ```no_run
+    /// use workspace_db::models::{NewConversation, NewMessage};
+    /// use workspace_db::schema::{conversations, messages};
+    /// use workspace_db::sql_types::MessageRole;
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+    ///
+    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// ws.transaction(async |tx| {
+    ///     let conversation = NewConversation::default();
+    ///     let message = NewMessage::new(conversation.id, MessageRole::User, "When do you open?");
+    ///     conversations::table.in_workspace(scope).insert(&conversation).execute(tx).await?;
+    ///     messages::table.in_workspace(scope).insert(&message).execute(tx).await
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn transaction<'a, F, R, E>(&mut self, work: F) -> Result<R, E>
+    where
+        for<'c> F:
+            AsyncFnOnce(&'c mut Self) -> Result<R, E> + AsyncFunc<&'c mut Self, Result<R, E>, Fut: Send> + Send + 'a,
+        R: Send,
+        E: From<Error> + Send,
+    {
+        let transaction = Unfinished::begin(self).await?;
+        match work(transaction.lent).await {
+            Ok(value) => transaction.commit().await.map(|()| value).map_err(E::from),
+            Err(error) => transaction.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error)),
+        }
+    }
+
+    /// The first loud way out: lends Diesel's own connection, for SQL that a scoped query can't say.
+    ///
+    /// Row-level security still holds: whatever `work` runs sees and changes this workspace alone. It runs in a
+    /// transaction (a savepoint within one) and must leave it open; roles and settings that it changes are put back.
+    /// The reason is logged (`tracing`, level `INFO`).
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns; as [`transaction`](Self::transaction); [`is_interrupted`](Error::is_interrupted) where
+    /// `work` has ended the transaction that it was lent.
+    ///
+    /// ```no_run
+    /// use diesel::sql_types::{BigInt, Text};
+    /// use diesel_async::RunQueryDsl;
+    /// use workspace_db::tenancy::WorkspaceConnection;
+    ///
+    /// #[derive(diesel::QueryableByName)]
+    /// struct Word {
+    ///     #[diesel(sql_type = Text)]
+    ///     word: String,
+    ///     #[diesel(sql_type = BigInt)]
+    ///     documents: i64,
+    /// }
+    ///
+    /// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// let words: Vec<Word> = ws
+    ///     .under_row_security("ts_stat has no counterpart in Diesel", async |conn| {
+    ///         let query = "SELECT word, ndoc::bigint AS documents FROM ts_stat('SELECT to_tsvector(title) FROM documents')";
+    ///         Ok::<_, workspace_db::Error>(diesel::sql_query(query).load(conn).await?)
+    ///     })
+    ///     .await?;
+    /// # drop(words);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn under_row_security<'a, F, R, E>(&mut self, reason: &str, work: F) -> Result<R, E>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
+            + AsyncFunc<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send>
+            + Send
+            + 'a,
+        R: Send,
+        E: From<Error> + Send,
+    {
+        tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
+        self.session.tainted = true;
+        let lent = Unfinished::begin(self).await?;
+        match work(lent.lent.session.connection()?).await {
+            Ok(value) => {
+                let settings = lent.lent.settings.clone();
+                lent.lent.session.take_back(&settings).await?;
+                lent.commit().await?;
+                Ok(value)
+            }
+            Err(error) => lent.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error)),
+        }
+    }
+}
+
+impl HasSession for WorkspaceConnection {
+    fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+}
+
+impl fmt::Debug for WorkspaceConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WorkspaceConnection({})", self.workspace)
+    }
+}

@@ -1,0 +1,130 @@
+//! What may stand in a scoped query: expressions over its own tables, and no subquery that is not scoped itself.
+
+use std::marker::PhantomData;
+
+use diesel::expression::{
+    AppearsOnTable, Expression, IsContainedInGroupBy, SelectableExpression, ValidGrouping, is_aggregate,
+    is_contained_in_group_by,
+};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_source::{AppearsInFromClause, Never, Plus};
+use diesel::{Column, QueryResult};
+
+use super::table::TenantTable;
+
+/// The tables of a scoped query, as the list `S`, in the eyes of an expression that is about to enter it.
+///
+/// Columns of these tables appear here. Diesel's own subqueries do not: they ask for a `QuerySource`, which this is
+/// not, so an unscoped `exists(...)` or `eq_any(...)` fails to compile, however deep it is hidden.
+#[derive(Debug)]
+pub struct Within<S>(PhantomData<S>);
+
+impl<T> AppearsInFromClause<T> for Within<()> {
+    type Count = Never;
+}
+
+impl<T, Head, Tail> AppearsInFromClause<T> for Within<(Head, Tail)>
+where
+    Head: AppearsInFromClause<T>,
+    Within<Tail>: AppearsInFromClause<T>,
+    Head::Count: Plus<<Within<Tail> as AppearsInFromClause<T>>::Count>,
+{
+    type Count = <Head::Count as Plus<<Within<Tail> as AppearsInFromClause<T>>::Count>>::Output;
+}
+
+/// An expression that may enter a scoped query on the tables `S`; implemented for every expression that qualifies.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't stand in this scoped query",
+    label = "not over the query's own tables, or with a subquery that is not scoped",
+    note = "a subquery on a workspace's table needs a scope too: \
+            `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(document_chunks::document_id))`",
+    note = "a column of another table needs a join first: `.inner_join(documents::table)`"
+)]
+pub trait ScopedExpression<S>: AppearsOnTable<Within<S>> {}
+
+// `Sync`, since Diesel's boxed query is not: it would hide an unscoped subquery.
+impl<S, E: AppearsOnTable<Within<S>> + Sync> ScopedExpression<S> for E {}
+
+/// An expression in parentheses, so that nothing in it binds to what stands before: `workspace_id = $1 AND (a OR b)`.
+#[derive(Clone, Copy, Debug, QueryId, ValidGrouping)]
+pub struct Group<E>(pub(super) E);
+
+impl<E: Expression> Expression for Group<E> {
+    type SqlType = E::SqlType;
+}
+
+impl<E: QueryFragment<Pg>> QueryFragment<Pg> for Group<E> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("(");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl<E: AppearsOnTable<QS>, QS> AppearsOnTable<QS> for Group<E> {}
+impl<E: SelectableExpression<QS>, QS> SelectableExpression<QS> for Group<E> {}
+
+/// The columns of `T` that a statement may set: all but its `workspace_id`.
+///
+/// Diesel's `table!` says for any two columns whether grouping by one settles the other, which only a column itself
+/// does to `workspace_id`: that tells them apart.
+#[derive(Debug)]
+pub struct Settable<T>(PhantomData<T>);
+
+impl<T, C> IsContainedInGroupBy<C> for Settable<T>
+where
+    T: TenantTable,
+    C: Column<Table = T>,
+    T::WorkspaceColumn: IsContainedInGroupBy<C>,
+    <T::WorkspaceColumn as IsContainedInGroupBy<C>>::Output: LeavesTheWorkspace,
+{
+    type Output = is_contained_in_group_by::Yes;
+}
+
+/// Whether an assignment leaves `workspace_id` as it is.
+#[diagnostic::on_unimplemented(
+    message = "a statement in a workspace can't set or read `workspace_id` in its values",
+    label = "this sets `workspace_id`",
+    note = "the scope supplies `workspace_id`; leave the column out"
+)]
+pub trait LeavesTheWorkspace {}
+impl LeavesTheWorkspace for is_contained_in_group_by::No {}
+
+/// The value that an upsert's row would have brought: `excluded.title`.
+///
+/// As [`diesel::upsert::excluded`], for a scoped upsert.
+///
+/// ```
+/// use diesel::prelude::*;
+/// use workspace_db::schema::documents;
+/// use workspace_db::tenancy::excluded;
+///
+/// let set = documents::title.eq(excluded(documents::title));
+/// # drop(set);
+/// ```
+pub fn excluded<C: Column>(column: C) -> Excluded<C> {
+    Excluded(column)
+}
+
+/// What [`excluded`] returns.
+#[derive(Clone, Copy, Debug, QueryId)]
+pub struct Excluded<C>(C);
+
+impl<C: Expression> Expression for Excluded<C> {
+    type SqlType = C::SqlType;
+}
+
+impl<C: Column> QueryFragment<Pg> for Excluded<C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("excluded.");
+        out.push_identifier(C::NAME)
+    }
+}
+
+impl<C: Column, QS> AppearsOnTable<QS> for Excluded<C> {}
+
+impl<C, GB> ValidGrouping<GB> for Excluded<C> {
+    type IsAggregate = is_aggregate::Never;
+}

@@ -1,0 +1,218 @@
+//! The SQL of the statements that change rows.
+//!
+//! They are this crate's own, so that a statement can do what the types of `write` let it, and nothing that Diesel's
+//! builders would let one add.
+
+use std::marker::PhantomData;
+
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{AstPass, InsertStatement, Query, QueryBuilder as _, QueryFragment, QueryId};
+use diesel::result::Error::QueryBuilderError;
+use diesel::{Expression, QueryResult, Table};
+
+use super::table::TenantTable;
+use crate::error::Error;
+
+/// `UPDATE table SET ... WHERE workspace_id = $1 AND ...`
+#[derive(Clone, Copy, Debug)]
+pub struct Update<W, V, T> {
+    pub(super) target: W,
+    pub(super) set: Set<V>,
+    pub(super) table: PhantomData<T>,
+}
+
+/// `DELETE FROM table WHERE workspace_id = $1 AND ...`
+#[derive(Clone, Copy, Debug)]
+pub struct Delete<W, T> {
+    pub(super) target: W,
+    pub(super) table: PhantomData<T>,
+}
+
+/// `INSERT ... ON CONFLICT (workspace_id, ...) [WHERE ...] DO ...`
+#[derive(Clone, Copy, Debug)]
+pub struct OnConflict<I, P, A> {
+    pub(super) insert: I,
+    /// None for any key.
+    pub(super) columns: &'static [&'static str],
+    pub(super) condition: P,
+    pub(super) action: A,
+}
+
+/// The predicate of the partial unique index that an upsert means.
+#[derive(Clone, Copy, Debug)]
+pub struct TargetCondition<E>(pub(super) E);
+
+/// `DO NOTHING`
+#[derive(Clone, Copy, Debug)]
+pub struct DoNothing;
+
+/// The assignments of an update, or of an upsert.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<V>(pub(super) V);
+
+/// A statement with its `RETURNING`.
+#[derive(Clone, Copy, Debug)]
+pub struct Returning<F, E> {
+    pub(super) statement: F,
+    pub(super) expression: E,
+}
+
+impl<W: QueryFragment<Pg>, V: QueryFragment<Pg>, T: TenantTable> QueryFragment<Pg> for Update<W, V, T> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("UPDATE ");
+        out.push_identifier(T::NAME)?;
+        out.push_sql(" SET ");
+        self.set.walk_ast(out.reborrow())?;
+        self.target.walk_ast(out)
+    }
+}
+
+impl<W: QueryFragment<Pg>, T: TenantTable> QueryFragment<Pg> for Delete<W, T> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("DELETE FROM ");
+        out.push_identifier(T::NAME)?;
+        self.target.walk_ast(out)
+    }
+}
+
+impl<I: QueryFragment<Pg>, P: QueryFragment<Pg>, A: ConflictAction> QueryFragment<Pg> for OnConflict<I, P, A> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.insert.walk_ast(out.reborrow())?;
+        out.push_sql(" ON CONFLICT");
+        for (at, column) in self.columns.iter().enumerate() {
+            out.push_sql(if at == 0 { " (" } else { ", " });
+            out.push_identifier(column)?;
+        }
+        if !self.columns.is_empty() {
+            out.push_sql(")");
+        }
+        self.condition.walk_ast(out.reborrow())?;
+        self.action.walk_action(out)
+    }
+}
+
+impl<E: QueryFragment<Pg>> QueryFragment<Pg> for TargetCondition<E> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" WHERE ");
+        self.0.walk_ast(out)
+    }
+}
+
+/// What an upsert does with the row that is there.
+pub trait ConflictAction {
+    /// Its SQL.
+    #[doc(hidden)]
+    fn walk_action<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()>;
+}
+
+impl ConflictAction for DoNothing {
+    fn walk_action<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" DO NOTHING");
+        Ok(())
+    }
+}
+
+impl<V: QueryFragment<Pg>> ConflictAction for Set<V> {
+    fn walk_action<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" DO UPDATE SET ");
+        self.walk_ast(out)
+    }
+}
+
+impl<V: QueryFragment<Pg>> QueryFragment<Pg> for Set<V> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.check().map_err(|error| QueryBuilderError(error.into()))?;
+        self.0.walk_ast(out)
+    }
+}
+
+impl<V: QueryFragment<Pg>> Set<V> {
+    /// Refuses a derived changeset that sets `workspace_id`, into whose fields no type here can look. Assigned columns
+    /// are written bare, those that are read with their table.
+    fn check(&self) -> Result<(), Error> {
+        let mut text = PgQueryBuilder::default();
+        self.0.to_sql(&mut text, &Pg)?;
+        let text = text.finish();
+        if text.is_empty() {
+            return Err(Error::invalid("the changeset changes nothing").remedy("set at least one field"));
+        }
+        let set = |(at, _): (usize, &str)| !text.get(..at).is_some_and(|before| before.ends_with('.'));
+        if text.match_indices("\"workspace_id\" = ").any(set) {
+            return Err(Error::invalid("the changeset sets workspace_id, and a row stays in its workspace")
+                .remedy("leave the field workspace_id out of the struct"));
+        }
+        Ok(())
+    }
+}
+
+impl<F: QueryFragment<Pg>, E: QueryFragment<Pg>> QueryFragment<Pg> for Returning<F, E> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.statement.walk_ast(out.reborrow())?;
+        out.push_sql(" RETURNING ");
+        self.expression.walk_ast(out)
+    }
+}
+
+impl<F, E: Expression> Query for Returning<F, E> {
+    type SqlType = E::SqlType;
+}
+
+/// Prepared statements of these are kept by their text: the same type has several.
+macro_rules! known_by_text {
+    ($($fragment:ident<$($parameter:ident),+>),+) => {$(
+        impl<$($parameter),+> QueryId for $fragment<$($parameter),+> {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+    )+};
+}
+
+known_by_text!(Update<W, V, T>, Delete<W, T>, OnConflict<I, P, A>, Returning<F, E>);
+
+/// A statement that has no `RETURNING` yet.
+pub trait ReturnsNothing {
+    /// The table whose columns it would bring.
+    type Table: Table;
+}
+
+impl<W, V, T: Table> ReturnsNothing for Update<W, V, T> {
+    type Table = T;
+}
+
+impl<W, T: Table> ReturnsNothing for Delete<W, T> {
+    type Table = T;
+}
+
+impl<V, T: Table> ReturnsNothing for InsertStatement<T, V> {
+    type Table = T;
+}
+
+impl<I: ReturnsNothing, P, A> ReturnsNothing for OnConflict<I, P, A> {
+    type Table = I::Table;
+}
+
+/// A statement that says what comes back, or else brings all columns.
+pub trait ReturnsRows {
+    /// The statement with its `RETURNING`.
+    type Query;
+
+    /// Adds it where there is none.
+    #[doc(hidden)]
+    fn returning_rows(self) -> Self::Query;
+}
+
+impl<F, E> ReturnsRows for Returning<F, E> {
+    type Query = Self;
+
+    fn returning_rows(self) -> Self {
+        self
+    }
+}
+
+impl<F: ReturnsNothing> ReturnsRows for F {
+    type Query = Returning<F, <F::Table as Table>::AllColumns>;
+
+    fn returning_rows(self) -> Self::Query {
+        Returning { statement: self, expression: F::Table::all_columns() }
+    }
+}

@@ -1,0 +1,76 @@
+//! The heart: queries that can't leave their workspace, on connections that could not either.
+//!
+//! # How do I query?
+//!
+//! ```no_run
+//! use diesel::prelude::*;
+//! use workspace_db::models::{Document, NewDocument};
+//! use workspace_db::schema::documents;
+//! use workspace_db::sql_types::DocumentStatus;
+//! use workspace_db::tenancy::{Database, InWorkspace, WorkspaceScope};
+//!
+//! # async fn example(db: Database, scope: WorkspaceScope) -> workspace_db::Result<()> {
+//! let mut ws = db.workspace(&scope).await?;
+//! documents::table.in_workspace(&scope).insert(&NewDocument::new("Opening hours")).execute(&mut ws).await?;
+//! let ready: Vec<Document> = documents::table
+//!     .in_workspace(&scope)
+//!     .filter(documents::status.eq(DocumentStatus::Ready))
+//!     .order(documents::created_at.desc())
+//!     .limit(50)
+//!     .load(&mut ws)
+//!     .await?;
+//! # drop(ready);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | Diesel | here |
+//! |---|---|
+//! | `documents::table.filter(..)` | `documents::table.in_workspace(&scope).filter(..)` |
+//! | `documents::table.find((workspace, id))` | `documents::table.in_workspace(&scope).find(id)` |
+//! | `insert_into(documents::table).values(&new)` | `documents::table.in_workspace(&scope).insert(&new)` |
+//! | `update(documents::table.filter(..)).set(..)` | `documents::table.in_workspace(&scope).filter(..).update().set(..)` |
+//! | `delete(documents::table.filter(..))` | `documents::table.in_workspace(&scope).filter(..).delete()` |
+//! | `.inner_join(datasources::table)` with `joinable!` | the same, along [`relations!`](crate::relations) |
+//! | `.or_filter(p)` | `.filter(a.or(p))`: it can't leave its group |
+//! | `conn.transaction(..)` | `ws.transaction(async \|tx\| ..)` |
+//! | raw SQL | `ws.under_row_security("why", async \|conn\| ..)` |
+//!
+//! Two lines hold, each without the other. The first is the types: a [`WorkspaceConnection`] runs [`Scoped`] queries
+//! alone, and nothing can be added to one that would widen it. The second is PostgreSQL: row-level security, forced on
+//! every table, for a role that sees the workspace which the transaction has set.
+
+mod connection;
+mod database;
+mod expression;
+mod fragment;
+mod function;
+mod page;
+mod query;
+mod registry;
+mod relation;
+mod run;
+mod scope;
+mod session;
+mod subquery;
+mod table;
+mod write;
+
+pub use self::connection::WorkspaceConnection;
+pub use self::database::Database;
+pub use self::expression::{Excluded, Group, LeavesTheWorkspace, ScopedExpression, Settable, Within, excluded};
+pub use self::fragment::{
+    ConflictAction, Delete, DoNothing, OnConflict, Returning, ReturnsNothing, ReturnsRows, Set, TargetCondition, Update,
+};
+pub use self::function::AsyncFunc;
+pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
+pub use self::query::{InnerJoined, LeftJoined, Locked, OneTable, Scoped};
+pub use self::registry::TENANT_TABLES;
+pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
+pub use self::run::{LoadsAs, OptionalRow};
+pub use self::scope::WorkspaceScope;
+pub use self::subquery::Subquery;
+pub use self::table::{IdentifiedTable, InWorkspace, TenantTable};
+pub use self::write::{
+    Changes, ConflictTarget, DoUpdate, NewRow, NewRows, ScopedUpdate, Statement, Upsert, WithWorkspace,
+};

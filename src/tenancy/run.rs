@@ -1,0 +1,162 @@
+//! Running a scoped query on a connection of its workspace.
+
+use diesel::QueryResult;
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::QueryMetadata;
+use diesel::pg::Pg;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::query_dsl::CompatibleType;
+use diesel::query_dsl::methods::LimitDsl;
+use diesel_async::{AsyncConnectionCore as _, AsyncPgConnection};
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt};
+
+use super::connection::WorkspaceConnection;
+use super::query::Scoped;
+use super::session::Rows;
+use crate::error::{Error, Kind, Result};
+
+/// A query whose rows are `U`; implemented for every query that PostgreSQL takes and whose columns fit.
+#[diagnostic::on_unimplemented(
+    message = "the rows of this query do not load as `{U}`",
+    label = "the columns of the query and the fields of `{U}` differ in number, order or type",
+    note = "write `.select({U}::as_select())` before it, for a struct that derives `Selectable` or `HasQuery`"
+)]
+pub trait LoadsAs<U>: Sized {
+    /// Sends it, and gives the rows.
+    #[doc(hidden)]
+    fn start(self, conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>>;
+}
+
+impl<Q, U, ST> LoadsAs<U> for Q
+where
+    Q: AsQuery,
+    Q::Query: QueryFragment<Pg> + QueryId,
+    Q::SqlType: CompatibleType<U, Pg, SqlType = ST>,
+    Pg: QueryMetadata<Q::SqlType>,
+    U: FromSqlRow<ST, Pg> + Send + 'static,
+{
+    fn start(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>> {
+        let built = |row| U::build_from_row(&row).map_err(diesel::result::Error::DeserializationError);
+        conn.load(self).map_ok(move |rows| rows.map(move |row| row.and_then(built)).boxed()).boxed()
+    }
+}
+
+impl<Q, S> Scoped<Q, S> {
+    /// All rows.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where `ws` is of another workspace than the query;
+    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    pub async fn load<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    where
+        Q: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        ws.check(self.workspace)?;
+        ws.session.statement(|conn| all(self.query.start(conn))).await
+    }
+
+    /// As [`load`](Self::load).
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub async fn get_results<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    where
+        Q: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        self.load(ws).await
+    }
+
+    /// The first row of an answer of any length; [`first`](Self::first) asks for one alone.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where there is none; as [`load`](Self::load).
+    pub async fn get_result<U>(self, ws: &mut WorkspaceConnection) -> Result<U>
+    where
+        Q: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        self.load(ws).await?.into_iter().next().ok_or_else(no_row)
+    }
+
+    /// The first row, asking for no more.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where there is none, be it that another workspace has it; as
+    /// [`load`](Self::load).
+    pub async fn first<U>(self, ws: &mut WorkspaceConnection) -> Result<U>
+    where
+        Q: LimitDsl,
+        Q::Output: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        self.limit(1).get_result(ws).await
+    }
+
+    /// The rows as they come, for more than should be in memory at once.
+    ///
+    /// The transaction stays open until the stream ends. A stream that is dropped before costs the connection, so take
+    /// few rows by `limit` and not by stopping.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), here and in the stream, which ends with its first error.
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt as _;
+    /// use workspace_db::models::AnalyticsEvent;
+    /// use workspace_db::schema::analytics_events;
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+    ///
+    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// let mut events = analytics_events::table.in_workspace(scope).load_stream::<AnalyticsEvent>(ws).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     println!("{}", event.event_type);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn load_stream<U>(self, ws: &mut WorkspaceConnection) -> Result<BoxStream<'_, Result<U>>>
+    where
+        Q: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        ws.check(self.workspace)?;
+        ws.session.stream(|conn| self.query.start(conn)).await
+    }
+}
+
+/// A row, or none, of a result where none is no error.
+pub trait OptionalRow<U> {
+    /// `None` where the row is not there.
+    ///
+    /// # Errors
+    ///
+    /// Every error but [`is_not_found`](Error::is_not_found).
+    fn optional(self) -> Result<Option<U>>;
+}
+
+impl<U> OptionalRow<U> for Result<U> {
+    fn optional(self) -> Result<Option<U>> {
+        match self {
+            Ok(row) => Ok(Some(row)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(super) fn all<U: Send + 'static>(rows: BoxFuture<'_, QueryResult<Rows<U>>>) -> BoxFuture<'_, QueryResult<Vec<U>>> {
+    rows.and_then(TryStreamExt::try_collect).boxed()
+}
+
+pub(super) fn no_row() -> Error {
+    Error::new(Kind::NotFound, "there is no such row in this workspace")
+}

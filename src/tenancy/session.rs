@@ -1,0 +1,263 @@
+//! A connection on loan whose transactions begin in one way alone, and which never goes back half-used.
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel_async::pooled_connection::deadpool::Object;
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection as _, TransactionManager as _};
+use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, join};
+use futures_util::stream::{BoxStream, unfold};
+
+use crate::db::{Pool, PooledConnection};
+use crate::error::{Error, Kind, Result};
+
+/// How long the attempt to end an abandoned statement may take.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The loan, and what is known of the state that the server has for it.
+///
+/// A future that is dropped in the middle leaves a statement running, a transaction open or a role set. Such a
+/// connection is never used again: it leaves the pool, its statement is cancelled and its socket closed.
+pub(super) struct Session {
+    /// Empty only while it is replaced or given up.
+    lent: Option<PooledConnection>,
+    pool: Pool,
+    /// `BEGIN`, with all that a transaction here needs to have set, in one message.
+    begin: String,
+    depth: u32,
+    /// Something was cut short, so the server's state is not known.
+    broken: bool,
+    /// Code that is not ours has the connection, or has not given it back in order.
+    pub(super) tainted: bool,
+}
+
+/// What a statement's rows come from: the future of its execution, then the rows.
+pub(super) type Rows<U> = BoxStream<'static, QueryResult<U>>;
+
+impl Session {
+    pub(super) async fn new(pool: &Pool, begin: String) -> Result<Self> {
+        let lent = Some(pool.get().await?);
+        Ok(Self { lent, pool: pool.clone(), begin, depth: 0, broken: false, tainted: false })
+    }
+
+    pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection> {
+        self.lent.as_deref_mut().ok_or_else(cut_short)
+    }
+
+    /// Runs one statement: in the transaction that is open, else in one of its own.
+    ///
+    /// One of its own costs two round trips: `BEGIN` travels with the statement, the end follows the answer. An end that
+    /// was sent along would overtake a statement that has yet to be prepared.
+    pub(super) async fn statement<R>(
+        &mut self,
+        start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
+    ) -> Result<R> {
+        self.usable().await?;
+        let mut unfinished = Unfinished::new(self);
+        let result = unfinished.start(start).await;
+        unfinished.end(result).await
+    }
+
+    /// As [`statement`](Self::statement), with the rows as they come. Dropped before its end, it costs the connection.
+    pub(super) async fn stream<'s, U: Send + 'static>(
+        &'s mut self,
+        start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<Rows<U>>>,
+    ) -> Result<BoxStream<'s, Result<U>>> {
+        self.usable().await?;
+        let mut unfinished = Unfinished::new(self);
+        let rows = match unfinished.start(start).await {
+            Ok(rows) => rows,
+            Err(error) => return unfinished.end(Err(error)).await,
+        };
+        let step = async |(mut unfinished, mut rows): (Unfinished<'s, Session>, Rows<U>)| match rows.next().await {
+            Some(Ok(row)) => Some((Ok(row), Some((unfinished, rows)))),
+            Some(Err(error)) => Some((unfinished.end(Err(error)).await, None)),
+            None => unfinished.end(Ok(())).await.err().map(|error| (Err(error), None)),
+        };
+        let rows = unfold(Some((unfinished, rows)), move |state| async move { step(state?).await });
+        Ok(rows.boxed())
+    }
+
+    /// Puts back what lent code may have set, for the rest of the transaction (`settings`) and for the session.
+    pub(super) async fn take_back(&mut self, settings: &str) -> Result<()> {
+        // A savepoint can't be made outside of a transaction, so this fails where the code has ended it.
+        let again = format!(
+            "SAVEPOINT workspace_db_lent; RELEASE SAVEPOINT workspace_db_lent; RESET ROLE; SET app.workspace_id = ''{settings}"
+        );
+        batch(self.connection()?, &again).await.map_err(|error| {
+            Error::new(Kind::Interrupted, "the transaction that was lent is over, or has failed")
+                .remedy("leave it open, and return the error of a statement that failed")
+                .caused_by(error)
+        })?;
+        self.tainted = false;
+        Ok(())
+    }
+
+    /// Makes sure that the connection can be used: replaces a broken one, unless a transaction would be lost with it.
+    async fn usable(&mut self) -> Result<()> {
+        if !self.broken {
+            return Ok(());
+        }
+        if self.depth > 0 {
+            return Err(cut_short());
+        }
+        self.give_up();
+        self.lent = Some(self.pool.get().await?);
+        (self.broken, self.tainted) = (false, false);
+        Ok(())
+    }
+
+    /// Takes the connection out of the pool, cancels what it runs and closes it.
+    fn give_up(&mut self) {
+        let Some(lent) = self.lent.take() else { return };
+        let abandoned = Object::take(lent);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let cancel = self.pool.cancel(abandoned.cancel_token());
+        runtime.spawn(async move {
+            // Where it can't be cancelled, the server notices the closed socket when it next writes.
+            let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel).await;
+            drop(abandoned);
+        });
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.broken || self.tainted || self.depth > 0 {
+            self.give_up();
+        }
+    }
+}
+
+/// Whatever has a session in it: a transaction is begun on the whole of it, and lent to the work as a whole.
+pub(super) trait HasSession {
+    fn session(&mut self) -> &mut Session;
+}
+
+impl HasSession for Session {
+    fn session(&mut self) -> &mut Session {
+        self
+    }
+}
+
+/// A statement or transaction that is under way. Dropped before it is told how it went, it breaks its session.
+pub(super) struct Unfinished<'s, C: HasSession> {
+    pub(super) lent: &'s mut C,
+    depth: u32,
+    done: bool,
+}
+
+impl<'s> Unfinished<'s, Session> {
+    fn new(lent: &'s mut Session) -> Self {
+        let depth = lent.depth;
+        Self { lent, depth, done: false }
+    }
+
+    async fn start<R>(
+        &mut self,
+        start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
+    ) -> QueryResult<R> {
+        let Some(conn) = self.lent.lent.as_deref() else {
+            return Err(diesel::result::Error::BrokenTransactionManager);
+        };
+        if self.depth > 0 {
+            return start(conn).await;
+        }
+        // Polled in this order, so they are sent in this order.
+        let (begun, result) = join(batch(conn, &self.lent.begin), start(conn)).await;
+        begun.and(result)
+    }
+
+    /// Ends the statement's own transaction, if it has one, as its result says.
+    async fn end<R>(&mut self, result: QueryResult<R>) -> Result<R> {
+        if self.depth == 0 {
+            let Some(conn) = self.lent.lent.as_deref() else { return Err(cut_short()) };
+            let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+            if let Err(error) = batch(conn, end).await {
+                return Err(result.err().map_or_else(|| not_committed(error), lost));
+            }
+        }
+        self.done = true;
+        Ok(result?)
+    }
+}
+
+impl<'s, C: HasSession> Unfinished<'s, C> {
+    /// Opens a transaction, or a savepoint within one.
+    pub(super) async fn begin(lent: &'s mut C) -> Result<Self> {
+        lent.session().usable().await?;
+        let depth = lent.session().depth;
+        let unfinished = Self { lent, depth, done: false };
+        let session = unfinished.lent.session();
+        let conn = session.lent.as_deref_mut().ok_or_else(cut_short)?;
+        match depth {
+            0 => AnsiTransactionManager::begin_transaction_sql(conn, &session.begin).await?,
+            _ => AnsiTransactionManager::begin_transaction(conn).await?,
+        }
+        session.depth += 1;
+        Ok(unfinished)
+    }
+
+    /// Commits the transaction, or keeps what was done since the savepoint.
+    pub(super) async fn commit(mut self) -> Result<()> {
+        let ended = AnsiTransactionManager::commit_transaction(self.open()?).await;
+        self.close(ended, not_committed)
+    }
+
+    /// Takes back what was done since it began.
+    pub(super) async fn roll_back(mut self) -> Result<()> {
+        let ended = AnsiTransactionManager::rollback_transaction(self.open()?).await;
+        self.close(ended, lost)
+    }
+
+    fn open(&mut self) -> Result<&mut AsyncPgConnection> {
+        let session = self.lent.session();
+        if session.broken {
+            return Err(cut_short());
+        }
+        session.connection()
+    }
+
+    fn close(mut self, ended: QueryResult<()>, what: fn(diesel::result::Error) -> Error) -> Result<()> {
+        ended.map_err(what)?;
+        self.lent.session().depth = self.depth;
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl<C: HasSession> Drop for Unfinished<'_, C> {
+    fn drop(&mut self) {
+        if !self.done {
+            let session = self.lent.session();
+            session.depth = self.depth;
+            session.broken = true;
+        }
+    }
+}
+
+pub(super) async fn batch(mut conn: &AsyncPgConnection, sql: &str) -> QueryResult<()> {
+    conn.batch_execute(sql).await
+}
+
+fn cut_short() -> Error {
+    Error::new(Kind::Interrupted, "an earlier statement of this transaction was cut short")
+        .remedy("let the transaction end, and begin a new one")
+}
+
+fn lost(error: diesel::result::Error) -> Error {
+    Error::new(Kind::Unreachable, format!("the connection was lost, and nothing was changed: {error}")).caused_by(error)
+}
+
+fn not_committed(error: diesel::result::Error) -> Error {
+    let error = Error::from(error);
+    if error.is_unreachable() {
+        return Error::new(
+            Kind::Unreachable,
+            "the connection was lost while committing: look whether the change is there",
+        )
+        .caused_by(error);
+    }
+    error
+}

@@ -1,0 +1,64 @@
+//! A scoped query within another.
+
+use std::marker::PhantomData;
+
+use diesel::QueryResult;
+use diesel::expression::array_comparison::{AsInExpression, InExpression};
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
+};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::SqlType;
+
+use super::query::Scoped;
+
+/// A scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(..))`.
+///
+/// Diesel's own subqueries are not taken, since they may read every workspace.
+#[derive(Clone, Copy, Debug, QueryId)]
+pub struct Subquery<Q, ST> {
+    query: Q,
+    sql_type: PhantomData<ST>,
+}
+
+impl<Q, S, ST> AsInExpression<ST> for Scoped<Q, S>
+where
+    Q: Query<SqlType = ST>,
+    ST: SqlType + TypedExpressionType,
+{
+    type InExpression = Subquery<Q, ST>;
+
+    fn as_in_expression(self) -> Self::InExpression {
+        Subquery { query: self.query, sql_type: PhantomData }
+    }
+}
+
+impl<Q, ST: SqlType> InExpression for Subquery<Q, ST> {
+    type SqlType = ST;
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    fn is_array(&self) -> bool {
+        false
+    }
+}
+
+impl<Q, ST: SqlType + TypedExpressionType> Expression for Subquery<Q, ST> {
+    type SqlType = ST;
+}
+
+impl<Q: QueryFragment<Pg>, ST> QueryFragment<Pg> for Subquery<Q, ST> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.query.walk_ast(out)
+    }
+}
+
+impl<Q, ST, QS> AppearsOnTable<QS> for Subquery<Q, ST> where Self: Expression {}
+impl<Q, ST, QS> SelectableExpression<QS> for Subquery<Q, ST> where Self: Expression {}
+
+impl<Q, ST, GB> ValidGrouping<GB> for Subquery<Q, ST> {
+    type IsAggregate = is_aggregate::Never;
+}

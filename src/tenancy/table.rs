@@ -1,0 +1,154 @@
+//! Which tables belong to a workspace, and how a query on one begins.
+
+use diesel::expression::ValidGrouping;
+use diesel::query_builder::QueryId;
+use diesel::sql_types::Uuid as SqlUuid;
+use diesel::{Column, Table};
+
+use super::query::Scoped;
+use super::scope::WorkspaceScope;
+use crate::id::WorkspaceId;
+
+/// A table whose rows belong to one workspace each. [`tenant_tables!`](crate::tenant_tables) implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not registered as a workspace's table",
+    label = "no table of a workspace",
+    note = "a table with a `workspace_id`: name it in `tenant_tables!`, with the type of its id",
+    note = "a global table such as `admin_users` or `workspaces`: query it in `db.across_workspaces(\"why\", ...)`"
+)]
+pub trait TenantTable: Table + QueryId + Send + 'static {
+    /// Its column `workspace_id`.
+    type WorkspaceColumn: Column<Table = Self, SqlType = SqlUuid> + ValidGrouping<()>;
+    /// `SELECT ... FROM self WHERE workspace_id = $1`.
+    type InWorkspace;
+    /// `workspace_id = $1` as a value of an insert.
+    type WorkspaceValue;
+
+    /// Its name in the database.
+    const NAME: &'static str;
+
+    /// The rows of a workspace.
+    #[doc(hidden)]
+    fn of_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace;
+
+    /// The workspace of a row to insert.
+    #[doc(hidden)]
+    fn workspace_value(workspace: WorkspaceId) -> Self::WorkspaceValue;
+}
+
+/// A [`TenantTable`] whose rows have an `id` of their own; `workspace_settings` has none.
+#[diagnostic::on_unimplemented(
+    message = "the rows of `{Self}` have no id of their own",
+    note = "`find` needs an id; where the workspace itself is the key, `.first(&mut ws)` is the one row"
+)]
+pub trait IdentifiedTable: TenantTable {
+    /// Its column `id`.
+    type IdColumn: Column<Table = Self, SqlType = SqlUuid> + Default;
+    /// The id's own type: another table's id does not fit.
+    type Id;
+    /// `id = $1`.
+    type HasId;
+
+    /// Whether a row has this id.
+    #[doc(hidden)]
+    fn has_id(id: Self::Id) -> Self::HasId;
+}
+
+/// Begins a query on a workspace's table: the only way to one that a [`WorkspaceConnection`](super::WorkspaceConnection)
+/// runs.
+pub trait InWorkspace: Sized {
+    /// The rows of the scope's workspace, and no others, whatever is added to the query.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use workspace_db::id::WorkspaceId;
+    /// use workspace_db::schema::documents;
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceScope};
+    ///
+    /// let scope = WorkspaceScope::vouched_for(WorkspaceId::generate(), "an example");
+    /// let query = documents::table.in_workspace(&scope).filter(documents::title.like("A%")).limit(10);
+    /// assert!(query.to_sql().contains(r#""documents"."workspace_id" = $1"#));
+    /// ```
+    fn in_workspace(self, scope: &WorkspaceScope) -> Scoped<Self::InWorkspace, (Self, ())>
+    where
+        Self: TenantTable;
+}
+
+impl<T> InWorkspace for T {
+    fn in_workspace(self, scope: &WorkspaceScope) -> Scoped<T::InWorkspace, (T, ())>
+    where
+        T: TenantTable,
+    {
+        Scoped::new(self.of_workspace(scope.workspace()), scope.workspace())
+    }
+}
+
+/// Registers tables whose rows belong to a workspace, and lists their names in `TENANT_TABLES`.
+///
+/// `documents: DocumentId` is a table module of `schema.rs` with the type of its `id`; `workspace_settings` without a
+/// type is a table whose key is the workspace itself. Invoke it once a module; the list is made where it stands.
+///
+/// ```
+/// mod schema {
+///     diesel::table! {
+///         document_tags (workspace_id, id) {
+///             id -> Uuid,
+///             workspace_id -> Uuid,
+///             tag -> Text,
+///         }
+///     }
+/// }
+/// workspace_db::typed_ids! {
+///     /// Names a row of `document_tags` within its workspace.
+///     pub DocumentTagId, "a tag";
+/// }
+/// use schema::document_tags;
+/// workspace_db::tenant_tables! {
+///     document_tags: DocumentTagId,
+/// }
+/// assert_eq!(TENANT_TABLES, ["document_tags"]);
+/// ```
+#[macro_export]
+macro_rules! tenant_tables {
+    ($($table:ident $(: $id:ty)?),+ $(,)?) => {
+        /// The names of the tables that are registered here.
+        pub const TENANT_TABLES: &[&str] = &[$(stringify!($table)),+];
+
+        $(
+            impl $crate::tenancy::TenantTable for $table::table {
+                type WorkspaceColumn = $table::workspace_id;
+                type InWorkspace = ::diesel::dsl::Filter<
+                    $table::table,
+                    ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>,
+                >;
+                type WorkspaceValue = ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>;
+
+                const NAME: &'static str = stringify!($table);
+
+                fn of_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
+                    ::diesel::QueryDsl::filter(self, Self::workspace_value(workspace))
+                }
+
+                fn workspace_value(workspace: $crate::id::WorkspaceId) -> Self::WorkspaceValue {
+                    ::diesel::ExpressionMethods::eq($table::workspace_id, workspace)
+                }
+            }
+
+            impl $crate::tenancy::ConflictTarget<$table::table> for $table::workspace_id {
+                const COLUMNS: &'static [&'static str] = &["workspace_id"];
+            }
+
+            $(
+                impl $crate::tenancy::IdentifiedTable for $table::table {
+                    type IdColumn = $table::id;
+                    type Id = $id;
+                    type HasId = ::diesel::dsl::Eq<$table::id, $id>;
+
+                    fn has_id(id: $id) -> Self::HasId {
+                        ::diesel::ExpressionMethods::eq($table::id, id)
+                    }
+                }
+            )?
+        )+
+    };
+}

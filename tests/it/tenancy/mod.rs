@@ -1,0 +1,34 @@
+//! Queries that stay in their workspace, on connections that could not leave it.
+
+mod connection;
+mod query;
+
+use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
+use workspace_db::testing::{Seeded, TestDatabase, seed};
+
+/// Two workspaces with a row in every table, and a connection as `a`. What comes back must be `a`'s alone.
+pub(crate) struct Scene {
+    pub(crate) database: TestDatabase,
+    pub(crate) db: Database,
+    pub(crate) a: Seeded,
+    pub(crate) b: Seeded,
+    pub(crate) scope: WorkspaceScope,
+    pub(crate) ws: WorkspaceConnection,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::new().await.unwrap();
+        let mut conn = database.connect().await.unwrap();
+        let a = seed(&mut conn, "a").await.unwrap();
+        let b = seed(&mut conn, "b").await.unwrap();
+        let db = database.open(4).await.unwrap();
+        let scope = scope_of(&a);
+        let ws = db.workspace(&scope).await.unwrap();
+        Self { database, db, a, b, scope, ws }
+    }
+}
+
+pub(crate) fn scope_of(seeded: &Seeded) -> WorkspaceScope {
+    WorkspaceScope::vouched_for(seeded.workspace, "a test")
+}
