@@ -1,6 +1,7 @@
 //! A connection that sees one workspace.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use diesel_async::AsyncPgConnection;
 
@@ -153,6 +154,45 @@ impl WorkspaceConnection {
             }
             Err(error) => lent.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error)),
         }
+    }
+}
+
+/// Holds for no connection; it is here for its message.
+#[diagnostic::on_unimplemented(
+    message = "only a query that is scoped runs on a `{Self}`",
+    label = "this query is not scoped to a workspace",
+    note = "begin it with its table and a scope: `documents::table.in_workspace(&scope)`; then `find`, `filter`, `load`, \
+            `insert`, `update` and `delete` are methods of the query",
+    note = "raw SQL of one workspace: `ws.under_row_security(\"why\", async |conn| ...)`"
+)]
+pub trait RunsUnscopedQueries<'a> {
+    /// What Diesel would take for a connection.
+    #[doc(hidden)]
+    fn connection(&self) -> &AsyncPgConnection;
+    /// The same.
+    #[doc(hidden)]
+    fn connection_mut(&mut self) -> &mut AsyncPgConnection;
+}
+
+// Diesel takes whatever dereferences to a connection for one. This does so under a condition that nothing meets, so the
+// compiler names the condition, and with it what to write, instead of a trait of Diesel's.
+impl Deref for WorkspaceConnection
+where
+    for<'a> Self: RunsUnscopedQueries<'a>,
+{
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &AsyncPgConnection {
+        self.connection()
+    }
+}
+
+impl DerefMut for WorkspaceConnection
+where
+    for<'a> Self: RunsUnscopedQueries<'a>,
+{
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        self.connection_mut()
     }
 }
 

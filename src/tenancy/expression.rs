@@ -8,29 +8,69 @@ use diesel::expression::{
 };
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::query_source::{AppearsInFromClause, Never, Plus};
+use diesel::query_source::{AppearsInFromClause, Never, Once, Plus, QuerySource};
 use diesel::{Column, QueryResult};
 
 use super::table::TenantTable;
 
 /// The tables of a scoped query, as the list `S`, in the eyes of an expression that is about to enter it.
 ///
-/// Columns of these tables appear here. Diesel's own subqueries do not: they ask for a `QuerySource`, which this is
-/// not, so an unscoped `exists(...)` or `eq_any(...)` fails to compile, however deep it is hidden.
-#[derive(Debug)]
+/// Columns of these tables appear here. Diesel's own subqueries do not: they ask for a `QuerySource`, which this never
+/// is, so an unscoped `exists(...)` or `eq_any(...)` fails to compile, however deep it is hidden.
+#[derive(Clone, Copy, Debug)]
 pub struct Within<S>(PhantomData<S>);
 
-impl<T> AppearsInFromClause<T> for Within<()> {
+impl<T, S: Tables<T, Count = Once>> AppearsInFromClause<T> for Within<S> {
+    type Count = Once;
+}
+
+/// How often `T` is among the tables.
+pub trait Tables<T> {
+    /// Never, once, or more.
+    type Count;
+}
+
+impl<T> Tables<T> for () {
     type Count = Never;
 }
 
-impl<T, Head, Tail> AppearsInFromClause<T> for Within<(Head, Tail)>
+impl<T, Head, Tail> Tables<T> for (Head, Tail)
 where
     Head: AppearsInFromClause<T>,
-    Within<Tail>: AppearsInFromClause<T>,
-    Head::Count: Plus<<Within<Tail> as AppearsInFromClause<T>>::Count>,
+    Tail: Tables<T>,
+    Head::Count: Plus<Tail::Count>,
 {
-    type Count = <Head::Count as Plus<<Within<Tail> as AppearsInFromClause<T>>::Count>>::Output;
+    type Count = <Head::Count as Plus<Tail::Count>>::Output;
+}
+
+/// Holds for no query; it is here for its message.
+#[diagnostic::on_unimplemented(
+    message = "a subquery that is not scoped can't stand in a scoped query: it would read every workspace",
+    label = "a subquery without a scope",
+    note = "give it one: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(document_chunks::document_id))`"
+)]
+pub trait TakesUnscopedSubqueries {
+    /// What Diesel would take for the tables.
+    type Nothing: SelectableExpression<Self>;
+    /// The same.
+    #[doc(hidden)]
+    fn nothing(&self) -> Self::Nothing;
+}
+
+// Diesel's subqueries ask whether the query around them is a source of rows. This is one under a condition that nothing
+// meets, so that the compiler names the condition.
+impl<S> QuerySource for Within<S>
+where
+    Self: TakesUnscopedSubqueries,
+{
+    type FromClause = ();
+    type DefaultSelection = <Self as TakesUnscopedSubqueries>::Nothing;
+
+    fn from_clause(&self) {}
+
+    fn default_selection(&self) -> Self::DefaultSelection {
+        self.nothing()
+    }
 }
 
 /// An expression that may enter a scoped query on the tables `S`; implemented for every expression that qualifies.

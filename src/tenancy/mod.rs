@@ -56,19 +56,21 @@ mod subquery;
 mod table;
 mod write;
 
-pub use self::connection::WorkspaceConnection;
+pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};
 pub use self::database::Database;
-pub use self::expression::{Excluded, Group, LeavesTheWorkspace, ScopedExpression, Settable, Within, excluded};
+pub use self::expression::{
+    Excluded, Group, LeavesTheWorkspace, ScopedExpression, Settable, Tables, TakesUnscopedSubqueries, Within, excluded,
+};
 pub use self::fragment::{
     ConflictAction, Delete, DoNothing, OnConflict, Returning, ReturnsNothing, ReturnsRows, Set, TargetCondition, Update,
 };
 pub use self::function::AsyncFunc;
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
-pub use self::query::{InnerJoined, LeftJoined, Locked, OneTable, Scoped};
+pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
 pub use self::registry::TENANT_TABLES;
 pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
 pub use self::run::{LoadsAs, OptionalRow};
-pub use self::scope::WorkspaceScope;
+pub use self::scope::{ProvesWorkspace, WorkspaceScope};
 pub use self::subquery::Subquery;
 pub use self::table::{IdentifiedTable, InWorkspace, TenantTable};
 pub use self::write::{

@@ -248,6 +248,12 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| Locked { query, strength, others: "" })
     }
 
+    /// Is not there: an OR beside the workspace's own predicate would let every workspace in.
+    #[doc(hidden)]
+    pub fn or_filter<P: LeavesTheScope>(self, _predicate: P) -> Self {
+        self
+    }
+
     /// The SQL, with placeholders for the values.
     #[must_use]
     pub fn to_sql(&self) -> String
@@ -270,6 +276,15 @@ impl<Q, S> Scoped<Locked<Q>, S> {
         self.map(|locked| Locked { others: " NOWAIT", ..locked })
     }
 }
+
+/// Holds for no predicate; it is here for its message.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`or_filter` would let every workspace into this query",
+    label = "an OR beside `workspace_id = $1`",
+    note = "write `.filter(a.or(b))`, which stays within its parentheses"
+)]
+pub trait LeavesTheScope {}
 
 /// The list of one table, from which `find`, `update`, `delete` and `insert` start.
 pub trait OneTable {

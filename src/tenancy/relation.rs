@@ -6,6 +6,11 @@ use super::table::TenantTable;
 
 /// A foreign key between two tenants' tables, in the direction from `Self`. [`relations!`](crate::relations) implements
 /// it both ways.
+#[diagnostic::on_unimplemented(
+    message = "no relation is declared between `{Self}` and `{Other}`",
+    label = "joins follow declared relations, which always carry the workspace",
+    note = "declare the foreign key once: `relations! {{ document_chunks.document_id => documents; }}`"
+)]
 pub trait RelatedTo<Other: TenantTable>: TenantTable {
     /// Same workspace, and the foreign key meets the id.
     type On;
@@ -17,7 +22,7 @@ pub trait RelatedTo<Other: TenantTable>: TenantTable {
 /// The relation from one of the tables `S` of a query to the table `R`; `Place` says which, and is inferred.
 #[diagnostic::on_unimplemented(
     message = "no relation is declared between `{R}` and the tables of this query",
-    label = "no declared relation",
+    label = "joins follow declared relations, which always carry the workspace",
     note = "declare the foreign key once: `relations! {{ document_chunks.document_id => documents; }}`"
 )]
 pub trait JoinsTo<R, Place> {

@@ -69,6 +69,30 @@ impl WorkspaceScope {
     }
 }
 
+/// A scope, and nothing else.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not prove that someone may be in the workspace",
+    label = "a `WorkspaceScope` is asked for",
+    note = "an administrator's: `admin.workspace(id, &db).await?`",
+    note = "a published workspace's: `db.published(\"slug\").await?`",
+    note = "where you know better: `WorkspaceScope::vouched_for(id, \"why\")`"
+)]
+pub trait ProvesWorkspace: private::Sealed {
+    /// The workspace.
+    fn workspace(&self) -> WorkspaceId;
+}
+
+impl ProvesWorkspace for WorkspaceScope {
+    fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::WorkspaceScope {}
+}
+
 impl fmt::Debug for WorkspaceScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WorkspaceScope({})", self.workspace)

@@ -6,7 +6,7 @@ use diesel::sql_types::Uuid as SqlUuid;
 use diesel::{Column, Table};
 
 use super::query::Scoped;
-use super::scope::WorkspaceScope;
+use super::scope::ProvesWorkspace;
 use crate::id::WorkspaceId;
 
 /// A table whose rows belong to one workspace each. [`tenant_tables!`](crate::tenant_tables) implements it.
@@ -69,13 +69,13 @@ pub trait InWorkspace: Sized {
     /// let query = documents::table.in_workspace(&scope).filter(documents::title.like("A%")).limit(10);
     /// assert!(query.to_sql().contains(r#""documents"."workspace_id" = $1"#));
     /// ```
-    fn in_workspace(self, scope: &WorkspaceScope) -> Scoped<Self::InWorkspace, (Self, ())>
+    fn in_workspace(self, scope: &impl ProvesWorkspace) -> Scoped<Self::InWorkspace, (Self, ())>
     where
         Self: TenantTable;
 }
 
 impl<T> InWorkspace for T {
-    fn in_workspace(self, scope: &WorkspaceScope) -> Scoped<T::InWorkspace, (T, ())>
+    fn in_workspace(self, scope: &impl ProvesWorkspace) -> Scoped<T::InWorkspace, (T, ())>
     where
         T: TenantTable,
     {

@@ -25,10 +25,31 @@ macro_rules! twins {
 
 twins! {
     bits_and_vectors_do_not_mix = "pass/bits_and_vectors_do_not_mix.rs",
+    boxed_subquery_without_a_scope = "pass/boxed_subquery_without_a_scope.rs",
+    bulk_insert_without_a_workspace = "pass/bulk_insert_without_a_workspace.rs",
+    change_of_the_workspace = "pass/change_of_the_workspace.rs",
     clear_text_is_no_secret = "pass/clear_text_is_no_secret.rs",
+    column_of_a_table_that_is_not_joined = "pass/column_of_a_table_that_is_not_joined.rs",
     embedding_of_another_length = "pass/embedding_of_another_length.rs",
+    find_by_the_id_of_another_table = "pass/find_by_the_id_of_another_table.rs",
+    find_in_a_table_without_ids = "pass/find_in_a_table_without_ids.rs",
     generated_column_is_not_inserted = "pass/generated_column_is_not_inserted.rs",
+    global_table_in_a_workspace = "pass/global_table_in_a_workspace.rs",
+    id_in_the_place_of_a_scope = "pass/id_in_the_place_of_a_scope.rs",
     id_of_another_table = "pass/id_of_another_table.rs",
+    insert_of_a_row_that_names_its_workspace = "pass/insert_of_a_row_that_names_its_workspace.rs",
+    join_with_a_condition_of_ones_own = "pass/join_with_a_condition_of_ones_own.rs",
+    join_without_a_declared_relation = "pass/join_without_a_declared_relation.rs",
+    operation_that_is_not_scoped = "pass/operation_that_is_not_scoped.rs",
+    or_filter_that_escapes_the_scope = "pass/or_filter_that_escapes_the_scope.rs",
+    query_without_a_scope = "pass/query_without_a_scope.rs",
+    query_without_a_scope_or_async = "pass/query_without_a_scope_or_async.rs",
+    raw_sql_on_a_workspace_connection = "pass/raw_sql_on_a_workspace_connection.rs",
+    rows_that_do_not_fit = "pass/rows_that_do_not_fit.rs",
+    scope_made_of_an_id = "pass/scope_made_of_an_id.rs",
+    subquery_without_a_scope = "pass/subquery_without_a_scope.rs",
+    update_by_primary_key_without_a_scope = "pass/update_by_primary_key_without_a_scope.rs",
+    upsert_without_the_workspace_in_its_target = "pass/upsert_without_the_workspace_in_its_target.rs",
 }
 
 /// The compiler whose words the `.stderr` files have.

@@ -1,0 +1,13 @@
+use workspace_db::models::*;
+use workspace_db::schema::*;
+use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+
+async fn query(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    let rows = vec![NewDocument::new("x"), NewDocument::new("y")];
+    documents::table.in_workspace(scope).insert(&rows).execute(ws).await?;
+    Ok(())
+}
+
+pub fn main() {
+    let _ = query;
+}

@@ -1,0 +1,20 @@
+use diesel::prelude::*;
+use workspace_db::models::*;
+use workspace_db::schema::*;
+use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+
+async fn query(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    let some: Vec<Document> = documents::table
+        .in_workspace(scope)
+        .inner_join(datasources::table)
+        .filter(datasources::name.eq("Handbook"))
+        .select(Document::as_select())
+        .load(ws)
+        .await?;
+    drop(some);
+    Ok(())
+}
+
+pub fn main() {
+    let _ = query;
+}

@@ -1,0 +1,14 @@
+use workspace_db::models::*;
+use workspace_db::schema::*;
+use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+
+async fn query(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    let job = NewJob::new("reindex").id;
+    let found: Job = jobs::table.in_workspace(scope).find(job).first(ws).await?;
+    drop(found);
+    Ok(())
+}
+
+pub fn main() {
+    let _ = query;
+}
