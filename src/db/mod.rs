@@ -41,24 +41,37 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # }
 /// ```
 pub async fn connect(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
+    let (client, connection) = dial(url).await?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection)
+        .await
+        .map_err(|error| unreachable(url, &error.to_string()).caused_by(error))
+}
+
+/// The driver's own client, for COPY and SQLSTATEs, which Diesel's connection keeps to itself.
+#[cfg(feature = "testing")]
+pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
+    let (client, connection) = dial(url).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn dial(url: &DatabaseUrl) -> Result<(tokio_postgres::Client, tls::Connection)> {
     let (mut config, tls) = tls::settings(url)?;
     let timeout = *config.get_connect_timeout().unwrap_or(&CONNECT_TIMEOUT);
     config.connect_timeout(timeout);
-    let unreachable = |cause: String| {
-        Error::new(Kind::Unreachable, format!("can't connect to {url}: {cause}")).remedy(
-            "check that the server runs, the address and the password; without DATABASE_URL, \
-             `workspace-db up` starts a server of its own",
-        )
-    };
     // The timeout of tokio-postgres ends with the TCP handshake; a server that accepts and then says nothing is as gone.
     let patience = timeout * u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
     let connected = tokio::time::timeout(patience, config.connect(tls)).await;
-    let (client, connection) = connected
-        .map_err(|elapsed| unreachable(format!("no answer in {} s", patience.as_secs())).caused_by(elapsed))?
-        .map_err(|error| unreachable(innermost(&error)).caused_by(error))?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection)
-        .await
-        .map_err(|error| unreachable(error.to_string()).caused_by(error))
+    connected
+        .map_err(|elapsed| unreachable(url, &format!("no answer in {} s", patience.as_secs())).caused_by(elapsed))?
+        .map_err(|error| unreachable(url, &innermost(&error)).caused_by(error))
+}
+
+fn unreachable(url: &DatabaseUrl, cause: &str) -> Error {
+    Error::new(Kind::Unreachable, format!("can't connect to {url}: {cause}")).remedy(
+        "check that the server runs, the address and the password; without DATABASE_URL, \
+         `workspace-db up` starts a server of its own",
+    )
 }
 
 /// The message at the bottom of the chain, which says more than "error connecting to server".

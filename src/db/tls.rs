@@ -7,10 +7,17 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
+
+/// What a connection is driven by.
+pub(super) type Connection = tokio_postgres::Connection<
+    tokio_postgres::Socket,
+    <MakeRustlsConnect as MakeTlsConnect<tokio_postgres::Socket>>::Stream,
+>;
 
 /// The URL without libpq's TLS parameters, and what they ask for.
 pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, MakeRustlsConnect)> {

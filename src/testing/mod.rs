@@ -5,6 +5,7 @@
 //!
 //! `WORKSPACE_DB_TEST_POSTGRES` picks the major version, 16 or 18.
 
+pub mod conformance;
 mod seed;
 mod server;
 
@@ -60,8 +61,30 @@ impl TestDatabase {
         Self::copy_of("template1").await
     }
 
+    /// As [`new`](Self::new), on a server that belongs to this test alone, for what concerns the whole of one: roles,
+    /// settings, a restart. Starting it takes a second or two.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub async fn alone() -> Result<Self> {
+        Self::on(TestServer::alone()?, server::TEMPLATE).await
+    }
+
+    /// A database with all that is in this one, to which nobody may be connected meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`is_database_failure`](crate::Error::is_database_failure) where somebody stays connected for 5 s.
+    pub async fn copy(&self) -> Result<Self> {
+        Self::on(self.server, &self.name).await
+    }
+
     async fn copy_of(template: &str) -> Result<Self> {
-        let server = TestServer::shared()?;
+        Self::on(TestServer::shared()?, template).await
+    }
+
+    async fn on(server: &'static TestServer, template: &str) -> Result<Self> {
         let name = format!("test_{}", Uuid::now_v7().simple());
         let mut conn = db::connect(&server.superuser_url("postgres")?).await?;
         conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {}", server::OWNER)).await?;
@@ -126,14 +149,21 @@ impl TestDatabase {
     ///
     /// As [`Database::open`].
     pub async fn open(&self, size: usize) -> Result<Database> {
-        let config = Config {
+        Database::open(&Config { pool_size: size, ..self.config()? }).await
+    }
+
+    /// The URLs of application and platform, as an application has them in production.
+    ///
+    /// # Errors
+    ///
+    /// As [`url`](Self::url).
+    pub fn config(&self) -> Result<Config> {
+        Ok(Config {
             database_app_url: Some(self.app_url()?),
             database_platform_url: Some(self.platform_url()?),
-            pool_size: size,
             environment: Environment::Production,
             ..Config::default()
-        };
-        Database::open(&config).await
+        })
     }
 }
 

@@ -55,6 +55,12 @@ impl TestServer {
         shared.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()))
     }
 
+    /// A server that nobody else uses, until the process ends: what is changed on it is not found by another test.
+    pub(super) fn alone() -> Result<&'static Self> {
+        let started = thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the starting thread panicked")));
+        started.map(|server| &*Box::leak(Box::new(server)))
+    }
+
     fn start() -> Result<Self> {
         let wanted = match env::var(MAJOR_VARIABLE) {
             Ok(major) => major.parse().map_err(|error| Error::invalid(format!("in {MAJOR_VARIABLE}: {error}")))?,

@@ -1,5 +1,6 @@
 //! Queries that stay in their workspace, on connections that could not leave it.
 
+mod conformance;
 mod connection;
 mod query;
 

@@ -1,0 +1,223 @@
+//! What the application's login gets when it tries.
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::{Violation, failed};
+use crate::config::DatabaseUrl;
+use crate::db;
+use crate::error::Result;
+
+/// Which workspace the transaction says that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Setting {
+    Own,
+    Unset,
+    Empty,
+    Malformed,
+}
+
+/// What became of a statement.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// So many rows.
+    Rows(u64),
+    /// Insufficient privilege, which a policy's refusal is too.
+    Refused,
+    /// The setting is no UUID.
+    NoUuid,
+    /// What PostgreSQL refuses for any table under row-level security.
+    Unsupported,
+    /// A COPY in that the server would have taken rows for.
+    Accepted,
+    /// Any other error, by which the attempt has told nothing.
+    Failed(String),
+}
+
+/// A table with one row of each of two workspaces.
+struct Subject<'a> {
+    table: &'a str,
+    /// All but generated columns, quoted.
+    columns: String,
+    key: String,
+    own: String,
+    other: String,
+    own_row: String,
+    other_row: String,
+}
+
+/// Tries everything on one table, as the login of `app`.
+pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str) -> Result<Vec<Violation>> {
+    let mut found = Vec::new();
+    let mut violation = |fault: String| found.push(Violation { object: table.to_owned(), fault });
+    let Some(subject) = Subject::of(platform, table).await? else {
+        violation("has no row in two workspaces, so nothing could be tried".to_owned());
+        return Ok(found);
+    };
+    let mut client = db::client(app).await?;
+    for (what, setting, sql, expected) in subject.attempts() {
+        let outcome = run(&mut client, setting.sql(&subject.own).as_deref(), &sql).await?;
+        if outcome == Outcome::Accepted {
+            // The server waits for rows on this one.
+            client = db::client(app).await?;
+        }
+        if !expected(&outcome) {
+            violation(format!("{what}, with the setting {setting:?}, gave {outcome:?}"));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether an outcome is as it must be.
+type Expected = fn(&Outcome) -> bool;
+
+impl<'a> Subject<'a> {
+    async fn of(platform: &Client, table: &'a str) -> Result<Option<Self>> {
+        let failed = failed(table);
+        let columns = "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+            WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''";
+        let key = "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY n) FROM pg_constraint k,
+            unnest(k.conkey) WITH ORDINALITY AS c (attnum, n) JOIN pg_attribute a USING (attnum)
+            WHERE k.conrelid = to_regclass($1) AND k.contype = 'p' AND a.attrelid = k.conrelid";
+        let columns: Option<String> = platform.query_one(columns, &[&table]).await.map_err(&failed)?.get(0);
+        let key: Option<String> = platform.query_one(key, &[&table]).await.map_err(&failed)?.get(0);
+        let rows = format!(
+            "SELECT DISTINCT ON (workspace_id) workspace_id::text, to_jsonb(t)::text FROM {table} t ORDER BY workspace_id LIMIT 2"
+        );
+        let rows = platform.query(&rows, &[]).await.map_err(&failed)?;
+        let (Some(columns), Some(key), [own, other]) = (columns, key, rows.as_slice()) else { return Ok(None) };
+        Ok(Some(Self {
+            table,
+            columns,
+            key,
+            own: own.get(0),
+            other: other.get(0),
+            own_row: own.get(1),
+            other_row: other.get(1),
+        }))
+    }
+
+    /// What is tried, under which setting, by which SQL, and what must come of it.
+    fn attempts(&self) -> Vec<(&'static str, Setting, String, Expected)> {
+        use Setting::{Empty, Malformed, Own, Unset};
+        let Self { table, own, other, .. } = self;
+        let (mine, theirs) = (format!("workspace_id = '{own}'"), format!("workspace_id = '{other}'"));
+        let some: Expected = |outcome| matches!(outcome, Outcome::Rows(rows) if *rows > 0);
+        let none: Expected = |outcome| *outcome == Outcome::Rows(0);
+        let refused: Expected = |outcome| *outcome == Outcome::Refused;
+        let no_uuid: Expected = |outcome| *outcome == Outcome::NoUuid;
+        let unsupported: Expected = |outcome| *outcome == Outcome::Unsupported;
+        // To bring a row back that is there, it goes first; what refers to it goes and returns with the rollback.
+        let again = format!("DELETE FROM {table} WHERE {mine}; {}", self.insert(&self.own_row));
+        let upsert = |row: &str| {
+            format!(
+                "{} ON CONFLICT ({}) DO UPDATE SET workspace_id = excluded.workspace_id",
+                self.insert(row),
+                self.key
+            )
+        };
+        let touch = |which: &str| format!("UPDATE {table} SET workspace_id = workspace_id WHERE {which}");
+        let delete = |which: &str| format!("DELETE FROM {table} WHERE {which}");
+        let select = |which: &str| format!("SELECT 1 FROM {table} WHERE {which}");
+        let foreign = format!("workspace_id IS DISTINCT FROM '{own}'");
+        let copy_out = format!("COPY {table} TO STDOUT");
+        let copy_in = format!("COPY {table} FROM STDIN");
+        let mut all: Vec<(&'static str, Setting, String, Expected)> = vec![
+            ("a select of its own rows", Own, select(&mine), some),
+            ("a select of another workspace's rows", Own, select(&theirs), none),
+            ("a select of all but its own rows", Own, select(&foreign), none),
+            ("an insert of its own row", Own, again, some),
+            ("an insert of another workspace's row", Own, self.insert(&self.other_row), refused),
+            ("an update of its own rows", Own, touch(&mine), some),
+            ("an update of another workspace's rows", Own, touch(&theirs), none),
+            ("an update of all but its own rows", Own, touch(&foreign), none),
+            (
+                "an update that moves its own rows to another workspace",
+                Own,
+                format!("UPDATE {table} SET workspace_id = '{other}' WHERE {mine}"),
+                refused,
+            ),
+            ("a delete of its own rows", Own, delete(&mine), some),
+            ("a delete of another workspace's rows", Own, delete(&theirs), none),
+            ("a delete of all but its own rows", Own, delete(&foreign), none),
+            ("an upsert of its own row", Own, upsert(&self.own_row), some),
+            ("an upsert of another workspace's row", Own, upsert(&self.other_row), refused),
+            (
+                "a COPY out of all but its own rows",
+                Own,
+                format!("COPY (SELECT 1 FROM {table} WHERE {foreign}) TO STDOUT"),
+                none,
+            ),
+            ("a COPY out", Own, copy_out.clone(), some),
+            ("a COPY in", Own, copy_in.clone(), unsupported),
+        ];
+        for (setting, rows, writes) in [(Unset, none, refused), (Empty, none, refused), (Malformed, no_uuid, no_uuid)] {
+            all.extend([
+                ("a select", setting, select("true"), rows),
+                ("an insert", setting, self.insert(&self.own_row), writes),
+                ("an update", setting, touch("true"), rows),
+                ("a delete", setting, delete("true"), rows),
+                ("an upsert", setting, upsert(&self.own_row), writes),
+                ("a COPY out", setting, copy_out.clone(), rows),
+                ("a COPY in", setting, copy_in.clone(), unsupported),
+            ]);
+        }
+        all
+    }
+
+    fn insert(&self, row: &str) -> String {
+        let Self { table, columns, .. } = self;
+        let row = row.replace('\'', "''");
+        format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, '{row}')")
+    }
+}
+
+impl Setting {
+    fn sql(self, own: &str) -> Option<String> {
+        let value = match self {
+            Self::Own => own.to_owned(),
+            Self::Unset => return None,
+            Self::Empty => String::new(),
+            Self::Malformed => "not a workspace".to_owned(),
+        };
+        Some(format!("SET LOCAL app.workspace_id = '{value}'"))
+    }
+}
+
+/// Runs it in a transaction that is rolled back; of several statements the last one counts.
+async fn run(app: &mut Client, setting: Option<&str>, sql: &str) -> Result<Outcome> {
+    let transaction = app.transaction().await.map_err(failed("begin"))?;
+    if let Some(setting) = setting {
+        transaction.batch_execute(setting).await.map_err(failed(setting))?;
+    }
+    let done = if sql.starts_with("COPY") && sql.ends_with("TO STDOUT") {
+        copied_out(&transaction, sql).await
+    } else {
+        transaction.simple_query(sql).await.map(|messages| last_count(&messages))
+    };
+    let outcome = match done {
+        Ok(rows) => Outcome::Rows(rows),
+        Err(error) => match error.code() {
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Outcome::Refused,
+            Some(&SqlState::INVALID_TEXT_REPRESENTATION) => Outcome::NoUuid,
+            Some(&SqlState::FEATURE_NOT_SUPPORTED) => Outcome::Unsupported,
+            None => return Ok(Outcome::Accepted),
+            Some(_) => Outcome::Failed(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)),
+        },
+    };
+    transaction.rollback().await.map_err(failed("rollback"))?;
+    Ok(outcome)
+}
+
+async fn copied_out(transaction: &tokio_postgres::Transaction<'_>, sql: &str) -> Result<u64, tokio_postgres::Error> {
+    use futures_util::TryStreamExt as _;
+    transaction.copy_out(sql).await?.try_fold(0, |rows, _| std::future::ready(Ok(rows + 1))).await
+}
+
+fn last_count(messages: &[SimpleQueryMessage]) -> u64 {
+    let counts = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+        _ => None,
+    });
+    counts.last().unwrap_or_default()
+}
