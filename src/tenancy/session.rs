@@ -102,7 +102,6 @@ impl Session {
         if self.depth > 0 {
             return Err(cut_short());
         }
-        self.give_up();
         self.lent = Some(self.pool.get().await?);
         (self.broken, self.tainted) = (false, false);
         Ok(())
@@ -233,6 +232,7 @@ impl<C: HasSession> Drop for Unfinished<'_, C> {
             let session = self.lent.session();
             session.depth = self.depth;
             session.broken = true;
+            session.give_up();
         }
     }
 }

@@ -19,7 +19,7 @@ use self::server::TestServer;
 use crate::config::{Config, DatabaseUrl, Environment};
 use crate::db;
 use crate::embedded::Install;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::tenancy::Database;
 
 /// A database that belongs to one test, and is dropped with this value.
@@ -69,6 +69,19 @@ impl TestDatabase {
     /// As [`new`](Self::new).
     pub async fn alone() -> Result<Self> {
         Self::on(TestServer::alone()?, server::TEMPLATE).await
+    }
+
+    /// Stops the server and starts it again, with everyone's connections lost. Only where it is this test's
+    /// [alone](Self::alone).
+    ///
+    /// # Errors
+    ///
+    /// Where the server does not stop or start.
+    pub async fn restart_server(&self) -> Result<()> {
+        let server = self.server;
+        tokio::task::spawn_blocking(move || server.restart())
+            .await
+            .map_err(|error| Error::new(Kind::Io, "the restarting thread panicked").caused_by(error))?
     }
 
     /// A database with all that is in this one, to which nobody may be connected meanwhile.

@@ -61,6 +61,12 @@ impl TestServer {
         started.map(|server| &*Box::leak(Box::new(server)))
     }
 
+    /// Stops the server and starts it again on the same port.
+    pub(super) fn restart(&self) -> Result<()> {
+        self.cluster.stop()?;
+        self.cluster.start(self.port)
+    }
+
     fn start() -> Result<Self> {
         let wanted = match env::var(MAJOR_VARIABLE) {
             Ok(major) => major.parse().map_err(|error| Error::invalid(format!("in {MAJOR_VARIABLE}: {error}")))?,
