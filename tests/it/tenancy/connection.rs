@@ -243,9 +243,7 @@ async fn raw_sql_sees_the_workspace_and_what_it_sets_is_taken_back() {
     drop(ws);
     let mut ws = db.workspace(&scope).await.unwrap();
     let within: Session = ws
-        .under_row_security("a test", async |conn| {
-            Ok::<_, Error>(diesel::sql_query(SESSION).get_result(conn).await?)
-        })
+        .under_row_security("a test", async |conn| Ok::<_, Error>(diesel::sql_query(SESSION).get_result(conn).await?))
         .await
         .unwrap();
     assert_eq!(within, Session { role: "test_app".to_owned(), workspace: mine.to_string() });

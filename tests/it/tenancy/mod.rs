@@ -2,6 +2,7 @@
 
 mod conformance;
 mod connection;
+mod leaks;
 mod query;
 
 use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
