@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::connection::WorkspaceConnection;
@@ -86,6 +88,34 @@ impl Database {
     pub async fn workspace(&self, scope: &WorkspaceScope) -> Result<WorkspaceConnection> {
         scope.check(self.0.token)?;
         WorkspaceConnection::new(self, scope).await
+    }
+
+    /// Whether the database answers, on a connection as the next caller would get it, with nothing set on it: for the
+    /// readiness probe of a service.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](Error::is_unreachable), [`is_exhausted`](Error::is_exhausted);
+    /// [`is_database_failure`](Error::is_database_failure) where the connection has a workspace or a role set, which is a
+    /// fault of this crate or of a pooler that is not in transaction mode.
+    ///
+    /// ```no_run
+    /// # async fn example(db: &workspace_db::tenancy::Database) -> workspace_db::Result<()> {
+    /// db.ping().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn ping(&self) -> Result<()> {
+        let mut conn = self.0.app.pool().get().await?;
+        let clean =
+            sql::<Bool>("coalesce(current_setting('app.workspace_id', true), '') = '' AND current_user = session_user");
+        if diesel::select(clean).get_result(&mut conn).await? {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Database,
+            "a connection of the pool has a workspace or a role set outside of a transaction",
+        ))
     }
 
     /// The scope of a workspace's public side: of an active and published one, by its slug.

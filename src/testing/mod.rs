@@ -122,6 +122,12 @@ impl TestDatabase {
         self.server.superuser_url(&self.name)
     }
 
+    /// The port that the server listens on, at 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
     /// The programs of the server, such as `pg_dump`.
     #[must_use]
     pub fn install(&self) -> &Install {

@@ -117,6 +117,10 @@ impl TestServer {
         Cluster::url(self.port, "postgres", &self.password, database)
     }
 
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(super) fn install(&self) -> &Install {
         self.cluster.install()
     }

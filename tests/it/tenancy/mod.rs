@@ -3,7 +3,9 @@
 mod conformance;
 mod connection;
 mod leaks;
+mod pgbouncer;
 mod query;
+mod soak;
 
 use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
 use workspace_db::testing::{Seeded, TestDatabase, seed};
