@@ -14,6 +14,7 @@ use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES, WorkspaceConnection
 use workspace_db::testing::{Seeded, conformance};
 use workspace_db::{Error, Result, db};
 
+use super::connection::until;
 use super::{Scene, scope_of};
 
 /// The same, with the database's line switched off: whatever is kept apart now, the types keep apart.
@@ -266,15 +267,21 @@ async fn a_cancelled_future_that_returns_a_scoped_connection() {
     let Scene { database, a, b, .. } = Scene::new().await;
     let db = database.open(1).await.unwrap();
     let (mine, theirs) = (scope_of(&a), scope_of(&b));
-    // Polled so many times and dropped, in every state that it goes through.
-    for polls in 0..40 {
+    let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();
+    // Polled so many times and dropped, in every state that a statement and a transaction go through.
+    for (polls, alone) in (0..20).flat_map(|polls| [(polls, true), (polls, false)]) {
         let mut ws = db.workspace(&mine).await.unwrap();
-        let work = ws.transaction(async |tx| {
-            documents::table.in_workspace(&mine).update().set(documents::title.eq("half")).execute(tx).await?;
-            raw(tx, "SELECT * FROM documents").await?;
-            std::future::pending::<Result<()>>().await
-        });
-        let mut work = Box::pin(work);
+        let read = documents::table.in_workspace(&mine).filter(documents::title.eq("Opening hours"));
+        let mut work = if alone {
+            async { read.load::<Document>(&mut ws).await.map(drop) }.boxed()
+        } else {
+            let half = ws.transaction(async |tx| {
+                documents::table.in_workspace(&mine).update().set(documents::title.eq("half")).execute(tx).await?;
+                raw(tx, "SELECT * FROM documents").await?;
+                std::future::pending::<Result<()>>().await
+            });
+            half.boxed()
+        };
         for _ in 0..polls {
             if (&mut work).now_or_never().is_some() {
                 break;
@@ -283,11 +290,13 @@ async fn a_cancelled_future_that_returns_a_scoped_connection() {
         }
         drop(work);
         drop(ws);
+        let nothing_open = "SELECT count(*) = 0 AS met FROM pg_stat_activity
+            WHERE datname = current_database() AND usename = 'test_app' AND state LIKE 'idle in transaction%'";
+        until(&mut superuser, nothing_open).await;
         let mut ws = db.workspace(&theirs).await.unwrap();
         let seen: Vec<Document> = documents::table.in_workspace(&theirs).load(&mut ws).await.unwrap();
         assert_eq!(seen.iter().map(|row| row.id).collect::<Vec<_>>(), [b.document], "after {polls} polls");
-        let leftover = raw(&mut ws, "SELECT FROM documents WHERE title = 'half'").await.unwrap();
-        assert_eq!(leftover, 0);
+        assert_eq!(raw(&mut ws, "SELECT FROM documents WHERE title = 'half'").await.unwrap(), 0);
     }
     assert_eq!(titles_of(&database, &a).await, ["Opening hours"]);
 }

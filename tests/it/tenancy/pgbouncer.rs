@@ -28,7 +28,7 @@ impl PgBouncer {
         let folder = Folder::new();
         let (app, platform) = (database.app_url().unwrap(), database.platform_url().unwrap());
         let users: Vec<String> = [&app, &platform].iter().map(|url| login(url)).collect();
-        folder.write("users.txt", &users.join("\n"));
+        folder.write("users.txt", users.join("\n"));
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = plain\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\n\
@@ -36,7 +36,7 @@ impl PgBouncer {
             database.port(),
             folder.path().join("users.txt").display()
         );
-        folder.write("pgbouncer.ini", &settings);
+        folder.write("pgbouncer.ini", settings);
         let mut command = Command::new(program);
         // It refuses to run as root, and is not asked as anybody else.
         if is_root() {

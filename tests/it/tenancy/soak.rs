@@ -179,9 +179,9 @@ impl Soak {
 }
 
 async fn soak(database: &TestDatabase, config: Config) {
-    let seed = setting("WORKSPACE_DB_SEED", fastrand::u64(..));
-    println!("WORKSPACE_DB_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let start = setting("WORKSPACE_DB_SEED", fastrand::u64(..));
+    println!("WORKSPACE_DB_SEED={start}");
+    let mut random = fastrand::Rng::with_seed(start);
     let mut conn = database.connect().await.unwrap();
     let mut workspaces = Vec::new();
     for n in 0..WORKSPACES {
@@ -194,7 +194,7 @@ async fn soak(database: &TestDatabase, config: Config) {
     let counter = || AtomicUsize::new(0);
     let soak = std::sync::Arc::new(Soak { db, workspaces, seen: counter(), cut_short: counter(), failed: counter() });
     let (over, is_over) = tokio::sync::oneshot::channel();
-    let killer = tokio::spawn(kill_backends(database.superuser_url().unwrap(), is_over));
+    let execution = tokio::spawn(kill_backends(database.superuser_url().unwrap(), is_over));
     let mut acknowledged = Vec::new();
     for _ in 0..setting("WORKSPACE_DB_SOAK", 1) {
         let workers: Vec<_> = (0..WORKERS)
@@ -208,7 +208,7 @@ async fn soak(database: &TestDatabase, config: Config) {
         }
     }
     over.send(()).unwrap();
-    let killed = killer.await.unwrap();
+    let killed = execution.await.unwrap();
     // Healthy afterwards: every connection of the pool serves, and nothing strayed or was lost.
     for workspace in &soak.workspaces {
         let scope = WorkspaceScope::vouched_for(*workspace, "soak");
