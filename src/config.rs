@@ -46,6 +46,27 @@ impl DatabaseUrl {
         Self(String::from(url).into())
     }
 
+    /// The same server and database, another login.
+    ///
+    /// ```
+    /// # use workspace_db::config::DatabaseUrl;
+    /// use secrecy::SecretString;
+    ///
+    /// let url: DatabaseUrl = "postgres://owner:a@localhost/platform".parse()?;
+    /// let app = url.with_login("app", &SecretString::from("b/c"));
+    /// assert_eq!(app.expose(), "postgres://app:b%2Fc@localhost/platform");
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_login(&self, user: &str, password: &SecretString) -> Self {
+        let mut url = self.parsed();
+        // Both fail only where there is no host; then the socket's folder is a parameter, and so is the login.
+        if url.set_username(user).is_err() || url.set_password(Some(password.expose_secret())).is_err() {
+            url.query_pairs_mut().append_pair("user", user).append_pair("password", password.expose_secret());
+        }
+        Self(String::from(url).into())
+    }
+
     /// The same in the variables that libpq's programs read, such as `psql`: `PGHOST`, `PGPASSWORD` and so on.
     ///
     /// ```

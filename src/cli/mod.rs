@@ -8,6 +8,7 @@ mod ingest;
 mod migrate;
 mod output;
 mod psql;
+mod roles;
 mod search;
 mod status;
 mod up;
@@ -64,6 +65,7 @@ enum Command {
     Ingest(ingest::Ingest),
     Search(search::Search),
     Psql(psql::Psql),
+    Roles(roles::Roles),
 }
 
 /// What a command gets besides its own arguments.
@@ -129,6 +131,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Ingest(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
+        Command::Roles(command) => command.run(&context).await,
     }
 }
 

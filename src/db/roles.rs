@@ -1,7 +1,8 @@
 //! What a login may do in the database, and the SQL that makes a right one.
 
+use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};
-use diesel_async::RunQueryDsl as _;
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -67,6 +68,27 @@ ALTER ROLE {name} LOGIN PASSWORD {password};
 GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
 "
     )
+}
+
+/// Makes the group roles and gives each login its password and its role, as the owner; what is there already stays.
+///
+/// # Errors
+///
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the owner may not make roles;
+/// [`is_unreachable`](Error::is_unreachable).
+pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) -> Result<()> {
+    let mut conn = super::connect(owner).await?;
+    let name: String = diesel::select(sql::<Text>("current_user::text")).get_result(&mut conn).await?;
+    let statements = logins.iter().map(|(login, password, role)| login_sql(login, password, role));
+    for statement in std::iter::once(group_roles_sql(&name)).chain(statements) {
+        conn.batch_execute(&statement).await.map_err(|error| {
+            let error = Error::from(error);
+            Error::new(Kind::MissingPrerequisite, format!("\"{name}\" may not make these roles: {error}"))
+                .remedy("have a superuser of the server run what `workspace-db roles` prints")
+                .caused_by(error)
+        })?;
+    }
+    Ok(())
 }
 
 fn identifier(name: &str) -> String {

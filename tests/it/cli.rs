@@ -51,7 +51,9 @@ impl Shell {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WORKSPACE_DB_") && name != CACHE_DIR) {
             command.env_remove(name);
         }
-        command.env_remove("DATABASE_URL").env_remove("DATABASE_APP_URL");
+        for name in ["DATABASE_URL", "DATABASE_APP_URL", "DATABASE_PLATFORM_URL"] {
+            command.env_remove(name);
+        }
         command.env("WORKSPACE_DB_DATA_DIR", self.data()).envs(self.variables.iter().map(|(n, v)| (n, v)));
         command
     }

@@ -13,6 +13,7 @@ mod ingest;
 mod layers;
 mod migrations;
 mod models;
+mod roles;
 mod search;
 mod sql_types;
 mod tenancy;

@@ -1,0 +1,65 @@
+//! `workspace-db roles`
+
+use anyhow::Result;
+use clap::Args;
+use secrecy::SecretString;
+use serde_json::json;
+use uuid::Uuid;
+use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE, apply, group_roles_sql, login_sql};
+
+use super::database::Database;
+use super::{Context, Contradiction, output};
+
+/// Print the SQL that makes the database's roles and logins, or run it
+///
+/// The application's login sees one workspace at a time and can't bypass row-level security; the platform's sees all.
+/// Neither owns anything. Their passwords are made anew each time.
+#[derive(Args, Debug)]
+pub(super) struct Roles {
+    /// Run it as the owner, who needs CREATEROLE, and print the two URLs
+    #[arg(long)]
+    apply: bool,
+    /// Name of the application's login
+    #[arg(long, value_name = "LOGIN", default_value = "workspace_app_login")]
+    app_login: String,
+    /// Name of the platform's login
+    #[arg(long, value_name = "LOGIN", default_value = "workspace_platform_login")]
+    platform_login: String,
+}
+
+impl Roles {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let database = Database::of(context)?;
+        let owner = database.owner_url()?;
+        let password = || SecretString::from(Uuid::new_v4().simple().to_string());
+        let logins = [
+            ("DATABASE_APP_URL", self.app_login.as_str(), password(), APP_ROLE),
+            ("DATABASE_PLATFORM_URL", self.platform_login.as_str(), password(), PLATFORM_ROLE),
+        ];
+        if !self.apply {
+            let name = owner.libpq_environment().into_iter().find(|(name, _)| *name == "PGUSER");
+            let mut lines = vec![
+                "-- As a superuser of the server, or the first login of a managed service, once:".to_owned(),
+                group_roles_sql(&name.map(|(_, user)| user).unwrap_or_default()),
+            ];
+            for (variable, login, password, role) in &logins {
+                lines.push(format!("-- For {variable}."));
+                lines.push(login_sql(login, password, role));
+            }
+            return output::print_lines(lines);
+        }
+        if let Database::Local(_) = database {
+            let message =
+                "the server of `workspace-db up` has its logins already; `workspace-db env` prints their URLs";
+            return Err(Contradiction(message.to_owned()).into());
+        }
+        let made: Vec<_> = logins.iter().map(|(_, login, password, role)| (*login, password, *role)).collect();
+        apply(&owner, &made).await?;
+        let urls = logins.iter().map(|(variable, login, password, _)| (*variable, owner.with_login(login, password)));
+        if context.json {
+            let urls: serde_json::Map<_, _> = urls.map(|(name, url)| (name.to_owned(), json!(url.expose()))).collect();
+            return output::print_json(&urls);
+        }
+        output::print_lines(urls.map(|(name, url)| format!("{name}={}", url.expose())))
+    }
+}
