@@ -1,0 +1,132 @@
+//! Prints the table of the README: `cargo run --release -p cost`.
+
+use std::time::Instant;
+
+use cost::by_hand::Hand;
+use cost::by_sea_orm::SeaOrm;
+use cost::by_sqlx::Sqlx;
+use cost::by_us::Us;
+use cost::{Fixture, Operation, latency};
+use workspace_db::config::{Config, DatabaseUrl};
+
+/// Rounds, in each of which every side has its turn; odd, so that there is a median.
+const ROUNDS: usize = 15;
+
+enum Side {
+    Us(Us),
+    Hand(Hand),
+    WithoutPolicies(Hand),
+    Sqlx(Sqlx),
+    SeaOrm(SeaOrm),
+}
+
+impl Side {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Us(_) => "workspace-db",
+            Self::Hand(_) => "by hand",
+            Self::WithoutPolicies(_) => "by hand, no policies",
+            Self::Sqlx(_) => "sqlx",
+            Self::SeaOrm(_) => "sea-orm",
+        }
+    }
+
+    async fn run(&mut self, operation: Operation) -> usize {
+        match self {
+            Self::Us(side) => side.run(operation).await,
+            Self::Hand(side) | Self::WithoutPolicies(side) => side.run(operation).await,
+            Self::Sqlx(side) => side.run(operation).await,
+            Self::SeaOrm(side) => side.run(operation).await,
+        }
+    }
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[of.len() / 2]
+}
+
+fn main() {
+    // One thread, so that what a side allocates is what this thread allocates.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let fixture = runtime.block_on(Fixture::new());
+    let mut sides = runtime.block_on(async {
+        let superuser = fixture.database.superuser_url().expect("a URL");
+        [
+            Side::Us(Us::new(&fixture, fixture.database.config().expect("URLs")).await),
+            Side::Hand(Hand::new(&fixture, &fixture.app()).await),
+            Side::WithoutPolicies(Hand::new(&fixture, &superuser).await),
+            Side::Sqlx(Sqlx::new(&fixture).await),
+            Side::SeaOrm(SeaOrm::new(&fixture).await),
+        ]
+    });
+    println!("| operation | {} |", sides.each_ref().map(Side::name).join(" | "));
+    println!("|---|{}", "---|".repeat(sides.len()));
+    for (operation, times) in Operation::ALL {
+        for side in &mut sides {
+            // Statements are prepared and plans are made: PostgreSQL settles on one after five runs.
+            for _ in 0..10 {
+                runtime.block_on(side.run(operation));
+            }
+        }
+        let mut micros = vec![Vec::new(); sides.len()];
+        for _ in 0..ROUNDS {
+            runtime.block_on(fixture.tidy());
+            for (side, micros) in sides.iter_mut().zip(&mut micros) {
+                let began = Instant::now();
+                runtime.block_on(async {
+                    for _ in 0..times {
+                        side.run(operation).await;
+                    }
+                });
+                #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
+                micros.push(began.elapsed().as_secs_f64() * 1e6 / times as f64);
+            }
+        }
+        let allocations = sides.each_mut().map(|side| {
+            allocation_counter::measure(|| {
+                runtime.block_on(side.run(operation));
+            })
+            .count_total
+        });
+        let medians: Vec<f64> = micros.into_iter().map(median).collect();
+        let cells: Vec<String> = medians
+            .iter()
+            .zip(allocations)
+            .map(|(micros, count)| {
+                format!("{micros:.0} µs ({:.2}), {count} allocations", micros / medians[1])
+            })
+            .collect();
+        println!("| {} | {} |", operation.name(), cells.join(" | "));
+    }
+    runtime.block_on(round_trips(&fixture));
+}
+
+/// How many round trips a read takes, told by a clock: 10 ms each.
+async fn round_trips(fixture: &Fixture) {
+    let port = latency::before(fixture.database.port()).await;
+    let through = |url: &DatabaseUrl| -> DatabaseUrl {
+        let direct = format!(":{}/", fixture.database.port());
+        url.expose().replace(&direct, &format!(":{port}/")).parse().expect("a URL")
+    };
+    let direct = fixture.database.config().expect("URLs");
+    let config = Config {
+        database_app_url: direct.database_app_url.as_ref().map(through),
+        database_platform_url: direct.database_platform_url.as_ref().map(through),
+        ..direct
+    };
+    let mut sides =
+        [Side::Us(Us::new(fixture, config).await), Side::Hand(Hand::new(fixture, &through(&fixture.app())).await)];
+    println!("\nWith 5 ms each way, a fetch by id takes:");
+    for side in &mut sides {
+        side.run(Operation::Fetch).await;
+        let mut millis = Vec::new();
+        for _ in 0..11 {
+            let began = Instant::now();
+            side.run(Operation::Fetch).await;
+            millis.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        let millis = median(millis);
+        println!("{}: {millis:.1} ms, {:.1} round trips", side.name(), millis / 10.0);
+    }
+}
