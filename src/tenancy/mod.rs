@@ -49,6 +49,7 @@ mod page;
 mod query;
 mod registry;
 mod relation;
+mod rows;
 mod run;
 mod scope;
 mod session;
@@ -62,17 +63,17 @@ pub use self::expression::{
     Excluded, Group, LeavesTheWorkspace, ScopedExpression, Settable, Tables, TakesUnscopedSubqueries, Within, excluded,
 };
 pub use self::fragment::{
-    ConflictAction, Delete, DoNothing, OnConflict, Returning, ReturnsNothing, ReturnsRows, Set, TargetCondition, Update,
+    ConflictAction, Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsNothing, ReturnsRows, Set,
+    TargetCondition, Update,
 };
 pub use self::function::AsyncFunc;
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
 pub use self::registry::TENANT_TABLES;
 pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
+pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::{LoadsAs, OptionalRow};
 pub use self::scope::{ProvesWorkspace, WorkspaceScope};
 pub use self::subquery::Subquery;
 pub use self::table::{IdentifiedTable, InWorkspace, TenantTable};
-pub use self::write::{
-    Changes, ConflictTarget, DoUpdate, NewRow, NewRows, ScopedUpdate, Statement, Upsert, WithWorkspace,
-};
+pub use self::write::{DoUpdate, ScopedUpdate, Statement, Upsert};

@@ -2,133 +2,25 @@
 
 use std::marker::PhantomData;
 
-use diesel::expression::{AppearsOnTable, NonAggregate, SelectableExpression, ValidGrouping};
+use diesel::Insertable;
+use diesel::expression::{NonAggregate, SelectableExpression};
 use diesel::pg::Pg;
-use diesel::query_builder::{AsChangeset, InsertStatement, IntoUpdateTarget, QueryFragment, QueryId};
-use diesel::{Column, Insertable};
+use diesel::query_builder::{InsertStatement, IntoUpdateTarget, QueryFragment, QueryId};
 use diesel_async::AsyncConnectionCore as _;
 use futures_util::FutureExt as _;
 
 use super::connection::WorkspaceConnection;
-use super::expression::{ScopedExpression, Settable, Within};
-use super::fragment::{Delete, DoNothing, OnConflict, Returning, ReturnsRows, Set, TargetCondition, Update};
+use super::expression::ScopedExpression;
+use super::fragment::{Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsRows, Set, TargetCondition, Update};
 use super::query::{OneTable, Scoped};
+use super::rows::{Changes, ConflictTarget, NewRows};
 use super::run::{LoadsAs, all, no_row};
 use super::table::TenantTable;
 use crate::error::Result;
 use crate::id::WorkspaceId;
 
-/// A `New...` of a workspace's table: a row without its workspace. [`tenant_rows!`](crate::tenant_rows) implements it.
-pub trait NewRow: Sized {
-    /// The table.
-    type Table: TenantTable;
-}
-
-/// What can be inserted: one [`NewRow`] or many, owned or not.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be inserted into a workspace",
-    label = "not declared as a row to insert",
-    note = "declare it beside the struct: `tenant_rows! {{ documents: NewDocument, DocumentChanges; }}`",
-    note = "it must have no field `workspace_id`: the scope supplies it, for one row or a thousand"
-)]
-pub trait NewRows {
-    /// The table.
-    type Table: TenantTable;
-    /// The rows, each with the workspace beside it.
-    type InWorkspace;
-
-    /// Puts the workspace beside each row, or is nothing where there is no row.
-    #[doc(hidden)]
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace>;
-}
-
-/// A row with its workspace.
-pub type WithWorkspace<N> = (<<N as NewRow>::Table as TenantTable>::WorkspaceValue, N);
-
-fn with_workspace<N: NewRow>(rows: impl Iterator<Item = N>, workspace: WorkspaceId) -> Option<Vec<WithWorkspace<N>>> {
-    let rows: Vec<_> = rows.map(|row| (N::Table::workspace_value(workspace), row)).collect();
-    (!rows.is_empty()).then_some(rows)
-}
-
-impl<N: NewRow> NewRows for Vec<N> {
-    type Table = N::Table;
-    type InWorkspace = Vec<WithWorkspace<N>>;
-
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
-        with_workspace(self.into_iter(), workspace)
-    }
-}
-
-impl<'a, N> NewRows for &'a [N]
-where
-    &'a N: NewRow,
-{
-    type Table = <&'a N as NewRow>::Table;
-    type InWorkspace = Vec<WithWorkspace<&'a N>>;
-
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
-        with_workspace(self.iter(), workspace)
-    }
-}
-
-impl<'a, N> NewRows for &'a Vec<N>
-where
-    &'a N: NewRow,
-{
-    type Table = <&'a N as NewRow>::Table;
-    type InWorkspace = Vec<WithWorkspace<&'a N>>;
-
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
-        with_workspace(self.iter(), workspace)
-    }
-}
-
-/// What a statement may set in `T`: an assignment, a tuple of them, or a declared `...Changes`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be set in a workspace's row",
-    label = "not an assignment to a column of this table, and not declared as its changes",
-    note = "declare a changeset beside its struct: `tenant_rows! {{ documents: NewDocument, DocumentChanges; }}`",
-    note = "`workspace_id` can't be set: a row stays in its workspace"
-)]
-pub trait Changes<T: TenantTable>: AsChangeset<Target = T> {}
-
-impl<T, V> Changes<T> for V
-where
-    T: TenantTable,
-    V: AsChangeset<Target = T> + AppearsOnTable<Within<(T, ())>> + ValidGrouping<Settable<T>>,
-{
-}
-
-/// The columns by which an upsert finds the row that is there: `workspace_id` first.
-#[diagnostic::on_unimplemented(
-    message = "an upsert's conflict target must begin with `workspace_id`",
-    label = "this could meet a row of another workspace",
-    note = "write `.on_conflict((documents::workspace_id, documents::id))`"
-)]
-pub trait ConflictTarget<T: TenantTable> {
-    /// Their names.
-    #[doc(hidden)]
-    const COLUMNS: &'static [&'static str];
-}
-
-macro_rules! conflict_targets {
-    ($($($column:ident),+;)+) => {$(
-        impl<T, Workspace, $($column),+> ConflictTarget<T> for (Workspace, $($column),+)
-        where
-            T: TenantTable<WorkspaceColumn = Workspace>,
-            Workspace: Column,
-            $($column: Column<Table = T>),+
-        {
-            const COLUMNS: &'static [&'static str] = &[Workspace::NAME, $($column::NAME),+];
-        }
-    )+};
-}
-
-conflict_targets! {
-    A;
-    A, B;
-    A, B, C;
-}
+/// Batches of a multiple of this are kept prepared: one size, for whoever inserts in batches, and not a hundred.
+const KEPT_BATCH: usize = 250;
 
 /// A statement that changes rows of one workspace. Nothing happens before it is run.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +29,8 @@ pub struct Statement<F, T> {
     /// Nothing to do where there are no rows to insert.
     fragment: Option<F>,
     workspace: WorkspaceId,
+    /// Whether a connection keeps it prepared.
+    is_kept: bool,
     table: PhantomData<T>,
 }
 
@@ -190,7 +84,8 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
     /// Inserts one row (`&NewDocument`) or many (`Vec`, `&Vec`, slice); the scope supplies the workspace.
     ///
     /// All rows go in one statement, and PostgreSQL takes 65,535 values in one: some 5,000 rows of 13 columns. An empty
-    /// list is no statement at all.
+    /// list is no statement at all. One row, and batches of a multiple of 250, are prepared once a connection; other
+    /// numbers each time, since each is another statement.
     ///
     /// ```no_run
     /// use diesel::prelude::*;
@@ -220,8 +115,10 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
         R::InWorkspace: Insertable<T>,
         T: Default,
     {
+        let count = rows.count();
         let rows = rows.in_workspace(self.workspace);
-        Statement::new(self.workspace, rows.map(|rows| diesel::insert_into(T::default()).values(rows)))
+        let insert = rows.map(|rows| diesel::insert_into(T::default()).values(rows));
+        Statement { is_kept: count == 1 || count.is_multiple_of(KEPT_BATCH), ..Statement::new(self.workspace, insert) }
     }
 }
 
@@ -238,11 +135,12 @@ impl<W, T: TenantTable> ScopedUpdate<W, T> {
 
 impl<F, T> Statement<F, T> {
     fn new(workspace: WorkspaceId, fragment: Option<F>) -> Self {
-        Self { fragment, workspace, table: PhantomData }
+        Self { fragment, workspace, is_kept: true, table: PhantomData }
     }
 
     fn map<G>(self, change: impl FnOnce(F) -> G) -> Statement<G, T> {
-        Statement::new(self.workspace, self.fragment.map(change))
+        let is_kept = self.is_kept;
+        Statement { is_kept, ..Statement::new(self.workspace, self.fragment.map(change)) }
     }
 
     /// What comes back of each row. Without it, `get_result` and `load` bring all columns.
@@ -269,7 +167,8 @@ impl<F, T> Statement<F, T> {
         F: QueryFragment<Pg> + QueryId + Send,
     {
         ws.check(self.workspace)?;
-        let Some(fragment) = self.fragment else { return Ok(0) };
+        let Some(statement) = self.fragment else { return Ok(0) };
+        let fragment = Prepared { statement, is_kept: self.is_kept };
         ws.session.statement(|mut conn| conn.execute_returning_count(fragment).boxed()).await
     }
 }
@@ -343,13 +242,14 @@ impl<F, T> Statement<F, T> {
     pub async fn load<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
     where
         F: ReturnsRows,
-        F::Query: LoadsAs<U> + Send,
+        Prepared<F::Query>: LoadsAs<U> + Send,
         F: Send,
         U: Send + 'static,
     {
         ws.check(self.workspace)?;
-        let Some(fragment) = self.fragment else { return Ok(Vec::new()) };
-        ws.session.statement(|conn| all(fragment.returning_rows().start(conn))).await
+        let Some(statement) = self.fragment else { return Ok(Vec::new()) };
+        let fragment = Prepared { statement: statement.returning_rows(), is_kept: self.is_kept };
+        ws.session.statement(|conn| all(fragment.start(conn))).await
     }
 
     /// As [`load`](Self::load).
@@ -360,7 +260,7 @@ impl<F, T> Statement<F, T> {
     pub async fn get_results<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
     where
         F: ReturnsRows,
-        F::Query: LoadsAs<U> + Send,
+        Prepared<F::Query>: LoadsAs<U> + Send,
         F: Send,
         U: Send + 'static,
     {
@@ -375,39 +275,10 @@ impl<F, T> Statement<F, T> {
     pub async fn get_result<U>(self, ws: &mut WorkspaceConnection) -> Result<U>
     where
         F: ReturnsRows,
-        F::Query: LoadsAs<U> + Send,
+        Prepared<F::Query>: LoadsAs<U> + Send,
         F: Send,
         U: Send + 'static,
     {
         self.load(ws).await?.into_iter().next().ok_or_else(no_row)
     }
-}
-
-/// Declares the rows to insert and the changesets of workspaces' tables.
-///
-/// `documents: NewDocument, DocumentChanges;` names a struct that derives `Insertable` and one that derives
-/// `AsChangeset`, neither with a field `workspace_id`.
-#[macro_export]
-macro_rules! tenant_rows {
-    ($($table:ident: $new:ident, $changes:ident;)+) => {$(
-        $crate::tenant_rows!(@new $table, $new, );
-        $crate::tenant_rows!(@new $table, &'a $new, 'a);
-
-        impl $crate::tenancy::Changes<$table::table> for $changes {}
-        impl $crate::tenancy::Changes<$table::table> for &$changes {}
-    )+};
-    (@new $table:ident, $new:ty, $($lifetime:lifetime)?) => {
-        impl<$($lifetime)?> $crate::tenancy::NewRow for $new {
-            type Table = $table::table;
-        }
-
-        impl<$($lifetime)?> $crate::tenancy::NewRows for $new {
-            type Table = $table::table;
-            type InWorkspace = $crate::tenancy::WithWorkspace<Self>;
-
-            fn in_workspace(self, workspace: $crate::id::WorkspaceId) -> ::core::option::Option<Self::InWorkspace> {
-                Some((<$table::table as $crate::tenancy::TenantTable>::workspace_value(workspace), self))
-            }
-        }
-    };
 }

@@ -34,13 +34,8 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, with how often each is run in a round.
-    pub const ALL: [(Self, usize); 5] = [
-        (Self::List, 60),
-        (Self::Fetch, 200),
-        (Self::InsertOne, 100),
-        (Self::InsertThousand, 3),
-        (Self::Join, 60),
-    ];
+    pub const ALL: [(Self, usize); 5] =
+        [(Self::List, 60), (Self::Fetch, 200), (Self::InsertOne, 100), (Self::InsertThousand, 3), (Self::Join, 60)];
 
     /// As the table calls it.
     #[must_use]

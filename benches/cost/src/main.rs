@@ -93,9 +93,7 @@ fn main() {
         let cells: Vec<String> = medians
             .iter()
             .zip(allocations)
-            .map(|(micros, count)| {
-                format!("{micros:.0} µs ({:.2}), {count} allocations", micros / medians[1])
-            })
+            .map(|(micros, count)| format!("{micros:.0} µs ({:.2}), {count} allocations", micros / medians[1]))
             .collect();
         println!("| {} | {} |", operation.name(), cells.join(" | "));
     }

@@ -1,0 +1,170 @@
+//! What may go into a workspace's row: what can be inserted, what can be set, and what an upsert may meet.
+
+use diesel::Column;
+use diesel::expression::{AppearsOnTable, ValidGrouping};
+use diesel::query_builder::AsChangeset;
+
+use super::expression::{Settable, Within};
+use super::table::TenantTable;
+use crate::id::WorkspaceId;
+
+/// A `New...` of a workspace's table: a row without its workspace. [`tenant_rows!`](crate::tenant_rows) implements it.
+pub trait NewRow: Sized {
+    /// The table.
+    type Table: TenantTable;
+}
+
+/// What can be inserted: one [`NewRow`] or many, owned or not.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be inserted into a workspace",
+    label = "not declared as a row to insert",
+    note = "declare it beside the struct: `tenant_rows! {{ documents: NewDocument, DocumentChanges; }}`",
+    note = "it must have no field `workspace_id`: the scope supplies it, for one row or a thousand"
+)]
+pub trait NewRows {
+    /// The table.
+    type Table: TenantTable;
+    /// The rows, each with the workspace beside it.
+    type InWorkspace;
+
+    /// How many they are.
+    #[doc(hidden)]
+    fn count(&self) -> usize;
+
+    /// Puts the workspace beside each row, or is nothing where there is no row.
+    #[doc(hidden)]
+    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace>;
+}
+
+/// A row with its workspace.
+pub type WithWorkspace<N> = (<<N as NewRow>::Table as TenantTable>::WorkspaceValue, N);
+
+fn with_workspace<N: NewRow>(rows: impl Iterator<Item = N>, workspace: WorkspaceId) -> Option<Vec<WithWorkspace<N>>> {
+    let rows: Vec<_> = rows.map(|row| (N::Table::workspace_value(workspace), row)).collect();
+    (!rows.is_empty()).then_some(rows)
+}
+
+impl<N: NewRow> NewRows for Vec<N> {
+    type Table = N::Table;
+    type InWorkspace = Vec<WithWorkspace<N>>;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
+        with_workspace(self.into_iter(), workspace)
+    }
+}
+
+impl<'a, N> NewRows for &'a [N]
+where
+    &'a N: NewRow,
+{
+    type Table = <&'a N as NewRow>::Table;
+    type InWorkspace = Vec<WithWorkspace<&'a N>>;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
+        with_workspace(self.iter(), workspace)
+    }
+}
+
+impl<'a, N> NewRows for &'a Vec<N>
+where
+    &'a N: NewRow,
+{
+    type Table = <&'a N as NewRow>::Table;
+    type InWorkspace = Vec<WithWorkspace<&'a N>>;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
+        with_workspace(self.iter(), workspace)
+    }
+}
+
+/// What a statement may set in `T`: an assignment, a tuple of them, or a declared `...Changes`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be set in a workspace's row",
+    label = "not an assignment to a column of this table, and not declared as its changes",
+    note = "declare a changeset beside its struct: `tenant_rows! {{ documents: NewDocument, DocumentChanges; }}`",
+    note = "`workspace_id` can't be set: a row stays in its workspace"
+)]
+pub trait Changes<T: TenantTable>: AsChangeset<Target = T> {}
+
+impl<T, V> Changes<T> for V
+where
+    T: TenantTable,
+    V: AsChangeset<Target = T> + AppearsOnTable<Within<(T, ())>> + ValidGrouping<Settable<T>>,
+{
+}
+
+/// The columns by which an upsert finds the row that is there: `workspace_id` first.
+#[diagnostic::on_unimplemented(
+    message = "an upsert's conflict target must begin with `workspace_id`",
+    label = "this could meet a row of another workspace",
+    note = "write `.on_conflict((documents::workspace_id, documents::id))`"
+)]
+pub trait ConflictTarget<T: TenantTable> {
+    /// Their names.
+    #[doc(hidden)]
+    const COLUMNS: &'static [&'static str];
+}
+
+macro_rules! conflict_targets {
+    ($($($column:ident),+;)+) => {$(
+        impl<T, Workspace, $($column),+> ConflictTarget<T> for (Workspace, $($column),+)
+        where
+            T: TenantTable<WorkspaceColumn = Workspace>,
+            Workspace: Column,
+            $($column: Column<Table = T>),+
+        {
+            const COLUMNS: &'static [&'static str] = &[Workspace::NAME, $($column::NAME),+];
+        }
+    )+};
+}
+
+conflict_targets! {
+    A;
+    A, B;
+    A, B, C;
+}
+
+/// Declares the rows to insert and the changesets of workspaces' tables.
+///
+/// `documents: NewDocument, DocumentChanges;` names a struct that derives `Insertable` and one that derives
+/// `AsChangeset`, neither with a field `workspace_id`.
+#[macro_export]
+macro_rules! tenant_rows {
+    ($($table:ident: $new:ident, $changes:ident;)+) => {$(
+        $crate::tenant_rows!(@new $table, $new, );
+        $crate::tenant_rows!(@new $table, &'a $new, 'a);
+
+        impl $crate::tenancy::Changes<$table::table> for $changes {}
+        impl $crate::tenancy::Changes<$table::table> for &$changes {}
+    )+};
+    (@new $table:ident, $new:ty, $($lifetime:lifetime)?) => {
+        impl<$($lifetime)?> $crate::tenancy::NewRow for $new {
+            type Table = $table::table;
+        }
+
+        impl<$($lifetime)?> $crate::tenancy::NewRows for $new {
+            type Table = $table::table;
+            type InWorkspace = $crate::tenancy::WithWorkspace<Self>;
+
+            fn count(&self) -> usize {
+                1
+            }
+
+            fn in_workspace(self, workspace: $crate::id::WorkspaceId) -> ::core::option::Option<Self::InWorkspace> {
+                Some((<$table::table as $crate::tenancy::TenantTable>::workspace_value(workspace), self))
+            }
+        }
+    };
+}
