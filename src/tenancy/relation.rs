@@ -56,10 +56,23 @@ impl<R, Head, Tail: JoinsTo<R, Place>, Place> JoinsTo<R, Behind<Place>> for (Hea
     }
 }
 
+/// Lets a table of your crate stand in one query with tables of this one: `appear_together!(document_tags: documents)`.
+///
+/// Within one crate Diesel's `allow_tables_to_appear_in_same_query!` does it; across two it does not compile, since it
+/// also speaks for the other crate's tables alone.
+#[macro_export]
+macro_rules! appear_together {
+    ($mine:ident: $($theirs:ident),+ $(,)?) => {$(
+        impl ::diesel::query_source::TableNotEqual<$theirs::table> for $mine::table {}
+        impl ::diesel::query_source::TableNotEqual<$mine::table> for $theirs::table {}
+    )+};
+}
+
 /// Declares foreign keys between tenants' tables, for joins in both directions.
 ///
 /// `document_chunks.document_id => documents` says that the column refers to `documents.id` of the same workspace. The
-/// tables must also be known to Diesel's `allow_tables_to_appear_in_same_query!`.
+/// tables must also be known to Diesel's `allow_tables_to_appear_in_same_query!`, or where they are of two crates to
+/// [`appear_together!`](crate::appear_together).
 #[macro_export]
 macro_rules! relations {
     ($($child:ident . $column:ident => $parent:ident;)+) => {$(

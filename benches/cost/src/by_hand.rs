@@ -69,6 +69,15 @@ impl Hand {
         }
     }
 
+    /// There and back.
+    ///
+    /// # Panics
+    ///
+    /// Where the server is gone.
+    pub async fn trip(&self) {
+        self.client.batch_execute("").await.expect("an answer");
+    }
+
     /// Does it; how many rows came or went.
     ///
     /// # Panics

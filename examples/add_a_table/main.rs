@@ -1,0 +1,109 @@
+//! A table of your own, from the migration to the proof that it keeps workspaces apart.
+//!
+//! `cargo run --example add_a_table`. The walk, step by step, is in CONTRIBUTING.md.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::SimpleAsyncConnection as _;
+use workspace_db::id::{DocumentId, WorkspaceId};
+use workspace_db::schema::documents;
+use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES as OURS, WorkspaceScope};
+use workspace_db::testing::{TestDatabase, conformance, seed};
+use workspace_db::{Result, db};
+
+/// 1. The migration: a `workspace_id` in every key, and the last line puts the table under row-level security.
+const UP: &str = include_str!("up.sql");
+
+// 2. What `diesel print-schema` makes of it.
+diesel::table! {
+    /// Words that a workspace puts on its documents.
+    document_tags (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The document.
+        document_id -> Uuid,
+        /// The word.
+        tag -> Text,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+workspace_db::appear_together!(document_tags: documents);
+
+// 3. A type for its id, its place in the registry, and the relation that joins follow.
+workspace_db::typed_ids! {
+    /// Names a row of `document_tags` within its workspace.
+    pub DocumentTagId, "a tag";
+}
+workspace_db::tenant_tables! {
+    document_tags: DocumentTagId,
+}
+workspace_db::relations! {
+    document_tags.document_id => documents;
+}
+
+/// 4. The row, what is inserted, and what may change; the last two without a workspace.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = document_tags)]
+struct DocumentTag {
+    id: DocumentTagId,
+    workspace_id: WorkspaceId,
+    document_id: DocumentId,
+    tag: String,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = document_tags)]
+struct NewDocumentTag {
+    id: DocumentTagId,
+    document_id: DocumentId,
+    tag: String,
+}
+
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = document_tags)]
+struct DocumentTagChanges {
+    tag: Option<String>,
+}
+
+workspace_db::tenant_rows! {
+    document_tags: NewDocumentTag, DocumentTagChanges;
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let database = TestDatabase::new().await?;
+    db::connect(&database.url()?).await?.batch_execute(UP).await?;
+    let mut conn = database.connect().await?;
+    let (a, b) = (seed(&mut conn, "a").await?, seed(&mut conn, "b").await?);
+
+    let db = database.open(2).await?;
+    for (seeded, tag) in [(&a, "urgent"), (&b, "later")] {
+        let scope = WorkspaceScope::vouched_for(seeded.workspace, "an example");
+        let mut ws = db.workspace(&scope).await?;
+        let new = NewDocumentTag { id: DocumentTagId::generate(), document_id: seeded.document, tag: tag.to_owned() };
+        let tags = document_tags::table.in_workspace(&scope);
+        let inserted: DocumentTag = tags.insert(&new).get_result(&mut ws).await?;
+        println!("{} {} of {}: {:?}", inserted.created_at, inserted.id, inserted.document_id, inserted.tag);
+        assert_eq!(inserted.workspace_id, seeded.workspace);
+        let shouted = DocumentTagChanges { tag: Some(tag.to_uppercase()) };
+        tags.find(new.id).update().set(&shouted).execute(&mut ws).await?;
+        let tagged: Vec<(String, String)> = documents::table
+            .in_workspace(&scope)
+            .inner_join(document_tags::table)
+            .select((documents::title, document_tags::tag))
+            .load(&mut ws)
+            .await?;
+        println!("{tagged:?}");
+    }
+
+    // 5. The proof, over this crate's tables and yours. Without a row of `b`, or without `workspace_db_isolate`, it fails.
+    let tables: Vec<&str> = OURS.iter().chain(TENANT_TABLES).copied().collect();
+    let violations = conformance::violations(&database.config()?, &tables).await?;
+    assert_eq!(violations, []);
+    println!("{} tables keep workspaces apart", tables.len());
+    Ok(())
+}
