@@ -15,6 +15,10 @@ BEGIN
         EXECUTE format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', isolated);
     END LOOP;
 
+    IF to_regclass('__diesel_schema_migrations') IS NOT NULL THEN
+        REVOKE ALL ON __diesel_schema_migrations FROM workspace_platform;
+    END IF;
+
     -- The roles are the server's: another database may need them, and a superuser may have made them.
     FOREACH group_role IN ARRAY ARRAY['workspace_app', 'workspace_platform'] LOOP
         BEGIN

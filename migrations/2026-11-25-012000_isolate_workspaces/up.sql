@@ -77,3 +77,12 @@ ALTER TABLE admin_users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE admin_users FORCE ROW LEVEL SECURITY;
 CREATE POLICY platform_access ON admin_users TO workspace_platform USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON admin_users TO workspace_platform;
+
+-- Which migrations the database has: for a backup, which reads every table as this role.
+DO $$
+BEGIN
+    IF to_regclass('__diesel_schema_migrations') IS NOT NULL THEN
+        GRANT SELECT ON __diesel_schema_migrations TO workspace_platform;
+    END IF;
+END
+$$;

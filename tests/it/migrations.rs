@@ -193,3 +193,22 @@ async fn an_owner_who_may_not_create_the_extension_is_told_what_to_do() {
     assert!(error.is_missing_prerequisite(), "{error:?}");
     assert!(error.to_string().contains("CREATE EXTENSION vector"), "{error}");
 }
+
+/// As `migrations/README.md` says: the owner sees no row, so a backup needs the role that does.
+#[tokio::test]
+async fn the_owner_backs_up_with_the_platforms_role() {
+    let database = TestDatabase::new().await.unwrap();
+    seed(&mut database.connect().await.unwrap(), "backed-up").await.unwrap();
+    let pg_dump = |options: &[&str]| {
+        Command::new(database.install().program("pg_dump"))
+            .args(options)
+            .envs(database.url().unwrap().libpq_environment())
+            .output()
+            .unwrap()
+    };
+    let refused = pg_dump(&[]);
+    assert!(!refused.status.success(), "a backup without rows would look like one with them");
+    let dumped = pg_dump(&["--role=workspace_platform", "--enable-row-security", "--schema=public"]);
+    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+    assert!(String::from_utf8_lossy(&dumped.stdout).contains("backed-up"));
+}
