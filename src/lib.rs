@@ -41,6 +41,10 @@
 //!
 //! # How to read the compile errors
 //!
+//! - `only a query that is scoped runs on a WorkspaceConnection`, or ``LoadConnection` is not implemented for
+//!   `WorkspaceConnection``: `in_workspace(&scope)` is missing behind the table.
+//! - ``Within<..>: AppearsInFromClause<..>``: a column of a table that is not joined.
+//! - ``dyn QueryFragment<Pg> + Send` cannot be shared between threads``: a boxed subquery; give it a scope instead.
 //! - `multiple applicable items in scope` at `.load` or `.execute`: import `diesel_async::RunQueryDsl` by name, next to
 //!   `diesel::prelude::*`; an `as _` import leaves both in reach.
 //! - ``AsExpression<Vector>` is not implemented`` at a distance: the other side is no [`sql_types::Embedding`].

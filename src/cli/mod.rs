@@ -152,7 +152,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = match error {
         _ if error.is_invalid_input() => 2,
         _ if error.is_not_found() => 3,
-        _ if error.is_unreachable() => 4,
+        _ if error.is_unreachable() || error.is_exhausted() => 4,
         _ if error.is_missing_prerequisite() => 5,
         _ if error.is_embeddings_failure() => 6,
         _ if error.is_conflict() => 7,

@@ -65,7 +65,7 @@ impl WorkspaceConnection {
     /// # Errors
     ///
     /// What `work` returns; [`is_unreachable`](Error::is_unreachable) where the connection is lost, and then nothing was
-    /// changed; [`is_interrupted`](Error::is_interrupted) where a statement of it was cut short and `work` went on.
+    /// changed; [`is_interrupted`](Error::is_interrupted) where a statement of it was cut short and `work` ended well.
     ///
     /// ```no_run
     /// use workspace_db::models::{NewConversation, NewMessage};
@@ -92,17 +92,16 @@ impl WorkspaceConnection {
         E: From<Error> + Send,
     {
         let transaction = Unfinished::begin(self).await?;
-        match work(transaction.lent).await {
-            Ok(value) => transaction.commit().await.map(|()| value).map_err(E::from),
-            Err(error) => transaction.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error)),
-        }
+        let done = work(transaction.lent).await;
+        transaction.end_with(done).await
     }
 
     /// The first loud way out: lends Diesel's own connection, for SQL that a scoped query can't say.
     ///
     /// Row-level security still holds: whatever `work` runs sees and changes this workspace alone. It runs in a
     /// transaction (a savepoint within one) and must leave it open; roles and settings that it changes are put back.
-    /// The reason is logged (`tracing`, level `INFO`).
+    /// That is a rail against mistakes and not against malice: SQL that sets `app.workspace_id` is in that workspace, so
+    /// never run text that a tenant wrote. The reason is logged (`tracing`, level `INFO`).
     ///
     /// # Errors
     ///
@@ -145,15 +144,9 @@ impl WorkspaceConnection {
         tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
         self.session.tainted = true;
         let lent = Unfinished::begin(self).await?;
-        match work(lent.lent.session.connection()?).await {
-            Ok(value) => {
-                let settings = lent.lent.settings.clone();
-                lent.lent.session.take_back(&settings).await?;
-                lent.commit().await?;
-                Ok(value)
-            }
-            Err(error) => lent.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error)),
-        }
+        let done = work(lent.lent.session.connection()?).await;
+        let settings = lent.lent.settings.clone();
+        lent.take_back(&settings, done).await
     }
 }
 

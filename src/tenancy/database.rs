@@ -200,14 +200,8 @@ impl Database {
         // Whatever `work` sets for the whole session goes with the connection, unless it comes back in order.
         session.tainted = true;
         let lent = Unfinished::begin(&mut session).await?;
-        match work(lent.lent.connection()?).await {
-            Ok(value) => {
-                lent.lent.take_back("").await?;
-                lent.commit().await?;
-                Ok(value)
-            }
-            Err(error) => lent.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error)),
-        }
+        let done = work(lent.lent.connection()?).await;
+        lent.take_back("", done).await
     }
 
     pub(super) fn app(&self) -> &Login {

@@ -75,17 +75,17 @@ where
 
 impl<'a, N> NewRows for &'a Vec<N>
 where
-    &'a N: NewRow,
+    &'a [N]: NewRows,
 {
-    type Table = <&'a N as NewRow>::Table;
-    type InWorkspace = Vec<WithWorkspace<&'a N>>;
+    type Table = <&'a [N] as NewRows>::Table;
+    type InWorkspace = <&'a [N] as NewRows>::InWorkspace;
 
     fn count(&self) -> usize {
         self.len()
     }
 
     fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
-        with_workspace(self.iter(), workspace)
+        self.as_slice().in_workspace(workspace)
     }
 }
 

@@ -102,8 +102,8 @@ impl<Q, S> Scoped<Q, S> {
 
     /// The rows as they come, for more than should be in memory at once.
     ///
-    /// The transaction stays open until the stream ends. A stream that is dropped before costs the connection, so take
-    /// few rows by `limit` and not by stopping.
+    /// The transaction stays open until the stream ends. A stream that is dropped before costs the connection, and the
+    /// transaction that it stands in, so take few rows by `limit` and not by stopping.
     ///
     /// # Errors
     ///

@@ -79,21 +79,6 @@ impl Session {
         Ok(rows.boxed())
     }
 
-    /// Puts back what lent code may have set, for the rest of the transaction (`settings`) and for the session.
-    pub(super) async fn take_back(&mut self, settings: &str) -> Result<()> {
-        // A savepoint can't be made outside of a transaction, so this fails where the code has ended it.
-        let again = format!(
-            "SAVEPOINT workspace_db_lent; RELEASE SAVEPOINT workspace_db_lent; RESET ROLE; SET app.workspace_id = ''{settings}"
-        );
-        batch(self.connection()?, &again).await.map_err(|error| {
-            Error::new(Kind::Interrupted, "the transaction that was lent is over, or has failed")
-                .remedy("leave it open, and return the error of a statement that failed")
-                .caused_by(error)
-        })?;
-        self.tainted = false;
-        Ok(())
-    }
-
     /// Makes sure that the connection can be used: replaces a broken one, unless a transaction would be lost with it.
     async fn usable(&mut self) -> Result<()> {
         if !self.broken {
@@ -198,14 +183,54 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
         Ok(unfinished)
     }
 
-    /// Commits the transaction, or keeps what was done since the savepoint.
-    pub(super) async fn commit(mut self) -> Result<()> {
+    /// Ends it as the work that it was for has ended: keeps what was done since it began, or takes it back.
+    pub(super) async fn end_with<R, E: From<Error>>(mut self, result: Result<R, E>) -> Result<R, E> {
+        match result {
+            Ok(value) => self.commit().await.map(|()| value).map_err(E::from),
+            Err(error) => self.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error)),
+        }
+    }
+
+    /// As [`end_with`](Self::end_with), where the work had the connection itself: what it may have set is put back, for
+    /// the rest of the transaction as `settings` say, and for the session.
+    pub(super) async fn take_back<R, E: From<Error>>(mut self, settings: &str, result: Result<R, E>) -> Result<R, E> {
+        const RESET: &str = "RESET ROLE; SET app.workspace_id = ''";
+        match result {
+            Ok(value) => {
+                // A savepoint can't be made outside of a transaction, so this fails where the work has ended it.
+                let again = format!("SAVEPOINT lent; RELEASE SAVEPOINT lent; {RESET}{settings}");
+                batch(self.open()?, &again).await.map_err(|error| {
+                    Error::new(Kind::Interrupted, "the transaction that was lent is over, or has failed")
+                        .remedy("leave it open, and return the error of a statement that failed")
+                        .caused_by(error)
+                })?;
+                self.lent.session().tainted = false;
+                self.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.roll_back().await?;
+                // A savepoint that was there to go back to undid what was set since; outside, the work may have
+                // committed and gone on.
+                if self.depth == 0 && !self.lent.session().broken {
+                    batch(self.lent.session().connection()?, RESET).await.map_err(lost)?;
+                }
+                self.lent.session().tainted = false;
+                Err(error)
+            }
+        }
+    }
+
+    async fn commit(&mut self) -> Result<()> {
         let ended = AnsiTransactionManager::commit_transaction(self.open()?).await;
         self.close(ended, not_committed)
     }
 
-    /// Takes back what was done since it began.
-    pub(super) async fn roll_back(mut self) -> Result<()> {
+    async fn roll_back(&mut self) -> Result<()> {
+        // What was cut short has lost its connection, and with it all that was done.
+        if self.lent.session().broken {
+            return Ok(());
+        }
         let ended = AnsiTransactionManager::rollback_transaction(self.open()?).await;
         self.close(ended, lost)
     }
@@ -218,7 +243,7 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
         session.connection()
     }
 
-    fn close(mut self, ended: QueryResult<()>, what: fn(diesel::result::Error) -> Error) -> Result<()> {
+    fn close(&mut self, ended: QueryResult<()>, what: fn(diesel::result::Error) -> Error) -> Result<()> {
         ended.map_err(what)?;
         self.lent.session().depth = self.depth;
         self.done = true;
@@ -237,7 +262,7 @@ impl<C: HasSession> Drop for Unfinished<'_, C> {
     }
 }
 
-pub(super) async fn batch(mut conn: &AsyncPgConnection, sql: &str) -> QueryResult<()> {
+async fn batch(mut conn: &AsyncPgConnection, sql: &str) -> QueryResult<()> {
     conn.batch_execute(sql).await
 }
 

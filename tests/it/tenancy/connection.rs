@@ -199,6 +199,21 @@ async fn a_savepoint_that_was_dropped_breaks_its_transaction() {
     assert_eq!(titles(&scope, &mut ws).await.unwrap(), ["Opening hours"]);
 }
 
+/// Whoever returns an error of their own after a time-out gets it back, and nothing is kept.
+#[tokio::test]
+async fn the_error_of_the_work_survives_a_statement_that_was_cut_short() {
+    let Scene { database: _database, scope, mut ws, .. } = Scene::new().await;
+    let done: Result<()> = ws
+        .transaction(async |tx| {
+            let insert = documents::table.in_workspace(&scope).insert(NewDocument::new("cut short"));
+            assert!(insert.execute(tx).now_or_never().is_none());
+            Err("no id".parse::<workspace_db::id::DocumentId>().unwrap_err())
+        })
+        .await;
+    assert!(done.unwrap_err().is_invalid_input());
+    assert_eq!(titles(&scope, &mut ws).await.unwrap(), ["Opening hours"]);
+}
+
 #[tokio::test]
 async fn a_panic_in_a_transaction_leaves_the_pool_healthy() {
     let Scene { database, a, scope, .. } = Scene::new().await;
