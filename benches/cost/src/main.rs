@@ -12,6 +12,9 @@ use workspace_db::config::{Config, DatabaseUrl};
 /// Rounds, in each of which every side has its turn; odd, so that there is a median.
 const ROUNDS: usize = 15;
 
+/// Runs of each side before it is measured.
+const WARM_UP: usize = 10;
+
 enum Side {
     Us(Box<Us>),
     Hand(Hand),
@@ -63,24 +66,26 @@ fn main() {
     println!("| operation | {} |", sides.each_ref().map(Side::name).join(" | "));
     println!("|---|{}", "---|".repeat(sides.len()));
     for (operation, times) in Operation::ALL {
-        for side in &mut sides {
-            // Statements are prepared and plans are made: PostgreSQL settles on one after five runs.
-            for _ in 0..10 {
-                runtime.block_on(side.run(operation));
-            }
-        }
         let mut micros = vec![Vec::new(); sides.len()];
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             runtime.block_on(fixture.tidy());
-            for (side, micros) in sides.iter_mut().zip(&mut micros) {
+            // Statements are prepared and plans made, again after a VACUUM; PostgreSQL settles on a plan after five runs.
+            for side in &mut sides {
+                for _ in 0..WARM_UP {
+                    runtime.block_on(side.run(operation));
+                }
+            }
+            // Each in its turn is the first, which has what was left undone before it.
+            for turn in 0..sides.len() {
+                let at = (round + turn) % sides.len();
                 let began = Instant::now();
                 runtime.block_on(async {
                     for _ in 0..times {
-                        side.run(operation).await;
+                        sides[at].run(operation).await;
                     }
                 });
                 #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
-                micros.push(began.elapsed().as_secs_f64() * 1e6 / times as f64);
+                micros[at].push(began.elapsed().as_secs_f64() * 1e6 / times as f64);
             }
         }
         let allocations = sides.each_mut().map(|side| {
