@@ -24,3 +24,18 @@ use std::io::Write as _;
 pub(crate) fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
+
+/// Asks until the condition is met; ten seconds are an eternity for what is asked here.
+pub(crate) async fn until(conn: &mut diesel_async::AsyncPgConnection, condition: &str) {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        met: bool,
+    }
+    let asking = async {
+        while !diesel_async::RunQueryDsl::get_result::<Row>(diesel::sql_query(condition), conn).await.unwrap().met {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), asking).await.expect("the condition was not met in 10 s");
+}

@@ -9,6 +9,8 @@ use workspace_db::db::connect;
 use workspace_db::db::migrations::{self, ADVISORY_LOCK, Revert};
 use workspace_db::testing::{TestDatabase, seed};
 
+use crate::until;
+
 /// The schema and, where asked for, the rows, as `pg_dump` writes them, without Diesel's own table and without the
 /// random tokens that newer versions of pg_dump put around them.
 fn dump(database: &TestDatabase, what: &[&str]) -> String {
@@ -142,22 +144,6 @@ async fn the_lock_is_free_once_a_migrator_has_returned() {
             .unwrap();
         assert_eq!(String::from_utf8_lossy(&held.stdout), "0\n", "{}", String::from_utf8_lossy(&held.stderr));
     }
-}
-
-/// Asks until the condition is met, for 10 seconds.
-async fn until(conn: &mut diesel_async::AsyncPgConnection, condition: &str) {
-    use diesel_async::RunQueryDsl;
-    #[derive(diesel::QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = diesel::sql_types::Bool)]
-        met: bool,
-    }
-    let asking = async {
-        while !diesel::sql_query(condition).get_result::<Row>(conn).await.unwrap().met {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(10), asking).await.expect("the condition was not met in 10 s");
 }
 
 /// The extension that up.sql made is dropped again, the one that was there before is not.

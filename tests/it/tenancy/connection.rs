@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use rstest::rstest;
@@ -17,6 +17,7 @@ use workspace_db::testing::{TestDatabase, seed};
 use workspace_db::{Error, Result, db};
 
 use super::{Scene, scope_of};
+use crate::until;
 
 /// What the server knows of a session.
 #[derive(Debug, PartialEq, Eq, QueryableByName)]
@@ -473,19 +474,4 @@ async fn a_password_hash_is_out_of_a_workspaces_reach() {
     });
     let error = read.await.unwrap_err();
     assert!(error.to_string().contains("permission denied"), "{error}");
-}
-
-/// Asks until the condition is met; ten seconds are an eternity for what is asked here.
-pub(super) async fn until(conn: &mut diesel_async::AsyncPgConnection, condition: &str) {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Bool)]
-        met: bool,
-    }
-    let asking = async {
-        while !diesel::sql_query(condition).get_result::<Row>(conn).await.unwrap().met {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), asking).await.expect("the condition was not met in 10 s");
 }

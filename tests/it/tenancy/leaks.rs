@@ -14,8 +14,8 @@ use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES, WorkspaceConnection
 use workspace_db::testing::{Seeded, conformance};
 use workspace_db::{Error, Result, db};
 
-use super::connection::until;
 use super::{Scene, scope_of};
+use crate::until;
 
 /// The same, with the database's line switched off: whatever is kept apart now, the types keep apart.
 async fn types_alone() -> Scene {
