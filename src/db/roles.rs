@@ -3,7 +3,6 @@
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
-
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Pool, pool};

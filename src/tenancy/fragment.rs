@@ -48,7 +48,17 @@ pub struct DoNothing;
 
 /// The assignments of an update, or of an upsert.
 #[derive(Clone, Copy, Debug)]
-pub struct Set<V>(pub(super) V);
+pub struct Set<V> {
+    changes: V,
+    refusal: Option<Refusal>,
+}
+
+/// Why a changeset is not sent.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    Empty,
+    SetsTheWorkspace,
+}
 
 /// A statement with its `RETURNING`.
 #[derive(Clone, Copy, Debug)]
@@ -121,27 +131,40 @@ impl<V: QueryFragment<Pg>> ConflictAction for Set<V> {
 
 impl<V: QueryFragment<Pg>> QueryFragment<Pg> for Set<V> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.check().map_err(|error| QueryBuilderError(error.into()))?;
-        self.0.walk_ast(out)
+        match self.refusal {
+            Some(refusal) => Err(QueryBuilderError(refusal.error().into())),
+            None => self.changes.walk_ast(out),
+        }
     }
 }
 
 impl<V: QueryFragment<Pg>> Set<V> {
-    /// Refuses a derived changeset that sets `workspace_id`, into whose fields no type here can look. Assigned columns
+    /// Looks for a `workspace_id` that a derived changeset sets, into whose fields no type here can look. Assigned columns
     /// are written bare, those that are read with their table.
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn new(changes: V) -> Self {
         let mut text = PgQueryBuilder::default();
-        self.0.to_sql(&mut text, &Pg)?;
+        let written = changes.to_sql(&mut text, &Pg);
         let text = text.finish();
-        if text.is_empty() {
-            return Err(Error::invalid("the changeset changes nothing").remedy("set at least one field"));
+        let bare = |(at, _): (usize, &str)| !text.get(..at).is_some_and(|before| before.ends_with('.'));
+        let refusal = match written {
+            // It fails again when it is sent, and is told then.
+            Err(_) => None,
+            Ok(()) if text.is_empty() => Some(Refusal::Empty),
+            Ok(()) => text.match_indices("\"workspace_id\" = ").any(bare).then_some(Refusal::SetsTheWorkspace),
+        };
+        Self { changes, refusal }
+    }
+}
+
+impl Refusal {
+    fn error(self) -> Error {
+        match self {
+            Self::Empty => Error::invalid("the changeset changes nothing").remedy("set at least one field"),
+            Self::SetsTheWorkspace => {
+                Error::invalid("the changeset sets workspace_id, and a row stays in its workspace")
+                    .remedy("leave the field workspace_id out of the struct")
+            }
         }
-        let set = |(at, _): (usize, &str)| !text.get(..at).is_some_and(|before| before.ends_with('.'));
-        if text.match_indices("\"workspace_id\" = ").any(set) {
-            return Err(Error::invalid("the changeset sets workspace_id, and a row stays in its workspace")
-                .remedy("leave the field workspace_id out of the struct"));
-        }
-        Ok(())
     }
 }
 

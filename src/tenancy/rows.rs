@@ -31,17 +31,16 @@ pub trait NewRows {
     #[doc(hidden)]
     fn count(&self) -> usize;
 
-    /// Puts the workspace beside each row, or is nothing where there is no row.
+    /// Puts the workspace beside each row.
     #[doc(hidden)]
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace>;
+    fn in_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace;
 }
 
 /// A row with its workspace.
 pub type WithWorkspace<N> = (<<N as NewRow>::Table as TenantTable>::WorkspaceValue, N);
 
-fn with_workspace<N: NewRow>(rows: impl Iterator<Item = N>, workspace: WorkspaceId) -> Option<Vec<WithWorkspace<N>>> {
-    let rows: Vec<_> = rows.map(|row| (N::Table::workspace_value(workspace), row)).collect();
-    (!rows.is_empty()).then_some(rows)
+fn with_workspace<N: NewRow>(rows: impl Iterator<Item = N>, workspace: WorkspaceId) -> Vec<WithWorkspace<N>> {
+    rows.map(|row| (N::Table::workspace_value(workspace), row)).collect()
 }
 
 impl<N: NewRow> NewRows for Vec<N> {
@@ -52,7 +51,7 @@ impl<N: NewRow> NewRows for Vec<N> {
         self.len()
     }
 
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
+    fn in_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace {
         with_workspace(self.into_iter(), workspace)
     }
 }
@@ -68,7 +67,7 @@ where
         self.len()
     }
 
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
+    fn in_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace {
         with_workspace(self.iter(), workspace)
     }
 }
@@ -84,7 +83,7 @@ where
         self.len()
     }
 
-    fn in_workspace(self, workspace: WorkspaceId) -> Option<Self::InWorkspace> {
+    fn in_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace {
         self.as_slice().in_workspace(workspace)
     }
 }
@@ -162,8 +161,8 @@ macro_rules! tenant_rows {
                 1
             }
 
-            fn in_workspace(self, workspace: $crate::id::WorkspaceId) -> ::core::option::Option<Self::InWorkspace> {
-                Some((<$table::table as $crate::tenancy::TenantTable>::workspace_value(workspace), self))
+            fn in_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
+                (<$table::table as $crate::tenancy::TenantTable>::workspace_value(workspace), self)
             }
         }
     };

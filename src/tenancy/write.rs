@@ -116,8 +116,7 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
         T: Default,
     {
         let count = rows.count();
-        let rows = rows.in_workspace(self.workspace);
-        let insert = rows.map(|rows| diesel::insert_into(T::default()).values(rows));
+        let insert = (count > 0).then(|| diesel::insert_into(T::default()).values(rows.in_workspace(self.workspace)));
         Statement { is_kept: count == 1 || count.is_multiple_of(KEPT_BATCH), ..Statement::new(self.workspace, insert) }
     }
 }
@@ -127,8 +126,9 @@ impl<W, T: TenantTable> ScopedUpdate<W, T> {
     pub fn set<V>(self, changes: V) -> Statement<Update<W, V::Changeset, T>, T>
     where
         V: Changes<T>,
+        V::Changeset: QueryFragment<Pg>,
     {
-        let set = Set(changes.as_changeset());
+        let set = Set::new(changes.as_changeset());
         Statement::new(self.workspace, Some(Update { target: self.target, set, table: PhantomData }))
     }
 }
@@ -228,8 +228,12 @@ impl<I, P, T: TenantTable> Upsert<I, P, T> {
 
 impl<I, P, T: TenantTable> DoUpdate<I, P, T> {
     /// What changes in the row that is there; [`excluded`](super::excluded) is what the new one would have brought.
-    pub fn set<V: Changes<T>>(self, changes: V) -> Statement<OnConflict<I, P, Set<V::Changeset>>, T> {
-        self.0.then(Set(changes.as_changeset()))
+    pub fn set<V>(self, changes: V) -> Statement<OnConflict<I, P, Set<V::Changeset>>, T>
+    where
+        V: Changes<T>,
+        V::Changeset: QueryFragment<Pg>,
+    {
+        self.0.then(Set::new(changes.as_changeset()))
     }
 }
 

@@ -84,10 +84,7 @@ impl Hand {
     ///
     /// Where the server is gone.
     pub async fn run(&mut self, operation: Operation) -> usize {
-        let workspace = match operation {
-            Operation::InsertOne | Operation::InsertThousand => self.written,
-            _ => self.read,
-        };
+        let workspace = if operation.writes() { self.written } else { self.read };
         let begin = format!("BEGIN; SET LOCAL app.workspace_id = '{workspace}'");
         self.client.batch_execute(&begin).await.expect("begun");
         let count = match operation {

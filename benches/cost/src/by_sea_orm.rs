@@ -111,10 +111,7 @@ impl SeaOrm {
     ///
     /// Where the server is gone.
     pub async fn run(&mut self, operation: Operation) -> usize {
-        let workspace = match operation {
-            Operation::InsertOne | Operation::InsertThousand => self.written,
-            _ => self.read,
-        };
+        let workspace = if operation.writes() { self.written } else { self.read };
         let tx = self.db.begin().await.expect("begun");
         let set = "SELECT set_config('app.workspace_id', $1, true)";
         let set = Statement::from_sql_and_values(DbBackend::Postgres, set, [workspace.to_string().into()]);

@@ -47,10 +47,7 @@ impl Sqlx {
     ///
     /// Where the server is gone.
     pub async fn run(&mut self, operation: Operation) -> usize {
-        let workspace = match operation {
-            Operation::InsertOne | Operation::InsertThousand => self.written,
-            _ => self.read,
-        };
+        let workspace = if operation.writes() { self.written } else { self.read };
         let mut tx = self.pool.begin().await.expect("begun");
         let set = sqlx::query("SELECT set_config('app.workspace_id', $1, true)").bind(workspace.to_string());
         set.execute(&mut *tx).await.expect("set");

@@ -42,10 +42,8 @@ impl Us {
     ///
     /// Where the server is gone.
     pub async fn run(&mut self, operation: Operation) -> usize {
-        let (scope, ws) = match operation {
-            Operation::InsertOne | Operation::InsertThousand => (&self.written.0, &mut self.written.1),
-            _ => (&self.read.0, &mut self.read.1),
-        };
+        let (scope, ws) = if operation.writes() { &mut self.written } else { &mut self.read };
+        let scope = &*scope;
         let all = documents::table.in_workspace(scope);
         let columns = (
             documents::id,

@@ -37,6 +37,12 @@ impl Operation {
     pub const ALL: [(Self, usize); 5] =
         [(Self::List, 60), (Self::Fetch, 200), (Self::InsertOne, 100), (Self::InsertThousand, 3), (Self::Join, 60)];
 
+    /// Whether it inserts, into the workspace that is there for it.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Self::InsertOne | Self::InsertThousand)
+    }
+
     /// As the table calls it.
     #[must_use]
     pub fn name(self) -> &'static str {
