@@ -159,6 +159,10 @@ diesel::table! {
         vector_bits -> Bit,
         /// Time of insertion.
         created_at -> Timestamptz,
+        /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+        language -> Nullable<Text>,
+        /// Words of the passage, generated from workspace_id, language and content.
+        search_text -> Tsvector,
     }
 }
 

@@ -1,8 +1,13 @@
 //! `workspace-db search`
 
 use anyhow::Result;
-use clap::Args;
-use workspace_db::search::{Hit, search};
+use chrono::{DateTime, Utc};
+use clap::{Args, ValueEnum};
+use workspace_db::id::{DatasourceId, DocumentId};
+use workspace_db::schema::document_chunks;
+use workspace_db::search::{Answer, Hit, List, Question, Search as Searching, SearchChunks as _};
+use workspace_db::sql_types::LanguageTag;
+use workspace_db::tenancy::InWorkspace as _;
 
 use super::database::Database;
 use super::embedder::EmbedderArgs;
@@ -11,7 +16,7 @@ use super::{Context, output, workspace};
 /// Lines of a passage that are shown for a person; `--json` and `--full` show all.
 const SHOWN: usize = 8;
 
-/// Print the passages of a workspace that are nearest to a question
+/// Print the passages of a workspace that are nearest to a question, or share its words
 #[derive(Args, Debug)]
 pub(super) struct Search {
     /// The question
@@ -22,11 +27,65 @@ pub(super) struct Search {
     /// How many passages
     #[arg(short = 'k', long = "count", value_name = "N", default_value_t = 5)]
     k: u32,
+    /// By what passages are found
+    #[arg(long, value_enum, default_value_t = By::Vector)]
+    by: By,
+    /// Compare every vector of the workspace
+    #[arg(long)]
+    exact: bool,
     /// Print whole passages
     #[arg(long)]
     full: bool,
+    /// Print so many passages before and after each
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    neighbours: u32,
+    #[command(flatten)]
+    narrowing: Narrowing,
     #[command(flatten)]
     embedder: EmbedderArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// The question's vector
+    Vector,
+    /// The question's words, as a search engine reads them
+    Words,
+    /// Both lists, fused by rank
+    Both,
+}
+
+/// Which passages are searched
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Filters")]
+struct Narrowing {
+    /// Id of a datasource
+    #[arg(long, value_name = "ID")]
+    datasource: Option<DatasourceId>,
+    /// Id of a document
+    #[arg(long, value_name = "ID")]
+    document: Option<DocumentId>,
+    /// Status of the documents: draft, processing, ready, archived, error, or any
+    #[arg(long, value_name = "STATUS", default_value = "ready")]
+    status: String,
+    /// Whether the public side may quote the documents
+    #[arg(long, value_name = "BOOL")]
+    published: Option<bool>,
+    /// JSON that the documents' metadata must contain
+    #[arg(long, value_name = "JSON")]
+    metadata: Option<serde_json::Value>,
+    /// Language of the passages, such as en
+    #[arg(long, value_name = "TAG")]
+    language: Option<LanguageTag>,
+    /// Documents that have changed since, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<DateTime<Utc>>,
+    /// Least score
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    min_score: Option<f64>,
+    /// Prefer passages that say something new: 1 is relevance alone, 0 novelty alone
+    #[arg(long, value_name = "WEIGHT")]
+    diversify: Option<f64>,
 }
 
 impl Search {
@@ -34,18 +93,53 @@ impl Search {
         let db = Database::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         let mut ws = db.workspace(&scope).await?;
-        let embedder = self.embedder.embedder()?;
         let spinner = output::spinner().with_message("searching");
-        let hits = search(&mut ws, &scope, embedder.as_ref(), &self.question, self.k).await?;
+        let chunks = document_chunks::table.in_workspace(&scope);
+        let embedder = self.embedder.embedder()?;
+        let search = match self.by {
+            By::Words => chunks.matching(&self.question, self.k),
+            By::Vector => chunks.nearest(&Question::of(embedder.as_ref(), &self.question).await?, self.k),
+            By::Both => {
+                let question = Question::of(embedder.as_ref(), &self.question).await?;
+                chunks.hybrid(&question, &self.question, self.k)
+            }
+        };
+        let search = self.narrowing.narrow(search.neighbours(self.neighbours))?;
+        let answer = if self.exact { search.exact() } else { search }.run(&mut ws).await?;
         spinner.finish_and_clear();
         if context.json {
-            return output::print_json(&hits);
-        }
-        if hits.is_empty() {
-            return output::print_lines([format!("the workspace {} has no passages yet; ingest some", self.workspace)]);
+            return output::print_json(&answer);
         }
         let shown = if self.full { usize::MAX } else { SHOWN };
-        output::print_lines(hits.iter().enumerate().flat_map(|(rank, hit)| describe(rank + 1, hit, shown)))
+        let hits = answer.hits.iter().enumerate().flat_map(|(rank, hit)| describe(rank + 1, hit, shown));
+        output::print_lines(hits.chain([summary(&answer)]))
+    }
+}
+
+impl Narrowing {
+    fn narrow(self, mut search: Searching) -> Result<Searching> {
+        search = match self.status.as_str() {
+            "any" => search.any_status(),
+            status => search.status(status.parse()?),
+        };
+        macro_rules! narrowed {
+            ($($value:expr => $method:ident),+) => {$(
+                if let Some(value) = $value {
+                    search = search.$method(value);
+                }
+            )+};
+        }
+        narrowed!(
+            self.datasource => datasource,
+            self.document => document,
+            self.published => published,
+            self.metadata => metadata,
+            self.language => language,
+            self.since => changed_since,
+            self.min_score => min_score,
+            self.diversify => diversify
+        );
+        Ok(search)
     }
 }
 
@@ -53,12 +147,27 @@ fn describe(rank: usize, hit: &Hit, shown: usize) -> Vec<String> {
     let name = hit.external_id.as_deref().filter(|name| *name != hit.title);
     let name = name.map(|name| format!("  ({name})")).unwrap_or_default();
     let mut lines = vec![format!("{rank}. {:.3}  {}{name}  #{}", hit.score, hit.title, hit.chunk_index)];
-    let mut passage = hit.content.lines();
-    lines.extend(passage.by_ref().take(shown).map(|line| format!("   {line}")));
-    let rest = passage.count();
+    let before = hit.before.iter().map(|neighbour| &neighbour.content);
+    let after = hit.after.iter().map(|neighbour| &neighbour.content);
+    let passages: Vec<&String> = before.chain([&hit.content]).chain(after).collect();
+    let mut text = passages.iter().flat_map(|passage| passage.lines());
+    lines.extend(text.by_ref().take(shown).map(|line| format!("   {line}")));
+    let rest = text.count();
     if rest > 0 {
         lines.push(format!("   … {rest} more lines"));
     }
     lines.push(String::new());
     lines
+}
+
+/// How many came, and how they were found.
+fn summary(answer: &Answer) -> String {
+    let describe = |list: &List| {
+        let candidates = list.candidates.map_or_else(|| "all".to_owned(), |candidates| candidates.to_string());
+        let widened = if list.widened > 0 { format!(", widened {} times", list.widened) } else { String::new() };
+        let bound = if list.bound_reached { ", and its bound was reached" } else { "" };
+        format!("{:?} of {candidates} candidates{widened}{bound}", list.plan).to_lowercase()
+    };
+    let lists: Vec<String> = [&answer.by_vector, &answer.by_words].into_iter().flatten().map(describe).collect();
+    format!("{} of {} passages: {}", answer.returned, answer.asked, lists.join("; "))
 }

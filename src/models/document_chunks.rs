@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::id::{DocumentChunkId, DocumentId, WorkspaceId};
 use crate::schema::document_chunks;
-use crate::sql_types::Embedding;
+use crate::sql_types::{Embedding, LanguageTag};
 
 /// A passage of a document with its embedding.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
@@ -31,6 +31,8 @@ pub struct DocumentChunk {
     pub vector: Embedding,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
+    /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+    pub language: Option<LanguageTag>,
 }
 
 /// A row of `document_chunks` to insert. The workspace is not in it: the statement supplies it.
@@ -53,6 +55,8 @@ pub struct NewDocumentChunk {
     pub embedding_model: String,
     /// The embedding, 1536 dimensions.
     pub vector: Embedding,
+    /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+    pub language: Option<LanguageTag>,
 }
 
 impl NewDocumentChunk {
@@ -73,6 +77,7 @@ impl NewDocumentChunk {
             vector,
             embedding_model: embedding_model.into(),
             token_count: None,
+            language: None,
         }
     }
 }
@@ -91,6 +96,8 @@ pub struct DocumentChunkChanges {
     pub embedding_model: Option<String>,
     /// The embedding, 1536 dimensions.
     pub vector: Option<Embedding>,
+    /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+    pub language: Option<Option<LanguageTag>>,
 }
 
 crate::tenant_rows! {

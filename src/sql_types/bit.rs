@@ -25,6 +25,11 @@ vector_operator!(
     HammingDistance, "(", " <~> ", ")"
 );
 
+vector_operator!(
+    /// `(0 + (left <~> right))`, made by [`hamming_distance_scanned`](BitExpressionMethods::hamming_distance_scanned).
+    ScannedHammingDistance, "(0 + (", " <~> ", "))"
+);
+
 /// The distance of pgvector on every expression of type [`Bit`].
 pub trait BitExpressionMethods: Expression<SqlType = Bit> + Sized {
     /// `self <~> other`: the number of bits that differ; both sides must have the same length.
@@ -43,6 +48,12 @@ pub trait BitExpressionMethods: Expression<SqlType = Bit> + Sized {
     /// ```
     fn hamming_distance<T: AsExpression<Bit>>(self, other: T) -> HammingDistance<Self, T::Expression> {
         HammingDistance::new(self, other.as_expression())
+    }
+
+    /// The same number, whose order no index offers: a query that is ordered by it reads every row that its filters leave,
+    /// and is exact.
+    fn hamming_distance_scanned<T: AsExpression<Bit>>(self, other: T) -> ScannedHammingDistance<Self, T::Expression> {
+        ScannedHammingDistance::new(self, other.as_expression())
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `vector(1536)` | [`Vector`] | [`Embedding`] |
 //! | `bit(1536)` | [`Bit`] | [`SignBits`] |
 //! | an enum such as `document_status` | the enum itself | [`DocumentStatus`], ... |
+//! | `tsvector` | [`Tsvector`] | none: it is searched and not read |
 //! | `text[]` whose elements are not null | `Array<Nullable<Text>>` | [`TextArray`] |
 //! | `text` with a language | `Text` | [`LanguageTag`] |
 //! | `bytea` with a secret | `Bytea` | [`SealedSecret`] |
@@ -24,7 +25,9 @@ mod statement_time;
 mod text_array;
 mod vector;
 
-pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, SignBits};
+pub use diesel_full_text_search::{TsQuery, Tsvector};
+
+pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, ScannedHammingDistance, SignBits};
 pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError};
 pub use self::enums::{
     AdminRole, AdminStatus, ConversationStatus, DatasourceSyncStatus, DatasourceType, DocumentStatus, JobStatus,

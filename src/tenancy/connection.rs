@@ -7,7 +7,7 @@ use diesel_async::AsyncPgConnection;
 
 use super::Database;
 use super::function::AsyncFunc;
-use super::scope::WorkspaceScope;
+use super::scope::{DatabaseToken, WorkspaceScope};
 use super::session::{HasSession, Session, Unfinished};
 use crate::db::roles::APP_ROLE;
 use crate::error::{Error, Result};
@@ -24,6 +24,7 @@ use crate::id::WorkspaceId;
 pub struct WorkspaceConnection {
     pub(super) session: Session,
     workspace: WorkspaceId,
+    database: DatabaseToken,
     /// What [`Database`] begins each transaction with, without the `BEGIN`.
     settings: String,
 }
@@ -36,13 +37,18 @@ impl WorkspaceConnection {
         // one message fewer than a bound value would take.
         let settings = format!("; SET LOCAL app.workspace_id = '{workspace}'{}", login.drop_to(APP_ROLE));
         let session = Session::new(login.pool(), format!("BEGIN{settings}")).await?;
-        Ok(Self { session, workspace, settings })
+        Ok(Self { session, workspace, database: database.token(), settings })
     }
 
     /// The workspace.
     #[must_use]
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
+    }
+
+    /// Which of this process's databases it is a connection to.
+    pub(crate) fn database(&self) -> DatabaseToken {
+        self.database
     }
 
     /// Refuses a query that is bound to another workspace than this connection.

@@ -204,6 +204,10 @@ impl Database {
         lent.take_back("", done).await
     }
 
+    pub(super) fn token(&self) -> DatabaseToken {
+        self.0.token
+    }
+
     pub(super) fn app(&self) -> &Login {
         &self.0.app
     }

@@ -40,6 +40,7 @@
 //! alone, and nothing can be added to one that would widen it. The second is PostgreSQL: row-level security, forced on
 //! every table, for a role that sees the workspace which the transaction has set.
 
+mod candidates;
 mod connection;
 mod database;
 mod expression;
@@ -57,6 +58,7 @@ mod subquery;
 mod table;
 mod write;
 
+pub(crate) use self::candidates::Settings;
 pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};
 pub use self::database::Database;
 pub use self::expression::{
@@ -73,6 +75,7 @@ pub use self::registry::TENANT_TABLES;
 pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::{LoadsAs, OptionalRow};
+pub(crate) use self::scope::DatabaseToken;
 pub use self::scope::{ProvesWorkspace, WorkspaceScope};
 pub use self::subquery::Subquery;
 pub use self::table::{IdentifiedTable, InWorkspace, TenantTable};

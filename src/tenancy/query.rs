@@ -15,6 +15,7 @@ use diesel::{Expression, JoinOnDsl as _, QueryResult};
 
 use super::expression::{Group, ScopedExpression};
 use super::relation::JoinsTo;
+use super::scope::WorkspaceScope;
 use super::table::{IdentifiedTable, TenantTable};
 use crate::id::WorkspaceId;
 
@@ -252,6 +253,11 @@ impl<Q, S> Scoped<Q, S> {
     #[doc(hidden)]
     pub fn or_filter<P: LeavesTheScope>(self, _predicate: P) -> Self {
         self
+    }
+
+    /// The scope that it was begun with, for further queries that belong to it.
+    pub(crate) fn scope(&self) -> WorkspaceScope {
+        WorkspaceScope::continued(self.workspace)
     }
 
     /// The SQL, with placeholders for the values.

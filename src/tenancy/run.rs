@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt};
 
+use super::candidates::Settings;
 use super::connection::WorkspaceConnection;
 use super::query::Scoped;
 use super::session::Rows;
@@ -55,8 +56,17 @@ impl<Q, S> Scoped<Q, S> {
         Q: LoadsAs<U> + Send,
         U: Send + 'static,
     {
+        self.load_under(&Settings::default(), ws).await
+    }
+
+    /// As [`load`](Self::load), under settings that hold for this statement alone.
+    pub(crate) async fn load_under<U>(self, settings: &Settings, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    where
+        Q: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
         ws.check(self.workspace)?;
-        ws.session.statement(|conn| all(self.query.start(conn))).await
+        ws.session.statement_under(settings, |conn| all(self.query.start(conn))).await
     }
 
     /// As [`load`](Self::load).

@@ -25,12 +25,17 @@ pub struct WorkspaceScope {
 }
 
 /// Tells the databases of one process apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DatabaseToken(pub(super) u64);
 
 impl WorkspaceScope {
     pub(super) fn granted(workspace: WorkspaceId, database: DatabaseToken) -> Self {
         Self { workspace, database: Some(database) }
+    }
+
+    /// The scope of a query that has been scoped already.
+    pub(super) fn continued(workspace: WorkspaceId) -> Self {
+        Self { workspace, database: None }
     }
 
     /// A scope that nobody checked: you vouch that whoever it is made for may be in the workspace, and why.

@@ -1,5 +1,6 @@
 //! A connection on loan whose transactions begin in one way alone, and which never goes back half-used.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -9,6 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, join};
 use futures_util::stream::{BoxStream, unfold};
 
+use super::candidates::Settings;
 use crate::db::{Pool, PooledConnection};
 use crate::error::{Error, Kind, Result};
 
@@ -53,9 +55,22 @@ impl Session {
         &mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> Result<R> {
+        self.statement_under(&Settings::default(), start).await
+    }
+
+    /// As [`statement`](Self::statement), under settings that hold for it alone.
+    pub(super) async fn statement_under<R>(
+        &mut self,
+        settings: &Settings,
+        start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
+    ) -> Result<R> {
         self.usable().await?;
         let mut unfinished = Unfinished::new(self);
-        let result = unfinished.start(start).await;
+        let mut result = unfinished.start(&settings.set, start).await;
+        // A transaction of the statement's own ends with the settings, and a failed one puts them back.
+        if unfinished.depth > 0 && result.is_ok() && !settings.reset.is_empty() {
+            result = batch(unfinished.lent.connection()?, &settings.reset).await.and(result);
+        }
         unfinished.end(result).await
     }
 
@@ -66,7 +81,7 @@ impl Session {
     ) -> Result<BoxStream<'s, Result<U>>> {
         self.usable().await?;
         let mut unfinished = Unfinished::new(self);
-        let rows = match unfinished.start(start).await {
+        let rows = match unfinished.start("", start).await {
             Ok(rows) => rows,
             Err(error) => return unfinished.end(Err(error)).await,
         };
@@ -140,16 +155,20 @@ impl<'s> Unfinished<'s, Session> {
 
     async fn start<R>(
         &mut self,
+        settings: &str,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> QueryResult<R> {
         let Some(conn) = self.lent.lent.as_deref() else {
             return Err(diesel::result::Error::BrokenTransactionManager);
         };
-        if self.depth > 0 {
-            return start(conn).await;
-        }
+        let first = match (self.depth, settings) {
+            (0, "") => Cow::Borrowed(self.lent.begin.as_str()),
+            (0, settings) => Cow::Owned(format!("{}{settings}", self.lent.begin)),
+            (_, "") => return start(conn).await,
+            (_, settings) => Cow::Borrowed(settings),
+        };
         // Polled in this order, so they are sent in this order.
-        let (begun, result) = join(batch(conn, &self.lent.begin), start(conn)).await;
+        let (begun, result) = join(batch(conn, &first), start(conn)).await;
         begun.and(result)
     }
 

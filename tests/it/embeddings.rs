@@ -194,7 +194,7 @@ async fn the_commands_use_the_endpoint_and_keep_nothing_of_a_failed_run() {
         assert_eq!(shell.succeed(&["psql", "-Atc", "SELECT count(*) FROM documents"]), "0\n");
     }
     assert_eq!(shell.json(&ingest)["added"], 1);
-    assert_eq!(shell.json(&["search", "flat tyre", "--embeddings-url", url])[0]["title"], "bicycles.txt");
+    assert_eq!(shell.json(&["search", "flat tyre", "--embeddings-url", url])["hits"][0]["title"], "bicycles.txt");
     let error = shell.fails(&["search", "flat tyre"], 2);
     assert!(error.contains("text-embedding-3-large"), "{error}");
 }

@@ -162,6 +162,19 @@ impl<'a> Subject<'a> {
                 ("a COPY in", setting, copy_in.clone(), unsupported),
             ]);
         }
+        if *table == "document_chunks" {
+            // It reads past row-level security: what it gives must be what the policy shows.
+            let matches =
+                "SELECT 1 FROM unnest(workspace_db_matching_chunks('!nothing'::tsquery, 1000000)) AS found (id)";
+            let hidden = format!("{matches} WHERE NOT EXISTS (SELECT FROM {table} c WHERE c.id = found.id)");
+            all.extend([
+                ("a full-text search of its own rows", Own, matches.to_owned(), some),
+                ("a full-text search of rows that it does not see", Own, hidden, none),
+                ("a full-text search", Unset, matches.to_owned(), none),
+                ("a full-text search", Empty, matches.to_owned(), none),
+                ("a full-text search", Malformed, matches.to_owned(), no_uuid),
+            ]);
+        }
         all
     }
 

@@ -66,6 +66,8 @@ fn mutants() -> Vec<(&'static str, String, &'static str)> {
         ("a view on such a view", "CREATE VIEW titles WITH (security_invoker) AS SELECT id FROM documents; CREATE VIEW more AS SELECT * FROM feedback".into(), "more"),
         ("a materialized view", "CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM documents; GRANT SELECT ON counted TO workspace_app".into(), "materialized"),
         ("a function with its owner's rights", "CREATE FUNCTION all_titles() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT title FROM documents'".into(), "SECURITY DEFINER"),
+        ("a full-text search of every workspace", format!("{MATCHING} AS 'SELECT array_agg(id) FROM document_chunks'"), "rows that it does not see"),
+        ("a full-text search that no setting restrains", format!("{MATCHING} AS 'SELECT array_agg(id) FROM document_chunks WHERE workspace_id = coalesce(nullif(current_setting(''app.workspace_id'', true), '''')::uuid, workspace_id)'"), "a full-text search, with the setting Unset"),
         ("a rewrite rule", "CREATE RULE mirror AS ON INSERT TO feedback DO ALSO UPDATE jobs SET priority = 1".into(), "rewrite rule"),
         ("a key of the id alone", "ALTER TABLE feedback DROP CONSTRAINT feedback_pkey; ALTER TABLE feedback ADD PRIMARY KEY (id)".into(), "no primary key that begins"),
         ("a key that is unique on the platform", "CREATE UNIQUE INDEX documents_content_hash_key ON documents (content_hash)".into(), "tells one workspace"),
@@ -87,6 +89,8 @@ fn mutants() -> Vec<(&'static str, String, &'static str)> {
         ("a workspace for whoever sets none", "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET app.workspace_id = %L', current_database(), (SELECT min(id::text) FROM workspaces)); END $$".into(), "is a default of"),
     ]
 }
+
+const MATCHING: &str = "CREATE OR REPLACE FUNCTION workspace_db_matching_chunks(question tsquery, most integer) RETURNS uuid[] LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_catalog";
 
 /// What concerns the roles of the whole server: how it is broken, how it is mended, and a word of what is said of it.
 const ROLE_MUTANTS: &[(&str, &str, &str)] = &[

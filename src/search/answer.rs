@@ -1,0 +1,90 @@
+//! What comes back: the passages, and how they were found.
+
+use serde::Serialize;
+
+use super::plan::Plan;
+use crate::id::{DocumentChunkId, DocumentId};
+
+/// The passages that were found, and how: no answer is shorter or less sure than it says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// How many passages were asked for.
+    pub asked: u32,
+    /// How many came: fewer where the workspace has no more that pass the filters and the least score, or where a bound
+    /// was reached.
+    pub returned: usize,
+    /// How the list by vector was made, where there is one.
+    pub by_vector: Option<List>,
+    /// How the list by words was made, where there is one.
+    pub by_words: Option<List>,
+    /// The passages, the best first.
+    pub hits: Vec<Hit>,
+}
+
+impl Answer {
+    /// Whether a bound was reached before the answer was certain: more passages, or nearer ones, may be there.
+    /// [`exact`](super::Search::exact) finds out.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        [&self.by_vector, &self.by_words].into_iter().flatten().any(|list| list.bound_reached)
+    }
+}
+
+/// How one list of passages was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct List {
+    /// The plan whose rows these are.
+    pub plan: Plan,
+    /// Passages that were compared in full; `None` where the plan compares all of the workspace's.
+    pub candidates: Option<u64>,
+    /// How often more candidates were taken, since too few passed the filters or the last of them was still good.
+    pub widened: u32,
+    /// Whether the most candidates that may be taken were not enough to be certain.
+    pub bound_reached: bool,
+}
+
+/// A passage that was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hit {
+    /// By which the hits are ordered. By vector: the cosine, 1 for the same direction to -1 for the opposite. By words:
+    /// `ts_rank_cd`, from 0. By both: the sum of 1 / (60 + rank) over the two lists.
+    pub score: f64,
+    /// The passage's id.
+    pub chunk_id: DocumentChunkId,
+    /// Its document.
+    pub document_id: DocumentId,
+    /// The document's title.
+    pub title: String,
+    /// The document's name in its datasource.
+    pub external_id: Option<String>,
+    /// Place of the passage in the document, from 0.
+    pub chunk_index: i32,
+    /// The passage.
+    pub content: String,
+    /// Where it stands in the list by vector, if it is there.
+    pub by_vector: Option<Place>,
+    /// Where it stands in the list by words, if it is there.
+    pub by_words: Option<Place>,
+    /// The passages before it in its document, in their order, where neighbours were asked for.
+    pub before: Vec<Neighbour>,
+    /// The passages after it.
+    pub after: Vec<Neighbour>,
+}
+
+/// A hit's place in one list.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Place {
+    /// From 1.
+    pub rank: usize,
+    /// Its score there.
+    pub score: f64,
+}
+
+/// A passage beside a hit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Neighbour {
+    /// Place in the document, from 0.
+    pub chunk_index: i32,
+    /// The passage.
+    pub content: String,
+}

@@ -1,0 +1,356 @@
+//! A search as it is put together, and run.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::Value;
+
+use super::answer::{Answer, Hit, Neighbour};
+use super::filter::Filter;
+use super::found::hits;
+use super::plan::Limits;
+use super::question::Question;
+use super::{diversity, nearest, words};
+use crate::error::{Error, Result};
+use crate::id::{DatasourceId, DocumentChunkId, DocumentId};
+use crate::schema::document_chunks;
+use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
+use crate::tenancy::{InWorkspace as _, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
+
+/// The most passages that one search gives.
+pub const MAX_K: u32 = 1000;
+/// The most passages on each side of a hit.
+pub const MAX_NEIGHBOURS: u32 = 10;
+
+/// Of the two lists of a hybrid search each gives at least so many, for the ranks to mean something.
+const FUSED_AT_LEAST: u32 = 50;
+/// What is added to a rank before it is inverted. Source: G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank fusion
+/// outperforms Condorcet and individual rank learning methods", SIGIR 2009.
+const FUSION: f64 = 60.0;
+/// Hits among which those that say something new are picked, as a multiple of those asked for.
+const DIVERSE_AMONG: u32 = 4;
+
+/// Searches, on the chunks of a workspace.
+///
+/// Only passages of ready documents are found, unless [`status`](Search::status) says otherwise.
+pub trait SearchChunks {
+    /// The `k` passages whose vectors are nearest to the question's by cosine, of the same model.
+    fn nearest(&self, question: &Question, k: u32) -> Search;
+
+    /// The `k` passages that share most with a text, each stemmed by its own language.
+    ///
+    /// The text is what people type into a search engine: words, `"a phrase"`, `or`, `-without`.
+    fn matching(&self, text: impl Into<String>, k: u32) -> Search;
+
+    /// The `k` passages that stand highest in both lists together, by reciprocal rank fusion.
+    fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search;
+}
+
+impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspace, (document_chunks::table, ())> {
+    fn nearest(&self, question: &Question, k: u32) -> Search {
+        Search::new(self.scope(), k, Some(question.clone()), None)
+    }
+
+    fn matching(&self, text: impl Into<String>, k: u32) -> Search {
+        Search::new(self.scope(), k, None, Some(text.into()))
+    }
+
+    fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search {
+        Search::new(self.scope(), k, Some(question.clone()), Some(text.into()))
+    }
+}
+
+/// A search in one workspace, to be narrowed and [run](Self::run). [`SearchChunks`] begins one.
+#[derive(Clone, Debug)]
+#[must_use = "a search does nothing before `run`"]
+pub struct Search {
+    scope: WorkspaceScope,
+    k: u32,
+    question: Option<Question>,
+    text: Option<String>,
+    filter: Filter,
+    exact: bool,
+    least: Option<f64>,
+    relevance: Option<f64>,
+    neighbours: u32,
+    limits: Limits,
+}
+
+impl Search {
+    fn new(scope: WorkspaceScope, k: u32, question: Option<Question>, text: Option<String>) -> Self {
+        Self {
+            scope,
+            k,
+            question,
+            text,
+            filter: Filter::default(),
+            exact: false,
+            least: None,
+            relevance: None,
+            neighbours: 0,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Passages of one datasource's documents alone.
+    pub fn datasource(mut self, id: DatasourceId) -> Self {
+        self.filter.datasource = Some(id);
+        self
+    }
+
+    /// Passages of one document alone.
+    pub fn document(mut self, id: DocumentId) -> Self {
+        self.filter.document = Some(id);
+        self
+    }
+
+    /// Passages of documents of that status, in place of the ready ones.
+    pub fn status(mut self, status: DocumentStatus) -> Self {
+        self.filter.status = Some(status);
+        self
+    }
+
+    /// Passages of documents of every status, drafts and archived ones too.
+    pub fn any_status(mut self) -> Self {
+        self.filter.status = None;
+        self
+    }
+
+    /// Passages of documents that the public side may quote, or of those it may not.
+    pub fn published(mut self, published: bool) -> Self {
+        self.filter.published = Some(published);
+        self
+    }
+
+    /// Passages of documents whose metadata contain all of this, as `@>` compares JSON.
+    pub fn metadata(mut self, part: Value) -> Self {
+        self.filter.metadata = Some(part);
+        self
+    }
+
+    /// Passages in that language; `en` takes `en-GB` too. By words, the text is then read in it alone.
+    pub fn language(mut self, language: LanguageTag) -> Self {
+        self.filter.language = Some(language);
+        self
+    }
+
+    /// Passages of documents that have changed since.
+    pub fn changed_since(mut self, time: DateTime<Utc>) -> Self {
+        self.filter.changed_since = Some(time);
+        self
+    }
+
+    /// Leaves out hits that score less. In a hybrid search the cosine is meant, and a passage that was found by words
+    /// alone stays.
+    pub fn min_score(mut self, least: f64) -> Self {
+        self.least = Some(least);
+        self
+    }
+
+    /// Prefers passages that say something new, by maximal marginal relevance among four times as many hits: 1 looks
+    /// at relevance alone, 0 at novelty alone, 0.5 to 0.7 is usual. Needs a question.
+    pub fn diversify(mut self, relevance: f64) -> Self {
+        self.relevance = Some(relevance);
+        self
+    }
+
+    /// Brings so many passages before and after each hit in its document, at most [`MAX_NEIGHBOURS`].
+    pub fn neighbours(mut self, passages: u32) -> Self {
+        self.neighbours = passages;
+        self
+    }
+
+    /// Compares every vector of the workspace that passes the filters, and is certain.
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    /// Other bounds than the measured ones.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The passages, and how they were found.
+    ///
+    /// One statement in the usual case; another where more candidates must be taken, and one each for the second list,
+    /// for diversity and for neighbours.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where `k` is 0 or above [`MAX_K`], the text is empty, a setting is out
+    /// of its bounds, `ws` is of another workspace, or the workspace holds vectors of other models alone;
+    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    pub async fn run(self, ws: &mut WorkspaceConnection) -> Result<Answer> {
+        self.check()?;
+        let among = if self.relevance.is_some() { self.k.saturating_mul(DIVERSE_AMONG).min(MAX_K) } else { self.k };
+        let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
+            (Some(question), None) => {
+                let (found, list) = self.by_vector(ws, question, among).await?;
+                (found, Some(list), None)
+            }
+            (Some(question), Some(text)) => {
+                let each = among.max(FUSED_AT_LEAST);
+                let (near, by_vector) = self.by_vector(ws, question, each).await?;
+                let (shared, by_words) = self.by_words(ws, text, each).await?;
+                (fused(near, shared), Some(by_vector), Some(by_words))
+            }
+            (None, text) => {
+                let (mut found, list) = self.by_words(ws, text.as_deref().unwrap_or_default(), among).await?;
+                found.retain(|hit| self.least.is_none_or(|least| hit.score >= least));
+                (found, None, Some(list))
+            }
+        };
+        if let (Some(relevance), Some(question)) = (self.relevance, &self.question) {
+            found.truncate(among as usize);
+            found = self.diverse(ws, question, relevance, found).await?;
+        }
+        found.truncate(self.k as usize);
+        if self.neighbours > 0 {
+            self.bring_neighbours(ws, &mut found).await?;
+        }
+        Ok(Answer { asked: self.k, returned: found.len(), by_vector, by_words, hits: found })
+    }
+
+    fn check(&self) -> Result<()> {
+        let remedy = |what: String, remedy: String| Err(Error::invalid(what).remedy(remedy));
+        if !(1..=MAX_K).contains(&self.k) {
+            return remedy(format!("{} passages can't be asked for", self.k), format!("ask for 1 to {MAX_K}"));
+        }
+        if self.text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return remedy("the text to search for is empty".to_owned(), "give it at least one word".to_owned());
+        }
+        if self.neighbours > MAX_NEIGHBOURS {
+            let what = format!("{} neighbours on each side can't be asked for", self.neighbours);
+            return remedy(what, format!("ask for at most {MAX_NEIGHBOURS}"));
+        }
+        if self.least.is_some_and(f64::is_nan) {
+            return remedy("the least score is no number".to_owned(), "a cosine lies between -1 and 1".to_owned());
+        }
+        match self.relevance {
+            Some(relevance) if !(0.0..=1.0).contains(&relevance) => remedy(
+                format!("the weight of relevance is {relevance}"),
+                "give one between 0, for novelty alone, and 1, for relevance alone".to_owned(),
+            ),
+            Some(_) if self.question.is_none() => remedy(
+                "passages that were found by words alone can't be diversified".to_owned(),
+                "use `nearest` or `hybrid`, which have a question".to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    async fn by_vector(
+        &self,
+        ws: &mut WorkspaceConnection,
+        question: &Question,
+        k: u32,
+    ) -> Result<(Vec<Hit>, super::List)> {
+        let (found, list) =
+            nearest::nearest(ws, &self.scope, question, &self.filter, k, self.exact, self.limits).await?;
+        if found.is_empty() {
+            self.refuse_other_models(ws, question).await?;
+        }
+        let mut hits = hits(found, |hit, place| hit.by_vector = Some(place));
+        hits.retain(|hit| self.least.is_none_or(|least| hit.score >= least));
+        Ok((hits, list))
+    }
+
+    async fn by_words(&self, ws: &mut WorkspaceConnection, text: &str, k: u32) -> Result<(Vec<Hit>, super::List)> {
+        let (found, list) = words::matching(ws, &self.scope, text, &self.filter, k, self.limits).await?;
+        Ok((hits(found, |hit, place| hit.by_words = Some(place)), list))
+    }
+
+    /// An empty answer because of another model is a mistake of the caller, not an answer.
+    async fn refuse_other_models(&self, ws: &mut WorkspaceConnection, question: &Question) -> Result<()> {
+        let models: Vec<String> = document_chunks::table
+            .in_workspace(&self.scope)
+            .select(document_chunks::embedding_model)
+            .distinct()
+            .order(document_chunks::embedding_model)
+            .load(ws)
+            .await?;
+        if models.is_empty() || models.iter().any(|model| model == question.model()) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the workspace has vectors of {}, and the question was embedded by {}",
+            models.join(", "),
+            question.model()
+        ))
+        .remedy("search with the embedder that ingested, or ingest again with this one"))
+    }
+
+    async fn diverse(
+        &self,
+        ws: &mut WorkspaceConnection,
+        question: &Question,
+        relevance: f64,
+        hits: Vec<Hit>,
+    ) -> Result<Vec<Hit>> {
+        let ids: Vec<DocumentChunkId> = hits.iter().map(|hit| hit.chunk_id).collect();
+        let rows: Vec<(DocumentChunkId, Embedding)> = document_chunks::table
+            .in_workspace(&self.scope)
+            .filter(document_chunks::id.eq_any(ids))
+            .select((document_chunks::id, document_chunks::vector))
+            .load(ws)
+            .await?;
+        let vectors: HashMap<_, _> = rows.into_iter().collect();
+        // A passage that was deleted since it was found is none.
+        let mut hits: Vec<_> = hits.into_iter().filter(|hit| vectors.contains_key(&hit.chunk_id)).map(Some).collect();
+        let of_hits: Vec<&[f32]> =
+            hits.iter().flatten().filter_map(|hit| vectors.get(&hit.chunk_id)).map(Embedding::as_slice).collect();
+        let cosines: Vec<f64> =
+            of_hits.iter().map(|vector| diversity::cosine(question.vector.as_slice(), vector)).collect();
+        let picked = diversity::pick(self.k as usize, relevance, &cosines, &of_hits);
+        Ok(picked.into_iter().filter_map(|at| hits.get_mut(at)?.take()).collect())
+    }
+
+    async fn bring_neighbours(&self, ws: &mut WorkspaceConnection, hits: &mut [Hit]) -> Result<()> {
+        let reach = i32::try_from(self.neighbours).unwrap_or(i32::MAX);
+        let documents: Vec<DocumentId> = hits.iter().map(|hit| hit.document_id).collect();
+        let around = |hit: &Hit| hit.chunk_index.saturating_sub(reach)..=hit.chunk_index.saturating_add(reach);
+        let mut places: Vec<i32> = hits.iter().flat_map(around).collect();
+        places.sort_unstable();
+        places.dedup();
+        let rows: Vec<(DocumentId, i32, String)> = document_chunks::table
+            .in_workspace(&self.scope)
+            .filter(document_chunks::document_id.eq_any(documents))
+            .filter(document_chunks::chunk_index.eq_any(places))
+            .select((document_chunks::document_id, document_chunks::chunk_index, document_chunks::content))
+            .order(document_chunks::chunk_index)
+            .load(ws)
+            .await?;
+        for hit in hits {
+            let near = rows.iter().filter(|(document, place, _)| {
+                *document == hit.document_id && *place != hit.chunk_index && around(hit).contains(place)
+            });
+            let (before, after) = near
+                .map(|(_, place, content)| Neighbour { chunk_index: *place, content: content.clone() })
+                .partition(|neighbour| neighbour.chunk_index < hit.chunk_index);
+            (hit.before, hit.after) = (before, after);
+        }
+        Ok(())
+    }
+}
+
+/// One list of two, by reciprocal rank fusion; of equal scores the one that is nearer comes first.
+fn fused(near: Vec<Hit>, shared: Vec<Hit>) -> Vec<Hit> {
+    let mut both: Vec<Hit> = near;
+    let places: HashMap<DocumentChunkId, usize> = both.iter().enumerate().map(|(at, hit)| (hit.chunk_id, at)).collect();
+    for hit in shared {
+        match places.get(&hit.chunk_id).and_then(|&at| both.get_mut(at)) {
+            Some(known) => known.by_words = hit.by_words,
+            None => both.push(hit),
+        }
+    }
+    for hit in &mut both {
+        #[expect(clippy::cast_precision_loss, reason = "a rank is at most 1,000")]
+        let worth = |rank: usize| 1.0 / (FUSION + rank as f64);
+        hit.score = [hit.by_vector, hit.by_words].into_iter().flatten().map(|place| worth(place.rank)).sum();
+    }
+    both.sort_by(|one, other| other.score.total_cmp(&one.score));
+    both
+}

@@ -1,0 +1,136 @@
+//! Which passages may be found at all.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Bool, Nullable};
+use serde_json::Value;
+
+use crate::id::{DatasourceId, DocumentId};
+use crate::schema::{document_chunks, documents};
+use crate::sql_types::{DocumentStatus, LanguageTag};
+
+/// What a passage must be; `None` asks nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Filter {
+    pub(super) document: Option<DocumentId>,
+    pub(super) language: Option<LanguageTag>,
+    pub(super) datasource: Option<DatasourceId>,
+    pub(super) status: Option<DocumentStatus>,
+    pub(super) published: Option<bool>,
+    pub(super) metadata: Option<Value>,
+    pub(super) changed_since: Option<DateTime<Utc>>,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            document: None,
+            language: None,
+            datasource: None,
+            status: Some(DocumentStatus::Ready),
+            published: None,
+            metadata: None,
+            changed_since: None,
+        }
+    }
+}
+
+impl Filter {
+    /// Whether it may leave out most of a workspace: then candidates are picked from what it leaves. A status and
+    /// whether it is published leave most in, and are cheaper to look at afterwards.
+    pub(super) fn is_selective(&self) -> bool {
+        self.datasource.is_some() || self.metadata.is_some() || self.changed_since.is_some()
+    }
+
+    /// What it asks of the chunk itself.
+    pub(super) fn of_chunk(&self) -> OfChunk {
+        OfChunk {
+            document: self.document.map(|id| document_chunks::document_id.eq(id)),
+            language: self.language.as_ref().map(|tag| {
+                let tag = tag.as_str().to_owned();
+                let regional = format!("{tag}-%");
+                document_chunks::language.eq(tag).or(document_chunks::language.like(regional))
+            }),
+        }
+    }
+
+    /// What it asks of the chunk's document.
+    pub(super) fn of_document(&self) -> OfDocument {
+        OfDocument {
+            datasource: self.datasource.map(|id| documents::datasource_id.eq(id)),
+            status: self.status.map(|status| documents::status.eq(status)),
+            published: self.published.map(|published| documents::is_published.eq(published)),
+            metadata: self.metadata.clone().map(|part| documents::metadata.contains(part)),
+            changed_since: self.changed_since.map(|time| documents::updated_at.ge(time)),
+        }
+    }
+}
+
+/// A struct of conditions, as a predicate: all that are there, joined by AND.
+macro_rules! all_of {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $condition:ty,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(super) struct $name {
+            $($field: Option<$condition>,)+
+        }
+
+        impl Expression for $name {
+            type SqlType = Nullable<Bool>;
+        }
+
+        impl<QS> AppearsOnTable<QS> for $name where $($condition: AppearsOnTable<QS>,)+ {}
+        impl<QS> SelectableExpression<QS> for $name where $($condition: SelectableExpression<QS>,)+ {}
+
+        impl<GB> ValidGrouping<GB> for $name {
+            type IsAggregate = is_aggregate::Never;
+        }
+
+        impl QueryFragment<Pg> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                out.push_sql("TRUE");
+                $(
+                    if let Some(condition) = &self.$field {
+                        out.push_sql(" AND (");
+                        condition.walk_ast(out.reborrow())?;
+                        out.push_sql(")");
+                    }
+                )+
+                Ok(())
+            }
+        }
+
+        /// Known by its text, which depends on what is there.
+        impl QueryId for $name {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+    };
+}
+
+all_of! {
+    /// Conditions on `document_chunks`.
+    OfChunk {
+        document: dsl::Eq<document_chunks::document_id, DocumentId>,
+        language: dsl::Or<
+            dsl::Eq<document_chunks::language, String>,
+            dsl::Like<document_chunks::language, String>,
+            Nullable<Bool>,
+        >,
+    }
+}
+
+all_of! {
+    /// Conditions on `documents`.
+    OfDocument {
+        datasource: dsl::Eq<documents::datasource_id, DatasourceId>,
+        status: dsl::Eq<documents::status, DocumentStatus>,
+        published: dsl::Eq<documents::is_published, bool>,
+        metadata: dsl::Contains<documents::metadata, Value>,
+        changed_since: dsl::GtEq<documents::updated_at, DateTime<Utc>>,
+    }
+}

@@ -1,0 +1,169 @@
+//! One list of passages by vector.
+
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::sql_types::{BigInt, Bool, Double};
+
+use super::answer::List;
+use super::filter::Filter;
+use super::found::{Found, PASSAGE};
+use super::plan::{Attempt, Limits, Plan, has_own_index};
+use super::question::Question;
+use crate::error::Result;
+use crate::schema::{document_chunks, documents};
+use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
+use crate::tenancy::{InWorkspace as _, Scoped, Settings, WorkspaceConnection, WorkspaceScope};
+
+/// pgvector allows no more.
+const MOST_EF_SEARCH: u32 = 1000;
+
+/// A passage, the distance of its bits, and what the candidates were.
+#[derive(Queryable)]
+struct Candidate {
+    found: Found,
+    distance: f64,
+    /// The distance that half of the candidates don't pass; equal ones can't be told apart.
+    median: f64,
+    candidates: i64,
+}
+
+/// The `k` passages nearest to the question, the nearest first, and how they were found.
+pub(super) async fn nearest(
+    ws: &mut WorkspaceConnection,
+    scope: &WorkspaceScope,
+    question: &Question,
+    filter: &Filter,
+    k: u32,
+    exact: bool,
+    limits: Limits,
+) -> Result<(Vec<Found>, List)> {
+    // The signs of a vector that is mostly zero say next to nothing: nothing could be picked by them.
+    if exact || question.is_sparse() {
+        let found = exactly(ws, scope, question, filter, k).await?;
+        return Ok((found, List { plan: Plan::Exact, candidates: None, widened: 0, bound_reached: false }));
+    }
+    let plan = if has_own_index(ws).await? { Plan::Approximate } else { Plan::Bits };
+    let mut attempt = Attempt::first(plan, k, limits, filter.is_selective());
+    let mut widened = 0;
+    loop {
+        let rows = attempted(ws, scope, question, filter, k, attempt).await?;
+        let enough = is_enough(&rows, k, attempt);
+        let wider = if enough { None } else { attempt.wider(limits) };
+        if let Some(wider) = wider {
+            (attempt, widened) = (wider, widened + 1);
+            continue;
+        }
+        let candidates = rows.first().map_or(0, |row| row.candidates.unsigned_abs());
+        let list = List { plan: attempt.plan, candidates: Some(candidates), widened, bound_reached: !enough };
+        return Ok((rows.into_iter().map(|row| row.found).collect(), list));
+    }
+}
+
+/// Whether more candidates would, as far as can be told, bring nothing better.
+///
+/// A hit among the second half of the candidates says that a passage which was no candidate may be a hit as well. The
+/// rule asks nothing of the vectors' distribution; what recall it gives is in docs/figures.md.
+fn is_enough(rows: &[Candidate], k: u32, attempt: Attempt) -> bool {
+    let Some(first) = rows.first() else {
+        // None passed the filters. That is the answer only where they were applied first.
+        return attempt.plan == Plan::Bits && attempt.filters_first;
+    };
+    let all_were_candidates = attempt.plan == Plan::Bits && first.candidates < i64::from(attempt.candidates);
+    let is_full = rows.len() >= k as usize;
+    all_were_candidates || (is_full && rows.iter().all(|row| row.distance < row.median))
+}
+
+async fn attempted(
+    ws: &mut WorkspaceConnection,
+    scope: &WorkspaceScope,
+    question: &Question,
+    filter: &Filter,
+    k: u32,
+    attempt: Attempt,
+) -> Result<Vec<Candidate>> {
+    let settings = match attempt.plan {
+        Plan::Approximate => Settings::searching()
+            .and("hnsw.iterative_scan", "relaxed_order")
+            .and("hnsw.ef_search", attempt.candidates.min(MOST_EF_SEARCH)),
+        _ => Settings::searching(),
+    };
+    // An index answers an order by the distance itself, and no order by a sum.
+    let distance = document_chunks::vector_bits.hamming_distance(&question.bits);
+    let scanned = document_chunks::vector_bits.hamming_distance_scanned(&question.bits);
+    let by_index = attempt.plan == Plan::Approximate;
+    let of_model = || {
+        document_chunks::table
+            .in_workspace(scope)
+            .filter(document_chunks::embedding_model.eq(&question.model))
+            .filter(filter.of_chunk())
+    };
+    macro_rules! picked {
+        ($passages:expr, $distance:expr) => {{
+            let candidates = $passages
+                .select((document_chunks::id, $distance))
+                .order(sql::<Double>("2"))
+                .limit(attempt.candidates.into());
+            reranked(ws, scope, question, filter, k, candidates, &settings).await
+        }};
+    }
+    let with_documents = || of_model().inner_join(documents::table).filter(filter.of_document());
+    match (attempt.filters_first, by_index) {
+        (false, true) => picked!(of_model(), distance),
+        (false, false) => picked!(of_model(), scanned),
+        (true, true) => picked!(with_documents(), distance),
+        (true, false) => picked!(with_documents(), scanned),
+    }
+}
+
+async fn reranked<C, T>(
+    ws: &mut WorkspaceConnection,
+    scope: &WorkspaceScope,
+    question: &Question,
+    filter: &Filter,
+    k: u32,
+    candidates: Scoped<C, T>,
+    settings: &Settings,
+) -> Result<Vec<Candidate>>
+where
+    C: QueryFragment<Pg> + Send,
+{
+    document_chunks::table
+        .in_workspace(scope)
+        .inner_join(documents::table)
+        .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
+        .filter(filter.of_document())
+        .order((sql::<Double>("1").desc(), document_chunks::id))
+        .limit(k.into())
+        .select((
+            (document_chunks::vector.cosine_similarity(&question.vector), PASSAGE),
+            document_chunks::vector_bits.hamming_distance(&question.bits),
+            sql::<Double>("(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY distance) FROM candidates)"),
+            sql::<BigInt>("(SELECT count(*) FROM candidates)"),
+        ))
+        .with_candidates("id, distance", candidates)
+        .load_under(settings, ws)
+        .await
+}
+
+async fn exactly(
+    ws: &mut WorkspaceConnection,
+    scope: &WorkspaceScope,
+    question: &Question,
+    filter: &Filter,
+    k: u32,
+) -> Result<Vec<Found>> {
+    document_chunks::table
+        .in_workspace(scope)
+        .inner_join(documents::table)
+        .filter(document_chunks::embedding_model.eq(&question.model))
+        .filter(filter.of_chunk())
+        .filter(filter.of_document())
+        // 1 is the first column of the select, the similarity: no index has that order, so the scan is exact.
+        .order((sql::<Double>("1").desc(), document_chunks::id))
+        .limit(k.into())
+        .select((document_chunks::vector.cosine_similarity(&question.vector), PASSAGE))
+        .load_under(&Settings::searching(), ws)
+        .await
+}
