@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use tokio_postgres::error::SqlState;
 
 /// What went wrong, where, and what to do about it.
 ///
@@ -55,7 +56,6 @@ pub(crate) enum Kind {
     /// The database refused or failed a statement.
     Database,
     /// The operating system refused.
-    #[cfg(any(feature = "embedded", feature = "ingest"))]
     Io,
 }
 
@@ -131,7 +131,6 @@ impl Error {
     }
 
     /// Whether the operating system refused: a file, a folder, a program.
-    #[cfg(any(feature = "embedded", feature = "ingest"))]
     #[must_use]
     pub fn is_io_failure(&self) -> bool {
         self.inner.kind == Kind::Io
@@ -171,6 +170,38 @@ impl StdError for Error {
     }
 }
 
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(said) = error.as_db_error() else {
+            let message = format!("the connection to the database was lost: {error}");
+            return Self::new(Kind::Unreachable, message).caused_by(error);
+        };
+        let constraint = said.constraint();
+        let (kind, message) = match *said.code() {
+            SqlState::UNIQUE_VIOLATION => (Kind::Conflict, same_key(constraint)),
+            SqlState::FOREIGN_KEY_VIOLATION => (Kind::NotFound, NO_REFERENCE.to_owned()),
+            SqlState::CHECK_VIOLATION => (Kind::InvalidInput, out_of_bounds(constraint)),
+            _ => (Kind::Database, database_says(said.message(), said.hint())),
+        };
+        Self::new(kind, message).caused_by(error)
+    }
+}
+
+const NO_REFERENCE: &str = "a row that this one refers to is not there, or not in this workspace";
+
+fn same_key(constraint: Option<&str>) -> String {
+    format!("a row with the same {} exists", constraint.unwrap_or("key"))
+}
+
+fn out_of_bounds(constraint: Option<&str>) -> String {
+    format!("a value is outside of what {} allows", constraint.unwrap_or("a check"))
+}
+
+fn database_says(message: &str, hint: Option<&str>) -> String {
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("the database says: {message}{hint}")
+}
+
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         let error = match error {
@@ -187,23 +218,19 @@ impl From<DieselError> for Error {
                 (Kind::MissingPrerequisite, info.message().to_owned())
             }
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
-                (Kind::Conflict, format!("a row with the same {} exists", info.constraint_name().unwrap_or("key")))
+                (Kind::Conflict, same_key(info.constraint_name()))
             }
             DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
-                (Kind::NotFound, "a row that this one refers to is not there, or not in this workspace".to_owned())
+                (Kind::NotFound, NO_REFERENCE.to_owned())
             }
-            DieselError::DatabaseError(DatabaseErrorKind::CheckViolation, info) => (
-                Kind::InvalidInput,
-                format!("a value is outside of what {} allows", info.constraint_name().unwrap_or("a check")),
-            ),
+            DieselError::DatabaseError(DatabaseErrorKind::CheckViolation, info) => {
+                (Kind::InvalidInput, out_of_bounds(info.constraint_name()))
+            }
             DieselError::DatabaseError(
                 DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
                 info,
             ) => (Kind::Unreachable, format!("the connection to the database was lost: {}", info.message())),
-            DieselError::DatabaseError(_, info) => {
-                let hint = info.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                (Kind::Database, format!("the database says: {}{hint}", info.message()))
-            }
+            DieselError::DatabaseError(_, info) => (Kind::Database, database_says(info.message(), info.hint())),
             other => (Kind::Database, format!("the query failed: {other}")),
         };
         Self::new(kind, message).caused_by(error)

@@ -9,6 +9,7 @@
 //! | store or compare a vector | [`sql_types::Embedding`], [`sql_types::VectorExpressionMethods`] |
 //! | make vectors of texts | [`embeddings`] |
 //! | bring files into a workspace | [`mod@ingest`] |
+//! | load documents that have vectors already | [`mod@load`] |
 //! | find passages | [`mod@search`] |
 //! | keep ids apart | [`id`] |
 //! | have PostgreSQL without installing it | [`embedded`] |
@@ -68,6 +69,7 @@ pub mod error;
 pub mod id;
 #[cfg(feature = "ingest")]
 pub mod ingest;
+pub mod load;
 pub mod models;
 /// The tables as Diesel knows them, made by `diesel print-schema` from a migrated database; its docs are the comments.
 #[allow(clippy::wildcard_imports, reason = "made by `diesel print-schema`")]

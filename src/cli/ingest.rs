@@ -1,10 +1,18 @@
 //! `workspace-db ingest`
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 use workspace_db::ingest::{DEFAULT_MAX_BYTES, IngestEvent, IngestOptions, IngestReport, ingest};
+use workspace_db::load::{BrokenLine, BrokenLines, JsonLines, LoadOptions, LoadReport, load};
+use workspace_db::models::NewDatasource;
+use workspace_db::sql_types::DatasourceType;
+use workspace_db::tenancy;
+use workspace_db::tenancy::WorkspaceScope;
 
 use super::database::Database;
 use super::embedder::EmbedderArgs;
@@ -13,14 +21,14 @@ use super::{Context, output, workspace};
 /// Skipped files that are listed for a person; `--json` lists all.
 const LISTED: usize = 20;
 
-/// Read text files into a workspace: split, embed, store
+/// Read text files into a workspace: split, embed, store; or passages that have vectors already
 ///
 /// Takes whatever is UTF-8 text, leaves out hidden files and what .gitignore names. Can be repeated: what is unchanged
 /// is left, what has changed is replaced, what has gone is archived.
 #[derive(Args, Debug)]
 pub(super) struct Ingest {
     /// Folders and files
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "jsonl", conflicts_with = "jsonl", value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Slug of the workspace
     #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG", default_value = "acme")]
@@ -32,13 +40,48 @@ pub(super) struct Ingest {
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     max_bytes: u64,
     #[command(flatten)]
+    json_lines: JsonLinesArgs,
+    #[command(flatten)]
     embedder: EmbedderArgs,
+}
+
+/// Passages that have vectors already, one a line
+#[derive(Args, Debug)]
+#[command(next_help_heading = "JSON Lines")]
+struct JsonLinesArgs {
+    /// File of JSON Lines, or - for standard input: external_id, content and vector, and if need be embedding_model,
+    /// language, token_count, title, slug, summary, metadata, status, is_published; the lines of a document follow one another
+    #[arg(long, value_name = "FILE")]
+    jsonl: Option<PathBuf>,
+    /// Name of the datasource that the documents are of; else that of the file
+    #[arg(long, value_name = "NAME", requires = "jsonl")]
+    datasource: Option<String>,
+    /// What becomes of the rest where a line is broken
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = OnBroken::Refuse)]
+    broken: OnBroken,
+    /// Take documents also where another document of the workspace has the same passages
+    #[arg(long, requires = "jsonl")]
+    keep_duplicates: bool,
+    /// What made the vectors of lines without embedding_model
+    #[arg(long, value_name = "MODEL", default_value = "text-embedding-3-large")]
+    model: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnBroken {
+    /// Nothing goes in: all of it is one transaction
+    Refuse,
+    /// The rest goes in, batch by batch; a run that was cut short is gone on with by the next
+    Skip,
 }
 
 impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let db = Database::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
+        if let Some(file) = &self.json_lines.jsonl {
+            return self.json_lines.run(context, &db, &scope, file).await;
+        }
         let embedder = self.embedder.embedder()?;
         let options = IngestOptions { max_bytes: self.max_bytes, ..IngestOptions::new(self.paths) };
         let bar = output::counter("files");
@@ -49,6 +92,71 @@ impl Ingest {
         let report = ingest(&db, &scope, &options, embedder.as_ref(), &on_event).await?;
         bar.finish_and_clear();
         if context.json { output::print_json(&report) } else { output::print_lines(describe(&report)) }
+    }
+}
+
+/// What came of JSON Lines.
+#[derive(Serialize)]
+struct LinesReport {
+    #[serde(flatten)]
+    report: LoadReport,
+    /// How many lines were left out.
+    broken: u64,
+    /// The first hundred of them.
+    broken_lines: Vec<BrokenLine>,
+}
+
+impl JsonLinesArgs {
+    async fn run(&self, context: &Context, db: &tenancy::Database, scope: &WorkspaceScope, file: &Path) -> Result<()> {
+        let (reader, name): (Box<dyn BufRead + Send>, _) = if file == Path::new("-") {
+            (Box::new(BufReader::new(std::io::stdin())), "standard input".to_owned())
+        } else {
+            let opened = File::open(file).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
+            let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            (Box::new(BufReader::with_capacity(1 << 20, opened)), name)
+        };
+        let name = self.datasource.clone().unwrap_or(name);
+        let datasource = NewDatasource::named(scope.workspace(), name, DatasourceType::Api);
+        let datasource = datasource.find_or_insert(&mut db.workspace(scope).await?, scope).await?;
+        let (broken_lines, all_or_nothing) = match self.broken {
+            OnBroken::Refuse => (BrokenLines::Refuse, true),
+            OnBroken::Skip => (BrokenLines::Skip, false),
+        };
+        let options =
+            LoadOptions { all_or_nothing, keep_duplicates: self.keep_duplicates, ..LoadOptions::into(datasource) };
+        let lines = JsonLines::new(reader, &self.model, broken_lines);
+        let bar = output::spinner();
+        let on_progress = |report: &LoadReport| bar.set_message(format!("{} chunks", report.chunks));
+        let report = load(db, scope, &options, lines.documents, &on_progress).await?;
+        bar.finish_and_clear();
+        let report = LinesReport { report, broken: lines.broken.count(), broken_lines: lines.broken.lines() };
+        if context.json {
+            output::print_json(&report)?;
+        } else {
+            output::print_lines(report.describe())?;
+        }
+        if report.broken > 0 {
+            bail!("{} lines were left out", report.broken);
+        }
+        Ok(())
+    }
+}
+
+impl LinesReport {
+    fn describe(&self) -> Vec<String> {
+        let LoadReport { added, replaced, unchanged, duplicates, chunks } = self.report;
+        let mut lines = vec![
+            format!("added      {added} documents"),
+            format!("replaced   {replaced} documents"),
+            format!("unchanged  {unchanged} documents"),
+            format!("duplicates {duplicates} documents"),
+            format!("chunks     {chunks} written"),
+            format!("broken     {} lines", self.broken),
+        ];
+        lines.extend(
+            self.broken_lines.iter().take(LISTED).map(|broken| format!("  line {}: {}", broken.line, broken.why)),
+        );
+        lines
     }
 }
 

@@ -48,7 +48,6 @@ pub async fn connect(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
 }
 
 /// The driver's own client, for COPY and SQLSTATEs, which Diesel's connection keeps to itself.
-#[cfg(feature = "testing")]
 pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
     let (client, connection) = dial(url).await?;
     tokio::spawn(connection);

@@ -96,6 +96,11 @@ impl Pool {
         })
     }
 
+    /// A connection beside the pool, as the same login: the driver's own client.
+    pub(crate) async fn client(&self) -> Result<tokio_postgres::Client> {
+        super::client(&self.url).await
+    }
+
     /// Ends what runs on a connection of this pool, once it is awaited.
     pub(crate) fn cancel(&self, statement: tokio_postgres::CancelToken) -> impl Future<Output = ()> + Send + 'static {
         let tls = self.tls.clone();

@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use super::files::{File, SourceRoot};
 use super::split::{Chunk, pipeline};
 use crate::error::{Error, Result};
-use crate::id::{DatasourceId, DocumentId, WorkspaceId};
+use crate::id::{DatasourceId, DocumentId};
 use crate::models::{DatasourceChanges, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceSyncStatus, DatasourceType, DocumentStatus, Embedding, StatementTime};
@@ -69,21 +67,14 @@ pub(super) struct Store {
 impl Store {
     /// Finds or makes the datasource of a root, and marks it as running.
     pub(super) async fn open(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
-        let datasource = datasource_id(scope.workspace(), &root.name());
-        let mut store = Self { ws: db.workspace(scope).await?, scope: scope.clone(), datasource };
         let new = NewDatasource {
-            id: datasource,
             config: Some(json!({ "root": root.name() })),
             is_managed: Some(false),
-            ..NewDatasource::new(root.name(), DatasourceType::File)
+            ..NewDatasource::named(scope.workspace(), root.name(), DatasourceType::File)
         };
-        datasources::table
-            .in_workspace(scope)
-            .insert(&new)
-            .on_conflict((datasources::workspace_id, datasources::id))
-            .do_nothing()
-            .execute(&mut store.ws)
-            .await?;
+        let mut ws = db.workspace(scope).await?;
+        let datasource = new.find_or_insert(&mut ws, scope).await?;
+        let mut store = Self { ws, scope: scope.clone(), datasource };
         store
             .mark(DatasourceChanges { sync_status: Some(DatasourceSyncStatus::Running), ..Default::default() })
             .await?;
@@ -226,16 +217,6 @@ impl Store {
             .await?;
         Ok(changed)
     }
-}
-
-/// The same root in the same workspace is the same datasource, also for two runs that begin at once.
-fn datasource_id(workspace: WorkspaceId, root: &str) -> DatasourceId {
-    let mut hasher = Sha256::new();
-    hasher.update(workspace.as_uuid().as_bytes());
-    hasher.update(root.as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(hasher.finalize().split_at(16).0);
-    Uuid::new_v8(bytes).into()
 }
 
 /// The first heading of a Markdown file, else its name.

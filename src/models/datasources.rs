@@ -4,10 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
+use crate::error::Result;
 use crate::id::{DatasourceId, WorkspaceId};
 use crate::schema::datasources;
 use crate::sql_types::{DatasourceSyncStatus, DatasourceType, StatementTime};
+use crate::tenancy::{InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 
 /// A source of documents.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
@@ -85,6 +89,47 @@ impl NewDatasource {
             is_managed: None,
             last_synced_at: None,
         }
+    }
+
+    /// The same, with an id that is made of the workspace and the name: the same name in the same workspace is the same
+    /// datasource, also for two that begin at once.
+    ///
+    /// ```
+    /// use workspace_db::id::WorkspaceId;
+    /// use workspace_db::models::NewDatasource;
+    /// use workspace_db::sql_types::DatasourceType;
+    ///
+    /// let workspace = WorkspaceId::generate();
+    /// let [one, other] = [(); 2].map(|()| NewDatasource::named(workspace, "crm", DatasourceType::Api));
+    /// assert_eq!(one.id, other.id);
+    /// assert_ne!(one.id, NewDatasource::named(WorkspaceId::generate(), "crm", DatasourceType::Api).id);
+    /// ```
+    #[must_use]
+    pub fn named(workspace: WorkspaceId, name: impl Into<String>, type_: DatasourceType) -> Self {
+        let new = Self::new(name, type_);
+        let mut hasher = Sha256::new();
+        hasher.update(workspace.as_uuid().as_bytes());
+        hasher.update(new.name.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(hasher.finalize().split_at(16).0);
+        Self { id: Uuid::new_v8(bytes).into(), ..new }
+    }
+
+    /// Inserts it into the scope's workspace unless its id is there; gives the id.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](crate::Error::is_invalid_input) where `ws` is of another workspace;
+    /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
+    pub async fn find_or_insert(&self, ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> Result<DatasourceId> {
+        datasources::table
+            .in_workspace(scope)
+            .insert(self)
+            .on_conflict((datasources::workspace_id, datasources::id))
+            .do_nothing()
+            .execute(ws)
+            .await?;
+        Ok(self.id)
     }
 }
 

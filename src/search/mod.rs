@@ -20,8 +20,9 @@
 //!
 //! The signs of a vector's components, 192 bytes, tell nearly as well as the vector which passages are near. So every
 //! chunk of the workspace is compared by its signs, in an index that holds nothing else, and the best of them again by
-//! cosine ([`Plan::Bits`]). A workspace that has an approximate index of its own, which `workspace-db index retrain` makes
-//! for large ones, asks that instead ([`Plan::Approximate`]). Where too few candidates pass the filters, or a hit stands
+//! cosine ([`Plan::Bits`]). A workspace that has an approximate index of its own asks that instead ([`Plan::Approximate`]):
+//! an HNSW index on `vector_bits` with `bit_hamming_ops`, for that `workspace_id` alone, named `document_chunks_near_` and
+//! the id in 32 hexadecimal digits. Where too few candidates pass the filters, or a hit stands
 //! among the worse half of the candidates, more are taken, up to [`Limits::most_candidates`]; every answer says so.
 //! [`Search::exact`] compares all vectors.
 

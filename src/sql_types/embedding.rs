@@ -97,6 +97,11 @@ impl<const D: usize> Embedding<D> {
         SignBits::of(self.as_slice())
     }
 
+    /// The driver's value, for COPY.
+    pub(crate) fn as_pgvector(&self) -> &pgvector::Vector {
+        &self.0
+    }
+
     fn checked(components: Vec<f32>) -> Result<Self, EmbeddingError> {
         if components.len() != D {
             return Err(EmbeddingError::Dimensions { expected: D, found: components.len() });

@@ -29,14 +29,19 @@ pub struct WorkspaceConnection {
     settings: String,
 }
 
+/// What a transaction in a workspace sets, behind its `BEGIN`.
+///
+/// A UUID is written in hexadecimal digits and dashes, so there is nothing to escape; and one message is one message
+/// fewer than a bound value would take.
+pub(super) fn settings_of(database: &Database, workspace: WorkspaceId) -> String {
+    format!("; SET LOCAL app.workspace_id = '{workspace}'{}", database.app().drop_to(APP_ROLE))
+}
+
 impl WorkspaceConnection {
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
         let workspace = scope.workspace();
-        let login = database.app();
-        // A UUID is written in hexadecimal digits and dashes, so there is nothing to escape; and one message is
-        // one message fewer than a bound value would take.
-        let settings = format!("; SET LOCAL app.workspace_id = '{workspace}'{}", login.drop_to(APP_ROLE));
-        let session = Session::new(login.pool(), format!("BEGIN{settings}")).await?;
+        let settings = settings_of(database, workspace);
+        let session = Session::new(database.app().pool(), format!("BEGIN{settings}")).await?;
         Ok(Self { session, workspace, database: database.token(), settings })
     }
 

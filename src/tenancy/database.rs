@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::bulk::BulkConnection;
 use super::connection::WorkspaceConnection;
 use super::function::AsyncFunc;
 use super::scope::{DatabaseToken, WorkspaceScope};
@@ -88,6 +89,12 @@ impl Database {
     pub async fn workspace(&self, scope: &WorkspaceScope) -> Result<WorkspaceConnection> {
         scope.check(self.0.token)?;
         WorkspaceConnection::new(self, scope).await
+    }
+
+    /// A connection for COPY that sees the scope's workspace, beside the pool.
+    pub(crate) async fn bulk(&self, scope: &WorkspaceScope) -> Result<BulkConnection> {
+        scope.check(self.0.token)?;
+        BulkConnection::new(self, scope).await
     }
 
     /// Whether the database answers, on a connection as the next caller would get it, with nothing set on it: for the

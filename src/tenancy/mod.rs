@@ -40,6 +40,7 @@
 //! alone, and nothing can be added to one that would widen it. The second is PostgreSQL: row-level security, forced on
 //! every table, for a role that sees the workspace which the transaction has set.
 
+mod bulk;
 mod candidates;
 mod connection;
 mod database;

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["tenancy"],
     &["models"],
     &["embeddings"],
-    &["search", "ingest", "jobs", "webhooks", "analytics", "auth"],
+    &["search", "ingest", "load", "jobs", "webhooks", "analytics", "auth"],
     &["studio"],
 ];
 /// What hangs off the side: each may name these.

@@ -11,6 +11,7 @@ mod embeddings;
 mod folder;
 mod ingest;
 mod layers;
+mod load;
 mod migrations;
 mod models;
 mod roles;

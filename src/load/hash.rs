@@ -1,0 +1,23 @@
+//! By what a document is known to be the same.
+
+use sha2::{Digest as _, Sha256};
+
+use super::SourceDocument;
+
+/// SHA-256 in hexadecimal of all that a document's chunks are made of. Each part goes in behind its length, so that no
+/// two documents give the same bytes.
+pub(super) fn of_passages(source: &SourceDocument) -> String {
+    let mut hasher = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update((bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(source.model.as_bytes());
+    for passage in &source.passages {
+        part(passage.content.as_bytes());
+        part(passage.language.as_ref().map_or("", |tag| tag.as_str()).as_bytes());
+        let vector: Vec<u8> = passage.vector.as_slice().iter().flat_map(|component| component.to_le_bytes()).collect();
+        part(&vector);
+    }
+    base16ct::lower::encode_string(&hasher.finalize())
+}

@@ -1,0 +1,284 @@
+//! Documents out of JSON Lines, one passage a line.
+
+use std::io::{BufRead, Read as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::stream::{Stream, unfold};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+
+use super::{MAX_PASSAGES, Passage, SourceDocument};
+use crate::error::{Error, Kind, Result};
+use crate::models::NewDocument;
+use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
+
+/// The longest line, in bytes: a vector is some 35 kB of digits, the rest is text.
+const MAX_LINE: u64 = 8 << 20;
+/// Documents that are read ahead.
+const AHEAD: usize = 16;
+/// Broken lines that are remembered with their reasons.
+const REMEMBERED: usize = 100;
+
+/// What becomes of a line that can't be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BrokenLines {
+    /// The stream ends with an error that names the line.
+    #[default]
+    Refuse,
+    /// It is left out, and [remembered](JsonLines::broken).
+    Skip,
+}
+
+/// A line that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BrokenLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Why it could not.
+    pub why: String,
+}
+
+/// Documents out of JSON Lines, for [`load`](super::load): each line is one passage, and the lines of one document follow one
+/// another in the passages' order.
+///
+/// | field | |
+/// |---|---|
+/// | `external_id` | the document's name in its datasource; needed |
+/// | `content`, `vector` | the passage and its 1536 numbers; needed |
+/// | `embedding_model` | what made the vector; else the model that is given here |
+/// | `language`, `token_count` | of the passage |
+/// | `title`, `slug`, `summary`, `metadata`, `status`, `is_published` | of the document, taken from its first line; the title is else the external id |
+///
+/// Reading is done on a thread of its own, a few documents ahead.
+///
+/// ```no_run
+/// use workspace_db::load::{BrokenLines, JsonLines, LoadOptions, load};
+/// # use workspace_db::id::DatasourceId;
+/// # use workspace_db::tenancy::{Database, WorkspaceScope};
+///
+/// # async fn example(db: Database, scope: WorkspaceScope, datasource: DatasourceId) -> Result<(), Box<dyn std::error::Error>> {
+/// let file = std::io::BufReader::new(std::fs::File::open("passages.jsonl")?);
+/// let lines = JsonLines::new(file, "text-embedding-3-large", BrokenLines::Skip);
+/// let (documents, broken) = (lines.documents, lines.broken);
+/// load(&db, &scope, &LoadOptions::into(datasource), documents, &|_| ()).await?;
+/// for line in broken.lines() {
+///     eprintln!("line {}: {}", line.line, line.why);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct JsonLines<S> {
+    /// The documents.
+    pub documents: S,
+    /// The lines that were left out so far.
+    pub broken: Broken,
+}
+
+/// Lines that were left out.
+#[derive(Clone, Debug, Default)]
+pub struct Broken(Arc<Mutex<(u64, Vec<BrokenLine>)>>);
+
+impl Broken {
+    /// How many.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// The first hundred of them.
+    #[must_use]
+    pub fn lines(&self) -> Vec<BrokenLine> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    fn push(&self, line: BrokenLine) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.0 += 1;
+        if known.1.len() < REMEMBERED {
+            known.1.push(line);
+        }
+    }
+}
+
+impl JsonLines<()> {
+    /// Begins to read, in a tokio runtime. `model` is what made the vectors of lines that don't say.
+    pub fn new(
+        reader: impl BufRead + Send + 'static,
+        model: impl Into<String>,
+        broken_lines: BrokenLines,
+    ) -> JsonLines<impl Stream<Item = Result<SourceDocument>> + Send> {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let broken = Broken::default();
+        let mut reading = Reading {
+            reader,
+            line: 0,
+            text: Vec::new(),
+            model: model.into(),
+            broken_lines,
+            broken: broken.clone(),
+            open: None,
+        };
+        tokio::task::spawn_blocking(move || {
+            while let Some(document) = reading.next().transpose() {
+                let failed = document.is_err();
+                // Nobody listens any more where the load has failed.
+                if sender.blocking_send(document).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        let documents = unfold(receiver, |mut receiver| async { receiver.recv().await.map(|next| (next, receiver)) });
+        JsonLines { documents, broken }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    external_id: String,
+    content: String,
+    vector: Vec<f32>,
+    embedding_model: Option<String>,
+    token_count: Option<u32>,
+    language: Option<LanguageTag>,
+    title: Option<String>,
+    slug: Option<String>,
+    summary: Option<String>,
+    metadata: Option<Map<String, Value>>,
+    status: Option<DocumentStatus>,
+    is_published: Option<bool>,
+}
+
+struct Reading<R> {
+    reader: R,
+    line: u64,
+    text: Vec<u8>,
+    model: String,
+    broken_lines: BrokenLines,
+    broken: Broken,
+    /// The document whose lines are being read.
+    open: Option<SourceDocument>,
+}
+
+impl<R: BufRead> Reading<R> {
+    /// The next document, once the first line of another has come or the lines have ended.
+    fn next(&mut self) -> Result<Option<SourceDocument>> {
+        loop {
+            let Some(parsed) = self.parsed_line()? else { return Ok(self.open.take()) };
+            let added = parsed.and_then(|line| self.add(line));
+            match added {
+                Ok(None) => {}
+                Ok(Some(done)) => return Ok(Some(done)),
+                Err(why) if self.broken_lines == BrokenLines::Skip => {
+                    self.broken.push(BrokenLine { line: self.line, why: why.to_string() });
+                }
+                Err(why) => {
+                    return Err(Error::invalid(format!("line {}: {why}", self.line))
+                        .remedy("mend the line, or leave broken lines out")
+                        .caused_by(why));
+                }
+            }
+        }
+    }
+
+    /// The next line that is not empty; none at the end.
+    fn parsed_line(&mut self) -> Result<Option<Result<Line>>> {
+        loop {
+            self.text.clear();
+            self.line += 1;
+            let read = self.reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut self.text).map_err(unreadable)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            if read as u64 == MAX_LINE && !self.text.ends_with(b"\n") {
+                self.reader.skip_until(b'\n').map_err(unreadable)?;
+                return Ok(Some(Err(Error::invalid(format!("it is longer than {MAX_LINE} bytes")))));
+            }
+            if !self.text.trim_ascii().is_empty() {
+                let parsed = serde_json::from_slice(&self.text);
+                return Ok(Some(parsed.map_err(|error| Error::invalid(what_is_wrong(&error)).caused_by(error))));
+            }
+        }
+    }
+
+    /// Adds a line to the document that is open, or opens its own and gives the one before.
+    fn add(&mut self, line: Line) -> Result<Option<SourceDocument>> {
+        line.refuse_nul()?;
+        let passage = Passage {
+            content: line.content,
+            vector: Embedding::try_from(line.vector)?,
+            token_count: line
+                .token_count
+                .map(i32::try_from)
+                .transpose()
+                .map_err(|_| Error::invalid("token_count is too large"))?,
+            language: line.language,
+        };
+        let model = line.embedding_model.unwrap_or_else(|| self.model.clone());
+        if let Some(open) =
+            self.open.as_mut().filter(|open| open.document.external_id.as_ref() == Some(&line.external_id))
+        {
+            if open.model != model {
+                return Err(Error::invalid(format!(
+                    "its vector is of {model:?}, the document's first of {:?}",
+                    open.model
+                )));
+            }
+            if open.passages.len() == MAX_PASSAGES {
+                return Err(Error::invalid(format!(
+                    "the document {:?} has more than {MAX_PASSAGES} passages",
+                    line.external_id
+                )));
+            }
+            open.passages.push(passage);
+            return Ok(None);
+        }
+        let document = NewDocument {
+            slug: line.slug,
+            summary: line.summary,
+            metadata: line.metadata.map(Value::Object),
+            status: line.status,
+            is_published: line.is_published,
+            external_id: Some(line.external_id.clone()),
+            ..NewDocument::new(line.title.unwrap_or(line.external_id))
+        };
+        Ok(self.open.replace(SourceDocument { document, model, passages: vec![passage] }))
+    }
+}
+
+impl Line {
+    /// PostgreSQL's text holds no NUL, and would refuse the whole batch.
+    fn refuse_nul(&self) -> Result<()> {
+        let texts = [Some(&self.external_id), Some(&self.content), self.embedding_model.as_ref(), self.title.as_ref()];
+        let more = [self.slug.as_ref(), self.summary.as_ref()];
+        let in_metadata =
+            |metadata: &Map<String, Value>| metadata.iter().any(|(key, value)| key.contains('\0') || has_nul(value));
+        if texts.into_iter().chain(more).flatten().any(|text| text.contains('\0'))
+            || self.metadata.as_ref().is_some_and(in_metadata)
+        {
+            return Err(Error::invalid("a text has a NUL character, which PostgreSQL can't store"));
+        }
+        Ok(())
+    }
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// serde_json counts lines as well, and each of these is its first.
+fn what_is_wrong(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    format!("{}, at column {}", text.get(..end).unwrap_or(&text), error.column())
+}
+
+fn unreadable(error: std::io::Error) -> Error {
+    Error::new(Kind::Io, format!("the lines can't be read: {error}")).caused_by(error)
+}

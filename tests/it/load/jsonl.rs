@@ -1,0 +1,209 @@
+//! JSON Lines, whole, broken and cut short.
+
+use std::io::{BufReader, Cursor, Write as _};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::*;
+use crate::cli::Shell;
+
+fn line(external_id: &str, content: &str, number: u16) -> Value {
+    json!({ "external_id": external_id, "content": content, "vector": vector(number).as_slice() })
+}
+
+/// Two documents of two passages each.
+fn lines() -> Vec<String> {
+    [("one", "a", 1), ("one", "b", 2), ("two", "x", 3), ("two", "y", 4)]
+        .map(|(name, text, number)| line(name, text, number).to_string())
+        .to_vec()
+}
+
+async fn loaded(scene: &Scene, text: Vec<u8>, broken: BrokenLines) -> (Result<LoadReport>, Broken) {
+    let lines = JsonLines::new(BufReader::new(Cursor::new(text)), "test-model", broken);
+    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let options = LoadOptions { all_or_nothing: broken == BrokenLines::Refuse, ..scene.options() };
+    (load(&scene.db, &scope, &options, lines.documents, &|_| ()).await, lines.broken)
+}
+
+#[tokio::test]
+async fn lines_become_documents_and_passages() {
+    let mut scene = Scene::new().await;
+    let mut first = line("faq/1", "first", 1);
+    for (field, value) in [
+        ("title", json!("Opening hours")),
+        ("metadata", json!({ "team": "support" })),
+        ("status", json!("draft")),
+        ("is_published", json!(false)),
+        ("language", json!("nl")),
+        ("token_count", json!(3)),
+        ("embedding_model", json!("other-model")),
+    ] {
+        first[field] = value;
+    }
+    let mut second = line("faq/1", "second", 2);
+    second["embedding_model"] = json!("other-model");
+    // Blank lines, Windows' ends of lines, and no end of the last one.
+    let text = format!("{first}\r\n\n{second}\n   \n{}", line("faq/2", "third", 3));
+    let (report, broken) = loaded(&scene, text.into_bytes(), BrokenLines::Refuse).await;
+    assert_eq!(report.unwrap(), LoadReport { added: 2, chunks: 3, ..LoadReport::default() });
+    assert_eq!(broken.count(), 0);
+    let documents = scene.documents(scene.a).await;
+    assert_eq!((documents[0].title.as_str(), documents[1].title.as_str()), ("Opening hours", "faq/2"));
+    assert_eq!((documents[0].status, documents[0].is_published), (DocumentStatus::Draft, false));
+    let first = scene.chunks(scene.a).await.into_iter().find(|chunk| chunk.content == "first").unwrap();
+    assert_eq!((first.language.unwrap().as_str(), first.token_count), ("nl", Some(3)));
+    assert_eq!((first.embedding_model.as_str(), first.vector), ("other-model", vector(1)));
+    let third = scene.chunks(scene.a).await.into_iter().find(|chunk| chunk.content == "third").unwrap();
+    assert_eq!(third.embedding_model, "test-model");
+}
+
+fn changed(field: &str, value: Value) -> Vec<u8> {
+    let mut line = line("two", "broken", 9);
+    line[field] = value;
+    line.to_string().into_bytes()
+}
+
+#[rstest]
+#[case::cut_off(b"{\"external_id\": \"two\", \"cont".to_vec(), "control character")]
+#[case::no_json(b"hello".to_vec(), "expected value, at column 1")]
+#[case::not_utf8(b"{\"external_id\": \"two\", \"content\": \"\xff\", \"vector\": []}".to_vec(), "unicode")]
+#[case::a_field_is_missing(b"{\"external_id\": \"two\"}".to_vec(), "missing field `content`")]
+#[case::a_field_is_unknown(changed("contents", json!("x")), "unknown field `contents`")]
+#[case::too_short(changed("vector", json!([1.0, 2.0])), "1536 dimensions was expected, 2 came")]
+#[case::all_zeros(changed("vector", json!(vec![0.0; 1536])), "must have a direction")]
+#[case::not_a_number(changed("vector", json!(vec![Value::Null; 1536])), "invalid type: null")]
+#[case::infinite(changed("vector", json!(vec![1e39; 1536])), "must be finite")]
+#[case::a_nul(changed("content", json!("a\0b")), "NUL")]
+#[case::a_nul_deep_inside(changed("metadata", json!({ "a": [{ "b\0": 1 }] })), "NUL")]
+#[case::no_language(changed("language", json!("english!")), "BCP 47")]
+#[case::no_status(changed("status", json!("gone")), "unknown variant")]
+#[case::another_model(changed("embedding_model", json!("other")), "\"other\"")]
+#[case::too_long(vec![b' '; 9 << 20], "longer than")]
+#[tokio::test]
+async fn a_broken_line_is_named_and_the_rest_goes_in_or_nothing_does(#[case] broken: Vec<u8>, #[case] why: &str) {
+    let mut scene = Scene::new().await;
+    let lines = lines();
+    let mut text = lines[..3].join("\n").into_bytes();
+    text.push(b'\n');
+    text.extend(&broken);
+    text.push(b'\n');
+    text.extend(lines[3].as_bytes());
+
+    let (report, _) = loaded(&scene, text.clone(), BrokenLines::Refuse).await;
+    let error = report.unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
+    assert!(error.to_string().starts_with("line 4: ") && error.to_string().contains(why), "{error}");
+    assert!(scene.documents(scene.a).await.is_empty());
+
+    let (report, left_out) = loaded(&scene, text, BrokenLines::Skip).await;
+    assert_eq!(report.unwrap(), LoadReport { added: 2, chunks: 4, ..LoadReport::default() });
+    assert_eq!(left_out.count(), 1);
+    assert!(left_out.lines()[0].line == 4 && left_out.lines()[0].why.contains(why), "{left_out:?}");
+    let texts: Vec<String> = scene.texts(scene.a).await.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["a", "b", "x", "y"]);
+}
+
+#[tokio::test]
+async fn the_lines_of_a_document_must_follow_one_another() {
+    let scene = Scene::new().await;
+    let text =
+        [("one", 1), ("two", 2), ("one", 3)].map(|(name, number)| line(name, "x", number).to_string()).join("\n");
+    let (report, _) = loaded(&scene, text.into_bytes(), BrokenLines::Refuse).await;
+    let error = report.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains("comes twice"), "{error}");
+}
+
+fn shell(scene: &Scene) -> Shell {
+    Shell::new()
+        .with("DATABASE_URL", scene.database.url().unwrap().expose())
+        .with("DATABASE_APP_URL", scene.database.app_url().unwrap().expose())
+        .with("DATABASE_PLATFORM_URL", scene.database.platform_url().unwrap().expose())
+        .with("WORKSPACE_DB_WORKSPACE", "a")
+}
+
+#[tokio::test]
+async fn the_command_loads_a_file_and_standard_input() {
+    let mut scene = Scene::new().await;
+    let shell = shell(&scene);
+    std::fs::write(shell.path("passages.jsonl"), lines().join("\n")).unwrap();
+    let work = tokio::task::spawn_blocking(move || {
+        let report = shell.json(&["ingest", "--jsonl", "passages.jsonl", "--model", "test-model"]);
+        assert_eq!((&report["added"], &report["chunks"], &report["broken"]), (&json!(2), &json!(4), &json!(0)));
+        let said = shell.succeed(&["ingest", "--jsonl", "passages.jsonl", "--model", "test-model"]);
+        assert!(said.contains("unchanged  2 documents"), "{said}");
+
+        let mut piped =
+            shell.command(&["ingest", "--jsonl", "-", "--datasource", "passages.jsonl", "--broken", "skip"]);
+        let mut piped = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let text = format!("{}\nnot a line\n", line("three", "z", 5));
+        piped.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = piped.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "a line was left out");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("added      1 documents") && said.contains("line 2: expected"), "{said}");
+
+        let error = shell.fails(&["ingest", "--jsonl", "gone.jsonl"], 1);
+        assert!(error.contains("gone.jsonl"), "{error}");
+        shell.fails(&["ingest", "--jsonl", "passages.jsonl", "folder"], 2);
+    });
+    work.await.unwrap();
+    let names: Vec<String> = scene.texts(scene.a).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["one", "one", "three", "two", "two"]);
+    let sources: Vec<String> = datasources::table
+        .filter(datasources::workspace_id.eq(scene.a).and(datasources::name.ne("crm")))
+        .select(datasources::name)
+        .load(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(sources, ["passages.jsonl"]);
+}
+
+/// The process is killed again and again, each time after it has kept some more; nothing is there twice, or lost.
+#[tokio::test]
+async fn a_load_that_is_killed_is_gone_on_with() {
+    const DOCUMENTS: usize = 400;
+    let mut scene = Scene::new().await;
+    let shell = shell(&scene);
+    let mut text = String::new();
+    // Few digits, so that a debug build reads them in no time.
+    let short: Vec<Vec<f32>> =
+        (0..10).map(|number| (0..1536).map(|at| if at == number { 2.5 } else { 0.5 }).collect()).collect();
+    for document in documents_of_ten(DOCUMENTS) {
+        let name = document.document.external_id.unwrap();
+        for (place, vector) in short.iter().enumerate() {
+            let content = format!("{name} {place}");
+            let line = json!({ "external_id": name, "content": content, "vector": vector });
+            text.extend([line.to_string().as_str(), "\n"]);
+        }
+    }
+    std::fs::write(shell.path("passages.jsonl"), text).unwrap();
+    let arguments = ["ingest", "--jsonl", "passages.jsonl", "--broken", "skip"];
+    let mut kept = 0;
+    for _ in 0..2 {
+        let mut child = shell.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let more = format!("SELECT count(*) > {kept} AS met FROM document_chunks");
+        until(&mut scene.conn, &more).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What the server had already been told to commit is committed after the kill.
+        let idle = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+            AND pid <> pg_backend_pid() AND usename = 'test_app' AND state <> 'idle') AS met";
+        until(&mut scene.conn, idle).await;
+        kept = document_chunks::table.count().get_result::<i64>(&mut scene.conn).await.unwrap();
+        assert!(
+            kept < 4000 && kept % 10 == 0,
+            "{kept} passages: the kill came too late, or a document is there in part"
+        );
+    }
+    let report = tokio::task::spawn_blocking(move || shell.json(&arguments)).await.unwrap();
+    let unchanged = usize::try_from(kept / 10).unwrap();
+    assert_eq!((&report["unchanged"], &report["added"]), (&json!(unchanged), &json!(DOCUMENTS - unchanged)));
+    let texts = scene.texts(scene.a).await;
+    assert_eq!(texts.len(), DOCUMENTS * 10);
+    let expected = documents_of_ten(DOCUMENTS).flat_map(|document| {
+        let name = document.document.external_id.unwrap();
+        (0..10).map(move |place| (name.clone(), format!("{name} {place}")))
+    });
+    assert!(texts.into_iter().eq(expected), "something is missing, out of place or twice");
+}
