@@ -252,10 +252,8 @@ impl Line {
     fn refuse_nul(&self) -> Result<()> {
         let texts = [Some(&self.external_id), Some(&self.content), self.embedding_model.as_ref(), self.title.as_ref()];
         let more = [self.slug.as_ref(), self.summary.as_ref()];
-        let in_metadata =
-            |metadata: &Map<String, Value>| metadata.iter().any(|(key, value)| key.contains('\0') || has_nul(value));
         if texts.into_iter().chain(more).flatten().any(|text| text.contains('\0'))
-            || self.metadata.as_ref().is_some_and(in_metadata)
+            || self.metadata.as_ref().is_some_and(a_field_has_nul)
         {
             return Err(Error::invalid("a text has a NUL character, which PostgreSQL can't store"));
         }
@@ -267,9 +265,13 @@ fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Object(fields) => a_field_has_nul(fields),
         _ => false,
     }
+}
+
+fn a_field_has_nul(fields: &Map<String, Value>) -> bool {
+    fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value))
 }
 
 /// serde_json counts lines as well, and each of these is its first.

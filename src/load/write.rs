@@ -52,7 +52,8 @@ impl Writer {
     pub(super) async fn write(&self, tx: &Transaction<'_>, batch: Batch) -> Result<LoadReport> {
         let mut report = LoadReport::default();
         let known = self.known(tx, &batch).await?;
-        let mut elsewhere = self.same_content_elsewhere(tx, &batch).await?;
+        let mut elsewhere =
+            if self.options.keep_duplicates { HashSet::new() } else { self.same_content_elsewhere(tx, &batch).await? };
         // What the batch's own documents will have, and not what they had.
         let kept = batch.documents.iter().filter(|document| known.contains_key(&document.external_id));
         elsewhere.extend(kept.map(|document| document.content_hash.clone()));
