@@ -193,10 +193,35 @@ pub struct Config {
     pub pool_size: usize,
     /// `WORKSPACE_DB_ENV`.
     pub environment: Environment,
+    /// `WORKSPACE_DB_SEARCH_*`: how many candidates a search takes.
+    pub search: SearchLimits,
+    /// `WORKSPACE_DB_OWN_INDEX_FROM`: chunks from which on a workspace gets an approximate index of its own, when the
+    /// indexes are retrained.
+    pub own_index_from: u32,
+}
+
+/// How many candidates a search takes. The defaults are measured: docs/figures.md, "Search".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchLimits {
+    /// `WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT`: candidates for each hit that is asked for, besides 40 in any case.
+    pub candidates_per_hit: u32,
+    /// `WORKSPACE_DB_SEARCH_MOST_CANDIDATES`: the most candidates of one search by vector. Where they do not settle it,
+    /// the answer says so.
+    pub most_candidates: u32,
+    /// `WORKSPACE_DB_SEARCH_MOST_MATCHES`: the most passages that share words with a text which are ranked.
+    pub most_matches: u32,
+}
+
+impl Default for SearchLimits {
+    fn default() -> Self {
+        Self { candidates_per_hit: 16, most_candidates: 10_000, most_matches: 10_000 }
+    }
 }
 
 /// Enough for a process on two cores; PostgreSQL allows 100 in all by default.
 const POOL_SIZE: usize = 8;
+/// Where an index of the workspace's own begins to be faster than its signs: docs/figures.md, "Search".
+const OWN_INDEX_FROM: u32 = 20_000;
 
 impl Default for Config {
     fn default() -> Self {
@@ -206,6 +231,8 @@ impl Default for Config {
             database_platform_url: None,
             pool_size: POOL_SIZE,
             environment: Environment::default(),
+            search: SearchLimits::default(),
+            own_index_from: OWN_INDEX_FROM,
         }
     }
 }
@@ -227,23 +254,44 @@ impl Config {
             database_url: variable("DATABASE_URL")?,
             database_app_url: variable("DATABASE_APP_URL")?,
             database_platform_url: variable("DATABASE_PLATFORM_URL")?,
-            pool_size: variable::<PoolSize>("WORKSPACE_DB_POOL_SIZE")?.map_or(POOL_SIZE, |size| size.0),
+            pool_size: count::<1, 1_000>("WORKSPACE_DB_POOL_SIZE")?.map_or(POOL_SIZE, |size| size as usize),
             environment: variable("WORKSPACE_DB_ENV")?.unwrap_or_default(),
+            search: SearchLimits::from_env()?,
+            own_index_from: count::<1, { u32::MAX }>("WORKSPACE_DB_OWN_INDEX_FROM")?.unwrap_or(OWN_INDEX_FROM),
         })
     }
 }
 
-struct PoolSize(usize);
+impl SearchLimits {
+    fn from_env() -> Result<Self> {
+        let measured = Self::default();
+        let per_hit = count::<1, 1_000>("WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT")?;
+        let candidates = count::<40, 1_000_000>("WORKSPACE_DB_SEARCH_MOST_CANDIDATES")?;
+        let matches = count::<1, 1_000_000>("WORKSPACE_DB_SEARCH_MOST_MATCHES")?;
+        Ok(Self {
+            candidates_per_hit: per_hit.unwrap_or(measured.candidates_per_hit),
+            most_candidates: candidates.unwrap_or(measured.most_candidates),
+            most_matches: matches.unwrap_or(measured.most_matches),
+        })
+    }
+}
 
-impl FromStr for PoolSize {
+/// A number from `LEAST` to `MOST`.
+struct Count<const LEAST: u32, const MOST: u32>(u32);
+
+impl<const LEAST: u32, const MOST: u32> FromStr for Count<LEAST, MOST> {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match text.parse() {
-            Ok(size @ 1..=1000) => Ok(Self(size)),
-            _ => Err(Error::invalid(format!("{text:?} is no number of connections")).remedy("use 1 to 1000")),
+            Ok(count) if (LEAST..=MOST).contains(&count) => Ok(Self(count)),
+            _ => Err(Error::invalid(format!("{text:?} is out of bounds")).remedy(format!("use {LEAST} to {MOST}"))),
         }
     }
+}
+
+fn count<const LEAST: u32, const MOST: u32>(name: &str) -> Result<Option<u32>> {
+    Ok(variable::<Count<LEAST, MOST>>(name)?.map(|count| count.0))
 }
 
 fn variable<T: FromStr<Err = Error>>(name: &str) -> Result<Option<T>> {

@@ -11,6 +11,7 @@
 //! | bring files into a workspace | [`mod@ingest`] |
 //! | load documents that have vectors already | [`mod@load`] |
 //! | find passages | [`mod@search`] |
+//! | keep searches fast, and know what they miss | [`indexes`] |
 //! | keep ids apart | [`id`] |
 //! | have PostgreSQL without installing it | [`embedded`] |
 //! | test your own queries | [`testing`] |
@@ -67,6 +68,7 @@ pub mod embedded;
 pub mod embeddings;
 pub mod error;
 pub mod id;
+pub mod indexes;
 #[cfg(feature = "ingest")]
 pub mod ingest;
 pub mod load;

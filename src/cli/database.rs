@@ -1,7 +1,7 @@
 //! Which database a command means: `DATABASE_URL` wins, else the server that `up` keeps.
 
 use anyhow::Result;
-use workspace_db::config::{Config, DatabaseUrl};
+use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::embedded::Local;
 use workspace_db::tenancy;
 
@@ -11,7 +11,7 @@ pub(super) enum Database {
     /// The user's own server.
     Given { owner: DatabaseUrl, config: Box<Config> },
     /// The server in the data directory.
-    Local(Box<Local>),
+    Local { local: Box<Local>, config: Box<Config> },
 }
 
 impl Database {
@@ -19,7 +19,10 @@ impl Database {
     pub(super) fn of(context: &Context) -> Result<Self> {
         Ok(match given(context)? {
             Some(owner) => Self::Given { owner, config: Box::new(context.config.clone()) },
-            None => Self::Local(Box::new(Local::open(&context.data_dir)?)),
+            None => Self::Local {
+                local: Box::new(Local::open(&context.data_dir)?),
+                config: Box::new(context.config.clone()),
+            },
         })
     }
 
@@ -27,7 +30,7 @@ impl Database {
     pub(super) fn owner_url(&self) -> Result<DatabaseUrl> {
         match self {
             Self::Given { owner, .. } => Ok(owner.clone()),
-            Self::Local(local) => Ok(local.running()?.owner_url()?),
+            Self::Local { local, .. } => Ok(local.running()?.owner_url()?),
         }
     }
 
@@ -35,13 +38,15 @@ impl Database {
     pub(super) fn config(&self) -> Result<Config> {
         match self {
             Self::Given { config, .. } => Ok(Config::clone(config)),
-            Self::Local(local) => {
+            Self::Local { local, config } => {
                 let local = local.running()?;
                 Ok(Config {
                     database_url: Some(local.owner_url()?),
                     database_app_url: Some(local.app_url()?),
                     database_platform_url: Some(local.platform_url()?),
-                    ..Config::default()
+                    // The server of a laptop, whatever else the environment speaks of.
+                    environment: Environment::Development,
+                    ..Config::clone(config)
                 })
             }
         }

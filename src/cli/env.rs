@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context) -> Result<()> {
     let mut variables: Vec<_> =
         urls.into_iter().filter_map(|(name, url)| Some((name, url?.expose().to_owned()))).collect();
     let mut bin = None;
-    if let Database::Local(local) = &database {
+    if let Database::Local { local, .. } = &database {
         variables.push(("WORKSPACE_DB_DATA_DIR", context.data_dir.display().to_string()));
         bin = Some(local.install().bin.display().to_string());
     }

@@ -4,6 +4,7 @@ mod database;
 mod down;
 mod embedder;
 mod env;
+mod index;
 mod ingest;
 mod migrate;
 mod output;
@@ -42,7 +43,8 @@ Exit codes:
   4  the database can't be reached
   5  something must be installed or started first
   6  the embeddings endpoint failed
-  7  something else is in the way: a port, a lock, another version";
+  7  something else is in the way: a port, a lock, another version
+  8  what was measured is below its gate";
 
 /// What every command takes.
 #[derive(Args, Debug)]
@@ -64,6 +66,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Ingest(ingest::Ingest),
     Search(search::Search),
+    Index(index::Index),
     Psql(psql::Psql),
     Roles(roles::Roles),
 }
@@ -88,6 +91,18 @@ impl std::fmt::Display for Contradiction {
 }
 
 impl std::error::Error for Contradiction {}
+
+/// What was measured is worse than it may be.
+#[derive(Debug)]
+struct BelowGate(String);
+
+impl std::fmt::Display for BelowGate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BelowGate {}
 
 pub(crate) fn run() -> ExitCode {
     // Before anything reads the environment; a file that is not there is no error, a broken one is.
@@ -130,6 +145,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Migrate(command) => command.run(&context).await,
         Command::Ingest(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,
+        Command::Index(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
         Command::Roles(command) => command.run(&context).await,
     }
@@ -147,6 +163,9 @@ fn described(error: &anyhow::Error) -> String {
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<Contradiction>() {
         return ExitCode::from(2);
+    }
+    if error.is::<BelowGate>() {
+        return ExitCode::from(8);
     }
     let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<Error>()) else { return ExitCode::FAILURE };
     let code = match error {

@@ -39,7 +39,7 @@ impl Psql {
             None => (database.owner_url()?, Some(if self.app { APP_ROLE } else { PLATFORM_ROLE })),
         };
         let program = match &database {
-            Database::Local(local) => local.install().program("psql"),
+            Database::Local { local, .. } => local.install().program("psql"),
             Database::Given { .. } => psql_on_this_machine()?,
         };
         let mut command = Command::new(&program);

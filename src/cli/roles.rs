@@ -48,7 +48,7 @@ impl Roles {
             }
             return output::print_lines(lines);
         }
-        if let Database::Local(_) = database {
+        if let Database::Local { .. } = database {
             let message =
                 "the server of `workspace-db up` has its logins already; `workspace-db env` prints their URLs";
             return Err(Contradiction(message.to_owned()).into());

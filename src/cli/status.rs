@@ -16,7 +16,7 @@ pub(super) struct Status {}
 pub(super) async fn run(context: &Context) -> Result<()> {
     let database = Database::of(context)?;
     let server = match &database {
-        Database::Local(local) => Some(local.status()),
+        Database::Local { local, .. } => Some(local.status()),
         Database::Given { .. } => None,
     };
     let stopped = server.as_ref().is_some_and(|status| !status.running);

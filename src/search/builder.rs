@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::answer::{Answer, Hit, Neighbour};
 use super::filter::Filter;
 use super::found::hits;
-use super::plan::Limits;
 use super::question::Question;
 use super::{diversity, nearest, words};
+use crate::config::SearchLimits;
 use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentChunkId, DocumentId};
 use crate::schema::document_chunks;
@@ -74,7 +74,7 @@ pub struct Search {
     least: Option<f64>,
     relevance: Option<f64>,
     neighbours: u32,
-    limits: Limits,
+    limits: Option<SearchLimits>,
 }
 
 impl Search {
@@ -89,7 +89,7 @@ impl Search {
             least: None,
             relevance: None,
             neighbours: 0,
-            limits: Limits::default(),
+            limits: None,
         }
     }
 
@@ -167,9 +167,9 @@ impl Search {
         self
     }
 
-    /// Other bounds than the measured ones.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    /// Other bounds than the database was opened with.
+    pub fn limits(mut self, limits: SearchLimits) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -248,8 +248,8 @@ impl Search {
         question: &Question,
         k: u32,
     ) -> Result<(Vec<Hit>, super::List)> {
-        let (found, list) =
-            nearest::nearest(ws, &self.scope, question, &self.filter, k, self.exact, self.limits).await?;
+        let limits = self.limits.unwrap_or(ws.search_limits());
+        let (found, list) = nearest::nearest(ws, &self.scope, question, &self.filter, k, self.exact, limits).await?;
         if found.is_empty() {
             self.refuse_other_models(ws, question).await?;
         }
@@ -259,7 +259,8 @@ impl Search {
     }
 
     async fn by_words(&self, ws: &mut WorkspaceConnection, text: &str, k: u32) -> Result<(Vec<Hit>, super::List)> {
-        let (found, list) = words::matching(ws, &self.scope, text, &self.filter, k, self.limits).await?;
+        let limits = self.limits.unwrap_or(ws.search_limits());
+        let (found, list) = words::matching(ws, &self.scope, text, &self.filter, k, limits).await?;
         Ok((hits(found, |hit, place| hit.by_words = Some(place)), list))
     }
 

@@ -23,7 +23,7 @@
 //! cosine ([`Plan::Bits`]). A workspace that has an approximate index of its own asks that instead ([`Plan::Approximate`]):
 //! an HNSW index on `vector_bits` with `bit_hamming_ops`, for that `workspace_id` alone, named `document_chunks_near_` and
 //! the id in 32 hexadecimal digits. Where too few candidates pass the filters, or a hit stands
-//! among the worse half of the candidates, more are taken, up to [`Limits::most_candidates`]; every answer says so.
+//! among the worse half of the candidates, more are taken, up to [`SearchLimits::most_candidates`](crate::config::SearchLimits::most_candidates); every answer says so.
 //! [`Search::exact`] compares all vectors.
 
 mod answer;
@@ -32,11 +32,12 @@ mod diversity;
 mod filter;
 mod found;
 mod nearest;
-pub(crate) mod plan;
+mod plan;
 mod question;
 mod words;
 
 pub use self::answer::{Answer, Hit, List, Neighbour, Place};
 pub use self::builder::{MAX_K, MAX_NEIGHBOURS, Search, SearchChunks};
-pub use self::plan::{Limits, Plan};
+pub(crate) use self::plan::OWN_INDEX;
+pub use self::plan::Plan;
 pub use self::question::Question;

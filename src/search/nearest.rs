@@ -9,8 +9,9 @@ use diesel::sql_types::{BigInt, Bool, Double};
 use super::answer::List;
 use super::filter::Filter;
 use super::found::{Found, PASSAGE};
-use super::plan::{Attempt, Limits, Plan, has_own_index};
+use super::plan::{Attempt, Plan, has_own_index};
 use super::question::Question;
+use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::schema::{document_chunks, documents};
 use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
@@ -37,7 +38,7 @@ pub(super) async fn nearest(
     filter: &Filter,
     k: u32,
     exact: bool,
-    limits: Limits,
+    limits: SearchLimits,
 ) -> Result<(Vec<Found>, List)> {
     // The signs of a vector that is mostly zero say next to nothing: nothing could be picked by them.
     if exact || question.is_sparse() {

@@ -8,6 +8,7 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
+use crate::config::SearchLimits;
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{DatabaseToken, WorkspaceConnection};
@@ -26,23 +27,6 @@ pub enum Plan {
     Words,
 }
 
-/// How many candidates a search takes. The defaults are measured: docs/figures.md, "Search".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Candidates for each hit that is asked for, besides 40 in any case.
-    pub candidates_per_hit: u32,
-    /// The most candidates of one search by vector. Where they do not settle it, the answer says so.
-    pub most_candidates: u32,
-    /// The most passages that share words with a text which are ranked.
-    pub most_matches: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { candidates_per_hit: 16, most_candidates: 10_000, most_matches: 10_000 }
-    }
-}
-
 /// One hit needs more than 16 candidates to choose from.
 const CANDIDATES_IN_ANY_CASE: u32 = 40;
 /// Each further attempt takes so many times as many candidates.
@@ -58,13 +42,13 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn first(plan: Plan, k: u32, limits: Limits, filters_first: bool) -> Self {
+    pub(super) fn first(plan: Plan, k: u32, limits: SearchLimits, filters_first: bool) -> Self {
         let candidates = CANDIDATES_IN_ANY_CASE.saturating_add(k.saturating_mul(limits.candidates_per_hit));
         Self { plan, candidates: candidates.min(limits.most_candidates).max(k), filters_first }
     }
 
     /// What to do where this one was not enough: more candidates, by a plan that can't run out of them.
-    pub(super) fn wider(self, limits: Limits) -> Option<Self> {
+    pub(super) fn wider(self, limits: SearchLimits) -> Option<Self> {
         let wider = Self {
             plan: Plan::Bits,
             candidates: self.candidates.saturating_mul(WIDENS_BY).min(limits.most_candidates).max(self.candidates),

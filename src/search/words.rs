@@ -9,7 +9,8 @@ use diesel::sql_types::{BigInt, Bool, Double, Integer, Text, Uuid as SqlUuid};
 use super::answer::List;
 use super::filter::Filter;
 use super::found::{Found, PASSAGE};
-use super::plan::{Limits, Plan};
+use super::plan::Plan;
+use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::schema::{document_chunks, documents};
@@ -93,7 +94,7 @@ pub(super) async fn matching(
     text: &str,
     filter: &Filter,
     k: u32,
-    limits: Limits,
+    limits: SearchLimits,
 ) -> Result<(Vec<Found>, List)> {
     let most = i32::try_from(limits.most_matches).unwrap_or(i32::MAX);
     let mut widened = 0;

@@ -9,6 +9,7 @@ use super::Database;
 use super::function::AsyncFunc;
 use super::scope::{DatabaseToken, WorkspaceScope};
 use super::session::{HasSession, Session, Unfinished};
+use crate::config::SearchLimits;
 use crate::db::roles::APP_ROLE;
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
@@ -25,6 +26,7 @@ pub struct WorkspaceConnection {
     pub(super) session: Session,
     workspace: WorkspaceId,
     database: DatabaseToken,
+    search_limits: SearchLimits,
     /// What [`Database`] begins each transaction with, without the `BEGIN`.
     settings: String,
 }
@@ -42,7 +44,7 @@ impl WorkspaceConnection {
         let workspace = scope.workspace();
         let settings = settings_of(database, workspace);
         let session = Session::new(database.app().pool(), format!("BEGIN{settings}")).await?;
-        Ok(Self { session, workspace, database: database.token(), settings })
+        Ok(Self { session, workspace, database: database.token(), search_limits: database.search_limits(), settings })
     }
 
     /// The workspace.
@@ -54,6 +56,11 @@ impl WorkspaceConnection {
     /// Which of this process's databases it is a connection to.
     pub(crate) fn database(&self) -> DatabaseToken {
         self.database
+    }
+
+    /// The bounds of searches that the database was opened with.
+    pub(crate) fn search_limits(&self) -> SearchLimits {
+        self.search_limits
     }
 
     /// Refuses a query that is bound to another workspace than this connection.

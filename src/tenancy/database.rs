@@ -14,7 +14,7 @@ use super::connection::WorkspaceConnection;
 use super::function::AsyncFunc;
 use super::scope::{DatabaseToken, WorkspaceScope};
 use super::session::{Session, Unfinished};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, SearchLimits};
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminUserId, WorkspaceId};
@@ -52,6 +52,7 @@ struct Logins {
     token: DatabaseToken,
     app: Login,
     platform: Option<Login>,
+    search_limits: SearchLimits,
 }
 
 impl Database {
@@ -76,7 +77,7 @@ impl Database {
             None => None,
         };
         let token = DatabaseToken(NEXT.fetch_add(1, Ordering::Relaxed));
-        Ok(Self(Arc::new(Logins { token, app, platform })))
+        Ok(Self(Arc::new(Logins { token, app, platform, search_limits: config.search })))
     }
 
     /// A connection that sees the scope's workspace.
@@ -213,6 +214,10 @@ impl Database {
 
     pub(super) fn token(&self) -> DatabaseToken {
         self.0.token
+    }
+
+    pub(super) fn search_limits(&self) -> SearchLimits {
+        self.0.search_limits
     }
 
     pub(super) fn app(&self) -> &Login {

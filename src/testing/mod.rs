@@ -101,6 +101,7 @@ impl TestDatabase {
         let name = format!("test_{}", Uuid::now_v7().simple());
         let mut conn = db::connect(&server.superuser_url("postgres")?).await?;
         conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {}", server::OWNER)).await?;
+        copy_settings(&mut conn, template, &name).await?;
         Ok(Self { name, server })
     }
 
@@ -184,6 +185,21 @@ impl TestDatabase {
             ..Config::default()
         })
     }
+}
+
+/// A copy of a database does not have what was set by ALTER DATABASE, which a migration does.
+async fn copy_settings(conn: &mut AsyncPgConnection, template: &str, copy: &str) -> Result<()> {
+    let set = format!(
+        "DO $$ DECLARE one text; BEGIN
+            FOR one IN SELECT unnest(s.setconfig) FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
+                WHERE d.datname = '{template}' AND s.setrole = 0
+            LOOP
+                EXECUTE format('ALTER DATABASE {copy} SET %s = %L', split_part(one, '=', 1),
+                    substr(one, strpos(one, '=') + 1));
+            END LOOP;
+        END $$"
+    );
+    Ok(conn.batch_execute(&set).await?)
 }
 
 impl Drop for TestDatabase {

@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["models"],
     &["embeddings"],
     &["search", "ingest", "load", "jobs", "webhooks", "analytics", "auth"],
+    &["indexes"],
     &["studio"],
 ];
 /// What hangs off the side: each may name these.

@@ -9,6 +9,7 @@ mod db;
 mod embedded;
 mod embeddings;
 mod folder;
+mod indexes;
 mod ingest;
 mod layers;
 mod load;

@@ -15,23 +15,23 @@ use workspace_db::sql_types::*;
 use workspace_db::tenancy::{Database, InWorkspace as _, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
 use workspace_db::testing::TestDatabase;
 
-const MODEL: &str = "test-model";
+pub(crate) const MODEL: &str = "test-model";
 
-type Chunks = Scoped<<document_chunks::table as TenantTable>::InWorkspace, (document_chunks::table, ())>;
+pub(crate) type Chunks = Scoped<<document_chunks::table as TenantTable>::InWorkspace, (document_chunks::table, ())>;
 
 /// Workspaces `a` and `b`, without documents yet, and a connection as `a`.
-struct Scene {
-    conn: AsyncPgConnection,
-    a: WorkspaceId,
-    b: WorkspaceId,
-    scope: WorkspaceScope,
-    ws: WorkspaceConnection,
-    db: Database,
-    database: TestDatabase,
+pub(crate) struct Scene {
+    pub(crate) conn: AsyncPgConnection,
+    pub(crate) a: WorkspaceId,
+    pub(crate) b: WorkspaceId,
+    pub(crate) scope: WorkspaceScope,
+    pub(crate) ws: WorkspaceConnection,
+    pub(crate) db: Database,
+    pub(crate) database: TestDatabase,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
         let a = Workspace::find_or_insert(&mut conn, "a").await.unwrap().id;
@@ -42,11 +42,11 @@ impl Scene {
         Self { conn, a, b, scope, ws, db, database }
     }
 
-    fn chunks(&self) -> Chunks {
+    pub(crate) fn chunks(&self) -> Chunks {
         document_chunks::table.in_workspace(&self.scope)
     }
 
-    async fn document(&mut self, workspace: WorkspaceId, new: &NewDocument) -> DocumentId {
+    pub(crate) async fn document(&mut self, workspace: WorkspaceId, new: &NewDocument) -> DocumentId {
         diesel::insert_into(documents::table)
             .values((documents::workspace_id.eq(workspace), new))
             .execute(&mut self.conn)
@@ -56,7 +56,12 @@ impl Scene {
     }
 
     /// Passages of a document, in their order.
-    async fn passages(&mut self, workspace: WorkspaceId, document: DocumentId, passages: Vec<(String, Embedding)>) {
+    pub(crate) async fn passages(
+        &mut self,
+        workspace: WorkspaceId,
+        document: DocumentId,
+        passages: Vec<(String, Embedding)>,
+    ) {
         let rows = passages.into_iter().zip(0..).map(|((text, vector), place)| {
             let mut row = NewDocumentChunk::new(document, place, text, vector, MODEL);
             row.language = Some("en".parse().unwrap());
@@ -73,7 +78,7 @@ impl Scene {
     }
 
     /// A document with these passages, whose vectors are of no importance.
-    async fn texts(&mut self, workspace: WorkspaceId, texts: &[&str]) -> DocumentId {
+    pub(crate) async fn texts(&mut self, workspace: WorkspaceId, texts: &[&str]) -> DocumentId {
         let document = self.document(workspace, &NewDocument::new("Notes")).await;
         let mut rng = fastrand::Rng::with_seed(7);
         let passages = texts.iter().map(|text| ((*text).to_owned(), random(&mut rng))).collect();
@@ -83,7 +88,7 @@ impl Scene {
 }
 
 /// A direction of no meaning.
-fn random(rng: &mut fastrand::Rng) -> Embedding {
+pub(crate) fn random(rng: &mut fastrand::Rng) -> Embedding {
     let components: Vec<f32> = (0..DIMENSIONS).map(|_| rng.f32() - 0.5).collect();
     Embedding::try_from(components).unwrap()
 }
@@ -95,7 +100,7 @@ fn between(one: &Embedding, other: &Embedding, share: f32) -> Embedding {
     Embedding::try_from(mixed).unwrap()
 }
 
-fn question(vector: &Embedding) -> Question {
+pub(crate) fn question(vector: &Embedding) -> Question {
     Question::new(vector.clone(), MODEL)
 }
 

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use dataset::Dataset;
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
-use workspace_db::search::{Limits, Plan, SearchChunks as _};
+use workspace_db::config::SearchLimits;
+use workspace_db::search::{Plan, SearchChunks as _};
 use workspace_db::{Error, db};
 
 use super::*;
@@ -96,10 +97,10 @@ async fn a_sparse_question_is_answered_exactly() {
 
 /// The signs of these vectors are equal, so they can't tell which are near; what they can't tell, the answer says.
 #[rstest]
-#[case::widened_until_all_are_candidates(Limits::default(), false)]
-#[case::or_else_told(Limits { most_candidates: 60, ..Limits::default() }, true)]
+#[case::widened_until_all_are_candidates(SearchLimits::default(), false)]
+#[case::or_else_told(SearchLimits { most_candidates: 60, ..SearchLimits::default() }, true)]
 #[tokio::test]
-async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: Limits, #[case] bounded: bool) {
+async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: SearchLimits, #[case] bounded: bool) {
     let mut scene = Scene::new().await;
     let mut rng = fastrand::Rng::with_seed(3);
     // All positive, so one bit string; and one negative component each, so that distances differ at all.

@@ -2,7 +2,8 @@
 
 use rstest::rstest;
 use workspace_db::Error;
-use workspace_db::search::{Limits, Plan, SearchChunks as _};
+use workspace_db::config::SearchLimits;
+use workspace_db::search::{Plan, SearchChunks as _};
 
 use super::*;
 
@@ -116,7 +117,7 @@ async fn a_passage_is_stemmed_by_its_own_language_and_so_is_the_question() {
 async fn more_matches_than_are_ranked_are_told() {
     let mut scene = Scene::new().await;
     scene.texts(scene.a, &["a hill", "the hill", "one hill"]).await;
-    let few = Limits { most_matches: 2, ..Limits::default() };
+    let few = SearchLimits { most_matches: 2, ..SearchLimits::default() };
     let answer = scene.chunks().matching("hill", 1).limits(few).run(&mut scene.ws).await.unwrap();
     assert!(answer.is_bounded());
     assert_eq!(answer.by_words.unwrap().candidates, Some(2));

@@ -1,0 +1,158 @@
+//! `workspace-db index`
+
+use std::sync::Mutex;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::json;
+use workspace_db::indexes::{IndexStatus, Progress, Recall, VerifyOptions, retrain, status, verify};
+
+use super::database::Database;
+use super::{BelowGate, Context, output};
+
+/// Look after the vector indexes: how they stand, bringing them up to date, what searches find
+#[derive(Args, Debug)]
+pub(super) struct Index {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the indexes, and what `retrain` would do
+    Status,
+    /// Build, train anew and drop what is due, while everybody goes on reading and writing
+    Retrain,
+    /// Measure the recall of searches against exact ones, and fail where a workspace is below the gate
+    Verify(Verify),
+}
+
+#[derive(Args, Debug)]
+struct Verify {
+    /// Slug of a workspace, may be given again; without it, the largest ones
+    #[arg(short = 'w', long = "workspace", value_name = "SLUG")]
+    slugs: Vec<String>,
+    /// At most so many workspaces
+    #[arg(long, value_name = "N", default_value_t = VerifyOptions::default().workspaces)]
+    workspaces: u32,
+    /// Questions in each: passages of it, which must find their neighbours
+    #[arg(long, value_name = "N", default_value_t = VerifyOptions::default().questions)]
+    questions: u32,
+    /// Passages that each question asks for
+    #[arg(short = 'k', long = "count", value_name = "N", default_value_t = VerifyOptions::default().k)]
+    k: u32,
+    /// Least mean recall of each workspace
+    #[arg(long, value_name = "RECALL", default_value_t = 0.99)]
+    gate: f64,
+    /// Another seed takes other passages
+    #[arg(long, value_name = "NUMBER", default_value_t = VerifyOptions::default().seed)]
+    seed: u64,
+}
+
+impl Index {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let database = Database::of(context)?;
+        match self.action {
+            Action::Status => {
+                let status = status(&database.owner_url()?, context.config.own_index_from).await?;
+                if context.json { output::print_json(&status) } else { output::print_lines(described(&status)) }
+            }
+            Action::Retrain => {
+                let bar = output::counter("");
+                let last = Mutex::new(None);
+                let on_progress = |progress: &Progress| {
+                    // A person sees the bar; whoever reads the log sees each step once.
+                    let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    if last.as_ref() != Some(&progress.step) {
+                        bar.suspend(|| eprintln!("{}", progress.step));
+                        *last = Some(progress.step.clone());
+                    }
+                    bar.set_length(progress.total);
+                    bar.set_position(progress.done);
+                    bar.set_message(progress.phase.clone());
+                };
+                let done = retrain(&database.owner_url()?, context.config.own_index_from, &on_progress).await;
+                bar.finish_and_clear();
+                let done = done?;
+                if context.json {
+                    return output::print_json(&json!({ "done": done }));
+                }
+                output::print_lines([match done.len() {
+                    0 => "nothing was due".to_owned(),
+                    1 => "1 step done".to_owned(),
+                    steps => format!("{steps} steps done"),
+                }])
+            }
+            Action::Verify(arguments) => arguments.run(context, &database).await,
+        }
+    }
+}
+
+impl Verify {
+    async fn run(self, context: &Context, database: &Database) -> Result<()> {
+        let options = VerifyOptions {
+            k: self.k,
+            questions: self.questions,
+            workspaces: self.workspaces,
+            slugs: self.slugs,
+            seed: self.seed,
+        };
+        let spinner = output::spinner().with_message("measuring");
+        let on_each = |recall: &Recall| spinner.set_message(format!("measured {}", recall.slug));
+        let measured = verify(&database.open().await?, &options, &on_each).await?;
+        spinner.finish_and_clear();
+        if context.json {
+            output::print_json(&json!({ "gate": self.gate, "seed": self.seed, "workspaces": measured }))?;
+        } else {
+            let head = format!("recall@{} of {} passages each, seed {}", self.k, self.questions, self.seed);
+            output::print_lines([head].into_iter().chain(measured.iter().map(line)))?;
+        }
+        let below: Vec<&str> =
+            measured.iter().filter(|recall| recall.mean < self.gate).map(|recall| recall.slug.as_str()).collect();
+        if below.is_empty() {
+            return Ok(());
+        }
+        let remedy = "`workspace-db index status` says what is due; WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT takes more";
+        Err(BelowGate(format!("the recall of {} is below {}; {remedy}", below.join(", "), self.gate)).into())
+    }
+}
+
+fn line(recall: &Recall) -> String {
+    let plan = recall.plan.map(|plan| format!("{plan:?}").to_lowercase()).unwrap_or_default();
+    format!(
+        "{:.3}  worst {:.2}  {:>8.2} ms, exact {:>8.2} ms  {:>11}  {:>9} chunks  {}",
+        recall.mean,
+        recall.worst,
+        recall.p50,
+        recall.exact_p50,
+        plan,
+        HumanCount(recall.chunks),
+        recall.slug
+    )
+}
+
+fn described(status: &IndexStatus) -> Vec<String> {
+    let validity = |is_valid: bool| if is_valid { "" } else { ", INVALID" };
+    let mut lines = vec![format!("{} chunks", HumanCount(status.chunks))];
+    lines.push(match &status.shared {
+        Some(shared) => {
+            let trained = shared.trained_on.map_or_else(
+                || "never trained".to_owned(),
+                |chunks| format!("trained on {} chunks", HumanCount(chunks)),
+            );
+            let (bytes, validity) = (HumanBytes(shared.bytes), validity(shared.is_valid));
+            format!("shared  {}: {} lists, {trained}, {bytes}{validity}", shared.name, shared.lists)
+        }
+        None => "shared  none".to_owned(),
+    });
+    lines.extend(status.own.iter().map(|own| {
+        let (bytes, validity) = (HumanBytes(own.bytes), validity(own.is_valid));
+        format!("own     {}: {} chunks, {bytes}{validity}", own.name, HumanCount(own.chunks))
+    }));
+    if status.due.is_empty() {
+        lines.push("nothing is due".to_owned());
+    }
+    lines.extend(status.due.iter().map(|step| format!("due     {step}")));
+    lines
+}

@@ -1,0 +1,241 @@
+//! How the indexes stand, and what is to be done about it.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use super::catalog::{self, Index, SHARED_INDEX};
+use crate::config::DatabaseUrl;
+use crate::db;
+use crate::error::Result;
+use crate::id::WorkspaceId;
+use crate::search::OWN_INDEX;
+
+/// Below so many chunks the lists of the shared index are as good as any.
+const WORTH_TRAINING: u64 = 1_000;
+/// The shared index is trained anew once the table has so many times as many chunks, or as few.
+const STALE_AT: u64 = 2;
+/// A workspace loses its own index at this part of the chunks from which it gets one, so that none comes and goes.
+const KEPT_DOWN_TO: u64 = 2;
+/// What the contract gives the shared index, and the least it has.
+const LEAST_LISTS: u32 = 100;
+const LEAST_PROBES: u32 = 10;
+
+/// The indexes on the vectors of `document_chunks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IndexStatus {
+    /// Chunks of all workspaces.
+    pub chunks: u64,
+    /// The index over all vectors, `None` where somebody dropped it.
+    pub shared: Option<SharedIndex>,
+    /// The indexes of single workspaces, the largest workspace first.
+    pub own: Vec<OwnIndex>,
+    /// What [`retrain`](super::retrain) would do, in its order.
+    pub due: Vec<Step>,
+}
+
+/// The index over the vectors of all workspaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SharedIndex {
+    /// Its name.
+    pub name: String,
+    /// Whether it may be used.
+    pub is_valid: bool,
+    /// Into how many lists it puts the vectors.
+    pub lists: u32,
+    /// Chunks that there were when its lists were made, where this crate made them.
+    pub trained_on: Option<u64>,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The index of one workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OwnIndex {
+    /// Its name.
+    pub name: String,
+    /// The workspace, which may be gone.
+    pub workspace: WorkspaceId,
+    /// Whether it may be used.
+    pub is_valid: bool,
+    /// Chunks of the workspace.
+    pub chunks: u64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// Drops what a build left that did not come to its end.
+    DropInvalid {
+        /// The index.
+        index: String,
+    },
+    /// Makes the lists of the shared index anew, of the vectors that are there.
+    Train {
+        /// The index.
+        index: String,
+        /// How many lists.
+        lists: u32,
+        /// Chunks that there are.
+        chunks: u64,
+    },
+    /// Builds a workspace's own index.
+    Build {
+        /// The index.
+        index: String,
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Its chunks.
+        chunks: u64,
+    },
+    /// Drops the own index of a workspace that has become small, or is gone.
+    Drop {
+        /// The index.
+        index: String,
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Its chunks.
+        chunks: u64,
+    },
+    /// Sets a default of the database, for queries that order by a distance themselves.
+    Set {
+        /// Name of the setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DropInvalid { index } => write!(f, "drop {index}, which is invalid"),
+            Self::Train { index, lists, chunks } => write!(f, "train {index}: {lists} lists of {chunks} chunks"),
+            Self::Build { index, chunks, .. } => write!(f, "build {index}, of {chunks} chunks"),
+            Self::Drop { index, chunks, .. } => write!(f, "drop {index}, whose workspace has {chunks} chunks"),
+            Self::Set { setting, value } => write!(f, "set {setting} to {value}"),
+        }
+    }
+}
+
+/// How the indexes stand. Counts every chunk, by the table's primary key.
+///
+/// `owner` is the owner's login; a workspace gets an index of its own from `own_index_from` chunks on.
+///
+/// # Errors
+///
+/// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
+///
+/// ```no_run
+/// # async fn example() -> workspace_db::Result<()> {
+/// let config = workspace_db::config::Config::from_env()?;
+/// if let Some(owner) = &config.database_url {
+///     for step in workspace_db::indexes::status(owner, config.own_index_from).await?.due {
+///         println!("{step}");
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn status(owner: &DatabaseUrl, own_index_from: u32) -> Result<IndexStatus> {
+    let mut client = db::client(owner).await?;
+    look(&mut client, own_index_from).await
+}
+
+pub(super) async fn look(client: &mut Client, own_index_from: u32) -> Result<IndexStatus> {
+    let indexes = catalog::indexes(client).await?;
+    let workspaces = catalog::chunks(client).await?;
+    let settings = catalog::settings(client).await?;
+    let chunks = workspaces.iter().map(|(_, chunks, _)| chunks).sum();
+    let shared = indexes.iter().find(|index| index.name == SHARED_INDEX).map(|index| SharedIndex {
+        name: index.name.clone(),
+        is_valid: index.is_valid,
+        lists: index.lists.unwrap_or(LEAST_LISTS),
+        trained_on: index.trained_on,
+        bytes: index.bytes,
+    });
+    let by_signs: HashMap<WorkspaceId, u64> =
+        workspaces.iter().map(|(workspace, _, by_signs)| (*workspace, *by_signs)).collect();
+    let own = owned(&indexes, &by_signs);
+    let due = due(&indexes, shared.as_ref(), &own, chunks, &by_signs, own_index_from.into(), &settings);
+    Ok(IndexStatus { chunks, shared, own, due })
+}
+
+fn owned(indexes: &[Index], chunks: &HashMap<WorkspaceId, u64>) -> Vec<OwnIndex> {
+    let own = indexes.iter().filter_map(|index| {
+        let workspace: WorkspaceId = index.name.strip_prefix(OWN_INDEX)?.parse().ok()?;
+        let chunks = chunks.get(&workspace).copied().unwrap_or(0);
+        Some(OwnIndex { name: index.name.clone(), workspace, is_valid: index.is_valid, chunks, bytes: index.bytes })
+    });
+    let mut own: Vec<_> = own.collect();
+    own.sort_by(|one, other| other.chunks.cmp(&one.chunks).then_with(|| one.name.cmp(&other.name)));
+    own
+}
+
+fn due(
+    indexes: &[Index],
+    shared: Option<&SharedIndex>,
+    own: &[OwnIndex],
+    chunks: u64,
+    by_signs: &HashMap<WorkspaceId, u64>,
+    own_index_from: u64,
+    settings: &[String],
+) -> Vec<Step> {
+    let mut due = Vec::new();
+    let invalid = indexes.iter().filter(|index| !index.is_valid && is_left_over(&index.name));
+    due.extend(invalid.map(|index| Step::DropInvalid { index: index.name.clone() }));
+    let small = own.iter().filter(|own| own.is_valid && own.chunks * KEPT_DOWN_TO < own_index_from);
+    due.extend(small.map(|own| Step::Drop { index: own.name.clone(), workspace: own.workspace, chunks: own.chunks }));
+    let mut lists = shared.map_or(LEAST_LISTS, |shared| shared.lists);
+    if shared.is_none_or(|shared| is_stale(shared, chunks)) {
+        lists = lists_of(chunks);
+        due.push(Step::Train { index: SHARED_INDEX.to_owned(), lists, chunks });
+    }
+    let has_own = |workspace| own.iter().any(|own| own.is_valid && own.workspace == workspace);
+    let mut large: Vec<_> = by_signs
+        .iter()
+        .filter(|(workspace, chunks)| **chunks >= own_index_from.max(1) && !has_own(**workspace))
+        .collect();
+    large.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
+    due.extend(large.into_iter().map(|(workspace, chunks)| Step::Build {
+        index: format!("{OWN_INDEX}{}", workspace.as_uuid().simple()),
+        workspace: *workspace,
+        chunks: *chunks,
+    }));
+    let wanted = [
+        ("ivfflat.probes", probes_of(lists).to_string()),
+        ("ivfflat.iterative_scan", "relaxed_order".to_owned()),
+        ("hnsw.ef_search", "100".to_owned()),
+        ("hnsw.iterative_scan", "strict_order".to_owned()),
+    ];
+    let missing = wanted.into_iter().filter(|(name, value)| !settings.contains(&format!("{name}={value}")));
+    due.extend(missing.map(|(setting, value)| Step::Set { setting, value }));
+    due
+}
+
+/// Whether an invalid index of that name was left by this crate, or by `REINDEX CONCURRENTLY`.
+fn is_left_over(name: &str) -> bool {
+    let without_number = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    name.starts_with(OWN_INDEX) || without_number.ends_with("_ccnew") || without_number.ends_with("_ccold")
+}
+
+fn is_stale(shared: &SharedIndex, chunks: u64) -> bool {
+    let moved = |trained_on: u64| chunks >= trained_on * STALE_AT || chunks * STALE_AT <= trained_on;
+    !shared.is_valid || (chunks >= WORTH_TRAINING && shared.trained_on.is_none_or(moved))
+}
+
+/// A thousand vectors a list, and beyond a million the square root. Source: pgvector's README, "IVFFlat".
+fn lists_of(chunks: u64) -> u32 {
+    let lists = if chunks <= 1_000_000 { chunks / 1_000 } else { chunks.isqrt() };
+    u32::try_from(lists).unwrap_or(u32::MAX).clamp(LEAST_LISTS, 32_768)
+}
+
+/// The square root of the lists. Source: as above.
+fn probes_of(lists: u32) -> u32 {
+    lists.isqrt().max(LEAST_PROBES)
+}

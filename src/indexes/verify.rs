@@ -1,0 +1,206 @@
+//! What searches find, measured against what there is to be found.
+
+use std::time::{Duration, Instant};
+
+use diesel::dsl::{count_star, sql};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::id::{DocumentChunkId, WorkspaceId};
+use crate::schema::{document_chunks, workspaces};
+use crate::search::{Answer, MAX_K, Plan, Question, SearchChunks as _};
+use crate::sql_types::Embedding;
+use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+
+/// Scores this close are equal: pgvector computes in single precision, and not always in the same order.
+const TIE: f64 = 1e-6;
+
+/// What [`verify`] measures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// Passages that each question asks for.
+    pub k: u32,
+    /// Questions in each workspace.
+    pub questions: u32,
+    /// At most so many workspaces, the largest first.
+    pub workspaces: u32,
+    /// The workspaces of these slugs alone; of all where there is none.
+    pub slugs: Vec<String>,
+    /// Which passages are the questions: the same seed takes the same ones.
+    pub seed: u64,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self { k: 10, questions: 50, workspaces: 20, slugs: Vec::new(), seed: 1 }
+    }
+}
+
+/// What searches of one workspace find.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recall {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Its slug.
+    pub slug: String,
+    /// Its passages.
+    pub chunks: u64,
+    /// Questions that were asked: each a passage of the workspace, which itself does not count as found.
+    pub questions: usize,
+    /// How the last of them was answered.
+    pub plan: Option<Plan>,
+    /// The share of the k nearest passages that came, on average.
+    pub mean: f64,
+    /// The same for the question that fared worst.
+    pub worst: f64,
+    /// Answers that said themselves that they reached a bound.
+    pub bounded: usize,
+    /// Milliseconds that half of the searches took at most.
+    pub p50: f64,
+    /// The same for exact ones.
+    pub exact_p50: f64,
+}
+
+/// Asks passages of each workspace for their neighbours, by the plan that a search would take and exactly, and compares.
+///
+/// Reads across workspaces which there are, and then each under its own scope. A passage as near as the k-th counts as
+/// found, whichever it is. Workspaces without passages are left out.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) where nothing would be measured or k is out of bounds;
+/// [`is_not_found`](Error::is_not_found) where a slug is of no workspace with passages;
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+///
+/// ```no_run
+/// use workspace_db::indexes::{VerifyOptions, verify};
+///
+/// # async fn example(db: workspace_db::tenancy::Database) -> workspace_db::Result<()> {
+/// let measured = verify(&db, &VerifyOptions::default(), &|_| ()).await?;
+/// assert!(measured.iter().all(|workspace| workspace.mean >= 0.99));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn verify(db: &Database, options: &VerifyOptions, on_each: &(dyn Fn(&Recall) + Sync)) -> Result<Vec<Recall>> {
+    if options.questions == 0 || options.workspaces == 0 {
+        return Err(Error::invalid("nothing would be measured").remedy("ask at least one question, of one workspace"));
+    }
+    if !(1..MAX_K).contains(&options.k) {
+        let what = format!("{} passages a question can't be asked for", options.k);
+        return Err(Error::invalid(what).remedy(format!("ask for 1 to {}", MAX_K - 1)));
+    }
+    let mut measured = Vec::new();
+    for (workspace, slug, chunks) in largest(db, options).await? {
+        let scope = WorkspaceScope::vouched_for(workspace, "the recall of every workspace is measured");
+        let recall = measure(db, &scope, slug, chunks.unsigned_abs(), options).await?;
+        on_each(&recall);
+        measured.push(recall);
+    }
+    Ok(measured)
+}
+
+async fn largest(db: &Database, options: &VerifyOptions) -> Result<Vec<(WorkspaceId, String, i64)>> {
+    let found: Vec<(WorkspaceId, String, i64)> = db
+        .across_workspaces("the largest workspaces are verified", async |conn| {
+            let mut query = document_chunks::table
+                .inner_join(workspaces::table)
+                .group_by((workspaces::id, workspaces::slug))
+                .select((workspaces::id, workspaces::slug, count_star()))
+                .order((count_star().desc(), workspaces::id))
+                .limit(options.workspaces.into())
+                .into_boxed();
+            if !options.slugs.is_empty() {
+                query = query.filter(workspaces::slug.eq_any(&options.slugs));
+            }
+            Ok::<_, Error>(query.load(conn).await?)
+        })
+        .await?;
+    let is_missing = |slug: &&String| !found.iter().any(|(_, known, _)| known == *slug);
+    match options.slugs.iter().find(is_missing) {
+        Some(slug) if (found.len() as u64) < u64::from(options.workspaces) => {
+            Err(Error::new(crate::error::Kind::NotFound, format!("no workspace {slug:?} with passages")))
+        }
+        _ => Ok(found),
+    }
+}
+
+async fn measure(
+    db: &Database,
+    scope: &WorkspaceScope,
+    slug: String,
+    chunks: u64,
+    options: &VerifyOptions,
+) -> Result<Recall> {
+    let mut ws = db.workspace(scope).await?;
+    let mut recalls = Vec::new();
+    let (mut times, mut exact_times) = (Vec::new(), Vec::new());
+    let (mut plan, mut bounded) = (None, 0);
+    for (itself, question) in questions(&mut ws, scope, options).await? {
+        // The passage finds itself, which says nothing, so one more is asked for.
+        let search = document_chunks::table.in_workspace(scope).nearest(&question, options.k + 1).any_status();
+        let began = Instant::now();
+        let exact = search.clone().exact().run(&mut ws).await?;
+        exact_times.push(began.elapsed());
+        let began = Instant::now();
+        let answer = search.run(&mut ws).await?;
+        times.push(began.elapsed());
+        recalls.push(recall(&answer, &exact, itself, options.k as usize));
+        plan = answer.by_vector.map(|list| list.plan);
+        bounded += usize::from(answer.is_bounded());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few questions")]
+    let mean = recalls.iter().sum::<f64>() / recalls.len().max(1) as f64;
+    Ok(Recall {
+        workspace: scope.workspace(),
+        slug,
+        chunks,
+        questions: recalls.len(),
+        plan,
+        mean,
+        worst: recalls.iter().copied().fold(1.0, f64::min),
+        bounded,
+        p50: median(times),
+        exact_p50: median(exact_times),
+    })
+}
+
+/// Passages of the workspace as questions, picked by a hash of their ids.
+async fn questions(
+    ws: &mut WorkspaceConnection,
+    scope: &WorkspaceScope,
+    options: &VerifyOptions,
+) -> Result<Vec<(DocumentChunkId, Question)>> {
+    let chunks = document_chunks::table.in_workspace(scope);
+    let seed = options.seed.cast_signed();
+    let by_hash = sql::<BigInt>(&format!("hashtextextended(document_chunks.id::text, '{seed}'::bigint)"));
+    // The vectors are read in a second step: a sort would carry them along.
+    let ids: Vec<DocumentChunkId> =
+        chunks.select(document_chunks::id).order(by_hash).limit(options.questions.into()).load(ws).await?;
+    let rows: Vec<(DocumentChunkId, String, Embedding)> = chunks
+        .filter(document_chunks::id.eq_any(ids))
+        .select((document_chunks::id, document_chunks::embedding_model, document_chunks::vector))
+        .load(ws)
+        .await?;
+    Ok(rows.into_iter().map(|(id, model, vector)| (id, Question::new(vector, model))).collect())
+}
+
+/// Of the k nearest besides the passage itself, the share that came.
+fn recall(answer: &Answer, exact: &Answer, itself: DocumentChunkId, k: usize) -> f64 {
+    let others = |answer: &Answer| -> Vec<f64> {
+        answer.hits.iter().filter(|hit| hit.chunk_id != itself).map(|hit| hit.score).take(k).collect()
+    };
+    let wanted = others(exact);
+    let Some(farthest) = wanted.last() else { return 1.0 };
+    let right = others(answer).iter().filter(|score| **score >= farthest - TIE).count();
+    #[expect(clippy::cast_precision_loss, reason = "at most 1,000")]
+    let share = right as f64 / wanted.len() as f64;
+    share
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,329 @@
+//! Upkeep of the vector indexes, over real builds of real indexes.
+
+use std::process::Stdio;
+use std::sync::Mutex;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use rstest::rstest;
+use serde_json::Value;
+use workspace_db::config::{Config, SearchLimits};
+use workspace_db::db;
+use workspace_db::id::WorkspaceId;
+use workspace_db::indexes::{Progress, Step, VerifyOptions, retrain, status, verify};
+use workspace_db::models::{NewDocument, Workspace};
+use workspace_db::schema::*;
+use workspace_db::search::{Plan, SearchChunks as _};
+use workspace_db::sql_types::{DIMENSIONS, Embedding, VectorExpressionMethods as _};
+use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
+
+use crate::cli::Shell;
+use crate::search::{Scene, question, random};
+use crate::until;
+
+/// Chunks of a workspace that count as many here.
+const MANY: u32 = 50;
+
+async fn filled(scene: &mut Scene, workspace: WorkspaceId, count: usize) {
+    let document = scene.document(workspace, &NewDocument::new("Notes")).await;
+    let mut rng = fastrand::Rng::with_seed(11);
+    let passages = (0..count).map(|at| (format!("passage {at}"), random(&mut rng))).collect();
+    scene.passages(workspace, document, passages).await;
+}
+
+/// Workspace `a` with many chunks, `b` with few.
+async fn scene() -> Scene {
+    let mut scene = Scene::new().await;
+    let (a, b) = (scene.a, scene.b);
+    filled(&mut scene, a, 120).await;
+    filled(&mut scene, b, 10).await;
+    scene
+}
+
+fn own_index(workspace: WorkspaceId) -> String {
+    format!("document_chunks_near_{}", workspace.as_uuid().simple())
+}
+
+async fn due(scene: &Scene, from: u32) -> Vec<Step> {
+    status(&scene.database.url().unwrap(), from).await.unwrap().due
+}
+
+async fn retrained(scene: &Scene, from: u32) -> Vec<Step> {
+    retrain(&scene.database.url().unwrap(), from, &|_| ()).await.unwrap()
+}
+
+fn shell(scene: &Scene) -> Shell {
+    Shell::new()
+        .with("DATABASE_URL", scene.database.url().unwrap().expose())
+        .with("DATABASE_APP_URL", scene.database.app_url().unwrap().expose())
+        .with("DATABASE_PLATFORM_URL", scene.database.platform_url().unwrap().expose())
+        .with("WORKSPACE_DB_OWN_INDEX_FROM", MANY.to_string())
+}
+
+#[tokio::test]
+async fn a_large_workspace_gets_an_index_of_its_own_and_a_small_one_loses_it() {
+    let mut scene = scene().await;
+    let index = own_index(scene.a);
+    let build = Step::Build { index: index.clone(), workspace: scene.a, chunks: 120 };
+    assert_eq!(due(&scene, MANY).await, std::slice::from_ref(&build));
+    assert_eq!(retrained(&scene, MANY).await, [build]);
+    assert_eq!(due(&scene, MANY).await, []);
+    assert_eq!(retrained(&scene, MANY).await, []);
+    let answer = scene.chunks().nearest(&question(&Embedding::try_from([0.5; DIMENSIONS]).unwrap()), 5);
+    let answer = answer.run(&mut scene.ws).await.unwrap();
+    assert_eq!(answer.by_vector.unwrap().plan, Plan::Approximate);
+
+    // One that has become a little smaller keeps it, one that has become much smaller does not.
+    assert_eq!(due(&scene, 200).await, []);
+    let drop = Step::Drop { index: index.clone(), workspace: scene.a, chunks: 120 };
+    assert_eq!(due(&scene, 300).await, [drop]);
+    diesel::delete(workspaces::table.filter(workspaces::id.eq(scene.a))).execute(&mut scene.conn).await.unwrap();
+    let drop = Step::Drop { index, workspace: scene.a, chunks: 0 };
+    assert_eq!(retrained(&scene, MANY).await, [drop]);
+    assert!(status(&scene.database.url().unwrap(), MANY).await.unwrap().own.is_empty());
+}
+
+/// Hashed words are searched exactly, so an index of their signs would never be read.
+#[tokio::test]
+async fn a_workspace_of_hashed_words_gets_none() {
+    let mut scene = scene().await;
+    diesel::update(document_chunks::table)
+        .set(document_chunks::embedding_model.eq("feature-hashing-v1"))
+        .execute(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(due(&scene, MANY).await, []);
+}
+
+#[tokio::test]
+async fn the_shared_index_is_trained_once_the_table_has_grown() {
+    let mut scene = Scene::new().await;
+    let a = scene.a;
+    filled(&mut scene, a, 1_000).await;
+    let train = |chunks| Step::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks };
+    assert_eq!(due(&scene, 5_000).await, [train(1_000)]);
+    let told = Mutex::new(Vec::<Progress>::new());
+    let on_progress = |progress: &Progress| told.lock().unwrap().push(progress.clone());
+    let done = retrain(&scene.database.url().unwrap(), 5_000, &on_progress).await.unwrap();
+    assert_eq!(done, [train(1_000)]);
+    assert_eq!(told.lock().unwrap()[0].step, train(1_000));
+    let after = status(&scene.database.url().unwrap(), 5_000).await.unwrap();
+    assert_eq!((after.chunks, after.due), (1_000, vec![]));
+    assert_eq!(after.shared.unwrap().trained_on, Some(1_000));
+
+    filled(&mut scene, a, 900).await;
+    assert_eq!(due(&scene, 5_000).await, []);
+    filled(&mut scene, a, 100).await;
+    assert_eq!(due(&scene, 5_000).await, [train(2_000)]);
+
+    let mut owner = db::connect(&scene.database.url().unwrap()).await.unwrap();
+    owner.batch_execute("DROP INDEX document_chunks_vector_idx").await.unwrap();
+    let missing = Step::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks: 2_000 };
+    assert_eq!(retrained(&scene, 5_000).await, [missing]);
+    assert_eq!(due(&scene, 5_000).await, []);
+}
+
+/// A transaction that a concurrent build has to wait for.
+async fn older_transaction(scene: &Scene) -> AsyncPgConnection {
+    let mut conn = scene.database.connect().await.unwrap();
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; UPDATE document_chunks SET token_count = 1 WHERE false;
+        LOCK TABLE document_chunks IN ROW EXCLUSIVE MODE";
+    conn.batch_execute(begin).await.unwrap();
+    conn
+}
+
+const BUILDING: &str = "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE datname = current_database()
+    AND phase LIKE 'waiting for%') AS met";
+const NOT_BUILDING: &str = "SELECT NOT EXISTS (SELECT FROM pg_stat_progress_create_index
+    WHERE datname = current_database()) AS met";
+
+#[tokio::test]
+async fn a_build_that_is_killed_is_found_and_done_again() {
+    let scene = scene().await;
+    let shell = shell(&scene);
+    let mut older = older_transaction(&scene).await;
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut child = shell.command(&["index", "retrain"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until(&mut superuser, BUILDING).await;
+
+    // Only one at a time, and the second one says so.
+    let said = shell.fails(&["index", "retrain"], 7);
+    assert!(said.contains("somebody else"), "{said}");
+
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The server notices that nobody waits for the build, while the older transaction is still there.
+    until(&mut superuser, NOT_BUILDING).await;
+    older.batch_execute("ROLLBACK").await.unwrap();
+    let index = own_index(scene.a);
+    let steps = [
+        Step::DropInvalid { index: index.clone() },
+        Step::Build { index: index.clone(), workspace: scene.a, chunks: 120 },
+    ];
+    assert_eq!(due(&scene, MANY).await, steps);
+    let done = shell.json(&["index", "retrain"]);
+    assert_eq!(done["done"].as_array().map(Vec::len), Some(2));
+    let after = status(&scene.database.url().unwrap(), MANY).await.unwrap();
+    assert!(after.due.is_empty() && after.own.iter().all(|own| own.is_valid && own.name == index), "{after:?}");
+}
+
+#[tokio::test]
+async fn a_retraining_that_is_killed_leaves_nothing_behind_in_the_end() {
+    let mut scene = Scene::new().await;
+    let a = scene.a;
+    filled(&mut scene, a, 1_000).await;
+    let shell = shell(&scene).with("WORKSPACE_DB_OWN_INDEX_FROM", "5000");
+    let mut older = older_transaction(&scene).await;
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut child = shell.command(&["index", "retrain"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until(&mut superuser, BUILDING).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until(&mut superuser, NOT_BUILDING).await;
+    older.batch_execute("ROLLBACK").await.unwrap();
+    let train = Step::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks: 1_000 };
+    assert_eq!(due(&scene, 5_000).await, [train]);
+    retrained(&scene, 5_000).await;
+    assert_eq!(due(&scene, 5_000).await, []);
+    let one = "SELECT count(*) = 1 AS met FROM pg_class WHERE relname LIKE 'document_chunks_vector_idx%'";
+    until(&mut superuser, one).await;
+}
+
+#[tokio::test]
+async fn progress_is_the_servers() {
+    let scene = scene().await;
+    let mut older = older_transaction(&scene).await;
+    let told = tokio::sync::Notify::new();
+    let on_progress = |progress: &Progress| {
+        if progress.phase.starts_with("waiting for") {
+            told.notify_one();
+        }
+    };
+    let owner = scene.database.url().unwrap();
+    let (done, ()) = tokio::join!(retrain(&owner, MANY, &on_progress), async {
+        told.notified().await;
+        older.batch_execute("ROLLBACK").await.unwrap();
+    });
+    assert_eq!(done.unwrap().len(), 1);
+}
+
+/// What a user writes who does not know of [`SearchChunks`]: the shared index, as the migrations leave it, gives all
+/// ten rows of a small workspace in a large table. Without the database's defaults it does not.
+#[rstest]
+#[case::with_the_defaults(true)]
+#[case::without_them(false)]
+#[tokio::test]
+async fn an_order_by_distance_gets_its_rows(#[case] defaults: bool) {
+    let mut scene = Scene::new().await;
+    let (a, b) = (scene.a, scene.b);
+    filled(&mut scene, b, 2_000).await;
+    filled(&mut scene, a, 20).await;
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    if !defaults {
+        for name in ["ivfflat.probes", "ivfflat.iterative_scan"] {
+            let reset =
+                format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET {name}', current_database()); END $$");
+            superuser.batch_execute(&reset).await.unwrap();
+        }
+        let missing = due(&scene, 5_000).await;
+        let set = |step: &Step| matches!(step, Step::Set { .. });
+        assert_eq!(missing.iter().filter(|step| set(step)).count(), 2, "{missing:?}");
+    }
+    // A table as small as this one would be sorted.
+    let force = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET enable_sort = off', current_database()); END $$";
+    superuser.batch_execute(force).await.unwrap();
+    let db = scene.database.open(1).await.unwrap();
+    let mut ws = db.workspace(&scene.scope).await.unwrap();
+    let asked = random(&mut fastrand::Rng::with_seed(5));
+    let query = scene.chunks().order(document_chunks::vector.cosine_distance(&asked)).limit(10);
+    let found: Vec<String> = query.select(document_chunks::content).load(&mut ws).await.unwrap();
+    if defaults {
+        assert_eq!(found.len(), 10);
+        return;
+    }
+    assert!(found.len() < 10, "the defaults are not what made the difference");
+    retrained(&scene, 5_000).await;
+    let db = scene.database.open(1).await.unwrap();
+    let mut ws = db.workspace(&scene.scope).await.unwrap();
+    let query = scene.chunks().order(document_chunks::vector.cosine_distance(&asked)).limit(10);
+    assert_eq!(query.select(document_chunks::content).load::<String>(&mut ws).await.unwrap().len(), 10);
+}
+
+/// Every vector has the same signs but one, so that candidates by signs are as good as chosen by lot.
+async fn with_bad_signs(scene: &mut Scene) {
+    let mut rng = fastrand::Rng::with_seed(3);
+    let passages = (0..600)
+        .map(|at| {
+            let mut components: Vec<f32> = (0..DIMENSIONS).map(|_| 0.01 + rng.f32()).collect();
+            components[at] = -components[at];
+            (format!("passage {at}"), Embedding::try_from(components).unwrap())
+        })
+        .collect();
+    let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
+    let a = scene.a;
+    scene.passages(a, document, passages).await;
+}
+
+#[tokio::test]
+async fn recall_is_measured_against_exact_searches() {
+    let mut scene = Scene::new().await;
+    with_bad_signs(&mut scene).await;
+    let b = scene.b;
+    filled(&mut scene, b, 5).await;
+    let options = VerifyOptions { questions: 10, ..VerifyOptions::default() };
+    let measured = verify(&scene.db, &options, &|_| ()).await.unwrap();
+    let shown: Vec<_> = measured.iter().map(|one| (one.slug.as_str(), one.chunks, one.questions)).collect();
+    assert_eq!(shown, [("a", 600, 10), ("b", 5, 5)]);
+    assert!(measured.iter().all(|one| one.mean > 0.999 && one.worst > 0.999 && one.bounded == 0), "{measured:?}");
+
+    // Where more candidates may not be taken, it shows.
+    let search = SearchLimits { most_candidates: 40, ..SearchLimits::default() };
+    let bounded = Config { search, ..scene.database.config().unwrap() };
+    let db = workspace_db::tenancy::Database::open(&bounded).await.unwrap();
+    let measured = verify(&db, &options, &|_| ()).await.unwrap();
+    assert!(measured[0].mean < 0.9 && measured[0].worst <= measured[0].mean, "{measured:?}");
+    assert!(measured[0].bounded == 10 && measured[1].mean > 0.999, "{measured:?}");
+}
+
+#[tokio::test]
+async fn the_command_fails_below_the_gate() {
+    let mut scene = Scene::new().await;
+    with_bad_signs(&mut scene).await;
+    let shell = shell(&scene).with("WORKSPACE_DB_OWN_INDEX_FROM", "5000");
+    let measured: Value = shell.json(&["index", "verify", "--questions", "5"]);
+    assert_eq!(measured["workspaces"][0]["mean"], 1.0);
+    let status = shell.succeed(&["index", "status"]);
+    assert!(status.contains("600 chunks") && status.contains("nothing is due"), "{status}");
+    let bounded = shell.with("WORKSPACE_DB_SEARCH_MOST_CANDIDATES", "40");
+    let said = bounded.fails(&["index", "verify", "--questions", "5"], 8);
+    assert!(said.contains("the recall of a is below 0.99"), "{said}");
+    bounded.fails(&["index", "verify", "-w", "nobody"], 3);
+    bounded.fails(&["index", "verify", "--questions", "0"], 2);
+    bounded.fails(&["index", "verify", "-k", "1000"], 2);
+}
+
+/// The index of one workspace holds the rows of nobody else, and is found by nobody else.
+#[tokio::test]
+async fn two_workspaces_with_indexes_of_their_own_find_their_own() {
+    let mut scene = scene().await;
+    let b = scene.b;
+    filled(&mut scene, b, 100).await;
+    assert_eq!(retrained(&scene, MANY).await.len(), 2);
+    let asked = question(&random(&mut fastrand::Rng::with_seed(5)));
+    for workspace in [scene.a, scene.b] {
+        let scope = WorkspaceScope::vouched_for(workspace, "a test");
+        let mut ws = scene.db.workspace(&scope).await.unwrap();
+        let answer = document_chunks::table.in_workspace(&scope).nearest(&asked, 5).run(&mut ws).await.unwrap();
+        assert_eq!((answer.returned, answer.by_vector.unwrap().plan), (5, Plan::Approximate));
+        for hit in answer.hits {
+            let owner: WorkspaceId = document_chunks::table
+                .filter(document_chunks::id.eq(hit.chunk_id))
+                .select(document_chunks::workspace_id)
+                .get_result(&mut scene.conn)
+                .await
+                .unwrap();
+            assert_eq!(owner, workspace);
+        }
+    }
+    assert!(Workspace::find_by_slug(&mut scene.conn, "a").await.is_ok());
+}
