@@ -193,16 +193,18 @@ pub struct Config {
     pub pool_size: usize,
     /// `WORKSPACE_DB_ENV`.
     pub environment: Environment,
-    /// `WORKSPACE_DB_SEARCH_*`: how many candidates a search takes.
+    /// `WORKSPACE_DB_SEARCH_*`: how a search is planned, and how many candidates it takes.
     pub search: SearchLimits,
     /// `WORKSPACE_DB_OWN_INDEX_FROM`: chunks from which on a workspace gets an approximate index of its own, when the
     /// indexes are retrained.
     pub own_index_from: u32,
 }
 
-/// How many candidates a search takes. The defaults are measured: docs/figures.md, "Search".
+/// How a search is planned, and how many candidates it takes. The defaults are measured: docs/figures.md, "Search".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchLimits {
+    /// `WORKSPACE_DB_SEARCH_EXACT_BELOW`: of a workspace of fewer chunks every vector is compared.
+    pub exact_below: u32,
     /// `WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT`: candidates for each hit that is asked for, besides 40 in any case.
     pub candidates_per_hit: u32,
     /// `WORKSPACE_DB_SEARCH_MOST_CANDIDATES`: the most candidates of one search by vector. Where they do not settle it,
@@ -214,7 +216,7 @@ pub struct SearchLimits {
 
 impl Default for SearchLimits {
     fn default() -> Self {
-        Self { candidates_per_hit: 16, most_candidates: 10_000, most_matches: 10_000 }
+        Self { exact_below: 1_000, candidates_per_hit: 16, most_candidates: 10_000, most_matches: 10_000 }
     }
 }
 
@@ -265,10 +267,12 @@ impl Config {
 impl SearchLimits {
     fn from_env() -> Result<Self> {
         let measured = Self::default();
+        let exact_below = count::<0, 1_000_000>("WORKSPACE_DB_SEARCH_EXACT_BELOW")?;
         let per_hit = count::<1, 1_000>("WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT")?;
         let candidates = count::<40, 1_000_000>("WORKSPACE_DB_SEARCH_MOST_CANDIDATES")?;
         let matches = count::<1, 1_000_000>("WORKSPACE_DB_SEARCH_MOST_MATCHES")?;
         Ok(Self {
+            exact_below: exact_below.unwrap_or(measured.exact_below),
             candidates_per_hit: per_hit.unwrap_or(measured.candidates_per_hit),
             most_candidates: candidates.unwrap_or(measured.most_candidates),
             most_matches: matches.unwrap_or(measured.most_matches),

@@ -32,6 +32,7 @@ mod diversity;
 mod filter;
 mod found;
 mod nearest;
+mod picked;
 mod plan;
 mod question;
 mod words;

@@ -9,7 +9,8 @@ use diesel::sql_types::{BigInt, Bool, Double};
 use super::answer::List;
 use super::filter::Filter;
 use super::found::{Found, PASSAGE};
-use super::plan::{Attempt, Plan, has_own_index};
+use super::picked::{FOUND, OF_CHUNK, PICKED, picked};
+use super::plan::{Attempt, Plan, planned};
 use super::question::Question;
 use crate::config::SearchLimits;
 use crate::error::Result;
@@ -41,11 +42,11 @@ pub(super) async fn nearest(
     limits: SearchLimits,
 ) -> Result<(Vec<Found>, List)> {
     // The signs of a vector that is mostly zero say next to nothing: nothing could be picked by them.
-    if exact || question.is_sparse() {
+    let plan = if exact || question.is_sparse() { Plan::Exact } else { planned(ws, limits).await? };
+    if plan == Plan::Exact {
         let found = exactly(ws, scope, question, filter, k).await?;
-        return Ok((found, List { plan: Plan::Exact, candidates: None, widened: 0, bound_reached: false }));
+        return Ok((found, List { plan, candidates: None, widened: 0, bound_reached: false }));
     }
-    let plan = if has_own_index(ws).await? { Plan::Approximate } else { Plan::Bits };
     let mut attempt = Attempt::first(plan, k, limits, filter.is_selective());
     let mut widened = 0;
     loop {
@@ -130,20 +131,25 @@ async fn reranked<C, T>(
 where
     C: QueryFragment<Pg> + Send,
 {
-    document_chunks::table
+    let picked = document_chunks::table
         .in_workspace(scope)
-        .inner_join(documents::table)
         .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
-        .filter(filter.of_document())
-        .order((sql::<Double>("1").desc(), document_chunks::id))
-        .limit(k.into())
         .select((
-            (document_chunks::vector.cosine_similarity(&question.vector), PASSAGE),
+            OF_CHUNK,
+            document_chunks::vector.cosine_similarity(&question.vector),
             document_chunks::vector_bits.hamming_distance(&question.bits),
             sql::<Double>("(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY distance) FROM candidates)"),
             sql::<BigInt>("(SELECT count(*) FROM candidates)"),
         ))
-        .with_candidates("id, distance", candidates)
+        .with_candidates("candidates (id, distance)", candidates);
+    picked::table
+        .in_workspace(scope)
+        .inner_join(documents::table)
+        .filter(filter.of_document())
+        .order((picked::score.desc(), picked::id))
+        .limit(k.into())
+        .select((FOUND, picked::distance, picked::median, picked::candidates))
+        .with_candidates(PICKED, picked)
         .load_under(settings, ws)
         .await
 }

@@ -1,10 +1,10 @@
 //! How a list of passages is made, and what decides it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
@@ -58,55 +58,81 @@ impl Attempt {
     }
 }
 
-/// How long it is remembered which workspaces have an index of their own.
+/// How long it is remembered how a workspace stands.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// What the name of a workspace's own index begins with; its id in hexadecimal follows.
 pub(crate) const OWN_INDEX: &str = "document_chunks_near_";
 
-struct Indexed {
-    database: DatabaseToken,
+/// What the plan of a search depends on.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    has_own_index: bool,
+    /// Passages of the workspace, counted no further than asked.
+    chunks: u32,
+    counted_to: u32,
     asked: Instant,
-    workspaces: HashSet<WorkspaceId>,
 }
 
-static INDEXED: LazyLock<Mutex<Vec<Indexed>>> = LazyLock::new(Mutex::default);
+static STANDINGS: LazyLock<Mutex<HashMap<(DatabaseToken, WorkspaceId), Standing>>> = LazyLock::new(Mutex::default);
 
-/// Whether the workspace has an approximate index of its own, as the catalog said within the last minute.
+/// How a search of the workspace is planned, by its size and by whether it has an approximate index of its own.
 ///
-/// One question a minute and database, whatever the number of workspaces. Where the answer is out of date, a search is
-/// slower than it could be, and not wrong: a plan that finds no index scans.
-pub(super) async fn has_own_index(ws: &mut WorkspaceConnection) -> Result<bool> {
-    let (database, workspace) = (ws.database(), ws.workspace());
-    if let Some(known) = remembered(database, workspace) {
-        return Ok(known);
-    }
-    let workspaces = ask(ws).await?;
-    let known = workspaces.contains(&workspace);
-    let mut indexed = INDEXED.lock().unwrap_or_else(PoisonError::into_inner);
-    indexed.retain(|other| other.database != database && other.asked.elapsed() < REMEMBERED);
-    indexed.push(Indexed { database, asked: Instant::now(), workspaces });
-    Ok(known)
+/// Asked once a minute and workspace, which costs as much as a search of a small one; no statistics are read, since those that PostgreSQL gathers know nothing of small
+/// workspaces and are hidden under row-level security. Where the answer is out of date, a search is slower than it could
+/// be, and not wrong: a plan that finds no index scans.
+pub(super) async fn planned(ws: &mut WorkspaceConnection, limits: SearchLimits) -> Result<Plan> {
+    let standing = match remembered(ws, limits) {
+        Some(known) => known,
+        None => ask(ws, limits).await?,
+    };
+    Ok(match standing {
+        Standing { chunks, .. } if chunks < limits.exact_below => Plan::Exact,
+        Standing { has_own_index: true, .. } => Plan::Approximate,
+        _ => Plan::Bits,
+    })
 }
 
-fn remembered(database: DatabaseToken, workspace: WorkspaceId) -> Option<bool> {
-    let indexed = INDEXED.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = indexed.iter().find(|known| known.database == database && known.asked.elapsed() < REMEMBERED)?;
-    Some(known.workspaces.contains(&workspace))
+fn remembered(ws: &WorkspaceConnection, limits: SearchLimits) -> Option<Standing> {
+    let standings = STANDINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = standings.get(&(ws.database(), ws.workspace()))?;
+    let counted = known.chunks < known.counted_to || known.counted_to >= limits.exact_below;
+    (counted && known.asked.elapsed() < REMEMBERED).then_some(*known)
 }
 
-async fn ask(ws: &mut WorkspaceConnection) -> Result<HashSet<WorkspaceId>> {
+async fn ask(ws: &mut WorkspaceConnection, limits: SearchLimits) -> Result<Standing> {
     #[derive(diesel::QueryableByName)]
-    struct Name {
-        #[diesel(sql_type = Text)]
-        name: String,
+    struct Row {
+        #[diesel(sql_type = Bool)]
+        has_own_index: bool,
+        #[diesel(sql_type = BigInt)]
+        chunks: i64,
     }
-    let names: Vec<Name> = ws
-        .under_row_security("which workspaces have an index of their own is in the catalog", async |conn| {
-            let query = "SELECT c.relname::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-                WHERE i.indrelid = 'document_chunks'::regclass AND i.indisvalid AND starts_with(c.relname, $1)";
-            Ok::<_, Error>(diesel::sql_query(query).bind::<Text, _>(OWN_INDEX).load(conn).await?)
+    let workspace = ws.workspace();
+    let index = format!("{OWN_INDEX}{}", workspace.as_uuid().simple());
+    let row: Row = ws
+        .under_row_security("how large a workspace is, and its index, is asked of the catalog", async |conn| {
+            let query = "SELECT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+                    WHERE i.indrelid = 'document_chunks'::regclass AND i.indisvalid AND c.relname = $1) AS has_own_index,
+                (SELECT count(*) FROM (SELECT FROM document_chunks WHERE workspace_id = $2 LIMIT $3) AS counted) AS chunks";
+            let query = diesel::sql_query(query)
+                .bind::<Text, _>(index)
+                .bind::<diesel::sql_types::Uuid, _>(workspace)
+                .bind::<BigInt, _>(i64::from(limits.exact_below));
+            Ok::<_, Error>(query.get_result(conn).await?)
         })
         .await?;
-    Ok(names.iter().filter_map(|name| name.name.strip_prefix(OWN_INDEX)?.parse().ok()).collect())
+    let standing = Standing {
+        has_own_index: row.has_own_index,
+        chunks: u32::try_from(row.chunks).unwrap_or(u32::MAX),
+        counted_to: limits.exact_below,
+        asked: Instant::now(),
+    };
+    let mut standings = STANDINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    if standings.len() == standings.capacity() {
+        // Before it grows, what nobody may use any more goes.
+        standings.retain(|_, known| known.asked.elapsed() < REMEMBERED);
+    }
+    standings.insert((ws.database(), workspace), standing);
+    Ok(standing)
 }

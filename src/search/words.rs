@@ -8,7 +8,8 @@ use diesel::sql_types::{BigInt, Bool, Double, Integer, Text, Uuid as SqlUuid};
 
 use super::answer::List;
 use super::filter::Filter;
-use super::found::{Found, PASSAGE};
+use super::found::Found;
+use super::picked::{FOUND, OF_CHUNK, PICKED, picked};
 use super::plan::Plan;
 use crate::config::SearchLimits;
 use crate::error::Result;
@@ -106,25 +107,29 @@ pub(super) async fn matching(
             any_word: widened > 0,
             most,
         };
-        let rows: Vec<Match> = document_chunks::table
+        let picked = document_chunks::table
             .in_workspace(scope)
-            .inner_join(documents::table)
             .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
             .filter(filter.of_chunk())
-            .filter(filter.of_document())
-            .order((sql::<Double>("1").desc(), document_chunks::id))
-            .limit(k.into())
             .select((
-                (
-                    // 1: divided by one plus the logarithm of the passage's length.
-                    sql::<Double>(
-                        "ts_rank_cd(document_chunks.search_text, (SELECT question FROM candidates LIMIT 1), 1)::float8",
-                    ),
-                    PASSAGE,
+                OF_CHUNK,
+                // 1: divided by one plus the logarithm of the passage's length.
+                sql::<Double>(
+                    "ts_rank_cd(document_chunks.search_text, (SELECT question FROM candidates LIMIT 1), 1)::float8",
                 ),
+                sql::<Double>("0::float8"),
+                sql::<Double>("0::float8"),
                 sql::<BigInt>("(SELECT count(*) FROM candidates)"),
             ))
-            .with_fragment("id, question", matching)
+            .with_fragment("candidates (id, question)", matching);
+        let rows: Vec<Match> = picked::table
+            .in_workspace(scope)
+            .inner_join(documents::table)
+            .filter(filter.of_document())
+            .order((picked::score.desc(), picked::id))
+            .limit(k.into())
+            .select((FOUND, picked::candidates))
+            .with_candidates(PICKED, picked)
             .load_under(&Settings::searching(), ws)
             .await?;
         let candidates = rows.first().map_or(0, |row| row.matches.unsigned_abs());

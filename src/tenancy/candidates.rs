@@ -9,37 +9,33 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
 use super::query::Scoped;
 
-/// `WITH candidates (...) AS MATERIALIZED (...)` before a query.
+/// `WITH name (...) AS MATERIALIZED (...)` before a query.
 ///
 /// Materialized, so that the candidates are picked once and by their own order, whatever the planner makes of the rest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct With<C, Q> {
-    columns: &'static str,
+    name: &'static str,
     candidates: C,
     query: Q,
 }
 
 impl<Q, S> Scoped<Q, S> {
-    /// Puts the rows of another scoped query in reach of this one's SQL, under the name `candidates`.
-    pub(crate) fn with_candidates<C, T>(
-        self,
-        columns: &'static str,
-        candidates: Scoped<C, T>,
-    ) -> Scoped<With<C, Q>, S> {
-        self.with_fragment(columns, candidates.query)
+    /// Puts the rows of another scoped query in reach of this one's SQL, under that name and those of its columns.
+    pub(crate) fn with_candidates<C, T>(self, name: &'static str, candidates: Scoped<C, T>) -> Scoped<With<C, Q>, S> {
+        self.with_fragment(name, candidates.query)
     }
 
     /// As [`with_candidates`](Self::with_candidates), with SQL that keeps to the workspace by itself.
-    pub(crate) fn with_fragment<C>(self, columns: &'static str, candidates: C) -> Scoped<With<C, Q>, S> {
-        self.map(|query| With { columns, candidates, query })
+    pub(crate) fn with_fragment<C>(self, name: &'static str, candidates: C) -> Scoped<With<C, Q>, S> {
+        self.map(|query| With { name, candidates, query })
     }
 }
 
 impl<C: QueryFragment<Pg>, Q: QueryFragment<Pg>> QueryFragment<Pg> for With<C, Q> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH candidates (");
-        out.push_sql(self.columns);
-        out.push_sql(") AS MATERIALIZED (");
+        out.push_sql("WITH ");
+        out.push_sql(self.name);
+        out.push_sql(" AS MATERIALIZED (");
         self.candidates.walk_ast(out.reborrow())?;
         out.push_sql(") ");
         self.query.walk_ast(out)

@@ -7,6 +7,7 @@ mod words;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use workspace_db::config::{Config, SearchLimits};
 use workspace_db::id::{DocumentId, WorkspaceId};
 use workspace_db::models::*;
 use workspace_db::schema::*;
@@ -36,7 +37,7 @@ impl Scene {
         let mut conn = database.connect().await.unwrap();
         let a = Workspace::find_or_insert(&mut conn, "a").await.unwrap().id;
         let b = Workspace::find_or_insert(&mut conn, "b").await.unwrap().id;
-        let db = database.open(2).await.unwrap();
+        let db = by_candidates(&database).await;
         let scope = WorkspaceScope::vouched_for(a, "a test");
         let ws = db.workspace(&scope).await.unwrap();
         Self { conn, a, b, scope, ws, db, database }
@@ -85,6 +86,12 @@ impl Scene {
         self.passages(workspace, document, passages).await;
         document
     }
+}
+
+/// The database, as one whose workspaces are all too large to be searched exactly.
+pub(crate) async fn by_candidates(database: &TestDatabase) -> Database {
+    let search = SearchLimits { exact_below: 0, ..SearchLimits::default() };
+    Database::open(&Config { search, pool_size: 2, ..database.config().unwrap() }).await.unwrap()
 }
 
 /// A direction of no meaning.

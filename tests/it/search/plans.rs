@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use dataset::Dataset;
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
-use workspace_db::config::SearchLimits;
 use workspace_db::search::{Plan, SearchChunks as _};
 use workspace_db::{Error, db};
 
@@ -83,6 +82,23 @@ async fn exact_on_request_is_exact() {
     }
 }
 
+/// Below the bound every vector is compared, which is faster there; at it, candidates are picked first.
+#[rstest]
+#[case::below_the_bound(401, Plan::Exact)]
+#[case::at_the_bound(400, Plan::Bits)]
+#[tokio::test]
+async fn a_small_workspace_is_searched_exactly(#[case] exact_below: u32, #[case] plan: Plan) {
+    let mut scene = Scene::new().await;
+    let (_, questions) = real(&mut scene).await;
+    let limits = SearchLimits { exact_below, ..SearchLimits::default() };
+    // The size is remembered for a minute, under whichever bound comes first.
+    for bound in [limits, SearchLimits { exact_below: 1, ..limits }, limits] {
+        let answer = scene.chunks().nearest(&question(&questions[0]), 10).limits(bound).run(&mut scene.ws).await;
+        let expected = if bound.exact_below == 1 { Plan::Bits } else { plan };
+        assert_eq!(answer.unwrap().by_vector.unwrap().plan, expected);
+    }
+}
+
 /// Hashed words leave most components at zero, whose signs say nothing.
 #[tokio::test]
 async fn a_sparse_question_is_answered_exactly() {
@@ -97,8 +113,8 @@ async fn a_sparse_question_is_answered_exactly() {
 
 /// The signs of these vectors are equal, so they can't tell which are near; what they can't tell, the answer says.
 #[rstest]
-#[case::widened_until_all_are_candidates(SearchLimits::default(), false)]
-#[case::or_else_told(SearchLimits { most_candidates: 60, ..SearchLimits::default() }, true)]
+#[case::widened_until_all_are_candidates(SearchLimits { exact_below: 0, ..SearchLimits::default() }, false)]
+#[case::or_else_told(SearchLimits { exact_below: 0, most_candidates: 60, ..SearchLimits::default() }, true)]
 #[tokio::test]
 async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: SearchLimits, #[case] bounded: bool) {
     let mut scene = Scene::new().await;
@@ -163,7 +179,7 @@ async fn an_index_of_the_workspaces_own_is_used_and_one_that_is_invalid_is_not()
         .await
         .unwrap();
     // A database that is opened anew has not asked yet.
-    let db = scene.database.open(1).await.unwrap();
+    let db = by_candidates(&scene.database).await;
     let mut ws = db.workspace(&scene.scope).await.unwrap();
     let answer = scene.chunks().nearest(&question(&questions[0]), 10).run(&mut ws).await.unwrap();
     assert_eq!(answer.by_vector.unwrap().plan, Plan::Bits);

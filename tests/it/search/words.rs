@@ -2,7 +2,6 @@
 
 use rstest::rstest;
 use workspace_db::Error;
-use workspace_db::config::SearchLimits;
 use workspace_db::search::{Plan, SearchChunks as _};
 
 use super::*;

@@ -1,0 +1,128 @@
+//! Rounds in which every side has its turn.
+
+use std::time::Instant;
+
+use crate::K;
+use crate::platform::Tenant;
+use crate::sides::{Searcher, Side};
+
+/// Odd, so that there is a median of them.
+const ROUNDS: usize = 5;
+/// Scores this close are equal: pgvector computes in single precision, and not always in the same order.
+const TIE: f64 = 1e-6;
+
+/// What one side did in one workspace.
+pub struct Measured {
+    pub side: &'static str,
+    /// Of the true nearest, the share that came: on average, and for the question that fared worst.
+    pub mean: f64,
+    pub worst: f64,
+    /// Milliseconds.
+    pub p50: f64,
+    pub p95: f64,
+    /// Queries a second over one connection.
+    pub rate: f64,
+}
+
+/// Asks every side every question in each of five rounds. Each in its turn is the first, which has what was left
+/// undone before it.
+pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exact: &Side) -> Vec<Measured> {
+    let mut entered = searcher.enter(tenant).await;
+    let mut truth = Vec::new();
+    searcher.make_way_for(exact).await;
+    for question in &tenant.questions {
+        truth.push(searcher.search(exact, &mut entered, question).await);
+    }
+    let mut millis = vec![Vec::new(); sides.len()];
+    let mut recalls = vec![Vec::new(); sides.len()];
+    for round in 0..ROUNDS {
+        for turn in 0..sides.len() {
+            let at = (round + turn) % sides.len();
+            searcher.make_way_for(sides[at]).await;
+            for question in tenant.questions.iter().take(3) {
+                searcher.search(sides[at], &mut entered, question).await;
+            }
+            for (question, truth) in tenant.questions.iter().zip(&truth) {
+                let began = Instant::now();
+                let scores = searcher.search(sides[at], &mut entered, question).await;
+                millis[at].push(began.elapsed().as_secs_f64() * 1e3);
+                recalls[at].push(recall(&scores, truth));
+            }
+        }
+    }
+    let measured = sides.iter().zip(millis).zip(recalls);
+    measured.map(|((side, millis), recalls)| Measured::new(side.name, millis, &recalls)).collect()
+}
+
+/// A passage that is as near as the k-th counts as found, whichever it is.
+fn recall(scores: &[f64], truth: &[f64]) -> f64 {
+    let farthest = truth.last().expect("a workspace with passages");
+    let right = scores.iter().filter(|score| **score >= farthest - TIE).count();
+    right as f64 / truth.len() as f64
+}
+
+impl Measured {
+    fn new(side: &'static str, mut millis: Vec<f64>, recalls: &[f64]) -> Self {
+        let rate = millis.len() as f64 / millis.iter().sum::<f64>() * 1e3;
+        millis.sort_by(f64::total_cmp);
+        Self {
+            side,
+            mean: recalls.iter().sum::<f64>() / recalls.len() as f64,
+            worst: recalls.iter().copied().fold(1.0, f64::min),
+            p50: millis[millis.len() / 2],
+            p95: millis[millis.len() * 95 / 100],
+            rate,
+        }
+    }
+
+    /// A row of the table.
+    pub fn row(&self, size: usize) -> String {
+        format!(
+            "| {} | {} | {:.3} | {:.1} | {:.2} | {:.2} | {:.0} |",
+            grouped(size),
+            self.side,
+            self.mean,
+            self.worst,
+            self.p50,
+            self.p95,
+            self.rate
+        )
+    }
+}
+
+/// A number with commas.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let from_end = |(at, digit): (usize, char)| {
+        let comma = (at > 0 && (digits.len() - at).is_multiple_of(3)).then_some(',');
+        comma.into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(from_end).collect()
+}
+
+/// Of ours and exact the median times, in a workspace that stands in both tables, by turns.
+pub async fn compare(one: (&Searcher, &Tenant), other: (&Searcher, &Tenant), side: &Side) -> (f64, f64) {
+    let mut millis = [Vec::new(), Vec::new()];
+    let mut entered = [one.0.enter(one.1).await, other.0.enter(other.1).await];
+    let both = [one, other];
+    for round in 0..2 * ROUNDS {
+        for turn in 0..2 {
+            let at = (round + turn) % 2;
+            let (searcher, tenant) = both[at];
+            for question in tenant.questions.iter().take(3) {
+                searcher.search(side, &mut entered[at], question).await;
+            }
+            for question in &tenant.questions {
+                let began = Instant::now();
+                searcher.search(side, &mut entered[at], question).await;
+                millis[at].push(began.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+    }
+    let [one, other] = millis.map(|mut millis| {
+        millis.sort_by(f64::total_cmp);
+        millis[millis.len() / 2]
+    });
+    assert!(K > 0);
+    (one, other)
+}
