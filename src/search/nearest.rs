@@ -141,6 +141,8 @@ where
             sql::<Double>("(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY distance) FROM candidates)"),
             sql::<BigInt>("(SELECT count(*) FROM candidates)"),
         ))
+        // In the order of the answer, which PostgreSQL 17 keeps in mind: it then asks for the documents of the first k alone.
+        .order((sql::<Double>("6").desc(), document_chunks::id))
         .with_candidates("candidates (id, distance)", candidates);
     picked::table
         .in_workspace(scope)

@@ -121,6 +121,7 @@ pub(super) async fn matching(
                 sql::<Double>("0::float8"),
                 sql::<BigInt>("(SELECT count(*) FROM candidates)"),
             ))
+            .order((sql::<Double>("6").desc(), document_chunks::id))
             .with_fragment("candidates (id, question)", matching);
         let rows: Vec<Match> = picked::table
             .in_workspace(scope)

@@ -18,7 +18,10 @@ pub(crate) struct BulkConnection {
 impl BulkConnection {
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
         let client = database.app().pool().client().await?;
-        Ok(Self { client, settings: settings_of(database, scope.workspace()) })
+        // Foreign keys are checked by a plan that is kept for the session. Made while the table was small, it reads all
+        // documents of the workspace for every passage.
+        let settings = format!("{}; DISCARD PLANS", settings_of(database, scope.workspace()));
+        Ok(Self { client, settings })
     }
 
     /// Begins a transaction in the workspace.
