@@ -11,6 +11,7 @@
 //! | bring files into a workspace | [`mod@ingest`] |
 //! | load documents that have vectors already | [`mod@load`] |
 //! | find passages | [`mod@search`] |
+//! | go over to another embedding model | [`mod@reembed`] |
 //! | keep searches fast, and know what they miss | [`indexes`] |
 //! | keep ids apart | [`id`] |
 //! | have PostgreSQL without installing it | [`embedded`] |
@@ -73,6 +74,7 @@ pub mod indexes;
 pub mod ingest;
 pub mod load;
 pub mod models;
+pub mod reembed;
 /// The tables as Diesel knows them, made by `diesel print-schema` from a migrated database; its docs are the comments.
 #[allow(clippy::wildcard_imports, reason = "made by `diesel print-schema`")]
 pub mod schema;

@@ -67,6 +67,28 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
+    /// Vectors of the model that a workspace is being switched to.
+    chunk_reembeddings (workspace_id, chunk_id) {
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The passage.
+        chunk_id -> Uuid,
+        /// What made the vector.
+        embedding_model -> Text,
+        /// SHA-256 of the text that the vector was made of, in hexadecimal: a passage that has changed since needs another.
+        content_hash -> Text,
+        /// The embedding, 1536 dimensions.
+        vector -> Vector,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
     /// Talks between a visitor and the assistant of a workspace.
     conversations (workspace_id, id) {
         /// Identity within the workspace.
@@ -425,6 +447,7 @@ diesel::table! {
 }
 
 diesel::joinable!(analytics_events -> workspaces (workspace_id));
+diesel::joinable!(chunk_reembeddings -> workspaces (workspace_id));
 diesel::joinable!(conversations -> workspaces (workspace_id));
 diesel::joinable!(datasources -> workspaces (workspace_id));
 diesel::joinable!(document_chunks -> workspaces (workspace_id));
@@ -441,6 +464,7 @@ diesel::joinable!(workspace_settings -> workspaces (workspace_id));
 diesel::allow_tables_to_appear_in_same_query!(
     admin_users,
     analytics_events,
+    chunk_reembeddings,
     conversations,
     datasources,
     document_chunks,

@@ -1,18 +1,18 @@
 //! `workspace-db ingest`
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
+use futures_util::StreamExt as _;
 use serde::Serialize;
 use workspace_db::ingest::{DEFAULT_MAX_BYTES, IngestEvent, IngestOptions, IngestReport, ingest};
 use workspace_db::load::{BrokenLine, BrokenLines, JsonLines, LoadOptions, LoadReport, load};
-use workspace_db::models::NewDatasource;
+use workspace_db::models::{DatasourceChanges, NewDatasource};
+use workspace_db::schema::datasources;
 use workspace_db::sql_types::DatasourceType;
-use workspace_db::tenancy;
-use workspace_db::tenancy::WorkspaceScope;
+use workspace_db::tenancy::{self, InWorkspace as _, WorkspaceScope};
 
 use super::database::Database;
 use super::embedder::EmbedderArgs;
@@ -108,28 +108,38 @@ struct LinesReport {
 
 impl JsonLinesArgs {
     async fn run(&self, context: &Context, db: &tenancy::Database, scope: &WorkspaceScope, file: &Path) -> Result<()> {
-        let (reader, name): (Box<dyn BufRead + Send>, _) = if file == Path::new("-") {
-            (Box::new(BufReader::new(std::io::stdin())), "standard input".to_owned())
+        let is_standard_input = file == Path::new("-");
+        let name = if is_standard_input {
+            "standard input".to_owned()
         } else {
-            let opened = File::open(file).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
-            let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-            (Box::new(BufReader::with_capacity(1 << 20, opened)), name)
+            file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
         };
         let name = self.datasource.clone().unwrap_or(name);
-        let datasource = NewDatasource::named(scope.workspace(), name, DatasourceType::Api);
-        let datasource = datasource.find_or_insert(&mut db.workspace(scope).await?, scope).await?;
         let (broken_lines, all_or_nothing) = match self.broken {
             OnBroken::Refuse => (BrokenLines::Refuse, true),
             OnBroken::Skip => (BrokenLines::Skip, false),
         };
+        let (documents, broken) = if is_standard_input {
+            let lines = JsonLines::new(BufReader::new(std::io::stdin()), &self.model, broken_lines);
+            (lines.documents.boxed(), lines.broken)
+        } else {
+            let lines = JsonLines::open(file, &self.model, broken_lines)?;
+            (lines.documents.boxed(), lines.broken)
+        };
+        let datasource = NewDatasource::named(scope.workspace(), name, DatasourceType::Api);
+        let mut ws = db.workspace(scope).await?;
+        let datasource = datasource.find_or_insert(&mut ws, scope).await?;
         let options =
             LoadOptions { all_or_nothing, keep_duplicates: self.keep_duplicates, ..LoadOptions::into(datasource) };
-        let lines = JsonLines::new(reader, &self.model, broken_lines);
+        let row = datasources::table.in_workspace(scope).find(datasource);
+        row.update().set(&DatasourceChanges::running()).execute(&mut ws).await?;
         let bar = output::spinner();
         let on_progress = |report: &LoadReport| bar.set_message(format!("{} chunks", report.chunks));
-        let report = load(db, scope, &options, lines.documents, &on_progress).await?;
+        let loaded = load(db, scope, &options, documents, &on_progress).await;
         bar.finish_and_clear();
-        let report = LinesReport { report, broken: lines.broken.count(), broken_lines: lines.broken.lines() };
+        row.update().set(&DatasourceChanges::ended(loaded.as_ref().err())).execute(&mut ws).await?;
+        let report = loaded?;
+        let report = LinesReport { report, broken: broken.count(), broken_lines: broken.lines() };
         if context.json {
             output::print_json(&report)?;
         } else {

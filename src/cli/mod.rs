@@ -9,6 +9,7 @@ mod ingest;
 mod migrate;
 mod output;
 mod psql;
+mod reembed;
 mod roles;
 mod search;
 mod status;
@@ -67,6 +68,7 @@ enum Command {
     Ingest(ingest::Ingest),
     Search(search::Search),
     Index(index::Index),
+    Reembed(reembed::Reembed),
     Psql(psql::Psql),
     Roles(roles::Roles),
 }
@@ -146,6 +148,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Ingest(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,
         Command::Index(command) => command.run(&context).await,
+        Command::Reembed(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
         Command::Roles(command) => command.run(&context).await,
     }

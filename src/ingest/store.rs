@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentId};
 use crate::models::{DatasourceChanges, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
-use crate::sql_types::{DatasourceSyncStatus, DatasourceType, DocumentStatus, Embedding, StatementTime};
+use crate::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
 use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope, excluded};
 
 /// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
@@ -75,28 +75,13 @@ impl Store {
         let mut ws = db.workspace(scope).await?;
         let datasource = new.find_or_insert(&mut ws, scope).await?;
         let mut store = Self { ws, scope: scope.clone(), datasource };
-        store
-            .mark(DatasourceChanges { sync_status: Some(DatasourceSyncStatus::Running), ..Default::default() })
-            .await?;
+        store.mark(DatasourceChanges::running()).await?;
         Ok(store)
     }
 
     /// Marks the datasource as completed, or as failed with the reason.
     pub(super) async fn close(&mut self, failure: Option<&Error>) -> Result<()> {
-        let changes = match failure {
-            Some(error) => DatasourceChanges {
-                sync_status: Some(DatasourceSyncStatus::Failed),
-                error_message: Some(Some(error.to_string())),
-                ..Default::default()
-            },
-            None => DatasourceChanges {
-                sync_status: Some(DatasourceSyncStatus::Completed),
-                error_message: Some(None),
-                last_synced_at: Some(Some(chrono::Utc::now())),
-                ..Default::default()
-            },
-        };
-        self.mark(changes).await
+        self.mark(DatasourceChanges::ended(failure)).await
     }
 
     async fn mark(&mut self, changes: DatasourceChanges) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Documents out of JSON Lines, one passage a line.
 
-use std::io::{BufRead, Read as _};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read as _};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{Stream, unfold};
@@ -15,6 +17,8 @@ use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
 
 /// The longest line, in bytes: a vector is some 35 kB of digits, the rest is text.
 const MAX_LINE: u64 = 8 << 20;
+/// What is read of a file at once, in bytes.
+const READ_TOGETHER: usize = 1 << 20;
 /// Documents that are read ahead.
 const AHEAD: usize = 16;
 /// Broken lines that are remembered with their reasons.
@@ -119,7 +123,7 @@ impl JsonLines<()> {
             broken: broken.clone(),
             open: None,
         };
-        tokio::task::spawn_blocking(move || {
+        let thread = tokio::task::spawn_blocking(move || {
             while let Some(document) = reading.next().transpose() {
                 let failed = document.is_err();
                 // Nobody listens any more where the load has failed.
@@ -128,8 +132,34 @@ impl JsonLines<()> {
                 }
             }
         });
-        let documents = unfold(receiver, |mut receiver| async { receiver.recv().await.map(|next| (next, receiver)) });
+        let documents = unfold(Some((receiver, thread)), |reading| async {
+            let (mut receiver, thread) = reading?;
+            if let Some(next) = receiver.recv().await {
+                return Some((next, Some((receiver, thread))));
+            }
+            // The end of the lines, unless the thread did not come to it.
+            let died = thread.await.err()?;
+            Some((Err(Error::new(Kind::Io, "the reading thread panicked").caused_by(died)), None))
+        });
         JsonLines { documents, broken }
+    }
+
+    /// Begins to read a file, in a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where there is no such file, [`is_io_failure`](Error::is_io_failure) where it
+    /// can't be opened.
+    pub fn open(
+        path: &Path,
+        model: impl Into<String>,
+        broken_lines: BrokenLines,
+    ) -> Result<JsonLines<impl Stream<Item = Result<SourceDocument>> + Send>> {
+        let file = File::open(path).map_err(|error| {
+            let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
+            Error::new(kind, format!("can't read {}: {error}", path.display())).caused_by(error)
+        })?;
+        Ok(JsonLines::new(BufReader::with_capacity(READ_TOGETHER, file), model, broken_lines))
     }
 }
 

@@ -159,6 +159,32 @@ pub struct DatasourceChanges {
     pub updated_at: StatementTime,
 }
 
+impl DatasourceChanges {
+    /// A synchronisation has begun.
+    #[must_use]
+    pub fn running() -> Self {
+        Self { sync_status: Some(DatasourceSyncStatus::Running), ..Self::default() }
+    }
+
+    /// A synchronisation has ended, well or with this error.
+    #[must_use]
+    pub fn ended(failure: Option<&crate::Error>) -> Self {
+        match failure {
+            Some(error) => Self {
+                sync_status: Some(DatasourceSyncStatus::Failed),
+                error_message: Some(Some(error.to_string())),
+                ..Self::default()
+            },
+            None => Self {
+                sync_status: Some(DatasourceSyncStatus::Completed),
+                error_message: Some(None),
+                last_synced_at: Some(Some(Utc::now())),
+                ..Self::default()
+            },
+        }
+    }
+}
+
 crate::tenant_rows! {
     datasources: NewDatasource, DatasourceChanges;
 }

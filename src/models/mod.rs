@@ -9,6 +9,7 @@
 //! | `datasources` | [`Datasource`] | [`NewDatasource`] | [`DatasourceChanges`] |
 //! | `documents` | [`Document`] | [`NewDocument`] | [`DocumentChanges`] |
 //! | `document_chunks` | [`DocumentChunk`] | [`NewDocumentChunk`] | [`DocumentChunkChanges`] |
+//! | `chunk_reembeddings` | [`ChunkReembedding`] | [`NewChunkReembedding`] | [`ChunkReembeddingChanges`] |
 //! | `conversations` | [`Conversation`] | [`NewConversation`] | [`ConversationChanges`] |
 //! | `messages` | [`Message`] | [`NewMessage`] | [`MessageChanges`] |
 //! | `feedback` | [`Feedback`] | [`NewFeedback`] | [`FeedbackChanges`] |
@@ -20,6 +21,7 @@
 
 mod admin_users;
 mod analytics_events;
+mod chunk_reembeddings;
 mod conversations;
 mod datasources;
 mod document_chunks;
@@ -34,6 +36,7 @@ mod workspaces;
 
 pub use self::admin_users::{AdminUser, AdminUserChanges, NewAdminUser};
 pub use self::analytics_events::{AnalyticsEvent, AnalyticsEventChanges, NewAnalyticsEvent};
+pub use self::chunk_reembeddings::{ChunkReembedding, ChunkReembeddingChanges, NewChunkReembedding};
 pub use self::conversations::{Conversation, ConversationChanges, NewConversation};
 pub use self::datasources::{Datasource, DatasourceChanges, NewDatasource};
 pub use self::document_chunks::{DocumentChunk, DocumentChunkChanges, NewDocumentChunk};

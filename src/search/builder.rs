@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::answer::{Answer, Hit, Neighbour};
 use super::filter::Filter;
 use super::found::hits;
-use super::question::Question;
+use super::question::{Question, live_models};
 use super::{diversity, nearest, words};
 use crate::config::SearchLimits;
 use crate::error::{Error, Result};
@@ -266,13 +266,7 @@ impl Search {
 
     /// An empty answer because of another model is a mistake of the caller, not an answer.
     async fn refuse_other_models(&self, ws: &mut WorkspaceConnection, question: &Question) -> Result<()> {
-        let models: Vec<String> = document_chunks::table
-            .in_workspace(&self.scope)
-            .select(document_chunks::embedding_model)
-            .distinct()
-            .order(document_chunks::embedding_model)
-            .load(ws)
-            .await?;
+        let models = live_models(ws, &self.scope).await?;
         if models.is_empty() || models.iter().any(|model| model == question.model()) {
             return Ok(());
         }

@@ -1,8 +1,13 @@
 //! What is looked for, as a vector.
 
+use diesel::dsl::{count_star, max, min};
+use diesel::prelude::*;
+
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
+use crate::schema::document_chunks;
 use crate::sql_types::{Embedding, SignBits};
+use crate::tenancy::{InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 
 /// A vector to search with, and the model that made it: vectors of two models are never compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +49,47 @@ impl Question {
         }
     }
 
+    /// A question of a text, by whichever of the embedders made the vectors that the workspace has now.
+    ///
+    /// For the time in which a workspace is [switched](mod@crate::reembed) from one to another: before the switch the old
+    /// one embeds, behind it the new one. A search whose question was embedded just before the switch, and which runs
+    /// just behind it, is refused, since it would find nothing: ask again.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where none of the embedders made the workspace's vectors;
+    /// otherwise as [`of`](Self::of).
+    ///
+    /// ```no_run
+    /// use workspace_db::embeddings::Embedder;
+    /// use workspace_db::search::Question;
+    /// use workspace_db::tenancy::{WorkspaceConnection, WorkspaceScope};
+    ///
+    /// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope, old: impl Embedder, new: impl Embedder) -> workspace_db::Result<()> {
+    /// let question = Question::live(ws, scope, &[&old, &new], "When do you open?").await?;
+    /// # drop(question);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn live(
+        ws: &mut WorkspaceConnection,
+        scope: &WorkspaceScope,
+        embedders: &[&dyn Embedder],
+        text: &str,
+    ) -> Result<Self> {
+        let models = live_models(ws, scope).await?;
+        let made = |model: &String| embedders.iter().find(|embedder| embedder.model() == model);
+        let embedder = match models.as_slice() {
+            [] => embedders.first(),
+            models => models.iter().find_map(made),
+        };
+        match embedder {
+            Some(embedder) => Self::of(*embedder, text).await,
+            None => Err(Error::invalid(format!("no embedder was given that made vectors of {}", models.join(", ")))
+                .remedy("give the one that ingested")),
+        }
+    }
+
     /// What made the vector.
     #[must_use]
     pub fn model(&self) -> &str {
@@ -55,4 +101,21 @@ impl Question {
         let zeros = self.vector.as_slice().iter().filter(|&&component| component == 0.0).count();
         2 * zeros > self.vector.as_slice().len()
     }
+}
+
+/// The models of the workspace's vectors, the most frequent first.
+pub(super) async fn live_models(ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> Result<Vec<String>> {
+    let chunks = document_chunks::table.in_workspace(scope);
+    // Both ends of the index, which are mostly the same; only where they are not, every passage is counted.
+    let ends = chunks.select((min(document_chunks::embedding_model), max(document_chunks::embedding_model)));
+    let (first, last): (Option<String>, Option<String>) = ends.get_result(ws).await?;
+    if first == last {
+        return Ok(first.into_iter().collect());
+    }
+    chunks
+        .group_by(document_chunks::embedding_model)
+        .select(document_chunks::embedding_model)
+        .order((count_star().desc(), document_chunks::embedding_model))
+        .load(ws)
+        .await
 }

@@ -5,12 +5,13 @@ use crate::id::{
     WebhookSubscriptionId, WorkspaceAdminId,
 };
 use crate::schema::{
-    analytics_events, conversations, datasources, document_chunks, documents, feedback, jobs, messages,
-    webhook_subscriptions, workspace_admins, workspace_settings,
+    analytics_events, chunk_reembeddings, conversations, datasources, document_chunks, documents, feedback, jobs,
+    messages, webhook_subscriptions, workspace_admins, workspace_settings,
 };
 
 crate::tenant_tables! {
     analytics_events: AnalyticsEventId,
+    chunk_reembeddings,
     conversations: ConversationId,
     datasources: DatasourceId,
     document_chunks: DocumentChunkId,
@@ -26,6 +27,7 @@ crate::tenant_tables! {
 crate::relations! {
     documents.datasource_id => datasources;
     document_chunks.document_id => documents;
+    chunk_reembeddings.chunk_id => document_chunks;
     messages.conversation_id => conversations;
     feedback.message_id => messages;
     analytics_events.conversation_id => conversations;

@@ -10,12 +10,13 @@ use crate::id::{
     MessageId, WebhookSubscriptionId, WorkspaceAdminId, WorkspaceId,
 };
 use crate::models::{
-    NewAdminUser, NewAnalyticsEvent, NewConversation, NewDatasource, NewDocument, NewDocumentChunk, NewFeedback,
-    NewJob, NewMessage, NewWebhookSubscription, NewWorkspace, NewWorkspaceAdmin, NewWorkspaceSettings,
+    NewAdminUser, NewAnalyticsEvent, NewChunkReembedding, NewConversation, NewDatasource, NewDocument,
+    NewDocumentChunk, NewFeedback, NewJob, NewMessage, NewWebhookSubscription, NewWorkspace, NewWorkspaceAdmin,
+    NewWorkspaceSettings,
 };
 use crate::schema::{
-    admin_users, analytics_events, conversations, datasources, document_chunks, documents, feedback, jobs, messages,
-    webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
+    admin_users, analytics_events, chunk_reembeddings, conversations, datasources, document_chunks, documents,
+    feedback, jobs, messages, webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
 };
 use crate::sql_types::{DIMENSIONS, DatasourceType, Embedding, MessageRole, PasswordHash};
 
@@ -73,6 +74,8 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
     let vector = Embedding::try_from([0.5; DIMENSIONS])?;
     let chunk = NewDocumentChunk::new(document.id, 0, "We are open from nine to five.", vector, "seeded");
     insert!(document_chunks, &chunk);
+    let waiting = NewChunkReembedding::new(chunk.id, &chunk.content, chunk.vector.clone(), "seeded-next");
+    insert!(chunk_reembeddings, &waiting);
     let conversation = NewConversation::default();
     insert!(conversations, &conversation);
     let message = NewMessage::new(conversation.id, MessageRole::User, "When do you open?");

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["tenancy"],
     &["models"],
     &["embeddings"],
-    &["search", "ingest", "load", "jobs", "webhooks", "analytics", "auth"],
+    &["search", "ingest", "load", "reembed", "jobs", "webhooks", "analytics", "auth"],
     &["indexes"],
     &["studio"],
 ];

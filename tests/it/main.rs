@@ -15,6 +15,7 @@ mod layers;
 mod load;
 mod migrations;
 mod models;
+mod reembed;
 mod roles;
 mod search;
 mod sql_types;

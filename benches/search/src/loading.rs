@@ -110,6 +110,8 @@ impl<'a> Loading<'a> {
         if of_documents {
             superuser.batch_execute("TRUNCATE documents CASCADE").await.expect("emptied");
         }
+        // Every session plans its foreign keys anew, and knows how many documents there are.
+        superuser.batch_execute("ANALYZE documents").await.expect("analysed");
         superuser.batch_execute("CHECKPOINT").await.expect("written");
     }
 

@@ -104,6 +104,29 @@ async fn a_broken_line_is_named_and_the_rest_goes_in_or_nothing_does(#[case] bro
     assert_eq!(texts, ["a", "b", "x", "y"]);
 }
 
+/// A file system that fails in a way that nobody thought of.
+struct Panics(Cursor<Vec<u8>>);
+
+impl std::io::Read for Panics {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        assert!(read > 0, "a reader that panics at the end");
+        Ok(read)
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_dies_is_not_taken_for_the_end() {
+    let mut scene = Scene::new().await;
+    let text = Cursor::new(lines().join("\n").into_bytes());
+    let lines = JsonLines::new(BufReader::new(Panics(text)), "test-model", BrokenLines::Refuse);
+    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let options = LoadOptions { all_or_nothing: true, ..scene.options() };
+    let error = load(&scene.db, &scope, &options, lines.documents, &|_| ()).await.unwrap_err();
+    assert!(error.is_io_failure() && error.to_string().contains("panicked"), "{error}");
+    assert!(scene.texts(scene.a).await.is_empty());
+}
+
 #[tokio::test]
 async fn the_lines_of_a_document_must_follow_one_another() {
     let scene = Scene::new().await;
@@ -143,7 +166,7 @@ async fn the_command_loads_a_file_and_standard_input() {
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains("added      1 documents") && said.contains("line 2: expected"), "{said}");
 
-        let error = shell.fails(&["ingest", "--jsonl", "gone.jsonl"], 1);
+        let error = shell.fails(&["ingest", "--jsonl", "gone.jsonl"], 3);
         assert!(error.contains("gone.jsonl"), "{error}");
         shell.fails(&["ingest", "--jsonl", "passages.jsonl", "folder"], 2);
     });
@@ -157,6 +180,13 @@ async fn the_command_loads_a_file_and_standard_input() {
         .await
         .unwrap();
     assert_eq!(sources, ["passages.jsonl"]);
+    let synced: (DatasourceSyncStatus, bool) = datasources::table
+        .filter(datasources::name.eq("passages.jsonl"))
+        .select((datasources::sync_status, datasources::last_synced_at.is_not_null()))
+        .get_result(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(synced, (DatasourceSyncStatus::Completed, true));
 }
 
 /// The process is killed again and again, each time after it has kept some more; nothing is there twice, or lost.

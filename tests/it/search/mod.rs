@@ -91,7 +91,7 @@ impl Scene {
 /// The database, as one whose workspaces are all too large to be searched exactly.
 pub(crate) async fn by_candidates(database: &TestDatabase) -> Database {
     let search = SearchLimits { exact_below: 0, ..SearchLimits::default() };
-    Database::open(&Config { search, pool_size: 2, ..database.config().unwrap() }).await.unwrap()
+    Database::open(&Config { search, pool_size: 4, ..database.config().unwrap() }).await.unwrap()
 }
 
 /// A direction of no meaning.

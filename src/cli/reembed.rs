@@ -1,0 +1,72 @@
+//! `workspace-db reembed`
+
+use anyhow::Result;
+use clap::Args;
+use indicatif::HumanCount;
+use serde_json::json;
+use workspace_db::reembed::{ReembedReport, ReembedStatus, Switch, reembed, status};
+
+use super::database::Database;
+use super::embedder::EmbedderArgs;
+use super::{Context, output, workspace};
+
+/// Switch a workspace to the vectors of another model, while searches go on
+///
+/// The new vectors are made beside the old ones, and take their place in one transaction once every passage has one. A
+/// run that was stopped is gone on with by the next.
+#[derive(Args, Debug)]
+pub(super) struct Reembed {
+    /// Slug of the workspace
+    #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG", default_value = "acme")]
+    workspace: String,
+    /// Say how far it is, and do nothing
+    #[arg(long, conflicts_with = "prepare")]
+    status: bool,
+    /// Make the vectors, and leave the switch to a later run
+    #[arg(long)]
+    prepare: bool,
+    #[command(flatten)]
+    embedder: EmbedderArgs,
+}
+
+impl Reembed {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let db = Database::of(context)?.open().await?;
+        let scope = workspace::enter(&db, &self.workspace, false).await?;
+        let embedder = self.embedder.embedder()?;
+        let before = status(&db, &scope, embedder.model()).await?;
+        if self.status {
+            return if context.json { output::print_json(&before) } else { output::print_lines(described(&before)) };
+        }
+        let bar = output::counter("passages");
+        bar.set_length(before.missing);
+        let on_progress = |report: &ReembedReport| {
+            bar.set_position(report.embedded);
+            bar.set_length(before.missing.max(report.embedded));
+            if report.embedded >= before.missing && !self.prepare {
+                bar.set_message("switching");
+            }
+        };
+        let switch = if self.prepare { Switch::Prepare } else { Switch::Complete };
+        let report = reembed(&db, &scope, embedder.as_ref(), switch, &on_progress).await?;
+        bar.finish_and_clear();
+        let after = status(&db, &scope, embedder.model()).await?;
+        if context.json {
+            return output::print_json(&json!({ "report": report, "status": after }));
+        }
+        let done = [
+            format!("embedded  {} passages", HumanCount(report.embedded)),
+            format!("switched  {} passages", HumanCount(report.switched)),
+        ];
+        output::print_lines(done.into_iter().chain(described(&after)))
+    }
+}
+
+fn described(status: &ReembedStatus) -> Vec<String> {
+    let live = status.live.iter();
+    let mut lines: Vec<String> =
+        live.map(|(model, count)| format!("live      {} passages by {model}", HumanCount(*count))).collect();
+    lines.push(format!("waiting   {} passages by {}", HumanCount(status.waiting), status.model));
+    lines.push(format!("missing   {} passages", HumanCount(status.missing)));
+    lines
+}

@@ -1,0 +1,131 @@
+//! A workspace's vectors of one model, replaced by those of another while searches go on.
+//!
+//! Vectors of two models can't be compared, so a workspace is switched as a whole. [`reembed`] makes the new vectors in a
+//! table of their own, passage by passage, and can be stopped and begun again; meanwhile searches find what they found
+//! before. Once every passage has its vector, all of them take the place of the old ones in one transaction. From then
+//! on questions must be embedded by the new model, which [`Question::live`](crate::search::Question::live) sees to.
+
+mod store;
+
+use serde::Serialize;
+
+use self::store::Store;
+use crate::embeddings::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::tenancy::{Database, WorkspaceScope};
+
+/// Passages that are embedded and kept together.
+const TOGETHER: usize = 256;
+/// After the switch, passages may still come that were embedded by the old model. So often they are brought over.
+const ROUNDS: u32 = 10;
+
+/// How far a switch has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReembedStatus {
+    /// The model that the workspace is switched to.
+    pub model: String,
+    /// Passages by the model of their vectors, the most frequent first: what searches find now.
+    pub live: Vec<(String, u64)>,
+    /// Passages whose vector of the new model waits for the switch.
+    pub waiting: u64,
+    /// Passages that have no vector of the new model yet.
+    pub missing: u64,
+}
+
+/// What a run of [`reembed`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReembedReport {
+    /// Passages that were embedded.
+    pub embedded: u64,
+    /// Passages whose vector was replaced.
+    pub switched: u64,
+}
+
+/// Whether a run ends with the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Makes the vectors that are missing, and leaves the live ones as they are.
+    Prepare,
+    /// Makes those that are missing, then switches.
+    Complete,
+}
+
+/// How far the workspace is from being switched to the model.
+///
+/// # Errors
+///
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+pub async fn status(db: &Database, scope: &WorkspaceScope, model: &str) -> Result<ReembedStatus> {
+    Store::open(db, scope, model).await?.status().await
+}
+
+/// Switches the scope's workspace to the embedder's model, or goes on with it where an earlier run was stopped.
+///
+/// Nothing is embedded twice: a vector that was made is kept until the switch, unless its passage has changed. The switch
+/// itself is one transaction, which rewrites the rows of the workspace (about 0.3 ms each) and blocks no search. Passages
+/// that come meanwhile are embedded too, those of the old model that come during the switch right after it; so let
+/// ingestion use the new embedder first. `on_progress` is told after each batch, and after the switch.
+///
+/// ```no_run
+/// use workspace_db::embeddings::Embedder;
+/// use workspace_db::reembed::{Switch, reembed};
+/// use workspace_db::tenancy::{Database, WorkspaceScope};
+///
+/// # async fn example(db: Database, scope: WorkspaceScope, new: impl Embedder) -> workspace_db::Result<()> {
+/// let report = reembed(&db, &scope, &new, Switch::Complete, &|_| ()).await?;
+/// println!("{} passages are searched by {}", report.switched, new.model());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable),
+/// [`is_database_failure`](Error::is_database_failure): run it again and it goes on.
+/// [`is_conflict`](Error::is_conflict) where passages of another model come faster than they are embedded.
+pub async fn reembed(
+    db: &Database,
+    scope: &WorkspaceScope,
+    embedder: &dyn Embedder,
+    switch: Switch,
+    on_progress: &(dyn Fn(&ReembedReport) + Sync),
+) -> Result<ReembedReport> {
+    let mut store = Store::open(db, scope, embedder.model()).await?;
+    let mut report = ReembedReport::default();
+    for _ in 0..ROUNDS {
+        fill(&mut store, embedder, &mut report, on_progress).await?;
+        if switch == Switch::Prepare {
+            return Ok(report);
+        }
+        report.switched += store.switch().await?;
+        on_progress(&report);
+        if store.is_switched().await? {
+            return Ok(report);
+        }
+    }
+    Err(Error::new(Kind::Conflict, "passages with vectors of another model keep coming")
+        .remedy("let ingestion embed by the new model, and run this again"))
+}
+
+async fn fill(
+    store: &mut Store,
+    embedder: &dyn Embedder,
+    report: &mut ReembedReport,
+    on_progress: &(dyn Fn(&ReembedReport) + Sync),
+) -> Result<()> {
+    loop {
+        let passages = store.missing(TOGETHER).await?;
+        if passages.is_empty() {
+            return Ok(());
+        }
+        let (ids, texts): (Vec<_>, Vec<String>) = passages.into_iter().unzip();
+        let vectors = embedder.embed(&texts).await?;
+        if vectors.len() != texts.len() {
+            let (model, came) = (embedder.model(), vectors.len());
+            let message = format!("the embedder {model} gave {came} vectors for {} texts", texts.len());
+            return Err(Error::new(Kind::Embeddings, message));
+        }
+        report.embedded += store.keep(&ids, &texts, vectors).await?;
+        on_progress(report);
+    }
+}

@@ -1,0 +1,301 @@
+//! From one embedding model to another, with searches going on.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use serde_json::json;
+use workspace_db::embeddings::Embedder;
+use workspace_db::id::{DocumentId, WorkspaceId};
+use workspace_db::models::{NewDocument, NewDocumentChunk};
+use workspace_db::reembed::{ReembedReport, Switch, reembed, status};
+use workspace_db::schema::*;
+use workspace_db::search::{Question, SearchChunks as _};
+use workspace_db::sql_types::{DIMENSIONS, Embedding};
+use workspace_db::{Error, Result};
+
+use crate::cli::Shell;
+use crate::search::Scene;
+
+/// A model whose vectors have nothing to do with those of another.
+struct Toy {
+    model: &'static str,
+    embedded: AtomicUsize,
+    /// After so many texts the endpoint is gone.
+    fails_after: Option<usize>,
+    /// What goes on while the first texts are embedded.
+    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl Toy {
+    fn new(model: &'static str) -> Self {
+        Self { model, embedded: AtomicUsize::new(0), fails_after: None, meanwhile: Mutex::new(None) }
+    }
+
+    fn vector(&self, text: &str) -> Embedding {
+        let seed =
+            text.bytes().chain(self.model.bytes()).fold(7_u64, |seed, byte| seed * 31 % 1_000_003 + u64::from(byte));
+        let mut rng = fastrand::Rng::with_seed(seed);
+        Embedding::try_from((0..DIMENSIONS).map(|_| rng.f32() - 0.5).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn count(&self) -> usize {
+        AtomicUsize::load(&self.embedded, Ordering::SeqCst)
+    }
+}
+
+impl Embedder for Toy {
+    fn model(&self) -> &str {
+        self.model
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
+        async move {
+            let meanwhile = self.meanwhile.lock().unwrap().take();
+            if let Some(meanwhile) = meanwhile {
+                meanwhile.await;
+            }
+            let before = self.embedded.fetch_add(texts.len(), Ordering::SeqCst);
+            if self.fails_after.is_some_and(|most| before + texts.len() > most) {
+                self.embedded.fetch_sub(texts.len(), Ordering::SeqCst);
+                // What an endpoint's failure is does not matter here, only that it is one.
+                return Err("".parse::<WorkspaceId>().unwrap_err());
+            }
+            Ok(texts.iter().map(|text| self.vector(text)).collect())
+        }
+        .boxed()
+    }
+}
+
+fn text(number: usize) -> String {
+    format!("passage {number}")
+}
+
+async fn insert(
+    conn: &mut AsyncPgConnection,
+    workspace: WorkspaceId,
+    document: DocumentId,
+    numbers: std::ops::Range<usize>,
+) {
+    let old = Toy::new("old");
+    for number in numbers {
+        let place = i32::try_from(number).unwrap();
+        let row = NewDocumentChunk::new(document, place, text(number), old.vector(&text(number)), "old");
+        diesel::insert_into(document_chunks::table)
+            .values((document_chunks::workspace_id.eq(workspace), row))
+            .execute(conn)
+            .await
+            .unwrap();
+    }
+}
+
+/// So many passages of model `old` in `a`, a few in `b`; the document in `a`.
+async fn scene(passages: usize) -> (Scene, DocumentId) {
+    let mut scene = Scene::new().await;
+    let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
+    insert(&mut scene.conn, scene.a, document, 0..passages).await;
+    let theirs = scene.document(scene.b, &NewDocument::new("Notes")).await;
+    insert(&mut scene.conn, scene.b, theirs, 0..5).await;
+    (scene, document)
+}
+
+async fn models(scene: &mut Scene, workspace: WorkspaceId) -> Vec<String> {
+    document_chunks::table
+        .filter(document_chunks::workspace_id.eq(workspace))
+        .select(document_chunks::embedding_model)
+        .distinct()
+        .order(document_chunks::embedding_model)
+        .load(&mut scene.conn)
+        .await
+        .unwrap()
+}
+
+async fn waiting(scene: &mut Scene) -> i64 {
+    chunk_reembeddings::table.count().get_result(&mut scene.conn).await.unwrap()
+}
+
+async fn run(scene: &Scene, embedder: &Toy, switch: Switch) -> Result<ReembedReport> {
+    reembed(&scene.db, &scene.scope, embedder, switch, &|_| ()).await
+}
+
+#[tokio::test]
+async fn a_workspace_is_switched_whole_and_no_other() {
+    let (mut scene, _) = scene(300).await;
+    let new = Toy::new("new");
+    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    assert_eq!(report, ReembedReport { embedded: 300, switched: 300 });
+    let (a, b) = (scene.a, scene.b);
+    assert_eq!((models(&mut scene, a).await, models(&mut scene, b).await), (vec!["new".into()], vec!["old".into()]));
+    assert_eq!(waiting(&mut scene).await, 0);
+    let rows: Vec<(String, Embedding)> = document_chunks::table
+        .filter(document_chunks::workspace_id.eq(a))
+        .select((document_chunks::content, document_chunks::vector))
+        .load(&mut scene.conn)
+        .await
+        .unwrap();
+    assert!(rows.iter().all(|(text, vector)| *vector == new.vector(text)), "a passage has another's vector");
+
+    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    assert_eq!(report, ReembedReport::default());
+    let question = Question::of(&Toy::new("old"), "passage 7").await.unwrap();
+    let error = scene.chunks().nearest(&question, 1).run(&mut scene.ws).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains("vectors of new"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_embedded_before_a_failure_is_not_embedded_again() {
+    let (mut scene, _) = scene(600).await;
+    let new = Toy { fails_after: Some(300), ..Toy::new("new") };
+    run(&scene, &new, Switch::Complete).await.unwrap_err();
+    let kept = waiting(&mut scene).await;
+    assert!(kept > 0 && kept < 600 && usize::try_from(kept).unwrap() == new.count(), "{kept}");
+    let a = scene.a;
+    assert_eq!(models(&mut scene, a).await, ["old"], "half a workspace was switched");
+    let before = status(&scene.db, &scene.scope, "new").await.unwrap();
+    let kept = kept.unsigned_abs();
+    assert_eq!((before.live, before.waiting, before.missing), (vec![("old".to_owned(), 600)], kept, 600 - kept));
+
+    let again = Toy::new("new");
+    let report = run(&scene, &again, Switch::Complete).await.unwrap();
+    assert_eq!(report, ReembedReport { embedded: 600 - kept, switched: 600 });
+    let after = status(&scene.db, &scene.scope, "new").await.unwrap();
+    assert_eq!((after.live, after.waiting, after.missing), (vec![("new".to_owned(), 600)], 0, 0));
+}
+
+/// A third model begins where a second was left.
+#[tokio::test]
+async fn vectors_that_waited_for_another_model_are_not_used() {
+    let (mut scene, _) = scene(20).await;
+    run(&scene, &Toy::new("second"), Switch::Prepare).await.unwrap();
+    assert_eq!(waiting(&mut scene).await, 20);
+    let report = run(&scene, &Toy::new("third"), Switch::Complete).await.unwrap();
+    assert_eq!(report, ReembedReport { embedded: 20, switched: 20 });
+    let a = scene.a;
+    assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["third".into()], 0));
+}
+
+#[tokio::test]
+async fn passages_that_come_meanwhile_are_brought_over() {
+    let (mut scene, document) = scene(10).await;
+    let mut conn = scene.database.connect().await.unwrap();
+    let a = scene.a;
+    let comes = async move { insert(&mut conn, a, document, 10..13).await };
+    let new = Toy { meanwhile: Mutex::new(Some(comes.boxed())), ..Toy::new("new") };
+    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    assert_eq!(
+        (report, models(&mut scene, a).await),
+        (ReembedReport { embedded: 13, switched: 13 }, vec!["new".into()])
+    );
+}
+
+#[tokio::test]
+async fn a_passage_that_is_deleted_meanwhile_holds_up_nothing() {
+    let (mut scene, document) = scene(10).await;
+    let mut conn = scene.database.connect().await.unwrap();
+    let a = scene.a;
+    let goes = async move {
+        let some = document_chunks::table.filter(document_chunks::document_id.eq(document));
+        diesel::delete(some.filter(document_chunks::chunk_index.lt(4))).execute(&mut conn).await.unwrap();
+    };
+    let new = Toy { meanwhile: Mutex::new(Some(goes.boxed())), ..Toy::new("new") };
+    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    assert_eq!((report, models(&mut scene, a).await), (ReembedReport { embedded: 6, switched: 6 }, vec!["new".into()]));
+}
+
+/// Its vector would be of a text that nobody finds any more.
+#[tokio::test]
+async fn a_passage_that_has_changed_is_embedded_again() {
+    let (mut scene, _) = scene(10).await;
+    let new = Toy::new("new");
+    run(&scene, &new, Switch::Prepare).await.unwrap();
+    diesel::update(document_chunks::table)
+        .filter(document_chunks::workspace_id.eq(scene.a).and(document_chunks::chunk_index.eq(4)))
+        .set(document_chunks::content.eq("another text"))
+        .execute(&mut scene.conn)
+        .await
+        .unwrap();
+    let before = status(&scene.db, &scene.scope, "new").await.unwrap();
+    assert_eq!((before.waiting, before.missing), (9, 1));
+    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    assert_eq!(report, ReembedReport { embedded: 1, switched: 10 });
+    let vector: Embedding = document_chunks::table
+        .filter(document_chunks::content.eq("another text"))
+        .select(document_chunks::vector)
+        .get_result(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(vector, new.vector("another text"));
+}
+
+/// One task switches, another asks all the while: every question gets its ten passages, by one model or the other.
+#[tokio::test]
+async fn searches_go_on_throughout() {
+    let (mut scene, _) = scene(600).await;
+    let (old, new) = (Toy::new("old"), Toy::new("new"));
+    let done = AtomicUsize::new(0);
+    let switching = async {
+        let report = run(&scene, &new, Switch::Complete).await.unwrap();
+        done.store(1, Ordering::SeqCst);
+        report
+    };
+    let mut ws = scene.db.workspace(&scene.scope).await.unwrap();
+    let asking = async {
+        let mut by = Vec::new();
+        let mut after = 0;
+        while after < 3 {
+            after += AtomicUsize::load(&done, Ordering::SeqCst);
+            let ask = async |ws: &mut _| {
+                let question = Question::live(ws, &scene.scope, &[&old, &new], "passage 77").await?;
+                let answer = scene.chunks().nearest(&question, 10).run(ws).await?;
+                Ok::<_, Error>((question.model().to_owned(), answer))
+            };
+            let (model, answer) = match ask(&mut ws).await {
+                // Embedded just before the switch, asked just behind it.
+                Err(error) if error.is_invalid_input() => ask(&mut ws).await.unwrap(),
+                answered => answered.unwrap(),
+            };
+            assert_eq!((answer.returned, answer.hits[0].content.as_str()), (10, "passage 77"), "by {model}");
+            by.push(model);
+        }
+        by
+    };
+    let (report, by) = tokio::join!(switching, asking);
+    assert_eq!(report.switched, 600);
+    let seen: HashSet<&String> = by.iter().collect();
+    assert_eq!(seen.len(), 2, "{by:?}");
+    assert!(by.is_sorted_by(|one, next| one >= next), "old and new by turns: {by:?}");
+    let a = scene.a;
+    assert_eq!(models(&mut scene, a).await, ["new"]);
+}
+
+#[tokio::test]
+async fn none_of_the_embedders_being_the_right_one_is_told() {
+    let (mut scene, _) = scene(3).await;
+    let (one, other) = (Toy::new("one"), Toy::new("other"));
+    let error = Question::live(&mut scene.ws, &scene.scope, &[&one, &other], "x").await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains("vectors of old"), "{error}");
+}
+
+#[tokio::test]
+async fn the_command_prepares_and_switches() {
+    let (mut scene, _) = scene(40).await;
+    let shell = Shell::new()
+        .with("DATABASE_URL", scene.database.url().unwrap().expose())
+        .with("DATABASE_APP_URL", scene.database.app_url().unwrap().expose())
+        .with("DATABASE_PLATFORM_URL", scene.database.platform_url().unwrap().expose())
+        .with("WORKSPACE_DB_WORKSPACE", "a");
+    let said = shell.json(&["reembed", "--status"]);
+    assert_eq!((&said["live"], &said["missing"]), (&json!([["old", 40]]), &json!(40)));
+    let said = shell.json(&["reembed", "--prepare"]);
+    assert_eq!((&said["report"]["embedded"], &said["report"]["switched"]), (&json!(40), &json!(0)));
+    assert_eq!((&said["status"]["waiting"], &said["status"]["missing"]), (&json!(40), &json!(0)));
+    let said = shell.succeed(&["reembed"]);
+    assert!(said.contains("embedded  0 passages") && said.contains("switched  40 passages"), "{said}");
+    let found = shell.succeed(&["search", "passage 7", "-k", "1"]);
+    assert!(found.contains("passage 7"), "{found}");
+    let a = scene.a;
+    assert_eq!(models(&mut scene, a).await, ["feature-hashing-v1"]);
+}
