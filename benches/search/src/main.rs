@@ -20,7 +20,7 @@ use workspace_db::{db, indexes};
 
 use crate::measure::{Measured, grouped, measure};
 use crate::platform::Tenant;
-use crate::sides::{EMPTY_IVFFLAT, HNSW, MORE_HNSW, SIDES, Searcher, Side, TRAINED_IVFFLAT};
+use crate::sides::{EMPTY_IVFFLAT, HNSW, MORE_HNSW, SIDES, Side, TRAINED_IVFFLAT};
 
 /// Passages that a question asks for.
 const K: u32 = 10;
@@ -69,13 +69,12 @@ async fn main() {
     platform::vacuum(&database).await;
 
     said("searching");
-    let searcher = Searcher::new(&database).await;
     let all: Vec<&Side> = SIDES.iter().chain(&MORE_HNSW).collect();
     let mut measured = Vec::new();
     println!("\n| chunks of the workspace | plan | recall@{K} mean | worst | p50 ms | p95 ms | queries/s |");
     println!("|---|---|---|---|---|---|---|");
     for tenant in &tenants {
-        let of_tenant = measure(&searcher, tenant, &all, &SIDES[1]).await;
+        let of_tenant = measure(&database, tenant, &all, &SIDES[1]).await;
         for one in of_tenant.iter().take(SIDES.len()) {
             println!("{}", one.row(tenant.size));
         }
@@ -86,7 +85,6 @@ async fn main() {
     if chunks == CHUNKS {
         picture::draw(&picture, &measured).expect("a picture");
     }
-    drop(searcher);
 
     said("doubling the rest of the table");
     // What has to be copied twice and filled again, and is not needed any more.
@@ -100,11 +98,10 @@ async fn main() {
     platform::vacuum(&doubled).await;
     platform::vacuum(&database).await;
     said("searching both, by turns");
-    let (before, after) = (Searcher::new(&database).await, Searcher::new(&doubled).await);
     println!("\n| chunks of the workspace | p50 ms of {} | of {} | ratio |", grouped(chunks), grouped(2 * chunks));
     println!("|---|---|---|---|");
     for tenant in tenants.iter().filter(|tenant| GROWN.contains(&tenant.size)) {
-        let (one, other) = measure::compare((&before, tenant), (&after, tenant), &SIDES[0]).await;
+        let [one, other] = measure::compare([&database, &doubled], tenant, &SIDES[0]).await;
         println!("| {} | {one:.2} | {other:.2} | {:.2} |", grouped(tenant.size), other / one);
     }
     said("done");

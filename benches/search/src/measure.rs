@@ -2,12 +2,15 @@
 
 use std::time::Instant;
 
-use crate::K;
+use workspace_db::testing::TestDatabase;
+
 use crate::platform::Tenant;
 use crate::sides::{Searcher, Side};
 
 /// Odd, so that there is a median of them.
 const ROUNDS: usize = 5;
+/// Searches of a fresh connection that do not count.
+const WARM_UP: usize = 8;
 /// Scores this close are equal: pgvector computes in single precision, and not always in the same order.
 const TIE: f64 = 1e-6;
 
@@ -25,8 +28,10 @@ pub struct Measured {
 }
 
 /// Asks every side every question in each of five rounds. Each in its turn is the first, which has what was left
-/// undone before it.
-pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exact: &Side) -> Vec<Measured> {
+/// undone before it; and each has connections of its own in each round: which core a server process lies on moves its
+/// times by a third.
+pub async fn measure(database: &TestDatabase, tenant: &Tenant, sides: &[&Side], exact: &Side) -> Vec<Measured> {
+    let searcher = Searcher::new(database).await;
     let mut entered = searcher.enter(tenant).await;
     let mut truth = Vec::new();
     searcher.make_way_for(exact).await;
@@ -38,8 +43,10 @@ pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exac
     for round in 0..ROUNDS {
         for turn in 0..sides.len() {
             let at = (round + turn) % sides.len();
+            let searcher = Searcher::new(database).await;
             searcher.make_way_for(sides[at]).await;
-            for question in tenant.questions.iter().take(3) {
+            let mut entered = searcher.enter(tenant).await;
+            for question in tenant.questions.iter().take(WARM_UP) {
                 searcher.search(sides[at], &mut entered, question).await;
             }
             for (question, truth) in tenant.questions.iter().zip(&truth) {
@@ -100,29 +107,28 @@ pub fn grouped(number: usize) -> String {
     digits.chars().enumerate().flat_map(from_end).collect()
 }
 
-/// Of ours and exact the median times, in a workspace that stands in both tables, by turns.
-pub async fn compare(one: (&Searcher, &Tenant), other: (&Searcher, &Tenant), side: &Side) -> (f64, f64) {
+/// The median times of one side in a workspace that stands in both databases, by turns.
+///
+/// Each round has connections of its own: which core a server process lies on moves its times by a third.
+pub async fn compare(databases: [&TestDatabase; 2], tenant: &Tenant, side: &Side) -> [f64; 2] {
     let mut millis = [Vec::new(), Vec::new()];
-    let mut entered = [one.0.enter(one.1).await, other.0.enter(other.1).await];
-    let both = [one, other];
-    for round in 0..2 * ROUNDS {
+    for round in 0..4 * ROUNDS {
         for turn in 0..2 {
             let at = (round + turn) % 2;
-            let (searcher, tenant) = both[at];
-            for question in tenant.questions.iter().take(3) {
-                searcher.search(side, &mut entered[at], question).await;
+            let searcher = Searcher::new(databases[at]).await;
+            let mut entered = searcher.enter(tenant).await;
+            for question in tenant.questions.iter().take(WARM_UP) {
+                searcher.search(side, &mut entered, question).await;
             }
             for question in &tenant.questions {
                 let began = Instant::now();
-                searcher.search(side, &mut entered[at], question).await;
+                searcher.search(side, &mut entered, question).await;
                 millis[at].push(began.elapsed().as_secs_f64() * 1e3);
             }
         }
     }
-    let [one, other] = millis.map(|mut millis| {
+    millis.map(|mut millis| {
         millis.sort_by(f64::total_cmp);
         millis[millis.len() / 2]
-    });
-    assert!(K > 0);
-    (one, other)
+    })
 }
