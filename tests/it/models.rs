@@ -35,6 +35,7 @@ async fn every_model_reads_what_was_inserted() {
         conn,
         AdminUser,
         AnalyticsEvent,
+        ChunkReembedding,
         Conversation,
         Datasource,
         Document,
@@ -194,6 +195,7 @@ async fn rows_of(conn: &mut AsyncPgConnection, of: workspace_db::id::WorkspaceId
     }
     count!(
         analytics_events,
+        chunk_reembeddings,
         conversations,
         datasources,
         document_chunks,

@@ -106,7 +106,7 @@ impl<'a> Loading<'a> {
 
     async fn empty(&self, of_documents: bool) {
         let mut superuser = db::connect(&self.database.superuser_url().expect("a URL")).await.expect("a superuser");
-        superuser.batch_execute("TRUNCATE document_chunks").await.expect("emptied");
+        superuser.batch_execute("TRUNCATE document_chunks CASCADE").await.expect("emptied");
         if of_documents {
             superuser.batch_execute("TRUNCATE documents CASCADE").await.expect("emptied");
         }

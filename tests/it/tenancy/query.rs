@@ -24,6 +24,7 @@ async fn every_table_shows_one_workspace() {
     }
     assert_one!(
         analytics_events as AnalyticsEvent,
+        chunk_reembeddings as ChunkReembedding,
         conversations as Conversation,
         datasources as Datasource,
         document_chunks as DocumentChunk,
