@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Double};
 use super::answer::List;
 use super::filter::Filter;
 use super::found::{Found, PASSAGE};
-use super::picked::{FOUND, OF_CHUNK, PICKED, picked};
+use super::picked::{OF_CHUNK, PICKED, found, picked};
 use super::plan::{Attempt, Plan, planned};
 use super::question::Question;
 use crate::config::SearchLimits;
@@ -142,7 +142,7 @@ where
             sql::<BigInt>("(SELECT count(*) FROM candidates)"),
         ))
         // In the order of the answer, which PostgreSQL 17 keeps in mind: it then asks for the documents of the first k alone.
-        .order((sql::<Double>("6").desc(), document_chunks::id))
+        .order((sql::<Double>("5").desc(), document_chunks::id))
         .with_candidates("candidates (id, distance)", candidates);
     picked::table
         .in_workspace(scope)
@@ -150,7 +150,7 @@ where
         .filter(filter.of_document())
         .order((picked::score.desc(), picked::id))
         .limit(k.into())
-        .select((FOUND, picked::distance, picked::median, picked::candidates))
+        .select((found(), picked::distance, picked::median, picked::candidates))
         .with_candidates(PICKED, picked)
         .load_under(settings, ws)
         .await

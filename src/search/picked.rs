@@ -5,6 +5,10 @@
 
 #![expect(dead_code, unreachable_pub, reason = "what `tenant_tables!` writes is meant for a crate's own list")]
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Text;
+
 use crate::id::DocumentChunkId;
 use crate::schema::{document_chunks, documents};
 
@@ -15,7 +19,6 @@ diesel::table! {
         id -> Uuid,
         document_id -> Uuid,
         chunk_index -> Int4,
-        content -> Text,
         score -> Double,
         distance -> Double,
         median -> Double,
@@ -33,7 +36,7 @@ crate::relations! {
 
 /// Its name and columns, as the statement defines them.
 pub(super) const PICKED: &str =
-    "picked (workspace_id, id, document_id, chunk_index, content, score, distance, median, candidates)";
+    "picked (workspace_id, id, document_id, chunk_index, score, distance, median, candidates)";
 
 /// The first of its columns, as they come from the chunk.
 pub(super) const OF_CHUNK: (
@@ -41,20 +44,17 @@ pub(super) const OF_CHUNK: (
     document_chunks::id,
     document_chunks::document_id,
     document_chunks::chunk_index,
-    document_chunks::content,
-) = (
-    document_chunks::workspace_id,
-    document_chunks::id,
-    document_chunks::document_id,
-    document_chunks::chunk_index,
-    document_chunks::content,
-);
+) = (document_chunks::workspace_id, document_chunks::id, document_chunks::document_id, document_chunks::chunk_index);
 
-/// What a [`Found`](super::found::Found) is read from.
-pub(super) const FOUND: (
-    picked::score,
-    (picked::id, picked::document_id, documents::title, documents::external_id, picked::chunk_index, picked::content),
-) = (
-    picked::score,
-    (picked::id, picked::document_id, documents::title, documents::external_id, picked::chunk_index, picked::content),
-);
+type Passage =
+    (picked::id, picked::document_id, documents::title, documents::external_id, picked::chunk_index, SqlLiteral<Text>);
+
+/// What a [`Found`](super::found::Found) is read from. The text is read for those rows alone that are given: thousands may
+/// be picked, and all of them are sorted.
+pub(super) fn found() -> (picked::score, Passage) {
+    let content = "(SELECT of_passage.content FROM document_chunks AS of_passage
+        WHERE of_passage.workspace_id = picked.workspace_id AND of_passage.id = picked.id)";
+    let passage =
+        (picked::id, picked::document_id, documents::title, documents::external_id, picked::chunk_index, sql(content));
+    (picked::score, passage)
+}

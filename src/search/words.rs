@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Double, Integer, Text, Uuid as SqlUuid};
 use super::answer::List;
 use super::filter::Filter;
 use super::found::Found;
-use super::picked::{FOUND, OF_CHUNK, PICKED, picked};
+use super::picked::{OF_CHUNK, PICKED, found, picked};
 use super::plan::Plan;
 use crate::config::SearchLimits;
 use crate::error::Result;
@@ -121,7 +121,7 @@ pub(super) async fn matching(
                 sql::<Double>("0::float8"),
                 sql::<BigInt>("(SELECT count(*) FROM candidates)"),
             ))
-            .order((sql::<Double>("6").desc(), document_chunks::id))
+            .order((sql::<Double>("5").desc(), document_chunks::id))
             .with_fragment("candidates (id, question)", matching);
         let rows: Vec<Match> = picked::table
             .in_workspace(scope)
@@ -129,7 +129,7 @@ pub(super) async fn matching(
             .filter(filter.of_document())
             .order((picked::score.desc(), picked::id))
             .limit(k.into())
-            .select((FOUND, picked::candidates))
+            .select((found(), picked::candidates))
             .with_candidates(PICKED, picked)
             .load_under(&Settings::searching(), ws)
             .await?;

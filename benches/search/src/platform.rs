@@ -38,12 +38,7 @@ pub struct Tenant {
 pub async fn tuned() -> TestDatabase {
     let database = TestDatabase::alone().await.expect("a server");
     let mut superuser = db::connect(&database.superuser_url().expect("a URL")).await.expect("a superuser");
-    for setting in [
-        "shared_buffers = '4GB'",
-        "maintenance_work_mem = '2GB'",
-        "max_wal_size = '8GB'",
-        "log_min_duration_statement = 0",
-    ] {
+    for setting in ["shared_buffers = '4GB'", "maintenance_work_mem = '2GB'", "max_wal_size = '8GB'"] {
         superuser.batch_execute(&format!("ALTER SYSTEM SET {setting}")).await.expect("set");
     }
     drop(superuser);
