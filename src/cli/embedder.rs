@@ -29,6 +29,11 @@ pub(super) struct EmbedderArgs {
 }
 
 impl EmbedderArgs {
+    /// Whether no endpoint is named, here or in the environment.
+    pub(super) fn hashes_words(&self) -> bool {
+        self.embeddings_url.is_none()
+    }
+
     pub(super) fn embedder(self) -> Result<Box<dyn Embedder>> {
         let Some(url) = self.embeddings_url else { return Ok(Box::new(FeatureHashing)) };
         Ok(Box::new(OpenAiEmbeddings::new(OpenAiSettings {

@@ -33,7 +33,7 @@ struct Verify {
     /// Slug of a workspace, may be given again; without it, the largest ones
     #[arg(short = 'w', long = "workspace", value_name = "SLUG")]
     slugs: Vec<String>,
-    /// At most so many workspaces
+    /// At most so many workspaces, the largest first, where none is named
     #[arg(long, value_name = "N", default_value_t = VerifyOptions::default().workspaces)]
     workspaces: u32,
     /// Questions in each: passages of it, which must find their neighbours
@@ -43,7 +43,7 @@ struct Verify {
     #[arg(short = 'k', long = "count", value_name = "N", default_value_t = VerifyOptions::default().k)]
     k: u32,
     /// Least mean recall of each workspace
-    #[arg(long, value_name = "RECALL", default_value_t = 0.99)]
+    #[arg(long, value_name = "RECALL", default_value_t = 0.99, value_parser = share)]
     gate: f64,
     /// Another seed takes other passages
     #[arg(long, value_name = "NUMBER", default_value_t = VerifyOptions::default().seed)]
@@ -115,6 +115,13 @@ impl Verify {
         }
         let remedy = "`workspace-db index status` says what is due; WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT takes more";
         Err(BelowGate(format!("the recall of {} is below {}; {remedy}", below.join(", "), self.gate)).into())
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("it is a share, from 0 to 1".to_owned()),
     }
 }
 

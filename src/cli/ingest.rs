@@ -119,12 +119,9 @@ impl JsonLinesArgs {
             OnBroken::Refuse => (BrokenLines::Refuse, true),
             OnBroken::Skip => (BrokenLines::Skip, false),
         };
-        let (documents, broken) = if is_standard_input {
-            let lines = JsonLines::new(BufReader::new(std::io::stdin()), &self.model, broken_lines);
-            (lines.documents.boxed(), lines.broken)
-        } else {
-            let lines = JsonLines::open(file, &self.model, broken_lines)?;
-            (lines.documents.boxed(), lines.broken)
+        let opened = match file {
+            _ if is_standard_input => None,
+            file => Some(JsonLines::open(file, &self.model, broken_lines)?),
         };
         let datasource = NewDatasource::named(scope.workspace(), name, DatasourceType::Api);
         let mut ws = db.workspace(scope).await?;
@@ -133,12 +130,23 @@ impl JsonLinesArgs {
             LoadOptions { all_or_nothing, keep_duplicates: self.keep_duplicates, ..LoadOptions::into(datasource) };
         let row = datasources::table.in_workspace(scope).find(datasource);
         row.update().set(&DatasourceChanges::running()).execute(&mut ws).await?;
+        drop(ws);
+        let (documents, broken) = if let Some(lines) = opened {
+            (lines.documents.boxed(), lines.broken)
+        } else {
+            // Last of all: whoever waits for standard input can't be told that something else has failed.
+            let lines = JsonLines::new(BufReader::new(std::io::stdin()), &self.model, broken_lines);
+            (lines.documents.boxed(), lines.broken)
+        };
         let bar = output::spinner();
         let on_progress = |report: &LoadReport| bar.set_message(format!("{} chunks", report.chunks));
         let loaded = load(db, scope, &options, documents, &on_progress).await;
         bar.finish_and_clear();
-        row.update().set(&DatasourceChanges::ended(loaded.as_ref().err())).execute(&mut ws).await?;
+        let ended = DatasourceChanges::ended(loaded.as_ref().err());
+        // The load took its time, and the connection may be gone; and why the load failed comes first.
+        let marked = async { row.update().set(&ended).execute(&mut db.workspace(scope).await?).await }.await;
         let report = loaded?;
+        marked?;
         let report = LinesReport { report, broken: broken.count(), broken_lines: broken.lines() };
         if context.json {
             output::print_json(&report)?;

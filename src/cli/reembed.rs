@@ -4,24 +4,31 @@ use anyhow::Result;
 use clap::Args;
 use indicatif::HumanCount;
 use serde_json::json;
-use workspace_db::reembed::{ReembedReport, ReembedStatus, Switch, reembed, status};
+use workspace_db::reembed::{ReembedReport, ReembedStatus, Switch, discard, reembed, status};
 
 use super::database::Database;
 use super::embedder::EmbedderArgs;
-use super::{Context, output, workspace};
+use super::{Context, Contradiction, output, workspace};
 
 /// Switch a workspace to the vectors of another model, while searches go on
 ///
 /// The new vectors are made beside the old ones, and take their place in one transaction once every passage has one. A
 /// run that was stopped is gone on with by the next.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Reembed {
     /// Slug of the workspace
     #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG", default_value = "acme")]
     workspace: String,
     /// Say how far it is, and do nothing
-    #[arg(long, conflicts_with = "prepare")]
+    #[arg(long, conflicts_with_all = ["prepare", "discard"])]
     status: bool,
+    /// Give up a switch that was prepared: its vectors go
+    #[arg(long, conflicts_with = "prepare")]
+    discard: bool,
+    /// Switch to hashed words, without an endpoint: they find passages that share words, and no meaning
+    #[arg(long, conflicts_with = "embeddings_url")]
+    hash_words: bool,
     /// Make the vectors, and leave the switch to a later run
     #[arg(long)]
     prepare: bool,
@@ -33,6 +40,20 @@ impl Reembed {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let db = Database::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
+        if self.discard {
+            let discarded = discard(&db, &scope).await?;
+            return if context.json {
+                output::print_json(&json!({ "discarded": discarded }))
+            } else {
+                output::print_lines([format!("discarded {} vectors", HumanCount(discarded))])
+            };
+        }
+        // What a shell has forgotten to say must not cost a workspace its vectors.
+        if !self.status && !self.hash_words && self.embedder.hashes_words() {
+            let message = "the embedder of the new vectors is not named; give --embeddings-url, or --hash-words if \
+                hashed words are meant";
+            return Err(Contradiction(message.to_owned()).into());
+        }
         let embedder = self.embedder.embedder()?;
         let before = status(&db, &scope, embedder.model()).await?;
         if self.status {
@@ -66,7 +87,9 @@ fn described(status: &ReembedStatus) -> Vec<String> {
     let live = status.live.iter();
     let mut lines: Vec<String> =
         live.map(|(model, count)| format!("live      {} passages by {model}", HumanCount(*count))).collect();
-    lines.push(format!("waiting   {} passages by {}", HumanCount(status.waiting), status.model));
-    lines.push(format!("missing   {} passages", HumanCount(status.missing)));
+    lines.extend(
+        status.waiting.iter().map(|(model, count)| format!("waiting   {} passages by {model}", HumanCount(*count))),
+    );
+    lines.push(format!("missing   {} passages by {}", HumanCount(status.missing), status.model));
     lines
 }

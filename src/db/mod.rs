@@ -54,6 +54,32 @@ pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> 
     Ok(client)
 }
 
+/// Ends what runs on a client, where it is dropped before it is disarmed: the connection of a client that is dropped in the
+/// middle of a statement waits for its end.
+pub(crate) struct CancelOnDrop(Option<(tokio_postgres::CancelToken, tokio_postgres_rustls::MakeRustlsConnect)>);
+
+impl CancelOnDrop {
+    pub(crate) fn new(url: &DatabaseUrl, client: &tokio_postgres::Client) -> Result<Self> {
+        let (_, tls) = tls::settings(url)?;
+        Ok(Self(Some((client.cancel_token(), tls))))
+    }
+
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        let (Some((token, tls)), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            if let Err(error) = token.cancel_query(tls).await {
+                tracing::debug!(%error, "an abandoned statement could not be cancelled");
+            }
+        });
+    }
+}
+
 async fn dial(url: &DatabaseUrl) -> Result<(tokio_postgres::Client, tls::Connection)> {
     let (mut config, tls) = tls::settings(url)?;
     let timeout = *config.get_connect_timeout().unwrap_or(&CONNECT_TIMEOUT);

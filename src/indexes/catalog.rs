@@ -10,6 +10,9 @@ use crate::id::WorkspaceId;
 /// The contract's index over all vectors.
 pub(super) const SHARED_INDEX: &str = "document_chunks_vector_idx";
 
+/// What it is called while it is trained anew.
+pub(super) const NEW_SHARED_INDEX: &str = "document_chunks_vector_idx_new";
+
 /// What stands before the number of chunks in the comment of the shared index.
 pub(super) const TRAINED_ON: &str = "Trained on this many chunks: ";
 

@@ -7,7 +7,7 @@ use std::pin::pin;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::catalog::TRAINED_ON;
+use super::catalog::{NEW_SHARED_INDEX, TRAINED_ON};
 use super::status::{Step, look};
 use crate::config::DatabaseUrl;
 use crate::db;
@@ -16,6 +16,11 @@ use crate::sql_types::DIMENSIONS;
 
 /// The advisory lock of whoever retrains, "wsix" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7773_6978;
+/// A build whose process is gone would go on, and keep the lock, until it is done; and one that takes long is no mistake,
+/// whatever time-outs the login has.
+const SESSION: &str = "SET client_connection_check_interval = '1s';
+SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_session_timeout')";
 /// How often the server is asked how far it is.
 const WATCHED_EVERY: Duration = Duration::from_millis(250);
 /// What HNSW needs in memory for a vector of 1,536 bits, with what its graph takes; measured: 48 MB for 100,000.
@@ -40,7 +45,7 @@ pub struct Progress {
 ///
 /// Indexes are built and dropped CONCURRENTLY, so nobody waits for it to read or to write; it waits for transactions that are
 /// older. One at a time in a database. A run that is killed leaves an invalid index, which the next one drops and
-/// builds; its server process ends within a second or so. `on_progress` is told at the beginning of each step and four
+/// builds; its server process ends within a second or so, and one whose future is dropped is cancelled. `on_progress` is told at the beginning of each step and four
 /// times a second, from pg_stat_progress_create_index.
 ///
 /// # Errors
@@ -59,28 +64,30 @@ pub async fn retrain(
         let error = Error::new(Kind::Conflict, "the indexes of this database are being retrained by somebody else");
         return Err(error.remedy("wait for it to end; one that was killed is gone within seconds"));
     }
-    // A build whose client is gone would go on, and keep the lock, until it is done.
-    worker.batch_execute("SET client_connection_check_interval = '1s'; SET lock_timeout = 0").await?;
+    worker.batch_execute(SESSION).await?;
     let pid: i32 = worker.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
     let due = look(&mut worker, own_index_from).await?.due;
+    let abandoned = db::CancelOnDrop::new(owner, &worker)?;
     for step in &due {
         on_progress(&Progress { step: step.clone(), phase: String::new(), done: 0, total: 0 });
         watched(do_step(&worker, step), &watcher, pid, step, on_progress).await?;
     }
+    abandoned.disarm();
+    // Closing the session is not enough: its socket closes when the runtime comes to it.
     worker.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await?;
     Ok(due)
 }
 
 async fn do_step(worker: &Client, step: &Step) -> Result<()> {
     match step {
-        Step::DropInvalid { index } | Step::Drop { index, .. } => {
-            worker.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
+        Step::DropLeftOver { index } | Step::Drop { index, .. } => {
+            worker.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", quoted(index))).await?;
         }
         Step::Train { index, lists, chunks } => {
             allow_memory(worker, training_megabytes(*lists)).await?;
             // Not REINDEX: the number of lists would have to be changed first, which waits for every query that has
             // planned with the index, with every later one behind it.
-            let new = format!("{index}_new");
+            let new = NEW_SHARED_INDEX;
             let columns = format!("USING ivfflat (vector vector_cosine_ops) WITH (lists = {lists})");
             for statement in [
                 format!("DROP INDEX CONCURRENTLY IF EXISTS {new}"),
@@ -103,6 +110,11 @@ async fn do_step(worker: &Client, step: &Step) -> Result<()> {
         Step::Set { setting, value } => set_default(worker, setting, value).await?,
     }
     Ok(())
+}
+
+/// A name of the catalog's, as it must stand in a statement.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A build that has less memory than it needs fails (IVFFlat) or takes many times as long (HNSW).
@@ -164,10 +176,10 @@ async fn watched(
         let query = "SELECT phase, CASE WHEN tuples_total > 0 THEN tuples_done ELSE blocks_done END,
                 CASE WHEN tuples_total > 0 THEN tuples_total ELSE blocks_total END
             FROM pg_stat_progress_create_index WHERE pid = $1";
-        if let Some(row) = watcher.query_opt(query, &[&pid]).await? {
-            let count = |at| Ok::<_, Error>(row.try_get::<_, Option<i64>>(at)?.unwrap_or(0).unsigned_abs());
-            let (phase, done, total) = (row.try_get(0)?, count(1)?, count(2)?);
-            on_progress(&Progress { step: step.clone(), phase, done, total });
+        // Where it can't be asked, the work goes on all the same.
+        if let Ok(Some(row)) = watcher.query_opt(query, &[&pid]).await {
+            let count = |at| row.get::<_, Option<i64>>(at).unwrap_or(0).unsigned_abs();
+            on_progress(&Progress { step: step.clone(), phase: row.get(0), done: count(1), total: count(2) });
         }
     }
 }

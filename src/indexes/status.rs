@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use tokio_postgres::Client;
 
-use super::catalog::{self, Index, SHARED_INDEX};
+use super::catalog::{self, Index, NEW_SHARED_INDEX, SHARED_INDEX};
 use crate::config::DatabaseUrl;
 use crate::db;
 use crate::error::Result;
@@ -60,7 +60,7 @@ pub struct OwnIndex {
     pub workspace: WorkspaceId,
     /// Whether it may be used.
     pub is_valid: bool,
-    /// Chunks of the workspace.
+    /// Chunks of the workspace that it can tell apart: not those of hashed words.
     pub chunks: u64,
     /// Its size.
     pub bytes: u64,
@@ -71,7 +71,7 @@ pub struct OwnIndex {
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Step {
     /// Drops what a build left that did not come to its end.
-    DropInvalid {
+    DropLeftOver {
         /// The index.
         index: String,
     },
@@ -114,7 +114,7 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DropInvalid { index } => write!(f, "drop {index}, which is invalid"),
+            Self::DropLeftOver { index } => write!(f, "drop {index}, which a build has left behind"),
             Self::Train { index, lists, chunks } => write!(f, "train {index}: {lists} lists of {chunks} chunks"),
             Self::Build { index, chunks, .. } => write!(f, "build {index}, of {chunks} chunks"),
             Self::Drop { index, chunks, .. } => write!(f, "drop {index}, whose workspace has {chunks} chunks"),
@@ -123,7 +123,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// How the indexes stand. Counts every chunk, by the table's primary key.
+/// How the indexes stand. Counts every chunk, in an index.
 ///
 /// `owner` is the owner's login; a workspace gets an index of its own from `own_index_from` chunks on.
 ///
@@ -187,8 +187,8 @@ fn due(
     settings: &[String],
 ) -> Vec<Step> {
     let mut due = Vec::new();
-    let invalid = indexes.iter().filter(|index| !index.is_valid && is_left_over(&index.name));
-    due.extend(invalid.map(|index| Step::DropInvalid { index: index.name.clone() }));
+    let left_over = indexes.iter().filter(|index| is_left_over(index));
+    due.extend(left_over.map(|index| Step::DropLeftOver { index: index.name.clone() }));
     let small = own.iter().filter(|own| own.is_valid && own.chunks * KEPT_DOWN_TO < own_index_from);
     due.extend(small.map(|own| Step::Drop { index: own.name.clone(), workspace: own.workspace, chunks: own.chunks }));
     let mut lists = shared.map_or(LEAST_LISTS, |shared| shared.lists);
@@ -207,21 +207,30 @@ fn due(
         workspace: *workspace,
         chunks: *chunks,
     }));
+    let set = |name: &str| settings.iter().find_map(|known| known.strip_prefix(name)?.strip_prefix('='));
+    let probes = probes_of(lists);
     let wanted = [
-        ("ivfflat.probes", probes_of(lists).to_string()),
-        ("ivfflat.iterative_scan", "relaxed_order".to_owned()),
-        ("hnsw.ef_search", "100".to_owned()),
-        ("hnsw.iterative_scan", "strict_order".to_owned()),
+        // More of them is somebody's choice; fewer are what an index of fewer lists needed.
+        (
+            "ivfflat.probes",
+            probes.to_string(),
+            set("ivfflat.probes").is_none_or(|set| set.parse().is_ok_and(|set: u32| set < probes)),
+        ),
+        ("ivfflat.iterative_scan", "relaxed_order".to_owned(), set("ivfflat.iterative_scan").is_none()),
+        ("hnsw.ef_search", "100".to_owned(), set("hnsw.ef_search").is_none()),
+        ("hnsw.iterative_scan", "strict_order".to_owned(), set("hnsw.iterative_scan").is_none()),
     ];
-    let missing = wanted.into_iter().filter(|(name, value)| !settings.contains(&format!("{name}={value}")));
-    due.extend(missing.map(|(setting, value)| Step::Set { setting, value }));
+    let missing = wanted.into_iter().filter(|(_, _, is_missing)| *is_missing);
+    due.extend(missing.map(|(setting, value, _)| Step::Set { setting, value }));
     due
 }
 
-/// Whether an invalid index of that name was left by this crate, or by `REINDEX CONCURRENTLY`.
-fn is_left_over(name: &str) -> bool {
-    let without_number = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    name.starts_with(OWN_INDEX) || without_number.ends_with("_ccnew") || without_number.ends_with("_ccold")
+/// Whether it was left by a build of this crate, or of `REINDEX CONCURRENTLY`, that did not come to its end.
+fn is_left_over(index: &Index) -> bool {
+    let without_number = index.name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let by_reindexing = without_number.ends_with("_ccnew") || without_number.ends_with("_ccold");
+    // One that is being trained takes the name of the old one in the end.
+    index.name == NEW_SHARED_INDEX || (!index.is_valid && (index.name.starts_with(OWN_INDEX) || by_reindexing))
 }
 
 fn is_stale(shared: &SharedIndex, chunks: u64) -> bool {

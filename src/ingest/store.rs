@@ -10,7 +10,7 @@ use super::files::{File, SourceRoot};
 use super::split::{Chunk, pipeline};
 use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentId};
-use crate::models::{DatasourceChanges, NewDatasource, NewDocument, NewDocumentChunk};
+use crate::models::{DatasourceChanges, INGEST_PIPELINE, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
 use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope, excluded};
@@ -18,8 +18,6 @@ use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceS
 /// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
 
-/// Key of a document's metadata: what its chunks depend on besides the text. Keys that are not a run's own stay.
-const PIPELINE: &str = "ingest_pipeline";
 /// Key of a document's metadata: whether a run archived it, since its file had gone.
 const ARCHIVED: &str = "ingest_archived";
 
@@ -35,7 +33,7 @@ pub(super) struct Known {
 impl Known {
     /// Whether a file of that content, split and embedded this way, would give the same chunks.
     pub(super) fn is_same(&self, hash: &str, pipeline: &str) -> bool {
-        let made_by = self.metadata.get(PIPELINE).and_then(Value::as_str);
+        let made_by = self.metadata.get(INGEST_PIPELINE).and_then(Value::as_str);
         self.hash.as_deref() == Some(hash) && made_by == Some(pipeline)
     }
 
@@ -128,7 +126,7 @@ impl Store {
             datasource_id: Some(datasource),
             external_id: Some(file.name.clone()),
             content_hash: Some(file.hash.clone()),
-            metadata: Some(json!({ PIPELINE: pipeline(model), ARCHIVED: false })),
+            metadata: Some(json!({ INGEST_PIPELINE: pipeline(model), ARCHIVED: false })),
             status: Some(known.map_or(DocumentStatus::Ready, Known::status_when_found)),
             ..NewDocument::new(title_of(file))
         };

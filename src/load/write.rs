@@ -144,7 +144,9 @@ impl Writer {
         let exists: bool =
             tx.query_one("SELECT to_regclass('pg_temp.workspace_db_load') IS NOT NULL", &[]).await?.get(0);
         let make_room = if exists { "TRUNCATE pg_temp.workspace_db_load" } else { STAGING };
-        tx.batch_execute(make_room).await.map_err(no_staging)?;
+        // Foreign keys are checked by a plan that is kept for the session. Made while the table was small, it reads all
+        // documents of the workspace for every passage.
+        tx.batch_execute(&format!("DISCARD PLANS; {make_room}")).await.map_err(no_staging)?;
         // The types as this database knows them: that of a vector has another number in each.
         let columns = tx.prepare(&format!("SELECT {COLUMNS} FROM pg_temp.workspace_db_load")).await?;
         let types: Vec<_> = columns.columns().iter().map(|column| column.type_().clone()).collect();

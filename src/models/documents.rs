@@ -9,6 +9,10 @@ use crate::id::{DatasourceId, DocumentId, WorkspaceId};
 use crate::schema::documents;
 use crate::sql_types::{DocumentStatus, StatementTime};
 
+/// Key of a document's metadata, for what [`ingest`](crate::ingest) made of its file: the version of the splitter and the
+/// model of its passages, with a space between them. Keys that are not a run's own stay.
+pub(crate) const INGEST_PIPELINE: &str = "ingest_pipeline";
+
 /// A text that a workspace answers from.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = documents)]

@@ -40,6 +40,7 @@ pub use self::chunk_reembeddings::{ChunkReembedding, ChunkReembeddingChanges, Ne
 pub use self::conversations::{Conversation, ConversationChanges, NewConversation};
 pub use self::datasources::{Datasource, DatasourceChanges, NewDatasource};
 pub use self::document_chunks::{DocumentChunk, DocumentChunkChanges, NewDocumentChunk};
+pub(crate) use self::documents::INGEST_PIPELINE;
 pub use self::documents::{Document, DocumentChanges, NewDocument};
 pub use self::feedback::{Feedback, FeedbackChanges, NewFeedback};
 pub use self::jobs::{Job, JobChanges, NewJob};

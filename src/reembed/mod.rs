@@ -12,6 +12,7 @@ use serde::Serialize;
 use self::store::Store;
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
+use crate::id::DocumentChunkId;
 use crate::tenancy::{Database, WorkspaceScope};
 
 /// Passages that are embedded and kept together.
@@ -26,8 +27,8 @@ pub struct ReembedStatus {
     pub model: String,
     /// Passages by the model of their vectors, the most frequent first: what searches find now.
     pub live: Vec<(String, u64)>,
-    /// Passages whose vector of the new model waits for the switch.
-    pub waiting: u64,
+    /// Vectors that wait for a switch, by their model.
+    pub waiting: Vec<(String, u64)>,
     /// Passages that have no vector of the new model yet.
     pub missing: u64,
 }
@@ -59,12 +60,25 @@ pub async fn status(db: &Database, scope: &WorkspaceScope, model: &str) -> Resul
     Store::open(db, scope, model).await?.status().await
 }
 
+/// Drops the vectors that wait for a switch which is given up; how many.
+///
+/// # Errors
+///
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+pub async fn discard(db: &Database, scope: &WorkspaceScope) -> Result<u64> {
+    Store::open(db, scope, "").await?.discard().await
+}
+
 /// Switches the scope's workspace to the embedder's model, or goes on with it where an earlier run was stopped.
 ///
 /// Nothing is embedded twice: a vector that was made is kept until the switch, unless its passage has changed. The switch
-/// itself is one transaction, which rewrites the rows of the workspace (about 0.3 ms each) and blocks no search. Passages
-/// that come meanwhile are embedded too, those of the old model that come during the switch right after it; so let
-/// ingestion use the new embedder first. `on_progress` is told after each batch, and after the switch.
+/// itself is one transaction, which rewrites the rows of the workspace and blocks no search. Passages
+/// that come meanwhile are embedded too, those of the old model that come during the switch right after it. So let
+/// ingestion go on with the old embedder until the switch, and use the new one from then on. `on_progress` is told after
+/// each batch, and after the switch.
+///
+/// The lists of the shared vector index are still those of the old vectors, and its own index of a large workspace is half of dead
+/// rows until the next vacuum: `workspace-db index verify` measures what that comes to.
 ///
 /// ```no_run
 /// use workspace_db::embeddings::Embedder;
@@ -82,7 +96,9 @@ pub async fn status(db: &Database, scope: &WorkspaceScope, model: &str) -> Resul
 ///
 /// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable),
 /// [`is_database_failure`](Error::is_database_failure): run it again and it goes on.
-/// [`is_conflict`](Error::is_conflict) where passages of another model come faster than they are embedded.
+/// [`is_invalid_input`](Error::is_invalid_input) where the embedder refuses a passage, which is then named.
+/// [`is_conflict`](Error::is_conflict) where a switch to another model was begun, which [`discard`] gives up, or
+/// passages of another model come faster than they are embedded.
 pub async fn reembed(
     db: &Database,
     scope: &WorkspaceScope,
@@ -91,6 +107,7 @@ pub async fn reembed(
     on_progress: &(dyn Fn(&ReembedReport) + Sync),
 ) -> Result<ReembedReport> {
     let mut store = Store::open(db, scope, embedder.model()).await?;
+    store.refuse_another_switch().await?;
     let mut report = ReembedReport::default();
     for _ in 0..ROUNDS {
         fill(&mut store, embedder, &mut report, on_progress).await?;
@@ -100,6 +117,7 @@ pub async fn reembed(
         report.switched += store.switch().await?;
         on_progress(&report);
         if store.is_switched().await? {
+            store.tidy().await?;
             return Ok(report);
         }
     }
@@ -113,19 +131,33 @@ async fn fill(
     report: &mut ReembedReport,
     on_progress: &(dyn Fn(&ReembedReport) + Sync),
 ) -> Result<()> {
+    let mut behind = None;
     loop {
-        let passages = store.missing(TOGETHER).await?;
-        if passages.is_empty() {
-            return Ok(());
-        }
-        let (ids, texts): (Vec<_>, Vec<String>) = passages.into_iter().unzip();
-        let vectors = embedder.embed(&texts).await?;
+        let passages = store.missing(behind, TOGETHER).await?;
+        let Some((last, _)) = passages.last() else { return Ok(()) };
+        behind = Some(*last);
+        let texts: Vec<String> = passages.iter().map(|(_, text)| text.clone()).collect();
+        let vectors = match embedder.embed(&texts).await {
+            Err(error) if error.is_invalid_input() => return Err(refused(embedder, &passages, error).await),
+            made => made?,
+        };
         if vectors.len() != texts.len() {
             let (model, came) = (embedder.model(), vectors.len());
             let message = format!("the embedder {model} gave {came} vectors for {} texts", texts.len());
             return Err(Error::new(Kind::Embeddings, message));
         }
-        report.embedded += store.keep(&ids, &texts, vectors).await?;
+        report.embedded += passages.len() as u64;
+        store.keep(&passages, vectors).await?;
         on_progress(report);
     }
+}
+
+/// The error with the passage that is to blame for it: nobody could mend it otherwise.
+async fn refused(embedder: &dyn Embedder, passages: &[(DocumentChunkId, String)], error: Error) -> Error {
+    for (id, text) in passages {
+        if let Err(error) = embedder.embed(std::slice::from_ref(text)).await {
+            return Error::new(error.kind(), format!("the passage {id}: {error}")).caused_by(error);
+        }
+    }
+    error
 }

@@ -1,14 +1,16 @@
 //! The database's side of a switch.
 
+use std::collections::HashSet;
+
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::ReembedStatus;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::id::DocumentChunkId;
-use crate::models::NewChunkReembedding;
+use crate::models::{INGEST_PIPELINE, NewChunkReembedding};
 use crate::schema::{chunk_reembeddings, document_chunks};
 use crate::sql_types::Embedding;
 use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
@@ -17,17 +19,30 @@ use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceS
 const IS_OUTDATED: &str = "chunk_reembeddings.content_hash
     IS DISTINCT FROM encode(sha256(convert_to(document_chunks.content, 'UTF8')), 'hex')";
 
-/// The vectors that wait take the place of those that are live. What has changed since stays, and so does what waits
-/// for it.
+/// The vectors that wait take the place of those that are live, and what waited goes. What has changed since stays, and so
+/// does what waits for it. A document that a run of `ingest` made says by which model, or the next run would embed it
+/// again; its `updated_at` is that of its text.
 const SWITCH: &str = "WITH switched AS (
         UPDATE document_chunks SET vector = waiting.vector, embedding_model = waiting.embedding_model
         FROM chunk_reembeddings AS waiting
         WHERE document_chunks.workspace_id = $1 AND waiting.workspace_id = $1 AND waiting.chunk_id = document_chunks.id
             AND waiting.embedding_model = $2 AND document_chunks.embedding_model <> $2
             AND waiting.content_hash = encode(sha256(convert_to(document_chunks.content, 'UTF8')), 'hex')
-        RETURNING document_chunks.id
+        RETURNING document_chunks.id, document_chunks.document_id
+    ), told AS (
+        UPDATE documents
+        SET metadata = jsonb_set(metadata, ARRAY[$3], to_jsonb(split_part(metadata ->> $3, ' ', 1) || ' ' || $2))
+        WHERE workspace_id = $1 AND id IN (SELECT document_id FROM switched) AND metadata ? $3
+    ), gone AS (
+        DELETE FROM chunk_reembeddings USING switched WHERE workspace_id = $1 AND chunk_id = switched.id
     )
-    DELETE FROM chunk_reembeddings USING switched WHERE workspace_id = $1 AND chunk_id = switched.id";
+    SELECT count(*) AS switched FROM switched";
+
+#[derive(QueryableByName)]
+struct Switched {
+    #[diesel(sql_type = BigInt)]
+    switched: i64,
+}
 
 pub(super) struct Store {
     ws: WorkspaceConnection,
@@ -49,25 +64,60 @@ impl Store {
             .load(&mut self.ws)
             .await?;
         let of_others: u64 = live.iter().filter(|(model, _)| *model != self.model).map(|(_, n)| n.unsigned_abs()).sum();
-        let waiting: i64 = document_chunks::table
+        let waiting: Vec<(String, i64)> = document_chunks::table
             .in_workspace(&self.scope)
             .inner_join(chunk_reembeddings::table)
-            .filter(document_chunks::embedding_model.ne(&self.model))
-            .filter(chunk_reembeddings::embedding_model.eq(&self.model))
+            .filter(document_chunks::embedding_model.ne(chunk_reembeddings::embedding_model))
             .filter(diesel::dsl::not(sql::<Bool>(IS_OUTDATED)))
-            .count()
-            .get_result(&mut self.ws)
+            .group_by(chunk_reembeddings::embedding_model)
+            .select((chunk_reembeddings::embedding_model, count_star()))
+            .order((count_star().desc(), chunk_reembeddings::embedding_model))
+            .load(&mut self.ws)
             .await?;
-        let waiting = waiting.unsigned_abs();
-        let live = live.into_iter().map(|(model, count)| (model, count.unsigned_abs())).collect();
-        Ok(ReembedStatus { model: self.model.clone(), live, waiting, missing: of_others.saturating_sub(waiting) })
+        let counted = |counts: Vec<(String, i64)>| -> Vec<(String, u64)> {
+            counts.into_iter().map(|(model, count)| (model, count.unsigned_abs())).collect()
+        };
+        let (live, waiting) = (counted(live), counted(waiting));
+        let have_one: u64 = waiting.iter().filter(|(model, _)| *model == self.model).map(|(_, count)| count).sum();
+        let missing = of_others.saturating_sub(have_one);
+        Ok(ReembedStatus { model: self.model.clone(), live, waiting, missing })
     }
 
-    /// Some passages that have no vector of the model, live or waiting.
-    pub(super) async fn missing(&mut self, most: usize) -> Result<Vec<(DocumentChunkId, String)>> {
+    /// Refuses to go on where another switch was begun, whose vectors would be lost one by one.
+    pub(super) async fn refuse_another_switch(&mut self) -> Result<()> {
+        let other: Option<String> = chunk_reembeddings::table
+            .in_workspace(&self.scope)
+            .filter(chunk_reembeddings::embedding_model.ne(&self.model))
+            .select(chunk_reembeddings::embedding_model)
+            .limit(1)
+            .load(&mut self.ws)
+            .await?
+            .pop();
+        match other {
+            Some(other) => Err(Error::new(
+                Kind::Conflict,
+                format!("the workspace is being switched to {other}, and its vectors wait"),
+            )
+            .remedy("complete that switch, or discard it")),
+            None => Ok(()),
+        }
+    }
+
+    /// Drops what waits, of every model; how many.
+    pub(super) async fn discard(&mut self) -> Result<u64> {
+        Ok(chunk_reembeddings::table.in_workspace(&self.scope).delete().execute(&mut self.ws).await? as u64)
+    }
+
+    /// Passages behind that one which have no vector of the model, live or waiting, in the order of their ids.
+    pub(super) async fn missing(
+        &mut self,
+        behind: Option<DocumentChunkId>,
+        most: usize,
+    ) -> Result<Vec<(DocumentChunkId, String)>> {
         document_chunks::table
             .in_workspace(&self.scope)
             .left_join(chunk_reembeddings::table)
+            .filter(document_chunks::id.gt(behind.unwrap_or_else(|| uuid::Uuid::nil().into())))
             .filter(document_chunks::embedding_model.ne(&self.model))
             .filter(
                 chunk_reembeddings::embedding_model
@@ -75,53 +125,66 @@ impl Store {
                     .is_distinct_from(&self.model)
                     .or(sql::<Bool>(IS_OUTDATED)),
             )
+            .order(document_chunks::id)
             .select((document_chunks::id, document_chunks::content))
             .limit(i64::try_from(most).unwrap_or(i64::MAX))
             .load(&mut self.ws)
             .await
     }
 
-    /// Keeps vectors for the switch; how many. A passage that is gone by now needs none, nor do the others of its batch
-    /// stay without: they are missing again.
-    pub(super) async fn keep(
-        &mut self,
-        ids: &[DocumentChunkId],
-        texts: &[String],
-        vectors: Vec<Embedding>,
-    ) -> Result<u64> {
-        let rows: Vec<NewChunkReembedding> = ids
+    /// Keeps vectors for the switch, of those passages that are still there.
+    pub(super) async fn keep(&mut self, passages: &[(DocumentChunkId, String)], vectors: Vec<Embedding>) -> Result<()> {
+        let rows: Vec<NewChunkReembedding> = passages
             .iter()
-            .zip(texts)
             .zip(vectors)
             .map(|((id, text), vector)| NewChunkReembedding::new(*id, text, vector, &self.model))
             .collect();
-        let replaced = chunk_reembeddings::table.in_workspace(&self.scope);
-        let outdated = replaced.filter(chunk_reembeddings::chunk_id.eq_any(ids.to_vec()));
         let scope = self.scope.clone();
-        let kept = self
-            .ws
-            .transaction(async |tx| {
-                outdated.delete().execute(tx).await?;
-                chunk_reembeddings::table.in_workspace(&scope).insert(&rows).execute(tx).await
+        self.ws
+            .transaction(async move |tx| {
+                let ids: Vec<DocumentChunkId> = rows.iter().map(|row| row.chunk_id).collect();
+                let there: HashSet<DocumentChunkId> = document_chunks::table
+                    .in_workspace(&scope)
+                    .filter(document_chunks::id.eq_any(ids.clone()))
+                    .order(document_chunks::id)
+                    .select(document_chunks::id)
+                    .for_key_share()
+                    .load(tx)
+                    .await?
+                    .into_iter()
+                    .collect();
+                // What waits for another text.
+                let waiting = chunk_reembeddings::table.in_workspace(&scope);
+                waiting.filter(chunk_reembeddings::chunk_id.eq_any(ids)).delete().execute(tx).await?;
+                let rows: Vec<_> = rows.into_iter().filter(|row| there.contains(&row.chunk_id)).collect();
+                // Another run of the same switch may have been faster.
+                waiting.insert(&rows).on_conflict_do_nothing().execute(tx).await
             })
-            .await;
-        match kept {
-            Err(error) if error.is_not_found() => Ok(0),
-            kept => Ok(kept? as u64),
-        }
+            .await?;
+        Ok(())
     }
 
     /// Puts all that wait into place, at once; how many.
     pub(super) async fn switch(&mut self) -> Result<u64> {
         let (workspace, model) = (self.scope.workspace(), self.model.clone());
-        let switched: Result<usize> = self
+        let switched: Switched = self
             .ws
             .under_row_security("an update from another table can't be said by a scoped query", async |conn| {
-                let query = diesel::sql_query(SWITCH).bind::<SqlUuid, _>(workspace).bind::<Text, _>(model);
-                Ok::<_, Error>(query.execute(conn).await?)
+                let query = diesel::sql_query(SWITCH)
+                    .bind::<SqlUuid, _>(workspace)
+                    .bind::<Text, _>(model)
+                    .bind::<Text, _>(INGEST_PIPELINE);
+                Ok::<_, Error>(query.get_result(conn).await?)
             })
-            .await;
-        Ok(switched? as u64)
+            .await?;
+        Ok(switched.switched.unsigned_abs())
+    }
+
+    /// Drops what another run of the same switch has made of passages that were switched by then.
+    pub(super) async fn tidy(&mut self) -> Result<()> {
+        let waiting = chunk_reembeddings::table.in_workspace(&self.scope);
+        waiting.filter(chunk_reembeddings::embedding_model.eq(&self.model)).delete().execute(&mut self.ws).await?;
+        Ok(())
     }
 
     /// Whether every passage has a live vector of the model.

@@ -18,6 +18,9 @@
 //!
 //! # How the list by vector is made
 //!
+//! Of a small workspace every vector is compared ([`Plan::Exact`], below
+//! [`SearchLimits::exact_below`](crate::config::SearchLimits::exact_below) chunks). Of a larger one not:
+//!
 //! The signs of a vector's components, 192 bytes, tell nearly as well as the vector which passages are near. So every
 //! chunk of the workspace is compared by its signs, in an index that holds nothing else, and the best of them again by
 //! cosine ([`Plan::Bits`]). A workspace that has an approximate index of its own asks that instead ([`Plan::Approximate`]):

@@ -18,9 +18,7 @@ pub(crate) struct BulkConnection {
 impl BulkConnection {
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
         let client = database.app().pool().client().await?;
-        // Foreign keys are checked by a plan that is kept for the session. Made while the table was small, it reads all
-        // documents of the workspace for every passage.
-        let settings = format!("{}; DISCARD PLANS", settings_of(database, scope.workspace()));
+        let settings = settings_of(database, scope.workspace());
         Ok(Self { client, settings })
     }
 

@@ -157,7 +157,7 @@ async fn a_build_that_is_killed_is_found_and_done_again() {
     older.batch_execute("ROLLBACK").await.unwrap();
     let index = own_index(scene.a);
     let steps = [
-        Step::DropInvalid { index: index.clone() },
+        Step::DropLeftOver { index: index.clone() },
         Step::Build { index: index.clone(), workspace: scene.a, chunks: 120 },
     ];
     assert_eq!(due(&scene, MANY).await, steps);
@@ -181,12 +181,71 @@ async fn a_retraining_that_is_killed_leaves_nothing_behind_in_the_end() {
     child.wait().unwrap();
     until(&mut superuser, NOT_BUILDING).await;
     older.batch_execute("ROLLBACK").await.unwrap();
+    let left = Step::DropLeftOver { index: "document_chunks_vector_idx_new".to_owned() };
     let train = Step::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks: 1_000 };
-    assert_eq!(due(&scene, 5_000).await, [train]);
+    assert_eq!(due(&scene, 5_000).await, [left, train]);
     retrained(&scene, 5_000).await;
     assert_eq!(due(&scene, 5_000).await, []);
     let one = "SELECT count(*) = 1 AS met FROM pg_class WHERE relname LIKE 'document_chunks_vector_idx%'";
     until(&mut superuser, one).await;
+}
+
+/// Within a process that lives on, whoever gives up waiting ends the build.
+#[tokio::test]
+async fn a_build_that_is_given_up_is_cancelled() {
+    let scene = scene().await;
+    let mut older = older_transaction(&scene).await;
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let owner = scene.database.url().unwrap();
+    let building = retrain(&owner, MANY, &|_| ());
+    tokio::select! {
+        done = building => unreachable!("an older transaction was not waited for: {done:?}"),
+        () = until(&mut superuser, BUILDING) => {}
+    }
+    until(&mut superuser, NOT_BUILDING).await;
+    older.batch_execute("ROLLBACK").await.unwrap();
+    let index = own_index(scene.a);
+    let steps = [Step::DropLeftOver { index: index.clone() }, Step::Build { index, workspace: scene.a, chunks: 120 }];
+    assert_eq!(retrained(&scene, MANY).await, steps);
+    assert_eq!(due(&scene, MANY).await, []);
+}
+
+/// As managed services set it for every login.
+#[tokio::test]
+async fn a_time_out_for_statements_does_not_end_a_build() {
+    let scene = scene().await;
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let limit =
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 250', current_database()); END $$";
+    superuser.batch_execute(limit).await.unwrap();
+    let mut older = older_transaction(&scene).await;
+    let owner = scene.database.url().unwrap();
+    let build = retrain(&owner, MANY, &|_| ());
+    let (done, ()) = tokio::join!(build, async {
+        let long = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+            AND query LIKE 'CREATE INDEX%' AND clock_timestamp() - query_start > interval '400 ms') AS met";
+        until(&mut superuser, long).await;
+        older.batch_execute("ROLLBACK").await.unwrap();
+    });
+    assert_eq!(done.unwrap().len(), 1);
+}
+
+/// Whoever has set another value has a reason.
+#[tokio::test]
+async fn what_somebody_has_set_for_the_database_stays() {
+    let scene = scene().await;
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let choose = |name: &str, value: &str| {
+        format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {name} = {value}', current_database()); END $$")
+    };
+    for (name, value) in [("ivfflat.probes", "40"), ("hnsw.ef_search", "200"), ("hnsw.iterative_scan", "off")] {
+        superuser.batch_execute(&choose(name, value)).await.unwrap();
+    }
+    assert_eq!(due(&scene, 5_000).await, []);
+    superuser.batch_execute(&choose("ivfflat.probes", "1")).await.unwrap();
+    let set = Step::Set { setting: "ivfflat.probes", value: "10".to_owned() };
+    assert_eq!(retrained(&scene, 5_000).await, [set]);
+    assert_eq!(due(&scene, 5_000).await, []);
 }
 
 #[tokio::test]
@@ -298,6 +357,8 @@ async fn the_command_fails_below_the_gate() {
     let said = bounded.fails(&["index", "verify", "--questions", "5"], 8);
     assert!(said.contains("the recall of a is below 0.99"), "{said}");
     bounded.fails(&["index", "verify", "-w", "nobody"], 3);
+    bounded.fails(&["index", "verify", "-w", "b"], 3);
+    bounded.fails(&["index", "verify", "--gate", "nan"], 2);
     bounded.fails(&["index", "verify", "--questions", "0"], 2);
     bounded.fails(&["index", "verify", "-k", "1000"], 2);
 }

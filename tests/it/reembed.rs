@@ -1,6 +1,7 @@
 //! From one embedding model to another, with searches going on.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,16 +9,19 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::json;
-use workspace_db::embeddings::Embedder;
+use workspace_db::embeddings::{Embedder, FeatureHashing};
 use workspace_db::id::{DocumentId, WorkspaceId};
+use workspace_db::ingest::{IngestOptions, ingest};
+use workspace_db::load::{BrokenLines, JsonLines};
 use workspace_db::models::{NewDocument, NewDocumentChunk};
-use workspace_db::reembed::{ReembedReport, Switch, reembed, status};
+use workspace_db::reembed::{ReembedReport, Switch, discard, reembed, status};
 use workspace_db::schema::*;
 use workspace_db::search::{Question, SearchChunks as _};
 use workspace_db::sql_types::{DIMENSIONS, Embedding};
 use workspace_db::{Error, Result};
 
 use crate::cli::Shell;
+use crate::folder::Folder;
 use crate::search::Scene;
 
 /// A model whose vectors have nothing to do with those of another.
@@ -62,7 +66,7 @@ impl Embedder for Toy {
             if self.fails_after.is_some_and(|most| before + texts.len() > most) {
                 self.embedded.fetch_sub(texts.len(), Ordering::SeqCst);
                 // What an endpoint's failure is does not matter here, only that it is one.
-                return Err("".parse::<WorkspaceId>().unwrap_err());
+                return Err(JsonLines::open(Path::new("gone"), "", BrokenLines::Refuse).err().unwrap());
             }
             Ok(texts.iter().map(|text| self.vector(text)).collect())
         }
@@ -156,25 +160,58 @@ async fn what_was_embedded_before_a_failure_is_not_embedded_again() {
     assert_eq!(models(&mut scene, a).await, ["old"], "half a workspace was switched");
     let before = status(&scene.db, &scene.scope, "new").await.unwrap();
     let kept = kept.unsigned_abs();
-    assert_eq!((before.live, before.waiting, before.missing), (vec![("old".to_owned(), 600)], kept, 600 - kept));
+    assert_eq!(
+        (before.live, before.waiting, before.missing),
+        (vec![("old".to_owned(), 600)], vec![("new".to_owned(), kept)], 600 - kept)
+    );
 
     let again = Toy::new("new");
     let report = run(&scene, &again, Switch::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 600 - kept, switched: 600 });
     let after = status(&scene.db, &scene.scope, "new").await.unwrap();
-    assert_eq!((after.live, after.waiting, after.missing), (vec![("new".to_owned(), 600)], 0, 0));
+    assert_eq!((after.live, after.waiting, after.missing), (vec![("new".to_owned(), 600)], vec![], 0));
 }
 
-/// A third model begins where a second was left.
+/// They would go one by one, with what they have cost.
 #[tokio::test]
-async fn vectors_that_waited_for_another_model_are_not_used() {
+async fn a_second_switch_is_refused_until_the_first_is_given_up() {
     let (mut scene, _) = scene(20).await;
     run(&scene, &Toy::new("second"), Switch::Prepare).await.unwrap();
-    assert_eq!(waiting(&mut scene).await, 20);
-    let report = run(&scene, &Toy::new("third"), Switch::Complete).await.unwrap();
+    let third = Toy::new("third");
+    let error = run(&scene, &third, Switch::Complete).await.unwrap_err();
+    assert!(error.is_conflict() && error.to_string().contains("switched to second"), "{error}");
+    assert_eq!((waiting(&mut scene).await, third.count()), (20, 0));
+    let now = status(&scene.db, &scene.scope, "third").await.unwrap();
+    assert_eq!((now.waiting, now.missing), (vec![("second".to_owned(), 20)], 20));
+    assert_eq!(discard(&scene.db, &scene.scope).await.unwrap(), 20);
+    let report = run(&scene, &third, Switch::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 20, switched: 20 });
     let a = scene.a;
     assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["third".into()], 0));
+}
+
+/// Both make some of the vectors, and neither stands in the other's way.
+#[tokio::test]
+async fn two_runs_of_the_same_switch_end_well() {
+    let (mut scene, _) = scene(600).await;
+    let (one, other) = (Toy::new("new"), Toy::new("new"));
+    let both = tokio::join!(run(&scene, &one, Switch::Complete), run(&scene, &other, Switch::Complete));
+    assert_eq!(both.0.unwrap().switched + both.1.unwrap().switched, 600);
+    let a = scene.a;
+    assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["new".into()], 0));
+}
+
+#[tokio::test]
+async fn a_passage_that_the_embedder_refuses_is_named() {
+    let (mut scene, document) = scene(3).await;
+    let row = NewDocumentChunk::new(document, 3, "---", Toy::new("old").vector("---"), "old");
+    diesel::insert_into(document_chunks::table)
+        .values((document_chunks::workspace_id.eq(scene.a), &row))
+        .execute(&mut scene.conn)
+        .await
+        .unwrap();
+    let error = reembed(&scene.db, &scene.scope, &FeatureHashing, Switch::Complete, &|_| ()).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains(&row.id.to_string()), "{error}");
 }
 
 #[tokio::test]
@@ -202,7 +239,9 @@ async fn a_passage_that_is_deleted_meanwhile_holds_up_nothing() {
     };
     let new = Toy { meanwhile: Mutex::new(Some(goes.boxed())), ..Toy::new("new") };
     let report = run(&scene, &new, Switch::Complete).await.unwrap();
-    assert_eq!((report, models(&mut scene, a).await), (ReembedReport { embedded: 6, switched: 6 }, vec!["new".into()]));
+    // The others of its batch are not embedded again.
+    assert_eq!((report, new.count()), (ReembedReport { embedded: 10, switched: 6 }, 10));
+    assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["new".into()], 0));
 }
 
 /// Its vector would be of a text that nobody finds any more.
@@ -218,7 +257,7 @@ async fn a_passage_that_has_changed_is_embedded_again() {
         .await
         .unwrap();
     let before = status(&scene.db, &scene.scope, "new").await.unwrap();
-    assert_eq!((before.waiting, before.missing), (9, 1));
+    assert_eq!((before.waiting, before.missing), (vec![("new".to_owned(), 9)], 1));
     let report = run(&scene, &new, Switch::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 1, switched: 10 });
     let vector: Embedding = document_chunks::table
@@ -271,6 +310,23 @@ async fn searches_go_on_throughout() {
     assert_eq!(models(&mut scene, a).await, ["new"]);
 }
 
+/// What was ingested and then switched is not embedded a third time by the next run.
+#[tokio::test]
+async fn files_that_were_switched_are_known_by_the_next_ingest() {
+    let scene = Scene::new().await;
+    let folder = Folder::new();
+    for number in 0..5 {
+        std::fs::write(folder.path().join(format!("{number}.txt")), format!("The text of file {number}.")).unwrap();
+    }
+    let options = IngestOptions::new(vec![folder.path().to_owned()]);
+    let (old, new) = (Toy::new("old"), Toy::new("new"));
+    let report = ingest(&scene.db, &scene.scope, &options, &old, &|_| ()).await.unwrap();
+    assert_eq!(report.added, 5);
+    assert_eq!(run(&scene, &new, Switch::Complete).await.unwrap().switched, 5);
+    let report = ingest(&scene.db, &scene.scope, &options, &new, &|_| ()).await.unwrap();
+    assert_eq!((report.unchanged, report.replaced, new.count()), (5, 0, 5));
+}
+
 #[tokio::test]
 async fn none_of_the_embedders_being_the_right_one_is_told() {
     let (mut scene, _) = scene(3).await;
@@ -289,10 +345,17 @@ async fn the_command_prepares_and_switches() {
         .with("WORKSPACE_DB_WORKSPACE", "a");
     let said = shell.json(&["reembed", "--status"]);
     assert_eq!((&said["live"], &said["missing"]), (&json!([["old", 40]]), &json!(40)));
-    let said = shell.json(&["reembed", "--prepare"]);
-    assert_eq!((&said["report"]["embedded"], &said["report"]["switched"]), (&json!(40), &json!(0)));
-    assert_eq!((&said["status"]["waiting"], &said["status"]["missing"]), (&json!(40), &json!(0)));
-    let said = shell.succeed(&["reembed"]);
+    // A shell that does not know the endpoint would replace the vectors by hashed words.
+    let error = shell.fails(&["reembed"], 2);
+    assert!(error.contains("--hash-words"), "{error}");
+    for _ in 0..2 {
+        let said = shell.json(&["reembed", "--prepare", "--hash-words"]);
+        assert_eq!((&said["report"]["embedded"], &said["report"]["switched"]), (&json!(40), &json!(0)));
+        assert_eq!(said["status"]["waiting"], json!([["feature-hashing-v1", 40]]));
+        assert_eq!(shell.json(&["reembed", "--discard"])["discarded"], 40);
+    }
+    shell.succeed(&["reembed", "--prepare", "--hash-words"]);
+    let said = shell.succeed(&["reembed", "--hash-words"]);
     assert!(said.contains("embedded  0 passages") && said.contains("switched  40 passages"), "{said}");
     let found = shell.succeed(&["search", "passage 7", "-k", "1"]);
     assert!(found.contains("passage 7"), "{found}");

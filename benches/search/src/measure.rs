@@ -9,8 +9,8 @@ use crate::sides::{Searcher, Side};
 
 /// Odd, so that there is a median of them.
 const ROUNDS: usize = 5;
-/// Searches of a fresh connection that do not count.
-const WARM_UP: usize = 8;
+/// Searches that do not count, at the beginning of each turn.
+const WARM_UP: usize = 5;
 /// Scores this close are equal: pgvector computes in single precision, and not always in the same order.
 const TIE: f64 = 1e-6;
 
@@ -28,10 +28,8 @@ pub struct Measured {
 }
 
 /// Asks every side every question in each of five rounds. Each in its turn is the first, which has what was left
-/// undone before it; and each has connections of its own in each round: which core a server process lies on moves its
-/// times by a third.
-pub async fn measure(database: &TestDatabase, tenant: &Tenant, sides: &[&Side], exact: &Side) -> Vec<Measured> {
-    let searcher = Searcher::new(database).await;
+/// undone before it.
+pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exact: &Side) -> Vec<Measured> {
     let mut entered = searcher.enter(tenant).await;
     let mut truth = Vec::new();
     searcher.make_way_for(exact).await;
@@ -43,9 +41,7 @@ pub async fn measure(database: &TestDatabase, tenant: &Tenant, sides: &[&Side], 
     for round in 0..ROUNDS {
         for turn in 0..sides.len() {
             let at = (round + turn) % sides.len();
-            let searcher = Searcher::new(database).await;
             searcher.make_way_for(sides[at]).await;
-            let mut entered = searcher.enter(tenant).await;
             for question in tenant.questions.iter().take(WARM_UP) {
                 searcher.search(sides[at], &mut entered, question).await;
             }
@@ -112,7 +108,7 @@ pub fn grouped(number: usize) -> String {
 /// Each round has connections of its own: which core a server process lies on moves its times by a third.
 pub async fn compare(databases: [&TestDatabase; 2], tenant: &Tenant, side: &Side) -> [f64; 2] {
     let mut millis = [Vec::new(), Vec::new()];
-    for round in 0..4 * ROUNDS {
+    for round in 0..2 * ROUNDS {
         for turn in 0..2 {
             let at = (round + turn) % 2;
             let searcher = Searcher::new(databases[at]).await;

@@ -62,11 +62,9 @@ pub const SIDES: [Side; 7] = [
 ];
 
 /// More settings of the best of the others, to find the one whose recall is ours.
-pub const MORE_HNSW: [Side; 4] = [
-    by_index("HNSW relaxed, ef 40", HNSW, "hnsw.ef_search = 40; SET LOCAL hnsw.iterative_scan = relaxed_order"),
+pub const MORE_HNSW: [Side; 2] = [
     by_index("HNSW relaxed, ef 100", HNSW, "hnsw.ef_search = 100; SET LOCAL hnsw.iterative_scan = relaxed_order"),
     by_index("HNSW relaxed, ef 400", HNSW, "hnsw.ef_search = 400; SET LOCAL hnsw.iterative_scan = relaxed_order"),
-    by_index("HNSW relaxed, ef 800", HNSW, "hnsw.ef_search = 800; SET LOCAL hnsw.iterative_scan = relaxed_order"),
 ];
 
 /// The connections that searches run on.

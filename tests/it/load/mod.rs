@@ -344,3 +344,19 @@ async fn two_loads_of_the_same_documents_end_as_one() {
     assert_eq!(one.unwrap().replaced + two.unwrap().replaced, 30, "the second waited, and found nothing to do");
     assert_eq!(scene.chunks(scene.a).await.len(), 120);
 }
+
+/// A plan that was made over a small table reads every document of the workspace for every passage: some five million.
+/// One that is made anew for each batch does so until it pays not to, at some hundred documents.
+#[tokio::test]
+async fn foreign_keys_are_not_checked_by_the_plan_of_a_small_table() {
+    let mut scene = Scene::new().await;
+    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let options = LoadOptions { all_or_nothing: true, ..scene.options() };
+    let documents = stream::iter(documents_of_ten(1_000).map(Ok));
+    assert_eq!(load(&scene.db, &scope, &options, documents, &|_| ()).await.unwrap().chunks, 10_000);
+    // The server counts what a session has read once it ends.
+    let read = "(SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'documents')
+        + (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'documents')";
+    until(&mut scene.conn, &format!("SELECT {read} >= 1000 AS met")).await;
+    until(&mut scene.conn, &format!("SELECT {read} < 2500000 AS met")).await;
+}
