@@ -263,8 +263,13 @@ impl Local {
         if !exists(&mut conn, "SELECT FROM pg_database WHERE datname = ", DATABASE).await? {
             conn.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
         }
-        // Before row-level security, the application's login was granted every table that the owner made.
+        // Before row-level security, the application's login was granted every table that the owner made. Taking back what
+        // is not there would still touch every table, in the way of somebody who migrates meanwhile.
         let mut database = db::connect(&self.owner_url()?).await?;
+        let granted = "SELECT FROM information_schema.role_table_grants WHERE grantee = ";
+        if !exists(&mut database, granted, APP_LOGIN).await? {
+            return Ok(());
+        }
         let revoke = format!(
             "ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM {APP_LOGIN};
              REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {APP_LOGIN}"

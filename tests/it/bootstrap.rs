@@ -4,7 +4,7 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use secrecy::SecretString;
-use workspace_db::config::Environment;
+use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db;
 use workspace_db::db::migrations::{self, Revert};
 use workspace_db::models::{AdminUser, Datasource, NewAdminUser, Workspace, WorkspaceAdmin, WorkspaceSettings};
@@ -12,8 +12,14 @@ use workspace_db::schema::{admin_users, datasources, workspace_admins, workspace
 use workspace_db::sql_types::{AdminRole, AdminStatus, DatasourceSyncStatus, DatasourceType, PasswordHash};
 use workspace_db::testing::TestDatabase;
 
-/// What takes the bootstrap back: it, and the row-level security after it, which shows its owner no row.
-const WITH_BOOTSTRAP: Revert = Revert::Last(2);
+/// Takes back the bootstrap, and what came after it: row-level security shows its owner no row.
+async fn revert_bootstrap(url: &DatabaseUrl) {
+    let all = migrations::status(url).await.unwrap();
+    let kept = all.iter().position(|one| one.name.ends_with("_insert_bootstrap_data")).unwrap();
+    let beyond = u32::try_from(all.len() - kept).unwrap();
+    let reverted = migrations::revert(url, Revert::Last(beyond)).await.unwrap();
+    assert!(reverted.last().unwrap().ends_with("_insert_bootstrap_data"), "{reverted:?}");
+}
 
 #[tokio::test]
 async fn a_new_database_has_the_contracts_bootstrap_rows() {
@@ -69,7 +75,7 @@ async fn nothing_is_inserted_where_administrators_exist() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
     migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
-    migrations::revert(&url, WITH_BOOTSTRAP).await.unwrap();
+    revert_bootstrap(&url).await;
     let mut conn = db::connect(&url).await.unwrap();
     let me = NewAdminUser::new("me@example.com", PasswordHash::of(&SecretString::from("x")).unwrap());
     diesel::insert_into(admin_users::table).values(me).execute(&mut conn).await.unwrap();
@@ -89,7 +95,7 @@ async fn a_workspace_that_has_the_slug_already_stays_as_it_is() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
     migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
-    migrations::revert(&url, WITH_BOOTSTRAP).await.unwrap();
+    revert_bootstrap(&url).await;
     let mut conn = db::connect(&url).await.unwrap();
     conn.batch_execute("INSERT INTO workspaces (slug, name) VALUES ('acme', 'The real Acme')").await.unwrap();
     migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
@@ -98,6 +104,6 @@ async fn a_workspace_that_has_the_slug_already_stays_as_it_is() {
     let sources: i64 = datasources::table.select(count_star()).first(&mut platform).await.unwrap();
     assert_eq!(sources, 0);
     // And taking the bootstrap back does not take that workspace away.
-    migrations::revert(&url, WITH_BOOTSTRAP).await.unwrap();
+    revert_bootstrap(&url).await;
     assert_eq!(Workspace::find_by_slug(&mut conn, "acme").await.unwrap().name, "The real Acme");
 }
