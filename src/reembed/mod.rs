@@ -77,8 +77,8 @@ pub async fn discard(db: &Database, scope: &WorkspaceScope) -> Result<u64> {
 /// ingestion go on with the old embedder until the switch, and use the new one from then on. `on_progress` is told after
 /// each batch, and after the switch.
 ///
-/// The lists of the shared vector index are still those of the old vectors, and its own index of a large workspace is half of dead
-/// rows until the next vacuum: `workspace-db index verify` measures what that comes to.
+/// The lists of the shared vector index are still those of the old vectors, and half of a large workspace's own index is
+/// dead rows until the next vacuum: `workspace-db index verify` measures what that comes to.
 ///
 /// ```no_run
 /// use workspace_db::embeddings::Embedder;
@@ -134,7 +134,13 @@ async fn fill(
     let mut behind = None;
     loop {
         let passages = store.missing(behind, TOGETHER).await?;
-        let Some((last, _)) = passages.last() else { return Ok(()) };
+        let Some((last, _)) = passages.last() else {
+            // Ids have no order that could be relied on: what came meanwhile may stand before.
+            match behind.take() {
+                Some(_) => continue,
+                None => return Ok(()),
+            }
+        };
         behind = Some(*last);
         let texts: Vec<String> = passages.iter().map(|(_, text)| text.clone()).collect();
         let vectors = match embedder.embed(&texts).await {
