@@ -9,7 +9,6 @@ use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::sql_types::Text;
 
-use crate::id::DocumentChunkId;
 use crate::schema::{document_chunks, documents};
 
 diesel::table! {
@@ -28,7 +27,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(picked, documents);
 crate::tenant_tables! {
-    picked: DocumentChunkId,
+    picked,
 }
 crate::relations! {
     picked.document_id => documents;
