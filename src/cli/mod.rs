@@ -83,28 +83,14 @@ struct Context {
 }
 
 /// Arguments that can't be meant together; the exit code is that of wrong arguments.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 struct Contradiction(String);
 
-impl std::fmt::Display for Contradiction {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Contradiction {}
-
 /// What was measured is worse than it may be.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 struct BelowGate(String);
-
-impl std::fmt::Display for BelowGate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for BelowGate {}
 
 pub(crate) fn run() -> ExitCode {
     // Before anything reads the environment; a file that is not there is no error, a broken one is.

@@ -72,11 +72,13 @@ impl CancelOnDrop {
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         let (Some((token, tls)), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
-        runtime.spawn(async move {
-            if let Err(error) = token.cancel_query(tls).await {
-                tracing::debug!(%error, "an abandoned statement could not be cancelled");
-            }
-        });
+        runtime.spawn(cancelled(token, tls));
+    }
+}
+
+async fn cancelled(statement: tokio_postgres::CancelToken, tls: tokio_postgres_rustls::MakeRustlsConnect) {
+    if let Err(error) = statement.cancel_query(tls).await {
+        tracing::debug!(%error, "an abandoned statement could not be cancelled");
     }
 }
 

@@ -103,12 +103,7 @@ impl Pool {
 
     /// Ends what runs on a connection of this pool, once it is awaited.
     pub(crate) fn cancel(&self, statement: tokio_postgres::CancelToken) -> impl Future<Output = ()> + Send + 'static {
-        let tls = self.tls.clone();
-        async move {
-            if let Err(error) = statement.cancel_query(tls).await {
-                tracing::debug!(%error, "an abandoned statement could not be cancelled");
-            }
-        }
+        super::cancelled(statement, self.tls.clone())
     }
 }
 

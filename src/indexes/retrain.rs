@@ -1,9 +1,9 @@
 //! Doing what is due, without standing in anybody's way.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use std::pin::pin;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 

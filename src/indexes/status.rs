@@ -11,7 +11,7 @@ use crate::config::DatabaseUrl;
 use crate::db;
 use crate::error::Result;
 use crate::id::WorkspaceId;
-use crate::search::OWN_INDEX;
+use crate::search::{OWN_INDEX, own_index};
 
 /// Below so many chunks the lists of the shared index are as good as any.
 const WORTH_TRAINING: u64 = 1_000;
@@ -203,7 +203,7 @@ fn due(
         .collect();
     large.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
     due.extend(large.into_iter().map(|(workspace, chunks)| Step::Build {
-        index: format!("{OWN_INDEX}{}", workspace.as_uuid().simple()),
+        index: own_index(*workspace),
         workspace: *workspace,
         chunks: *chunks,
     }));

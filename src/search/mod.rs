@@ -42,6 +42,6 @@ mod words;
 
 pub use self::answer::{Answer, Hit, List, Neighbour, Place};
 pub use self::builder::{MAX_K, MAX_NEIGHBOURS, Search, SearchChunks};
-pub(crate) use self::plan::OWN_INDEX;
 pub use self::plan::Plan;
+pub(crate) use self::plan::{OWN_INDEX, own_index};
 pub use self::question::Question;

@@ -64,6 +64,11 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// What the name of a workspace's own index begins with; its id in hexadecimal follows.
 pub(crate) const OWN_INDEX: &str = "document_chunks_near_";
 
+/// The name of the workspace's own index.
+pub(crate) fn own_index(workspace: WorkspaceId) -> String {
+    format!("{OWN_INDEX}{}", workspace.as_uuid().simple())
+}
+
 /// What the plan of a search depends on.
 #[derive(Clone, Copy, Debug)]
 struct Standing {
@@ -109,7 +114,7 @@ async fn ask(ws: &mut WorkspaceConnection, limits: SearchLimits) -> Result<Stand
         chunks: i64,
     }
     let workspace = ws.workspace();
-    let index = format!("{OWN_INDEX}{}", workspace.as_uuid().simple());
+    let index = own_index(workspace);
     let row: Row = ws
         .under_row_security("how large a workspace is, and its index, is asked of the catalog", async |conn| {
             let query = "SELECT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid

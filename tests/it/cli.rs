@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use serde_json::Value;
+use workspace_db::testing::TestDatabase;
 
 use crate::folder::Folder;
 
@@ -29,6 +30,14 @@ pub(crate) struct Said {
 impl Shell {
     pub(crate) fn new() -> Self {
         Self { folder: Folder::new(), variables: Vec::new() }
+    }
+
+    /// One that knows the logins of a test's database.
+    pub(crate) fn of(database: &TestDatabase) -> Self {
+        Self::new()
+            .with("DATABASE_URL", database.url().unwrap().expose())
+            .with("DATABASE_APP_URL", database.app_url().unwrap().expose())
+            .with("DATABASE_PLATFORM_URL", database.platform_url().unwrap().expose())
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {

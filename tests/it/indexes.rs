@@ -18,7 +18,7 @@ use workspace_db::sql_types::{DIMENSIONS, Embedding, VectorExpressionMethods as 
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 
 use crate::cli::Shell;
-use crate::search::{Scene, question, random};
+use crate::search::{Scene, question, random, same_signs};
 use crate::until;
 
 /// Chunks of a workspace that count as many here.
@@ -52,12 +52,15 @@ async fn retrained(scene: &Scene, from: u32) -> Vec<Step> {
     retrain(&scene.database.url().unwrap(), from, &|_| ()).await.unwrap()
 }
 
+/// `ALTER DATABASE`, as a superuser.
+async fn alter_database(scene: &Scene, what: &str) {
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let alter = format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {what}', current_database()); END $$");
+    superuser.batch_execute(&alter).await.unwrap();
+}
+
 fn shell(scene: &Scene) -> Shell {
-    Shell::new()
-        .with("DATABASE_URL", scene.database.url().unwrap().expose())
-        .with("DATABASE_APP_URL", scene.database.app_url().unwrap().expose())
-        .with("DATABASE_PLATFORM_URL", scene.database.platform_url().unwrap().expose())
-        .with("WORKSPACE_DB_OWN_INDEX_FROM", MANY.to_string())
+    Shell::of(&scene.database).with("WORKSPACE_DB_OWN_INDEX_FROM", MANY.to_string())
 }
 
 #[tokio::test]
@@ -215,9 +218,7 @@ async fn a_build_that_is_given_up_is_cancelled() {
 async fn a_time_out_for_statements_does_not_end_a_build() {
     let scene = scene().await;
     let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
-    let limit =
-        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 250', current_database()); END $$";
-    superuser.batch_execute(limit).await.unwrap();
+    alter_database(&scene, "SET statement_timeout = 250").await;
     let mut older = older_transaction(&scene).await;
     let owner = scene.database.url().unwrap();
     let build = retrain(&owner, MANY, &|_| ());
@@ -234,15 +235,11 @@ async fn a_time_out_for_statements_does_not_end_a_build() {
 #[tokio::test]
 async fn what_somebody_has_set_for_the_database_stays() {
     let scene = scene().await;
-    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
-    let choose = |name: &str, value: &str| {
-        format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {name} = {value}', current_database()); END $$")
-    };
     for (name, value) in [("ivfflat.probes", "40"), ("hnsw.ef_search", "200"), ("hnsw.iterative_scan", "off")] {
-        superuser.batch_execute(&choose(name, value)).await.unwrap();
+        alter_database(&scene, &format!("SET {name} = {value}")).await;
     }
     assert_eq!(due(&scene, 5_000).await, []);
-    superuser.batch_execute(&choose("ivfflat.probes", "1")).await.unwrap();
+    alter_database(&scene, "SET ivfflat.probes = 1").await;
     let set = Step::Set { setting: "ivfflat.probes", value: "10".to_owned() };
     assert_eq!(retrained(&scene, 5_000).await, [set]);
     assert_eq!(due(&scene, 5_000).await, []);
@@ -277,20 +274,16 @@ async fn an_order_by_distance_gets_its_rows(#[case] defaults: bool) {
     let (a, b) = (scene.a, scene.b);
     filled(&mut scene, b, 2_000).await;
     filled(&mut scene, a, 20).await;
-    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
     if !defaults {
         for name in ["ivfflat.probes", "ivfflat.iterative_scan"] {
-            let reset =
-                format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET {name}', current_database()); END $$");
-            superuser.batch_execute(&reset).await.unwrap();
+            alter_database(&scene, &format!("RESET {name}")).await;
         }
         let missing = due(&scene, 5_000).await;
         let set = |step: &Step| matches!(step, Step::Set { .. });
         assert_eq!(missing.iter().filter(|step| set(step)).count(), 2, "{missing:?}");
     }
     // A table as small as this one would be sorted.
-    let force = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET enable_sort = off', current_database()); END $$";
-    superuser.batch_execute(force).await.unwrap();
+    alter_database(&scene, "SET enable_sort = off").await;
     let db = scene.database.open(1).await.unwrap();
     let mut ws = db.workspace(&scene.scope).await.unwrap();
     let asked = random(&mut fastrand::Rng::with_seed(5));
@@ -310,14 +303,8 @@ async fn an_order_by_distance_gets_its_rows(#[case] defaults: bool) {
 
 /// Every vector has the same signs but one, so that candidates by signs are as good as chosen by lot.
 async fn with_bad_signs(scene: &mut Scene) {
-    let mut rng = fastrand::Rng::with_seed(3);
-    let passages = (0..600)
-        .map(|at| {
-            let mut components: Vec<f32> = (0..DIMENSIONS).map(|_| 0.01 + rng.f32()).collect();
-            components[at] = -components[at];
-            (format!("passage {at}"), Embedding::try_from(components).unwrap())
-        })
-        .collect();
+    let vectors = same_signs(600).into_iter().enumerate();
+    let passages = vectors.map(|(at, vector)| (format!("passage {at}"), vector)).collect();
     let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
     let a = scene.a;
     scene.passages(a, document, passages).await;

@@ -18,7 +18,7 @@ use workspace_db::config::Config;
 use workspace_db::testing::TestDatabase;
 use workspace_db::{db, indexes};
 
-use crate::measure::{Measured, grouped, measure};
+use crate::measure::{Measured, grouped, measure, median};
 use crate::platform::Tenant;
 use crate::sides::{EMPTY_IVFFLAT, HNSW, MORE_HNSW, SIDES, Searcher, Side, TRAINED_IVFFLAT};
 
@@ -125,11 +125,6 @@ async fn fill(database: &TestDatabase, dataset: &Arc<Dataset>, chunks: usize) ->
 }
 
 fn print_loading(loaded: &[(&str, Vec<f64>)], rows: usize) {
-    let median = |seconds: &[f64]| {
-        let mut seconds = seconds.to_vec();
-        seconds.sort_by(f64::total_cmp);
-        seconds[seconds.len() / 2]
-    };
     let copy = median(&loaded[1].1);
     println!("| loading {} rows | seconds | rows/s | of \\copy |", grouped(rows));
     println!("|---|---|---|---|");

@@ -7,12 +7,11 @@ use diesel_async::SimpleAsyncConnection as _;
 use fastrand::Rng;
 use futures_util::stream;
 use workspace_db::db;
-use workspace_db::id::WorkspaceId;
+use workspace_db::id::{DatasourceId, WorkspaceId};
 use workspace_db::load::{LoadOptions, Passage, SourceDocument, load};
 use workspace_db::models::{NewDatasource, NewDocument, Workspace};
-use workspace_db::schema::datasources;
 use workspace_db::sql_types::{DatasourceType, Embedding};
-use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
+use workspace_db::tenancy::{Database, WorkspaceScope};
 use workspace_db::testing::TestDatabase;
 
 /// What made the vectors.
@@ -108,15 +107,21 @@ async fn fill(
     slug: &str,
     vectors: Vec<Vector>,
 ) -> WorkspaceId {
+    let (scope, source) = workspace(database, db, slug).await;
+    let documents = documents(Arc::clone(dataset), vectors);
+    load(db, &scope, &LoadOptions::into(source), stream::iter(documents), &|_| ()).await.expect("loaded");
+    scope.workspace()
+}
+
+/// A workspace of that slug, with a datasource.
+pub async fn workspace(database: &TestDatabase, db: &Database, slug: &str) -> (WorkspaceScope, DatasourceId) {
     let mut conn = database.connect().await.expect("a connection");
     let workspace = Workspace::find_or_insert(&mut conn, slug).await.expect("a workspace").id;
     let scope = WorkspaceScope::vouched_for(workspace, "a benchmark");
     let source = NewDatasource::named(workspace, "benchmark", DatasourceType::Api);
     let mut ws = db.workspace(&scope).await.expect("lent");
-    datasources::table.in_workspace(&scope).insert(&source).execute(&mut ws).await.expect("a datasource");
-    let documents = documents(Arc::clone(dataset), vectors);
-    load(db, &scope, &LoadOptions::into(source.id), stream::iter(documents), &|_| ()).await.expect("loaded");
-    workspace
+    let source = source.find_or_insert(&mut ws, &scope).await.expect("a datasource");
+    (scope, source)
 }
 
 fn documents(

@@ -131,10 +131,11 @@ impl Searcher {
                 let answer = search.run(&mut entered.ws).await.expect("an answer");
                 answer.hits.iter().map(|hit| hit.score).collect()
             }
-            How::Exact => self.by_hand(entered, question, "enable_indexscan = on").await,
+            How::Exact => self.by_hand(entered, question, "").await,
             How::ByIndex { settings, .. } => {
                 // Of a small workspace every row would be sorted, whatever index there is.
-                let forced = format!("enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL {settings}");
+                let forced =
+                    format!("; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL {settings}");
                 self.by_hand(entered, question, &forced).await
             }
         }
@@ -144,7 +145,7 @@ impl Searcher {
         let workspace = *entered.scope.workspace().as_uuid();
         let begin = format!(
             "BEGIN; SET LOCAL app.workspace_id = '{workspace}'; SET LOCAL plan_cache_mode = force_custom_plan;
-             SET LOCAL jit = off; SET LOCAL {settings}"
+             SET LOCAL jit = off{settings}"
         );
         let (vector, k) = (PgVector::from(question.to_vec()), i64::from(K));
         let values: [&(dyn ToSql + Sync); 4] = [&workspace, &vector, &MODEL, &k];

@@ -138,11 +138,7 @@ async fn the_lines_of_a_document_must_follow_one_another() {
 }
 
 fn shell(scene: &Scene) -> Shell {
-    Shell::new()
-        .with("DATABASE_URL", scene.database.url().unwrap().expose())
-        .with("DATABASE_APP_URL", scene.database.app_url().unwrap().expose())
-        .with("DATABASE_PLATFORM_URL", scene.database.platform_url().unwrap().expose())
-        .with("WORKSPACE_DB_WORKSPACE", "a")
+    Shell::of(&scene.database).with("WORKSPACE_DB_WORKSPACE", "a")
 }
 
 #[tokio::test]

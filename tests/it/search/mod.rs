@@ -100,6 +100,17 @@ pub(crate) fn random(rng: &mut fastrand::Rng) -> Embedding {
     Embedding::try_from(components).unwrap()
 }
 
+/// Vectors whose signs say nothing: all are positive, but for one component each, so that distances differ at all.
+pub(crate) fn same_signs(count: usize) -> Vec<Embedding> {
+    let mut rng = fastrand::Rng::with_seed(3);
+    let vector = |at: usize| {
+        let mut components: Vec<f32> = (0..DIMENSIONS).map(|_| 0.01 + rng.f32()).collect();
+        components[at] = -components[at];
+        Embedding::try_from(components).unwrap()
+    };
+    (0..count).map(vector).collect()
+}
+
 /// A vector between two, the nearer to the first the smaller `share` is.
 fn between(one: &Embedding, other: &Embedding, share: f32) -> Embedding {
     let mixed: Vec<f32> =

@@ -118,15 +118,7 @@ async fn a_sparse_question_is_answered_exactly() {
 #[tokio::test]
 async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: SearchLimits, #[case] bounded: bool) {
     let mut scene = Scene::new().await;
-    let mut rng = fastrand::Rng::with_seed(3);
-    // All positive, so one bit string; and one negative component each, so that distances differ at all.
-    let same_signs: Vec<Embedding> = (0..900)
-        .map(|at| {
-            let mut components: Vec<f32> = (0..DIMENSIONS).map(|_| 0.01 + rng.f32()).collect();
-            components[at] = -components[at];
-            Embedding::try_from(components).unwrap()
-        })
-        .collect();
+    let same_signs = same_signs(900);
     let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
     let passages = same_signs.iter().map(|vector| ("passage".to_owned(), vector.clone())).collect();
     scene.passages(scene.a, document, passages).await;
