@@ -198,6 +198,44 @@ pub struct Config {
     /// `WORKSPACE_DB_OWN_INDEX_FROM`: chunks from which on a workspace gets an approximate index of its own, when the
     /// indexes are retrained.
     pub own_index_from: u32,
+    /// `WORKSPACE_DB_RETENTION_*`: how long a workspace keeps what passes, where its settings say nothing.
+    pub retention: Retention,
+}
+
+/// For how many days a workspace keeps what passes; `None` is for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Retention {
+    /// `WORKSPACE_DB_RETENTION_AUDIT_DAYS`: entries of the audit log.
+    pub audit_days: Option<u32>,
+    /// `WORKSPACE_DB_RETENTION_CONVERSATION_DAYS`: conversations, from when they were closed.
+    pub conversation_days: Option<u32>,
+    /// `WORKSPACE_DB_RETENTION_EVENT_DAYS`: analytics events.
+    pub event_days: Option<u32>,
+    /// `WORKSPACE_DB_RETENTION_JOB_DAYS`: jobs, from when they ended.
+    pub job_days: Option<u32>,
+}
+
+impl Retention {
+    /// These, and where they say nothing, those.
+    #[must_use]
+    pub fn over(self, those: Self) -> Self {
+        Self {
+            audit_days: self.audit_days.or(those.audit_days),
+            conversation_days: self.conversation_days.or(those.conversation_days),
+            event_days: self.event_days.or(those.event_days),
+            job_days: self.job_days.or(those.job_days),
+        }
+    }
+
+    fn from_env() -> Result<Self> {
+        const MOST: u32 = 36_500;
+        Ok(Self {
+            audit_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_AUDIT_DAYS")?,
+            conversation_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_CONVERSATION_DAYS")?,
+            event_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_EVENT_DAYS")?,
+            job_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_JOB_DAYS")?,
+        })
+    }
 }
 
 /// How a search is planned, and how many candidates it takes. The defaults are measured: docs/figures.md, "Search".
@@ -235,6 +273,7 @@ impl Default for Config {
             environment: Environment::default(),
             search: SearchLimits::default(),
             own_index_from: OWN_INDEX_FROM,
+            retention: Retention::default(),
         }
     }
 }
@@ -260,6 +299,7 @@ impl Config {
             environment: variable("WORKSPACE_DB_ENV")?.unwrap_or_default(),
             search: SearchLimits::from_env()?,
             own_index_from: count::<1, { u32::MAX }>("WORKSPACE_DB_OWN_INDEX_FROM")?.unwrap_or(OWN_INDEX_FROM),
+            retention: Retention::from_env()?,
         })
     }
 }

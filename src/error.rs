@@ -32,6 +32,7 @@ struct Inner {
     kind: Kind,
     message: String,
     remedy: Option<String>,
+    field: Option<&'static str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -49,6 +50,14 @@ pub(crate) enum Kind {
     MissingPrerequisite,
     /// The embeddings endpoint failed or answered nonsense.
     Embeddings,
+    /// Nobody, or nobody any more, by that token or password.
+    Unauthenticated,
+    /// Somebody, who may not do this here.
+    Forbidden,
+    /// Too many attempts of late.
+    Throttled,
+    /// Nothing but a change of password is allowed.
+    PasswordChange,
     /// Every connection of the pool is in use.
     Exhausted,
     /// A statement or transaction was cut short by the program itself.
@@ -61,7 +70,7 @@ pub(crate) enum Kind {
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { inner: Box::new(Inner { kind, message: message.into(), remedy: None, source: None }) }
+        Self { inner: Box::new(Inner { kind, message: message.into(), remedy: None, field: None, source: None }) }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -70,6 +79,13 @@ impl Error {
 
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.inner.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Says which field of the input is meant.
+    pub(crate) fn of_field(mut self, field: &'static str) -> Self {
+        self.inner.message = format!("{field}: {}", self.inner.message);
+        self.inner.field = Some(field);
         self
     }
 
@@ -86,6 +102,36 @@ impl Error {
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
         self.inner.kind == Kind::InvalidInput
+    }
+
+    /// The field of the input that can't be right, where it is one field, by the name of its column.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static str> {
+        self.inner.field
+    }
+
+    /// Whether a token or a password is no (longer) good. Why, and whether there is such an account, is not told.
+    #[must_use]
+    pub fn is_unauthenticated(&self) -> bool {
+        self.inner.kind == Kind::Unauthenticated
+    }
+
+    /// Whether somebody who is known here may not do this. What they may not even see is not found instead.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.inner.kind == Kind::Forbidden
+    }
+
+    /// Whether there were too many attempts of late from this address.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.inner.kind == Kind::Throttled
+    }
+
+    /// Whether the password was right and must be changed before anything else.
+    #[must_use]
+    pub fn is_password_change_required(&self) -> bool {
+        self.inner.kind == Kind::PasswordChange
     }
 
     /// Whether nothing of that name or id exists. Another workspace's row answers this too.

@@ -85,10 +85,14 @@ macro_rules! typed_ids {
 }
 
 typed_ids! {
+    /// Names a row of `admin_tokens`.
+    pub AdminTokenId, "a token";
     /// Names a row of `admin_users`.
     pub AdminUserId, "an administrator";
     /// Names a row of `analytics_events` within its workspace.
     pub AnalyticsEventId, "an event";
+    /// Names an entry of `audit_log` within its workspace.
+    pub AuditEntryId, "an entry of the audit log";
     /// Names a row of `conversations` within its workspace.
     pub ConversationId, "a conversation";
     /// Names a row of `datasources` within its workspace.
@@ -103,10 +107,17 @@ typed_ids! {
     pub JobId, "a job";
     /// Names a row of `messages` within its workspace.
     pub MessageId, "a message";
+    /// Names a row of `service_tokens` within its workspace.
+    pub ServiceTokenId, "a service's token";
     /// Names a row of `webhook_subscriptions` within its workspace.
     pub WebhookSubscriptionId, "a webhook subscription";
     /// Names a row of `workspace_admins` within its workspace.
     pub WorkspaceAdminId, "a membership";
     /// Names a workspace, the tenant.
     pub WorkspaceId, "a workspace";
+}
+
+impl WorkspaceId {
+    /// What stands for the platform as a whole in the audit log: the nil UUID, which no workspace has.
+    pub const PLATFORM: Self = Self(Uuid::nil());
 }

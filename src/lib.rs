@@ -8,6 +8,8 @@
 //! | migrate, make logins | [`db::migrations`], [`db::roles`] |
 //! | store or compare a vector | [`sql_types::Embedding`], [`sql_types::VectorExpressionMethods`] |
 //! | make vectors of texts | [`embeddings`] |
+//! | let administrators and services in, make and publish workspaces | [`auth`] |
+//! | let go of what was kept long enough | [`retention`] |
 //! | bring files into a workspace | [`mod@ingest`] |
 //! | load documents that have vectors already | [`mod@load`] |
 //! | find passages | [`mod@search`] |
@@ -62,6 +64,7 @@
 #[doc = include_str!("../README.md")]
 pub struct ReadmeExamples;
 
+pub mod auth;
 pub mod config;
 pub mod db;
 #[cfg(feature = "embedded")]
@@ -75,6 +78,7 @@ pub mod ingest;
 pub mod load;
 pub mod models;
 pub mod reembed;
+pub mod retention;
 /// The tables as Diesel knows them, made by `diesel print-schema` from a migrated database; its docs are the comments.
 #[allow(clippy::wildcard_imports, reason = "made by `diesel print-schema`")]
 pub mod schema;

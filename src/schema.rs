@@ -5,6 +5,36 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
+    /// Sessions, API tokens and password secrets of administrators.
+    admin_tokens (id) {
+        /// Identity, by which it is listed and revoked.
+        id -> Uuid,
+        /// The administrator.
+        admin_user_id -> Uuid,
+        /// What it is for.
+        kind -> AdminTokenKind,
+        /// What it is called in lists: of a session, the browser.
+        name -> Text,
+        /// SHA-256 of the token.
+        token_hash -> Bytea,
+        /// Network address that it was made from, where it is known.
+        address -> Nullable<Text>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last use, to the minute.
+        last_used_at -> Nullable<Timestamptz>,
+        /// End of its validity.
+        expires_at -> Timestamptz,
+        /// Time from which it is no longer valid, or of its single use.
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
     /// People who administer the platform. Global: an administrator may enter several workspaces.
     admin_users (id) {
         /// Identity, UUID v7 when made by this crate.
@@ -59,6 +89,40 @@ diesel::table! {
         occurred_at -> Timestamptz,
         /// Time of insertion.
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Who did what. Append-only: nobody updates an entry, and only workspace_db_expire_audit_log deletes some.
+    audit_log (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace, which may be gone; the nil UUID for the platform as a whole.
+        workspace_id -> Uuid,
+        /// What was done, such as workspace.publish.
+        action -> Text,
+        /// What kind of actor did it.
+        actor -> AuditActor,
+        /// The administrator, who may be gone.
+        admin_user_id -> Nullable<Uuid>,
+        /// What an operator gave as the reason.
+        reason -> Nullable<Text>,
+        /// Network address that it was done from, where it is known.
+        address -> Nullable<Text>,
+        /// Table of the row that it was done to.
+        object_table -> Text,
+        /// Id of that row.
+        object_id -> Nullable<Uuid>,
+        /// What changed, as it was; secrets are left out.
+        before -> Nullable<Jsonb>,
+        /// What changed, as it is now; secrets are left out.
+        after -> Nullable<Jsonb>,
+        /// Time of the transaction that did it.
+        occurred_at -> Timestamptz,
     }
 }
 
@@ -295,6 +359,22 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
+    /// How many logins were tried of late, by account and by address: one row is one bucket.
+    login_throttles (key) {
+        /// SHA-256 of what is counted, so that nobody reads here who tried what.
+        key -> Bytea,
+        /// When the bucket will be empty: the theoretical arrival time of the generic cell rate algorithm.
+        free_at -> Timestamptz,
+        /// Time of the last attempt, where the bucket was full.
+        refused_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
     /// What was said in a conversation.
     messages (workspace_id, id) {
         /// Identity within the workspace.
@@ -315,6 +395,34 @@ diesel::table! {
         metadata -> Jsonb,
         /// Time of insertion.
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Tokens of services, each bound to one workspace.
+    service_tokens (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// What it is called in lists.
+        name -> Text,
+        /// What the service may do.
+        access -> ServiceAccess,
+        /// SHA-256 of the token.
+        token_hash -> Bytea,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last use, to the minute.
+        last_used_at -> Nullable<Timestamptz>,
+        /// End of its validity.
+        expires_at -> Timestamptz,
+        /// Time from which it is no longer valid.
+        revoked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -367,6 +475,10 @@ diesel::table! {
         joined_at -> Nullable<Timestamptz>,
         /// Time of insertion.
         created_at -> Timestamptz,
+        /// SHA-256 of the token that accepts the invitation, once.
+        invitation_hash -> Nullable<Bytea>,
+        /// Time until which the invitation can be accepted.
+        invitation_expires_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -413,6 +525,14 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
+        /// Days that entries of the audit log are kept; NULL for the platform's.
+        audit_retention_days -> Nullable<Int4>,
+        /// Days that closed conversations are kept; NULL for the platform's.
+        conversation_retention_days -> Nullable<Int4>,
+        /// Days that analytics events are kept; NULL for the platform's.
+        event_retention_days -> Nullable<Int4>,
+        /// Days that finished jobs are kept; NULL for the platform's.
+        job_retention_days -> Nullable<Int4>,
     }
 }
 
@@ -446,6 +566,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(admin_tokens -> admin_users (admin_user_id));
 diesel::joinable!(analytics_events -> workspaces (workspace_id));
 diesel::joinable!(chunk_reembeddings -> workspaces (workspace_id));
 diesel::joinable!(conversations -> workspaces (workspace_id));
@@ -456,14 +577,17 @@ diesel::joinable!(feedback -> admin_users (admin_user_id));
 diesel::joinable!(feedback -> workspaces (workspace_id));
 diesel::joinable!(jobs -> workspaces (workspace_id));
 diesel::joinable!(messages -> workspaces (workspace_id));
+diesel::joinable!(service_tokens -> workspaces (workspace_id));
 diesel::joinable!(webhook_subscriptions -> workspaces (workspace_id));
 diesel::joinable!(workspace_admins -> admin_users (admin_user_id));
 diesel::joinable!(workspace_admins -> workspaces (workspace_id));
 diesel::joinable!(workspace_settings -> workspaces (workspace_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    admin_tokens,
     admin_users,
     analytics_events,
+    audit_log,
     chunk_reembeddings,
     conversations,
     datasources,
@@ -471,7 +595,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     documents,
     feedback,
     jobs,
+    login_throttles,
     messages,
+    service_tokens,
     webhook_subscriptions,
     workspace_admins,
     workspace_settings,

@@ -52,6 +52,12 @@ impl Database {
         }
     }
 
+    /// The database for who mends what `open` refuses in production: the bootstrap's password.
+    pub(super) async fn open_to_administer(&self) -> Result<tenancy::Database> {
+        let config = Config { environment: Environment::Development, pool_size: CONNECTIONS, ..self.config()? };
+        Ok(tenancy::Database::open(&config).await?)
+    }
+
     /// The database, with one workspace at a time in reach.
     pub(super) async fn open(&self) -> Result<tenancy::Database> {
         Ok(tenancy::Database::open(&Config { pool_size: CONNECTIONS, ..self.config()? }).await?)

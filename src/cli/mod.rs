@@ -1,5 +1,7 @@
 //! Arguments, dispatch, and the exit code. One file per subcommand.
 
+mod admin;
+mod audit;
 mod database;
 mod down;
 mod embedder;
@@ -10,6 +12,7 @@ mod migrate;
 mod output;
 mod psql;
 mod reembed;
+mod retention;
 mod roles;
 mod search;
 mod status;
@@ -45,7 +48,8 @@ Exit codes:
   5  something must be installed or started first
   6  the embeddings endpoint failed
   7  something else is in the way: a port, a lock, another version
-  8  what was measured is below its gate";
+  8  what was measured is below its gate
+  9  a token or password is not good, or not for this";
 
 /// What every command takes.
 #[derive(Args, Debug)]
@@ -71,6 +75,10 @@ enum Command {
     Reembed(reembed::Reembed),
     Psql(psql::Psql),
     Roles(roles::Roles),
+    Admin(admin::Admin),
+    Workspace(workspace::Workspace),
+    Audit(audit::Audit),
+    Retention(retention::Retention),
 }
 
 /// What a command gets besides its own arguments.
@@ -86,6 +94,11 @@ struct Context {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Contradiction(String);
+
+/// What was named does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Missing(String);
 
 /// What was measured is worse than it may be.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +150,10 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Reembed(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
         Command::Roles(command) => command.run(&context).await,
+        Command::Admin(command) => command.run(&context).await,
+        Command::Workspace(command) => command.run(&context).await,
+        Command::Audit(command) => command.run(&context).await,
+        Command::Retention(retention::Retention {}) => retention::run(&context).await,
     }
 }
 
@@ -153,6 +170,9 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<Contradiction>() {
         return ExitCode::from(2);
     }
+    if error.is::<Missing>() {
+        return ExitCode::from(3);
+    }
     if error.is::<BelowGate>() {
         return ExitCode::from(8);
     }
@@ -164,6 +184,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         _ if error.is_missing_prerequisite() => 5,
         _ if error.is_embeddings_failure() => 6,
         _ if error.is_conflict() => 7,
+        _ if error.is_unauthenticated() || error.is_forbidden() || error.is_throttled() => 9,
         _ => 1,
     };
     ExitCode::from(code)

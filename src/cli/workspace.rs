@@ -1,30 +1,170 @@
-//! The workspace that a command names.
+//! `workspace-db workspace`, and the workspace that other commands name.
 
 use anyhow::Result;
+use clap::{Args, Subcommand};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use workspace_db::models::Workspace;
+use serde_json::json;
+use workspace_db::auth;
+use workspace_db::models::{self, NewWorkspace, NewWorkspaceSettings};
 use workspace_db::schema::workspaces;
-use workspace_db::tenancy::{Database, WorkspaceScope};
+use workspace_db::sql_types::{Email, LanguageTag, Name, Slug};
+use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
+
+use super::{Context, database, output};
 
 /// Slugs that an error message lists.
 const LISTED: i64 = 10;
 
+const OPERATOR: &str = "the operator at the shell";
+
+/// Make, list, publish and archive workspaces
+#[derive(Args, Debug)]
+pub(super) struct Workspace {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a workspace with its settings, and invite its first administrator
+    Create {
+        slug: Slug,
+        /// Name for people, else the slug
+        #[arg(long)]
+        name: Option<Name>,
+        /// Language of its content
+        #[arg(long, value_name = "TAG")]
+        language: Option<LanguageTag>,
+        /// Email of the first administrator; the invitation is printed this once
+        #[arg(long, value_name = "EMAIL")]
+        admin: Option<Email>,
+    },
+    /// List the workspaces
+    List,
+    /// Show a workspace and the settings that hold in it
+    Show { slug: String },
+    /// Open the public side
+    Publish { slug: String },
+    /// Close the public side
+    Unpublish { slug: String },
+    /// Take a workspace out of use; its rows stay
+    Archive { slug: String },
+    /// Take an archived workspace into use again
+    Restore { slug: String },
+}
+
+impl Workspace {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let db = database::Database::of(context)?.open().await?;
+        let platform = PlatformScope::vouched_for(OPERATOR);
+        match self.action {
+            Action::Create { slug, name, language, admin } => {
+                let name = match name {
+                    Some(name) => name,
+                    None => slug.as_str().parse()?,
+                };
+                let new = NewWorkspace { default_language: language, ..NewWorkspace::new(slug, name) };
+                let settings = NewWorkspaceSettings::default();
+                let made = auth::create_workspace(&db, &platform, &new, &settings, admin.as_ref()).await?;
+                let invitation = made.first_admin.as_ref().map(|invited| invited.token.expose());
+                if context.json {
+                    return output::print_json(&json!({ "workspace": made.workspace, "invitation": invitation }));
+                }
+                let invitation = invitation.map(|token| format!("invitation  {token}"));
+                output::print_lines(std::iter::once(line(&made.workspace)).chain(invitation))
+            }
+            Action::List => {
+                let all = auth::workspaces(&db, &platform).await?;
+                if context.json {
+                    return output::print_json(&all);
+                }
+                output::print_lines(all.iter().map(line))
+            }
+            Action::Show { slug } => {
+                let workspace = find(&db, &slug).await?;
+                let settings = auth::settings(&db, &WorkspaceScope::vouched_for(workspace.id, OPERATOR)).await?;
+                if context.json {
+                    return output::print_json(&json!({ "workspace": workspace, "settings": settings }));
+                }
+                let settings = serde_json::to_value(settings)?;
+                let fields = settings.as_object().into_iter().flatten();
+                let told =
+                    fields.filter(|(_, value)| !value.is_null()).map(|(name, value)| format!("  {name:<22}{value}"));
+                output::print_lines(std::iter::once(line(&workspace)).chain(told))
+            }
+            Action::Publish { slug } => {
+                let scope = administer(&db, &slug).await?;
+                print(context, &auth::publish(&db, &scope).await?)
+            }
+            Action::Unpublish { slug } => {
+                let scope = administer(&db, &slug).await?;
+                print(context, &auth::unpublish(&db, &scope).await?)
+            }
+            Action::Archive { slug } => {
+                let scope = administer(&db, &slug).await?;
+                print(context, &auth::archive(&db, &scope).await?)
+            }
+            Action::Restore { slug } => {
+                let workspace = find(&db, &slug).await?;
+                print(context, &auth::restore(&db, &platform, workspace.id).await?)
+            }
+        }
+    }
+}
+
+fn line(workspace: &models::Workspace) -> String {
+    let state = match (workspace.is_active, workspace.is_published) {
+        (false, _) => "archived",
+        (true, true) => "published",
+        (true, false) => "private",
+    };
+    format!("{state:<9}  {}  {}  {}", workspace.id, workspace.slug, workspace.name)
+}
+
+fn print(context: &Context, workspace: &models::Workspace) -> Result<()> {
+    if context.json {
+        return output::print_json(workspace);
+    }
+    output::print_lines([line(workspace)])
+}
+
+async fn administer(db: &Database, slug: &str) -> Result<WorkspaceScope<workspace_db::tenancy::Administer>> {
+    Ok(WorkspaceScope::administered(find(db, slug).await?.id, OPERATOR))
+}
+
 /// The scope of the workspace of that slug, made where there is none and `create` says so.
 pub(super) async fn enter(db: &Database, slug: &str, create: bool) -> Result<WorkspaceScope> {
     let reason = "the operator names the workspace at the shell";
-    let workspace = db
-        .across_workspaces(reason, async |conn| {
-            if create { Ok(Workspace::find_or_insert(conn, slug).await?) } else { named(conn, slug).await }
-        })
-        .await?;
+    let workspace = match find(db, slug).await {
+        Err(error) if create && is_not_found(&error) => {
+            let new = NewWorkspace::new(slug.parse()?, slug.parse()?);
+            let platform = PlatformScope::vouched_for(OPERATOR);
+            let made = auth::create_workspace(db, &platform, &new, &NewWorkspaceSettings::default(), None).await;
+            match made {
+                Ok(made) => made.workspace,
+                // Another has made it meanwhile.
+                Err(error) if error.is_conflict() => find(db, slug).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        found => found?,
+    };
     Ok(WorkspaceScope::vouched_for(workspace.id, reason))
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<workspace_db::Error>().is_some_and(workspace_db::Error::is_not_found)
+}
+
+pub(super) async fn find(db: &Database, slug: &str) -> Result<models::Workspace> {
+    db.across_workspaces("the operator names the workspace at the shell", async |conn| named(conn, slug).await).await
 }
 
 /// The workspace of that slug. Where there is none, the error lists some: whoever is at this shell may see them all,
 /// which a user of the library may not.
-async fn named(conn: &mut AsyncPgConnection, slug: &str) -> Result<Workspace> {
-    let error = match Workspace::find_by_slug(conn, slug).await {
+async fn named(conn: &mut AsyncPgConnection, slug: &str) -> Result<models::Workspace> {
+    let error = match models::Workspace::find_by_slug(conn, slug).await {
         Err(error) if error.is_not_found() => error,
         found => return Ok(found?),
     };
@@ -32,6 +172,6 @@ async fn named(conn: &mut AsyncPgConnection, slug: &str) -> Result<Workspace> {
         workspaces::table.select(workspaces::slug).order(workspaces::slug).limit(LISTED).load(conn).await?;
     let known =
         if slugs.is_empty() { "there are none yet".to_owned() } else { format!("some are {}", slugs.join(", ")) };
-    let remedy = format!("{error}; {known}; `workspace-db ingest --create-workspace` makes one");
+    let remedy = format!("{error}; {known}; `workspace-db workspace create` makes one");
     Err(anyhow::Error::new(error).context(remedy))
 }

@@ -4,11 +4,9 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::error::Result;
-use crate::id::{AdminUserId, WorkspaceId};
+use crate::id::AdminUserId;
 use crate::schema::admin_users;
-use crate::sql_types::{AdminRole, AdminStatus, PasswordHash, StatementTime};
-use crate::tenancy::{Database, WorkspaceScope};
+use crate::sql_types::{AdminRole, AdminStatus, Email, Name, PasswordHash, StatementTime};
 
 /// An administrator of the platform.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
@@ -39,32 +37,6 @@ pub struct AdminUser {
     pub updated_at: DateTime<Utc>,
 }
 
-impl AdminUser {
-    /// The scope of a workspace that this administrator may enter: any for a superadmin, else those of their
-    /// memberships. Asked of the database each time, so that a removal counts at once.
-    ///
-    /// # Errors
-    ///
-    /// [`is_not_found`](crate::Error::is_not_found) where the workspace does not exist, is not active, is somebody
-    /// else's, or the administrator is disabled or gone: these can't be told apart.
-    ///
-    /// ```no_run
-    /// use workspace_db::id::WorkspaceId;
-    /// use workspace_db::models::AdminUser;
-    /// use workspace_db::tenancy::Database;
-    ///
-    /// # async fn example(db: &Database, admin: &AdminUser, asked_for: WorkspaceId) -> workspace_db::Result<()> {
-    /// let scope = admin.workspace(asked_for, db).await?;
-    /// let mut ws = db.workspace(&scope).await?;
-    /// # drop(ws);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn workspace(&self, workspace: WorkspaceId, db: &Database) -> Result<WorkspaceScope> {
-        db.admitted(self.id, workspace).await
-    }
-}
-
 /// A row of `admin_users` to insert.
 ///
 /// `None` leaves a column to its default, or to NULL where it has none.
@@ -74,15 +46,15 @@ pub struct NewAdminUser {
     /// Identity, UUID v7 when made by this crate.
     pub id: AdminUserId,
     /// Login name, unique without regard to case.
-    pub email: String,
+    pub email: Email,
     /// Hash in PHC string format: argon2id, or bcrypt in an adopted row until its first login.
     pub password_hash: PasswordHash,
     /// Whether nothing but a change of password is allowed.
     pub must_change_password: Option<bool>,
     /// Given name.
-    pub first_name: Option<String>,
+    pub first_name: Option<Name>,
     /// Family name.
-    pub last_name: Option<String>,
+    pub last_name: Option<Name>,
     /// Reach: superadmin enters every workspace, admin those of workspace_admins.
     pub role: Option<AdminRole>,
     /// Whether this administrator may log in.
@@ -94,10 +66,10 @@ pub struct NewAdminUser {
 impl NewAdminUser {
     /// What is needed; everything else has its default, and the id is fresh.
     #[must_use]
-    pub fn new(email: impl Into<String>, password_hash: PasswordHash) -> Self {
+    pub fn new(email: Email, password_hash: PasswordHash) -> Self {
         Self {
             id: AdminUserId::generate(),
-            email: email.into(),
+            email,
             password_hash,
             must_change_password: None,
             first_name: None,
@@ -110,25 +82,17 @@ impl NewAdminUser {
 }
 
 /// What may change in a row of `admin_users`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+///
+/// Password, role and status are not among it: [`auth`](crate::auth) changes those, and leaves an entry in the audit log.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = admin_users)]
 pub struct AdminUserChanges {
     /// Login name, unique without regard to case.
-    pub email: Option<String>,
-    /// Hash in PHC string format: argon2id, or bcrypt in an adopted row until its first login.
-    pub password_hash: Option<PasswordHash>,
-    /// Whether nothing but a change of password is allowed.
-    pub must_change_password: Option<bool>,
+    pub email: Option<Email>,
     /// Given name.
-    pub first_name: Option<Option<String>>,
+    pub first_name: Option<Option<Name>>,
     /// Family name.
-    pub last_name: Option<Option<String>>,
-    /// Reach: superadmin enters every workspace, admin those of workspace_admins.
-    pub role: Option<AdminRole>,
-    /// Whether this administrator may log in.
-    pub status: Option<AdminStatus>,
-    /// Time of the last successful login.
-    pub last_login_at: Option<Option<DateTime<Utc>>>,
+    pub last_name: Option<Option<Name>>,
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
 }

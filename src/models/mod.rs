@@ -5,7 +5,7 @@
 //! | `admin_users` | [`AdminUser`] | [`NewAdminUser`] | [`AdminUserChanges`] |
 //! | `workspaces` | [`Workspace`] | [`NewWorkspace`] | [`WorkspaceChanges`] |
 //! | `workspace_settings` | [`WorkspaceSettings`] | [`NewWorkspaceSettings`] | [`WorkspaceSettingsChanges`] |
-//! | `workspace_admins` | [`WorkspaceAdmin`] | [`NewWorkspaceAdmin`] | [`WorkspaceAdminChanges`] |
+//! | `workspace_admins` | [`WorkspaceAdmin`] | [`NewWorkspaceAdmin`] | by [`auth`](crate::auth) |
 //! | `datasources` | [`Datasource`] | [`NewDatasource`] | [`DatasourceChanges`] |
 //! | `documents` | [`Document`] | [`NewDocument`] | [`DocumentChanges`] |
 //! | `document_chunks` | [`DocumentChunk`] | [`NewDocumentChunk`] | [`DocumentChunkChanges`] |
@@ -16,11 +16,16 @@
 //! | `analytics_events` | [`AnalyticsEvent`] | [`NewAnalyticsEvent`] | [`AnalyticsEventChanges`] |
 //! | `webhook_subscriptions` | [`WebhookSubscription`] | [`NewWebhookSubscription`] | [`WebhookSubscriptionChanges`] |
 //! | `jobs` | [`Job`] | [`NewJob`] | [`JobChanges`] |
+//! | `admin_tokens` | [`AdminToken`] | by [`auth`](crate::auth) | by [`auth`](crate::auth) |
+//! | `service_tokens` | [`ServiceToken`] | by [`auth`](crate::auth) | by [`auth`](crate::auth) |
+//! | `audit_log` | [`AuditEntry`] | with the deed | never |
 //!
 //! A `New...` of a workspace's table has no `workspace_id`: the scope supplies it, see [`tenancy`](crate::tenancy).
 
+mod admin_tokens;
 mod admin_users;
 mod analytics_events;
+mod audit_log;
 mod chunk_reembeddings;
 mod conversations;
 mod datasources;
@@ -29,13 +34,18 @@ mod documents;
 mod feedback;
 mod jobs;
 mod messages;
+mod service_tokens;
 mod webhook_subscriptions;
 mod workspace_admins;
 mod workspace_settings;
 mod workspaces;
 
+pub use self::admin_tokens::AdminToken;
+pub(crate) use self::admin_tokens::NewAdminToken;
 pub use self::admin_users::{AdminUser, AdminUserChanges, NewAdminUser};
 pub use self::analytics_events::{AnalyticsEvent, AnalyticsEventChanges, NewAnalyticsEvent};
+pub use self::audit_log::AuditEntry;
+pub(crate) use self::audit_log::NewAuditEntry;
 pub use self::chunk_reembeddings::{ChunkReembedding, ChunkReembeddingChanges, NewChunkReembedding};
 pub use self::conversations::{Conversation, ConversationChanges, NewConversation};
 pub use self::datasources::{Datasource, DatasourceChanges, NewDatasource};
@@ -45,8 +55,10 @@ pub use self::documents::{Document, DocumentChanges, NewDocument};
 pub use self::feedback::{Feedback, FeedbackChanges, NewFeedback};
 pub use self::jobs::{Job, JobChanges, NewJob};
 pub use self::messages::{Message, MessageChanges, NewMessage};
+pub(crate) use self::service_tokens::NewServiceToken;
+pub use self::service_tokens::ServiceToken;
 pub use self::webhook_subscriptions::{NewWebhookSubscription, WebhookSubscription, WebhookSubscriptionChanges};
-pub use self::workspace_admins::{NewWorkspaceAdmin, WorkspaceAdmin, WorkspaceAdminChanges};
+pub use self::workspace_admins::{NewWorkspaceAdmin, WorkspaceAdmin};
 pub use self::workspace_settings::{NewWorkspaceSettings, WorkspaceSettings, WorkspaceSettingsChanges};
 pub use self::workspaces::{NewWorkspace, Workspace, WorkspaceChanges};
 

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::id::WorkspaceId;
 use crate::schema::workspace_settings;
-use crate::sql_types::{LanguageTag, SealedSecret, StatementTime, TextArray};
+use crate::sql_types::{
+    Email, HexColor, LanguageTag, Metadata, Name, Prose, SealedSecret, StatementTime, TextArray, WebUrl,
+};
 
 /// Look and behaviour of a workspace.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
@@ -50,36 +52,44 @@ pub struct WorkspaceSettings {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
+    /// Days that entries of the audit log are kept; NULL for the platform's.
+    pub audit_retention_days: Option<i32>,
+    /// Days that closed conversations are kept; NULL for the platform's.
+    pub conversation_retention_days: Option<i32>,
+    /// Days that analytics events are kept; NULL for the platform's.
+    pub event_retention_days: Option<i32>,
+    /// Days that finished jobs are kept; NULL for the platform's.
+    pub job_retention_days: Option<i32>,
 }
 
-/// A row of `workspace_settings` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `workspace_settings` to insert. The workspace is not in it: [`auth`](crate::auth) makes both together.
 ///
 /// `None` leaves a column to its default, or to NULL where it has none.
 #[derive(Clone, Debug, Default, PartialEq, Insertable)]
 #[diesel(table_name = workspace_settings)]
 pub struct NewWorkspaceSettings {
     /// Manner of the answers.
-    pub tone: Option<String>,
+    pub tone: Option<Name>,
     /// Main colour of the branding.
-    pub primary_color: Option<String>,
+    pub primary_color: Option<HexColor>,
     /// Accent colour of the branding.
-    pub accent_color: Option<String>,
+    pub accent_color: Option<HexColor>,
     /// Background colour of the branding.
-    pub background_color: Option<String>,
+    pub background_color: Option<HexColor>,
     /// First words to a visitor.
-    pub welcome_message: Option<String>,
+    pub welcome_message: Option<Prose>,
     /// Address of the logo.
-    pub logo_url: Option<String>,
+    pub logo_url: Option<WebUrl>,
     /// Address of the banner.
-    pub banner_url: Option<String>,
+    pub banner_url: Option<WebUrl>,
     /// Where a visitor finds a person.
-    pub support_email: Option<String>,
+    pub support_email: Option<Email>,
     /// Language where the visitor's own is not served, a BCP 47 tag.
     pub fallback_language: Option<LanguageTag>,
     /// Whether answers carry the platform's mark.
     pub watermark_enabled: Option<bool>,
     /// Default address for webhooks.
-    pub webhook_url: Option<String>,
+    pub webhook_url: Option<WebUrl>,
     /// Sealed secret that signs the default webhook: XChaCha20-Poly1305, bound to the workspace.
     pub webhook_secret: Option<SealedSecret>,
     /// Names of the events that the default webhook receives.
@@ -87,7 +97,15 @@ pub struct NewWorkspaceSettings {
     /// Sampling temperature of the model, 0 to 2.
     pub temperature: Option<f64>,
     /// Anything else, as a JSON object.
-    pub metadata: Option<Value>,
+    pub metadata: Option<Metadata>,
+    /// Days that entries of the audit log are kept; NULL for the platform's.
+    pub audit_retention_days: Option<i32>,
+    /// Days that closed conversations are kept; NULL for the platform's.
+    pub conversation_retention_days: Option<i32>,
+    /// Days that analytics events are kept; NULL for the platform's.
+    pub event_retention_days: Option<i32>,
+    /// Days that finished jobs are kept; NULL for the platform's.
+    pub job_retention_days: Option<i32>,
 }
 
 /// What may change in a row of `workspace_settings`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
@@ -95,27 +113,27 @@ pub struct NewWorkspaceSettings {
 #[diesel(table_name = workspace_settings)]
 pub struct WorkspaceSettingsChanges {
     /// Manner of the answers.
-    pub tone: Option<Option<String>>,
+    pub tone: Option<Option<Name>>,
     /// Main colour of the branding.
-    pub primary_color: Option<Option<String>>,
+    pub primary_color: Option<Option<HexColor>>,
     /// Accent colour of the branding.
-    pub accent_color: Option<Option<String>>,
+    pub accent_color: Option<Option<HexColor>>,
     /// Background colour of the branding.
-    pub background_color: Option<Option<String>>,
+    pub background_color: Option<Option<HexColor>>,
     /// First words to a visitor.
-    pub welcome_message: Option<Option<String>>,
+    pub welcome_message: Option<Option<Prose>>,
     /// Address of the logo.
-    pub logo_url: Option<Option<String>>,
+    pub logo_url: Option<Option<WebUrl>>,
     /// Address of the banner.
-    pub banner_url: Option<Option<String>>,
+    pub banner_url: Option<Option<WebUrl>>,
     /// Where a visitor finds a person.
-    pub support_email: Option<Option<String>>,
+    pub support_email: Option<Option<Email>>,
     /// Language where the visitor's own is not served, a BCP 47 tag.
     pub fallback_language: Option<Option<LanguageTag>>,
     /// Whether answers carry the platform's mark.
     pub watermark_enabled: Option<bool>,
     /// Default address for webhooks.
-    pub webhook_url: Option<Option<String>>,
+    pub webhook_url: Option<Option<WebUrl>>,
     /// Sealed secret that signs the default webhook: XChaCha20-Poly1305, bound to the workspace.
     pub webhook_secret: Option<Option<SealedSecret>>,
     /// Names of the events that the default webhook receives.
@@ -123,11 +141,15 @@ pub struct WorkspaceSettingsChanges {
     /// Sampling temperature of the model, 0 to 2.
     pub temperature: Option<Option<f64>>,
     /// Anything else, as a JSON object.
-    pub metadata: Option<Value>,
+    pub metadata: Option<Metadata>,
+    /// Days that entries of the audit log are kept; NULL for the platform's.
+    pub audit_retention_days: Option<Option<i32>>,
+    /// Days that closed conversations are kept; NULL for the platform's.
+    pub conversation_retention_days: Option<Option<i32>>,
+    /// Days that analytics events are kept; NULL for the platform's.
+    pub event_retention_days: Option<Option<i32>>,
+    /// Days that finished jobs are kept; NULL for the platform's.
+    pub job_retention_days: Option<Option<i32>>,
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
-}
-
-crate::tenant_rows! {
-    workspace_settings: NewWorkspaceSettings, WorkspaceSettingsChanges;
 }

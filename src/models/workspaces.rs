@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::schema::workspaces;
-use crate::sql_types::{LanguageTag, StatementTime};
+use crate::sql_types::{LanguageTag, Name, Prose, Slug, StatementTime};
 
 /// A workspace, the tenant.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
@@ -56,29 +56,6 @@ impl Workspace {
         let found = Self::query().filter(workspaces::slug.eq(slug)).first(conn).await.optional()?;
         found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {slug:?}")))
     }
-
-    /// The workspace of that slug, made with the slug as its name where there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`is_database_failure`](Error::is_database_failure), [`is_unreachable`](Error::is_unreachable).
-    ///
-    /// ```no_run
-    /// # async fn example(conn: &mut diesel_async::AsyncPgConnection) -> workspace_db::Result<()> {
-    /// let acme = workspace_db::models::Workspace::find_or_insert(conn, "acme").await?;
-    /// # drop(acme);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn find_or_insert(conn: &mut AsyncPgConnection, slug: &str) -> Result<Self> {
-        diesel::insert_into(workspaces::table)
-            .values(NewWorkspace::new(slug, slug))
-            .on_conflict(workspaces::slug)
-            .do_nothing()
-            .execute(conn)
-            .await?;
-        Self::find_by_slug(conn, slug).await
-    }
 }
 
 /// A row of `workspaces` to insert.
@@ -90,11 +67,11 @@ pub struct NewWorkspace {
     /// The workspace_id of every tenant table.
     pub id: WorkspaceId,
     /// Name in addresses and on the command line, unique on the platform.
-    pub slug: String,
+    pub slug: Slug,
     /// Name for people.
-    pub name: String,
+    pub name: Name,
     /// What the workspace is for.
-    pub description: Option<String>,
+    pub description: Option<Prose>,
     /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
     pub default_language: Option<LanguageTag>,
     /// Whether the workspace is in use.
@@ -108,11 +85,11 @@ pub struct NewWorkspace {
 impl NewWorkspace {
     /// What is needed; everything else has its default, and the id is fresh.
     #[must_use]
-    pub fn new(slug: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(slug: Slug, name: Name) -> Self {
         Self {
             id: WorkspaceId::generate(),
-            slug: slug.into(),
-            name: name.into(),
+            slug,
+            name,
             description: None,
             default_language: None,
             is_active: None,
@@ -123,21 +100,19 @@ impl NewWorkspace {
 }
 
 /// What may change in a row of `workspaces`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+///
+/// Whether it is in use and published is not among it: [`auth`](crate::auth) publishes and archives.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = workspaces)]
 pub struct WorkspaceChanges {
     /// Name in addresses and on the command line, unique on the platform.
-    pub slug: Option<String>,
+    pub slug: Option<Slug>,
     /// Name for people.
-    pub name: Option<String>,
+    pub name: Option<Name>,
     /// What the workspace is for.
-    pub description: Option<Option<String>>,
+    pub description: Option<Option<Prose>>,
     /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
     pub default_language: Option<LanguageTag>,
-    /// Whether the workspace is in use.
-    pub is_active: Option<bool>,
-    /// Whether the public side may be entered by slug.
-    pub is_published: Option<bool>,
     /// Least confidence, 0 to 1, at which an answer is given.
     pub confidence_threshold: Option<f64>,
     /// Time of the last change: the statement's own, always.

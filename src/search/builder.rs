@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentChunkId, DocumentId};
 use crate::schema::document_chunks;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
-use crate::tenancy::{InWorkspace as _, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{Access, InWorkspace as _, Read, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
 
 /// The most passages that one search gives.
 pub const MAX_K: u32 = 1000;
@@ -65,7 +65,7 @@ impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspac
 #[derive(Clone, Debug)]
 #[must_use = "a search does nothing before `run`"]
 pub struct Search {
-    scope: WorkspaceScope,
+    scope: WorkspaceScope<Read>,
     k: u32,
     question: Option<Question>,
     text: Option<String>,
@@ -78,7 +78,7 @@ pub struct Search {
 }
 
 impl Search {
-    fn new(scope: WorkspaceScope, k: u32, question: Option<Question>, text: Option<String>) -> Self {
+    fn new(scope: WorkspaceScope<Read>, k: u32, question: Option<Question>, text: Option<String>) -> Self {
         Self {
             scope,
             k,
@@ -183,7 +183,7 @@ impl Search {
     /// [`is_invalid_input`](Error::is_invalid_input) where `k` is 0 or above [`MAX_K`], the text is empty, a setting is out
     /// of its bounds, `ws` is of another workspace, or the workspace holds vectors of other models alone;
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
-    pub async fn run(self, ws: &mut WorkspaceConnection) -> Result<Answer> {
+    pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Answer> {
         self.check()?;
         let among = if self.relevance.is_some() { self.k.saturating_mul(DIVERSE_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
@@ -244,7 +244,7 @@ impl Search {
 
     async fn by_vector(
         &self,
-        ws: &mut WorkspaceConnection,
+        ws: &mut WorkspaceConnection<impl Access>,
         question: &Question,
         k: u32,
     ) -> Result<(Vec<Hit>, super::List)> {
@@ -258,14 +258,19 @@ impl Search {
         Ok((hits, list))
     }
 
-    async fn by_words(&self, ws: &mut WorkspaceConnection, text: &str, k: u32) -> Result<(Vec<Hit>, super::List)> {
+    async fn by_words(
+        &self,
+        ws: &mut WorkspaceConnection<impl Access>,
+        text: &str,
+        k: u32,
+    ) -> Result<(Vec<Hit>, super::List)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
         let (found, list) = words::matching(ws, &self.scope, text, &self.filter, k, limits).await?;
         Ok((hits(found, |hit, place| hit.by_words = Some(place)), list))
     }
 
     /// An empty answer because of another model is a mistake of the caller, not an answer.
-    async fn refuse_other_models(&self, ws: &mut WorkspaceConnection, question: &Question) -> Result<()> {
+    async fn refuse_other_models(&self, ws: &mut WorkspaceConnection<impl Access>, question: &Question) -> Result<()> {
         let models = live_models(ws, &self.scope).await?;
         if models.is_empty() || models.iter().any(|model| model == question.model()) {
             return Ok(());
@@ -280,7 +285,7 @@ impl Search {
 
     async fn diverse(
         &self,
-        ws: &mut WorkspaceConnection,
+        ws: &mut WorkspaceConnection<impl Access>,
         question: &Question,
         relevance: f64,
         hits: Vec<Hit>,
@@ -303,7 +308,7 @@ impl Search {
         Ok(picked.into_iter().filter_map(|at| hits.get_mut(at)?.take()).collect())
     }
 
-    async fn bring_neighbours(&self, ws: &mut WorkspaceConnection, hits: &mut [Hit]) -> Result<()> {
+    async fn bring_neighbours(&self, ws: &mut WorkspaceConnection<impl Access>, hits: &mut [Hit]) -> Result<()> {
         let reach = i32::try_from(self.neighbours).unwrap_or(i32::MAX);
         let documents: Vec<DocumentId> = hits.iter().map(|hit| hit.document_id).collect();
         let around = |hit: &Hit| hit.chunk_index.saturating_sub(reach)..=hit.chunk_index.saturating_add(reach);

@@ -16,7 +16,7 @@ use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::schema::{document_chunks, documents};
 use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
-use crate::tenancy::{InWorkspace as _, Scoped, Settings, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Scoped, Settings, WorkspaceConnection};
 
 /// pgvector allows no more.
 const MOST_EF_SEARCH: u32 = 1000;
@@ -33,8 +33,8 @@ struct Candidate {
 
 /// The `k` passages nearest to the question, the nearest first, and how they were found.
 pub(super) async fn nearest(
-    ws: &mut WorkspaceConnection,
-    scope: &WorkspaceScope,
+    ws: &mut WorkspaceConnection<impl Access>,
+    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
@@ -78,8 +78,8 @@ fn is_enough(rows: &[Candidate], k: u32, attempt: Attempt) -> bool {
 }
 
 async fn attempted(
-    ws: &mut WorkspaceConnection,
-    scope: &WorkspaceScope,
+    ws: &mut WorkspaceConnection<impl Access>,
+    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
@@ -120,8 +120,8 @@ async fn attempted(
 }
 
 async fn reranked<C, T>(
-    ws: &mut WorkspaceConnection,
-    scope: &WorkspaceScope,
+    ws: &mut WorkspaceConnection<impl Access>,
+    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
@@ -157,8 +157,8 @@ where
 }
 
 async fn exactly(
-    ws: &mut WorkspaceConnection,
-    scope: &WorkspaceScope,
+    ws: &mut WorkspaceConnection<impl Access>,
+    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,

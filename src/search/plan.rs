@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::config::SearchLimits;
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
-use crate::tenancy::{DatabaseToken, WorkspaceConnection};
+use crate::tenancy::{Access, DatabaseToken, WorkspaceConnection};
 
 /// How a list of passages was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -86,7 +86,7 @@ static STANDINGS: LazyLock<Mutex<HashMap<(DatabaseToken, WorkspaceId), Standing>
 /// Asked once a minute and workspace, which costs as much as a search of a small one; no statistics are read, since those that PostgreSQL gathers know nothing of small
 /// workspaces and are hidden under row-level security. Where the answer is out of date, a search is slower than it could
 /// be, and not wrong: a plan that finds no index scans.
-pub(super) async fn planned(ws: &mut WorkspaceConnection, limits: SearchLimits) -> Result<Plan> {
+pub(super) async fn planned(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<Plan> {
     let standing = match remembered(ws, limits) {
         Some(known) => known,
         None => ask(ws, limits).await?,
@@ -98,14 +98,14 @@ pub(super) async fn planned(ws: &mut WorkspaceConnection, limits: SearchLimits) 
     })
 }
 
-fn remembered(ws: &WorkspaceConnection, limits: SearchLimits) -> Option<Standing> {
+fn remembered(ws: &WorkspaceConnection<impl Access>, limits: SearchLimits) -> Option<Standing> {
     let standings = STANDINGS.lock().unwrap_or_else(PoisonError::into_inner);
     let known = standings.get(&(ws.database(), ws.workspace()))?;
     let counted = known.chunks < known.counted_to || known.counted_to >= limits.exact_below;
     (counted && known.asked.elapsed() < REMEMBERED).then_some(*known)
 }
 
-async fn ask(ws: &mut WorkspaceConnection, limits: SearchLimits) -> Result<Standing> {
+async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<Standing> {
     #[derive(diesel::QueryableByName)]
     struct Row {
         #[diesel(sql_type = Bool)]

@@ -7,7 +7,7 @@ use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::schema::document_chunks;
 use crate::sql_types::{Embedding, SignBits};
-use crate::tenancy::{InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, WorkspaceConnection};
 
 /// A vector to search with, and the model that made it: vectors of two models are never compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +63,7 @@ impl Question {
     /// ```no_run
     /// use workspace_db::embeddings::Embedder;
     /// use workspace_db::search::Question;
-    /// use workspace_db::tenancy::{WorkspaceConnection, WorkspaceScope};
+    /// use workspace_db::tenancy::{WorkspaceConnection};
     ///
     /// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope, old: impl Embedder, new: impl Embedder) -> workspace_db::Result<()> {
     /// let question = Question::live(ws, scope, &[&old, &new], "When do you open?").await?;
@@ -72,8 +72,8 @@ impl Question {
     /// # }
     /// ```
     pub async fn live(
-        ws: &mut WorkspaceConnection,
-        scope: &WorkspaceScope,
+        ws: &mut WorkspaceConnection<impl Access>,
+        scope: &impl ProvesWorkspace,
         embedders: &[&dyn Embedder],
         text: &str,
     ) -> Result<Self> {
@@ -104,7 +104,10 @@ impl Question {
 }
 
 /// The models of the workspace's vectors, the most frequent first.
-pub(super) async fn live_models(ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> Result<Vec<String>> {
+pub(super) async fn live_models(
+    ws: &mut WorkspaceConnection<impl Access>,
+    scope: &impl ProvesWorkspace,
+) -> Result<Vec<String>> {
     let chunks = document_chunks::table.in_workspace(scope);
     // Both ends of the index, which are mostly the same; only where they are not, every passage is counted.
     let ends = chunks.select((min(document_chunks::embedding_model), max(document_chunks::embedding_model)));

@@ -15,7 +15,7 @@ use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::schema::{document_chunks, documents};
-use crate::tenancy::{InWorkspace as _, Settings, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Settings, WorkspaceConnection};
 
 /// The ids of the passages that share words with a text, and the text as PostgreSQL reads it.
 ///
@@ -90,8 +90,8 @@ struct Match {
 /// Passages with all of its words, as a search engine reads them (quotes, `or`, a minus); where these are fewer than
 /// `k`, passages with any.
 pub(super) async fn matching(
-    ws: &mut WorkspaceConnection,
-    scope: &WorkspaceScope,
+    ws: &mut WorkspaceConnection<impl Access>,
+    scope: &impl ProvesWorkspace,
     text: &str,
     filter: &Filter,
     k: u32,

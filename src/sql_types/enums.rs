@@ -102,6 +102,24 @@ pg_enums! {
         Disabled = "disabled",
     }
 
+    /// What an administrator's token is for.
+    AdminTokenKind = "admin_token_kind" {
+        /// A login.
+        Session = "session",
+        /// A program of the administrator's.
+        Api = "api",
+        /// Setting a password, once.
+        Password = "password",
+    }
+
+    /// Who does what the audit log tells.
+    AuditActor = "audit_actor" {
+        /// Someone with a session.
+        Administrator = "administrator",
+        /// Whoever holds the platform's login.
+        Operator = "operator",
+    }
+
     /// Where a datasource reads from.
     DatasourceType = "datasource_type" {
         /// Pages of a site.
@@ -180,5 +198,13 @@ pg_enums! {
         Failed = "failed",
         /// Given up on request.
         Cancelled = "cancelled",
+    }
+
+    /// What a service may do in its workspace.
+    ServiceAccess = "service_access" {
+        /// Read its rows.
+        Read = "read",
+        /// Read and change them.
+        Write = "write",
     }
 }

@@ -8,36 +8,45 @@
 //! | `tsvector` | [`Tsvector`] | none: it is searched and not read |
 //! | `text[]` whose elements are not null | `Array<Nullable<Text>>` | [`TextArray`] |
 //! | `text` with a language | `Text` | [`LanguageTag`] |
+//! | `text` that people type | `Text` | [`Email`], [`Slug`], [`Name`], [`Prose`], [`HexColor`], [`WebUrl`] |
+//! | `jsonb` that comes from outside | `Jsonb` | [`Metadata`] |
 //! | `bytea` with a secret | `Bytea` | [`SealedSecret`] |
 //! | `text` with the hash of a password | `Text` | [`PasswordHash`] |
+//! | `bytea` with the hash of a token | `Bytea` | [`TokenHash`] |
 //! | `updated_at` in a changeset | `Timestamptz` | [`StatementTime`] |
 //!
 //! The operators of pgvector are methods on expressions: [`VectorExpressionMethods`] and [`BitExpressionMethods`].
 
 mod bit;
+mod checked_text;
 mod embedding;
 mod enums;
 mod language_tag;
+mod metadata;
 mod operators;
 mod password_hash;
 mod sealed_secret;
 mod statement_time;
 mod text_array;
+mod token_hash;
 mod vector;
 
 pub use diesel_full_text_search::{TsQuery, Tsvector};
 
 pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, ScannedHammingDistance, SignBits};
+pub use self::checked_text::{Email, HexColor, Name, Prose, Slug, WebUrl};
 pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError};
 pub use self::enums::{
-    AdminRole, AdminStatus, ConversationStatus, DatasourceSyncStatus, DatasourceType, DocumentStatus, JobStatus,
-    MessageRole, all_labels,
+    AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationStatus, DatasourceSyncStatus, DatasourceType,
+    DocumentStatus, JobStatus, MessageRole, ServiceAccess, all_labels,
 };
 pub use self::language_tag::LanguageTag;
+pub use self::metadata::Metadata;
 pub use self::password_hash::PasswordHash;
 pub use self::sealed_secret::{SealedSecret, SecretKey};
 pub use self::statement_time::StatementTime;
 pub use self::text_array::TextArray;
+pub use self::token_hash::TokenHash;
 pub use self::vector::{
     CosineDistance, CosineSimilarity, L2Distance, NegativeInnerProduct, Vector, VectorExpressionMethods,
 };

@@ -15,6 +15,14 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
+/// What a stored hash may ask for at most, so that a later release can raise its settings and an earlier one still
+/// verifies; a row that somebody planted may ask for gigabytes.
+const MOST_MEMORY_KIB: u32 = 64 * 1024;
+const MOST_PASSES: u32 = 6;
+const MOST_LANES: u32 = 4;
+/// Of bcrypt, whose time doubles with each: the old platform used 10 to 12.
+const MOST_BCRYPT_COST: u32 = 14;
+
 /// The hash of an administrator's password, a PHC string. Its Debug shows nothing of it.
 ///
 /// ```
@@ -47,20 +55,50 @@ impl PasswordHash {
         Ok(Self(hash.to_string()))
     }
 
-    /// Whether this is the hash of that password. A hash of bcrypt, from an adopted row, verifies nothing yet.
+    /// Whether this is the hash of that password: argon2id, or bcrypt in a row that came from the old platform.
+    ///
+    /// A hash that asks for more than 64 MiB, 6 passes, 4 lanes, or of bcrypt a cost of more than 14, verifies nothing
+    /// and costs nothing.
     #[must_use]
     pub fn verifies(&self, password: &SecretString) -> bool {
+        if self.is_bcrypt() {
+            return self.bcrypt_cost().is_some_and(|cost| cost <= MOST_BCRYPT_COST)
+                && bcrypt::verify(password.expose_secret(), &self.0).unwrap_or(false);
+        }
         PhcHash::new(&self.0).is_ok_and(|hash| {
             is_affordable(&hash)
                 && Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
         })
     }
+
+    /// Whether a hash that is made now would be stronger: this one is bcrypt, or in no parameter above what is used now
+    /// and in one below. A stronger one stays.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        if self.is_bcrypt() {
+            return true;
+        }
+        let ours = [MEMORY_KIB, PASSES, LANES];
+        PhcHash::new(&self.0).ok().and_then(|hash| Params::try_from(&hash).ok()).is_some_and(|params| {
+            let theirs = [params.m_cost(), params.t_cost(), params.p_cost()];
+            theirs != ours && theirs.iter().zip(ours).all(|(theirs, ours)| *theirs <= ours)
+        })
+    }
+
+    fn is_bcrypt(&self) -> bool {
+        self.0.starts_with("$2")
+    }
+
+    /// `$2b$12$...`: the second field.
+    fn bcrypt_cost(&self) -> Option<u32> {
+        self.0.split('$').nth(2)?.parse().ok()
+    }
 }
 
-/// A row that somebody planted may ask for gigabytes; nothing above this crate's own settings is computed.
 fn is_affordable(hash: &PhcHash) -> bool {
-    Params::try_from(hash)
-        .is_ok_and(|params| params.m_cost() <= MEMORY_KIB && params.t_cost() <= PASSES && params.p_cost() <= LANES)
+    Params::try_from(hash).is_ok_and(|params| {
+        params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES
+    })
 }
 
 impl fmt::Debug for PasswordHash {

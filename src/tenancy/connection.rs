@@ -1,11 +1,13 @@
 //! A connection that sees one workspace.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use diesel_async::AsyncPgConnection;
 
 use super::Database;
+use super::access::{Access, Write};
 use super::function::AsyncFunc;
 use super::scope::{DatabaseToken, WorkspaceScope};
 use super::session::{HasSession, Session, Unfinished};
@@ -20,15 +22,19 @@ use crate::id::WorkspaceId;
 /// [scoped](super::InWorkspace::in_workspace) runs on it, as a method of the query. Beneath, every statement runs in a
 /// transaction that has the workspace set for PostgreSQL's row-level security.
 ///
+/// `A` is what the scope may do: with [`Read`](super::Read) no statement that changes rows compiles, and each transaction is
+/// read-only for PostgreSQL too, so that a lock (`for_update`) fails there.
+///
 /// A statement outside of [`transaction`](Self::transaction) has a transaction of its own. A future that is dropped
 /// half-way costs the connection, never the isolation: the next statement gets a fresh one from the pool.
-pub struct WorkspaceConnection {
+pub struct WorkspaceConnection<A: Access = Write> {
     pub(super) session: Session,
     workspace: WorkspaceId,
     database: DatabaseToken,
     search_limits: SearchLimits,
     /// What [`Database`] begins each transaction with, without the `BEGIN`.
     settings: String,
+    access: PhantomData<A>,
 }
 
 /// What a transaction in a workspace sets, behind its `BEGIN`.
@@ -39,12 +45,19 @@ pub(super) fn settings_of(database: &Database, workspace: WorkspaceId) -> String
     format!("; SET LOCAL app.workspace_id = '{workspace}'{}", database.app().drop_to(APP_ROLE))
 }
 
-impl WorkspaceConnection {
-    pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
+impl<A: Access> WorkspaceConnection<A> {
+    pub(super) async fn new(database: &Database, scope: &WorkspaceScope<A>) -> Result<Self> {
         let workspace = scope.workspace();
         let settings = settings_of(database, workspace);
-        let session = Session::new(database.app().pool(), format!("BEGIN{settings}")).await?;
-        Ok(Self { session, workspace, database: database.token(), search_limits: database.search_limits(), settings })
+        let session = Session::new(database.app().pool(), format!("{}{settings}", A::BEGIN)).await?;
+        Ok(Self {
+            session,
+            workspace,
+            database: database.token(),
+            search_limits: database.search_limits(),
+            settings,
+            access: PhantomData,
+        })
     }
 
     /// The workspace.
@@ -187,7 +200,7 @@ pub trait RunsUnscopedQueries<'a> {
 
 // Diesel takes whatever dereferences to a connection for one. This does so under a condition that nothing meets, so the
 // compiler names the condition, and with it what to write, instead of a trait of Diesel's.
-impl Deref for WorkspaceConnection
+impl<A: Access> Deref for WorkspaceConnection<A>
 where
     for<'a> Self: RunsUnscopedQueries<'a>,
 {
@@ -198,7 +211,7 @@ where
     }
 }
 
-impl DerefMut for WorkspaceConnection
+impl<A: Access> DerefMut for WorkspaceConnection<A>
 where
     for<'a> Self: RunsUnscopedQueries<'a>,
 {
@@ -207,13 +220,13 @@ where
     }
 }
 
-impl HasSession for WorkspaceConnection {
+impl<A: Access> HasSession for WorkspaceConnection<A> {
     fn session(&mut self) -> &mut Session {
         &mut self.session
     }
 }
 
-impl fmt::Debug for WorkspaceConnection {
+impl<A: Access> fmt::Debug for WorkspaceConnection<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WorkspaceConnection({})", self.workspace)
     }

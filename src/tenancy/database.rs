@@ -3,23 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
+use super::access::{Access, Read};
 use super::bulk::BulkConnection;
 use super::connection::WorkspaceConnection;
 use super::function::AsyncFunc;
-use super::scope::{DatabaseToken, WorkspaceScope};
+use super::grant::{Grant, Proof, no_workspace};
+use super::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
 use super::session::{Session, Unfinished};
-use crate::config::{Config, Environment, SearchLimits};
+use crate::config::{Config, Environment, Retention, SearchLimits};
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminUserId, WorkspaceId};
-use crate::schema::{admin_users, workspace_admins, workspaces};
-use crate::sql_types::{AdminRole, AdminStatus};
+use crate::schema::{admin_users, workspaces};
+use crate::sql_types::AdminStatus;
 
 /// A database with the logins that reach it. Cloning it is cheap and shares the pools.
 ///
@@ -48,11 +52,15 @@ use crate::sql_types::{AdminRole, AdminStatus};
 #[derive(Clone)]
 pub struct Database(Arc<Logins>);
 
+/// The administrator that the bootstrap migration inserts, the same in every database.
+const BOOTSTRAP_ADMIN: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
+
 struct Logins {
     token: DatabaseToken,
     app: Login,
     platform: Option<Login>,
     search_limits: SearchLimits,
+    retention: Retention,
 }
 
 impl Database {
@@ -62,7 +70,7 @@ impl Database {
     ///
     /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where no URL is set, the database has not been
     /// migrated, a login is not a member of its role, or, in production, the application's login could bypass row-level
-    /// security: a superuser, one with BYPASSRLS, an owner of tables. The remedy says how to make a right one.
+    /// security (a superuser, one with BYPASSRLS, an owner of tables) or the bootstrap's documented password still opens. The remedy says how to make a right one.
     /// [`is_unreachable`](Error::is_unreachable) where nobody answers.
     pub async fn open(config: &Config) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -77,24 +85,57 @@ impl Database {
             None => None,
         };
         let token = DatabaseToken(NEXT.fetch_add(1, Ordering::Relaxed));
-        Ok(Self(Arc::new(Logins { token, app, platform, search_limits: config.search })))
+        let database =
+            Self(Arc::new(Logins { token, app, platform, search_limits: config.search, retention: config.retention }));
+        if config.environment == Environment::Production && database.has_default_credentials().await? {
+            return Err(Error::new(
+                Kind::MissingPrerequisite,
+                "the administrator of the bootstrap has the documented password, and this is production",
+            )
+            .remedy("log in as it and change the password, or run `workspace-db admin disable admin@example.com`"));
+        }
+        Ok(database)
     }
 
-    /// A connection that sees the scope's workspace.
+    /// Whether the administrator that the bootstrap migration inserts is active and has the documented password still.
+    ///
+    /// Where there is no login that may see administrators, nobody can log in either, and the answer is no.
     ///
     /// # Errors
     ///
+    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    pub async fn has_default_credentials(&self) -> Result<bool> {
+        if self.0.platform.is_none() {
+            return Ok(false);
+        }
+        let untouched = admin_users::table
+            .find(AdminUserId::from(BOOTSTRAP_ADMIN))
+            .filter(admin_users::must_change_password.and(admin_users::status.eq(AdminStatus::Active)))
+            .select(admin_users::id);
+        let query = diesel::select(diesel::dsl::exists(untouched));
+        self.platform(async |conn| Ok(query.get_result(conn).await?)).await
+    }
+
+    /// A connection that sees the scope's workspace, and may do there what the scope may.
+    ///
+    /// Where the scope is more than a second old, what it was given for is asked again first. A connection that was lent
+    /// before stays good until it is given back.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where the scope opens nothing any more: its session has ended, its token was
+    /// revoked, the workspace was archived; [`is_forbidden`](Error::is_forbidden) where it may do less by now;
     /// [`is_invalid_input`](Error::is_invalid_input) where another database gave the scope;
     /// [`is_exhausted`](Error::is_exhausted) where no connection becomes free in time;
     /// [`is_unreachable`](Error::is_unreachable).
-    pub async fn workspace(&self, scope: &WorkspaceScope) -> Result<WorkspaceConnection> {
-        scope.check(self.0.token)?;
+    pub async fn workspace<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<WorkspaceConnection<A>> {
+        self.admits(scope).await?;
         WorkspaceConnection::new(self, scope).await
     }
 
     /// A connection for COPY that sees the scope's workspace, beside the pool.
     pub(crate) async fn bulk(&self, scope: &WorkspaceScope) -> Result<BulkConnection> {
-        scope.check(self.0.token)?;
+        self.admits(scope).await?;
         BulkConnection::new(self, scope).await
     }
 
@@ -126,42 +167,47 @@ impl Database {
         ))
     }
 
-    /// The scope of a workspace's public side: of an active and published one, by its slug.
+    /// The scope of a workspace's public side, which reads: of an active and published one, by its slug.
     ///
     /// # Errors
     ///
     /// [`is_not_found`](Error::is_not_found) where there is none, or it is not published: the two can't be told apart.
-    pub async fn published(&self, slug: &str) -> Result<WorkspaceScope> {
+    pub async fn published(&self, slug: &str) -> Result<WorkspaceScope<Read>> {
+        let asked_at = Instant::now();
         let found: Option<WorkspaceId> = self
-            .across_workspaces("the public side of a workspace is found by its slug", async |conn| {
+            .platform(async |conn| {
                 let query = workspaces::table
                     .filter(workspaces::slug.eq(slug).and(workspaces::is_active).and(workspaces::is_published))
                     .select(workspaces::id);
                 Ok::<_, Error>(query.first(conn).await.optional()?)
             })
             .await?;
-        let workspace = found.ok_or_else(|| no_workspace(&format!("{slug:?} is published")))?;
-        Ok(WorkspaceScope::granted(workspace, self.0.token))
+        let workspace = found.ok_or_else(|| no_workspace(&format!("{slug:?}")))?;
+        Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(Proof::Published, asked_at)))
     }
 
-    /// The scope of an active administrator in an active workspace: of every one for a superadmin, else of their own.
-    pub(crate) async fn admitted(&self, admin: AdminUserId, workspace: WorkspaceId) -> Result<WorkspaceScope> {
-        let found: Option<WorkspaceId> = self
-            .across_workspaces("an administrator's memberships are looked up", async |conn| {
-                let membership = workspace_admins::table
-                    .filter(workspace_admins::workspace_id.eq(workspace))
-                    .filter(workspace_admins::admin_user_id.eq(admin));
-                let query = workspaces::table
-                    .inner_join(admin_users::table.on(admin_users::id.eq(admin)))
-                    .filter(workspaces::id.eq(workspace).and(workspaces::is_active))
-                    .filter(admin_users::status.eq(AdminStatus::Active))
-                    .filter(admin_users::role.eq(AdminRole::Superadmin).or(diesel::dsl::exists(membership)))
-                    .select(workspaces::id);
-                Ok::<_, Error>(query.first(conn).await.optional()?)
-            })
-            .await?;
-        let workspace = found.ok_or_else(|| no_workspace(&format!("{workspace} is open to this administrator")))?;
-        Ok(WorkspaceScope::granted(workspace, self.0.token))
+    /// The scope that a proof opens, with the access that is asked for.
+    pub(crate) async fn admitted<A: Access>(&self, proof: Proof, workspace: WorkspaceId) -> Result<WorkspaceScope<A>> {
+        let asked_at = Instant::now();
+        self.platform(async |conn| proof.opens(conn, workspace, A::LEVEL).await).await?;
+        Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at)))
+    }
+
+    /// The scope of the platform, for a superadmin's proof.
+    pub(crate) async fn admitted_to_platform(&self, proof: Proof) -> Result<PlatformScope> {
+        let asked_at = Instant::now();
+        self.platform(async |conn| proof.is_superadmins(conn).await).await?;
+        Ok(PlatformScope::granted(self.0.token, Grant::new(proof, asked_at)))
+    }
+
+    /// Refuses a scope of another database, or whose grant no longer holds.
+    pub(crate) async fn admits<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<()> {
+        scope.check(self.0.token)?;
+        let Some(grant) = scope.stale_grant() else { return Ok(()) };
+        let asked_at = Instant::now();
+        self.platform(async |conn| grant.proof.opens(conn, scope.workspace(), A::LEVEL).await).await?;
+        grant.renew(asked_at);
+        Ok(())
     }
 
     /// The second loud way out: lends a connection that sees every workspace, and the global tables.
@@ -200,6 +246,20 @@ impl Database {
         E: From<Error> + Send,
     {
         tracing::info!(reason, "a query across workspaces");
+        self.platform(work).await
+    }
+
+    /// As [`across_workspaces`](Self::across_workspaces), for what this crate itself has to ask: whoever is let in by it
+    /// is told by the audit log.
+    pub(crate) async fn platform<'a, F, R, E>(&self, work: F) -> Result<R, E>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
+            + AsyncFunc<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send>
+            + Send
+            + 'a,
+        R: Send,
+        E: From<Error> + Send,
+    {
         let login = self.0.platform.as_ref().ok_or_else(|| {
             Error::new(Kind::MissingPrerequisite, "there is no login that may see every workspace")
                 .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` makes")
@@ -216,6 +276,11 @@ impl Database {
         self.0.token
     }
 
+    /// How long workspaces keep what passes, where their settings say nothing.
+    pub(crate) fn retention(&self) -> Retention {
+        self.0.retention
+    }
+
     pub(super) fn search_limits(&self) -> SearchLimits {
         self.0.search_limits
     }
@@ -223,10 +288,6 @@ impl Database {
     pub(super) fn app(&self) -> &Login {
         &self.0.app
     }
-}
-
-fn no_workspace(which: &str) -> Error {
-    Error::new(Kind::NotFound, format!("no workspace {which}"))
 }
 
 impl fmt::Debug for Database {

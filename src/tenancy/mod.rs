@@ -40,6 +40,7 @@
 //! alone, and nothing can be added to one that would widen it. The second is PostgreSQL: row-level security, forced on
 //! every table, for a role that sees the workspace which the transaction has set.
 
+mod access;
 mod bulk;
 mod candidates;
 mod connection;
@@ -47,6 +48,7 @@ mod database;
 mod expression;
 mod fragment;
 mod function;
+mod grant;
 mod page;
 mod query;
 mod registry;
@@ -59,6 +61,7 @@ mod subquery;
 mod table;
 mod write;
 
+pub use self::access::{Access, Administer, Level, MayWrite, Read, Write};
 pub(crate) use self::candidates::Settings;
 pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};
 pub use self::database::Database;
@@ -70,6 +73,8 @@ pub use self::fragment::{
     TargetCondition, Update,
 };
 pub use self::function::AsyncFunc;
+pub use self::grant::Actor;
+pub(crate) use self::grant::Proof;
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
 pub use self::registry::TENANT_TABLES;
@@ -77,7 +82,7 @@ pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::{LoadsAs, OptionalRow};
 pub(crate) use self::scope::DatabaseToken;
-pub use self::scope::{ProvesWorkspace, WorkspaceScope};
+pub use self::scope::{PlatformScope, ProvesWorkspace, WorkspaceScope};
 pub use self::subquery::Subquery;
-pub use self::table::{IdentifiedTable, InWorkspace, TenantTable};
+pub use self::table::{IdentifiedTable, InWorkspace, TenantTable, WritableTable};
 pub use self::write::{DoUpdate, ScopedUpdate, Statement, Upsert};

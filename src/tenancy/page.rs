@@ -15,6 +15,7 @@ use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl};
 use diesel::sql_types::{Bool, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use super::access::Access;
 use super::connection::WorkspaceConnection;
 use super::query::{OneTable, Scoped};
 use super::run::LoadsAs;
@@ -101,7 +102,7 @@ impl<Q, S> Scoped<Q, S> {
     /// ```
     pub async fn load_page<U, C, T>(
         self,
-        ws: &mut WorkspaceConnection,
+        ws: &mut WorkspaceConnection<impl Access>,
         column: C,
         after: Option<PageKey>,
         size: u32,

@@ -13,6 +13,7 @@ use diesel::query_dsl::methods::{
 use diesel::sql_types::BoolOrNullableBool;
 use diesel::{Expression, JoinOnDsl as _, QueryResult};
 
+use super::access::Read;
 use super::expression::{Group, ScopedExpression};
 use super::relation::JoinsTo;
 use super::scope::WorkspaceScope;
@@ -256,7 +257,7 @@ impl<Q, S> Scoped<Q, S> {
     }
 
     /// The scope that it was begun with, for further queries that belong to it.
-    pub(crate) fn scope(&self) -> WorkspaceScope {
+    pub(crate) fn scope(&self) -> WorkspaceScope<Read> {
         WorkspaceScope::continued(self.workspace)
     }
 

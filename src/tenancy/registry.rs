@@ -1,16 +1,17 @@
 //! The one list of this crate's tenant tables and of the relations between them.
 
 use crate::id::{
-    AnalyticsEventId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId, MessageId,
-    WebhookSubscriptionId, WorkspaceAdminId,
+    AnalyticsEventId, AuditEntryId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,
+    MessageId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId,
 };
 use crate::schema::{
-    analytics_events, chunk_reembeddings, conversations, datasources, document_chunks, documents, feedback, jobs,
-    messages, webhook_subscriptions, workspace_admins, workspace_settings,
+    analytics_events, audit_log, chunk_reembeddings, conversations, datasources, document_chunks, documents, feedback,
+    jobs, messages, service_tokens, webhook_subscriptions, workspace_admins, workspace_settings,
 };
 
 crate::tenant_tables! {
     analytics_events: AnalyticsEventId,
+    audit_log: AuditEntryId => read_only,
     chunk_reembeddings,
     conversations: ConversationId,
     datasources: DatasourceId,
@@ -19,9 +20,10 @@ crate::tenant_tables! {
     feedback: FeedbackId,
     jobs: JobId,
     messages: MessageId,
+    service_tokens: ServiceTokenId => read_only,
     webhook_subscriptions: WebhookSubscriptionId,
-    workspace_admins: WorkspaceAdminId,
-    workspace_settings,
+    workspace_admins: WorkspaceAdminId => read_only,
+    workspace_settings => read_only,
 }
 
 crate::relations! {

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt};
 
+use super::access::Access;
 use super::candidates::Settings;
 use super::connection::WorkspaceConnection;
 use super::query::Scoped;
@@ -51,7 +52,7 @@ impl<Q, S> Scoped<Q, S> {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where `ws` is of another workspace than the query;
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
-    pub async fn load<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    pub async fn load<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
     where
         Q: LoadsAs<U> + Send,
         U: Send + 'static,
@@ -60,7 +61,11 @@ impl<Q, S> Scoped<Q, S> {
     }
 
     /// As [`load`](Self::load), under settings that hold for this statement alone.
-    pub(crate) async fn load_under<U>(self, settings: &Settings, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    pub(crate) async fn load_under<U>(
+        self,
+        settings: &Settings,
+        ws: &mut WorkspaceConnection<impl Access>,
+    ) -> Result<Vec<U>>
     where
         Q: LoadsAs<U> + Send,
         U: Send + 'static,
@@ -74,7 +79,7 @@ impl<Q, S> Scoped<Q, S> {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub async fn get_results<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    pub async fn get_results<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
     where
         Q: LoadsAs<U> + Send,
         U: Send + 'static,
@@ -87,7 +92,7 @@ impl<Q, S> Scoped<Q, S> {
     /// # Errors
     ///
     /// [`is_not_found`](Error::is_not_found) where there is none; as [`load`](Self::load).
-    pub async fn get_result<U>(self, ws: &mut WorkspaceConnection) -> Result<U>
+    pub async fn get_result<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<U>
     where
         Q: LoadsAs<U> + Send,
         U: Send + 'static,
@@ -101,7 +106,7 @@ impl<Q, S> Scoped<Q, S> {
     ///
     /// [`is_not_found`](Error::is_not_found) where there is none, be it that another workspace has it; as
     /// [`load`](Self::load).
-    pub async fn first<U>(self, ws: &mut WorkspaceConnection) -> Result<U>
+    pub async fn first<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<U>
     where
         Q: LimitDsl,
         Q::Output: LoadsAs<U> + Send,
@@ -133,7 +138,7 @@ impl<Q, S> Scoped<Q, S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn load_stream<U>(self, ws: &mut WorkspaceConnection) -> Result<BoxStream<'_, Result<U>>>
+    pub async fn load_stream<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<BoxStream<'_, Result<U>>>
     where
         Q: LoadsAs<U> + Send,
         U: Send + 'static,

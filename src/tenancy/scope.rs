@@ -1,43 +1,98 @@
-//! The proof that someone may be in a workspace.
+//! The proof that someone may be in a workspace, and the one that someone may administer the platform.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use diesel_async::AsyncPgConnection;
+
+use super::Database;
+use super::access::{Access, Administer, Level, MayWrite, Read, Write};
+use super::grant::{Actor, Grant};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 
 /// The proof that someone may work in one workspace: every query on a tenant's table takes one.
 ///
-/// It can't be made of an id that came from outside. The ways to get one:
+/// It can't be made of an id that came from outside. The ways to get one, and what each may do:
 ///
-/// | who asks | what gives the scope |
-/// |---|---|
-/// | an administrator | [`AdminUser::workspace`](crate::models::AdminUser::workspace) |
-/// | the public side | [`Database::published`](super::Database::published) |
-/// | code that knows better | [`WorkspaceScope::vouched_for`], with the reason |
+/// | who asks | what gives the scope | access |
+/// |---|---|---|
+/// | an administrator | `auth::AdminSession::workspace` | [`Write`] |
+/// | one who administers the workspace | `auth::AdminSession::administer` | [`Administer`] |
+/// | a service with a token of its own | `auth::service` | [`Read`] or [`Write`], as its token says |
+/// | the public side | [`Database::published`](super::Database::published) | [`Read`] |
+/// | code that knows better | [`WorkspaceScope::vouched_for`], with the reason | [`Write`] |
 ///
-/// A scope is a cheap token without a connection or a transaction: keep it, clone it, enter again with it. It is not
-/// serialisable, so it can't come in with a request.
-#[derive(Clone, PartialEq, Eq)]
-pub struct WorkspaceScope {
+/// A scope is a cheap token without a connection or a transaction: keep it, clone it, enter again with it. What it was
+/// given for is asked again when it is a second old, so that a session that has ended, a token that was revoked or a
+/// workspace that is no longer published opens nothing from then on. It is not serialisable, so it can't come in with a
+/// request.
+pub struct WorkspaceScope<A: Access = Write> {
     workspace: WorkspaceId,
-    /// The database that said so; a scope that was vouched for fits every one.
-    database: Option<DatabaseToken>,
+    source: Source,
+    access: PhantomData<A>,
 }
 
 /// Tells the databases of one process apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DatabaseToken(pub(super) u64);
 
+/// Where a scope comes from.
+#[derive(Clone)]
+enum Source {
+    /// A database said so.
+    Granted(DatabaseToken, Grant),
+    /// Somebody vouches, or a query that was scoped goes on.
+    Vouched(String),
+}
+
+impl<A: Access> WorkspaceScope<A> {
+    /// The scope that a proof opens, which the database was asked about.
+    pub(super) fn granted(workspace: WorkspaceId, database: DatabaseToken, grant: Grant) -> Self {
+        Self { workspace, source: Source::Granted(database, grant), access: PhantomData }
+    }
+
+    /// The workspace.
+    #[must_use]
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// The same, and no more than reading.
+    #[must_use]
+    pub fn to_read(&self) -> WorkspaceScope<Read> {
+        WorkspaceScope { workspace: self.workspace, source: self.source.clone(), access: PhantomData }
+    }
+
+    /// Refuses a scope that another database of this process gave.
+    pub(super) fn check(&self, database: DatabaseToken) -> Result<()> {
+        match self.source {
+            Source::Granted(given, _) if given != database => {
+                Err(Error::invalid(format!("the scope of workspace {} was given by another database", self.workspace))
+                    .remedy("ask the database that you query for the scope"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What it was given for, where that is so long ago that it must be asked again.
+    pub(super) fn stale_grant(&self) -> Option<&Grant> {
+        match &self.source {
+            Source::Granted(_, grant) if !grant.is_fresh() => Some(grant),
+            _ => None,
+        }
+    }
+}
+
+impl<A: MayWrite> WorkspaceScope<A> {
+    /// The same, and no more than changing its content.
+    #[must_use]
+    pub fn to_write(&self) -> WorkspaceScope<Write> {
+        WorkspaceScope { workspace: self.workspace, source: self.source.clone(), access: PhantomData }
+    }
+}
+
 impl WorkspaceScope {
-    pub(super) fn granted(workspace: WorkspaceId, database: DatabaseToken) -> Self {
-        Self { workspace, database: Some(database) }
-    }
-
-    /// The scope of a query that has been scoped already.
-    pub(super) fn continued(workspace: WorkspaceId) -> Self {
-        Self { workspace, database: None }
-    }
-
     /// A scope that nobody checked: you vouch that whoever it is made for may be in the workspace, and why.
     ///
     /// For a command line, a migration of data, a test. The reason is logged (`tracing`, level `INFO`).
@@ -53,23 +108,85 @@ impl WorkspaceScope {
     #[must_use]
     pub fn vouched_for(workspace: WorkspaceId, reason: &str) -> Self {
         tracing::info!(%workspace, reason, "a workspace was entered without a check");
-        Self { workspace, database: None }
+        Self { workspace, source: Source::Vouched(reason.to_owned()), access: PhantomData }
     }
+}
 
-    /// The workspace.
+impl WorkspaceScope<Read> {
+    /// The scope of a query that has been scoped already.
+    pub(super) fn continued(workspace: WorkspaceId) -> Self {
+        Self { workspace, source: Source::Vouched(String::new()), access: PhantomData }
+    }
+}
+
+impl WorkspaceScope<Administer> {
+    /// As [`vouched_for`](WorkspaceScope::vouched_for), for whoever administers the workspace; the reason goes into the
+    /// audit log with what is done.
+    ///
+    /// ```
+    /// use workspace_db::id::WorkspaceId;
+    /// use workspace_db::tenancy::WorkspaceScope;
+    ///
+    /// let scope = WorkspaceScope::administered(WorkspaceId::generate(), "the operator publishes it at the shell");
+    /// # drop(scope);
+    /// ```
     #[must_use]
-    pub fn workspace(&self) -> WorkspaceId {
-        self.workspace
+    pub fn administered(workspace: WorkspaceId, reason: &str) -> Self {
+        tracing::info!(%workspace, reason, "a workspace is administered without a check");
+        Self { workspace, source: Source::Vouched(reason.to_owned()), access: PhantomData }
     }
 
-    /// Refuses a scope that another database of this process gave.
-    pub(super) fn check(&self, database: DatabaseToken) -> Result<()> {
-        match self.database {
-            Some(given) if given != database => {
-                Err(Error::invalid(format!("the scope of workspace {} was given by another database", self.workspace))
-                    .remedy("ask the database that you query for the scope"))
+    /// Who acts with it. Asked again within the transaction of the deed, so that it can't outlive its right.
+    pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
+        self.check(db.token())?;
+        match &self.source {
+            Source::Granted(_, grant) => {
+                grant.proof.opens(conn, self.workspace, Level::Administer).await?;
+                grant.proof.actor()
             }
-            _ => Ok(()),
+            Source::Vouched(reason) => Ok(Actor::Operator { reason: reason.clone() }),
+        }
+    }
+}
+
+/// The proof that someone may administer the platform: its administrators and its workspaces.
+///
+/// `auth::AdminSession::platform` gives it to a superadmin.
+#[derive(Clone)]
+pub struct PlatformScope(Source);
+
+impl PlatformScope {
+    pub(super) fn granted(database: DatabaseToken, grant: Grant) -> Self {
+        Self(Source::Granted(database, grant))
+    }
+
+    /// A scope that nobody checked: you vouch that whoever it is made for may administer the platform, and why. The
+    /// reason goes into the audit log with what is done.
+    ///
+    /// ```
+    /// use workspace_db::tenancy::PlatformScope;
+    ///
+    /// let platform = PlatformScope::vouched_for("the operator makes the first administrator at the shell");
+    /// # drop(platform);
+    /// ```
+    #[must_use]
+    pub fn vouched_for(reason: &str) -> Self {
+        tracing::info!(reason, "the platform is administered without a check");
+        Self(Source::Vouched(reason.to_owned()))
+    }
+
+    /// Who acts with it. Asked again within the transaction of the deed.
+    pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
+        match &self.0 {
+            Source::Granted(given, _) if *given != db.token() => {
+                Err(Error::invalid("the scope of the platform was given by another database")
+                    .remedy("ask the database that you change for the scope"))
+            }
+            Source::Granted(_, grant) => {
+                grant.proof.is_superadmins(conn).await?;
+                grant.proof.actor()
+            }
+            Source::Vouched(reason) => Ok(Actor::Operator { reason: reason.clone() }),
         }
     }
 }
@@ -78,7 +195,7 @@ impl WorkspaceScope {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not prove that someone may be in the workspace",
     label = "a `WorkspaceScope` is asked for",
-    note = "an administrator's: `admin.workspace(id, &db).await?`",
+    note = "an administrator's: `session.workspace(id, &db).await?`",
     note = "a published workspace's: `db.published(\"slug\").await?`",
     note = "where you know better: `WorkspaceScope::vouched_for(id, \"why\")`"
 )]
@@ -87,7 +204,7 @@ pub trait ProvesWorkspace: private::Sealed {
     fn workspace(&self) -> WorkspaceId;
 }
 
-impl ProvesWorkspace for WorkspaceScope {
+impl<A: Access> ProvesWorkspace for WorkspaceScope<A> {
     fn workspace(&self) -> WorkspaceId {
         self.workspace
     }
@@ -95,11 +212,24 @@ impl ProvesWorkspace for WorkspaceScope {
 
 mod private {
     pub trait Sealed {}
-    impl Sealed for super::WorkspaceScope {}
+    impl<A: super::Access> Sealed for super::WorkspaceScope<A> {}
 }
 
-impl fmt::Debug for WorkspaceScope {
+// By hand: derives would ask the same of the marker.
+impl<A: Access> Clone for WorkspaceScope<A> {
+    fn clone(&self) -> Self {
+        Self { workspace: self.workspace, source: self.source.clone(), access: PhantomData }
+    }
+}
+
+impl<A: Access> fmt::Debug for WorkspaceScope<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WorkspaceScope({})", self.workspace)
+        write!(f, "WorkspaceScope({}, {:?})", self.workspace, A::LEVEL)
+    }
+}
+
+impl fmt::Debug for PlatformScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlatformScope")
     }
 }

@@ -36,6 +36,14 @@ pub trait TenantTable: Table + QueryId + Send + 'static {
     fn workspace_value(workspace: WorkspaceId) -> Self::WorkspaceValue;
 }
 
+/// A [`TenantTable`] whose rows a scope that may write can insert, change and delete.
+#[diagnostic::on_unimplemented(
+    message = "the rows of `{Self}` are not changed through a scope",
+    label = "a scope reads this table, and no more",
+    note = "`workspace_db::auth` changes it, and leaves an entry in the audit log: members, settings, tokens"
+)]
+pub trait WritableTable: TenantTable {}
+
 /// A [`TenantTable`] whose rows have an `id` of their own; `workspace_settings` has none.
 #[diagnostic::on_unimplemented(
     message = "the rows of `{Self}` have no id of their own",
@@ -86,7 +94,7 @@ impl<T> InWorkspace for T {
 /// Registers tables whose rows belong to a workspace, and lists their names in `TENANT_TABLES`.
 ///
 /// `documents: DocumentId` is a table module of `schema.rs` with the type of its `id`; `workspace_settings` without a
-/// type is a table whose key is the workspace itself. Invoke it once a module; the list is made where it stands.
+/// type is a table whose key is the workspace itself; `=> read_only` is one that a scope reads and does not change. Invoke it once a module; the list is made where it stands.
 ///
 /// ```
 /// mod schema {
@@ -110,9 +118,11 @@ impl<T> InWorkspace for T {
 /// ```
 #[macro_export]
 macro_rules! tenant_tables {
-    ($($table:ident $(: $id:ty)?),+ $(,)?) => {
+    ($($table:ident $(: $id:ty)? $(=> $read_only:ident)?),+ $(,)?) => {
         /// The names of the tables that are registered here.
         pub const TENANT_TABLES: &[&str] = &[$(stringify!($table)),+];
+
+        $($crate::tenant_tables!(@writable $table $($read_only)?);)+
 
         $(
             impl $crate::tenancy::TenantTable for $table::table {
@@ -150,5 +160,9 @@ macro_rules! tenant_tables {
                 }
             )?
         )+
+    };
+    (@writable $table:ident read_only) => {};
+    (@writable $table:ident) => {
+        impl $crate::tenancy::WritableTable for $table::table {}
     };
 }

@@ -9,13 +9,14 @@ use diesel::query_builder::{InsertStatement, IntoUpdateTarget, QueryFragment, Qu
 use diesel_async::AsyncConnectionCore as _;
 use futures_util::FutureExt as _;
 
+use super::access::MayWrite;
 use super::connection::WorkspaceConnection;
 use super::expression::ScopedExpression;
 use super::fragment::{Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsRows, Set, TargetCondition, Update};
 use super::query::{OneTable, Scoped};
 use super::rows::{Changes, ConflictTarget, NewRows};
 use super::run::{LoadsAs, all, no_row};
-use super::table::TenantTable;
+use super::table::{TenantTable, WritableTable};
 use crate::error::Result;
 use crate::id::WorkspaceId;
 
@@ -63,6 +64,7 @@ impl<Q, S> Scoped<Q, S> {
     pub fn update<T>(self) -> ScopedUpdate<Q::WhereClause, T>
     where
         S: OneTable<Table = T>,
+        T: WritableTable,
         Q: IntoUpdateTarget<Table = T>,
     {
         let target = self.query.into_update_target().where_clause;
@@ -73,6 +75,7 @@ impl<Q, S> Scoped<Q, S> {
     pub fn delete<T>(self) -> Statement<Delete<Q::WhereClause, T>, T>
     where
         S: OneTable<Table = T>,
+        T: WritableTable,
         Q: IntoUpdateTarget<Table = T>,
     {
         let target = self.query.into_update_target().where_clause;
@@ -113,7 +116,7 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
     where
         R: NewRows<Table = T>,
         R::InWorkspace: Insertable<T>,
-        T: Default,
+        T: Default + WritableTable,
     {
         let count = rows.count();
         let insert = (count > 0).then(|| diesel::insert_into(T::default()).values(rows.in_workspace(self.workspace)));
@@ -162,7 +165,7 @@ impl<F, T> Statement<F, T> {
     /// that is referred to is not in this workspace; [`is_invalid_input`](crate::Error::is_invalid_input) where a CHECK refuses
     /// a value or `ws` is of another workspace; [`is_unreachable`](crate::Error::is_unreachable),
     /// [`is_database_failure`](crate::Error::is_database_failure).
-    pub async fn execute(self, ws: &mut WorkspaceConnection) -> Result<usize>
+    pub async fn execute(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<usize>
     where
         F: QueryFragment<Pg> + QueryId + Send,
     {
@@ -243,7 +246,7 @@ impl<F, T> Statement<F, T> {
     /// # Errors
     ///
     /// As [`execute`](Self::execute).
-    pub async fn load<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    pub async fn load<U>(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<Vec<U>>
     where
         F: ReturnsRows,
         Prepared<F::Query>: LoadsAs<U> + Send,
@@ -261,7 +264,7 @@ impl<F, T> Statement<F, T> {
     /// # Errors
     ///
     /// As [`execute`](Self::execute).
-    pub async fn get_results<U>(self, ws: &mut WorkspaceConnection) -> Result<Vec<U>>
+    pub async fn get_results<U>(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<Vec<U>>
     where
         F: ReturnsRows,
         Prepared<F::Query>: LoadsAs<U> + Send,
@@ -276,7 +279,7 @@ impl<F, T> Statement<F, T> {
     /// # Errors
     ///
     /// [`is_not_found`](crate::Error::is_not_found) where no row was changed; as [`execute`](Self::execute).
-    pub async fn get_result<U>(self, ws: &mut WorkspaceConnection) -> Result<U>
+    pub async fn get_result<U>(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<U>
     where
         F: ReturnsRows,
         Prepared<F::Query>: LoadsAs<U> + Send,

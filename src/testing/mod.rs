@@ -14,7 +14,7 @@ use std::thread;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use uuid::Uuid;
 
-pub use self::seed::{Seeded, seed};
+pub use self::seed::{Seeded, seed, workspace};
 use self::server::TestServer;
 use crate::config::{Config, DatabaseUrl, Environment};
 use crate::db;

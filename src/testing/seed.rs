@@ -1,5 +1,6 @@
 //! One row in every table.
 
+use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use secrecy::SecretString;
@@ -7,18 +8,19 @@ use secrecy::SecretString;
 use crate::error::Result;
 use crate::id::{
     AdminUserId, AnalyticsEventId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,
-    MessageId, WebhookSubscriptionId, WorkspaceAdminId, WorkspaceId,
+    MessageId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId, WorkspaceId,
 };
 use crate::models::{
-    NewAdminUser, NewAnalyticsEvent, NewChunkReembedding, NewConversation, NewDatasource, NewDocument,
-    NewDocumentChunk, NewFeedback, NewJob, NewMessage, NewWebhookSubscription, NewWorkspace, NewWorkspaceAdmin,
-    NewWorkspaceSettings,
+    NewAdminUser, NewAnalyticsEvent, NewAuditEntry, NewChunkReembedding, NewConversation, NewDatasource, NewDocument,
+    NewDocumentChunk, NewFeedback, NewJob, NewMessage, NewServiceToken, NewWebhookSubscription, NewWorkspace,
+    NewWorkspaceAdmin, NewWorkspaceSettings, Workspace,
 };
 use crate::schema::{
     admin_users, analytics_events, chunk_reembeddings, conversations, datasources, document_chunks, documents,
-    feedback, jobs, messages, webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
+    feedback, jobs, messages, service_tokens, webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
 };
-use crate::sql_types::{DIMENSIONS, DatasourceType, Embedding, MessageRole, PasswordHash};
+use crate::sql_types::{DIMENSIONS, DatasourceType, Embedding, MessageRole, PasswordHash, ServiceAccess, TokenHash};
+use crate::tenancy::Actor;
 
 /// The ids of the rows that [`seed`] made.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,7 @@ pub struct Seeded {
 /// # }
 /// ```
 pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
-    let new_workspace = NewWorkspace::new(slug, slug);
+    let new_workspace = NewWorkspace::new(slug.parse()?, slug.parse()?);
     let workspace = new_workspace.id;
     diesel::insert_into(workspaces::table).values(&new_workspace).execute(conn).await?;
     macro_rules! insert {
@@ -62,10 +64,11 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
             diesel::insert_into($table::table).values(($table::workspace_id.eq(workspace), $new)).execute(conn).await?
         };
     }
-    let admin = NewAdminUser::new(format!("admin@{slug}.example"), PasswordHash::of(&SecretString::from("seeded"))?);
+    let admin =
+        NewAdminUser::new(format!("admin@{slug}.example").parse()?, PasswordHash::of(&SecretString::from("seeded"))?);
     diesel::insert_into(admin_users::table).values(&admin).execute(conn).await?;
     insert!(workspace_settings, NewWorkspaceSettings::default());
-    let membership = NewWorkspaceAdmin::new(admin.id);
+    let membership = NewWorkspaceAdmin { joined_at: Some(Utc::now()), ..NewWorkspaceAdmin::new(admin.id) };
     insert!(workspace_admins, &membership);
     let datasource = NewDatasource::new("Handbook", DatasourceType::Manual);
     insert!(datasources, &datasource);
@@ -92,6 +95,20 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
     insert!(webhook_subscriptions, &subscription);
     let job = NewJob::new("reindex");
     insert!(jobs, &job);
+    let operator = Actor::Operator { reason: "seeded".to_owned() };
+    NewAuditEntry::new(operator, "workspace.create", "workspaces", Some(*workspace.as_uuid()))
+        .of(workspace)
+        .insert(conn)
+        .await?;
+    let service_token = NewServiceToken {
+        id: ServiceTokenId::generate(),
+        workspace_id: workspace,
+        name: "seeded".to_owned(),
+        access: ServiceAccess::Read,
+        token_hash: TokenHash::of(workspace.as_uuid().as_bytes()),
+        expires_at: Utc::now() + TimeDelta::days(1),
+    };
+    diesel::insert_into(service_tokens::table).values(&service_token).execute(conn).await?;
     Ok(Seeded {
         workspace,
         admin_user: admin.id,
@@ -106,4 +123,27 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
         webhook_subscription: subscription.id,
         job: job.id,
     })
+}
+
+/// An empty workspace of that slug, for tests that fill it themselves.
+///
+/// # Errors
+///
+/// [`is_conflict`](crate::Error::is_conflict) where the slug is taken; [`is_invalid_input`](crate::Error::is_invalid_input)
+/// where it is none.
+///
+/// ```no_run
+/// # async fn example(conn: &mut diesel_async::AsyncPgConnection) -> workspace_db::Result<()> {
+/// let acme = workspace_db::testing::workspace(conn, "acme").await?;
+/// # drop(acme);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn workspace(conn: &mut AsyncPgConnection, slug: &str) -> Result<Workspace> {
+    let new = NewWorkspace::new(slug.parse()?, slug.parse()?);
+    Ok(diesel::insert_into(workspaces::table)
+        .values(&new)
+        .returning(Workspace::as_returning())
+        .get_result(conn)
+        .await?)
 }

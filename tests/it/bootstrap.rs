@@ -77,7 +77,7 @@ async fn nothing_is_inserted_where_administrators_exist() {
     migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
     revert_bootstrap(&url).await;
     let mut conn = db::connect(&url).await.unwrap();
-    let me = NewAdminUser::new("me@example.com", PasswordHash::of(&SecretString::from("x")).unwrap());
+    let me = NewAdminUser::new("me@example.com".parse().unwrap(), PasswordHash::of(&SecretString::from("x")).unwrap());
     diesel::insert_into(admin_users::table).values(me).execute(&mut conn).await.unwrap();
     migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
     assert_eq!(rows(&mut database.connect().await.unwrap()).await, (1, 0));

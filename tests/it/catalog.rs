@@ -43,7 +43,7 @@ const TENANT_TABLES: &str = "SELECT c.oid, c.relname FROM pg_class c JOIN pg_att
 #[case::every_tenant_table_goes_with_its_workspace(11, format!("SELECT t.relname::text AS name, EXISTS (
         SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'f' AND k.confrelid = 'workspaces'::regclass
           AND k.confdeltype = 'c' AND cardinality(k.conkey) = 1) AS holds
-    FROM ({TENANT_TABLES}) t"))]
+    FROM ({TENANT_TABLES}) t WHERE t.relname <> 'audit_log'"))]
 #[case::a_foreign_key_between_tenant_tables_carries_the_workspace(6, format!("SELECT k.conname::text AS name, EXISTS (
         SELECT FROM generate_subscripts(k.conkey, 1) AS n
           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[n] AND a.attname = 'workspace_id'

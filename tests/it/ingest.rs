@@ -32,7 +32,7 @@ impl Scene {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
-        let workspace = Workspace::find_or_insert(&mut conn, "a").await.unwrap().id;
+        let workspace = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
         let scope = WorkspaceScope::vouched_for(workspace, "a test");
         Self { db: database.open(4).await.unwrap(), database, conn, workspace, scope, folder: Folder::new() }
     }
@@ -283,7 +283,7 @@ async fn a_long_file_is_split_within_the_bounds_and_nothing_is_lost(#[case] name
 #[tokio::test]
 async fn the_same_folder_in_two_workspaces_is_two_datasources() {
     let mut scene = Scene::new().await;
-    let other = Workspace::find_or_insert(&mut scene.conn, "b").await.unwrap().id;
+    let other = workspace_db::testing::workspace(&mut scene.conn, "b").await.unwrap().id;
     scene.folder.write("a.txt", "some words");
     scene.ingest().await;
     let report =

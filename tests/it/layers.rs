@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["models"],
     &["embeddings"],
     &["search", "ingest", "load", "reembed", "jobs", "webhooks", "analytics", "auth"],
-    &["indexes"],
+    &["indexes", "retention"],
     &["studio"],
 ];
 /// What hangs off the side: each may name these.

@@ -215,11 +215,12 @@ fn a_sealed_secret_opens_with_its_key_in_its_workspace_alone() {
     assert!(!shown.contains("whsec") && !shown.contains("q83v"), "{shown}");
 }
 
-/// The right password, but a hash that costs more than this crate's own: what is not computed can't verify.
+/// The right password, but a hash that costs more than any release may ask for: what is not computed can't verify.
 #[rstest]
 #[case::as_ours(19 * 1024, 2, true)]
-#[case::more_memory(20 * 1024, 2, false)]
-#[case::more_passes(19 * 1024, 3, false)]
+#[case::stronger(64 * 1024, 3, true)]
+#[case::more_memory(65 * 1024, 2, false)]
+#[case::more_passes(19 * 1024, 7, false)]
 #[tokio::test]
 async fn a_planted_hash_that_asks_for_too_much_is_not_computed(
     #[case] kib: u32,

@@ -24,10 +24,12 @@ macro_rules! twins {
 }
 
 twins! {
+    administration_with_a_scope_that_writes = "pass/administration_with_a_scope_that_writes.rs",
     bits_and_vectors_do_not_mix = "pass/bits_and_vectors_do_not_mix.rs",
     boxed_subquery_without_a_scope = "pass/boxed_subquery_without_a_scope.rs",
     bulk_insert_without_a_workspace = "pass/bulk_insert_without_a_workspace.rs",
     change_of_the_workspace = "pass/change_of_the_workspace.rs",
+    changeset_that_touches_the_role = "pass/changeset_that_touches_the_role.rs",
     clear_text_is_no_secret = "pass/clear_text_is_no_secret.rs",
     column_of_a_table_that_is_not_joined = "pass/column_of_a_table_that_is_not_joined.rs",
     embedding_of_another_length = "pass/embedding_of_another_length.rs",
@@ -40,6 +42,7 @@ twins! {
     insert_of_a_row_that_names_its_workspace = "pass/insert_of_a_row_that_names_its_workspace.rs",
     join_with_a_condition_of_ones_own = "pass/join_with_a_condition_of_ones_own.rs",
     join_without_a_declared_relation = "pass/join_without_a_declared_relation.rs",
+    member_made_through_a_scope = "pass/member_made_through_a_scope.rs",
     operation_that_is_not_scoped = "pass/operation_that_is_not_scoped.rs",
     or_filter_that_escapes_the_scope = "pass/or_filter_that_escapes_the_scope.rs",
     query_without_a_scope = "pass/query_without_a_scope.rs",
@@ -50,6 +53,7 @@ twins! {
     subquery_without_a_scope = "pass/subquery_without_a_scope.rs",
     update_by_primary_key_without_a_scope = "pass/update_by_primary_key_without_a_scope.rs",
     upsert_without_the_workspace_in_its_target = "pass/upsert_without_the_workspace_in_its_target.rs",
+    write_with_a_scope_that_reads = "pass/write_with_a_scope_that_reads.rs",
 }
 
 /// The compiler whose words the `.stderr` files have.

@@ -116,7 +116,7 @@ async fn fill(
 /// A workspace of that slug, with a datasource.
 pub async fn workspace(database: &TestDatabase, db: &Database, slug: &str) -> (WorkspaceScope, DatasourceId) {
     let mut conn = database.connect().await.expect("a connection");
-    let workspace = Workspace::find_or_insert(&mut conn, slug).await.expect("a workspace").id;
+    let workspace = workspace_db::testing::workspace(&mut conn, slug).await.expect("a workspace").id;
     let scope = WorkspaceScope::vouched_for(workspace, "a benchmark");
     let source = NewDatasource::named(workspace, "benchmark", DatasourceType::Api);
     let mut ws = db.workspace(&scope).await.expect("lent");

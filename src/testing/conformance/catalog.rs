@@ -24,7 +24,7 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "lacks the one policy that lets workspace_app into the workspace that the transaction has set",
-        "SELECT g.oid::regclass::text FROM guarded g WHERE g.relname <> 'admin_users' AND NOT EXISTS (
+        "SELECT g.oid::regclass::text FROM guarded g WHERE g.relname NOT IN ('admin_users', 'admin_tokens', 'login_throttles') AND NOT EXISTS (
             SELECT FROM pg_policy p, roles r WHERE p.polrelid = g.oid AND p.polroles = ARRAY[r.app] AND p.polcmd = '*'
               AND p.polpermissive AND pg_get_expr(p.polqual, g.oid) = pg_get_expr(p.polwithcheck, g.oid)
               AND pg_get_expr(p.polqual, g.oid) ~ E'^\\\\((workspace_)?id = \\\\( ?SELECT \\\\(NULLIF\\\\(current_setting\\\\(''app\\\\.workspace_id''::text, true\\\\), ''''::text\\\\)\\\\)::uuid( AS \"nullif\")?\\\\)\\\\)$')",
@@ -33,7 +33,9 @@ const RULES: &[(&str, &str)] = &[
         "has a policy beside the two that are meant",
         "SELECT g.oid::regclass || ' (' || p.polname || ')' FROM guarded g JOIN pg_policy p ON p.polrelid = g.oid, roles r
          WHERE NOT (p.polname = 'workspace_isolation' AND p.polroles = ARRAY[r.app])
-           AND NOT (p.polname = 'platform_access' AND p.polroles = ARRAY[r.platform])",
+           AND NOT (p.polname = 'platform_access' AND p.polroles = ARRAY[r.platform])
+           AND NOT (g.relname = 'audit_log' AND p.polname IN ('retention_reads', 'retention_deletes')
+             AND p.polroles = ARRAY[(SELECT relowner FROM pg_class WHERE oid = g.oid)] AND p.polcmd IN ('r', 'd'))",
     ),
     (
         "may be touched by everyone (PUBLIC)",
@@ -41,9 +43,10 @@ const RULES: &[(&str, &str)] = &[
          WHERE a.grantee = 0 AND (c.oid IN (SELECT oid FROM tenant) OR c.oid IN (SELECT oid FROM guarded))",
     ),
     (
-        "does not grant workspace_app select, insert, update and delete",
+        "does not grant workspace_app select alone, or select, insert, update and delete",
         "SELECT oid::regclass::text FROM tenant, roles WHERE relkind IN ('r', 'p') AND NOT (has_table_privilege(app, oid, 'SELECT')
-           AND has_table_privilege(app, oid, 'INSERT') AND has_table_privilege(app, oid, 'UPDATE') AND has_table_privilege(app, oid, 'DELETE'))",
+           AND (has_any_column_privilege(app, oid, 'INSERT, UPDATE') OR has_table_privilege(app, oid, 'DELETE'))
+             = (has_table_privilege(app, oid, 'INSERT') AND has_table_privilege(app, oid, 'UPDATE') AND has_table_privilege(app, oid, 'DELETE')))",
     ),
     (
         "grants workspace_app more than select, insert, update and delete",
@@ -52,11 +55,20 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "is a global table that workspace_app may read or change",
-        "SELECT 'admin_users' FROM roles WHERE to_regclass('admin_users') IS NOT NULL AND (
-            has_any_column_privilege(app, 'admin_users', 'SELECT, INSERT, UPDATE') OR has_table_privilege(app, 'admin_users', 'DELETE'))
+        "SELECT relname::text FROM guarded, roles WHERE relname IN ('admin_users', 'admin_tokens', 'login_throttles')
+            AND (has_any_column_privilege(app, oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(app, oid, 'DELETE'))
          UNION ALL SELECT 'workspaces' FROM roles WHERE to_regclass('workspaces') IS NOT NULL AND (
-            has_any_column_privilege(app, 'workspaces', 'INSERT') OR has_table_privilege(app, 'workspaces', 'DELETE')
-            OR has_column_privilege(app, 'workspaces', 'id', 'UPDATE'))",
+            has_any_column_privilege(app, 'workspaces', 'INSERT, UPDATE') OR has_table_privilege(app, 'workspaces', 'DELETE'))",
+    ),
+    (
+        "is changed by administrators alone, and workspace_app may change it",
+        "SELECT relname::text FROM guarded, roles WHERE relname IN ('audit_log', 'service_tokens', 'workspace_admins', 'workspace_settings')
+            AND (has_any_column_privilege(app, oid, 'INSERT, UPDATE') OR has_table_privilege(app, oid, 'DELETE'))",
+    ),
+    (
+        "has entries that workspace_platform may change or remove",
+        "SELECT relname::text FROM guarded, roles WHERE relname = 'audit_log'
+            AND (has_any_column_privilege(platform, oid, 'UPDATE') OR has_table_privilege(platform, oid, 'DELETE, TRUNCATE'))",
     ),
     (
         "allows a row without a workspace",
@@ -162,7 +174,8 @@ tenant AS (
 ),
 guarded AS (
     SELECT * FROM tenant WHERE relkind IN ('r', 'p')
-    UNION ALL SELECT * FROM relations WHERE oid IN (to_regclass('workspaces'), to_regclass('admin_users'))
+    UNION ALL SELECT * FROM relations WHERE oid IN (
+        to_regclass('workspaces'), to_regclass('admin_users'), to_regclass('admin_tokens'), to_regclass('login_throttles'))
 ),
 reads AS (
     SELECT DISTINCT w.ev_class AS view FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid

@@ -36,8 +36,8 @@ impl Scene {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
-        let a = Workspace::find_or_insert(&mut conn, "a").await.unwrap().id;
-        let b = Workspace::find_or_insert(&mut conn, "b").await.unwrap().id;
+        let a = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
+        let b = workspace_db::testing::workspace(&mut conn, "b").await.unwrap().id;
         let source = NewDatasource::new("crm", DatasourceType::Api);
         for workspace in [a, b] {
             diesel::insert_into(datasources::table)

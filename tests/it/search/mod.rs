@@ -35,8 +35,8 @@ impl Scene {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
-        let a = Workspace::find_or_insert(&mut conn, "a").await.unwrap().id;
-        let b = Workspace::find_or_insert(&mut conn, "b").await.unwrap().id;
+        let a = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
+        let b = workspace_db::testing::workspace(&mut conn, "b").await.unwrap().id;
         let db = by_candidates(&database).await;
         let scope = WorkspaceScope::vouched_for(a, "a test");
         let ws = db.workspace(&scope).await.unwrap();

@@ -11,7 +11,7 @@ use rstest::rstest;
 use workspace_db::config::{Config, Environment};
 use workspace_db::models::*;
 use workspace_db::schema::*;
-use workspace_db::sql_types::{AdminRole, AdminStatus, PasswordHash};
+use workspace_db::sql_types::PasswordHash;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection};
 use workspace_db::testing::{TestDatabase, seed};
 use workspace_db::{Error, Result, db};
@@ -36,34 +36,6 @@ async fn titles(scope: &workspace_db::tenancy::WorkspaceScope, ws: &mut Workspac
 }
 
 #[tokio::test]
-async fn a_scope_is_given_to_members_and_superadmins_alone() {
-    let Scene { database, db, a, b, .. } = Scene::new().await;
-    let mut conn = database.connect().await.unwrap();
-    let admin: AdminUser = AdminUser::query().find(a.admin_user).first(&mut conn).await.unwrap();
-    assert_eq!(admin.workspace(a.workspace, &db).await.unwrap().workspace(), a.workspace);
-    let refused = [
-        admin.workspace(b.workspace, &db).await.unwrap_err(),
-        admin.workspace(workspace_db::id::WorkspaceId::generate(), &db).await.unwrap_err(),
-    ];
-    assert!(refused.iter().all(Error::is_not_found), "{refused:?}");
-    let told = |error: &Error| error.to_string().split_whitespace().skip(3).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(told(&refused[0]), told(&refused[1]), "the refusal tells another's workspace from none");
-
-    let set = |changes: AdminUserChanges| diesel::update(admin_users::table.find(a.admin_user)).set(changes);
-    set(AdminUserChanges { status: Some(AdminStatus::Disabled), ..Default::default() })
-        .execute(&mut conn)
-        .await
-        .unwrap();
-    assert!(admin.workspace(a.workspace, &db).await.unwrap_err().is_not_found(), "a disabled administrator enters");
-    let promoted =
-        AdminUserChanges { status: Some(AdminStatus::Active), role: Some(AdminRole::Superadmin), ..Default::default() };
-    set(promoted).execute(&mut conn).await.unwrap();
-    assert_eq!(admin.workspace(b.workspace, &db).await.unwrap().workspace(), b.workspace);
-    diesel::delete(admin_users::table.find(a.admin_user)).execute(&mut conn).await.unwrap();
-    assert!(admin.workspace(b.workspace, &db).await.unwrap_err().is_not_found());
-}
-
-#[tokio::test]
 async fn only_an_active_and_published_workspace_is_entered_by_its_slug() {
     let Scene { database, db, a, .. } = Scene::new().await;
     let mut conn = database.connect().await.unwrap();
@@ -72,8 +44,7 @@ async fn only_an_active_and_published_workspace_is_entered_by_its_slug() {
     assert!(unpublished.is_not_found() && unknown.is_not_found());
     assert_eq!(unpublished.to_string().replace("\"a\"", ""), unknown.to_string().replace("\"none-such\"", ""));
     for (is_published, is_active, enters) in [(true, true, true), (true, false, false), (false, true, false)] {
-        let changes =
-            WorkspaceChanges { is_published: Some(is_published), is_active: Some(is_active), ..Default::default() };
+        let changes = (workspaces::is_published.eq(is_published), workspaces::is_active.eq(is_active));
         diesel::update(workspaces::table.find(a.workspace)).set(changes).execute(&mut conn).await.unwrap();
         assert_eq!(db.published("a").await.is_ok(), enters);
     }
@@ -85,9 +56,10 @@ async fn a_scope_of_another_database_is_refused() {
     let elsewhere = TestDatabase::new().await.unwrap();
     let mut conn = elsewhere.connect().await.unwrap();
     let there = seed(&mut conn, "there").await.unwrap();
-    let admin: AdminUser = AdminUser::query().find(there.admin_user).first(&mut conn).await.unwrap();
+    let published = workspaces::is_published.eq(true);
+    diesel::update(workspaces::table.find(there.workspace)).set(published).execute(&mut conn).await.unwrap();
     let other = elsewhere.open(1).await.unwrap();
-    let foreign = admin.workspace(there.workspace, &other).await.unwrap();
+    let foreign = other.published("there").await.unwrap();
     let error = db.workspace(&foreign).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("another database"), "{error}");
     // One that was vouched for fits every database, and shows nothing in one that has no such workspace.

@@ -24,6 +24,7 @@ async fn every_table_shows_one_workspace() {
     }
     assert_one!(
         analytics_events as AnalyticsEvent,
+        audit_log as AuditEntry,
         chunk_reembeddings as ChunkReembedding,
         conversations as Conversation,
         datasources as Datasource,
@@ -32,6 +33,7 @@ async fn every_table_shows_one_workspace() {
         feedback as Feedback,
         jobs as Job,
         messages as Message,
+        service_tokens as ServiceToken,
         webhook_subscriptions as WebhookSubscription,
         workspace_admins as WorkspaceAdmin,
         workspace_settings as WorkspaceSettings
@@ -205,17 +207,6 @@ async fn an_upsert_changes_its_own_row() {
         .await
         .unwrap();
     assert_eq!(title, "Opening hours, revised");
-    let changes = WorkspaceSettingsChanges { tone: Some(Some("dry".to_owned())), ..Default::default() };
-    let settings: WorkspaceSettings = workspace_settings::table
-        .in_workspace(&scope)
-        .insert(NewWorkspaceSettings::default())
-        .on_conflict(workspace_settings::workspace_id)
-        .do_update()
-        .set(&changes)
-        .get_result(&mut ws)
-        .await
-        .unwrap();
-    assert_eq!(settings.tone.as_deref(), Some("dry"));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use workspace_db::config::Config;
 use workspace_db::id::{DocumentId, WorkspaceId};
-use workspace_db::models::{Document, NewDocument, Workspace};
+use workspace_db::models::{Document, NewDocument};
 use workspace_db::schema::documents;
 use workspace_db::sql_types::StatementTime;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
@@ -186,7 +186,7 @@ async fn soak(database: &TestDatabase, config: Config) {
     let mut conn = database.connect().await.unwrap();
     let mut workspaces = Vec::new();
     for n in 0..WORKSPACES {
-        let workspace = Workspace::find_or_insert(&mut conn, &format!("w{n}")).await.unwrap().id;
+        let workspace = workspace_db::testing::workspace(&mut conn, &format!("w{n}")).await.unwrap().id;
         let row = (documents::workspace_id.eq(workspace), NewDocument::new(title(workspace)));
         diesel::insert_into(documents::table).values(row).execute(&mut conn).await.unwrap();
         workspaces.push(workspace);

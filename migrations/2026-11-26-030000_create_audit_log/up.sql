@@ -1,0 +1,61 @@
+-- Who did what, written in the transaction of the deed. Nobody may change an entry, and only retention may remove one.
+
+CREATE TYPE audit_actor AS ENUM ('administrator', 'operator');
+COMMENT ON TYPE audit_actor IS 'Who acts: someone with a session, or whoever holds the platform''s login.';
+
+CREATE TABLE audit_log (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- No foreign key: what was done to a workspace is known after it is gone. The nil UUID is the platform as a whole.
+    workspace_id uuid NOT NULL,
+    action text NOT NULL,
+    actor audit_actor NOT NULL,
+    admin_user_id uuid,
+    reason text,
+    address text,
+    object_table text NOT NULL,
+    object_id uuid,
+    before jsonb,
+    after jsonb,
+    occurred_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_log_pkey PRIMARY KEY (workspace_id, id),
+    CONSTRAINT audit_log_action_check CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
+    CONSTRAINT audit_log_actor_check CHECK ((actor = 'administrator') = (admin_user_id IS NOT NULL))
+);
+CREATE INDEX audit_log_occurred_at_idx ON audit_log (workspace_id, occurred_at, id);
+
+COMMENT ON TABLE audit_log IS 'Who did what. Append-only: nobody updates an entry, and only workspace_db_expire_audit_log deletes some.';
+COMMENT ON COLUMN audit_log.id IS 'Identity within the workspace.';
+COMMENT ON COLUMN audit_log.workspace_id IS 'The workspace, which may be gone; the nil UUID for the platform as a whole.';
+COMMENT ON COLUMN audit_log.action IS 'What was done, such as workspace.publish.';
+COMMENT ON COLUMN audit_log.actor IS 'What kind of actor did it.';
+COMMENT ON COLUMN audit_log.admin_user_id IS 'The administrator, who may be gone.';
+COMMENT ON COLUMN audit_log.reason IS 'What an operator gave as the reason.';
+COMMENT ON COLUMN audit_log.address IS 'Network address that it was done from, where it is known.';
+COMMENT ON COLUMN audit_log.object_table IS 'Table of the row that it was done to.';
+COMMENT ON COLUMN audit_log.object_id IS 'Id of that row.';
+COMMENT ON COLUMN audit_log.before IS 'What changed, as it was; secrets are left out.';
+COMMENT ON COLUMN audit_log.after IS 'What changed, as it is now; secrets are left out.';
+COMMENT ON COLUMN audit_log.occurred_at IS 'Time of the transaction that did it.';
+
+SELECT workspace_db_isolate('audit_log');
+REVOKE INSERT, UPDATE, DELETE ON audit_log FROM workspace_app;
+REVOKE UPDATE, DELETE ON audit_log FROM workspace_platform;
+
+-- Retention is a function with the owner's rights: no login has the privilege itself, and no entry goes within a day.
+CREATE POLICY retention_reads ON audit_log FOR SELECT TO CURRENT_USER USING (true);
+CREATE POLICY retention_deletes ON audit_log FOR DELETE TO CURRENT_USER
+    USING (occurred_at < now() - interval '1 day');
+CREATE FUNCTION workspace_db_expire_audit_log(of_workspace uuid, older_than timestamptz) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+BEGIN ATOMIC
+    WITH expired AS (
+        DELETE FROM audit_log
+        WHERE workspace_id = of_workspace AND occurred_at < least(older_than, now() - interval '1 day')
+        RETURNING id
+    )
+    SELECT count(*) FROM expired;
+END;
+COMMENT ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz) IS
+    'Deletes entries of a workspace''s audit log that are older than the time given, and than a day.';
+REVOKE EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz) TO workspace_platform;

@@ -1,0 +1,332 @@
+//! The platform's administrators: made, disabled, enabled, promoted, and never the last of them lost.
+
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::PlatformScope;
+use super::login::{in_days, revoke_all};
+use super::password;
+use super::session;
+use super::token::{Token, TokenKind};
+use crate::error::{Error, Kind, Result};
+use crate::id::{AdminTokenId, AdminUserId};
+use crate::models::{AdminToken, AdminUser, AdminUserChanges, NewAdminUser, NewAuditEntry};
+use crate::schema::{admin_tokens, admin_users};
+use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash};
+use crate::tenancy::{Actor, Database};
+
+/// Days that a password secret is valid for.
+const SECRET_DAYS: i64 = 1;
+
+/// An administrator to be made.
+#[derive(Clone, Debug)]
+pub struct NewAdmin {
+    /// Login name.
+    pub email: Email,
+    /// Reach.
+    pub role: AdminRole,
+    /// Given name.
+    pub first_name: Option<Name>,
+    /// Family name.
+    pub last_name: Option<Name>,
+}
+
+/// Makes an administrator, and a secret with which they set their password once, within a day.
+///
+/// The secret is shown this once; send it to them. Until it is used the account can't be entered.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict), with the field `email`, where somebody has the email in whatever case;
+/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more.
+///
+/// ```no_run
+/// use workspace_db::auth::{NewAdmin, create_admin};
+/// use workspace_db::sql_types::AdminRole;
+/// use workspace_db::tenancy::{Database, PlatformScope};
+///
+/// # async fn example(db: &Database, platform: &PlatformScope) -> workspace_db::Result<()> {
+/// let jane = NewAdmin {
+///     email: "jane@example.com".parse()?,
+///     role: AdminRole::Superadmin,
+///     first_name: Some("Jane".parse()?),
+///     last_name: None,
+/// };
+/// let (admin, secret) = create_admin(db, platform, &jane).await?;
+/// println!("{}: https://example.com/password#{}", admin.email, secret.expose());
+/// # Ok(())
+/// # }
+/// ```
+pub async fn create_admin(db: &Database, platform: &PlatformScope, new: &NewAdmin) -> Result<(AdminUser, Token)> {
+    let hash = password::unusable().await?;
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        let row = NewAdminUser { role: Some(new.role), ..pending(new, hash) };
+        let admin = insert(conn, &row).await?;
+        let secret = issue_secret(conn, admin.id).await?;
+        record(conn, actor, "admin.create", &admin).await?;
+        Ok((admin, secret))
+    })
+    .await
+}
+
+/// A row that can't be entered before its owner has set a password.
+pub(super) fn pending(new: &NewAdmin, unusable: PasswordHash) -> NewAdminUser {
+    NewAdminUser {
+        must_change_password: Some(true),
+        first_name: new.first_name.clone(),
+        last_name: new.last_name.clone(),
+        ..NewAdminUser::new(new.email.clone(), unusable)
+    }
+}
+
+pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> Result<AdminUser> {
+    diesel::insert_into(admin_users::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .returning(AdminUser::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?
+        .ok_or_else(|| taken(&row.email))
+}
+
+fn taken(email: &Email) -> Error {
+    Error::new(Kind::Conflict, format!("an administrator with {email} exists")).of_field("email")
+}
+
+/// A fresh secret with which a disabled, forgetful or new administrator sets their password once, within a day.
+///
+/// Their sessions and tokens stay until it is used; an earlier secret ends.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where there is no such administrator; [`is_forbidden`](Error::is_forbidden).
+pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Token> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        let admin = find(conn, admin).await?;
+        let earlier = admin_tokens::table
+            .filter(admin_tokens::admin_user_id.eq(admin.id).and(admin_tokens::revoked_at.is_null()))
+            .filter(admin_tokens::kind.eq(AdminTokenKind::Password));
+        diesel::update(earlier).set(admin_tokens::revoked_at.eq(now)).execute(conn).await?;
+        let secret = issue_secret(conn, admin.id).await?;
+        NewAuditEntry::new(actor, "password.reset", "admin_users", Some(*admin.id.as_uuid())).insert(conn).await?;
+        Ok(secret)
+    })
+    .await
+}
+
+/// Locks an administrator out: every session and token of theirs ends, everywhere within a second.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict) where they are the last active superadmin; [`is_not_found`](Error::is_not_found);
+/// [`is_forbidden`](Error::is_forbidden).
+pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
+    db.platform(async |conn| {
+        let superadmins = locked_superadmins(conn).await?;
+        let actor = platform.actor(conn, db).await?;
+        let before = find(conn, admin).await?;
+        must_remain(&superadmins, admin)?;
+        revoke_all(conn, admin).await?;
+        let set = (admin_users::status.eq(AdminStatus::Disabled), admin_users::updated_at.eq(now));
+        let after = diesel::update(admin_users::table.find(admin))
+            .set(set)
+            .returning(AdminUser::as_returning())
+            .get_result(conn)
+            .await?;
+        record_change(conn, actor, "admin.disable", &before, &after).await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// Lets a disabled administrator in again, with the password that they had; their sessions and tokens stay ended.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
+pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        let before = find(conn, admin).await?;
+        let set = (admin_users::status.eq(AdminStatus::Active), admin_users::updated_at.eq(now));
+        let after = diesel::update(admin_users::table.find(admin))
+            .set(set)
+            .returning(AdminUser::as_returning())
+            .get_result(conn)
+            .await?;
+        record_change(conn, actor, "admin.enable", &before, &after).await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// Promotes an administrator to superadmin, or makes a superadmin an ordinary one.
+///
+/// # Errors
+///
+/// As [`disable`].
+pub async fn change_role(
+    db: &Database,
+    platform: &PlatformScope,
+    admin: AdminUserId,
+    role: AdminRole,
+) -> Result<AdminUser> {
+    db.platform(async |conn| {
+        let superadmins = locked_superadmins(conn).await?;
+        let actor = platform.actor(conn, db).await?;
+        let before = find(conn, admin).await?;
+        if role != AdminRole::Superadmin {
+            must_remain(&superadmins, admin)?;
+        }
+        let set = (admin_users::role.eq(role), admin_users::updated_at.eq(now));
+        let after = diesel::update(admin_users::table.find(admin))
+            .set(set)
+            .returning(AdminUser::as_returning())
+            .get_result(conn)
+            .await?;
+        record_change(conn, actor, "admin.change_role", &before, &after).await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// Changes an administrator's email and names.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict) where somebody has the email; [`is_not_found`](Error::is_not_found);
+/// [`is_forbidden`](Error::is_forbidden).
+pub async fn change_details(
+    db: &Database,
+    platform: &PlatformScope,
+    admin: AdminUserId,
+    changes: &AdminUserChanges,
+) -> Result<AdminUser> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        let before = find(conn, admin).await?;
+        let after = diesel::update(admin_users::table.find(admin))
+            .set(changes)
+            .returning(AdminUser::as_returning())
+            .get_result(conn)
+            .await?;
+        record_change(conn, actor, "admin.change_details", &before, &after).await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// Every administrator, by email.
+///
+/// # Errors
+///
+/// [`is_forbidden`](Error::is_forbidden), [`is_unreachable`](Error::is_unreachable).
+pub async fn admins(db: &Database, platform: &PlatformScope) -> Result<Vec<AdminUser>> {
+    db.platform(async |conn| {
+        platform.actor(conn, db).await?;
+        Ok(AdminUser::query().order(super::lower(admin_users::email)).load(conn).await?)
+    })
+    .await
+}
+
+/// A token by which a program acts as an administrator, for so many days: shown this once.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden);
+/// [`is_invalid_input`](Error::is_invalid_input) where `days` is 0 or more than 366.
+pub async fn create_token_for(
+    db: &Database,
+    platform: &PlatformScope,
+    admin: AdminUserId,
+    name: &Name,
+    days: u32,
+) -> Result<(AdminToken, Token)> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        let admin = find(conn, admin).await?;
+        session::create_token(conn, actor, admin.id, name, days).await
+    })
+    .await
+}
+
+/// The valid sessions and API tokens of an administrator, the newest first.
+///
+/// # Errors
+///
+/// [`is_forbidden`](Error::is_forbidden), [`is_unreachable`](Error::is_unreachable).
+pub async fn tokens_of(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Vec<AdminToken>> {
+    db.platform(async |conn| {
+        platform.actor(conn, db).await?;
+        session::valid_tokens(conn, admin).await
+    })
+    .await
+}
+
+/// Ends a session or token of an administrator.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
+pub async fn revoke_token_of(
+    db: &Database,
+    platform: &PlatformScope,
+    admin: AdminUserId,
+    token: AdminTokenId,
+) -> Result<()> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        session::revoke(conn, actor, admin, token).await
+    })
+    .await
+}
+
+async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Token> {
+    let secret = Token::generate(TokenKind::Password, None)?;
+    session::issue(conn, admin, &secret, "a password secret", None, in_days(SECRET_DAYS)).await?;
+    Ok(secret)
+}
+
+async fn find(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<AdminUser> {
+    let found = AdminUser::query().find(admin).for_no_key_update().first(conn).await.optional()?;
+    found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no administrator {admin}")))
+}
+
+/// The superadmins who can log in, locked in one order: of two who remove each other the second finds out, and waits for
+/// no one who waits for it.
+async fn locked_superadmins(conn: &mut AsyncPgConnection) -> Result<Vec<AdminUserId>> {
+    Ok(admin_users::table
+        .filter(admin_users::role.eq(AdminRole::Superadmin).and(admin_users::status.eq(AdminStatus::Active)))
+        .filter(admin_users::must_change_password.eq(false))
+        .order(admin_users::id)
+        .select(admin_users::id)
+        .for_update()
+        .load(conn)
+        .await?)
+}
+
+fn must_remain(superadmins: &[AdminUserId], without: AdminUserId) -> Result<()> {
+    if superadmins == [without] {
+        return Err(Error::new(Kind::Conflict, "this is the last superadmin who can log in")
+            .remedy("make another one first, and have them log in"));
+    }
+    Ok(())
+}
+
+async fn record(conn: &mut AsyncPgConnection, actor: Actor, action: &'static str, admin: &AdminUser) -> Result<()> {
+    NewAuditEntry::new(actor, action, "admin_users", Some(*admin.id.as_uuid())).made(admin).insert(conn).await
+}
+
+async fn record_change(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    action: &'static str,
+    before: &AdminUser,
+    after: &AdminUser,
+) -> Result<()> {
+    NewAuditEntry::new(actor, action, "admin_users", Some(*after.id.as_uuid())).change(before, after).insert(conn).await
+}

@@ -1,0 +1,74 @@
+//! Reading the audit log.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::PlatformScope;
+use crate::error::Result;
+use crate::id::{AdminUserId, WorkspaceId};
+use crate::models::AuditEntry;
+use crate::schema::audit_log;
+use crate::tenancy::Database;
+
+/// Which entries are asked for; what is not said is not asked.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Of one workspace; [`WorkspaceId::PLATFORM`] for what concerns the platform as a whole.
+    pub workspace: Option<WorkspaceId>,
+    /// By one administrator.
+    pub admin: Option<AdminUserId>,
+    /// Of one action, such as `workspace.publish`.
+    pub action: Option<String>,
+    /// Before a time, for the next page.
+    pub before: Option<DateTime<Utc>>,
+}
+
+/// At most so many entries of all workspaces and the platform, the newest first.
+///
+/// A workspace's own entries are rows of a tenant's table, which a scope reads:
+/// `audit_log::table.in_workspace(&scope).order(audit_log::occurred_at.desc())`.
+///
+/// # Errors
+///
+/// [`is_forbidden`](crate::Error::is_forbidden) where the scope's superadmin is none any more.
+///
+/// ```no_run
+/// use workspace_db::auth::{AuditFilter, audit_log};
+/// use workspace_db::tenancy::{Database, PlatformScope};
+///
+/// # async fn example(db: &Database, platform: &PlatformScope) -> workspace_db::Result<()> {
+/// for entry in audit_log(db, platform, &AuditFilter::default(), 50).await? {
+///     println!("{} {} {:?}", entry.occurred_at, entry.action, entry.admin_user_id);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn audit_log(
+    db: &Database,
+    platform: &PlatformScope,
+    filter: &AuditFilter,
+    limit: u32,
+) -> Result<Vec<AuditEntry>> {
+    let mut query = AuditEntry::query()
+        .order((audit_log::occurred_at.desc(), audit_log::id.desc()))
+        .limit(limit.into())
+        .into_boxed();
+    if let Some(workspace) = filter.workspace {
+        query = query.filter(audit_log::workspace_id.eq(workspace));
+    }
+    if let Some(admin) = filter.admin {
+        query = query.filter(audit_log::admin_user_id.eq(admin));
+    }
+    if let Some(action) = &filter.action {
+        query = query.filter(audit_log::action.eq(action.clone()));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(audit_log::occurred_at.lt(before));
+    }
+    db.platform(async |conn| {
+        platform.actor(conn, db).await?;
+        Ok(query.load(conn).await?)
+    })
+    .await
+}

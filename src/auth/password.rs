@@ -1,0 +1,89 @@
+//! Which passwords are taken, and their hashing: off the async threads, few at a time.
+
+use std::collections::HashSet;
+use std::num::NonZero;
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Kind, Result};
+use crate::sql_types::PasswordHash;
+
+const LEAST_CHARACTERS: usize = 12;
+const MOST_BYTES: usize = 1_024;
+
+/// The most common passwords that are long enough to be asked about, in lower case: those of 12 characters and more
+/// among the 19,640 of Django's list, which is Royce Williams's of what was leaked, and the one of the bootstrap.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+
+/// Half the cores hash at once, so that the other half answers: each takes 19 MiB and one core for its time.
+static HASHING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    Arc::new(Semaphore::new((cores / 2).max(1)))
+});
+
+/// How long a login waits for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Refuses a password that is too short, too long, too common, or one of `known`: the email and the names.
+pub(super) fn check(password: &SecretString, known: &[&str]) -> Result<()> {
+    let text = password.expose_secret();
+    let refused = |why: &str| Err(Error::invalid(why).of_field("password"));
+    if text.chars().count() < LEAST_CHARACTERS {
+        return refused("it has less than 12 characters");
+    }
+    if text.len() > MOST_BYTES {
+        return refused("it has more than 1,024 bytes");
+    }
+    let lower = text.to_lowercase();
+    if COMMON.contains(lower.as_str()) {
+        return refused("it is among the most common ones");
+    }
+    if known.iter().any(|known| !known.is_empty() && known.to_lowercase() == lower) {
+        return refused("it is the email or the name");
+    }
+    Ok(())
+}
+
+/// Whether it is the hash of that password.
+pub(super) async fn verify(hash: &PasswordHash, password: &SecretString) -> Result<bool> {
+    // What no password here can be costs what any does: nothing tells from the time that it was not looked at.
+    let password = if password.expose_secret().len() > MOST_BYTES { SecretString::default() } else { password.clone() };
+    let hash = hash.clone();
+    in_turn(move || hash.verifies(&password)).await
+}
+
+pub(super) async fn hash(password: &SecretString) -> Result<PasswordHash> {
+    let password = password.clone();
+    in_turn(move || PasswordHash::of(&password)).await?
+}
+
+/// A hash that no password verifies, for an account whose owner has yet to set one: of 256 random bits that nobody kept.
+pub(super) async fn unusable() -> Result<PasswordHash> {
+    let mut secret = [0_u8; 32];
+    getrandom::fill(&mut secret)
+        .map_err(|error| Error::new(Kind::Io, "the operating system gives no random bytes").caused_by(error))?;
+    hash(&SecretString::from(base16ct::lower::encode_string(&secret))).await
+}
+
+/// What an unknown email is verified against, made once a process.
+pub(super) async fn nobodys() -> Result<PasswordHash> {
+    static NOBODYS: tokio::sync::OnceCell<PasswordHash> = tokio::sync::OnceCell::const_new();
+    Ok(NOBODYS.get_or_try_init(unusable).await?.clone())
+}
+
+/// The permit goes with the work, so that a request that is dropped does not let another begin beside it.
+async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&HASHING).acquire_owned()).await;
+    let permit = turn
+        .map_err(|elapsed| Error::new(Kind::Exhausted, "too many logins at once").caused_by(elapsed))?
+        .map_err(|closed| Error::new(Kind::Exhausted, "no password is hashed any more").caused_by(closed))?;
+    let working = tokio::task::spawn_blocking(move || {
+        let _held = permit;
+        work()
+    });
+    working.await.map_err(|error| Error::new(Kind::Io, "the hashing thread panicked").caused_by(error))
+}

@@ -1,0 +1,356 @@
+//! An administrator between two requests.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::json;
+
+use super::login::in_days;
+use super::token::{Token, TokenKind, not_valid};
+use crate::error::{Error, Kind, Result};
+use crate::id::{AdminTokenId, AdminUserId, WorkspaceId};
+use crate::models::{AdminToken, AdminUser, NewAdminToken, NewAuditEntry, Workspace};
+use crate::schema::{admin_tokens, admin_users, workspace_admins, workspaces};
+use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Name};
+use crate::tenancy::{Actor, Administer, Database, PlatformScope, Proof, WorkspaceScope};
+
+/// Days that a token of a program may be valid for.
+const MOST_TOKEN_DAYS: u32 = 366;
+
+/// An administrator who has shown a valid session or API token.
+///
+/// It belongs to one request: make it of the token each time, with [`session`]. What it opens is asked of the database.
+#[derive(Clone, Debug)]
+pub struct AdminSession {
+    admin: AdminUserId,
+    email: String,
+    role: AdminRole,
+    token: AdminTokenId,
+    proof: Proof,
+    actor: Actor,
+}
+
+/// The session of a token that came with a request, from that address.
+///
+/// # Errors
+///
+/// [`is_unauthenticated`](Error::is_unauthenticated) where the token was never given, has expired, was revoked, is for
+/// something else, or its administrator is disabled: these can't be told apart. [`is_unreachable`](Error::is_unreachable).
+///
+/// ```no_run
+/// use workspace_db::auth;
+///
+/// # async fn example(db: &workspace_db::tenancy::Database, cookie: &str) -> workspace_db::Result<()> {
+/// let session = auth::session(db, &cookie.parse()?, None).await?;
+/// println!("{}", session.email());
+/// # Ok(())
+/// # }
+/// ```
+pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> Result<AdminSession> {
+    token.must_be(&[TokenKind::Session, TokenKind::Api])?;
+    let hash = token.hash();
+    let query = admin_tokens::table
+        .inner_join(admin_users::table)
+        .filter(admin_tokens::token_hash.eq(&hash).and(admin_tokens::kind.ne(AdminTokenKind::Password)))
+        .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
+        .filter(admin_users::status.eq(AdminStatus::Active).and(admin_users::must_change_password.eq(false)))
+        .select((AdminUser::as_select(), admin_tokens::id));
+    let is_due = admin_tokens::last_used_at.is_null().or(admin_tokens::last_used_at.lt(super::a_minute_ago()));
+    let found: Option<(AdminUser, AdminTokenId)> = db
+        .platform(async |conn| {
+            let found: Option<(AdminUser, AdminTokenId)> = query.first(conn).await.optional()?;
+            if let Some((_, id)) = &found {
+                let due = admin_tokens::table.filter(admin_tokens::id.eq(*id).and(is_due));
+                diesel::update(due).set(admin_tokens::last_used_at.eq(now)).execute(conn).await?;
+            }
+            Ok::<_, Error>(found)
+        })
+        .await?;
+    let (admin, id) = found.ok_or_else(not_valid)?;
+    let actor = Actor::Administrator { id: admin.id, address };
+    Ok(AdminSession::new(&admin, id, token, actor))
+}
+
+impl AdminSession {
+    pub(super) fn new(admin: &AdminUser, id: AdminTokenId, token: &Token, actor: Actor) -> Self {
+        let proof = Proof::Admin { token: token.hash(), actor: actor.clone() };
+        Self { admin: admin.id, email: admin.email.clone(), role: admin.role, token: id, proof, actor }
+    }
+
+    /// The administrator.
+    #[must_use]
+    pub fn admin(&self) -> AdminUserId {
+        self.admin
+    }
+
+    /// Their email.
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// Their role on the platform, as it was when the session was looked up.
+    #[must_use]
+    pub fn role(&self) -> AdminRole {
+        self.role
+    }
+
+    /// The token that was shown, by the id under which it is listed.
+    #[must_use]
+    pub fn token(&self) -> AdminTokenId {
+        self.token
+    }
+
+    /// The scope of a workspace that this administrator may enter, to read and write its content: any for a superadmin,
+    /// else those that they have joined.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where the workspace does not exist, is archived, is somebody else's, or the
+    /// session has ended meanwhile: these can't be told apart.
+    ///
+    /// ```no_run
+    /// use workspace_db::auth::AdminSession;
+    /// use workspace_db::id::WorkspaceId;
+    /// use workspace_db::tenancy::Database;
+    ///
+    /// # async fn example(db: &Database, session: &AdminSession, asked_for: WorkspaceId) -> workspace_db::Result<()> {
+    /// let scope = session.workspace(asked_for, db).await?;
+    /// let mut ws = db.workspace(&scope).await?;
+    /// # drop(ws);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn workspace(&self, workspace: WorkspaceId, db: &Database) -> Result<WorkspaceScope> {
+        db.admitted(self.proof.clone(), workspace).await
+    }
+
+    /// The scope of a workspace that this administrator may administer: any for a superadmin, else those where their role
+    /// is superadmin.
+    ///
+    /// # Errors
+    ///
+    /// As [`workspace`](Self::workspace); [`is_forbidden`](Error::is_forbidden) for a member without that role.
+    pub async fn administer(&self, workspace: WorkspaceId, db: &Database) -> Result<WorkspaceScope<Administer>> {
+        db.admitted(self.proof.clone(), workspace).await
+    }
+
+    /// The scope of the platform, for a superadmin.
+    ///
+    /// # Errors
+    ///
+    /// [`is_forbidden`](Error::is_forbidden) for anybody else.
+    pub async fn platform(&self, db: &Database) -> Result<PlatformScope> {
+        db.admitted_to_platform(self.proof.clone()).await
+    }
+
+    /// The workspaces that this administrator may enter, by slug.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    pub async fn workspaces(&self, db: &Database) -> Result<Vec<Workspace>> {
+        let mine = workspace_admins::table
+            .filter(workspace_admins::admin_user_id.eq(self.admin).and(workspace_admins::joined_at.is_not_null()))
+            .select(workspace_admins::workspace_id);
+        let query = Workspace::query().filter(workspaces::is_active).order(workspaces::slug);
+        let is_superadmin = admin_users::table
+            .find(self.admin)
+            .filter(admin_users::role.eq(AdminRole::Superadmin).and(admin_users::status.eq(AdminStatus::Active)))
+            .select(admin_users::id);
+        db.platform(async |conn| {
+            let sees_all = diesel::select(diesel::dsl::exists(is_superadmin)).get_result::<bool>(conn).await?;
+            Ok(if sees_all {
+                query.load(conn).await?
+            } else {
+                query.filter(workspaces::id.eq_any(mine)).load(conn).await?
+            })
+        })
+        .await
+    }
+
+    /// The valid sessions and API tokens of this administrator, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`workspaces`](Self::workspaces).
+    pub async fn tokens(&self, db: &Database) -> Result<Vec<AdminToken>> {
+        db.platform(async |conn| valid_tokens(conn, self.admin).await).await
+    }
+
+    /// A token by which a program acts as this administrator, for so many days: shown this once.
+    ///
+    /// # Errors
+    ///
+    /// [`is_forbidden`](Error::is_forbidden) where this is the session of such a token itself;
+    /// [`is_invalid_input`](Error::is_invalid_input) where `days` is 0 or more than 366;
+    /// [`is_unauthenticated`](Error::is_unauthenticated) where the session has ended.
+    ///
+    /// ```no_run
+    /// use workspace_db::auth::AdminSession;
+    /// use workspace_db::tenancy::Database;
+    ///
+    /// # async fn example(db: &Database, session: &AdminSession) -> workspace_db::Result<()> {
+    /// let (row, token) = session.create_token(db, &"nightly import".parse()?, 90).await?;
+    /// println!("{} is valid until {}", token.expose(), row.expires_at);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn create_token(&self, db: &Database, name: &Name, days: u32) -> Result<(AdminToken, Token)> {
+        db.platform(async |conn| {
+            let kind: AdminTokenKind = self.still_valid(conn).await?;
+            if kind != AdminTokenKind::Session {
+                return Err(Error::new(Kind::Forbidden, "a token can't make another")
+                    .remedy("log in, and make it with the session"));
+            }
+            create_token(conn, self.actor.clone(), self.admin, name, days).await
+        })
+        .await
+    }
+
+    /// Ends a session or token of this administrator: it is out everywhere from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where it is none of theirs, or has ended already;
+    /// [`is_unauthenticated`](Error::is_unauthenticated) where this session has ended.
+    pub async fn revoke(&self, db: &Database, token: AdminTokenId) -> Result<()> {
+        db.platform(async |conn| {
+            self.still_valid(conn).await?;
+            revoke(conn, self.actor.clone(), self.admin, token).await
+        })
+        .await
+    }
+
+    /// Ends this session.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn log_out(self, db: &Database) -> Result<()> {
+        self.revoke(db, self.token).await
+    }
+
+    /// Joins the workspace of an invitation that was made for this administrator's email.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unauthenticated`](Error::is_unauthenticated) where the invitation is somebody else's, was used, withdrawn or
+    /// has expired: these can't be told apart.
+    pub async fn accept(&self, db: &Database, invitation: &Token) -> Result<WorkspaceId> {
+        db.platform(async |conn| {
+            self.still_valid(conn).await?;
+            let joining = super::members::Joining::find(conn, invitation).await?;
+            if joining.admin() != self.admin {
+                return Err(not_valid());
+            }
+            joining.join(conn, self.actor.clone()).await
+        })
+        .await
+    }
+
+    /// Refuses where the session has ended since it was looked up; holds its row, so that it can't end meanwhile.
+    async fn still_valid(&self, conn: &mut AsyncPgConnection) -> Result<AdminTokenKind> {
+        let query = admin_tokens::table
+            .find(self.token)
+            .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
+            .filter(
+                admin_tokens::admin_user_id.eq_any(
+                    admin_users::table
+                        .filter(
+                            admin_users::status
+                                .eq(AdminStatus::Active)
+                                .and(admin_users::must_change_password.eq(false)),
+                        )
+                        .select(admin_users::id),
+                ),
+            )
+            .select(admin_tokens::kind)
+            .for_share();
+        query.first(conn).await.optional()?.ok_or_else(not_valid)
+    }
+}
+
+/// Stores a token's hash.
+pub(super) async fn issue(
+    conn: &mut AsyncPgConnection,
+    admin: AdminUserId,
+    token: &Token,
+    name: &str,
+    address: Option<IpAddr>,
+    expires_at: DateTime<Utc>,
+) -> Result<AdminTokenId> {
+    let kind = match token.kind() {
+        TokenKind::Session => AdminTokenKind::Session,
+        TokenKind::Api => AdminTokenKind::Api,
+        TokenKind::Password => AdminTokenKind::Password,
+        TokenKind::Service | TokenKind::Invitation => return Err(not_valid()),
+    };
+    let row = NewAdminToken {
+        id: AdminTokenId::generate(),
+        admin_user_id: admin,
+        kind,
+        name: name.to_owned(),
+        token_hash: token.hash(),
+        address: address.map(|address| address.to_string()),
+        expires_at,
+    };
+    diesel::insert_into(admin_tokens::table).values(&row).execute(conn).await?;
+    Ok(row.id)
+}
+
+pub(super) async fn create_token(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    admin: AdminUserId,
+    name: &Name,
+    days: u32,
+) -> Result<(AdminToken, Token)> {
+    let token = Token::generate(TokenKind::Api, None)?;
+    let id = issue(conn, admin, &token, name.as_str(), None, valid_for(days)?).await?;
+    let row = AdminToken::query().find(id).first(conn).await?;
+    NewAuditEntry::new(actor, "token.create", "admin_tokens", Some(*id.as_uuid())).made(&row).insert(conn).await?;
+    Ok((row, token))
+}
+
+pub(super) async fn revoke(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    admin: AdminUserId,
+    token: AdminTokenId,
+) -> Result<()> {
+    let valid = admin_tokens::table
+        .filter(admin_tokens::id.eq(token).and(admin_tokens::admin_user_id.eq(admin)))
+        .filter(admin_tokens::revoked_at.is_null());
+    let name: Option<String> = diesel::update(valid)
+        .set(admin_tokens::revoked_at.eq(now))
+        .returning(admin_tokens::name)
+        .get_result(conn)
+        .await
+        .optional()?;
+    let name = name.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no valid token {token}")))?;
+    NewAuditEntry::new(actor, "token.revoke", "admin_tokens", Some(*token.as_uuid()))
+        .made(&json!({ "name": name }))
+        .insert(conn)
+        .await
+}
+
+pub(super) async fn valid_tokens(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Vec<AdminToken>> {
+    Ok(AdminToken::query()
+        .filter(admin_tokens::admin_user_id.eq(admin).and(admin_tokens::kind.ne(AdminTokenKind::Password)))
+        .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
+        .order((admin_tokens::created_at.desc(), admin_tokens::id.desc()))
+        .load(conn)
+        .await?)
+}
+
+/// The end of a token of so many days.
+pub(super) fn valid_for(days: u32) -> Result<DateTime<Utc>> {
+    if (1..=MOST_TOKEN_DAYS).contains(&days) {
+        return Ok(in_days(days.into()));
+    }
+    Err(Error::invalid(format!("a token is valid for 1 to {MOST_TOKEN_DAYS} days, not {days}")).of_field("expires_at"))
+}

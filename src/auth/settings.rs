@@ -1,0 +1,276 @@
+//! The settings of a workspace: what comes in, and what holds.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::workspaces::settings_of;
+use crate::config::Retention;
+use crate::error::{Error, Kind, Result};
+use crate::models::{NewAuditEntry, Workspace, WorkspaceSettings, WorkspaceSettingsChanges};
+use crate::schema::workspace_settings;
+use crate::sql_types::{LanguageTag, Metadata, SealedSecret};
+use crate::tenancy::{Access, Administer, Database, WorkspaceScope};
+
+/// Manner of the answers where a workspace says nothing.
+const TONE: &str = "professional";
+/// Sampling temperature where a workspace says nothing.
+const TEMPERATURE: f64 = 0.7;
+/// Names of events that one webhook can receive.
+const MOST_EVENTS: usize = 100;
+
+/// What holds in a workspace: its settings, where those say nothing its row, and where that says nothing the platform.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "each field is the setting, or the workspace's column, of its name")]
+pub struct EffectiveSettings {
+    pub name: String,
+    pub default_language: LanguageTag,
+    pub fallback_language: LanguageTag,
+    pub confidence_threshold: f64,
+    pub temperature: f64,
+    pub tone: String,
+    pub is_published: bool,
+    pub watermark_enabled: bool,
+    pub primary_color: Option<String>,
+    pub accent_color: Option<String>,
+    pub background_color: Option<String>,
+    pub welcome_message: Option<String>,
+    pub logo_url: Option<String>,
+    pub banner_url: Option<String>,
+    pub support_email: Option<String>,
+    pub webhook_url: Option<String>,
+    pub webhook_events: Vec<String>,
+    pub metadata: Value,
+    pub retention: Retention,
+}
+
+impl EffectiveSettings {
+    /// Resolved from the rows: the one place that says what overrides what.
+    pub(crate) fn resolve(workspace: Workspace, settings: Option<WorkspaceSettings>, platform: Retention) -> Self {
+        let own = settings.as_ref().map_or_else(Retention::default, |own| Retention {
+            audit_days: days(own.audit_retention_days),
+            conversation_days: days(own.conversation_retention_days),
+            event_days: days(own.event_retention_days),
+            job_days: days(own.job_retention_days),
+        });
+        let settings = settings.as_ref();
+        let text = |of: fn(&WorkspaceSettings) -> &Option<String>| settings.and_then(|own| of(own).clone());
+        Self {
+            fallback_language: settings
+                .and_then(|own| own.fallback_language.clone())
+                .unwrap_or_else(|| workspace.default_language.clone()),
+            temperature: settings.and_then(|own| own.temperature).unwrap_or(TEMPERATURE),
+            tone: text(|own| &own.tone).unwrap_or_else(|| TONE.to_owned()),
+            watermark_enabled: settings.is_some_and(|own| own.watermark_enabled),
+            primary_color: text(|own| &own.primary_color),
+            accent_color: text(|own| &own.accent_color),
+            background_color: text(|own| &own.background_color),
+            welcome_message: text(|own| &own.welcome_message),
+            logo_url: text(|own| &own.logo_url),
+            banner_url: text(|own| &own.banner_url),
+            support_email: text(|own| &own.support_email),
+            webhook_url: text(|own| &own.webhook_url),
+            webhook_events: settings.map(|own| own.webhook_events.0.clone()).unwrap_or_default(),
+            metadata: settings.map_or_else(|| Value::Object(serde_json::Map::new()), |own| own.metadata.clone()),
+            retention: own.over(platform),
+            name: workspace.name,
+            default_language: workspace.default_language,
+            confidence_threshold: workspace.confidence_threshold,
+            is_published: workspace.is_published,
+        }
+    }
+}
+
+fn days(stored: Option<i32>) -> Option<u32> {
+    stored.and_then(|days| u32::try_from(days).ok())
+}
+
+/// What holds in the scope's workspace.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where the scope opens nothing any more.
+///
+/// ```no_run
+/// use workspace_db::auth;
+/// use workspace_db::tenancy::{Database, WorkspaceScope};
+///
+/// # async fn example(db: &Database, scope: &WorkspaceScope) -> workspace_db::Result<()> {
+/// let settings = auth::settings(db, scope).await?;
+/// println!("answer in {} tone, at {}", settings.tone, settings.temperature);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Result<EffectiveSettings> {
+    db.admits(scope).await?;
+    let workspace = scope.workspace();
+    db.platform(async |conn| {
+        let row: Option<Workspace> = Workspace::query().find(workspace).first(conn).await.optional()?;
+        let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))?;
+        Ok(EffectiveSettings::resolve(row, settings_of(conn, workspace).await?, db.retention()))
+    })
+    .await
+}
+
+/// Changes the settings of the scope's workspace, and returns them.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input), with the field, where a number is out of bounds;
+/// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not
+/// do so any more.
+///
+/// ```no_run
+/// use workspace_db::auth::{SettingsInput, change_settings};
+/// use workspace_db::tenancy::{Administer, Database, WorkspaceScope};
+///
+/// # async fn example(db: &Database, scope: &WorkspaceScope<Administer>, body: &str) -> workspace_db::Result<()> {
+/// let input: SettingsInput = serde_json::from_str(body).unwrap_or_default();
+/// change_settings(db, scope, &input.checked()?).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn change_settings(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    changes: &WorkspaceSettingsChanges,
+) -> Result<WorkspaceSettings> {
+    check_bounds(changes)?;
+    let workspace = scope.workspace();
+    db.platform(async |conn| {
+        let actor = scope.actor(conn, db).await?;
+        // A workspace that came without settings has the defaults, as a row from now on.
+        diesel::insert_into(workspace_settings::table)
+            .values(workspace_settings::workspace_id.eq(workspace))
+            .on_conflict_do_nothing()
+            .execute(conn)
+            .await?;
+        let query = WorkspaceSettings::query().find(workspace).for_no_key_update();
+        let before: WorkspaceSettings = query.first(conn).await?;
+        let after = diesel::update(workspace_settings::table.find(workspace))
+            .set(changes)
+            .returning(WorkspaceSettings::as_returning())
+            .get_result(conn)
+            .await?;
+        NewAuditEntry::new(actor, "settings.change", "workspace_settings", Some(*workspace.as_uuid()))
+            .of(workspace)
+            .change(&before, &after)
+            .insert(conn)
+            .await?;
+        Ok(after)
+    })
+    .await
+}
+
+fn check_bounds(changes: &WorkspaceSettingsChanges) -> Result<()> {
+    if changes.temperature.flatten().is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+        return Err(Error::invalid("it is not within 0 to 2").of_field("temperature"));
+    }
+    for (field, days) in [
+        ("audit_retention_days", changes.audit_retention_days),
+        ("conversation_retention_days", changes.conversation_retention_days),
+        ("event_retention_days", changes.event_retention_days),
+        ("job_retention_days", changes.job_retention_days),
+    ] {
+        if days.flatten().is_some_and(|days| days <= 0) {
+            return Err(Error::invalid("days are counted from 1").of_field(field));
+        }
+    }
+    let is_wrong = |event: &String| event.is_empty() || event.len() > 200 || event.chars().any(char::is_control);
+    match &changes.webhook_events {
+        Some(events) if events.0.len() > MOST_EVENTS || events.0.iter().any(is_wrong) => {
+            Err(Error::invalid("it is no list of at most 100 names of events").of_field("webhook_events"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Settings as a request brings them, in JSON: a field that is not there stays as it is, `null` goes back to the default.
+///
+/// [`checked`](Self::checked) makes a changeset of it, or says which field can't be right.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is the column of its name")]
+pub struct SettingsInput {
+    #[serde(deserialize_with = "present")]
+    pub tone: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub primary_color: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub accent_color: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub background_color: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub welcome_message: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub logo_url: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub banner_url: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub support_email: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    pub fallback_language: Option<Option<String>>,
+    pub watermark_enabled: Option<bool>,
+    #[serde(deserialize_with = "present")]
+    pub webhook_url: Option<Option<String>>,
+    pub webhook_events: Option<Vec<String>>,
+    #[serde(deserialize_with = "present")]
+    pub temperature: Option<Option<f64>>,
+    pub metadata: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    pub audit_retention_days: Option<Option<i32>>,
+    #[serde(deserialize_with = "present")]
+    pub conversation_retention_days: Option<Option<i32>>,
+    #[serde(deserialize_with = "present")]
+    pub event_retention_days: Option<Option<i32>>,
+    #[serde(deserialize_with = "present")]
+    pub job_retention_days: Option<Option<i32>>,
+}
+
+impl SettingsInput {
+    /// The changeset.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input), with the [`field`](Error::field) that can't be right.
+    pub fn checked(self) -> Result<WorkspaceSettingsChanges> {
+        let metadata = self.metadata.map(Metadata::try_from).transpose();
+        let changes = WorkspaceSettingsChanges {
+            tone: parsed("tone", self.tone)?,
+            primary_color: parsed("primary_color", self.primary_color)?,
+            accent_color: parsed("accent_color", self.accent_color)?,
+            background_color: parsed("background_color", self.background_color)?,
+            welcome_message: parsed("welcome_message", self.welcome_message)?,
+            logo_url: parsed("logo_url", self.logo_url)?,
+            banner_url: parsed("banner_url", self.banner_url)?,
+            support_email: parsed("support_email", self.support_email)?,
+            fallback_language: parsed("fallback_language", self.fallback_language)?,
+            watermark_enabled: self.watermark_enabled,
+            webhook_url: parsed("webhook_url", self.webhook_url)?,
+            webhook_secret: None::<Option<SealedSecret>>,
+            webhook_events: self.webhook_events.map(|events| events.into_iter().collect()),
+            temperature: self.temperature,
+            metadata: metadata.map_err(|error| error.of_field("metadata"))?,
+            audit_retention_days: self.audit_retention_days,
+            conversation_retention_days: self.conversation_retention_days,
+            event_retention_days: self.event_retention_days,
+            job_retention_days: self.job_retention_days,
+            ..WorkspaceSettingsChanges::default()
+        };
+        check_bounds(&changes)?;
+        Ok(changes)
+    }
+}
+
+type Changed<T> = Option<Option<T>>;
+
+fn parsed<T: std::str::FromStr<Err = Error>>(field: &'static str, text: Changed<String>) -> Result<Changed<T>> {
+    let parse = |text: String| text.parse().map_err(|error: Error| error.of_field(field));
+    text.map(|text| text.map(parse).transpose()).transpose()
+}
+
+/// Tells `null`, which is there, from a field that is not.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,134 @@
+//! Tokens: what a holder shows, and what is left of them at rest.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
+
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::sql_types::TokenHash;
+
+/// Bytes of a token that nobody can guess.
+const SECRET_LEN: usize = 32;
+const WORKSPACE_LEN: usize = 16;
+
+/// A token of 256 random bits: a session, an API token, a service's token, an invitation or a password secret.
+///
+/// It reads `wdb_session_...`, so that a scanner for leaked secrets finds it, and its kind stands in its name. The
+/// database has its SHA-256 alone, so it is shown once, where it is made. Debug and Display show nothing of it.
+///
+/// ```
+/// use workspace_db::auth::Token;
+///
+/// assert!("wdb_session_tooshort".parse::<Token>().unwrap_err().is_unauthenticated());
+/// ```
+#[derive(Clone)]
+pub struct Token {
+    kind: TokenKind,
+    text: SecretString,
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A login of an administrator.
+    Session,
+    /// A program that acts as an administrator.
+    Api,
+    /// Setting a password, once.
+    Password,
+    /// A service in one workspace.
+    Service,
+    /// Joining a workspace, once.
+    Invitation,
+}
+
+impl TokenKind {
+    const ALL: [Self; 5] = [Self::Session, Self::Api, Self::Password, Self::Service, Self::Invitation];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Session => "wdb_session_",
+            Self::Api => "wdb_api_",
+            Self::Password => "wdb_password_",
+            Self::Service => "wdb_service_",
+            Self::Invitation => "wdb_invitation_",
+        }
+    }
+
+    /// Whether the workspace stands in the token: its row is found by it, under a key that begins with it.
+    const fn names_workspace(self) -> bool {
+        matches!(self, Self::Service | Self::Invitation)
+    }
+}
+
+impl Token {
+    /// A fresh one.
+    pub(super) fn generate(kind: TokenKind, workspace: Option<WorkspaceId>) -> Result<Self> {
+        let mut secret = [0; SECRET_LEN];
+        getrandom::fill(&mut secret)
+            .map_err(|error| Error::new(Kind::Io, "the operating system gives no random bytes").caused_by(error))?;
+        let mut bytes = workspace.map(|workspace| workspace.as_uuid().as_bytes().to_vec()).unwrap_or_default();
+        bytes.extend(secret);
+        Ok(Self { kind, text: format!("{}{}", kind.prefix(), BASE64.encode(bytes)).into() })
+    }
+
+    /// The token as its holder has it. Whoever reads it is its holder.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn kind(&self) -> TokenKind {
+        self.kind
+    }
+
+    pub(super) fn hash(&self) -> TokenHash {
+        TokenHash::of(self.expose().as_bytes())
+    }
+
+    /// The workspace that a service's token or an invitation names.
+    pub(super) fn workspace(&self) -> Result<WorkspaceId> {
+        let named = self.bytes().filter(|_| self.kind.names_workspace());
+        let uuid = named.and_then(|bytes| Uuid::from_slice(bytes.get(..WORKSPACE_LEN)?).ok());
+        uuid.map(WorkspaceId::from).ok_or_else(not_valid)
+    }
+
+    /// Refuses a token that is for something else.
+    pub(super) fn must_be(&self, kinds: &[TokenKind]) -> Result<()> {
+        if kinds.contains(&self.kind) { Ok(()) } else { Err(not_valid()) }
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        BASE64.decode(self.expose().strip_prefix(self.kind.prefix())?).ok()
+    }
+}
+
+impl FromStr for Token {
+    type Err = Error;
+
+    /// Reads what a request brought. One that can't be a token is refused as one that nobody has.
+    fn from_str(text: &str) -> Result<Self> {
+        let kind = TokenKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix())).ok_or_else(not_valid)?;
+        let token = Self { kind, text: text.into() };
+        let len = SECRET_LEN + if kind.names_workspace() { WORKSPACE_LEN } else { 0 };
+        if token.bytes().is_some_and(|bytes| bytes.len() == len) { Ok(token) } else { Err(not_valid()) }
+    }
+}
+
+/// The one answer, whether a token was never given, has expired, was revoked, or is for something else.
+pub(super) fn not_valid() -> Error {
+    Error::new(Kind::Unauthenticated, "the token is not valid").remedy("log in again, or ask for a new one")
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({:?}, ..)", self.kind)
+    }
+}

@@ -1,0 +1,246 @@
+//! Workspaces: made with their settings and first administrator, published, archived.
+
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::PlatformScope;
+use super::members::{Invited, invite_to};
+use super::password;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::models::{
+    NewAuditEntry, NewWorkspace, NewWorkspaceSettings, Workspace, WorkspaceChanges, WorkspaceSettings,
+};
+use crate::schema::{workspace_settings, workspaces};
+use crate::sql_types::{AdminRole, Email};
+use crate::tenancy::{Actor, Administer, Database, WorkspaceScope};
+
+/// A workspace that was made.
+#[derive(Clone, Debug)]
+pub struct CreatedWorkspace {
+    /// Its row.
+    pub workspace: Workspace,
+    /// The invitation of its first administrator, where one was named.
+    pub first_admin: Option<Invited>,
+}
+
+/// Makes a workspace with its settings and invites its first administrator, all or nothing.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict), with the field `slug`, where the slug is taken;
+/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more.
+///
+/// ```no_run
+/// use workspace_db::auth::create_workspace;
+/// use workspace_db::models::{NewWorkspace, NewWorkspaceSettings};
+/// use workspace_db::tenancy::{Database, PlatformScope};
+///
+/// # async fn example(db: &Database, platform: &PlatformScope) -> workspace_db::Result<()> {
+/// let new = NewWorkspace::new("acme".parse()?, "Acme".parse()?);
+/// let jane = "jane@example.com".parse()?;
+/// let made = create_workspace(db, platform, &new, &NewWorkspaceSettings::default(), Some(&jane)).await?;
+/// # drop(made);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn create_workspace(
+    db: &Database,
+    platform: &PlatformScope,
+    new: &NewWorkspace,
+    settings: &NewWorkspaceSettings,
+    first_admin: Option<&Email>,
+) -> Result<CreatedWorkspace> {
+    let unusable = match first_admin {
+        Some(_) => Some(password::unusable().await?),
+        None => None,
+    };
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        let made: Option<Workspace> = diesel::insert_into(workspaces::table)
+            .values(new)
+            .on_conflict(workspaces::slug)
+            .do_nothing()
+            .returning(Workspace::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+        let workspace = made.ok_or_else(|| taken(new.slug.as_str()))?;
+        diesel::insert_into(workspace_settings::table)
+            .values((workspace_settings::workspace_id.eq(workspace.id), settings))
+            .execute(conn)
+            .await?;
+        record(conn, actor.clone(), "workspace.create", &workspace).await?;
+        let first_admin = match (first_admin, unusable) {
+            (Some(email), Some(unusable)) => {
+                Some(invite_to(conn, workspace.id, actor, email, AdminRole::Superadmin, unusable).await?)
+            }
+            _ => None,
+        };
+        Ok(CreatedWorkspace { workspace, first_admin })
+    })
+    .await
+}
+
+/// Every workspace, by slug, archived ones among them.
+///
+/// # Errors
+///
+/// [`is_forbidden`](Error::is_forbidden), [`is_unreachable`](Error::is_unreachable).
+pub async fn workspaces(db: &Database, platform: &PlatformScope) -> Result<Vec<Workspace>> {
+    db.platform(async |conn| {
+        platform.actor(conn, db).await?;
+        Ok(Workspace::query().order(workspaces::slug).load(conn).await?)
+    })
+    .await
+}
+
+/// Opens the public side of the scope's workspace.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not
+/// do so any more.
+pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
+    set_published(db, scope, true, "workspace.publish").await
+}
+
+/// Closes the public side of the scope's workspace; its scopes end within a second.
+///
+/// # Errors
+///
+/// As [`publish`].
+pub async fn unpublish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
+    set_published(db, scope, false, "workspace.unpublish").await
+}
+
+async fn set_published(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    is_published: bool,
+    action: &'static str,
+) -> Result<Workspace> {
+    db.platform(async |conn| {
+        let actor = scope.actor(conn, db).await?;
+        let set = (workspaces::is_published.eq(is_published), workspaces::updated_at.eq(now));
+        let before = locked(conn, scope.workspace()).await?;
+        let after = diesel::update(workspaces::table.find(before.id))
+            .set(set)
+            .returning(Workspace::as_returning())
+            .get_result(conn)
+            .await?;
+        record_change(conn, actor, action, &before, &after).await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// Changes the row of the scope's workspace: slug, name, description, language, threshold.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict), with the field `slug`, where the slug is taken;
+/// [`is_invalid_input`](Error::is_invalid_input), with the field, where the threshold is not within 0 to 1; as [`publish`].
+pub async fn change_workspace(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    changes: &WorkspaceChanges,
+) -> Result<Workspace> {
+    if changes.confidence_threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+        return Err(Error::invalid("it is not within 0 to 1").of_field("confidence_threshold"));
+    }
+    db.platform(async |conn| {
+        let actor = scope.actor(conn, db).await?;
+        let before = locked(conn, scope.workspace()).await?;
+        let changed = diesel::update(workspaces::table.find(before.id))
+            .set(changes)
+            .returning(Workspace::as_returning())
+            .get_result(conn)
+            .await;
+        let after = changed.map_err(Error::from).map_err(|error| match &changes.slug {
+            Some(slug) if error.is_conflict() => taken(slug.as_str()).caused_by(error),
+            _ => error,
+        })?;
+        record_change(conn, actor, "workspace.change", &before, &after).await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// Takes the scope's workspace out of use: nobody enters it any more, its rows stay. [`restore`] takes it back.
+///
+/// # Errors
+///
+/// As [`publish`].
+pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
+    db.platform(async |conn| {
+        let actor = scope.actor(conn, db).await?;
+        set_active(conn, actor, scope.workspace(), false, "workspace.archive").await
+    })
+    .await
+}
+
+/// Takes an archived workspace into use again.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where there is none of that id; [`is_forbidden`](Error::is_forbidden).
+pub async fn restore(db: &Database, platform: &PlatformScope, workspace: WorkspaceId) -> Result<Workspace> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        set_active(conn, actor, workspace, true, "workspace.restore").await
+    })
+    .await
+}
+
+async fn set_active(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    workspace: WorkspaceId,
+    is_active: bool,
+    action: &'static str,
+) -> Result<Workspace> {
+    let before = locked(conn, workspace).await?;
+    let after = diesel::update(workspaces::table.find(workspace))
+        .set((workspaces::is_active.eq(is_active), workspaces::updated_at.eq(now)))
+        .returning(Workspace::as_returning())
+        .get_result(conn)
+        .await?;
+    record_change(conn, actor, action, &before, &after).await?;
+    Ok(after)
+}
+
+async fn locked(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Workspace> {
+    let found = Workspace::query().find(workspace).for_no_key_update().first(conn).await.optional()?;
+    found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))
+}
+
+pub(super) async fn settings_of(
+    conn: &mut AsyncPgConnection,
+    workspace: WorkspaceId,
+) -> Result<Option<WorkspaceSettings>> {
+    let query = WorkspaceSettings::query().filter(workspace_settings::workspace_id.eq(workspace));
+    Ok(query.first(conn).await.optional()?)
+}
+
+fn taken(slug: &str) -> Error {
+    Error::new(Kind::Conflict, format!("a workspace {slug:?} exists")).of_field("slug")
+}
+
+async fn record(conn: &mut AsyncPgConnection, actor: Actor, action: &'static str, workspace: &Workspace) -> Result<()> {
+    let id = workspace.id;
+    NewAuditEntry::new(actor, action, "workspaces", Some(*id.as_uuid())).of(id).made(workspace).insert(conn).await
+}
+
+async fn record_change(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    action: &'static str,
+    before: &Workspace,
+    after: &Workspace,
+) -> Result<()> {
+    let id = after.id;
+    let entry = NewAuditEntry::new(actor, action, "workspaces", Some(*id.as_uuid()));
+    entry.of(id).change(before, after).insert(conn).await
+}

@@ -1,0 +1,202 @@
+//! `workspace-db admin`
+
+use std::io::BufRead as _;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use serde_json::json;
+use workspace_db::auth::{self, Client, NewAdmin, Token};
+use workspace_db::id::AdminTokenId;
+use workspace_db::models::{AdminToken, AdminUser};
+use workspace_db::sql_types::{AdminRole, AdminStatus, Email, Name};
+use workspace_db::tenancy::{self, PlatformScope};
+
+use super::database::Database;
+use super::{Context, Missing, output};
+
+/// Make, list, disable and enable the platform's administrators, and their tokens
+#[derive(Args, Debug)]
+pub(super) struct Admin {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make an administrator, and print a secret with which they set their password once, within a day
+    Create {
+        email: Email,
+        /// May enter every workspace, and administers the platform
+        #[arg(long)]
+        superadmin: bool,
+        #[arg(long, value_name = "NAME")]
+        first_name: Option<Name>,
+        #[arg(long, value_name = "NAME")]
+        last_name: Option<Name>,
+    },
+    /// List the administrators
+    List,
+    /// Lock an administrator out; their sessions and tokens end within a second
+    Disable { email: String },
+    /// Let a disabled administrator in again
+    Enable { email: String },
+    /// Promote to superadmin, or make an ordinary administrator
+    Role { email: String, role: AdminRole },
+    /// Print a secret with which an administrator sets their password once, within a day
+    ResetPassword { email: String },
+    /// Set a password with a secret: the secret and the password are two lines of standard input
+    SetPassword,
+    /// Tokens by which programs act as an administrator
+    Token {
+        #[command(subcommand)]
+        action: TokenAction,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenAction {
+    /// Make a token, and print it this once
+    Create {
+        email: String,
+        name: Name,
+        /// For how long it is valid
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
+    /// List the valid sessions and tokens
+    List { email: String },
+    /// End a session or token
+    Revoke { email: String, id: AdminTokenId },
+}
+
+impl Admin {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let db = Database::of(context)?.open_to_administer().await?;
+        let platform = PlatformScope::vouched_for("the operator at the shell");
+        match self.action {
+            Action::Create { email, superadmin, first_name, last_name } => {
+                let role = if superadmin { AdminRole::Superadmin } else { AdminRole::Admin };
+                let new = NewAdmin { email, role, first_name, last_name };
+                let (admin, secret) = auth::create_admin(&db, &platform, &new).await?;
+                print_secret(context, &admin, &secret)
+            }
+            Action::List => {
+                let all = auth::admins(&db, &platform).await?;
+                if context.json {
+                    return output::print_json(&all);
+                }
+                output::print_lines(all.iter().map(line))
+            }
+            Action::Disable { email } => {
+                let admin = named(&db, &platform, &email).await?;
+                print_admin(context, &auth::disable(&db, &platform, admin.id).await?)
+            }
+            Action::Enable { email } => {
+                let admin = named(&db, &platform, &email).await?;
+                print_admin(context, &auth::enable(&db, &platform, admin.id).await?)
+            }
+            Action::Role { email, role } => {
+                let admin = named(&db, &platform, &email).await?;
+                print_admin(context, &auth::change_role(&db, &platform, admin.id, role).await?)
+            }
+            Action::ResetPassword { email } => {
+                let admin = named(&db, &platform, &email).await?;
+                let secret = auth::reset_password(&db, &platform, admin.id).await?;
+                print_secret(context, &admin, &secret)
+            }
+            Action::SetPassword => {
+                let mut lines = std::io::stdin().lock().lines();
+                let mut line = || lines.next().transpose().map(Option::unwrap_or_default);
+                let (secret, password) = (line()?, SecretString::from(line()?));
+                let secret: Token = secret.trim().parse()?;
+                let client = Client { name: Some("the shell".to_owned()), ..Client::default() };
+                let (session, _) = auth::set_password(&db, &secret, &password, &client).await?;
+                let email = session.email().to_owned();
+                // Nobody keeps this session.
+                session.log_out(&db).await?;
+                if context.json {
+                    return output::print_json(&json!({ "email": email }));
+                }
+                output::print_lines([format!("{email} has a password")])
+            }
+            Action::Token { action } => action.run(context, &db, &platform).await,
+        }
+    }
+}
+
+impl TokenAction {
+    async fn run(self, context: &Context, db: &tenancy::Database, platform: &PlatformScope) -> Result<()> {
+        match self {
+            Self::Create { email, name, days } => {
+                let admin = named(db, platform, &email).await?;
+                let (row, token) = auth::create_token_for(db, platform, admin.id, &name, days).await?;
+                if context.json {
+                    return output::print_json(&json!({ "token": token.expose(), "row": row }));
+                }
+                output::print_lines([token.expose().to_owned()])
+            }
+            Self::List { email } => {
+                let admin = named(db, platform, &email).await?;
+                let all = auth::tokens_of(db, platform, admin.id).await?;
+                if context.json {
+                    return output::print_json(&all);
+                }
+                output::print_lines(all.iter().map(token_line))
+            }
+            Self::Revoke { email, id } => {
+                let admin = named(db, platform, &email).await?;
+                auth::revoke_token_of(db, platform, admin.id, id).await?;
+                if context.json {
+                    return output::print_json(&json!({ "revoked": id }));
+                }
+                output::print_lines([format!("revoked  {id}")])
+            }
+        }
+    }
+}
+
+/// The administrator of that email, in whatever case.
+async fn named(db: &tenancy::Database, platform: &PlatformScope, email: &str) -> Result<AdminUser> {
+    let all = auth::admins(db, platform).await?;
+    let found = all.into_iter().find(|admin| admin.email.to_lowercase() == email.to_lowercase());
+    Ok(found.ok_or_else(|| Missing(format!("there is no administrator {email:?}; `admin list` shows them")))?)
+}
+
+fn line(admin: &AdminUser) -> String {
+    let status = match admin.status {
+        AdminStatus::Disabled => "disabled",
+        AdminStatus::Active if admin.must_change_password => "has yet to set a password",
+        AdminStatus::Active => "active",
+    };
+    format!("{:<10}  {}  {status}, last login {}", admin.role, admin.email, time(admin.last_login_at))
+}
+
+fn token_line(token: &AdminToken) -> String {
+    let last = time(token.last_used_at);
+    let until = time(Some(token.expires_at));
+    format!("{}  {:<7}  {}, last used {last}, valid until {until}", token.id, token.kind, token.name)
+}
+
+fn time(at: Option<DateTime<Utc>>) -> String {
+    at.map_or_else(|| "never".to_owned(), |at| at.format("%F %R UTC").to_string())
+}
+
+fn print_admin(context: &Context, admin: &AdminUser) -> Result<()> {
+    if context.json {
+        return output::print_json(admin);
+    }
+    output::print_lines([line(admin)])
+}
+
+fn print_secret(context: &Context, admin: &AdminUser, secret: &Token) -> Result<()> {
+    if context.json {
+        return output::print_json(&json!({ "admin": admin, "secret": secret.expose() }));
+    }
+    output::print_lines([
+        line(admin),
+        format!("secret  {}", secret.expose()),
+        "It is good once, within a day: `workspace-db admin set-password`, or your backend's page for it.".to_owned(),
+    ])
+}

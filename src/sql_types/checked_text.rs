@@ -1,0 +1,231 @@
+//! Texts that people type and others read: each is checked where it comes in, and can't be anything else afterwards.
+
+use std::fmt;
+use std::str::FromStr;
+
+use diesel_derive_newtype::DieselNewType;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::error::{Error, Result};
+
+macro_rules! checked_texts {
+    ($($(#[$doc:meta])* $name:ident = $check:path;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, DieselNewType)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// As text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                $check(text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(text: String) -> Result<Self> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )+};
+}
+
+checked_texts! {
+    /// An email address, in lower case and ASCII: a domain of other letters is written in its `xn--` form, so that no
+    /// look-alike of another's address can be registered. At most 254 bytes.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::Email;
+    ///
+    /// let email: Email = "Jane@Example.com".parse()?;
+    /// assert_eq!(email.as_str(), "jane@example.com");
+    /// assert!("jаne@example.com".parse::<Email>().is_err(), "the second letter is Cyrillic");
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    Email = email;
+
+    /// The name of a workspace in addresses: groups of lower-case letters and digits of ASCII, joined by single hyphens, at
+    /// most 63 in all, as in a label of a domain name.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::Slug;
+    ///
+    /// assert!("acme-2".parse::<Slug>().is_ok());
+    /// assert!("Acme".parse::<Slug>().is_err() && "acme--2".parse::<Slug>().is_err());
+    /// ```
+    Slug = slug;
+
+    /// A name for people: one line of 1 to 200 characters, without control characters and without those that hide or turn
+    /// around what stands beside them. Spaces around it are taken off.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::Name;
+    ///
+    /// let name: Name = "  Zoë's  ".parse()?;
+    /// assert_eq!(name.as_str(), "Zoë's");
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    Name = name;
+
+    /// Text of several lines, at most 10,000 characters, without control characters but line feeds and tabs.
+    ///
+    /// ```
+    /// assert!("Hello!\nWhat would you like to know?".parse::<workspace_db::sql_types::Prose>().is_ok());
+    /// ```
+    Prose = prose;
+
+    /// A colour as CSS writes it in hexadecimal: `#rgb`, `#rrggbb`, or either with an alpha digit or two; in lower case.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::HexColor;
+    ///
+    /// assert_eq!("#FF8800".parse::<HexColor>()?.as_str(), "#ff8800");
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    HexColor = hex_color;
+
+    /// An address of the web: `https` or `http`, with a host and without a login, at most 2,048 bytes.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::WebUrl;
+    ///
+    /// assert!("https://example.com/logo.svg".parse::<WebUrl>().is_ok());
+    /// assert!("javascript:alert(1)".parse::<WebUrl>().is_err());
+    /// ```
+    WebUrl = web_url;
+}
+
+fn email(text: &str) -> Result<String> {
+    let wrong = |why: &str| {
+        Error::invalid(format!("{} is not an email address: {why}", quoted(text)))
+            .remedy("write it as name@example.com")
+    };
+    let Some((local, domain)) = text.rsplit_once('@') else { return Err(wrong("it has no @")) };
+    if !text.is_ascii() {
+        return Err(wrong("it has letters beyond ASCII"));
+    }
+    if text.len() > 254 || local.len() > 64 {
+        return Err(wrong("it is too long"));
+    }
+    let is_atom = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
+    };
+    if !local.split('.').all(is_atom) {
+        return Err(wrong("what stands before the @ is not a plain name"));
+    }
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if !domain.contains('.') || !domain.split('.').all(is_label) {
+        return Err(wrong("what stands behind the @ is not a domain"));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+fn slug(text: &str) -> Result<String> {
+    let is_group =
+        |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if text.len() <= 63 && text.split('-').all(is_group) {
+        return Ok(text.to_owned());
+    }
+    Err(Error::invalid(format!("{} is not a slug", quoted(text)))
+        .remedy("use at most 63 lower-case letters and digits, in groups joined by single hyphens, such as acme-2"))
+}
+
+fn name(text: &str) -> Result<String> {
+    let text = text.trim();
+    let wrong = |why: &str| Error::invalid(format!("{} is not a name: {why}", quoted(text)));
+    match text.chars().count() {
+        0 => Err(wrong("it is empty")),
+        201.. => Err(wrong("it has more than 200 characters")),
+        _ if text.chars().any(|c| c.is_control() || misleads(c)) => {
+            Err(wrong("it has control characters, or ones that can't be seen"))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn prose(text: &str) -> Result<String> {
+    if text.chars().count() > 10_000 {
+        return Err(Error::invalid("the text has more than 10,000 characters"));
+    }
+    if text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || misleads(c)) {
+        return Err(Error::invalid("the text has control characters, or ones that can't be seen"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Line and paragraph separators, zero-width spaces, and what changes the direction of the text beside it. Joiners stay:
+/// scripts and emoji need them.
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn hex_color(text: &str) -> Result<String> {
+    match text.strip_prefix('#') {
+        Some(digits)
+            if matches!(digits.len(), 3 | 4 | 6 | 8) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err(Error::invalid(format!("{} is not a colour", quoted(text)))
+            .remedy("write it as #rgb or #rrggbb, such as #ff8800")),
+    }
+}
+
+fn web_url(text: &str) -> Result<String> {
+    let wrong = |why: &str| {
+        Error::invalid(format!("{} is not an address of the web: {why}", quoted(text)))
+            .remedy("write it as https://example.com/path")
+    };
+    if text.len() > 2_048 {
+        return Err(wrong("it has more than 2,048 bytes"));
+    }
+    // Url drops these without a word, so that what is stored would not be what was meant.
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(wrong("it has spaces or control characters"));
+    }
+    let url = Url::parse(text).map_err(|error| wrong("it can't be read").caused_by(error))?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(wrong("it does not begin with https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("it has a login in it"));
+    }
+    Ok(String::from(url))
+}
+
+/// So much of the input as an error may quote.
+fn quoted(text: &str) -> String {
+    const MOST: usize = 60;
+    let beginning: String = text.chars().take(MOST).collect();
+    if beginning.len() < text.len() { format!("{beginning:?}...") } else { format!("{text:?}") }
+}

@@ -1,0 +1,69 @@
+//! JSON that comes from outside, bounded.
+
+use diesel_derive_newtype::DieselNewType;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// Bytes that the object may have as text.
+const MOST_BYTES: usize = 64 * 1024;
+/// How deep arrays and objects may lie within each other.
+const MOST_DEPTH: usize = 32;
+
+/// A JSON object of at most 64 KiB as text, nested at most 32 deep, without the character NUL, which PostgreSQL can't store.
+///
+/// ```
+/// use serde_json::json;
+/// use workspace_db::sql_types::Metadata;
+///
+/// assert!(Metadata::try_from(json!({ "plan": "pro" })).is_ok());
+/// assert!(Metadata::try_from(json!(["no object"])).is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DieselNewType)]
+#[serde(try_from = "Value", into = "Value")]
+pub struct Metadata(Value);
+
+impl TryFrom<Value> for Metadata {
+    type Error = Error;
+
+    fn try_from(value: Value) -> Result<Self> {
+        if !value.is_object() {
+            return Err(Error::invalid("metadata is a JSON object").remedy("write it as {\"key\": value}"));
+        }
+        if is_deeper(&value, MOST_DEPTH) {
+            return Err(Error::invalid(format!("the metadata is nested more than {MOST_DEPTH} deep")));
+        }
+        let text = value.to_string();
+        if text.len() > MOST_BYTES {
+            return Err(Error::invalid(format!("the metadata has {} bytes, and may have {MOST_BYTES}", text.len())));
+        }
+        if has_nul(&value) {
+            return Err(Error::invalid("the metadata has the character NUL in it"));
+        }
+        Ok(Self(value))
+    }
+}
+
+impl From<Metadata> for Value {
+    fn from(metadata: Metadata) -> Self {
+        metadata.0
+    }
+}
+
+fn is_deeper(value: &Value, most: usize) -> bool {
+    match value {
+        Value::Array(items) => most == 0 || items.iter().any(|item| is_deeper(item, most - 1)),
+        Value::Object(fields) => most == 0 || fields.values().any(|field| is_deeper(field, most - 1)),
+        _ => false,
+    }
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(key, field)| key.contains('\0') || has_nul(field)),
+        _ => false,
+    }
+}

@@ -1,0 +1,32 @@
+//! Tokens at rest.
+
+use std::fmt;
+
+use diesel_derive_newtype::DieselNewType;
+use sha2::{Digest as _, Sha256};
+
+/// The SHA-256 of a token of 256 random bits, for which nothing slower is needed: there is nothing to guess. Its Debug
+/// shows nothing of it.
+///
+/// ```
+/// use workspace_db::sql_types::TokenHash;
+///
+/// assert_eq!(TokenHash::of(b"a token"), TokenHash::of(b"a token"));
+/// assert_ne!(TokenHash::of(b"a token"), TokenHash::of(b"another"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, DieselNewType)]
+pub struct TokenHash(Vec<u8>);
+
+impl TokenHash {
+    /// The hash of a token's bytes.
+    #[must_use]
+    pub fn of(token: &[u8]) -> Self {
+        Self(Sha256::digest(token).to_vec())
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(..)")
+    }
+}

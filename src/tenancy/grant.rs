@@ -1,0 +1,193 @@
+//! What a scope was given for, and whether that still holds.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::access::Level;
+use crate::error::{Error, Kind, Result};
+use crate::id::{AdminUserId, WorkspaceId};
+use crate::schema::{admin_tokens, admin_users, service_tokens, workspace_admins, workspaces};
+use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, ServiceAccess, TokenHash};
+
+/// For how long what the database said is taken for true: what is revoked counts everywhere within this time.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// Who does something, as the audit log tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// An administrator with a session or an API token.
+    Administrator {
+        /// Who it is.
+        id: AdminUserId,
+        /// Where the request came from, where the backend said so.
+        address: Option<IpAddr>,
+    },
+    /// Whoever holds the platform's login, such as an operator at the shell.
+    Operator {
+        /// Why it is done.
+        reason: String,
+    },
+}
+
+/// What somebody showed to be let in.
+#[derive(Clone)]
+pub(crate) enum Proof {
+    /// An administrator's session or API token.
+    Admin { token: TokenHash, actor: Actor },
+    /// A service's token.
+    Service { token: TokenHash },
+    /// Nothing: the workspace is published.
+    Published,
+}
+
+/// A proof that the database has accepted, and when it last did.
+#[derive(Clone)]
+pub(crate) struct Grant {
+    pub(crate) proof: Proof,
+    asked_at: Arc<Mutex<Instant>>,
+}
+
+impl Grant {
+    /// Of a proof that the database accepted when it was asked at that time.
+    pub(crate) fn new(proof: Proof, asked_at: Instant) -> Self {
+        Self { proof, asked_at: Arc::new(Mutex::new(asked_at)) }
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < TRUSTED
+    }
+
+    pub(super) fn renew(&self, asked_at: Instant) {
+        *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at;
+    }
+}
+
+impl Proof {
+    /// Asks the database whether the proof opens the workspace at that level, now.
+    ///
+    /// [`is_not_found`](Error::is_not_found) where it does not open it at all, be it that there is no such workspace;
+    /// [`is_forbidden`](Error::is_forbidden) where it opens it at a lower level.
+    pub(crate) async fn opens(&self, conn: &mut AsyncPgConnection, workspace: WorkspaceId, level: Level) -> Result<()> {
+        let most = match self {
+            Self::Admin { token, .. } => level_of_admin(conn, workspace, token).await?,
+            Self::Service { token } => level_of_service(conn, workspace, token).await?,
+            Self::Published => level_of_public(conn, workspace).await?,
+        };
+        match most {
+            None => Err(no_workspace(&workspace.to_string())),
+            Some(most) if most < level => {
+                Err(Error::new(Kind::Forbidden, format!("{self:?} may not do that in workspace {workspace}"))
+                    .remedy("somebody who administers the workspace can change the role"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Who showed it, where that is somebody who may administer.
+    pub(super) fn actor(&self) -> Result<Actor> {
+        match self {
+            Self::Admin { actor, .. } => Ok(actor.clone()),
+            Self::Service { .. } | Self::Published => Err(not_a_superadmin()),
+        }
+    }
+
+    /// Asks the database whether the proof is a superadmin's, now.
+    pub(super) async fn is_superadmins(&self, conn: &mut AsyncPgConnection) -> Result<()> {
+        let Self::Admin { token, .. } = self else { return Err(not_a_superadmin()) };
+        let role: Option<AdminRole> = admin_tokens::table
+            .inner_join(admin_users::table)
+            .filter(admin_tokens::token_hash.eq(token))
+            .filter(admin_tokens::kind.ne(AdminTokenKind::Password))
+            .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
+            .filter(admin_users::status.eq(AdminStatus::Active).and(admin_users::must_change_password.eq(false)))
+            .select(admin_users::role)
+            .first(conn)
+            .await
+            .optional()?;
+        if role == Some(AdminRole::Superadmin) { Ok(()) } else { Err(not_a_superadmin()) }
+    }
+}
+
+async fn level_of_admin(
+    conn: &mut AsyncPgConnection,
+    workspace: WorkspaceId,
+    token: &TokenHash,
+) -> Result<Option<Level>> {
+    let is_member = workspace_admins::workspace_id
+        .eq(workspaces::id)
+        .and(workspace_admins::admin_user_id.eq(admin_users::id))
+        .and(workspace_admins::joined_at.is_not_null());
+    let found: Option<(AdminRole, Option<AdminRole>)> = admin_tokens::table
+        .inner_join(admin_users::table)
+        .inner_join(workspaces::table.on(workspaces::id.eq(workspace)))
+        .left_join(workspace_admins::table.on(is_member))
+        .filter(admin_tokens::token_hash.eq(token))
+        .filter(admin_tokens::kind.ne(AdminTokenKind::Password))
+        .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
+        .filter(admin_users::status.eq(AdminStatus::Active).and(admin_users::must_change_password.eq(false)))
+        .filter(workspaces::is_active)
+        .select((admin_users::role, workspace_admins::role.nullable()))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.and_then(|(of_platform, of_workspace)| match (of_platform, of_workspace) {
+        (AdminRole::Superadmin, _) | (_, Some(AdminRole::Superadmin)) => Some(Level::Administer),
+        (_, Some(AdminRole::Admin)) => Some(Level::Write),
+        (_, None) => None,
+    }))
+}
+
+async fn level_of_service(
+    conn: &mut AsyncPgConnection,
+    workspace: WorkspaceId,
+    token: &TokenHash,
+) -> Result<Option<Level>> {
+    let access: Option<ServiceAccess> = service_tokens::table
+        .inner_join(workspaces::table)
+        .filter(service_tokens::workspace_id.eq(workspace).and(service_tokens::token_hash.eq(token)))
+        .filter(service_tokens::revoked_at.is_null().and(service_tokens::expires_at.gt(now)))
+        .filter(workspaces::is_active)
+        .select(service_tokens::access)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(access.map(|access| match access {
+        ServiceAccess::Read => Level::Read,
+        ServiceAccess::Write => Level::Write,
+    }))
+}
+
+async fn level_of_public(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Option<Level>> {
+    let found: Option<WorkspaceId> = workspaces::table
+        .filter(workspaces::id.eq(workspace).and(workspaces::is_active).and(workspaces::is_published))
+        .select(workspaces::id)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.map(|_| Level::Read))
+}
+
+/// The same words whether there is none or it is somebody else's.
+pub(super) fn no_workspace(which: &str) -> Error {
+    Error::new(Kind::NotFound, format!("no workspace {which} is open here"))
+}
+
+fn not_a_superadmin() -> Error {
+    Error::new(Kind::Forbidden, "only a superadmin administers the platform")
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Admin { .. } => "this administrator",
+            Self::Service { .. } => "this service",
+            Self::Published => "the public side",
+        })
+    }
+}
