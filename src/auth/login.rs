@@ -107,7 +107,7 @@ pub async fn change_password(
         if !changed {
             return Err(refused());
         }
-        verified.bucket.refund(conn).await?;
+        verified.refund(conn).await?;
         start_over(conn, &verified.admin, "password.change", client).await
     })
     .await
@@ -171,20 +171,32 @@ pub async fn set_password(
 /// An administrator who has shown the password.
 struct Verified {
     admin: AdminUser,
-    bucket: Bucket,
+    /// Where the attempt was counted, which it is taken back from.
+    of_address: Option<Bucket>,
+    of_account: Bucket,
+}
+
+impl Verified {
+    async fn refund(&self, conn: &mut AsyncPgConnection) -> Result<()> {
+        if let Some(of_address) = &self.of_address {
+            of_address.refund(conn).await?;
+        }
+        self.of_account.refund(conn).await
+    }
 }
 
 /// The part that every attempt goes through, in the same steps: two buckets, one look for the account, one hash.
 async fn verify(db: &Database, email: &str, password: &SecretString, client: &Client) -> Result<Verified> {
     let email = known_form(email);
-    let (bucket, is_full, found) = db
+    let (of_address, (of_account, is_full), found) = db
         .platform(async |conn| {
-            if let Some(address) = client.address {
-                Bucket::of_address(conn, address).await?;
-            }
-            let (bucket, is_full) = Bucket::of_account(conn, &email, client).await?;
+            let of_address = match client.address {
+                Some(address) => Some(Bucket::of_address(conn, address).await?),
+                None => None,
+            };
+            let of_account = Bucket::of_account(conn, &email, client).await?;
             let query = AdminUser::query().filter(super::lower(admin_users::email).eq(&email));
-            Ok::<_, Error>((bucket, is_full, query.first(conn).await.optional()?))
+            Ok::<_, Error>((of_address, of_account, query.first(conn).await.optional()?))
         })
         .await?;
     let found: Option<AdminUser> = found;
@@ -194,7 +206,9 @@ async fn verify(db: &Database, email: &str, password: &SecretString, client: &Cl
     };
     let is_right = password::verify(&hash, password).await?;
     match found {
-        Some(admin) if is_right && !is_full && admin.status == AdminStatus::Active => Ok(Verified { admin, bucket }),
+        Some(admin) if is_right && !is_full && admin.status == AdminStatus::Active => {
+            Ok(Verified { admin, of_address, of_account })
+        }
         _ => {
             tracing::info!(is_full, "a login was refused");
             Err(refused())
@@ -210,7 +224,7 @@ async fn enter(
     renewed: Option<PasswordHash>,
     client: &Client,
 ) -> Result<(AdminSession, Token)> {
-    let Verified { admin, bucket } = verified;
+    let admin = &verified.admin;
     db.platform(async |conn| {
         let still = admin_users::table
             .filter(admin_users::id.eq(admin.id).and(admin_users::status.eq(AdminStatus::Active)))
@@ -226,8 +240,8 @@ async fn enter(
         if changed == 0 {
             return Err(refused());
         }
-        bucket.refund(conn).await?;
-        begin(conn, &admin, "session.begin", client).await
+        verified.refund(conn).await?;
+        begin(conn, admin, "session.begin", client).await
     })
     .await
 }

@@ -1,0 +1,155 @@
+//! Invitations, roles and removals, and that none is a way to more than was meant.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use workspace_db::auth::{self, Client};
+use workspace_db::schema::{admin_users, workspace_admins};
+use workspace_db::sql_types::AdminRole;
+
+use super::{Scene, new_admin, password};
+
+#[tokio::test]
+async fn somebody_new_joins_with_a_password_of_their_own() {
+    let mut scene = Scene::new().await;
+    let owner = scene.administer().await;
+    let jane = "jane@example.com".parse().unwrap();
+    let invited = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap();
+    assert!(invited.is_new && invited.membership.joined_at.is_none());
+    let client = Client::default();
+    let short = auth::join(&scene.db, &invited.token, &"short".into(), &client).await.unwrap_err();
+    assert_eq!(short.field(), Some("password"));
+    let (session, _) = auth::join(&scene.db, &invited.token, &password(), &client).await.unwrap();
+    assert!(session.workspace(scene.a.workspace, &scene.db).await.is_ok());
+    assert!(session.workspace(scene.b.workspace, &scene.db).await.unwrap_err().is_not_found());
+    assert!(session.administer(scene.a.workspace, &scene.db).await.unwrap_err().is_forbidden());
+    assert!(session.platform(&scene.db).await.unwrap_err().is_forbidden());
+    // It was good once.
+    assert!(auth::join(&scene.db, &invited.token, &password(), &client).await.unwrap_err().is_unauthenticated());
+    assert!(session.accept(&scene.db, &invited.token).await.unwrap_err().is_unauthenticated());
+    assert!(scene.log_in("jane@example.com").await.workspace(scene.a.workspace, &scene.db).await.is_ok());
+    let again = auth::invite(&scene.db, &owner, &jane, AdminRole::Superadmin).await.unwrap_err();
+    assert!(again.is_conflict() && again.field() == Some("email"), "{again}");
+    let told = scene.told().await;
+    let of_joining: Vec<_> = told.iter().filter(|action| !action.starts_with("session")).collect();
+    assert_eq!(of_joining, ["member.invite", "member.join", "password.set"]);
+}
+
+#[tokio::test]
+async fn an_invitation_is_accepted_by_the_invited_alone() {
+    let mut scene = Scene::new().await;
+    let owner = scene.administer().await;
+    super::admin(&mut scene.conn, "jane@example.com", AdminRole::Admin).await;
+    super::admin(&mut scene.conn, "mallory@example.com", AdminRole::Admin).await;
+    let invited =
+        auth::invite(&scene.db, &owner, &"JANE@example.com".parse().unwrap(), AdminRole::Superadmin).await.unwrap();
+    assert!(!invited.is_new);
+    let mallory = scene.log_in("mallory@example.com").await;
+    assert!(mallory.accept(&scene.db, &invited.token).await.unwrap_err().is_unauthenticated());
+    // Whoever has the link of an account that is somebody's does not get that account by it.
+    let taken = auth::join(&scene.db, &invited.token, &password(), &Client::default()).await.unwrap_err();
+    assert!(taken.is_unauthenticated());
+    let jane = scene.log_in("jane@example.com").await;
+    assert!(jane.workspace(scene.a.workspace, &scene.db).await.unwrap_err().is_not_found());
+    assert_eq!(jane.accept(&scene.db, &invited.token).await.unwrap(), scene.a.workspace);
+    assert!(jane.administer(scene.a.workspace, &scene.db).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_invitation_is_no_way_into_an_account_that_waits_for_its_owner() {
+    let mut scene = Scene::new().await;
+    let platform = scene.platform().await;
+    let owner = scene.administer().await;
+    // A superadmin and an administrator who have yet to use their secrets, and the untouched bootstrap.
+    auth::create_admin(&scene.db, &platform, &new_admin("boss@example.com", AdminRole::Superadmin)).await.unwrap();
+    auth::create_admin(&scene.db, &platform, &new_admin("joe@example.com", AdminRole::Admin)).await.unwrap();
+    diesel::sql_query(
+        "INSERT INTO admin_users (email, password_hash, must_change_password, role)
+         VALUES ('admin@example.com', '$argon2id$', true, 'superadmin')",
+    )
+    .execute(&mut scene.conn)
+    .await
+    .unwrap();
+    for email in ["boss@example.com", "joe@example.com", "admin@example.com"] {
+        let invited = auth::invite(&scene.db, &owner, &email.parse().unwrap(), AdminRole::Admin).await.unwrap();
+        assert!(!invited.is_new, "{email}");
+        let joined = auth::join(&scene.db, &invited.token, &password(), &Client::default()).await;
+        assert!(joined.unwrap_err().is_unauthenticated(), "{email} was taken over");
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_expires_is_replaced_and_is_withdrawn() {
+    let mut scene = Scene::new().await;
+    let owner = scene.administer().await;
+    let jane = "jane@example.com".parse().unwrap();
+    let join = async |token| auth::join(&scene.db, &token, &password(), &Client::default()).await;
+    let first = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap();
+    let second = auth::invite(&scene.db, &owner, &jane, AdminRole::Superadmin).await.unwrap();
+    assert_eq!(first.membership.id, second.membership.id);
+    assert!(join(first.token).await.unwrap_err().is_unauthenticated(), "a later invitation replaces an earlier one");
+    let week = "UPDATE workspace_admins SET invitation_expires_at = invitation_expires_at - interval '7 days'";
+    diesel::sql_query(week).execute(&mut scene.conn).await.unwrap();
+    assert!(join(second.token).await.unwrap_err().is_unauthenticated(), "it is valid for longer than a week");
+    let third = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap();
+    auth::remove_member(&scene.db, &owner, third.membership.id).await.unwrap();
+    assert!(join(third.token).await.unwrap_err().is_unauthenticated());
+    let fourth = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap();
+    auth::archive(&scene.db, &owner).await.unwrap();
+    assert!(join(fourth.token).await.unwrap_err().is_unauthenticated(), "an archived workspace is joined by nobody");
+}
+
+#[tokio::test]
+async fn of_two_who_use_one_invitation_one_joins() {
+    let mut scene = Scene::new().await;
+    let owner = scene.administer().await;
+    let jane = "jane@example.com".parse().unwrap();
+    let token = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap().token;
+    let join = || {
+        let (db, token) = (scene.db.clone(), token.clone());
+        async move { auth::join(&db, &token, &password(), &Client::default()).await }
+    };
+    let (one, other) = tokio::join!(join(), join());
+    assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1);
+    let joined = scene.told().await.iter().filter(|action| *action == "member.join").count();
+    assert_eq!(joined, 1);
+}
+
+#[tokio::test]
+async fn a_member_without_the_role_changes_no_member_and_nobody_reaches_another_workspace() {
+    let mut scene = Scene::new().await;
+    let (a, b) = (scene.a, scene.b);
+    scene.member("jane@example.com", &a, AdminRole::Admin).await;
+    scene.member("owner@example.com", &a, AdminRole::Superadmin).await;
+    let jane = scene.log_in("jane@example.com").await;
+    assert!(jane.administer(a.workspace, &scene.db).await.unwrap_err().is_forbidden());
+    let owner = scene.log_in("owner@example.com").await.administer(a.workspace, &scene.db).await.unwrap();
+    let members = auth::members(&scene.db, &owner).await.unwrap();
+    assert_eq!(members.len(), 3, "the seeded one, jane and the owner");
+    let theirs = b.workspace_admin;
+    assert!(auth::change_member_role(&scene.db, &owner, theirs, AdminRole::Admin).await.unwrap_err().is_not_found());
+    assert!(auth::remove_member(&scene.db, &owner, theirs).await.unwrap_err().is_not_found());
+
+    // A role that was taken away counts at once, for a scope that is kept too.
+    let root = scene.administer().await;
+    let of_owner = members.iter().find(|member| member.email == "owner@example.com").unwrap().membership.id;
+    let demoted = auth::change_member_role(&scene.db, &root, of_owner, AdminRole::Admin).await.unwrap();
+    assert_eq!(demoted.role, AdminRole::Admin);
+    let refused = auth::invite(&scene.db, &owner, &"x@example.com".parse().unwrap(), AdminRole::Superadmin).await;
+    assert!(refused.unwrap_err().is_forbidden());
+    let none: i64 = admin_users::table
+        .filter(admin_users::email.eq("x@example.com"))
+        .count()
+        .get_result(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(none, 0, "nothing is half-written");
+    // Nor does a membership's role reach beyond its workspace.
+    let roles: Vec<AdminRole> = admin_users::table
+        .inner_join(workspace_admins::table)
+        .filter(workspace_admins::workspace_id.eq(a.workspace))
+        .select(admin_users::role)
+        .load(&mut scene.conn)
+        .await
+        .unwrap();
+    assert!(roles.iter().all(|role| *role == AdminRole::Admin));
+}

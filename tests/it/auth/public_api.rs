@@ -1,0 +1,187 @@
+//! Every public function that changes who may do what leaves an entry in the audit log. The list is compared with the
+//! sources, so that a new function is either done here or said to read.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use workspace_db::auth::{self, Client, SettingsInput};
+use workspace_db::models::{AdminUserChanges, NewWorkspace, NewWorkspaceSettings, WorkspaceChanges};
+use workspace_db::retention::expire;
+use workspace_db::sql_types::{AdminRole, ServiceAccess};
+
+use super::{Scene, new_admin, password};
+
+/// What only reads. A session's and a service's use is marked in its own row, which tells no more than that.
+const READS: &[&str] = &[
+    "administer",
+    "admins",
+    "audit_log",
+    "members",
+    "platform",
+    "service",
+    "service_tokens",
+    "session",
+    "settings",
+    "tokens",
+    "tokens_of",
+    "workspace",
+    "workspaces",
+];
+
+/// Where public functions are besides `auth` and `retention`, and why none of them is an administrator's deed.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("db", "migrations and logins are made as the owner, who is no administrator, before there is a log"),
+    ("embedded", "a server of one's own"),
+    ("embeddings", "no database"),
+    ("indexes", "indexes say nothing and give nothing"),
+    ("ingest", "content of a workspace, by who may write it"),
+    ("load", "content of a workspace, by who may write it"),
+    ("models", "content of a workspace, by who may write it"),
+    ("reembed", "content of a workspace, by who may write it"),
+    ("search", "reads"),
+    (
+        "tenancy",
+        "gives scopes and connections, which change nothing by themselves; the ways out are loud and log their reason",
+    ),
+    ("testing", "databases of tests"),
+];
+
+fn async_functions(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(async_functions(&path));
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        let functions = source.split("pub async fn ").skip(1);
+        found.extend(
+            functions.map(|rest| rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap()].to_owned()),
+        );
+    }
+    found
+}
+
+#[test]
+fn every_module_with_public_functions_is_accounted_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = 0;
+    for entry in fs::read_dir(&root).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !path.is_dir() || ["auth", "retention", "cli"].contains(&name.as_str()) || async_functions(&path).is_empty()
+        {
+            continue;
+        }
+        seen += 1;
+        assert!(ELSEWHERE.iter().any(|(known, _)| *known == name), "does {name} change who may do what? Say so here");
+    }
+    assert!(seen > 5, "only {seen} modules were found: the test looks in the wrong place");
+}
+
+#[tokio::test]
+async fn every_deed_is_told() {
+    let mut scene = Scene::new().await;
+    let client = Client::default();
+    let mut done = BTreeSet::new();
+    let mut since_then = scene.told().await.len();
+    // Does it, and sees that the log has the action, which the next deed does not get for its own.
+    macro_rules! deed {
+        ($name:literal tells $action:literal: $deed:expr) => {{
+            let result = $deed.await.unwrap();
+            let now = scene.told().await;
+            let since = &now[since_then..];
+            assert!(since.iter().any(|action| action == $action), "{} told {since:?}", $name);
+            since_then = now.len();
+            done.insert($name.to_owned());
+            result
+        }};
+    }
+    let db = scene.db.clone();
+    let (root, _) = deed!("log_in" tells "session.begin": auth::log_in(&db, "root@example.com", &password(), &client));
+    let platform = root.platform(&db).await.unwrap();
+    let owner = root.administer(scene.a.workspace, &db).await.unwrap();
+
+    let new = new_admin("jane@example.com", AdminRole::Admin);
+    let (jane, secret) = deed!("create_admin" tells "admin.create": auth::create_admin(&db, &platform, &new));
+    deed!("set_password" tells "password.set": auth::set_password(&db, &secret, &password(), &client));
+    let better = "a better one than that".into();
+    deed!("change_password" tells "password.change": auth::change_password(&db, "jane@example.com", &password(), &better, &client));
+    deed!("reset_password" tells "password.reset": auth::reset_password(&db, &platform, jane.id));
+    deed!("change_role" tells "admin.change_role": auth::change_role(&db, &platform, jane.id, AdminRole::Superadmin));
+    let changes = AdminUserChanges { first_name: Some(Some("Jane".parse().unwrap())), ..Default::default() };
+    deed!("change_details" tells "admin.change_details": auth::change_details(&db, &platform, jane.id, &changes));
+    let name = "import".parse().unwrap();
+    let (row, _) =
+        deed!("create_token_for" tells "token.create": auth::create_token_for(&db, &platform, jane.id, &name, 1));
+    deed!("revoke_token_of" tells "token.revoke": auth::revoke_token_of(&db, &platform, jane.id, row.id));
+    deed!("disable" tells "admin.disable": auth::disable(&db, &platform, jane.id));
+    deed!("enable" tells "admin.enable": auth::enable(&db, &platform, jane.id));
+    let (row, _) = deed!("create_token" tells "token.create": root.create_token(&db, &name, 1));
+    deed!("revoke" tells "token.revoke": root.revoke(&db, row.id));
+
+    let access = ServiceAccess::Read;
+    let (row, _) = deed!("create_service_token" tells "service_token.create": auth::create_service_token(&db, &owner, &name, access, 1));
+    deed!("revoke_service_token" tells "service_token.revoke": auth::revoke_service_token(&db, &owner, row.id));
+    let joe = "joe@example.com".parse().unwrap();
+    let invited = deed!("invite" tells "member.invite": auth::invite(&db, &owner, &joe, AdminRole::Admin));
+    deed!("join" tells "member.join": auth::join(&db, &invited.token, &password(), &client));
+    let invited = auth::invite(&db, &owner, &"jane@example.com".parse().unwrap(), AdminRole::Admin).await.unwrap();
+    let (jane, _) = auth::log_in(&db, "jane@example.com", &better, &client).await.unwrap();
+    deed!("accept" tells "member.join": jane.accept(&db, &invited.token));
+    let member = invited.membership.id;
+    deed!("change_member_role" tells "member.change_role": auth::change_member_role(&db, &owner, member, AdminRole::Superadmin));
+    deed!("remove_member" tells "member.remove": auth::remove_member(&db, &owner, member));
+
+    let new = NewWorkspace::new("c".parse().unwrap(), "C".parse().unwrap());
+    let settings = NewWorkspaceSettings::default();
+    deed!("create_workspace" tells "workspace.create": auth::create_workspace(&db, &platform, &new, &settings, None));
+    let changes = WorkspaceChanges { name: Some("Ay".parse().unwrap()), ..Default::default() };
+    deed!("change_workspace" tells "workspace.change": auth::change_workspace(&db, &owner, &changes));
+    let input: SettingsInput = serde_json::from_value(json!({ "event_retention_days": 1 })).unwrap();
+    let changes = input.checked().unwrap();
+    deed!("change_settings" tells "settings.change": auth::change_settings(&db, &owner, &changes));
+    deed!("publish" tells "workspace.publish": auth::publish(&db, &owner));
+    deed!("unpublish" tells "workspace.unpublish": auth::unpublish(&db, &owner));
+    let old = "UPDATE analytics_events SET occurred_at = now() - interval '2 days'";
+    diesel_async::RunQueryDsl::execute(diesel::sql_query(old), &mut scene.conn).await.unwrap();
+    deed!("expire" tells "retention.expire": expire(&db, &platform));
+    deed!("archive" tells "workspace.archive": auth::archive(&db, &owner));
+    deed!("restore" tells "workspace.restore": auth::restore(&db, &platform, scene.a.workspace));
+    deed!("log_out" tells "token.revoke": root.log_out(&db));
+
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut public = async_functions(&src.join("auth"));
+    public.extend(async_functions(&src.join("retention")));
+    let reads: BTreeSet<String> = READS.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(
+        public.difference(&done).cloned().collect::<BTreeSet<_>>(),
+        reads,
+        "what is neither done here nor reads"
+    );
+    assert!(done.len() > 25 && since_then > done.len());
+}
+
+#[tokio::test]
+async fn what_reads_leaves_nothing() {
+    let mut scene = Scene::new().await;
+    let (root, token) = scene.enter("root@example.com").await;
+    let db = scene.db.clone();
+    let told = scene.told().await;
+    let platform = root.platform(&db).await.unwrap();
+    let owner = root.administer(scene.a.workspace, &db).await.unwrap();
+    root.workspace(scene.a.workspace, &db).await.unwrap();
+    auth::session(&db, &token, None).await.unwrap();
+    auth::admins(&db, &platform).await.unwrap();
+    auth::workspaces(&db, &platform).await.unwrap();
+    auth::members(&db, &owner).await.unwrap();
+    auth::service_tokens(&db, &owner).await.unwrap();
+    auth::settings(&db, &owner).await.unwrap();
+    root.tokens(&db).await.unwrap();
+    auth::tokens_of(&db, &platform, scene.root).await.unwrap();
+    auth::audit_log(&db, &platform, &Default::default(), 10).await.unwrap();
+    assert_eq!(scene.told().await, told);
+}

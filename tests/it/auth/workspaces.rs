@@ -1,0 +1,165 @@
+//! Workspaces and their settings.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::json;
+use workspace_db::auth::{self, Client, SettingsInput};
+use workspace_db::config::{Config, Retention};
+use workspace_db::models::{NewWorkspace, NewWorkspaceSettings, WorkspaceChanges};
+use workspace_db::retention::{Expired, expire};
+use workspace_db::schema::{admin_tokens, admin_users, analytics_events, audit_log, conversations, jobs, workspaces};
+use workspace_db::sql_types::{AdminRole, JobStatus};
+use workspace_db::tenancy::{Database, PlatformScope};
+
+use super::{Scene, password};
+
+#[tokio::test]
+async fn a_workspace_is_made_with_settings_and_its_first_administrator_or_not_at_all() {
+    let mut scene = Scene::new().await;
+    let platform = scene.platform().await;
+    let new = NewWorkspace::new("acme".parse().unwrap(), "Acme".parse().unwrap());
+    let settings = NewWorkspaceSettings { tone: Some("dry".parse().unwrap()), ..Default::default() };
+    let jane = "jane@example.com".parse().unwrap();
+    let made = auth::create_workspace(&scene.db, &platform, &new, &settings, Some(&jane)).await.unwrap();
+    let invited = made.first_admin.unwrap();
+    let (session, _) = auth::join(&scene.db, &invited.token, &password(), &Client::default()).await.unwrap();
+    let scope = session.administer(made.workspace.id, &scene.db).await.unwrap();
+    assert_eq!(auth::settings(&scene.db, &scope).await.unwrap().tone, "dry");
+
+    let other = NewWorkspace { id: workspace_db::id::WorkspaceId::generate(), ..new.clone() };
+    let mallory = "mallory@example.com".parse().unwrap();
+    let told = scene.told().await;
+    let taken = auth::create_workspace(&scene.db, &platform, &other, &settings, Some(&mallory)).await.unwrap_err();
+    assert!(taken.is_conflict() && taken.field() == Some("slug"), "{taken}");
+    let bad = NewWorkspace {
+        confidence_threshold: Some(2.0),
+        ..NewWorkspace::new("c".parse().unwrap(), "C".parse().unwrap())
+    };
+    let refused = auth::create_workspace(&scene.db, &platform, &bad, &settings, Some(&mallory)).await.unwrap_err();
+    assert!(refused.is_invalid_input(), "{refused}");
+    assert_eq!(scene.told().await, told);
+    let nobody: i64 = admin_users::table
+        .filter(admin_users::email.eq("mallory@example.com"))
+        .count()
+        .get_result(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(nobody, 0);
+}
+
+#[tokio::test]
+async fn settings_stand_over_the_workspace_and_that_over_the_platform() {
+    let mut scene = Scene::new().await;
+    let owner = scene.administer().await;
+    let platform = Retention { audit_days: Some(365), job_days: Some(30), ..Default::default() };
+    let db = Database::open(&Config { retention: platform, ..scene.database.config().unwrap() }).await.unwrap();
+    let owner_there = auth::session(&db, &scene.enter("root@example.com").await.1, None).await.unwrap();
+    let scope = owner_there.administer(scene.a.workspace, &db).await.unwrap();
+    diesel::sql_query("DELETE FROM workspace_settings").execute(&mut scene.conn).await.unwrap();
+    let bare = auth::settings(&db, &scope).await.unwrap();
+    assert_eq!((bare.tone.as_str(), bare.temperature, bare.fallback_language.as_str()), ("professional", 0.7, "en"));
+    assert_eq!(bare.retention, platform);
+    let changes = WorkspaceChanges { default_language: Some("nl".parse().unwrap()), ..Default::default() };
+    auth::change_workspace(&db, &scope, &changes).await.unwrap();
+    assert_eq!(auth::settings(&db, &scope).await.unwrap().fallback_language.as_str(), "nl");
+    let input = json!({
+        "tone": "warm", "primary_color": "#FF8800", "temperature": 1.2, "fallback_language": "de",
+        "job_retention_days": 7, "logo_url": "https://example.com/logo.svg", "metadata": { "plan": "pro" },
+    });
+    let input: SettingsInput = serde_json::from_value(input).unwrap();
+    auth::change_settings(&db, &scope, &input.checked().unwrap()).await.unwrap();
+    let now = auth::settings(&db, &scope).await.unwrap();
+    assert_eq!((now.tone.as_str(), now.temperature, now.fallback_language.as_str()), ("warm", 1.2, "de"));
+    assert_eq!((now.primary_color.as_deref(), now.metadata), (Some("#ff8800"), json!({ "plan": "pro" })));
+    assert_eq!(now.retention, Retention { job_days: Some(7), ..platform });
+    let input: SettingsInput = serde_json::from_value(json!({ "tone": null, "job_retention_days": null })).unwrap();
+    auth::change_settings(&db, &scope, &input.checked().unwrap()).await.unwrap();
+    let reset = auth::settings(&db, &scope).await.unwrap();
+    assert_eq!((reset.tone.as_str(), reset.retention, reset.temperature), ("professional", platform, 1.2));
+    drop(owner);
+}
+
+#[tokio::test]
+async fn an_archived_workspace_is_entered_by_nobody_until_it_is_restored() {
+    let mut scene = Scene::new().await;
+    let owner = scene.administer().await;
+    auth::publish(&scene.db, &owner).await.unwrap();
+    auth::archive(&scene.db, &owner).await.unwrap();
+    let root = scene.log_in("root@example.com").await;
+    assert!(root.workspace(scene.a.workspace, &scene.db).await.unwrap_err().is_not_found());
+    assert!(scene.db.published("a").await.unwrap_err().is_not_found());
+    assert!(auth::archive(&scene.db, &owner).await.unwrap_err().is_not_found());
+    let platform = scene.platform().await;
+    auth::restore(&scene.db, &platform, scene.a.workspace).await.unwrap();
+    assert!(scene.db.published("a").await.is_ok());
+    let owner = scene.administer().await;
+    let changes = WorkspaceChanges { slug: Some("b".parse().unwrap()), ..Default::default() };
+    let taken = auth::change_workspace(&scene.db, &owner, &changes).await.unwrap_err();
+    assert!(taken.is_conflict() && taken.field() == Some("slug"), "{taken}");
+    let told = scene.told().await;
+    assert_eq!(
+        told.iter().filter(|action| action.starts_with("workspace")).collect::<Vec<_>>(),
+        ["workspace.publish", "workspace.archive", "workspace.restore"]
+    );
+}
+
+#[tokio::test]
+async fn what_was_kept_for_long_enough_goes_and_nothing_else() {
+    let mut scene = Scene::new().await;
+    let owner = scene.administer().await;
+    let input = json!({
+        "audit_retention_days": 10, "conversation_retention_days": 10, "event_retention_days": 10, "job_retention_days": 10,
+    });
+    let input: SettingsInput = serde_json::from_value(input).unwrap();
+    auth::change_settings(&scene.db, &owner, &input.checked().unwrap()).await.unwrap();
+    // In both workspaces the same is old; b keeps it for ever.
+    let old = chrono::Utc::now() - chrono::TimeDelta::days(11);
+    diesel::update(conversations::table)
+        .set((conversations::closed_at.eq(old), conversations::updated_at.eq(old)))
+        .execute(&mut scene.conn)
+        .await
+        .unwrap();
+    diesel::update(analytics_events::table)
+        .set(analytics_events::occurred_at.eq(old))
+        .execute(&mut scene.conn)
+        .await
+        .unwrap();
+    diesel::update(jobs::table)
+        .set((jobs::status.eq(JobStatus::Completed), jobs::completed_at.eq(old)))
+        .execute(&mut scene.conn)
+        .await
+        .unwrap();
+    let mut superuser = workspace_db::db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    diesel::sql_query("UPDATE audit_log SET occurred_at = now() - interval '11 days' WHERE reason = 'seeded'")
+        .execute(&mut superuser)
+        .await
+        .unwrap();
+    let ended = chrono::Utc::now() - chrono::TimeDelta::days(91);
+    super::admin(&mut scene.conn, "jane@example.com", AdminRole::Admin).await;
+    let jane = scene.log_in("jane@example.com").await;
+    diesel::update(admin_tokens::table.find(jane.token()))
+        .set(admin_tokens::revoked_at.eq(ended))
+        .execute(&mut scene.conn)
+        .await
+        .unwrap();
+
+    let nightly = PlatformScope::vouched_for("a test");
+    let expired = expire(&scene.db, &nightly).await.unwrap();
+    let one_of_each = Expired { audit_log: 1, conversations: 1, analytics_events: 1, jobs: 1, tokens: 1 };
+    assert_eq!(expired, one_of_each);
+    assert_eq!(expire(&scene.db, &nightly).await.unwrap(), Expired::default());
+    let left: Vec<workspace_db::id::WorkspaceId> = audit_log::table
+        .filter(audit_log::reason.eq("seeded"))
+        .select(audit_log::workspace_id)
+        .load(&mut scene.conn)
+        .await
+        .unwrap();
+    assert_eq!(left, [scene.b.workspace]);
+    let open: Vec<workspace_db::id::WorkspaceId> =
+        jobs::table.select(jobs::workspace_id).load(&mut scene.conn).await.unwrap();
+    assert_eq!(open, [scene.b.workspace]);
+    let told = scene.told().await;
+    assert_eq!(told.iter().filter(|action| *action == "retention.expire").count(), 2, "a's, and the platform's tokens");
+    let slugs: i64 = workspaces::table.count().get_result(&mut scene.conn).await.unwrap();
+    assert_eq!(slugs, 2);
+}

@@ -1,0 +1,233 @@
+//! What can be told from the time, and what it costs others: measured alone on the machine, so in a binary of its own,
+//! which `cargo test` runs after the other.
+//!
+//! **The rule of repetition.** A comparison holds where the medians of one run are within its bound of each other. The
+//! sides are interleaved in a random order, so that what else the machine does meets all of them. Where
+//! a run is outside of the bound it is repeated, three times at most: chance is outside in one run, a real difference in
+//! each of them.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test ends by panicking")]
+
+use std::num::NonZero;
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use workspace_db::auth::{self, Client, Token};
+use workspace_db::models::{AdminUser, NewAdminUser};
+use workspace_db::schema::{admin_users, documents};
+use workspace_db::sql_types::{AdminRole, PasswordHash};
+use workspace_db::tenancy::{Database, InWorkspace, PlatformScope, WorkspaceScope};
+use workspace_db::testing::{TestDatabase, seed, workspace};
+
+/// One at a time: these measure.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+const PASSWORD: &str = "correct horse battery staple";
+const RUNS: usize = 3;
+
+/// Attempts of each kind; `WORKSPACE_DB_TIMING=2000` is the long run.
+fn attempts() -> usize {
+    std::env::var("WORKSPACE_DB_TIMING").ok().map_or(200, |text| text.parse().expect("WORKSPACE_DB_TIMING is a number"))
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// The largest median over the smallest, less one; the medians are printed.
+fn spread(kinds: &[&str], times: &mut [Vec<Duration>]) -> f64 {
+    let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();
+    for (kind, median) in kinds.iter().zip(&medians) {
+        println!("{kind:<16} {median:?}");
+    }
+    let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
+    most.as_secs_f64() / least.as_secs_f64() - 1.0
+}
+
+/// A fresh order of the sides each time: none follows another more often than the rest do.
+struct Order(fastrand::Rng);
+
+impl Order {
+    fn seeded() -> Self {
+        let seed = std::env::var("WORKSPACE_DB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_126);
+        println!("WORKSPACE_DB_SEED={seed}");
+        Self(fastrand::Rng::with_seed(seed))
+    }
+
+    fn next(&mut self, sides: usize) -> Vec<usize> {
+        let mut order: Vec<_> = (0..sides).collect();
+        self.0.shuffle(&mut order);
+        order
+    }
+}
+
+async fn insert(conn: &mut AsyncPgConnection, emails: &[String], hash: &PasswordHash) {
+    let rows: Vec<_> = emails.iter().map(|email| NewAdminUser::new(email.parse().unwrap(), hash.clone())).collect();
+    diesel::insert_into(admin_users::table).values(&rows).execute(conn).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_time_of_a_refusal_does_not_tell_why() {
+    let _alone = ALONE.lock().await;
+    let kinds = ["unknown", "wrong", "locked", "disabled", "invited only"];
+    let database = TestDatabase::new().await.unwrap();
+    let mut conn = database.connect().await.unwrap();
+    let db = database.open(2).await.unwrap();
+    let hash = PasswordHash::of(&SecretString::from(PASSWORD)).unwrap();
+    let space = workspace(&mut conn, "a").await.unwrap();
+    let owner = WorkspaceScope::administered(space.id, "a test");
+    let operator = PlatformScope::vouched_for("a test");
+    for run in 1..=RUNS {
+        let count = attempts();
+        let emails = |kind: &str| -> Vec<String> {
+            (0..count).map(|n| format!("{}{n}-{run}@example.com", kind.replace(' ', "-"))).collect()
+        };
+        let of_kind: Vec<Vec<String>> = kinds.iter().map(|kind| emails(kind)).collect();
+        for stored in ["wrong", "locked", "disabled"] {
+            insert(&mut conn, &emails(stored), &hash).await;
+        }
+        for email in &of_kind[3] {
+            let admin: AdminUser =
+                AdminUser::query().filter(admin_users::email.eq(email)).first(&mut conn).await.unwrap();
+            auth::disable(&db, &operator, admin.id).await.unwrap();
+        }
+        for email in &of_kind[4] {
+            auth::invite(&db, &owner, &email.parse().unwrap(), AdminRole::Admin).await.unwrap();
+        }
+        // Ten wrong ones fill an account's bucket.
+        for email in &of_kind[2] {
+            let key = workspace_db::sql_types::TokenHash::of(format!("account {email}").as_bytes());
+            diesel::sql_query("INSERT INTO login_throttles (key, free_at) VALUES ($1, now() + interval '1 hour')")
+                .bind::<diesel::sql_types::Bytea, _>(key)
+                .execute(&mut conn)
+                .await
+                .unwrap();
+        }
+        let mut times = vec![Vec::with_capacity(count); kinds.len()];
+        let mut order = Order::seeded();
+        for n in 0..count {
+            for kind in order.next(kinds.len()) {
+                // Of the locked and the disabled ones even the right password says nothing.
+                let tried = if matches!(kind, 2 | 3) { PASSWORD } else { "a wrong password" };
+                let tried = SecretString::from(tried);
+                let began = Instant::now();
+                let answer = auth::log_in(&db, &of_kind[kind][n], &tried, &Client::default()).await;
+                times[kind].push(began.elapsed());
+                assert!(answer.unwrap_err().is_unauthenticated());
+            }
+        }
+        let spread = spread(&kinds, &mut times);
+        println!("run {run}: the medians of {count} each are within {:.2} %", spread * 100.0);
+        if spread <= 0.02 {
+            return;
+        }
+    }
+    panic!("in each of {RUNS} runs the medians differ by more than 2 %");
+}
+
+#[tokio::test]
+async fn the_time_of_a_lookup_does_not_tell_how_much_of_a_token_was_right() {
+    let _alone = ALONE.lock().await;
+    let database = TestDatabase::new().await.unwrap();
+    let mut conn = database.connect().await.unwrap();
+    let db = database.open(2).await.unwrap();
+    let hash = PasswordHash::of(&SecretString::from(PASSWORD)).unwrap();
+    insert(&mut conn, &["jane@example.com".to_owned()], &hash).await;
+    let (_, token) = auth::log_in(&db, "jane@example.com", &PASSWORD.into(), &Client::default()).await.unwrap();
+    let text = token.expose();
+    // All of it but the last character, and none of it.
+    let last = if text.ends_with('A') { "E" } else { "A" };
+    let close: Token = format!("{}{last}", &text[..text.len() - 1]).parse().unwrap();
+    let flipped: String = text[12..].chars().map(|c| if c == 'A' { 'Q' } else { 'A' }).collect();
+    let far: Token = format!("wdb_session_{flipped}").parse().unwrap();
+    let (kinds, tokens) = (["all but the end", "nothing"], [close, far]);
+    for run in 1..=RUNS {
+        let count = attempts() * 10;
+        let mut times = vec![Vec::with_capacity(count); kinds.len()];
+        let mut order = Order::seeded();
+        for _ in 0..count {
+            for kind in order.next(kinds.len()) {
+                let began = Instant::now();
+                let answer = auth::session(&db, &tokens[kind], None).await;
+                times[kind].push(began.elapsed());
+                assert!(answer.unwrap_err().is_unauthenticated());
+            }
+        }
+        let spread = spread(&kinds, &mut times);
+        println!("run {run}: the medians of {count} each are within {:.2} %", spread * 100.0);
+        if spread <= 0.02 {
+            return;
+        }
+    }
+    panic!("in each of {RUNS} runs the medians differ by more than 2 %");
+}
+
+/// The median time of a small query, asked until `done` or 300 times.
+async fn asked(db: &Database, scope: &WorkspaceScope, done: impl Fn() -> bool) -> Duration {
+    let mut times = Vec::new();
+    while !done() && times.len() < 300 {
+        let began = Instant::now();
+        let mut ws = db.workspace(scope).await.unwrap();
+        let count: i64 = documents::table.in_workspace(scope).count().get_result(&mut ws).await.unwrap();
+        assert_eq!(count, 1);
+        times.push(began.elapsed());
+    }
+    assert!(times.len() >= 50, "only {} queries were asked meanwhile", times.len());
+    median(&mut times)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_logins_at_once_take_turns_and_leave_others_their_time() {
+    let _alone = ALONE.lock().await;
+    let database = TestDatabase::new().await.unwrap();
+    let mut conn = database.connect().await.unwrap();
+    let seeded = seed(&mut conn, "a").await.unwrap();
+    let db = database.open(4).await.unwrap();
+    let scope = WorkspaceScope::vouched_for(seeded.workspace, "a test");
+    // The hash that unknown emails are compared with is made once a process.
+    auth::log_in(&db, "nobody@example.com", &PASSWORD.into(), &Client::default()).await.unwrap_err();
+    let limit = (std::thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1);
+    for run in 1..=RUNS {
+        let alone = asked(&db, &scope, || false).await;
+        let before = resident_kib();
+        let crowd: Vec<_> = (0..200)
+            .map(|n| {
+                // The logins of a service are not on the connections of its queries' pool.
+                let db = db.clone();
+                tokio::spawn(async move {
+                    auth::log_in(&db, &format!("nobody{n}-{run}@example.com"), &PASSWORD.into(), &Client::default())
+                        .await
+                })
+            })
+            .collect();
+        let over = || crowd.iter().all(tokio::task::JoinHandle::is_finished);
+        let meanwhile = asked(&db, &scope, over).await;
+        let mut most = resident_kib();
+        while !over() {
+            most = most.max(resident_kib());
+            tokio::task::yield_now().await;
+        }
+        for login in crowd {
+            assert!(login.await.unwrap().unwrap_err().is_unauthenticated());
+        }
+        let (grown, bound) = (most.saturating_sub(before) / 1024, 19 * limit as u64 + 24);
+        let ratio = meanwhile.as_secs_f64() / alone.as_secs_f64();
+        println!("run {run}: a query {alone:?} alone, {meanwhile:?} among 200 logins ({ratio:.2}); {grown} MiB more");
+        // 200 hashes at once would be 3,800 MiB; 24 are for the tasks, their connections and the allocator.
+        assert!(grown <= bound, "{grown} MiB for a limit of {limit} at once");
+        if ratio <= 1.5 {
+            return;
+        }
+    }
+    panic!("in each of {RUNS} runs a query took more than half as long again");
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+}
