@@ -216,11 +216,12 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// These, and where they say nothing, those.
+    /// These of a workspace, and where they say nothing, those of the platform. Of the audit log the longer one: a
+    /// workspace does not shorten the memory of what was done in it.
     #[must_use]
     pub fn over(self, those: Self) -> Self {
         Self {
-            audit_days: self.audit_days.or(those.audit_days),
+            audit_days: those.audit_days.map(|days| self.audit_days.map_or(days, |own| own.max(days))),
             conversation_days: self.conversation_days.or(those.conversation_days),
             event_days: self.event_days.or(those.event_days),
             job_days: self.job_days.or(those.job_days),

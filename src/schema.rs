@@ -59,6 +59,8 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
+        /// Whether an invitation made the account and nobody has entered it yet.
+        is_invited -> Bool,
     }
 }
 
@@ -525,7 +527,7 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
-        /// Days that entries of the audit log are kept; NULL for the platform's.
+        /// Days that entries of the audit log are kept, where that is more than the platform's.
         audit_retention_days -> Nullable<Int4>,
         /// Days that closed conversations are kept; NULL for the platform's.
         conversation_retention_days -> Nullable<Int4>,

@@ -109,7 +109,7 @@ async fn the_time_of_a_refusal_does_not_tell_why() {
         }
         let mut times = vec![Vec::with_capacity(count); kinds.len()];
         let mut order = Order::seeded();
-        for n in 0..count {
+        for (n, _) in of_kind[0].iter().enumerate() {
             for kind in order.next(kinds.len()) {
                 // Of the locked and the disabled ones even the right password says nothing.
                 let tried = if matches!(kind, 2 | 3) { PASSWORD } else { "a wrong password" };

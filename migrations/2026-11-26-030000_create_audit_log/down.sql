@@ -1,3 +1,3 @@
-DROP FUNCTION workspace_db_expire_audit_log(uuid, timestamptz);
+DROP FUNCTION workspace_db_expire_audit_log(uuid, timestamptz, integer);
 DROP TABLE audit_log;
 DROP TYPE audit_actor;

@@ -21,7 +21,8 @@ CREATE TABLE audit_log (
     CONSTRAINT audit_log_action_check CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
     CONSTRAINT audit_log_actor_check CHECK ((actor = 'administrator') = (admin_user_id IS NOT NULL))
 );
-CREATE INDEX audit_log_occurred_at_idx ON audit_log (workspace_id, occurred_at, id);
+CREATE INDEX audit_log_workspace_id_occurred_at_idx ON audit_log (workspace_id, occurred_at, id);
+CREATE INDEX audit_log_occurred_at_idx ON audit_log (occurred_at, id);
 
 COMMENT ON TABLE audit_log IS 'Who did what. Append-only: nobody updates an entry, and only workspace_db_expire_audit_log deletes some.';
 COMMENT ON COLUMN audit_log.id IS 'Identity within the workspace.';
@@ -45,17 +46,20 @@ REVOKE UPDATE, DELETE ON audit_log FROM workspace_platform;
 CREATE POLICY retention_reads ON audit_log FOR SELECT TO CURRENT_USER USING (true);
 CREATE POLICY retention_deletes ON audit_log FOR DELETE TO CURRENT_USER
     USING (occurred_at < now() - interval '1 day');
-CREATE FUNCTION workspace_db_expire_audit_log(of_workspace uuid, older_than timestamptz) RETURNS bigint
+CREATE FUNCTION workspace_db_expire_audit_log(of_workspace uuid, older_than timestamptz, most integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
 BEGIN ATOMIC
     WITH expired AS (
-        DELETE FROM audit_log
-        WHERE workspace_id = of_workspace AND occurred_at < least(older_than, now() - interval '1 day')
+        DELETE FROM audit_log WHERE (workspace_id, id) IN (
+            SELECT workspace_id, id FROM audit_log
+            WHERE workspace_id = of_workspace AND occurred_at < least(older_than, now() - interval '1 day')
+            LIMIT most
+        )
         RETURNING id
     )
     SELECT count(*) FROM expired;
 END;
-COMMENT ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz) IS
-    'Deletes entries of a workspace''s audit log that are older than the time given, and than a day.';
-REVOKE EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz) TO workspace_platform;
+COMMENT ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz, integer) IS
+    'Deletes at most so many entries of a workspace''s audit log that are older than the time given, and than a day.';
+REVOKE EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz, integer) TO workspace_platform;

@@ -2,6 +2,8 @@ GRANT UPDATE (name, description, default_language, is_published, confidence_thre
     ON workspaces TO workspace_app;
 GRANT INSERT, UPDATE, DELETE ON workspace_admins, workspace_settings TO workspace_app;
 
+ALTER TABLE admin_users DROP COLUMN is_invited;
+
 ALTER TABLE workspace_settings
     DROP COLUMN audit_retention_days,
     DROP COLUMN conversation_retention_days,

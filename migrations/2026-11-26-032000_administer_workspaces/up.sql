@@ -22,13 +22,16 @@ ALTER TABLE workspace_settings
     ADD COLUMN job_retention_days integer,
     -- squawk-ignore constraint-missing-not-valid
     ADD CONSTRAINT workspace_settings_retention_check CHECK (
-        audit_retention_days > 0 AND conversation_retention_days > 0
-        AND event_retention_days > 0 AND job_retention_days > 0
+        audit_retention_days BETWEEN 1 AND 36500 AND conversation_retention_days BETWEEN 1 AND 36500
+        AND event_retention_days BETWEEN 1 AND 36500 AND job_retention_days BETWEEN 1 AND 36500
     );
-COMMENT ON COLUMN workspace_settings.audit_retention_days IS 'Days that entries of the audit log are kept; NULL for the platform''s.';
+COMMENT ON COLUMN workspace_settings.audit_retention_days IS 'Days that entries of the audit log are kept, where that is more than the platform''s.';
 COMMENT ON COLUMN workspace_settings.conversation_retention_days IS 'Days that closed conversations are kept; NULL for the platform''s.';
 COMMENT ON COLUMN workspace_settings.event_retention_days IS 'Days that analytics events are kept; NULL for the platform''s.';
 COMMENT ON COLUMN workspace_settings.job_retention_days IS 'Days that finished jobs are kept; NULL for the platform''s.';
+
+ALTER TABLE admin_users ADD COLUMN is_invited boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN admin_users.is_invited IS 'Whether an invitation made the account and nobody has entered it yet.';
 
 REVOKE INSERT, UPDATE, DELETE ON workspace_admins, workspace_settings FROM workspace_app;
 REVOKE UPDATE (name, description, default_language, is_published, confidence_threshold, updated_at)

@@ -61,9 +61,9 @@ pub struct NewAdmin {
 pub async fn create_admin(db: &Database, platform: &PlatformScope, new: &NewAdmin) -> Result<(AdminUser, Token)> {
     let hash = password::unusable().await?;
     db.platform(async |conn| {
-        let actor = platform.actor(conn, db).await?;
+        let actor = platform.actor_in_person(conn, db).await?;
         let row = NewAdminUser { role: Some(new.role), ..pending(new, hash) };
-        let admin = insert(conn, &row).await?;
+        let admin = insert(conn, &row).await?.ok_or_else(|| taken(&new.email))?;
         let secret = issue_secret(conn, admin.id).await?;
         record(conn, actor, "admin.create", &admin).await?;
         Ok((admin, secret))
@@ -81,22 +81,22 @@ pub(super) fn pending(new: &NewAdmin, unusable: PasswordHash) -> NewAdminUser {
     }
 }
 
-pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> Result<AdminUser> {
-    diesel::insert_into(admin_users::table)
+/// Inserts it, where nobody has the email.
+pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> Result<Option<AdminUser>> {
+    Ok(diesel::insert_into(admin_users::table)
         .values(row)
         .on_conflict_do_nothing()
         .returning(AdminUser::as_returning())
         .get_result(conn)
         .await
-        .optional()?
-        .ok_or_else(|| taken(&row.email))
+        .optional()?)
 }
 
 fn taken(email: &Email) -> Error {
     Error::new(Kind::Conflict, format!("an administrator with {email} exists")).of_field("email")
 }
 
-/// A fresh secret with which a disabled, forgetful or new administrator sets their password once, within a day.
+/// A fresh secret with which an administrator who forgot their password, or has yet to set one, does so once, within a day.
 ///
 /// Their sessions and tokens stay until it is used; an earlier secret ends.
 ///
@@ -105,8 +105,9 @@ fn taken(email: &Email) -> Error {
 /// [`is_not_found`](Error::is_not_found) where there is no such administrator; [`is_forbidden`](Error::is_forbidden).
 pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Token> {
     db.platform(async |conn| {
-        let actor = platform.actor(conn, db).await?;
-        let admin = find(conn, admin).await?;
+        let held = find(conn, admin).await;
+        let actor = platform.actor_in_person(conn, db).await?;
+        let admin = held?;
         let earlier = admin_tokens::table
             .filter(admin_tokens::admin_user_id.eq(admin.id).and(admin_tokens::revoked_at.is_null()))
             .filter(admin_tokens::kind.eq(AdminTokenKind::Password));
@@ -127,8 +128,9 @@ pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: Admi
 pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
     db.platform(async |conn| {
         let superadmins = locked_superadmins(conn).await?;
+        let held = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        let before = find(conn, admin).await?;
+        let before = held?;
         must_remain(&superadmins, admin)?;
         revoke_all(conn, admin).await?;
         let set = (admin_users::status.eq(AdminStatus::Disabled), admin_users::updated_at.eq(now));
@@ -150,8 +152,9 @@ pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
 pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
     db.platform(async |conn| {
-        let actor = platform.actor(conn, db).await?;
-        let before = find(conn, admin).await?;
+        let held = find(conn, admin).await;
+        let actor = platform.actor_in_person(conn, db).await?;
+        let before = held?;
         let set = (admin_users::status.eq(AdminStatus::Active), admin_users::updated_at.eq(now));
         let after = diesel::update(admin_users::table.find(admin))
             .set(set)
@@ -177,8 +180,9 @@ pub async fn change_role(
 ) -> Result<AdminUser> {
     db.platform(async |conn| {
         let superadmins = locked_superadmins(conn).await?;
-        let actor = platform.actor(conn, db).await?;
-        let before = find(conn, admin).await?;
+        let held = find(conn, admin).await;
+        let actor = platform.actor_in_person(conn, db).await?;
+        let before = held?;
         if role != AdminRole::Superadmin {
             must_remain(&superadmins, admin)?;
         }
@@ -207,13 +211,18 @@ pub async fn change_details(
     changes: &AdminUserChanges,
 ) -> Result<AdminUser> {
     db.platform(async |conn| {
+        let held = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        let before = find(conn, admin).await?;
-        let after = diesel::update(admin_users::table.find(admin))
+        let before = held?;
+        let updated = diesel::update(admin_users::table.find(admin))
             .set(changes)
             .returning(AdminUser::as_returning())
             .get_result(conn)
-            .await?;
+            .await;
+        let after = updated.map_err(Error::from).map_err(|error| match &changes.email {
+            Some(email) if error.is_conflict() => taken(email).caused_by(error),
+            _ => error,
+        })?;
         record_change(conn, actor, "admin.change_details", &before, &after).await?;
         Ok(after)
     })
@@ -247,8 +256,9 @@ pub async fn create_token_for(
     days: u32,
 ) -> Result<(AdminToken, Token)> {
     db.platform(async |conn| {
-        let actor = platform.actor(conn, db).await?;
-        let admin = find(conn, admin).await?;
+        let held = find(conn, admin).await;
+        let actor = platform.actor_in_person(conn, db).await?;
+        let admin = held?;
         session::create_token(conn, actor, admin.id, name, days).await
     })
     .await
@@ -279,8 +289,9 @@ pub async fn revoke_token_of(
     token: AdminTokenId,
 ) -> Result<()> {
     db.platform(async |conn| {
+        let held = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        session::revoke(conn, actor, admin, token).await
+        session::revoke(conn, actor, held?.id, token).await
     })
     .await
 }
@@ -288,9 +299,14 @@ pub async fn revoke_token_of(
 async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Token> {
     let secret = Token::generate(TokenKind::Password, None)?;
     session::issue(conn, admin, &secret, "a password secret", None, in_days(SECRET_DAYS)).await?;
+    // Whoever has a secret proves themselves by it, and no longer by an invitation.
+    let invited = admin_users::table.find(admin).filter(admin_users::is_invited);
+    diesel::update(invited).set(admin_users::is_invited.eq(false)).execute(conn).await?;
     Ok(secret)
 }
 
+/// The row of whom a deed is about, held. It comes before the question who acts: whoever waited here for the one who
+/// disabled them must not be let in by what was true before.
 async fn find(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<AdminUser> {
     let found = AdminUser::query().find(admin).for_no_key_update().first(conn).await.optional()?;
     found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no administrator {admin}")))
@@ -304,7 +320,7 @@ async fn locked_superadmins(conn: &mut AsyncPgConnection) -> Result<Vec<AdminUse
         .filter(admin_users::must_change_password.eq(false))
         .order(admin_users::id)
         .select(admin_users::id)
-        .for_update()
+        .for_no_key_update()
         .load(conn)
         .await?)
 }

@@ -1,15 +1,17 @@
 //! Reading the audit log.
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::PlatformScope;
 use crate::error::Result;
-use crate::id::{AdminUserId, WorkspaceId};
+use crate::id::{AdminUserId, AuditEntryId, WorkspaceId};
 use crate::models::AuditEntry;
 use crate::schema::audit_log;
-use crate::tenancy::Database;
+use crate::tenancy::{Database, PageKey};
+
+/// Entries of one page.
+const MOST: u32 = 1_000;
 
 /// Which entries are asked for; what is not said is not asked.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +22,11 @@ pub struct AuditFilter {
     pub admin: Option<AdminUserId>,
     /// Of one action, such as `workspace.publish`.
     pub action: Option<String>,
-    /// Before a time, for the next page.
-    pub before: Option<DateTime<Utc>>,
+    /// Those before an entry, for the next page: the [`page_key`](crate::tenancy::Keyset::page_key) of the last one.
+    pub before: Option<PageKey>,
 }
 
-/// At most so many entries of all workspaces and the platform, the newest first.
+/// At most so many entries, and 1,000, of all workspaces and the platform, the newest first.
 ///
 /// A workspace's own entries are rows of a tenant's table, which a scope reads:
 /// `audit_log::table.in_workspace(&scope).order(audit_log::occurred_at.desc())`.
@@ -52,7 +54,7 @@ pub async fn audit_log(
 ) -> Result<Vec<AuditEntry>> {
     let mut query = AuditEntry::query()
         .order((audit_log::occurred_at.desc(), audit_log::id.desc()))
-        .limit(limit.into())
+        .limit(limit.min(MOST).into())
         .into_boxed();
     if let Some(workspace) = filter.workspace {
         query = query.filter(audit_log::workspace_id.eq(workspace));
@@ -63,8 +65,11 @@ pub async fn audit_log(
     if let Some(action) = &filter.action {
         query = query.filter(audit_log::action.eq(action.clone()));
     }
-    if let Some(before) = filter.before {
-        query = query.filter(audit_log::occurred_at.lt(before));
+    if let Some(PageKey { created_at, id }) = filter.before {
+        let at_once = audit_log::occurred_at.eq(created_at).and(audit_log::id.lt(AuditEntryId::from(id)));
+        query = query
+            .filter(audit_log::occurred_at.le(created_at))
+            .filter(audit_log::occurred_at.lt(created_at).or(at_once));
     }
     db.platform(async |conn| {
         platform.actor(conn, db).await?;

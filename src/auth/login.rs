@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::session::{AdminSession, issue};
-use super::throttle::Bucket;
+use super::throttle::Buckets;
 use super::token::{Token, TokenKind, not_valid};
 use super::{Client, password};
 use crate::error::{Error, Kind, Result};
@@ -16,7 +16,7 @@ use crate::id::AdminUserId;
 use crate::models::{AdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminStatus, AdminTokenKind, PasswordHash};
-use crate::tenancy::{Actor, Database};
+use crate::tenancy::{Actor, Database, admin_may_enter};
 
 /// For how long a session is valid.
 const SESSION_DAYS: i64 = 7;
@@ -28,7 +28,8 @@ const MOST_EMAIL_BYTES: usize = 254;
 ///
 /// The token is shown this once; the database has its hash. It is valid for 7 days. Whether the email is unknown, the
 /// password wrong, the account disabled, invited and not yet joined, or has seen too many wrong passwords: the answer is
-/// the same and takes the same work, one hash of a password and the same statements. A hash of other settings, or one of
+/// the same and takes the same work, one hash of a password and the same statements. (An account that came from the old
+/// platform with a hash of bcrypt takes what that takes, until its first login.) A hash of other settings, or one of
 /// bcrypt from the old platform, is made anew.
 ///
 /// # Errors
@@ -57,16 +58,23 @@ pub async fn log_in(
     password: &SecretString,
     client: &Client,
 ) -> Result<(AdminSession, Token)> {
-    let verified = verify(db, email, password, client).await?;
-    if verified.admin.must_change_password {
+    let admin = verify(db, email, password, client).await?;
+    if admin.must_change_password {
         return Err(Error::new(Kind::PasswordChange, "the password must be changed before anything else")
             .remedy("change it, and log in with the new one"));
     }
-    let renewed = match verified.admin.password_hash.is_outdated() {
-        true => Some(password::hash(password).await?),
-        false => None,
-    };
-    enter(db, verified, renewed, client).await
+    if !admin.password_hash.is_outdated() {
+        return enter(db, &admin, None, client).await;
+    }
+    let renewed = password::hash(password).await?;
+    match enter(db, &admin, Some(&renewed), client).await {
+        // Another login of the same moment may have renewed it first: the password is right for that hash, too.
+        Err(error) if error.is_unauthenticated() => {
+            let admin = verify(db, email, password, client).await?;
+            enter(db, &admin, None, client).await
+        }
+        entered => entered,
+    }
 }
 
 /// A session and its token under a new password: the one thing that the bootstrap's password is good for.
@@ -96,19 +104,15 @@ pub async fn change_password(
     new: &SecretString,
     client: &Client,
 ) -> Result<(AdminSession, Token)> {
-    let verified = verify(db, email, old, client).await?;
-    check_for(&verified.admin, new)?;
-    if password::verify(&verified.admin.password_hash, new).await? {
+    let admin = verify(db, email, old, client).await?;
+    check_for(&admin, new)?;
+    if password::verify(&admin.password_hash, new).await? {
         return Err(Error::invalid("it is the one that is to be changed").of_field("password"));
     }
     let hash = password::hash(new).await?;
     db.platform(async |conn| {
-        let changed = replace_hash(conn, &verified.admin, &hash).await?;
-        if !changed {
-            return Err(refused());
-        }
-        verified.refund(conn).await?;
-        start_over(conn, &verified.admin, "password.change", client).await
+        take_hash(conn, &admin, &hash).await?.then_some(()).ok_or_else(refused)?;
+        start_over(conn, &admin, "password.change", client).await
     })
     .await
 }
@@ -153,7 +157,8 @@ pub async fn set_password(
     check_for(&admin, new)?;
     let new_hash = password::hash(new).await?;
     db.platform(async |conn| {
-        // The row's lock decides between two who hold the same secret.
+        // Of two who hold the same secret the second finds another hash.
+        take_hash(conn, &admin, &new_hash).await?.then_some(()).ok_or_else(not_valid)?;
         let used = diesel::update(admin_tokens::table)
             .filter(admin_tokens::token_hash.eq(&hash).and(admin_tokens::revoked_at.is_null()))
             .set(admin_tokens::revoked_at.eq(now))
@@ -162,55 +167,36 @@ pub async fn set_password(
         if used == 0 {
             return Err(not_valid());
         }
-        take_hash(conn, admin.id, &new_hash).await?;
         start_over(conn, &admin, "password.set", client).await
     })
     .await
 }
 
-/// An administrator who has shown the password.
-struct Verified {
-    admin: AdminUser,
-    /// Where the attempt was counted, which it is taken back from.
-    of_address: Option<Bucket>,
-    of_account: Bucket,
-}
-
-impl Verified {
-    async fn refund(&self, conn: &mut AsyncPgConnection) -> Result<()> {
-        if let Some(of_address) = &self.of_address {
-            of_address.refund(conn).await?;
-        }
-        self.of_account.refund(conn).await
-    }
-}
-
-/// The part that every attempt goes through, in the same steps: two buckets, one look for the account, one hash.
-async fn verify(db: &Database, email: &str, password: &SecretString, client: &Client) -> Result<Verified> {
+/// The administrator who has shown the password, whose attempt is then not counted.
+///
+/// Every attempt goes through the same steps, whatever becomes of it: two buckets, one look for the account, one hash.
+async fn verify(db: &Database, email: &str, password: &SecretString, client: &Client) -> Result<AdminUser> {
     let email = known_form(email);
-    let (of_address, (of_account, is_full), found) = db
+    let (buckets, found) = db
         .platform(async |conn| {
-            let of_address = match client.address {
-                Some(address) => Some(Bucket::of_address(conn, address).await?),
-                None => None,
-            };
-            let of_account = Bucket::of_account(conn, &email, client).await?;
+            let buckets = Buckets::count(conn, &email, client).await?;
             let query = AdminUser::query().filter(super::lower(admin_users::email).eq(&email));
-            Ok::<_, Error>((of_address, of_account, query.first(conn).await.optional()?))
+            Ok::<_, Error>((buckets, query.first(conn).await.optional()?))
         })
         .await?;
     let found: Option<AdminUser> = found;
     let hash = match &found {
-        Some(admin) => admin.password_hash.clone(),
-        None => password::nobodys().await?,
+        Some(admin) if admin.password_hash.is_affordable() => admin.password_hash.clone(),
+        _ => password::nobodys().await?,
     };
     let is_right = password::verify(&hash, password).await?;
     match found {
-        Some(admin) if is_right && !is_full && admin.status == AdminStatus::Active => {
-            Ok(Verified { admin, of_address, of_account })
+        Some(admin) if is_right && !buckets.is_full && admin.status == AdminStatus::Active => {
+            db.platform(async |conn| buckets.refund(conn).await).await?;
+            Ok(admin)
         }
         _ => {
-            tracing::info!(is_full, "a login was refused");
+            tracing::info!(buckets.is_full, "a login was refused");
             Err(refused())
         }
     }
@@ -220,59 +206,40 @@ async fn verify(db: &Database, email: &str, password: &SecretString, client: &Cl
 /// while the hash was computed.
 async fn enter(
     db: &Database,
-    verified: Verified,
-    renewed: Option<PasswordHash>,
+    admin: &AdminUser,
+    renewed: Option<&PasswordHash>,
     client: &Client,
 ) -> Result<(AdminSession, Token)> {
-    let admin = &verified.admin;
     db.platform(async |conn| {
         let still = admin_users::table
-            .filter(admin_users::id.eq(admin.id).and(admin_users::status.eq(AdminStatus::Active)))
-            .filter(admin_users::password_hash.eq(&admin.password_hash))
-            .filter(admin_users::must_change_password.eq(false));
-        let changed = match &renewed {
-            Some(hash) => {
-                let set = (admin_users::password_hash.eq(hash), admin_users::last_login_at.eq(now));
-                diesel::update(still).set(set).execute(conn).await?
-            }
-            None => diesel::update(still).set(admin_users::last_login_at.eq(now)).execute(conn).await?,
-        };
-        if changed == 0 {
+            .filter(admin_users::id.eq(admin.id).and(admin_may_enter()))
+            .filter(admin_users::password_hash.eq(&admin.password_hash));
+        let hash = renewed.unwrap_or(&admin.password_hash);
+        let set = (admin_users::password_hash.eq(hash), admin_users::last_login_at.eq(now));
+        if diesel::update(still).set(set).execute(conn).await? == 0 {
             return Err(refused());
         }
-        verified.refund(conn).await?;
         begin(conn, admin, "session.begin", client).await
     })
     .await
 }
 
-/// Puts a new hash in the place of the one that was verified, if that is still there.
-async fn replace_hash(conn: &mut AsyncPgConnection, admin: &AdminUser, hash: &PasswordHash) -> Result<bool> {
+/// Puts a new hash in the place of the one that was seen, and says whether that was still there.
+///
+/// It comes first in its transaction: whoever touches an administrator's tokens holds their row, so that none is made
+/// beside a change of password, and nobody waits for one who waits.
+pub(super) async fn take_hash(conn: &mut AsyncPgConnection, seen: &AdminUser, hash: &PasswordHash) -> Result<bool> {
     let still = admin_users::table
-        .filter(admin_users::id.eq(admin.id).and(admin_users::status.eq(AdminStatus::Active)))
-        .filter(admin_users::password_hash.eq(&admin.password_hash));
+        .filter(admin_users::id.eq(seen.id).and(admin_users::status.eq(AdminStatus::Active)))
+        .filter(admin_users::password_hash.eq(&seen.password_hash));
     let set = (
         admin_users::password_hash.eq(hash),
         admin_users::must_change_password.eq(false),
+        admin_users::is_invited.eq(false),
         admin_users::last_login_at.eq(now),
         admin_users::updated_at.eq(now),
     );
     Ok(diesel::update(still).set(set).execute(conn).await? > 0)
-}
-
-/// Gives an account that proved itself in another way than by its password a new one.
-pub(super) async fn take_hash(conn: &mut AsyncPgConnection, admin: AdminUserId, hash: &PasswordHash) -> Result<()> {
-    let active = admin_users::table.filter(admin_users::id.eq(admin).and(admin_users::status.eq(AdminStatus::Active)));
-    let set = (
-        admin_users::password_hash.eq(hash),
-        admin_users::must_change_password.eq(false),
-        admin_users::last_login_at.eq(now),
-        admin_users::updated_at.eq(now),
-    );
-    if diesel::update(active).set(set).execute(conn).await? == 0 {
-        return Err(not_valid());
-    }
-    Ok(())
 }
 
 /// Ends every token of the administrator and begins one session, as after a change of password.
@@ -302,8 +269,8 @@ async fn begin(
     let token = Token::generate(TokenKind::Session, None)?;
     let name: String =
         client.name.as_deref().unwrap_or("a session").chars().take(200).filter(|c| !c.is_control()).collect();
-    let row = issue(conn, admin.id, &token, &name, client.address, in_days(SESSION_DAYS)).await?;
-    let actor = Actor::Administrator { id: admin.id, address: client.address };
+    let row = issue(conn, admin.id, &token, &name, client.address(), in_days(SESSION_DAYS)).await?;
+    let actor = Actor::Administrator { id: admin.id, address: client.address() };
     NewAuditEntry::new(actor.clone(), action, "admin_tokens", Some(*row.as_uuid()))
         .made(&json!({ "name": name }))
         .insert(conn)

@@ -16,8 +16,8 @@ use super::token::{Token, TokenKind, not_valid};
 use super::{Client, lower};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminUserId, WorkspaceAdminId, WorkspaceId};
-use crate::models::{AdminUser, NewAuditEntry, NewWorkspaceAdmin, WorkspaceAdmin};
-use crate::schema::{admin_tokens, admin_users, workspace_admins, workspaces};
+use crate::models::{AdminUser, NewAdminUser, NewAuditEntry, NewWorkspaceAdmin, WorkspaceAdmin};
+use crate::schema::{admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, Email, PasswordHash};
 use crate::tenancy::{Actor, Administer, Database, WorkspaceScope};
 
@@ -31,7 +31,8 @@ pub struct Invited {
     pub membership: WorkspaceAdmin,
     /// What accepts it, once, within 7 days: shown this once, send it to the email.
     pub token: Token,
-    /// Whether the invited have yet to set a password, by [`join`]; else they log in and accept it.
+    /// Whether the invited have yet to set a password, by [`join`]; else they log in and accept it. For the message to
+    /// them, and not for whoever invites: it tells whether the email has an account.
     pub is_new: bool,
 }
 
@@ -42,7 +43,7 @@ pub struct Member {
     pub membership: WorkspaceAdmin,
     /// The administrator's email.
     pub email: String,
-    /// Their given and family name.
+    /// Their given and family name, once they have joined.
     pub name: (Option<String>, Option<String>),
 }
 
@@ -90,12 +91,21 @@ pub(super) async fn invite_to(
     role: AdminRole,
     unusable: PasswordHash,
 ) -> Result<Invited> {
-    let found = AdminUser::query().filter(lower(admin_users::email).eq(email)).first(conn).await.optional()?;
-    let admin: AdminUser = match found {
-        Some(admin) => admin,
-        None => {
-            let new = NewAdmin { email: email.clone(), role: AdminRole::Admin, first_name: None, last_name: None };
-            admins::insert(conn, &admins::pending(&new, unusable)).await?
+    let of_email = || AdminUser::query().filter(lower(admin_users::email).eq(email));
+    let found: Option<AdminUser> = of_email().first(conn).await.optional()?;
+    let admin = if let Some(admin) = found {
+        admin
+    } else {
+        let new = NewAdmin { email: email.clone(), role: AdminRole::Admin, first_name: None, last_name: None };
+        let row = NewAdminUser { is_invited: Some(true), ..admins::pending(&new, unusable) };
+        match admins::insert(conn, &row).await? {
+            Some(admin) => {
+                let entry = NewAuditEntry::new(actor.clone(), "admin.create", "admin_users", Some(*admin.id.as_uuid()));
+                entry.made(&admin).insert(conn).await?;
+                admin
+            }
+            // Another workspace has invited them at this moment.
+            None => of_email().first(conn).await?,
         }
     };
     let token = Token::generate(TokenKind::Invitation, Some(workspace))?;
@@ -137,20 +147,14 @@ pub(super) async fn invite_to(
         .made(&json!({ "email": email, "role": role, "admin_user_id": admin.id }))
         .insert(conn)
         .await?;
-    let is_new = is_invited_only(conn, &admin).await?;
+    let is_new = is_invited_only(&admin);
     Ok(Invited { membership, token, is_new })
 }
 
 /// Whether an account was made by an invitation and has never been anybody's: such a one, and no other, gets its password
 /// by accepting one. Whoever was given a password secret, and every superadmin, proves themselves in another way.
-async fn is_invited_only(conn: &mut AsyncPgConnection, admin: &AdminUser) -> Result<bool> {
-    let has_tokens = admin_tokens::table.filter(admin_tokens::admin_user_id.eq(admin.id)).select(admin_tokens::id);
-    let entered: bool = diesel::select(diesel::dsl::exists(has_tokens)).get_result(conn).await?;
-    Ok(admin.must_change_password
-        && admin.last_login_at.is_none()
-        && admin.role == AdminRole::Admin
-        && admin.status == AdminStatus::Active
-        && !entered)
+fn is_invited_only(admin: &AdminUser) -> bool {
+    admin.is_invited && admin.role == AdminRole::Admin && admin.status == AdminStatus::Active
 }
 
 /// An invitation that can be accepted, its row locked.
@@ -161,7 +165,12 @@ pub(super) struct Joining {
 }
 
 impl Joining {
-    pub(super) async fn find(conn: &mut AsyncPgConnection, invitation: &Token) -> Result<Self> {
+    /// The invitation of that token; `by` is who accepts it, where that is known.
+    pub(super) async fn find(
+        conn: &mut AsyncPgConnection,
+        invitation: &Token,
+        by: Option<AdminUserId>,
+    ) -> Result<Self> {
         invitation.must_be(&[TokenKind::Invitation])?;
         let workspace = invitation.workspace()?;
         let is_open: bool = diesel::select(diesel::dsl::exists(
@@ -169,20 +178,20 @@ impl Joining {
         ))
         .get_result(conn)
         .await?;
-        let query = workspace_admins::table
+        let hash = invitation.hash();
+        let open = workspace_admins::table
             .filter(workspace_admins::workspace_id.eq(workspace))
-            .filter(workspace_admins::invitation_hash.eq(invitation.hash()))
-            .filter(workspace_admins::invitation_expires_at.gt(now).and(workspace_admins::joined_at.is_null()))
-            .select((workspace_admins::id, workspace_admins::admin_user_id))
-            .for_update();
-        let found: Option<(WorkspaceAdminId, AdminUserId)> = query.first(conn).await.optional()?;
-        let (membership, admin) = found.filter(|_| is_open).ok_or_else(not_valid)?;
-        let admin = AdminUser::query().find(admin).first(conn).await?;
-        Ok(Self { workspace, membership, admin })
-    }
-
-    pub(super) fn admin(&self) -> AdminUserId {
-        self.admin.id
+            .filter(workspace_admins::invitation_hash.eq(&hash))
+            .filter(workspace_admins::invitation_expires_at.gt(now).and(workspace_admins::joined_at.is_null()));
+        let invited: Option<AdminUserId> = open.select(workspace_admins::admin_user_id).first(conn).await.optional()?;
+        let is_meant = |invited: &AdminUserId| is_open && by.is_none_or(|by| by == *invited);
+        let invited = invited.filter(is_meant).ok_or_else(not_valid)?;
+        // The administrator before the membership, as everywhere; then the invitation may be another's by now.
+        let admin = AdminUser::query().find(invited).for_no_key_update().first(conn).await?;
+        let of_them =
+            open.filter(workspace_admins::admin_user_id.eq(invited)).select(workspace_admins::id).for_update();
+        let membership: Option<WorkspaceAdminId> = of_them.first(conn).await.optional()?;
+        Ok(Self { workspace, membership: membership.ok_or_else(not_valid)?, admin })
     }
 
     pub(super) async fn join(self, conn: &mut AsyncPgConnection, actor: Actor) -> Result<WorkspaceId> {
@@ -218,19 +227,18 @@ pub async fn join(
 ) -> Result<(AdminSession, Token)> {
     let invited: AdminUser = db
         .platform(async |conn| {
-            let joining = Joining::find(conn, invitation).await?;
-            if is_invited_only(conn, &joining.admin).await? { Ok(joining.admin) } else { Err(not_valid()) }
+            let joining = Joining::find(conn, invitation, None).await?;
+            if is_invited_only(&joining.admin) { Ok(joining.admin) } else { Err(not_valid()) }
         })
         .await?;
     check_for(&invited, new)?;
     let hash = password::hash(new).await?;
     db.platform(async |conn| {
-        let joining = Joining::find(conn, invitation).await?;
-        if !is_invited_only(conn, &joining.admin).await? {
+        let joining = Joining::find(conn, invitation, None).await?;
+        if !is_invited_only(&joining.admin) || !take_hash(conn, &joining.admin, &hash).await? {
             return Err(not_valid());
         }
-        take_hash(conn, invited.id, &hash).await?;
-        let actor = Actor::Administrator { id: invited.id, address: client.address };
+        let actor = Actor::Administrator { id: invited.id, address: client.address() };
         joining.join(conn, actor).await?;
         start_over(conn, &invited, "password.set", client).await
     })
@@ -253,7 +261,11 @@ pub async fn members(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
             .select((WorkspaceAdmin::as_select(), admin_users::email, admin_users::first_name, admin_users::last_name))
             .load(conn)
             .await?;
-        let member = |(membership, email, first, last)| Member { membership, email, name: (first, last) };
+        let member = |(membership, email, first, last): Row| {
+            // Who is invited has not agreed to be known here.
+            let name = if membership.joined_at.is_some() { (first, last) } else { (None, None) };
+            Member { membership, email, name }
+        };
         Ok(rows.into_iter().map(member).collect())
     })
     .await
@@ -271,8 +283,10 @@ pub async fn change_member_role(
     role: AdminRole,
 ) -> Result<WorkspaceAdmin> {
     db.platform(async |conn| {
+        // Held before it is asked who acts: whoever waited here for the one who removed them is out.
+        let held = find(conn, scope.workspace(), member).await;
         let actor = scope.actor(conn, db).await?;
-        let before = find(conn, scope.workspace(), member).await?;
+        let before = held?;
         let after = diesel::update(workspace_admins::table.find((scope.workspace(), member)))
             .set(workspace_admins::role.eq(role))
             .returning(WorkspaceAdmin::as_returning())
@@ -295,8 +309,10 @@ pub async fn change_member_role(
 /// [`is_not_found`](Error::is_not_found) where there is no such membership here; [`is_forbidden`](Error::is_forbidden).
 pub async fn remove_member(db: &Database, scope: &WorkspaceScope<Administer>, member: WorkspaceAdminId) -> Result<()> {
     db.platform(async |conn| {
+        // Held before it is asked who acts: whoever waited here for the one who removed them is out.
+        let held = find(conn, scope.workspace(), member).await;
         let actor = scope.actor(conn, db).await?;
-        let before = find(conn, scope.workspace(), member).await?;
+        let before = held?;
         diesel::delete(workspace_admins::table.find((scope.workspace(), member))).execute(conn).await?;
         NewAuditEntry::new(actor, "member.remove", "workspace_admins", Some(*member.as_uuid()))
             .of(scope.workspace())

@@ -82,6 +82,13 @@ pub struct Client {
     pub device: Option<Token>,
 }
 
+impl Client {
+    /// An address of version 4 in one form, however it was written.
+    fn address(&self) -> Option<IpAddr> {
+        self.address.map(|address| address.to_canonical())
+    }
+}
+
 /// What was used since then is not marked as used again: a request that reads should not write.
 fn a_minute_ago() -> DateTime<Utc> {
     Utc::now() - TimeDelta::minutes(1)

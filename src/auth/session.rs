@@ -14,8 +14,10 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{AdminTokenId, AdminUserId, WorkspaceId};
 use crate::models::{AdminToken, AdminUser, NewAdminToken, NewAuditEntry, Workspace};
 use crate::schema::{admin_tokens, admin_users, workspace_admins, workspaces};
-use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Name};
-use crate::tenancy::{Actor, Administer, Database, PlatformScope, Proof, WorkspaceScope};
+use crate::sql_types::{AdminRole, AdminTokenKind, Name};
+use crate::tenancy::{
+    Actor, Administer, Database, PlatformScope, Proof, WorkspaceScope, admin_may_enter, token_is_valid,
+};
 
 /// Days that a token of a program may be valid for.
 const MOST_TOKEN_DAYS: u32 = 366;
@@ -54,9 +56,7 @@ pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> R
     let hash = token.hash();
     let query = admin_tokens::table
         .inner_join(admin_users::table)
-        .filter(admin_tokens::token_hash.eq(&hash).and(admin_tokens::kind.ne(AdminTokenKind::Password)))
-        .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
-        .filter(admin_users::status.eq(AdminStatus::Active).and(admin_users::must_change_password.eq(false)))
+        .filter(admin_tokens::token_hash.eq(&hash).and(token_is_valid()).and(admin_may_enter()))
         .select((AdminUser::as_select(), admin_tokens::id));
     let is_due = admin_tokens::last_used_at.is_null().or(admin_tokens::last_used_at.lt(super::a_minute_ago()));
     let found: Option<(AdminUser, AdminTokenId)> = db
@@ -70,7 +70,7 @@ pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> R
         })
         .await?;
     let (admin, id) = found.ok_or_else(not_valid)?;
-    let actor = Actor::Administrator { id: admin.id, address };
+    let actor = Actor::Administrator { id: admin.id, address: address.map(|address| address.to_canonical()) };
     Ok(AdminSession::new(&admin, id, token, actor))
 }
 
@@ -151,7 +151,7 @@ impl AdminSession {
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    /// [`is_unauthenticated`](Error::is_unauthenticated) where the session has ended; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn workspaces(&self, db: &Database) -> Result<Vec<Workspace>> {
         let mine = workspace_admins::table
             .filter(workspace_admins::admin_user_id.eq(self.admin).and(workspace_admins::joined_at.is_not_null()))
@@ -159,9 +159,10 @@ impl AdminSession {
         let query = Workspace::query().filter(workspaces::is_active).order(workspaces::slug);
         let is_superadmin = admin_users::table
             .find(self.admin)
-            .filter(admin_users::role.eq(AdminRole::Superadmin).and(admin_users::status.eq(AdminStatus::Active)))
+            .filter(admin_users::role.eq(AdminRole::Superadmin))
             .select(admin_users::id);
         db.platform(async |conn| {
+            self.still_valid(conn).await?;
             let sees_all = diesel::select(diesel::dsl::exists(is_superadmin)).get_result::<bool>(conn).await?;
             Ok(if sees_all {
                 query.load(conn).await?
@@ -178,7 +179,11 @@ impl AdminSession {
     ///
     /// As [`workspaces`](Self::workspaces).
     pub async fn tokens(&self, db: &Database) -> Result<Vec<AdminToken>> {
-        db.platform(async |conn| valid_tokens(conn, self.admin).await).await
+        db.platform(async |conn| {
+            self.still_valid(conn).await?;
+            valid_tokens(conn, self.admin).await
+        })
+        .await
     }
 
     /// A token by which a program acts as this administrator, for so many days: shown this once.
@@ -201,7 +206,7 @@ impl AdminSession {
     /// ```
     pub async fn create_token(&self, db: &Database, name: &Name, days: u32) -> Result<(AdminToken, Token)> {
         db.platform(async |conn| {
-            let kind: AdminTokenKind = self.still_valid(conn).await?;
+            let kind = self.held(conn).await?;
             if kind != AdminTokenKind::Session {
                 return Err(Error::new(Kind::Forbidden, "a token can't make another")
                     .remedy("log in, and make it with the session"));
@@ -219,7 +224,7 @@ impl AdminSession {
     /// [`is_unauthenticated`](Error::is_unauthenticated) where this session has ended.
     pub async fn revoke(&self, db: &Database, token: AdminTokenId) -> Result<()> {
         db.platform(async |conn| {
-            self.still_valid(conn).await?;
+            self.held(conn).await?;
             revoke(conn, self.actor.clone(), self.admin, token).await
         })
         .await
@@ -242,34 +247,26 @@ impl AdminSession {
     /// has expired: these can't be told apart.
     pub async fn accept(&self, db: &Database, invitation: &Token) -> Result<WorkspaceId> {
         db.platform(async |conn| {
-            self.still_valid(conn).await?;
-            let joining = super::members::Joining::find(conn, invitation).await?;
-            if joining.admin() != self.admin {
-                return Err(not_valid());
-            }
+            self.held(conn).await?;
+            let joining = super::members::Joining::find(conn, invitation, Some(self.admin)).await?;
             joining.join(conn, self.actor.clone()).await
         })
         .await
     }
 
-    /// Refuses where the session has ended since it was looked up; holds its row, so that it can't end meanwhile.
+    /// Holds the administrator's row, so that nothing ends or begins beside what is done, and then refuses where the
+    /// session has ended since it was looked up.
+    async fn held(&self, conn: &mut AsyncPgConnection) -> Result<AdminTokenKind> {
+        let row = admin_users::table.find(self.admin).select(admin_users::id).for_no_key_update();
+        row.first::<AdminUserId>(conn).await.optional()?.ok_or_else(not_valid)?;
+        self.still_valid(conn).await
+    }
+
     async fn still_valid(&self, conn: &mut AsyncPgConnection) -> Result<AdminTokenKind> {
         let query = admin_tokens::table
-            .find(self.token)
-            .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
-            .filter(
-                admin_tokens::admin_user_id.eq_any(
-                    admin_users::table
-                        .filter(
-                            admin_users::status
-                                .eq(AdminStatus::Active)
-                                .and(admin_users::must_change_password.eq(false)),
-                        )
-                        .select(admin_users::id),
-                ),
-            )
-            .select(admin_tokens::kind)
-            .for_share();
+            .inner_join(admin_users::table)
+            .filter(admin_tokens::id.eq(self.token).and(token_is_valid()).and(admin_may_enter()))
+            .select(admin_tokens::kind);
         query.first(conn).await.optional()?.ok_or_else(not_valid)
     }
 }
@@ -340,8 +337,7 @@ pub(super) async fn revoke(
 
 pub(super) async fn valid_tokens(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Vec<AdminToken>> {
     Ok(AdminToken::query()
-        .filter(admin_tokens::admin_user_id.eq(admin).and(admin_tokens::kind.ne(AdminTokenKind::Password)))
-        .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
+        .filter(admin_tokens::admin_user_id.eq(admin).and(token_is_valid()))
         .order((admin_tokens::created_at.desc(), admin_tokens::id.desc()))
         .load(conn)
         .await?)

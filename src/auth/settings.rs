@@ -8,15 +8,17 @@ use serde_json::Value;
 use super::workspaces::settings_of;
 use crate::config::Retention;
 use crate::error::{Error, Kind, Result};
-use crate::models::{NewAuditEntry, Workspace, WorkspaceSettings, WorkspaceSettingsChanges};
+use crate::models::{NewAuditEntry, NewWorkspaceSettings, Workspace, WorkspaceSettings, WorkspaceSettingsChanges};
 use crate::schema::workspace_settings;
-use crate::sql_types::{LanguageTag, Metadata, SealedSecret};
+use crate::sql_types::{LanguageTag, Metadata, SealedSecret, TextArray};
 use crate::tenancy::{Access, Administer, Database, WorkspaceScope};
 
 /// Manner of the answers where a workspace says nothing.
 const TONE: &str = "professional";
 /// Sampling temperature where a workspace says nothing.
 const TEMPERATURE: f64 = 0.7;
+/// A hundred years.
+const MOST_DAYS: i32 = 36_500;
 /// Names of events that one webhook can receive.
 const MOST_EVENTS: usize = 100;
 
@@ -47,14 +49,13 @@ pub struct EffectiveSettings {
 
 impl EffectiveSettings {
     /// Resolved from the rows: the one place that says what overrides what.
-    pub(crate) fn resolve(workspace: Workspace, settings: Option<WorkspaceSettings>, platform: Retention) -> Self {
-        let own = settings.as_ref().map_or_else(Retention::default, |own| Retention {
+    pub(crate) fn resolve(workspace: Workspace, settings: Option<&WorkspaceSettings>, platform: Retention) -> Self {
+        let own = settings.map_or_else(Retention::default, |own| Retention {
             audit_days: days(own.audit_retention_days),
             conversation_days: days(own.conversation_retention_days),
             event_days: days(own.event_retention_days),
             job_days: days(own.job_retention_days),
         });
-        let settings = settings.as_ref();
         let text = |of: fn(&WorkspaceSettings) -> &Option<String>| settings.and_then(|own| of(own).clone());
         Self {
             fallback_language: settings
@@ -108,7 +109,7 @@ pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Re
     db.platform(async |conn| {
         let row: Option<Workspace> = Workspace::query().find(workspace).first(conn).await.optional()?;
         let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))?;
-        Ok(EffectiveSettings::resolve(row, settings_of(conn, workspace).await?, db.retention()))
+        Ok(EffectiveSettings::resolve(row, settings_of(conn, workspace).await?.as_ref(), db.retention()))
     })
     .await
 }
@@ -126,7 +127,7 @@ pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Re
 /// use workspace_db::tenancy::{Administer, Database, WorkspaceScope};
 ///
 /// # async fn example(db: &Database, scope: &WorkspaceScope<Administer>, body: &str) -> workspace_db::Result<()> {
-/// let input: SettingsInput = serde_json::from_str(body).unwrap_or_default();
+/// let input: SettingsInput = serde_json::from_str(body).expect("a form of your own");
 /// change_settings(db, scope, &input.checked()?).await?;
 /// # Ok(())
 /// # }
@@ -136,7 +137,7 @@ pub async fn change_settings(
     scope: &WorkspaceScope<Administer>,
     changes: &WorkspaceSettingsChanges,
 ) -> Result<WorkspaceSettings> {
-    check_bounds(changes)?;
+    check_bounds(&Bounded::from(changes))?;
     let workspace = scope.workspace();
     db.platform(async |conn| {
         let actor = scope.actor(conn, db).await?;
@@ -153,32 +154,66 @@ pub async fn change_settings(
             .returning(WorkspaceSettings::as_returning())
             .get_result(conn)
             .await?;
-        NewAuditEntry::new(actor, "settings.change", "workspace_settings", Some(*workspace.as_uuid()))
+        let mut entry = NewAuditEntry::new(actor, "settings.change", "workspace_settings", Some(*workspace.as_uuid()))
             .of(workspace)
-            .change(&before, &after)
-            .insert(conn)
-            .await?;
+            .change(&before, &after);
+        if changes.webhook_secret.is_some() {
+            entry = entry.and_changed("webhook_secret");
+        }
+        entry.insert(conn).await?;
         Ok(after)
     })
     .await
 }
 
-fn check_bounds(changes: &WorkspaceSettingsChanges) -> Result<()> {
-    if changes.temperature.flatten().is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+/// What the types of settings leave open.
+pub(super) struct Bounded<'a> {
+    temperature: Option<f64>,
+    days: [(&'static str, Option<i32>); 4],
+    events: Option<&'a TextArray>,
+}
+
+impl<'a> From<&'a NewWorkspaceSettings> for Bounded<'a> {
+    fn from(new: &'a NewWorkspaceSettings) -> Self {
+        Self {
+            temperature: new.temperature,
+            days: [
+                ("audit_retention_days", new.audit_retention_days),
+                ("conversation_retention_days", new.conversation_retention_days),
+                ("event_retention_days", new.event_retention_days),
+                ("job_retention_days", new.job_retention_days),
+            ],
+            events: new.webhook_events.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a WorkspaceSettingsChanges> for Bounded<'a> {
+    fn from(changes: &'a WorkspaceSettingsChanges) -> Self {
+        Self {
+            temperature: changes.temperature.flatten(),
+            days: [
+                ("audit_retention_days", changes.audit_retention_days.flatten()),
+                ("conversation_retention_days", changes.conversation_retention_days.flatten()),
+                ("event_retention_days", changes.event_retention_days.flatten()),
+                ("job_retention_days", changes.job_retention_days.flatten()),
+            ],
+            events: changes.webhook_events.as_ref(),
+        }
+    }
+}
+
+pub(super) fn check_bounds(settings: &Bounded<'_>) -> Result<()> {
+    if settings.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
         return Err(Error::invalid("it is not within 0 to 2").of_field("temperature"));
     }
-    for (field, days) in [
-        ("audit_retention_days", changes.audit_retention_days),
-        ("conversation_retention_days", changes.conversation_retention_days),
-        ("event_retention_days", changes.event_retention_days),
-        ("job_retention_days", changes.job_retention_days),
-    ] {
-        if days.flatten().is_some_and(|days| days <= 0) {
-            return Err(Error::invalid("days are counted from 1").of_field(field));
+    for (field, days) in settings.days {
+        if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+            return Err(Error::invalid(format!("it is not within 1 to {MOST_DAYS} days")).of_field(field));
         }
     }
     let is_wrong = |event: &String| event.is_empty() || event.len() > 200 || event.chars().any(char::is_control);
-    match &changes.webhook_events {
+    match settings.events {
         Some(events) if events.0.len() > MOST_EVENTS || events.0.iter().any(is_wrong) => {
             Err(Error::invalid("it is no list of at most 100 names of events").of_field("webhook_events"))
         }
@@ -186,7 +221,8 @@ fn check_bounds(changes: &WorkspaceSettingsChanges) -> Result<()> {
     }
 }
 
-/// Settings as a request brings them, in JSON: a field that is not there stays as it is, `null` goes back to the default.
+/// Settings as a request brings them, in JSON: a field that is not there stays as it is, `null` goes back to the
+/// default; `watermark_enabled`, `webhook_events` and `metadata` are never empty, and `null` leaves them.
 ///
 /// [`checked`](Self::checked) makes a changeset of it, or says which field can't be right.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -258,7 +294,7 @@ impl SettingsInput {
             job_retention_days: self.job_retention_days,
             ..WorkspaceSettingsChanges::default()
         };
-        check_bounds(&changes)?;
+        check_bounds(&Bounded::from(&changes))?;
         Ok(changes)
     }
 }

@@ -27,10 +27,93 @@ const OF_STRANGERS: Rate = Rate { burst: 10, seconds: 60.0 };
 /// From one place or device where it was.
 const OF_KNOWN: Rate = Rate { burst: 10, seconds: 10.0 };
 
-/// The bucket that an attempt was counted in.
-pub(super) struct Bucket {
+/// The buckets that an attempt was counted in.
+pub(super) struct Buckets {
+    counted: Vec<Bucket>,
+    /// Whether that of the account was full: the attempt is refused, and nobody is told why.
+    pub(super) is_full: bool,
+}
+
+impl Buckets {
+    /// Counts an attempt at the account of that email, which need not exist.
+    ///
+    /// A device or an address from which the account was entered before has a bucket of its own, so that strangers who
+    /// try passwords fill theirs alone. The address is counted too, but for such a device: its neighbours behind one
+    /// address would fill that bucket. One that is full is told, since it says nothing of any account.
+    pub(super) async fn count(conn: &mut AsyncPgConnection, email: &str, client: &Client) -> Result<Self> {
+        let address = client.address();
+        let known = Known::of(conn, email, client).await?;
+        let mut counted = Vec::with_capacity(2);
+        if let (Some(address), Known::Address | Known::No) = (address, known) {
+            let of_address = Bucket::new(&format!("address {}", network(address)), OF_ADDRESS);
+            let state = of_address.count(conn).await?;
+            if !state.allowed {
+                return Err(Error::new(Kind::Throttled, "too many attempts from this address")
+                    .remedy(format!("try again in {:.0} s", state.wait.max(1.0).ceil())));
+            }
+            counted.push(of_address);
+        }
+        let of_account = match (known, &client.device, address) {
+            (Known::Device, Some(device), _) => Bucket::new(&format!("device {}", device.expose()), OF_KNOWN),
+            (Known::Address, _, Some(address)) => Bucket::new(&format!("account {email} from {address}"), OF_KNOWN),
+            _ => Bucket::new(&format!("account {email}"), OF_STRANGERS),
+        };
+        let is_full = !of_account.count(conn).await?.allowed;
+        counted.push(of_account);
+        Ok(Self { counted, is_full })
+    }
+
+    /// Takes back what was counted: the password was right.
+    pub(super) async fn refund(&self, conn: &mut AsyncPgConnection) -> Result<()> {
+        for bucket in &self.counted {
+            bucket.refund(conn).await?;
+        }
+        Ok(())
+    }
+}
+
+/// From where an account was entered before.
+#[derive(Clone, Copy)]
+enum Known {
+    Device,
+    Address,
+    No,
+}
+
+impl Known {
+    async fn of(conn: &mut AsyncPgConnection, email: &str, client: &Client) -> Result<Self> {
+        let device = client.device.as_ref().map(super::Token::hash);
+        let address = client.address().map(|address| address.to_string());
+        let is_device = admin_tokens::token_hash.nullable().eq(&device);
+        let known: Option<Option<bool>> = admin_tokens::table
+            .inner_join(admin_users::table)
+            .filter(super::lower(admin_users::email).eq(email))
+            .filter(admin_tokens::kind.eq(AdminTokenKind::Session))
+            .filter(is_device.or(admin_tokens::address.eq(&address)))
+            .select(is_device)
+            .order(is_device.desc().nulls_last())
+            .first(conn)
+            .await
+            .optional()?;
+        Ok(match known {
+            Some(Some(true)) => Self::Device,
+            Some(_) => Self::Address,
+            None => Self::No,
+        })
+    }
+}
+
+struct Bucket {
     key: TokenHash,
     rate: Rate,
+}
+
+/// Whoever has an address of version 6 has 2^64 of them: what counts is the network.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
 }
 
 #[derive(QueryableByName)]
@@ -42,45 +125,11 @@ struct Counted {
 }
 
 impl Bucket {
-    /// Counts an attempt of that address. One that is refused tells nothing of any account.
-    pub(super) async fn of_address(conn: &mut AsyncPgConnection, address: IpAddr) -> Result<Self> {
-        let bucket = Self { key: TokenHash::of(format!("address {address}").as_bytes()), rate: OF_ADDRESS };
-        let counted = bucket.count(conn).await?;
-        if counted.allowed {
-            return Ok(bucket);
-        }
-        Err(Error::new(Kind::Throttled, "too many attempts from this address")
-            .remedy(format!("try again in {:.0} s", counted.wait.max(1.0).ceil())))
+    fn new(what: &str, rate: Rate) -> Self {
+        Self { key: TokenHash::of(what.as_bytes()), rate }
     }
 
-    /// Counts an attempt at that account, which need not exist, and says whether it is refused.
-    ///
-    /// A device or an address from which the account was entered before has a bucket of its own, so that strangers who
-    /// try passwords fill theirs alone.
-    pub(super) async fn of_account(conn: &mut AsyncPgConnection, email: &str, client: &Client) -> Result<(Self, bool)> {
-        let device = client.device.as_ref().map(super::Token::hash);
-        let address = client.address.map(|address| address.to_string());
-        let query = admin_tokens::table
-            .inner_join(admin_users::table)
-            .filter(super::lower(admin_users::email).eq(email))
-            .filter(admin_tokens::kind.eq(AdminTokenKind::Session))
-            .filter(admin_tokens::token_hash.nullable().eq(&device).or(admin_tokens::address.eq(&address)))
-            .select(admin_tokens::token_hash.nullable().eq(&device))
-            .order(admin_tokens::token_hash.nullable().eq(&device).desc().nulls_last())
-            .limit(1);
-        let known: Option<Option<bool>> = query.first(conn).await.optional()?;
-        let (name, rate) = match (known, &client.device, &address) {
-            (Some(Some(true)), Some(device), _) => (format!("device {}", device.expose()), OF_KNOWN),
-            (Some(_), _, Some(address)) => (format!("account {email} from {address}"), OF_KNOWN),
-            _ => (format!("account {email}"), OF_STRANGERS),
-        };
-        let bucket = Self { key: TokenHash::of(name.as_bytes()), rate };
-        let counted = bucket.count(conn).await?;
-        Ok((bucket, !counted.allowed))
-    }
-
-    /// Takes back what was counted: the attempt was a good one.
-    pub(super) async fn refund(&self, conn: &mut AsyncPgConnection) -> Result<()> {
+    async fn refund(&self, conn: &mut AsyncPgConnection) -> Result<()> {
         diesel::sql_query(
             "UPDATE login_throttles SET free_at = free_at - make_interval(secs => $2), refused_at = NULL WHERE key = $1",
         )
@@ -96,8 +145,8 @@ impl Bucket {
         const COUNT: &str = "
 INSERT INTO login_throttles AS bucket (key, free_at) VALUES ($1, statement_timestamp() + make_interval(secs => $2))
 ON CONFLICT (key) DO UPDATE SET (free_at, refused_at) = (
-    SELECT CASE WHEN full_at THEN bucket.free_at ELSE after_it END, CASE WHEN full_at THEN statement_timestamp() END
-    FROM (SELECT after_it, after_it > statement_timestamp() + make_interval(secs => $3) AS full_at
+    SELECT CASE WHEN is_full THEN bucket.free_at ELSE after_it END, CASE WHEN is_full THEN statement_timestamp() END
+    FROM (SELECT after_it, after_it > statement_timestamp() + make_interval(secs => $3) AS is_full
           FROM (SELECT greatest(bucket.free_at, statement_timestamp()) + make_interval(secs => $2) AS after_it) AS next) AS state
 )
 RETURNING refused_at IS NULL AS allowed,

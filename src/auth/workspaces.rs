@@ -3,10 +3,12 @@
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::json;
 
 use super::PlatformScope;
 use super::members::{Invited, invite_to};
 use super::password;
+use super::settings::{Bounded, check_bounds};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::{
@@ -30,6 +32,7 @@ pub struct CreatedWorkspace {
 /// # Errors
 ///
 /// [`is_conflict`](Error::is_conflict), with the field `slug`, where the slug is taken;
+/// [`is_invalid_input`](Error::is_invalid_input), with the field, where a number is out of bounds;
 /// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more.
 ///
 /// ```no_run
@@ -52,6 +55,8 @@ pub async fn create_workspace(
     settings: &NewWorkspaceSettings,
     first_admin: Option<&Email>,
 ) -> Result<CreatedWorkspace> {
+    check_threshold(new.confidence_threshold)?;
+    check_bounds(&Bounded::from(settings))?;
     let unusable = match first_admin {
         Some(_) => Some(password::unusable().await?),
         None => None,
@@ -67,11 +72,16 @@ pub async fn create_workspace(
             .await
             .optional()?;
         let workspace = made.ok_or_else(|| taken(new.slug.as_str()))?;
-        diesel::insert_into(workspace_settings::table)
+        let settings: WorkspaceSettings = diesel::insert_into(workspace_settings::table)
             .values((workspace_settings::workspace_id.eq(workspace.id), settings))
-            .execute(conn)
+            .returning(WorkspaceSettings::as_returning())
+            .get_result(conn)
             .await?;
-        record(conn, actor.clone(), "workspace.create", &workspace).await?;
+        NewAuditEntry::new(actor.clone(), "workspace.create", "workspaces", Some(*workspace.id.as_uuid()))
+            .of(workspace.id)
+            .made(&json!({ "workspace": workspace, "settings": settings }))
+            .insert(conn)
+            .await?;
         let first_admin = match (first_admin, unusable) {
             (Some(email), Some(unusable)) => {
                 Some(invite_to(conn, workspace.id, actor, email, AdminRole::Superadmin, unusable).await?)
@@ -147,18 +157,16 @@ pub async fn change_workspace(
     scope: &WorkspaceScope<Administer>,
     changes: &WorkspaceChanges,
 ) -> Result<Workspace> {
-    if changes.confidence_threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
-        return Err(Error::invalid("it is not within 0 to 1").of_field("confidence_threshold"));
-    }
+    check_threshold(changes.confidence_threshold)?;
     db.platform(async |conn| {
         let actor = scope.actor(conn, db).await?;
         let before = locked(conn, scope.workspace()).await?;
-        let changed = diesel::update(workspaces::table.find(before.id))
+        let updated = diesel::update(workspaces::table.find(before.id))
             .set(changes)
             .returning(Workspace::as_returning())
             .get_result(conn)
             .await;
-        let after = changed.map_err(Error::from).map_err(|error| match &changes.slug {
+        let after = updated.map_err(Error::from).map_err(|error| match &changes.slug {
             Some(slug) if error.is_conflict() => taken(slug.as_str()).caused_by(error),
             _ => error,
         })?;
@@ -228,9 +236,11 @@ fn taken(slug: &str) -> Error {
     Error::new(Kind::Conflict, format!("a workspace {slug:?} exists")).of_field("slug")
 }
 
-async fn record(conn: &mut AsyncPgConnection, actor: Actor, action: &'static str, workspace: &Workspace) -> Result<()> {
-    let id = workspace.id;
-    NewAuditEntry::new(actor, action, "workspaces", Some(*id.as_uuid())).of(id).made(workspace).insert(conn).await
+fn check_threshold(threshold: Option<f64>) -> Result<()> {
+    if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+        return Err(Error::invalid("it is not within 0 to 1").of_field("confidence_threshold"));
+    }
+    Ok(())
 }
 
 async fn record_change(

@@ -35,6 +35,8 @@ pub struct AdminUser {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
+    /// Whether an invitation made the account and nobody has entered it yet.
+    pub is_invited: bool,
 }
 
 /// A row of `admin_users` to insert.
@@ -61,6 +63,8 @@ pub struct NewAdminUser {
     pub status: Option<AdminStatus>,
     /// Time of the last successful login.
     pub last_login_at: Option<DateTime<Utc>>,
+    /// Whether an invitation made the account and nobody has entered it yet.
+    pub is_invited: Option<bool>,
 }
 
 impl NewAdminUser {
@@ -77,6 +81,7 @@ impl NewAdminUser {
             role: None,
             status: None,
             last_login_at: None,
+            is_invited: None,
         }
     }
 }

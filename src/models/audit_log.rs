@@ -98,6 +98,14 @@ impl NewAuditEntry {
         Self { before, after, ..self }
     }
 
+    /// That a secret beside it was changed, and not to what.
+    pub(crate) fn and_changed(mut self, secret: &str) -> Self {
+        if let Some(Value::Object(after)) = &mut self.after {
+            after.insert(secret.to_owned(), Value::from("changed"));
+        }
+        self
+    }
+
     /// What is there now.
     pub(crate) fn made(self, after: &impl Serialize) -> Self {
         Self { after: Some(to_json(after)), ..self }

@@ -74,6 +74,12 @@ macro_rules! pages_of {
     )+};
 }
 
+impl Keyset for AuditEntry {
+    fn page_key(&self) -> PageKey {
+        PageKey { created_at: self.occurred_at, id: *self.id.as_uuid() }
+    }
+}
+
 pages_of!(
     AnalyticsEvent,
     Conversation,

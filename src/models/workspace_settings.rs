@@ -52,7 +52,7 @@ pub struct WorkspaceSettings {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
-    /// Days that entries of the audit log are kept; NULL for the platform's.
+    /// Days that entries of the audit log are kept, where that is more than the platform's.
     pub audit_retention_days: Option<i32>,
     /// Days that closed conversations are kept; NULL for the platform's.
     pub conversation_retention_days: Option<i32>,
@@ -98,7 +98,7 @@ pub struct NewWorkspaceSettings {
     pub temperature: Option<f64>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Metadata>,
-    /// Days that entries of the audit log are kept; NULL for the platform's.
+    /// Days that entries of the audit log are kept, where that is more than the platform's.
     pub audit_retention_days: Option<i32>,
     /// Days that closed conversations are kept; NULL for the platform's.
     pub conversation_retention_days: Option<i32>,
@@ -142,7 +142,7 @@ pub struct WorkspaceSettingsChanges {
     pub temperature: Option<Option<f64>>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Metadata>,
-    /// Days that entries of the audit log are kept; NULL for the platform's.
+    /// Days that entries of the audit log are kept, where that is more than the platform's.
     pub audit_retention_days: Option<Option<i32>>,
     /// Days that closed conversations are kept; NULL for the platform's.
     pub conversation_retention_days: Option<Option<i32>>,

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::auth::EffectiveSettings;
 use crate::error::Result;
@@ -17,7 +18,7 @@ use crate::tenancy::{Database, PlatformScope};
 const BATCH: i32 = 5_000;
 
 /// Days that ended tokens are kept: for that long a device or an address is known for its account.
-const ENDED_TOKENS_DAYS: i32 = 90;
+const ENDED_TOKENS_DAYS: u32 = 90;
 
 /// How many rows went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -36,8 +37,8 @@ pub struct Expired {
 
 /// Deletes in every workspace what is older than its settings keep, and returns how much it was.
 ///
-/// A batch is a transaction, so that what is done stays done where a later one fails; the next run goes on. Nothing of the
-/// audit log goes within a day.
+/// A batch is a transaction, with its entry in the audit log, so that what is done stays done and told where a later one
+/// fails; the next run goes on. Nothing of the audit log goes within a day.
 ///
 /// # Errors
 ///
@@ -65,63 +66,77 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Expired> 
             Ok::<_, crate::Error>(query.load(conn).await?)
         })
         .await?;
+    let of_platform = db.retention();
     let mut expired = Expired::default();
     for (workspace, settings) in all {
         let id = workspace.id;
-        let kept = EffectiveSettings::resolve(workspace, settings, db.retention()).retention;
-        let mut of_workspace = Expired::default();
-        for (days, table, count) in [
-            (kept.conversation_days, CONVERSATIONS, &mut of_workspace.conversations),
-            (kept.event_days, EVENTS, &mut of_workspace.analytics_events),
-            (kept.job_days, JOBS, &mut of_workspace.jobs),
-            (kept.audit_days, AUDIT_LOG, &mut of_workspace.audit_log),
-        ] {
-            if let Some(days) = days {
-                *count = in_batches(db, table, Some(id), i32::try_from(days).unwrap_or(i32::MAX)).await?;
-            }
-        }
-        record(db, platform, id, of_workspace).await?;
-        expired.audit_log += of_workspace.audit_log;
-        expired.conversations += of_workspace.conversations;
-        expired.analytics_events += of_workspace.analytics_events;
-        expired.jobs += of_workspace.jobs;
+        let kept = EffectiveSettings::resolve(workspace, settings.as_ref(), of_platform).retention;
+        let run = Run { db, platform, of: id };
+        expired.conversations += run.in_batches(&CONVERSATIONS, kept.conversation_days).await?;
+        expired.analytics_events += run.in_batches(&EVENTS, kept.event_days).await?;
+        expired.jobs += run.in_batches(&JOBS, kept.job_days).await?;
+        expired.audit_log += run.in_batches(&AUDIT_LOG, kept.audit_days).await?;
     }
-    if let Some(days) = db.retention().audit_days {
-        let days = i32::try_from(days).unwrap_or(i32::MAX);
-        expired.audit_log += in_batches(db, AUDIT_LOG, Some(WorkspaceId::PLATFORM), days).await?;
-    }
-    for tokens in [ADMIN_TOKENS, SERVICE_TOKENS] {
-        expired.tokens += in_batches(db, tokens, None, ENDED_TOKENS_DAYS).await?;
-    }
-    in_batches(db, THROTTLES, None, 0).await?;
-    record(db, platform, WorkspaceId::PLATFORM, Expired { tokens: expired.tokens, ..Expired::default() }).await?;
+    let run = Run { db, platform, of: WorkspaceId::PLATFORM };
+    expired.audit_log += run.in_batches(&AUDIT_LOG, of_platform.audit_days).await?;
+    expired.tokens += run.in_batches(&ADMIN_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
+    expired.tokens += run.in_batches(&SERVICE_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
+    run.in_batches(&THROTTLES, Some(0)).await?;
     Ok(expired)
 }
 
-// Each deletes a batch of rows, by its key, and says how many: $1 the workspace, $2 days, $3 the size of the batch.
-const CONVERSATIONS: &str = "WITH gone AS (DELETE FROM conversations WHERE (workspace_id, id) IN (
-    SELECT workspace_id, id FROM conversations WHERE workspace_id = $1 AND closed_at < now() - make_interval(days => $2)
-    LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone";
-const EVENTS: &str = "WITH gone AS (DELETE FROM analytics_events WHERE (workspace_id, id) IN (
-    SELECT workspace_id, id FROM analytics_events WHERE workspace_id = $1 AND occurred_at < now() - make_interval(days => $2)
-    LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone";
-const JOBS: &str = "WITH gone AS (DELETE FROM jobs WHERE (workspace_id, id) IN (
-    SELECT workspace_id, id FROM jobs WHERE workspace_id = $1 AND status IN ('completed', 'failed', 'cancelled')
-      AND coalesce(completed_at, failed_at, updated_at) < now() - make_interval(days => $2)
-    LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone";
-// The one that may delete there; it takes all at once, and $3 is not asked.
-const AUDIT_LOG: &str =
-    "SELECT workspace_db_expire_audit_log($1, now() - make_interval(days => $2)) AS rows WHERE $3 > 0";
-const ADMIN_TOKENS: &str = "WITH gone AS (DELETE FROM admin_tokens WHERE id IN (
-    SELECT id FROM admin_tokens WHERE least(revoked_at, expires_at) < now() - make_interval(days => $2) AND $1 IS NULL
-    LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone";
-const SERVICE_TOKENS: &str = "WITH gone AS (DELETE FROM service_tokens WHERE (workspace_id, id) IN (
-    SELECT workspace_id, id FROM service_tokens
-    WHERE least(revoked_at, expires_at) < now() - make_interval(days => $2) AND $1 IS NULL
-    LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone";
-const THROTTLES: &str = "WITH gone AS (DELETE FROM login_throttles WHERE key IN (
-    SELECT key FROM login_throttles WHERE free_at < now() - make_interval(days => $2) AND $1 IS NULL
-    LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone";
+/// A table of which rows go, and the statement that deletes a batch of them and says how many they were: `$1` is the
+/// workspace, `$2` the days, `$3` the size of the batch.
+struct Expiry {
+    table: &'static str,
+    delete: &'static str,
+}
+
+const CONVERSATIONS: Expiry = Expiry {
+    table: "conversations",
+    delete: "WITH gone AS (DELETE FROM conversations WHERE (workspace_id, id) IN (
+        SELECT workspace_id, id FROM conversations
+        WHERE workspace_id = $1 AND status = 'closed' AND closed_at < now() - make_interval(days => $2)
+        LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
+};
+const EVENTS: Expiry = Expiry {
+    table: "analytics_events",
+    delete: "WITH gone AS (DELETE FROM analytics_events WHERE (workspace_id, id) IN (
+        SELECT workspace_id, id FROM analytics_events
+        WHERE workspace_id = $1 AND occurred_at < now() - make_interval(days => $2)
+        LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
+};
+const JOBS: Expiry = Expiry {
+    table: "jobs",
+    delete: "WITH gone AS (DELETE FROM jobs WHERE (workspace_id, id) IN (
+        SELECT workspace_id, id FROM jobs WHERE workspace_id = $1 AND status IN ('completed', 'failed', 'cancelled')
+          AND coalesce(greatest(completed_at, failed_at), updated_at) < now() - make_interval(days => $2)
+        LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
+};
+/// The one function that may delete there.
+const AUDIT_LOG: Expiry = Expiry {
+    table: "audit_log",
+    delete: "SELECT workspace_db_expire_audit_log($1, now() - make_interval(days => $2), $3) AS rows",
+};
+const ADMIN_TOKENS: Expiry = Expiry {
+    table: "admin_tokens",
+    delete: "WITH gone AS (DELETE FROM admin_tokens WHERE id IN (
+        SELECT id FROM admin_tokens WHERE least(revoked_at, expires_at) < now() - make_interval(days => $2) AND $1 IS NOT NULL
+        LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
+};
+const SERVICE_TOKENS: Expiry = Expiry {
+    table: "service_tokens",
+    delete: "WITH gone AS (DELETE FROM service_tokens WHERE (workspace_id, id) IN (
+        SELECT workspace_id, id FROM service_tokens
+        WHERE least(revoked_at, expires_at) < now() - make_interval(days => $2) AND $1 IS NOT NULL
+        LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
+};
+const THROTTLES: Expiry = Expiry {
+    table: "login_throttles",
+    delete: "WITH gone AS (DELETE FROM login_throttles WHERE key IN (
+        SELECT key FROM login_throttles WHERE free_at < now() - make_interval(days => $2) AND $1 IS NOT NULL
+        LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
+};
 
 #[derive(QueryableByName)]
 struct Deleted {
@@ -129,32 +144,42 @@ struct Deleted {
     rows: i64,
 }
 
-async fn in_batches(db: &Database, delete: &str, workspace: Option<WorkspaceId>, days: i32) -> Result<i64> {
-    let mut total = 0;
-    loop {
-        let batch = async |conn: &mut AsyncPgConnection| {
-            let query = diesel::sql_query(delete)
-                .bind::<diesel::sql_types::Nullable<SqlUuid>, _>(workspace)
-                .bind::<Integer, _>(days)
-                .bind::<Integer, _>(BATCH);
-            Ok::<_, crate::Error>(query.get_result::<Deleted>(conn).await?.rows)
-        };
-        let rows = db.platform(batch).await?;
-        total += rows;
-        if rows != i64::from(BATCH) {
-            return Ok(total);
-        }
-    }
+/// A run over one workspace, or over what belongs to none.
+struct Run<'a> {
+    db: &'a Database,
+    platform: &'a PlatformScope,
+    of: WorkspaceId,
 }
 
-async fn record(db: &Database, platform: &PlatformScope, of: WorkspaceId, expired: Expired) -> Result<()> {
-    if expired == Expired::default() {
-        return Ok(());
+impl Run<'_> {
+    /// Deletes what is older than so many days, if it is not kept for ever, and returns how many rows it was.
+    async fn in_batches(&self, expiry: &Expiry, days: Option<u32>) -> Result<i64> {
+        let Some(days) = days else { return Ok(0) };
+        let days = i32::try_from(days).unwrap_or(i32::MAX);
+        let mut total = 0;
+        loop {
+            let rows = self.db.platform(async |conn| self.batch(conn, expiry, days).await).await?;
+            total += rows;
+            if rows < i64::from(BATCH) {
+                return Ok(total);
+            }
+        }
     }
-    db.platform(async |conn| {
-        let actor = platform.actor(conn, db).await?;
-        let row = (of != WorkspaceId::PLATFORM).then(|| *of.as_uuid());
-        NewAuditEntry::new(actor, "retention.expire", "workspaces", row).of(of).made(&expired).insert(conn).await
-    })
-    .await
+
+    async fn batch(&self, conn: &mut AsyncPgConnection, expiry: &Expiry, days: i32) -> Result<i64> {
+        let actor = self.platform.actor(conn, self.db).await?;
+        let delete = diesel::sql_query(expiry.delete)
+            .bind::<SqlUuid, _>(self.of)
+            .bind::<Integer, _>(days)
+            .bind::<Integer, _>(BATCH);
+        let rows = delete.get_result::<Deleted>(conn).await?.rows;
+        if rows > 0 {
+            NewAuditEntry::new(actor, "retention.expire", expiry.table, None)
+                .of(self.of)
+                .made(&json!({ "rows": rows, "older_than_days": days }))
+                .insert(conn)
+                .await?;
+        }
+        Ok(rows)
+    }
 }

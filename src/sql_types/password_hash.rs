@@ -61,13 +61,23 @@ impl PasswordHash {
     /// and costs nothing.
     #[must_use]
     pub fn verifies(&self, password: &SecretString) -> bool {
-        if self.is_bcrypt() {
-            return self.bcrypt_cost().is_some_and(|cost| cost <= MOST_BCRYPT_COST)
-                && bcrypt::verify(password.expose_secret(), &self.0).unwrap_or(false);
+        let password = password.expose_secret();
+        if !self.is_affordable() {
+            return false;
         }
-        PhcHash::new(&self.0).is_ok_and(|hash| {
-            is_affordable(&hash)
-                && Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
+        if self.is_bcrypt() {
+            return bcrypt::verify(password, &self.0).unwrap_or(false);
+        }
+        PhcHash::new(&self.0).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    }
+
+    /// Whether it asks for no more than a hash may.
+    pub(crate) fn is_affordable(&self) -> bool {
+        if self.is_bcrypt() {
+            return self.bcrypt_cost().is_some_and(|cost| cost <= MOST_BCRYPT_COST);
+        }
+        self.params().is_some_and(|params| {
+            params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES
         })
     }
 
@@ -79,10 +89,14 @@ impl PasswordHash {
             return true;
         }
         let ours = [MEMORY_KIB, PASSES, LANES];
-        PhcHash::new(&self.0).ok().and_then(|hash| Params::try_from(&hash).ok()).is_some_and(|params| {
+        self.params().is_some_and(|params| {
             let theirs = [params.m_cost(), params.t_cost(), params.p_cost()];
             theirs != ours && theirs.iter().zip(ours).all(|(theirs, ours)| *theirs <= ours)
         })
+    }
+
+    fn params(&self) -> Option<Params> {
+        PhcHash::new(&self.0).ok().and_then(|hash| Params::try_from(&hash).ok())
     }
 
     fn is_bcrypt(&self) -> bool {
@@ -93,12 +107,6 @@ impl PasswordHash {
     fn bcrypt_cost(&self) -> Option<u32> {
         self.0.split('$').nth(2)?.parse().ok()
     }
-}
-
-fn is_affordable(hash: &PhcHash) -> bool {
-    Params::try_from(hash).is_ok_and(|params| {
-        params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES
-    })
 }
 
 impl fmt::Debug for PasswordHash {

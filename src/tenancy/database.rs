@@ -92,7 +92,10 @@ impl Database {
                 Kind::MissingPrerequisite,
                 "the administrator of the bootstrap has the documented password, and this is production",
             )
-            .remedy("log in as it and change the password, or run `workspace-db admin disable admin@example.com`"));
+            .remedy(
+                "set another with `workspace-db admin reset-password admin@example.com` and `admin set-password`, \
+                 or `admin disable` it",
+            ));
         }
         Ok(database)
     }
@@ -196,7 +199,7 @@ impl Database {
     /// The scope of the platform, for a superadmin's proof.
     pub(crate) async fn admitted_to_platform(&self, proof: Proof) -> Result<PlatformScope> {
         let asked_at = Instant::now();
-        self.platform(async |conn| proof.is_superadmins(conn).await).await?;
+        self.platform(async |conn| proof.is_superadmins(conn, false).await).await?;
         Ok(PlatformScope::granted(self.0.token, Grant::new(proof, asked_at)))
     }
 
@@ -246,11 +249,16 @@ impl Database {
         E: From<Error> + Send,
     {
         tracing::info!(reason, "a query across workspaces");
-        self.platform(work).await
+        let mut session = self.platform_session().await?;
+        // Whatever `work` sets for the whole session goes with the connection, unless it comes back in order.
+        session.tainted = true;
+        let lent = Unfinished::begin(&mut session).await?;
+        let done = work(lent.lent.connection()?).await;
+        lent.take_back("", done).await
     }
 
-    /// As [`across_workspaces`](Self::across_workspaces), for what this crate itself has to ask: whoever is let in by it
-    /// is told by the audit log.
+    /// As [`across_workspaces`](Self::across_workspaces), for this crate's own statements, which set nothing: without the
+    /// log, since what is done by them is told by the audit log, and without a round trip to put things back.
     pub(crate) async fn platform<'a, F, R, E>(&self, work: F) -> Result<R, E>
     where
         for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
@@ -260,16 +268,18 @@ impl Database {
         R: Send,
         E: From<Error> + Send,
     {
+        let mut session = self.platform_session().await?;
+        let lent = Unfinished::begin(&mut session).await?;
+        let done = work(lent.lent.connection()?).await;
+        lent.end_with(done).await
+    }
+
+    async fn platform_session(&self) -> Result<Session> {
         let login = self.0.platform.as_ref().ok_or_else(|| {
             Error::new(Kind::MissingPrerequisite, "there is no login that may see every workspace")
                 .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` makes")
         })?;
-        let mut session = Session::new(login.pool(), format!("BEGIN{}", login.drop_to(PLATFORM_ROLE))).await?;
-        // Whatever `work` sets for the whole session goes with the connection, unless it comes back in order.
-        session.tainted = true;
-        let lent = Unfinished::begin(&mut session).await?;
-        let done = work(lent.lent.connection()?).await;
-        lent.take_back("", done).await
+        Session::new(login.pool(), format!("BEGIN{}", login.drop_to(PLATFORM_ROLE))).await
     }
 
     pub(super) fn token(&self) -> DatabaseToken {

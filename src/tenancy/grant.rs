@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::dsl::now;
+use diesel::dsl::{auto_type, now};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -59,6 +59,12 @@ impl Grant {
         Self { proof, asked_at: Arc::new(Mutex::new(asked_at)) }
     }
 
+    /// The same with a clock of its own: what is asked for one level says nothing of another.
+    pub(super) fn of_another_level(&self) -> Self {
+        let asked_at = *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::new(self.proof.clone(), asked_at)
+    }
+
     pub(super) fn is_fresh(&self) -> bool {
         self.asked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < TRUSTED
     }
@@ -97,21 +103,40 @@ impl Proof {
         }
     }
 
-    /// Asks the database whether the proof is a superadmin's, now.
-    pub(super) async fn is_superadmins(&self, conn: &mut AsyncPgConnection) -> Result<()> {
+    /// Asks the database whether the proof is a superadmin's, now; `in_person` it must be a login and no API token.
+    pub(super) async fn is_superadmins(&self, conn: &mut AsyncPgConnection, in_person: bool) -> Result<()> {
         let Self::Admin { token, .. } = self else { return Err(not_a_superadmin()) };
-        let role: Option<AdminRole> = admin_tokens::table
+        let found: Option<(AdminRole, AdminTokenKind)> = admin_tokens::table
             .inner_join(admin_users::table)
             .filter(admin_tokens::token_hash.eq(token))
-            .filter(admin_tokens::kind.ne(AdminTokenKind::Password))
-            .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
-            .filter(admin_users::status.eq(AdminStatus::Active).and(admin_users::must_change_password.eq(false)))
-            .select(admin_users::role)
+            .filter(token_is_valid().and(admin_may_enter()))
+            .select((admin_users::role, admin_tokens::kind))
             .first(conn)
             .await
             .optional()?;
-        if role == Some(AdminRole::Superadmin) { Ok(()) } else { Err(not_a_superadmin()) }
+        match found {
+            Some((AdminRole::Superadmin, kind)) if !in_person || kind == AdminTokenKind::Session => Ok(()),
+            Some((AdminRole::Superadmin, _)) => {
+                Err(Error::new(Kind::Forbidden, "a token does not give others what it has itself")
+                    .remedy("log in, and do it with the session"))
+            }
+            _ => Err(not_a_superadmin()),
+        }
     }
+}
+
+/// Whether a session or an API token is good: every question of who somebody is has this in it.
+#[auto_type(no_type_alias)]
+pub(crate) fn token_is_valid() -> _ {
+    let secret: AdminTokenKind = AdminTokenKind::Password;
+    admin_tokens::kind.ne(secret).and(admin_tokens::revoked_at.is_null()).and(admin_tokens::expires_at.gt(now))
+}
+
+/// Whether an administrator may do more than change their password.
+#[auto_type(no_type_alias)]
+pub(crate) fn admin_may_enter() -> _ {
+    let active: AdminStatus = AdminStatus::Active;
+    admin_users::status.eq(active).and(admin_users::must_change_password.eq(false))
 }
 
 async fn level_of_admin(
@@ -128,9 +153,7 @@ async fn level_of_admin(
         .inner_join(workspaces::table.on(workspaces::id.eq(workspace)))
         .left_join(workspace_admins::table.on(is_member))
         .filter(admin_tokens::token_hash.eq(token))
-        .filter(admin_tokens::kind.ne(AdminTokenKind::Password))
-        .filter(admin_tokens::revoked_at.is_null().and(admin_tokens::expires_at.gt(now)))
-        .filter(admin_users::status.eq(AdminStatus::Active).and(admin_users::must_change_password.eq(false)))
+        .filter(token_is_valid().and(admin_may_enter()))
         .filter(workspaces::is_active)
         .select((admin_users::role, workspace_admins::role.nullable()))
         .first(conn)

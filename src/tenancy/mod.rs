@@ -74,7 +74,7 @@ pub use self::fragment::{
 };
 pub use self::function::AsyncFunc;
 pub use self::grant::Actor;
-pub(crate) use self::grant::Proof;
+pub(crate) use self::grant::{Proof, admin_may_enter, token_is_valid};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
 pub use self::registry::TENANT_TABLES;

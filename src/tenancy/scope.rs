@@ -46,6 +46,15 @@ enum Source {
     Vouched(String),
 }
 
+impl Source {
+    fn of_another_level(&self) -> Self {
+        match self {
+            Self::Granted(database, grant) => Self::Granted(*database, grant.of_another_level()),
+            Self::Vouched(reason) => Self::Vouched(reason.clone()),
+        }
+    }
+}
+
 impl<A: Access> WorkspaceScope<A> {
     /// The scope that a proof opens, which the database was asked about.
     pub(super) fn granted(workspace: WorkspaceId, database: DatabaseToken, grant: Grant) -> Self {
@@ -61,7 +70,7 @@ impl<A: Access> WorkspaceScope<A> {
     /// The same, and no more than reading.
     #[must_use]
     pub fn to_read(&self) -> WorkspaceScope<Read> {
-        WorkspaceScope { workspace: self.workspace, source: self.source.clone(), access: PhantomData }
+        WorkspaceScope { workspace: self.workspace, source: self.source.of_another_level(), access: PhantomData }
     }
 
     /// Refuses a scope that another database of this process gave.
@@ -88,7 +97,7 @@ impl<A: MayWrite> WorkspaceScope<A> {
     /// The same, and no more than changing its content.
     #[must_use]
     pub fn to_write(&self) -> WorkspaceScope<Write> {
-        WorkspaceScope { workspace: self.workspace, source: self.source.clone(), access: PhantomData }
+        WorkspaceScope { workspace: self.workspace, source: self.source.of_another_level(), access: PhantomData }
     }
 }
 
@@ -177,13 +186,22 @@ impl PlatformScope {
 
     /// Who acts with it. Asked again within the transaction of the deed.
     pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
+        self.asked(conn, db, false).await
+    }
+
+    /// As [`actor`](Self::actor), for a deed that gives somebody power or a credential: an API token does not do it.
+    pub(crate) async fn actor_in_person(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
+        self.asked(conn, db, true).await
+    }
+
+    async fn asked(&self, conn: &mut AsyncPgConnection, db: &Database, in_person: bool) -> Result<Actor> {
         match &self.0 {
             Source::Granted(given, _) if *given != db.token() => {
                 Err(Error::invalid("the scope of the platform was given by another database")
                     .remedy("ask the database that you change for the scope"))
             }
             Source::Granted(_, grant) => {
-                grant.proof.is_superadmins(conn).await?;
+                grant.proof.is_superadmins(conn, in_person).await?;
                 grant.proof.actor()
             }
             Source::Vouched(reason) => Ok(Actor::Operator { reason: reason.clone() }),

@@ -9,7 +9,7 @@ use futures_util::stream;
 use workspace_db::db;
 use workspace_db::id::{DatasourceId, WorkspaceId};
 use workspace_db::load::{LoadOptions, Passage, SourceDocument, load};
-use workspace_db::models::{NewDatasource, NewDocument, Workspace};
+use workspace_db::models::{NewDatasource, NewDocument};
 use workspace_db::sql_types::{DatasourceType, Embedding};
 use workspace_db::tenancy::{Database, WorkspaceScope};
 use workspace_db::testing::TestDatabase;

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use workspace_db::auth::{self, Client};
+use workspace_db::auth::{self, AuditFilter, Client};
 use workspace_db::models::AdminUserChanges;
 use workspace_db::schema::admin_users;
 use workspace_db::sql_types::{AdminRole, AdminStatus};
@@ -53,7 +53,7 @@ async fn an_ordinary_administrators_scope_administers_nothing() {
         auth::tokens_of(&scene.db, &kept, scene.root).await.map(drop),
         auth::admins(&scene.db, &kept).await.map(drop),
         auth::restore(&scene.db, &kept, scene.a.workspace).await.map(drop),
-        auth::audit_log(&scene.db, &kept, &Default::default(), 1).await.map(drop),
+        auth::audit_log(&scene.db, &kept, &AuditFilter::default(), 1).await.map(drop),
         workspace_db::retention::expire(&scene.db, &kept).await.map(drop),
     ] {
         let error = refused.unwrap_err();
@@ -113,4 +113,35 @@ async fn of_two_superadmins_who_remove_each_other_at_once_one_stays() {
         diesel::update(both).set(restored).execute(&mut scene.conn).await.unwrap();
         diesel::sql_query("UPDATE admin_tokens SET revoked_at = NULL").execute(&mut scene.conn).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_superadmin_who_is_disabled_while_they_enable_themselves_stays_disabled() {
+    let mut scene = Scene::new().await;
+    let jane = super::admin(&mut scene.conn, "jane@example.com", AdminRole::Superadmin).await;
+    let of_jane = scene.log_in("jane@example.com").await.platform(&scene.db).await.unwrap();
+    let mut holder = scene.database.connect().await.unwrap();
+    for statement in [
+        "BEGIN",
+        "UPDATE admin_users SET status = 'disabled' WHERE email = 'jane@example.com'",
+        "UPDATE admin_tokens SET revoked_at = now() WHERE revoked_at IS NULL",
+    ] {
+        diesel::sql_query(statement).execute(&mut holder).await.unwrap();
+    }
+    let db = scene.db.clone();
+    let enabling = tokio::spawn(async move { auth::enable(&db, &of_jane, jane).await });
+    crate::until(&mut scene.conn, super::SOMEBODY_WAITS).await;
+    diesel::sql_query("COMMIT").execute(&mut holder).await.unwrap();
+    assert!(enabling.await.unwrap().unwrap_err().is_forbidden());
+    assert_eq!(scene.row(jane).await.status, AdminStatus::Disabled);
+}
+
+#[tokio::test]
+async fn an_email_that_is_taken_is_told_by_its_field() {
+    let mut scene = Scene::new().await;
+    let jane = super::admin(&mut scene.conn, "jane@example.com", AdminRole::Admin).await;
+    let platform = scene.platform().await;
+    let changes = AdminUserChanges { email: Some("ROOT@example.com".parse().unwrap()), ..Default::default() };
+    let error = auth::change_details(&scene.db, &platform, jane, &changes).await.unwrap_err();
+    assert!(error.is_conflict() && error.field() == Some("email"), "{error}");
 }

@@ -125,6 +125,7 @@ fn a_colour(#[case] text: &str, #[case] is_one: bool) {
 #[case("metadata", (0..40).fold(json!({}), |inner, _| json!({ "x": inner })))]
 #[case("audit_retention_days", json!(0))]
 #[case("job_retention_days", json!(-1))]
+#[case("conversation_retention_days", json!(i32::MAX))]
 #[tokio::test]
 async fn a_setting_that_can_not_be_is_refused_by_its_name(#[case] field: &str, #[case] value: Value) {
     // Beside one that can be: nothing of it is written.

@@ -134,12 +134,7 @@ async fn a_login_whose_account_is_disabled_meanwhile_is_none() {
         tokio::spawn(
             async move { auth::log_in(&db, "victim@example.com", &super::password(), &Client::default()).await },
         );
-    crate::until(
-        &mut scene.conn,
-        "SELECT count(*) > 0 AS met FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-         WHERE NOT l.granted AND a.datname = current_database()",
-    )
-    .await;
+    crate::until(&mut scene.conn, super::SOMEBODY_WAITS).await;
     diesel::sql_query("COMMIT").execute(&mut holder).await.unwrap();
     assert!(login.await.unwrap().unwrap_err().is_unauthenticated());
     let tokens: i64 = admin_tokens::table.count().get_result(&mut scene.conn).await.unwrap();

@@ -31,7 +31,7 @@ async fn somebody_new_joins_with_a_password_of_their_own() {
     assert!(again.is_conflict() && again.field() == Some("email"), "{again}");
     let told = scene.told().await;
     let of_joining: Vec<_> = told.iter().filter(|action| !action.starts_with("session")).collect();
-    assert_eq!(of_joining, ["member.invite", "member.join", "password.set"]);
+    assert_eq!(of_joining, ["admin.create", "member.invite", "member.join", "password.set"]);
 }
 
 #[tokio::test]
@@ -69,6 +69,8 @@ async fn an_invitation_is_no_way_into_an_account_that_waits_for_its_owner() {
     .execute(&mut scene.conn)
     .await
     .unwrap();
+    // Once retention has taken a secret that was never used, nothing is left of it but this.
+    diesel::sql_query("DELETE FROM admin_tokens WHERE kind = 'password'").execute(&mut scene.conn).await.unwrap();
     for email in ["boss@example.com", "joe@example.com", "admin@example.com"] {
         let invited = auth::invite(&scene.db, &owner, &email.parse().unwrap(), AdminRole::Admin).await.unwrap();
         assert!(!invited.is_new, "{email}");
@@ -152,4 +154,53 @@ async fn a_member_without_the_role_changes_no_member_and_nobody_reaches_another_
         .await
         .unwrap();
     assert!(roles.iter().all(|role| *role == AdminRole::Admin));
+}
+
+#[tokio::test]
+async fn of_two_workspaces_that_invite_one_new_person_both_do_and_one_gives_the_password() {
+    let scene = Scene::new().await;
+    let root = scene.log_in("root@example.com").await;
+    let of_a = root.administer(scene.a.workspace, &scene.db).await.unwrap();
+    let of_b = root.administer(scene.b.workspace, &scene.db).await.unwrap();
+    let jane = "jane@example.com".parse().unwrap();
+    let (one, other) = tokio::join!(
+        auth::invite(&scene.db, &of_a, &jane, AdminRole::Admin),
+        auth::invite(&scene.db, &of_b, &jane, AdminRole::Admin),
+    );
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.membership.admin_user_id, other.membership.admin_user_id);
+    let another = "another good password".into();
+    let (right, client) = (password(), Client::default());
+    let (first, second) = tokio::join!(
+        auth::join(&scene.db, &one.token, &right, &client),
+        auth::join(&scene.db, &other.token, &another, &client),
+    );
+    assert!(first.is_ok() != second.is_ok(), "one took the account from the other");
+    let (session, left) = if let Ok((session, _)) = first { (session, other) } else { (second.unwrap().0, one) };
+    // The other invitation is accepted by whoever they are now.
+    session.accept(&scene.db, &left.token).await.unwrap();
+    assert_eq!(session.workspaces(&scene.db).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_member_who_is_demoted_while_they_promote_themselves_stays_demoted() {
+    let mut scene = Scene::new().await;
+    let a = scene.a;
+    scene.member("owner@example.com", &a, AdminRole::Superadmin).await;
+    let owner = scene.log_in("owner@example.com").await.administer(a.workspace, &scene.db).await.unwrap();
+    let members = auth::members(&scene.db, &owner).await.unwrap();
+    let own = members.iter().find(|member| member.email == "owner@example.com").unwrap().membership.id;
+    let mut holder = scene.database.connect().await.unwrap();
+    diesel::sql_query("BEGIN").execute(&mut holder).await.unwrap();
+    diesel::update(workspace_admins::table.find((a.workspace, own)))
+        .set(workspace_admins::role.eq(AdminRole::Admin))
+        .execute(&mut holder)
+        .await
+        .unwrap();
+    let db = scene.db.clone();
+    let promoting =
+        tokio::spawn(async move { auth::change_member_role(&db, &owner, own, AdminRole::Superadmin).await });
+    crate::until(&mut scene.conn, super::SOMEBODY_WAITS).await;
+    diesel::sql_query("COMMIT").execute(&mut holder).await.unwrap();
+    assert!(promoting.await.unwrap().unwrap_err().is_forbidden());
 }

@@ -27,6 +27,10 @@ use workspace_db::testing::{Seeded, TestDatabase, seed};
 
 const PASSWORD: &str = "correct horse battery staple";
 
+/// For [`until`](crate::until): a statement waits for a lock.
+const SOMEBODY_WAITS: &str = "SELECT count(*) > 0 AS met FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE NOT l.granted AND a.datname = current_database()";
+
 fn password() -> SecretString {
     SecretString::from(PASSWORD)
 }

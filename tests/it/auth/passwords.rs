@@ -66,12 +66,7 @@ async fn a_hash_that_was_changed_meanwhile_is_not_overwritten() {
     let db = scene.db.clone();
     let login =
         tokio::spawn(async move { auth::log_in(&db, "root@example.com", &password(), &Client::default()).await });
-    crate::until(
-        &mut scene.conn,
-        "SELECT count(*) > 0 AS met FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-         WHERE NOT l.granted AND a.datname = current_database()",
-    )
-    .await;
+    crate::until(&mut scene.conn, super::SOMEBODY_WAITS).await;
     diesel::sql_query("COMMIT").execute(&mut holder).await.unwrap();
     assert!(login.await.unwrap().unwrap_err().is_unauthenticated());
     assert_eq!(scene.row(scene.root).await.password_hash, another);
@@ -127,5 +122,21 @@ async fn a_password_is_taken_or_refused_with_its_field(#[case] tried: &str, #[ca
     match done {
         Ok(_) => assert!(taken, "{tried} was taken"),
         Err(error) => assert!(!taken && error.is_invalid_input() && error.field() == Some("password"), "{error}"),
+    }
+}
+
+#[tokio::test]
+async fn two_first_logins_at_once_both_get_in() {
+    let mut scene = Scene::new().await;
+    for round in 0..5 {
+        diesel::sql_query("UPDATE admin_users SET password_hash = $1 WHERE email = 'root@example.com'")
+            .bind::<diesel::sql_types::Text, _>(bcrypt::hash(PASSWORD, 6).unwrap())
+            .execute(&mut scene.conn)
+            .await
+            .unwrap();
+        let (right, client) = (password(), Client::default());
+        let log_in = || auth::log_in(&scene.db, "root@example.com", &right, &client);
+        let (one, other) = tokio::join!(log_in(), log_in());
+        assert!(one.is_ok() && other.is_ok(), "round {round}: {:?} {:?}", one.err(), other.err());
     }
 }

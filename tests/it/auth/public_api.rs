@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
-use workspace_db::auth::{self, Client, SettingsInput};
+use workspace_db::auth::{self, AuditFilter, Client, SettingsInput};
 use workspace_db::models::{AdminUserChanges, NewWorkspace, NewWorkspaceSettings, WorkspaceChanges};
 use workspace_db::retention::expire;
 use workspace_db::sql_types::{AdminRole, ServiceAccess};
@@ -182,6 +182,6 @@ async fn what_reads_leaves_nothing() {
     auth::settings(&db, &owner).await.unwrap();
     root.tokens(&db).await.unwrap();
     auth::tokens_of(&db, &platform, scene.root).await.unwrap();
-    auth::audit_log(&db, &platform, &Default::default(), 10).await.unwrap();
+    auth::audit_log(&db, &platform, &AuditFilter::default(), 10).await.unwrap();
     assert_eq!(scene.told().await, told);
 }

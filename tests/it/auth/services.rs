@@ -1,5 +1,6 @@
 //! Tokens of services.
 
+use base64::Engine as _;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use workspace_db::auth::{self, ServiceScope, Token};
@@ -18,10 +19,10 @@ async fn a_service_reads_or_writes_its_own_workspace() {
     let (row, writer) = auth::create_service_token(&scene.db, &owner, &name, ServiceAccess::Write, 30).await.unwrap();
     let (_, reader) = auth::create_service_token(&scene.db, &owner, &name, ServiceAccess::Read, 30).await.unwrap();
 
-    let writes = auth::service(&scene.db, &writer).await.unwrap().write().unwrap();
-    assert_eq!(writes.workspace(), scene.a.workspace);
-    let mut ws = scene.db.workspace(&writes).await.unwrap();
-    documents::table.in_workspace(&writes).insert(&NewDocument::new("crawled")).execute(&mut ws).await.unwrap();
+    let scope = auth::service(&scene.db, &writer).await.unwrap().write().unwrap();
+    assert_eq!(scope.workspace(), scene.a.workspace);
+    let mut ws = scene.db.workspace(&scope).await.unwrap();
+    documents::table.in_workspace(&scope).insert(&NewDocument::new("crawled")).execute(&mut ws).await.unwrap();
 
     let service = auth::service(&scene.db, &reader).await.unwrap();
     assert!(service.write().unwrap_err().is_forbidden());
@@ -53,7 +54,6 @@ async fn a_services_token_is_bound_to_the_workspace_in_it_and_is_nobodys_session
     assert!(auth::service(&scene.db, &session).await.unwrap_err().is_unauthenticated());
 
     // Its secret behind another workspace's id is no token there.
-    use base64::Engine as _;
     let base64 = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let mut bytes = base64.decode(token.expose().trim_start_matches("wdb_service_")).unwrap();
     bytes[..16].copy_from_slice(scene.b.workspace.as_uuid().as_bytes());

@@ -248,3 +248,61 @@ async fn the_public_side_reads_until_it_is_closed_and_writes_nothing() {
     assert!(scene.db.published("a").await.unwrap_err().is_not_found());
     assert!(until_refused(&scene.db, &scope).await < EVERYWHERE);
 }
+
+#[tokio::test]
+async fn no_token_is_made_beside_a_change_of_password() {
+    let mut scene = Scene::new().await;
+    let (session, _) = scene.enter("root@example.com").await;
+    // As `change_password` does it: the administrator's row first, then every token.
+    let mut holder = scene.database.connect().await.unwrap();
+    for statement in [
+        "BEGIN",
+        "UPDATE admin_users SET updated_at = now() WHERE email = 'root@example.com'",
+        "UPDATE admin_tokens SET revoked_at = now() WHERE revoked_at IS NULL",
+    ] {
+        diesel::sql_query(statement).execute(&mut holder).await.unwrap();
+    }
+    let (db, thief) = (scene.db.clone(), session.clone());
+    let making = tokio::spawn(async move { thief.create_token(&db, &"kept".parse().unwrap(), 366).await });
+    crate::until(&mut scene.conn, super::SOMEBODY_WAITS).await;
+    diesel::sql_query("COMMIT").execute(&mut holder).await.unwrap();
+    assert!(making.await.unwrap().unwrap_err().is_unauthenticated());
+    assert!(session.tokens(&scene.db).await.unwrap_err().is_unauthenticated(), "an ended session lists");
+    assert!(session.workspaces(&scene.db).await.unwrap_err().is_unauthenticated());
+}
+
+#[tokio::test]
+async fn two_who_end_one_session_at_once_do_not_wait_for_each_other() {
+    let scene = Scene::new().await;
+    for _ in 0..10 {
+        let (session, _) = scene.enter("root@example.com").await;
+        let (one, other) = tokio::join!(session.clone().log_out(&scene.db), session.log_out(&scene.db));
+        assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+        assert!(one.err().or(other.err()).unwrap().is_unauthenticated());
+    }
+}
+
+#[tokio::test]
+async fn a_superadmins_token_does_not_give_what_it_has() {
+    let mut scene = Scene::new().await;
+    let jane = super::admin(&mut scene.conn, "jane@example.com", AdminRole::Admin).await;
+    let (session, _) = scene.enter("root@example.com").await;
+    let (_, token) = session.create_token(&scene.db, &"import".parse().unwrap(), 1).await.unwrap();
+    let program = auth::session(&scene.db, &token, None).await.unwrap();
+    let platform = program.platform(&scene.db).await.unwrap();
+    let name = "x".parse().unwrap();
+    for refused in [
+        auth::create_token_for(&scene.db, &platform, scene.root, &name, 366).await.map(drop),
+        auth::reset_password(&scene.db, &platform, jane).await.map(drop),
+        auth::create_admin(&scene.db, &platform, &super::new_admin("x@example.com", AdminRole::Superadmin))
+            .await
+            .map(drop),
+        auth::change_role(&scene.db, &platform, jane, AdminRole::Superadmin).await.map(drop),
+        auth::enable(&scene.db, &platform, jane).await.map(drop),
+    ] {
+        assert!(refused.unwrap_err().is_forbidden());
+    }
+    assert!(
+        auth::workspaces(&scene.db, &platform).await.is_ok() && auth::disable(&scene.db, &platform, jane).await.is_ok()
+    );
+}

@@ -25,7 +25,7 @@ async fn an_address_has_twenty_attempts_and_then_one_in_three_seconds_whatever_t
         });
     let answers = join_all(attempts).await;
     let allowed = answers.iter().filter(|error| error.is_unauthenticated()).count();
-    let refilled = began.elapsed().as_secs() as usize / 3;
+    let refilled = usize::try_from(began.elapsed().as_secs() / 3).unwrap();
     assert!((20..=20 + refilled).contains(&allowed), "{allowed} of 64 were allowed");
     let throttled = answers.iter().find(|error| error.is_throttled()).unwrap().to_string();
     assert!(throttled.contains("try again in "), "{throttled}");
@@ -92,6 +92,45 @@ async fn the_owner_gets_in_while_strangers_try() {
         auth::log_in(&scene.db, "root@example.com", &"x".into(), &other).await.unwrap_err();
     }
     assert!(auth::log_in(&scene.db, "root@example.com", &password(), &other).await.is_err());
+}
+
+#[tokio::test]
+async fn a_network_of_version_six_is_one_address() {
+    let scene = Scene::new().await;
+    let mut throttled = 0;
+    for n in 0..25 {
+        let client = from(&format!("2001:db8::{n:x}:1"));
+        let error = auth::log_in(&scene.db, &format!("x{n}@example.com"), &"x".into(), &client).await.unwrap_err();
+        throttled += usize::from(error.is_throttled());
+    }
+    assert!(throttled > 0, "each address of one network had a bucket of its own");
+    let elsewhere = auth::log_in(&scene.db, "root@example.com", &password(), &from("2001:db8:0:1::1")).await;
+    assert!(elsewhere.is_ok());
+}
+
+#[tokio::test]
+async fn a_neighbour_who_fills_the_address_does_not_keep_a_known_device_out() {
+    let scene = Scene::new().await;
+    let office = from("203.0.113.7");
+    let (_, device) = auth::log_in(&scene.db, "root@example.com", &password(), &office).await.unwrap();
+    for n in 0..25 {
+        let _ = auth::log_in(&scene.db, &format!("x{n}@example.com"), &"x".into(), &office).await;
+    }
+    let anybody = auth::log_in(&scene.db, "root@example.com", &password(), &from("::ffff:203.0.113.7")).await;
+    assert!(anybody.unwrap_err().is_throttled(), "the same address in another form is another bucket");
+    let owner = Client { device: Some(device), ..office };
+    assert!(auth::log_in(&scene.db, "root@example.com", &password(), &owner).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_right_password_that_must_be_changed_is_not_counted() {
+    let mut scene = Scene::new().await;
+    let must = "UPDATE admin_users SET must_change_password = true WHERE email = 'root@example.com'";
+    diesel::sql_query(must).execute(&mut scene.conn).await.unwrap();
+    for _ in 0..15 {
+        let error = auth::log_in(&scene.db, "root@example.com", &password(), &Client::default()).await.unwrap_err();
+        assert!(error.is_password_change_required(), "{error}");
+    }
 }
 
 #[tokio::test]

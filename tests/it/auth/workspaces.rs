@@ -8,7 +8,7 @@ use workspace_db::config::{Config, Retention};
 use workspace_db::models::{NewWorkspace, NewWorkspaceSettings, WorkspaceChanges};
 use workspace_db::retention::{Expired, expire};
 use workspace_db::schema::{admin_tokens, admin_users, analytics_events, audit_log, conversations, jobs, workspaces};
-use workspace_db::sql_types::{AdminRole, JobStatus};
+use workspace_db::sql_types::{AdminRole, ConversationStatus, JobStatus};
 use workspace_db::tenancy::{Database, PlatformScope};
 
 use super::{Scene, password};
@@ -36,7 +36,10 @@ async fn a_workspace_is_made_with_settings_and_its_first_administrator_or_not_at
         ..NewWorkspace::new("c".parse().unwrap(), "C".parse().unwrap())
     };
     let refused = auth::create_workspace(&scene.db, &platform, &bad, &settings, Some(&mallory)).await.unwrap_err();
-    assert!(refused.is_invalid_input(), "{refused}");
+    assert!(refused.is_invalid_input() && refused.field() == Some("confidence_threshold"), "{refused}");
+    let endless = NewWorkspaceSettings { event_retention_days: Some(i32::MAX), ..Default::default() };
+    let refused = auth::create_workspace(&scene.db, &platform, &other, &endless, None).await.unwrap_err();
+    assert_eq!(refused.field(), Some("event_retention_days"));
     assert_eq!(scene.told().await, told);
     let nobody: i64 = admin_users::table
         .filter(admin_users::email.eq("mallory@example.com"))
@@ -64,14 +67,14 @@ async fn settings_stand_over_the_workspace_and_that_over_the_platform() {
     assert_eq!(auth::settings(&db, &scope).await.unwrap().fallback_language.as_str(), "nl");
     let input = json!({
         "tone": "warm", "primary_color": "#FF8800", "temperature": 1.2, "fallback_language": "de",
-        "job_retention_days": 7, "logo_url": "https://example.com/logo.svg", "metadata": { "plan": "pro" },
+        "job_retention_days": 7, "audit_retention_days": 1, "logo_url": "https://example.com/logo.svg", "metadata": { "plan": "pro" },
     });
     let input: SettingsInput = serde_json::from_value(input).unwrap();
     auth::change_settings(&db, &scope, &input.checked().unwrap()).await.unwrap();
     let now = auth::settings(&db, &scope).await.unwrap();
     assert_eq!((now.tone.as_str(), now.temperature, now.fallback_language.as_str()), ("warm", 1.2, "de"));
     assert_eq!((now.primary_color.as_deref(), now.metadata), (Some("#ff8800"), json!({ "plan": "pro" })));
-    assert_eq!(now.retention, Retention { job_days: Some(7), ..platform });
+    assert_eq!(now.retention, Retention { job_days: Some(7), ..platform }, "a workspace forgets what was done in it");
     let input: SettingsInput = serde_json::from_value(json!({ "tone": null, "job_retention_days": null })).unwrap();
     auth::change_settings(&db, &scope, &input.checked().unwrap()).await.unwrap();
     let reset = auth::settings(&db, &scope).await.unwrap();
@@ -115,7 +118,7 @@ async fn what_was_kept_for_long_enough_goes_and_nothing_else() {
     // In both workspaces the same is old; b keeps it for ever.
     let old = chrono::Utc::now() - chrono::TimeDelta::days(11);
     diesel::update(conversations::table)
-        .set((conversations::closed_at.eq(old), conversations::updated_at.eq(old)))
+        .set((conversations::closed_at.eq(old), conversations::status.eq(ConversationStatus::Closed)))
         .execute(&mut scene.conn)
         .await
         .unwrap();
@@ -130,7 +133,7 @@ async fn what_was_kept_for_long_enough_goes_and_nothing_else() {
         .await
         .unwrap();
     let mut superuser = workspace_db::db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
-    diesel::sql_query("UPDATE audit_log SET occurred_at = now() - interval '11 days' WHERE reason = 'seeded'")
+    diesel::sql_query("UPDATE audit_log SET occurred_at = now() - interval '7 days' WHERE reason = 'seeded'")
         .execute(&mut superuser)
         .await
         .unwrap();
@@ -144,22 +147,29 @@ async fn what_was_kept_for_long_enough_goes_and_nothing_else() {
         .unwrap();
 
     let nightly = PlatformScope::vouched_for("a test");
-    let expired = expire(&scene.db, &nightly).await.unwrap();
+    // Of the audit log a keeps ten days, and b the platform's five.
+    let platform = Retention { audit_days: Some(5), ..Default::default() };
+    let db = Database::open(&Config { retention: platform, ..scene.database.config().unwrap() }).await.unwrap();
+    let expired = expire(&db, &nightly).await.unwrap();
     let one_of_each = Expired { audit_log: 1, conversations: 1, analytics_events: 1, jobs: 1, tokens: 1 };
     assert_eq!(expired, one_of_each);
-    assert_eq!(expire(&scene.db, &nightly).await.unwrap(), Expired::default());
+    assert_eq!(expire(&db, &nightly).await.unwrap(), Expired::default());
     let left: Vec<workspace_db::id::WorkspaceId> = audit_log::table
         .filter(audit_log::reason.eq("seeded"))
         .select(audit_log::workspace_id)
         .load(&mut scene.conn)
         .await
         .unwrap();
-    assert_eq!(left, [scene.b.workspace]);
+    assert_eq!(left, [scene.a.workspace]);
     let open: Vec<workspace_db::id::WorkspaceId> =
         jobs::table.select(jobs::workspace_id).load(&mut scene.conn).await.unwrap();
     assert_eq!(open, [scene.b.workspace]);
     let told = scene.told().await;
-    assert_eq!(told.iter().filter(|action| *action == "retention.expire").count(), 2, "a's, and the platform's tokens");
+    assert_eq!(
+        told.iter().filter(|action| *action == "retention.expire").count(),
+        6,
+        "one for each table, the buckets of logins among them"
+    );
     let slugs: i64 = workspaces::table.count().get_result(&mut scene.conn).await.unwrap();
     assert_eq!(slugs, 2);
 }

@@ -86,7 +86,7 @@ fn mutants() -> Vec<(&'static str, String, &'static str)> {
         ("a published state that a workspace sets", "GRANT UPDATE (is_published) ON workspaces TO workspace_app".into(), "global table"),
         ("an audit log that a workspace forges", "GRANT INSERT ON audit_log TO workspace_app".into(), "by administrators alone"),
         ("an audit log that the platform corrects", "GRANT UPDATE ON audit_log TO workspace_platform".into(), "may change or remove"),
-        ("an audit log that a workspace expires", "GRANT EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz) TO workspace_app".into(), "SECURITY DEFINER"),
+        ("an audit log that a workspace expires", "GRANT EXECUTE ON FUNCTION workspace_db_expire_audit_log(uuid, timestamptz, integer) TO workspace_app".into(), "SECURITY DEFINER"),
         ("tokens without row-level security", "ALTER TABLE admin_tokens DISABLE ROW LEVEL SECURITY".into(), "admin_tokens: does not have"),
         ("workspaces that a workspace makes", "GRANT INSERT ON workspaces TO workspace_app".into(), "global table"),
         ("workspaces without row-level security", "ALTER TABLE workspaces DISABLE ROW LEVEL SECURITY".into(), "workspaces: does not have"),

@@ -1,0 +1,144 @@
+//! A backend: an administrator logs in, a cookie keeps the session, and each request gets a scope of it.
+//!
+//! ```sh
+//! cargo run -- up && eval "$(cargo run -q -- env)"
+//! cargo run -q -- admin create you@example.com --superadmin   # then `admin set-password`
+//! cargo run --example backend
+//! ```
+
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Path, State};
+use axum::http::header::{COOKIE, HeaderMap, SET_COOKIE};
+use axum::http::{StatusCode, request::Parts};
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use diesel::prelude::*;
+use secrecy::SecretString;
+use serde::Deserialize;
+use workspace_db::auth::{self, AdminSession, Client, Token};
+use workspace_db::config::Config;
+use workspace_db::id::{DocumentId, WorkspaceId};
+use workspace_db::models::{Document, NewDocument};
+use workspace_db::schema::documents;
+use workspace_db::sql_types::Name;
+use workspace_db::tenancy::{Database, InWorkspace, WorkspaceConnection, WorkspaceScope};
+
+use crate::problem::Problem;
+
+type Answer<T> = Result<T, Problem>;
+
+fn routes(db: Database) -> Router {
+    Router::new()
+        .route("/login", post(log_in))
+        .route("/logout", post(log_out))
+        .route("/workspaces/{workspace}/documents", get(list).post(create))
+        .route("/workspaces/{workspace}/documents/{document}", delete(remove))
+        .with_state(db)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let db = Database::open(&Config::from_env()?).await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://{}", listener.local_addr()?);
+    // The address of the peer: behind a proxy, take it from where your proxy puts it.
+    let service = routes(db).into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, service).await?)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    email: String,
+    password: SecretString,
+}
+
+async fn log_in(
+    State(db): State<Database>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Json(credentials): Json<Credentials>,
+) -> Answer<impl IntoResponse> {
+    // A cookie of an earlier session, even of one that has ended, tells the owner's browser from strangers.
+    let client = Client { address: Some(peer.ip()), name: None, device: session_cookie(&headers).ok() };
+    let (_, token) = auth::log_in(&db, &credentials.email, &credentials.password, &client).await?;
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie(token.expose()))]))
+}
+
+/// The cookie stays, as the mark of this browser; the session that it named has ended.
+async fn log_out(State(db): State<Database>, session: Session) -> Answer<StatusCode> {
+    session.0.log_out(&db).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list(mut entered: Entered) -> Answer<Json<Vec<Document>>> {
+    let all = documents::table.in_workspace(&entered.scope).order(documents::created_at.desc()).limit(50);
+    Ok(Json(all.load(&mut entered.ws).await?))
+}
+
+#[derive(Deserialize)]
+struct Title {
+    title: Name,
+}
+
+async fn create(mut entered: Entered, Json(new): Json<Title>) -> Answer<(StatusCode, Json<Document>)> {
+    let new = NewDocument::new(new.title.as_str());
+    let made = documents::table.in_workspace(&entered.scope).insert(&new).get_result(&mut entered.ws).await?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+async fn remove(mut entered: Entered, Path((_, document)): Path<(WorkspaceId, DocumentId)>) -> Answer<StatusCode> {
+    let gone = documents::table.in_workspace(&entered.scope).find(document).delete().execute(&mut entered.ws).await?;
+    Ok(if gone == 0 { StatusCode::NOT_FOUND } else { StatusCode::NO_CONTENT })
+}
+
+/// The administrator whose cookie came with the request.
+struct Session(AdminSession);
+
+impl FromRequestParts<Database> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, db: &Database) -> Answer<Self> {
+        let token = session_cookie(&parts.headers)?;
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        Ok(Self(auth::session(db, &token, address).await?))
+    }
+}
+
+/// The workspace in the request's path, as its session may enter it: what every route on a tenant's data takes.
+struct Entered {
+    scope: WorkspaceScope,
+    ws: WorkspaceConnection,
+}
+
+#[derive(Deserialize)]
+struct InPath {
+    workspace: WorkspaceId,
+}
+
+impl FromRequestParts<Database> for Entered {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, db: &Database) -> Answer<Self> {
+        let Session(session) = Session::from_request_parts(parts, db).await?;
+        let Path(InPath { workspace }) = Path::from_request_parts(parts, db).await?;
+        let scope = session.workspace(workspace, db).await?;
+        let ws = db.workspace(&scope).await?;
+        Ok(Self { scope, ws })
+    }
+}
+
+/// Not readable by scripts, not sent by other sites' forms, and over TLS alone.
+fn cookie(token: &str) -> String {
+    format!("session={token}; Path=/; Max-Age=31536000; HttpOnly; Secure; SameSite=Lax")
+}
+
+fn session_cookie(headers: &HeaderMap) -> workspace_db::Result<Token> {
+    let sent = headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    sent.split("; ").find_map(|pair| pair.strip_prefix("session=")).unwrap_or_default().parse()
+}

@@ -1,0 +1,46 @@
+//! What an error of the data layer is over HTTP.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+pub(crate) enum Problem {
+    Data(workspace_db::Error),
+    Path(PathRejection),
+}
+
+impl From<workspace_db::Error> for Problem {
+    fn from(error: workspace_db::Error) -> Self {
+        Self::Data(error)
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::Path(rejection)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let error = match self {
+            Self::Data(error) => error,
+            Self::Path(rejection) => return rejection.into_response(),
+        };
+        let status = match &error {
+            _ if error.is_unauthenticated() => StatusCode::UNAUTHORIZED,
+            _ if error.is_forbidden() || error.is_password_change_required() => StatusCode::FORBIDDEN,
+            _ if error.is_not_found() => StatusCode::NOT_FOUND,
+            _ if error.is_conflict() => StatusCode::CONFLICT,
+            _ if error.is_invalid_input() => StatusCode::UNPROCESSABLE_ENTITY,
+            _ if error.is_throttled() => StatusCode::TOO_MANY_REQUESTS,
+            _ if error.is_exhausted() || error.is_unreachable() => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        // What went wrong inside is for the log; a caller gets the words that were written for callers.
+        let message = if status.is_server_error() { "try again later".to_owned() } else { error.to_string() };
+        (status, Json(json!({ "error": message, "field": error.field() }))).into_response()
+    }
+}
