@@ -9,6 +9,7 @@ mod passwords;
 mod public_api;
 mod services;
 mod sessions;
+mod shell;
 mod throttle;
 mod workspaces;
 
