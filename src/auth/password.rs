@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 use std::num::NonZero;
-use std::sync::{Arc, LazyLock};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, Kind, Result};
-use crate::sql_types::PasswordHash;
+use crate::sql_types::{Memory, PasswordHash};
 
 const LEAST_CHARACTERS: usize = 12;
 const MOST_BYTES: usize = 1_024;
@@ -19,11 +20,41 @@ const MOST_BYTES: usize = 1_024;
 /// among the 19,640 of Django's list, which is Royce Williams's of what was leaked, and the one of the bootstrap.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
-/// Half the cores hash at once, so that the other half answers: each takes 19 MiB and one core for its time.
-static HASHING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    Arc::new(Semaphore::new((cores / 2).max(1)))
-});
+/// The threads that hash, half as many as cores, so that the other half answers: each takes 19 MiB and one core.
+///
+/// They are threads of their own, and not those of tokio's blocking pool: each keeps the memory that it hashes in. Given
+/// back and taken anew by many threads, it came to ten times what hashes at once.
+static HASHING: LazyLock<Hashing> = LazyLock::new(Hashing::start);
+
+type Work = Box<dyn FnOnce(&mut Memory) + Send>;
+
+struct Hashing {
+    turns: Arc<Semaphore>,
+    work: mpsc::Sender<Work>,
+}
+
+impl Hashing {
+    fn start() -> Self {
+        let count = (thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1);
+        let (work, waiting) = mpsc::channel::<Work>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..count {
+            let waiting = Arc::clone(&waiting);
+            let next = move || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let hashing = move || {
+                let mut memory = Memory::default();
+                while let Ok(work) = next() {
+                    // Whoever waits for it is told by the end of their channel.
+                    let _ = panic::catch_unwind(AssertUnwindSafe(|| work(&mut memory)));
+                }
+            };
+            if let Err(error) = thread::Builder::new().name("password hashing".to_owned()).spawn(hashing) {
+                tracing::error!(%error, "a thread for passwords could not be started");
+            }
+        }
+        Self { turns: Arc::new(Semaphore::new(count)), work }
+    }
+}
 
 /// How long a login waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -53,12 +84,12 @@ pub(super) async fn verify(hash: &PasswordHash, password: &SecretString) -> Resu
     // What no password here can be costs what any does: nothing tells from the time that it was not looked at.
     let password = if password.expose_secret().len() > MOST_BYTES { SecretString::default() } else { password.clone() };
     let hash = hash.clone();
-    in_turn(move || hash.verifies(&password)).await
+    in_turn(move |memory| hash.verifies_within(memory, &password)).await
 }
 
 pub(super) async fn hash(password: &SecretString) -> Result<PasswordHash> {
     let password = password.clone();
-    in_turn(move || PasswordHash::of(&password)).await?
+    in_turn(move |memory| PasswordHash::of_within(memory, &password)).await?
 }
 
 /// A hash that no password verifies, for an account whose owner has yet to set one: of 256 random bits that nobody kept.
@@ -76,14 +107,18 @@ pub(super) async fn nobodys() -> Result<PasswordHash> {
 }
 
 /// The permit goes with the work, so that a request that is dropped does not let another begin beside it.
-async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&HASHING).acquire_owned()).await;
+async fn in_turn<T: Send + 'static>(work: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T> {
+    let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&HASHING.turns).acquire_owned()).await;
     let permit = turn
         .map_err(|elapsed| Error::new(Kind::Exhausted, "too many logins at once").caused_by(elapsed))?
         .map_err(|closed| Error::new(Kind::Exhausted, "no password is hashed any more").caused_by(closed))?;
-    let working = tokio::task::spawn_blocking(move || {
+    let (done, result) = oneshot::channel();
+    let working = Box::new(move |memory: &mut Memory| {
         let _held = permit;
-        work()
+        // Where nobody waits any more, nobody is told.
+        let _ = done.send(work(memory));
     });
-    working.await.map_err(|error| Error::new(Kind::Io, "the hashing thread panicked").caused_by(error))
+    let lost = || Error::new(Kind::Io, "the thread that hashes passwords is gone");
+    HASHING.work.send(working).map_err(|_| lost())?;
+    result.await.map_err(|gone| lost().caused_by(gone))
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use argon2::password_hash::phc::PasswordHash as PhcHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as PhcHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use diesel_derive_newtype::DieselNewType;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+/// Bytes of the hash itself.
+const OUTPUT_LEN: usize = 32;
 
 /// What a stored hash may ask for at most, so that a later release can raise its settings and an earlier one still
 /// verifies; a row that somebody planted may ask for gigabytes.
@@ -46,13 +48,24 @@ impl PasswordHash {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where argon2 refuses the password, which it does above 4 GiB.
     pub fn of(password: &SecretString) -> Result<Self> {
-        let refused = |error| Error::invalid("the password can't be hashed").caused_by(error);
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        Self::of_within(&mut Memory::default(), password)
+    }
+
+    /// As [`of`](Self::of), within memory that is used again.
+    pub(crate) fn of_within(memory: &mut Memory, password: &SecretString) -> Result<Self> {
+        let refused =
+            |error: argon2::password_hash::Error| Error::invalid("the password can't be hashed").caused_by(error);
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_LEN))
             .map_err(|error| Error::invalid("argon2 refused its own parameters").caused_by(error))?;
-        let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password(password.expose_secret().as_bytes())
-            .map_err(refused)?;
-        Ok(Self(hash.to_string()))
+        let salt = Salt::generate();
+        let phc = PhcHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).map_err(refused)?,
+            hash: Some(memory.argon2(Algorithm::Argon2id, Version::V0x13, params, password, &salt).map_err(refused)?),
+            salt: Some(salt),
+        };
+        Ok(Self(phc.to_string()))
     }
 
     /// Whether this is the hash of that password: argon2id, or bcrypt in a row that came from the old platform.
@@ -61,14 +74,27 @@ impl PasswordHash {
     /// and costs nothing.
     #[must_use]
     pub fn verifies(&self, password: &SecretString) -> bool {
-        let password = password.expose_secret();
+        self.verifies_within(&mut Memory::default(), password)
+    }
+
+    /// As [`verifies`](Self::verifies), within memory that is used again.
+    pub(crate) fn verifies_within(&self, memory: &mut Memory, password: &SecretString) -> bool {
         if !self.is_affordable() {
             return false;
         }
         if self.is_bcrypt() {
-            return bcrypt::verify(password, &self.0).unwrap_or(false);
+            return bcrypt::verify(password.expose_secret(), &self.0).unwrap_or(false);
         }
-        PhcHash::new(&self.0).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        let mut recompute = || {
+            let phc = PhcHash::new(&self.0).ok()?;
+            let algorithm = Algorithm::try_from(phc.algorithm.as_str()).ok()?;
+            let version = Version::try_from(phc.version?).ok()?;
+            let computed =
+                memory.argon2(algorithm, version, Params::try_from(&phc).ok()?, password, phc.salt.as_ref()?);
+            // Compares in constant time.
+            Some(computed.ok()? == phc.hash?)
+        };
+        recompute() == Some(true)
     }
 
     /// Whether it asks for no more than a hash may.
@@ -106,6 +132,32 @@ impl PasswordHash {
     /// `$2b$12$...`: the second field.
     fn bcrypt_cost(&self) -> Option<u32> {
         self.0.split('$').nth(2)?.parse().ok()
+    }
+}
+
+/// The blocks that argon2 fills: kept by a thread that hashes, since an allocator that gets 19 MiB back does not find the
+/// same place for the next 19.
+#[derive(Default)]
+pub(crate) struct Memory(Vec<Block>);
+
+impl Memory {
+    fn argon2(
+        &mut self,
+        algorithm: Algorithm,
+        version: Version,
+        params: Params,
+        password: &SecretString,
+        salt: &Salt,
+    ) -> Result<Output, argon2::password_hash::Error> {
+        let len = params.output_len().unwrap_or(OUTPUT_LEN);
+        // A hash that asked for more has made it longer.
+        self.0.truncate(params.block_count());
+        self.0.shrink_to(params.block_count());
+        self.0.resize(params.block_count(), Block::new());
+        let argon2 = Argon2::new(algorithm, version, params);
+        let mut output = vec![0; len];
+        argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut output, &mut self.0)?;
+        Ok(Output::new(&output)?)
     }
 }
 
