@@ -38,6 +38,19 @@ const SWITCH: &str = "WITH switched AS (
     )
     SELECT count(*) AS switched FROM switched";
 
+/// Whoever writes here has this advisory lock of the workspace first, until the transaction ends: two runs of one switch
+/// take and give the same rows, each in an order of its own, and would wait for each other.
+const ALONE: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended('reembed ' || current_setting('app.workspace_id'), 0))";
+
+async fn alone(tx: &mut WorkspaceConnection) -> Result<()> {
+    tx.under_row_security("an advisory lock can't be said by a scoped query", async |conn| {
+        diesel::sql_query(ALONE).execute(conn).await?;
+        Ok::<_, Error>(())
+    })
+    .await
+}
+
 #[derive(QueryableByName)]
 struct Switched {
     #[diesel(sql_type = BigInt)]
@@ -105,7 +118,12 @@ impl Store {
 
     /// Drops what waits, of every model; how many.
     pub(super) async fn discard(&mut self) -> Result<u64> {
-        Ok(chunk_reembeddings::table.in_workspace(&self.scope).delete().execute(&mut self.ws).await? as u64)
+        let scope = self.scope.clone();
+        let discard = async move |tx: &mut WorkspaceConnection| {
+            alone(tx).await?;
+            chunk_reembeddings::table.in_workspace(&scope).delete().execute(tx).await
+        };
+        Ok(self.ws.transaction(discard).await? as u64)
     }
 
     /// Passages behind that one which have no vector of the model, live or waiting, in the order of their ids.
@@ -142,6 +160,7 @@ impl Store {
         let scope = self.scope.clone();
         self.ws
             .transaction(async move |tx| {
+                alone(tx).await?;
                 let ids: Vec<DocumentChunkId> = rows.iter().map(|row| row.chunk_id).collect();
                 let there: HashSet<DocumentChunkId> = document_chunks::table
                     .in_workspace(&scope)
@@ -170,6 +189,7 @@ impl Store {
         let switched: Switched = self
             .ws
             .under_row_security("an update from another table can't be said by a scoped query", async |conn| {
+                diesel::sql_query(ALONE).execute(conn).await?;
                 let query = diesel::sql_query(SWITCH)
                     .bind::<SqlUuid, _>(workspace)
                     .bind::<Text, _>(model)
@@ -182,8 +202,13 @@ impl Store {
 
     /// Drops what another run of the same switch has made of passages that were switched by then.
     pub(super) async fn tidy(&mut self) -> Result<()> {
-        let waiting = chunk_reembeddings::table.in_workspace(&self.scope);
-        waiting.filter(chunk_reembeddings::embedding_model.eq(&self.model)).delete().execute(&mut self.ws).await?;
+        let (scope, model) = (self.scope.clone(), self.model.clone());
+        let tidy = async move |tx: &mut WorkspaceConnection| {
+            alone(tx).await?;
+            let waiting = chunk_reembeddings::table.in_workspace(&scope);
+            waiting.filter(chunk_reembeddings::embedding_model.eq(model)).delete().execute(tx).await
+        };
+        self.ws.transaction(tidy).await?;
         Ok(())
     }
 
