@@ -85,6 +85,11 @@ impl Error {
     /// Says which field of the input is meant.
     pub(crate) fn of_field(mut self, field: &'static str) -> Self {
         self.inner.message = format!("{field}: {}", self.inner.message);
+        self.about(field)
+    }
+
+    /// As [`of_field`](Self::of_field), where the message says already what it is about.
+    pub(crate) fn about(mut self, field: &'static str) -> Self {
         self.inner.field = Some(field);
         self
     }

@@ -2,6 +2,8 @@ GRANT UPDATE (name, description, default_language, is_published, confidence_thre
     ON workspaces TO workspace_app;
 GRANT INSERT, UPDATE, DELETE ON workspace_admins, workspace_settings TO workspace_app;
 
+ALTER TABLE workspaces DROP CONSTRAINT workspaces_id_check;
+
 ALTER TABLE admin_users DROP COLUMN is_invited;
 
 ALTER TABLE workspace_settings

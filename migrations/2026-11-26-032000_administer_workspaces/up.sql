@@ -33,6 +33,10 @@ COMMENT ON COLUMN workspace_settings.job_retention_days IS 'Days that finished j
 ALTER TABLE admin_users ADD COLUMN is_invited boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN admin_users.is_invited IS 'Whether an invitation made the account and nobody has entered it yet.';
 
+-- What the audit log means by it is no workspace.
+-- squawk-ignore constraint-missing-not-valid
+ALTER TABLE workspaces ADD CONSTRAINT workspaces_id_check CHECK (id <> '00000000-0000-0000-0000-000000000000');
+
 REVOKE INSERT, UPDATE, DELETE ON workspace_admins, workspace_settings FROM workspace_app;
 REVOKE UPDATE (name, description, default_language, is_published, confidence_threshold, updated_at)
     ON workspaces FROM workspace_app;

@@ -10,7 +10,7 @@ use url::Url;
 use crate::error::{Error, Result};
 
 macro_rules! checked_texts {
-    ($($(#[$doc:meta])* $name:ident = $check:path;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = $check:path, $field:literal;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, DieselNewType)]
         #[serde(try_from = "String", into = "String")]
@@ -28,7 +28,7 @@ macro_rules! checked_texts {
             type Err = Error;
 
             fn from_str(text: &str) -> Result<Self> {
-                $check(text).map(Self)
+                $check(text).map(Self).map_err(|error| error.about($field))
             }
         }
 
@@ -66,7 +66,7 @@ checked_texts! {
     /// assert!("jаne@example.com".parse::<Email>().is_err(), "the second letter is Cyrillic");
     /// # Ok::<(), workspace_db::Error>(())
     /// ```
-    Email = email;
+    Email = email, "email";
 
     /// The name of a workspace in addresses: groups of lower-case letters and digits of ASCII, joined by single hyphens, at
     /// most 63 in all, as in a label of a domain name.
@@ -77,7 +77,7 @@ checked_texts! {
     /// assert!("acme-2".parse::<Slug>().is_ok());
     /// assert!("Acme".parse::<Slug>().is_err() && "acme--2".parse::<Slug>().is_err());
     /// ```
-    Slug = slug;
+    Slug = slug, "slug";
 
     /// A name for people: one line of 1 to 200 characters, without control characters and without those that hide or turn
     /// around what stands beside them. Spaces around it are taken off.
@@ -89,14 +89,14 @@ checked_texts! {
     /// assert_eq!(name.as_str(), "Zoë's");
     /// # Ok::<(), workspace_db::Error>(())
     /// ```
-    Name = name;
+    Name = name, "name";
 
     /// Text of several lines, at most 10,000 characters, without control characters but line feeds and tabs.
     ///
     /// ```
     /// assert!("Hello!\nWhat would you like to know?".parse::<workspace_db::sql_types::Prose>().is_ok());
     /// ```
-    Prose = prose;
+    Prose = prose, "text";
 
     /// A colour as CSS writes it in hexadecimal: `#rgb`, `#rrggbb`, or either with an alpha digit or two; in lower case.
     ///
@@ -106,7 +106,7 @@ checked_texts! {
     /// assert_eq!("#FF8800".parse::<HexColor>()?.as_str(), "#ff8800");
     /// # Ok::<(), workspace_db::Error>(())
     /// ```
-    HexColor = hex_color;
+    HexColor = hex_color, "color";
 
     /// An address of the web: `https` or `http`, with a host and without a login, at most 2,048 bytes.
     ///
@@ -116,7 +116,7 @@ checked_texts! {
     /// assert!("https://example.com/logo.svg".parse::<WebUrl>().is_ok());
     /// assert!("javascript:alert(1)".parse::<WebUrl>().is_err());
     /// ```
-    WebUrl = web_url;
+    WebUrl = web_url, "url";
 }
 
 fn email(text: &str) -> Result<String> {

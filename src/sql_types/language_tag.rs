@@ -48,7 +48,8 @@ impl FromStr for LanguageTag {
             Ok(Self(text.to_owned()))
         } else {
             Err(Error::invalid(format!("{text:?} does not have the shape of a language"))
-                .remedy("use a BCP 47 tag such as en, nl or pt-BR"))
+                .remedy("use a BCP 47 tag such as en, nl or pt-BR")
+                .about("language"))
         }
     }
 }

@@ -28,21 +28,26 @@ impl TryFrom<Value> for Metadata {
     type Error = Error;
 
     fn try_from(value: Value) -> Result<Self> {
-        if !value.is_object() {
-            return Err(Error::invalid("metadata is a JSON object").remedy("write it as {\"key\": value}"));
-        }
-        if is_deeper(&value, MOST_DEPTH) {
-            return Err(Error::invalid(format!("the metadata is nested more than {MOST_DEPTH} deep")));
-        }
-        let text = value.to_string();
-        if text.len() > MOST_BYTES {
-            return Err(Error::invalid(format!("the metadata has {} bytes, and may have {MOST_BYTES}", text.len())));
-        }
-        if has_nul(&value) {
-            return Err(Error::invalid("the metadata has the character NUL in it"));
-        }
+        check(&value).map_err(|error| error.about("metadata"))?;
         Ok(Self(value))
     }
+}
+
+fn check(value: &Value) -> Result<()> {
+    if !value.is_object() {
+        return Err(Error::invalid("metadata is a JSON object").remedy("write it as {\"key\": value}"));
+    }
+    if is_deeper(value, MOST_DEPTH) {
+        return Err(Error::invalid(format!("the metadata is nested more than {MOST_DEPTH} deep")));
+    }
+    let bytes = value.to_string().len();
+    if bytes > MOST_BYTES {
+        return Err(Error::invalid(format!("the metadata has {bytes} bytes, and may have {MOST_BYTES}")));
+    }
+    if has_nul(value) {
+        return Err(Error::invalid("the metadata has the character NUL in it"));
+    }
+    Ok(())
 }
 
 impl From<Metadata> for Value {

@@ -137,6 +137,22 @@ async fn a_setting_that_can_not_be_is_refused_by_its_name(#[case] field: &str, #
 }
 
 #[test]
+fn what_does_not_parse_names_its_field() {
+    for (field, error) in [
+        ("email", "x".parse::<Email>().unwrap_err()),
+        ("slug", "X".parse::<Slug>().unwrap_err()),
+        ("name", "".parse::<Name>().unwrap_err()),
+        ("text", "\0".parse::<Prose>().unwrap_err()),
+        ("color", "red".parse::<HexColor>().unwrap_err()),
+        ("url", "x".parse::<WebUrl>().unwrap_err()),
+        ("language", "x".parse::<LanguageTag>().unwrap_err()),
+        ("metadata", Metadata::try_from(json!(1)).unwrap_err()),
+    ] {
+        assert!(error.is_invalid_input() && error.field() == Some(field), "{field}: {error:?}");
+    }
+}
+
+#[test]
 fn an_unknown_setting_is_an_error_and_not_ignored() {
     for body in [json!({ "is_published": true }), json!({ "webhook_secret": "x" }), json!({ "workspace_id": "x" })] {
         assert!(serde_json::from_value::<SettingsInput>(body).is_err());

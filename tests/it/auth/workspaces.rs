@@ -37,6 +37,10 @@ async fn a_workspace_is_made_with_settings_and_its_first_administrator_or_not_at
     };
     let refused = auth::create_workspace(&scene.db, &platform, &bad, &settings, Some(&mallory)).await.unwrap_err();
     assert!(refused.is_invalid_input() && refused.field() == Some("confidence_threshold"), "{refused}");
+    let platform_itself = NewWorkspace { id: workspace_db::id::WorkspaceId::PLATFORM, ..new.clone() };
+    let platform_itself = NewWorkspace { slug: "nil".parse().unwrap(), ..platform_itself };
+    let refused = auth::create_workspace(&scene.db, &platform, &platform_itself, &settings, None).await.unwrap_err();
+    assert!(refused.is_invalid_input(), "{refused}");
     let endless = NewWorkspaceSettings { event_retention_days: Some(i32::MAX), ..Default::default() };
     let refused = auth::create_workspace(&scene.db, &platform, &other, &endless, None).await.unwrap_err();
     assert_eq!(refused.field(), Some("event_retention_days"));
