@@ -63,7 +63,7 @@ impl Question {
     /// ```no_run
     /// use workspace_db::embeddings::Embedder;
     /// use workspace_db::search::Question;
-    /// use workspace_db::tenancy::{WorkspaceConnection};
+    /// use workspace_db::tenancy::{WorkspaceConnection, WorkspaceScope};
     ///
     /// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope, old: impl Embedder, new: impl Embedder) -> workspace_db::Result<()> {
     /// let question = Question::live(ws, scope, &[&old, &new], "When do you open?").await?;
