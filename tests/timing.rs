@@ -5,7 +5,13 @@
 //! interleaved in a random order, so that what else the machine does meets all of them. Where they are not within the
 //! bound, as many attempts are added, nine times at most: chance goes with their number, and a real difference stays.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test ends by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking"
+)]
 
 use std::num::NonZero;
 use std::time::{Duration, Instant};
@@ -37,30 +43,49 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-/// The largest median over the smallest, less one; the medians are printed.
-fn spread(kinds: &[&str], times: &mut [Vec<Duration>]) -> f64 {
-    let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();
-    for (kind, median) in kinds.iter().zip(&medians) {
-        println!("{kind:<16} {median:?}");
-    }
-    let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
-    most.as_secs_f64() / least.as_secs_f64() - 1.0
+/// The times of several sides, which must not tell them apart.
+struct Comparison<const SIDES: usize> {
+    names: [&'static str; SIDES],
+    times: [Vec<Duration>; SIDES],
+    rng: fastrand::Rng,
 }
 
-/// A fresh order of the sides each time: none follows another more often than the rest do.
-struct Order(fastrand::Rng);
-
-impl Order {
-    fn seeded() -> Self {
+impl<const SIDES: usize> Comparison<SIDES> {
+    fn of(names: [&'static str; SIDES]) -> Self {
         let seed = std::env::var("WORKSPACE_DB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_126);
         println!("WORKSPACE_DB_SEED={seed}");
-        Self(fastrand::Rng::with_seed(seed))
+        Self { names, times: [const { Vec::new() }; SIDES], rng: fastrand::Rng::with_seed(seed) }
     }
 
-    fn next(&mut self, sides: usize) -> Vec<usize> {
-        let mut order: Vec<_> = (0..sides).collect();
-        self.0.shuffle(&mut order);
-        order
+    /// Adds so many attempts of each side, each of which must be refused; in a fresh order each time, so that none
+    /// follows another more often than the rest do.
+    async fn add<R>(&mut self, count: usize, mut attempt: impl AsyncFnMut(usize, usize) -> workspace_db::Result<R>) {
+        for n in 0..count {
+            let mut order: [usize; SIDES] = std::array::from_fn(|side| side);
+            self.rng.shuffle(&mut order);
+            for side in order {
+                let began = Instant::now();
+                let answer = attempt(side, n).await;
+                self.times[side].push(began.elapsed());
+                assert!(answer.err().unwrap().is_unauthenticated());
+            }
+        }
+    }
+
+    /// Whether the medians are within 2 % of each other; prints them.
+    fn holds(&mut self) -> bool {
+        let medians: Vec<_> = self.times.iter_mut().map(|times| median(times)).collect();
+        for (name, median) in self.names.iter().zip(&medians) {
+            println!("{name:<16} {median:?}");
+        }
+        let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
+        let spread = most.as_secs_f64() / least.as_secs_f64() - 1.0;
+        println!("the medians of {} each are within {:.2} %", self.times[0].len(), spread * 100.0);
+        spread <= 0.02
+    }
+
+    fn fail(&self) -> ! {
+        panic!("the medians differ by more than 2 %, after {} attempts of each kind", self.times[0].len())
     }
 }
 
@@ -80,7 +105,7 @@ async fn the_time_of_a_refusal_does_not_tell_why() {
     let space = workspace(&mut conn, "a").await.unwrap();
     let owner = WorkspaceScope::administered(space.id, "a test");
     let operator = PlatformScope::vouched_for("a test");
-    let (mut times, mut order) = (vec![Vec::new(); kinds.len()], Order::seeded());
+    let mut comparison = Comparison::of(kinds);
     for run in 1..=RUNS {
         let count = attempts();
         let emails = |kind: &str| -> Vec<String> {
@@ -107,24 +132,18 @@ async fn the_time_of_a_refusal_does_not_tell_why() {
                 .await
                 .unwrap();
         }
-        for (n, _) in of_kind[0].iter().enumerate() {
-            for kind in order.next(kinds.len()) {
+        comparison
+            .add(count, async |kind, n| {
                 // Of the locked and the disabled ones even the right password says nothing.
                 let tried = if matches!(kind, 2 | 3) { PASSWORD } else { "a wrong password" };
-                let tried = SecretString::from(tried);
-                let began = Instant::now();
-                let answer = auth::log_in(&db, &of_kind[kind][n], &tried, &Client::default()).await;
-                times[kind].push(began.elapsed());
-                assert!(answer.unwrap_err().is_unauthenticated());
-            }
-        }
-        let spread = spread(&kinds, &mut times);
-        println!("the medians of {} each are within {:.2} %", times[0].len(), spread * 100.0);
-        if spread <= 0.02 {
+                auth::log_in(&db, &of_kind[kind][n], &SecretString::from(tried), &Client::default()).await
+            })
+            .await;
+        if comparison.holds() {
             return;
         }
     }
-    panic!("the medians differ by more than 2 %, after {} attempts of each kind", times[0].len());
+    comparison.fail();
 }
 
 #[tokio::test]
@@ -142,25 +161,15 @@ async fn the_time_of_a_lookup_does_not_tell_how_much_of_a_token_was_right() {
     let close: Token = format!("{}{last}", &text[..text.len() - 1]).parse().unwrap();
     let flipped: String = text[12..].chars().map(|c| if c == 'A' { 'Q' } else { 'A' }).collect();
     let far: Token = format!("wdb_session_{flipped}").parse().unwrap();
-    let (kinds, tokens) = (["all but the end", "nothing"], [close, far]);
-    let (mut times, mut order) = (vec![Vec::new(); kinds.len()], Order::seeded());
+    let tokens = [close, far];
+    let mut comparison = Comparison::of(["all but the end", "nothing"]);
     for _ in 1..=RUNS {
-        let count = attempts() * 10;
-        for _ in 0..count {
-            for kind in order.next(kinds.len()) {
-                let began = Instant::now();
-                let answer = auth::session(&db, &tokens[kind], None).await;
-                times[kind].push(began.elapsed());
-                assert!(answer.unwrap_err().is_unauthenticated());
-            }
-        }
-        let spread = spread(&kinds, &mut times);
-        println!("the medians of {} each are within {:.2} %", times[0].len(), spread * 100.0);
-        if spread <= 0.02 {
+        comparison.add(attempts() * 10, async |kind, _| auth::session(&db, &tokens[kind], None).await).await;
+        if comparison.holds() {
             return;
         }
     }
-    panic!("the medians differ by more than 2 %, after {} attempts of each kind", times[0].len());
+    comparison.fail();
 }
 
 /// The median time of a small query, asked until `done` or 300 times.

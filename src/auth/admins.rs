@@ -13,8 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{AdminTokenId, AdminUserId};
 use crate::models::{AdminToken, AdminUser, AdminUserChanges, NewAdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
-use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash};
-use crate::tenancy::{Actor, Database};
+use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash, StatementTime};
+use crate::tenancy::{Actor, Database, admin_may_enter};
 
 /// Days that a password secret is valid for.
 const SECRET_DAYS: i64 = 1;
@@ -133,14 +133,14 @@ pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId
         let before = held?;
         must_remain(&superadmins, admin)?;
         revoke_all(conn, admin).await?;
-        let set = (admin_users::status.eq(AdminStatus::Disabled), admin_users::updated_at.eq(now));
-        let after = diesel::update(admin_users::table.find(admin))
-            .set(set)
-            .returning(AdminUser::as_returning())
-            .get_result(conn)
-            .await?;
-        record_change(conn, actor, "admin.disable", &before, &after).await?;
-        Ok(after)
+        change_state(
+            conn,
+            actor,
+            "admin.disable",
+            &before,
+            &StateChange { status: Some(AdminStatus::Disabled), ..StateChange::default() },
+        )
+        .await
     })
     .await
 }
@@ -155,14 +155,14 @@ pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId)
         let held = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
         let before = held?;
-        let set = (admin_users::status.eq(AdminStatus::Active), admin_users::updated_at.eq(now));
-        let after = diesel::update(admin_users::table.find(admin))
-            .set(set)
-            .returning(AdminUser::as_returning())
-            .get_result(conn)
-            .await?;
-        record_change(conn, actor, "admin.enable", &before, &after).await?;
-        Ok(after)
+        change_state(
+            conn,
+            actor,
+            "admin.enable",
+            &before,
+            &StateChange { status: Some(AdminStatus::Active), ..StateChange::default() },
+        )
+        .await
     })
     .await
 }
@@ -186,14 +186,14 @@ pub async fn change_role(
         if role != AdminRole::Superadmin {
             must_remain(&superadmins, admin)?;
         }
-        let set = (admin_users::role.eq(role), admin_users::updated_at.eq(now));
-        let after = diesel::update(admin_users::table.find(admin))
-            .set(set)
-            .returning(AdminUser::as_returning())
-            .get_result(conn)
-            .await?;
-        record_change(conn, actor, "admin.change_role", &before, &after).await?;
-        Ok(after)
+        change_state(
+            conn,
+            actor,
+            "admin.change_role",
+            &before,
+            &StateChange { role: Some(role), ..StateChange::default() },
+        )
+        .await
     })
     .await
 }
@@ -296,6 +296,31 @@ pub async fn revoke_token_of(
     .await
 }
 
+/// What no [`AdminUserChanges`] has.
+#[derive(Default, AsChangeset)]
+#[diesel(table_name = admin_users)]
+struct StateChange {
+    role: Option<AdminRole>,
+    status: Option<AdminStatus>,
+    updated_at: StatementTime,
+}
+
+async fn change_state(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    action: &'static str,
+    before: &AdminUser,
+    change: &StateChange,
+) -> Result<AdminUser> {
+    let after = diesel::update(admin_users::table.find(before.id))
+        .set(change)
+        .returning(AdminUser::as_returning())
+        .get_result(conn)
+        .await?;
+    record_change(conn, actor, action, before, &after).await?;
+    Ok(after)
+}
+
 async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Token> {
     let secret = Token::generate(TokenKind::Password, None)?;
     session::issue(conn, admin, &secret, "a password secret", None, in_days(SECRET_DAYS)).await?;
@@ -316,8 +341,7 @@ async fn find(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<AdminU
 /// no one who waits for it.
 async fn locked_superadmins(conn: &mut AsyncPgConnection) -> Result<Vec<AdminUserId>> {
     Ok(admin_users::table
-        .filter(admin_users::role.eq(AdminRole::Superadmin).and(admin_users::status.eq(AdminStatus::Active)))
-        .filter(admin_users::must_change_password.eq(false))
+        .filter(admin_users::role.eq(AdminRole::Superadmin).and(admin_may_enter()))
         .order(admin_users::id)
         .select(admin_users::id)
         .for_no_key_update()

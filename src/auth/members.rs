@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{AdminUserId, WorkspaceAdminId, WorkspaceId};
 use crate::models::{AdminUser, NewAdminUser, NewAuditEntry, NewWorkspaceAdmin, WorkspaceAdmin};
 use crate::schema::{admin_users, workspace_admins, workspaces};
-use crate::sql_types::{AdminRole, AdminStatus, Email, PasswordHash};
+use crate::sql_types::{AdminRole, AdminStatus, Email, PasswordHash, TokenHash};
 use crate::tenancy::{Actor, Administer, Database, WorkspaceScope};
 
 /// Days that an invitation can be accepted.
@@ -197,7 +197,7 @@ impl Joining {
     pub(super) async fn join(self, conn: &mut AsyncPgConnection, actor: Actor) -> Result<WorkspaceId> {
         let set = (
             workspace_admins::joined_at.eq(now),
-            workspace_admins::invitation_hash.eq(None::<crate::sql_types::TokenHash>),
+            workspace_admins::invitation_hash.eq(None::<TokenHash>),
             workspace_admins::invitation_expires_at.eq(None::<DateTime<Utc>>),
         );
         diesel::update(workspace_admins::table.find((self.workspace, self.membership))).set(set).execute(conn).await?;

@@ -89,9 +89,9 @@ impl Client {
     }
 }
 
-/// What was used since then is not marked as used again: a request that reads should not write.
-fn a_minute_ago() -> DateTime<Utc> {
-    Utc::now() - TimeDelta::minutes(1)
+/// Whether a use is to be marked: once a minute, since a request that reads should not write.
+fn is_due(last_used_at: Option<DateTime<Utc>>) -> bool {
+    last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::minutes(1))
 }
 
 define_sql_function! {

@@ -1,5 +1,6 @@
 //! Tokens of services: programs that work in one workspace, and are nobody.
 
+use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -69,14 +70,15 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
     let (workspace, hash) = (token.workspace()?, token.hash());
     let mine = service_tokens::table
         .filter(service_tokens::workspace_id.eq(workspace).and(service_tokens::token_hash.eq(&hash)));
-    let is_due = service_tokens::last_used_at.is_null().or(service_tokens::last_used_at.lt(super::a_minute_ago()));
     let access: Option<ServiceAccess> = db
         .platform(async |conn| {
-            let access = mine.select(service_tokens::access).first(conn).await.optional()?;
-            if access.is_some() {
-                diesel::update(mine.filter(is_due)).set(service_tokens::last_used_at.eq(now)).execute(conn).await?;
+            let query = mine.select((service_tokens::access, service_tokens::last_used_at));
+            let found: Option<(ServiceAccess, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
+            let Some((access, last_used_at)) = found else { return Ok::<_, Error>(None) };
+            if super::is_due(last_used_at) {
+                diesel::update(mine).set(service_tokens::last_used_at.eq(now)).execute(conn).await?;
             }
-            Ok::<_, Error>(access)
+            Ok(Some(access))
         })
         .await?;
     let proof = Proof::Service { token: hash.clone() };

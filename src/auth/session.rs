@@ -57,16 +57,16 @@ pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> R
     let query = admin_tokens::table
         .inner_join(admin_users::table)
         .filter(admin_tokens::token_hash.eq(&hash).and(token_is_valid()).and(admin_may_enter()))
-        .select((AdminUser::as_select(), admin_tokens::id));
-    let is_due = admin_tokens::last_used_at.is_null().or(admin_tokens::last_used_at.lt(super::a_minute_ago()));
-    let found: Option<(AdminUser, AdminTokenId)> = db
+        .select((AdminUser::as_select(), admin_tokens::id, admin_tokens::last_used_at));
+    let found = db
         .platform(async |conn| {
-            let found: Option<(AdminUser, AdminTokenId)> = query.first(conn).await.optional()?;
-            if let Some((_, id)) = &found {
-                let due = admin_tokens::table.filter(admin_tokens::id.eq(*id).and(is_due));
-                diesel::update(due).set(admin_tokens::last_used_at.eq(now)).execute(conn).await?;
+            let found: Option<(AdminUser, AdminTokenId, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
+            let Some((admin, id, last_used_at)) = found else { return Ok::<_, Error>(None) };
+            if super::is_due(last_used_at) {
+                let used = admin_tokens::table.find(id);
+                diesel::update(used).set(admin_tokens::last_used_at.eq(now)).execute(conn).await?;
             }
-            Ok::<_, Error>(found)
+            Ok(Some((admin, id)))
         })
         .await?;
     let (admin, id) = found.ok_or_else(not_valid)?;
@@ -151,7 +151,8 @@ impl AdminSession {
     ///
     /// # Errors
     ///
-    /// [`is_unauthenticated`](Error::is_unauthenticated) where the session has ended; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    /// [`is_unauthenticated`](Error::is_unauthenticated) where the session has ended;
+    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn workspaces(&self, db: &Database) -> Result<Vec<Workspace>> {
         let mine = workspace_admins::table
             .filter(workspace_admins::admin_user_id.eq(self.admin).and(workspace_admins::joined_at.is_not_null()))

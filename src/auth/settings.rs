@@ -5,12 +5,11 @@ use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::workspaces::settings_of;
 use crate::config::Retention;
 use crate::error::{Error, Kind, Result};
 use crate::models::{NewAuditEntry, NewWorkspaceSettings, Workspace, WorkspaceSettings, WorkspaceSettingsChanges};
 use crate::schema::workspace_settings;
-use crate::sql_types::{LanguageTag, Metadata, SealedSecret, TextArray};
+use crate::sql_types::{LanguageTag, Metadata, TextArray};
 use crate::tenancy::{Access, Administer, Database, WorkspaceScope};
 
 /// Manner of the answers where a workspace says nothing.
@@ -109,7 +108,8 @@ pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Re
     db.platform(async |conn| {
         let row: Option<Workspace> = Workspace::query().find(workspace).first(conn).await.optional()?;
         let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))?;
-        Ok(EffectiveSettings::resolve(row, settings_of(conn, workspace).await?.as_ref(), db.retention()))
+        let own: Option<WorkspaceSettings> = WorkspaceSettings::query().find(workspace).first(conn).await.optional()?;
+        Ok(EffectiveSettings::resolve(row, own.as_ref(), db.retention()))
     })
     .await
 }
@@ -284,7 +284,6 @@ impl SettingsInput {
             fallback_language: parsed("fallback_language", self.fallback_language)?,
             watermark_enabled: self.watermark_enabled,
             webhook_url: parsed("webhook_url", self.webhook_url)?,
-            webhook_secret: None::<Option<SealedSecret>>,
             webhook_events: self.webhook_events.map(|events| events.into_iter().collect()),
             temperature: self.temperature,
             metadata: metadata.map_err(|error| error.of_field("metadata"))?,

@@ -1,6 +1,5 @@
 //! Workspaces: made with their settings and first administrator, published, archived.
 
-use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
@@ -15,7 +14,7 @@ use crate::models::{
     NewAuditEntry, NewWorkspace, NewWorkspaceSettings, Workspace, WorkspaceChanges, WorkspaceSettings,
 };
 use crate::schema::{workspace_settings, workspaces};
-use crate::sql_types::{AdminRole, Email};
+use crate::sql_types::{AdminRole, Email, StatementTime};
 use crate::tenancy::{Actor, Administer, Database, WorkspaceScope};
 
 /// A workspace that was made.
@@ -113,7 +112,8 @@ pub async fn workspaces(db: &Database, platform: &PlatformScope) -> Result<Vec<W
 /// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not
 /// do so any more.
 pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
-    set_published(db, scope, true, "workspace.publish").await
+    administer(db, scope, "workspace.publish", &StateChange { is_published: Some(true), ..StateChange::default() })
+        .await
 }
 
 /// Closes the public side of the scope's workspace; its scopes end within a second.
@@ -122,28 +122,47 @@ pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
 ///
 /// As [`publish`].
 pub async fn unpublish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
-    set_published(db, scope, false, "workspace.unpublish").await
+    administer(db, scope, "workspace.unpublish", &StateChange { is_published: Some(false), ..StateChange::default() })
+        .await
 }
 
-async fn set_published(
+/// What no [`WorkspaceChanges`] has.
+#[derive(Default, AsChangeset)]
+#[diesel(table_name = workspaces)]
+struct StateChange {
+    is_active: Option<bool>,
+    is_published: Option<bool>,
+    updated_at: StatementTime,
+}
+
+async fn administer(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
-    is_published: bool,
     action: &'static str,
+    change: &StateChange,
 ) -> Result<Workspace> {
     db.platform(async |conn| {
+        let held = locked(conn, scope.workspace()).await;
         let actor = scope.actor(conn, db).await?;
-        let set = (workspaces::is_published.eq(is_published), workspaces::updated_at.eq(now));
-        let before = locked(conn, scope.workspace()).await?;
-        let after = diesel::update(workspaces::table.find(before.id))
-            .set(set)
-            .returning(Workspace::as_returning())
-            .get_result(conn)
-            .await?;
-        record_change(conn, actor, action, &before, &after).await?;
-        Ok(after)
+        change_state(conn, actor, action, &held?, change).await
     })
     .await
+}
+
+async fn change_state(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    action: &'static str,
+    before: &Workspace,
+    change: &StateChange,
+) -> Result<Workspace> {
+    let after = diesel::update(workspaces::table.find(before.id))
+        .set(change)
+        .returning(Workspace::as_returning())
+        .get_result(conn)
+        .await?;
+    record_change(conn, actor, action, before, &after).await?;
+    Ok(after)
 }
 
 /// Changes the row of the scope's workspace: slug, name, description, language, threshold.
@@ -159,8 +178,9 @@ pub async fn change_workspace(
 ) -> Result<Workspace> {
     check_threshold(changes.confidence_threshold)?;
     db.platform(async |conn| {
+        let held = locked(conn, scope.workspace()).await;
         let actor = scope.actor(conn, db).await?;
-        let before = locked(conn, scope.workspace()).await?;
+        let before = held?;
         let updated = diesel::update(workspaces::table.find(before.id))
             .set(changes)
             .returning(Workspace::as_returning())
@@ -182,11 +202,7 @@ pub async fn change_workspace(
 ///
 /// As [`publish`].
 pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
-    db.platform(async |conn| {
-        let actor = scope.actor(conn, db).await?;
-        set_active(conn, actor, scope.workspace(), false, "workspace.archive").await
-    })
-    .await
+    administer(db, scope, "workspace.archive", &StateChange { is_active: Some(false), ..StateChange::default() }).await
 }
 
 /// Takes an archived workspace into use again.
@@ -196,40 +212,18 @@ pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
 /// [`is_not_found`](Error::is_not_found) where there is none of that id; [`is_forbidden`](Error::is_forbidden).
 pub async fn restore(db: &Database, platform: &PlatformScope, workspace: WorkspaceId) -> Result<Workspace> {
     db.platform(async |conn| {
+        let held = locked(conn, workspace).await;
         let actor = platform.actor(conn, db).await?;
-        set_active(conn, actor, workspace, true, "workspace.restore").await
+        let active = StateChange { is_active: Some(true), ..StateChange::default() };
+        change_state(conn, actor, "workspace.restore", &held?, &active).await
     })
     .await
 }
 
-async fn set_active(
-    conn: &mut AsyncPgConnection,
-    actor: Actor,
-    workspace: WorkspaceId,
-    is_active: bool,
-    action: &'static str,
-) -> Result<Workspace> {
-    let before = locked(conn, workspace).await?;
-    let after = diesel::update(workspaces::table.find(workspace))
-        .set((workspaces::is_active.eq(is_active), workspaces::updated_at.eq(now)))
-        .returning(Workspace::as_returning())
-        .get_result(conn)
-        .await?;
-    record_change(conn, actor, action, &before, &after).await?;
-    Ok(after)
-}
-
+/// The row that a deed is about, held before it is asked who acts.
 async fn locked(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Workspace> {
     let found = Workspace::query().find(workspace).for_no_key_update().first(conn).await.optional()?;
     found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))
-}
-
-pub(super) async fn settings_of(
-    conn: &mut AsyncPgConnection,
-    workspace: WorkspaceId,
-) -> Result<Option<WorkspaceSettings>> {
-    let query = WorkspaceSettings::query().filter(workspace_settings::workspace_id.eq(workspace));
-    Ok(query.first(conn).await.optional()?)
 }
 
 fn taken(slug: &str) -> Error {

@@ -14,7 +14,7 @@ use workspace_db::sql_types::{AdminRole, AdminStatus, Email, Name};
 use workspace_db::tenancy::{self, PlatformScope};
 
 use super::database::Database;
-use super::{Context, Missing, output};
+use super::{Context, Missing, OPERATOR, output};
 
 /// Make, list, disable and enable the platform's administrators, and their tokens
 #[derive(Args, Debug)]
@@ -74,7 +74,7 @@ enum TokenAction {
 impl Admin {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let db = Database::of(context)?.open_to_administer().await?;
-        let platform = PlatformScope::vouched_for("the operator at the shell");
+        let platform = PlatformScope::vouched_for(OPERATOR);
         match self.action {
             Action::Create { email, superadmin, first_name, last_name } => {
                 let role = if superadmin { AdminRole::Superadmin } else { AdminRole::Admin };

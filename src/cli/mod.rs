@@ -81,6 +81,9 @@ enum Command {
     Retention(retention::Retention),
 }
 
+/// Who acts, as the audit log tells it.
+const OPERATOR: &str = "the operator at the shell";
+
 /// What a command gets besides its own arguments.
 struct Context {
     config: Config,

@@ -11,12 +11,10 @@ use workspace_db::schema::workspaces;
 use workspace_db::sql_types::{Email, LanguageTag, Name, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 
-use super::{Context, database, output};
+use super::{Context, OPERATOR, database, output};
 
 /// Slugs that an error message lists.
 const LISTED: i64 = 10;
-
-const OPERATOR: &str = "the operator at the shell";
 
 /// Make, list, publish and archive workspaces
 #[derive(Args, Debug)]
