@@ -1,11 +1,11 @@
-//! Transactions: all or nothing, a savepoint within, rows that are locked as a queue does it.
+//! Transactions: all or nothing, a savepoint within, rows that are locked so that two never take the same.
 //!
 //! `cargo run --example transactions`
 
 use diesel::prelude::*;
-use workspace_db::models::{Job, NewConversation, NewJob, NewMessage};
-use workspace_db::schema::{conversations, jobs, messages};
-use workspace_db::sql_types::{JobStatus, MessageRole, StatementTime};
+use workspace_db::models::{Conversation, NewConversation, NewMessage};
+use workspace_db::schema::{conversations, messages};
+use workspace_db::sql_types::{ConversationStatus, MessageRole, StatementTime};
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 use workspace_db::testing::{TestDatabase, seed};
 use workspace_db::{Error, Result};
@@ -38,22 +38,22 @@ async fn main() -> Result<()> {
     let said: i64 = messages::table.in_workspace(&scope).count().get_result(&mut ws).await?;
     println!("{said} messages");
 
-    jobs::table.in_workspace(&scope).insert(&NewJob::new("reindex")).execute(&mut ws).await?;
     let taken = ws
         .transaction(async |tx| {
-            let free = jobs::table
+            let free = conversations::table
                 .in_workspace(&scope)
-                .filter(jobs::status.eq(JobStatus::Queued))
-                .order(jobs::scheduled_at)
+                .filter(conversations::status.eq(ConversationStatus::Open))
+                .order(conversations::created_at)
                 .limit(1)
                 .for_update()
                 .skip_locked();
-            let job: Job = free.get_result(tx).await?;
-            let started = (jobs::status.eq(JobStatus::Running), jobs::updated_at.eq(StatementTime));
-            jobs::table.in_workspace(&scope).find(job.id).update().set(started).execute(tx).await?;
-            Ok::<_, Error>(job)
+            let conversation: Conversation = free.get_result(tx).await?;
+            let taken =
+                (conversations::status.eq(ConversationStatus::Pending), conversations::updated_at.eq(StatementTime));
+            conversations::table.in_workspace(&scope).find(conversation.id).update().set(taken).execute(tx).await?;
+            Ok::<_, Error>(conversation)
         })
         .await?;
-    println!("took {}", taken.job_type);
+    println!("took {}", taken.id);
     Ok(())
 }

@@ -28,6 +28,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The constraint name that a migration raises when the server lacks something.
 const PREREQUISITE: &str = "workspace_db_prerequisite";
 
+/// The one that `workspace_db_hold_lease` raises.
+const LEASE: &str = "workspace_db_lease";
+
 struct Inner {
     kind: Kind,
     message: String,
@@ -62,6 +65,8 @@ pub(crate) enum Kind {
     Exhausted,
     /// A statement or transaction was cut short by the program itself.
     Interrupted,
+    /// A worker has lost the lease of its job.
+    LeaseLost,
     /// The database refused or failed a statement.
     Database,
     /// The operating system refused.
@@ -169,6 +174,13 @@ impl Error {
         self.inner.kind == Kind::Interrupted
     }
 
+    /// Whether the work was a job's whose lease is over: another worker has the job by now, or it has ended. Nothing of the
+    /// transaction was kept.
+    #[must_use]
+    pub fn is_lease_lost(&self) -> bool {
+        self.inner.kind == Kind::LeaseLost
+    }
+
     /// Whether something must be installed, upgraded or started first: pip, pgvector, PostgreSQL 16, a server.
     #[must_use]
     pub fn is_missing_prerequisite(&self) -> bool {
@@ -229,6 +241,7 @@ impl From<tokio_postgres::Error> for Error {
         };
         let constraint = said.constraint();
         let (kind, message) = match *said.code() {
+            _ if constraint == Some(LEASE) => (Kind::LeaseLost, said.message().to_owned()),
             SqlState::UNIQUE_VIOLATION => (Kind::Conflict, same_key(constraint)),
             SqlState::FOREIGN_KEY_VIOLATION => (Kind::NotFound, NO_REFERENCE.to_owned()),
             SqlState::CHECK_VIOLATION => (Kind::InvalidInput, out_of_bounds(constraint)),
@@ -267,6 +280,9 @@ impl From<DieselError> for Error {
             DieselError::NotFound => (Kind::NotFound, "no such row".to_owned()),
             DieselError::DatabaseError(_, info) if info.constraint_name() == Some(PREREQUISITE) => {
                 (Kind::MissingPrerequisite, info.message().to_owned())
+            }
+            DieselError::DatabaseError(_, info) if info.constraint_name() == Some(LEASE) => {
+                (Kind::LeaseLost, info.message().to_owned())
             }
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
                 (Kind::Conflict, same_key(info.constraint_name()))

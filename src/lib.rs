@@ -75,6 +75,7 @@ pub mod id;
 pub mod indexes;
 #[cfg(feature = "ingest")]
 pub mod ingest;
+pub mod jobs;
 pub mod load;
 pub mod models;
 pub mod reembed;

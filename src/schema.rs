@@ -321,6 +321,64 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
+    /// What operators have set for a queue; one without a row is neither paused nor capped.
+    job_queues (name) {
+        /// Name of the queue.
+        name -> Text,
+        /// Time from which nothing is claimed from it.
+        paused_at -> Nullable<Timestamptz>,
+        /// How many jobs of one workspace run from it at once, over all workers.
+        max_running_per_workspace -> Nullable<Int4>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Jobs that are enqueued again and again, by the calendar.
+    job_schedules (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace that the jobs are for.
+        workspace_id -> Uuid,
+        /// What it is known by in the workspace.
+        name -> Text,
+        /// When it fires, as five fields of cron, or six with seconds first.
+        cron -> Text,
+        /// Time zone of those fields, by its name in the IANA database.
+        time_zone -> Text,
+        /// Kind of the jobs.
+        job_type -> Text,
+        /// Queue of the jobs.
+        queue -> Text,
+        /// Arguments of the jobs, as a JSON object.
+        payload -> Jsonb,
+        /// Priority of the jobs.
+        priority -> Int4,
+        /// How often each may be started.
+        max_attempts -> Int4,
+        /// The next occurrence, which is the first that has no job yet; NULL where there is none.
+        next_at -> Nullable<Timestamptz>,
+        /// Time at which the last occurrence got its job.
+        fired_at -> Nullable<Timestamptz>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
     /// Work to be done in the background, each for one workspace.
     jobs (workspace_id, id) {
         /// Identity within the workspace.
@@ -353,6 +411,28 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
+        /// The queue that it waits in.
+        queue -> Text,
+        /// What no other job of this kind may have in this workspace, for as long as uniqueness says.
+        unique_key -> Nullable<Text>,
+        /// For how long unique_key is taken.
+        uniqueness -> Nullable<JobUniqueness>,
+        /// Drawn by the claim; whatever the worker does must show it. Set while the job runs.
+        lease_token -> Nullable<Uuid>,
+        /// Until when the worker has the job, unless a heartbeat comes.
+        lease_expires_at -> Nullable<Timestamptz>,
+        /// Time of the claim or of the last heartbeat.
+        heartbeat_at -> Nullable<Timestamptz>,
+        /// Name of the worker that has it.
+        leased_by -> Nullable<Text>,
+        /// Time at which the worker was asked to stop.
+        cancel_requested_at -> Nullable<Timestamptz>,
+        /// Time of cancellation.
+        cancelled_at -> Nullable<Timestamptz>,
+        /// What the handler returned.
+        result -> Nullable<Jsonb>,
+        /// Every failure: a list of {attempt, at, error}.
+        errors -> Jsonb,
     }
 }
 
@@ -577,6 +657,7 @@ diesel::joinable!(document_chunks -> workspaces (workspace_id));
 diesel::joinable!(documents -> workspaces (workspace_id));
 diesel::joinable!(feedback -> admin_users (admin_user_id));
 diesel::joinable!(feedback -> workspaces (workspace_id));
+diesel::joinable!(job_schedules -> workspaces (workspace_id));
 diesel::joinable!(jobs -> workspaces (workspace_id));
 diesel::joinable!(messages -> workspaces (workspace_id));
 diesel::joinable!(service_tokens -> workspaces (workspace_id));
@@ -596,6 +677,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     document_chunks,
     documents,
     feedback,
+    job_queues,
+    job_schedules,
     jobs,
     login_throttles,
     messages,

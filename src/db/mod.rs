@@ -8,6 +8,10 @@ mod tls;
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+use futures_util::stream::BoxStream;
+use tokio_postgres::AsyncMessage;
 
 pub(crate) use self::pool::{Pool, PooledConnection, pool};
 use crate::config::DatabaseUrl;
@@ -52,6 +56,37 @@ pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> 
     let (client, connection) = dial(url).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+/// What is said on a channel from now on, until the connection is lost.
+///
+/// Behind a pooler in transaction mode nothing ever comes.
+async fn listen(url: &DatabaseUrl, channel: &str) -> Result<BoxStream<'static, String>> {
+    let (client, mut connection) = dial(url).await?;
+    let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));
+    let listen = format!("LISTEN {channel}");
+    {
+        let mut listening = std::pin::pin!(client.batch_execute(&listen));
+        loop {
+            // Nothing is sent or answered unless the connection is polled beside it.
+            match select(&mut listening, messages.next()).await {
+                Either::Left((done, _)) => break done?,
+                Either::Right((Some(Ok(_)), _)) => {}
+                Either::Right((Some(Err(error)), _)) => return Err(error.into()),
+                Either::Right((None, _)) => return Err(unreachable(url, "the connection was closed")),
+            }
+        }
+    }
+    let said = async move |(client, mut messages): (_, BoxStream<'static, _>)| loop {
+        match messages.next().await {
+            Some(Ok(AsyncMessage::Notification(notification))) => {
+                return Some((notification.payload().to_owned(), (client, messages)));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return None,
+        }
+    };
+    Ok(futures_util::stream::unfold((client, messages.boxed()), said).boxed())
 }
 
 /// Ends what runs on a client, where it is dropped before it is disarmed: the connection of a client that is dropped in the

@@ -11,6 +11,7 @@ use diesel_async::pooled_connection::{
 };
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
+use futures_util::stream::BoxStream;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::DatabaseUrl;
@@ -99,6 +100,11 @@ impl Pool {
     /// A connection beside the pool, as the same login: the driver's own client.
     pub(crate) async fn client(&self) -> Result<tokio_postgres::Client> {
         super::client(&self.url).await
+    }
+
+    /// What is said on a channel, on a connection beside the pool, until that is lost.
+    pub(crate) async fn listen(&self, channel: &'static str) -> Result<BoxStream<'static, String>> {
+        super::listen(&self.url, channel).await
     }
 
     /// Ends what runs on a connection of this pool, once it is awaited.

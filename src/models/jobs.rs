@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::id::{JobId, WorkspaceId};
 use crate::schema::jobs;
-use crate::sql_types::{JobStatus, StatementTime};
+use crate::sql_types::{JobStatus, JobUniqueness};
 
-/// Work to be done in the background.
+/// Work to be done in the background, without the token of its lease, which nobody has but the worker.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = jobs)]
 pub struct Job {
@@ -43,89 +43,33 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
+    /// The queue that it waits in.
+    pub queue: String,
+    /// What no other job of this kind may have in this workspace, for as long as uniqueness says.
+    pub unique_key: Option<String>,
+    /// For how long unique_key is taken.
+    pub uniqueness: Option<JobUniqueness>,
+    /// Until when the worker has the job, unless a heartbeat comes.
+    pub lease_expires_at: Option<DateTime<Utc>>,
+    /// Time of the claim or of the last heartbeat.
+    pub heartbeat_at: Option<DateTime<Utc>>,
+    /// Name of the worker that has it.
+    pub leased_by: Option<String>,
+    /// Time at which the worker was asked to stop.
+    pub cancel_requested_at: Option<DateTime<Utc>>,
+    /// Time of cancellation.
+    pub cancelled_at: Option<DateTime<Utc>>,
+    /// What the handler returned.
+    pub result: Option<Value>,
+    /// Every failure: a list of {attempt, at, error}.
+    pub errors: Value,
 }
 
-/// A row of `jobs` to insert. The workspace is not in it: the statement supplies it.
-///
-/// `None` leaves a column to its default, or to NULL where it has none.
-#[derive(Clone, Debug, PartialEq, Insertable)]
+/// A row of `jobs` to insert, where nothing is asked for but that it is there.
+#[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = jobs)]
-pub struct NewJob {
-    /// Identity within the workspace.
-    pub id: JobId,
-    /// Kind of work.
-    pub job_type: String,
-    /// State.
-    pub status: Option<JobStatus>,
-    /// Arguments, as a JSON object.
-    pub payload: Option<Value>,
-    /// How often it was started.
-    pub attempts: Option<i32>,
-    /// How often it may be started.
-    pub max_attempts: Option<i32>,
-    /// Order among those that are due, the smallest first.
-    pub priority: Option<i32>,
-    /// Earliest time to start.
-    pub scheduled_at: Option<DateTime<Utc>>,
-    /// Time of the last start.
-    pub started_at: Option<DateTime<Utc>>,
-    /// Time of completion.
-    pub completed_at: Option<DateTime<Utc>>,
-    /// Time of the last failure.
-    pub failed_at: Option<DateTime<Utc>>,
-    /// What the last failure said.
-    pub last_error: Option<String>,
-}
-
-impl NewJob {
-    /// What is needed; everything else has its default, and the id is fresh.
-    #[must_use]
-    pub fn new(job_type: impl Into<String>) -> Self {
-        Self {
-            id: JobId::generate(),
-            job_type: job_type.into(),
-            status: None,
-            payload: None,
-            attempts: None,
-            max_attempts: None,
-            priority: None,
-            scheduled_at: None,
-            started_at: None,
-            completed_at: None,
-            failed_at: None,
-            last_error: None,
-        }
-    }
-}
-
-/// What may change in a row of `jobs`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
-#[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
-#[diesel(table_name = jobs)]
-pub struct JobChanges {
-    /// State.
-    pub status: Option<JobStatus>,
-    /// Arguments, as a JSON object.
-    pub payload: Option<Value>,
-    /// How often it was started.
-    pub attempts: Option<i32>,
-    /// How often it may be started.
-    pub max_attempts: Option<i32>,
-    /// Order among those that are due, the smallest first.
-    pub priority: Option<i32>,
-    /// Earliest time to start.
-    pub scheduled_at: Option<Option<DateTime<Utc>>>,
-    /// Time of the last start.
-    pub started_at: Option<Option<DateTime<Utc>>>,
-    /// Time of completion.
-    pub completed_at: Option<Option<DateTime<Utc>>>,
-    /// Time of the last failure.
-    pub failed_at: Option<Option<DateTime<Utc>>>,
-    /// What the last failure said.
-    pub last_error: Option<Option<String>>,
-    /// Time of the last change: the statement's own, always.
-    pub updated_at: StatementTime,
-}
-
-crate::tenant_rows! {
-    jobs: NewJob, JobChanges;
+pub(crate) struct NewJob {
+    pub(crate) id: JobId,
+    pub(crate) workspace_id: WorkspaceId,
+    pub(crate) job_type: String,
 }

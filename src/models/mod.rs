@@ -15,7 +15,9 @@
 //! | `feedback` | [`Feedback`] | [`NewFeedback`] | [`FeedbackChanges`] |
 //! | `analytics_events` | [`AnalyticsEvent`] | [`NewAnalyticsEvent`] | [`AnalyticsEventChanges`] |
 //! | `webhook_subscriptions` | [`WebhookSubscription`] | [`NewWebhookSubscription`] | [`WebhookSubscriptionChanges`] |
-//! | `jobs` | [`Job`] | [`NewJob`] | [`JobChanges`] |
+//! | `jobs` | [`Job`] | by [`jobs`](crate::jobs) | by [`jobs`](crate::jobs) |
+//! | `job_schedules` | [`JobSchedule`] | by [`jobs`](crate::jobs) | by [`jobs`](crate::jobs) |
+//! | `job_queues` | [`JobQueue`] | by [`jobs`](crate::jobs) | by [`jobs`](crate::jobs) |
 //! | `admin_tokens` | [`AdminToken`] | by [`auth`](crate::auth) | by [`auth`](crate::auth) |
 //! | `service_tokens` | [`ServiceToken`] | by [`auth`](crate::auth) | by [`auth`](crate::auth) |
 //! | `audit_log` | [`AuditEntry`] | with the deed | never |
@@ -32,6 +34,8 @@ mod datasources;
 mod document_chunks;
 mod documents;
 mod feedback;
+mod job_queues;
+mod job_schedules;
 mod jobs;
 mod messages;
 mod service_tokens;
@@ -53,7 +57,11 @@ pub use self::document_chunks::{DocumentChunk, DocumentChunkChanges, NewDocument
 pub(crate) use self::documents::INGEST_PIPELINE;
 pub use self::documents::{Document, DocumentChanges, NewDocument};
 pub use self::feedback::{Feedback, FeedbackChanges, NewFeedback};
-pub use self::jobs::{Job, JobChanges, NewJob};
+pub use self::job_queues::JobQueue;
+pub use self::job_schedules::JobSchedule;
+pub(crate) use self::job_schedules::NewJobSchedule;
+pub use self::jobs::Job;
+pub(crate) use self::jobs::NewJob;
 pub use self::messages::{Message, MessageChanges, NewMessage};
 pub(crate) use self::service_tokens::NewServiceToken;
 pub use self::service_tokens::ServiceToken;
@@ -88,6 +96,7 @@ pages_of!(
     DocumentChunk,
     Feedback,
     Job,
+    JobSchedule,
     Message,
     WebhookSubscription,
     WorkspaceAdmin,

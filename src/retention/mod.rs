@@ -110,7 +110,7 @@ const JOBS: Expiry = Expiry {
     table: "jobs",
     delete: "WITH gone AS (DELETE FROM jobs WHERE (workspace_id, id) IN (
         SELECT workspace_id, id FROM jobs WHERE workspace_id = $1 AND status IN ('completed', 'failed', 'cancelled')
-          AND coalesce(greatest(completed_at, failed_at), updated_at) < now() - make_interval(days => $2)
+          AND coalesce(completed_at, cancelled_at, failed_at) < now() - make_interval(days => $2)
         LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
 };
 /// The one function that may delete there.

@@ -200,6 +200,18 @@ pg_enums! {
         Cancelled = "cancelled",
     }
 
+    /// For how long a job keeps its unique key to itself.
+    JobUniqueness = "job_uniqueness" {
+        /// While it waits for its first start.
+        Queued = "queued",
+        /// While it waits or runs.
+        Unfinished = "unfinished",
+        /// While it waits or runs, and once it has ended well.
+        Succeeded = "succeeded",
+        /// For as long as its row is there.
+        Kept = "kept",
+    }
+
     /// What a service may do in its workspace.
     ServiceAccess = "service_access" {
         /// Read its rows.

@@ -64,7 +64,8 @@ fn is_deeper(value: &Value, most: usize) -> bool {
     }
 }
 
-fn has_nul(value: &Value) -> bool {
+/// Whether a text in the value has a character that PostgreSQL can't store.
+pub(crate) fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),

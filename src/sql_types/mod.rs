@@ -38,10 +38,11 @@ pub use self::checked_text::{Email, HexColor, Name, Prose, Slug, WebUrl};
 pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError};
 pub use self::enums::{
     AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationStatus, DatasourceSyncStatus, DatasourceType,
-    DocumentStatus, JobStatus, MessageRole, ServiceAccess, all_labels,
+    DocumentStatus, JobStatus, JobUniqueness, MessageRole, ServiceAccess, all_labels,
 };
 pub use self::language_tag::LanguageTag;
 pub use self::metadata::Metadata;
+pub(crate) use self::metadata::has_nul;
 pub(crate) use self::password_hash::Memory;
 pub use self::password_hash::PasswordHash;
 pub use self::sealed_secret::{SealedSecret, SecretKey};

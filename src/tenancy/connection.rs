@@ -4,7 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
+use futures_util::future::BoxFuture;
 
 use super::Database;
 use super::access::{Access, Write};
@@ -49,7 +51,8 @@ impl<A: Access> WorkspaceConnection<A> {
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope<A>) -> Result<Self> {
         let workspace = scope.workspace();
         let settings = settings_of(database, workspace);
-        let session = Session::new(database.app().pool(), format!("{}{settings}", A::BEGIN)).await?;
+        let begin = format!("{}{settings}", A::BEGIN);
+        let session = Session::new(database.app().pool(), begin, scope.fence()).await?.notifying(database.notifier());
         Ok(Self {
             session,
             workspace,
@@ -74,6 +77,19 @@ impl<A: Access> WorkspaceConnection<A> {
     /// The bounds of searches that the database was opened with.
     pub(crate) fn search_limits(&self) -> SearchLimits {
         self.search_limits
+    }
+
+    /// Says something on a channel of the database once what is open has been committed, or at once.
+    pub(crate) fn notify(&mut self, channel: &'static str, message: impl Into<String>) {
+        self.session.notify((channel, message.into()));
+    }
+
+    /// Runs a statement of this crate's own that writes what a scope alone does not; row-level security binds it.
+    pub(crate) async fn own<R>(
+        &mut self,
+        start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
+    ) -> Result<R> {
+        self.session.statement(start).await
     }
 
     /// Refuses a query that is bound to another workspace than this connection.

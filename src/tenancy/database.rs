@@ -9,6 +9,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::access::{Access, Read};
@@ -16,12 +17,13 @@ use super::bulk::BulkConnection;
 use super::connection::WorkspaceConnection;
 use super::function::AsyncFunc;
 use super::grant::{Grant, Proof, no_workspace};
+use super::notify::Notifier;
 use super::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
 use super::session::{Session, Unfinished};
 use crate::config::{Config, Environment, Retention, SearchLimits};
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
 use crate::error::{Error, Kind, Result};
-use crate::id::{AdminUserId, WorkspaceId};
+use crate::id::{AdminUserId, JobId, WorkspaceId};
 use crate::schema::{admin_users, workspaces};
 use crate::sql_types::AdminStatus;
 
@@ -59,6 +61,7 @@ struct Logins {
     token: DatabaseToken,
     app: Login,
     platform: Option<Login>,
+    notifier: Arc<Notifier>,
     search_limits: SearchLimits,
     retention: Retention,
 }
@@ -84,9 +87,16 @@ impl Database {
             Some(url) => Some(roles::platform_login(url, config.pool_size).await?),
             None => None,
         };
+        let notifier = Notifier::new(app.pool().clone());
         let token = DatabaseToken(NEXT.fetch_add(1, Ordering::Relaxed));
-        let database =
-            Self(Arc::new(Logins { token, app, platform, search_limits: config.search, retention: config.retention }));
+        let database = Self(Arc::new(Logins {
+            token,
+            app,
+            platform,
+            notifier,
+            search_limits: config.search,
+            retention: config.retention,
+        }));
         if config.environment == Environment::Production && database.has_default_credentials().await? {
             return Err(Error::new(
                 Kind::MissingPrerequisite,
@@ -196,6 +206,11 @@ impl Database {
         Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at)))
     }
 
+    /// The scope of a job that the database has just given to this process.
+    pub(crate) fn claimed(&self, workspace: WorkspaceId, job: JobId, lease: Uuid, asked_at: Instant) -> WorkspaceScope {
+        WorkspaceScope::granted(workspace, self.0.token, Grant::new(Proof::Job { job, lease }, asked_at))
+    }
+
     /// The scope of the platform, for a superadmin's proof.
     pub(crate) async fn admitted_to_platform(&self, proof: Proof) -> Result<PlatformScope> {
         let asked_at = Instant::now();
@@ -274,12 +289,26 @@ impl Database {
         lent.end_with(done).await
     }
 
-    async fn platform_session(&self) -> Result<Session> {
-        let login = self.0.platform.as_ref().ok_or_else(|| {
+    fn platform_login(&self) -> Result<&Login> {
+        self.0.platform.as_ref().ok_or_else(|| {
             Error::new(Kind::MissingPrerequisite, "there is no login that may see every workspace")
                 .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` makes")
-        })?;
-        Session::new(login.pool(), format!("BEGIN{}", login.drop_to(PLATFORM_ROLE))).await
+        })
+    }
+
+    async fn platform_session(&self) -> Result<Session> {
+        let login = self.platform_login()?;
+        Session::new(login.pool(), format!("BEGIN{}", login.drop_to(PLATFORM_ROLE)), None).await
+    }
+
+    /// Says something on a channel of the database, without waiting for it.
+    pub(crate) fn notify(&self, channel: &'static str, message: &str) {
+        self.0.notifier.send([(channel, message.to_owned())].into());
+    }
+
+    /// What is said on a channel of the database, on a connection of its own, until that is lost.
+    pub(crate) async fn listen(&self, channel: &'static str) -> Result<BoxStream<'static, String>> {
+        self.platform_login()?.pool().listen(channel).await
     }
 
     pub(super) fn token(&self) -> DatabaseToken {
@@ -293,6 +322,10 @@ impl Database {
 
     pub(super) fn search_limits(&self) -> SearchLimits {
         self.0.search_limits
+    }
+
+    pub(super) fn notifier(&self) -> &Arc<Notifier> {
+        &self.0.notifier
     }
 
     pub(super) fn app(&self) -> &Login {

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use diesel::dsl::{auto_type, now};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::access::Level;
 use crate::error::{Error, Kind, Result};
-use crate::id::{AdminUserId, WorkspaceId};
-use crate::schema::{admin_tokens, admin_users, service_tokens, workspace_admins, workspaces};
+use crate::id::{AdminUserId, JobId, WorkspaceId};
+use crate::schema::{admin_tokens, admin_users, jobs, service_tokens, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, ServiceAccess, TokenHash};
 
 /// For how long what the database said is taken for true: what is revoked counts everywhere within this time.
@@ -42,6 +43,8 @@ pub(crate) enum Proof {
     Admin { token: TokenHash, actor: Actor },
     /// A service's token.
     Service { token: TokenHash },
+    /// The lease of a claimed job.
+    Job { job: JobId, lease: Uuid },
     /// Nothing: the workspace is published.
     Published,
 }
@@ -83,6 +86,7 @@ impl Proof {
         let most = match self {
             Self::Admin { token, .. } => level_of_admin(conn, workspace, token).await?,
             Self::Service { token } => level_of_service(conn, workspace, token).await?,
+            Self::Job { job, lease } => level_of_job(conn, workspace, *job, *lease).await?,
             Self::Published => level_of_public(conn, workspace).await?,
         };
         match most {
@@ -95,11 +99,21 @@ impl Proof {
         }
     }
 
+    /// What a transaction of somebody who shows this must end with, so that it is only committed while the proof holds.
+    pub(super) fn fence(&self, workspace: WorkspaceId) -> Option<String> {
+        match self {
+            Self::Job { job, lease } => {
+                Some(format!("SELECT workspace_db_hold_lease('{workspace}', '{job}', '{lease}')"))
+            }
+            Self::Admin { .. } | Self::Service { .. } | Self::Published => None,
+        }
+    }
+
     /// Who showed it, where that is somebody who may administer.
     pub(super) fn actor(&self) -> Result<Actor> {
         match self {
             Self::Admin { actor, .. } => Ok(actor.clone()),
-            Self::Service { .. } | Self::Published => Err(not_a_superadmin()),
+            Self::Service { .. } | Self::Job { .. } | Self::Published => Err(not_a_superadmin()),
         }
     }
 
@@ -186,6 +200,27 @@ async fn level_of_service(
     }))
 }
 
+async fn level_of_job(
+    conn: &mut AsyncPgConnection,
+    workspace: WorkspaceId,
+    job: JobId,
+    lease: Uuid,
+) -> Result<Option<Level>> {
+    let found: Option<JobId> = jobs::table
+        .inner_join(workspaces::table)
+        .filter(jobs::workspace_id.eq(workspace).and(jobs::id.eq(job)))
+        .filter(jobs::lease_token.eq(lease).and(jobs::lease_expires_at.gt(now)))
+        .filter(workspaces::is_active)
+        .select(jobs::id)
+        .first(conn)
+        .await
+        .optional()?;
+    match found {
+        Some(_) => Ok(Some(Level::Write)),
+        None => Err(lease_is_over(job)),
+    }
+}
+
 async fn level_of_public(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Option<Level>> {
     let found: Option<WorkspaceId> = workspaces::table
         .filter(workspaces::id.eq(workspace).and(workspaces::is_active).and(workspaces::is_published))
@@ -194,6 +229,12 @@ async fn level_of_public(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -
         .await
         .optional()?;
     Ok(found.map(|_| Level::Read))
+}
+
+/// A worker has lost a job, or has finished it.
+pub(crate) fn lease_is_over(job: JobId) -> Error {
+    Error::new(Kind::LeaseLost, format!("the lease of job {job} is over"))
+        .remedy("stop: another worker has the job, or it has ended")
 }
 
 /// The same words whether there is none or it is somebody else's.
@@ -210,6 +251,7 @@ impl fmt::Debug for Proof {
         f.write_str(match self {
             Self::Admin { .. } => "this administrator",
             Self::Service { .. } => "this service",
+            Self::Job { .. } => "this job",
             Self::Published => "the public side",
         })
     }

@@ -42,6 +42,7 @@
 
 mod access;
 mod bulk;
+mod call;
 mod candidates;
 mod connection;
 mod database;
@@ -49,6 +50,7 @@ mod expression;
 mod fragment;
 mod function;
 mod grant;
+mod notify;
 mod page;
 mod query;
 mod registry;
@@ -62,6 +64,7 @@ mod table;
 mod write;
 
 pub use self::access::{Access, Administer, Level, MayWrite, Read, Write};
+pub(crate) use self::call::Call;
 pub(crate) use self::candidates::Settings;
 pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};
 pub use self::database::Database;
@@ -74,7 +77,7 @@ pub use self::fragment::{
 };
 pub use self::function::AsyncFunc;
 pub use self::grant::Actor;
-pub(crate) use self::grant::{Proof, admin_may_enter, token_is_valid};
+pub(crate) use self::grant::{Proof, admin_may_enter, lease_is_over, token_is_valid};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
 pub use self::registry::TENANT_TABLES;

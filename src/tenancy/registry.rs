@@ -2,11 +2,11 @@
 
 use crate::id::{
     AnalyticsEventId, AuditEntryId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,
-    MessageId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId,
+    JobScheduleId, MessageId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId,
 };
 use crate::schema::{
     analytics_events, audit_log, chunk_reembeddings, conversations, datasources, document_chunks, documents, feedback,
-    jobs, messages, service_tokens, webhook_subscriptions, workspace_admins, workspace_settings,
+    job_schedules, jobs, messages, service_tokens, webhook_subscriptions, workspace_admins, workspace_settings,
 };
 
 crate::tenant_tables! {
@@ -18,7 +18,8 @@ crate::tenant_tables! {
     document_chunks: DocumentChunkId,
     documents: DocumentId,
     feedback: FeedbackId,
-    jobs: JobId,
+    job_schedules: JobScheduleId => read_only,
+    jobs: JobId => read_only,
     messages: MessageId,
     service_tokens: ServiceTokenId => read_only,
     webhook_subscriptions: WebhookSubscriptionId,

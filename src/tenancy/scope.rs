@@ -19,6 +19,7 @@ use crate::id::WorkspaceId;
 /// |---|---|---|
 /// | an administrator | `auth::AdminSession::workspace` | [`Write`] |
 /// | one who administers the workspace | `auth::AdminSession::administer` | [`Administer`] |
+/// | the handler of a job | `jobs::RunningJob::scope` | [`Write`] |
 /// | a service with a token of its own | `auth::service` | [`Read`] or [`Write`], as its token says |
 /// | the public side | [`Database::published`](super::Database::published) | [`Read`] |
 /// | code that knows better | [`WorkspaceScope::vouched_for`], with the reason | [`Write`] |
@@ -81,6 +82,14 @@ impl<A: Access> WorkspaceScope<A> {
                     .remedy("ask the database that you query for the scope"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What a transaction that changes rows must end with, see [`Proof::fence`](super::Proof::fence).
+    pub(super) fn fence(&self) -> Option<String> {
+        match &self.source {
+            Source::Granted(_, grant) if A::LEVEL > Level::Read => grant.proof.fence(self.workspace),
+            _ => None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! A connection on loan whose transactions begin in one way alone, and which never goes back half-used.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -11,6 +13,7 @@ use futures_util::future::{BoxFuture, join};
 use futures_util::stream::{BoxStream, unfold};
 
 use super::candidates::Settings;
+use super::notify::{Notice, Notifier};
 use crate::db::{Pool, PooledConnection};
 use crate::error::{Error, Kind, Result};
 
@@ -27,6 +30,11 @@ pub(super) struct Session {
     pool: Pool,
     /// `BEGIN`, with all that a transaction here needs to have set, in one message.
     begin: String,
+    /// What has to succeed directly before a `COMMIT`.
+    fence: Option<String>,
+    /// What is said once the transaction that is open has been committed.
+    notices: BTreeSet<Notice>,
+    notifier: Option<Arc<Notifier>>,
     depth: u32,
     /// Something was cut short, so the server's state is not known.
     broken: bool,
@@ -38,9 +46,31 @@ pub(super) struct Session {
 pub(super) type Rows<U> = BoxStream<'static, QueryResult<U>>;
 
 impl Session {
-    pub(super) async fn new(pool: &Pool, begin: String) -> Result<Self> {
+    pub(super) async fn new(pool: &Pool, begin: String, fence: Option<String>) -> Result<Self> {
         let lent = Some(pool.get().await?);
-        Ok(Self { lent, pool: pool.clone(), begin, depth: 0, broken: false, tainted: false })
+        let (notices, notifier) = (BTreeSet::new(), None);
+        Ok(Self { lent, pool: pool.clone(), begin, fence, notices, notifier, depth: 0, broken: false, tainted: false })
+    }
+
+    /// The same, with somebody to send what is to follow a commit.
+    pub(super) fn notifying(mut self, notifier: &Arc<Notifier>) -> Self {
+        self.notifier = Some(Arc::clone(notifier));
+        self
+    }
+
+    /// Says something once the transaction that is open, if one is, has been committed.
+    pub(super) fn notify(&mut self, notice: Notice) {
+        self.notices.insert(notice);
+        if self.depth == 0 {
+            self.send_notices();
+        }
+    }
+
+    fn send_notices(&mut self) {
+        let notices = std::mem::take(&mut self.notices);
+        if let (false, Some(notifier)) = (notices.is_empty(), &self.notifier) {
+            notifier.send(notices);
+        }
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection> {
@@ -104,6 +134,7 @@ impl Session {
         }
         self.lent = Some(self.pool.get().await?);
         (self.broken, self.tainted) = (false, false);
+        self.notices.clear();
         Ok(())
     }
 
@@ -176,9 +207,19 @@ impl<'s> Unfinished<'s, Session> {
     async fn end<R>(&mut self, result: QueryResult<R>) -> Result<R> {
         if self.depth == 0 {
             let Some(conn) = self.lent.lent.as_deref() else { return Err(cut_short()) };
-            let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-            if let Err(error) = batch(conn, end).await {
-                return Err(result.err().map_or_else(|| not_committed(error), lost));
+            let end = match (&result, &self.lent.fence) {
+                (Err(_), _) => Cow::Borrowed("ROLLBACK"),
+                (Ok(_), None) => Cow::Borrowed("COMMIT"),
+                // One message, of which nothing runs behind what fails.
+                (Ok(_), Some(fence)) => Cow::Owned(format!("{fence}; COMMIT")),
+            };
+            if let Err(error) = batch(conn, &end).await {
+                let error = result.err().map_or_else(|| not_committed(error), lost);
+                if error.is_lease_lost() {
+                    batch(conn, "ROLLBACK").await.map_err(lost)?;
+                    self.done = true;
+                }
+                return Err(error);
             }
         }
         self.done = true;
@@ -241,8 +282,22 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
     }
 
     async fn commit(&mut self) -> Result<()> {
+        if self.depth == 0
+            && let Some(fence) = self.lent.session().fence.clone()
+            && let Err(error) = batch(self.open()?, &fence).await
+        {
+            let error = not_committed(error);
+            if error.is_lease_lost() {
+                self.roll_back().await?;
+            }
+            return Err(error);
+        }
         let ended = AnsiTransactionManager::commit_transaction(self.open()?).await;
-        self.close(ended, not_committed)
+        self.close(ended, not_committed)?;
+        if self.depth == 0 {
+            self.lent.session().send_notices();
+        }
+        Ok(())
     }
 
     async fn roll_back(&mut self) -> Result<()> {
@@ -251,7 +306,11 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
             return Ok(());
         }
         let ended = AnsiTransactionManager::rollback_transaction(self.open()?).await;
-        self.close(ended, lost)
+        self.close(ended, lost)?;
+        if self.depth == 0 {
+            self.lent.session().notices.clear();
+        }
+        Ok(())
     }
 
     fn open(&mut self) -> Result<&mut AsyncPgConnection> {

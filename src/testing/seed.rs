@@ -4,20 +4,22 @@ use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use secrecy::SecretString;
+use serde_json::json;
 
 use crate::error::Result;
 use crate::id::{
     AdminUserId, AnalyticsEventId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,
-    MessageId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId, WorkspaceId,
+    JobScheduleId, MessageId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId, WorkspaceId,
 };
 use crate::models::{
     NewAdminUser, NewAnalyticsEvent, NewAuditEntry, NewChunkReembedding, NewConversation, NewDatasource, NewDocument,
-    NewDocumentChunk, NewFeedback, NewJob, NewMessage, NewServiceToken, NewWebhookSubscription, NewWorkspace,
-    NewWorkspaceAdmin, NewWorkspaceSettings, Workspace,
+    NewDocumentChunk, NewFeedback, NewJob, NewJobSchedule, NewMessage, NewServiceToken, NewWebhookSubscription,
+    NewWorkspace, NewWorkspaceAdmin, NewWorkspaceSettings, Workspace,
 };
 use crate::schema::{
     admin_users, analytics_events, chunk_reembeddings, conversations, datasources, document_chunks, documents,
-    feedback, jobs, messages, service_tokens, webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
+    feedback, job_schedules, jobs, messages, service_tokens, webhook_subscriptions, workspace_admins,
+    workspace_settings, workspaces,
 };
 use crate::sql_types::{DIMENSIONS, DatasourceType, Embedding, MessageRole, PasswordHash, ServiceAccess, TokenHash};
 use crate::tenancy::Actor;
@@ -93,8 +95,22 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
     insert!(analytics_events, &event);
     let subscription = NewWebhookSubscription::new("https://example.com/hook");
     insert!(webhook_subscriptions, &subscription);
-    let job = NewJob::new("reindex");
-    insert!(jobs, &job);
+    let job = NewJob { id: JobId::generate(), workspace_id: workspace, job_type: "reindex".to_owned() };
+    diesel::insert_into(jobs::table).values(&job).execute(conn).await?;
+    let schedule = NewJobSchedule {
+        id: JobScheduleId::generate(),
+        workspace_id: workspace,
+        name: "nightly".to_owned(),
+        cron: "0 3 * * *".to_owned(),
+        time_zone: "UTC".to_owned(),
+        job_type: "reindex".to_owned(),
+        queue: "default".to_owned(),
+        payload: json!({}),
+        priority: 5,
+        max_attempts: 3,
+        next_at: Some(Utc::now() + TimeDelta::days(1)),
+    };
+    diesel::insert_into(job_schedules::table).values(&schedule).execute(conn).await?;
     let operator = Actor::Operator { reason: "seeded".to_owned() };
     NewAuditEntry::new(operator, "workspace.create", "workspaces", Some(*workspace.as_uuid()))
         .of(workspace)

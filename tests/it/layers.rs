@@ -11,8 +11,8 @@ const LAYERS: &[&[&str]] = &[
     &["sql_types", "db"],
     &["tenancy"],
     &["models"],
-    &["embeddings"],
-    &["search", "ingest", "load", "reembed", "jobs", "webhooks", "analytics", "auth"],
+    &["embeddings", "jobs"],
+    &["search", "ingest", "load", "reembed", "webhooks", "analytics", "auth"],
     &["indexes", "retention"],
     &["studio"],
 ];

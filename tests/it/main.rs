@@ -12,6 +12,7 @@ mod embeddings;
 mod folder;
 mod indexes;
 mod ingest;
+mod jobs;
 mod layers;
 mod load;
 mod migrations;

@@ -37,6 +37,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("embeddings", "no database"),
     ("indexes", "indexes say nothing and give nothing"),
     ("ingest", "content of a workspace, by who may write it"),
+    (
+        "jobs",
+        "work of a workspace, by who may write there; what an operator does to a queue is in the log, see tests/it/jobs",
+    ),
     ("load", "content of a workspace, by who may write it"),
     ("models", "content of a workspace, by who may write it"),
     ("reembed", "content of a workspace, by who may write it"),

@@ -31,6 +31,7 @@ async fn every_table_shows_one_workspace() {
         document_chunks as DocumentChunk,
         documents as Document,
         feedback as Feedback,
+        job_schedules as JobSchedule,
         jobs as Job,
         messages as Message,
         service_tokens as ServiceToken,
@@ -232,7 +233,7 @@ async fn updates_and_deletes_stay_in_their_workspace() {
 async fn locks_hold_until_the_transaction_ends() {
     let Scene { a, scope, mut ws, db, database: _database, .. } = Scene::new().await;
     let mut second = db.workspace(&scope).await.unwrap();
-    let job = jobs::table.in_workspace(&scope).find(a.job);
+    let job = jobs::table.in_workspace(&scope).find(a.job).select(Job::as_select());
     ws.transaction(async |tx| {
         let held: Job = job.for_update().get_result(tx).await?;
         assert_eq!(held.id, a.job);

@@ -1,10 +1,12 @@
+use diesel::prelude::*;
+use workspace_db::id::JobId;
 use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
 
 async fn query(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
-    let job = NewJob::new("reindex").id;
-    let found: Job = jobs::table.in_workspace(scope).find(job).first(ws).await?;
+    let job = JobId::generate();
+    let found: Job = jobs::table.in_workspace(scope).find(job).select(Job::as_select()).first(ws).await?;
     drop(found);
     Ok(())
 }

@@ -1,0 +1,270 @@
+//! The part of a worker that claims the jobs of one queue, and has them run.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
+
+use super::finisher::Ended;
+use super::handler::{Handler, UNKNOWN_KIND, attempt};
+use super::held::Order;
+use super::lease::{Claim, ClaimedJob, claim};
+use super::outcome::Outcome;
+use super::worker::{Shared, Until};
+use crate::id::WorkspaceId;
+
+/// Jobs that are claimed ahead are those that this much time needs, going by the last one of that length: short jobs come
+/// in large batches, and a long one is never claimed before it can run.
+const AHEAD: Duration = Duration::from_millis(100);
+/// Jobs that one statement claims.
+const TOGETHER: usize = 500;
+/// How long dropped handlers may take to be gone.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A queue that is worked off.
+pub(super) struct Queue {
+    pub(super) name: String,
+    pub(super) concurrency: usize,
+    /// Somebody says that there are jobs.
+    pub(super) wake: Arc<Notify>,
+}
+
+pub(super) struct Claimer {
+    shared: Arc<Shared>,
+    queue: Queue,
+    ended: mpsc::Sender<Ended>,
+    hands: Arc<Hands>,
+    last_turn: Option<WorkspaceId>,
+    pace: Pace,
+}
+
+/// The jobs of the queue that this worker has claimed, and whose end is not written.
+struct Hands {
+    slots: Semaphore,
+    full: AtomicUsize,
+    done: AtomicUsize,
+    freed: Notify,
+}
+
+/// One of them, for as long as this is there.
+pub(super) struct InHand(Arc<Hands>);
+
+impl InHand {
+    fn new(hands: &Arc<Hands>) -> Self {
+        hands.full.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(hands))
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.full.fetch_sub(1, Ordering::AcqRel);
+        self.0.done.fetch_add(1, Ordering::Relaxed);
+        self.0.freed.notify_one();
+    }
+}
+
+/// How many jobs ended in the last while.
+struct Pace {
+    since: Instant,
+    done: usize,
+    ahead: usize,
+}
+
+impl Claimer {
+    pub(super) fn new(shared: Arc<Shared>, queue: Queue, ended: mpsc::Sender<Ended>) -> Self {
+        let hands = Hands {
+            slots: Semaphore::new(queue.concurrency.min(Semaphore::MAX_PERMITS)),
+            full: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            freed: Notify::new(),
+        };
+        let pace = Pace { since: Instant::now(), done: 0, ahead: 0 };
+        Self { shared, queue, ended, hands: Arc::new(hands), last_turn: None, pace }
+    }
+
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>, until: Until) {
+        let mut running = JoinSet::new();
+        while !*stopping.borrow() {
+            while running.try_join_next().is_some() {}
+            let room = self.room();
+            if room == 0 {
+                tokio::select! {
+                    () = self.hands.freed.notified() => {}
+                    _ = stopping.changed() => {}
+                }
+                continue;
+            }
+            // Asked before the claim: what ends beside it may be there again.
+            let is_idle = self.hands.full.load(Ordering::Acquire) == 0;
+            let claimed = self.claim(room).await;
+            if claimed.is_empty() {
+                if until == Until::Empty && is_idle {
+                    break;
+                }
+                tokio::select! {
+                    () = self.queue.wake.notified() => {}
+                    () = self.hands.freed.notified(), if until == Until::Empty => {}
+                    () = tokio::time::sleep(self.shared.poll) => {}
+                    _ = stopping.changed() => {}
+                }
+            }
+            for (job, valid_until) in claimed {
+                running.spawn(self.start(job, valid_until));
+            }
+        }
+        self.wind_up(running).await;
+    }
+
+    /// How many to claim now; none while it is not worth a statement.
+    fn room(&mut self) -> usize {
+        let done = self.hands.done.load(Ordering::Relaxed);
+        if self.pace.since.elapsed() >= AHEAD {
+            self.pace = Pace { since: Instant::now(), done, ahead: done - self.pace.done };
+        }
+        let ahead = self.pace.ahead.min(TOGETHER);
+        let room = (self.queue.concurrency + ahead).saturating_sub(self.hands.full.load(Ordering::Acquire));
+        if room > ahead / 2 { room.min(TOGETHER) } else { 0 }
+    }
+
+    async fn claim(&mut self, most: usize) -> Vec<(ClaimedJob, Instant)> {
+        let valid_until = Instant::now() + self.shared.lease;
+        let caps = self.shared.handlers.iter().filter(|(_, handler)| handler.queue() == self.queue.name);
+        let what = Claim {
+            queue: self.queue.name.clone(),
+            worker: self.shared.name.clone(),
+            most,
+            lease: self.shared.lease,
+            after: self.last_turn,
+            caps: caps.filter_map(|(kind, handler)| Some(((*kind).to_owned(), handler.cap()?))).collect(),
+        };
+        let claimed = match claim(&self.shared.db, &what).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
+                return Vec::new();
+            }
+        };
+        metrics::counter!("workspace_db_jobs_claimed_total", "queue" => self.queue.name.clone())
+            .increment(claimed.len() as u64);
+        // The turn is that of whoever stands behind the last one served, going round.
+        let start = self.last_turn;
+        self.last_turn = claimed
+            .iter()
+            .map(|claimed| claimed.job.workspace_id)
+            .max_by_key(|workspace| (Some(*workspace) <= start, *workspace))
+            .or(start);
+        claimed.into_iter().map(|claimed| (claimed, valid_until)).collect()
+    }
+
+    /// Takes a job in hand; the future runs it once there is a free slot.
+    fn start(&self, claimed: ClaimedJob, valid_until: Instant) -> impl Future<Output = ()> + Send + 'static {
+        let (shared, in_hand, ended) = (Arc::clone(&self.shared), InHand::new(&self.hands), self.ended.clone());
+        let lease = claimed.lease();
+        let orders = shared.held.take(lease, valid_until);
+        let job = &claimed.job;
+        let span = tracing::info_span!(
+            "job", workspace = %job.workspace_id, id = %job.id, kind = job.job_type, queue = job.queue, attempt = job.attempts
+        );
+        let work = async move {
+            let (queue, kind) = (claimed.job.queue.clone(), claimed.job.job_type.clone());
+            if let Some(outcome) = run(&shared, &in_hand.0.slots, claimed, orders).await {
+                // The finisher lives for as long as there is a sender.
+                let _ = ended.send(Ended { lease, outcome, queue, kind, _in_hand: in_hand }).await;
+            } else {
+                metrics::counter!("workspace_db_jobs_lost_total", "queue" => queue, "kind" => kind).increment(1);
+                shared.held.let_go(lease);
+            }
+        };
+        work.instrument(span)
+    }
+
+    /// Gives back what has not begun, waits for what has, and gives back what takes too long.
+    async fn wind_up(self, mut running: JoinSet<()>) {
+        self.shared.held.release(false);
+        let all_done = async { while running.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.shared.drain_for, all_done).await.is_err() {
+            self.shared.held.release(true);
+            let all_dropped = async { while running.join_next().await.is_some() {} };
+            if tokio::time::timeout(LAST_WORDS, all_dropped).await.is_err() {
+                tracing::warn!(
+                    queue = self.queue.name,
+                    left = running.len(),
+                    "handlers that do not yield are left to their leases"
+                );
+                running.abort_all();
+            }
+        }
+    }
+}
+
+/// Runs a job in one of the slots; `None` where it is this worker's no longer.
+async fn run(
+    shared: &Shared,
+    slots: &Semaphore,
+    claimed: ClaimedJob,
+    mut orders: watch::Receiver<Order>,
+) -> Option<Outcome> {
+    let _slot = tokio::select! {
+        biased;
+        order = ordered(&mut orders) => return stopped(order),
+        slot = slots.acquire() => slot.ok(),
+    };
+    let Some(handler) = shared.handlers.get(claimed.job.job_type.as_str()) else {
+        let error = format!("worker {} has no handler for kind {:?}", shared.name, claimed.job.job_type);
+        tracing::warn!(error, "a job of an unknown kind");
+        return Some(Outcome::Retry { error, after: Some(UNKNOWN_KIND.delay(attempt(&claimed))) });
+    };
+    let job = &claimed.job;
+    let labels = [("queue", job.queue.clone()), ("kind", job.job_type.clone())];
+    let waited = job.started_at.zip(job.scheduled_at).and_then(|(started, due)| (started - due).to_std().ok());
+    metrics::histogram!("workspace_db_jobs_wait_seconds", &labels).record(waited.unwrap_or_default());
+    let (lease, limit, begun) = (claimed.lease(), handler.timeout(), Instant::now());
+    let delay = handler.delay(&claimed);
+    shared.held.has_begun(lease, limit);
+    let outcome = tokio::select! {
+        biased;
+        order = ordered(&mut orders) => stopped(order),
+        done = tokio::time::timeout(limit, guarded(handler.as_ref(), claimed, shared)) => Some(
+            done.unwrap_or_else(|_| Outcome::retry(format!("the handler did not end within {limit:?}")))
+        ),
+    };
+    metrics::histogram!("workspace_db_jobs_run_seconds", &labels).record(begun.elapsed());
+    Some(match outcome? {
+        Outcome::Retry { error, after } => Outcome::Retry { error, after: after.or(Some(delay)) },
+        outcome => outcome,
+    })
+}
+
+/// The handler's outcome; that of one which panics is what it said.
+async fn guarded(handler: &dyn Handler, claimed: ClaimedJob, shared: &Shared) -> Outcome {
+    let work = async { handler.run(claimed, shared.db.clone()).await };
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned());
+        tracing::error!(said, "the handler of a job panicked");
+        Outcome::retry(format!("the handler panicked: {said}"))
+    })
+}
+
+/// What it is asked to stop for; never, where it is not.
+async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
+    if let Ok(order) = orders.wait_for(|order| *order != Order::Go).await {
+        return *order;
+    }
+    // Nobody is left who could ask.
+    std::future::pending().await
+}
+
+fn stopped(order: Order) -> Option<Outcome> {
+    match order {
+        Order::Cancel => Some(Outcome::Cancel { reason: "cancelled on request".to_owned() }),
+        Order::Release => Some(Outcome::Release),
+        Order::Abandon | Order::Go => None,
+    }
+}

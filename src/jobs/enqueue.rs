@@ -1,0 +1,268 @@
+//! Jobs on their way into the queue.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel::IntoSql as _;
+use diesel::sql_types::{Array, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::CHANNEL;
+use super::kind::{JobKind, to_payload};
+use crate::error::{Error, Result};
+use crate::id::JobId;
+use crate::sql_types::JobUniqueness;
+use crate::tenancy::{Call, MayWrite, WorkspaceConnection};
+
+/// Jobs that one statement inserts.
+const TOGETHER: usize = 1_000;
+
+/// A job to enqueue: its arguments, and where it differs from what its kind says.
+///
+/// ```
+/// use chrono::{TimeDelta, Utc};
+/// use serde::{Deserialize, Serialize};
+/// use workspace_db::jobs::{JobKind, NewJob, OnConflict};
+/// use workspace_db::sql_types::JobUniqueness;
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Digest {
+///     week: u32,
+/// }
+/// impl JobKind for Digest {
+///     const NAME: &'static str = "digest";
+/// }
+///
+/// let job = NewJob::of(Digest { week: 48 })
+///     .at(Utc::now() + TimeDelta::hours(1))
+///     .priority(9)
+///     .unique("week 48", JobUniqueness::Succeeded, OnConflict::Keep);
+/// # drop(job);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a job does nothing before it is enqueued"]
+pub struct NewJob<K> {
+    arguments: K,
+    due: Option<DateTime<Utc>>,
+    priority: i32,
+    max_attempts: u32,
+    unique: Option<Unique>,
+}
+
+#[derive(Clone, Debug)]
+struct Unique {
+    key: String,
+    until: JobUniqueness,
+    on_conflict: OnConflict,
+}
+
+/// What becomes of a job whose unique key another one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The other one stays as it is.
+    Keep,
+    /// The other one gets these arguments, priority and time, if it has not been started; else it stays as it is.
+    Replace,
+    /// [`is_conflict`](Error::is_conflict), and nothing of the batch is enqueued.
+    Refuse,
+}
+
+/// What became of a job that was to be enqueued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It waits under this id.
+    Inserted(JobId),
+    /// Another one with its unique key is there and was left alone.
+    Kept(JobId),
+    /// Another one with its unique key was there and has its arguments now.
+    Replaced(JobId),
+}
+
+impl Enqueued {
+    /// The job that does the work, whichever it is.
+    #[must_use]
+    pub fn id(self) -> JobId {
+        match self {
+            Self::Inserted(id) | Self::Kept(id) | Self::Replaced(id) => id,
+        }
+    }
+}
+
+impl<K: JobKind> NewJob<K> {
+    /// Due at once, and otherwise as its kind says.
+    pub fn of(arguments: K) -> Self {
+        Self { arguments, due: None, priority: K::PRIORITY, max_attempts: K::MAX_ATTEMPTS, unique: None }
+    }
+
+    /// Not before that time, by the server's clock.
+    pub fn at(self, due: DateTime<Utc>) -> Self {
+        Self { due: Some(due), ..self }
+    }
+
+    /// Order within the workspace among those that are due, the smallest first; not below 0.
+    pub fn priority(self, priority: i32) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// How often it may be started, 1 to 1,000.
+    pub fn max_attempts(self, max_attempts: u32) -> Self {
+        Self { max_attempts, ..self }
+    }
+
+    /// Alone in its workspace among the jobs of its kind with that key, for as long as `until` says. The key has 1 to 500
+    /// characters.
+    pub fn unique(self, key: impl Into<String>, until: JobUniqueness, on_conflict: OnConflict) -> Self {
+        Self { unique: Some(Unique { key: key.into(), until, on_conflict }), ..self }
+    }
+}
+
+/// Enqueues a job in the connection's workspace, in the transaction that is open there: it exists if that is committed.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict) where its unique key is taken and it was to be [refused](OnConflict::Refuse);
+/// [`is_invalid_input`](Error::is_invalid_input) where the arguments are too large, or a priority, number of attempts or key
+/// is out of bounds; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+///
+/// ```no_run
+/// use serde::{Deserialize, Serialize};
+/// use workspace_db::Result;
+/// use workspace_db::jobs::{JobKind, NewJob, enqueue};
+/// use workspace_db::models::NewDocument;
+/// use workspace_db::schema::documents;
+/// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Summarize {
+///     document: workspace_db::id::DocumentId,
+/// }
+/// impl JobKind for Summarize {
+///     const NAME: &'static str = "summarize";
+/// }
+///
+/// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> Result<()> {
+/// let document = NewDocument::new("Opening hours");
+/// ws.transaction(async |tx| {
+///     documents::table.in_workspace(scope).insert(&document).execute(tx).await?;
+///     // Both or neither.
+///     enqueue(tx, NewJob::of(Summarize { document: document.id })).await
+/// })
+/// .await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn enqueue<K: JobKind>(ws: &mut WorkspaceConnection<impl MayWrite>, job: NewJob<K>) -> Result<Enqueued> {
+    let answers = enqueue_all(ws, [job]).await?;
+    answers.into_iter().next().ok_or_else(unanswered)
+}
+
+/// Enqueues many jobs of one kind as [`enqueue`] does each, a thousand in one statement, and answers in their order.
+///
+/// # Errors
+///
+/// As [`enqueue`], and [`is_invalid_input`](Error::is_invalid_input) where two of them have the same unique key. Outside of a
+/// transaction each thousand is one of its own.
+pub async fn enqueue_all<K: JobKind>(
+    ws: &mut WorkspaceConnection<impl MayWrite>,
+    jobs: impl IntoIterator<Item = NewJob<K>>,
+) -> Result<Vec<Enqueued>> {
+    let mut jobs: Vec<(usize, NewJob<K>)> = jobs.into_iter().enumerate().collect();
+    let mut answers = vec![None; jobs.len()];
+    // What goes in one statement has one answer to a conflict.
+    jobs.sort_by_key(|(_, job)| job.sort());
+    for alike in jobs.chunk_by(|(_, one), (_, other)| one.sort() == other.sort()) {
+        for batch in alike.chunks(TOGETHER) {
+            for (at, answer) in insert(ws, batch).await? {
+                if let Some(slot) = answers.get_mut(at) {
+                    *slot = Some(answer);
+                }
+            }
+        }
+    }
+    if !answers.is_empty() {
+        ws.notify(CHANNEL, K::QUEUE);
+    }
+    answers.into_iter().map(|answer| answer.ok_or_else(unanswered)).collect()
+}
+
+impl<K> NewJob<K> {
+    fn sort(&self) -> Option<(&'static str, &'static str)> {
+        self.unique.as_ref().map(|unique| (unique.until.label(), unique.on_conflict.label()))
+    }
+}
+
+impl OnConflict {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Replace => "replace",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// The id that was asked for, the one that is there, and what became of it.
+type Answer = (Uuid, JobId, String);
+
+async fn insert<K: JobKind>(
+    ws: &mut WorkspaceConnection<impl MayWrite>,
+    batch: &[(usize, NewJob<K>)],
+) -> Result<Vec<(usize, Enqueued)>> {
+    let workspace = *ws.workspace().as_uuid();
+    let ids: Vec<Uuid> = batch.iter().map(|_| *JobId::generate().as_uuid()).collect();
+    let mut payloads: Vec<Value> = Vec::with_capacity(batch.len());
+    let (mut priorities, mut limits) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    let (mut due, mut keys) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    for (_, job) in batch {
+        payloads.push(to_payload(&job.arguments)?);
+        priorities.push(job.priority);
+        limits.push(i32::try_from(job.max_attempts).unwrap_or(i32::MAX));
+        due.push(job.due);
+        keys.push(job.unique.as_ref().map(|unique| unique.key.as_str()));
+    }
+    let unique = batch.first().and_then(|(_, job)| job.unique.as_ref());
+    if unique.is_some() {
+        refuse_twins(&keys)?;
+    }
+    let places: HashMap<Uuid, usize> = ids.iter().copied().zip(batch.iter().map(|(at, _)| *at)).collect();
+    let arguments = (
+        workspace.into_sql::<SqlUuid>(),
+        K::NAME.into_sql::<Text>(),
+        K::QUEUE.into_sql::<Text>(),
+        ids.into_sql::<Array<SqlUuid>>(),
+        payloads.into_sql::<Array<Jsonb>>(),
+        priorities.into_sql::<Array<Integer>>(),
+        limits.into_sql::<Array<Integer>>(),
+        due.into_sql::<Array<Nullable<Timestamptz>>>(),
+        keys.into_sql::<Array<Nullable<Text>>>(),
+        unique.map(|unique| unique.until).into_sql::<Nullable<JobUniqueness>>(),
+        unique.map_or("keep", |unique| unique.on_conflict.label()).into_sql::<Text>(),
+    );
+    let call =
+        Call::<_, _, (SqlUuid, SqlUuid, Text)>::new("workspace_db_enqueue_jobs", "asked, answer, outcome", arguments);
+    let answered = call.load_in::<Answer>(ws).await?.into_iter().filter_map(|(asked, answer, outcome)| {
+        let answer = match outcome.as_str() {
+            "inserted" => Enqueued::Inserted(answer),
+            "replaced" => Enqueued::Replaced(answer),
+            _ => Enqueued::Kept(answer),
+        };
+        Some((*places.get(&asked)?, answer))
+    });
+    Ok(answered.collect())
+}
+
+fn refuse_twins(keys: &[Option<&str>]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match keys.iter().flatten().find(|key| !seen.insert(**key)) {
+        Some(twin) => Err(Error::invalid(format!("two jobs of one batch have the unique key {twin:?}"))
+            .remedy("enqueue one of them")
+            .about("unique_key")),
+        None => Ok(()),
+    }
+}
+
+fn unanswered() -> Error {
+    Error::invalid("the database gave no answer for a job")
+        .remedy("the migrations and this program are of different versions")
+}

@@ -1,0 +1,113 @@
+//! The jobs that this process has in hand, and what is asked of those who run them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::lease::{Lease, Pulse};
+
+/// How much longer than it may a handler takes before its lease is left to run out: one that does not yield can't be
+/// dropped.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What is asked of whoever runs a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Go on.
+    Go,
+    /// Stop: somebody cancelled it.
+    Cancel,
+    /// Stop: the lease is over.
+    Abandon,
+    /// Stop: this worker does.
+    Release,
+}
+
+#[derive(Default)]
+pub(super) struct Held(Mutex<HashMap<Lease, Hand>>);
+
+struct Hand {
+    order: watch::Sender<Order>,
+    /// Until when the lease holds, for all that this process knows.
+    valid_until: Instant,
+    /// `None` before the handler has begun.
+    due_back: Option<Instant>,
+}
+
+impl Held {
+    fn hands(&self) -> MutexGuard<'_, HashMap<Lease, Hand>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take(&self, lease: Lease, valid_until: Instant) -> watch::Receiver<Order> {
+        let (order, orders) = watch::channel(Order::Go);
+        self.hands().insert(lease, Hand { order, valid_until, due_back: None });
+        orders
+    }
+
+    pub(super) fn has_begun(&self, lease: Lease, may_take: Duration) {
+        if let Some(hand) = self.hands().get_mut(&lease) {
+            hand.due_back = Instant::now().checked_add(may_take.saturating_add(GRACE));
+        }
+    }
+
+    pub(super) fn let_go(&self, lease: Lease) {
+        self.hands().remove(&lease);
+    }
+
+    pub(super) fn is_valid(&self, lease: Lease) -> bool {
+        self.hands().get(&lease).is_some_and(|hand| hand.valid_until > Instant::now())
+    }
+
+    /// Those to extend: whose lease has run for a third, and whose handler is not overdue.
+    pub(super) fn to_extend(&self, length: Duration) -> Vec<Lease> {
+        let now = Instant::now();
+        let hands = self.hands();
+        let due = hands.iter().filter(|(_, hand)| {
+            hand.valid_until.saturating_duration_since(now) <= length * 2 / 3
+                && hand.due_back.is_none_or(|back| back > now)
+        });
+        due.map(|(lease, _)| *lease).collect()
+    }
+
+    pub(super) fn hear(&self, pulses: Vec<(Lease, Pulse)>, valid_until: Instant) {
+        let mut hands = self.hands();
+        for (lease, pulse) in pulses {
+            let Some(hand) = hands.get_mut(&lease) else { continue };
+            match pulse {
+                Pulse::Held => hand.valid_until = valid_until,
+                Pulse::CancelRequested => {
+                    hand.valid_until = valid_until;
+                    hand.order.send_replace(Order::Cancel);
+                }
+                Pulse::Busy => {}
+                Pulse::Lost => {
+                    hand.order.send_replace(Order::Abandon);
+                }
+            }
+        }
+    }
+
+    /// Stops those whose lease has run out while nobody could be asked.
+    pub(super) fn abandon_expired(&self) {
+        let now = Instant::now();
+        for hand in self.hands().values().filter(|hand| hand.valid_until <= now) {
+            hand.order.send_replace(Order::Abandon);
+        }
+    }
+
+    /// Gives back those that wait for a free hand, or all of them.
+    pub(super) fn release(&self, also_begun: bool) {
+        for hand in self.hands().values().filter(|hand| also_begun || hand.due_back.is_none()) {
+            hand.order.send_if_modified(|order| {
+                let is_going = *order == Order::Go;
+                if is_going {
+                    *order = Order::Release;
+                }
+                is_going
+            });
+        }
+    }
+}

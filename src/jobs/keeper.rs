@@ -1,0 +1,125 @@
+//! The parts of a worker that go on beside its jobs: heartbeats, rescue, schedules, and listening.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use tokio::sync::Notify;
+
+use super::CHANNEL;
+use super::lease::{heartbeat, rescue};
+use super::schedule::fire_due;
+use super::worker::Shared;
+use crate::error::Result;
+use crate::sql_types::JobStatus;
+
+/// How often leases that ran out are looked for, and schedules that are due.
+const EACH: Duration = Duration::from_secs(1);
+/// Rows that one statement extends, rescues or fires.
+const TOGETHER: usize = 500;
+/// How long it waits before it tries to listen again.
+const DEAF_FOR: Duration = Duration::from_secs(5);
+
+/// Extends the leases of what is in hand, and stops what has lost its own.
+pub(super) async fn extend(shared: Arc<Shared>) {
+    // Often enough that one beat may be missed.
+    let mut beat = tokio::time::interval(shared.lease / 12);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        let leases = shared.held.to_extend(shared.lease);
+        for batch in leases.chunks(TOGETHER) {
+            let valid_until = Instant::now() + shared.lease;
+            match tokio::time::timeout(shared.lease / 3, heartbeat(&shared.db, batch, shared.lease)).await {
+                Ok(Ok(pulses)) => shared.held.hear(pulses, valid_until),
+                Ok(Err(error)) => tracing::warn!(%error, jobs = batch.len(), "no heartbeat"),
+                Err(_) => tracing::warn!(jobs = batch.len(), "no heartbeat: the database does not answer"),
+            }
+        }
+        shared.held.abandon_expired();
+    }
+}
+
+/// Rescues jobs of any worker, and fires schedules of any workspace.
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    wakes: HashMap<String, Arc<Notify>>,
+}
+
+impl Keeper {
+    pub(super) fn new(shared: Arc<Shared>, wakes: HashMap<String, Arc<Notify>>) -> Self {
+        Self { shared, wakes }
+    }
+
+    pub(super) async fn run(self) {
+        let mut each = tokio::time::interval(EACH);
+        each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            each.tick().await;
+            if let Err(error) = self.rescue().await {
+                tracing::warn!(%error, "no rescue");
+            }
+            if let Err(error) = self.fire().await {
+                tracing::warn!(%error, "schedules could not be looked at");
+            }
+        }
+    }
+
+    async fn rescue(&self) -> Result<()> {
+        loop {
+            let rescued = rescue(&self.shared.db, TOGETHER).await?;
+            for job in &rescued {
+                tracing::warn!(job = %job.job, workspace = %job.workspace, kind = job.kind, status = %job.status, "a lease ran out");
+                let labels = [("queue", job.queue.clone()), ("kind", job.kind.clone())];
+                metrics::counter!("workspace_db_jobs_rescued_total", &labels).increment(1);
+                if job.status == JobStatus::Queued {
+                    self.wake(&job.queue);
+                }
+            }
+            if rescued.len() < TOGETHER {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn fire(&self) -> Result<()> {
+        loop {
+            let queues = fire_due(&self.shared.db, TOGETHER).await?;
+            for queue in &queues {
+                self.wake(queue);
+            }
+            if queues.len() < TOGETHER {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wake(&self, queue: &str) {
+        if let Some(wake) = self.wakes.get(queue) {
+            wake.notify_one();
+        }
+    }
+}
+
+/// Wakes a queue's claimer when somebody says that there are jobs. Where nobody can be heard, as behind a pooler in
+/// transaction mode, the claimers look by themselves.
+pub(super) async fn listen(shared: Arc<Shared>, wakes: HashMap<String, Arc<Notify>>) {
+    loop {
+        match shared.db.listen(CHANNEL).await {
+            Ok(mut said) => {
+                // Something may have been said before anybody listened.
+                for wake in wakes.values() {
+                    wake.notify_one();
+                }
+                while let Some(queue) = said.next().await {
+                    if let Some(wake) = wakes.get(&queue) {
+                        wake.notify_one();
+                    }
+                }
+            }
+            Err(error) => tracing::debug!(%error, "nobody can be heard"),
+        }
+        tokio::time::sleep(DEAF_FOR).await;
+    }
+}

@@ -1,0 +1,187 @@
+//! How a job ends.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::kind::MAX_ARGUMENT_BYTES;
+use super::lease::{Lease, columns_of};
+use crate::error::Result;
+use crate::sql_types::{JobStatus, has_nul};
+use crate::tenancy::{Call, Database, WorkspaceConnection, lease_is_over};
+
+/// Bytes of an error that are kept.
+const MAX_ERROR_BYTES: usize = 8 * 1024;
+
+/// How a job ends, or goes on later.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a job ends when its outcome is given to `finish`, or returned by its handler"]
+pub enum Outcome {
+    /// It is completed.
+    Done,
+    /// It is completed, and what came of it is kept in its row.
+    DoneWith(Value),
+    /// It failed, and is tried again, if it has attempts left; else it is dead.
+    Retry {
+        /// What went wrong.
+        error: String,
+        /// How long it waits; `None` leaves that to the kind's [`Backoff`](super::Backoff), or to nothing in [`finish`].
+        after: Option<Duration>,
+    },
+    /// It failed, and trying again would not help.
+    Dead {
+        /// What went wrong.
+        error: String,
+    },
+    /// It is given up.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// It goes on later. This start does not count as an attempt.
+    Snooze(Duration),
+    /// It waits again, as if it had not been started: for a worker that stops.
+    Release,
+    /// It ended in the handler's own transaction, see [`RunningJob::complete`](super::RunningJob::complete).
+    Settled,
+}
+
+impl Outcome {
+    /// It failed, and is tried again.
+    pub fn retry(error: impl Into<String>) -> Self {
+        Self::Retry { error: error.into(), after: None }
+    }
+
+    /// It failed for good.
+    pub fn dead(error: impl Into<String>) -> Self {
+        Self::Dead { error: error.into() }
+    }
+
+    /// What the database and the metrics call it.
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Done | Self::DoneWith(_) => "completed",
+            Self::Retry { .. } => "retried",
+            Self::Dead { .. } => "failed",
+            Self::Cancel { .. } => "cancelled",
+            Self::Snooze(_) => "snoozed",
+            Self::Release => "released",
+            Self::Settled => "settled",
+        }
+    }
+
+    fn delay_ms(&self) -> i64 {
+        let delay = match self {
+            Self::Retry { after, .. } => after.unwrap_or_default(),
+            Self::Snooze(delay) => *delay,
+            _ => Duration::ZERO,
+        };
+        // A thousand years: PostgreSQL's times end before its intervals do.
+        i64::try_from(delay.as_millis()).unwrap_or(i64::MAX).min(1000 * 365 * 86_400_000)
+    }
+
+    /// Bounded, and without the character NUL, which PostgreSQL can't store.
+    fn reason(&self) -> Option<String> {
+        let (Self::Retry { error: text, .. } | Self::Dead { error: text } | Self::Cancel { reason: text }) = self
+        else {
+            return None;
+        };
+        let mut kept: String =
+            text.chars().map(|char| if char == '\0' { char::REPLACEMENT_CHARACTER } else { char }).collect();
+        while kept.len() > MAX_ERROR_BYTES {
+            kept.pop();
+        }
+        Some(kept)
+    }
+
+    /// The same, where what it brings can be stored; else the job is dead, since doing it again would bring the same.
+    fn storable(self) -> Self {
+        let why = match &self {
+            Self::DoneWith(result) if has_nul(result) => "has the character NUL in it, which PostgreSQL can't store",
+            Self::DoneWith(result) if result.to_string().len() > MAX_ARGUMENT_BYTES => "is larger than 256 KiB",
+            _ => return self,
+        };
+        Self::Dead { error: format!("the work was done, and its result is lost: it {why}") }
+    }
+
+    fn into_result(self) -> Option<Value> {
+        match self {
+            Self::DoneWith(result) => Some(result),
+            _ => None,
+        }
+    }
+}
+
+/// A job that has ended, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// What was shown for it.
+    pub lease: Lease,
+    /// Its state now; `None` where the lease was over, and the job is as it was.
+    pub status: Option<JobStatus>,
+}
+
+/// Ends jobs, in one statement, and says for each whether its lease held; where it did not, nothing was changed.
+///
+/// # Errors
+///
+/// As [`claim`](super::claim).
+pub async fn finish(db: &Database, outcomes: impl IntoIterator<Item = (Lease, Outcome)>) -> Result<Vec<Finished>> {
+    let outcomes: Vec<(Lease, Outcome)> =
+        outcomes.into_iter().map(|(lease, outcome)| (lease, outcome.storable())).collect();
+    let leases: Vec<Lease> = outcomes.iter().map(|(lease, _)| *lease).collect();
+    let (workspaces, ids, tokens) = columns_of(&leases);
+    let labels: Vec<&str> = outcomes.iter().map(|(_, outcome)| outcome.label()).collect();
+    let delays: Vec<i64> = outcomes.iter().map(|(_, outcome)| outcome.delay_ms()).collect();
+    let reasons: Vec<Option<String>> = outcomes.iter().map(|(_, outcome)| outcome.reason()).collect();
+    let results: Vec<Option<Value>> = outcomes.into_iter().map(|(_, outcome)| outcome.into_result()).collect();
+    let ended: HashMap<Uuid, JobStatus> = db
+        .platform(async |conn| {
+            let arguments = (
+                (&workspaces).into_sql::<Array<SqlUuid>>(),
+                (&ids).into_sql::<Array<SqlUuid>>(),
+                (&tokens).into_sql::<Array<SqlUuid>>(),
+                (&labels).into_sql::<Array<Text>>(),
+                (&delays).into_sql::<Array<BigInt>>(),
+                (&reasons).into_sql::<Array<Nullable<Text>>>(),
+                (&results).into_sql::<Array<Nullable<Jsonb>>>(),
+            );
+            let columns = "held, new_status";
+            Call::<_, _, (SqlUuid, JobStatus)>::new("workspace_db_finish_jobs", columns, arguments).load(conn).await
+        })
+        .await?
+        .into_iter()
+        .collect();
+    let status = |lease: &Lease| ended.get(&lease.token()).copied();
+    Ok(leases.into_iter().map(|lease| Finished { lease, status: status(&lease) }).collect())
+}
+
+/// Ends a job in the transaction that is open in its workspace, so that the work and its end are kept together or not at
+/// all.
+///
+/// # Errors
+///
+/// [`is_lease_lost`](crate::Error::is_lease_lost) where the lease is over: the transaction has to be given up.
+pub(super) async fn finish_here(ws: &mut WorkspaceConnection, lease: Lease, outcome: Outcome) -> Result<()> {
+    let outcome = outcome.storable();
+    let (label, delay, reason) = (outcome.label(), outcome.delay_ms(), outcome.reason());
+    let arguments = (
+        (*lease.workspace().as_uuid()).into_sql::<SqlUuid>(),
+        (*lease.job().as_uuid()).into_sql::<SqlUuid>(),
+        lease.token().into_sql::<SqlUuid>(),
+        label.into_sql::<Text>(),
+        delay.into_sql::<BigInt>(),
+        reason.into_sql::<Nullable<Text>>(),
+        outcome.into_result().into_sql::<Nullable<Jsonb>>(),
+    );
+    let held: Vec<bool> =
+        Call::<_, _, Bool>::new("workspace_db_finish_job_here", "rows", arguments).load_in(ws).await?;
+    if held.contains(&true) {
+        return Ok(());
+    }
+    Err(lease_is_over(lease.job()))
+}

@@ -1,0 +1,261 @@
+//! Jobs that come again and again, by the calendar.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use croner::Cron;
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::FutureExt as _;
+
+use super::kind::{JobKind, to_payload};
+use crate::error::{Error, Kind, Result};
+use crate::id::{JobId, JobScheduleId};
+use crate::models::{JobSchedule, NewJobSchedule};
+use crate::schema::{job_schedules, jobs, workspaces};
+use crate::tenancy::{Call, Database, MayWrite, WorkspaceConnection};
+
+/// Occurrences of one schedule that one pass enqueues; what it missed beyond that, the next pass does.
+const CATCH_UP: usize = 100;
+
+/// A job that a workspace has done again and again.
+///
+/// The fields are those of cron, `minute hour day month weekday`, or six with the second first. They are wall-clock time
+/// of a time zone: where the clock skips an hour, what was to be done in it is done at its end; where an hour comes
+/// twice, what has a fixed time is done in the first, what is done each so many minutes goes on through both.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use workspace_db::jobs::{JobKind, NewSchedule};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Digest {}
+/// impl JobKind for Digest {
+///     const NAME: &'static str = "digest";
+/// }
+///
+/// let mondays = NewSchedule::of("weekly digest", "0 8 * * MON", Digest {}).in_zone("Europe/Amsterdam");
+/// # drop(mondays);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a schedule does nothing before it is given to `schedule`"]
+pub struct NewSchedule<K> {
+    name: String,
+    cron: String,
+    time_zone: String,
+    arguments: K,
+}
+
+impl<K: JobKind> NewSchedule<K> {
+    /// By the calendar of UTC. The name says which schedule of its workspace it is.
+    pub fn of(name: impl Into<String>, cron: impl Into<String>, arguments: K) -> Self {
+        Self { name: name.into(), cron: cron.into(), time_zone: "UTC".to_owned(), arguments }
+    }
+
+    /// By the calendar of a time zone, by its name in the IANA database.
+    pub fn in_zone(self, time_zone: impl Into<String>) -> Self {
+        Self { time_zone: time_zone.into(), ..self }
+    }
+}
+
+/// Has a job enqueued in the connection's workspace at every occurrence from now on, and returns the schedule.
+///
+/// One of that name is changed; if its calendar stays the same, so does its next occurrence, so that this can be said at
+/// every start of a program. Each occurrence gets one job, due at its time, whichever of the workers comes first, also
+/// those that were missed while none ran.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) where the fields or the time zone can't be read, where there is no occurrence
+/// ever, as of 30 February, or where the name is empty or has more than 100 characters; as
+/// [`enqueue`](super::enqueue()).
+pub async fn schedule<K: JobKind>(
+    ws: &mut WorkspaceConnection<impl MayWrite>,
+    new: NewSchedule<K>,
+) -> Result<JobSchedule> {
+    let calendar = Calendar::parse(&new.cron, &new.time_zone)?;
+    // The server's clock, as for everything here: this machine's may be wrong.
+    let today: Vec<DateTime<Utc>> = Call::<_, _, Timestamptz>::new("clock_timestamp", "rows", ()).load_in(ws).await?;
+    let moment = today.into_iter().next().unwrap_or_else(Utc::now);
+    let next_at = calendar.after(moment)?.ok_or_else(|| {
+        Error::invalid(format!("a schedule of {:?} never fires", new.cron))
+            .about("cron")
+            .remedy("name a day that comes")
+    })?;
+    let row = NewJobSchedule {
+        id: JobScheduleId::generate(),
+        workspace_id: ws.workspace(),
+        payload: to_payload(&new.arguments)?,
+        name: new.name,
+        cron: new.cron,
+        time_zone: new.time_zone,
+        job_type: K::NAME.to_owned(),
+        queue: K::QUEUE.to_owned(),
+        priority: K::PRIORITY,
+        max_attempts: i32::try_from(K::MAX_ATTEMPTS).unwrap_or(i32::MAX),
+        next_at: Some(next_at),
+    };
+    ws.own(|mut conn| async move { upsert(&mut conn, &row).await }.boxed()).await
+}
+
+async fn upsert(conn: &mut &AsyncPgConnection, new: &NewJobSchedule) -> QueryResult<JobSchedule> {
+    use diesel::upsert::excluded;
+    let is_same = job_schedules::cron
+        .eq(excluded(job_schedules::cron))
+        .and(job_schedules::time_zone.eq(excluded(job_schedules::time_zone)));
+    diesel::insert_into(job_schedules::table)
+        .values(new)
+        .on_conflict((job_schedules::workspace_id, job_schedules::name))
+        .do_update()
+        .set(
+            (
+                job_schedules::cron.eq(excluded(job_schedules::cron)),
+                job_schedules::time_zone.eq(excluded(job_schedules::time_zone)),
+                job_schedules::job_type.eq(excluded(job_schedules::job_type)),
+                job_schedules::queue.eq(excluded(job_schedules::queue)),
+                job_schedules::payload.eq(excluded(job_schedules::payload)),
+                job_schedules::priority.eq(excluded(job_schedules::priority)),
+                job_schedules::max_attempts.eq(excluded(job_schedules::max_attempts)),
+                job_schedules::next_at
+                    .eq(diesel::dsl::case_when(is_same, job_schedules::next_at)
+                        .otherwise(excluded(job_schedules::next_at))),
+                job_schedules::updated_at.eq(now),
+            ),
+        )
+        .returning(JobSchedule::as_returning())
+        .get_result(conn)
+        .await
+}
+
+/// Ends the schedule of that name in the connection's workspace; jobs that it has enqueued stay.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where the workspace has none of that name.
+pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str) -> Result<()> {
+    let (workspace, name) = (ws.workspace(), name.to_owned());
+    let of_that_name = job_schedules::workspace_id.eq(workspace).and(job_schedules::name.eq(name.clone()));
+    let deleted = ws
+        .own(|mut conn| {
+            async move { diesel::delete(job_schedules::table.filter(of_that_name)).execute(&mut conn).await }.boxed()
+        })
+        .await?;
+    match deleted {
+        0 => Err(Error::new(Kind::NotFound, format!("the workspace has no schedule {name:?}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Enqueues what is due by at most so many schedules, in every workspace, and returns the queue of each.
+///
+/// A schedule and its jobs are one transaction, and whoever has it keeps the others out, so that no occurrence gets two
+/// jobs and none gets none.
+pub(super) async fn fire_due(db: &Database, most: usize) -> Result<Vec<String>> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    db.platform(async |conn| {
+        let due: Vec<JobSchedule> = JobSchedule::query()
+            .filter(job_schedules::next_at.le(now))
+            .filter(diesel::dsl::exists(
+                workspaces::table.filter(workspaces::id.eq(job_schedules::workspace_id).and(workspaces::is_active)),
+            ))
+            .order(job_schedules::next_at)
+            .limit(most)
+            .for_update()
+            .skip_locked()
+            .load(conn)
+            .await?;
+        let Some(moment) = server_time(conn, &due).await? else { return Ok(Vec::new()) };
+        for schedule in &due {
+            fire(conn, schedule, moment).await?;
+        }
+        Ok::<_, Error>(due.into_iter().map(|schedule| schedule.queue).collect())
+    })
+    .await
+}
+
+async fn server_time(conn: &mut AsyncPgConnection, due: &[JobSchedule]) -> Result<Option<DateTime<Utc>>> {
+    if due.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(diesel::select(now.into_sql::<Timestamptz>()).get_result(conn).await?))
+}
+
+async fn fire(conn: &mut AsyncPgConnection, schedule: &JobSchedule, moment: DateTime<Utc>) -> Result<()> {
+    let (occurrences, next_at) = match Calendar::parse(&schedule.cron, &schedule.time_zone) {
+        Ok(calendar) => calendar.up_to(moment, schedule.next_at)?,
+        Err(error) => {
+            tracing::error!(schedule = schedule.name, workspace = %schedule.workspace_id, %error, "a schedule can't be read, and ends");
+            (Vec::new(), None)
+        }
+    };
+    let rows: Vec<_> = occurrences
+        .into_iter()
+        .map(|at| {
+            (
+                jobs::workspace_id.eq(schedule.workspace_id),
+                jobs::id.eq(JobId::generate()),
+                jobs::job_type.eq(&schedule.job_type),
+                jobs::queue.eq(&schedule.queue),
+                jobs::payload.eq(&schedule.payload),
+                jobs::priority.eq(schedule.priority),
+                jobs::max_attempts.eq(schedule.max_attempts),
+                jobs::scheduled_at.eq(at),
+            )
+        })
+        .collect();
+    diesel::insert_into(jobs::table).values(rows).execute(conn).await?;
+    diesel::update(job_schedules::table.find((schedule.workspace_id, schedule.id)))
+        .set((job_schedules::next_at.eq(next_at), job_schedules::fired_at.eq(now), job_schedules::updated_at.eq(now)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Those that are due, and the one that comes then.
+type Occurrences = (Vec<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// When a schedule fires.
+struct Calendar {
+    cron: Cron,
+    time_zone: Tz,
+}
+
+impl Calendar {
+    fn parse(cron: &str, time_zone: &str) -> Result<Self> {
+        let time_zone = time_zone.parse().map_err(|_| {
+            Error::invalid(format!("{time_zone:?} is no time zone"))
+                .about("time_zone")
+                .remedy("give its name in the IANA database, such as Europe/Amsterdam")
+        })?;
+        let cron = cron.parse().map_err(|error: croner::errors::CronError| {
+            Error::invalid(format!("{cron:?} is no schedule: {error}"))
+                .about("cron")
+                .remedy("give five fields, `minute hour day month weekday`, or six with the second first")
+                .caused_by(error)
+        })?;
+        Ok(Self { cron, time_zone })
+    }
+
+    /// The first occurrence after a moment, if there is one.
+    fn after(&self, moment: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+        use croner::errors::CronError;
+        match self.cron.find_next_occurrence(&moment.with_timezone(&self.time_zone), false) {
+            Ok(next) => Ok(Some(next.with_timezone(&Utc))),
+            Err(CronError::TimeSearchLimitExceeded) => Ok(None),
+            Err(error) => Err(Error::invalid(format!("{:?} can't be computed: {error}", self.cron.as_str()))
+                .about("cron")
+                .caused_by(error)),
+        }
+    }
+
+    /// The occurrences from one on that are not after a moment.
+    fn up_to(&self, moment: DateTime<Utc>, first: Option<DateTime<Utc>>) -> Result<Occurrences> {
+        let (mut occurrences, mut next) = (Vec::new(), first);
+        while let Some(at) = next.filter(|at| *at <= moment && occurrences.len() < CATCH_UP) {
+            occurrences.push(at);
+            next = self.after(at)?;
+        }
+        Ok((occurrences, next))
+    }
+}

@@ -1,0 +1,242 @@
+//! The runtime that claims jobs and runs their handlers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::claimer::{Claimer, Queue};
+use super::finisher::{Ended, Finisher};
+use super::handler::{Handler, RunningJob, Typed};
+use super::held::Held;
+use super::keeper::{self, Keeper};
+use super::kind::JobKind;
+use super::outcome::Outcome;
+use crate::error::{Error, Result};
+use crate::tenancy::Database;
+
+/// Jobs of one queue that run at once, where nothing else is asked for.
+const CONCURRENCY: usize = 16;
+/// Outcomes that may wait for the database before handlers wait with them.
+const BACKLOG: usize = 4_096;
+
+/// Claims jobs and runs their handlers, until it is told to stop.
+///
+/// One process has one or more, any number of processes work off the same queues. A job runs at least once: where a worker
+/// dies, its leases run out and others take over; where one was only slow, nothing that it still does to the database by its
+/// job's scope is committed. What happens outside of the database can happen twice.
+///
+/// ```no_run
+/// use serde::{Deserialize, Serialize};
+/// use workspace_db::Result;
+/// use workspace_db::jobs::{JobKind, Outcome, RunningJob, Worker};
+/// use workspace_db::tenancy::Database;
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Greet {
+///     name: String,
+/// }
+/// impl JobKind for Greet {
+///     const NAME: &'static str = "greet";
+/// }
+///
+/// # async fn example(db: &Database) -> Result<()> {
+/// Worker::new(db)
+///     .handle(async |job: RunningJob<Greet>| {
+///         println!("hello, {}", job.arguments.name);
+///         Ok::<_, workspace_db::Error>(Outcome::Done)
+///     })
+///     .concurrency("default", 32)
+///     .run(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+///     .await
+/// # }
+/// ```
+pub struct Worker {
+    db: Database,
+    name: String,
+    handlers: HashMap<&'static str, Arc<dyn Handler>>,
+    queues: BTreeMap<String, usize>,
+    lease: Duration,
+    poll: Duration,
+    drain_for: Duration,
+}
+
+/// What the parts of a worker share.
+pub(super) struct Shared {
+    pub(super) db: Database,
+    pub(super) name: String,
+    pub(super) handlers: HashMap<&'static str, Arc<dyn Handler>>,
+    pub(super) held: Held,
+    pub(super) lease: Duration,
+    pub(super) poll: Duration,
+    pub(super) drain_for: Duration,
+}
+
+/// When a worker ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    Told,
+    Empty,
+}
+
+impl Worker {
+    /// A worker without handlers, which runs nothing yet.
+    #[must_use]
+    pub fn new(db: &Database) -> Self {
+        Self {
+            db: db.clone(),
+            name: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()),
+            handlers: HashMap::new(),
+            queues: BTreeMap::new(),
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(1),
+            drain_for: Duration::from_secs(30),
+        }
+    }
+
+    /// What runs the jobs of a kind, and has the kind's queue worked off.
+    ///
+    /// A handler's error and its panic are attempts that failed. One that takes longer than the kind's time-out is dropped.
+    #[must_use]
+    pub fn handle<K, F, Fut, E>(mut self, handler: F) -> Self
+    where
+        K: JobKind,
+        F: Fn(RunningJob<K>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Outcome, E>> + Send + 'static,
+        E: Display,
+    {
+        self.handlers.insert(K::NAME, Typed::<K, F>::handler(handler));
+        self.queues.entry(K::QUEUE.to_owned()).or_insert(CONCURRENCY);
+        self
+    }
+
+    /// How many jobs of a queue run here at once; 16 unless said. A queue that no kind is of is worked off too.
+    #[must_use]
+    pub fn concurrency(mut self, queue: impl Into<String>, most: usize) -> Self {
+        self.queues.insert(queue.into(), most);
+        self
+    }
+
+    /// What others see as the holder of its jobs; unless said, the number of the process and something random.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// After how long without a sign of life others take its jobs over; 30 s unless said. A heartbeat comes each third of
+    /// it, so it has to be longer than the database may be out of reach.
+    #[must_use]
+    pub fn lease(self, length: Duration) -> Self {
+        Self { lease: length, ..self }
+    }
+
+    /// How often it looks for jobs that nobody told it of, such as those whose time has come; 1 s unless said.
+    #[must_use]
+    pub fn poll(self, interval: Duration) -> Self {
+        Self { poll: interval, ..self }
+    }
+
+    /// How long handlers may go on once it has been told to stop; 30 s unless said. What runs then is dropped, and waits again.
+    #[must_use]
+    pub fn shutdown_within(self, deadline: Duration) -> Self {
+        Self { drain_for: deadline, ..self }
+    }
+
+    /// Works until `stop` is ready, then ends what it has in hand, and returns.
+    ///
+    /// While the database is out of reach it tries again, and does not return.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where there is no queue, or a setting is out of bounds;
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the database has no login of the platform;
+    /// [`is_unreachable`](Error::is_unreachable) where it can't be reached at the start.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
+        self.work(stop, Until::Told).await
+    }
+
+    /// Works until nothing more can be claimed, then returns: for a test, or a worker that a timer starts.
+    ///
+    /// Jobs whose time has not come are left.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn drain(self) -> Result<()> {
+        self.work(std::future::pending(), Until::Empty).await
+    }
+
+    async fn work(self, stop: impl Future<Output = ()>, until: Until) -> Result<()> {
+        self.check()?;
+        // A wrong login is told now, and not as a line in the log each second.
+        super::lease::rescue(&self.db, 0).await?;
+        let queues = self.queues;
+        let shared = Arc::new(Shared {
+            db: self.db,
+            name: self.name,
+            handlers: self.handlers,
+            held: Held::default(),
+            lease: self.lease,
+            poll: self.poll,
+            drain_for: self.drain_for,
+        });
+        let (ended, outcomes) = mpsc::channel::<Ended>(BACKLOG);
+        let (stopping, is_stopping) = watch::channel(false);
+        let finisher = tokio::spawn(Finisher::new(Arc::clone(&shared), outcomes).run());
+
+        let wakes: HashMap<String, Arc<Notify>> = queues.keys().map(|queue| (queue.clone(), Arc::default())).collect();
+        let mut claimers = JoinSet::new();
+        for (name, concurrency) in queues {
+            let wake = wakes.get(&name).map(Arc::clone).unwrap_or_default();
+            let queue = Queue { name, concurrency, wake };
+            claimers.spawn(Claimer::new(Arc::clone(&shared), queue, ended.clone()).run(is_stopping.clone(), until));
+        }
+        drop(ended);
+        let mut beside = JoinSet::new();
+        beside.spawn(keeper::extend(Arc::clone(&shared)));
+        beside.spawn(Keeper::new(Arc::clone(&shared), wakes.clone()).run());
+        beside.spawn(keeper::listen(Arc::clone(&shared), wakes));
+
+        tokio::pin!(stop);
+        let mut panicked = Ok(());
+        loop {
+            tokio::select! {
+                () = &mut stop, if !*stopping.borrow() => { stopping.send_replace(true); }
+                claimer = claimers.join_next() => match claimer {
+                    Some(Ok(())) => {}
+                    Some(Err(died)) => {
+                        panicked = Err(Error::new(crate::error::Kind::Interrupted, "a part of the worker died").caused_by(died));
+                        stopping.send_replace(true);
+                    }
+                    None => break,
+                }
+            }
+        }
+        // Every claimer is gone and with it every sender, so what waits is written, and then this ends.
+        let written = finisher.await;
+        panicked?;
+        written.map_err(|died| Error::new(crate::error::Kind::Interrupted, "a part of the worker died").caused_by(died))
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.queues.is_empty() {
+            return Err(Error::invalid("the worker has no queue to work off").remedy("give it a handler"));
+        }
+        if let Some((queue, _)) = self.queues.iter().find(|(_, concurrency)| **concurrency == 0) {
+            return Err(
+                Error::invalid(format!("of queue {queue:?} 0 jobs may run at once")).remedy("ask for at least 1")
+            );
+        }
+        if self.lease < Duration::from_secs(1) {
+            return Err(Error::invalid(format!("a lease of {:?} runs out before its heartbeat", self.lease))
+                .remedy("give it at least 1 s"));
+        }
+        if self.poll.is_zero() {
+            return Err(Error::invalid("a poll each 0 s never sleeps").remedy("ask for at least a millisecond"));
+        }
+        Ok(())
+    }
+}

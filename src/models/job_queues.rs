@@ -1,0 +1,23 @@
+//! Table `job_queues`: what operators have set for a queue.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::Serialize;
+
+use crate::schema::job_queues;
+
+/// What operators have set for a queue; one without a row is neither paused nor capped.
+#[derive(Clone, Debug, PartialEq, Eq, HasQuery, Serialize)]
+#[diesel(table_name = job_queues)]
+pub struct JobQueue {
+    /// Name of the queue.
+    pub name: String,
+    /// Time from which nothing is claimed from it.
+    pub paused_at: Option<DateTime<Utc>>,
+    /// How many jobs of one workspace run from it at once, over all workers.
+    pub max_running_per_workspace: Option<i32>,
+    /// Time of insertion.
+    pub created_at: DateTime<Utc>,
+    /// Time of the last change, set by the statement that makes it.
+    pub updated_at: DateTime<Utc>,
+}

@@ -1,0 +1,94 @@
+//! Functions of this crate's own that the database has.
+
+use std::marker::PhantomData;
+
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::{Expression, QueryResult};
+use diesel_async::AsyncPgConnection;
+use futures_util::TryStreamExt as _;
+
+use super::access::Access;
+use super::connection::WorkspaceConnection;
+use super::run::{LoadsAs, all};
+use super::table::TenantTable;
+use crate::error::Result;
+
+/// `SELECT columns FROM function(arguments) AS rows`, prepared once a connection, where Diesel prepares the SQL of
+/// `sql_query` each time.
+///
+/// `ST` is the SQL type of the columns.
+pub(crate) struct Call<A, C, ST> {
+    function: &'static str,
+    alias: &'static str,
+    columns: C,
+    arguments: A,
+    row: PhantomData<ST>,
+}
+
+/// Names of columns that the function itself gives to what it returns.
+pub(crate) struct Named(&'static str);
+
+impl<A, ST> Call<A, Named, ST> {
+    /// The columns of that name, whose types nobody checks, of what a function returns for a tuple of arguments. No text
+    /// may come from outside.
+    pub(crate) fn new(function: &'static str, columns: &'static str, arguments: A) -> Self {
+        Self { function, alias: "rows", columns: Named(columns), arguments, row: PhantomData }
+    }
+}
+
+impl<A, C: Expression> Call<A, C, C::SqlType> {
+    /// Columns of a table, for a function that returns its rows.
+    pub(crate) fn rows_of<T: TenantTable>(_table: T, function: &'static str, columns: C, arguments: A) -> Self {
+        Self { function, alias: T::NAME, columns, arguments, row: PhantomData }
+    }
+}
+
+impl<A, C, ST> Call<A, C, ST> {
+    /// Runs it where every workspace is seen.
+    pub(crate) async fn load<U>(self, conn: &mut AsyncPgConnection) -> Result<Vec<U>>
+    where
+        Self: LoadsAs<U>,
+    {
+        Ok(self.start(conn).await?.try_collect().await?)
+    }
+
+    /// Runs it in a workspace, where row-level security binds it like any statement.
+    pub(crate) async fn load_in<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
+    where
+        Self: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        ws.session.statement(|conn| all(self.start(conn))).await
+    }
+}
+
+impl QueryFragment<Pg> for Named {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.0);
+        Ok(())
+    }
+}
+
+impl<A: QueryFragment<Pg>, C: QueryFragment<Pg>, ST> QueryFragment<Pg> for Call<A, C, ST> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.columns.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        out.push_sql(self.function);
+        out.push_sql("(");
+        self.arguments.walk_ast(out.reborrow())?;
+        out.push_sql(") AS ");
+        out.push_identifier(self.alias)
+    }
+}
+
+impl<A, C, ST> Query for Call<A, C, ST> {
+    type SqlType = ST;
+}
+
+/// Known by its text.
+impl<A, C, ST> QueryId for Call<A, C, ST> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}

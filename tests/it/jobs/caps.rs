@@ -1,0 +1,115 @@
+//! Caps hold over all claimers, and nobody waits for a slot that is free.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use diesel::prelude::*;
+use workspace_db::Error;
+use workspace_db::jobs::{Claim, Outcome, claim, enqueue_all, finish, limit};
+use workspace_db::schema::jobs;
+use workspace_db::sql_types::JobStatus;
+use workspace_db::tenancy::{Database, PlatformScope};
+
+use super::{Scene, Write, setting};
+
+fn capped(most: usize, cap: u32) -> Claim {
+    Claim { caps: vec![("write".to_owned(), cap)], ..Claim::new("default", "a test", most) }
+}
+
+#[tokio::test]
+async fn a_cap_by_kind_holds_in_each_workspace() {
+    let scene = Scene::new().await;
+    enqueue_all(&mut scene.a().await, (0..10).map(|n| Write::titled(n).priority(n % 3))).await.unwrap();
+    enqueue_all(&mut scene.b().await, (0..10).map(Write::titled)).await.unwrap();
+    let claimed = claim(&scene.db, &capped(20, 4)).await.unwrap();
+    let mut counts = BTreeMap::new();
+    for claimed in &claimed {
+        *counts.entry(claimed.job.workspace_id).or_insert(0) += 1;
+    }
+    assert_eq!(counts, BTreeMap::from([(scene.a.workspace(), 4), (scene.b.workspace(), 4)]));
+    assert_eq!(claim(&scene.db, &capped(20, 4)).await.unwrap().len(), 0);
+    finish(&scene.db, [(claimed[0].lease(), Outcome::Done)]).await.unwrap();
+    let next = claim(&scene.db, &capped(20, 4)).await.unwrap();
+    assert_eq!(next.iter().map(|next| next.job.workspace_id).collect::<Vec<_>>(), [claimed[0].job.workspace_id]);
+}
+
+#[tokio::test]
+async fn a_cap_by_workspace_holds_over_all_kinds_and_does_not_hold_others_up() {
+    let scene = Scene::new().await;
+    let operator = PlatformScope::vouched_for("a test");
+    enqueue_all(&mut scene.a().await, (0..100).map(Write::titled)).await.unwrap();
+    limit(&scene.db, &operator, "default", Some(3)).await.unwrap();
+    assert_eq!(scene.claim(20).await.len(), 3);
+    enqueue_all(&mut scene.b().await, (0..2).map(Write::titled)).await.unwrap();
+    assert_eq!(scene.claim(1).await.len(), 1, "a's full slots are passed over");
+    limit(&scene.db, &operator, "default", None).await.unwrap();
+    assert_eq!(scene.claim(200).await.len(), 98);
+}
+
+/// 64 claimers of four pools want all they can get of one workspace with a cap of four. Each time one has claimed, it
+/// counts what runs by a query of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
+    const CAP: usize = 4;
+    let jobs_in_all = usize::try_from(setting("WORKSPACE_DB_JOBS_CAP", 600)).unwrap();
+    let mut scene = Scene::new().await;
+    enqueue_all(&mut scene.a().await, (0..jobs_in_all).map(Write::titled)).await.unwrap();
+    let mut databases = Vec::new();
+    for _ in 0..4 {
+        databases.push(scene.database.open(16).await.unwrap());
+    }
+    let most = Arc::new(AtomicUsize::new(0));
+    let done = Arc::new(AtomicUsize::new(0));
+    let claimers: Vec<_> = (0..64)
+        .map(|n| {
+            let (db, most, done) = (databases[n % 4].clone(), Arc::clone(&most), Arc::clone(&done));
+            tokio::spawn(async move {
+                while done.load(Ordering::Acquire) < jobs_in_all {
+                    let claimed = claim(&db, &capped(1 + n % 8, 4)).await.unwrap();
+                    most.fetch_max(running(&db).await, Ordering::AcqRel);
+                    // Every eighth claimer dies with what it has.
+                    if n % 8 == 7 && !claimed.is_empty() {
+                        return;
+                    }
+                    let outcomes = claimed.iter().map(|claimed| (claimed.lease(), Outcome::Done));
+                    done.fetch_add(finish(&db, outcomes).await.unwrap().len(), Ordering::AcqRel);
+                    if claimed.is_empty() && n % 8 == 0 {
+                        // What the dead have left, as if their leases had run out.
+                        let rescued = rescue_of_the_dead(&db).await;
+                        assert!(rescued <= CAP);
+                    }
+                }
+            })
+        })
+        .collect();
+    for claimer in claimers {
+        tokio::time::timeout(std::time::Duration::from_secs(120), claimer).await.expect("a slot was lost").unwrap();
+    }
+    assert!(most.load(Ordering::Acquire) <= CAP, "{most:?} ran at once");
+    assert!(most.load(Ordering::Acquire) > 1, "nothing ran beside anything, so nothing was tried");
+    scene.until("SELECT count(*) = 0 AS met FROM jobs WHERE status <> 'completed'").await;
+}
+
+async fn running(db: &Database) -> usize {
+    let count: i64 = db
+        .across_workspaces("a test counts what runs", async |conn| {
+            let running = jobs::table.filter(jobs::status.eq(JobStatus::Running)).count();
+            Ok::<_, Error>(diesel_async::RunQueryDsl::get_result(running, conn).await?)
+        })
+        .await
+        .unwrap();
+    usize::try_from(count).unwrap()
+}
+
+/// Only those whose claimer has gone: the others are too young to be taken for dead.
+async fn rescue_of_the_dead(db: &Database) -> usize {
+    db.across_workspaces("a test lets the leases of the dead run out", async |conn| {
+        let dead = "UPDATE jobs SET lease_expires_at = now() WHERE status = 'running' AND heartbeat_at < now() - interval '2 s'";
+        diesel_async::RunQueryDsl::execute(diesel::sql_query(dead), conn).await?;
+        Ok::<_, Error>(())
+    })
+    .await
+    .unwrap();
+    workspace_db::jobs::rescue(db, 100).await.unwrap().len()
+}

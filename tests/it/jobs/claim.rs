@@ -1,0 +1,168 @@
+//! Who gets which job, and when.
+
+use std::collections::BTreeMap;
+
+use chrono::{TimeDelta, Utc};
+use diesel::prelude::*;
+use workspace_db::id::WorkspaceId;
+use workspace_db::jobs::{Claim, ClaimedJob, claim, enqueue, enqueue_all, pause, resume};
+use workspace_db::models::Document;
+use workspace_db::schema::{documents, jobs};
+use workspace_db::sql_types::JobStatus;
+use workspace_db::tenancy::{InWorkspace as _, PlatformScope};
+use workspace_db::testing::workspace;
+
+use super::{Scene, Write, scope};
+
+fn titles(claimed: &[ClaimedJob]) -> Vec<String> {
+    claimed.iter().map(|claimed| claimed.arguments::<Write>().unwrap().title).collect()
+}
+
+fn by_workspace(claimed: &[ClaimedJob]) -> BTreeMap<WorkspaceId, usize> {
+    let mut counts = BTreeMap::new();
+    for claimed in claimed {
+        *counts.entry(claimed.job.workspace_id).or_default() += 1;
+    }
+    counts
+}
+
+#[tokio::test]
+async fn within_a_workspace_priority_and_then_age_decide() {
+    let scene = Scene::new().await;
+    let mut ws = scene.a().await;
+    let now = Utc::now();
+    let at = |title: &str, minutes| Write::titled(title).at(now + TimeDelta::minutes(minutes));
+    let jobs = [
+        at("third", -1),
+        at("second", -2),
+        at("first", -1).priority(1),
+        at("not yet", 1).priority(0),
+        at("fourth", -9).priority(6),
+    ];
+    enqueue_all(&mut ws, jobs).await.unwrap();
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        order.extend(titles(&scene.claim(1).await));
+    }
+    assert_eq!(order, ["first", "second", "third", "fourth"]);
+    assert_eq!(scene.claim(10).await.len(), 0, "what is not due is not claimed");
+}
+
+#[tokio::test]
+async fn a_claimed_job_is_leased_and_not_claimed_again() {
+    let mut scene = Scene::new().await;
+    let id = enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap().id();
+    let claimed = scene.claim(10).await;
+    assert_eq!(claimed.iter().map(|claimed| claimed.job.id).collect::<Vec<_>>(), [id]);
+    let row = scene.row(id).await;
+    assert_eq!((row.status, row.attempts, row.leased_by.as_deref()), (JobStatus::Running, 1, Some("a test")));
+    assert_eq!(row.lease_expires_at.unwrap() - row.heartbeat_at.unwrap(), TimeDelta::seconds(30));
+    assert_eq!(scene.claim(10).await.len(), 0);
+    assert_eq!(claim(&scene.db, &Claim::new("another", "a test", 10)).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_claimed_job_gives_the_scope_of_its_workspace_and_of_no_other() {
+    let scene = Scene::new().await;
+    enqueue(&mut scene.a().await, Write::titled("a")).await.unwrap();
+    enqueue(&mut scene.b().await, Write::titled("b")).await.unwrap();
+    for scope in [&scene.a, &scene.b] {
+        let new = workspace_db::models::NewDocument::new(scope.workspace().to_string());
+        let mut ws = scene.db.workspace(scope).await.unwrap();
+        documents::table.in_workspace(scope).insert(&new).execute(&mut ws).await.unwrap();
+    }
+    for claimed in scene.claim(10).await {
+        let mut ws = scene.db.workspace(claimed.scope()).await.unwrap();
+        let seen: Vec<Document> = documents::table.in_workspace(claimed.scope()).load(&mut ws).await.unwrap();
+        let here = claimed.job.workspace_id;
+        assert_eq!(
+            seen.iter().map(|seen| (seen.workspace_id, seen.title.clone())).collect::<Vec<_>>(),
+            [(here, here.to_string())]
+        );
+        let other = if here == scene.a.workspace() { &scene.b } else { &scene.a };
+        let elsewhere = documents::table.in_workspace(other).load::<Document>(&mut ws).await.unwrap_err();
+        assert!(elsewhere.is_invalid_input(), "{elsewhere}");
+        let raw: i64 = ws
+            .under_row_security("a test", async |conn| {
+                Ok::<_, workspace_db::Error>(diesel_async::RunQueryDsl::get_result(jobs::table.count(), conn).await?)
+            })
+            .await
+            .unwrap();
+        assert_eq!(raw, 1, "raw SQL sees the jobs of this workspace");
+    }
+}
+
+#[tokio::test]
+async fn workspaces_share_a_claim_and_what_some_leave_goes_to_others() {
+    let scene = Scene::new().await;
+    enqueue_all(&mut scene.a().await, (0..500).map(Write::titled)).await.unwrap();
+    enqueue_all(&mut scene.b().await, (0..10).map(Write::titled)).await.unwrap();
+    let shares = by_workspace(&scene.claim(12).await);
+    assert_eq!(shares, BTreeMap::from([(scene.a.workspace(), 6), (scene.b.workspace(), 6)]));
+    let shares = by_workspace(&scene.claim(40).await);
+    assert_eq!(shares, BTreeMap::from([(scene.a.workspace(), 36), (scene.b.workspace(), 4)]));
+    let shares = by_workspace(&scene.claim(400).await);
+    assert_eq!(shares, BTreeMap::from([(scene.a.workspace(), 400)]), "alone, it has everything");
+}
+
+#[tokio::test]
+async fn turns_go_round_one_job_at_a_time() {
+    let mut scene = Scene::new().await;
+    let mut workspaces = vec![scene.a.workspace(), scene.b.workspace()];
+    for n in 0..38 {
+        workspaces.push(workspace(&mut scene.conn, &format!("w{n}")).await.unwrap().id);
+    }
+    workspaces.sort_unstable();
+    for id in &workspaces {
+        let mut ws = scene.db.workspace(&scope(*id)).await.unwrap();
+        enqueue_all(&mut ws, (0..3).map(Write::titled)).await.unwrap();
+    }
+    let mut after = None;
+    let mut order = Vec::new();
+    for _ in 0..120 {
+        let claimed = claim(&scene.db, &Claim { after, ..Claim::new("default", "a test", 1) }).await.unwrap();
+        after = Some(claimed[0].job.workspace_id);
+        order.extend(after);
+    }
+    let thrice: Vec<_> = workspaces.iter().cycle().take(120).copied().collect();
+    assert_eq!(order, thrice);
+}
+
+#[tokio::test]
+async fn an_archived_workspace_waits_and_does_not_stand_in_the_way() {
+    let mut scene = Scene::new().await;
+    enqueue(&mut scene.a().await, Write::titled("a")).await.unwrap();
+    enqueue(&mut scene.b().await, Write::titled("b")).await.unwrap();
+    scene.sql("UPDATE workspaces SET is_active = false WHERE slug = 'a'").await;
+    assert_eq!(titles(&scene.claim(1).await), ["b"]);
+    assert_eq!(scene.claim(1).await.len(), 0);
+    scene.sql("UPDATE workspaces SET is_active = true").await;
+    assert_eq!(titles(&scene.claim(1).await), ["a"]);
+}
+
+#[tokio::test]
+async fn a_paused_queue_gives_nothing_until_it_is_resumed() {
+    let scene = Scene::new().await;
+    let operator = PlatformScope::vouched_for("a test");
+    enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap();
+    assert!(pause(&scene.db, &operator, "default").await.unwrap().paused_at.is_some());
+    assert_eq!(scene.claim(10).await.len(), 0);
+    assert_eq!(resume(&scene.db, &operator, "default").await.unwrap().paused_at, None);
+    assert_eq!(scene.claim(10).await.len(), 1);
+    let wrong = pause(&scene.db, &operator, "").await.unwrap_err();
+    assert!(wrong.is_invalid_input(), "{wrong}");
+}
+
+#[tokio::test]
+async fn what_an_operator_does_to_a_queue_is_in_the_audit_log() {
+    use workspace_db::auth::{AuditFilter, audit_log};
+    let scene = Scene::new().await;
+    let operator = PlatformScope::vouched_for("a test");
+    pause(&scene.db, &operator, "default").await.unwrap();
+    resume(&scene.db, &operator, "default").await.unwrap();
+    workspace_db::jobs::limit(&scene.db, &operator, "default", Some(3)).await.unwrap();
+    let told = audit_log(&scene.db, &operator, &AuditFilter::default(), 10).await.unwrap();
+    let mut told: Vec<_> = told.into_iter().map(|entry| entry.action).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["queue.limit", "queue.pause", "queue.resume"]);
+}

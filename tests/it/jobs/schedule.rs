@@ -1,0 +1,157 @@
+//! Schedules: each occurrence gets one job, whoever fires it and whenever.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use rstest::rstest;
+use workspace_db::jobs::{JobKind, NewSchedule, Outcome, RunningJob, schedule, unschedule};
+use workspace_db::models::JobSchedule;
+use workspace_db::schema::{job_schedules, jobs};
+
+use super::{Scene, Write};
+
+fn each(cron: &str) -> NewSchedule<Write> {
+    NewSchedule::of("digest", cron, Write { title: "digest".to_owned() })
+}
+
+impl Scene {
+    /// As if the schedules had last been looked at then.
+    async fn last_fired(&mut self, at: DateTime<Utc>) {
+        diesel::update(job_schedules::table).set(job_schedules::next_at.eq(at)).execute(&mut self.conn).await.unwrap();
+    }
+
+    /// The times of the jobs, in order.
+    async fn due(&mut self) -> Vec<DateTime<Utc>> {
+        let times: Vec<Option<DateTime<Utc>>> =
+            jobs::table.select(jobs::scheduled_at).order(jobs::scheduled_at).load(&mut self.conn).await.unwrap();
+        times.into_iter().flatten().collect()
+    }
+
+    async fn schedules(&mut self) -> Vec<JobSchedule> {
+        JobSchedule::query().load(&mut self.conn).await.unwrap()
+    }
+
+    /// Has workers look until every schedule has been brought up to date.
+    async fn catch_up(&mut self, workers: usize) {
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let workers: Vec<_> = (0..workers)
+            .map(|_| {
+                let mut stopped = stopped.clone();
+                // Of another queue, so that the jobs stay where they can be counted.
+                let worker = self.worker().concurrency("another", 1);
+                tokio::spawn(worker.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
+            })
+            .collect();
+        self.until("SELECT NOT EXISTS (SELECT FROM job_schedules WHERE next_at <= now()) AS met").await;
+        stop.send_replace(true);
+        for worker in workers {
+            worker.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_is_changed_by_its_name_and_ends() {
+    let mut scene = Scene::new().await;
+    let mut ws = scene.a().await;
+    let first = schedule(&mut ws, each("0 3 * * *").in_zone("Europe/Amsterdam")).await.unwrap();
+    let next = first.next_at.unwrap().with_timezone(&chrono_tz::Europe::Amsterdam);
+    assert_eq!(next.format("%H:%M:%S").to_string(), "03:00:00");
+    // Said again at the next start of the program: the next occurrence stays, be it overdue.
+    let overdue = Utc::now() - TimeDelta::days(1);
+    scene.last_fired(overdue).await;
+    let same = schedule(&mut ws, each("0 3 * * *").in_zone("Europe/Amsterdam")).await.unwrap();
+    assert_eq!((same.id, same.next_at.map(|at| at.timestamp_micros())), (first.id, Some(overdue.timestamp_micros())));
+    let other = schedule(&mut ws, each("0 4 * * *").in_zone("Europe/Amsterdam")).await.unwrap();
+    assert!(other.id == first.id && other.next_at.unwrap() > Utc::now());
+    // A workspace has its own.
+    schedule(&mut scene.b().await, each("0 3 * * *")).await.unwrap();
+    unschedule(&mut ws, "digest").await.unwrap();
+    let none = unschedule(&mut ws, "digest").await.unwrap_err();
+    assert!(none.is_not_found(), "{none}");
+    assert_eq!(scene.schedules().await.iter().map(|left| left.workspace_id).collect::<Vec<_>>(), [scene.b.workspace()]);
+}
+
+#[rstest]
+#[case::no_cron("whenever", "UTC", "cron")]
+#[case::four_fields("* * * *", "UTC", "cron")]
+#[case::minute_61("61 * * * *", "UTC", "cron")]
+#[case::never("0 0 30 2 *", "UTC", "cron")]
+#[case::no_zone("0 0 * * *", "Europe/Atlantis", "time_zone")]
+#[tokio::test]
+async fn a_schedule_that_cannot_fire_is_refused(#[case] cron: &str, #[case] zone: &str, #[case] field: &str) {
+    let scene = Scene::new().await;
+    let error = schedule(&mut scene.a().await, each(cron).in_zone(zone)).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.field() == Some(field), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_missed_is_made_up_for_once() {
+    let mut scene = Scene::new().await;
+    schedule(&mut scene.a().await, each("*/10 * * * *")).await.unwrap();
+    let start = "2026-11-20T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    scene.last_fired(start).await;
+    scene.catch_up(4).await;
+    let due = scene.due().await;
+    let expected: Vec<_> = (0..due.len()).map(|n| start + TimeDelta::minutes(10 * i64::try_from(n).unwrap())).collect();
+    assert_eq!(due, expected);
+    let last = *due.last().unwrap();
+    assert!(last <= Utc::now() && last + TimeDelta::minutes(20) > Utc::now(), "{last}");
+}
+
+/// In Amsterdam the clock went from 02:00 to 03:00 on 29 March 2026, and from 03:00 to 02:00 on 25 October 2026.
+#[rstest]
+#[case::skipped_hour("30 2 * * *", "2026-03-28T01:30:00Z", &["03-28 02:30", "03-29 03:00", "03-30 02:30"])]
+#[case::repeated_hour("30 2 * * *", "2026-10-24T00:30:00Z", &["10-24 02:30", "10-25 02:30", "10-26 02:30"])]
+#[case::half_hours_in_spring("*/30 1-3 29 3 *", "2026-03-29T00:00:00Z", &["03-29 01:00", "03-29 01:30", "03-29 03:00", "03-29 03:30"])]
+#[case::half_hours_in_autumn("*/30 2 25 10 *", "2026-10-25T00:00:00Z", &["10-25 02:00", "10-25 02:30", "10-25 02:00", "10-25 02:30"])]
+#[tokio::test]
+async fn a_change_of_the_clock_neither_skips_nor_repeats(
+    #[case] cron: &str,
+    #[case] first: &str,
+    #[case] wanted: &[&str],
+) {
+    let mut scene = Scene::new().await;
+    schedule(&mut scene.a().await, each(cron).in_zone("Europe/Amsterdam")).await.unwrap();
+    scene.last_fired(first.parse().unwrap()).await;
+    scene.catch_up(2).await;
+    let due = scene.due().await;
+    let local: Vec<String> = due
+        .iter()
+        .take(wanted.len())
+        .map(|at| at.with_timezone(&chrono_tz::Europe::Amsterdam).format("%m-%d %H:%M").to_string())
+        .collect();
+    assert_eq!(local, wanted);
+    assert!(due.windows(2).all(|pair| pair[0] < pair[1]), "{due:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_ends_and_keeps_nobody_waiting() {
+    let mut scene = Scene::new().await;
+    schedule(&mut scene.a().await, each("0 0 1 1 *")).await.unwrap();
+    schedule(&mut scene.b().await, each("0 0 1 1 *")).await.unwrap();
+    let due = "UPDATE job_schedules SET next_at = '2026-01-01', cron = CASE WHEN workspace_id = (
+        SELECT id FROM workspaces WHERE slug = 'a') THEN 'nonsense' ELSE cron END";
+    scene.sql(due).await;
+    scene.catch_up(1).await;
+    assert_eq!(scene.due().await.len(), 1);
+    let next: Vec<_> =
+        scene.schedules().await.into_iter().map(|left| (left.workspace_id, left.next_at.is_some())).collect();
+    assert!(next.contains(&(scene.a.workspace(), false)) && next.contains(&(scene.b.workspace(), true)), "{next:?}");
+}
+
+#[tokio::test]
+async fn what_a_schedule_enqueues_runs() {
+    let mut scene = Scene::new().await;
+    schedule(&mut scene.a().await, each("* * * * * *")).await.unwrap();
+    let (ran, mut has_run) = tokio::sync::mpsc::unbounded_channel();
+    let worker = scene.worker().handle(move |job: RunningJob<Write>| {
+        ran.send((job.scope().workspace(), job.arguments.title.clone())).unwrap();
+        async { Ok::<_, workspace_db::Error>(Outcome::Done) }
+    });
+    let running = tokio::spawn(worker.run(std::future::pending()));
+    let seen = tokio::time::timeout(std::time::Duration::from_secs(10), has_run.recv()).await.unwrap().unwrap();
+    assert_eq!(seen, (scene.a.workspace(), "digest".to_owned()));
+    running.abort();
+    assert_eq!(scene.schedules().await[0].job_type, Write::NAME);
+}

@@ -1,0 +1,265 @@
+//! The runtime: handlers run, and whatever they do, the job ends as it should.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, oneshot};
+use workspace_db::Error;
+use workspace_db::jobs::{Backoff, JobKind, NewJob, Outcome, RunningJob, Worker, cancel, enqueue, enqueue_all};
+use workspace_db::models::NewDocument;
+use workspace_db::schema::documents;
+use workspace_db::sql_types::JobStatus;
+use workspace_db::tenancy::InWorkspace as _;
+
+use super::{NOW, Scene, Write, write};
+
+#[derive(Clone, Serialize, Deserialize)]
+enum Misbehave {
+    Fail,
+    Panic,
+    PanicBeforeItWaits,
+    Hang,
+    SettleWithoutDoingSo,
+}
+
+impl JobKind for Misbehave {
+    const NAME: &'static str = "misbehave";
+    const BACKOFF: Backoff = NOW;
+    const MAX_ATTEMPTS: u32 = 2;
+    const TIMEOUT: Duration = Duration::from_millis(100);
+}
+
+#[expect(clippy::panic, reason = "what is tried")]
+fn misbehave(job: RunningJob<Misbehave>) -> impl Future<Output = Result<Outcome, String>> + Send {
+    if matches!(job.arguments, Misbehave::PanicBeforeItWaits) {
+        panic!("at once");
+    }
+    async move {
+        match job.arguments {
+            Misbehave::Fail => Err("an error of its own".to_owned()),
+            Misbehave::Panic => panic!("after {}", "a while"),
+            Misbehave::Hang => std::future::pending().await,
+            _ => Ok(Outcome::Settled),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_enqueued_is_done() {
+    let mut scene = Scene::new().await;
+    enqueue_all(&mut scene.a().await, (0..300).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
+    enqueue_all(&mut scene.b().await, (300..400).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
+    scene.worker().handle(write).drain().await.unwrap();
+    let wanted: Vec<String> = (0..400).map(|n| format!("{n:03}")).collect();
+    assert_eq!(scene.titles().await, wanted);
+    let strayed = "SELECT count(*) = 400 AS met FROM documents d JOIN jobs j ON j.workspace_id = d.workspace_id
+        AND j.payload ->> 'title' = d.title AND j.status = 'completed' AND j.attempts = 1";
+    scene.until(strayed).await;
+}
+
+#[rstest::rstest]
+#[case::fail(Misbehave::Fail, "an error of its own")]
+#[case::panic(Misbehave::Panic, "the handler panicked: after a while")]
+#[case::panic_at_once(Misbehave::PanicBeforeItWaits, "the handler panicked: at once")]
+#[case::hang(Misbehave::Hang, "the handler did not end within 100ms")]
+#[tokio::test]
+async fn a_handler_that_misbehaves_fails_its_job_alone(#[case] how: Misbehave, #[case] why: &str) {
+    let mut scene = Scene::new().await;
+    let mut ws = scene.a().await;
+    let bad = enqueue(&mut ws, NewJob::of(how)).await.unwrap().id();
+    enqueue(&mut ws, Write::titled("x")).await.unwrap();
+    scene.worker().handle(misbehave).handle(write).drain().await.unwrap();
+    let row = scene.row(bad).await;
+    assert_eq!((row.status, row.attempts, row.last_error.as_deref()), (JobStatus::Failed, 2, Some(why)));
+    assert_eq!(row.errors.as_array().unwrap().len(), 2);
+    assert_eq!(scene.titles().await, ["x"]);
+}
+
+#[tokio::test]
+async fn a_handler_that_only_says_that_it_has_settled_is_found_out_by_its_lease() {
+    let mut scene = Scene::new().await;
+    let id = enqueue(&mut scene.a().await, NewJob::of(Misbehave::SettleWithoutDoingSo)).await.unwrap().id();
+    scene.worker().handle(misbehave).lease(Duration::from_secs(1)).drain().await.unwrap();
+    assert_eq!(scene.row(id).await.status, JobStatus::Running);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = scene.worker().concurrency("another", 1);
+    let running = tokio::spawn(worker.run(async { drop(stopped.await) }));
+    scene.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'queued' AND last_error LIKE '%ran out'").await;
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+}
+
+/// The same name, other arguments: what an older or newer program has enqueued.
+#[derive(Serialize, Deserialize)]
+struct OtherWrite {
+    number: u32,
+}
+impl JobKind for OtherWrite {
+    const NAME: &'static str = Write::NAME;
+}
+
+#[derive(Serialize, Deserialize)]
+struct Unknown {}
+impl JobKind for Unknown {
+    const NAME: &'static str = "unknown";
+}
+
+#[tokio::test]
+async fn arguments_that_do_not_parse_are_dead_at_once_and_an_unknown_kind_is_tried_again() {
+    let mut scene = Scene::new().await;
+    let mut ws = scene.a().await;
+    let other = enqueue(&mut ws, NewJob::of(OtherWrite { number: 1 })).await.unwrap().id();
+    let unknown = enqueue(&mut ws, NewJob::of(Unknown {})).await.unwrap().id();
+    scene.worker().handle(write).named("w1").drain().await.unwrap();
+    let other = scene.row(other).await;
+    assert_eq!((other.status, other.attempts), (JobStatus::Failed, 1));
+    assert!(other.last_error.unwrap().contains("missing field `title`"));
+    let unknown = scene.row(unknown).await;
+    assert_eq!((unknown.status, unknown.attempts), (JobStatus::Queued, 1));
+    assert_eq!(unknown.last_error.as_deref(), Some("worker w1 has no handler for kind \"unknown\""));
+}
+
+#[tokio::test]
+async fn no_more_run_at_once_than_was_asked_for() {
+    let scene = Scene::new().await;
+    enqueue_all(&mut scene.a().await, (0..60).map(Write::titled)).await.unwrap();
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let worker = {
+        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+        scene.worker().concurrency("default", 3).handle(move |_: RunningJob<Write>| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            async move {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok::<_, Error>(Outcome::Done)
+            }
+        })
+    };
+    worker.drain().await.unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+/// A worker whose handler says that it has begun and then waits for what never comes.
+fn waiting(scene: &Scene, begun: &Arc<Notify>) -> Worker {
+    let begun = Arc::clone(begun);
+    scene.worker().handle(move |job: RunningJob<Write>| {
+        let begun = Arc::clone(&begun);
+        async move {
+            let mut ws = job.workspace().await?;
+            ws.transaction(async |tx| {
+                let document = NewDocument::new("half");
+                documents::table.in_workspace(job.scope()).insert(&document).execute(tx).await?;
+                begun.notify_one();
+                std::future::pending::<()>().await;
+                Ok::<_, Error>(Outcome::Done)
+            })
+            .await
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_gives_its_jobs_back() {
+    let mut scene = Scene::new().await;
+    let ids = enqueue_all(&mut scene.a().await, (0..3).map(Write::titled)).await.unwrap();
+    let begun = Arc::new(Notify::new());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = waiting(&scene, &begun).concurrency("default", 1).shutdown_within(Duration::from_millis(50));
+    let running = tokio::spawn(worker.run(async { drop(stopped.await) }));
+    begun.notified().await;
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap().unwrap();
+    for id in ids {
+        let row = scene.row(id.id()).await;
+        assert_eq!((row.status, row.attempts), (JobStatus::Queued, 0), "{row:?}");
+    }
+    assert_eq!(scene.titles().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_has_begun_may_end_before_the_deadline() {
+    let mut scene = Scene::new().await;
+    let id = enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap().id();
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = {
+        let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        scene.worker().handle(move |_: RunningJob<Write>| {
+            let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                Ok::<_, Error>(Outcome::Done)
+            }
+        })
+    };
+    let running = tokio::spawn(worker.run(async { drop(stopped.await) }));
+    begun.notified().await;
+    stop.send(()).unwrap();
+    go_on.notify_one();
+    running.await.unwrap().unwrap();
+    assert_eq!(scene.row(id).await.status, JobStatus::Completed);
+}
+
+#[tokio::test]
+async fn a_running_job_is_cancelled_on_request() {
+    let mut scene = Scene::new().await;
+    let mut ws = scene.a().await;
+    let id = enqueue(&mut ws, Write::titled("x")).await.unwrap().id();
+    let begun = Arc::new(Notify::new());
+    let running = tokio::spawn(waiting(&scene, &begun).lease(Duration::from_secs(1)).run(std::future::pending()));
+    begun.notified().await;
+    assert_eq!(cancel(&mut ws, id).await.unwrap(), JobStatus::Running);
+    scene.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'cancelled'").await;
+    assert_eq!(scene.row(id).await.last_error.as_deref(), Some("cancelled on request"));
+    running.abort();
+    assert_eq!(scene.titles().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn heartbeats_keep_a_job_for_longer_than_its_lease() {
+    let mut scene = Scene::new().await;
+    let id = enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap().id();
+    let begun = Arc::new(Notify::new());
+    let running = tokio::spawn(waiting(&scene, &begun).lease(Duration::from_secs(1)).run(std::future::pending()));
+    begun.notified().await;
+    scene
+        .until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'running' AND now() > started_at + interval '3 s'")
+        .await;
+    assert_eq!(scene.row(id).await.attempts, 1);
+    running.abort();
+}
+
+/// With a poll that never comes, only what is said at the commit can wake it.
+#[tokio::test]
+async fn a_worker_that_sleeps_is_woken_by_a_commit() {
+    let mut scene = Scene::new().await;
+    let running =
+        tokio::spawn(scene.worker().handle(write).poll(Duration::from_secs(3_600)).run(std::future::pending()));
+    scene.until("SELECT count(*) = 1 AS met FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'").await;
+    let mut ws = scene.a().await;
+    for n in 0..20 {
+        ws.transaction(async |tx| enqueue(tx, Write::titled(format!("{n:02}"))).await).await.unwrap();
+        scene.until(&format!("SELECT count(*) = {} AS met FROM documents", n + 1)).await;
+    }
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_worker_without_work_or_with_a_wrong_setting_says_so() {
+    let scene = Scene::new().await;
+    let wrong = [
+        scene.worker(),
+        scene.worker().concurrency("default", 0),
+        scene.worker().handle(write).lease(Duration::from_millis(10)),
+        scene.worker().handle(write).poll(Duration::ZERO),
+    ];
+    for worker in wrong {
+        assert!(worker.drain().await.unwrap_err().is_invalid_input());
+    }
+}
