@@ -60,7 +60,12 @@ impl Database {
 
     /// The database, with one workspace at a time in reach.
     pub(super) async fn open(&self) -> Result<tenancy::Database> {
-        Ok(tenancy::Database::open(&Config { pool_size: CONNECTIONS, ..self.config()? }).await?)
+        self.open_for(CONNECTIONS).await
+    }
+
+    /// The same for what does so many things at once.
+    pub(super) async fn open_for(&self, at_once: usize) -> Result<tenancy::Database> {
+        Ok(tenancy::Database::open(&Config { pool_size: at_once, ..self.config()? }).await?)
     }
 }
 

@@ -7,7 +7,9 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt as _;
 use serde::Serialize;
-use workspace_db::ingest::{DEFAULT_MAX_BYTES, IngestEvent, IngestOptions, IngestReport, ingest};
+use workspace_db::ingest::{
+    DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, Skipped, enqueue_files, ingest,
+};
 use workspace_db::load::{BrokenLine, BrokenLines, JsonLines, LoadOptions, LoadReport, load};
 use workspace_db::models::{DatasourceChanges, NewDatasource};
 use workspace_db::schema::datasources;
@@ -39,6 +41,9 @@ pub(super) struct Ingest {
     /// Skip larger files
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     max_bytes: u64,
+    /// Enqueue a job for each file instead, which `workspace-db jobs work` runs
+    #[arg(long, conflicts_with = "jsonl")]
+    background: bool,
     #[command(flatten)]
     json_lines: JsonLinesArgs,
     #[command(flatten)]
@@ -82,8 +87,16 @@ impl Ingest {
         if let Some(file) = &self.json_lines.jsonl {
             return self.json_lines.run(context, &db, &scope, file).await;
         }
-        let embedder = self.embedder.embedder()?;
         let options = IngestOptions { max_bytes: self.max_bytes, ..IngestOptions::new(self.paths) };
+        if self.background {
+            let report = enqueue_files(&db, &scope, &options).await?;
+            return if context.json {
+                output::print_json(&report)
+            } else {
+                output::print_lines(describe_jobs(&report))
+            };
+        }
+        let embedder = self.embedder.embedder()?;
         let bar = output::counter("files");
         let on_event = |event| match event {
             IngestEvent::Found(files) => bar.inc_length(files.try_into().unwrap_or(u64::MAX)),
@@ -178,6 +191,16 @@ impl LinesReport {
     }
 }
 
+fn describe_jobs(report: &EnqueueReport) -> Vec<String> {
+    let mut lines = vec![
+        format!("enqueued   {} files", report.enqueued),
+        format!("waiting    {} files", report.waiting),
+        format!("archived   {} documents", report.archived),
+    ];
+    lines.extend(list(&report.skipped));
+    lines
+}
+
 fn describe(report: &IngestReport) -> Vec<String> {
     let mut lines = vec![
         format!("added      {} files", report.added),
@@ -185,11 +208,16 @@ fn describe(report: &IngestReport) -> Vec<String> {
         format!("unchanged  {} files", report.unchanged),
         format!("archived   {} documents", report.archived),
         format!("chunks     {} written", report.chunks),
-        format!("skipped    {} files", report.skipped.len()),
     ];
-    lines.extend(report.skipped.iter().take(LISTED).map(|skipped| format!("  {}: {}", skipped.name, skipped.reason)));
-    if report.skipped.len() > LISTED {
-        lines.push(format!("  and {} more, which --json lists", report.skipped.len() - LISTED));
+    lines.extend(list(&report.skipped));
+    lines
+}
+
+fn list(skipped: &[Skipped]) -> Vec<String> {
+    let mut lines = vec![format!("skipped    {} files", skipped.len())];
+    lines.extend(skipped.iter().take(LISTED).map(|skipped| format!("  {}: {}", skipped.name, skipped.reason)));
+    if skipped.len() > LISTED {
+        lines.push(format!("  and {} more, which --json lists", skipped.len() - LISTED));
     }
     lines
 }

@@ -8,6 +8,7 @@ mod embedder;
 mod env;
 mod index;
 mod ingest;
+mod jobs;
 mod migrate;
 mod output;
 mod psql;
@@ -73,6 +74,7 @@ enum Command {
     Search(search::Search),
     Index(index::Index),
     Reembed(reembed::Reembed),
+    Jobs(jobs::Jobs),
     Psql(psql::Psql),
     Roles(roles::Roles),
     Admin(admin::Admin),
@@ -151,6 +153,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Search(command) => command.run(&context).await,
         Command::Index(command) => command.run(&context).await,
         Command::Reembed(command) => command.run(&context).await,
+        Command::Jobs(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
         Command::Roles(command) => command.run(&context).await,
         Command::Admin(command) => command.run(&context).await,

@@ -31,6 +31,8 @@ pub enum SkipReason {
     Binary,
     /// It has nothing but white space.
     Empty,
+    /// It was there when it was listed.
+    Gone,
     /// It is text in another encoding.
     NotUtf8,
     /// It is above the limit.
@@ -54,6 +56,7 @@ impl fmt::Display for SkipReason {
         match self {
             Self::Binary => f.write_str("binary"),
             Self::Empty => f.write_str("empty"),
+            Self::Gone => f.write_str("gone"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NameNotUtf8 => f.write_str("a name that is not UTF-8"),
             Self::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, the limit is {limit}"),
@@ -93,6 +96,11 @@ impl SourceRoot {
         Ok(Self { path })
     }
 
+    /// The path of a file below, by its name.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        if self.path.is_file() { self.path.clone() } else { self.path.join(name) }
+    }
+
     /// The path by which the datasource is known: absolute, without links.
     pub(super) fn name(&self) -> String {
         self.path.to_string_lossy().into_owned()
@@ -128,7 +136,7 @@ impl SourceRoot {
     }
 
     /// With `/` on every system; a root that is a file itself is known by its own name.
-    fn name_of(&self, path: &Path) -> String {
+    pub(super) fn name_of(&self, path: &Path) -> String {
         let below = path.strip_prefix(&self.path).unwrap_or(path);
         let below = if below.as_os_str().is_empty() { path.file_name().unwrap_or_default().as_ref() } else { below };
         below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")

@@ -5,6 +5,7 @@
 //! one transaction a file, what has gone is archived. A run that is cut short anywhere leaves whole files behind it,
 //! and the next one goes on.
 
+mod background;
 mod files;
 mod reader;
 mod split;
@@ -14,13 +15,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use self::background::{EnqueueReport, FileIngestion, IngestFile, enqueue_files};
 use self::files::SourceRoot;
 pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, Skipped};
 use self::reader::{Outcome, Prepared};
 pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
-use self::store::Store;
+use self::store::{Replacement, Store};
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
+use crate::sql_types::Embedding;
 use crate::tenancy::{Database, WorkspaceScope};
 
 /// Chunks that are embedded together; files are gathered until there are so many.
@@ -180,17 +183,12 @@ async fn embed_and_store(
 ) -> Result<()> {
     let texts: Vec<String> =
         files.iter().flat_map(|prepared| prepared.chunks.iter().map(|chunk| chunk.text.clone())).collect();
-    let vectors = embedder.embed(&texts).await?;
-    if vectors.len() != texts.len() {
-        let message =
-            format!("the embedder {} gave {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
-        return Err(Error::new(Kind::Embeddings, message).remedy("it must give one for each, in their order"));
-    }
-    let mut vectors = vectors.into_iter();
+    let mut vectors = embed(embedder, &texts).await?.into_iter();
     for Prepared { file, known, chunks } in files {
         let written = chunks.len();
         let vectors = vectors.by_ref().take(written).collect();
-        store.replace(&file, known.as_ref(), chunks, vectors, embedder.model()).await?;
+        let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: embedder.model() };
+        store.replace(new).await?;
         report.chunks += written;
         if known.is_some() {
             report.replaced += 1;
@@ -200,6 +198,17 @@ async fn embed_and_store(
         on_event(IngestEvent::Done);
     }
     Ok(())
+}
+
+/// A vector for each text, in their order.
+async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
+    let vectors = embedder.embed(texts).await?;
+    if vectors.len() != texts.len() {
+        let message =
+            format!("the embedder {} gave {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
+        return Err(Error::new(Kind::Embeddings, message).remedy("it must give one for each, in their order"));
+    }
+    Ok(vectors)
 }
 
 fn reader_died(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -6,10 +6,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
 use serde_json::{Value, json};
 
+use super::background::IngestFile;
 use super::files::{File, SourceRoot};
 use super::split::{Chunk, pipeline};
 use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentId};
+use crate::jobs::{Enqueued, NewJob, Outcome, RunningJob, enqueue_all};
 use crate::models::{DatasourceChanges, INGEST_PIPELINE, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
@@ -65,6 +67,13 @@ pub(super) struct Store {
 impl Store {
     /// Finds or makes the datasource of a root, and marks it as running.
     pub(super) async fn open(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
+        let mut store = Self::find_or_make(db, scope, root).await?;
+        store.mark(DatasourceChanges::running()).await?;
+        Ok(store)
+    }
+
+    /// Finds or makes the datasource of a root.
+    pub(super) async fn find_or_make(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
         let new = NewDatasource {
             config: Some(json!({ "root": root.name() })),
             is_managed: Some(false),
@@ -72,9 +81,22 @@ impl Store {
         };
         let mut ws = db.workspace(scope).await?;
         let datasource = new.find_or_insert(&mut ws, scope).await?;
-        let mut store = Self { ws, scope: scope.clone(), datasource };
-        store.mark(DatasourceChanges::running()).await?;
-        Ok(store)
+        Ok(Self { ws, scope: scope.clone(), datasource })
+    }
+
+    /// Of a datasource that is there, for one of its files.
+    pub(super) async fn of_file(job: &RunningJob<IngestFile>) -> Result<Self> {
+        let ws = job.workspace().await?;
+        Ok(Self { ws, scope: job.scope().clone(), datasource: job.arguments.datasource })
+    }
+
+    /// Enqueues a job for each file, unless one for it waits already.
+    pub(super) async fn enqueue(&mut self, jobs: Vec<NewJob<IngestFile>>) -> Result<Vec<Enqueued>> {
+        self.ws.transaction(async |tx| enqueue_all(tx, jobs).await).await
+    }
+
+    pub(super) fn datasource(&self) -> DatasourceId {
+        self.datasource
     }
 
     /// Marks the datasource as completed, or as failed with the reason.
@@ -93,8 +115,18 @@ impl Store {
         Ok(())
     }
 
+    /// The documents of the datasource.
     pub(super) async fn known(&mut self) -> Result<KnownDocuments> {
-        let rows = documents::table
+        self.load_known(None).await
+    }
+
+    /// The document of one file.
+    pub(super) async fn known_by(&mut self, name: &str) -> Result<Option<Known>> {
+        Ok(self.load_known(Some(name)).await?.remove(name))
+    }
+
+    async fn load_known(&mut self, name: Option<&str>) -> Result<KnownDocuments> {
+        let mut rows = documents::table
             .in_workspace(&self.scope)
             .filter(documents::datasource_id.eq(self.datasource))
             .filter(documents::external_id.is_not_null())
@@ -105,68 +137,30 @@ impl Store {
                 documents::metadata,
                 documents::status,
             ))
-            .load::<(String, DocumentId, Option<String>, Value, DocumentStatus)>(&mut self.ws)
-            .await?;
+            .into_boxed();
+        if let Some(name) = name {
+            rows = rows.filter(documents::external_id.eq(name.to_owned()));
+        }
+        let rows = rows.load::<(String, DocumentId, Option<String>, Value, DocumentStatus)>(&mut self.ws).await?;
         let known =
             rows.into_iter().map(|(name, id, hash, metadata, status)| (name, Known { id, hash, metadata, status }));
         Ok(known.collect())
     }
 
     /// Puts one file's document and chunks in the place of what was there, in one transaction.
-    pub(super) async fn replace(
-        &mut self,
-        file: &File,
-        known: Option<&Known>,
-        chunks: Vec<Chunk>,
-        vectors: Vec<Embedding>,
-        model: &str,
-    ) -> Result<()> {
+    pub(super) async fn replace(&mut self, new: Replacement<'_>) -> Result<()> {
         let (scope, datasource) = (&self.scope, self.datasource);
-        let new = NewDocument {
-            datasource_id: Some(datasource),
-            external_id: Some(file.name.clone()),
-            content_hash: Some(file.hash.clone()),
-            metadata: Some(json!({ INGEST_PIPELINE: pipeline(model), ARCHIVED: false })),
-            status: Some(known.map_or(DocumentStatus::Ready, Known::status_when_found)),
-            ..NewDocument::new(title_of(file))
-        };
+        self.ws.transaction(async |tx| new.write(tx, scope, datasource).await).await
+    }
+
+    /// As [`replace`](Self::replace), as the work of a job that ends with it.
+    pub(super) async fn replace_by(&mut self, job: &RunningJob<IngestFile>, new: Replacement<'_>) -> Result<Outcome> {
+        let (scope, datasource) = (&self.scope, self.datasource);
         self.ws
             .transaction(async |tx| {
-                let document: DocumentId = documents::table
-                    .in_workspace(scope)
-                    .insert(&new)
-                    .on_conflict((documents::workspace_id, documents::datasource_id, documents::external_id))
-                    .filter_target(documents::external_id.is_not_null())
-                    .do_update()
-                    .set((
-                        documents::title.eq(&new.title),
-                        documents::content_hash.eq(&new.content_hash),
-                        documents::metadata.eq(documents::metadata.concat(excluded(documents::metadata))),
-                        documents::status.eq(excluded(documents::status)),
-                        documents::updated_at.eq(StatementTime),
-                    ))
-                    .returning(documents::id)
-                    .get_result(tx)
-                    .await?;
-                document_chunks::table
-                    .in_workspace(scope)
-                    .filter(document_chunks::document_id.eq(document))
-                    .delete()
-                    .execute(tx)
-                    .await?;
-                let mut rows = Vec::with_capacity(chunks.len());
-                for (index, (chunk, vector)) in (0..).zip(chunks.into_iter().zip(vectors)) {
-                    rows.push(NewDocumentChunk {
-                        token_count: i32::try_from(chunk.tokens).ok(),
-                        ..NewDocumentChunk::new(document, index, chunk.text, vector, model)
-                    });
-                }
-                while !rows.is_empty() {
-                    let rest = rows.split_off(rows.len().min(INSERT_TOGETHER));
-                    document_chunks::table.in_workspace(scope).insert(rows).execute(tx).await?;
-                    rows = rest;
-                }
-                Ok(())
+                let chunks = new.chunks.len();
+                new.write(tx, scope, datasource).await?;
+                job.complete(tx, Outcome::DoneWith(json!({ "chunks": chunks }))).await
             })
             .await
     }
@@ -199,6 +193,64 @@ impl Store {
             .execute(&mut self.ws)
             .await?;
         Ok(changed)
+    }
+}
+
+/// What comes into the place of a document and its chunks.
+pub(super) struct Replacement<'a> {
+    pub(super) file: &'a File,
+    pub(super) known: Option<&'a Known>,
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) vectors: Vec<Embedding>,
+    pub(super) model: &'a str,
+}
+
+impl Replacement<'_> {
+    async fn write(self, tx: &mut WorkspaceConnection, scope: &WorkspaceScope, datasource: DatasourceId) -> Result<()> {
+        let Self { file, known, chunks, vectors, model } = self;
+        let new = NewDocument {
+            datasource_id: Some(datasource),
+            external_id: Some(file.name.clone()),
+            content_hash: Some(file.hash.clone()),
+            metadata: Some(json!({ INGEST_PIPELINE: pipeline(model), ARCHIVED: false })),
+            status: Some(known.map_or(DocumentStatus::Ready, Known::status_when_found)),
+            ..NewDocument::new(title_of(file))
+        };
+        let document: DocumentId = documents::table
+            .in_workspace(scope)
+            .insert(&new)
+            .on_conflict((documents::workspace_id, documents::datasource_id, documents::external_id))
+            .filter_target(documents::external_id.is_not_null())
+            .do_update()
+            .set((
+                documents::title.eq(&new.title),
+                documents::content_hash.eq(&new.content_hash),
+                documents::metadata.eq(documents::metadata.concat(excluded(documents::metadata))),
+                documents::status.eq(excluded(documents::status)),
+                documents::updated_at.eq(StatementTime),
+            ))
+            .returning(documents::id)
+            .get_result(tx)
+            .await?;
+        document_chunks::table
+            .in_workspace(scope)
+            .filter(document_chunks::document_id.eq(document))
+            .delete()
+            .execute(tx)
+            .await?;
+        let mut rows = Vec::with_capacity(chunks.len());
+        for (index, (chunk, vector)) in (0..).zip(chunks.into_iter().zip(vectors)) {
+            rows.push(NewDocumentChunk {
+                token_count: i32::try_from(chunk.tokens).ok(),
+                ..NewDocumentChunk::new(document, index, chunk.text, vector, model)
+            });
+        }
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(INSERT_TOGETHER));
+            document_chunks::table.in_workspace(scope).insert(rows).execute(tx).await?;
+            rows = rest;
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ mod claim;
 mod enqueue;
 mod finish;
 mod schedule;
+mod shell;
 mod worker;
 
 use std::time::Duration;

@@ -1,0 +1,258 @@
+//! `workspace-db jobs`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use workspace_db::Error;
+use workspace_db::id::JobId;
+use workspace_db::ingest::{FileIngestion, IngestFile};
+use workspace_db::jobs::{self, JobKind as _, QueueStats, Worker};
+use workspace_db::models::{Job, JobQueue};
+use workspace_db::schema;
+use workspace_db::sql_types::JobStatus;
+use workspace_db::tenancy::{Database, PlatformScope, WorkspaceConnection, WorkspaceScope};
+
+use super::embedder::EmbedderArgs;
+use super::{Context, Missing, OPERATOR, database, output, workspace};
+
+/// Run, look at and steer jobs in the background
+#[derive(Args, Debug)]
+pub(super) struct Jobs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Work(Work),
+    List(List),
+    /// Show a job with its arguments and errors
+    Show {
+        id: JobId,
+    },
+    /// Have a job start now, once more than it might: one that waits, is dead or was cancelled
+    Retry {
+        id: JobId,
+    },
+    /// Cancel a job that waits, or ask the worker of one that runs to stop
+    Cancel {
+        id: JobId,
+    },
+    /// Show how the queues stand
+    Stats,
+    /// Stop workers from claiming of a queue
+    Pause {
+        queue: String,
+    },
+    /// Let workers claim of a queue again
+    Resume {
+        queue: String,
+    },
+    /// Bound how many jobs of one workspace run from a queue at once, over all workers
+    Limit {
+        queue: String,
+        /// How many; without it, any number
+        most: Option<u32>,
+    },
+}
+
+/// Run the jobs that this program knows, which is `ingest --background`, until it is told to stop
+#[derive(Args, Debug)]
+struct Work {
+    /// Folder or file that jobs may read; can be repeated
+    #[arg(long = "files", value_name = "PATH", default_value = ".")]
+    folders: Vec<PathBuf>,
+    /// Jobs that run at once
+    #[arg(long, value_name = "JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// Stop once nothing is left to do
+    #[arg(long)]
+    until_empty: bool,
+    /// How long running jobs may go on once it is told to stop, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    grace: u64,
+    #[command(flatten)]
+    embedder: EmbedderArgs,
+}
+
+/// List jobs, the newest first
+#[derive(Args, Debug)]
+struct List {
+    /// Of one workspace alone
+    #[arg(long, value_name = "SLUG")]
+    workspace: Option<String>,
+    /// In one state alone; failed are the dead letters
+    #[arg(long, value_name = "STATE")]
+    status: Option<JobStatus>,
+    /// Of one queue alone
+    #[arg(long)]
+    queue: Option<String>,
+    /// Of one kind alone
+    #[arg(long)]
+    kind: Option<String>,
+    /// At most so many
+    #[arg(short = 'n', long, default_value_t = 50)]
+    number: u32,
+}
+
+impl Jobs {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let database = database::Database::of(context)?;
+        if let Action::Work(work) = self.action {
+            return work.run(&database).await;
+        }
+        let db = database.open().await?;
+        let platform = PlatformScope::vouched_for(OPERATOR);
+        match self.action {
+            Action::Work(_) => Ok(()),
+            Action::List(list) => list.run(context, &db).await,
+            Action::Show { id } => show(context, &find(&db, id).await?),
+            Action::Retry { id } => {
+                jobs::retry(&mut enter(&db, id).await?, id).await?;
+                show(context, &find(&db, id).await?)
+            }
+            Action::Cancel { id } => {
+                jobs::cancel(&mut enter(&db, id).await?, id).await?;
+                show(context, &find(&db, id).await?)
+            }
+            Action::Stats => {
+                let stats = jobs::stats(&db, &platform).await?;
+                if context.json {
+                    return output::print_json(&stats);
+                }
+                output::print_lines(stats.iter().map(describe))
+            }
+            Action::Pause { queue } => print(context, &jobs::pause(&db, &platform, &queue).await?),
+            Action::Resume { queue } => print(context, &jobs::resume(&db, &platform, &queue).await?),
+            Action::Limit { queue, most } => print(context, &jobs::limit(&db, &platform, &queue, most).await?),
+        }
+    }
+}
+
+impl Work {
+    async fn run(self, database: &database::Database) -> Result<()> {
+        let concurrency = usize::from(self.concurrency);
+        let db = database.open_for(concurrency + 4).await?;
+        let mut files = FileIngestion::new(Arc::from(self.embedder.embedder()?));
+        for folder in self.folders {
+            files = files.under(folder)?;
+        }
+        let worker = Worker::new(&db)
+            .handle(files.handler())
+            .concurrency(IngestFile::QUEUE, concurrency)
+            .shutdown_within(Duration::from_secs(self.grace));
+        if self.until_empty {
+            worker.drain().await?;
+        } else {
+            worker.run(told_to_stop()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The first of Ctrl-C and, where there is such a thing, SIGTERM.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    // Where even that can't be waited for, the process ends by the signal itself.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+impl List {
+    async fn run(self, context: &Context, db: &Database) -> Result<()> {
+        use schema::jobs;
+        let of = match &self.workspace {
+            Some(slug) => Some(workspace::find(db, slug).await?.id),
+            None => None,
+        };
+        let found: Vec<Job> = db
+            .across_workspaces("the operator lists jobs at the shell", async |conn| {
+                let mut query = jobs::table.select(Job::as_select()).into_boxed();
+                if let Some(workspace) = of {
+                    query = query.filter(jobs::workspace_id.eq(workspace));
+                }
+                if let Some(status) = self.status {
+                    query = query.filter(jobs::status.eq(status));
+                }
+                if let Some(queue) = &self.queue {
+                    query = query.filter(jobs::queue.eq(queue));
+                }
+                if let Some(kind) = &self.kind {
+                    query = query.filter(jobs::job_type.eq(kind));
+                }
+                let query = query.order((jobs::created_at.desc(), jobs::id.desc())).limit(self.number.into());
+                Ok::<_, Error>(query.load(conn).await?)
+            })
+            .await?;
+        if context.json {
+            return output::print_json(&found);
+        }
+        output::print_lines(found.iter().map(line))
+    }
+}
+
+/// A job by its id alone, whichever workspace it is of.
+async fn find(db: &Database, id: JobId) -> Result<Job> {
+    use schema::jobs;
+    let found = db
+        .across_workspaces("the operator names a job at the shell", async |conn| {
+            Ok::<_, Error>(Job::query().filter(jobs::id.eq(id)).first(conn).await.optional()?)
+        })
+        .await?;
+    found.ok_or_else(|| Missing(format!("there is no job {id}; `workspace-db jobs list` lists them")).into())
+}
+
+async fn enter(db: &Database, id: JobId) -> Result<WorkspaceConnection> {
+    let scope = WorkspaceScope::vouched_for(find(db, id).await?.workspace_id, OPERATOR);
+    Ok(db.workspace(&scope).await?)
+}
+
+fn show(context: &Context, job: &Job) -> Result<()> {
+    if context.json {
+        return output::print_json(job);
+    }
+    let fields = serde_json::to_value(job)?;
+    let told = fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    output::print_lines(told.map(|(name, value)| format!("{name:<20}{value}")))
+}
+
+fn line(job: &Job) -> String {
+    let attempts = format!("{}/{}", job.attempts, job.max_attempts);
+    let time = job.created_at.format("%F %T UTC");
+    let why = job.last_error.as_deref().and_then(|error| error.lines().next()).unwrap_or_default();
+    format!("{:<9}  {}  {time}  {attempts:>5}  {}  {}  {why}", job.status, job.id, job.queue, job.job_type)
+}
+
+fn describe(stats: &QueueStats) -> String {
+    let QueueStats { queue, kind, due, scheduled, running, failed, workspaces, oldest_due_seconds, is_paused } = stats;
+    let oldest = oldest_due_seconds.map(|age| format!(", the oldest for {age:.0} s")).unwrap_or_default();
+    let paused = if *is_paused { "  PAUSED" } else { "" };
+    format!(
+        "{queue}  {kind}  due {due} of {workspaces} workspaces{oldest}; scheduled {scheduled}; running {running}; failed {failed}{paused}"
+    )
+}
+
+fn print(context: &Context, queue: &JobQueue) -> Result<()> {
+    if context.json {
+        return output::print_json(queue);
+    }
+    let state = if queue.paused_at.is_some() { "paused" } else { "open" };
+    let most = queue
+        .max_running_per_workspace
+        .map(|most| format!("  at most {most} of a workspace at once"))
+        .unwrap_or_default();
+    output::print_lines([format!("{state:<7}  {}{most}", queue.name)])
+}

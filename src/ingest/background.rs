@@ -1,0 +1,225 @@
+//! Files as jobs: who asks enqueues one for each file, and workers read, split, embed and store them.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::files::{File, Read, SkipReason, Skipped, SourceRoot};
+use super::split::{Chunk, Splitter, pipeline};
+use super::store::{Replacement, Store};
+use super::{IngestOptions, embed, reader_died};
+use crate::embeddings::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::id::DatasourceId;
+use crate::jobs::{Enqueued, JobKind, NewJob, OnConflict, Outcome, RunningJob};
+use crate::sql_types::JobUniqueness;
+use crate::tenancy::{Database, WorkspaceScope};
+
+/// One file of a datasource, to be read, split, embedded and stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IngestFile {
+    /// The folder or file that the datasource was made of.
+    pub root: String,
+    /// The file's path below it.
+    pub name: String,
+    /// The datasource.
+    pub datasource: DatasourceId,
+    /// A larger file is skipped, in bytes.
+    pub max_bytes: u64,
+}
+
+impl JobKind for IngestFile {
+    const NAME: &'static str = "ingest_file";
+    const QUEUE: &'static str = "ingest";
+    const MAX_ATTEMPTS: u32 = 10;
+    const TIMEOUT: Duration = Duration::from_secs(10 * 60);
+}
+
+impl IngestFile {
+    /// One job waits for a file; one that runs may have read it already.
+    fn job(self) -> NewJob<Self> {
+        let name = base16ct::lower::encode_string(&Sha256::digest(&self.name));
+        let key = format!("{} {name}", self.datasource);
+        NewJob::of(self).unique(key, JobUniqueness::Queued, OnConflict::Keep)
+    }
+}
+
+/// What [`enqueue_files`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EnqueueReport {
+    /// Files that a new job waits for.
+    pub enqueued: usize,
+    /// Files that a job waited for already.
+    pub waiting: usize,
+    /// Documents whose file has gone; they are no longer searched.
+    pub archived: usize,
+    /// What could not be listed.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Enqueues a job for every file under `options.roots`, and archives the documents whose file has gone.
+///
+/// The files are listed here and read by the workers, which must find them under the same paths: on the same machine or a
+/// shared disk. A file that a job waits for gets no second one. Everything is of the scope's workspace.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where a root does not exist or the workspace is gone,
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure). The files of a root are
+/// all enqueued, or none of them.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use workspace_db::embeddings::FeatureHashing;
+/// use workspace_db::ingest::{FileIngestion, IngestOptions, enqueue_files};
+/// use workspace_db::jobs::Worker;
+/// use workspace_db::tenancy::{Database, WorkspaceScope};
+///
+/// # async fn example(db: Database, scope: WorkspaceScope) -> workspace_db::Result<()> {
+/// let report = enqueue_files(&db, &scope, &IngestOptions::new(["handbook".into()])).await?;
+/// println!("{} files wait", report.enqueued);
+/// let files = FileIngestion::new(Arc::new(FeatureHashing)).under("handbook")?;
+/// Worker::new(&db).handle(files.handler()).drain().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &IngestOptions) -> Result<EnqueueReport> {
+    let roots = options.roots.iter().map(|root| SourceRoot::open(root)).collect::<Result<Vec<_>>>()?;
+    let mut report = EnqueueReport::default();
+    for root in roots {
+        let mut store = Store::find_or_make(db, scope, &root).await?;
+        let mut gone = store.known().await?;
+        let walk = move || {
+            let (paths, unreadable) = root.walk();
+            (root, paths, unreadable)
+        };
+        let (root, paths, unreadable) = tokio::task::spawn_blocking(walk).await.map_err(reader_died)?;
+        let mut jobs = Vec::with_capacity(paths.len());
+        for path in paths {
+            let name = root.name_of(&path);
+            gone.remove(&name);
+            if path.to_str().is_none() {
+                report.skipped.push(Skipped { name, reason: SkipReason::NameNotUtf8 });
+                continue;
+            }
+            let (root, datasource, max_bytes) = (root.name(), store.datasource(), options.max_bytes);
+            jobs.push(IngestFile { root, name, datasource, max_bytes }.job());
+        }
+        let answers = store.enqueue(jobs).await?;
+        let inserted = answers.iter().filter(|answer| matches!(answer, Enqueued::Inserted(_))).count();
+        report.enqueued += inserted;
+        report.waiting += answers.len() - inserted;
+        if unreadable.is_empty() {
+            report.archived += store.archive(gone.into_values()).await?;
+        }
+        report.skipped.extend(unreadable);
+    }
+    Ok(report)
+}
+
+/// What a worker needs to run [`IngestFile`]: an embedder, and the folders that it may read.
+///
+/// A job names a path; a worker reads it only where it lies under a folder that was allowed to it, links followed.
+#[derive(Clone)]
+pub struct FileIngestion {
+    embedder: Arc<dyn Embedder>,
+    folders: Vec<PathBuf>,
+}
+
+impl FileIngestion {
+    /// With that embedder, and without any folder yet.
+    #[must_use]
+    pub fn new(embedder: Arc<dyn Embedder>) -> Self {
+        Self { embedder, folders: Vec::new() }
+    }
+
+    /// Allows a folder, with all that is in it, or a file.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found), [`is_io_failure`](Error::is_io_failure).
+    pub fn under(mut self, folder: impl Into<PathBuf>) -> Result<Self> {
+        self.folders.push(PathBuf::from(SourceRoot::open(&folder.into())?.name()));
+        Ok(self)
+    }
+
+    /// The handler for [`Worker::handle`](crate::jobs::Worker::handle).
+    #[must_use]
+    pub fn handler(
+        self,
+    ) -> impl Fn(RunningJob<IngestFile>) -> futures_util::future::BoxFuture<'static, Result<Outcome>> + Send + Sync + 'static
+    {
+        move |job| {
+            let this = self.clone();
+            Box::pin(async move { this.ingest(job).await })
+        }
+    }
+
+    async fn ingest(&self, job: RunningJob<IngestFile>) -> Result<Outcome> {
+        let file = job.arguments.clone();
+        let mut store = Store::of_file(&job).await?;
+        let known = store.known_by(&file.name).await?;
+        let (folders, pipeline) = (self.folders.clone(), pipeline(self.embedder.model()));
+        let compared = known.clone();
+        let read = move || {
+            let found = read(&file, &folders)?;
+            Ok::<_, Error>(match (found, compared) {
+                (Read::Skipped(skipped), _) => Found::Skipped(skipped.reason),
+                (Read::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => Found::Unchanged,
+                (Read::File(file), _) => Found::Changed(Splitter::new().split(&file.path, &file.text), file),
+            })
+        };
+        match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {
+            // It may be readable again.
+            Found::Skipped(SkipReason::Unreadable { error }) => Err(Error::new(Kind::Io, error)),
+            Found::Skipped(reason) => {
+                store.archive(known.into_iter()).await?;
+                Ok(Outcome::DoneWith(json!({ "skipped": reason.to_string() })))
+            }
+            Found::Unchanged => {
+                if let Some(known) = known {
+                    store.revive(&known).await?;
+                }
+                Ok(Outcome::DoneWith(json!({ "unchanged": true })))
+            }
+            Found::Changed(chunks, file) => {
+                let texts: Vec<String> = chunks.iter().map(|chunk| chunk.text.clone()).collect();
+                let vectors = embed(self.embedder.as_ref(), &texts).await?;
+                let model = self.embedder.model();
+                store.replace_by(&job, Replacement { file: &file, known: known.as_ref(), chunks, vectors, model }).await
+            }
+        }
+    }
+}
+
+/// What a job has found under its path.
+enum Found {
+    Skipped(SkipReason),
+    Unchanged,
+    Changed(Vec<Chunk>, File),
+}
+
+/// Reads the file of a job, where it lies under one of the folders.
+fn read(file: &IngestFile, folders: &[PathBuf]) -> Result<Read> {
+    let root = SourceRoot::open(file.root.as_ref())?;
+    let path = root.path_of(&file.name);
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        // It has gone since it was listed, and so goes its document.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Read::Skipped(Skipped { name: file.name.clone(), reason: SkipReason::Gone }));
+        }
+        Err(error) => return Err(Error::new(Kind::Io, format!("can't open {}", path.display())).caused_by(error)),
+    };
+    if !folders.iter().any(|folder| real.starts_with(folder)) {
+        return Err(Error::new(Kind::Forbidden, format!("this worker may not read {}", real.display()))
+            .remedy("allow it a folder that the file is in"));
+    }
+    Ok(root.read(&path, file.max_bytes))
+}
