@@ -167,7 +167,7 @@ async fn told_to_stop() {
     }
     // Where even that can't be waited for, the process ends by the signal itself.
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

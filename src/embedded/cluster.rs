@@ -215,12 +215,25 @@ impl Cluster {
     ///
     /// Where the server does not stop within a minute.
     pub fn stop(&self) -> Result<bool> {
+        self.stop_by("fast")
+    }
+
+    /// Stops it as a crash does: nobody is told, and what is on the disk is what there is. It recovers when it starts again.
+    ///
+    /// # Errors
+    ///
+    /// [`is_io_failure`](Error::is_io_failure) where it does not stop.
+    pub fn crash(&self) -> Result<bool> {
+        self.stop_by("immediate")
+    }
+
+    fn stop_by(&self, mode: &str) -> Result<bool> {
         if self.pid().is_none() {
             return Ok(false);
         }
         let output = self
             .command("pg_ctl")
-            .args(["stop", "--wait", "--silent", "--mode=fast", "--pgdata"])
+            .args(["stop", "--wait", "--silent", "--mode", mode, "--pgdata"])
             .arg(self.data())
             .output();
         self.succeeded("pg_ctl stop", output)?;

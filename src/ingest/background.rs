@@ -150,7 +150,6 @@ impl FileIngestion {
     }
 
     /// The handler for [`Worker::handle`](crate::jobs::Worker::handle).
-    #[must_use]
     pub fn handler(
         self,
     ) -> impl Fn(RunningJob<IngestFile>) -> futures_util::future::BoxFuture<'static, Result<Outcome>> + Send + Sync + 'static

@@ -186,6 +186,10 @@ impl Claimer {
 
     /// Gives back what has not begun, waits for what has, and gives back what takes too long.
     async fn wind_up(self, mut running: JoinSet<()>) {
+        // Then it is not told to stop, and other queues may have much in hand.
+        if self.hands.full.load(Ordering::Acquire) == 0 {
+            return;
+        }
         self.shared.held.release(false);
         let all_done = async { while running.join_next().await.is_some() {} };
         if tokio::time::timeout(self.shared.drain_for, all_done).await.is_err() {

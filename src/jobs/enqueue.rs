@@ -48,6 +48,7 @@ pub struct NewJob<K> {
     priority: i32,
     max_attempts: u32,
     unique: Option<Unique>,
+    is_announced: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +93,14 @@ impl Enqueued {
 impl<K: JobKind> NewJob<K> {
     /// Due at once, and otherwise as its kind says.
     pub fn of(arguments: K) -> Self {
-        Self { arguments, due: None, priority: K::PRIORITY, max_attempts: K::MAX_ATTEMPTS, unique: None }
+        Self {
+            arguments,
+            due: None,
+            priority: K::PRIORITY,
+            max_attempts: K::MAX_ATTEMPTS,
+            unique: None,
+            is_announced: true,
+        }
     }
 
     /// Not before that time, by the server's clock.
@@ -108,6 +116,11 @@ impl<K: JobKind> NewJob<K> {
     /// How often it may be started, 1 to 1,000.
     pub fn max_attempts(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
+    }
+
+    /// Wakes nobody: a worker finds it when it next looks, within a second unless it was told otherwise.
+    pub fn unannounced(self) -> Self {
+        Self { is_announced: false, ..self }
     }
 
     /// Alone in its workspace among the jobs of its kind with that key, for as long as `until` says. The key has 1 to 500
@@ -169,6 +182,7 @@ pub async fn enqueue_all<K: JobKind>(
 ) -> Result<Vec<Enqueued>> {
     let mut jobs: Vec<(usize, NewJob<K>)> = jobs.into_iter().enumerate().collect();
     let mut answers = vec![None; jobs.len()];
+    let is_announced = jobs.iter().any(|(_, job)| job.is_announced);
     // What goes in one statement has one answer to a conflict.
     jobs.sort_by_key(|(_, job)| job.sort());
     for alike in jobs.chunk_by(|(_, one), (_, other)| one.sort() == other.sort()) {
@@ -180,7 +194,7 @@ pub async fn enqueue_all<K: JobKind>(
             }
         }
     }
-    if !answers.is_empty() {
+    if is_announced {
         ws.notify(CHANNEL, K::QUEUE);
     }
     answers.into_iter().map(|answer| answer.ok_or_else(unanswered)).collect()

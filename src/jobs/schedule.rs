@@ -182,13 +182,12 @@ async fn server_time(conn: &mut AsyncPgConnection, due: &[JobSchedule]) -> Resul
 }
 
 async fn fire(conn: &mut AsyncPgConnection, schedule: &JobSchedule, moment: DateTime<Utc>) -> Result<()> {
-    let (occurrences, next_at) = match Calendar::parse(&schedule.cron, &schedule.time_zone) {
-        Ok(calendar) => calendar.up_to(moment, schedule.next_at)?,
-        Err(error) => {
-            tracing::error!(schedule = schedule.name, workspace = %schedule.workspace_id, %error, "a schedule can't be read, and ends");
-            (Vec::new(), None)
-        }
-    };
+    let due = Calendar::parse(&schedule.cron, &schedule.time_zone);
+    // One that can't be read must not keep the others from firing.
+    let (occurrences, next_at) = due.and_then(|due| due.up_to(moment, schedule.next_at)).unwrap_or_else(|error| {
+        tracing::error!(schedule = schedule.name, workspace = %schedule.workspace_id, %error, "a schedule can't be read, and ends");
+        (Vec::new(), None)
+    });
     let rows: Vec<_> = occurrences
         .into_iter()
         .map(|at| {

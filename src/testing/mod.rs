@@ -78,8 +78,21 @@ impl TestDatabase {
     ///
     /// Where the server does not stop or start.
     pub async fn restart_server(&self) -> Result<()> {
+        self.of_server(TestServer::restart).await
+    }
+
+    /// As [`restart_server`](Self::restart_server), by a crash: the server stops at once and recovers as it starts.
+    ///
+    /// # Errors
+    ///
+    /// Where the server does not stop or start.
+    pub async fn crash_server(&self) -> Result<()> {
+        self.of_server(TestServer::crash).await
+    }
+
+    async fn of_server(&self, deed: fn(&TestServer) -> Result<()>) -> Result<()> {
         let server = self.server;
-        tokio::task::spawn_blocking(move || server.restart())
+        tokio::task::spawn_blocking(move || deed(server))
             .await
             .map_err(|error| Error::new(Kind::Io, "the restarting thread panicked").caused_by(error))?
     }

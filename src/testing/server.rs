@@ -67,6 +67,12 @@ impl TestServer {
         self.cluster.start(self.port)
     }
 
+    /// Has the server crash, and starts it again on the same port.
+    pub(super) fn crash(&self) -> Result<()> {
+        self.cluster.crash()?;
+        self.cluster.start(self.port)
+    }
+
     fn start() -> Result<Self> {
         let wanted = match env::var(MAJOR_VARIABLE) {
             Ok(major) => major.parse().map_err(|error| Error::invalid(format!("in {MAJOR_VARIABLE}: {error}")))?,

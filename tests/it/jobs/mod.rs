@@ -3,10 +3,15 @@
 mod caps;
 mod claim;
 mod enqueue;
+mod fairness;
 mod finish;
+mod kill;
+mod process;
+mod races;
 mod schedule;
 mod shell;
 mod worker;
+mod zombies;
 
 use std::time::Duration;
 

@@ -1,14 +1,18 @@
 //! Schedules: each occurrence gets one job, whoever fires it and whenever.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use rstest::rstest;
+use serde::{Deserialize, Serialize};
 use workspace_db::jobs::{JobKind, NewSchedule, Outcome, RunningJob, schedule, unschedule};
 use workspace_db::models::JobSchedule;
 use workspace_db::schema::{job_schedules, jobs};
 
-use super::{Scene, Write};
+use super::process::Process;
+use super::{Scene, Write, setting};
 
 fn each(cron: &str) -> NewSchedule<Write> {
     NewSchedule::of("digest", cron, Write { title: "digest".to_owned() })
@@ -140,6 +144,47 @@ async fn a_row_that_cannot_be_read_ends_and_keeps_nobody_waiting() {
     assert!(next.contains(&(scene.a.workspace(), false)) && next.contains(&(scene.b.workspace(), true)), "{next:?}");
 }
 
+#[derive(Serialize, Deserialize)]
+struct Tick {}
+impl JobKind for Tick {
+    const NAME: &'static str = "tick";
+    // Nobody works it off, so that the jobs stay where they can be counted.
+    const QUEUE: &'static str = "calendar";
+}
+
+/// Twelve schedules that are five weeks behind, over the night in which Amsterdam's clock went back, and three schedulers of
+/// which one is killed again and again. Each hour there is one occurrence: the time line has no gaps, whatever clocks show.
+#[tokio::test(flavor = "multi_thread")]
+async fn schedulers_that_are_killed_leave_no_occurrence_out_and_do_none_twice() {
+    let seed = setting("WORKSPACE_DB_SEED", 6);
+    println!("WORKSPACE_DB_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut scene = Scene::new().await;
+    for n in 0..12 {
+        let hourly = NewSchedule::of(format!("hourly {n}"), "0 * * * *", Tick {}).in_zone("Europe/Amsterdam");
+        let mut ws = if n % 2 == 0 { scene.a().await } else { scene.b().await };
+        schedule(&mut ws, hourly).await.unwrap();
+    }
+    let start = "2026-10-20T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    scene.last_fired(start).await;
+    let start_process =
+        |database: &_, n: usize| Process::start(database, &format!("scheduler-{n}"), Duration::from_secs(2), None);
+    let mut schedulers: Vec<Process> = (0..3).map(|n| start_process(&scene.database, n)).collect();
+    for part in 1..8 {
+        scene.until(&format!("SELECT count(*) >= {} AS met FROM jobs", part * 1_000)).await;
+        schedulers.swap_remove(random.usize(0..3)).kill();
+        schedulers.push(start_process(&scene.database, part + 3));
+    }
+    scene.until("SELECT NOT EXISTS (SELECT FROM job_schedules WHERE next_at <= now()) AS met").await;
+    drop(schedulers);
+    let due = scene.due().await;
+    let hours = due.len() / 12;
+    let wanted: Vec<_> = (0..hours).map(|n| start + TimeDelta::hours(i64::try_from(n).unwrap())).collect();
+    let twelve_times: Vec<_> = wanted.iter().flat_map(|at| [*at; 12]).collect();
+    assert_eq!(due, twelve_times);
+    assert!(wanted[hours - 1] + TimeDelta::hours(2) > Utc::now());
+}
+
 #[tokio::test]
 async fn what_a_schedule_enqueues_runs() {
     let mut scene = Scene::new().await;
@@ -150,7 +195,7 @@ async fn what_a_schedule_enqueues_runs() {
         async { Ok::<_, workspace_db::Error>(Outcome::Done) }
     });
     let running = tokio::spawn(worker.run(std::future::pending()));
-    let seen = tokio::time::timeout(std::time::Duration::from_secs(10), has_run.recv()).await.unwrap().unwrap();
+    let seen = tokio::time::timeout(Duration::from_secs(10), has_run.recv()).await.unwrap().unwrap();
     assert_eq!(seen, (scene.a.workspace(), "digest".to_owned()));
     running.abort();
     assert_eq!(scene.schedules().await[0].job_type, Write::NAME);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 use workspace_db::Error;
@@ -262,4 +263,32 @@ async fn a_worker_without_work_or_with_a_wrong_setting_says_so() {
     for worker in wrong {
         assert!(worker.drain().await.unwrap_err().is_invalid_input());
     }
+}
+
+#[tokio::test]
+async fn what_becomes_of_jobs_is_counted() {
+    let recorder = DebuggingRecorder::new();
+    let said = recorder.snapshotter();
+    // Of this thread, on which the test's runtime has all its tasks.
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let scene = Scene::new().await;
+    let mut ws = scene.a().await;
+    enqueue_all(&mut ws, (0..5).map(Write::titled)).await.unwrap();
+    enqueue(&mut ws, NewJob::of(Misbehave::Fail)).await.unwrap();
+    scene.worker().handle(write).handle(misbehave).drain().await.unwrap();
+    let mut counts = std::collections::BTreeMap::new();
+    let mut runs = 0;
+    for (key, _, _, value) in said.snapshot().into_vec() {
+        let (name, labels) = key.key().clone().into_parts();
+        match (name.as_str(), value) {
+            ("workspace_db_jobs_finished_total", DebugValue::Counter(count)) => {
+                let outcome = labels.iter().find(|label| label.key() == "outcome").unwrap().value().to_owned();
+                counts.insert(outcome, count);
+            }
+            ("workspace_db_jobs_run_seconds", DebugValue::Histogram(times)) => runs += times.len(),
+            _ => {}
+        }
+    }
+    assert_eq!(counts, [("settled".to_owned(), 5), ("retried".to_owned(), 2)].into());
+    assert_eq!(runs, 7);
 }

@@ -1,0 +1,63 @@
+//! A large workspace before a thousand small ones: how many jobs are started before theirs. What it costs in time, the
+//! benchmark says.
+//!
+//! `WORKSPACE_DB_JOBS_LARGE` is the number of jobs of the large one, `WORKSPACE_DB_JOBS_SMALL` that of small workspaces.
+
+use workspace_db::id::WorkspaceId;
+use workspace_db::jobs::{Claim, claim, enqueue_all};
+use workspace_db::testing::workspace;
+
+use super::{Scene, Write, scope, setting};
+
+const EACH: u64 = 10;
+
+/// Claims until the small workspaces have had all their jobs, as a worker does, and returns how many jobs had been
+/// claimed before each of theirs.
+async fn places(scene: &Scene, small: &[WorkspaceId], together: usize) -> Vec<usize> {
+    let mut after = None;
+    let (mut places, mut claimed_before) = (Vec::new(), 0);
+    while places.len() < small.len() * usize::try_from(EACH).unwrap() {
+        let claimed = claim(&scene.db, &Claim { after, ..Claim::new("default", "a test", together) }).await.unwrap();
+        assert!(!claimed.is_empty(), "there are jobs, and none was claimed");
+        for claimed in &claimed {
+            if small.binary_search(&claimed.job.workspace_id).is_ok() {
+                places.push(claimed_before);
+            }
+            claimed_before += 1;
+        }
+        let start = after;
+        after = claimed.iter().map(|claimed| claimed.job.workspace_id).max_by_key(|id| (Some(*id) <= start, *id));
+    }
+    places.sort_unstable();
+    places
+}
+
+#[rstest::rstest]
+#[case::one_at_a_time(1)]
+#[case::many_together(100)]
+#[tokio::test]
+async fn small_workspaces_do_not_wait_for_a_large_one(#[case] together: usize) {
+    let large = setting("WORKSPACE_DB_JOBS_LARGE", 5_000);
+    let workspaces = setting("WORKSPACE_DB_JOBS_SMALL", 50);
+    let mut scene = Scene::new().await;
+    let mut small = Vec::new();
+    for n in 0..workspaces {
+        small.push(workspace(&mut scene.conn, &format!("w{n}")).await.unwrap().id);
+    }
+    small.sort_unstable();
+    let fill = async |scene: &Scene| {
+        for id in &small {
+            let mut ws = scene.db.workspace(&scope(*id)).await.unwrap();
+            enqueue_all(&mut ws, (0..EACH).map(Write::titled)).await.unwrap();
+        }
+    };
+    fill(&scene).await;
+    let without = places(&scene, &small, together).await;
+    scene.sql("DELETE FROM jobs").await;
+    enqueue_all(&mut scene.a().await, (0..large).map(Write::titled)).await.unwrap();
+    fill(&scene).await;
+    let with = places(&scene, &small, together).await;
+    let p99 = |places: &[usize]| places[places.len() * 99 / 100];
+    println!("p99 of the place in the queue: {} alone, {} behind {large} of one workspace", p99(&without), p99(&with));
+    assert!(p99(&with) <= 2 * p99(&without), "{} against {}", p99(&with), p99(&without));
+}

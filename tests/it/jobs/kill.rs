@@ -1,0 +1,127 @@
+//! Workers are killed, backends terminated, the server crashes: nothing is lost, nothing runs twice under a valid lease,
+//! nothing is started more often than it may.
+//!
+//! `WORKSPACE_DB_JOBS_KILL` is the number of jobs, `WORKSPACE_DB_SEED` repeats a run.
+
+use std::time::Duration;
+
+use workspace_db::jobs::enqueue_all;
+use workspace_db::testing::TestDatabase;
+use workspace_db::{Error, db};
+
+use super::process::{Number, Process, count, keep_ledger};
+use super::{Scene, setting};
+
+const LEASE: Duration = Duration::from_secs(2);
+const PROCESSES: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_however_workers_and_server_die() {
+    let jobs = setting("WORKSPACE_DB_JOBS_KILL", 2_000);
+    let seed = setting("WORKSPACE_DB_SEED", 6);
+    println!("WORKSPACE_DB_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let database = TestDatabase::alone().await.unwrap();
+    let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();
+    // A crash of this server keeps what was committed, as a production's does.
+    let keeps = "ALTER ROLE ALL SET synchronous_commit = on";
+    diesel_async::RunQueryDsl::execute(diesel::sql_query(keeps), &mut superuser).await.unwrap();
+    drop(superuser);
+    let scene = Scene::on(database).await;
+    keep_ledger(&scene.database).await;
+    for (scope, remainder) in [(&scene.a, 0), (&scene.b, 1)] {
+        let mut ws = scene.db.workspace(scope).await.unwrap();
+        enqueue_all(&mut ws, (0..jobs).filter(|number| number % 2 == remainder).map(Number::job)).await.unwrap();
+    }
+    scene.database.crash_server().await.unwrap();
+
+    let mut born = 0;
+    let mut bear = |database: &TestDatabase| {
+        born += 1;
+        Process::start(database, &format!("worker-{born}"), LEASE, None)
+    };
+    let mut workers: Vec<Process> = (0..PROCESSES).map(|_| bear(&scene.database)).collect();
+    let (mut killed, mut terminated, mut crashed) = (0, 0, 0);
+    // Something dies each time that another thirtieth of the jobs has ended.
+    for part in 1..30 {
+        reach(&scene, &mut workers, &mut bear, jobs * part / 30).await;
+        match random.u8(0..10) {
+            0..5 => {
+                workers.swap_remove(random.usize(0..PROCESSES)).kill();
+                workers.push(bear(&scene.database));
+                killed += 1;
+            }
+            5..8 => {
+                let some = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name LIKE 'worker%' AND random() < 0.3";
+                let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+                terminated += count(&mut superuser, some).await;
+            }
+            _ => {
+                scene.database.crash_server().await.unwrap();
+                crashed += 1;
+            }
+        }
+    }
+    reach(&scene, &mut workers, &mut bear, jobs).await;
+    drop(workers);
+
+    let mut conn = scene.database.connect().await.unwrap();
+    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let rows = count(&mut conn, "SELECT count(*) FROM jobs WHERE status = 'completed'").await;
+    assert_eq!(u64::try_from(rows).unwrap(), jobs, "every job has ended well");
+    let written = "SELECT count(*) FROM (
+        SELECT j.payload ->> 'how' AS how, count(d.id) AS times FROM jobs j
+        LEFT JOIN documents d ON d.workspace_id = j.workspace_id AND d.title = j.payload ->> 'number'
+        GROUP BY j.workspace_id, j.id) AS job WHERE";
+    let together = format!("{written} how = 'Together' AND times <> 1");
+    assert_eq!(count(&mut conn, &together).await, 0, "work that is committed with its end is done once");
+    let apart = format!("{written} times = 0");
+    assert_eq!(count(&mut conn, &apart).await, 0, "work that is not is done at least once");
+    let past =
+        "SELECT count(*) FROM (SELECT number FROM ledger_leases GROUP BY number HAVING count(*) > max(most)) AS past";
+    assert_eq!(count(&mut superuser, past).await, 0, "nothing was started more often than it may");
+    let back = "SELECT count(*) FROM ledger_changes WHERE was IN ('completed', 'failed', 'cancelled')";
+    assert_eq!(count(&mut superuser, back).await, 0, "nothing came back from its end");
+    let leases = count(&mut superuser, "SELECT count(*) FROM ledger_leases").await;
+    let again = "SELECT count(*) FROM ledger_changes WHERE was = 'running' AND now = 'queued'";
+    let rescued = count(&mut superuser, again).await;
+    println!(
+        "{jobs} jobs, {leases} leases, {rescued} given back; {killed} workers killed, {terminated} backends terminated, {crashed} crashes"
+    );
+    assert!(killed > 0 && terminated > 0 && crashed > 0 && u64::try_from(leases).unwrap() > jobs);
+}
+
+/// Waits until so many jobs have ended, whatever dies meanwhile; what has died of itself, as in a crash, is born again.
+async fn reach(scene: &Scene, workers: &mut [Process], bear: &mut impl FnMut(&TestDatabase) -> Process, jobs: u64) {
+    let reached = async {
+        loop {
+            for worker in workers.iter_mut().filter_map(|worker| worker.has_ended().then_some(worker)) {
+                *worker = bear(&scene.database);
+            }
+            let done = async {
+                let mut conn = scene.database.connect().await?;
+                Ok::<_, Error>(
+                    diesel_async::RunQueryDsl::get_result(
+                        diesel::QueryDsl::count(diesel::QueryDsl::filter(
+                            workspace_db::schema::jobs::table,
+                            diesel::ExpressionMethods::eq(
+                                workspace_db::schema::jobs::status,
+                                workspace_db::sql_types::JobStatus::Completed,
+                            ),
+                        )),
+                        &mut conn,
+                    )
+                    .await?,
+                )
+            };
+            // The server may be down at the moment.
+            let done: i64 = done.await.unwrap_or(0);
+            if u64::try_from(done).unwrap() >= jobs {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), reached).await.expect("the workers have come to a stop");
+}
