@@ -173,6 +173,7 @@ BEGIN
             JOIN jobs j ON j.workspace_id = of_workspace AND j.job_type = kind AND j.unique_key = new.key
                 AND workspace_db_holds_key(j.uniqueness, j.status)
             WHERE new.id = ANY (missing)
+            ORDER BY new.key
         LOOP
             asked := holder.asked;
             answer := holder.id;
@@ -257,7 +258,8 @@ BEGIN
             array_agg(priority) FILTER (WHERE is_open), array_agg(turn) FILTER (WHERE is_open),
             array_agg((SELECT c.cap FROM unnest(capped_kinds, caps) AS c (kind, cap) WHERE c.kind = job_type))
                 FILTER (WHERE is_open),
-            (array_agg(workspace_id ORDER BY workspace_id DESC) FILTER (WHERE turn <= window_size))[1],
+            -- Not one whose turn has yet to come: of the next workspace a lane that is not due may stand before its due one.
+            (array_agg(workspace_id ORDER BY workspace_id DESC) FILTER (WHERE has_turn AND turn <= window_size))[1],
             coalesce(max(turn), 0) <= window_size
         INTO workspaces, kinds, priorities, turns, kind_caps, last_seen, is_lap_over
         FROM seen;

@@ -1,7 +1,7 @@
 //! Files as jobs: who asks enqueues one for each file, and workers read, split, embed and store them.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,18 +207,22 @@ enum Found {
 /// Reads the file of a job, where it lies under one of the folders.
 fn read(file: &IngestFile, folders: &[PathBuf]) -> Result<Read> {
     let root = SourceRoot::open(file.root.as_ref())?;
+    let may_read = |path: &Path| folders.iter().any(|folder| path.starts_with(folder));
+    let refused = |path: &Path| {
+        Error::new(Kind::Forbidden, format!("this worker may not read {}", path.display()))
+            .remedy("allow it a folder that the file is in")
+    };
     let path = root.path_of(&file.name);
     let real = match path.canonicalize() {
         Ok(real) => real,
-        // It has gone since it was listed, and so goes its document.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        // It has gone since it was listed, and so goes its document; of what it may not read, a worker says nothing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && may_read(root.name().as_ref()) => {
             return Ok(Read::Skipped(Skipped { name: file.name.clone(), reason: SkipReason::Gone }));
         }
-        Err(error) => return Err(Error::new(Kind::Io, format!("can't open {}", path.display())).caused_by(error)),
+        Err(_) => return Err(refused(&path)),
     };
-    if !folders.iter().any(|folder| real.starts_with(folder)) {
-        return Err(Error::new(Kind::Forbidden, format!("this worker may not read {}", real.display()))
-            .remedy("allow it a folder that the file is in"));
+    if !may_read(&real) {
+        return Err(refused(&path));
     }
     Ok(root.read(&path, file.max_bytes))
 }

@@ -1,5 +1,6 @@
 //! The part of a worker that claims the jobs of one queue, and has them run.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use super::held::Order;
 use super::lease::{Claim, ClaimedJob, claim};
 use super::outcome::Outcome;
 use super::worker::{Shared, Until};
+use crate::error::Result;
 use crate::id::WorkspaceId;
 
 /// Jobs that are claimed ahead are those that this much time needs, going by the last one of that length: short jobs come
@@ -23,6 +25,8 @@ use crate::id::WorkspaceId;
 const AHEAD: Duration = Duration::from_millis(100);
 /// Jobs that one statement claims.
 const TOGETHER: usize = 500;
+/// How long it waits, once a job has ended, before it looks whether that has made room below a cap.
+const SETTLE: Duration = Duration::from_millis(5);
 /// How long dropped handlers may take to be gone.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -103,13 +107,16 @@ impl Claimer {
             // Asked before the claim: what ends beside it may be there again.
             let is_idle = self.hands.full.load(Ordering::Acquire) == 0;
             let claimed = self.claim(room).await;
+            let has_failed = claimed.is_err();
+            let claimed = claimed.unwrap_or_default();
             if claimed.is_empty() {
-                if until == Until::Empty && is_idle {
+                if until == Until::Empty && is_idle && !has_failed {
                     break;
                 }
                 tokio::select! {
                     () = self.queue.wake.notified() => {}
-                    () = self.hands.freed.notified(), if until == Until::Empty => {}
+                    // What could not be claimed may have stood behind a cap.
+                    () = self.hands.freed.notified() => tokio::time::sleep(SETTLE).await,
                     () = tokio::time::sleep(self.shared.poll) => {}
                     _ = stopping.changed() => {}
                 }
@@ -124,15 +131,18 @@ impl Claimer {
     /// How many to claim now; none while it is not worth a statement.
     fn room(&mut self) -> usize {
         let done = self.hands.done.load(Ordering::Relaxed);
-        if self.pace.since.elapsed() >= AHEAD {
-            self.pace = Pace { since: Instant::now(), done, ahead: done - self.pace.done };
+        let elapsed = self.pace.since.elapsed();
+        if elapsed >= AHEAD {
+            // Over however long it was since the last look, which may be a long time where jobs are long.
+            let while_ahead = AHEAD.as_millis() * (done - self.pace.done) as u128 / elapsed.as_millis().max(1);
+            self.pace = Pace { since: Instant::now(), done, ahead: usize::try_from(while_ahead).unwrap_or(TOGETHER) };
         }
         let ahead = self.pace.ahead.min(TOGETHER);
         let room = (self.queue.concurrency + ahead).saturating_sub(self.hands.full.load(Ordering::Acquire));
         if room > ahead / 2 { room.min(TOGETHER) } else { 0 }
     }
 
-    async fn claim(&mut self, most: usize) -> Vec<(ClaimedJob, Instant)> {
+    async fn claim(&mut self, most: usize) -> Result<Vec<(ClaimedJob, Instant)>> {
         let valid_until = Instant::now() + self.shared.lease;
         let caps = self.shared.handlers.iter().filter(|(_, handler)| handler.queue() == self.queue.name);
         let what = Claim {
@@ -143,23 +153,13 @@ impl Claimer {
             after: self.last_turn,
             caps: caps.filter_map(|(kind, handler)| Some(((*kind).to_owned(), handler.cap()?))).collect(),
         };
-        let claimed = match claim(&self.shared.db, &what).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
-                return Vec::new();
-            }
-        };
+        let claimed = claim(&self.shared.db, &what).await.inspect_err(|error| {
+            tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
+        })?;
         metrics::counter!("workspace_db_jobs_claimed_total", "queue" => self.queue.name.clone())
             .increment(claimed.len() as u64);
-        // The turn is that of whoever stands behind the last one served, going round.
-        let start = self.last_turn;
-        self.last_turn = claimed
-            .iter()
-            .map(|claimed| claimed.job.workspace_id)
-            .max_by_key(|workspace| (Some(*workspace) <= start, *workspace))
-            .or(start);
-        claimed.into_iter().map(|claimed| (claimed, valid_until)).collect()
+        self.last_turn = last_turn(&claimed, self.last_turn);
+        Ok(claimed.into_iter().map(|claimed| (claimed, valid_until)).collect())
     }
 
     /// Takes a job in hand; the future runs it once there is a free slot.
@@ -205,6 +205,17 @@ impl Claimer {
             }
         }
     }
+}
+
+/// Whose turn was the last, going round from that of the claim before: of those who got the most, since where a claim ends in
+/// the middle of a round, the others are still to have theirs.
+fn last_turn(claimed: &[ClaimedJob], before: Option<WorkspaceId>) -> Option<WorkspaceId> {
+    let mut shares = HashMap::new();
+    for claimed in claimed {
+        *shares.entry(claimed.job.workspace_id).or_insert(0_usize) += 1;
+    }
+    let last = shares.into_iter().max_by_key(|(workspace, share)| (*share, Some(*workspace) <= before, *workspace));
+    last.map(|(workspace, _)| workspace).or(before)
 }
 
 /// Runs a job in one of the slots; `None` where it is this worker's no longer.

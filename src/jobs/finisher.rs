@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::claimer::InHand;
 use super::lease::Lease;
@@ -36,10 +36,22 @@ impl Finisher {
         Self { shared, outcomes }
     }
 
-    /// Goes on until there is nobody left who could bring an outcome.
-    pub(super) async fn run(mut self) {
+    /// Goes on until there is nobody left who could bring an outcome, or until it is told so: a handler that does not yield
+    /// can't be dropped, and with it neither its way to here.
+    pub(super) async fn run(mut self, mut is_over: oneshot::Receiver<()>) {
         let mut batch = Vec::with_capacity(TOGETHER);
-        while self.outcomes.recv_many(&mut batch, TOGETHER).await > 0 {
+        loop {
+            let received = tokio::select! {
+                biased;
+                received = self.outcomes.recv_many(&mut batch, TOGETHER) => received,
+                _ = &mut is_over, if !self.outcomes.is_closed() => {
+                    self.outcomes.close();
+                    continue;
+                }
+            };
+            if received == 0 {
+                return;
+            }
             self.write(std::mem::take(&mut batch)).await;
         }
     }

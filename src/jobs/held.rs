@@ -32,7 +32,8 @@ struct Hand {
     order: watch::Sender<Order>,
     /// Until when the lease holds, for all that this process knows.
     valid_until: Instant,
-    /// `None` before the handler has begun.
+    has_begun: bool,
+    /// Until when the handler may go on; `None` for as long as it likes.
     due_back: Option<Instant>,
 }
 
@@ -43,12 +44,13 @@ impl Held {
 
     pub(super) fn take(&self, lease: Lease, valid_until: Instant) -> watch::Receiver<Order> {
         let (order, orders) = watch::channel(Order::Go);
-        self.hands().insert(lease, Hand { order, valid_until, due_back: None });
+        self.hands().insert(lease, Hand { order, valid_until, has_begun: false, due_back: None });
         orders
     }
 
     pub(super) fn has_begun(&self, lease: Lease, may_take: Duration) {
         if let Some(hand) = self.hands().get_mut(&lease) {
+            hand.has_begun = true;
             hand.due_back = Instant::now().checked_add(may_take.saturating_add(GRACE));
         }
     }
@@ -100,7 +102,7 @@ impl Held {
 
     /// Gives back those that wait for a free hand, or all of them.
     pub(super) fn release(&self, also_begun: bool) {
-        for hand in self.hands().values().filter(|hand| also_begun || hand.due_back.is_none()) {
+        for hand in self.hands().values().filter(|hand| also_begun || !hand.has_begun) {
             hand.order.send_if_modified(|order| {
                 let is_going = *order == Order::Go;
                 if is_going {

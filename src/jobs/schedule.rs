@@ -108,21 +108,21 @@ async fn upsert(conn: &mut &AsyncPgConnection, new: &NewJobSchedule) -> QueryRes
         .values(new)
         .on_conflict((job_schedules::workspace_id, job_schedules::name))
         .do_update()
-        .set(
-            (
-                job_schedules::cron.eq(excluded(job_schedules::cron)),
-                job_schedules::time_zone.eq(excluded(job_schedules::time_zone)),
-                job_schedules::job_type.eq(excluded(job_schedules::job_type)),
-                job_schedules::queue.eq(excluded(job_schedules::queue)),
-                job_schedules::payload.eq(excluded(job_schedules::payload)),
-                job_schedules::priority.eq(excluded(job_schedules::priority)),
-                job_schedules::max_attempts.eq(excluded(job_schedules::max_attempts)),
-                job_schedules::next_at
-                    .eq(diesel::dsl::case_when(is_same, job_schedules::next_at)
-                        .otherwise(excluded(job_schedules::next_at))),
-                job_schedules::updated_at.eq(now),
-            ),
-        )
+        .set((
+            job_schedules::cron.eq(excluded(job_schedules::cron)),
+            job_schedules::time_zone.eq(excluded(job_schedules::time_zone)),
+            job_schedules::job_type.eq(excluded(job_schedules::job_type)),
+            job_schedules::queue.eq(excluded(job_schedules::queue)),
+            job_schedules::payload.eq(excluded(job_schedules::payload)),
+            job_schedules::priority.eq(excluded(job_schedules::priority)),
+            job_schedules::max_attempts.eq(excluded(job_schedules::max_attempts)),
+            job_schedules::next_at.eq(diesel::dsl::case_when(
+                is_same.and(job_schedules::next_at.is_not_null()),
+                job_schedules::next_at,
+            )
+            .otherwise(excluded(job_schedules::next_at))),
+            job_schedules::updated_at.eq(now),
+        ))
         .returning(JobSchedule::as_returning())
         .get_result(conn)
         .await

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::claimer::{Claimer, Queue};
@@ -185,7 +185,8 @@ impl Worker {
         });
         let (ended, outcomes) = mpsc::channel::<Ended>(BACKLOG);
         let (stopping, is_stopping) = watch::channel(false);
-        let finisher = tokio::spawn(Finisher::new(Arc::clone(&shared), outcomes).run());
+        let (over, is_over) = oneshot::channel();
+        let finisher = tokio::spawn(Finisher::new(Arc::clone(&shared), outcomes).run(is_over));
 
         let wakes: HashMap<String, Arc<Notify>> = queues.keys().map(|queue| (queue.clone(), Arc::default())).collect();
         let mut claimers = JoinSet::new();
@@ -215,7 +216,8 @@ impl Worker {
                 }
             }
         }
-        // Every claimer is gone and with it every sender, so what waits is written, and then this ends.
+        // Every claimer is gone, so what waits is written, and then this ends.
+        let _ = over.send(());
         let written = finisher.await;
         panicked?;
         written.map_err(|died| Error::new(crate::error::Kind::Interrupted, "a part of the worker died").caused_by(died))

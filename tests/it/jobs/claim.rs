@@ -128,6 +128,32 @@ async fn turns_go_round_one_job_at_a_time() {
     assert_eq!(order, thrice);
 }
 
+/// A claim looks at sixteen workspaces at a time. Those here give nothing, and the next one has first a job that is not due.
+#[tokio::test]
+async fn the_first_workspace_beyond_a_window_is_not_passed_over() {
+    let mut scene = Scene::new().await;
+    let mut last = scene.b.workspace();
+    for n in 0..16 {
+        last = last.max(workspace(&mut scene.conn, &format!("w{n}")).await.unwrap().id);
+    }
+    let all: Vec<WorkspaceId> = diesel_async::RunQueryDsl::load(
+        workspace_db::schema::workspaces::table.select(workspace_db::schema::workspaces::id),
+        &mut scene.conn,
+    )
+    .await
+    .unwrap();
+    for id in all.iter().filter(|id| **id != scene.a.workspace()) {
+        let mut ws = scene.db.workspace(&scope(*id)).await.unwrap();
+        if *id == last {
+            let tomorrow = Utc::now() + TimeDelta::days(1);
+            enqueue(&mut ws, Write::titled("not yet").priority(1).at(tomorrow)).await.unwrap();
+        }
+        enqueue(&mut ws, Write::titled("due")).await.unwrap();
+    }
+    scene.sql(&format!("UPDATE workspaces SET is_active = id = '{last}'")).await;
+    assert_eq!(titles(&scene.claim(1).await), ["due"]);
+}
+
 #[tokio::test]
 async fn an_archived_workspace_waits_and_does_not_stand_in_the_way() {
     let mut scene = Scene::new().await;

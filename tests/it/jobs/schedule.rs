@@ -68,6 +68,10 @@ async fn a_schedule_is_changed_by_its_name_and_ends() {
     assert_eq!((same.id, same.next_at.map(|at| at.timestamp_micros())), (first.id, Some(overdue.timestamp_micros())));
     let other = schedule(&mut ws, each("0 4 * * *").in_zone("Europe/Amsterdam")).await.unwrap();
     assert!(other.id == first.id && other.next_at.unwrap() > Utc::now());
+    // One that has ended begins anew.
+    scene.sql("UPDATE job_schedules SET next_at = NULL").await;
+    let again = schedule(&mut ws, each("0 4 * * *").in_zone("Europe/Amsterdam")).await.unwrap();
+    assert_eq!(again.next_at, other.next_at);
     // A workspace has its own.
     schedule(&mut scene.b().await, each("0 3 * * *")).await.unwrap();
     unschedule(&mut ws, "digest").await.unwrap();

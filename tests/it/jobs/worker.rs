@@ -292,3 +292,45 @@ async fn what_becomes_of_jobs_is_counted() {
     assert_eq!(counts, [("settled".to_owned(), 5), ("retried".to_owned(), 2)].into());
     assert_eq!(runs, 7);
 }
+
+#[derive(Clone, Serialize, Deserialize)]
+struct OneByOne {}
+impl JobKind for OneByOne {
+    const NAME: &'static str = "one_by_one";
+    const MAX_RUNNING_PER_WORKSPACE: Option<u32> = Some(1);
+}
+
+/// With a poll that never comes, only the end of the job before can make room for the next.
+#[tokio::test]
+async fn a_slot_below_a_cap_is_used_as_soon_as_it_is_free() {
+    let mut scene = Scene::new().await;
+    enqueue_all(&mut scene.a().await, (0..20).map(|_| NewJob::of(OneByOne {}))).await.unwrap();
+    let handler = async |_: RunningJob<OneByOne>| Ok::<_, Error>(Outcome::Done);
+    let worker = scene.worker().handle(handler).poll(Duration::from_secs(3_600));
+    let running = tokio::spawn(worker.run(std::future::pending()));
+    scene.until("SELECT count(*) = 20 AS met FROM jobs WHERE status = 'completed'").await;
+    running.abort();
+}
+
+/// It can neither be dropped nor waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_handler_that_blocks_its_thread_does_not_keep_the_worker_from_stopping() {
+    let scene = Scene::new().await;
+    enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap();
+    let (begun, free) = (Arc::new(Notify::new()), Arc::new(std::sync::Barrier::new(2)));
+    let worker = {
+        let (begun, free) = (Arc::clone(&begun), Arc::clone(&free));
+        scene.worker().shutdown_within(Duration::from_millis(50)).handle(move |_: RunningJob<Write>| {
+            begun.notify_one();
+            free.wait();
+            async { Ok::<_, Error>(Outcome::Done) }
+        })
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(worker.run(async { drop(stopped.await) }));
+    begun.notified().await;
+    stop.send(()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), running).await;
+    free.wait();
+    ended.expect("the worker waits for its handler").unwrap().unwrap();
+}
