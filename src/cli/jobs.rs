@@ -30,6 +30,12 @@ pub(super) struct Jobs {
 #[derive(Debug, Subcommand)]
 enum Action {
     Work(Work),
+    #[command(flatten)]
+    Steer(Steer),
+}
+
+#[derive(Debug, Subcommand)]
+enum Steer {
     List(List),
     /// Show a job with its arguments and errors
     Show {
@@ -103,33 +109,37 @@ struct List {
 impl Jobs {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let database = database::Database::of(context)?;
-        if let Action::Work(work) = self.action {
-            return work.run(&database).await;
-        }
-        let db = database.open().await?;
-        let platform = PlatformScope::vouched_for(OPERATOR);
         match self.action {
-            Action::Work(_) => Ok(()),
-            Action::List(list) => list.run(context, &db).await,
-            Action::Show { id } => show(context, &find(&db, id).await?),
-            Action::Retry { id } => {
-                jobs::retry(&mut enter(&db, id).await?, id).await?;
-                show(context, &find(&db, id).await?)
+            Action::Work(work) => work.run(&database).await,
+            Action::Steer(steer) => steer.run(context, &database.open().await?).await,
+        }
+    }
+}
+
+impl Steer {
+    async fn run(self, context: &Context, db: &Database) -> Result<()> {
+        let platform = PlatformScope::vouched_for(OPERATOR);
+        match self {
+            Self::List(list) => list.run(context, db).await,
+            Self::Show { id } => show(context, &find(db, id).await?),
+            Self::Retry { id } => {
+                jobs::retry(&mut enter(db, id).await?, id).await?;
+                show(context, &find(db, id).await?)
             }
-            Action::Cancel { id } => {
-                jobs::cancel(&mut enter(&db, id).await?, id).await?;
-                show(context, &find(&db, id).await?)
+            Self::Cancel { id } => {
+                jobs::cancel(&mut enter(db, id).await?, id).await?;
+                show(context, &find(db, id).await?)
             }
-            Action::Stats => {
-                let stats = jobs::stats(&db, &platform).await?;
+            Self::Stats => {
+                let stats = jobs::stats(db, &platform).await?;
                 if context.json {
                     return output::print_json(&stats);
                 }
                 output::print_lines(stats.iter().map(describe))
             }
-            Action::Pause { queue } => print(context, &jobs::pause(&db, &platform, &queue).await?),
-            Action::Resume { queue } => print(context, &jobs::resume(&db, &platform, &queue).await?),
-            Action::Limit { queue, most } => print(context, &jobs::limit(&db, &platform, &queue, most).await?),
+            Self::Pause { queue } => print(context, &jobs::pause(db, &platform, &queue).await?),
+            Self::Resume { queue } => print(context, &jobs::resume(db, &platform, &queue).await?),
+            Self::Limit { queue, most } => print(context, &jobs::limit(db, &platform, &queue, most).await?),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -12,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::files::{File, Read, SkipReason, Skipped, SourceRoot};
 use super::split::{Chunk, Splitter, pipeline};
 use super::store::{Replacement, Store};
-use super::{IngestOptions, embed, reader_died};
+use super::{IngestOptions, embed, reader_died, walk};
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::id::DatasourceId;
@@ -95,11 +97,7 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
     for root in roots {
         let mut store = Store::find_or_make(db, scope, &root).await?;
         let mut gone = store.known().await?;
-        let walk = move || {
-            let (paths, unreadable) = root.walk();
-            (root, paths, unreadable)
-        };
-        let (root, paths, unreadable) = tokio::task::spawn_blocking(walk).await.map_err(reader_died)?;
+        let (root, paths, unreadable) = walk(root).await?;
         let mut jobs = Vec::with_capacity(paths.len());
         for path in paths {
             let name = root.name_of(&path);
@@ -152,22 +150,19 @@ impl FileIngestion {
     /// The handler for [`Worker::handle`](crate::jobs::Worker::handle).
     pub fn handler(
         self,
-    ) -> impl Fn(RunningJob<IngestFile>) -> futures_util::future::BoxFuture<'static, Result<Outcome>> + Send + Sync + 'static
-    {
-        move |job| {
-            let this = self.clone();
-            Box::pin(async move { this.ingest(job).await })
-        }
+    ) -> impl Fn(RunningJob<IngestFile>) -> BoxFuture<'static, Result<Outcome>> + Send + Sync + 'static {
+        let this = Arc::new(self);
+        move |job| Arc::clone(&this).ingest(job).boxed()
     }
 
-    async fn ingest(&self, job: RunningJob<IngestFile>) -> Result<Outcome> {
+    async fn ingest(self: Arc<Self>, job: RunningJob<IngestFile>) -> Result<Outcome> {
         let file = job.arguments.clone();
         let mut store = Store::of_file(&job).await?;
         let known = store.known_by(&file.name).await?;
-        let (folders, pipeline) = (self.folders.clone(), pipeline(self.embedder.model()));
+        let (this, pipeline) = (Arc::clone(&self), pipeline(self.embedder.model()));
         let compared = known.clone();
         let read = move || {
-            let found = read(&file, &folders)?;
+            let found = read(&file, &this.folders)?;
             Ok::<_, Error>(match (found, compared) {
                 (Read::Skipped(skipped), _) => Found::Skipped(skipped.reason),
                 (Read::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => Found::Unchanged,

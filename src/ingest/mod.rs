@@ -126,11 +126,7 @@ async fn ingest_root(
     on_event: &(dyn Fn(IngestEvent) + Sync),
 ) -> Result<()> {
     let mut known = store.known().await?;
-    let walk = move || {
-        let (paths, unreadable) = root.walk();
-        (root, paths, unreadable)
-    };
-    let (root, paths, unreadable) = tokio::task::spawn_blocking(walk).await.map_err(reader_died)?;
+    let (root, paths, unreadable) = walk(root).await?;
     on_event(IngestEvent::Found(paths.len()));
     let nothing_hidden = unreadable.is_empty();
     report.skipped.extend(unreadable);
@@ -198,6 +194,15 @@ async fn embed_and_store(
         on_event(IngestEvent::Done);
     }
     Ok(())
+}
+
+/// The root again, the files below it, and what could not be listed.
+async fn walk(root: SourceRoot) -> Result<(SourceRoot, Vec<PathBuf>, Vec<Skipped>)> {
+    let walk = move || {
+        let (paths, unreadable) = root.walk();
+        (root, paths, unreadable)
+    };
+    tokio::task::spawn_blocking(walk).await.map_err(reader_died)
 }
 
 /// A vector for each text, in their order.

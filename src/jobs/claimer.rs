@@ -1,6 +1,5 @@
 //! The part of a worker that claims the jobs of one queue, and has them run.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,17 +10,16 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::finisher::Ended;
+use super::finisher::{Ended, count_lost};
 use super::handler::{Handler, UNKNOWN_KIND, attempt};
 use super::held::Order;
 use super::lease::{Claim, ClaimedJob, claim};
 use super::outcome::Outcome;
 use super::worker::{Shared, Until};
 use crate::error::Result;
-use crate::id::WorkspaceId;
 
-/// Jobs that are claimed ahead are those that this much time needs, going by the last one of that length: short jobs come
-/// in large batches, and a long one is never claimed before it can run.
+/// Jobs that are claimed ahead are as many as end within this time, going by the last while: short jobs come in large
+/// batches, long ones hardly before they can run.
 const AHEAD: Duration = Duration::from_millis(100);
 /// Jobs that one statement claims.
 const TOGETHER: usize = 500;
@@ -41,9 +39,9 @@ pub(super) struct Queue {
 pub(super) struct Claimer {
     shared: Arc<Shared>,
     queue: Queue,
+    next: Claim,
     ended: mpsc::Sender<Ended>,
     hands: Arc<Hands>,
-    last_turn: Option<WorkspaceId>,
     pace: Pace,
 }
 
@@ -89,7 +87,13 @@ impl Claimer {
             freed: Notify::new(),
         };
         let pace = Pace { since: Instant::now(), done: 0, ahead: 0 };
-        Self { shared, queue, ended, hands: Arc::new(hands), last_turn: None, pace }
+        let of_queue = shared.handlers.iter().filter(|(_, handler)| handler.queue() == queue.name);
+        let next = Claim {
+            lease: shared.lease,
+            caps: of_queue.filter_map(|(kind, handler)| Some(((*kind).to_owned(), handler.cap()?))).collect(),
+            ..Claim::new(&queue.name, &shared.name, 0)
+        };
+        Self { shared, queue, next, ended, hands: Arc::new(hands), pace }
     }
 
     pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>, until: Until) {
@@ -144,21 +148,13 @@ impl Claimer {
 
     async fn claim(&mut self, most: usize) -> Result<Vec<(ClaimedJob, Instant)>> {
         let valid_until = Instant::now() + self.shared.lease;
-        let caps = self.shared.handlers.iter().filter(|(_, handler)| handler.queue() == self.queue.name);
-        let what = Claim {
-            queue: self.queue.name.clone(),
-            worker: self.shared.name.clone(),
-            most,
-            lease: self.shared.lease,
-            after: self.last_turn,
-            caps: caps.filter_map(|(kind, handler)| Some(((*kind).to_owned(), handler.cap()?))).collect(),
-        };
-        let claimed = claim(&self.shared.db, &what).await.inspect_err(|error| {
+        self.next.most = most;
+        let claimed = claim(&self.shared.db, &self.next).await.inspect_err(|error| {
             tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
         })?;
         metrics::counter!("workspace_db_jobs_claimed_total", "queue" => self.queue.name.clone())
             .increment(claimed.len() as u64);
-        self.last_turn = last_turn(&claimed, self.last_turn);
+        self.next.pass_the_turn(&claimed);
         Ok(claimed.into_iter().map(|claimed| (claimed, valid_until)).collect())
     }
 
@@ -177,7 +173,7 @@ impl Claimer {
                 // The finisher lives for as long as there is a sender.
                 let _ = ended.send(Ended { lease, outcome, queue, kind, _in_hand: in_hand }).await;
             } else {
-                metrics::counter!("workspace_db_jobs_lost_total", "queue" => queue, "kind" => kind).increment(1);
+                count_lost(queue, kind);
                 shared.held.let_go(lease);
             }
         };
@@ -207,17 +203,6 @@ impl Claimer {
     }
 }
 
-/// Whose turn was the last, going round from that of the claim before: of those who got the most, since where a claim ends in
-/// the middle of a round, the others are still to have theirs.
-fn last_turn(claimed: &[ClaimedJob], before: Option<WorkspaceId>) -> Option<WorkspaceId> {
-    let mut shares = HashMap::new();
-    for claimed in claimed {
-        *shares.entry(claimed.job.workspace_id).or_insert(0_usize) += 1;
-    }
-    let last = shares.into_iter().max_by_key(|(workspace, share)| (*share, Some(*workspace) <= before, *workspace));
-    last.map(|(workspace, _)| workspace).or(before)
-}
-
 /// Runs a job in one of the slots; `None` where it is this worker's no longer.
 async fn run(
     shared: &Shared,
@@ -240,7 +225,7 @@ async fn run(
     let waited = job.started_at.zip(job.scheduled_at).and_then(|(started, due)| (started - due).to_std().ok());
     metrics::histogram!("workspace_db_jobs_wait_seconds", &labels).record(waited.unwrap_or_default());
     let (lease, limit, begun) = (claimed.lease(), handler.timeout(), Instant::now());
-    let delay = handler.delay(&claimed);
+    let attempt = attempt(&claimed);
     shared.held.has_begun(lease, limit);
     let outcome = tokio::select! {
         biased;
@@ -251,7 +236,7 @@ async fn run(
     };
     metrics::histogram!("workspace_db_jobs_run_seconds", &labels).record(begun.elapsed());
     Some(match outcome? {
-        Outcome::Retry { error, after } => Outcome::Retry { error, after: after.or(Some(delay)) },
+        Outcome::Retry { error, after: None } => Outcome::Retry { error, after: Some(handler.delay(attempt)) },
         outcome => outcome,
     })
 }

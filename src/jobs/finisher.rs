@@ -10,6 +10,7 @@ use super::lease::Lease;
 use super::outcome::{Finished, Outcome, finish};
 use super::worker::Shared;
 use crate::error::{Error, Result};
+use crate::sql_types::JobStatus;
 
 /// Outcomes that one statement writes.
 const TOGETHER: usize = 500;
@@ -67,7 +68,7 @@ impl Finisher {
             match self.finish(&batch).await {
                 Ok(finished) => {
                     for (ended, finished) in batch.iter().zip(finished) {
-                        self.note(ended, finished);
+                        self.note(ended, finished.status);
                     }
                     return;
                 }
@@ -90,7 +91,7 @@ impl Finisher {
             batch.retain(|ended| {
                 let is_valid = self.shared.held.is_valid(ended.lease);
                 if !is_valid {
-                    self.note(ended, Finished { lease: ended.lease, status: None });
+                    self.note(ended, None);
                 }
                 is_valid
             });
@@ -101,18 +102,21 @@ impl Finisher {
         finish(&self.shared.db, batch.iter().map(|ended| (ended.lease, ended.outcome.clone()))).await
     }
 
-    fn note(&self, ended: &Ended, finished: Finished) {
+    /// `status` is that of the job now; none where its lease was over.
+    fn note(&self, ended: &Ended, status: Option<JobStatus>) {
         self.shared.held.let_go(ended.lease);
-        if finished.status.is_some() {
+        if status.is_some() {
             ended.count(ended.outcome.label());
         } else {
             tracing::warn!(job = %ended.lease.job(), kind = ended.kind, "the lease of a job was over before its end could be written");
-            metrics::counter!(
-                "workspace_db_jobs_lost_total", "queue" => ended.queue.clone(), "kind" => ended.kind.clone()
-            )
-            .increment(1);
+            count_lost(ended.queue.clone(), ended.kind.clone());
         }
     }
+}
+
+/// A job was given up, since its lease is over.
+pub(super) fn count_lost(queue: String, kind: String) {
+    metrics::counter!("workspace_db_jobs_lost_total", "queue" => queue, "kind" => kind).increment(1);
 }
 
 impl Ended {

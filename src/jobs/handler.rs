@@ -96,7 +96,9 @@ impl<K: JobKind> RunningJob<K> {
     /// ```
     pub async fn complete(&self, ws: &mut WorkspaceConnection, outcome: Outcome) -> Result<Outcome> {
         let outcome = match outcome {
-            Outcome::Retry { error, after: None } => Outcome::Retry { error, after: Some(delay::<K>(&self.claimed)) },
+            Outcome::Retry { error, after: None } => {
+                Outcome::Retry { error, after: Some(K::BACKOFF.delay(attempt(&self.claimed))) }
+            }
             outcome => outcome,
         };
         finish_here(ws, self.claimed.lease(), outcome).await?;
@@ -110,7 +112,7 @@ pub(super) trait Handler: Send + Sync {
     fn cap(&self) -> Option<u32>;
     fn queue(&self) -> &'static str;
     /// How long a failure of this attempt waits.
-    fn delay(&self, claimed: &ClaimedJob) -> Duration;
+    fn delay(&self, attempt: u32) -> Duration;
     fn run(&self, claimed: ClaimedJob, db: Database) -> BoxFuture<'static, Outcome>;
 }
 
@@ -148,8 +150,8 @@ where
         K::QUEUE
     }
 
-    fn delay(&self, claimed: &ClaimedJob) -> Duration {
-        delay::<K>(claimed)
+    fn delay(&self, attempt: u32) -> Duration {
+        K::BACKOFF.delay(attempt)
     }
 
     fn run(&self, claimed: ClaimedJob, db: Database) -> BoxFuture<'static, Outcome> {
@@ -161,10 +163,6 @@ where
         let done = (self.function)(RunningJob { arguments, claimed, db });
         async move { done.await.unwrap_or_else(|error| Outcome::retry(error.to_string())) }.boxed()
     }
-}
-
-fn delay<K: JobKind>(claimed: &ClaimedJob) -> Duration {
-    K::BACKOFF.delay(attempt(claimed))
 }
 
 pub(super) fn attempt(claimed: &ClaimedJob) -> u32 {

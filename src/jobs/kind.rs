@@ -105,8 +105,8 @@ pub(super) fn to_payload<K: JobKind>(arguments: &K) -> Result<Value> {
 }
 
 /// The arguments that a row keeps, if they are this kind's.
-pub(super) fn from_payload<K: JobKind>(payload: Value) -> Result<K> {
-    serde_json::from_value(payload).map_err(|error| {
+pub(super) fn from_payload<K: JobKind>(payload: &Value) -> Result<K> {
+    K::deserialize(payload).map_err(|error| {
         Error::new(Kind::InvalidInput, format!("the arguments are not those of kind {}: {error}", K::NAME))
             .caused_by(error)
     })

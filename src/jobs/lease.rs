@@ -40,6 +40,20 @@ impl Claim {
         let (queue, worker, lease) = (queue.into(), worker.into(), Duration::from_secs(30));
         Self { queue, worker, most, lease, after: None, caps: Vec::new() }
     }
+
+    /// Gives the next turn to whoever comes after what was claimed.
+    ///
+    /// The last turn, going round from that of the claim before, was of those who got the most: where a claim ends in the
+    /// middle of a round, the others are still to have theirs.
+    pub fn pass_the_turn(&mut self, claimed: &[ClaimedJob]) {
+        let mut shares = HashMap::new();
+        for claimed in claimed {
+            *shares.entry(claimed.job.workspace_id).or_insert(0_usize) += 1;
+        }
+        let before = self.after;
+        let last = shares.into_iter().max_by_key(|(workspace, share)| (*share, Some(*workspace) <= before, *workspace));
+        self.after = last.map(|(workspace, _)| workspace).or(before);
+    }
 }
 
 /// What shows that a worker has a job: whatever it does to the job has to match it, and while it holds, nobody else can
@@ -98,7 +112,7 @@ impl ClaimedJob {
     ///
     /// [`is_invalid_input`](crate::Error::is_invalid_input) where they are not this kind's.
     pub fn arguments<K: JobKind>(&self) -> Result<K> {
-        from_payload(self.job.payload.clone())
+        from_payload(&self.job.payload)
     }
 }
 
@@ -118,7 +132,10 @@ impl ClaimedJob {
 /// use workspace_db::tenancy::Database;
 ///
 /// # async fn example(db: &Database) -> workspace_db::Result<()> {
-/// for claimed in jobs::claim(db, &Claim::new("default", "worker-1", 10)).await? {
+/// let mut next = Claim::new("default", "worker-1", 10);
+/// let claimed = jobs::claim(db, &next).await?;
+/// next.pass_the_turn(&claimed);
+/// for claimed in claimed {
 ///     let mut ws = db.workspace(claimed.scope()).await?;
 ///     // ... the work ...
 ///     # drop(&mut ws);

@@ -165,20 +165,16 @@ pub(super) async fn fire_due(db: &Database, most: usize) -> Result<Vec<String>> 
             .skip_locked()
             .load(conn)
             .await?;
-        let Some(moment) = server_time(conn, &due).await? else { return Ok(Vec::new()) };
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let moment = diesel::select(now.into_sql::<Timestamptz>()).get_result(conn).await?;
         for schedule in &due {
             fire(conn, schedule, moment).await?;
         }
         Ok::<_, Error>(due.into_iter().map(|schedule| schedule.queue).collect())
     })
     .await
-}
-
-async fn server_time(conn: &mut AsyncPgConnection, due: &[JobSchedule]) -> Result<Option<DateTime<Utc>>> {
-    if due.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(diesel::select(now.into_sql::<Timestamptz>()).get_result(conn).await?))
 }
 
 async fn fire(conn: &mut AsyncPgConnection, schedule: &JobSchedule, moment: DateTime<Utc>) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::claimer::{Claimer, Queue};
 use super::finisher::{Ended, Finisher};
@@ -15,7 +15,7 @@ use super::held::Held;
 use super::keeper::{self, Keeper};
 use super::kind::JobKind;
 use super::outcome::Outcome;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::tenancy::Database;
 
 /// Jobs of one queue that run at once, where nothing else is asked for.
@@ -208,8 +208,8 @@ impl Worker {
                 () = &mut stop, if !*stopping.borrow() => { stopping.send_replace(true); }
                 claimer = claimers.join_next() => match claimer {
                     Some(Ok(())) => {}
-                    Some(Err(died)) => {
-                        panicked = Err(Error::new(crate::error::Kind::Interrupted, "a part of the worker died").caused_by(died));
+                    Some(Err(error)) => {
+                        panicked = Err(died(error));
                         stopping.send_replace(true);
                     }
                     None => break,
@@ -220,7 +220,7 @@ impl Worker {
         let _ = over.send(());
         let written = finisher.await;
         panicked?;
-        written.map_err(|died| Error::new(crate::error::Kind::Interrupted, "a part of the worker died").caused_by(died))
+        written.map_err(died)
     }
 
     fn check(&self) -> Result<()> {
@@ -241,4 +241,8 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+fn died(error: JoinError) -> Error {
+    Error::new(Kind::Interrupted, "a part of the worker died").caused_by(error)
 }

@@ -14,10 +14,10 @@ const EACH: u64 = 10;
 /// Claims until the small workspaces have had all their jobs, as a worker does, and returns how many jobs had been
 /// claimed before each of theirs.
 async fn places(scene: &Scene, small: &[WorkspaceId], together: usize) -> Vec<usize> {
-    let mut after = None;
+    let mut next = Claim::new("default", "a test", together);
     let (mut places, mut claimed_before) = (Vec::new(), 0);
     while places.len() < small.len() * usize::try_from(EACH).unwrap() {
-        let claimed = claim(&scene.db, &Claim { after, ..Claim::new("default", "a test", together) }).await.unwrap();
+        let claimed = claim(&scene.db, &next).await.unwrap();
         assert!(!claimed.is_empty(), "there are jobs, and none was claimed");
         for claimed in &claimed {
             if small.binary_search(&claimed.job.workspace_id).is_ok() {
@@ -25,8 +25,7 @@ async fn places(scene: &Scene, small: &[WorkspaceId], together: usize) -> Vec<us
             }
             claimed_before += 1;
         }
-        let start = after;
-        after = claimed.iter().map(|claimed| claimed.job.workspace_id).max_by_key(|id| (Some(*id) <= start, *id));
+        next.pass_the_turn(&claimed);
     }
     places.sort_unstable();
     places
