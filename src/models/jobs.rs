@@ -66,6 +66,7 @@ pub struct Job {
 }
 
 /// A row of `jobs` to insert, where nothing is asked for but that it is there.
+#[cfg(feature = "testing")]
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = jobs)]
 pub(crate) struct NewJob {

@@ -61,6 +61,7 @@ pub use self::job_queues::JobQueue;
 pub use self::job_schedules::JobSchedule;
 pub(crate) use self::job_schedules::NewJobSchedule;
 pub use self::jobs::Job;
+#[cfg(feature = "testing")]
 pub(crate) use self::jobs::NewJob;
 pub use self::messages::{Message, MessageChanges, NewMessage};
 pub(crate) use self::service_tokens::NewServiceToken;
