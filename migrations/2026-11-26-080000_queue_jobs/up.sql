@@ -201,11 +201,11 @@ COMMENT ON FUNCTION workspace_db_enqueue_jobs(
 -- looked at, then the next, until enough is claimed or every workspace has been seen: a claim that returns nothing says
 -- that there is nothing to claim.
 CREATE FUNCTION workspace_db_claim_jobs(
-    of_queue text, worker text, most integer, lease interval, after_workspace uuid, capped_kinds text[], caps integer[]
+    of_queue text, worker text, most integer, lease interval, after_workspace uuid, known_kinds text[], caps integer[]
 ) RETURNS SETOF jobs
 LANGUAGE plpgsql
-SET search_path FROM CURRENT SET jit = off
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET search_path FROM CURRENT SET jit = off SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off
 AS $function$
 DECLARE
     nobody CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
@@ -221,21 +221,22 @@ DECLARE
     is_lap_over boolean;
     quota integer;
     is_rest boolean;
-    taken integer;
     workspaces uuid[];
     kinds text[];
     priorities integer[];
     turns integer[];
     kind_caps integer[];
     locked uuid[];
+    -- By their places in the table: they are locked from the statement that finds them to the one that changes them.
+    chosen tid[];
 BEGIN
     SELECT q.max_running_per_workspace, q.paused_at IS NOT NULL INTO of_all, is_paused FROM job_queues q WHERE q.name = of_queue;
     WHILE remaining > 0 AND is_paused IS NOT TRUE LOOP
         WITH RECURSIVE lane AS (
             (
-                SELECT j.workspace_id, j.job_type, j.priority, j.scheduled_at <= moment AS is_due,
-                    (j.scheduled_at <= moment)::integer AS turn, j.scheduled_at <= moment AS has_turn
-                FROM jobs j WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id > start
+                SELECT j.workspace_id, j.job_type, j.priority, due.is_due, due.is_due::integer AS turn, due.is_due AS has_turn
+                FROM jobs j CROSS JOIN LATERAL (SELECT j.scheduled_at <= moment AND j.job_type = ANY (known_kinds) AS is_due) AS due
+                WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id > start
                 ORDER BY j.workspace_id, j.job_type, j.priority, j.scheduled_at, j.id LIMIT 1
             )
             UNION ALL
@@ -243,21 +244,20 @@ BEGIN
                 lane.turn + (next.is_due AND NOT (lane.has_turn AND lane.workspace_id = next.workspace_id))::integer,
                 next.is_due OR (lane.has_turn AND lane.workspace_id = next.workspace_id)
             FROM lane CROSS JOIN LATERAL (
-                SELECT j.workspace_id, j.job_type, j.priority, j.scheduled_at <= moment AS is_due
+                SELECT j.workspace_id, j.job_type, j.priority, j.scheduled_at <= moment AND j.job_type = ANY (known_kinds) AS is_due
                 FROM jobs j WHERE j.status = 'queued' AND j.queue = of_queue
                     AND (j.workspace_id, j.job_type, j.priority) > (lane.workspace_id, lane.job_type, lane.priority)
                 ORDER BY j.workspace_id, j.job_type, j.priority, j.scheduled_at, j.id LIMIT 1
             ) AS next
             WHERE lane.turn <= window_size AND (lap_end IS NULL OR next.workspace_id <= lap_end)
-        ), seen AS (
+        ), seen AS MATERIALIZED (
             SELECT lane.*, is_due AND turn <= window_size
                 AND EXISTS (SELECT FROM workspaces w WHERE w.id = lane.workspace_id AND w.is_active) AS is_open
             FROM lane
         )
         SELECT array_agg(workspace_id) FILTER (WHERE is_open), array_agg(job_type) FILTER (WHERE is_open),
             array_agg(priority) FILTER (WHERE is_open), array_agg(turn) FILTER (WHERE is_open),
-            array_agg((SELECT c.cap FROM unnest(capped_kinds, caps) AS c (kind, cap) WHERE c.kind = job_type))
-                FILTER (WHERE is_open),
+            array_agg(caps[array_position(known_kinds, job_type)]) FILTER (WHERE is_open),
             -- Not one whose turn has yet to come: of the next workspace a lane that is not due may stand before its due one.
             (array_agg(workspace_id ORDER BY workspace_id DESC) FILTER (WHERE has_turn AND turn <= window_size))[1],
             coalesce(max(turn), 0) <= window_size
@@ -277,47 +277,57 @@ BEGIN
             quota := ceil(remaining::numeric / (SELECT count(DISTINCT t) FROM unnest(turns) AS t));
             is_rest := quota = remaining;
             LOOP
-                RETURN QUERY
-                WITH lane AS (
-                    SELECT l.*,
-                        CASE WHEN l.cap IS NULL THEN NULL WHEN l.workspace_id <> ALL (locked) THEN 0 ELSE greatest(0, l.cap - (
-                            SELECT count(*)::integer FROM jobs r WHERE r.status = 'running' AND r.workspace_id = l.workspace_id
-                                AND r.queue = of_queue AND r.job_type = l.job_type)) END AS kind_room,
-                        CASE WHEN of_all IS NULL THEN NULL WHEN l.workspace_id <> ALL (locked) THEN 0 ELSE greatest(0, of_all - (
-                            SELECT count(*)::integer FROM jobs r WHERE r.status = 'running' AND r.workspace_id = l.workspace_id
-                                AND r.queue = of_queue)) END AS workspace_room
-                    FROM unnest(workspaces, kinds, priorities, turns, kind_caps)
-                        AS l (workspace_id, job_type, priority, turn, cap)
-                ), candidate AS MATERIALIZED (
-                    -- Of several lanes of one workspace more are locked than are taken; they are free again at once.
-                    SELECT c.*, lane.turn, lane.kind_room, lane.workspace_room
-                    FROM lane CROSS JOIN LATERAL (
-                        SELECT j.workspace_id, j.id, j.job_type, j.priority, j.scheduled_at
-                        FROM jobs j WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id = lane.workspace_id
-                            AND j.job_type = lane.job_type AND j.priority = lane.priority AND j.scheduled_at <= moment
-                        ORDER BY j.scheduled_at, j.id LIMIT least(quota, lane.kind_room, lane.workspace_room)
+                IF cardinality(workspaces) = 1 AND of_all IS NULL AND kind_caps[1] IS NULL THEN
+                    -- A lane that stands alone and has no cap needs no turns.
+                    chosen := ARRAY(
+                        SELECT j.ctid FROM jobs j
+                        WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id = workspaces[1]
+                            AND j.job_type = kinds[1] AND j.priority = priorities[1] AND j.scheduled_at <= moment
+                        ORDER BY j.scheduled_at, j.id LIMIT remaining
                         FOR UPDATE SKIP LOCKED
-                    ) AS c
-                ), of_kind AS (
-                    SELECT *, row_number() OVER (PARTITION BY workspace_id, job_type ORDER BY priority, scheduled_at, id) AS nth
-                    FROM candidate
-                ), of_workspace AS (
-                    SELECT *, row_number() OVER (PARTITION BY workspace_id ORDER BY priority, scheduled_at, id) AS round
-                    FROM of_kind WHERE kind_room IS NULL OR nth <= kind_room
-                ), chosen AS (
-                    SELECT workspace_id, id FROM of_workspace WHERE round <= least(quota, workspace_room)
-                    ORDER BY round, turn LIMIT remaining
-                )
+                    );
+                ELSE
+                    WITH lane AS (
+                        SELECT l.*,
+                            CASE WHEN l.cap IS NULL THEN NULL WHEN l.workspace_id <> ALL (locked) THEN 0 ELSE greatest(0, l.cap - (
+                                SELECT count(*)::integer FROM jobs r WHERE r.status = 'running' AND r.workspace_id = l.workspace_id
+                                    AND r.queue = of_queue AND r.job_type = l.job_type)) END AS kind_room,
+                            CASE WHEN of_all IS NULL THEN NULL WHEN l.workspace_id <> ALL (locked) THEN 0 ELSE greatest(0, of_all - (
+                                SELECT count(*)::integer FROM jobs r WHERE r.status = 'running' AND r.workspace_id = l.workspace_id
+                                    AND r.queue = of_queue)) END AS workspace_room
+                        FROM unnest(workspaces, kinds, priorities, turns, kind_caps)
+                            AS l (workspace_id, job_type, priority, turn, cap)
+                    ), candidate AS MATERIALIZED (
+                        -- Of several lanes of one workspace more are locked than are taken; they are free again at once.
+                        SELECT c.*, lane.turn, lane.kind_room, lane.workspace_room
+                        FROM lane CROSS JOIN LATERAL (
+                            SELECT j.ctid AS place, j.workspace_id, j.job_type, j.priority, j.scheduled_at, j.id
+                            FROM jobs j WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id = lane.workspace_id
+                                AND j.job_type = lane.job_type AND j.priority = lane.priority AND j.scheduled_at <= moment
+                            ORDER BY j.scheduled_at, j.id LIMIT least(quota, lane.kind_room, lane.workspace_room)
+                            FOR UPDATE SKIP LOCKED
+                        ) AS c
+                    ), of_kind AS (
+                        SELECT *, row_number() OVER (PARTITION BY workspace_id, job_type ORDER BY priority, scheduled_at, id) AS nth
+                        FROM candidate
+                    ), of_workspace AS (
+                        SELECT *, row_number() OVER (PARTITION BY workspace_id ORDER BY priority, scheduled_at, id) AS round
+                        FROM of_kind WHERE kind_room IS NULL OR nth <= kind_room
+                    ), first AS (
+                        SELECT place FROM of_workspace WHERE round <= least(quota, workspace_room) ORDER BY round, turn LIMIT remaining
+                    )
+                    SELECT array_agg(place) INTO chosen FROM first;
+                END IF;
+                RETURN QUERY
                 UPDATE jobs SET status = 'running', attempts = attempts + 1, started_at = moment, updated_at = moment,
                     heartbeat_at = moment, lease_expires_at = moment + lease, lease_token = gen_random_uuid(), leased_by = worker,
                     -- Who was to be alone while it waited no longer is, also if it should come to wait again.
                     unique_key = CASE uniqueness WHEN 'queued' THEN NULL ELSE unique_key END,
                     uniqueness = nullif(uniqueness, 'queued')
-                FROM chosen WHERE jobs.workspace_id = chosen.workspace_id AND jobs.id = chosen.id
+                WHERE jobs.ctid = ANY (chosen) AND jobs.status = 'queued'
                 RETURNING jobs.*;
-                GET DIAGNOSTICS taken = ROW_COUNT;
-                remaining := remaining - taken;
-                EXIT WHEN remaining = 0 OR taken = 0 OR is_rest;
+                remaining := remaining - coalesce(cardinality(chosen), 0);
+                EXIT WHEN remaining = 0 OR is_rest OR coalesce(cardinality(chosen), 0) = 0;
                 quota := remaining;
                 is_rest := true;
             END LOOP;
@@ -338,7 +348,8 @@ COMMENT ON FUNCTION workspace_db_claim_jobs(text, text, integer, interval, uuid,
     'Leases at most so many due jobs of a queue to a worker, fairly between workspaces and within the caps.';
 
 CREATE FUNCTION workspace_db_finish_jobs(
-    workspaces uuid[], ids uuid[], leases uuid[], outcomes text[], delays_ms bigint[], reasons text[], results jsonb[]
+    workspaces uuid[], ids uuid[], leases uuid[], outcomes text[], delays_ms bigint[], reasons text[], results jsonb[],
+    patience_ms integer
 ) RETURNS TABLE (held uuid, new_status job_status)
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET jit = off
@@ -347,11 +358,16 @@ AS $function$
 DECLARE
     moment CONSTANT timestamptz := clock_timestamp();
 BEGIN
+    IF patience_ms IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', patience_ms::text, true);
+    END IF;
     RETURN QUERY
     UPDATE jobs SET
         (status, scheduled_at, completed_at, cancelled_at, result) = (
             SELECT next.status,
-                CASE next.status WHEN 'queued' THEN moment + done.delay_ms * interval '1 millisecond' ELSE jobs.scheduled_at END,
+                -- One that was not started keeps its place.
+                CASE WHEN next.status = 'queued' AND done.outcome <> 'released' THEN moment + done.delay_ms * interval '1 millisecond'
+                    ELSE jobs.scheduled_at END,
                 CASE next.status WHEN 'completed' THEN moment END,
                 CASE next.status WHEN 'cancelled' THEN moment END,
                 CASE next.status WHEN 'completed' THEN done.result END
@@ -376,8 +392,8 @@ BEGIN
     RETURNING done.lease, jobs.status;
 END
 $function$;
-COMMENT ON FUNCTION workspace_db_finish_jobs(uuid[], uuid[], uuid[], text[], bigint[], text[], jsonb[]) IS
-    'Ends jobs as their outcomes say: completed, retried, failed, cancelled, snoozed or released. Returns those leases that held; the other jobs are unchanged.';
+COMMENT ON FUNCTION workspace_db_finish_jobs(uuid[], uuid[], uuid[], text[], bigint[], text[], jsonb[], integer) IS
+    'Ends jobs as their outcomes say: completed, retried, failed, cancelled, snoozed or released. Returns those leases that held; the other jobs are unchanged. Fails where it would wait longer for another transaction than is asked for.';
 
 CREATE FUNCTION workspace_db_finish_job_here(
     of_workspace uuid, job uuid, lease uuid, outcome text, delay_ms bigint, reason text, result jsonb
@@ -387,10 +403,10 @@ SET search_path FROM CURRENT
 AS $function$
 BEGIN
     PERFORM FROM workspace_db_finish_jobs(
-        ARRAY[of_workspace], ARRAY[job], ARRAY[lease], ARRAY[outcome], ARRAY[delay_ms], ARRAY[reason], ARRAY[result]);
+        ARRAY[of_workspace], ARRAY[job], ARRAY[lease], ARRAY[outcome], ARRAY[delay_ms], ARRAY[reason], ARRAY[result], NULL);
     IF FOUND THEN
-        -- The row is this transaction's until its end, so its commit needs no lease.
-        PERFORM set_config('app.finished_job', job::text, true);
+        -- The row is this transaction's until its end, so its commit needs no lease; but the end has to come.
+        PERFORM set_config('app.finished_job', job::text, true), set_config('idle_in_transaction_session_timeout', '30s', true);
     END IF;
     RETURN FOUND;
 END
@@ -523,14 +539,14 @@ COMMENT ON FUNCTION workspace_db_retry_job(uuid, uuid) IS
 REVOKE EXECUTE ON FUNCTION workspace_db_enqueue_jobs(
     uuid, text, text, uuid[], jsonb[], integer[], integer[], timestamptz[], text[], job_uniqueness, text
 ), workspace_db_claim_jobs(text, text, integer, interval, uuid, text[], integer[]),
-    workspace_db_finish_jobs(uuid[], uuid[], uuid[], text[], bigint[], text[], jsonb[]),
+    workspace_db_finish_jobs(uuid[], uuid[], uuid[], text[], bigint[], text[], jsonb[], integer),
     workspace_db_finish_job_here(uuid, uuid, uuid, text, bigint, text, jsonb),
     workspace_db_hold_lease(uuid, uuid, uuid),
     workspace_db_heartbeat_jobs(uuid[], uuid[], uuid[], interval),
     workspace_db_rescue_jobs(integer), workspace_db_cancel_job(uuid, uuid), workspace_db_retry_job(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION workspace_db_enqueue_jobs(
     uuid, text, text, uuid[], jsonb[], integer[], integer[], timestamptz[], text[], job_uniqueness, text
-), workspace_db_finish_jobs(uuid[], uuid[], uuid[], text[], bigint[], text[], jsonb[]),
+), workspace_db_finish_jobs(uuid[], uuid[], uuid[], text[], bigint[], text[], jsonb[], integer),
     workspace_db_finish_job_here(uuid, uuid, uuid, text, bigint, text, jsonb),
     workspace_db_hold_lease(uuid, uuid, uuid), workspace_db_cancel_job(uuid, uuid), workspace_db_retry_job(uuid, uuid)
     TO workspace_app, workspace_platform;

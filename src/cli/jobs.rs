@@ -219,7 +219,9 @@ async fn find(db: &Database, id: JobId) -> Result<Job> {
     use schema::jobs;
     let found = db
         .across_workspaces("the operator names a job at the shell", async |conn| {
-            Ok::<_, Error>(Job::query().filter(jobs::id.eq(id)).first(conn).await.optional()?)
+            // The key has the workspace in front: each is asked, rather than every job looked at.
+            let of_any = jobs::workspace_id.eq_any(schema::workspaces::table.select(schema::workspaces::id));
+            Ok::<_, Error>(Job::query().filter(of_any).filter(jobs::id.eq(id)).first(conn).await.optional()?)
         })
         .await?;
     found.ok_or_else(|| Missing(format!("there is no job {id}; `workspace-db jobs list` lists them")).into())

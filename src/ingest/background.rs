@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use same_file::Handle;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::files::{File, Read, SkipReason, Skipped, SourceRoot};
 use super::split::{Chunk, Splitter, pipeline};
-use super::store::{Replacement, Store};
+use super::store::{Known, Replacement, Store};
 use super::{IngestOptions, embed, reader_died, walk};
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
@@ -165,37 +166,39 @@ impl FileIngestion {
             let found = read(&file, &this.folders)?;
             Ok::<_, Error>(match (found, compared) {
                 (Read::Skipped(skipped), _) => Found::Skipped(skipped.reason),
-                (Read::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => Found::Unchanged,
+                (Read::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => Found::Unchanged(known),
                 (Read::File(file), _) => Found::Changed(Splitter::new().split(&file.path, &file.text), file),
             })
         };
-        match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {
+        let outcome = match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {
             // It may be readable again.
-            Found::Skipped(SkipReason::Unreadable { error }) => Err(Error::new(Kind::Io, error)),
+            Found::Skipped(SkipReason::Unreadable { error }) => return Err(Error::new(Kind::Io, error)),
             Found::Skipped(reason) => {
-                store.archive(known.into_iter()).await?;
-                Ok(Outcome::DoneWith(json!({ "skipped": reason.to_string() })))
+                let to_go = usize::from(known.as_ref().is_some_and(Known::is_in_use));
+                let archived = store.archive(known.into_iter()).await?;
+                (archived == to_go).then(|| Outcome::DoneWith(json!({ "skipped": reason.to_string() })))
             }
-            Found::Unchanged => {
-                if let Some(known) = known {
-                    store.revive(&known).await?;
-                }
-                Ok(Outcome::DoneWith(json!({ "unchanged": true })))
+            Found::Unchanged(known) => {
+                store.revive(&known).await?.then(|| Outcome::DoneWith(json!({ "unchanged": true })))
             }
             Found::Changed(chunks, file) => {
                 let texts: Vec<String> = chunks.iter().map(|chunk| chunk.text.clone()).collect();
                 let vectors = embed(self.embedder.as_ref(), &texts).await?;
                 let model = self.embedder.model();
-                store.replace_by(&job, Replacement { file: &file, known: known.as_ref(), chunks, vectors, model }).await
+                store
+                    .replace_by(&job, Replacement { file: &file, known: known.as_ref(), chunks, vectors, model })
+                    .await?
             }
-        }
+        };
+        // Somebody else has written the document since it was looked at, from what the file was before or is by now.
+        Ok(outcome.unwrap_or(Outcome::Snooze(Duration::ZERO)))
     }
 }
 
 /// What a job has found under its path.
 enum Found {
     Skipped(SkipReason),
-    Unchanged,
+    Unchanged(Known),
     Changed(Vec<Chunk>, File),
 }
 
@@ -208,16 +211,18 @@ fn read(file: &IngestFile, folders: &[PathBuf]) -> Result<Read> {
             .remedy("allow it a folder that the file is in")
     };
     let path = root.path_of(&file.name);
+    let opened = Handle::from_path(&path);
     let real = match path.canonicalize() {
-        Ok(real) => real,
+        Ok(real) if may_read(&real) => real,
         // It has gone since it was listed, and so goes its document; of what it may not read, a worker says nothing.
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_read(root.name().as_ref()) => {
             return Ok(Read::Skipped(Skipped { name: file.name.clone(), reason: SkipReason::Gone }));
         }
-        Err(_) => return Err(refused(&path)),
+        _ => return Err(refused(&path)),
     };
-    if !may_read(&real) {
+    // What was opened is what lies there, and not what a link led to for a moment.
+    if opened.as_ref().is_ok_and(|opened| !Handle::from_path(&real).is_ok_and(|real| real == *opened)) {
         return Err(refused(&path));
     }
-    Ok(root.read(&path, file.max_bytes))
+    Ok(root.read_from(opened.as_ref().map(Handle::as_file), &path, file.max_bytes))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -66,6 +66,7 @@ impl fmt::Display for SkipReason {
 }
 
 /// A folder or a file that a datasource is made of.
+#[derive(Clone)]
 pub(super) struct SourceRoot {
     path: PathBuf,
 }
@@ -125,11 +126,17 @@ impl SourceRoot {
     }
 
     pub(super) fn read(&self, path: &Path, max_bytes: u64) -> Read {
+        self.read_from(fs::File::open(path).as_ref(), path, max_bytes)
+    }
+
+    /// As [`read`](Self::read), of what was opened by that path.
+    pub(super) fn read_from(&self, opened: Result<&fs::File, &io::Error>, path: &Path, max_bytes: u64) -> Read {
         let name = self.name_of(path);
         if path.to_str().is_none() {
             return Read::Skipped(Skipped { name, reason: SkipReason::NameNotUtf8 });
         }
-        match text_of(path, max_bytes) {
+        let unreadable = |error: &io::Error| SkipReason::Unreadable { error: error.to_string() };
+        match opened.map_err(unreadable).and_then(|file| text_of(file, max_bytes)) {
             Ok((text, hash)) => Read::File(File { name, path: path.to_owned(), text, hash }),
             Err(reason) => Read::Skipped(Skipped { name, reason }),
         }
@@ -143,13 +150,14 @@ impl SourceRoot {
     }
 }
 
-fn text_of(path: &Path, limit: u64) -> Result<(String, String), SkipReason> {
+fn text_of(mut file: &fs::File, limit: u64) -> Result<(String, String), SkipReason> {
     let unreadable = |error: io::Error| SkipReason::Unreadable { error: error.to_string() };
-    let bytes = fs::metadata(path).map_err(unreadable)?.len();
+    let bytes = file.metadata().map_err(unreadable)?.len();
     if bytes > limit {
         return Err(SkipReason::TooLarge { bytes, limit });
     }
-    let content = fs::read(path).map_err(unreadable)?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).map_err(unreadable)?;
     if content.contains(&0) {
         return Err(SkipReason::Binary);
     }

@@ -20,7 +20,7 @@ use self::files::SourceRoot;
 pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, Skipped};
 use self::reader::{Outcome, Prepared};
 pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
-use self::store::{Replacement, Store};
+use self::store::{KnownDocuments, Replacement, Store};
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::Embedding;
@@ -125,75 +125,106 @@ async fn ingest_root(
     report: &mut IngestReport,
     on_event: &(dyn Fn(IngestEvent) + Sync),
 ) -> Result<()> {
-    let mut known = store.known().await?;
-    let (root, paths, unreadable) = walk(root).await?;
+    let mut gone = store.known().await?;
+    let (root, mut paths, unreadable) = walk(root).await?;
     on_event(IngestEvent::Found(paths.len()));
     let nothing_hidden = unreadable.is_empty();
     report.skipped.extend(unreadable);
 
-    let pipeline = split::pipeline(embedder.model());
-    let (mut outcomes, readers) = reader::read(root, paths, max_bytes, known.clone(), pipeline);
-    let mut gathered: Vec<Prepared> = Vec::new();
-    while let Some(outcome) = outcomes.recv().await {
-        match outcome {
-            Outcome::Skipped(skipped) => {
-                // A file that can't be read now may be as it was; any other reason means that its text is gone.
-                if matches!(skipped.reason, SkipReason::Unreadable { .. }) {
-                    known.remove(&skipped.name);
-                }
-                report.skipped.push(skipped);
-                on_event(IngestEvent::Done);
-            }
-            Outcome::Unchanged(name) => {
-                if let Some(known) = known.remove(&name) {
-                    store.revive(&known).await?;
-                }
-                report.unchanged += 1;
-                on_event(IngestEvent::Done);
-            }
-            Outcome::Prepared(prepared) => {
-                known.remove(&prepared.file.name);
-                gathered.push(*prepared);
-                if gathered.iter().map(|prepared| prepared.chunks.len()).sum::<usize>() >= EMBED_TOGETHER {
-                    embed_and_store(store, std::mem::take(&mut gathered), embedder, report, on_event).await?;
-                }
-            }
-        }
+    let mut run = Run { store, embedder, report, on_event, overtaken: Vec::new() };
+    let mut known = gone.clone();
+    // A file that somebody else has stored meanwhile is looked at again: it may be theirs that is older.
+    while !paths.is_empty() {
+        run.files(&root, paths, max_bytes, known, &mut gone).await?;
+        paths = std::mem::take(&mut run.overtaken);
+        known = if paths.is_empty() { KnownDocuments::new() } else { run.store.known().await? };
     }
-    for reader in readers {
-        reader.await.map_err(reader_died)?;
-    }
-    embed_and_store(store, gathered, embedder, report, on_event).await?;
     if nothing_hidden {
-        report.archived += store.archive(known.into_values()).await?;
+        report.archived += store.archive(gone.into_values()).await?;
     }
     Ok(())
 }
 
-async fn embed_and_store(
-    store: &mut Store,
-    files: Vec<Prepared>,
-    embedder: &dyn Embedder,
-    report: &mut IngestReport,
-    on_event: &(dyn Fn(IngestEvent) + Sync),
-) -> Result<()> {
-    let texts: Vec<String> =
-        files.iter().flat_map(|prepared| prepared.chunks.iter().map(|chunk| chunk.text.clone())).collect();
-    let mut vectors = embed(embedder, &texts).await?.into_iter();
-    for Prepared { file, known, chunks } in files {
-        let written = chunks.len();
-        let vectors = vectors.by_ref().take(written).collect();
-        let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: embedder.model() };
-        store.replace(new).await?;
-        report.chunks += written;
-        if known.is_some() {
-            report.replaced += 1;
-        } else {
-            report.added += 1;
+/// One root's way through the database.
+struct Run<'a> {
+    store: &'a mut Store,
+    embedder: &'a dyn Embedder,
+    report: &'a mut IngestReport,
+    on_event: &'a (dyn Fn(IngestEvent) + Sync),
+    /// Files whose document was no longer what was known of it.
+    overtaken: Vec<PathBuf>,
+}
+
+impl Run<'_> {
+    /// Takes the files in, and those out of `gone` that are there.
+    async fn files(
+        &mut self,
+        root: &SourceRoot,
+        paths: Vec<PathBuf>,
+        max_bytes: u64,
+        mut known: KnownDocuments,
+        gone: &mut KnownDocuments,
+    ) -> Result<()> {
+        let pipeline = split::pipeline(self.embedder.model());
+        let (mut outcomes, readers) = reader::read(root.clone(), paths, max_bytes, known.clone(), pipeline);
+        let mut gathered: Vec<Prepared> = Vec::new();
+        while let Some(outcome) = outcomes.recv().await {
+            match outcome {
+                Outcome::Skipped(skipped) => {
+                    // A file that can't be read now may be as it was; any other reason means that its text is gone.
+                    if matches!(skipped.reason, SkipReason::Unreadable { .. }) {
+                        gone.remove(&skipped.name);
+                    }
+                    self.report.skipped.push(skipped);
+                    (self.on_event)(IngestEvent::Done);
+                }
+                Outcome::Unchanged(file) => {
+                    gone.remove(&file.name);
+                    match known.remove(&file.name) {
+                        Some(known) if !self.store.revive(&known).await? => self.overtaken.push(file.path),
+                        _ => {
+                            self.report.unchanged += 1;
+                            (self.on_event)(IngestEvent::Done);
+                        }
+                    }
+                }
+                Outcome::Prepared(prepared) => {
+                    gone.remove(&prepared.file.name);
+                    gathered.push(*prepared);
+                    if gathered.iter().map(|prepared| prepared.chunks.len()).sum::<usize>() >= EMBED_TOGETHER {
+                        self.embed_and_store(std::mem::take(&mut gathered)).await?;
+                    }
+                }
+            }
         }
-        on_event(IngestEvent::Done);
+        for reader in readers {
+            reader.await.map_err(reader_died)?;
+        }
+        self.embed_and_store(gathered).await
     }
-    Ok(())
+
+    async fn embed_and_store(&mut self, files: Vec<Prepared>) -> Result<()> {
+        let texts: Vec<String> =
+            files.iter().flat_map(|prepared| prepared.chunks.iter().map(|chunk| chunk.text.clone())).collect();
+        let mut vectors = embed(self.embedder, &texts).await?.into_iter();
+        for Prepared { file, known, chunks } in files {
+            let written = chunks.len();
+            let vectors = vectors.by_ref().take(written).collect();
+            let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: self.embedder.model() };
+            if !self.store.replace(new).await? {
+                self.overtaken.push(file.path);
+                continue;
+            }
+            self.report.chunks += written;
+            if known.is_some() {
+                self.report.replaced += 1;
+            } else {
+                self.report.added += 1;
+            }
+            (self.on_event)(IngestEvent::Done);
+        }
+        Ok(())
+    }
 }
 
 /// The root again, the files below it, and what could not be listed.

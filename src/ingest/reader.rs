@@ -18,8 +18,7 @@ const QUEUE: usize = 32;
 /// What became of one file.
 pub(super) enum Outcome {
     Skipped(Skipped),
-    /// By the name of its document.
-    Unchanged(String),
+    Unchanged(File),
     Prepared(Box<Prepared>),
 }
 
@@ -77,7 +76,7 @@ impl Work {
             Read::File(file) => file,
         };
         match self.known.get(&file.name) {
-            Some(known) if known.is_same(&file.hash, &self.pipeline) => Outcome::Unchanged(file.name),
+            Some(known) if known.is_same(&file.hash, &self.pipeline) => Outcome::Unchanged(file),
             known => {
                 let chunks = splitter.split(&file.path, &file.text);
                 Outcome::Prepared(Box::new(Prepared { known: known.cloned(), chunks, file }))

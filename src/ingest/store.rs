@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::jobs::{Enqueued, NewJob, Outcome, RunningJob, enqueue_all};
 use crate::models::{DatasourceChanges, INGEST_PIPELINE, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
-use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope, excluded};
+use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 
 /// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
@@ -23,13 +24,14 @@ const INSERT_TOGETHER: usize = 250;
 /// Key of a document's metadata: whether a run archived it, since its file had gone.
 const ARCHIVED: &str = "ingest_archived";
 
-/// A document that an earlier run made.
+/// A document that an earlier run made, as it was when it was looked at.
 #[derive(Clone)]
 pub(super) struct Known {
     id: DocumentId,
     hash: Option<String>,
     metadata: Value,
     status: DocumentStatus,
+    updated_at: DateTime<Utc>,
 }
 
 impl Known {
@@ -50,7 +52,7 @@ impl Known {
     }
 
     /// Whether it goes when its file goes.
-    fn is_in_use(&self) -> bool {
+    pub(super) fn is_in_use(&self) -> bool {
         !matches!(self.status, DocumentStatus::Draft | DocumentStatus::Archived)
     }
 }
@@ -126,6 +128,7 @@ impl Store {
     }
 
     async fn load_known(&mut self, name: Option<&str>) -> Result<KnownDocuments> {
+        type Row = (String, DocumentId, Option<String>, Value, DocumentStatus, DateTime<Utc>);
         let mut rows = documents::table
             .in_workspace(&self.scope)
             .filter(documents::datasource_id.eq(self.datasource))
@@ -136,54 +139,64 @@ impl Store {
                 documents::content_hash,
                 documents::metadata,
                 documents::status,
+                documents::updated_at,
             ))
             .into_boxed();
         if let Some(name) = name {
             rows = rows.filter(documents::external_id.eq(name.to_owned()));
         }
-        let rows = rows.load::<(String, DocumentId, Option<String>, Value, DocumentStatus)>(&mut self.ws).await?;
-        let known =
-            rows.into_iter().map(|(name, id, hash, metadata, status)| (name, Known { id, hash, metadata, status }));
+        let rows = rows.load::<Row>(&mut self.ws).await?;
+        let known = rows.into_iter().map(|(name, id, hash, metadata, status, updated_at)| {
+            (name, Known { id, hash, metadata, status, updated_at })
+        });
         Ok(known.collect())
     }
 
-    /// Puts one file's document and chunks in the place of what was there, in one transaction.
-    pub(super) async fn replace(&mut self, new: Replacement<'_>) -> Result<()> {
+    /// Puts one file's document and chunks in the place of what was there, in one transaction; whether that was still what
+    /// is known. Where it was not, somebody else has been there with what may be newer, and nothing is changed.
+    pub(super) async fn replace(&mut self, new: Replacement<'_>) -> Result<bool> {
         let (scope, datasource) = (&self.scope, self.datasource);
         self.ws.transaction(async |tx| new.write(tx, scope, datasource).await).await
     }
 
     /// As [`replace`](Self::replace), as the work of a job that ends with it.
-    pub(super) async fn replace_by(&mut self, job: &RunningJob<IngestFile>, new: Replacement<'_>) -> Result<Outcome> {
+    pub(super) async fn replace_by(
+        &mut self,
+        job: &RunningJob<IngestFile>,
+        new: Replacement<'_>,
+    ) -> Result<Option<Outcome>> {
         let (scope, datasource) = (&self.scope, self.datasource);
         self.ws
             .transaction(async |tx| {
                 let chunks = new.chunks.len();
-                new.write(tx, scope, datasource).await?;
-                job.complete(tx, Outcome::DoneWith(json!({ "chunks": chunks }))).await
+                if !new.write(tx, scope, datasource).await? {
+                    return Ok(None);
+                }
+                Ok(Some(job.complete(tx, Outcome::DoneWith(json!({ "chunks": chunks }))).await?))
             })
             .await
     }
 
-    /// Makes a document that a run archived searchable again: its file is back, unchanged.
-    pub(super) async fn revive(&mut self, known: &Known) -> Result<()> {
-        if known.status_when_found() != known.status {
-            self.set_status(vec![known.id], known.status_when_found(), false).await?;
-        }
-        Ok(())
+    /// Makes a document that a run archived searchable again, since its file is back, unchanged; whether it was still as
+    /// it is known.
+    pub(super) async fn revive(&mut self, known: &Known) -> Result<bool> {
+        let status = known.status_when_found();
+        Ok(status == known.status || self.set_status(std::slice::from_ref(known), status, false).await? == 1)
     }
 
-    /// Archives what has gone, and returns how many documents that were.
+    /// Archives what has gone, where it is still as it is known, and returns how many documents that were.
     pub(super) async fn archive(&mut self, gone: impl Iterator<Item = Known>) -> Result<usize> {
-        let ids = gone.filter(Known::is_in_use).map(|known| known.id).collect();
-        self.set_status(ids, DocumentStatus::Archived, true).await
+        let gone: Vec<Known> = gone.filter(Known::is_in_use).collect();
+        self.set_status(&gone, DocumentStatus::Archived, true).await
     }
 
-    async fn set_status(&mut self, ids: Vec<DocumentId>, status: DocumentStatus, archived: bool) -> Result<usize> {
+    async fn set_status(&mut self, known: &[Known], status: DocumentStatus, archived: bool) -> Result<usize> {
         let mark = json!({ ARCHIVED: archived }).into_sql::<Jsonb>();
         let changed = documents::table
             .in_workspace(&self.scope)
-            .filter(documents::id.eq_any(ids))
+            .filter(documents::id.eq_any(known.iter().map(|known| known.id).collect::<Vec<_>>()))
+            // Whoever has changed one since has given it a time that is none of these.
+            .filter(documents::updated_at.eq_any(known.iter().map(|known| known.updated_at).collect::<Vec<_>>()))
             .update()
             .set((
                 documents::status.eq(status),
@@ -206,32 +219,50 @@ pub(super) struct Replacement<'a> {
 }
 
 impl Replacement<'_> {
-    async fn write(self, tx: &mut WorkspaceConnection, scope: &WorkspaceScope, datasource: DatasourceId) -> Result<()> {
+    async fn write(
+        self,
+        tx: &mut WorkspaceConnection,
+        scope: &WorkspaceScope,
+        datasource: DatasourceId,
+    ) -> Result<bool> {
         let Self { file, known, chunks, vectors, model } = self;
-        let new = NewDocument {
-            datasource_id: Some(datasource),
-            external_id: Some(file.name.clone()),
-            content_hash: Some(file.hash.clone()),
-            metadata: Some(json!({ INGEST_PIPELINE: pipeline(model), ARCHIVED: false })),
-            status: Some(known.map_or(DocumentStatus::Ready, Known::status_when_found)),
-            ..NewDocument::new(title_of(file))
+        let (title, metadata) = (title_of(file), json!({ INGEST_PIPELINE: pipeline(model), ARCHIVED: false }));
+        let written: Vec<DocumentId> = if let Some(known) = known {
+            documents::table
+                .in_workspace(scope)
+                .find(known.id)
+                .filter(documents::updated_at.eq(known.updated_at))
+                .update()
+                .set((
+                    documents::title.eq(title),
+                    documents::content_hash.eq(Some(&file.hash)),
+                    documents::metadata.eq(documents::metadata.concat(metadata.into_sql::<Jsonb>())),
+                    documents::status.eq(known.status_when_found()),
+                    documents::updated_at.eq(StatementTime),
+                ))
+                .returning(documents::id)
+                .load(tx)
+                .await?
+        } else {
+            let new = NewDocument {
+                datasource_id: Some(datasource),
+                external_id: Some(file.name.clone()),
+                content_hash: Some(file.hash.clone()),
+                metadata: Some(metadata),
+                status: Some(DocumentStatus::Ready),
+                ..NewDocument::new(title)
+            };
+            documents::table
+                .in_workspace(scope)
+                .insert(&new)
+                .on_conflict((documents::workspace_id, documents::datasource_id, documents::external_id))
+                .filter_target(documents::external_id.is_not_null())
+                .do_nothing()
+                .returning(documents::id)
+                .load(tx)
+                .await?
         };
-        let document: DocumentId = documents::table
-            .in_workspace(scope)
-            .insert(&new)
-            .on_conflict((documents::workspace_id, documents::datasource_id, documents::external_id))
-            .filter_target(documents::external_id.is_not_null())
-            .do_update()
-            .set((
-                documents::title.eq(&new.title),
-                documents::content_hash.eq(&new.content_hash),
-                documents::metadata.eq(documents::metadata.concat(excluded(documents::metadata))),
-                documents::status.eq(excluded(documents::status)),
-                documents::updated_at.eq(StatementTime),
-            ))
-            .returning(documents::id)
-            .get_result(tx)
-            .await?;
+        let [document] = written[..] else { return Ok(false) };
         document_chunks::table
             .in_workspace(scope)
             .filter(document_chunks::document_id.eq(document))
@@ -250,7 +281,7 @@ impl Replacement<'_> {
             document_chunks::table.in_workspace(scope).insert(rows).execute(tx).await?;
             rows = rest;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

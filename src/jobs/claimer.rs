@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::finisher::{Ended, count_lost};
-use super::handler::{Handler, UNKNOWN_KIND, attempt};
+use super::handler::{Handler, attempt};
 use super::held::Order;
 use super::lease::{Claim, ClaimedJob, claim};
 use super::outcome::Outcome;
@@ -29,6 +29,7 @@ const SETTLE: Duration = Duration::from_millis(5);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A queue that is worked off.
+#[derive(Clone)]
 pub(super) struct Queue {
     pub(super) name: String,
     pub(super) concurrency: usize,
@@ -66,7 +67,6 @@ impl InHand {
 impl Drop for InHand {
     fn drop(&mut self) {
         self.0.full.fetch_sub(1, Ordering::AcqRel);
-        self.0.done.fetch_add(1, Ordering::Relaxed);
         self.0.freed.notify_one();
     }
 }
@@ -90,13 +90,15 @@ impl Claimer {
         let of_queue = shared.handlers.iter().filter(|(_, handler)| handler.queue() == queue.name);
         let next = Claim {
             lease: shared.lease,
-            caps: of_queue.filter_map(|(kind, handler)| Some(((*kind).to_owned(), handler.cap()?))).collect(),
+            kinds: of_queue.map(|(kind, handler)| ((*kind).to_owned(), handler.cap())).collect(),
             ..Claim::new(&queue.name, &shared.name, 0)
         };
         Self { shared, queue, next, ended, hands: Arc::new(hands), pace }
     }
 
-    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>, until: Until) {
+    /// Returns how many jobs it has claimed.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>, until: Until) -> usize {
+        let mut all_claimed = 0;
         let mut running = JoinSet::new();
         while !*stopping.borrow() {
             while running.try_join_next().is_some() {}
@@ -113,6 +115,7 @@ impl Claimer {
             let claimed = self.claim(room).await;
             let has_failed = claimed.is_err();
             let claimed = claimed.unwrap_or_default();
+            all_claimed += claimed.len();
             if claimed.is_empty() {
                 if until == Until::Empty && is_idle && !has_failed {
                     break;
@@ -130,6 +133,7 @@ impl Claimer {
             }
         }
         self.wind_up(running).await;
+        all_claimed
     }
 
     /// How many to claim now; none while it is not worth a statement.
@@ -169,7 +173,12 @@ impl Claimer {
         );
         let work = async move {
             let (queue, kind) = (claimed.job.queue.clone(), claimed.job.job_type.clone());
-            if let Some(outcome) = run(&shared, &in_hand.0.slots, claimed, orders).await {
+            let outcome = run(&shared, &in_hand.0.slots, claimed, orders).await;
+            // What is given back says nothing of the pace.
+            if outcome != Some(Outcome::Release) {
+                in_hand.0.done.fetch_add(1, Ordering::Relaxed);
+            }
+            if let Some(outcome) = outcome {
                 // The finisher lives for as long as there is a sender.
                 let _ = ended.send(Ended { lease, outcome, queue, kind, _in_hand: in_hand }).await;
             } else {
@@ -215,11 +224,8 @@ async fn run(
         order = ordered(&mut orders) => return stopped(order),
         slot = slots.acquire() => slot.ok(),
     };
-    let Some(handler) = shared.handlers.get(claimed.job.job_type.as_str()) else {
-        let error = format!("worker {} has no handler for kind {:?}", shared.name, claimed.job.job_type);
-        tracing::warn!(error, "a job of an unknown kind");
-        return Some(Outcome::Retry { error, after: Some(UNKNOWN_KIND.delay(attempt(&claimed))) });
-    };
+    // Those of other kinds are not claimed.
+    let handler = shared.handlers.get(claimed.job.job_type.as_str())?;
     let job = &claimed.job;
     let labels = [("queue", job.queue.clone()), ("kind", job.job_type.clone())];
     let waited = job.started_at.zip(job.scheduled_at).and_then(|(started, due)| (started - due).to_std().ok());

@@ -1,20 +1,21 @@
 //! The part of a worker that writes how jobs have ended, as many together as have gathered while the last were written.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::claimer::InHand;
-use super::lease::Lease;
-use super::outcome::{Finished, Outcome, finish};
+use super::lease::{Lease, Pulse, heartbeat};
+use super::outcome::{Outcome, finish_within};
 use super::worker::Shared;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::sql_types::JobStatus;
 
 /// Outcomes that one statement writes.
 const TOGETHER: usize = 500;
-/// How long it waits before it tries again.
+/// How long it waits for a row that another transaction has, and before it tries again.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A job that its handler is done with.
@@ -30,34 +31,37 @@ pub(super) struct Ended {
 pub(super) struct Finisher {
     shared: Arc<Shared>,
     outcomes: mpsc::Receiver<Ended>,
+    /// Jobs whose rows other transactions have, as one that cancels them and stays open.
+    busy: Vec<Ended>,
+    /// When those were last looked at.
+    looked_at: Instant,
 }
 
 impl Finisher {
     pub(super) fn new(shared: Arc<Shared>, outcomes: mpsc::Receiver<Ended>) -> Self {
-        Self { shared, outcomes }
+        Self { shared, outcomes, busy: Vec::new(), looked_at: Instant::now() }
     }
 
     /// Goes on until there is nobody left who could bring an outcome, or until it is told so: a handler that does not yield
     /// can't be dropped, and with it neither its way to here.
     pub(super) async fn run(mut self, mut is_over: oneshot::Receiver<()>) {
         let mut batch = Vec::with_capacity(TOGETHER);
-        loop {
-            let received = tokio::select! {
+        let mut is_last = false;
+        while !is_last || !self.busy.is_empty() {
+            tokio::select! {
                 biased;
-                received = self.outcomes.recv_many(&mut batch, TOGETHER) => received,
-                _ = &mut is_over, if !self.outcomes.is_closed() => {
-                    self.outcomes.close();
-                    continue;
-                }
-            };
-            if received == 0 {
-                return;
+                received = self.outcomes.recv_many(&mut batch, TOGETHER), if !is_last => is_last = received == 0,
+                _ = &mut is_over, if !self.outcomes.is_closed() => self.outcomes.close(),
+                () = tokio::time::sleep(PATIENCE), if !self.busy.is_empty() => {}
             }
             self.write(std::mem::take(&mut batch)).await;
+            if self.looked_at.elapsed() >= PATIENCE {
+                self.look_again().await;
+            }
         }
     }
 
-    async fn write(&self, batch: Vec<Ended>) {
+    async fn write(&mut self, batch: Vec<Ended>) {
         let (settled, mut batch): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|ended| ended.outcome == Outcome::Settled);
         for ended in settled {
@@ -65,7 +69,8 @@ impl Finisher {
             self.shared.held.let_go(ended.lease);
         }
         while !batch.is_empty() {
-            match self.finish(&batch).await {
+            let outcomes = batch.iter().map(|ended| (ended.lease, ended.outcome.clone()));
+            match finish_within(&self.shared.db, outcomes, Some(PATIENCE)).await {
                 Ok(finished) => {
                     for (ended, finished) in batch.iter().zip(finished) {
                         self.note(ended, finished.status);
@@ -76,30 +81,61 @@ impl Finisher {
                     tracing::warn!(%error, jobs = batch.len(), "ends of jobs could not be written yet");
                     tokio::time::sleep(PATIENCE).await;
                 }
-                // One of them is at fault, and takes the others with it.
-                Err(_) if batch.len() > 1 => {
-                    for ended in std::mem::take(&mut batch) {
-                        Box::pin(self.write(vec![ended])).await;
+                Err(error) => {
+                    let together = batch.len();
+                    batch = self.set_busy_aside(batch).await;
+                    if batch.len() == together {
+                        self.write_alone(batch, &error).await;
+                        return;
                     }
                 }
-                Err(error) => {
-                    tracing::error!(%error, "the end of a job can't be written; it is left to its lease");
-                    return batch.iter().for_each(|ended| self.shared.held.let_go(ended.lease));
-                }
             }
-            // Whose lease has run out has been put back by others.
-            batch.retain(|ended| {
-                let is_valid = self.shared.held.is_valid(ended.lease);
-                if !is_valid {
-                    self.note(ended, None);
-                }
-                is_valid
-            });
+            batch = self.still_valid(batch);
         }
     }
 
-    async fn finish(&self, batch: &[Ended]) -> Result<Vec<Finished>, Error> {
-        finish(&self.shared.db, batch.iter().map(|ended| (ended.lease, ended.outcome.clone()))).await
+    /// One of them is at fault, and takes the others with it.
+    async fn write_alone(&mut self, batch: Vec<Ended>, error: &Error) {
+        if let [ended] = &batch[..] {
+            tracing::error!(%error, job = %ended.lease.job(), "the end of a job can't be written; it is left to its lease");
+            return self.shared.held.let_go(ended.lease);
+        }
+        for ended in batch {
+            Box::pin(self.write(vec![ended])).await;
+        }
+    }
+
+    /// Those that no other transaction has.
+    async fn set_busy_aside(&mut self, batch: Vec<Ended>) -> Vec<Ended> {
+        let leases: Vec<Lease> = batch.iter().map(|ended| ended.lease).collect();
+        let pulses = heartbeat(&self.shared.db, &leases, self.shared.lease).await.unwrap_or_default();
+        let is_busy: HashSet<Lease> =
+            pulses.into_iter().filter_map(|(lease, pulse)| (pulse == Pulse::Busy).then_some(lease)).collect();
+        let (busy, free): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ended| is_busy.contains(&ended.lease));
+        self.busy.extend(busy);
+        free
+    }
+
+    async fn look_again(&mut self) {
+        self.looked_at = Instant::now();
+        let busy = std::mem::take(&mut self.busy);
+        let busy = self.still_valid(busy);
+        if !busy.is_empty() {
+            let free = self.set_busy_aside(busy).await;
+            self.write(free).await;
+        }
+    }
+
+    /// Whose lease has run out has been put back by others.
+    fn still_valid(&self, mut batch: Vec<Ended>) -> Vec<Ended> {
+        batch.retain(|ended| {
+            let is_valid = self.shared.held.is_valid(ended.lease);
+            if !is_valid {
+                self.note(ended, None);
+            }
+            is_valid
+        });
+        batch
     }
 
     /// `status` is that of the job now; none where its lease was over.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::kind::{Backoff, JobKind};
+use super::kind::JobKind;
 use super::lease::ClaimedJob;
 use super::outcome::{Outcome, finish_here};
 use crate::error::Result;
@@ -168,6 +168,3 @@ where
 pub(super) fn attempt(claimed: &ClaimedJob) -> u32 {
     u32::try_from(claimed.job.attempts).unwrap_or(1)
 }
-
-/// How long a job waits that no handler is there for: a deployment may be under way, of which this worker is the old half.
-pub(super) const UNKNOWN_KIND: Backoff = Backoff { base: Duration::from_secs(60), cap: Duration::from_secs(60 * 60) };

@@ -32,6 +32,7 @@ struct Hand {
     order: watch::Sender<Order>,
     /// Until when the lease holds, for all that this process knows.
     valid_until: Instant,
+    taken_at: Instant,
     has_begun: bool,
     /// Until when the handler may go on; `None` for as long as it likes.
     due_back: Option<Instant>,
@@ -44,7 +45,8 @@ impl Held {
 
     pub(super) fn take(&self, lease: Lease, valid_until: Instant) -> watch::Receiver<Order> {
         let (order, orders) = watch::channel(Order::Go);
-        self.hands().insert(lease, Hand { order, valid_until, has_begun: false, due_back: None });
+        let hand = Hand { order, valid_until, taken_at: Instant::now(), has_begun: false, due_back: None };
+        self.hands().insert(lease, hand);
         orders
     }
 
@@ -100,9 +102,18 @@ impl Held {
         }
     }
 
-    /// Gives back those that wait for a free hand, or all of them.
+    /// Gives back those that wait for a slot, or all of them.
     pub(super) fn release(&self, also_begun: bool) {
-        for hand in self.hands().values().filter(|hand| also_begun || !hand.has_begun) {
+        self.release_where(|hand| also_begun || !hand.has_begun);
+    }
+
+    /// Gives back those that have waited for a slot for so long.
+    pub(super) fn release_waiting(&self, for_so_long: Duration) {
+        self.release_where(|hand| !hand.has_begun && hand.taken_at.elapsed() > for_so_long);
+    }
+
+    fn release_where(&self, is_to_go: impl Fn(&Hand) -> bool) {
+        for hand in self.hands().values().filter(|hand| is_to_go(hand)) {
             hand.order.send_if_modified(|order| {
                 let is_going = *order == Order::Go;
                 if is_going {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use tokio::sync::Notify;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::CHANNEL;
 use super::lease::{heartbeat, rescue};
@@ -16,16 +17,20 @@ use crate::sql_types::JobStatus;
 
 /// How often leases that ran out are looked for, and schedules that are due.
 const EACH: Duration = Duration::from_secs(1);
-/// Rows that one statement extends, rescues or fires.
+/// Rows that one statement extends or rescues.
 const TOGETHER: usize = 500;
+/// Schedules of one transaction.
+const SCHEDULES_TOGETHER: usize = 50;
+/// How long a job may wait in hand; then others may have it.
+const IN_HAND: Duration = Duration::from_secs(1);
 /// How long it waits before it tries to listen again.
 const DEAF_FOR: Duration = Duration::from_secs(5);
 
-/// Extends the leases of what is in hand, and stops what has lost its own.
+/// Extends the leases of what is in hand, stops what has lost its own, and gives back what waits for too long.
 pub(super) async fn extend(shared: Arc<Shared>) {
     // Often enough that one beat may be missed.
-    let mut beat = tokio::time::interval(shared.lease / 12);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut beat = tokio::time::interval((shared.lease / 12).min(EACH));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
         let leases = shared.held.to_extend(shared.lease);
@@ -38,10 +43,12 @@ pub(super) async fn extend(shared: Arc<Shared>) {
             }
         }
         shared.held.abandon_expired();
+        shared.held.release_waiting(IN_HAND);
     }
 }
 
 /// Rescues jobs of any worker, and fires schedules of any workspace.
+#[derive(Clone)]
 pub(super) struct Keeper {
     shared: Arc<Shared>,
     wakes: HashMap<String, Arc<Notify>>,
@@ -52,21 +59,27 @@ impl Keeper {
         Self { shared, wakes }
     }
 
-    pub(super) async fn run(self) {
-        let mut each = tokio::time::interval(EACH);
-        each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    pub(super) async fn rescue(self) {
+        let mut each = each();
         loop {
             each.tick().await;
-            if let Err(error) = self.rescue().await {
+            if let Err(error) = self.rescue_all().await {
                 tracing::warn!(%error, "no rescue");
             }
-            if let Err(error) = self.fire().await {
+        }
+    }
+
+    pub(super) async fn fire(self) {
+        let mut each = each();
+        loop {
+            each.tick().await;
+            if let Err(error) = self.fire_all().await {
                 tracing::warn!(%error, "schedules could not be looked at");
             }
         }
     }
 
-    async fn rescue(&self) -> Result<()> {
+    async fn rescue_all(&self) -> Result<()> {
         loop {
             let rescued = rescue(&self.shared.db, TOGETHER).await?;
             for job in &rescued {
@@ -83,13 +96,13 @@ impl Keeper {
         }
     }
 
-    async fn fire(&self) -> Result<()> {
+    async fn fire_all(&self) -> Result<()> {
+        let mut next = None;
         loop {
-            let queues = fire_due(&self.shared.db, TOGETHER).await?;
-            for queue in &queues {
-                self.wake(queue);
-            }
-            if queues.len() < TOGETHER {
+            let fired = fire_due(&self.shared.db, next, SCHEDULES_TOGETHER).await?;
+            fired.queues.iter().for_each(|queue| self.wake(queue));
+            next = fired.next;
+            if next.is_none() {
                 return Ok(());
             }
         }
@@ -100,6 +113,12 @@ impl Keeper {
             wake.notify_one();
         }
     }
+}
+
+fn each() -> Interval {
+    let mut each = tokio::time::interval(EACH);
+    each.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    each
 }
 
 /// Wakes a queue's claimer when somebody says that there are jobs. Where nobody can be heard, as behind a pooler in

@@ -5,16 +5,19 @@ use std::time::{Duration, Instant};
 
 use diesel::pg::data_types::PgInterval;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Interval, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Interval, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::kind::{JobKind, from_payload};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{JobId, WorkspaceId};
 use crate::models::Job;
 use crate::schema::jobs;
 use crate::sql_types::JobStatus;
 use crate::tenancy::{Call, Database, WorkspaceScope};
+
+/// The longest lease; a job whose worker dies is nobody's for so long.
+pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What to claim.
 #[derive(Clone, Debug)]
@@ -29,16 +32,24 @@ pub struct Claim {
     pub lease: Duration,
     /// The workspace that had the last turn; `None` begins anew.
     pub after: Option<WorkspaceId>,
-    /// How many of a kind run at once in one workspace, over all workers, see [`JobKind::MAX_RUNNING_PER_WORKSPACE`].
-    pub caps: Vec<(String, u32)>,
+    /// Of which kinds, and how many of one run at once in one workspace, over all workers, see
+    /// [`JobKind::MAX_RUNNING_PER_WORKSPACE`]. Jobs of other kinds wait for a worker that knows them.
+    pub kinds: Vec<(String, Option<u32>)>,
 }
 
 impl Claim {
-    /// At most so many of a queue, for a lease of 30 s.
+    /// At most so many of a queue, for a lease of 30 s, and as yet of no kind.
     #[must_use]
     pub fn new(queue: impl Into<String>, worker: impl Into<String>, most: usize) -> Self {
         let (queue, worker, lease) = (queue.into(), worker.into(), Duration::from_secs(30));
-        Self { queue, worker, most, lease, after: None, caps: Vec::new() }
+        Self { queue, worker, most, lease, after: None, kinds: Vec::new() }
+    }
+
+    /// Also of this kind.
+    #[must_use]
+    pub fn of<K: JobKind>(mut self) -> Self {
+        self.kinds.push((K::NAME.to_owned(), K::MAX_RUNNING_PER_WORKSPACE));
+        self
     }
 
     /// Gives the next turn to whoever comes after what was claimed.
@@ -116,7 +127,7 @@ impl ClaimedJob {
     }
 }
 
-/// Leases due jobs of a queue to a worker, and returns them in no order.
+/// Leases due jobs of a queue to a worker, of the kinds that it knows, and returns them in no order.
 ///
 /// Workspaces take turns: each that has due jobs gets an equal share, what some leave goes to the others. Within a
 /// workspace the smallest priority comes first, then the oldest. Caps hold over all claimers, whatever happens to them.
@@ -124,15 +135,23 @@ impl ClaimedJob {
 ///
 /// # Errors
 ///
+/// [`is_invalid_input`](crate::Error::is_invalid_input) for a lease of more than [a day](MAX_LEASE);
 /// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) without a login of the platform;
 /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
 ///
 /// ```no_run
-/// use workspace_db::jobs::{self, Claim, Outcome};
+/// use serde::{Deserialize, Serialize};
+/// use workspace_db::jobs::{self, Claim, JobKind, Outcome};
 /// use workspace_db::tenancy::Database;
 ///
+/// #[derive(Serialize, Deserialize)]
+/// struct Greet {}
+/// impl JobKind for Greet {
+///     const NAME: &'static str = "greet";
+/// }
+///
 /// # async fn example(db: &Database) -> workspace_db::Result<()> {
-/// let mut next = Claim::new("default", "worker-1", 10);
+/// let mut next = Claim::new("default", "worker-1", 10).of::<Greet>();
 /// let claimed = jobs::claim(db, &next).await?;
 /// next.pass_the_turn(&claimed);
 /// for claimed in claimed {
@@ -145,25 +164,24 @@ impl ClaimedJob {
 /// # }
 /// ```
 pub async fn claim(db: &Database, claim: &Claim) -> Result<Vec<ClaimedJob>> {
+    check(claim.lease)?;
     // Read before the claim is sent, so that what is remembered ends sooner than what the server grants.
     let asked_at = Instant::now();
-    let kinds: Vec<&str> = claim.caps.iter().map(|(kind, _)| kind.as_str()).collect();
-    let caps: Vec<i32> = claim.caps.iter().map(|(_, cap)| i32::try_from(*cap).unwrap_or(i32::MAX)).collect();
-    let claimed: Vec<(Job, Option<Uuid>)> = db
-        .platform(async |conn| {
-            let arguments = (
-                claim.queue.as_str().into_sql::<Text>(),
-                claim.worker.as_str().into_sql::<Text>(),
-                i32::try_from(claim.most).unwrap_or(i32::MAX).into_sql::<Integer>(),
-                interval(claim.lease).into_sql::<Interval>(),
-                claim.after.map_or(Uuid::nil(), |workspace| *workspace.as_uuid()).into_sql::<SqlUuid>(),
-                (&kinds).into_sql::<Array<Text>>(),
-                (&caps).into_sql::<Array<Integer>>(),
-            );
-            let columns = (Job::as_select(), jobs::lease_token);
-            Call::rows_of(jobs::table, "workspace_db_claim_jobs", columns, arguments).load(conn).await
-        })
-        .await?;
+    let kinds: Vec<&str> = claim.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
+    let caps: Vec<Option<i32>> =
+        claim.kinds.iter().map(|(_, cap)| cap.map(|cap| i32::try_from(cap).unwrap_or(i32::MAX))).collect();
+    let arguments = (
+        claim.queue.as_str().into_sql::<Text>(),
+        claim.worker.as_str().into_sql::<Text>(),
+        i32::try_from(claim.most).unwrap_or(i32::MAX).into_sql::<Integer>(),
+        interval(claim.lease).into_sql::<Interval>(),
+        claim.after.map_or(Uuid::nil(), |workspace| *workspace.as_uuid()).into_sql::<SqlUuid>(),
+        (&kinds).into_sql::<Array<Text>>(),
+        (&caps).into_sql::<Array<Nullable<Integer>>>(),
+    );
+    let columns = (Job::as_select(), jobs::lease_token);
+    let claimed: Vec<(Job, Option<Uuid>)> =
+        Call::rows_of(jobs::table, "workspace_db_claim_jobs", columns, arguments).load_across(db).await?;
     let claimed = claimed.into_iter().filter_map(|(job, token)| {
         let lease = Lease { workspace: job.workspace_id, job: job.id, token: token? };
         let scope = db.claimed(lease.workspace, lease.job, lease.token, asked_at);
@@ -191,21 +209,16 @@ pub enum Pulse {
 ///
 /// As [`claim`].
 pub async fn heartbeat(db: &Database, leases: &[Lease], length: Duration) -> Result<Vec<(Lease, Pulse)>> {
+    check(length)?;
     let (workspaces, ids, tokens) = columns_of(leases);
-    let pulses: HashMap<Uuid, String> = db
-        .platform(async |conn| {
-            let arguments = (
-                (&workspaces).into_sql::<Array<SqlUuid>>(),
-                (&ids).into_sql::<Array<SqlUuid>>(),
-                (&tokens).into_sql::<Array<SqlUuid>>(),
-                interval(length).into_sql::<Interval>(),
-            );
-            let columns = "asked, verdict";
-            Call::<_, _, (SqlUuid, Text)>::new("workspace_db_heartbeat_jobs", columns, arguments).load(conn).await
-        })
-        .await?
-        .into_iter()
-        .collect();
+    let arguments = (
+        (&workspaces).into_sql::<Array<SqlUuid>>(),
+        (&ids).into_sql::<Array<SqlUuid>>(),
+        (&tokens).into_sql::<Array<SqlUuid>>(),
+        interval(length).into_sql::<Interval>(),
+    );
+    let call = Call::<_, _, (SqlUuid, Text)>::new("workspace_db_heartbeat_jobs", "asked, verdict", arguments);
+    let pulses: HashMap<Uuid, String> = call.load_across(db).await?.into_iter().collect();
     let of = |lease: &Lease| match pulses.get(&lease.token).map(String::as_str) {
         Some("held") => Pulse::Held,
         Some("stop") => Pulse::CancelRequested,
@@ -238,18 +251,10 @@ pub struct Rescued {
 /// As [`claim`].
 pub async fn rescue(db: &Database, most: usize) -> Result<Vec<Rescued>> {
     type Columns = (SqlUuid, SqlUuid, Text, Text, JobStatus);
-    let rescued: Vec<(WorkspaceId, JobId, String, String, JobStatus)> = db
-        .platform(async |conn| {
-            let arguments = (i32::try_from(most).unwrap_or(i32::MAX).into_sql::<Integer>(),);
-            Call::<_, _, Columns>::new(
-                "workspace_db_rescue_jobs",
-                "of_workspace, job, of_queue, kind, new_status",
-                arguments,
-            )
-            .load(conn)
-            .await
-        })
-        .await?;
+    let arguments = (i32::try_from(most).unwrap_or(i32::MAX).into_sql::<Integer>(),);
+    let columns = "of_workspace, job, of_queue, kind, new_status";
+    let call = Call::<_, _, Columns>::new("workspace_db_rescue_jobs", columns, arguments);
+    let rescued: Vec<(WorkspaceId, JobId, String, String, JobStatus)> = call.load_across(db).await?;
     let rescued = rescued.into_iter().map(|(workspace, job, queue, kind, status)| Rescued {
         workspace,
         job,
@@ -269,6 +274,14 @@ pub(super) fn columns_of<'a>(leases: impl IntoIterator<Item = &'a Lease>) -> (Ve
         columns.2.push(lease.token);
     }
     columns
+}
+
+pub(super) fn check(lease: Duration) -> Result<()> {
+    if lease <= MAX_LEASE {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("a lease of {lease:?} outlives a worker that has died by far"))
+        .remedy("give it at most a day; heartbeats extend it"))
 }
 
 fn interval(length: Duration) -> PgInterval {

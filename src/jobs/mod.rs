@@ -48,7 +48,7 @@ mod worker;
 pub use self::enqueue::{Enqueued, NewJob, OnConflict, enqueue, enqueue_all};
 pub use self::handler::RunningJob;
 pub use self::kind::{Backoff, JobKind, MAX_ARGUMENT_BYTES};
-pub use self::lease::{Claim, ClaimedJob, Lease, Pulse, Rescued, claim, heartbeat, rescue};
+pub use self::lease::{Claim, ClaimedJob, Lease, MAX_LEASE, Pulse, Rescued, claim, heartbeat, rescue};
 pub use self::operate::{QueueStats, cancel, limit, pause, resume, retry, stats};
 pub use self::outcome::{Finished, Outcome, finish};
 pub use self::schedule::{NewSchedule, schedule, unschedule};

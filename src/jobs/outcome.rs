@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ pub enum Outcome {
     },
     /// It goes on later. This start does not count as an attempt.
     Snooze(Duration),
-    /// It waits again, as if it had not been started: for a worker that stops.
+    /// It waits again, in its place, as if it had not been started: for a worker that stops.
     Release,
     /// It ended in the handler's own transaction, see [`RunningJob::complete`](super::RunningJob::complete).
     Settled,
@@ -131,6 +131,15 @@ pub struct Finished {
 ///
 /// As [`claim`](super::claim).
 pub async fn finish(db: &Database, outcomes: impl IntoIterator<Item = (Lease, Outcome)>) -> Result<Vec<Finished>> {
+    finish_within(db, outcomes, None).await
+}
+
+/// As [`finish`], but fails as a whole where it would wait for other transactions for longer than that.
+pub(super) async fn finish_within(
+    db: &Database,
+    outcomes: impl IntoIterator<Item = (Lease, Outcome)>,
+    patience: Option<Duration>,
+) -> Result<Vec<Finished>> {
     let outcomes: Vec<(Lease, Outcome)> =
         outcomes.into_iter().map(|(lease, outcome)| (lease, outcome.storable())).collect();
     let leases: Vec<Lease> = outcomes.iter().map(|(lease, _)| *lease).collect();
@@ -139,23 +148,20 @@ pub async fn finish(db: &Database, outcomes: impl IntoIterator<Item = (Lease, Ou
     let delays: Vec<i64> = outcomes.iter().map(|(_, outcome)| outcome.delay_ms()).collect();
     let reasons: Vec<Option<String>> = outcomes.iter().map(|(_, outcome)| outcome.reason()).collect();
     let results: Vec<Option<Value>> = outcomes.into_iter().map(|(_, outcome)| outcome.into_result()).collect();
-    let ended: HashMap<Uuid, JobStatus> = db
-        .platform(async |conn| {
-            let arguments = (
-                (&workspaces).into_sql::<Array<SqlUuid>>(),
-                (&ids).into_sql::<Array<SqlUuid>>(),
-                (&tokens).into_sql::<Array<SqlUuid>>(),
-                (&labels).into_sql::<Array<Text>>(),
-                (&delays).into_sql::<Array<BigInt>>(),
-                (&reasons).into_sql::<Array<Nullable<Text>>>(),
-                (&results).into_sql::<Array<Nullable<Jsonb>>>(),
-            );
-            let columns = "held, new_status";
-            Call::<_, _, (SqlUuid, JobStatus)>::new("workspace_db_finish_jobs", columns, arguments).load(conn).await
-        })
-        .await?
-        .into_iter()
-        .collect();
+    let arguments = (
+        (&workspaces).into_sql::<Array<SqlUuid>>(),
+        (&ids).into_sql::<Array<SqlUuid>>(),
+        (&tokens).into_sql::<Array<SqlUuid>>(),
+        (&labels).into_sql::<Array<Text>>(),
+        (&delays).into_sql::<Array<BigInt>>(),
+        (&reasons).into_sql::<Array<Nullable<Text>>>(),
+        (&results).into_sql::<Array<Nullable<Jsonb>>>(),
+        patience
+            .map(|patience| i32::try_from(patience.as_millis()).unwrap_or(i32::MAX))
+            .into_sql::<Nullable<Integer>>(),
+    );
+    let call = Call::<_, _, (SqlUuid, JobStatus)>::new("workspace_db_finish_jobs", "held, new_status", arguments);
+    let ended: HashMap<Uuid, JobStatus> = call.load_across(db).await?.into_iter().collect();
     let status = |lease: &Lease| ended.get(&lease.token()).copied();
     Ok(leases.into_iter().map(|lease| Finished { lease, status: status(&lease) }).collect())
 }

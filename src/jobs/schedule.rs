@@ -6,12 +6,13 @@ use croner::Cron;
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt as _;
+use uuid::Uuid;
 
 use super::kind::{JobKind, to_payload};
 use crate::error::{Error, Kind, Result};
-use crate::id::{JobId, JobScheduleId};
+use crate::id::{JobId, JobScheduleId, WorkspaceId};
 use crate::models::{JobSchedule, NewJobSchedule};
 use crate::schema::{job_schedules, jobs, workspaces};
 use crate::tenancy::{Call, Database, MayWrite, WorkspaceConnection};
@@ -147,43 +148,76 @@ pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str)
     }
 }
 
-/// Enqueues what is due by at most so many schedules, in every workspace, and returns the queue of each.
+/// A part of a pass over the schedules that are due.
+pub(super) struct Fired {
+    /// The queues that have got jobs.
+    pub(super) queues: Vec<String>,
+    /// Where the pass goes on; `None` where it has seen all of them.
+    pub(super) next: Option<Place>,
+}
+
+/// Of a schedule, in the order of a pass.
+pub(super) type Place = (WorkspaceId, JobScheduleId);
+
+/// Enqueues what is due by at most so many schedules after a place, in every workspace.
 ///
 /// A schedule and its jobs are one transaction, and whoever has it keeps the others out, so that no occurrence gets two
-/// jobs and none gets none.
-pub(super) async fn fire_due(db: &Database, most: usize) -> Result<Vec<String>> {
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
+/// jobs and none gets none. A pass comes by each once, so that none holds the others up, however much it has missed.
+pub(super) async fn fire_due(db: &Database, after: Option<Place>, most: usize) -> Result<Fired> {
     db.platform(async |conn| {
-        let due: Vec<JobSchedule> = JobSchedule::query()
+        let (workspace, id) = after.unwrap_or((WorkspaceId::from(Uuid::nil()), JobScheduleId::from(Uuid::nil())));
+        let due: Vec<Place> = job_schedules::table
+            .select((job_schedules::workspace_id, job_schedules::id))
             .filter(job_schedules::next_at.le(now))
-            .filter(diesel::dsl::exists(
-                workspaces::table.filter(workspaces::id.eq(job_schedules::workspace_id).and(workspaces::is_active)),
-            ))
-            .order(job_schedules::next_at)
-            .limit(most)
-            .for_update()
-            .skip_locked()
+            .filter(
+                job_schedules::workspace_id
+                    .gt(workspace)
+                    .or(job_schedules::workspace_id.eq(workspace).and(job_schedules::id.gt(id))),
+            )
+            .order((job_schedules::workspace_id, job_schedules::id))
+            .limit(i64::try_from(most).unwrap_or(i64::MAX))
             .load(conn)
             .await?;
         if due.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Fired { queues: Vec::new(), next: None });
         }
+        // The workspace first, as whoever deletes it has it first.
+        let open: Vec<WorkspaceId> = workspaces::table
+            .select(workspaces::id)
+            .filter(workspaces::is_active.and(workspaces::id.eq_any(due.iter().map(|(workspace, _)| *workspace))))
+            .for_key_share()
+            .skip_locked()
+            .load(conn)
+            .await?;
+        let free: Vec<JobSchedule> = JobSchedule::query()
+            .filter(job_schedules::workspace_id.eq_any(open))
+            .filter(job_schedules::id.eq_any(due.iter().map(|(_, id)| *id)))
+            .filter(job_schedules::next_at.le(now))
+            .for_no_key_update()
+            .skip_locked()
+            .load(conn)
+            .await?;
         let moment = diesel::select(now.into_sql::<Timestamptz>()).get_result(conn).await?;
-        for schedule in &due {
-            fire(conn, schedule, moment).await?;
+        let mut queues = Vec::new();
+        for schedule in free {
+            match conn.transaction(async |conn| fire(conn, &schedule, moment).await).await {
+                Ok(()) => queues.push(schedule.queue),
+                Err(error) if error.is_unreachable() => return Err(error),
+                // It stays due: another worker may know a time zone that this one does not.
+                Err(error) => tracing::error!(
+                    schedule = schedule.name, workspace = %schedule.workspace_id, %error, "a schedule did not fire"
+                ),
+            }
         }
-        Ok::<_, Error>(due.into_iter().map(|schedule| schedule.queue).collect())
+        let next = due.last().copied().filter(|_| due.len() == most);
+        Ok::<_, Error>(Fired { queues, next })
     })
     .await
 }
 
 async fn fire(conn: &mut AsyncPgConnection, schedule: &JobSchedule, moment: DateTime<Utc>) -> Result<()> {
-    let due = Calendar::parse(&schedule.cron, &schedule.time_zone);
-    // One that can't be read must not keep the others from firing.
-    let (occurrences, next_at) = due.and_then(|due| due.up_to(moment, schedule.next_at)).unwrap_or_else(|error| {
-        tracing::error!(schedule = schedule.name, workspace = %schedule.workspace_id, %error, "a schedule can't be read, and ends");
-        (Vec::new(), None)
-    });
+    let calendar = Calendar::parse(&schedule.cron, &schedule.time_zone)?;
+    let (occurrences, next_at) = calendar.up_to(moment, schedule.next_at)?;
     let rows: Vec<_> = occurrences
         .into_iter()
         .map(|at| {

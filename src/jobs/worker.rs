@@ -97,7 +97,7 @@ impl Worker {
         }
     }
 
-    /// What runs the jobs of a kind, and has the kind's queue worked off.
+    /// What runs the jobs of a kind, and has the kind's queue worked off. Jobs of other kinds are left to other workers.
     ///
     /// A handler's error and its panic are attempts that failed. One that takes longer than the kind's time-out is dropped.
     #[must_use]
@@ -113,7 +113,7 @@ impl Worker {
         self
     }
 
-    /// How many jobs of a queue run here at once; 16 unless said. A queue that no kind is of is worked off too.
+    /// How many jobs of a queue run here at once; 16 unless said.
     #[must_use]
     pub fn concurrency(mut self, queue: impl Into<String>, most: usize) -> Self {
         self.queues.insert(queue.into(), most);
@@ -127,7 +127,7 @@ impl Worker {
     }
 
     /// After how long without a sign of life others take its jobs over; 30 s unless said. A heartbeat comes each third of
-    /// it, so it has to be longer than the database may be out of reach.
+    /// it, so it has to be longer than the database may be out of reach; at most [`MAX_LEASE`](super::MAX_LEASE).
     #[must_use]
     pub fn lease(self, length: Duration) -> Self {
         Self { lease: length, ..self }
@@ -160,7 +160,7 @@ impl Worker {
 
     /// Works until nothing more can be claimed, then returns: for a test, or a worker that a timer starts.
     ///
-    /// Jobs whose time has not come are left.
+    /// What its jobs enqueue for any of its queues is done too. Jobs whose time has not come are left.
     ///
     /// # Errors
     ///
@@ -183,44 +183,45 @@ impl Worker {
             poll: self.poll,
             drain_for: self.drain_for,
         });
+        let queues: Vec<Queue> =
+            queues.into_iter().map(|(name, concurrency)| Queue { name, concurrency, wake: Arc::default() }).collect();
+        let wakes: HashMap<String, Arc<Notify>> =
+            queues.iter().map(|queue| (queue.name.clone(), Arc::clone(&queue.wake))).collect();
         let (ended, outcomes) = mpsc::channel::<Ended>(BACKLOG);
-        let (stopping, is_stopping) = watch::channel(false);
         let (over, is_over) = oneshot::channel();
-        let finisher = tokio::spawn(Finisher::new(Arc::clone(&shared), outcomes).run(is_over));
-
-        let wakes: HashMap<String, Arc<Notify>> = queues.keys().map(|queue| (queue.clone(), Arc::default())).collect();
-        let mut claimers = JoinSet::new();
-        for (name, concurrency) in queues {
-            let wake = wakes.get(&name).map(Arc::clone).unwrap_or_default();
-            let queue = Queue { name, concurrency, wake };
-            claimers.spawn(Claimer::new(Arc::clone(&shared), queue, ended.clone()).run(is_stopping.clone(), until));
-        }
-        drop(ended);
+        let (written, is_written) = oneshot::channel();
+        let finisher = Finisher::new(Arc::clone(&shared), outcomes);
+        let keeper = Keeper::new(Arc::clone(&shared), wakes.clone());
+        // Dropped, and ended with it, when this returns.
         let mut beside = JoinSet::new();
+        beside.spawn(async move {
+            finisher.run(is_over).await;
+            let _ = written.send(());
+        });
         beside.spawn(keeper::extend(Arc::clone(&shared)));
-        beside.spawn(Keeper::new(Arc::clone(&shared), wakes.clone()).run());
+        beside.spawn(keeper.clone().rescue());
+        beside.spawn(keeper.fire());
         beside.spawn(keeper::listen(Arc::clone(&shared), wakes));
 
-        tokio::pin!(stop);
-        let mut panicked = Ok(());
-        loop {
+        let stopping = watch::Sender::new(false);
+        let work = work_off(&shared, &queues, &ended, &stopping, until);
+        tokio::pin!(stop, work);
+        let mut death = None;
+        let worked_off = loop {
             tokio::select! {
-                () = &mut stop, if !*stopping.borrow() => { stopping.send_replace(true); }
-                claimer = claimers.join_next() => match claimer {
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => {
-                        panicked = Err(died(error));
-                        stopping.send_replace(true);
-                    }
-                    None => break,
-                }
+                worked_off = &mut work => break worked_off,
+                () = &mut stop, if !*stopping.borrow() => {}
+                Some(Err(error)) = beside.join_next() => death = Some(error),
             }
-        }
+            stopping.send_replace(true);
+        };
         // Every claimer is gone, so what waits is written, and then this ends.
         let _ = over.send(());
-        let written = finisher.await;
-        panicked?;
-        written.map_err(died)
+        let written = is_written.await;
+        match worked_off.err().or(death) {
+            Some(error) => Err(died().caused_by(error)),
+            None => written.map_err(|error| died().caused_by(error)),
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -232,6 +233,11 @@ impl Worker {
                 Error::invalid(format!("of queue {queue:?} 0 jobs may run at once")).remedy("ask for at least 1")
             );
         }
+        if let Some(queue) = self.queues.keys().find(|queue| !self.handlers.values().any(|of| of.queue() == *queue)) {
+            return Err(Error::invalid(format!("the worker has no handler for any kind of queue {queue:?}"))
+                .remedy("give it one, or leave the queue out"));
+        }
+        super::lease::check(self.lease)?;
         if self.lease < Duration::from_secs(1) {
             return Err(Error::invalid(format!("a lease of {:?} runs out before its heartbeat", self.lease))
                 .remedy("give it at least 1 s"));
@@ -243,6 +249,36 @@ impl Worker {
     }
 }
 
-fn died(error: JoinError) -> Error {
-    Error::new(Kind::Interrupted, "a part of the worker died").caused_by(error)
+/// Has the queues worked off until it is time to stop, or until a lap of all of them claims nothing.
+async fn work_off(
+    shared: &Arc<Shared>,
+    queues: &[Queue],
+    ended: &mpsc::Sender<Ended>,
+    stopping: &watch::Sender<bool>,
+    until: Until,
+) -> Result<(), JoinError> {
+    loop {
+        let mut claimers = JoinSet::new();
+        for queue in queues {
+            let claimer = Claimer::new(Arc::clone(shared), queue.clone(), ended.clone());
+            claimers.spawn(claimer.run(stopping.subscribe(), until));
+        }
+        let (mut claimed, mut death) = (0, Ok(()));
+        while let Some(of_queue) = claimers.join_next().await {
+            match of_queue {
+                Ok(jobs) => claimed += jobs,
+                Err(error) => {
+                    death = Err(error);
+                    stopping.send_replace(true);
+                }
+            }
+        }
+        if death.is_err() || claimed == 0 || *stopping.borrow() {
+            return death;
+        }
+    }
+}
+
+fn died() -> Error {
+    Error::new(Kind::Interrupted, "a part of the worker died")
 }

@@ -5,11 +5,10 @@ use std::marker::PhantomData;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::{Expression, QueryResult};
-use diesel_async::AsyncPgConnection;
-use futures_util::TryStreamExt as _;
 
 use super::access::Access;
 use super::connection::WorkspaceConnection;
+use super::database::{Database, OWN};
 use super::run::{LoadsAs, all};
 use super::table::TenantTable;
 use crate::error::Result;
@@ -45,12 +44,13 @@ impl<A, C: Expression> Call<A, C, C::SqlType> {
 }
 
 impl<A, C, ST> Call<A, C, ST> {
-    /// Runs it where every workspace is seen.
-    pub(crate) async fn load<U>(self, conn: &mut AsyncPgConnection) -> Result<Vec<U>>
+    /// Runs it where every workspace is seen, in a transaction of its own that takes two round trips.
+    pub(crate) async fn load_across<U>(self, db: &Database) -> Result<Vec<U>>
     where
-        Self: LoadsAs<U>,
+        Self: LoadsAs<U> + Send,
+        U: Send + 'static,
     {
-        Ok(self.start(conn).await?.try_collect().await?)
+        db.platform_session(OWN).await?.statement(|conn| all(self.start(conn))).await
     }
 
     /// Runs it in a workspace, where row-level security binds it like any statement.

@@ -27,6 +27,10 @@ use crate::id::{AdminUserId, JobId, WorkspaceId};
 use crate::schema::{admin_users, workspaces};
 use crate::sql_types::AdminStatus;
 
+/// What this crate's own transactions across workspaces have set: none idles, so that the locks of a process that was
+/// stopped in the middle are free again, as those of a heartbeat, which would keep others from its jobs.
+pub(super) const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = '5s'";
+
 /// A database with the logins that reach it. Cloning it is cheap and shares the pools.
 ///
 /// | login | setting | what runs on it |
@@ -264,7 +268,7 @@ impl Database {
         E: From<Error> + Send,
     {
         tracing::info!(reason, "a query across workspaces");
-        let mut session = self.platform_session().await?;
+        let mut session = self.platform_session("").await?;
         // Whatever `work` sets for the whole session goes with the connection, unless it comes back in order.
         session.tainted = true;
         let lent = Unfinished::begin(&mut session).await?;
@@ -283,7 +287,7 @@ impl Database {
         R: Send,
         E: From<Error> + Send,
     {
-        let mut session = self.platform_session().await?;
+        let mut session = self.platform_session(OWN).await?;
         let lent = Unfinished::begin(&mut session).await?;
         let done = work(lent.lent.connection()?).await;
         lent.end_with(done).await
@@ -296,9 +300,9 @@ impl Database {
         })
     }
 
-    async fn platform_session(&self) -> Result<Session> {
+    pub(super) async fn platform_session(&self, settings: &str) -> Result<Session> {
         let login = self.platform_login()?;
-        Session::new(login.pool(), format!("BEGIN{}", login.drop_to(PLATFORM_ROLE)), None).await
+        Session::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
     }
 
     /// Says something on a channel of the database, without waiting for it.

@@ -1,15 +1,19 @@
 //! Folders into workspaces: what is taken, what is left, and what a second run makes of a change.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use rstest::rstest;
+use tokio::sync::Notify;
 use workspace_db::embeddings::{Embedder, FeatureHashing};
 use workspace_db::id::{DocumentChunkId, DocumentId, WorkspaceId};
 use workspace_db::ingest::*;
+use workspace_db::jobs::Worker;
 use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::*;
@@ -317,6 +321,82 @@ async fn two_runs_at_once_leave_each_document_once() {
 }
 
 /// An embedder that fails once it meets a word.
+/// Waits in the first call until it may go on.
+struct WaitsOnce {
+    has_begun: Notify,
+    go_on: Notify,
+    calls: AtomicUsize,
+}
+
+impl WaitsOnce {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { has_begun: Notify::new(), go_on: Notify::new(), calls: AtomicUsize::new(0) })
+    }
+}
+
+impl Embedder for WaitsOnce {
+    fn model(&self) -> &str {
+        FeatureHashing.model()
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, workspace_db::Result<Vec<Embedding>>> {
+        async move {
+            if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
+                self.has_begun.notify_one();
+                self.go_on.notified().await;
+            }
+            FeatureHashing.embed(texts).await
+        }
+        .boxed()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    Run,
+    Job,
+}
+
+/// One has read the file, the file changes, another stores what it is now, and then the first goes on.
+#[rstest]
+#[case::a_new_file_by_a_run(By::Run, false)]
+#[case::a_new_file_by_a_job(By::Job, false)]
+#[case::a_changed_file_by_a_run(By::Run, true)]
+#[case::a_changed_file_by_a_job(By::Job, true)]
+#[tokio::test]
+async fn of_two_that_overlap_the_one_that_read_the_file_last_wins(#[case] by: By, #[case] is_known: bool) {
+    let mut scene = Scene::new().await;
+    if is_known {
+        scene.folder.write("a.md", "the first text");
+        scene.ingest().await;
+    }
+    scene.folder.write("a.md", "an old text");
+    let embedder = WaitsOnce::new();
+    let slow = {
+        let (db, scope, options, embedder) =
+            (scene.db.clone(), scene.scope.clone(), scene.options(), Arc::clone(&embedder));
+        let folder = scene.folder.path().to_owned();
+        tokio::spawn(async move {
+            match by {
+                By::Run => drop(ingest(&db, &scope, &options, embedder.as_ref(), &|_| ()).await.unwrap()),
+                By::Job => {
+                    enqueue_files(&db, &scope, &options).await.unwrap();
+                    let files = FileIngestion::new(embedder).under(folder).unwrap();
+                    Worker::new(&db).handle(files.handler()).drain().await.unwrap();
+                }
+            }
+        })
+    };
+    embedder.has_begun.notified().await;
+    scene.folder.write("a.md", "a new text");
+    scene.ingest().await;
+    embedder.go_on.notify_one();
+    slow.await.unwrap();
+    let chunks: Vec<String> = scene.chunks().await.into_iter().map(|chunk| chunk.content).collect();
+    assert_eq!(chunks, ["a new text"]);
+    assert_eq!(scene.documents().await.len(), 1);
+}
+
 struct FailsAt(&'static str);
 
 impl Embedder for FailsAt {

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use workspace_db::Error;
-use workspace_db::jobs::{Claim, Outcome, claim, enqueue_all, finish, limit};
+use workspace_db::jobs::{Claim, NewJob, Outcome, claim, enqueue_all, finish, limit};
 use workspace_db::schema::jobs;
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{Database, PlatformScope};
+use workspace_db::testing::TestDatabase;
 
+use super::process::{OneOfFour, Process, count, keep_ledger, reach};
 use super::{Scene, Write, setting};
 
 fn capped(most: usize, cap: u32) -> Claim {
-    Claim { caps: vec![("write".to_owned(), cap)], ..Claim::new("default", "a test", most) }
+    Claim { kinds: vec![("write".to_owned(), Some(cap))], ..Claim::new("default", "a test", most) }
 }
 
 #[tokio::test]
@@ -89,6 +92,48 @@ async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
     assert!(most.load(Ordering::Acquire) <= CAP, "{most:?} ran at once");
     assert!(most.load(Ordering::Acquire) > 1, "nothing ran beside anything, so nothing was tried");
     scene.until("SELECT count(*) = 0 AS met FROM jobs WHERE status <> 'completed'").await;
+}
+
+/// Four worker processes that could each run sixteen, of which one is killed again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
+    const LEASE: Duration = Duration::from_secs(1);
+    let jobs = setting("WORKSPACE_DB_JOBS_CAP", 600);
+    let seed = setting("WORKSPACE_DB_SEED", 6);
+    println!("WORKSPACE_DB_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let scene = Scene::new().await;
+    keep_ledger(&scene.database).await;
+    for (scope, remainder) in [(&scene.a, 0), (&scene.b, 1)] {
+        let mut ws = scene.db.workspace(scope).await.unwrap();
+        let numbers = (0..jobs).filter(|number| number % 2 == remainder);
+        enqueue_all(&mut ws, numbers.map(|number| NewJob::of(OneOfFour { number }))).await.unwrap();
+    }
+    let mut born = 0;
+    let mut bear = |database: &TestDatabase| {
+        born += 1;
+        Process::start(database, &format!("worker-{born}"), LEASE, None)
+    };
+    let mut workers: Vec<Process> = (0..4).map(|_| bear(&scene.database)).collect();
+    let parts = (jobs / 100).max(6);
+    for part in 1..parts {
+        reach(&scene, &mut workers, &mut bear, jobs * part / parts).await;
+        workers.swap_remove(random.usize(0..4)).kill();
+        workers.push(bear(&scene.database));
+    }
+    reach(&scene, &mut workers, &mut bear, jobs).await;
+    drop(workers);
+    let mut superuser = workspace_db::db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    // Each lease begins and ends; numbers tell the workspaces apart.
+    let most = "SELECT max(running)::bigint AS count FROM (
+        SELECT sum(change) OVER (PARTITION BY number % 2 ORDER BY at, change) AS running FROM (
+            SELECT number, lower(during) AS at, 1 AS change FROM ledger_leases
+            UNION ALL SELECT number, upper(during), -1 FROM ledger_leases) AS changes) AS counts";
+    assert_eq!(count(&mut superuser, most).await, 4, "so many ran at once");
+    let rescued = "SELECT count(*) FROM ledger_changes WHERE was = 'running' AND now = 'queued'";
+    let rescued = count(&mut superuser, rescued).await;
+    println!("{jobs} jobs, {rescued} given back by the dead");
+    assert!(rescued > 0, "nobody died with a job in hand, so nothing was tried");
 }
 
 async fn running(db: &Database) -> usize {

@@ -12,7 +12,7 @@ use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{InWorkspace as _, PlatformScope};
 use workspace_db::testing::workspace;
 
-use super::{Scene, Write, scope};
+use super::{Scene, Write, next, scope};
 
 fn titles(claimed: &[ClaimedJob]) -> Vec<String> {
     claimed.iter().map(|claimed| claimed.arguments::<Write>().unwrap().title).collect()
@@ -58,7 +58,7 @@ async fn a_claimed_job_is_leased_and_not_claimed_again() {
     assert_eq!((row.status, row.attempts, row.leased_by.as_deref()), (JobStatus::Running, 1, Some("a test")));
     assert_eq!(row.lease_expires_at.unwrap() - row.heartbeat_at.unwrap(), TimeDelta::seconds(30));
     assert_eq!(scene.claim(10).await.len(), 0);
-    assert_eq!(claim(&scene.db, &Claim::new("another", "a test", 10)).await.unwrap().len(), 0);
+    assert_eq!(claim(&scene.db, &Claim { queue: "another".to_owned(), ..next(10) }).await.unwrap().len(), 0);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn turns_go_round_one_job_at_a_time() {
     let mut after = None;
     let mut order = Vec::new();
     for _ in 0..120 {
-        let claimed = claim(&scene.db, &Claim { after, ..Claim::new("default", "a test", 1) }).await.unwrap();
+        let claimed = claim(&scene.db, &Claim { after, ..next(1) }).await.unwrap();
         after = Some(claimed[0].job.workspace_id);
         order.extend(after);
     }

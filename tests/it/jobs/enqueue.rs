@@ -5,12 +5,12 @@ use rstest::rstest;
 use serde::{Deserialize, Serialize};
 use workspace_db::Error;
 use workspace_db::jobs::{
-    Enqueued, JobKind, MAX_ARGUMENT_BYTES, NewJob, OnConflict, Outcome, enqueue, enqueue_all, finish,
+    Enqueued, JobKind, MAX_ARGUMENT_BYTES, NewJob, OnConflict, Outcome, claim, enqueue, enqueue_all, finish,
 };
 use workspace_db::sql_types::{JobStatus, JobUniqueness};
 use workspace_db::tenancy::WorkspaceConnection;
 
-use super::{Scene, Write};
+use super::{Scene, Write, next};
 
 #[tokio::test]
 async fn a_job_is_what_its_kind_says_and_what_was_asked_for() {
@@ -147,5 +147,5 @@ async fn arguments_that_cannot_be_stored_are_refused_with_the_reason() {
     ] {
         assert!(enqueue(&mut ws, wrong).await.unwrap_err().is_invalid_input());
     }
-    assert_eq!(scene.claim(10).await.len(), 1);
+    assert_eq!(claim(&scene.db, &next(10).of::<Large>()).await.unwrap().len(), 1);
 }

@@ -4,20 +4,20 @@
 //! `WORKSPACE_DB_JOBS_LARGE` is the number of jobs of the large one, `WORKSPACE_DB_JOBS_SMALL` that of small workspaces.
 
 use workspace_db::id::WorkspaceId;
-use workspace_db::jobs::{Claim, claim, enqueue_all};
+use workspace_db::jobs::{claim, enqueue_all};
 use workspace_db::testing::workspace;
 
-use super::{Scene, Write, scope, setting};
+use super::{Scene, Write, next, scope, setting};
 
 const EACH: u64 = 10;
 
 /// Claims until the small workspaces have had all their jobs, as a worker does, and returns how many jobs had been
 /// claimed before each of theirs.
 async fn places(scene: &Scene, small: &[WorkspaceId], together: usize) -> Vec<usize> {
-    let mut next = Claim::new("default", "a test", together);
+    let mut claims = next(together);
     let (mut places, mut claimed_before) = (Vec::new(), 0);
     while places.len() < small.len() * usize::try_from(EACH).unwrap() {
-        let claimed = claim(&scene.db, &next).await.unwrap();
+        let claimed = claim(&scene.db, &claims).await.unwrap();
         assert!(!claimed.is_empty(), "there are jobs, and none was claimed");
         for claimed in &claimed {
             if small.binary_search(&claimed.job.workspace_id).is_ok() {
@@ -25,7 +25,7 @@ async fn places(scene: &Scene, small: &[WorkspaceId], together: usize) -> Vec<us
             }
             claimed_before += 1;
         }
-        next.pass_the_turn(&claimed);
+        claims.pass_the_turn(&claimed);
     }
     places.sort_unstable();
     places

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use workspace_db::db;
 use workspace_db::jobs::enqueue_all;
 use workspace_db::testing::TestDatabase;
-use workspace_db::{Error, db};
 
-use super::process::{Number, Process, count, keep_ledger};
+use super::process::{Number, Process, count, keep_ledger, reach};
 use super::{Scene, setting};
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -42,9 +42,10 @@ async fn nothing_is_lost_however_workers_and_server_die() {
     };
     let mut workers: Vec<Process> = (0..PROCESSES).map(|_| bear(&scene.database)).collect();
     let (mut killed, mut terminated, mut crashed) = (0, 0, 0);
-    // Something dies each time that another thirtieth of the jobs has ended.
-    for part in 1..30 {
-        reach(&scene, &mut workers, &mut bear, jobs * part / 30).await;
+    // Something dies each time that another part of the jobs has ended.
+    let parts = (jobs / 1_000).max(30);
+    for part in 1..parts {
+        reach(&scene, &mut workers, &mut bear, jobs * part / parts).await;
         match random.u8(0..10) {
             0..5 => {
                 workers.swap_remove(random.usize(0..PROCESSES)).kill();
@@ -90,38 +91,4 @@ async fn nothing_is_lost_however_workers_and_server_die() {
         "{jobs} jobs, {leases} leases, {rescued} given back; {killed} workers killed, {terminated} backends terminated, {crashed} crashes"
     );
     assert!(killed > 0 && terminated > 0 && crashed > 0 && u64::try_from(leases).unwrap() > jobs);
-}
-
-/// Waits until so many jobs have ended, whatever dies meanwhile; what has died of itself, as in a crash, is born again.
-async fn reach(scene: &Scene, workers: &mut [Process], bear: &mut impl FnMut(&TestDatabase) -> Process, jobs: u64) {
-    let reached = async {
-        loop {
-            for worker in workers.iter_mut().filter_map(|worker| worker.has_ended().then_some(worker)) {
-                *worker = bear(&scene.database);
-            }
-            let done = async {
-                let mut conn = scene.database.connect().await?;
-                Ok::<_, Error>(
-                    diesel_async::RunQueryDsl::get_result(
-                        diesel::QueryDsl::count(diesel::QueryDsl::filter(
-                            workspace_db::schema::jobs::table,
-                            diesel::ExpressionMethods::eq(
-                                workspace_db::schema::jobs::status,
-                                workspace_db::sql_types::JobStatus::Completed,
-                            ),
-                        )),
-                        &mut conn,
-                    )
-                    .await?,
-                )
-            };
-            // The server may be down at the moment.
-            let done: i64 = done.await.unwrap_or(0);
-            if u64::try_from(done).unwrap() >= jobs {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(120), reached).await.expect("the workers have come to a stop");
 }

@@ -57,6 +57,15 @@ async fn write(job: RunningJob<Write>) -> Result<Outcome> {
     .await
 }
 
+/// What nobody enqueues.
+#[derive(Serialize, Deserialize)]
+struct Elsewhere {}
+
+impl JobKind for Elsewhere {
+    const NAME: &'static str = "elsewhere";
+    const QUEUE: &'static str = "elsewhere";
+}
+
 /// Two workspaces without any job.
 struct Scene {
     db: Database,
@@ -92,8 +101,13 @@ impl Scene {
         Worker::new(&self.db).poll(Duration::from_millis(20))
     }
 
+    /// One that rescues and fires schedules, and leaves the jobs where they are.
+    fn bystander(&self) -> Worker {
+        self.worker().handle(async |_: RunningJob<Elsewhere>| Ok::<_, workspace_db::Error>(Outcome::Done))
+    }
+
     async fn claim(&self, most: usize) -> Vec<ClaimedJob> {
-        jobs::claim(&self.db, &Claim::new("default", "a test", most)).await.unwrap()
+        jobs::claim(&self.db, &next(most)).await.unwrap()
     }
 
     async fn row(&mut self, id: JobId) -> Job {
@@ -114,6 +128,11 @@ impl Scene {
     async fn titles(&mut self) -> Vec<String> {
         documents::table.select(documents::title).order(documents::title).load(&mut self.conn).await.unwrap()
     }
+}
+
+/// Of the kinds whose jobs are only claimed.
+fn next(most: usize) -> Claim {
+    Claim::new("default", "a test", most).of::<Write>().of::<process::Number>()
 }
 
 fn scope(workspace: WorkspaceId) -> WorkspaceScope {

@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use workspace_db::config::Config;
 use workspace_db::jobs::{Backoff, JobKind, NewJob, Outcome, RunningJob, Worker};
 use workspace_db::models::NewDocument;
-use workspace_db::schema::documents;
+use workspace_db::schema::{documents, jobs};
+use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{Database, InWorkspace as _};
 use workspace_db::testing::TestDatabase;
 use workspace_db::{Error, Result, db};
 
-use super::NOW;
+use super::{NOW, Scene};
 
 /// What a worker process reads its orders from.
 const ORDERS: &str = "WORKSPACE_DB_TEST_WORKER";
@@ -63,6 +64,26 @@ impl Number {
     pub(super) const fn of(number: u64) -> Self {
         Self { number, how: How::Together }
     }
+}
+
+/// A job of which four of a workspace may run at once.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct OneOfFour {
+    pub(super) number: u64,
+}
+
+impl JobKind for OneOfFour {
+    const NAME: &'static str = "one_of_four";
+    const BACKOFF: Backoff = NOW;
+    const MAX_ATTEMPTS: u32 = 200;
+    const MAX_RUNNING_PER_WORKSPACE: Option<u32> = Some(4);
+}
+
+/// The handler of [`OneOfFour`]: some work, and then the end.
+async fn one_of_four(job: RunningJob<OneOfFour>) -> Result<Outcome> {
+    let new = NewDocument::new(job.arguments.number.to_string());
+    documents::table.in_workspace(job.scope()).insert(&new).execute(&mut job.workspace().await?).await?;
+    Ok(Outcome::Done)
 }
 
 /// Where a handler waits in the middle of its work until it may go on.
@@ -209,6 +230,7 @@ async fn a_worker_process() {
         .named(orders.name)
         .lease(orders.lease)
         .poll(Duration::from_millis(50))
+        .handle(one_of_four)
         .handle(move |job: RunningJob<Number>| {
             let (gate, by) = (gate.clone(), by.clone());
             async move {
@@ -243,4 +265,32 @@ pub(super) async fn count(conn: &mut diesel_async::AsyncPgConnection, query: &st
         count: i64,
     }
     diesel_async::RunQueryDsl::get_result::<Row>(diesel::sql_query(query), conn).await.unwrap().count
+}
+
+/// Waits until so many jobs have ended, whatever dies meanwhile; what has died of itself, as in a crash, is born again.
+pub(super) async fn reach(
+    scene: &Scene,
+    workers: &mut [Process],
+    bear: &mut impl FnMut(&TestDatabase) -> Process,
+    so_many: u64,
+) {
+    let reached = async {
+        loop {
+            for worker in workers.iter_mut().filter_map(|worker| worker.has_ended().then_some(worker)) {
+                *worker = bear(&scene.database);
+            }
+            let done = async {
+                let mut conn = scene.database.connect().await?;
+                let completed = jobs::table.filter(jobs::status.eq(JobStatus::Completed)).count();
+                Ok::<_, Error>(diesel_async::RunQueryDsl::get_result(completed, &mut conn).await?)
+            };
+            // The server may be down at the moment.
+            let done: i64 = done.await.unwrap_or(0);
+            if u64::try_from(done).unwrap() >= so_many {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), reached).await.expect("the workers have come to a stop");
 }

@@ -9,7 +9,7 @@ use workspace_db::jobs::{Claim, Enqueued, OnConflict, Outcome, claim, enqueue_al
 use workspace_db::sql_types::{JobStatus, JobUniqueness};
 
 use super::process::{Number, count, keep_ledger};
-use super::{Scene, Write, setting};
+use super::{Scene, Write, next, setting};
 
 /// Jobs of one round.
 const ROUND: u64 = 200;
@@ -29,10 +29,7 @@ async fn rescue_and_completion_never_both_have_a_job() {
         enqueue_all(&mut scene.a().await, numbers.map(Number::job)).await.unwrap();
         // Leases that run out while they are being ended: some before, some between, some after.
         let most = usize::try_from(ROUND).unwrap();
-        let claimed =
-            claim(&scene.db, &Claim { lease: Duration::from_secs(60), ..Claim::new("default", "a test", most) })
-                .await
-                .unwrap();
+        let claimed = claim(&scene.db, &Claim { lease: Duration::from_secs(60), ..next(most) }).await.unwrap();
         assert_eq!(claimed.len(), most);
         scene.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() + random() * interval '60 ms' WHERE status = 'running'").await;
         let mut leases: Vec<_> = claimed.iter().map(workspace_db::jobs::ClaimedJob::lease).collect();
