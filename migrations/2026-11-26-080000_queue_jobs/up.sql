@@ -217,10 +217,12 @@ DECLARE
     -- The lap goes from one workspace to another; the second goes up to where the first began.
     start uuid := after_workspace;
     lap_end uuid;
-    last_seen uuid;
+    seen_by_now uuid[];
     is_lap_over boolean;
+    sharers integer;
     quota integer;
     is_rest boolean;
+    is_plain boolean;
     workspaces uuid[];
     kinds text[];
     priorities integer[];
@@ -259,9 +261,9 @@ BEGIN
             array_agg(priority) FILTER (WHERE is_open), array_agg(turn) FILTER (WHERE is_open),
             array_agg(caps[array_position(known_kinds, job_type)]) FILTER (WHERE is_open),
             -- Not one whose turn has yet to come: of the next workspace a lane that is not due may stand before its due one.
-            (array_agg(workspace_id ORDER BY workspace_id DESC) FILTER (WHERE has_turn AND turn <= window_size))[1],
+            array_agg(workspace_id) FILTER (WHERE has_turn AND turn <= window_size),
             coalesce(max(turn), 0) <= window_size
-        INTO workspaces, kinds, priorities, turns, kind_caps, last_seen, is_lap_over
+        INTO workspaces, kinds, priorities, turns, kind_caps, seen_by_now, is_lap_over
         FROM seen;
 
         IF workspaces IS NOT NULL THEN
@@ -274,17 +276,25 @@ BEGIN
                 WHERE pg_try_advisory_xact_lock(hashtextextended(of_queue || ' ' || capped.workspace_id, 6))
             );
             -- Each an equal share first; then what others have left of theirs.
-            quota := ceil(remaining::numeric / (SELECT count(DISTINCT t) FROM unnest(turns) AS t));
+            sharers := (SELECT count(DISTINCT t) FROM unnest(turns) AS t);
+            quota := ceil(remaining::numeric / sharers);
             is_rest := quota = remaining;
+            is_plain := cardinality(workspaces) = sharers AND of_all IS NULL AND array_remove(kind_caps, NULL) = '{}';
             LOOP
-                IF cardinality(workspaces) = 1 AND of_all IS NULL AND kind_caps[1] IS NULL THEN
-                    -- A lane that stands alone and has no cap needs no turns.
+                IF is_plain THEN
+                    -- Where each workspace has one lane and none a cap, the shares can be told before anything is read.
                     chosen := ARRAY(
-                        SELECT j.ctid FROM jobs j
-                        WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id = workspaces[1]
-                            AND j.job_type = kinds[1] AND j.priority = priorities[1] AND j.scheduled_at <= moment
-                        ORDER BY j.scheduled_at, j.id LIMIT remaining
-                        FOR UPDATE SKIP LOCKED
+                        SELECT c.place
+                        FROM unnest(workspaces, kinds, priorities) WITH ORDINALITY AS lane (workspace_id, job_type, priority, nth)
+                        CROSS JOIN LATERAL (
+                            SELECT j.ctid AS place
+                            FROM jobs j WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id = lane.workspace_id
+                                AND j.job_type = lane.job_type AND j.priority = lane.priority AND j.scheduled_at <= moment
+                            ORDER BY j.scheduled_at, j.id
+                            LIMIT CASE WHEN is_rest THEN remaining ELSE remaining / sharers + (nth <= remaining % sharers)::integer END
+                            FOR UPDATE SKIP LOCKED
+                        ) AS c
+                        LIMIT remaining
                     );
                 ELSE
                     WITH lane AS (
@@ -324,7 +334,7 @@ BEGIN
                     -- Who was to be alone while it waited no longer is, also if it should come to wait again.
                     unique_key = CASE uniqueness WHEN 'queued' THEN NULL ELSE unique_key END,
                     uniqueness = nullif(uniqueness, 'queued')
-                WHERE jobs.ctid = ANY (chosen) AND jobs.status = 'queued'
+                WHERE jobs.ctid = ANY (chosen)
                 RETURNING jobs.*;
                 remaining := remaining - coalesce(cardinality(chosen), 0);
                 EXIT WHEN remaining = 0 OR is_rest OR coalesce(cardinality(chosen), 0) = 0;
@@ -334,7 +344,7 @@ BEGIN
         END IF;
 
         IF NOT is_lap_over THEN
-            start := last_seen;
+            start := seen_by_now[cardinality(seen_by_now)];
         ELSIF lap_end IS NULL AND after_workspace <> nobody THEN
             start := nobody;
             lap_end := after_workspace;

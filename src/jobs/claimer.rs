@@ -123,7 +123,10 @@ impl Claimer {
                 tokio::select! {
                     () = self.queue.wake.notified() => {}
                     // What could not be claimed may have stood behind a cap.
-                    () = self.hands.freed.notified() => tokio::time::sleep(SETTLE).await,
+                    () = async {
+                        self.hands.freed.notified().await;
+                        tokio::time::sleep(SETTLE).await;
+                    } => {}
                     () = tokio::time::sleep(self.shared.poll) => {}
                     _ = stopping.changed() => {}
                 }
