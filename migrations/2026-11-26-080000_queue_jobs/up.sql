@@ -337,9 +337,11 @@ BEGIN
                 WHERE jobs.ctid = ANY (chosen)
                 RETURNING jobs.*;
                 remaining := remaining - coalesce(cardinality(chosen), 0);
-                EXIT WHEN remaining = 0 OR is_rest OR coalesce(cardinality(chosen), 0) = 0;
+                EXIT WHEN remaining = 0 OR is_rest OR coalesce(cardinality(chosen), 0) = 0 AND NOT is_plain;
+                -- What is left is shared round by round, also by those whose share was nothing.
                 quota := remaining;
                 is_rest := true;
+                is_plain := false;
             END LOOP;
         END IF;
 

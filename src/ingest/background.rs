@@ -211,7 +211,6 @@ fn read(file: &IngestFile, folders: &[PathBuf]) -> Result<Read> {
             .remedy("allow it a folder that the file is in")
     };
     let path = root.path_of(&file.name);
-    let opened = Handle::from_path(&path);
     let real = match path.canonicalize() {
         Ok(real) if may_read(&real) => real,
         // It has gone since it was listed, and so goes its document; of what it may not read, a worker says nothing.
@@ -220,8 +219,16 @@ fn read(file: &IngestFile, folders: &[PathBuf]) -> Result<Read> {
         }
         _ => return Err(refused(&path)),
     };
+    // To open a pipe would be to wait for whoever writes to it.
+    if !real.is_file() {
+        return Err(Error::new(Kind::Io, format!("{} is no file", path.display())));
+    }
+    let opened = Handle::from_path(&real);
     // What was opened is what lies there, and not what a link led to for a moment.
-    if opened.as_ref().is_ok_and(|opened| !Handle::from_path(&real).is_ok_and(|real| real == *opened)) {
+    let is_there = |opened: &Handle| {
+        real.canonicalize().is_ok_and(|now| now == real) && Handle::from_path(&real).is_ok_and(|now| now == *opened)
+    };
+    if opened.as_ref().is_ok_and(|opened| !is_there(opened)) {
         return Err(refused(&path));
     }
     Ok(root.read_from(opened.as_ref().map(Handle::as_file), &path, file.max_bytes))

@@ -174,6 +174,8 @@ impl Run<'_> {
                     // A file that can't be read now may be as it was; any other reason means that its text is gone.
                     if matches!(skipped.reason, SkipReason::Unreadable { .. }) {
                         gone.remove(&skipped.name);
+                    } else if let Some(known) = known.remove(&skipped.name) {
+                        gone.insert(skipped.name.clone(), known);
                     }
                     self.report.skipped.push(skipped);
                     (self.on_event)(IngestEvent::Done);

@@ -26,7 +26,7 @@ const TOGETHER: usize = 500;
 /// How long it waits, once a job has ended, before it looks whether that has made room below a cap.
 const SETTLE: Duration = Duration::from_millis(5);
 /// How long dropped handlers may take to be gone.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A queue that is worked off.
 #[derive(Clone)]
@@ -87,12 +87,9 @@ impl Claimer {
             freed: Notify::new(),
         };
         let pace = Pace { since: Instant::now(), done: 0, ahead: 0 };
-        let of_queue = shared.handlers.iter().filter(|(_, handler)| handler.queue() == queue.name);
-        let next = Claim {
-            lease: shared.lease,
-            kinds: of_queue.map(|(kind, handler)| ((*kind).to_owned(), handler.cap())).collect(),
-            ..Claim::new(&queue.name, &shared.name, 0)
-        };
+        // All of them, whatever queue they are of by now: jobs stay in the one that they were enqueued for.
+        let kinds = shared.handlers.iter().map(|(kind, handler)| ((*kind).to_owned(), handler.cap())).collect();
+        let next = Claim { lease: shared.lease, kinds, ..Claim::new(&queue.name, &shared.name, 0) };
         Self { shared, queue, next, ended, hands: Arc::new(hands), pace }
     }
 
@@ -183,7 +180,7 @@ impl Claimer {
             }
             if let Some(outcome) = outcome {
                 // The finisher lives for as long as there is a sender.
-                let _ = ended.send(Ended { lease, outcome, queue, kind, _in_hand: in_hand }).await;
+                let _ = ended.send(Ended { lease, outcome, queue, kind, failures: 0, _in_hand: in_hand }).await;
             } else {
                 count_lost(queue, kind);
                 shared.held.let_go(lease);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::claimer::InHand;
+use super::claimer::{InHand, LAST_WORDS};
 use super::lease::{Lease, Pulse, heartbeat};
 use super::outcome::{Outcome, finish_within};
 use super::worker::Shared;
@@ -18,12 +18,17 @@ const TOGETHER: usize = 500;
 /// How long it waits for a row that another transaction has, and before it tries again.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// How often the end of a job is tried that fails by itself.
+const FAILURES: u32 = 10;
+
 /// A job that its handler is done with.
 pub(super) struct Ended {
     pub(super) lease: Lease,
     pub(super) outcome: Outcome,
     pub(super) queue: String,
     pub(super) kind: String,
+    /// How often its end could not be written, for no reason that was seen.
+    pub(super) failures: u32,
     /// Gone once the end is written.
     pub(super) _in_hand: InHand,
 }
@@ -47,10 +52,14 @@ impl Finisher {
     pub(super) async fn run(mut self, mut is_over: oneshot::Receiver<()>) {
         let mut batch = Vec::with_capacity(TOGETHER);
         let mut is_last = false;
-        while !is_last || !self.busy.is_empty() {
+        let mut since = Instant::now();
+        while !is_last || !self.busy.is_empty() && since.elapsed() < LAST_WORDS {
             tokio::select! {
                 biased;
-                received = self.outcomes.recv_many(&mut batch, TOGETHER), if !is_last => is_last = received == 0,
+                received = self.outcomes.recv_many(&mut batch, TOGETHER), if !is_last => {
+                    is_last = received == 0;
+                    since = Instant::now();
+                }
                 _ = &mut is_over, if !self.outcomes.is_closed() => self.outcomes.close(),
                 () = tokio::time::sleep(PATIENCE), if !self.busy.is_empty() => {}
             }
@@ -58,6 +67,9 @@ impl Finisher {
             if self.looked_at.elapsed() >= PATIENCE {
                 self.look_again().await;
             }
+        }
+        if !self.busy.is_empty() {
+            tracing::warn!(jobs = self.busy.len(), "jobs whose rows others have are left to their leases");
         }
     }
 
@@ -95,20 +107,33 @@ impl Finisher {
     }
 
     /// One of them is at fault, and takes the others with it.
-    async fn write_alone(&mut self, batch: Vec<Ended>, error: &Error) {
-        if let [ended] = &batch[..] {
-            tracing::error!(%error, job = %ended.lease.job(), "the end of a job can't be written; it is left to its lease");
-            return self.shared.held.let_go(ended.lease);
+    async fn write_alone(&mut self, mut batch: Vec<Ended>, error: &Error) {
+        if batch.len() > 1 {
+            for ended in batch {
+                Box::pin(self.write(vec![ended])).await;
+            }
+            return;
         }
-        for ended in batch {
-            Box::pin(self.write(vec![ended])).await;
+        for mut ended in batch.drain(..) {
+            ended.failures += 1;
+            if ended.failures < FAILURES {
+                // Somebody may have had its row for a moment.
+                self.busy.push(ended);
+            } else {
+                tracing::error!(%error, job = %ended.lease.job(), "the end of a job can't be written; it is left to its lease");
+                self.shared.held.let_go(ended.lease);
+            }
         }
     }
 
-    /// Those that no other transaction has.
+    /// Those that no other transaction has; none where that can't be told, as while the table is locked.
     async fn set_busy_aside(&mut self, batch: Vec<Ended>) -> Vec<Ended> {
         let leases: Vec<Lease> = batch.iter().map(|ended| ended.lease).collect();
-        let pulses = heartbeat(&self.shared.db, &leases, self.shared.lease).await.unwrap_or_default();
+        let asked = heartbeat(&self.shared.db, &leases, self.shared.lease);
+        let Ok(Ok(pulses)) = tokio::time::timeout(PATIENCE * 5, asked).await else {
+            self.busy.extend(batch);
+            return Vec::new();
+        };
         let is_busy: HashSet<Lease> =
             pulses.into_iter().filter_map(|(lease, pulse)| (pulse == Pulse::Busy).then_some(lease)).collect();
         let (busy, free): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ended| is_busy.contains(&ended.lease));

@@ -110,7 +110,6 @@ impl<K: JobKind> RunningJob<K> {
 pub(super) trait Handler: Send + Sync {
     fn timeout(&self) -> Duration;
     fn cap(&self) -> Option<u32>;
-    fn queue(&self) -> &'static str;
     /// How long a failure of this attempt waits.
     fn delay(&self, attempt: u32) -> Duration;
     fn run(&self, claimed: ClaimedJob, db: Database) -> BoxFuture<'static, Outcome>;
@@ -144,10 +143,6 @@ where
 
     fn cap(&self) -> Option<u32> {
         K::MAX_RUNNING_PER_WORKSPACE
-    }
-
-    fn queue(&self) -> &'static str {
-        K::QUEUE
     }
 
     fn delay(&self, attempt: u32) -> Duration {

@@ -113,7 +113,8 @@ impl Worker {
         self
     }
 
-    /// How many jobs of a queue run here at once; 16 unless said.
+    /// How many jobs of a queue run here at once; 16 unless said. It may be one that its kinds were of before: jobs stay in
+    /// the queue that they were enqueued for.
     #[must_use]
     pub fn concurrency(mut self, queue: impl Into<String>, most: usize) -> Self {
         self.queues.insert(queue.into(), most);
@@ -232,10 +233,6 @@ impl Worker {
             return Err(
                 Error::invalid(format!("of queue {queue:?} 0 jobs may run at once")).remedy("ask for at least 1")
             );
-        }
-        if let Some(queue) = self.queues.keys().find(|queue| !self.handlers.values().any(|of| of.queue() == *queue)) {
-            return Err(Error::invalid(format!("the worker has no handler for any kind of queue {queue:?}"))
-                .remedy("give it one, or leave the queue out"));
         }
         super::lease::check(self.lease)?;
         if self.lease < Duration::from_secs(1) {

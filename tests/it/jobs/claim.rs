@@ -192,3 +192,24 @@ async fn what_an_operator_does_to_a_queue_is_in_the_audit_log() {
     told.sort_unstable();
     assert_eq!(told, ["queue.limit", "queue.pause", "queue.resume"]);
 }
+
+/// A claim of two among three workspaces, of which somebody holds the jobs of the first two.
+#[tokio::test]
+async fn jobs_that_others_hold_do_not_keep_a_claim_from_the_next_workspaces() {
+    let mut scene = Scene::new().await;
+    let c = workspace(&mut scene.conn, "c").await.unwrap().id;
+    let mut all = [scene.a.workspace(), scene.b.workspace(), c];
+    all.sort_unstable();
+    for id in all {
+        enqueue(&mut scene.db.workspace(&scope(id)).await.unwrap(), Write::titled(id)).await.unwrap();
+    }
+    let mut other = scene.database.connect().await.unwrap();
+    let claimed = diesel_async::AsyncConnection::transaction(&mut other, async |tx| {
+        let hold = format!("SELECT FROM jobs WHERE workspace_id <> '{}' FOR UPDATE", all[2]);
+        diesel_async::RunQueryDsl::execute(diesel::sql_query(hold), tx).await?;
+        Ok::<_, diesel::result::Error>(titles(&scene.claim(2).await))
+    })
+    .await
+    .unwrap();
+    assert_eq!(claimed, [all[2].to_string()]);
+}

@@ -258,7 +258,6 @@ async fn a_worker_without_work_or_with_a_wrong_setting_says_so() {
         scene.worker().handle(write).lease(Duration::from_millis(10)),
         scene.worker().handle(write).lease(Duration::MAX),
         scene.worker().handle(write).poll(Duration::ZERO),
-        scene.worker().handle(write).concurrency("of no kind", 1),
     ];
     for worker in wrong {
         assert!(worker.drain().await.unwrap_err().is_invalid_input());
@@ -469,4 +468,22 @@ async fn a_job_whose_handler_blocks_its_thread_is_rescued_after_its_time_out() {
     scene.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'completed'").await;
     assert_eq!(scene.row(id).await.attempts, 2);
     running.abort();
+}
+
+/// What [`Write`] was before its kind moved to another queue.
+#[derive(Serialize, Deserialize)]
+struct WriteOfOld {
+    title: String,
+}
+impl JobKind for WriteOfOld {
+    const NAME: &'static str = Write::NAME;
+    const QUEUE: &'static str = "old";
+}
+
+#[tokio::test]
+async fn jobs_of_a_kind_that_has_moved_are_done_in_the_queue_that_they_wait_in() {
+    let mut scene = Scene::new().await;
+    enqueue(&mut scene.a().await, NewJob::of(WriteOfOld { title: "old".to_owned() })).await.unwrap();
+    scene.worker().handle(write).concurrency("old", 1).drain().await.unwrap();
+    assert_eq!(scene.titles().await, ["old"]);
 }
