@@ -170,8 +170,13 @@ BEGIN
             SELECT new.id AS asked, new.payload, new.priority, new.attempt_limit, new.due, j.id, j.status
             FROM unnest(ids, payloads, priorities, attempt_limits, due, keys)
                 AS new (id, payload, priority, attempt_limit, due, key)
-            JOIN jobs j ON j.workspace_id = of_workspace AND j.job_type = kind AND j.unique_key = new.key
-                AND workspace_db_holds_key(j.uniqueness, j.status)
+            -- One by one: a join that was planned for an empty table would go over all jobs of the kind for each key.
+            CROSS JOIN LATERAL (
+                SELECT holds.id, holds.status FROM jobs holds
+                WHERE holds.workspace_id = of_workspace AND holds.job_type = kind AND holds.unique_key = new.key
+                    AND workspace_db_holds_key(holds.uniqueness, holds.status)
+                LIMIT 1
+            ) AS j
             WHERE new.id = ANY (missing)
             ORDER BY new.key
         LOOP

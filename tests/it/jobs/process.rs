@@ -166,6 +166,7 @@ struct Orders {
 
 /// A worker in a process of its own.
 pub(super) struct Process {
+    name: String,
     child: Child,
 }
 
@@ -187,7 +188,7 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { child }
+        Self { name: name.to_owned(), child }
     }
 
     pub(super) fn has_ended(&mut self) -> bool {
@@ -197,6 +198,20 @@ impl Process {
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Kills it where it has a job in hand, and says whether it had.
+    pub(super) async fn kill_at_work(&mut self, conn: &mut diesel_async::AsyncPgConnection) -> bool {
+        // What it has does not change while it is stopped.
+        self.signal("-STOP");
+        let in_hand = format!("SELECT count(*) FROM jobs WHERE status = 'running' AND leased_by = '{}'", self.name);
+        let is_at_work = count(conn, &in_hand).await > 0;
+        if is_at_work {
+            self.kill();
+        } else {
+            self.signal("-CONT");
+        }
+        is_at_work
     }
 
     pub(super) fn signal(&self, signal: &str) {

@@ -98,9 +98,10 @@ async fn of_a_hundred_racers_one_has_the_key() {
             tokio::spawn(async move {
                 let mut order: Vec<u64> = (0..keys).collect();
                 fastrand::Rng::with_seed(seed + racer).shuffle(&mut order);
-                let mut ws = db.workspace(&scope).await.unwrap();
                 let mut inserted = 0;
                 for some in order.chunks(250) {
+                    // One at a time, since there are fewer connections than racers.
+                    let mut ws = db.workspace(&scope).await.unwrap();
                     let job = |key: &u64| {
                         Write::titled(key).unique(key.to_string(), JobUniqueness::Unfinished, OnConflict::Keep)
                     };
