@@ -14,12 +14,12 @@ use crate::db::Pool;
 use crate::error::Result;
 
 /// How long what comes next is gathered, after a notification was sent.
-const GATHER: Duration = Duration::from_millis(3);
+const GATHER: Duration = Duration::from_millis(5);
 
 /// A channel and what is said on it.
 pub(super) type Notice = (&'static str, String);
 
-/// Sends what a process has to say, at most once in 3 ms. What it can't send is lost: whoever listens polls as well.
+/// Sends what a process has to say, at most once in 5 ms. What it can't send is lost: whoever listens polls as well.
 pub(super) struct Notifier {
     pool: Pool,
     waiting: Mutex<Waiting>,
