@@ -283,7 +283,7 @@ BEGIN
             -- Each an equal share first; then what others have left of theirs.
             sharers := (SELECT count(DISTINCT t) FROM unnest(turns) AS t);
             quota := ceil(remaining::numeric / sharers);
-            is_rest := quota = remaining;
+            is_rest := sharers = 1;
             is_plain := cardinality(workspaces) = sharers AND of_all IS NULL AND array_remove(kind_caps, NULL) = '{}';
             LOOP
                 IF is_plain THEN
@@ -295,11 +295,9 @@ BEGIN
                             SELECT j.ctid AS place
                             FROM jobs j WHERE j.status = 'queued' AND j.queue = of_queue AND j.workspace_id = lane.workspace_id
                                 AND j.job_type = lane.job_type AND j.priority = lane.priority AND j.scheduled_at <= moment
-                            ORDER BY j.scheduled_at, j.id
-                            LIMIT CASE WHEN is_rest THEN remaining ELSE remaining / sharers + (nth <= remaining % sharers)::integer END
+                            ORDER BY j.scheduled_at, j.id LIMIT remaining / sharers + (nth <= remaining % sharers)::integer
                             FOR UPDATE SKIP LOCKED
                         ) AS c
-                        LIMIT remaining
                     );
                 ELSE
                     WITH lane AS (

@@ -17,7 +17,6 @@ use crate::sql_types::JobStatus;
 const TOGETHER: usize = 500;
 /// How long it waits for a row that another transaction has, and before it tries again.
 const PATIENCE: Duration = Duration::from_millis(200);
-
 /// How often the end of a job is tried that fails by itself.
 const FAILURES: u32 = 10;
 
@@ -107,14 +106,14 @@ impl Finisher {
     }
 
     /// One of them is at fault, and takes the others with it.
-    async fn write_alone(&mut self, mut batch: Vec<Ended>, error: &Error) {
+    async fn write_alone(&mut self, batch: Vec<Ended>, error: &Error) {
         if batch.len() > 1 {
             for ended in batch {
                 Box::pin(self.write(vec![ended])).await;
             }
             return;
         }
-        for mut ended in batch.drain(..) {
+        for mut ended in batch {
             ended.failures += 1;
             if ended.failures < FAILURES {
                 // Somebody may have had its row for a moment.
