@@ -13,7 +13,8 @@ use tracing::Instrument as _;
 use super::finisher::{Ended, count_lost};
 use super::handler::{Handler, attempt};
 use super::held::Order;
-use super::lease::{Claim, ClaimedJob, claim};
+use super::lanes::Lanes;
+use super::lease::{Claim, ClaimedJob, claim_from};
 use super::outcome::Outcome;
 use super::worker::{Shared, Until};
 use crate::error::Result;
@@ -41,6 +42,7 @@ pub(super) struct Claimer {
     shared: Arc<Shared>,
     queue: Queue,
     next: Claim,
+    lanes: Lanes,
     ended: mpsc::Sender<Ended>,
     hands: Arc<Hands>,
     pace: Pace,
@@ -90,7 +92,7 @@ impl Claimer {
         // All of them, whatever queue they are of by now: jobs stay in the one that they were enqueued for.
         let kinds = shared.handlers.iter().map(|(kind, handler)| ((*kind).to_owned(), handler.cap())).collect();
         let next = Claim { lease: shared.lease, kinds, ..Claim::new(&queue.name, &shared.name, 0) };
-        Self { shared, queue, next, ended, hands: Arc::new(hands), pace }
+        Self { shared, queue, next, lanes: Lanes::default(), ended, hands: Arc::new(hands), pace }
     }
 
     /// Returns how many jobs it has claimed.
@@ -145,19 +147,22 @@ impl Claimer {
             let while_ahead = AHEAD.as_millis() * (done - self.pace.done) as u128 / elapsed.as_millis().max(1);
             self.pace = Pace { since: Instant::now(), done, ahead: usize::try_from(while_ahead).unwrap_or(TOGETHER) };
         }
-        let ahead = self.pace.ahead.min(TOGETHER);
+        // One batch is claimed while the ends of another are written.
+        let ahead = self.pace.ahead.min(2 * TOGETHER);
         let room = (self.queue.concurrency + ahead).saturating_sub(self.hands.full.load(Ordering::Acquire));
         if room > ahead / 2 { room.min(TOGETHER) } else { 0 }
     }
 
     async fn claim(&mut self, most: usize) -> Result<Vec<(ClaimedJob, Instant)>> {
-        let valid_until = Instant::now() + self.shared.lease;
+        let begun = Instant::now();
+        let valid_until = begun + self.shared.lease;
         self.next.most = most;
-        let claimed = claim(&self.shared.db, &self.next).await.inspect_err(|error| {
+        let claimed = claim_from(&self.shared.db, &self.next, self.lanes.columns()).await.inspect_err(|error| {
             tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
         })?;
         metrics::counter!("workspace_db_jobs_claimed_total", "queue" => self.queue.name.clone())
             .increment(claimed.len() as u64);
+        self.lanes.note(&claimed, most, begun.elapsed());
         self.next.pass_the_turn(&claimed);
         Ok(claimed.into_iter().map(|claimed| (claimed, valid_until)).collect())
     }

@@ -166,8 +166,9 @@ impl<K: JobKind> NewJob<K> {
 /// # }
 /// ```
 pub async fn enqueue<K: JobKind>(ws: &mut WorkspaceConnection<impl MayWrite>, job: NewJob<K>) -> Result<Enqueued> {
-    let answers = enqueue_all(ws, [job]).await?;
-    answers.into_iter().next().ok_or_else(unanswered)
+    let id = JobId::generate();
+    let others = insert_all(ws, vec![(id, job)]).await?;
+    Ok(answer(id, &others))
 }
 
 /// Enqueues many jobs of one kind as [`enqueue`] does each, a thousand in one statement, and answers in their order.
@@ -180,24 +181,33 @@ pub async fn enqueue_all<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     jobs: impl IntoIterator<Item = NewJob<K>>,
 ) -> Result<Vec<Enqueued>> {
-    let mut jobs: Vec<(usize, NewJob<K>)> = jobs.into_iter().enumerate().collect();
-    let mut answers = vec![None; jobs.len()];
-    let is_announced = jobs.iter().any(|(_, job)| job.is_announced);
+    let jobs: Vec<(JobId, NewJob<K>)> = jobs.into_iter().map(|job| (JobId::generate(), job)).collect();
+    let ids: Vec<JobId> = jobs.iter().map(|(id, _)| *id).collect();
+    let others = insert_all(ws, jobs).await?;
+    Ok(ids.into_iter().map(|id| answer(id, &others)).collect())
+}
+
+/// Inserts jobs, and returns what became of those that were not inserted.
+async fn insert_all<K: JobKind>(
+    ws: &mut WorkspaceConnection<impl MayWrite>,
+    mut jobs: Vec<(JobId, NewJob<K>)>,
+) -> Result<HashMap<Uuid, Enqueued>> {
+    let mut others = HashMap::new();
     // What goes in one statement has one answer to a conflict.
     jobs.sort_by_key(|(_, job)| job.sort());
     for alike in jobs.chunk_by(|(_, one), (_, other)| one.sort() == other.sort()) {
         for batch in alike.chunks(TOGETHER) {
-            for (at, answer) in insert(ws, batch).await? {
-                if let Some(slot) = answers.get_mut(at) {
-                    *slot = Some(answer);
-                }
-            }
+            others.extend(insert(ws, batch).await?);
         }
     }
-    if is_announced {
+    if jobs.iter().any(|(_, job)| job.is_announced) {
         ws.notify(CHANNEL, K::QUEUE);
     }
-    answers.into_iter().map(|answer| answer.ok_or_else(unanswered)).collect()
+    Ok(others)
+}
+
+fn answer(id: JobId, others: &HashMap<Uuid, Enqueued>) -> Enqueued {
+    others.get(id.as_uuid()).copied().unwrap_or(Enqueued::Inserted(id))
 }
 
 impl<K> NewJob<K> {
@@ -221,10 +231,10 @@ type Answer = (Uuid, JobId, String);
 
 async fn insert<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
-    batch: &[(usize, NewJob<K>)],
-) -> Result<Vec<(usize, Enqueued)>> {
+    batch: &[(JobId, NewJob<K>)],
+) -> Result<Vec<(Uuid, Enqueued)>> {
     let workspace = *ws.workspace().as_uuid();
-    let ids: Vec<Uuid> = batch.iter().map(|_| *JobId::generate().as_uuid()).collect();
+    let ids: Vec<Uuid> = batch.iter().map(|(id, _)| *id.as_uuid()).collect();
     let mut payloads: Vec<Value> = Vec::with_capacity(batch.len());
     let (mut priorities, mut limits) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
     let (mut due, mut keys) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
@@ -239,7 +249,6 @@ async fn insert<K: JobKind>(
     if unique.is_some() {
         refuse_twins(&keys)?;
     }
-    let places: HashMap<Uuid, usize> = ids.iter().copied().zip(batch.iter().map(|(at, _)| *at)).collect();
     let arguments = (
         workspace.into_sql::<SqlUuid>(),
         K::NAME.into_sql::<Text>(),
@@ -255,13 +264,8 @@ async fn insert<K: JobKind>(
     );
     let call =
         Call::<_, _, (SqlUuid, SqlUuid, Text)>::new("workspace_db_enqueue_jobs", "asked, answer, outcome", arguments);
-    let answered = call.load_in::<Answer>(ws).await?.into_iter().filter_map(|(asked, answer, outcome)| {
-        let answer = match outcome.as_str() {
-            "inserted" => Enqueued::Inserted(answer),
-            "replaced" => Enqueued::Replaced(answer),
-            _ => Enqueued::Kept(answer),
-        };
-        Some((*places.get(&asked)?, answer))
+    let answered = call.load_in::<Answer>(ws).await?.into_iter().map(|(asked, answer, outcome)| {
+        (asked, if outcome == "replaced" { Enqueued::Replaced(answer) } else { Enqueued::Kept(answer) })
     });
     Ok(answered.collect())
 }
@@ -274,9 +278,4 @@ fn refuse_twins(keys: &[Option<&str>]) -> Result<()> {
             .about("unique_key")),
         None => Ok(()),
     }
-}
-
-fn unanswered() -> Error {
-    Error::invalid("the database gave no answer for a job")
-        .remedy("the migrations and this program are of different versions")
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use diesel::pg::data_types::PgInterval;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Interval, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Interval, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::kind::{JobKind, from_payload};
+use super::lanes::Columns;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkspaceId};
 use crate::models::Job;
@@ -164,6 +165,11 @@ impl ClaimedJob {
 /// # }
 /// ```
 pub async fn claim(db: &Database, claim: &Claim) -> Result<Vec<ClaimedJob>> {
+    claim_from(db, claim, Columns::default()).await
+}
+
+/// As [`claim`], but from where lanes were left, if anything is there.
+pub(super) async fn claim_from(db: &Database, claim: &Claim, lanes: Columns) -> Result<Vec<ClaimedJob>> {
     check(claim.lease)?;
     // Read before the claim is sent, so that what is remembered ends sooner than what the server grants.
     let asked_at = Instant::now();
@@ -178,6 +184,11 @@ pub async fn claim(db: &Database, claim: &Claim) -> Result<Vec<ClaimedJob>> {
         claim.after.map_or(Uuid::nil(), |workspace| *workspace.as_uuid()).into_sql::<SqlUuid>(),
         (&kinds).into_sql::<Array<Text>>(),
         (&caps).into_sql::<Array<Nullable<Integer>>>(),
+        lanes.workspaces.into_sql::<Array<SqlUuid>>(),
+        lanes.kinds.into_sql::<Array<Text>>(),
+        lanes.priorities.into_sql::<Array<Integer>>(),
+        lanes.times.into_sql::<Array<Timestamptz>>(),
+        lanes.jobs.into_sql::<Array<SqlUuid>>(),
     );
     let columns = (Job::as_select(), jobs::lease_token);
     let claimed: Vec<(Job, Option<Uuid>)> =

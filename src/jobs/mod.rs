@@ -15,7 +15,8 @@
 //! - [`RunningJob::complete`] commits the work and the end of the job together, or neither.
 //! - A handler gets the scope of its job's workspace, and of no other.
 //! - Workspaces take turns in a claim, so that a thousand small ones do not wait for a large one; a workspace that is alone
-//!   has everything. Within a workspace, priority and then age decide.
+//!   has everything. Within a workspace, priority and then age decide. A [`Worker`] with more than it can take looks at
+//!   everything four times a second or more often; in between it goes on with the lanes that it has.
 //! - Caps by kind and by workspace ([`JobKind::MAX_RUNNING_PER_WORKSPACE`], [`limit`]) hold over all workers.
 //! - Every time is the server's: a clock of another machine can be wrong.
 //!
@@ -39,6 +40,7 @@ mod handler;
 mod held;
 mod keeper;
 mod kind;
+mod lanes;
 mod lease;
 mod operate;
 mod outcome;

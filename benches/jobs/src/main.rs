@@ -20,6 +20,8 @@ use workspace_db::testing::TestDatabase;
 
 /// Rounds, in each of which every side has its turn; odd, so that there is a median.
 const ROUNDS: usize = 5;
+/// How many times the jobs of a round, where more are enqueued than can be run meanwhile.
+const DEEP: u64 = 10;
 /// Seconds of jobs at half load.
 const PACED: u64 = 3;
 /// One producer, who waits for each commit, brings no more.
@@ -44,11 +46,13 @@ struct Side {
 struct Round {
     rate: f64,
     wal: f64,
-    p50: f64,
-    p99: f64,
     held_rate: f64,
     held_dead: f64,
+    deep_rate: f64,
 }
+
+/// Milliseconds from the call that enqueues a job to its handler, p50 and p99.
+type Wait = (f64, f64);
 
 /// A side with jobs that nobody runs.
 struct Stalled;
@@ -72,13 +76,21 @@ impl Side {
         let before = self.server.wal().await;
         let rate = self.many(jobs).await?;
         let wal = (self.server.wal().await - before) / jobs as f64;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "jobs a second")]
-        let (p50, p99) = self.paced(((rate / 2.0) as u64).clamp(1, FASTEST_PACE)).await?;
         let holder = Server::connect(&self.url).await;
         holder.hold_snapshot().await;
         let held_rate = self.many(jobs * 2).await?;
         let held_dead = self.server.dead_rows().await as f64 / (jobs * 2) as f64;
-        Ok(Round { rate, wal, p50, p99, held_rate, held_dead })
+        drop(holder);
+        let deep_rate = self.many(jobs * DEEP).await?;
+        Ok(Round { rate, wal, held_rate, held_dead, deep_rate })
+    }
+
+    /// At half the rate of many, which it finds out.
+    async fn wait(&mut self, jobs: u64) -> Result<Wait, Stalled> {
+        self.many(jobs / 10).await?;
+        let rate = self.many(jobs).await?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "jobs a second")]
+        self.paced(((rate / 2.0) as u64).clamp(1, FASTEST_PACE)).await
     }
 
     /// Jobs a second, from the first call that enqueues to the last handler.
@@ -95,8 +107,8 @@ impl Side {
         Ok(rate)
     }
 
-    /// One job after the other at a pace; milliseconds from the call to the handler, p50 and p99.
-    async fn paced(&mut self, rate: u64) -> Result<(f64, f64), Stalled> {
+    /// One job after the other at a pace.
+    async fn paced(&mut self, rate: u64) -> Result<Wait, Stalled> {
         if let Kind::PgBoss(side) = &mut self.kind {
             let measured = side.order(&format!("paced {rate} {PACED}")).await;
             return Ok((measured.p50, measured.p99));
@@ -154,33 +166,46 @@ async fn main() {
 
 async fn against_others(database: &TestDatabase, jobs: u64) {
     let mut rounds: Vec<Vec<Round>> = NAMES.iter().map(|_| Vec::new()).collect();
+    let mut waits: Vec<Vec<Wait>> = NAMES.iter().map(|_| Vec::new()).collect();
     for round in 0..ROUNDS {
         for turn in 0..NAMES.len() {
             let at = (round + turn) % NAMES.len();
+            let name = NAMES[at];
+            let stalled = |what| println!("{name} came to a stop in round {round} ({what}), with jobs that nobody ran");
             let own = database.copy().await.expect("a database");
-            let mut side = Side::start(NAMES[at], &own, Of::TenWorkspaces).await;
+            let mut side = Side::start(name, &own, Of::TenWorkspaces).await;
             match side.round(jobs).await {
                 Ok(round) => rounds[at].push(round),
-                Err(Stalled) => println!("{} came to a stop in round {round}, with jobs that nobody ran", NAMES[at]),
+                Err(Stalled) => stalled("many at once"),
+            }
+            side.stop().await;
+            let own = database.copy().await.expect("a database");
+            let mut side = Side::start(name, &own, Of::TenWorkspaces).await;
+            match side.wait(jobs).await {
+                Ok(wait) => waits[at].push(wait),
+                Err(Stalled) => stalled("one by one"),
             }
             side.stop().await;
         }
     }
     println!(
-        "| | rounds | jobs/s | WAL a job, bytes | wait p50, ms | wait p99, ms | jobs/s, snapshot held | dead rows a job, snapshot held |"
+        "| | rounds | jobs/s | jobs/s, deep backlog | jobs/s, snapshot held | dead rows a job, snapshot held | WAL a job, bytes | rounds one by one | wait p50, ms | wait p99, ms |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    for (name, rounds) in NAMES.iter().zip(&rounds) {
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for ((name, rounds), waits) in NAMES.iter().zip(&rounds).zip(&waits) {
         let of = |what: fn(&Round) -> f64| median(&rounds.iter().map(what).collect::<Vec<_>>());
+        let waited = |what: fn(&Wait) -> f64| median(&waits.iter().map(what).collect::<Vec<_>>());
         println!(
-            "| {name} | {} | {:.0} | {:.0} | {:.1} | {:.1} | {:.0} | {:.2} |",
+            "| {name} | {} | {:.0} | {:.0} | {:.0} | {:.2} | {:.0} | {} | {:.1} | {:.1} |",
             rounds.len(),
             of(|round| round.rate),
-            of(|round| round.wal),
-            of(|round| round.p50),
-            of(|round| round.p99),
+            of(|round| round.deep_rate),
             of(|round| round.held_rate),
             of(|round| round.held_dead),
+            of(|round| round.wal),
+            waits.len(),
+            waited(|wait| wait.0),
+            waited(|wait| wait.1),
         );
     }
 }

@@ -68,7 +68,8 @@ impl Server {
             CREATE INDEX jobs_by_age ON jobs (queue, priority, scheduled_at, id) WHERE status = 'queued';
             DROP INDEX jobs_queued_idx;
             CREATE OR REPLACE FUNCTION workspace_db_claim_jobs(
-                of_queue text, worker text, most integer, lease interval, after_workspace uuid, known_kinds text[], caps integer[]
+                of_queue text, worker text, most integer, lease interval, after_workspace uuid, known_kinds text[], caps integer[],
+                lane_workspaces uuid[], lane_kinds text[], lane_priorities integer[], lane_times timestamptz[], lane_jobs uuid[]
             ) RETURNS SETOF jobs LANGUAGE plpgsql
             SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
             SET enable_hashjoin = off SET enable_mergejoin = off

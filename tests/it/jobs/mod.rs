@@ -6,6 +6,7 @@ mod enqueue;
 mod fairness;
 mod finish;
 mod kill;
+mod lanes;
 mod process;
 mod races;
 mod schedule;
