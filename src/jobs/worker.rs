@@ -29,6 +29,9 @@ const BACKLOG: usize = 4_096;
 /// dies, its leases run out and others take over; where one was only slow, nothing that it still does to the database by its
 /// job's scope is committed. What happens outside of the database can happen twice.
 ///
+/// A handler that blocks its thread belongs into [`spawn_blocking`](tokio::task::spawn_blocking): tokio's timers and sockets can
+/// stand still behind it, and with them the heartbeats of all jobs of this process, which others then take over.
+///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
 /// use workspace_db::Result;

@@ -311,6 +311,11 @@ async fn a_slot_below_a_cap_is_used_as_soon_as_it_is_free() {
     running.abort();
 }
 
+/// Keeps the thread without yielding. Tokio is told, or nobody might mind its timers and sockets meanwhile.
+fn block(until: &std::sync::Barrier) {
+    tokio::task::block_in_place(|| until.wait());
+}
+
 /// It can neither be dropped nor waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_handler_that_blocks_its_thread_does_not_keep_the_worker_from_stopping() {
@@ -321,7 +326,7 @@ async fn a_handler_that_blocks_its_thread_does_not_keep_the_worker_from_stopping
         let (begun, free) = (Arc::clone(&begun), Arc::clone(&free));
         scene.worker().shutdown_within(Duration::from_millis(50)).handle(move |_: RunningJob<Write>| {
             begun.notify_one();
-            free.wait();
+            block(&free);
             async { Ok::<_, Error>(Outcome::Done) }
         })
     };
@@ -454,7 +459,7 @@ async fn a_job_whose_handler_blocks_its_thread_is_rescued_after_its_time_out() {
         let free = Arc::clone(&free);
         move |job: RunningJob<Blocks>| {
             if job.row().attempts == 1 {
-                free.wait();
+                block(&free);
             }
             async { Ok::<_, Error>(Outcome::Done) }
         }
