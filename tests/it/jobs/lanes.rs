@@ -16,24 +16,33 @@ use workspace_db::jobs::{Outcome, RunningJob, enqueue, enqueue_all, finish};
 
 use super::{Scene, Write};
 
-/// `titles` of ten jobs of A, a minute after one another, of which the first three are claimed; returns the third.
-async fn three_of_ten_are_claimed(scene: &Scene) -> JobId {
+/// Ten jobs of A, a minute after one another, of which the first three are claimed; returns where they were left.
+async fn three_of_ten_are_claimed(scene: &mut Scene) -> String {
     let first = Utc::now() - TimeDelta::hours(1);
     let at = |n| Write::titled(n).at(first + TimeDelta::minutes(i64::from(n)));
     enqueue_all(&mut scene.a().await, (0_u8..10).map(at)).await.unwrap();
     let mut claimed = scene.claim(3).await;
     claimed.sort_by_key(|claimed| claimed.job.scheduled_at);
-    claimed.last().unwrap().job.id
+    after(scene, claimed.last().unwrap().job.id).await
 }
 
-/// A claim that goes on after a job, in SQL.
-fn going_on(after: JobId, most: usize, cap: &str) -> String {
+/// A claim in SQL, which goes on from lanes.
+fn claim_from(lanes: &str, most: usize, cap: &str) -> String {
     format!(
         "workspace_db_claim_jobs('default', 'a test', {most}, '30 s', '00000000-0000-0000-0000-000000000000',
-            ARRAY['write'], ARRAY[{cap}]::integer[],
-            ARRAY(SELECT workspace_id FROM jobs WHERE id = '{after}'), ARRAY['write'],
-            ARRAY(SELECT priority FROM jobs WHERE id = '{after}'), ARRAY(SELECT scheduled_at FROM jobs WHERE id = '{after}'),
-            ARRAY['{after}']::uuid[])"
+            ARRAY['write'], ARRAY[{cap}]::integer[], {lanes})"
+    )
+}
+
+/// No lane: a look at everything.
+const NOWHERE: &str = "'{}', '{}', '{}', '{}', '{}'";
+
+/// The lane of a job, which has been claimed up to there.
+async fn after(scene: &mut Scene, job: JobId) -> String {
+    let row = scene.row(job).await;
+    let (workspace, kind, priority, at) = (row.workspace_id, row.job_type, row.priority, row.scheduled_at.unwrap());
+    format!(
+        "ARRAY['{workspace}']::uuid[], ARRAY['{kind}'], ARRAY[{priority}], ARRAY['{at}']::timestamptz[], ARRAY['{job}']::uuid[]"
     )
 }
 
@@ -52,9 +61,9 @@ async fn titles(scene: &mut Scene, from: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_claim_goes_on_from_where_it_was_left_and_the_next_look_finds_what_came_before() {
     let mut scene = Scene::new().await;
-    let third = three_of_ten_are_claimed(&scene).await;
+    let third = three_of_ten_are_claimed(&mut scene).await;
     enqueue(&mut scene.a().await, Write::titled("before").at(Utc::now() - TimeDelta::hours(2))).await.unwrap();
-    assert_eq!(titles(&mut scene, &going_on(third, 3, "NULL")).await, ["3", "4", "5"]);
+    assert_eq!(titles(&mut scene, &claim_from(&third, 3, "NULL")).await, ["3", "4", "5"]);
     let next = scene.claim(1).await;
     assert_eq!(next[0].arguments::<Write>().unwrap().title, "before");
 }
@@ -62,11 +71,11 @@ async fn a_claim_goes_on_from_where_it_was_left_and_the_next_look_finds_what_cam
 #[tokio::test]
 async fn a_claim_that_finds_nothing_where_it_goes_on_looks_everywhere() {
     let mut scene = Scene::new().await;
-    let third = three_of_ten_are_claimed(&scene).await;
+    let third = three_of_ten_are_claimed(&mut scene).await;
     assert_eq!(scene.claim(7).await.len(), 7);
     enqueue(&mut scene.a().await, Write::titled("before").at(Utc::now() - TimeDelta::hours(2))).await.unwrap();
     enqueue(&mut scene.b().await, Write::titled("of another")).await.unwrap();
-    assert_eq!(titles(&mut scene, &going_on(third, 3, "NULL")).await, ["before", "of another"]);
+    assert_eq!(titles(&mut scene, &claim_from(&third, 3, "NULL")).await, ["before", "of another"]);
 }
 
 #[rstest::rstest]
@@ -77,15 +86,15 @@ async fn a_claim_that_finds_nothing_where_it_goes_on_looks_everywhere() {
 #[tokio::test]
 async fn a_claim_does_not_go_on_where_the_queue(#[case] change: &str, #[case] cap: &str) {
     let mut scene = Scene::new().await;
-    let third = three_of_ten_are_claimed(&scene).await;
+    let third = three_of_ten_are_claimed(&mut scene).await;
     scene.sql(change).await;
-    assert_eq!(titles(&mut scene, &going_on(third, 3, cap)).await, Vec::<String>::new());
+    assert_eq!(titles(&mut scene, &claim_from(&third, 3, cap)).await, Vec::<String>::new());
     // One of the three makes room for one.
     scene.sql("UPDATE job_queues SET paused_at = NULL").await;
     scene.sql("UPDATE workspaces SET is_active = true").await;
     scene.sql("UPDATE jobs SET lease_expires_at = now() WHERE payload ->> 'title' = '0'").await;
     workspace_db::jobs::rescue(&scene.db, 10).await.unwrap();
-    assert_eq!(titles(&mut scene, &going_on(third, 1, cap)).await, ["3"]);
+    assert_eq!(titles(&mut scene, &claim_from(&third, 1, cap)).await, ["3"]);
 }
 
 /// With a snapshot held open nothing that has been claimed can leave the index.
@@ -101,9 +110,9 @@ async fn a_claim_that_goes_on_does_not_go_over_what_has_been_claimed() {
         finish(&scene.db, claimed.iter().map(|claimed| (claimed.lease(), Outcome::Done))).await.unwrap();
         last = claimed.iter().map(|claimed| (claimed.job.scheduled_at, claimed.job.id)).max();
     }
-    let (left_at, nowhere) = (last.unwrap().1, JobId::generate());
-    let on = pages(&mut scene, &going_on(left_at, 1, "NULL")).await;
-    let all = pages(&mut scene, &going_on(nowhere, 1, "NULL")).await;
+    let left_at = after(&mut scene, last.unwrap().1).await;
+    let on = pages(&mut scene, &claim_from(&left_at, 1, "NULL")).await;
+    let all = pages(&mut scene, &claim_from(NOWHERE, 1, "NULL")).await;
     assert!(on * 2 < all, "{on} pages going on, {all} looking everywhere");
 }
 
