@@ -1,4 +1,4 @@
-//! Embeds the migrations' SQL, so that `migrate plan` can show it, and notices a new migration.
+//! Embeds the migrations' files as they are, and notices a new migration.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,12 +8,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=migrations");
     let mut folders: Vec<_> =
         fs::read_dir("migrations")?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
-    folders.retain(|folder| folder.join("up.sql").is_file());
+    folders.retain(|folder| folder.is_dir());
     folders.sort();
     let mut entries = Vec::new();
     for folder in folders {
         let name = folder.file_name().and_then(|name| name.to_str()).ok_or("a migration's name is not UTF-8")?;
-        entries.push(format!("({name:?}, {:?})", fs::read_to_string(folder.join("up.sql"))?));
+        let (up, down) = (fs::read_to_string(folder.join("up.sql"))?, fs::read_to_string(folder.join("down.sql"))?);
+        let metadata = fs::read_to_string(folder.join("metadata.toml")).ok();
+        entries.push(format!("({name:?}, {up:?}, {down:?}, {metadata:?})"));
     }
     fs::write(Path::new(&env::var("OUT_DIR")?).join("migrations.rs"), format!("&[{}]", entries.join(",\n")))?;
     Ok(())

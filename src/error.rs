@@ -241,6 +241,7 @@ impl From<tokio_postgres::Error> for Error {
         };
         let constraint = said.constraint();
         let (kind, message) = match *said.code() {
+            _ if constraint == Some(PREREQUISITE) => (Kind::MissingPrerequisite, said.message().to_owned()),
             _ if constraint == Some(LEASE) => (Kind::LeaseLost, said.message().to_owned()),
             SqlState::UNIQUE_VIOLATION => (Kind::Conflict, same_key(constraint)),
             SqlState::FOREIGN_KEY_VIOLATION => (Kind::NotFound, NO_REFERENCE.to_owned()),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use workspace_db::db::migrations;
+use workspace_db::db::migrations::{MigrationState, Migrator};
 
 use super::database::Database;
 use super::{Context, output};
@@ -24,10 +24,12 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         (None, None)
     } else {
         let owner = database.owner_url()?;
-        let migrations = migrations::status(&owner).await?;
+        let migrations = Migrator::new(&owner, context.config.environment).status().await?;
         (Some(owner.to_string()), Some(migrations))
     };
-    let pending = migrations.as_ref().map(|all| all.iter().filter(|migration| !migration.applied).count());
+    let pending = migrations
+        .as_ref()
+        .map(|all| all.iter().filter(|migration| migration.state == MigrationState::Pending).count());
     if context.json {
         return output::print_json(&json!({ "database": owner, "server": server, "pending": pending }));
     }

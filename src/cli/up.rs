@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use workspace_db::config::DatabaseUrl;
-use workspace_db::db::migrations;
+use workspace_db::db::migrations::Migrator;
 use workspace_db::embedded::{Local, Major, Step};
 
 use super::database::given;
@@ -38,8 +38,8 @@ impl Up {
             (Some(local), owner)
         };
         let bar = spinner.clone();
-        let before_each = move |name: &str| bar.set_message(format!("migrating: {name}"));
-        let applied = migrations::run(&owner, context.config.environment, before_each).await?;
+        let before_each = |name: &str| bar.set_message(format!("migrating: {name}"));
+        let applied = Migrator::new(&owner, context.config.environment).run(before_each).await?;
         spinner.finish_and_clear();
         report(context, local.as_ref(), &owner, &applied)
     }

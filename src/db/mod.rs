@@ -1,5 +1,6 @@
 //! Connections, pools and migrations.
 
+pub mod catalog;
 pub mod migrations;
 mod pool;
 pub mod roles;
@@ -54,6 +55,17 @@ pub async fn connect(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
 /// The driver's own client, for COPY and SQLSTATEs, which Diesel's connection keeps to itself.
 pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
     let (client, connection) = dial(url).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The same, with settings that hold from the beginning and to which RESET goes back. What the URL asks for itself wins.
+async fn client_with(url: &DatabaseUrl, settings: &str) -> Result<tokio_postgres::Client> {
+    let (client, connection) = dial_with(url, |config| {
+        let asked_for = config.get_options().map(|options| format!(" {options}")).unwrap_or_default();
+        config.options(format!("{settings}{asked_for}"));
+    })
+    .await?;
     tokio::spawn(connection);
     Ok(client)
 }
@@ -118,7 +130,15 @@ async fn cancelled(statement: tokio_postgres::CancelToken, tls: tokio_postgres_r
 }
 
 async fn dial(url: &DatabaseUrl) -> Result<(tokio_postgres::Client, tls::Connection)> {
+    dial_with(url, |_| ()).await
+}
+
+async fn dial_with(
+    url: &DatabaseUrl,
+    configure: impl FnOnce(&mut tokio_postgres::Config),
+) -> Result<(tokio_postgres::Client, tls::Connection)> {
     let (mut config, tls) = tls::settings(url)?;
+    configure(&mut config);
     let timeout = *config.get_connect_timeout().unwrap_or(&CONNECT_TIMEOUT);
     config.connect_timeout(timeout);
     // The timeout of tokio-postgres ends with the TCP handshake; a server that accepts and then says nothing is as gone.

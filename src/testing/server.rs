@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::config::{DatabaseUrl, Environment};
 use crate::db;
+use crate::db::migrations::Migrator;
 use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
 use crate::embedded::{Cluster, Durability, Install, Major, install};
 use crate::error::{Error, Kind, Result};
@@ -103,7 +104,7 @@ impl TestServer {
         let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
         conn.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await?;
         // As in production: no bootstrap rows, a test brings its own.
-        db::migrations::run(&self.owner_url(TEMPLATE)?, Environment::Production, |_| ()).await?;
+        Migrator::new(&self.owner_url(TEMPLATE)?, Environment::Production).run(|_| ()).await?;
         Ok(())
     }
 

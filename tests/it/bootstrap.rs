@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use secrecy::SecretString;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db;
-use workspace_db::db::migrations::{self, Revert};
+use workspace_db::db::migrations::{Migrator, Revert};
 use workspace_db::models::{AdminUser, Datasource, Workspace, WorkspaceAdmin, WorkspaceSettings};
 use workspace_db::schema::{admin_users, datasources, workspace_admins, workspaces};
 use workspace_db::sql_types::{AdminRole, AdminStatus, DatasourceSyncStatus, DatasourceType};
@@ -14,17 +14,17 @@ use workspace_db::testing::TestDatabase;
 
 /// Takes back the bootstrap, and what came after it: row-level security shows its owner no row.
 async fn revert_bootstrap(url: &DatabaseUrl) {
-    let all = migrations::status(url).await.unwrap();
+    let all = Migrator::new(url, Environment::Development).status().await.unwrap();
     let kept = all.iter().position(|one| one.name.ends_with("_insert_bootstrap_data")).unwrap();
     let beyond = u32::try_from(all.len() - kept).unwrap();
-    let reverted = migrations::revert(url, Revert::Last(beyond)).await.unwrap();
+    let reverted = Migrator::new(url, Environment::Development).revert(Revert::Last(beyond)).await.unwrap();
     assert!(reverted.last().unwrap().ends_with("_insert_bootstrap_data"), "{reverted:?}");
 }
 
 #[tokio::test]
 async fn a_new_database_has_the_contracts_bootstrap_rows() {
     let database = TestDatabase::unmigrated().await.unwrap();
-    migrations::run(&database.url().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&database.url().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
     let mut conn = database.connect().await.unwrap();
 
     let admin = AdminUser::query().filter(admin_users::email.eq("admin@example.com")).first(&mut conn).await.unwrap();
@@ -55,7 +55,7 @@ async fn rows(conn: &mut AsyncPgConnection) -> (i64, i64) {
 async fn nothing_is_inserted_where_the_session_switches_it_off() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = format!("{}?options=-c%20workspace_db.bootstrap%3Doff", database.url().unwrap().expose());
-    migrations::run(&url.parse().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&url.parse().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
     assert_eq!(rows(&mut database.connect().await.unwrap()).await, (0, 0));
 }
 
@@ -66,7 +66,7 @@ async fn nothing_is_inserted_where_the_database_switches_it_off() {
     let statement =
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET workspace_db.bootstrap = off', current_database()); END $$";
     superuser.batch_execute(statement).await.unwrap();
-    migrations::run(&database.url().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&database.url().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
     assert_eq!(rows(&mut database.connect().await.unwrap()).await, (0, 0));
 }
 
@@ -74,20 +74,20 @@ async fn nothing_is_inserted_where_the_database_switches_it_off() {
 async fn nothing_is_inserted_where_administrators_exist() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
-    migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
+    Migrator::new(&url, Environment::Production).run(|_| ()).await.unwrap();
     revert_bootstrap(&url).await;
     let mut conn = db::connect(&url).await.unwrap();
     // Not by the model, which is of a later schema.
     let me = "INSERT INTO admin_users (email, password_hash) VALUES ('me@example.com', '$argon2id$')";
     conn.batch_execute(me).await.unwrap();
-    migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&url, Environment::Development).run(|_| ()).await.unwrap();
     assert_eq!(rows(&mut database.connect().await.unwrap()).await, (1, 0));
 }
 
 #[tokio::test]
 async fn production_has_no_bootstrap_administrator() {
     let database = TestDatabase::unmigrated().await.unwrap();
-    migrations::run(&database.url().unwrap(), Environment::Production, |_| ()).await.unwrap();
+    Migrator::new(&database.url().unwrap(), Environment::Production).run(|_| ()).await.unwrap();
     assert_eq!(rows(&mut database.connect().await.unwrap()).await, (0, 0));
 }
 
@@ -95,11 +95,11 @@ async fn production_has_no_bootstrap_administrator() {
 async fn a_workspace_that_has_the_slug_already_stays_as_it_is() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
-    migrations::run(&url, Environment::Production, |_| ()).await.unwrap();
+    Migrator::new(&url, Environment::Production).run(|_| ()).await.unwrap();
     revert_bootstrap(&url).await;
     let mut conn = db::connect(&url).await.unwrap();
     conn.batch_execute("INSERT INTO workspaces (slug, name) VALUES ('acme', 'The real Acme')").await.unwrap();
-    migrations::run(&url, Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&url, Environment::Development).run(|_| ()).await.unwrap();
     let mut platform = database.connect().await.unwrap();
     assert_eq!(Workspace::find_by_slug(&mut platform, "acme").await.unwrap().name, "The real Acme");
     let sources: i64 = datasources::table.select(count_star()).first(&mut platform).await.unwrap();

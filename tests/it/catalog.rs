@@ -1,8 +1,10 @@
 //! Rules that hold for every table, asked of the live catalog. Each first makes sure that it has something to look at.
 
 use diesel::sql_types::{Bool, Text};
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use rstest::rstest;
+use workspace_db::db::catalog::Catalog;
+use workspace_db::db::connect;
 use workspace_db::sql_types::all_labels;
 use workspace_db::testing::TestDatabase;
 
@@ -77,24 +79,77 @@ async fn the_catalog_obeys(#[case] least: usize, #[case] query: String) {
     assert!(offenders.is_empty(), "the rule does not hold for {offenders:?}");
 }
 
-/// The whole contract in one text: tables, columns, types, NOT NULL and defaults.
+/// The whole schema in one text: what the migrations make is what this program believes that they make.
 #[tokio::test]
-async fn columns_and_defaults_are_those_of_the_contract() {
-    let found = objects(
-        "SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
-            || CASE WHEN a.attnotnull THEN '!' ELSE '' END
-            || coalesce(' = ' || pg_get_expr(d.adbin, d.adrelid), '') AS name, true AS holds
-         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT LIKE '\\_\\_%'
-         ORDER BY c.relname, a.attnum",
-    )
-    .await;
-    let found: Vec<_> = found.into_iter().map(|object| object.name).collect();
-    let expected: Vec<_> = include_str!("contract.txt").lines().collect();
-    let missing: Vec<_> = expected.iter().filter(|line| !found.iter().any(|f| f == *line)).collect();
-    let surplus: Vec<_> = found.iter().filter(|line| !expected.contains(&line.as_str())).collect();
-    assert!(missing.is_empty() && surplus.is_empty(), "missing: {missing:#?}\nsurplus: {surplus:#?}");
+async fn the_schema_is_the_one_that_drift_is_measured_from() {
+    let database = TestDatabase::new().await.unwrap();
+    let found = Catalog::read(&database.url().unwrap()).await.unwrap();
+    assert!(found.to_string().lines().count() > 400, "{found}");
+    assert_eq!(
+        Catalog::expected().drift(&found),
+        [],
+        "if it is meant: cargo run -q -- migrate catalog > catalog.txt, and move that to src/db"
+    );
+    assert_eq!(found, Catalog::expected());
+}
+
+/// How a database is changed behind the migrations' back, and what is said of it.
+#[rstest]
+#[case::a_column_too_many(
+    "ALTER TABLE documents ADD COLUMN extra text",
+    "column documents.extra is no migration's: text"
+)]
+#[case::a_column_less(
+    "ALTER TABLE feedback DROP COLUMN comment",
+    "column feedback.comment is missing; the migrations make it text"
+)]
+#[case::another_type(
+    "ALTER TABLE document_chunks ALTER COLUMN token_count TYPE bigint",
+    "column document_chunks.token_count is bigint; the migrations make it integer"
+)]
+#[case::another_default(
+    "ALTER TABLE documents ALTER COLUMN status DROP DEFAULT",
+    "column documents.status is document_status not null; the migrations make it document_status not null default"
+)]
+#[case::a_constraint_less(
+    "ALTER TABLE feedback DROP CONSTRAINT feedback_message_id_fkey",
+    "constraint feedback.feedback_message_id_fkey is missing"
+)]
+#[case::an_index_less(
+    "DROP INDEX document_chunks_bits_idx",
+    "index document_chunks.document_chunks_bits_idx is missing"
+)]
+#[case::an_index_too_many("CREATE INDEX by_hand ON documents (title)", "index documents.by_hand is no migration's")]
+#[case::a_policy_too_many(
+    "CREATE POLICY support ON documents FOR SELECT TO workspace_app USING (is_published)",
+    "policy documents.support is no migration's: select to workspace_app using is_published"
+)]
+#[case::a_grant_less(
+    "REVOKE DELETE ON documents FROM workspace_app",
+    "grant documents to workspace_app is insert, select, update; the migrations make it delete, insert, select, update"
+)]
+#[case::a_table_less("DROP TABLE job_schedules", "table job_schedules is missing")]
+#[case::not_forced("ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "table jobs is row-level security not forced")]
+#[case::a_trigger(
+    "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; CREATE TRIGGER mine BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION f()",
+    "trigger jobs.mine is no migration's"
+)]
+#[case::a_function_of_another_body(
+    "CREATE OR REPLACE FUNCTION workspace_db_isolate(tenant_table regclass) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",
+    "function workspace_db_isolate(regclass) is plpgsql"
+)]
+#[case::a_label_too_many("ALTER TYPE document_status ADD VALUE 'lost'", "enum document_status is")]
+#[tokio::test]
+async fn drift_is_named_object_by_object(#[case] change: &str, #[case] said: &str) {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let yours =
+        "CREATE TABLE yours (id int PRIMARY KEY); CREATE TYPE mood AS ENUM ('good'); CREATE INDEX ON yours (id);";
+    connect(&url).await.unwrap().batch_execute(yours).await.unwrap();
+    assert_eq!(Catalog::expected().drift(&Catalog::read(&url).await.unwrap()), [], "what is yours is no drift");
+    connect(&url).await.unwrap().batch_execute(change).await.unwrap();
+    let drift = Catalog::expected().drift(&Catalog::read(&url).await.unwrap());
+    assert!(drift.iter().any(|one| one.to_string().starts_with(said)), "{drift:#?}");
 }
 
 #[tokio::test]

@@ -217,21 +217,63 @@ fn psql_logs_in_as_platform_owner_or_application() {
 fn migrations_are_listed_reverted_and_planned() {
     let shell = Shell::new();
     shell.up();
-    let all = shell.json(&["migrate", "status"]);
-    let all = all.as_array().unwrap();
-    assert!(all.iter().all(|one| one["applied"] == true));
+    let status = shell.json(&["migrate", "status"]);
+    assert_eq!(status["drift"], serde_json::json!([]));
+    let all = status["migrations"].as_array().unwrap();
+    assert!(all.iter().all(|one| one["state"] == "applied"));
     let from_jobs_on = all.iter().skip_while(|one| !one["name"].as_str().unwrap().ends_with("create_jobs")).count();
     let reverted = shell.json(&["migrate", "revert", "-n", &from_jobs_on.to_string()]);
     assert_eq!(reverted["reverted"].as_array().unwrap().len(), from_jobs_on);
-    let plan = shell.succeed(&["migrate", "plan", "--sql"]);
+    let plan = shell.succeed(&["migrate", "plan"]);
     assert!(plan.contains("CREATE TABLE jobs") && !plan.contains("CREATE TABLE documents"), "{plan}");
-    assert_eq!(shell.succeed(&["migrate", "plan"]).lines().count(), from_jobs_on);
+    assert_eq!(shell.succeed(&["migrate", "plan", "--names"]).lines().count(), from_jobs_on);
     assert_eq!(shell.json(&["migrate", "run"])["applied"].as_array().unwrap().len(), from_jobs_on);
     let production = shell.with("WORKSPACE_DB_ENV", "production");
     let error = production.fails(&["migrate", "revert", "--all"], 1);
     assert!(error.contains("--yes"), "{error}");
     production.succeed(&["migrate", "revert", "--all", "--yes"]);
     assert_eq!(production.json(&["status"])["pending"], all.len());
+}
+
+/// The plan is seen on a server of its own, also where the database has drifted, and tells who must wait.
+#[test]
+fn a_plan_tells_what_is_locked_and_where_the_database_has_drifted() {
+    let shell = Shell::new();
+    shell.up();
+    let folder = Folder::new();
+    let up = "ALTER TABLE documents ADD COLUMN x int;\nALTER TABLE documents ALTER COLUMN title TYPE varchar(9);\nCREATE TABLE tags (tag text);";
+    folder.write("29990101000000_x/up.sql", up);
+    folder.write("29990101000000_x/down.sql", "");
+    folder.write("29990102000000_y/up.sql", "CREATE INDEX CONCURRENTLY IF NOT EXISTS y_idx ON jobs (job_type)");
+    folder.write("29990102000000_y/down.sql", "");
+    folder.write("29990102000000_y/metadata.toml", "run_in_transaction = false");
+    let migrations = folder.path().to_str().unwrap();
+    shell.succeed(&["psql", "--owner", "-qc", "DROP INDEX documents_content_hash_idx"]);
+    let plan = shell.succeed(&["migrate", "plan", "--migrations", migrations]);
+    for line in [
+        "-- drift: index documents.documents_content_hash_idx is missing; the migrations make it CREATE INDEX documents_content_hash_idx ON documents USING btree (workspace_id, content_hash)",
+        "-- 29990101000000_x",
+        "ALTER TABLE documents ADD COLUMN x int;",
+        "-- 29990102000000_y, outside of a transaction",
+    ] {
+        assert!(plan.lines().any(|one| one == line), "{line:?} is not in {plan}");
+    }
+    let locks =
+        |begin: &str| plan.lines().filter(|line| line.starts_with(begin)).map(str::to_owned).collect::<Vec<_>>();
+    assert!(
+        matches!(locks("-- AccessExclusiveLock on documents").as_slice(), [first, second]
+        if first.ends_with("keeps out readers and writers") && second.ends_with("readers and writers, writes every row anew")),
+        "{plan}"
+    );
+    assert_eq!(locks("-- ShareUpdateExclusiveLock on jobs").len(), 1, "{plan}");
+    let json = shell.json(&["migrate", "plan", "--migrations", migrations]);
+    assert_eq!(json["pending"][0]["statements"][1]["locks"][0]["rewrites"], true);
+    assert_eq!(json["drift"].as_array().unwrap().len(), 1);
+    assert_eq!(shell.json(&["migrate", "status"])["drift"][0]["object"], "index documents.documents_content_hash_idx");
+    assert!(shell.succeed(&["migrate", "status"]).contains("drift       index documents."));
+    // Nothing of it was done.
+    assert_eq!(shell.succeed(&["migrate", "plan", "--names", "--migrations", migrations]).lines().count(), 2);
+    assert_eq!(shell.json(&["migrate", "run", "--migrations", migrations])["applied"].as_array().unwrap().len(), 2);
 }
 
 /// Killed while initdb runs, and right after the data directory is there.
@@ -267,7 +309,7 @@ fn two_ups_at_once_end_with_one_server() {
         .collect();
     assert_eq!(said[0]["server"]["pid"], said[1]["server"]["pid"]);
     let applied: usize = said.iter().map(|one| one["migrated"].as_array().unwrap().len()).sum();
-    assert_eq!(applied, shell.json(&["migrate", "status"]).as_array().unwrap().len());
+    assert_eq!(applied, shell.json(&["migrate", "status"])["migrations"].as_array().unwrap().len());
 }
 
 #[test]

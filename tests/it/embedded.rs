@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 use serde_json::json;
 use workspace_db::config::{DatabaseUrl, Environment};
-use workspace_db::db::migrations::{self, Revert};
+use workspace_db::db::migrations::{Migrator, Revert};
 use workspace_db::embedded::{Account, Cluster, Durability, Install, free_port, install};
 
 use crate::cli::{Shell, major};
@@ -62,12 +62,12 @@ impl Drop for Changed {
 async fn a_server_without_pgvector_is_told_how_to_get_it() {
     let without = |extensions: &Path| fs::remove_file(extensions.join("vector.control")).unwrap();
     let Some(server) = Changed::new(without) else { return };
-    let error = migrations::run(&server.url, Environment::Development, |_| ()).await.unwrap_err();
+    let error = Migrator::new(&server.url, Environment::Development).run(|_| ()).await.unwrap_err();
     assert!(error.is_missing_prerequisite(), "{error:?}");
     let shell = Shell::new().with("DATABASE_URL", server.url.expose());
     let told = shell.fails(&["migrate", "run"], 5);
     assert!(told.contains("pgvector") && told.contains(&format!("postgresql-{}-pgvector", major())), "{told}");
-    let pending = migrations::plan(&server.url).await.unwrap().len();
+    let pending = Migrator::new(&server.url, Environment::Development).plan().await.unwrap().len();
     assert_eq!(pending, migrations_known(), "something was applied");
 }
 
@@ -84,9 +84,9 @@ async fn pgcrypto_is_enabled_where_the_server_ships_it_and_goes_again() {
         let query = "SELECT count(*) FROM pg_extension WHERE extname IN ('pgcrypto', 'vector')";
         diesel::dsl::sql::<BigInt>(query).get_result(&mut conn).await.unwrap()
     };
-    migrations::run(&server.url, Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&server.url, Environment::Development).run(|_| ()).await.unwrap();
     assert_eq!(enabled().await, 2);
-    migrations::revert(&server.url, Revert::All).await.unwrap();
+    Migrator::new(&server.url, Environment::Development).revert(Revert::All).await.unwrap();
     assert_eq!(enabled().await, 0);
 }
 

@@ -7,6 +7,7 @@ mod bootstrap;
 mod catalog;
 mod cli;
 mod db;
+mod disk;
 mod embedded;
 mod embeddings;
 mod folder;

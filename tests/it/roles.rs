@@ -4,7 +4,8 @@
 use diesel_async::SimpleAsyncConnection as _;
 use secrecy::SecretString;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
-use workspace_db::db::{self, migrations};
+use workspace_db::db;
+use workspace_db::db::migrations::{Migrator, Revert};
 use workspace_db::embedded::{Cluster, Durability, install};
 use workspace_db::tenancy::{Database, TENANT_TABLES};
 use workspace_db::testing::{conformance, seed};
@@ -66,7 +67,7 @@ async fn told(shell: Shell, args: &'static [&'static str]) -> String {
 async fn an_owner_who_may_make_roles_needs_nobody_else() {
     let server = Server::with_owner("CREATEROLE").await;
     let owner = server.url("platform", "platform");
-    migrations::run(&owner, Environment::Production, |_| ()).await.unwrap();
+    Migrator::new(&owner, Environment::Production).run(|_| ()).await.unwrap();
     // On day one there is this URL alone.
     Database::open(&Config { database_url: Some(owner.clone()), ..Config::default() }).await.unwrap();
     let shell = || Shell::new().with("DATABASE_URL", owner.expose());
@@ -85,14 +86,14 @@ async fn an_owner_who_may_make_roles_needs_nobody_else() {
     }
     assert_eq!(conformance::violations(&config, TENANT_TABLES).await.unwrap(), []);
     drop(platform);
-    migrations::revert(&owner, migrations::Revert::All).await.unwrap();
+    Migrator::new(&owner, Environment::Development).revert(Revert::All).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_owner_who_may_not_is_told_what_a_superuser_must_run() {
     let server = Server::with_owner("").await;
     let owner = server.url("platform", "platform");
-    let error = migrations::run(&owner, Environment::Production, |_| ()).await.unwrap_err();
+    let error = Migrator::new(&owner, Environment::Production).run(|_| ()).await.unwrap_err();
     assert!(error.is_missing_prerequisite() && error.to_string().contains("`workspace-db roles`"), "{error}");
     let shell = || Shell::new().with("DATABASE_URL", owner.expose());
     let refused = tokio::task::spawn_blocking({
@@ -103,7 +104,7 @@ async fn an_owner_who_may_not_is_told_what_a_superuser_must_run() {
     let sql = told(shell(), &["roles"]).await;
     let mut superuser = db::connect(&server.url("postgres", "platform")).await.unwrap();
     superuser.batch_execute(&sql).await.unwrap();
-    migrations::run(&owner, Environment::Production, |_| ()).await.unwrap();
+    Migrator::new(&owner, Environment::Production).run(|_| ()).await.unwrap();
     // What is printed can be run again.
     superuser.batch_execute(&told(shell(), &["roles"]).await).await.unwrap();
     Database::open(&Config { database_url: Some(owner), ..Config::default() }).await.unwrap();

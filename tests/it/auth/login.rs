@@ -5,7 +5,7 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 use workspace_db::auth::{self, Client};
 use workspace_db::config::Environment;
-use workspace_db::db::migrations;
+use workspace_db::db::migrations::Migrator;
 use workspace_db::schema::{admin_tokens, admin_users};
 use workspace_db::sql_types::{AdminRole, AdminStatus};
 use workspace_db::tenancy::Database;
@@ -78,7 +78,7 @@ async fn every_refusal_says_the_same() {
 #[tokio::test]
 async fn the_bootstrap_password_is_good_for_a_change_alone() {
     let database = TestDatabase::unmigrated().await.unwrap();
-    migrations::run(&database.url().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&database.url().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
     let production = database.config().unwrap();
     let refused = Database::open(&production).await.unwrap_err();
     assert!(refused.is_missing_prerequisite(), "{refused}");

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use workspace_db::auth::{self, Client};
 use workspace_db::config::Environment;
-use workspace_db::db::migrations;
+use workspace_db::db::migrations::Migrator;
 use workspace_db::testing::TestDatabase;
 
 use super::{PASSWORD, password};
@@ -125,7 +125,7 @@ async fn a_workspace_is_made_shown_published_and_archived() {
 #[tokio::test]
 async fn in_production_the_documented_password_is_refused_and_can_be_mended() {
     let database = TestDatabase::unmigrated().await.unwrap();
-    migrations::run(&database.url().unwrap(), Environment::Development, |_| ()).await.unwrap();
+    Migrator::new(&database.url().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
     let shell = Shell::of(&database).with("WORKSPACE_DB_ENV", "production");
     let refused = shell.fails(&["workspace", "list"], 5);
     assert!(refused.contains("documented password") && refused.contains("admin reset-password"), "{refused}");

@@ -1,6 +1,6 @@
 //! Documents with their vectors, by COPY: all of them, once, in one workspace, whatever happens meanwhile.
 
-mod disk;
+mod full_disk;
 mod jsonl;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

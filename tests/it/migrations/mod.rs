@@ -1,12 +1,21 @@
 //! Every migration undoes itself, on an empty database and on one full of rows, and racing deployers share the work.
 
+mod concurrent;
+mod cut;
+mod history;
+mod input;
+mod load;
+mod locks;
+
 use std::process::Command;
 
+use diesel::migration::{Migration as DieselMigration, MigrationSource as _};
+use diesel::pg::Pg;
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::connect;
-use workspace_db::db::migrations::{self, ADVISORY_LOCK, Revert};
+use workspace_db::db::migrations::{ADVISORY_LOCK, EMBEDDED, Migration, MigrationState, Migrator, Revert};
 use workspace_db::testing::{TestDatabase, seed};
 
 use crate::until;
@@ -29,8 +38,25 @@ fn dump(database: &TestDatabase, what: &[&str]) -> String {
         .join("\n")
 }
 
+/// As a developer runs them.
+fn migrator(url: &DatabaseUrl) -> Migrator {
+    Migrator::new(url, Environment::Development)
+}
+
+/// Of the first so many of this crate's migrations.
+fn only(url: &DatabaseUrl, first: usize) -> Migrator {
+    let migrations: Vec<Migration> = migrator(url).migrations().take(first).cloned().collect();
+    Migrator::of(url, Environment::Development, migrations).unwrap()
+}
+
+/// A migration of a test's own, behind all of this crate's.
+fn later(name: &'static str, up: &'static str, down: &'static str) -> Migration {
+    assert!(name.starts_with("2999"), "{name} must come last");
+    Migration::new(name, up, down)
+}
+
 async fn run(url: &DatabaseUrl) -> Vec<String> {
-    migrations::run(url, Environment::Development, |_| ()).await.unwrap()
+    migrator(url).run(|_| ()).await.unwrap()
 }
 
 #[tokio::test]
@@ -42,58 +68,80 @@ async fn every_migration_reverts_over_rows_in_every_table_and_runs_again() {
     assert!(all.len() >= 9, "only {} migrations ran", all.len());
     let full = dump(&database, &["--schema-only"]);
     seed(&mut database.connect().await.unwrap(), "a").await.unwrap();
-    let mut reverted = migrations::revert(&url, Revert::All).await.unwrap();
+    let mut reverted = migrator(&url).revert(Revert::All).await.unwrap();
     reverted.reverse();
     assert_eq!(reverted, all);
     assert_eq!(dump(&database, &[]), empty);
     run(&url).await;
     assert_eq!(dump(&database, &["--schema-only"]), full);
-    assert_eq!(migrations::plan(&url).await.unwrap(), []);
+    assert_eq!(migrator(&url).plan().await.unwrap(), []);
 }
 
-/// Dump, run, revert, dump, for each migration alone, with the rows.
+/// From the last one down: revert, run, revert, over the rows of all tables that were there before it.
 #[tokio::test]
-async fn each_migration_alone_is_undone_with_its_rows() {
-    let database = TestDatabase::unmigrated().await.unwrap();
+async fn each_migration_runs_and_is_undone_over_rows() {
+    let database = TestDatabase::new().await.unwrap();
     let url = database.url().unwrap();
-    let all = run(&url).await;
-    migrations::revert(&url, Revert::All).await.unwrap();
-    for done in 0..all.len() {
+    let mut conn = database.connect().await.unwrap();
+    for slug in ["a", "b", "c"] {
+        seed(&mut conn, slug).await.unwrap();
+    }
+    let all: Vec<String> = migrator(&url).migrations().map(|one| one.name().to_owned()).collect();
+    for name in all.iter().rev() {
+        migrator(&url).revert(Revert::Last(1)).await.unwrap();
         let before = dump(&database, &[]);
-        run(&url).await;
-        // What ran beyond the one in question comes back off, then the one itself.
-        let beyond = u32::try_from(all.len() - done).unwrap();
-        let reverted = migrations::revert(&url, Revert::Last(beyond)).await.unwrap();
-        assert_eq!(reverted.last(), Some(&all[done]));
-        assert_eq!(dump(&database, &[]), before, "mend the down.sql of {}", all[done]);
-        run(&url).await;
-        migrations::revert(&url, Revert::Last(beyond - 1)).await.unwrap();
+        let known = migrator(&url).migrations().filter(|one| one.name() <= name.as_str()).count();
+        let again = only(&url, known).run(|_| ()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(again, [name.as_str()]);
+        migrator(&url).revert(Revert::Last(1)).await.unwrap();
+        assert_eq!(dump(&database, &[]), before, "mend the down.sql of {name}");
     }
 }
 
+/// Eight deployers, again and again, with an index that is built concurrently among what they run.
 #[tokio::test]
 async fn racing_deployers_apply_each_migration_once() {
-    let database = TestDatabase::unmigrated().await.unwrap();
-    let url = database.url().unwrap();
-    let deployers = (0..6).map(|_| migrations::run(&url, Environment::Development, |_| ()));
-    let mut applied: Vec<String> =
-        futures_util::future::try_join_all(deployers).await.unwrap().into_iter().flatten().collect();
-    let total = applied.len();
-    applied.sort();
-    applied.dedup();
-    assert_eq!(applied.len(), total, "a migration ran twice");
-    assert_eq!(total, migrations::status(&url).await.unwrap().len());
+    let nearly = TestDatabase::new().await.unwrap();
+    migrator(&nearly.url().unwrap()).revert(Revert::Last(3)).await.unwrap();
+    for race in 0..50 {
+        // One race over everything, and the others where they meet more often.
+        let database = if race == 0 { TestDatabase::unmigrated().await } else { nearly.copy().await }.unwrap();
+        let url = database.url().unwrap();
+        let deployers = (0..8).map(|_| async {
+            let index = "CREATE INDEX CONCURRENTLY IF NOT EXISTS raced_idx ON documents (title)";
+            let raced = later("29990101000000_race", index, "DROP INDEX CONCURRENTLY IF EXISTS raced_idx");
+            migrator(&url).with([raced.outside_a_transaction()]).unwrap().run(|_| ()).await
+        });
+        let mut applied: Vec<String> =
+            futures_util::future::try_join_all(deployers).await.unwrap().into_iter().flatten().collect();
+        let total = applied.len();
+        applied.sort();
+        applied.dedup();
+        assert_eq!(applied.len(), total, "in race {race} a migration ran twice");
+        assert_eq!(total, if race == 0 { migrator(&url).migrations().count() + 1 } else { 4 });
+    }
+}
+
+/// What Diesel's own harness would run is what this crate runs.
+#[test]
+fn the_migrations_for_diesels_harness_are_the_same() {
+    let theirs: Vec<Box<dyn DieselMigration<Pg>>> = EMBEDDED.migrations().unwrap();
+    let theirs: Vec<(String, bool)> =
+        theirs.iter().map(|one| (one.name().to_string(), one.metadata().run_in_transaction())).collect();
+    let migrator = migrator(&"postgres://nobody@localhost/nowhere".parse().unwrap());
+    let ours: Vec<_> = migrator.migrations().map(|one| (one.name().to_owned(), one.runs_in_transaction())).collect();
+    assert_eq!(ours, theirs);
 }
 
 #[tokio::test]
 async fn status_and_plan_of_an_unmigrated_database_change_nothing() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
-    let status = migrations::status(&url).await.unwrap();
-    assert!(!status.is_empty() && status.iter().all(|migration| !migration.applied));
-    let plan = migrations::plan(&url).await.unwrap();
+    let status = migrator(&url).status().await.unwrap();
+    assert!(!status.is_empty() && status.iter().all(|migration| migration.state == MigrationState::Pending));
+    let plan = migrator(&url).plan().await.unwrap();
     assert_eq!(plan.len(), status.len());
-    assert!(plan.iter().any(|(_, sql)| sql.contains("CREATE TABLE documents")));
+    assert!(plan.iter().any(|migration| migration.sql().contains("CREATE TABLE documents")));
     assert!(!dump(&database, &[]).contains("__diesel_schema_migrations"));
 }
 
@@ -103,9 +151,12 @@ async fn a_migration_that_only_the_database_knows_is_listed_and_not_reverted() {
     let url = database.url().unwrap();
     let mut conn = connect(&url).await.unwrap();
     conn.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')").await.unwrap();
-    let status = migrations::status(&url).await.unwrap();
-    assert_eq!(status.last().map(|last| (last.name.as_str(), last.applied)), Some(("29990101000000", true)));
-    let error = migrations::revert(&url, Revert::Last(1)).await.unwrap_err();
+    let status = migrator(&url).status().await.unwrap();
+    assert_eq!(
+        status.last().map(|last| (last.name.as_str(), last.state)),
+        Some(("29990101000000", MigrationState::Unknown))
+    );
+    let error = migrator(&url).revert(Revert::Last(1)).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
 }
 
@@ -117,7 +168,7 @@ async fn a_migrator_that_waits_for_the_lock_goes_on_when_it_is_released() {
     holder.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).await.unwrap();
     let waiting = tokio::spawn({
         let url = url.clone();
-        async move { migrations::run(&url, Environment::Development, |_| ()).await }
+        async move { migrator(&url).run(|_| ()).await }
     });
     // The other session is there and polls; only then is the lock released.
     let mut watcher = connect(&url).await.unwrap();
@@ -159,7 +210,7 @@ async fn reverting_drops_the_extension_that_was_made(#[case] template: &str, #[c
     conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
     let url = superuser.with_database(&name);
     run(&url).await;
-    migrations::revert(&url, Revert::All).await.unwrap();
+    migrator(&url).revert(Revert::All).await.unwrap();
     let mut inside = workspace_db::db::connect(&url).await.unwrap();
     let expected =
         format!("SELECT count(*) = {} AS met FROM pg_extension WHERE extname = 'vector'", i32::from(!dropped));
@@ -175,7 +226,7 @@ async fn an_owner_who_may_not_create_the_extension_is_told_what_to_do() {
     let mut conn = workspace_db::db::connect(&superuser).await.unwrap();
     conn.batch_execute("CREATE DATABASE without_vector TEMPLATE template0 OWNER test_owner").await.unwrap();
     let url = database.url().unwrap().with_database("without_vector");
-    let error = migrations::run(&url, Environment::Development, |_| ()).await.unwrap_err();
+    let error = migrator(&url).run(|_| ()).await.unwrap_err();
     conn.batch_execute("DROP DATABASE without_vector WITH (FORCE)").await.unwrap();
     assert!(error.is_missing_prerequisite(), "{error:?}");
     assert!(error.to_string().contains("CREATE EXTENSION vector"), "{error}");

@@ -1,39 +1,8 @@
 //! A disk that runs full in the middle of a COPY.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use super::*;
-use crate::folder::Folder;
+use crate::disk::SmallDisk;
 use crate::skipped;
-
-/// A file system of so many megabytes in memory, where this account may mount one.
-struct SmallDisk {
-    path: PathBuf,
-    _folder: Folder,
-}
-
-impl SmallDisk {
-    fn mount(megabytes: u32) -> Option<Self> {
-        let folder = Folder::new();
-        let path = folder.path().join("disk");
-        std::fs::create_dir(&path).unwrap();
-        let size = format!("size={megabytes}m,mode=0777");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self { path, _folder: folder })
-    }
-
-    fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily, since the server may not have closed its last file yet.
-        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
-    }
-}
 
 #[tokio::test]
 async fn a_full_disk_is_told_and_what_was_told_as_done_is_there() {
@@ -42,18 +11,9 @@ async fn a_full_disk_is_told_and_what_was_told_as_done_is_there() {
         return;
     };
     let mut scene = Scene::new().await;
-    // The server runs as another account than root, and wants the folder to be its own.
-    let folder = disk.path().join("tablespace");
-    std::fs::create_dir(&folder).unwrap();
     let mut superuser = workspace_db::db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
-    let data: String = diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("current_setting('data_directory')"))
-        .get_result(&mut superuser)
-        .await
-        .unwrap();
-    let like = format!("--reference={data}");
-    assert!(Command::new("chown").arg(like).arg(&folder).status().unwrap().success());
     let name = format!("small_{}", scene.a.as_uuid().simple());
-    superuser.batch_execute(&format!("CREATE TABLESPACE {name} LOCATION '{}'", folder.display())).await.unwrap();
+    disk.make_tablespace(&mut superuser, &name).await;
     superuser.batch_execute(&format!("ALTER TABLE document_chunks SET TABLESPACE {name}")).await.unwrap();
 
     let scope = WorkspaceScope::vouched_for(scene.a, "a test");

@@ -1,0 +1,139 @@
+//! What a migration locks, seen on a database that was made for it: the server itself says so, and nobody waits.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use diesel::sql_types::{Array, BigInt, Oid, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use serde::Serialize;
+use workspace_db::config::DatabaseUrl;
+use workspace_db::db;
+use workspace_db::db::migrations::{Migration, Statement};
+
+/// A table that was there before, and what a statement does to it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Lock {
+    pub(super) table: String,
+    /// The strongest that the statement takes, in PostgreSQL's words.
+    pub(super) mode: String,
+    pub(super) keeps_out: &'static str,
+    /// Whether every row is written anew, which takes as long as there are rows, under that lock.
+    pub(super) rewrites: bool,
+}
+
+/// From the weakest to the strongest, and who waits for it.
+const MODES: &[(&str, &str)] = &[
+    ("AccessShareLock", "nobody but changes of the schema"),
+    ("RowShareLock", "nobody but changes of the schema"),
+    ("RowExclusiveLock", "nobody but changes of the schema"),
+    ("ShareUpdateExclusiveLock", "vacuum and other changes of the schema"),
+    ("ShareLock", "writers"),
+    ("ShareRowExclusiveLock", "writers"),
+    ("ExclusiveLock", "writers"),
+    ("AccessExclusiveLock", "readers and writers"),
+];
+
+#[derive(diesel::QueryableByName)]
+struct Table {
+    #[diesel(sql_type = Oid)]
+    oid: u32,
+    #[diesel(sql_type = Text)]
+    name: String,
+    /// The file that has its rows, which is another after a rewrite.
+    #[diesel(sql_type = BigInt)]
+    file: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Held {
+    #[diesel(sql_type = Oid)]
+    oid: u32,
+    #[diesel(sql_type = Text)]
+    mode: String,
+}
+
+/// A database to try migrations on.
+pub(super) struct Trial {
+    conn: AsyncPgConnection,
+}
+
+impl Trial {
+    pub(super) async fn on(url: &DatabaseUrl) -> Result<Self> {
+        let mut conn = db::connect(url).await?;
+        conn.batch_execute("SET workspace_db.bootstrap = 'off'").await?;
+        Ok(Self { conn })
+    }
+
+    /// Runs it, and tells for each statement what it locks.
+    pub(super) async fn run(&mut self, migration: &Migration) -> Result<Vec<Vec<Lock>>> {
+        let mut tables = self.tables().await?;
+        let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut locks = Vec::new();
+        if migration.runs_in_transaction() {
+            self.conn.batch_execute("BEGIN").await?;
+        }
+        for statement in migration.statements() {
+            let place = || format!("migration {}, line {}", migration.name(), statement.line);
+            self.conn.batch_execute(statement.sql).await.with_context(place)?;
+            locks.push(if migration.runs_in_transaction() {
+                self.locks(&mut tables, &mut seen).await?
+            } else {
+                concurrent(&statement, &tables)
+            });
+        }
+        if migration.runs_in_transaction() {
+            self.conn.batch_execute("COMMIT").await?;
+        }
+        Ok(locks)
+    }
+
+    async fn tables(&mut self) -> Result<Vec<Table>> {
+        let query = "SELECT oid, oid::regclass::text AS name, coalesce(pg_relation_filenode(oid), 0)::bigint AS file
+            FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relnamespace NOT IN (
+                SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg\\_%' OR nspname = 'information_schema')";
+        Ok(diesel::sql_query(query).load(&mut self.conn).await?)
+    }
+
+    /// What the last statement has locked more strongly than those before it in the transaction.
+    async fn locks(&mut self, tables: &mut [Table], seen: &mut BTreeMap<u32, usize>) -> Result<Vec<Lock>> {
+        let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
+        let query = "SELECT relation AS oid, mode FROM pg_locks
+            WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation = ANY ($1)";
+        let held: Vec<Held> = diesel::sql_query(query).bind::<Array<Oid>, _>(&oids).load(&mut self.conn).await?;
+        let now = self.tables().await?;
+        let mut strongest: BTreeMap<u32, usize> = BTreeMap::new();
+        for held in &held {
+            let strength = MODES.iter().position(|(mode, _)| *mode == held.mode).unwrap_or_default();
+            let known = strongest.entry(held.oid).or_default();
+            *known = strength.max(*known);
+        }
+        let mut found = Vec::new();
+        for table in tables {
+            let file = now.iter().find(|other| other.oid == table.oid).map_or(table.file, |other| other.file);
+            let rewrites = file != table.file;
+            table.file = file;
+            let Some(&strength) = strongest.get(&table.oid) else { continue };
+            let is_news = seen.get(&table.oid).is_none_or(|known| *known < strength);
+            if is_news {
+                seen.insert(table.oid, strength);
+            }
+            if is_news || rewrites {
+                found.push(lock(table.name.clone(), strength, rewrites));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn lock(table: String, strength: usize, rewrites: bool) -> Lock {
+    let (mode, keeps_out) = MODES.get(strength).copied().unwrap_or_default();
+    Lock { table, mode: mode.to_owned(), keeps_out, rewrites }
+}
+
+/// What is done outside of a transaction has let go of its locks by the time that anybody could look.
+fn concurrent(statement: &Statement<'_>, tables: &[Table]) -> Vec<Lock> {
+    let named =
+        |table: &&Table| statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table.name);
+    // ShareUpdateExclusiveLock, as the documentation of CREATE INDEX CONCURRENTLY says.
+    tables.iter().filter(named).map(|table| lock(table.name.clone(), 3, false)).collect()
+}

@@ -1,0 +1,111 @@
+//! A schema, object by object, as text: what this crate's migrations make, what a database has, and where the two part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use tokio_postgres::Client;
+
+use crate::config::DatabaseUrl;
+use crate::error::{Error, Result};
+
+const QUERY: &str = include_str!("catalog.sql");
+
+/// What the migrations make. Written by `workspace-db migrate catalog`, and compared with a migrated database by a test.
+const EXPECTED: &str = include_str!("catalog.txt");
+
+const IS: &str = " := ";
+
+/// Tables, columns, constraints, indexes, policies, triggers, grants to the group roles, enums and functions, each with its
+/// definition, the same on every supported version of PostgreSQL.
+///
+/// Display writes it one object a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog(BTreeMap<String, String>);
+
+/// An object of this crate's that is another in a database, or missing there, or too many.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Drift {
+    /// Its kind and name, such as `column documents.title`.
+    pub object: String,
+    /// What the migrations make it, where they do.
+    pub expected: Option<String>,
+    /// What it is, where it is there.
+    pub found: Option<String>,
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { object, expected, found } = self;
+        match (expected, found) {
+            (Some(expected), Some(found)) => write!(f, "{object} is {found}; the migrations make it {expected}"),
+            (Some(expected), None) => write!(f, "{object} is missing; the migrations make it {expected}"),
+            (None, found) => write!(f, "{object} is no migration's: {}", found.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+impl Catalog {
+    /// What this crate's migrations make, all of them.
+    #[must_use]
+    pub fn expected() -> Self {
+        Self(EXPECTED.lines().filter_map(|line| line.split_once(IS)).map(own).collect())
+    }
+
+    /// What a database has, in the schema in which the login's tables are made.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    pub async fn read(url: &DatabaseUrl) -> Result<Self> {
+        Self::of(&super::client(url).await?).await
+    }
+
+    pub(crate) async fn of(client: &Client) -> Result<Self> {
+        let rows = client.query(QUERY, &[]).await?;
+        let object = |row: tokio_postgres::Row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?));
+        Ok(Self(rows.into_iter().map(object).collect::<Result<_, _>>().map_err(Error::from)?))
+    }
+
+    /// Where a database parts from this catalog, in the order of the objects' names. Tables, enums and triggers of your own are
+    /// yours; a column, index, policy or grant on a table of this crate's is not.
+    ///
+    /// ```
+    /// use workspace_db::db::catalog::Catalog;
+    ///
+    /// assert_eq!(Catalog::expected().drift(&Catalog::expected()), []);
+    /// ```
+    #[must_use]
+    pub fn drift(&self, database: &Self) -> Vec<Drift> {
+        let names: BTreeSet<&String> = self.0.keys().chain(database.0.keys()).collect();
+        let drift = names.into_iter().filter_map(|object| {
+            let (expected, found) = (self.0.get(object), database.0.get(object));
+            let matters = expected.is_some() || self.is_about_a_table_of_its(object);
+            (expected != found && matters).then(|| Drift {
+                object: object.clone(),
+                expected: expected.cloned(),
+                found: found.cloned(),
+            })
+        });
+        drift.collect()
+    }
+
+    fn is_about_a_table_of_its(&self, object: &str) -> bool {
+        let Some((kind, name)) = object.split_once(' ') else { return false };
+        let table = name.split(['.', ' ']).next().unwrap_or_default();
+        match kind {
+            "function" => true,
+            "table" | "enum" => false,
+            _ => self.0.contains_key(&format!("table {table}")),
+        }
+    }
+}
+
+fn own((object, definition): (&str, &str)) -> (String, String) {
+    (object.to_owned(), definition.to_owned())
+}
+
+impl fmt::Display for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(object, definition)| writeln!(f, "{object}{IS}{definition}"))
+    }
+}

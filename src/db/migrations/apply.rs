@@ -1,0 +1,138 @@
+//! One migration, up or down, as often as it takes.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio_postgres::Client;
+
+use super::failure::Failure;
+use super::history;
+use super::session::Session;
+use super::source::Migration;
+use super::statements::Statement;
+use crate::config::Environment;
+use crate::error::Result;
+
+/// Which way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up(Environment),
+    Down,
+}
+
+impl Direction {
+    fn file(self) -> &'static str {
+        if self == Self::Down { "down.sql" } else { "up.sql" }
+    }
+}
+
+pub(super) async fn up(
+    session: &Session,
+    migration: &Migration,
+    environment: Environment,
+    attempts: usize,
+) -> Result<()> {
+    repeat(session, migration, Direction::Up(environment), attempts).await
+}
+
+pub(super) async fn down(session: &Session, migration: &Migration, attempts: usize) -> Result<()> {
+    repeat(session, migration, Direction::Down, attempts).await
+}
+
+/// Readers and writers that wait behind a migrator's wait for a lock go on in the pauses.
+async fn repeat(session: &Session, migration: &Migration, direction: Direction, attempts: usize) -> Result<()> {
+    let pauses = ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(15))
+        .with_max_times(attempts.saturating_sub(1));
+    let mut pauses = pauses.build();
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let Err(failure) = once(session.client(), migration, direction).await else { return Ok(()) };
+        if failure.is_worth_another_try()
+            && let Some(pause) = pauses.next()
+        {
+            tracing::warn!(place = failure.place(), tried, ?pause, "got no lock, and tries again");
+            tokio::time::sleep(pause).await;
+            continue;
+        }
+        let holders = if failure.is_worth_another_try() { session.holders().await } else { None };
+        return Err(failure.into_error(tried, holders));
+    }
+}
+
+async fn once(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
+    if !migration.runs_in_transaction() {
+        return outside_a_transaction(client, migration, direction).await;
+    }
+    let done = within_a_transaction(client, migration, direction).await;
+    if done.is_err() {
+        // Where the connection is gone, so is the transaction.
+        let _ = client.batch_execute("ROLLBACK").await;
+    }
+    done
+}
+
+async fn within_a_transaction(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
+    let around = |what| move |error| Failure::around(migration, what, error);
+    client.batch_execute("BEGIN").await.map_err(around("BEGIN"))?;
+    if direction == Direction::Up(Environment::Production) {
+        client.batch_execute("SET LOCAL workspace_db.bootstrap = 'off'").await.map_err(around("its settings"))?;
+    }
+    for statement in statements(migration, direction) {
+        run(client, migration, direction, &statement).await?;
+    }
+    record(client, migration, direction).await?;
+    client.batch_execute("COMMIT").await.map_err(around("COMMIT"))
+}
+
+/// Whatever is cut short here is done again by the next run: the statement can be repeated, and half an index is dropped.
+async fn outside_a_transaction(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
+    let around = |what| move |error| Failure::around(migration, what, error);
+    for statement in statements(migration, direction) {
+        if let Some(index) = statement.concurrent_index() {
+            drop_if_invalid(client, &index).await.map_err(around("looking for half an index"))?;
+        }
+        if statement.is_concurrent() {
+            let unbounded = "SET lock_timeout = 0; SET statement_timeout = 0";
+            client.batch_execute(unbounded).await.map_err(around("its settings"))?;
+        }
+        let done = run(client, migration, direction, &statement).await;
+        let _ = client.batch_execute("RESET lock_timeout; RESET statement_timeout").await;
+        done?;
+    }
+    record(client, migration, direction).await
+}
+
+fn statements(migration: &Migration, direction: Direction) -> Vec<Statement<'_>> {
+    if direction == Direction::Down { migration.down_statements() } else { migration.statements() }
+}
+
+async fn run(
+    client: &Client,
+    migration: &Migration,
+    direction: Direction,
+    statement: &Statement<'_>,
+) -> Result<(), Failure> {
+    let failed = |error| Failure::of(migration, direction.file(), statement, error);
+    client.batch_execute(statement.sql).await.map_err(failed)
+}
+
+async fn record(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
+    let recorded = match direction {
+        Direction::Up(_) => history::insert(client, migration).await,
+        Direction::Down => history::delete(client, migration).await,
+    };
+    recorded.map_err(|error| Failure::around(migration, "recording it", error))
+}
+
+async fn drop_if_invalid(client: &Client, index: &str) -> Result<(), tokio_postgres::Error> {
+    let ask = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)";
+    if client.query_opt(ask, &[&index]).await?.is_some_and(|row| row.get(0)) {
+        tracing::warn!(index, "the build of this index was cut short, and begins anew");
+        client.batch_execute(&format!("DROP INDEX CONCURRENTLY {index}")).await?;
+    }
+    Ok(())
+}

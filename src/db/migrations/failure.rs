@@ -1,0 +1,102 @@
+//! What a migration's failure says: which migration, which statement, and what to do.
+
+use tokio_postgres::error::{ErrorPosition, SqlState};
+
+use super::source::Migration;
+use super::statements::Statement;
+use crate::error::{Error, Kind};
+
+/// A statement that failed, before anybody knows whether it is tried again.
+pub(super) struct Failure {
+    /// Where, as a person finds it.
+    place: String,
+    error: tokio_postgres::Error,
+}
+
+impl Failure {
+    /// Of a statement of `file`.
+    pub(super) fn of(
+        migration: &Migration,
+        file: &str,
+        statement: &Statement<'_>,
+        error: tokio_postgres::Error,
+    ) -> Self {
+        // The server counts characters from 1, from the beginning of the statement.
+        let before = match error.as_db_error().and_then(tokio_postgres::error::DbError::position) {
+            Some(ErrorPosition::Original(at)) => {
+                statement.sql.chars().take((*at as usize).saturating_sub(1)).filter(|c| *c == '\n').count()
+            }
+            _ => 0,
+        };
+        let line = statement.line + before;
+        let place = format!("migration {}, line {line} of {file} ({})", migration.name(), statement.beginning());
+        Self { place, error }
+    }
+
+    /// Of what surrounds the statements: beginning, recording and committing.
+    pub(super) fn around(migration: &Migration, what: &str, error: tokio_postgres::Error) -> Self {
+        Self { place: format!("migration {}, {what}", migration.name()), error }
+    }
+
+    /// Of what comes before the first migration.
+    pub(super) fn before(error: tokio_postgres::Error) -> Self {
+        Self { place: "preparing the table of what was applied".to_owned(), error }
+    }
+
+    /// Whether somebody else was in the way, who may be gone the next time.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        matches!(
+            self.error.code(),
+            Some(
+                &SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE
+            )
+        )
+    }
+
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The error for whoever asked for the migration, after the last try.
+    pub(super) fn into_error(self, attempts: usize, holders: Option<String>) -> Error {
+        let Self { place, error } = self;
+        let (kind, remedy) = match error.code() {
+            _ if error.is_closed() => (Kind::Unreachable, SERVER_GONE),
+            None => (Kind::Unreachable, SERVER_GONE),
+            Some(&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW) => {
+                (Kind::Unreachable, SERVER_GONE)
+            }
+            Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => (
+                Kind::Conflict,
+                "nothing of it was kept; end the transactions that are in the way, or run it again when there is less to do",
+            ),
+            Some(&SqlState::QUERY_CANCELED) => (
+                Kind::Conflict,
+                "nothing of it was kept; split it into smaller steps, or allow it more time with --statement-timeout",
+            ),
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => (Kind::MissingPrerequisite, READ_ONLY),
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => (
+                Kind::MissingPrerequisite,
+                "run migrations as the owner of the database and its tables, who may create in the schema",
+            ),
+            Some(&SqlState::DISK_FULL) => {
+                (Kind::Database, "nothing of it was kept; make room on the server's disk, then run it again")
+            }
+            Some(&SqlState::SYNTAX_ERROR) => {
+                (Kind::InvalidInput, "nothing of it was kept; mend the statement, then run it again")
+            }
+            Some(_) => (Kind::Database, "nothing of it was kept; mend what the message names, then run it again"),
+        };
+        let tried = if attempts > 1 { format!(" {attempts} times") } else { String::new() };
+        let remedy = holders.map_or_else(|| remedy.to_owned(), |holders| format!("{remedy}; {holders}"));
+        let error = Error::from(error);
+        // A prerequisite that the migration itself has raised knows its own remedy.
+        if error.is_missing_prerequisite() {
+            return Error::new(Kind::MissingPrerequisite, format!("{place} failed: {error}")).caused_by(error);
+        }
+        Error::new(kind, format!("{place} failed{tried}: {error}")).remedy(remedy).caused_by(error)
+    }
+}
+
+const SERVER_GONE: &str = "the server has taken back what was not committed; run it again once it is there";
+pub(super) const READ_ONLY: &str = "let DATABASE_URL lead to the primary, which takes writes";

@@ -1,0 +1,112 @@
+//! The connection that migrates: it has the time-outs and the lock, and gives the lock back.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use super::failure::READ_ONLY;
+use super::{ADVISORY_LOCK, TimeOuts};
+use crate::config::DatabaseUrl;
+use crate::db::{CancelOnDrop, client_with};
+use crate::error::{Error, Kind, Result};
+
+const POLL: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) struct Session {
+    client: Client,
+    /// A migrator that is given up leaves no statement behind.
+    cancel: CancelOnDrop,
+}
+
+impl Session {
+    /// A connection on which this migrator is alone.
+    pub(super) async fn open(url: &DatabaseUrl, time_outs: TimeOuts) -> Result<Self> {
+        // From the beginning of the session, so that a migration's own RESET goes back to them.
+        let settings = format!(
+            "-c lock_timeout={} -c statement_timeout={}",
+            time_outs.lock.as_millis(),
+            time_outs.statement.as_millis()
+        );
+        let client = client_with(url, &settings).await.map_err(|error| {
+            if error.to_string().contains("unsupported startup parameter") { behind_a_pooler(url) } else { error }
+        })?;
+        let cancel = CancelOnDrop::new(url, &client)?;
+        let session = Self { client, cancel };
+        session.look_around(url).await?;
+        // Where this process is killed, its statement ends and the lock is free; not every system's server can tell.
+        let _ = session.client.batch_execute("SET client_connection_check_interval = '2s'").await;
+        session.lock().await?;
+        Ok(session)
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn look_around(&self, url: &DatabaseUrl) -> Result<()> {
+        // On a replica every transaction is read-only.
+        let ask = "SELECT current_setting('transaction_read_only')::bool, current_setting('lock_timeout') = '0'";
+        let row = self.client.query_one(ask, &[]).await?;
+        if row.get(0) {
+            return Err(Error::new(
+                Kind::MissingPrerequisite,
+                format!("the database {url} takes no writes: it is a replica, or read-only"),
+            )
+            .remedy(READ_ONLY));
+        }
+        if row.get(1) {
+            return Err(behind_a_pooler(url));
+        }
+        Ok(())
+    }
+
+    /// Polls, since a blocking wait for the lock and CREATE INDEX CONCURRENTLY wait for each other.
+    async fn lock(&self) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !self.client.query_one("SELECT pg_try_advisory_lock($1)", &[&ADVISORY_LOCK]).await?.get::<_, bool>(0) {
+            if tokio::time::Instant::now() >= deadline {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("another migrator has held the lock for {} s", PATIENCE.as_secs()),
+                )
+                .remedy("wait for it to end, or end its session"));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Gives the lock back. Dropping the connection is not enough: its socket closes when the runtime comes to it.
+    pub(super) async fn close(self) {
+        // Where the session is gone, so is the lock.
+        let _ = self.client.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await;
+        self.cancel.disarm();
+    }
+
+    /// Who holds locks, for the message of a migrator that got none.
+    pub(super) async fn holders(&self) -> Option<String> {
+        // Of another login's session the server tells the owner no more than its number.
+        let ask = "SELECT DISTINCT ON (l.pid) l.pid, coalesce(a.usename::text, ''), coalesce(a.state, ''), extract(epoch FROM now() - a.xact_start)::bigint
+            FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a USING (pid)
+            WHERE l.locktype = 'relation' AND l.granted AND l.relation >= 16384 AND l.pid <> pg_backend_pid()
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            ORDER BY l.pid LIMIT 5";
+        let rows = self.client.query(ask, &[]).await.ok()?;
+        let one = |row: &tokio_postgres::Row| {
+            let (pid, login, state): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
+            let since = row.get::<_, Option<i64>>(3).map(|seconds| format!(" for {seconds} s")).unwrap_or_default();
+            format!("process {pid} ({})", format!("{login} {state}{since}").trim())
+        };
+        let all: Vec<String> = rows.iter().map(one).collect();
+        (!all.is_empty()).then(|| format!("locks are held by {}", all.join(", ")))
+    }
+}
+
+fn behind_a_pooler(url: &DatabaseUrl) -> Error {
+    Error::new(
+        Kind::MissingPrerequisite,
+        format!("{url} leads to a pooler, which drops the time-outs and the lock of a migrator"),
+    )
+    .remedy("let DATABASE_URL lead to the server itself for migrations")
+}

@@ -1,0 +1,217 @@
+//! A migration as it lies in its folder.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::statements::{Statement, statements};
+use crate::error::{Error, Kind, Result};
+
+/// This crate's own, as `build.rs` found them: folder, `up.sql`, `down.sql`, `metadata.toml`.
+const OURS: &[(&str, &str, &str, Option<&str>)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// One change of the schema: what makes it, and what takes it back.
+///
+/// ```
+/// use workspace_db::db::migrations::Migration;
+///
+/// let tags = Migration::new("2026-12-01-090000_create_tags", "CREATE TABLE tags (tag text)", "DROP TABLE tags");
+/// assert_eq!(tags.version(), "20261201090000");
+/// assert_eq!(tags.statements().len(), 1);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    name: Cow<'static, str>,
+    up: Cow<'static, str>,
+    down: Cow<'static, str>,
+    in_transaction: bool,
+}
+
+impl Migration {
+    /// A migration of that name, which runs in a transaction: `<timestamp>_<what it does>`, as the Diesel CLI writes it.
+    #[must_use]
+    pub const fn new(name: &'static str, up: &'static str, down: &'static str) -> Self {
+        Self { name: Cow::Borrowed(name), up: Cow::Borrowed(up), down: Cow::Borrowed(down), in_transaction: true }
+    }
+
+    /// The same outside of a transaction, as `run_in_transaction = false` in its `metadata.toml` asks: for one statement
+    /// that PostgreSQL allows nowhere else, such as `CREATE INDEX CONCURRENTLY IF NOT EXISTS`.
+    #[must_use]
+    pub fn outside_a_transaction(self) -> Self {
+        Self { in_transaction: false, ..self }
+    }
+
+    /// Its folder's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What Diesel's table of applied migrations calls it: what stands before the first underscore, without dashes.
+    #[must_use]
+    pub fn version(&self) -> String {
+        self.name.split('_').next().unwrap_or_default().replace('-', "")
+    }
+
+    /// The text of its `up.sql`.
+    #[must_use]
+    pub fn sql(&self) -> &str {
+        &self.up
+    }
+
+    /// The statements of its `up.sql`, in order.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Statement<'_>> {
+        statements(&self.up)
+    }
+
+    /// Whether it runs in a transaction.
+    #[must_use]
+    pub fn runs_in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// The SHA-256 of its `up.sql`, in hexadecimal digits.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        base16ct::lower::encode_string(&Sha256::digest(self.up.as_bytes()))
+    }
+
+    pub(super) fn down_statements(&self) -> Vec<Statement<'_>> {
+        statements(&self.down)
+    }
+
+    /// What `metadata.toml` says, where there is one, is what this migration does.
+    fn described_by(self, metadata: Option<&str>) -> Result<Self> {
+        let Some(metadata) = metadata else { return Ok(self) };
+        let lines = metadata.lines().map(|line| line.split_whitespace().collect::<String>());
+        let said = lines.filter_map(|line| line.strip_prefix("run_in_transaction=").map(str::to_owned));
+        match said.collect::<Vec<_>>().as_slice() {
+            [said] if said == "true" => Ok(self),
+            [said] if said == "false" => Ok(self.outside_a_transaction()),
+            // Diesel takes a file that does not say it for `false`.
+            _ => Err(Error::invalid(format!("metadata.toml of migration {} does not say whether it runs in a transaction", self.name))
+                .remedy("write `run_in_transaction = false` or `run_in_transaction = true` on a line of its own, or delete the file")),
+        }
+    }
+
+    /// Why it could not be run safely, where it could not.
+    pub(super) fn validate(&self) -> Result<()> {
+        let name = &self.name;
+        let version = self.version();
+        if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::invalid(format!("{name:?} is no name of a migration"))
+                .remedy("write <timestamp>_<what it does>, such as 2026-12-01-090000_create_tags"));
+        }
+        for (file, statements) in [("up.sql", self.statements()), ("down.sql", self.down_statements())] {
+            let at = |statement: &Statement<'_>| format!("{file} of migration {name}, line {}", statement.line);
+            if let Some(statement) = statements.iter().find(|statement| statement.controls_the_transaction()) {
+                return Err(Error::invalid(format!("{} begins or ends a transaction", at(statement)))
+                    .remedy("leave it out: the migration runs in one, unless its metadata.toml says otherwise"));
+            }
+            let concurrent = statements.iter().find(|statement| statement.is_concurrent());
+            match (self.in_transaction, concurrent, statements.as_slice()) {
+                (true, Some(statement), _) => {
+                    return Err(Error::invalid(format!("{} can't run in a transaction", at(statement))).remedy(
+                        "give it a migration of its own, whose metadata.toml says `run_in_transaction = false`",
+                    ));
+                }
+                (false, _, [_, second, ..]) => {
+                    return Err(Error::invalid(format!("{} is the second statement of a file without a transaction", at(second)))
+                        .remedy("give each statement a migration of its own: what fails between the two could not be taken back"));
+                }
+                (false, _, [only]) if !only.is_repeatable() => {
+                    return Err(Error::invalid(format!("{} could not be run again after a crash", at(only)))
+                        .remedy("say IF NOT EXISTS or IF EXISTS, since without a transaction it may be done and not be recorded"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Migrations by version, which is also their order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources(BTreeMap<String, Migration>);
+
+impl Sources {
+    /// This crate's own.
+    ///
+    /// What is wrong with one of them is not told here, where nobody could do anything about it: a test runs them all.
+    pub(super) fn ours() -> Self {
+        let ours = OURS.iter().map(|(name, up, down, metadata)| {
+            let migration = Migration::new(name, up, down);
+            migration.clone().described_by(*metadata).unwrap_or(migration)
+        });
+        Self(ours.map(|migration| (migration.version(), migration)).collect())
+    }
+
+    /// Adds one; the same name again replaces what was there.
+    pub(super) fn add(&mut self, migration: Migration) -> Result<()> {
+        migration.validate()?;
+        let version = migration.version();
+        if let Some(there) = self.0.get(&version).filter(|there| there.name != migration.name) {
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("the migrations {} and {} have one version, {version}", there.name, migration.name),
+            )
+            .remedy("give the younger one another timestamp; a database would take one of them for the other"));
+        }
+        self.0.insert(version, migration);
+        Ok(())
+    }
+
+    /// Adds what lies in a folder, in which each migration has one of its own.
+    pub(super) fn add_folder(&mut self, folder: &Path) -> Result<()> {
+        let failed = |error| {
+            Error::new(Kind::Io, format!("the migrations in {} can't be read", folder.display())).caused_by(error)
+        };
+        let mut folders = fs::read_dir(folder)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
+            .map_err(failed)?;
+        folders.retain(|path| path.is_dir());
+        folders.sort();
+        let mut seen = BTreeMap::new();
+        for folder in folders {
+            let migration = read(&folder)?;
+            let version = migration.version();
+            if let Some(other) = seen.insert(version.clone(), migration.name.clone()) {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("the migrations {other} and {} have one version, {version}", migration.name),
+                )
+                .remedy("give the younger one another timestamp; a database would take one of them for the other"));
+            }
+            self.add(migration)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Migration> {
+        self.0.values()
+    }
+
+    pub(super) fn get(&self, version: &str) -> Option<&Migration> {
+        self.0.get(version)
+    }
+}
+
+fn read(folder: &Path) -> Result<Migration> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let file = |file: &str, remedy: &str| {
+        fs::read_to_string(folder.join(file)).map_err(|error| {
+            let missing = if error.kind() == std::io::ErrorKind::NotFound { "has no" } else { "has an unreadable" };
+            Error::invalid(format!("migration {name} {missing} {file}")).remedy(remedy).caused_by(error)
+        })
+    };
+    let up = file("up.sql", "write what it changes into it, or delete the folder")?;
+    let down =
+        file("down.sql", "write into it what takes up.sql back: without it the migration could not be reverted")?;
+    let metadata = fs::read_to_string(folder.join("metadata.toml")).ok();
+    let migration = Migration { name: name.into(), up: up.into(), down: down.into(), in_transaction: true };
+    migration.described_by(metadata.as_deref())
+}

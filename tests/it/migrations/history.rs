@@ -1,0 +1,80 @@
+//! What a database remembers of what was applied to it, by whom, and as what.
+
+use super::*;
+
+async fn states(migrator: &Migrator) -> Vec<MigrationState> {
+    migrator.status().await.unwrap().into_iter().map(|one| one.state).collect()
+}
+
+/// The stock Diesel CLI makes its table without our column, and its rows without a checksum.
+#[tokio::test]
+async fn what_the_stock_command_line_applied_is_taken_over() {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let mut conn = connect(&url).await.unwrap();
+    conn.batch_execute("ALTER TABLE __diesel_schema_migrations DROP COLUMN checksum").await.unwrap();
+    assert!(states(&migrator(&url)).await.iter().all(|state| *state == MigrationState::Unrecorded));
+    assert_eq!(run(&url).await, [""; 0]);
+    assert!(states(&migrator(&url)).await.iter().all(|state| *state == MigrationState::Applied));
+    // And it goes on inserting and deleting as it does.
+    let theirs = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000'); DELETE FROM __diesel_schema_migrations WHERE version = '29990101000000'";
+    conn.batch_execute(theirs).await.unwrap();
+    assert_eq!(run(&url).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn one_edited_byte_is_refused_until_it_is_back_or_taken() {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let name = "29990101000000_create_tags";
+    let with = |up| migrator(&url).with([later(name, up, "DROP TABLE tags")]).unwrap();
+    with("CREATE TABLE tags (tag text);").run(|_| ()).await.unwrap();
+    let edited = with("CREATE TABLE tags (tag text); ");
+    assert_eq!(states(&edited).await.last(), Some(&MigrationState::Edited));
+    let next = later("29990102000000_create_more", "CREATE TABLE more (x int)", "DROP TABLE more");
+    let error = edited.clone().with([next]).unwrap().run(|_| ()).await.unwrap_err();
+    assert!(error.is_conflict(), "{error:?}");
+    let said = error.to_string();
+    assert!(said.contains(name) && said.contains("new migration"), "{said}");
+    assert!(!dump(&database, &["--schema-only"]).contains("TABLE public.more"), "what came behind it was run");
+
+    with("CREATE TABLE tags (tag text);").run(|_| ()).await.unwrap();
+    // As the message says, for a change that makes no difference.
+    let take = said.split("any database, ").nth(1).unwrap().split(" takes").next().unwrap();
+    connect(&url).await.unwrap().batch_execute(take).await.unwrap();
+    edited.run(|_| ()).await.unwrap();
+    assert_eq!(states(&edited).await.last(), Some(&MigrationState::Applied));
+}
+
+/// An older program on a newer database: content where it lacks nothing, and else not to go on by itself.
+#[tokio::test]
+async fn a_database_that_is_ahead_is_left_alone() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    run(&url).await;
+    let all = migrator(&url).migrations().count();
+    assert_eq!(only(&url, all - 1).run(|_| ()).await.unwrap(), [""; 0]);
+    let pending = later("29990101000000_more", "CREATE TABLE more (x int)", "DROP TABLE more");
+    let error = only(&url, all - 1).with([pending]).unwrap().run(|_| ()).await.unwrap_err();
+    assert!(error.is_conflict(), "{error:?}");
+    let last = migrator(&url).migrations().last().unwrap().version();
+    let said = error.to_string();
+    assert!(said.contains(&last) && said.contains("29990101000000_more") && said.contains("--migrations"), "{said}");
+    let error = only(&url, all - 1).revert(Revert::Last(1)).await.unwrap_err();
+    assert!(error.is_not_found() && error.to_string().contains(&last), "{error}");
+}
+
+#[tokio::test]
+async fn migrations_of_ones_own_run_beside_ours_in_the_order_of_their_versions() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    let tags = later("29990101000000_create_tags", "CREATE TABLE tags (tag text)", "DROP TABLE tags");
+    let early = Migration::new("2000-01-01-000000_first", "CREATE TABLE first (x int)", "DROP TABLE first");
+    let both = migrator(&url).with([tags, early]).unwrap();
+    let ran = both.run(|_| ()).await.unwrap();
+    assert_eq!(ran.first().map(String::as_str), Some("2000-01-01-000000_first"));
+    assert_eq!(ran.last().map(String::as_str), Some("29990101000000_create_tags"));
+    assert_eq!(both.revert(Revert::Last(1)).await.unwrap(), ["29990101000000_create_tags"]);
+    assert_eq!(both.plan().await.unwrap().len(), 1);
+    assert_eq!(both.revert(Revert::All).await.unwrap().len(), ran.len() - 1);
+}
