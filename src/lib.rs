@@ -67,6 +67,7 @@ pub struct ReadmeExamples;
 pub mod auth;
 pub mod config;
 pub mod db;
+pub mod doctor;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod embeddings;

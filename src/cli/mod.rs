@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod database;
+mod doctor;
 mod down;
 mod embedder;
 mod env;
@@ -28,6 +29,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use workspace_db::Error;
 use workspace_db::config::Config;
+use workspace_db::doctor::State;
 
 /// The data layer of a multi-tenant AI workspace platform.
 #[derive(Debug, Parser)]
@@ -50,7 +52,9 @@ Exit codes:
   6  the embeddings endpoint failed
   7  something else is in the way: a port, a lock, another version
   8  what was measured is below its gate
-  9  a token or password is not good, or not for this";
+  9  a token or password is not good, or not for this
+  10 the doctor warns
+  11 the doctor has found what must be mended";
 
 /// What every command takes.
 #[derive(Args, Debug)]
@@ -70,6 +74,7 @@ enum Command {
     Status(status::Status),
     Env(env::Env),
     Migrate(migrate::Migrate),
+    Doctor(doctor::Doctor),
     Ingest(ingest::Ingest),
     Search(search::Search),
     Index(index::Index),
@@ -149,6 +154,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Status(status::Status {}) => status::run(&context).await,
         Command::Env(env::Env {}) => env::run(&context),
         Command::Migrate(command) => command.run(&context).await,
+        Command::Doctor(command) => command.run(&context).await,
         Command::Ingest(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,
         Command::Index(command) => command.run(&context).await,
@@ -181,6 +187,9 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
     if error.is::<BelowGate>() {
         return ExitCode::from(8);
+    }
+    if let Some(doctor::Unfit(state)) = error.downcast_ref() {
+        return ExitCode::from(if *state == State::Fail { 11 } else { 10 });
     }
     let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<Error>()) else { return ExitCode::FAILURE };
     let code = match error {

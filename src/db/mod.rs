@@ -60,7 +60,7 @@ pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> 
 }
 
 /// The same, with settings that hold from the beginning and to which RESET goes back. What the URL asks for itself wins.
-async fn client_with(url: &DatabaseUrl, settings: &str) -> Result<tokio_postgres::Client> {
+pub(crate) async fn client_with(url: &DatabaseUrl, settings: &str) -> Result<tokio_postgres::Client> {
     let (client, connection) = dial_with(url, |config| {
         let asked_for = config.get_options().map(|options| format!(" {options}")).unwrap_or_default();
         config.options(format!("{settings}{asked_for}"));

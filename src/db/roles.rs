@@ -2,7 +2,7 @@
 
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};
-use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Pool, pool};
@@ -111,6 +111,11 @@ impl Login {
         &self.pool
     }
 
+    /// Whether each transaction drops to a role that row-level security binds.
+    pub(crate) fn drops(&self) -> bool {
+        self.drops
+    }
+
     /// What a transaction adds to its `BEGIN` to run as `role`.
     pub(crate) fn drop_to(&self, role: &str) -> String {
         if self.drops { format!("; SET LOCAL ROLE {role}") } else { String::new() }
@@ -120,25 +125,25 @@ impl Login {
 /// What PostgreSQL says of a login.
 #[derive(Debug, diesel::QueryableByName)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of one query")]
-struct Powers {
+pub(crate) struct Powers {
     #[diesel(sql_type = Text)]
-    login: String,
+    pub(crate) login: String,
     #[diesel(sql_type = Bool)]
     is_migrated: bool,
     #[diesel(sql_type = Bool)]
-    is_superuser: bool,
+    pub(crate) is_superuser: bool,
     #[diesel(sql_type = Bool)]
     bypasses: bool,
     #[diesel(sql_type = Bool)]
     owns_tables: bool,
     #[diesel(sql_type = Bool)]
-    inherits_app: bool,
+    pub(crate) inherits_app: bool,
     #[diesel(sql_type = Bool)]
     may_set_app: bool,
     #[diesel(sql_type = Bool)]
-    inherits_platform: bool,
+    pub(crate) inherits_platform: bool,
     #[diesel(sql_type = Bool)]
-    may_set_platform: bool,
+    pub(crate) may_set_platform: bool,
 }
 
 /// An unknown role is NULL to `to_regrole`, and what is asked of NULL is NULL; a superuser may do everything.
@@ -158,7 +163,7 @@ FROM pg_roles r WHERE r.rolname = current_user";
 
 impl Powers {
     /// Why this login is not bound by row-level security, or could free itself.
-    fn beyond(&self) -> Option<&'static str> {
+    pub(crate) fn beyond(&self) -> Option<&'static str> {
         Some(match self {
             Self { is_superuser: true, .. } => "is a superuser",
             Self { bypasses: true, .. } => "has BYPASSRLS",
@@ -171,10 +176,20 @@ impl Powers {
     }
 }
 
+/// What the login of a URL may do.
+pub(crate) async fn powers(url: &DatabaseUrl) -> Result<Powers> {
+    of_connection(&mut super::connect(url).await?).await
+}
+
+/// The same of a connection that is there.
+pub(crate) async fn of_connection(conn: &mut AsyncPgConnection) -> Result<Powers> {
+    Ok(diesel::sql_query(POWERS).get_result(conn).await?)
+}
+
 async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, Powers)> {
     let pool = pool(url, size)?;
     let mut conn = pool.get().await?;
-    let powers: Powers = diesel::sql_query(POWERS).get_result(&mut conn).await?;
+    let powers = of_connection(&mut conn).await?;
     drop(conn);
     if !powers.is_migrated {
         return Err(Error::new(Kind::MissingPrerequisite, format!("the database {url} is not migrated"))

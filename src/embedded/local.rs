@@ -258,6 +258,8 @@ impl Local {
             conn.batch_execute(&format!("CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{password}'")).await?;
         }
         conn.batch_execute(&roles::group_roles_sql(OWNER)).await?;
+        // So that `doctor` sees how long others have been at it.
+        conn.batch_execute(&format!("GRANT pg_read_all_stats TO {OWNER}")).await?;
         conn.batch_execute(&roles::login_sql(APP_LOGIN, &self.state.app_password, APP_ROLE)).await?;
         conn.batch_execute(&roles::login_sql(PLATFORM_LOGIN, &self.state.platform_password, PLATFORM_ROLE)).await?;
         if !exists(&mut conn, "SELECT FROM pg_database WHERE datname = ", DATABASE).await? {

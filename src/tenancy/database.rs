@@ -300,6 +300,11 @@ impl Database {
         })
     }
 
+    /// A connection as the application's login, and whether its transactions drop to a role that is bound.
+    pub(crate) async fn app_connection(&self) -> Result<(crate::db::PooledConnection, bool)> {
+        Ok((self.0.app.pool().get().await?, self.0.app.drops()))
+    }
+
     pub(super) async fn platform_session(&self, settings: &str) -> Result<Session> {
         let login = self.platform_login()?;
         Session::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await

@@ -98,6 +98,8 @@ impl TestServer {
         template.batch_execute("CREATE EXTENSION vector").await?;
         template.batch_execute(&format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{password}'")).await?;
         template.batch_execute(&roles::group_roles_sql(OWNER)).await?;
+        // So that a doctor sees how long others have been at it.
+        template.batch_execute(&format!("GRANT pg_read_all_stats TO {OWNER}")).await?;
         template.batch_execute(&roles::login_sql(APP_LOGIN, &self.password, APP_ROLE)).await?;
         template.batch_execute(&roles::login_sql(PLATFORM_LOGIN, &self.password, PLATFORM_ROLE)).await?;
         drop(template);

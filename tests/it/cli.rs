@@ -1,6 +1,7 @@
 //! The binary, as a person at a shell has it.
 
 use std::fs;
+use std::io::BufRead as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -233,6 +234,40 @@ fn migrations_are_listed_reverted_and_planned() {
     assert!(error.contains("--yes"), "{error}");
     production.succeed(&["migrate", "revert", "--all", "--yes"]);
     assert_eq!(production.json(&["status"])["pending"], all.len());
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_by_its_exit_code_too_and_mends_what_is_safe() {
+    let shell = Shell::new();
+    shell.up();
+    // The bootstrap's password, which is a warning on a laptop.
+    let said = shell.run(&["doctor", "--quick"]);
+    assert_eq!(said.code, 10, "{}", said.err);
+    assert!(said.out.contains("warn     credentials") && said.out.contains("pass     policies"), "{}", said.out);
+    shell.succeed(&["admin", "disable", "admin@example.com"]);
+    let all = shell.json(&["doctor"]);
+    assert_eq!(all["state"], "pass", "{all:#}");
+    shell.succeed(&["psql", "--owner", "-qc", "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY"]);
+    let said = shell.run(&["doctor", "--quick", "--quiet"]);
+    assert_eq!(said.code, 11, "{}", said.err);
+    assert!(said.out.contains("jobs: does not force") && !said.out.contains("pass  "), "{}", said.out);
+    assert!(said.err.contains("not fit to be used"), "{}", said.err);
+    let said = shell.succeed(&["doctor", "--fix"]);
+    assert!(said.contains("did      ALTER TABLE jobs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"), "{said}");
+    assert_eq!(shell.json(&["doctor", "--fix", "--quick"])["fixes"], serde_json::json!([]));
+}
+
+/// Until it is interrupted, and whatever it finds.
+#[test]
+fn a_watching_doctor_looks_again() {
+    let shell = Shell::new();
+    shell.up();
+    let mut watching = shell.command(&["doctor", "--quick", "--watch", "1"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(watching.stdout.take().unwrap()).lines();
+    let rounds = lines.by_ref().map(Result::unwrap).filter(|line| line.contains("stuck_jobs")).take(2).count();
+    assert_eq!(rounds, 2);
+    assert!(Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap().success());
+    assert!(watching.wait().unwrap().success());
 }
 
 /// The plan is seen on a server of its own, also where the database has drifted, and tells who must wait.

@@ -14,12 +14,13 @@ const LAYERS: &[&[&str]] = &[
     &["embeddings", "jobs"],
     &["search", "ingest", "load", "reembed", "webhooks", "analytics", "auth"],
     &["indexes", "retention"],
+    &["doctor"],
     &["studio"],
 ];
 /// What hangs off the side: each may name these.
 const ASIDE: &[(&str, &[&str])] = &[
     ("embedded", &["error", "config", "db"]),
-    ("testing", &["error", "config", "db", "embedded", "id", "models", "schema", "sql_types", "tenancy"]),
+    ("testing", &["error", "config", "db", "doctor", "embedded", "id", "models", "schema", "sql_types", "tenancy"]),
 ];
 /// `schema.rs` is generated and needs its SQL types, which know nothing of tables: the one arrow upward.
 const GENERATED: (&str, &str) = ("schema", "sql_types");

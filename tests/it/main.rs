@@ -8,6 +8,7 @@ mod catalog;
 mod cli;
 mod db;
 mod disk;
+mod doctor;
 mod embedded;
 mod embeddings;
 mod folder;

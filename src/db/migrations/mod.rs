@@ -341,6 +341,11 @@ impl Migrator {
     }
 }
 
+/// The version and the checksum of each of this crate's migrations.
+pub(crate) fn checksums() -> Vec<(String, String)> {
+    Sources::ours().iter().map(|one| (one.version(), one.checksum())).collect()
+}
+
 fn state(migration: &Migration, history: &History) -> MigrationState {
     match history.get(&migration.version()) {
         None => MigrationState::Pending,

@@ -5,12 +5,12 @@
 //! own workspace, in another's, and with the setting unset, empty and malformed. All of it is rolled back.
 
 mod attempt;
-mod catalog;
 
 use std::fmt;
 
 use crate::config::Config;
 use crate::db;
+use crate::doctor::isolation;
 use crate::error::{Error, Result};
 
 /// A way in which the database would not keep workspaces apart.
@@ -60,10 +60,12 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
             .remedy("set DATABASE_APP_URL and DATABASE_PLATFORM_URL; `workspace-db roles` makes them"));
     };
     let platform = db::client(platform).await?;
-    let mut found = catalog::violations(&platform, tables).await?;
+    let offences = isolation::offences(&platform, tables).await?;
+    let mut found: Vec<_> =
+        offences.into_iter().map(|one| Violation { object: one.object, fault: one.fault.to_owned() }).collect();
     for table in tables {
         // What is not there has been said.
-        if !found.iter().any(|violation| violation.fault == catalog::NOT_THERE && violation.object == *table) {
+        if !found.iter().any(|violation| violation.fault == isolation::NOT_THERE && violation.object == *table) {
             found.extend(attempt::violations(app, &platform, table).await?);
         }
     }

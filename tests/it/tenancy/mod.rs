@@ -3,7 +3,7 @@
 mod conformance;
 mod connection;
 mod leaks;
-mod pgbouncer;
+pub(crate) mod pgbouncer;
 mod query;
 mod soak;
 

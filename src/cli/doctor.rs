@@ -1,0 +1,101 @@
+//! `workspace-db doctor`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use workspace_db::db::migrations::Migrator;
+use workspace_db::doctor::{CHECKS, Finding, Fix, Limits, State};
+
+use super::database::Database;
+use super::{Context, output};
+
+/// Say whether the database is fit to be used, and what to do where it is not
+#[derive(Args, Debug)]
+pub(super) struct Doctor {
+    /// Mend what can be mended without losing anything and without standing in anybody's way, then look again
+    #[arg(long)]
+    fix: bool,
+    /// Look again every so many seconds, until interrupted
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", conflicts_with = "fix")]
+    watch: Option<u64>,
+    /// Only what is not as it should be
+    #[arg(long)]
+    quiet: bool,
+    /// Leave out the recall of searches, the one check that reads many rows
+    #[arg(long)]
+    quick: bool,
+    /// A tenants' table of your own; may be given more than once
+    #[arg(long = "table", value_name = "NAME")]
+    tables: Vec<String>,
+    /// Folder of migrations of your own
+    #[arg(long, value_name = "FOLDER")]
+    migrations: Option<PathBuf>,
+}
+
+/// The worst that was found, which the exit code tells.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", if *.0 == State::Fail { "the database is not fit to be used" } else { "the database needs attention" })]
+pub(super) struct Unfit(pub(super) State);
+
+impl Doctor {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let database = Database::of(context)?;
+        let config = database.config()?;
+        let mut doctor = workspace_db::doctor::Doctor::new(&config)?.with_tables(self.tables.iter().cloned());
+        if let Some(folder) = &self.migrations {
+            let migrator = Migrator::new(&database.owner_url()?, config.environment).with_folder(folder)?;
+            doctor = doctor.with_migrations(migrator);
+        }
+        if self.quick {
+            doctor = doctor.with_limits(Limits { questions: 0, ..Limits::default() });
+        }
+        if self.fix {
+            let tried = doctor.fix().await?;
+            if !context.json {
+                output::print_lines(tried.iter().map(|one| match &one.refused {
+                    None => format!("did      {}", one.sql),
+                    Some(why) => format!("refused  {}: {why}", one.sql),
+                }))?;
+            }
+            return self.told(context, &doctor.examine().await?, &tried);
+        }
+        let Some(seconds) = self.watch else { return self.told(context, &doctor.examine().await?, &[]) };
+        let mut ticks = tokio::time::interval(Duration::from_secs(seconds.max(1)));
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            // Somebody watches, so what is found ends nothing.
+            self.told(context, &doctor.examine().await?, &[]).or_else(unless_unfit)?;
+        }
+    }
+
+    fn told(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
+        let worst = findings.iter().map(|one| one.state).max().unwrap_or(State::Pass);
+        if context.json {
+            output::print_json(&json!({ "state": worst, "findings": findings, "fixes": fixes }))?;
+        } else {
+            output::print_lines(findings.iter().flat_map(|one| self.lines(one)))?;
+        }
+        if worst > State::Skipped { Err(Unfit(worst).into()) } else { Ok(()) }
+    }
+
+    fn lines(&self, finding: &Finding) -> Vec<String> {
+        if self.quiet && finding.state == State::Pass {
+            return Vec::new();
+        }
+        let asks = CHECKS.iter().find(|check| check.name == finding.check).map_or("", |check| check.asks);
+        let mut lines = vec![format!("{:<8} {:<18} {asks}", finding.state.to_string(), finding.check)];
+        lines.extend(finding.found.iter().map(|one| format!("         - {one}")));
+        lines.extend(finding.remedy.map(|remedy| format!("         > {remedy}")));
+        lines
+    }
+}
+
+fn unless_unfit(error: anyhow::Error) -> Result<()> {
+    if error.is::<Unfit>() { Ok(()) } else { Err(error) }
+}

@@ -1,0 +1,300 @@
+//! Is this database fit to be used? One table of checks, each with its state and what to do.
+//!
+//! [`Doctor`] runs them all, for an operator or a pipeline; [`fit_to_serve`] those that are cheap and without which a backend
+//! must not serve.
+
+mod fix;
+pub(crate) mod isolation;
+mod logins;
+mod schema;
+mod server;
+mod start_up;
+mod upkeep;
+mod vectors;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+pub use self::fix::Fix;
+pub use self::start_up::fit_to_serve;
+use crate::config::{Config, DatabaseUrl, Environment};
+use crate::db;
+use crate::db::migrations::Migrator;
+use crate::error::{Error, Kind, Result};
+use crate::tenancy::{Database, TENANT_TABLES};
+
+/// How a check came out, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// As it should be.
+    Pass,
+    /// It could not be asked here; what is found says why.
+    Skipped,
+    /// It works, and will not for ever.
+    Warn,
+    /// It must be mended: workspaces are not kept apart, or the program does not work on it.
+    Fail,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Skipped => "skipped",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// What one check has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Name of the check, one of [`CHECKS`].
+    pub check: &'static str,
+    /// How it came out.
+    pub state: State,
+    /// Each object that is not as it should be, and how.
+    pub found: Vec<String>,
+    /// What to do, where there is something to be done.
+    pub remedy: Option<&'static str>,
+}
+
+/// A check: its name, what it asks, and what to do where the answer is no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// What it asks.
+    pub asks: &'static str,
+    /// What to do where the answer is no.
+    pub remedy: &'static str,
+}
+
+/// Every check, in the order in which they are told.
+#[rustfmt::skip]
+pub const CHECKS: &[Check] = &[
+    Check { name: "version", asks: "is the server one that this program works with?", remedy: "upgrade it to PostgreSQL 16 or newer" },
+    Check { name: "vulnerabilities", asks: "is its minor release free of known vulnerabilities?", remedy: "upgrade it to the newest minor release: install the package and restart, without a dump" },
+    Check { name: "extensions", asks: "is pgvector there, new enough and up to date?", remedy: "upgrade the package, then run ALTER EXTENSION vector UPDATE in this database" },
+    Check { name: "logins", asks: "is each login bound by row-level security, and a member of what it needs?", remedy: "make the logins with `workspace-db roles --apply` and set DATABASE_APP_URL and DATABASE_PLATFORM_URL" },
+    Check { name: "credentials", asks: "was the documented password of the bootstrap changed?", remedy: "`workspace-db admin reset-password admin@example.com` and `admin set-password`, or `admin disable` it" },
+    Check { name: "pooler", asks: "does nothing depend on what a pooler breaks?", remedy: "let DATABASE_URL lead to the server itself, and leave `options` out of the other URLs" },
+    Check { name: "registry", asks: "is every table with a workspace_id registered, and the other way round?", remedy: "register it with tenant_tables!, or name it with --table; or migrate" },
+    Check { name: "policies", asks: "is every table under forced row-level security with the policies that are meant?", remedy: "SELECT workspace_db_isolate('the_table'), in a migration; --fix switches row-level security on again" },
+    Check { name: "grants", asks: "may the group roles do what they need, and nobody more?", remedy: "REVOKE or GRANT in a migration; --fix takes away what everyone may" },
+    Check { name: "default_privileges", asks: "does nothing give a new object, or a workspace, to whoever comes?", remedy: "ALTER DEFAULT PRIVILEGES, REVOKE CREATE ON SCHEMA, ALTER DATABASE or ROLE ... RESET app.workspace_id" },
+    Check { name: "keys", asks: "does every primary, unique and foreign key carry the workspace?", remedy: "make it anew in a migration, beginning with workspace_id" },
+    Check { name: "views", asks: "do views have the rights of who asks?", remedy: "ALTER VIEW ... SET (security_invoker = true)" },
+    Check { name: "functions", asks: "does no function or rule reach past the policies?", remedy: "make it SECURITY INVOKER, or REVOKE EXECUTE FROM PUBLIC" },
+    Check { name: "roles", asks: "do the group roles have no powers of their own?", remedy: "ALTER ROLE and REVOKE what is named, as a superuser; `workspace-db roles` prints how they are made" },
+    Check { name: "migrations", asks: "is every migration applied, as it is here?", remedy: "`workspace-db migrate run`; `migrate status` tells of each" },
+    Check { name: "drift", asks: "is the schema the one that the migrations make?", remedy: "bring it back, or write what was done by hand into a migration" },
+    Check { name: "comments", asks: "do all tables and columns say what they are?", remedy: "COMMENT ON, in a migration" },
+    Check { name: "invalid_indexes", asks: "is every index whole?", remedy: "REINDEX INDEX CONCURRENTLY, or drop what a REINDEX has left behind; --fix does" },
+    Check { name: "missing_indexes", asks: "does an index begin with the columns of each foreign key?", remedy: "CREATE INDEX CONCURRENTLY, in a migration outside of a transaction" },
+    Check { name: "unused_indexes", asks: "is every large index used?", remedy: "look at all replicas, then drop it in a migration: each write pays for it" },
+    Check { name: "vector_columns", asks: "does each vector that is searched have its bits, and an index over them?", remedy: "add them as document_chunks has them; `workspace-db migrate generate` writes them" },
+    Check { name: "vector_indexes", asks: "is nothing due at the vector indexes?", remedy: "`workspace-db index retrain`" },
+    Check { name: "recall", asks: "do searches find what there is, in each of the largest workspaces?", remedy: "`workspace-db index verify` measures more of it, `index retrain` mends what an index does" },
+    Check { name: "dead_rows", asks: "does vacuum keep up, and is every table analyzed?", remedy: "VACUUM (ANALYZE) the table, which --fix does, and let autovacuum come by more often" },
+    Check { name: "wraparound", asks: "are old transactions frozen in time?", remedy: "VACUUM (FREEZE) the oldest tables, and look for what holds it back: old transactions, prepared ones, replication slots" },
+    Check { name: "long_transactions", asks: "does no statement run for very long?", remedy: "find out what it does; SELECT pg_terminate_backend(pid) ends it" },
+    Check { name: "idle_transactions", asks: "does nobody sit in a transaction and do nothing?", remedy: "end the transaction in the program that forgot it; set idle_in_transaction_session_timeout" },
+    Check { name: "stuck_jobs", asks: "does somebody run the jobs?", remedy: "start a worker: `workspace-db jobs work`; `jobs stats` and `jobs list` tell more" },
+];
+
+/// From when on something is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// A statement that has run for so long.
+    pub long_transaction: Duration,
+    /// A transaction in which nothing has happened for so long.
+    pub idle_transaction: Duration,
+    /// A job that is due, and one whose lease has been over, for so long.
+    pub stuck_job: Duration,
+    /// So many dead rows, where they are also a fifth of the table.
+    pub dead_rows: u32,
+    /// An index that was never used, of so many bytes.
+    pub unused_index: u64,
+    /// The least mean recall of a workspace.
+    pub recall: f64,
+    /// Questions that are asked of each of the five largest workspaces; with none, recall is not measured.
+    pub questions: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            long_transaction: Duration::from_secs(15 * 60),
+            idle_transaction: Duration::from_secs(60),
+            stuck_job: Duration::from_secs(15 * 60),
+            dead_rows: 10_000,
+            unused_index: 64 << 20,
+            recall: 0.99,
+            questions: 5,
+        }
+    }
+}
+
+/// Examines a database.
+#[derive(Clone, Debug)]
+pub struct Doctor {
+    config: Config,
+    owner: DatabaseUrl,
+    migrator: Migrator,
+    tables: Vec<String>,
+    limits: Limits,
+}
+
+/// What an examination has at hand.
+struct Patient<'a> {
+    doctor: &'a Doctor,
+    /// As the owner.
+    owner: Client,
+    /// As an application opens it, where it can be.
+    database: Option<Database>,
+}
+
+impl Doctor {
+    /// Of the database that `config` names, as its owner.
+    ///
+    /// # Errors
+    ///
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where `DATABASE_URL` is not set.
+    pub fn new(config: &Config) -> Result<Self> {
+        let owner = config.database_url.clone().ok_or_else(|| {
+            Error::new(Kind::MissingPrerequisite, "an examination needs the owner's login").remedy("set DATABASE_URL")
+        })?;
+        Ok(Self {
+            config: config.clone(),
+            migrator: Migrator::new(&owner, config.environment),
+            owner,
+            tables: TENANT_TABLES.iter().map(|table| (*table).to_owned()).collect(),
+            limits: Limits::default(),
+        })
+    }
+
+    /// With tenants' tables of your own, such as the list that [`tenant_tables!`](crate::tenant_tables) makes.
+    #[must_use]
+    pub fn with_tables(mut self, tables: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tables.extend(tables.into_iter().map(Into::into));
+        self
+    }
+
+    /// With migrations of your own.
+    #[must_use]
+    pub fn with_migrations(self, migrator: Migrator) -> Self {
+        Self { migrator, ..self }
+    }
+
+    /// With other limits than the usual ones.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// What every check finds, in the order of [`CHECKS`]. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](Error::is_unreachable) where nobody answers. What can't be asked is a finding.
+    ///
+    /// ```no_run
+    /// # async fn example() -> workspace_db::Result<()> {
+    /// use workspace_db::config::Config;
+    /// use workspace_db::doctor::{Doctor, State};
+    ///
+    /// for finding in Doctor::new(&Config::from_env()?)?.examine().await? {
+    ///     if finding.state == State::Fail {
+    ///         println!("{}: {:?}", finding.check, finding.found);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn examine(&self) -> Result<Vec<Finding>> {
+        let lenient = Config { environment: Environment::Development, pool_size: 2, ..self.config.clone() };
+        let patient = Patient {
+            doctor: self,
+            owner: db::client(&self.owner).await?,
+            database: Database::open(&lenient).await.ok(),
+        };
+        let mut noted = Vec::new();
+        noted.extend(server::complaints(&patient).await?);
+        noted.extend(logins::complaints(&patient).await);
+        noted.extend(patient.isolation().await);
+        noted.extend(schema::complaints(&patient).await);
+        noted.extend(upkeep::complaints(&patient).await);
+        noted.extend(vectors::complaints(&patient).await);
+        Ok(CHECKS.iter().map(|check| Finding::of(check, &noted)).collect())
+    }
+
+    /// Mends what can be mended without losing anything and without standing in anybody's way for longer than two seconds,
+    /// and returns what was tried.
+    ///
+    /// That is: row-level security that was switched off, grants to everyone on tenants' tables, indexes that are not whole,
+    /// tables that vacuum does not keep up with.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](Error::is_unreachable). What the database refuses is told in the answer.
+    pub async fn fix(&self) -> Result<Vec<Fix>> {
+        fix::fix(self).await
+    }
+
+    fn registered(&self) -> Vec<&str> {
+        self.tables.iter().map(String::as_str).collect()
+    }
+}
+
+/// Something that is not as it should be.
+struct Complaint {
+    check: &'static str,
+    state: State,
+    what: String,
+}
+
+impl Complaint {
+    fn new(check: &'static str, state: State, what: impl Into<String>) -> Self {
+        Self { check, state, what: what.into() }
+    }
+
+    /// What could not be asked.
+    fn skipped(check: &'static str, error: &Error) -> Self {
+        Self::new(check, State::Skipped, error.to_string())
+    }
+}
+
+impl Finding {
+    fn of(check: &'static Check, noted: &[Complaint]) -> Self {
+        let own: Vec<_> = noted.iter().filter(|one| one.check == check.name).collect();
+        let state = own.iter().map(|one| one.state).max().unwrap_or(State::Pass);
+        Self {
+            check: check.name,
+            state,
+            found: own.iter().map(|one| one.what.clone()).collect(),
+            remedy: (state > State::Skipped).then_some(check.remedy),
+        }
+    }
+}
+
+impl Patient<'_> {
+    async fn isolation(&self) -> Vec<Complaint> {
+        match isolation::offences(&self.owner, &self.doctor.registered()).await {
+            Ok(offences) => offences
+                .into_iter()
+                .map(|one| Complaint::new(one.check, State::Fail, format!("{}: {}", one.object, one.fault)))
+                .collect(),
+            Err(error) => {
+                ["registry", "policies", "grants", "default_privileges", "keys", "views", "functions", "roles"]
+                    .map(|check| Complaint::skipped(check, &error))
+                    .into()
+            }
+        }
+    }
+}

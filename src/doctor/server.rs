@@ -1,0 +1,109 @@
+//! The server's version, its known vulnerabilities, its extensions.
+
+use super::{Complaint, Patient, State};
+use crate::error::Result;
+
+/// The oldest that works, as `server_version_num` has it.
+pub(super) const OLDEST_SERVER: i32 = 160_000;
+/// Scans that go on until enough rows have passed a filter came with it.
+pub(super) const OLDEST_VECTOR: [i32; 2] = [0, 8];
+
+/// What each minor release has mended, by major version: <https://www.postgresql.org/support/security/>, as it was in May 2026.
+/// Of clients' programs alone nothing is told.
+#[rustfmt::skip]
+const MENDED: &[(i32, i32, &[&str])] = &[
+    (16, 1, &["CVE-2023-5868", "CVE-2023-5869", "CVE-2023-5870"]),
+    (16, 2, &["CVE-2024-0985"]),
+    (16, 3, &["CVE-2024-4317"]),
+    (16, 5, &["CVE-2024-10976", "CVE-2024-10978", "CVE-2024-10979"]),
+    (16, 7, &["CVE-2025-1094"]),
+    (16, 9, &["CVE-2025-4207"]),
+    (16, 10, &["CVE-2025-8713"]),
+    (16, 11, &["CVE-2025-12817"]),
+    (16, 12, &["CVE-2026-2003", "CVE-2026-2004", "CVE-2026-2005", "CVE-2026-2006"]),
+    (16, 14, &["CVE-2026-6472", "CVE-2026-6473", "CVE-2026-6474", "CVE-2026-6478", "CVE-2026-6479", "CVE-2026-6637", "CVE-2026-6638"]),
+    (17, 1, &["CVE-2024-10976", "CVE-2024-10978", "CVE-2024-10979"]),
+    (17, 3, &["CVE-2025-1094"]),
+    (17, 5, &["CVE-2025-4207"]),
+    (17, 6, &["CVE-2025-8713"]),
+    (17, 7, &["CVE-2025-12817"]),
+    (17, 8, &["CVE-2026-2003", "CVE-2026-2004", "CVE-2026-2005", "CVE-2026-2006"]),
+    (17, 10, &["CVE-2026-6472", "CVE-2026-6473", "CVE-2026-6474", "CVE-2026-6478", "CVE-2026-6479", "CVE-2026-6637", "CVE-2026-6638"]),
+    (18, 1, &["CVE-2025-12817"]),
+    (18, 2, &["CVE-2026-2003", "CVE-2026-2004", "CVE-2026-2005", "CVE-2026-2006", "CVE-2026-2007"]),
+    (18, 4, &["CVE-2026-6472", "CVE-2026-6473", "CVE-2026-6474", "CVE-2026-6478", "CVE-2026-6479", "CVE-2026-6637", "CVE-2026-6638"]),
+];
+
+pub(super) async fn complaints(patient: &Patient<'_>) -> Result<Vec<Complaint>> {
+    let ask = "SELECT current_setting('server_version_num')::int,
+        (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
+        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector')";
+    let row = patient.owner.query_one(ask, &[]).await?;
+    let mut noted = of_version(row.get(0));
+    noted.extend(of_vector(row.get(1), row.get(2)));
+    Ok(noted)
+}
+
+/// `number` is what `server_version_num` says, such as 160014.
+fn of_version(number: i32) -> Vec<Complaint> {
+    let (major, minor) = (number / 10_000, number % 10_000);
+    let mut noted = Vec::new();
+    if number < OLDEST_SERVER {
+        noted.push(Complaint::new("version", State::Fail, format!("the server is PostgreSQL {major}.{minor}")));
+    }
+    let open = MENDED.iter().filter(|(of, mended_in, _)| *of == major && minor < *mended_in);
+    noted.extend(open.map(|(of, mended_in, names)| {
+        let what = format!("{} in {major}.{minor}, mended in {of}.{mended_in}", names.join(", "));
+        Complaint::new("vulnerabilities", State::Warn, what)
+    }));
+    noted
+}
+
+fn of_vector(installed: Option<String>, shipped: Option<String>) -> Option<Complaint> {
+    let Some(installed) = installed else {
+        return Some(Complaint::new("extensions", State::Fail, "vector is not installed in this database"));
+    };
+    let parts = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<i32>>();
+    if parts(&installed) < OLDEST_VECTOR.to_vec() {
+        return Some(Complaint::new(
+            "extensions",
+            State::Fail,
+            format!("vector is {installed}, and 0.8 is the oldest that works"),
+        ));
+    }
+    let newer = shipped.filter(|shipped| parts(shipped) > parts(&installed))?;
+    Some(Complaint::new("extensions", State::Warn, format!("vector is {installed} here, and the server has {newer}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checks(noted: &[Complaint]) -> Vec<&str> {
+        noted.iter().map(|one| one.check).collect()
+    }
+
+    #[test]
+    fn an_old_server_and_an_old_minor_are_told() {
+        assert_eq!(checks(&of_version(160_014)), [""; 0]);
+        assert_eq!(checks(&of_version(180_004)), [""; 0]);
+        assert_eq!(checks(&of_version(150_018)), ["version"]);
+        let open = of_version(180_001);
+        assert_eq!(checks(&open), ["vulnerabilities", "vulnerabilities"]);
+        assert!(
+            open.iter().all(|one| one.what.starts_with("CVE-2026-") && one.what.contains("in 18.1, mended in 18."))
+        );
+    }
+
+    #[test]
+    fn an_old_extension_and_one_that_was_not_updated_are_told() {
+        let of = |installed: Option<&str>, shipped: &str| {
+            of_vector(installed.map(str::to_owned), Some(shipped.to_owned())).map(|one| one.state)
+        };
+        assert_eq!(of(Some("0.8.5"), "0.8.5"), None);
+        assert_eq!(of(Some("0.10.0"), "0.8.5"), None);
+        assert_eq!(of(Some("0.8.0"), "0.8.5"), Some(State::Warn));
+        assert_eq!(of(Some("0.7.4"), "0.8.5"), Some(State::Fail));
+        assert_eq!(of(None, "0.8.5"), Some(State::Fail));
+    }
+}

@@ -1,0 +1,286 @@
+//! Every check of the doctor: a database on which it passes, and one on which it does not.
+
+mod fix;
+mod serve;
+mod wear;
+
+use std::collections::BTreeSet;
+
+use diesel_async::SimpleAsyncConnection as _;
+use rstest::rstest;
+use workspace_db::config::{Config, Environment};
+use workspace_db::db::connect;
+use workspace_db::db::migrations::Migrator;
+use workspace_db::doctor::{CHECKS, Doctor, Finding, Limits, State};
+use workspace_db::testing::{TestDatabase, seed};
+
+use crate::skipped;
+use crate::tenancy::pgbouncer::PgBouncer;
+
+/// As in production, with the owner's login beside the others.
+fn config(database: &TestDatabase) -> Config {
+    Config { database_url: Some(database.url().unwrap()), ..database.config().unwrap() }
+}
+
+fn doctor(database: &TestDatabase) -> Doctor {
+    Doctor::new(&config(database)).unwrap()
+}
+
+async fn seeded() -> TestDatabase {
+    let database = TestDatabase::new().await.unwrap();
+    let mut conn = database.connect().await.unwrap();
+    for slug in ["a", "b"] {
+        seed(&mut conn, slug).await.unwrap();
+    }
+    database
+}
+
+async fn as_superuser(database: &TestDatabase, sql: &str) {
+    let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
+    superuser.batch_execute(sql).await.expect(sql);
+}
+
+fn of<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
+    findings.iter().find(|one| one.check == check).expect(check)
+}
+
+/// Asserts that a check came out so, and says so.
+fn assert_found(findings: &[Finding], check: &str, state: State, word: &str) {
+    let finding = of(findings, check);
+    assert_eq!(finding.state, state, "{finding:#?}");
+    assert!(finding.found.iter().any(|one| one.contains(word)), "nothing says {word:?} in {finding:#?}");
+    assert_eq!(finding.remedy.is_some(), state > State::Skipped, "{finding:#?}");
+}
+
+#[tokio::test]
+async fn every_check_passes_on_a_sound_database() {
+    let database = seeded().await;
+    let findings = doctor(&database).examine().await.unwrap();
+    let not: Vec<_> = findings.iter().filter(|one| one.state != State::Pass).collect();
+    assert!(not.is_empty(), "{not:#?}");
+    assert_eq!(findings.len(), CHECKS.len());
+}
+
+/// One way to break each check that a statement can break; the others have tests of their own, by the names below.
+const BROKEN: &[(&str, State, &str, &str)] = &[
+    ("extensions", State::Fail, "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'", "0.7.4"),
+    (
+        "registry",
+        State::Fail,
+        "CREATE TABLE tags (workspace_id uuid, id uuid, PRIMARY KEY (workspace_id, id))",
+        "tags: has a workspace_id",
+    ),
+    (
+        "policies",
+        State::Fail,
+        "ALTER TABLE documents DISABLE ROW LEVEL SECURITY",
+        "documents: does not have row-level security",
+    ),
+    ("grants", State::Fail, "GRANT SELECT ON documents TO PUBLIC", "documents: may be touched by everyone"),
+    (
+        "default_privileges",
+        State::Fail,
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO workspace_app",
+        "postgres: has default privileges",
+    ),
+    (
+        "keys",
+        State::Fail,
+        "CREATE UNIQUE INDEX hash_key ON documents (content_hash)",
+        "hash_key: is a unique key without",
+    ),
+    (
+        "views",
+        State::Fail,
+        "CREATE VIEW recent AS SELECT * FROM documents",
+        "recent: is a view with its owner's rights",
+    ),
+    (
+        "functions",
+        State::Fail,
+        "CREATE FUNCTION titles() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT title FROM documents'",
+        "titles(): is a function",
+    ),
+    (
+        "migrations",
+        State::Fail,
+        "DELETE FROM __diesel_schema_migrations WHERE version = '20261126153000'",
+        "2026-11-26-153000_claim_jobs_from_where_they_were_left is pending",
+    ),
+    (
+        "migrations",
+        State::Fail,
+        "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '20261126153000'",
+        "is edited",
+    ),
+    ("migrations", State::Warn, "UPDATE __diesel_schema_migrations SET checksum = NULL", "is unrecorded"),
+    (
+        "migrations",
+        State::Warn,
+        "INSERT INTO __diesel_schema_migrations VALUES ('29990101000000')",
+        "29990101000000 is unknown",
+    ),
+    ("drift", State::Warn, "ALTER TABLE documents ADD COLUMN extra text", "column documents.extra is no migration's"),
+    ("comments", State::Warn, "CREATE TABLE notes (id uuid PRIMARY KEY)", "notes.id"),
+    (
+        "invalid_indexes",
+        State::Fail,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'documents_content_hash_idx'::regclass",
+        "documents_content_hash_idx on documents is not whole",
+    ),
+    (
+        "missing_indexes",
+        State::Warn,
+        "DROP INDEX analytics_events_message_id_idx",
+        "analytics_events_message_id_fkey on analytics_events (workspace_id, message_id)",
+    ),
+    (
+        "vector_columns",
+        State::Warn,
+        "CREATE TABLE images (workspace_id uuid, id uuid, look vector(3), PRIMARY KEY (workspace_id, id))",
+        "images.look has no generated column",
+    ),
+    (
+        "vector_indexes",
+        State::Warn,
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', current_database()); END $$",
+        "set ",
+    ),
+    (
+        "stuck_jobs",
+        State::Warn,
+        "UPDATE jobs SET scheduled_at = now() - interval '1 hour'",
+        "2 jobs of the queue default are due",
+    ),
+    (
+        "dead_rows",
+        State::Warn,
+        "ALTER TABLE documents SET (autovacuum_enabled = false)",
+        "documents has autovacuum switched off",
+    ),
+];
+
+#[tokio::test]
+async fn what_a_statement_can_break_is_found() {
+    let whole = seeded().await;
+    for (check, state, sql, word) in BROKEN {
+        let database = whole.copy().await.unwrap();
+        as_superuser(&database, sql).await;
+        assert_found(&doctor(&database).examine().await.unwrap(), check, *state, word);
+    }
+}
+
+/// A check that nothing makes fail tells nobody anything.
+#[test]
+fn every_check_has_a_test_in_which_it_does_not_pass() {
+    let elsewhere = [
+        // Unit tests of `doctor::server`: there is no old server here.
+        "version",
+        "vulnerabilities",
+        // Below, and in `wear`.
+        "logins",
+        "credentials",
+        "pooler",
+        "roles",
+        "unused_indexes",
+        "recall",
+        "wraparound",
+        "long_transactions",
+        "idle_transactions",
+    ];
+    let tested: BTreeSet<&str> = BROKEN.iter().map(|(check, ..)| *check).chain(elsewhere).collect();
+    assert_eq!(tested, CHECKS.iter().map(|check| check.name).collect());
+}
+
+/// What can't be asked is no pass.
+#[tokio::test]
+async fn what_can_not_be_asked_is_skipped_with_the_reason() {
+    let database = seeded().await;
+    as_superuser(&database, "DROP TABLE jobs, job_queues CASCADE").await;
+    let findings = doctor(&database).examine().await.unwrap();
+    assert_found(&findings, "stuck_jobs", State::Skipped, "\"jobs\" does not exist");
+    assert_found(&findings, "registry", State::Fail, "jobs: is registered, and there is no such table");
+    let unmigrated = TestDatabase::unmigrated().await.unwrap();
+    let findings = doctor(&unmigrated).examine().await.unwrap();
+    assert_found(&findings, "migrations", State::Fail, "create_documents is pending");
+    assert_found(&findings, "drift", State::Skipped, "migrate first");
+    assert_found(&findings, "credentials", State::Skipped, "can't be opened");
+}
+
+#[rstest]
+#[case::the_owner(|database: &TestDatabase| Config { database_app_url: None, ..config(database) }, State::Fail, "DATABASE_APP_URL is not set")]
+#[case::the_owner_on_a_laptop(|database: &TestDatabase| Config { database_app_url: None, environment: Environment::Development, ..config(database) }, State::Warn, "DATABASE_APP_URL is not set")]
+#[case::a_superuser(|database: &TestDatabase| Config { database_app_url: Some(database.superuser_url().unwrap()), ..config(database) }, State::Fail, "is a superuser")]
+#[case::the_platform(|database: &TestDatabase| Config { database_app_url: Some(database.platform_url().unwrap()), ..config(database) }, State::Fail, "is a member of workspace_platform")]
+#[case::the_application_as_the_platform(|database: &TestDatabase| Config { database_platform_url: Some(database.app_url().unwrap()), ..config(database) }, State::Fail, "is not a member of workspace_platform")]
+#[tokio::test]
+async fn a_login_that_may_more_or_less_than_it_should_is_found(
+    #[case] wrong: fn(&TestDatabase) -> Config,
+    #[case] state: State,
+    #[case] word: &str,
+) {
+    let database = seeded().await;
+    let findings = Doctor::new(&wrong(&database)).unwrap().examine().await.unwrap();
+    assert_found(&findings, "logins", state, word);
+}
+
+#[tokio::test]
+async fn the_bootstraps_password_is_found() {
+    let database = TestDatabase::unmigrated().await.unwrap();
+    Migrator::new(&database.url().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
+    let findings = doctor(&database).examine().await.unwrap();
+    assert_found(&findings, "credentials", State::Fail, "admin@example.com");
+}
+
+#[tokio::test]
+async fn powers_of_the_group_roles_are_found() {
+    let database = TestDatabase::alone().await.unwrap();
+    as_superuser(&database, "ALTER ROLE workspace_app BYPASSRLS").await;
+    assert_found(&doctor(&database).examine().await.unwrap(), "roles", State::Fail, "workspace_app: has powers");
+}
+
+#[tokio::test]
+async fn what_a_pooler_refuses_is_found() {
+    let database = seeded().await;
+    let url = format!("{}?options=-c%20work_mem%3D1MB", database.app_url().unwrap().expose()).parse().unwrap();
+    let with_options = Config { database_app_url: Some(url), ..config(&database) };
+    let findings = Doctor::new(&with_options).unwrap().examine().await.unwrap();
+    assert_found(&findings, "pooler", State::Warn, "DATABASE_APP_URL sets options=");
+    match PgBouncer::before(&database) {
+        Err(why) => skipped(&format!("the doctor before PgBouncer: {why}")),
+        Ok(bouncer) => {
+            // The platform's login stands for an owner's who has put a pooler before the server.
+            let url = bouncer.config(&database).database_platform_url;
+            let pooled = Config { database_url: url, ..config(&database) };
+            let findings = Doctor::new(&pooled).unwrap().examine().await.unwrap();
+            assert_found(&findings, "pooler", State::Fail, "DATABASE_URL leads to a pooler");
+        }
+    }
+}
+
+/// The same recall, and a gate that nothing reaches.
+#[tokio::test]
+async fn recall_below_its_gate_is_found() {
+    let database = seeded().await;
+    let chunks = "INSERT INTO document_chunks (workspace_id, document_id, chunk_index, content, vector, embedding_model)
+        SELECT d.workspace_id, d.id, n, 'x', (SELECT array_agg(random())::vector FROM generate_series(1, 1536) WHERE n > 0), 'seeded'
+        FROM documents AS d, generate_series(1, 30) AS n";
+    database.connect().await.unwrap().batch_execute(chunks).await.unwrap();
+    let strict = Limits { recall: 1.01, ..Limits::default() };
+    let findings = doctor(&database).with_limits(strict).examine().await.unwrap();
+    assert_found(&findings, "recall", State::Warn, "1 of the nearest passages of a were found");
+    assert_eq!(of(&doctor(&database).examine().await.unwrap(), "recall").state, State::Pass);
+    let none = Limits { questions: 0, ..Limits::default() };
+    let findings = doctor(&database).with_limits(none).examine().await.unwrap();
+    assert_found(&findings, "recall", State::Skipped, "not asked for");
+}
+
+/// Tables and migrations of one's own are none of the doctor's business once it knows of them.
+#[tokio::test]
+async fn what_is_registered_passes() {
+    let database = seeded().await;
+    as_superuser(&database, include_str!("../../../examples/add_a_table/up.sql")).await;
+    assert_found(&doctor(&database).examine().await.unwrap(), "registry", State::Fail, "document_tags");
+    let findings = doctor(&database).with_tables(["document_tags"]).examine().await.unwrap();
+    assert!(findings.iter().all(|one| one.state == State::Pass), "{findings:#?}");
+}
