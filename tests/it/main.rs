@@ -12,6 +12,7 @@ mod doctor;
 mod embedded;
 mod embeddings;
 mod folder;
+mod generate;
 mod indexes;
 mod ingest;
 mod jobs;

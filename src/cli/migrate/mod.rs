@@ -1,5 +1,7 @@
 //! `workspace-db migrate`
 
+mod check;
+mod generate;
 mod locks;
 mod plan;
 
@@ -50,6 +52,10 @@ enum Action {
     ///
     /// The locks are seen on a server that is started for it, and which has no rows.
     Plan(plan::Plan),
+    /// Write a migration, and what a new tenants' table needs in SQL and Rust, from what src/schema.rs has more than the database
+    Generate(generate::Generate),
+    /// Find tenants' tables that lack what keeps workspaces apart, in the files and in the database
+    Check(check::Check),
     /// Print the schema of the database, object by object, as `status` compares it
     Catalog,
 }
@@ -85,6 +91,10 @@ impl Limits {
 
 impl Migrate {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
+        if let Action::Check(check) = self.action {
+            let live = Database::of(context).and_then(|database| database.config());
+            return check.run(context, self.migrations.as_deref(), live).await;
+        }
         let owner = Database::of(context)?.owner_url()?;
         let migrator = migrator(context, &owner, self.migrations.as_deref())?;
         match self.action {
@@ -105,7 +115,9 @@ impl Migrate {
                 changed(context, "reverted", &limits.of(migrator).revert(which).await?)
             }
             Action::Status => status(context, &migrator, &owner).await,
+            Action::Generate(generate) => generate.run(context, &migrator, &owner).await,
             Action::Catalog => output::print_lines(Catalog::read(&owner).await?.to_string().lines().map(str::to_owned)),
+            Action::Check(_) => Ok(()),
             Action::Plan(plan) => plan.run(context, &migrator, &owner).await,
         }
     }

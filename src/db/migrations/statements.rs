@@ -68,7 +68,15 @@ impl<'a> Statement<'a> {
 ///
 /// Semicolons within strings, dollar quotes, comments and parentheses, and those of the body of a function that is
 /// written as SQL (BEGIN ATOMIC ... END), end no statement.
-pub(crate) fn statements(text: &str) -> Vec<Statement<'_>> {
+///
+/// ```
+/// use workspace_db::db::migrations::statements;
+///
+/// let all = statements("SELECT ';';\n-- and\nSELECT 2;");
+/// assert_eq!(all.iter().map(|one| (one.line, one.sql)).collect::<Vec<_>>(), [(1, "SELECT ';'"), (3, "SELECT 2")]);
+/// ```
+#[must_use]
+pub fn statements(text: &str) -> Vec<Statement<'_>> {
     let mut found = Vec::new();
     let (mut begins, mut ends) = (None, 0);
     let mut depth = Depth::default();

@@ -1,0 +1,66 @@
+//! Table `captions`.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use workspace_db::id::{AdminUserId, WorkspaceId};
+
+use crate::registry::{CaptionId, PictureId};
+use crate::schema::captions;
+
+/// What people write below a picture.
+#[derive(Clone, Debug, PartialEq, HasQuery)]
+#[diesel(table_name = captions)]
+pub struct Caption {
+    /// Identity within the workspace.
+    pub id: CaptionId,
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// The picture.
+    pub picture_id: PictureId,
+    /// Who wrote it, while the account is there.
+    pub author: Option<AdminUserId>,
+    /// The text.
+    pub text: String,
+    /// Time of insertion.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A row of `captions` to insert. The workspace is not in it: the scope supplies it.
+#[derive(Clone, Debug, PartialEq, Insertable)]
+#[diesel(table_name = captions)]
+pub struct NewCaption {
+    /// Identity within the workspace.
+    pub id: CaptionId,
+    /// The picture.
+    pub picture_id: PictureId,
+    /// Who wrote it, while the account is there.
+    pub author: Option<AdminUserId>,
+    /// The text.
+    pub text: String,
+}
+
+impl NewCaption {
+    /// What is needed; the id is fresh, and everything else is absent.
+    #[must_use]
+    pub fn new(picture_id: PictureId, text: String) -> Self {
+        Self { id: CaptionId::generate(), picture_id, author: None, text }
+    }
+}
+
+/// What may change in a row of `captions`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+///
+/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+#[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = captions)]
+pub struct CaptionChanges {
+    /// The picture.
+    pub picture_id: Option<PictureId>,
+    /// Who wrote it, while the account is there.
+    pub author: Option<Option<AdminUserId>>,
+    /// The text.
+    pub text: Option<String>,
+}
+
+workspace_db::tenant_rows! {
+    captions: NewCaption, CaptionChanges;
+}

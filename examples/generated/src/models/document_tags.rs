@@ -1,0 +1,60 @@
+//! Table `document_tags`.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use workspace_db::id::{DocumentId, WorkspaceId};
+
+use crate::registry::DocumentTagId;
+use crate::schema::document_tags;
+
+/// Words that a workspace puts on its documents.
+#[derive(Clone, Debug, PartialEq, HasQuery)]
+#[diesel(table_name = document_tags)]
+pub struct DocumentTag {
+    /// Identity within the workspace.
+    pub id: DocumentTagId,
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// The document.
+    pub document_id: DocumentId,
+    /// The word, in lower case.
+    pub tag: String,
+    /// Time of insertion.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A row of `document_tags` to insert. The workspace is not in it: the scope supplies it.
+#[derive(Clone, Debug, PartialEq, Insertable)]
+#[diesel(table_name = document_tags)]
+pub struct NewDocumentTag {
+    /// Identity within the workspace.
+    pub id: DocumentTagId,
+    /// The document.
+    pub document_id: DocumentId,
+    /// The word, in lower case.
+    pub tag: String,
+}
+
+impl NewDocumentTag {
+    /// What is needed; the id is fresh, and everything else is absent.
+    #[must_use]
+    pub fn new(document_id: DocumentId, tag: String) -> Self {
+        Self { id: DocumentTagId::generate(), document_id, tag }
+    }
+}
+
+/// What may change in a row of `document_tags`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+///
+/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+#[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = document_tags)]
+pub struct DocumentTagChanges {
+    /// The document.
+    pub document_id: Option<DocumentId>,
+    /// The word, in lower case.
+    pub tag: Option<String>,
+}
+
+workspace_db::tenant_rows! {
+    document_tags: NewDocumentTag, DocumentTagChanges;
+}

@@ -1,0 +1,80 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use workspace_db::sql_types::*;
+    use workspace_db::sql_types::Bit;
+
+    /// What people write below a picture.
+    captions (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The picture.
+        picture_id -> Uuid,
+        /// Who wrote it, while the account is there.
+        author -> Nullable<Uuid>,
+        /// The text.
+        text -> Text,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use workspace_db::sql_types::*;
+    use workspace_db::sql_types::Bit;
+
+    /// Words that a workspace puts on its documents.
+    document_tags (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The document.
+        document_id -> Uuid,
+        /// The word, in lower case.
+        tag -> Text,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use workspace_db::sql_types::*;
+    use workspace_db::sql_types::Bit;
+
+    /// Pictures that visitors send, and what they look like.
+    pictures (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The talk in which it came, if it is kept.
+        conversation_id -> Nullable<Uuid>,
+        /// The status.
+        status -> DocumentStatus,
+        /// What it shows, as an embedding of 1536 dimensions.
+        look -> Vector,
+        /// Signs of the components of look, generated from it.
+        #[max_length = 1536]
+        look_bits -> Bit,
+        /// The words.
+        words -> Array<Nullable<Text>>,
+        /// The metadata.
+        metadata -> Jsonb,
+        /// Width in pixels.
+        width -> Int4,
+        /// Day on which it was taken, where the picture says so.
+        taken_on -> Nullable<Date>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(captions, document_tags, pictures,);

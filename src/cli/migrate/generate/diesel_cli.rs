@@ -1,0 +1,92 @@
+//! What the stock Diesel CLI finds changed, less what it finds wrongly.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use workspace_db::config::DatabaseUrl;
+use workspace_db::db::migrations::statements;
+
+use super::Known;
+use super::table::Table;
+
+/// Statements of both directions, and what was not looked at.
+#[derive(Default)]
+pub(super) struct Differences {
+    pub(super) up: Vec<String>,
+    pub(super) down: Vec<String>,
+    pub(super) skipped: Vec<String>,
+}
+
+/// Runs `diesel migration generate --diff-schema`, where there is one, and reads what it wrote.
+pub(super) fn differences(
+    root: &Path,
+    version: &str,
+    name: &str,
+    owner: &DatabaseUrl,
+    known: &Known,
+    new: &[Table],
+    stays: &[String],
+) -> Result<Differences> {
+    let mut command = Command::new("diesel");
+    command
+        .current_dir(root)
+        .args(["migration", "generate", name, "--version", version, "--diff-schema", "--migration-dir", "migrations"])
+        .env("DATABASE_URL", owner.expose());
+    fs::create_dir_all(root.join("migrations"))?;
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(_) if new.iter().all(Table::is_tenants) => {
+            let why = "changes of tables that are there already: the Diesel CLI, which finds them, is not on the PATH";
+            return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
+        }
+        Err(error) => bail!("a table without workspace_id is written by the Diesel CLI, which can't be run: {error}"),
+    };
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        // It can't write a table with such a key anew, which it would for each that schema.rs does not have.
+        if said.contains("composite foreign keys") && new.iter().all(Table::is_tenants) {
+            let why = "changes of tables that are there already: name the tables that src/schema.rs does not have under \
+                       `filter = { except_tables = [...] }` in diesel.toml, so that the Diesel CLI passes them over";
+            return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
+        }
+        bail!("diesel migration generate: {said}");
+    }
+    let folder = root.join("migrations").join(format!("{version}_{name}"));
+    let read = |file: &str| fs::read_to_string(folder.join(file));
+    let (up, down) = (read("up.sql")?, read("down.sql")?);
+    let tenants = new.iter().filter(|table| table.is_tenants()).map(|table| &table.name);
+    let others: Vec<&str> = tenants.chain(stays).map(String::as_str).collect();
+    Ok(Differences { up: real(&up, known, &others), down: real(&down, known, &others), skipped: Vec::new() })
+}
+
+/// What stays of a file. The Diesel CLI takes a column for another where the name of its type or its own differs in
+/// writing alone, as an enum's does (`document_status` and `DocumentStatus`), and would drop it with all that is in it; and
+/// a table that `schema.rs` does not have, as those of a library, for one that nobody wants. `others` are tables that are
+/// made and dropped elsewhere.
+fn real(text: &str, known: &Known, others: &[&str]) -> Vec<String> {
+    let statements: Vec<&str> = statements(text).into_iter().map(|one| one.sql).collect();
+    let dropped: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "DROP")).collect();
+    let added: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "ADD")).collect();
+    let is_real = |sql: &&&str| {
+        let changed = column(sql, "DROP").or_else(|| column(sql, "ADD"));
+        let of_others = |verb: &str| others.iter().any(|name| sql.starts_with(&format!("{verb} \"{name}\"")));
+        !changed.is_some_and(|one| dropped.contains(&one) && added.contains(&one))
+            && !of_others("CREATE TABLE")
+            && !of_others("DROP TABLE IF EXISTS")
+    };
+    statements.iter().filter(is_real).map(|sql| format!("{};", with_enums(sql, known))).collect()
+}
+
+/// The table and column of `ALTER TABLE "t" DROP COLUMN "c"`, without the underscore that sets a keyword apart in Rust.
+fn column(sql: &str, verb: &str) -> Option<(String, String)> {
+    let (table, column) = sql.strip_prefix("ALTER TABLE \"")?.split_once(&format!("\" {verb} COLUMN \""))?;
+    Some((table.to_owned(), column.split('"').next()?.trim_end_matches('_').to_owned()))
+}
+
+/// An enum's name as the database has it: the Diesel CLI writes `DOCUMENTSTATUS`.
+fn with_enums(sql: &str, known: &Known) -> String {
+    known.enums.iter().fold(sql.to_owned(), |sql, name| sql.replace(&name.replace('_', "").to_uppercase(), name))
+}

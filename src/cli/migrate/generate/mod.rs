@@ -1,0 +1,223 @@
+//! `workspace-db migrate generate`
+
+mod diesel_cli;
+mod edit;
+mod model;
+mod sql;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{TimeDelta, Utc};
+use clap::Args;
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl as _;
+use serde_json::json;
+use workspace_db::config::DatabaseUrl;
+use workspace_db::db;
+use workspace_db::db::catalog::Catalog;
+use workspace_db::db::migrations::Migrator;
+
+use self::table::{Reference, Table};
+use crate::cli::{Context, Contradiction, output};
+
+#[derive(Args, Debug)]
+pub(super) struct Generate {
+    /// What it does, such as create_document_tags
+    name: String,
+    /// A column and the table that it refers to, where the name of the column does not tell
+    #[arg(long, value_name = "COLUMN=TABLE", value_parser = reference)]
+    references: Vec<(String, String)>,
+    /// Columns of a new table that no two rows of a workspace share, with commas between
+    #[arg(long, value_name = "COLUMNS")]
+    unique: Vec<String>,
+    /// Folder of the crate, with diesel.toml, src and migrations
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    crate_folder: PathBuf,
+}
+
+fn reference(text: &str) -> Result<(String, String), String> {
+    let (column, table) = text.split_once('=').ok_or("write COLUMN=TABLE")?;
+    Ok((column.to_owned(), table.to_owned()))
+}
+
+/// What the database has already.
+pub(super) struct Known {
+    pub(super) tables: Vec<String>,
+    pub(super) enums: Vec<String>,
+    /// Tables with a `workspace_id`.
+    pub(super) tenants: Vec<String>,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+impl Generate {
+    pub(super) async fn run(self, context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> Result<()> {
+        let is_a_name = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_lowercase())
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        if !is_a_name(&self.name) {
+            let message =
+                format!("{:?} is no name for a migration; write what it does, such as create_document_tags", self.name);
+            return Err(Contradiction(message).into());
+        }
+        if let Some(first) = migrator.plan().await?.into_iter().next() {
+            bail!(
+                "the database lacks {}, so it can't tell what is new; run `workspace-db migrate run` first",
+                first.name()
+            );
+        }
+        let root = &self.crate_folder;
+        let schema = root.join("src/schema.rs");
+        let text = fs::read_to_string(&schema)
+            .with_context(|| format!("can't read {}; `diesel print-schema` writes it", schema.display()))?;
+        let known = Known::of(owner).await?;
+        let all = table::parse(&text).with_context(|| schema.display().to_string())?;
+        let new: Vec<Table> = all.into_iter().filter(|table| !known.tables.contains(&table.name)).collect();
+        let version = next_version(&root.join("migrations"), migrator);
+        let folder = root.join("migrations").join(format!("{version}_{}", self.name));
+        let is_ours =
+            fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
+        let stays = if is_ours { Vec::new() } else { tables_of_ours() };
+        let rest = diesel_cli::differences(root, &version, &self.name, owner, &known, &new, &stays)?;
+        let (mut up, mut down) = (rest.up, rest.down);
+        let mut written = Vec::new();
+        let mut tenants = Vec::new();
+        for table in new.iter().filter(|table| table.is_tenants()) {
+            tenants.push((table, self.references_of(table, &new, &known)?));
+        }
+        for (table, references) in in_order(tenants) {
+            let unique: Vec<&str> =
+                self.unique.iter().map(String::as_str).filter(|columns| table.has_all(columns)).collect();
+            up.push(sql::create(table, &references, &unique, &known)?);
+            down.insert(0, format!("DROP TABLE {};", table.name));
+            written.extend(model::write(root, is_ours, table, &references)?);
+        }
+        fs::create_dir_all(&folder)?;
+        for (file, statements) in [("up.sql", &up), ("down.sql", &down)] {
+            let text = if statements.is_empty() {
+                "-- Nothing is new in src/schema.rs: write what is to be done.\n".to_owned()
+            } else {
+                format!("{}\n", statements.join("\n\n"))
+            };
+            fs::write(folder.join(file), text)?;
+            written.push(folder.join(file));
+        }
+        let mut names: Vec<String> = written.iter().map(|path| shown(root, path)).collect();
+        names.sort_unstable();
+        names.dedup();
+        if context.json {
+            return output::print_json(
+                &json!({ "migration": folder.display().to_string(), "written": names, "skipped": rest.skipped }),
+            );
+        }
+        let next = [
+            "",
+            "Read it, then:",
+            "  workspace-db migrate run --migrations migrations   and   diesel print-schema > src/schema.rs",
+            "  workspace-db migrate check --migrations migrations",
+        ];
+        output::print_lines(
+            names
+                .iter()
+                .map(|name| format!("wrote    {name}"))
+                .chain(rest.skipped.iter().map(|why| format!("skipped  {why}")))
+                .chain(next.map(str::to_owned)),
+        )
+    }
+
+    /// By `--references`, else by the name of the column: `document_id` refers to `documents`.
+    fn references_of(&self, table: &Table, new: &[Table], known: &Known) -> Result<Vec<Reference>> {
+        let tenants: Vec<&str> = known
+            .tenants
+            .iter()
+            .map(String::as_str)
+            .chain(new.iter().filter(|one| one.is_tenants()).map(|one| one.name.as_str()))
+            .collect();
+        let mut found = Vec::new();
+        for column in table.columns.iter().filter(|column| column.name != "workspace_id") {
+            let said = self.references.iter().find(|(of, _)| *of == column.name).map(|(_, to)| to.as_str());
+            let stem = column.name.strip_suffix("_id");
+            let by_name = stem.and_then(|stem| {
+                tenants.iter().copied().chain(["admin_users"]).find(|name| table::singular(name) == stem)
+            });
+            let Some(to) = said.or(by_name) else { continue };
+            if !tenants.contains(&to) && to != "admin_users" {
+                return Err(Contradiction(format!(
+                    "{}.{} can't refer to {to}: there is no such tenants' table",
+                    table.name, column.name
+                ))
+                .into());
+            }
+            found.push(Reference {
+                column: column.name.clone(),
+                to: to.to_owned(),
+                is_nullable: column.is_nullable,
+                is_tenants: to != "admin_users",
+            });
+        }
+        Ok(found)
+    }
+}
+
+impl Known {
+    async fn of(owner: &DatabaseUrl) -> Result<Self> {
+        let mut conn = db::connect(owner).await?;
+        let mut names = async |query: &str| -> Result<Vec<String>> {
+            let rows: Vec<Name> = diesel::sql_query(query).load(&mut conn).await?;
+            Ok(rows.into_iter().map(|row| row.name).collect())
+        };
+        Ok(Self {
+            tables: names("SELECT relname::text AS name FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace").await?,
+            enums: names("SELECT typname::text AS name FROM pg_type WHERE typtype = 'e'").await?,
+            tenants: names("SELECT c.relname::text AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id'
+                WHERE c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_attribute i WHERE i.attrelid = c.oid AND i.attname = 'id') ORDER BY 1").await?,
+        })
+    }
+}
+
+/// The tables of this library, which a crate that stands on it has in its database and not in its `schema.rs`.
+fn tables_of_ours() -> Vec<String> {
+    let all = Catalog::expected().to_string();
+    all.lines().filter_map(|line| line.strip_prefix("table ")?.split(' ').next().map(str::to_owned)).collect()
+}
+
+/// The time, as the Diesel CLI writes it, or the first second behind it that no migration has.
+fn next_version(folder: &Path, migrator: &Migrator) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut taken: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    taken.extend(migrator.migrations().map(|one| one.name().to_owned()));
+    let mut at = Utc::now();
+    loop {
+        let version = at.format("%Y-%m-%d-%H%M%S").to_string();
+        if !taken.iter().any(|name| name.starts_with(&version)) {
+            return version;
+        }
+        at += TimeDelta::seconds(1);
+    }
+}
+
+/// What is referred to comes first, else in the order of the file.
+fn in_order(mut tables: Vec<(&Table, Vec<Reference>)>) -> Vec<(&Table, Vec<Reference>)> {
+    let mut ordered: Vec<(&Table, Vec<Reference>)> = Vec::with_capacity(tables.len());
+    while !tables.is_empty() {
+        let waits = |references: &[Reference], name: &str| {
+            references.iter().any(|one| one.to != name && tables.iter().any(|(other, _)| other.name == one.to))
+        };
+        // Of tables that refer to each other in a circle, the first; the database says what is missing.
+        let at = tables.iter().position(|(table, references)| !waits(references, &table.name)).unwrap_or(0);
+        ordered.push(tables.remove(at));
+    }
+    ordered
+}
+
+fn shown(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
