@@ -6,6 +6,7 @@
 //! |---|---|
 //! | write a query | [`tenancy`]; [`schema`] for tables and columns, [`models`] for rows |
 //! | migrate, make logins | [`db::migrations`], [`db::roles`] |
+//! | know whether a database is fit to be used | [`mod@doctor`], [`db::catalog`] |
 //! | store or compare a vector | [`sql_types::Embedding`], [`sql_types::VectorExpressionMethods`] |
 //! | make vectors of texts | [`embeddings`] |
 //! | let administrators and services in, make and publish workspaces | [`auth`] |
@@ -63,6 +64,9 @@
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeExamples;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/deploying/embedded.md")]
+struct Deploying;
 
 pub mod auth;
 pub mod config;

@@ -13,7 +13,7 @@ use crate::skipped;
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generated");
 
 fn text(path: impl AsRef<Path>) -> String {
-    fs::read_to_string(&path).expect(&path.as_ref().display().to_string())
+    fs::read_to_string(path).unwrap()
 }
 
 /// A shell whose database belongs to the test.

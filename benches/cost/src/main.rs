@@ -1,4 +1,4 @@
-//! Prints the table of the README: `cargo run --release -p cost`.
+//! Prints the table of the README: `cargo run --release -p cost`. With `-- start-up`, what the start-up check takes.
 
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use cost::by_sqlx::Sqlx;
 use cost::by_us::Us;
 use cost::{Fixture, Operation, latency};
 use workspace_db::config::{Config, DatabaseUrl};
+use workspace_db::doctor::fit_to_serve;
 
 /// Rounds, in each of which every side has its turn; odd, so that there is a median.
 const ROUNDS: usize = 15;
@@ -53,6 +54,9 @@ fn main() {
     // One thread, so that what a side allocates is what this thread allocates.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let fixture = runtime.block_on(Fixture::new());
+    if std::env::args().any(|argument| argument == "start-up") {
+        return runtime.block_on(start_up(&fixture));
+    }
     let mut sides = runtime.block_on(async {
         let superuser = fixture.database.superuser_url().expect("a URL");
         [
@@ -103,6 +107,29 @@ fn main() {
         println!("| {} | {} |", operation.name(), cells.join(" | "));
     }
     runtime.block_on(round_trips(&fixture));
+}
+
+/// What a backend waits for before it serves: `cargo run --release -p cost -- start-up`.
+async fn start_up(fixture: &Fixture) {
+    let (mut opening, mut asking, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..51 {
+        let began = Instant::now();
+        let db = fixture.database.open(2).await.expect("a database");
+        let opened = began.elapsed();
+        fit_to_serve(&db).await.expect("a database that is fit");
+        let asked = began.elapsed();
+        fit_to_serve(&db).await.expect("a database that is fit");
+        opening.push(opened.as_secs_f64() * 1e3);
+        asking.push((asked - opened).as_secs_f64() * 1e3);
+        again.push((began.elapsed() - asked).as_secs_f64() * 1e3);
+    }
+    let worst = asking.iter().copied().fold(0.0, f64::max);
+    println!(
+        "open: {:.1} ms; fit_to_serve: {:.1} ms, at worst {worst:.1} ms; once more: {:.1} ms",
+        median(opening),
+        median(asking),
+        median(again)
+    );
 }
 
 /// How many round trips a read takes, told by a clock: 10 ms each.

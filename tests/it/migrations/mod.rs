@@ -6,6 +6,7 @@ mod history;
 mod input;
 mod load;
 mod locks;
+mod rename;
 
 use std::process::Command;
 

@@ -1,0 +1,1 @@
+ALTER TABLE document_tags DROP COLUMN label;

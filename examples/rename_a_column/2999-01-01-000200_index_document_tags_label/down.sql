@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS document_tags_document_id_label_key;

@@ -1,0 +1,1 @@
+ALTER TABLE document_tags DROP CONSTRAINT document_tags_label_check;
