@@ -25,7 +25,8 @@ struct Fault {
 ///
 /// # Errors
 ///
-/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) with every fault that was found;
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) with every fault that was found, and where there is no
+/// platform's login to ask by;
 /// [`is_unreachable`](Error::is_unreachable), [`is_exhausted`](Error::is_exhausted).
 ///
 /// ```no_run

@@ -133,6 +133,43 @@ async fn three_tables_are_generated_as_the_example_has_them() {
     assert_eq!(reverted["reverted"].as_array().unwrap().len(), 3);
 }
 
+/// In this repository what is generated goes where the others of its kind are.
+#[tokio::test]
+async fn a_table_of_this_repository_is_registered_among_the_others() {
+    let database = TestDatabase::new().await.unwrap();
+    let shell = shell(&database);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Folder::new();
+    for file in ["Cargo.toml", "diesel.toml", "src/id.rs", "src/tenancy/registry.rs", "src/models/mod.rs"] {
+        folder.write(file, text(root.join(file)));
+    }
+    folder.write("src/schema.rs", text(root.join("src/schema.rs")) + WRITTEN[0].1);
+    shell.succeed(&["migrate", "generate", "create_document_tags", "--crate-folder", folder.path().to_str().unwrap()]);
+    let made = |file: &str| text(folder.path().join(file));
+    let registry = made("src/tenancy/registry.rs");
+    for part in [
+        "\n    document_chunks: DocumentChunkId,\n    document_tags: DocumentTagId,\n    documents: DocumentId,\n",
+        "\n    document_tags.document_id => documents;\n}",
+        " DocumentTagId,",
+        " document_tags,",
+    ] {
+        assert!(registry.contains(part), "{part:?} is not in {registry}");
+    }
+    assert!(made("src/id.rs").contains("    pub DocumentTagId, \"a document tag\";\n}"));
+    let models = made("src/models/mod.rs");
+    assert!(models.contains("mod document_chunks;\nmod document_tags;\nmod documents;\n"), "{models}");
+    assert!(
+        models.contains("pub use self::document_tags::{DocumentTag, DocumentTagChanges, NewDocumentTag};"),
+        "{models}"
+    );
+    let model = made("src/models/document_tags.rs");
+    assert!(
+        model.contains("use crate::id::{DocumentId, DocumentTagId, WorkspaceId};")
+            && model.contains("crate::tenant_rows! {"),
+        "{model}"
+    );
+}
+
 /// What a table may lack, how it comes to lack it, and what is said.
 #[tokio::test]
 async fn a_table_that_lacks_something_is_found_in_the_files_and_in_the_database() {
@@ -228,6 +265,11 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
             &["--references", "of=nowhere"][..],
             "t.of can't refer to nowhere",
         ),
+        (
+            "t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, tag -> Text, }",
+            &["--unique", "tga"][..],
+            "no new table in src/schema.rs has tga",
+        ),
     ] {
         let folder = Folder::new();
         folder.write("diesel.toml", text(format!("{EXAMPLE}/diesel.toml")));
@@ -235,7 +277,7 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
         let root = folder.path().to_str().unwrap();
         let error = shell.fails(&[&["migrate", "generate", "create_t", "--crate-folder", root], options].concat(), 2);
         assert!(error.contains(said), "{error}");
-        assert!(!folder.path().join("src/registry.rs").exists());
+        assert!(!folder.path().join("src/registry.rs").exists() && !folder.path().join("migrations").exists());
     }
     let folder = Folder::new();
     let root = folder.path().to_str().unwrap();

@@ -12,6 +12,7 @@ use workspace_db::doctor::{CHECKS, Doctor, Finding, Limits, State};
 use workspace_db::tenancy::TENANT_TABLES;
 use workspace_db::testing::TestDatabase;
 
+use crate::cli::database::Database;
 use crate::cli::doctor::Unfit;
 use crate::cli::{Context, output};
 
@@ -44,7 +45,7 @@ const OF_THE_SCHEMA: &[&str] = &[
 
 impl Check {
     /// The files on a server that is started for it, and the database as it is.
-    pub(super) async fn run(self, context: &Context, folder: Option<&Path>, live: Result<Config>) -> Result<()> {
+    pub(super) async fn run(self, context: &Context, folder: Option<&Path>) -> Result<()> {
         let registered = registered(&self.crate_folder);
         let tables: Vec<String> =
             registered.iter().filter(|name| !TENANT_TABLES.contains(&name.as_str())).cloned().collect();
@@ -52,7 +53,7 @@ impl Check {
         of_files.extend(models(&self.crate_folder, &tables));
         let mut parts = vec![("files", of_files)];
         let mut left_out = None;
-        match live {
+        match Database::of(context).and_then(|database| database.config()) {
             _ if self.files => {}
             Ok(config) => parts.push(("database", examined(&config, folder, &tables).await?)),
             Err(error) => left_out = Some(format!("the database was left out: {error}")),

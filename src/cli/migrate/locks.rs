@@ -8,7 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as
 use serde::Serialize;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db;
-use workspace_db::db::migrations::{Migration, Statement};
+use workspace_db::db::migrations::{Migration, MigrationStatement};
 
 /// A table that was there before, and what a statement does to it.
 #[derive(Clone, Debug, Serialize)]
@@ -131,7 +131,7 @@ fn lock(table: String, strength: usize, rewrites: bool) -> Lock {
 }
 
 /// What is done outside of a transaction has let go of its locks by the time that anybody could look.
-fn concurrent(statement: &Statement<'_>, tables: &[Table]) -> Vec<Lock> {
+fn concurrent(statement: &MigrationStatement<'_>, tables: &[Table]) -> Vec<Lock> {
     let named =
         |table: &&Table| statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table.name);
     // ShareUpdateExclusiveLock, as the documentation of CREATE INDEX CONCURRENTLY says.

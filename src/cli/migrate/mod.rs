@@ -5,7 +5,7 @@ mod generate;
 mod locks;
 mod plan;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -50,7 +50,8 @@ enum Action {
     Status,
     /// Show what `run` would do, and what it would lock, without doing it
     ///
-    /// The locks are seen on a server that is started for it, and which has no rows.
+    /// The locks are seen on a server that is started for it and has no rows: PostgreSQL 18, or the major version that
+    /// WORKSPACE_DB_TEST_POSTGRES says
     Plan(plan::Plan),
     /// Write a migration, and what a new tenants' table needs in SQL and Rust, from what src/schema.rs has more than the database
     Generate(generate::Generate),
@@ -91,14 +92,10 @@ impl Limits {
 
 impl Migrate {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        if let Action::Check(check) = self.action {
-            let live = Database::of(context).and_then(|database| database.config());
-            return check.run(context, self.migrations.as_deref(), live).await;
-        }
-        let owner = Database::of(context)?.owner_url()?;
-        let migrator = migrator(context, &owner, self.migrations.as_deref())?;
+        let folder = self.migrations.as_deref();
         match self.action {
             Action::Run(limits) => {
+                let (migrator, _) = migrator(context, folder)?;
                 let spinner = output::spinner();
                 let before_each = |name: &str| spinner.set_message(format!("migrating: {name}"));
                 let applied = limits.of(migrator).run(before_each).await?;
@@ -111,14 +108,27 @@ impl Migrate {
                         "reverting drops tables with the data in them, and this is production; say --yes if you mean it"
                     );
                 }
+                let (migrator, _) = migrator(context, folder)?;
                 let which = if all { Revert::All } else { Revert::Last(number) };
                 changed(context, "reverted", &limits.of(migrator).revert(which).await?)
             }
-            Action::Status => status(context, &migrator, &owner).await,
-            Action::Generate(generate) => generate.run(context, &migrator, &owner).await,
-            Action::Catalog => output::print_lines(Catalog::read(&owner).await?.to_string().lines().map(str::to_owned)),
-            Action::Check(_) => Ok(()),
-            Action::Plan(plan) => plan.run(context, &migrator, &owner).await,
+            Action::Status => {
+                let (migrator, owner) = migrator(context, folder)?;
+                status(context, &migrator, &owner).await
+            }
+            Action::Generate(generate) => {
+                let (migrator, owner) = migrator(context, folder)?;
+                generate.run(context, &migrator, &owner).await
+            }
+            Action::Check(check) => check.run(context, folder).await,
+            Action::Catalog => {
+                let (_, owner) = migrator(context, folder)?;
+                output::print_lines(Catalog::read(&owner).await?.to_string().lines().map(str::to_owned))
+            }
+            Action::Plan(plan) => {
+                let (migrator, owner) = migrator(context, folder)?;
+                plan.run(context, &migrator, &owner).await
+            }
         }
     }
 }
@@ -135,12 +145,15 @@ async fn status(context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> 
     output::print_lines(migrations.chain(drift.iter().map(|one| format!("drift       {one}"))))
 }
 
-fn migrator(context: &Context, owner: &DatabaseUrl, folder: Option<&std::path::Path>) -> Result<Migrator> {
-    let migrator = Migrator::new(owner, context.config.environment);
-    Ok(match folder {
+/// Of the database that the environment names, whose owner's URL it returns too.
+fn migrator(context: &Context, folder: Option<&Path>) -> Result<(Migrator, DatabaseUrl)> {
+    let owner = Database::of(context)?.owner_url()?;
+    let migrator = Migrator::new(&owner, context.config.environment);
+    let migrator = match folder {
         Some(folder) => migrator.with_folder(folder)?,
         None => migrator,
-    })
+    };
+    Ok((migrator, owner))
 }
 
 fn changed(context: &Context, verb: &str, names: &[String]) -> Result<()> {

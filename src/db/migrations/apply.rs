@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::history;
 use super::session::Session;
 use super::source::Migration;
-use super::statements::Statement;
+use super::statements::MigrationStatement;
 use crate::config::Environment;
 use crate::error::Result;
 
@@ -50,6 +50,7 @@ async fn repeat(session: &Session, migration: &Migration, direction: Direction, 
     let mut tried = 0;
     loop {
         tried += 1;
+        session.refresh().await?;
         let Err(failure) = once(session.client(), migration, direction).await else { return Ok(()) };
         if failure.is_worth_another_try()
             && let Some(pause) = pauses.next()
@@ -106,7 +107,7 @@ async fn outside_a_transaction(client: &Client, migration: &Migration, direction
     record(client, migration, direction).await
 }
 
-fn statements(migration: &Migration, direction: Direction) -> Vec<Statement<'_>> {
+fn statements(migration: &Migration, direction: Direction) -> Vec<MigrationStatement<'_>> {
     if direction == Direction::Down { migration.down_statements() } else { migration.statements() }
 }
 
@@ -114,7 +115,7 @@ async fn run(
     client: &Client,
     migration: &Migration,
     direction: Direction,
-    statement: &Statement<'_>,
+    statement: &MigrationStatement<'_>,
 ) -> Result<(), Failure> {
     let failed = |error| Failure::of(migration, direction.file(), statement, error);
     client.batch_execute(statement.sql).await.map_err(failed)

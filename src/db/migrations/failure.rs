@@ -3,7 +3,7 @@
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
 use super::source::Migration;
-use super::statements::Statement;
+use super::statements::MigrationStatement;
 use crate::error::{Error, Kind};
 
 /// A statement that failed, before anybody knows whether it is tried again.
@@ -18,7 +18,7 @@ impl Failure {
     pub(super) fn of(
         migration: &Migration,
         file: &str,
-        statement: &Statement<'_>,
+        statement: &MigrationStatement<'_>,
         error: tokio_postgres::Error,
     ) -> Self {
         // The server counts characters from 1, from the beginning of the statement.
@@ -61,7 +61,6 @@ impl Failure {
     pub(super) fn into_error(self, attempts: usize, holders: Option<String>) -> Error {
         let Self { place, error } = self;
         let (kind, remedy) = match error.code() {
-            _ if error.is_closed() => (Kind::Unreachable, SERVER_GONE),
             None => (Kind::Unreachable, SERVER_GONE),
             Some(&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW) => {
                 (Kind::Unreachable, SERVER_GONE)

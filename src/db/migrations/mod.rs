@@ -20,7 +20,7 @@ use self::history::History;
 use self::session::Session;
 pub use self::source::Migration;
 use self::source::Sources;
-pub use self::statements::{Statement, statements};
+pub use self::statements::{MigrationStatement, statements};
 use crate::config::{DatabaseUrl, Environment};
 use crate::error::{Error, Kind, Result};
 

@@ -34,8 +34,6 @@ impl Session {
         let cancel = CancelOnDrop::new(url, &client)?;
         let session = Self { client, cancel };
         session.look_around(url).await?;
-        // Where this process is killed, its statement ends and the lock is free; not every system's server can tell.
-        let _ = session.client.batch_execute("SET client_connection_check_interval = '2s'").await;
         session.lock().await?;
         Ok(session)
     }
@@ -58,6 +56,14 @@ impl Session {
         if row.get(1) {
             return Err(behind_a_pooler(url));
         }
+        Ok(())
+    }
+
+    /// The session as it began, whatever the last migration has set in it and left.
+    pub(super) async fn refresh(&self) -> Result<()> {
+        self.client.batch_execute("RESET ROLE; RESET ALL").await?;
+        // Where this process is killed, its statement ends and the lock is free; not every system's server can tell.
+        let _ = self.client.batch_execute("SET client_connection_check_interval = '2s'").await;
         Ok(())
     }
 

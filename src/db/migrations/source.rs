@@ -7,7 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::statements::{Statement, statements};
+use super::statements::{MigrationStatement, statements};
 use crate::error::{Error, Kind, Result};
 
 /// This crate's own, as `build.rs` found them: folder, `up.sql`, `down.sql`, `metadata.toml`.
@@ -64,7 +64,7 @@ impl Migration {
 
     /// The statements of its `up.sql`, in order.
     #[must_use]
-    pub fn statements(&self) -> Vec<Statement<'_>> {
+    pub fn statements(&self) -> Vec<MigrationStatement<'_>> {
         statements(&self.up)
     }
 
@@ -80,7 +80,7 @@ impl Migration {
         base16ct::lower::encode_string(&Sha256::digest(self.up.as_bytes()))
     }
 
-    pub(super) fn down_statements(&self) -> Vec<Statement<'_>> {
+    pub(super) fn down_statements(&self) -> Vec<MigrationStatement<'_>> {
         statements(&self.down)
     }
 
@@ -107,7 +107,8 @@ impl Migration {
                 .remedy("write <timestamp>_<what it does>, such as 2026-12-01-090000_create_tags"));
         }
         for (file, statements) in [("up.sql", self.statements()), ("down.sql", self.down_statements())] {
-            let at = |statement: &Statement<'_>| format!("{file} of migration {name}, line {}", statement.line);
+            let at =
+                |statement: &MigrationStatement<'_>| format!("{file} of migration {name}, line {}", statement.line);
             if let Some(statement) = statements.iter().find(|statement| statement.controls_the_transaction()) {
                 return Err(Error::invalid(format!("{} begins or ends a transaction", at(statement)))
                     .remedy("leave it out: the migration runs in one, unless its metadata.toml says otherwise"));
@@ -211,7 +212,12 @@ fn read(folder: &Path) -> Result<Migration> {
     let up = file("up.sql", "write what it changes into it, or delete the folder")?;
     let down =
         file("down.sql", "write into it what takes up.sql back: without it the migration could not be reverted")?;
-    let metadata = fs::read_to_string(folder.join("metadata.toml")).ok();
+    let metadata = match fs::read_to_string(folder.join("metadata.toml")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        read => Some(read.map_err(|error| {
+            Error::invalid(format!("migration {name} has an unreadable metadata.toml")).caused_by(error)
+        })?),
+    };
     let migration = Migration { name: name.into(), up: up.into(), down: down.into(), in_transaction: true };
     migration.described_by(metadata.as_deref())
 }

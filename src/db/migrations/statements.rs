@@ -6,14 +6,14 @@ use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
 /// One statement of a migration, and where it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement<'a> {
+pub struct MigrationStatement<'a> {
     /// The line of the file on which it begins, counted from 1.
     pub line: usize,
     /// Its text, without the comments before it and without the semicolon.
     pub sql: &'a str,
 }
 
-impl<'a> Statement<'a> {
+impl<'a> MigrationStatement<'a> {
     /// Its words in lower case, without comments, punctuation and what stands in quotes; quoted names keep their quotes.
     pub(crate) fn words(&self) -> impl Iterator<Item = String> + use<'a> {
         let sql = self.sql;
@@ -43,9 +43,12 @@ impl<'a> Statement<'a> {
         self.words().any(|word| word == "concurrently")
     }
 
-    /// Whether it can be run again where it was done already: it says IF EXISTS or IF NOT EXISTS.
+    /// Whether it can be run again where it was done already: it says IF EXISTS or IF NOT EXISTS, or changes nothing that stays.
     pub(crate) fn is_repeatable(&self) -> bool {
         let words: Vec<String> = self.words().collect();
+        if matches!(words.first().map(String::as_str), Some("vacuum" | "analyze" | "reindex" | "refresh")) {
+            return true;
+        }
         let says = |pattern: &[&str]| words.windows(pattern.len()).any(|window| window == pattern);
         says(&["if", "exists"]) || says(&["if", "not", "exists"]) || says(&["validate", "constraint"])
     }
@@ -76,7 +79,7 @@ impl<'a> Statement<'a> {
 /// assert_eq!(all.iter().map(|one| (one.line, one.sql)).collect::<Vec<_>>(), [(1, "SELECT ';'"), (3, "SELECT 2")]);
 /// ```
 #[must_use]
-pub fn statements(text: &str) -> Vec<Statement<'_>> {
+pub fn statements(text: &str) -> Vec<MigrationStatement<'_>> {
     let mut found = Vec::new();
     let (mut begins, mut ends) = (None, 0);
     let mut depth = Depth::default();
@@ -95,7 +98,7 @@ pub fn statements(text: &str) -> Vec<Statement<'_>> {
     let line_of = |at| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
     found
         .into_iter()
-        .map(|(from, to)| Statement { line: line_of(from), sql: text.get(from..to).unwrap_or_default() })
+        .map(|(from, to)| MigrationStatement { line: line_of(from), sql: text.get(from..to).unwrap_or_default() })
         .collect()
 }
 
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_index_that_is_made_concurrently_is_known_by_name() {
-        let index = |sql| Statement { line: 1, sql }.concurrent_index();
+        let index = |sql| MigrationStatement { line: 1, sql }.concurrent_index();
         assert_eq!(index("CREATE INDEX CONCURRENTLY a_idx ON a (x)").as_deref(), Some("a_idx"));
         assert_eq!(
             index("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"A b\" ON public.a (x)").as_deref(),

@@ -20,6 +20,21 @@ async fn a_migration_can_not_reset_the_time_outs() {
     assert_eq!(resets.run(|_| ()).await.unwrap().len(), 1);
 }
 
+/// What one migration sets for the session is not there for the next.
+#[tokio::test]
+async fn a_migration_finds_the_session_as_it_began() {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.url().unwrap();
+    let leaves = "SET lock_timeout = 0; SET work_mem = '1MB'";
+    let looks = "DO $$ BEGIN
+        IF current_setting('lock_timeout') = '0' OR current_setting('work_mem') = '1MB' THEN
+            RAISE 'something was left';
+        END IF;
+    END $$";
+    let both = [later("29990101000000_leaves", leaves, ""), later("29990102000000_looks", looks, "")];
+    assert_eq!(migrator(&url).with(both).unwrap().run(|_| ()).await.unwrap().len(), 2);
+}
+
 /// A forgotten transaction holds the table; those who read it get through all the same, since the migrator gives up its
 /// place in the queue. It goes through once the transaction has ended.
 #[tokio::test]

@@ -59,15 +59,7 @@ struct Name {
 
 impl Generate {
     pub(super) async fn run(self, context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> Result<()> {
-        let is_a_name = |name: &str| {
-            name.starts_with(|c: char| c.is_ascii_lowercase())
-                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        };
-        if !is_a_name(&self.name) {
-            let message =
-                format!("{:?} is no name for a migration; write what it does, such as create_document_tags", self.name);
-            return Err(Contradiction(message).into());
-        }
+        self.check_arguments()?;
         if let Some(first) = migrator.plan().await?.into_iter().next() {
             bail!(
                 "the database lacks {}, so it can't tell what is new; run `workspace-db migrate run` first",
@@ -81,56 +73,64 @@ impl Generate {
         let known = Known::of(owner).await?;
         let all = table::parse(&text).with_context(|| schema.display().to_string())?;
         let new: Vec<Table> = all.into_iter().filter(|table| !known.tables.contains(&table.name)).collect();
-        let version = next_version(&root.join("migrations"), migrator);
-        let folder = root.join("migrations").join(format!("{version}_{}", self.name));
+        // Before anything is written, so that what can't be generated leaves nothing behind.
+        let created = self.created(&new, &known)?;
         let is_ours =
             fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
         let stays = if is_ours { Vec::new() } else { tables_of_ours() };
+        let version = next_version(&root.join("migrations"), migrator);
         let rest = diesel_cli::differences(root, &version, &self.name, owner, &known, &new, &stays)?;
         let (mut up, mut down) = (rest.up, rest.down);
         let mut written = Vec::new();
-        let mut tenants = Vec::new();
-        for table in new.iter().filter(|table| table.is_tenants()) {
-            tenants.push((table, self.references_of(table, &new, &known)?));
-        }
-        for (table, references) in in_order(tenants) {
-            let unique: Vec<&str> =
-                self.unique.iter().map(String::as_str).filter(|columns| table.has_all(columns)).collect();
-            up.push(sql::create(table, &references, &unique, &known)?);
+        for (table, references, sql) in created {
+            up.push(sql);
             down.insert(0, format!("DROP TABLE {};", table.name));
             written.extend(model::write(root, is_ours, table, &references)?);
         }
+        let folder = root.join("migrations").join(format!("{version}_{}", self.name));
         fs::create_dir_all(&folder)?;
         for (file, statements) in [("up.sql", &up), ("down.sql", &down)] {
-            let text = if statements.is_empty() {
-                "-- Nothing is new in src/schema.rs: write what is to be done.\n".to_owned()
-            } else {
-                format!("{}\n", statements.join("\n\n"))
-            };
-            fs::write(folder.join(file), text)?;
+            fs::write(folder.join(file), file_of(statements))?;
             written.push(folder.join(file));
         }
         let mut names: Vec<String> = written.iter().map(|path| shown(root, path)).collect();
         names.sort_unstable();
         names.dedup();
-        if context.json {
-            return output::print_json(
-                &json!({ "migration": folder.display().to_string(), "written": names, "skipped": rest.skipped }),
-            );
+        report(context, &folder, &names, &rest.skipped)
+    }
+
+    fn check_arguments(&self) -> Result<()> {
+        let is_of_names = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if self.name.starts_with(|c: char| c.is_ascii_lowercase()) && self.name.chars().all(is_of_names) {
+            return Ok(());
         }
-        let next = [
-            "",
-            "Read it, then:",
-            "  workspace-db migrate run --migrations migrations   and   diesel print-schema > src/schema.rs",
-            "  workspace-db migrate check --migrations migrations",
-        ];
-        output::print_lines(
-            names
-                .iter()
-                .map(|name| format!("wrote    {name}"))
-                .chain(rest.skipped.iter().map(|why| format!("skipped  {why}")))
-                .chain(next.map(str::to_owned)),
-        )
+        let message =
+            format!("{:?} is no name for a migration; write what it does, such as create_document_tags", self.name);
+        Err(Contradiction(message).into())
+    }
+
+    /// The SQL of each new tenants' table, what is referred to first.
+    fn created<'a>(&self, new: &'a [Table], known: &Known) -> Result<Vec<(&'a Table, Vec<Reference>, String)>> {
+        let tenants: Vec<&Table> = new.iter().filter(|table| table.is_tenants()).collect();
+        let given =
+            self.unique.iter().map(String::as_str).chain(self.references.iter().map(|(column, _)| column.as_str()));
+        for columns in given {
+            if !tenants.iter().any(|table| table.has_all(columns)) {
+                return Err(Contradiction(format!("no new table in src/schema.rs has {columns}")).into());
+            }
+        }
+        let mut with_references = Vec::new();
+        for table in tenants {
+            with_references.push((table, self.references_of(table, new, known)?));
+        }
+        in_order(with_references)
+            .into_iter()
+            .map(|(table, references)| {
+                let unique = self.unique.iter().map(String::as_str).filter(|columns| table.has_all(columns));
+                let sql = sql::create(table, &references, &unique.collect::<Vec<_>>(), known)?;
+                Ok((table, references, sql))
+            })
+            .collect()
     }
 
     /// By `--references`, else by the name of the column: `document_id` refers to `documents`.
@@ -175,7 +175,11 @@ impl Known {
             Ok(rows.into_iter().map(|row| row.name).collect())
         };
         Ok(Self {
-            tables: names("SELECT relname::text AS name FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace").await?,
+            tables: names(
+                "SELECT relname::text AS name FROM pg_class
+                WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace",
+            )
+            .await?,
             enums: names("SELECT typname::text AS name FROM pg_type WHERE typtype = 'e'").await?,
             tenants: names("SELECT c.relname::text AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id'
                 WHERE c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_attribute i WHERE i.attrelid = c.oid AND i.attname = 'id') ORDER BY 1").await?,
@@ -216,6 +220,29 @@ fn in_order(mut tables: Vec<(&Table, Vec<Reference>)>) -> Vec<(&Table, Vec<Refer
         ordered.push(tables.remove(at));
     }
     ordered
+}
+
+fn file_of(statements: &[String]) -> String {
+    if statements.is_empty() {
+        return "-- Nothing is new in src/schema.rs: write what is to be done.\n".to_owned();
+    }
+    format!("{}\n", statements.join("\n\n"))
+}
+
+fn report(context: &Context, folder: &Path, written: &[String], skipped: &[String]) -> Result<()> {
+    if context.json {
+        let migration = folder.display().to_string();
+        return output::print_json(&json!({ "migration": migration, "written": written, "skipped": skipped }));
+    }
+    let next = [
+        "",
+        "Read it, then:",
+        "  workspace-db migrate run --migrations migrations   and   diesel print-schema > src/schema.rs",
+        "  workspace-db migrate check --migrations migrations",
+    ];
+    let written = written.iter().map(|name| format!("wrote    {name}"));
+    let skipped = skipped.iter().map(|why| format!("skipped  {why}"));
+    output::print_lines(written.chain(skipped).chain(next.map(str::to_owned)))
 }
 
 fn shown(root: &Path, path: &Path) -> String {
