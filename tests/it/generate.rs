@@ -149,7 +149,7 @@ async fn a_table_of_this_repository_is_registered_among_the_others() {
     let registry = made("src/tenancy/registry.rs");
     for part in [
         "\n    document_chunks: DocumentChunkId,\n    document_tags: DocumentTagId,\n    documents: DocumentId,\n",
-        "\n    document_tags.document_id => documents;\n}",
+        "\n    document_tags.document_id => documents;\n",
         " DocumentTagId,",
         " document_tags,",
     ] {
