@@ -48,8 +48,10 @@ pub(super) fn write(root: &Path, is_ours: bool, table: &Table, references: &[Ref
     let (name, row) = (&table.name, table.type_name());
     let module = layout.models.join("mod.rs");
     edit::file(&module, "//! One file a table: the row, what is inserted, what may change.\n", |text| {
+        let mut names = [format!("New{row}"), format!("{row}Changes"), row.clone()];
+        names.sort_unstable();
         let text = into_lines(&text, "mod ", &format!("mod {name};"));
-        Ok(into_lines(&text, "pub use self::", &format!("pub use self::{name}::{{New{row}, {row}, {row}Changes}};")))
+        Ok(into_lines(&text, "pub use self::", &format!("pub use self::{name}::{{{}}};", names.join(", "))))
     })?;
     let all: BTreeSet<PathBuf> = [layout.ids, layout.registry, model, module].into();
     Ok(all.into_iter().collect())
