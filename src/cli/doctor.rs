@@ -79,21 +79,20 @@ impl Doctor {
         if context.json {
             output::print_json(&json!({ "state": worst, "findings": findings, "fixes": fixes }))?;
         } else {
-            output::print_lines(findings.iter().flat_map(|one| self.lines(one)))?;
+            let told = findings.iter().filter(|one| !self.quiet || one.state != State::Pass);
+            output::print_lines(told.flat_map(|one| lines("", one)))?;
         }
         if worst > State::Skipped { Err(Unfit(worst).into()) } else { Ok(()) }
     }
+}
 
-    fn lines(&self, finding: &Finding) -> Vec<String> {
-        if self.quiet && finding.state == State::Pass {
-            return Vec::new();
-        }
-        let asks = CHECKS.iter().find(|check| check.name == finding.check).map_or("", |check| check.asks);
-        let mut lines = vec![format!("{:<8} {:<18} {asks}", finding.state.to_string(), finding.check)];
-        lines.extend(finding.found.iter().map(|one| format!("         - {one}")));
-        lines.extend(finding.remedy.map(|remedy| format!("         > {remedy}")));
-        lines
-    }
+/// A finding for a person; `of` stands before the name of the check.
+pub(super) fn lines(of: &str, finding: &Finding) -> Vec<String> {
+    let asks = CHECKS.iter().find(|check| check.name == finding.check).map_or("", |check| check.asks);
+    let mut lines = vec![format!("{:<8} {of}{:<18} {asks}", finding.state.to_string(), finding.check)];
+    lines.extend(finding.found.iter().map(|one| format!("         - {one}")));
+    lines.extend(finding.remedy.map(|remedy| format!("         > {remedy}")));
+    lines
 }
 
 fn unless_unfit(error: anyhow::Error) -> Result<()> {

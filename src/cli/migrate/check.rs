@@ -8,12 +8,12 @@ use clap::Args;
 use serde_json::json;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::db::migrations::Migrator;
-use workspace_db::doctor::{CHECKS, Doctor, Finding, Limits, State};
+use workspace_db::doctor::{Doctor, Finding, Limits, State};
 use workspace_db::tenancy::TENANT_TABLES;
 use workspace_db::testing::TestDatabase;
 
 use crate::cli::database::Database;
-use crate::cli::doctor::Unfit;
+use crate::cli::doctor::{Unfit, lines};
 use crate::cli::{Context, output};
 
 #[derive(Args, Debug)]
@@ -64,7 +64,9 @@ impl Check {
                 ["files", "database"].map(|part| parts.iter().find(|(name, _)| *name == part).map(|(_, all)| all));
             output::print_json(&json!({ "state": worst, "files": of_files, "database": live, "left_out": left_out }))?;
         } else {
-            let lines = parts.iter().flat_map(|(part, findings)| findings.iter().flat_map(|one| lines(part, one)));
+            let lines = parts
+                .iter()
+                .flat_map(|(part, findings)| findings.iter().flat_map(move |one| lines(&format!("{part:<9} "), one)));
             output::print_lines(lines.chain(left_out))?;
         }
         if worst > State::Skipped { Err(Unfit(worst).into()) } else { Ok(()) }
@@ -121,12 +123,4 @@ fn models(root: &Path, tables: &[String]) -> Option<Finding> {
         found,
         remedy: Some("write it; `workspace-db migrate generate` does"),
     })
-}
-
-fn lines(part: &str, finding: &Finding) -> Vec<String> {
-    let asks = CHECKS.iter().find(|check| check.name == finding.check).map_or("", |check| check.asks);
-    let mut lines = vec![format!("{:<8} {part:<9} {:<18} {asks}", finding.state.to_string(), finding.check)];
-    lines.extend(finding.found.iter().map(|one| format!("         - {one}")));
-    lines.extend(finding.remedy.map(|remedy| format!("         > {remedy}")));
-    lines
 }

@@ -156,11 +156,7 @@ impl Sources {
         migration.validate()?;
         let version = migration.version();
         if let Some(there) = self.0.get(&version).filter(|there| there.name != migration.name) {
-            return Err(Error::new(
-                Kind::Conflict,
-                format!("the migrations {} and {} have one version, {version}", there.name, migration.name),
-            )
-            .remedy("give the younger one another timestamp; a database would take one of them for the other"));
+            return Err(one_version(&there.name, &migration));
         }
         self.0.insert(version, migration);
         Ok(())
@@ -179,13 +175,8 @@ impl Sources {
         let mut seen = BTreeMap::new();
         for folder in folders {
             let migration = read(&folder)?;
-            let version = migration.version();
-            if let Some(other) = seen.insert(version.clone(), migration.name.clone()) {
-                return Err(Error::new(
-                    Kind::Conflict,
-                    format!("the migrations {other} and {} have one version, {version}", migration.name),
-                )
-                .remedy("give the younger one another timestamp; a database would take one of them for the other"));
+            if let Some(other) = seen.insert(migration.version(), migration.name.clone()) {
+                return Err(one_version(&other, &migration));
             }
             self.add(migration)?;
         }
@@ -199,6 +190,12 @@ impl Sources {
     pub(super) fn get(&self, version: &str) -> Option<&Migration> {
         self.0.get(version)
     }
+}
+
+fn one_version(there: &str, migration: &Migration) -> Error {
+    let what = format!("the migrations {there} and {} have one version, {}", migration.name, migration.version());
+    Error::new(Kind::Conflict, what)
+        .remedy("give the younger one another timestamp; a database would take one of them for the other")
 }
 
 fn read(folder: &Path) -> Result<Migration> {
