@@ -27,9 +27,10 @@ pub(super) fn differences(
     name: &str,
     owner: &DatabaseUrl,
     known: &Known,
-    new: &[Table],
+    all: &[Table],
     stays: &[String],
 ) -> Result<Differences> {
+    let new = || all.iter().filter(|table| !known.tables.contains(&table.name));
     let mut command = Command::new("diesel");
     command
         .current_dir(root)
@@ -38,7 +39,7 @@ pub(super) fn differences(
     fs::create_dir_all(root.join("migrations"))?;
     let output = match command.output() {
         Ok(output) => output,
-        Err(_) if new.iter().all(Table::is_tenants) => {
+        Err(_) if new().all(Table::is_tenants) => {
             let why = "changes of tables that are there already: the Diesel CLI, which finds them, is not on the PATH";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
         }
@@ -47,7 +48,7 @@ pub(super) fn differences(
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         // It can't write a table with such a key anew, which it would for each that schema.rs does not have.
-        if said.contains("composite foreign keys") && new.iter().all(Table::is_tenants) {
+        if said.contains("composite foreign keys") && new().all(Table::is_tenants) {
             let why = "changes of tables that are there already: name the tables that src/schema.rs does not have under \
                        `filter = { except_tables = [...] }` in diesel.toml, so that the Diesel CLI passes them over";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
@@ -57,9 +58,10 @@ pub(super) fn differences(
     let folder = root.join("migrations").join(format!("{version}_{name}"));
     let read = |file: &str| fs::read_to_string(folder.join(file));
     let (up, down) = (read("up.sql")?, read("down.sql")?);
-    let tenants = new.iter().filter(|table| table.is_tenants()).map(|table| &table.name);
+    let tenants = new().filter(|table| table.is_tenants()).map(|table| &table.name);
     let others: Vec<&str> = tenants.chain(stays).map(String::as_str).collect();
-    Ok(Differences { up: real(&up, known, &others), down: real(&down, known, &others), skipped: Vec::new() })
+    let found = |text: &str| in_order(real(text, known, &others), all);
+    Ok(Differences { up: found(&up), down: found(&down), skipped: Vec::new() })
 }
 
 /// What stays of a file. The Diesel CLI takes a column for another where the name of its type or its own differs in
@@ -78,6 +80,17 @@ fn real(text: &str, known: &Known, others: &[&str]) -> Vec<String> {
             && !of_others("DROP TABLE IF EXISTS")
     };
     statements.iter().filter(is_real).map(|sql| format!("{};", with_enums(sql, known))).collect()
+}
+
+/// Columns in the order of `schema.rs`, behind whole tables: the Diesel CLI writes them in another one each time, and
+/// `diesel print-schema` would put them elsewhere than they were written.
+fn in_order(mut statements: Vec<String>, all: &[Table]) -> Vec<String> {
+    statements.sort_by_key(|sql| {
+        let (name, changed) = column(sql, "ADD").or_else(|| column(sql, "DROP"))?;
+        let table = all.iter().position(|table| table.name == name);
+        Some((table, table.and_then(|at| all.get(at)?.columns.iter().position(|column| column.name == changed))))
+    });
+    statements
 }
 
 /// The table and column of `ALTER TABLE "t" DROP COLUMN "c"`, without the underscore that sets a keyword apart in Rust.

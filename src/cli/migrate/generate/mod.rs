@@ -72,14 +72,14 @@ impl Generate {
             .with_context(|| format!("can't read {}; `diesel print-schema` writes it", schema.display()))?;
         let known = Known::of(owner).await?;
         let all = table::parse(&text).with_context(|| schema.display().to_string())?;
-        let new: Vec<Table> = all.into_iter().filter(|table| !known.tables.contains(&table.name)).collect();
+        let new: Vec<&Table> = all.iter().filter(|table| !known.tables.contains(&table.name)).collect();
         // Before anything is written, so that what can't be generated leaves nothing behind.
         let created = self.created(&new, &known)?;
         let is_ours =
             fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
         let stays = if is_ours { Vec::new() } else { tables_of_ours() };
         let version = next_version(&root.join("migrations"), migrator);
-        let rest = diesel_cli::differences(root, &version, &self.name, owner, &known, &new, &stays)?;
+        let rest = diesel_cli::differences(root, &version, &self.name, owner, &known, &all, &stays)?;
         let (mut up, mut down) = (rest.up, rest.down);
         let mut written = Vec::new();
         for (table, references, sql) in created {
@@ -110,8 +110,8 @@ impl Generate {
     }
 
     /// The SQL of each new tenants' table, what is referred to first.
-    fn created<'a>(&self, new: &'a [Table], known: &Known) -> Result<Vec<(&'a Table, Vec<Reference>, String)>> {
-        let tenants: Vec<&Table> = new.iter().filter(|table| table.is_tenants()).collect();
+    fn created<'a>(&self, new: &[&'a Table], known: &Known) -> Result<Vec<(&'a Table, Vec<Reference>, String)>> {
+        let tenants: Vec<&Table> = new.iter().copied().filter(|table| table.is_tenants()).collect();
         let given =
             self.unique.iter().map(String::as_str).chain(self.references.iter().map(|(column, _)| column.as_str()));
         for columns in given {
@@ -134,7 +134,7 @@ impl Generate {
     }
 
     /// By `--references`, else by the name of the column: `document_id` refers to `documents`.
-    fn references_of(&self, table: &Table, new: &[Table], known: &Known) -> Result<Vec<Reference>> {
+    fn references_of(&self, table: &Table, new: &[&Table], known: &Known) -> Result<Vec<Reference>> {
         let tenants: Vec<&str> = known
             .tenants
             .iter()
