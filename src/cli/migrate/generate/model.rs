@@ -64,7 +64,6 @@ const REGISTRY: &str =
 use workspace_db::schema::*;
 
 use crate::schema::*;
-
 ";
 
 fn ids(layout: &Layout, is_ours: bool, table: &Table) -> Result<()> {
