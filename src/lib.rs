@@ -15,6 +15,7 @@
 //! | load documents that have vectors already | [`mod@load`] |
 //! | find passages | [`mod@search`] |
 //! | go over to another embedding model | [`mod@reembed`] |
+//! | take a workspace's rows out, in, away or elsewhere | [`mod@transfer`] |
 //! | keep searches fast, and know what they miss | [`indexes`] |
 //! | keep ids apart | [`id`] |
 //! | have PostgreSQL without installing it | [`embedded`] |
@@ -59,7 +60,8 @@
 //! # Features
 //!
 //! Everything that the binary needs is on by default. A library starts from `default-features = false` and adds
-//! `embedded` (the server), `ingest` (files), `openai` (embeddings over HTTP) or `testing` (databases for tests).
+//! `embedded` (the server), `ingest` (files), `openai` (embeddings over HTTP), `transfer` (archives of workspaces) or `testing`
+//! (databases for tests).
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -93,6 +95,8 @@ pub mod sql_types;
 pub mod tenancy;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 
 pub use error::{Error, Result};
 

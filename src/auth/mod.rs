@@ -58,6 +58,8 @@ pub use self::admins::{
 pub use self::audit::{AuditFilter, audit_log};
 pub use self::login::{change_password, log_in, set_password};
 pub use self::members::{Invited, Member, change_member_role, invite, join, members, remove_member};
+#[cfg(feature = "transfer")]
+pub(crate) use self::password::unusable as unusable_password;
 pub use self::services::{ServiceScope, create_service_token, revoke_service_token, service, service_tokens};
 pub use self::session::{AdminSession, session};
 pub use self::settings::{EffectiveSettings, SettingsInput, change_settings, settings};

@@ -93,7 +93,7 @@ pub(super) async fn hash(password: &SecretString) -> Result<PasswordHash> {
 }
 
 /// A hash that no password verifies, for an account whose owner has yet to set one: of 256 random bits that nobody kept.
-pub(super) async fn unusable() -> Result<PasswordHash> {
+pub(crate) async fn unusable() -> Result<PasswordHash> {
     let mut secret = [0_u8; 32];
     getrandom::fill(&mut secret)
         .map_err(|error| Error::new(Kind::Io, "the operating system gives no random bytes").caused_by(error))?;

@@ -18,6 +18,7 @@ mod retention;
 mod roles;
 mod search;
 mod status;
+mod transfer;
 mod up;
 mod workspace;
 

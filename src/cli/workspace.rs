@@ -11,12 +11,12 @@ use workspace_db::schema::workspaces;
 use workspace_db::sql_types::{Email, LanguageTag, Name, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 
-use super::{Context, OPERATOR, database, output};
+use super::{Context, OPERATOR, database, output, transfer};
 
 /// Slugs that an error message lists.
 const LISTED: i64 = 10;
 
-/// Make, list, publish and archive workspaces
+/// Make, list, publish and archive workspaces; export, import, erase and move them
 #[derive(Args, Debug)]
 pub(super) struct Workspace {
     #[command(subcommand)]
@@ -50,13 +50,19 @@ enum Action {
     Archive { slug: String },
     /// Take an archived workspace into use again
     Restore { slug: String },
+    #[command(flatten)]
+    Transfer(transfer::Transfer),
 }
 
 impl Workspace {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let action = match self.action {
+            Action::Transfer(transfer) => return transfer.run(context).await,
+            action => action,
+        };
         let db = database::Database::of(context)?.open().await?;
         let platform = PlatformScope::vouched_for(OPERATOR);
-        match self.action {
+        match action {
             Action::Create { slug, name, language, admin } => {
                 let name = match name {
                     Some(name) => name,
@@ -107,6 +113,7 @@ impl Workspace {
                 let workspace = find(&db, &slug).await?;
                 print(context, &auth::restore(&db, &platform, workspace.id).await?)
             }
+            Action::Transfer(_) => Ok(()),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::auth::EffectiveSettings;
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::models::{NewAuditEntry, Workspace, WorkspaceSettings};
-use crate::schema::{workspace_settings, workspaces};
+use crate::schema::{audit_log, workspace_settings, workspaces};
 use crate::tenancy::{Database, PlatformScope};
 
 /// Rows that one statement deletes, so that none holds its locks for long.
@@ -71,18 +71,33 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Expired> 
     for (workspace, settings) in all {
         let id = workspace.id;
         let kept = EffectiveSettings::resolve(workspace, settings.as_ref(), of_platform).retention;
-        let run = Run { db, platform, of: id };
+        let run = Run { db, platform, of: id, told: id };
         expired.conversations += run.in_batches(&CONVERSATIONS, kept.conversation_days).await?;
         expired.analytics_events += run.in_batches(&EVENTS, kept.event_days).await?;
         expired.jobs += run.in_batches(&JOBS, kept.job_days).await?;
         expired.audit_log += run.in_batches(&AUDIT_LOG, kept.audit_days).await?;
     }
-    let run = Run { db, platform, of: WorkspaceId::PLATFORM };
+    for of in gone(db).await? {
+        expired.audit_log += Run { db, platform, of, told: WorkspaceId::PLATFORM }
+            .in_batches(&AUDIT_LOG, of_platform.audit_days)
+            .await?;
+    }
+    let run = Run { db, platform, of: WorkspaceId::PLATFORM, told: WorkspaceId::PLATFORM };
     expired.audit_log += run.in_batches(&AUDIT_LOG, of_platform.audit_days).await?;
     expired.tokens += run.in_batches(&ADMIN_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
     expired.tokens += run.in_batches(&SERVICE_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
     run.in_batches(&THROTTLES, Some(0)).await?;
     Ok(expired)
+}
+
+/// Workspaces that are no more, of which the audit log still tells; their settings are gone with them.
+async fn gone(db: &Database) -> Result<Vec<WorkspaceId>> {
+    let query = audit_log::table
+        .filter(audit_log::workspace_id.ne(WorkspaceId::PLATFORM))
+        .filter(audit_log::workspace_id.ne_all(workspaces::table.select(workspaces::id)))
+        .select(audit_log::workspace_id)
+        .distinct();
+    db.platform(async |conn| Ok(query.load(conn).await?)).await
 }
 
 /// A table of which rows go, and the statement that deletes a batch of them and says how many they were: `$1` is the
@@ -149,6 +164,8 @@ struct Run<'a> {
     db: &'a Database,
     platform: &'a PlatformScope,
     of: WorkspaceId,
+    /// Whose audit log tells it: that of one that is gone would never end.
+    told: WorkspaceId,
 }
 
 impl Run<'_> {
@@ -175,7 +192,7 @@ impl Run<'_> {
         let rows = delete.get_result::<Deleted>(conn).await?.rows;
         if rows > 0 {
             NewAuditEntry::new(actor, "retention.expire", expiry.table, None)
-                .of(self.of)
+                .of(self.told)
                 .made(&json!({ "rows": rows, "older_than_days": days }))
                 .insert(conn)
                 .await?;

@@ -124,6 +124,17 @@ impl SealedSecret {
         Ok(SecretString::from(text))
     }
 
+    /// As it lies in a database, here or elsewhere.
+    #[cfg(feature = "transfer")]
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    #[cfg(feature = "transfer")]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     fn parts(&self, key: &SecretKey) -> Result<([u8; NONCE_LEN], &[u8])> {
         let Some((&[VERSION], rest)) = self.0.split_first_chunk::<1>() else {
             return Err(Error::invalid("the bytes are not a sealed secret of version 1"));

@@ -6,6 +6,8 @@ use tokio_postgres::{Client, Transaction};
 
 use super::connection::settings_of;
 use super::{Database, WorkspaceScope};
+#[cfg(feature = "transfer")]
+use crate::db::roles::{Login, PLATFORM_ROLE};
 use crate::error::Result;
 
 /// The driver's own client, as the application's login, whose transactions all have the workspace set: row-level
@@ -25,10 +27,28 @@ pub(crate) struct BulkTransaction<'c> {
 }
 
 impl BulkConnection {
+    /// As the platform's login, which sees every workspace: whatever runs on it names one by itself.
+    #[cfg(feature = "transfer")]
+    pub(super) async fn of_platform(login: &Login) -> Result<Self> {
+        let settings = login.drop_to(PLATFORM_ROLE);
+        Ok(Self { client: login.pool().client().await?, settings, fence: None })
+    }
+
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
         let client = database.app().pool().client().await?;
         let settings = settings_of(database, scope.workspace());
         Ok(Self { client, settings, fence: scope.fence() })
+    }
+
+    /// The connection with a lock that it holds until it is dropped, unless another holds it: within a transaction, which
+    /// a pooler keeps to one connection of the server.
+    #[cfg(feature = "transfer")]
+    pub(crate) async fn holding(self, what: &str) -> Result<Option<Self>> {
+        let patient = "SET LOCAL idle_in_transaction_session_timeout = 0";
+        self.client.batch_execute(&format!("BEGIN{}; {patient}", self.settings)).await?;
+        let lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 8))";
+        let is_ours: bool = self.client.query_one(lock, &[&what]).await?.get(0);
+        Ok(is_ours.then_some(self))
     }
 
     /// Begins a transaction in the workspace.

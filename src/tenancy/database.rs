@@ -156,6 +156,12 @@ impl Database {
         BulkConnection::new(self, scope).await
     }
 
+    /// A connection for COPY that sees every workspace, beside the pool.
+    #[cfg(feature = "transfer")]
+    pub(crate) async fn platform_bulk(&self) -> Result<BulkConnection> {
+        BulkConnection::of_platform(self.platform_login()?).await
+    }
+
     /// Whether the database answers, on a connection as the next caller would get it, with nothing set on it: for the
     /// readiness probe of a service.
     ///

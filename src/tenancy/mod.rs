@@ -64,6 +64,8 @@ mod table;
 mod write;
 
 pub use self::access::{Access, Administer, Level, MayWrite, Read, Write};
+#[cfg(feature = "transfer")]
+pub(crate) use self::bulk::BulkConnection;
 pub(crate) use self::call::Call;
 pub(crate) use self::candidates::Settings;
 pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["models"],
     &["embeddings", "jobs"],
     &["search", "ingest", "load", "reembed", "webhooks", "analytics", "auth"],
-    &["indexes", "retention"],
+    &["indexes", "retention", "transfer"],
     &["doctor"],
     &["studio"],
 ];

@@ -25,6 +25,7 @@ mod roles;
 mod search;
 mod sql_types;
 mod tenancy;
+mod transfer;
 
 use std::io::Write as _;
 

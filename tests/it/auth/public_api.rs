@@ -46,6 +46,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("models", "content of a workspace, by who may write it"),
     ("reembed", "content of a workspace, by who may write it"),
     ("search", "reads"),
+    ("transfer", "rows of a workspace as a whole; each is in the log, see tests/it/transfer"),
     (
         "tenancy",
         "gives scopes and connections, which change nothing by themselves; the ways out are loud and log their reason",

@@ -1,0 +1,302 @@
+//! `workspace-db workspace export`, `import`, `erase`, `move` and their like.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use indicatif::ProgressBar;
+use serde_json::json;
+use workspace_db::config::{Config, DatabaseUrl};
+use workspace_db::sql_types::{SecretKey, Slug};
+use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
+use workspace_db::transfer::{
+    self, ImportOptions, Manifest, Progress, ReceiptKey, Side, SignedReceipt, Step, erase, erase_person, export,
+    export_person, import, inspect, relocate,
+};
+
+use super::{Context, Contradiction, OPERATOR, database, output, workspace};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Transfer {
+    /// Write all rows of a workspace into an archive
+    Export {
+        slug: String,
+        /// The archive, a new file; else SLUG.tar
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+        /// Of one person alone, as the embedding application knows them
+        #[arg(long, value_name = "EXTERNAL_USER_ID")]
+        person: Option<String>,
+    },
+    /// Say what an archive holds, once every byte of it is known to be what was written
+    Inspect { archive: PathBuf },
+    /// Write the rows of an archive; again after a run that was cut short
+    Import {
+        archive: PathBuf,
+        /// Beside the original, under this slug and with new ids; it stays archived until it is restored
+        #[arg(long, value_name = "SLUG")]
+        beside_as: Option<Slug>,
+        #[command(flatten)]
+        key: SecretKeyArgs,
+    },
+    /// Delete a workspace and all of its rows, and write the signed receipt; again after a run that was cut short
+    Erase {
+        /// Slug of the workspace, or its id where it is gone and the receipt was lost
+        slug: String,
+        /// Of one person alone, as the embedding application knows them
+        #[arg(long, value_name = "EXTERNAL_USER_ID")]
+        person: Option<String>,
+        #[command(flatten)]
+        receipt: ReceiptArgs,
+    },
+    /// Move a workspace into another database: export, import, compare, erase; again after a run that was cut short
+    Move {
+        /// Slug of the workspace, or its id where it is gone and the receipt was lost
+        slug: String,
+        /// URL of the platform's or the owner's login of the other database
+        #[arg(long, value_name = "URL", env = "WORKSPACE_DB_MOVE_TO", hide_env_values = true)]
+        to: DatabaseUrl,
+        /// The archive between the two; else SLUG.tar
+        #[arg(long, value_name = "FILE")]
+        archive: Option<PathBuf>,
+        #[command(flatten)]
+        receipt: ReceiptArgs,
+    },
+    /// Print the public half of the receipts' key, for whoever gets receipts
+    ReceiptKey {
+        #[command(flatten)]
+        key: ReceiptKeyArgs,
+    },
+    /// Say what a receipt says, if the key signed it
+    VerifyReceipt {
+        file: PathBuf,
+        /// The public half of the key, as `receipt-key` prints it
+        #[arg(long, value_name = "BASE64")]
+        key: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SecretKeyArgs {
+    /// What webhook secrets are sealed with, as the base64 of 32 bytes; without it a copy has none
+    #[arg(long, value_name = "BASE64", env = "WORKSPACE_DB_SECRET_KEY", hide_env_values = true)]
+    secret_key: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ReceiptKeyArgs {
+    /// Seed of the key that signs receipts, as the base64 of 32 bytes: openssl rand -base64 32
+    #[arg(long, value_name = "BASE64", env = "WORKSPACE_DB_RECEIPT_KEY", hide_env_values = true)]
+    receipt_key: String,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ReceiptArgs {
+    /// The receipt, a new file
+    #[arg(long, value_name = "FILE")]
+    receipt: PathBuf,
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT", default_value = OPERATOR)]
+    reason: String,
+    #[command(flatten)]
+    key: ReceiptKeyArgs,
+}
+
+impl Transfer {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let bar = Bar::new();
+        let on_progress = |progress: Progress| bar.show(&progress);
+        match self {
+            Self::Export { slug, to, person } => {
+                let db = open(context).await?;
+                let to = to.unwrap_or_else(|| PathBuf::from(format!("{slug}.tar")));
+                let scope = WorkspaceScope::administered(workspace::find(&db, &slug).await?.id, OPERATOR);
+                let manifest = match person {
+                    Some(person) => export_person(&db, &scope, &person, &to, &on_progress).await?,
+                    None => export(&db, &scope, &to, &on_progress).await?,
+                };
+                bar.clear();
+                print_manifest(context, &manifest)
+            }
+            Self::Inspect { archive } => print_manifest(context, &inspect(&archive).await?),
+            Self::Import { archive, beside_as, key } => {
+                let db = open(context).await?;
+                let key = key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
+                let options = ImportOptions { beside_as, key, ..ImportOptions::default() };
+                let platform = PlatformScope::vouched_for(OPERATOR);
+                let report = import(&db, &platform, &archive, options, &on_progress).await?;
+                bar.clear();
+                if context.json { output::print_json(&report) } else { output::print_lines(describe(&report)) }
+            }
+            Self::Erase { slug, person, receipt } => {
+                let db = open(context).await?;
+                let (key, file) = receipt.open()?;
+                let platform = PlatformScope::vouched_for(&receipt.reason);
+                let signed = match person {
+                    Some(person) => {
+                        let workspace = workspace::find(&db, &slug).await?.id;
+                        let scope = WorkspaceScope::administered(workspace, &receipt.reason);
+                        erase_person(&db, &scope, &person, &key, &on_progress).await?
+                    }
+                    None => erase(&db, &platform, named(&db, &slug).await?, &key, &on_progress).await?,
+                };
+                bar.clear();
+                file.write(context, &signed, &key)
+            }
+            Self::Move { slug, to, archive, receipt } => {
+                let db = open(context).await?;
+                let (key, file) = receipt.open()?;
+                let workspace = named(&db, &slug).await?;
+                let archive = archive.unwrap_or_else(|| PathBuf::from(format!("{slug}.tar")));
+                let there = Config {
+                    database_url: Some(to),
+                    database_app_url: None,
+                    database_platform_url: None,
+                    ..context.config.clone()
+                };
+                let there = Database::open(&there).await?;
+                let platform = PlatformScope::vouched_for(&receipt.reason);
+                let (from, to) = (Side { db: &db, platform: &platform }, Side { db: &there, platform: &platform });
+                let moved = relocate(from, to, workspace, &archive, &key, &on_progress).await?;
+                bar.clear();
+                if !context.json {
+                    output::print_lines(describe(&moved.imported))?;
+                }
+                file.write(context, &moved.receipt, &key)
+            }
+            Self::ReceiptKey { key } => output::print_lines([ReceiptKey::from_base64(&key.receipt_key)?.public()]),
+            Self::VerifyReceipt { file, key } => {
+                let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
+                let signed: SignedReceipt = serde_json::from_str(&text)
+                    .map_err(|error| Contradiction(format!("{} is no receipt: {error}", file.display())))?;
+                print_receipt(context, &signed.verified(&key)?)
+            }
+        }
+    }
+}
+
+async fn open(context: &Context) -> Result<Database> {
+    database::Database::of(context)?.open().await
+}
+
+/// The workspace of that slug, or of that id, which may be gone.
+async fn named(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceId> {
+    match slug.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(workspace::find(db, slug).await?.id),
+    }
+}
+
+impl ReceiptArgs {
+    /// The key, and the file: an erasure whose receipt can't be written is not begun.
+    fn open(&self) -> Result<(ReceiptKey, ReceiptFile)> {
+        let key = ReceiptKey::from_base64(&self.key.receipt_key)?;
+        if self.receipt.exists() {
+            bail!(Contradiction(format!("{} exists; name another file for the receipt", self.receipt.display())));
+        }
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).open(&self.receipt);
+        let file = file.with_context(|| format!("can't write {}", self.receipt.display()))?;
+        Ok((key, ReceiptFile { path: self.receipt.clone(), file, is_written: false }))
+    }
+}
+
+/// Is removed again where nothing was written into it.
+struct ReceiptFile {
+    path: PathBuf,
+    file: std::fs::File,
+    is_written: bool,
+}
+
+impl ReceiptFile {
+    fn write(mut self, context: &Context, signed: &SignedReceipt, key: &ReceiptKey) -> Result<()> {
+        serde_json::to_writer(&mut self.file, signed)?;
+        writeln!(self.file)?;
+        self.file.sync_all()?;
+        self.is_written = true;
+        print_receipt(context, &signed.verified(&key.public())?)
+    }
+}
+
+impl Drop for ReceiptFile {
+    fn drop(&mut self) {
+        if !self.is_written {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn print_manifest(context: &Context, manifest: &Manifest) -> Result<()> {
+    if context.json {
+        return output::print_json(manifest);
+    }
+    let head =
+        format!("{}  {}  of {}, schema {}", manifest.workspace, manifest.slug, manifest.taken_at, manifest.schema);
+    let tables = manifest.tables.iter().map(|table| format!("{:>12}  {}", table.rows, table.name));
+    output::print_lines(std::iter::once(head).chain(tables))
+}
+
+fn print_receipt(context: &Context, receipt: &transfer::Receipt) -> Result<()> {
+    if context.json {
+        return output::print_json(receipt);
+    }
+    let head = format!("{}  {}  erased at {}", receipt.workspace, receipt.slug, receipt.ended_at);
+    let tables =
+        receipt.tables.iter().map(|(name, rows)| format!("{:>12}  {:>4} left  {name}", rows.before, rows.left));
+    let kept = match receipt.audit_entries_kept_days {
+        Some(days) => format!("{:>12}  kept for {days} days  audit_log", receipt.audit_entries_kept),
+        None => format!("{:>12}  kept  audit_log", receipt.audit_entries_kept),
+    };
+    output::print_lines(std::iter::once(head).chain(tables).chain([kept]))
+}
+
+fn describe(report: &transfer::ImportReport) -> Vec<String> {
+    let mut lines = vec![
+        format!("workspace  {}  {}", report.workspace, report.slug),
+        format!("rows       {}, of which {} were there already", report.rows, report.found),
+    ];
+    let told = json!(report.left_out);
+    for (what, count) in told.as_object().into_iter().flatten().filter(|(_, count)| **count != json!(0)) {
+        lines.push(format!("left out   {count} {}", what.replace('_', " ")));
+    }
+    for email in &report.people_added {
+        lines.push(format!("new here   {email}: `workspace-db admin reset-password {email}` lets them in"));
+    }
+    lines
+}
+
+/// One bar for all steps.
+struct Bar {
+    bar: ProgressBar,
+    step: Mutex<Option<Step>>,
+}
+
+impl Bar {
+    fn new() -> Self {
+        Self { bar: output::counter("rows"), step: Mutex::new(None) }
+    }
+
+    fn show(&self, progress: &Progress) {
+        let mut step = self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *step != Some(progress.step) {
+            *step = Some(progress.step);
+            self.bar.reset();
+            self.bar.set_message(match progress.step {
+                Step::Exporting => "exporting",
+                Step::Checking => "checking",
+                Step::Importing => "importing",
+                Step::Verifying => "verifying",
+                Step::Erasing => "erasing",
+            });
+        }
+        self.bar.set_length(progress.of);
+        self.bar.set_position(progress.rows);
+    }
+
+    fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

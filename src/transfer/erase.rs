@@ -1,0 +1,339 @@
+//! Rows out of a database, with a proof that none is left.
+
+use base16ct::lower::encode_string as hex;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio_postgres::Transaction;
+
+use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
+use super::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};
+use super::selection::{PERSON, Selection};
+use super::{Progress, Step, lock};
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::models::NewAuditEntry;
+use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope};
+
+/// Rows that one statement deletes, so that none holds its locks for long.
+const BATCH: u32 = 5_000;
+
+/// Deletes a workspace and all of its rows, and returns the signed receipt.
+///
+/// It is taken out of use first. Rows go in batches, each a transaction, so that others wait for nothing; a run that was
+/// killed is gone on with by the next, and one whose receipt was lost gives it again. Then every table that has a
+/// `workspace_id` is asked anew for rows of it. Entries of its audit log are kept for as long as the platform keeps them,
+/// since nobody may delete those before; the receipt says how many.
+///
+/// What was deleted is out of every query's reach, and in files of the server until vacuum has passed, and in backups.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where there is no such workspace and never was one that was erased;
+/// [`is_conflict`](Error::is_conflict) where another transfer of it runs, or something is left;
+/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more;
+/// [`is_unreachable`](Error::is_unreachable), after which the next run goes on.
+///
+/// ```no_run
+/// use workspace_db::id::WorkspaceId;
+/// use workspace_db::tenancy::{Database, PlatformScope};
+/// use workspace_db::transfer::{ReceiptKey, erase};
+///
+/// # async fn example(db: &Database, workspace: WorkspaceId, key: &ReceiptKey) -> workspace_db::Result<()> {
+/// let platform = PlatformScope::vouched_for("the contract has ended");
+/// let receipt = erase(db, &platform, workspace, key, &|_| ()).await?;
+/// assert!(receipt.verified(&key.public())?.tables.values().all(|rows| rows.left == 0));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn erase(
+    db: &Database,
+    platform: &PlatformScope,
+    workspace: WorkspaceId,
+    key: &ReceiptKey,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<SignedReceipt> {
+    let _held = lock(db, workspace).await?;
+    let layout = layout_of(db).await?;
+    let erasing = Erasing { db, layout: &layout, workspace, person: None };
+    if let Some(receipt) = erasing.earlier("workspace.erase").await? {
+        return erasing.proven(receipt, key).await;
+    }
+    let began = db
+        .platform(async |conn| {
+            let actor = platform.actor(conn, db).await?;
+            let archive = "UPDATE workspaces SET is_active = false, is_published = false WHERE id = $1";
+            diesel::sql_query(archive).bind::<SqlUuid, _>(workspace).execute(conn).await?;
+            erasing.begin(conn, actor, "workspace.erase_begin").await
+        })
+        .await?;
+    erasing.delete(&began, on_progress).await?;
+    let receipt = db
+        .platform(async |conn| {
+            let actor = platform.actor(conn, db).await?;
+            // With whatever somebody may have written since: everything that refers to it cascades.
+            let delete = diesel::sql_query("DELETE FROM workspaces WHERE id = $1").bind::<SqlUuid, _>(workspace);
+            delete.execute(conn).await?;
+            erasing.end(conn, actor, "workspace.erase", began).await
+        })
+        .await?;
+    erasing.proven(receipt, key).await
+}
+
+/// Deletes the rows of one person of the scope's workspace, and returns the signed receipt: their conversations with messages
+/// and feedback, and their events, as [`export_person`](super::export_person) writes them.
+///
+/// What others have written about the person elsewhere, as in a document, a job or the audit log, stays. In batches, and to
+/// be repeated, as [`erase`]. A person who has no rows is erased: the receipt says so.
+///
+/// # Errors
+///
+/// As [`erase`]; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's
+/// administrator may not do so any more.
+pub async fn erase_person(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    external_user_id: &str,
+    key: &ReceiptKey,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<SignedReceipt> {
+    let workspace = scope.workspace();
+    let _held = lock(db, workspace).await?;
+    let layout = layout_of(db).await?;
+    let erasing = Erasing { db, layout: &layout, workspace, person: Some(external_user_id) };
+    let began = db
+        .platform(async |conn| {
+            let actor = scope.actor(conn, db).await?;
+            erasing.begin(conn, actor, "person.erase_begin").await
+        })
+        .await?;
+    erasing.delete(&began, on_progress).await?;
+    let receipt = db
+        .platform(async |conn| {
+            let actor = scope.actor(conn, db).await?;
+            erasing.end(conn, actor, "person.erase", began).await
+        })
+        .await?;
+    erasing.proven(receipt, key).await
+}
+
+async fn layout_of(db: &Database) -> Result<Layout> {
+    let mut bulk = db.platform_bulk().await?;
+    Layout::read(&*bulk.begin().await?).await
+}
+
+/// An erasure of a workspace, or of a person in it.
+struct Erasing<'a> {
+    db: &'a Database,
+    layout: &'a Layout,
+    workspace: WorkspaceId,
+    person: Option<&'a str>,
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+#[derive(QueryableByName)]
+struct Slug {
+    #[diesel(sql_type = Text)]
+    slug: String,
+    #[diesel(sql_type = Timestamptz)]
+    now: DateTime<Utc>,
+}
+
+#[derive(QueryableByName)]
+struct Told {
+    #[diesel(sql_type = Text)]
+    action: String,
+    #[diesel(sql_type = Jsonb)]
+    after: Value,
+}
+
+const LAST: &str = "
+SELECT action, after FROM audit_log
+WHERE workspace_id = $1 AND action IN ($2, $3) AND after->'erased' = $4
+ORDER BY occurred_at DESC, id DESC LIMIT 1";
+
+impl Erasing<'_> {
+    fn selection(&self) -> Selection {
+        if self.person.is_some() { Selection::Person } else { Selection::Workspace }
+    }
+
+    fn erased(&self) -> Erased {
+        self.person.map_or(Erased::Workspace, |person| Erased::Person {
+            external_user_id_sha256: hex(&Sha256::digest(person)),
+        })
+    }
+
+    /// What the audit log says of this erasure last, if that was one of two actions.
+    async fn last(&self, conn: &mut AsyncPgConnection, actions: [&str; 2]) -> Result<Option<Told>> {
+        let erased = serde_json::to_value(self.erased()).unwrap_or_default();
+        let [first, second] = actions;
+        let query = diesel::sql_query(LAST)
+            .bind::<SqlUuid, _>(self.workspace)
+            .bind::<Text, _>(first)
+            .bind::<Text, _>(second)
+            .bind::<Jsonb, _>(erased);
+        Ok(query.get_result(conn).await.optional()?)
+    }
+
+    /// The receipt of an erasure that has ended, where the workspace is gone.
+    async fn earlier(&self, action: &str) -> Result<Option<Receipt>> {
+        self.db
+            .platform(async |conn| {
+                if self.slug(conn).await?.is_some() {
+                    return Ok(None);
+                }
+                let told = self.last(conn, [action, action]).await?;
+                let gone = || Error::new(Kind::NotFound, format!("there is no workspace {}", self.workspace));
+                told.map(|told| parsed(told.after)).ok_or_else(gone)?.map(Some)
+            })
+            .await
+    }
+
+    async fn slug(&self, conn: &mut AsyncPgConnection) -> Result<Option<Slug>> {
+        let query = diesel::sql_query("SELECT slug, now() AS now FROM workspaces WHERE id = $1");
+        Ok(query.bind::<SqlUuid, _>(self.workspace).get_result(conn).await.optional()?)
+    }
+
+    /// Counts what there is and writes it down, unless a run that was cut short has done so.
+    async fn begin(&self, conn: &mut AsyncPgConnection, actor: Actor, action: &'static str) -> Result<Receipt> {
+        let gone = || Error::new(Kind::NotFound, format!("there is no workspace {}", self.workspace));
+        let Slug { slug, now } = self.slug(conn).await?.ok_or_else(gone)?;
+        let end = action.trim_end_matches("_begin");
+        if let Some(told) = self.last(conn, [action, end]).await?.filter(|told| told.action == action) {
+            return parsed(told.after);
+        }
+        let mut receipt = Receipt {
+            erased: self.erased(),
+            workspace: self.workspace,
+            slug,
+            began_at: now,
+            ended_at: now,
+            schema: self.layout.schema.clone(),
+            tables: std::collections::BTreeMap::new(),
+            audit_entries_kept: 0,
+            audit_entries_kept_days: self.db.retention().audit_days,
+        };
+        self.count(conn, &mut receipt, |rows, count| {
+            rows.before = count;
+        })
+        .await?;
+        self.tell(conn, actor, action, &receipt).await?;
+        Ok(receipt)
+    }
+
+    async fn end(
+        &self,
+        conn: &mut AsyncPgConnection,
+        actor: Actor,
+        action: &'static str,
+        mut receipt: Receipt,
+    ) -> Result<Receipt> {
+        self.count(conn, &mut receipt, |rows, count| rows.left = count).await?;
+        receipt.ended_at = Utc::now();
+        self.tell(conn, actor, action, &receipt).await?;
+        Ok(receipt)
+    }
+
+    async fn tell(
+        &self,
+        conn: &mut AsyncPgConnection,
+        actor: Actor,
+        action: &'static str,
+        receipt: &Receipt,
+    ) -> Result<()> {
+        let entry = NewAuditEntry::new(actor, action, WORKSPACES, Some(*self.workspace.as_uuid()));
+        entry.of(self.workspace).made(receipt).insert(conn).await
+    }
+
+    /// How many rows each table has, in all of its partitions.
+    async fn count(
+        &self,
+        conn: &mut AsyncPgConnection,
+        receipt: &mut Receipt,
+        note: impl Fn(&mut ErasedRows, u64),
+    ) -> Result<()> {
+        if let Some(person) = self.person {
+            let set = diesel::sql_query("SELECT set_config($1, $2, true)").bind::<Text, _>(PERSON);
+            set.bind::<Text, _>(person).execute(conn).await?;
+        }
+        for table in &self.layout.tables {
+            let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
+            let query = format!("SELECT count(*) AS rows FROM {} WHERE {condition}", identifier(&table.name));
+            let rows = diesel::sql_query(query).get_result::<Counted>(conn).await?.rows.unsigned_abs();
+            if table.is_deletable {
+                note(receipt.tables.entry(table.name.clone()).or_insert(ErasedRows { before: 0, left: 0 }), rows);
+            } else {
+                receipt.audit_entries_kept = rows;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, receipt: &Receipt, on_progress: &(dyn Fn(Progress) + Sync)) -> Result<()> {
+        let of = receipt.tables.values().map(|rows| rows.before).sum();
+        let on_rows = |rows| on_progress(Progress { step: Step::Erasing, rows, of });
+        delete_rows(self.db, self.layout, self.workspace, self.person, &on_rows).await
+    }
+
+    /// Asks every table anew, in a transaction of its own, and signs what it says.
+    async fn proven(&self, mut receipt: Receipt, key: &ReceiptKey) -> Result<SignedReceipt> {
+        let mut asked = receipt.clone();
+        self.db.platform(async |conn| self.count(conn, &mut asked, |rows, count| rows.left = count).await).await?;
+        receipt.tables = asked.tables;
+        receipt.audit_entries_kept = asked.audit_entries_kept;
+        if let Some((table, rows)) = receipt.tables.iter().find(|(_, rows)| rows.left > 0) {
+            return Err(Error::new(Kind::Conflict, format!("{} rows of {table} are left, or are new", rows.left))
+                .remedy("somebody writes them: stop that, and erase again"));
+        }
+        key.sign(&receipt)
+    }
+}
+
+fn parsed(after: Value) -> Result<Receipt> {
+    serde_json::from_value(after)
+        .map_err(|error| Error::new(Kind::Database, "an entry of the audit log is no receipt").caused_by(error))
+}
+
+/// Deletes in batches, what refers to something before that.
+pub(super) async fn delete_rows(
+    db: &Database,
+    layout: &Layout,
+    workspace: WorkspaceId,
+    person: Option<&str>,
+    on_rows: &(dyn Fn(u64) + Sync),
+) -> Result<()> {
+    let selection = if person.is_some() { Selection::Person } else { Selection::Workspace };
+    let mut bulk = db.platform_bulk().await?;
+    let is_ours = |table: &&Table| table.is_deletable && ![PEOPLE, WORKSPACES].contains(&table.name.as_str());
+    let mut total = 0;
+    for table in layout.tables.iter().rev().filter(is_ours) {
+        let Some(condition) = selection.condition(table, workspace) else { continue };
+        let (name, key) = (identifier(&table.name), table.key());
+        let delete = format!(
+            "DELETE FROM {name} WHERE {scope} = '{workspace}' AND ({key}) IN (SELECT {key} FROM {name} WHERE {condition} LIMIT {BATCH})",
+            scope = identifier(table.scope()),
+        );
+        loop {
+            let transaction = bulk.begin().await?;
+            if let Some(person) = person {
+                transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
+            }
+            let rows = Transaction::execute(&transaction, &delete, &[]).await?;
+            transaction.commit().await?;
+            total += rows;
+            on_rows(total);
+            if rows < BATCH.into() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

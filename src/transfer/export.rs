@@ -1,0 +1,270 @@
+//! Rows into an archive.
+
+use std::path::Path;
+
+use futures_util::{TryStreamExt as _, pin_mut};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_postgres::Transaction;
+use tokio_postgres::binary_copy::BinaryCopyOutStream;
+use tokio_postgres::types::{FromSql, Type};
+
+use super::layout::{Layout, PEOPLE, Table, WORKSPACES};
+use super::manifest::{ArchivedTable, FORMAT, Holds, Manifest, VERSION};
+use super::row::Row;
+use super::selection::{PERSON, Selection};
+use super::write::ArchiveWriter;
+use super::{MAX_ROW_BYTES, PART_BYTES, Progress, Step, ended, named};
+use crate::error::{Error, Kind, Result};
+use crate::models::NewAuditEntry;
+use crate::tenancy::{Administer, Database, WorkspaceScope};
+
+/// Parts that wait for being compressed.
+const AHEAD: usize = 2;
+
+/// Writes all rows of the scope's workspace into a new archive, as of one snapshot, whatever others write meanwhile.
+///
+/// The workspace's own rows are read under its row-level security, so that no other's can get into the file. The file
+/// is there once it is whole; until then, and after a process that was killed, it has `.partial` behind its name, and the next
+/// run begins anew: a snapshot ends with its process. Memory stays below some 50 MB, whatever the workspace's size.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where there is no such workspace; [`is_conflict`](Error::is_conflict) where the
+/// file exists; [`is_invalid_input`](Error::is_invalid_input) where a row has more than 64 MiB;
+/// [`is_io_failure`](Error::is_io_failure), [`is_unreachable`](Error::is_unreachable).
+pub async fn export(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    to: &Path,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Manifest> {
+    run(db, scope, Holds::Workspace, to, on_progress).await
+}
+
+/// Writes the rows of one person into a new archive: their conversations with messages and feedback, and their events.
+///
+/// The person is who the embedding application knows by that id: `external_user_id` of conversations, `user_identifier` of
+/// events. Such an archive is for reading; it can't be imported.
+///
+/// # Errors
+///
+/// As [`export`].
+pub async fn export_person(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    external_user_id: &str,
+    to: &Path,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Manifest> {
+    run(db, scope, Holds::Person { external_user_id: external_user_id.to_owned() }, to, on_progress).await
+}
+
+async fn run(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    holds: Holds,
+    to: &Path,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Manifest> {
+    db.platform(async |conn| scope.actor(conn, db).await).await?;
+    let workspace = scope.workspace();
+    let (mut platform, mut own) = (db.platform_bulk().await?, db.bulk(&scope.to_write()).await?);
+    let platform = platform.begin().await?;
+    platform.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let snapshot: String = platform.query_one("SELECT pg_export_snapshot()", &[]).await?.get(0);
+    let own = own.begin().await?;
+    own.batch_execute(&format!(
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{snapshot}'"
+    ))
+    .await?;
+    let named = named(&*platform, workspace).await?;
+    let layout = Layout::read(&*platform).await?;
+    let selection = match &holds {
+        Holds::Workspace => Selection::Workspace,
+        Holds::Person { external_user_id } => {
+            own.query("SELECT set_config($1, $2, true)", &[&PERSON, external_user_id]).await?;
+            Selection::Person
+        }
+    };
+    let mut sources = Vec::new();
+    for table in &layout.tables {
+        let condition = match table.name.as_str() {
+            PEOPLE if selection == Selection::Workspace => Some(layout.people_of(workspace)),
+            _ => selection.condition(table, workspace),
+        };
+        let Some(condition) = condition else { continue };
+        let from = if table.name == PEOPLE { &platform } else { &own };
+        sources.push(Source { table, condition, from });
+    }
+    let mut of = 0;
+    for source in &sources {
+        of += source.count().await?;
+    }
+    let mtime = u64::try_from(named.taken_at.timestamp()).unwrap_or_default();
+    let writer = ArchiveWriter::create(to, mtime)?;
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let archived = sources.iter().map(|source| ArchivedTable::of(source.table)).collect();
+    let manifest = Manifest {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        holds,
+        workspace,
+        slug: named.slug,
+        taken_at: named.taken_at,
+        schema: layout.schema.clone(),
+        tables: archived,
+    };
+    let thread = tokio::task::spawn_blocking(move || write(writer, manifest, receiver));
+    let mut sent = 0;
+    let read = async {
+        for (at, source) in sources.iter().enumerate() {
+            source
+                .read(at, &sender, |rows| {
+                    sent += rows;
+                    on_progress(Progress { step: Step::Exporting, rows: sent, of });
+                })
+                .await?;
+        }
+        let end = sender.send(Message::End).await;
+        end.map_err(|_| hung_up())
+    };
+    let read = read.await;
+    drop(sender);
+    // Why it could not be written comes first.
+    let manifest = ended(thread.await)?;
+    read?;
+    let manifest = manifest.ok_or_else(hung_up)?;
+    let (rows, is_person) = (manifest.rows(), selection == Selection::Person);
+    db.platform(async |conn| {
+        let actor = scope.actor(conn, db).await?;
+        let action = if is_person { "person.export" } else { "workspace.export" };
+        NewAuditEntry::new(actor, action, WORKSPACES, Some(*workspace.as_uuid()))
+            .of(workspace)
+            .made(&json!({ "rows": rows }))
+            .insert(conn)
+            .await
+    })
+    .await?;
+    Ok(manifest)
+}
+
+fn hung_up() -> Error {
+    Error::new(Kind::Io, "the archive could not be written to its end")
+}
+
+enum Message {
+    Part { table: usize, lines: Vec<u8>, rows: u64 },
+    End,
+}
+
+/// The thread that compresses and writes. Without an end, whoever reads has failed, and so has the archive.
+fn write(
+    mut writer: ArchiveWriter,
+    mut manifest: Manifest,
+    mut receiver: mpsc::Receiver<Message>,
+) -> Result<Option<Manifest>> {
+    while let Some(message) = receiver.blocking_recv() {
+        match message {
+            Message::Part { table, lines, rows } => {
+                if let Some(table) = manifest.tables.get_mut(table) {
+                    writer.add(table, &lines, rows)?;
+                }
+            }
+            Message::End => {
+                writer.finish(&manifest)?;
+                return Ok(Some(manifest));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Rows of a table, and the transaction that sees them.
+struct Source<'a> {
+    table: &'a Table,
+    condition: String,
+    from: &'a Transaction<'a>,
+}
+
+impl Source<'_> {
+    async fn count(&self) -> Result<u64> {
+        let count =
+            format!("SELECT count(*) FROM {} WHERE {}", super::layout::identifier(&self.table.name), self.condition);
+        Ok(self.from.query_one(&count, &[]).await?.get::<_, i64>(0).unsigned_abs())
+    }
+
+    async fn read(&self, at: usize, sender: &mpsc::Sender<Message>, mut on_rows: impl FnMut(u64)) -> Result<()> {
+        let (mut lines, mut rows) = (Vec::with_capacity(PART_BYTES), 0);
+        let rows_of = rows_of(self.from, self.table, &self.condition).await?;
+        pin_mut!(rows_of);
+        let mut row = Row::default();
+        while let Some(read) = rows_of.try_next().await? {
+            read_into(&mut row, &read, self.table)?;
+            let start = lines.len();
+            row.write_line(self.table, &mut lines)?;
+            if (lines.len() - start) as u64 > MAX_ROW_BYTES {
+                let head: String =
+                    String::from_utf8_lossy(lines.get(start..).unwrap_or_default()).chars().take(100).collect();
+                return Err(Error::invalid(format!(
+                    "a row of {} has more than {MAX_ROW_BYTES} bytes, the most of an archive: {head}...",
+                    self.table.name
+                )));
+            }
+            rows += 1;
+            if lines.len() >= PART_BYTES {
+                let lines = std::mem::replace(&mut lines, Vec::with_capacity(PART_BYTES));
+                sender.send(Message::Part { table: at, lines, rows }).await.map_err(|_| hung_up())?;
+                on_rows(std::mem::take(&mut rows));
+            }
+        }
+        if rows > 0 {
+            sender.send(Message::Part { table: at, lines, rows }).await.map_err(|_| hung_up())?;
+            on_rows(rows);
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a table that fulfil a condition, as COPY sends them.
+pub(super) async fn rows_of(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    condition: &str,
+) -> Result<BinaryCopyOutStream> {
+    let name = super::layout::identifier(&table.name);
+    let copy = format!("COPY (SELECT {} FROM {name} WHERE {condition}) TO STDOUT (FORMAT BINARY)", table.selected());
+    let stream = transaction.copy_out(&copy).await?;
+    Ok(BinaryCopyOutStream::new(stream, &vec![Type::BYTEA; table.columns.len()]))
+}
+
+pub(super) fn read_into(
+    row: &mut Row,
+    read: &tokio_postgres::binary_copy::BinaryCopyOutRow,
+    table: &Table,
+) -> Result<()> {
+    row.clear();
+    for at in 0..table.columns.len() {
+        row.push(read.try_get::<Option<Value<'_>>>(at)?.map(|value| value.0));
+    }
+    Ok(())
+}
+
+/// A value as it comes.
+struct Value<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Value<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl ArchivedTable {
+    fn of(table: &Table) -> Self {
+        Self::new(&table.name, table.columns.iter().map(|column| column.name.clone()).collect())
+    }
+}

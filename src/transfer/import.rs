@@ -1,0 +1,383 @@
+//! An archive into a database.
+
+use std::path::Path;
+
+use diesel::sql_types::Uuid as SqlUuid;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::adapt::{Adapting, LeftOut};
+use super::digest::Digest;
+use super::erase::delete_rows;
+use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
+use super::manifest::{ArchivedTable, Holds, Manifest};
+use super::people;
+use super::read::ArchiveReader;
+use super::row::Row;
+use super::stage::{Stage, Tuples};
+use super::target::{BEGIN, DISCARD, DONE, LastTransfer, Target};
+use super::{Progress, Step, ended, lock};
+use crate::auth::unusable_password;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::models::NewAuditEntry;
+use crate::sql_types::{SecretKey, Slug};
+use crate::tenancy::{BulkConnection, Database, PlatformScope};
+
+/// Parts that wait for being written.
+const AHEAD: usize = 1;
+
+/// How an archive is imported.
+#[derive(Debug, Default)]
+pub struct ImportOptions {
+    /// Beside the original, under this slug: everything gets a new id, and the workspace stays out of use until it is
+    /// restored. Without it everything is what it was.
+    pub beside_as: Option<Slug>,
+    /// What webhook secrets are sealed with. A copy has another id, for which they are sealed anew; without the key it has none.
+    pub key: Option<SecretKey>,
+    /// Leaves the workspace out of use, whatever it was.
+    pub stays_archived: bool,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Its slug.
+    pub slug: String,
+    /// Rows of the archive.
+    pub rows: u64,
+    /// Rows that an earlier run had written already.
+    pub found: u64,
+    /// Emails of administrators who were not known here: each has an account now, without a password.
+    pub people_added: Vec<String>,
+    /// What a copy does not take over.
+    pub left_out: LeftOut,
+}
+
+/// What an archive says of itself, once every byte of it has been compared with that; against no database.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where there is no such file; [`is_invalid_input`](Error::is_invalid_input), with
+/// the place, where it is no whole archive that this version reads.
+///
+/// ```no_run
+/// # async fn example() -> workspace_db::Result<()> {
+/// let manifest = workspace_db::transfer::inspect(std::path::Path::new("acme.tar")).await?;
+/// println!("{} of {}: {} rows", manifest.slug, manifest.taken_at, manifest.rows());
+/// # Ok(())
+/// # }
+/// ```
+pub async fn inspect(archive: &Path) -> Result<Manifest> {
+    Ok(inspected(archive).await?.0)
+}
+
+/// The same, and what the archive is known by.
+pub(super) async fn inspected(archive: &Path) -> Result<(Manifest, String)> {
+    let archive = archive.to_owned();
+    let read = move || {
+        let mut reader = ArchiveReader::open(&archive)?;
+        reader.check_files()?;
+        Ok((reader.manifest().clone(), reader.id().to_owned()))
+    };
+    ended(tokio::task::spawn_blocking(read).await)
+}
+
+/// Writes the rows of an archive, once all of it has been read and found whole.
+///
+/// Meanwhile the workspace is out of use: nobody enters it and none of its jobs is claimed. At the end everything is
+/// read again and compared with what was to be written. A run that was killed is gone on with by the next of the same
+/// archive. Where anything in it is refused, what was written is deleted again, but for entries of the audit log.
+/// Members are found by their email; whoever is not known here gets an account without a password.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input), with the place, where the archive is cut off, was changed, is of a later
+/// version, has something that this database does not know, or holds one person alone;
+/// [`is_conflict`](Error::is_conflict) where the workspace or its slug is there, or another transfer of it runs;
+/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more;
+/// [`is_unreachable`](Error::is_unreachable), after which the next run goes on.
+pub async fn import(
+    db: &Database,
+    platform: &PlatformScope,
+    archive: &Path,
+    options: ImportOptions,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<ImportReport> {
+    let path = archive.to_owned();
+    let reader = ended(tokio::task::spawn_blocking(move || ArchiveReader::open(&path)).await)?;
+    let manifest = reader.manifest().clone();
+    if manifest.holds != Holds::Workspace {
+        return Err(Error::invalid(format!("{}: it holds one person's rows, and no workspace", archive.display())));
+    }
+    let layout = {
+        let mut bulk = db.platform_bulk().await?;
+        Layout::read(&*bulk.begin().await?).await?
+    };
+    let tables = reader.tables(&layout)?;
+    let reader = check(reader, tables.clone(), manifest.rows(), on_progress).await?;
+    let target = Target::find(db, &manifest, options.beside_as.as_ref()).await?;
+    let _held = lock(db, target.workspace).await?;
+    let import = Import { db, platform, layout: &layout, tables, manifest: &manifest, target, archive };
+    import.begin(&reader).await?;
+    match import.write(reader, options, on_progress).await {
+        // The next run goes on from here.
+        Err(error) if error.is_unreachable() || error.is_exhausted() => Err(error),
+        Err(error) => {
+            import.discard(&error).await?;
+            Err(error)
+        }
+        done => done,
+    }
+}
+
+/// Reads everything, before anything is written.
+async fn check(
+    mut reader: ArchiveReader,
+    tables: Vec<(Table, ArchivedTable)>,
+    of: u64,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<ArchiveReader> {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let thread = tokio::task::spawn_blocking(move || {
+        reader.verify(&tables, |rows| {
+            // Nobody listens any more where the import was dropped, and then nobody minds.
+            let _ = sender.send(rows);
+        })?;
+        Ok(reader)
+    });
+    let mut rows = 0;
+    while let Some(more) = receiver.recv().await {
+        rows += more;
+        on_progress(Progress { step: Step::Checking, rows, of });
+    }
+    ended(thread.await)
+}
+
+pub(super) struct Import<'a> {
+    db: &'a Database,
+    platform: &'a PlatformScope,
+    layout: &'a Layout,
+    tables: Vec<(Table, ArchivedTable)>,
+    manifest: &'a Manifest,
+    pub(super) target: Target,
+    archive: &'a Path,
+}
+
+/// What the thread that reads hands over.
+struct Batch {
+    table: usize,
+    file: String,
+    tuples: Tuples,
+}
+
+impl Import<'_> {
+    async fn audit(&self, conn: &mut AsyncPgConnection, action: &'static str, made: Value) -> Result<()> {
+        let actor = self.platform.actor(conn, self.db).await?;
+        let id = self.target.workspace;
+        let entry = NewAuditEntry::new(actor, action, WORKSPACES, Some(*id.as_uuid()));
+        entry.of(id).made(&made).insert(conn).await
+    }
+
+    /// Writes down what is about to be done. A workspace that is there must be one that an earlier run of this began.
+    async fn begin(&self, reader: &ArchiveReader) -> Result<()> {
+        let id = self.target.workspace;
+        self.db
+            .platform(async |conn| {
+                if self.target.is_there {
+                    let last = LastTransfer::of(conn, id).await?;
+                    if !last.is_some_and(|last| last.is(BEGIN, reader.id())) {
+                        return Err(Error::new(
+                            Kind::Conflict,
+                            format!("the workspace {:?} is there already", self.target.slug),
+                        )
+                        .remedy("import it beside under another slug, or erase that one first"));
+                    }
+                }
+                self.audit(conn, BEGIN, json!({ "archive": reader.id(), "slug": self.target.slug })).await
+            })
+            .await
+    }
+
+    async fn write(
+        &self,
+        reader: ArchiveReader,
+        options: ImportOptions,
+        on_progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<ImportReport> {
+        let archive_id = reader.id().to_owned();
+        let is_first = |table: &Table| [PEOPLE, WORKSPACES].contains(&table.name.as_str());
+        let (first, mut rest): (Vec<_>, Vec<_>) = self.tables.iter().cloned().partition(|(table, _)| is_first(table));
+        // Entries of the audit log can't be taken back, so they are written when everything else is.
+        rest.sort_by_key(|(table, _)| !table.is_deletable);
+        let (reader, first) = first_rows(reader, first).await?;
+        let unusable = unusable_password().await?;
+        let people = first.iter().find(|(table, _)| table.name == PEOPLE);
+        let people = self
+            .db
+            .platform(async |conn| match people {
+                Some((table, rows)) => people::settle(conn, table, rows, &unusable).await,
+                None => Ok(people::People::default()),
+            })
+            .await?;
+        let people_added = people.added.clone();
+        let (own_table, own) = first
+            .into_iter()
+            .find(|(table, _)| table.name == WORKSPACES)
+            .ok_or_else(|| Error::invalid("the archive holds no workspace"))?;
+        let own = own.into_iter().next().ok_or_else(|| Error::invalid("the archive holds no workspace"))?;
+        let mut bulk = self.db.platform_bulk().await?;
+        if !self.target.is_there {
+            self.write_own(&mut bulk, &own_table, own.clone()).await?;
+        }
+        let found = self.found(&mut bulk, &rest).await?;
+        let adapting = Adapting::new(self.manifest.workspace, self.target.workspace, people, options.key, self.layout);
+        let (sender, mut receiver) = mpsc::channel::<Batch>(AHEAD);
+        let stages: Vec<Stage> = rest.iter().map(|(table, _)| Stage::of(table, self.target.workspace)).collect();
+        let (tables, already) = (rest.clone(), found.clone());
+        let thread = tokio::task::spawn_blocking(move || read_rows(reader, &tables, &already, adapting, &sender));
+        let of = rest.iter().map(|(_, archived)| archived.rows).sum();
+        let mut rows: u64 = found.iter().sum();
+        let written = async {
+            while let Some(batch) = receiver.recv().await {
+                let Some(stage) = stages.get(batch.table) else { continue };
+                let more = batch.tuples.rows;
+                let transaction = bulk.begin().await?;
+                stage.write(&transaction, batch.tuples).await.map_err(|error| self.at(&batch.file, &error))?;
+                transaction.commit().await?;
+                rows += more;
+                on_progress(Progress { step: Step::Importing, rows, of });
+            }
+            Ok::<_, Error>(())
+        };
+        let written = written.await;
+        drop(receiver);
+        let read = ended(thread.await);
+        written?;
+        let (expected, left_out) = read?;
+        self.compare(&mut bulk, &rest, &expected, on_progress).await?;
+        self.finish(&mut bulk, &own_table, &own, options.stays_archived).await?;
+        let report = ImportReport {
+            workspace: self.target.workspace,
+            slug: self.target.slug.clone(),
+            rows: self.manifest.rows(),
+            found: found.iter().sum(),
+            people_added,
+            left_out,
+        };
+        let told = json!({ "archive": archive_id, "report": report });
+        self.db.platform(async |conn| self.audit(conn, DONE, told.clone()).await).await?;
+        Ok(report)
+    }
+
+    fn at(&self, file: &str, error: &Error) -> Error {
+        let kind = match error.kind() {
+            // What the database refuses of the archive is wrong with the archive.
+            Kind::Conflict | Kind::NotFound | Kind::Database => Kind::InvalidInput,
+            kind => kind,
+        };
+        Error::new(kind, format!("{}: {file}: {error}", self.archive.display()))
+    }
+
+    /// Writes the workspace's own row, out of use.
+    async fn write_own(&self, bulk: &mut BulkConnection, table: &Table, mut row: Row) -> Result<()> {
+        let mut set = |name, value: &[u8]| table.position(name).into_iter().for_each(|at| row.set(at, Some(value)));
+        set("slug", self.target.slug.as_bytes());
+        set("is_active", &[0]);
+        set("is_published", &[0]);
+        let mut tuples = Tuples::new();
+        tuples.push(&row)?;
+        let transaction = bulk.begin().await?;
+        let stage = Stage::of(table, self.target.workspace);
+        stage.write(&transaction, tuples).await.map_err(|error| self.at(WORKSPACES, &error))?;
+        transaction.commit().await
+    }
+
+    /// How many rows of each table are there already: those of whole parts, in the archive's order.
+    async fn found(&self, bulk: &mut BulkConnection, tables: &[(Table, ArchivedTable)]) -> Result<Vec<u64>> {
+        let mut found = Vec::with_capacity(tables.len());
+        let transaction = bulk.begin().await?;
+        for (table, _) in tables {
+            // In the audit log are others, and there the same rows may come twice.
+            let count = format!("SELECT count(*) FROM {} WHERE workspace_id = $1 AND $2", identifier(&table.name));
+            let row = transaction.query_one(&count, &[self.target.workspace.as_uuid(), &table.is_deletable]).await?;
+            found.push(row.get::<_, i64>(0).unsigned_abs());
+        }
+        transaction.commit().await?;
+        Ok(found)
+    }
+
+    /// Deletes what was written, as far as it can be.
+    async fn discard(&self, why: &Error) -> Result<()> {
+        delete_rows(self.db, self.layout, self.target.workspace, None, &|_| ()).await?;
+        let id = self.target.workspace;
+        self.db
+            .platform(async |conn| {
+                let delete = diesel::sql_query("DELETE FROM workspaces WHERE id = $1").bind::<SqlUuid, _>(id);
+                delete.execute(conn).await?;
+                self.audit(conn, DISCARD, json!({ "why": why.to_string() })).await
+            })
+            .await
+    }
+}
+
+/// The few rows that everything else depends on.
+async fn first_rows(
+    mut reader: ArchiveReader,
+    tables: Vec<(Table, ArchivedTable)>,
+) -> Result<(ArchiveReader, Vec<(Table, Vec<Row>)>)> {
+    let read = move || {
+        let mut first = Vec::with_capacity(tables.len());
+        for (table, archived) in tables {
+            let mut rows = Vec::new();
+            for part in &archived.parts {
+                reader.rows(&table, part, |row, _| {
+                    rows.push(row.clone());
+                    Ok(())
+                })?;
+            }
+            first.push((table, rows));
+        }
+        Ok((reader, first))
+    };
+    ended(tokio::task::spawn_blocking(read).await)
+}
+
+/// The thread that reads: hands over what is not there yet, and returns the checksums of all that should be.
+fn read_rows(
+    mut reader: ArchiveReader,
+    tables: &[(Table, ArchivedTable)],
+    found: &[u64],
+    mut adapting: Adapting,
+    sender: &mpsc::Sender<Batch>,
+) -> Result<(Vec<Digest>, LeftOut)> {
+    let mut expected = Vec::with_capacity(tables.len());
+    for (at, ((table, archived), found)) in tables.iter().zip(found).enumerate() {
+        let (mut digest, mut rows, mut line) = (Digest::default(), 0, Vec::new());
+        for part in &archived.parts {
+            let mut tuples = Tuples::new();
+            reader.rows(table, part, |row, _| {
+                if adapting.row(table, row)? {
+                    line.clear();
+                    row.write_line(table, &mut line)?;
+                    digest.add(&line);
+                    tuples.push(row)?;
+                }
+                Ok(())
+            })?;
+            rows += tuples.rows;
+            let is_new = rows > *found;
+            let batch = Batch { table: at, file: part.file.clone(), tuples };
+            // Whoever hangs up has failed, and says why.
+            if is_new && sender.blocking_send(batch).is_err() {
+                return Ok((expected, adapting.left_out));
+            }
+        }
+        expected.push(digest);
+    }
+    Ok((expected, adapting.left_out))
+}

@@ -1,0 +1,226 @@
+//! Which rows are a workspace's: those of every table that has a `workspace_id`, as the live catalog knows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::GenericClient;
+
+use crate::db::roles::PLATFORM_ROLE;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::id::WorkspaceId;
+
+/// The workspaces themselves, of which an archive holds one row.
+pub(super) const WORKSPACES: &str = "workspaces";
+/// The people that a workspace's rows name, of whom an archive holds who they are and nothing they log in with.
+pub(super) const PEOPLE: &str = "admin_users";
+const PEOPLES_COLUMNS: [&str; 4] = ["id", "email", "first_name", "last_name"];
+
+/// How a column's values look, in the binary format of COPY and in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Float4,
+    Float8,
+    Text,
+    Uuid,
+    Timestamp,
+    Jsonb,
+    Bytes,
+    TextArray,
+    Vector,
+    /// Of any other type: as PostgreSQL writes it.
+    Other,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// The type as SQL names it.
+    pub(super) type_name: String,
+    /// Whether it is an id of this table's rows or of another's of the workspace, and not the workspace's own.
+    pub(super) is_id: bool,
+    /// Whether it names an administrator.
+    pub(super) is_person: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) name: String,
+    /// What an archive holds of it: neither the workspace, which is the same in each row, nor what is generated.
+    pub(super) columns: Vec<Column>,
+    /// Whether rows can be deleted at all; those of the audit log go by retention alone.
+    pub(super) is_deletable: bool,
+    key: Vec<String>,
+}
+
+/// The tables of a database, what is referred to before what refers to it.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) tables: Vec<Table>,
+    /// Version of the last migration.
+    pub(super) schema: String,
+}
+
+const COLUMNS: &str = "
+SELECT c.relname::text, a.attname::text, t.typname::text, t.typtype = 'e' AS is_enum, format_type(a.atttypid, a.atttypmod),
+    has_table_privilege($1, c.oid, 'DELETE') AS is_deletable,
+    coalesce(a.attnum = ANY (pk.conkey), false) AS is_key
+FROM pg_class c
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_constraint pk ON pk.conrelid = c.oid AND pk.contype = 'p'
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND (c.relname IN ('workspaces', 'admin_users') OR EXISTS (
+        SELECT FROM pg_attribute w WHERE w.attrelid = c.oid AND w.attname = 'workspace_id' AND NOT w.attisdropped
+            AND w.atttypid = 'uuid'::regtype
+    ))
+ORDER BY c.relname, a.attnum";
+
+const REFERENCES: &str = "
+SELECT child.relname::text, parent.relname::text, a.attname::text
+FROM pg_constraint f
+JOIN pg_class child ON child.oid = f.conrelid
+JOIN pg_class parent ON parent.oid = f.confrelid
+JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = ANY (f.conkey)
+WHERE f.contype = 'f' AND child.relnamespace = current_schema()::regnamespace AND f.conparentid = 0";
+
+impl Layout {
+    /// As the catalog of the connected database has it.
+    pub(super) async fn read(client: &impl GenericClient) -> Result<Self> {
+        let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+        for row in client.query(COLUMNS, &[&PLATFORM_ROLE]).await? {
+            let name: String = row.get(0);
+            let table = tables.entry(name.clone()).or_insert_with(|| Table {
+                name,
+                columns: Vec::new(),
+                is_deletable: row.get(5),
+                key: Vec::new(),
+            });
+            let column: String = row.get(1);
+            if row.get(6) {
+                table.key.push(column.clone());
+            }
+            if column != table.scope() {
+                let kind = if row.get(3) { Kind::Text } else { Kind::of(row.get(2)) };
+                let is_id = row.get(6) && kind == Kind::Uuid;
+                table.columns.push(Column { name: column, kind, type_name: row.get(4), is_id, is_person: false });
+            }
+        }
+        let Some(people) = tables.get_mut(PEOPLE) else {
+            return Err(Error::new(ErrorKind::MissingPrerequisite, "the database has no table admin_users")
+                .remedy("run the migrations: workspace-db migrate run"));
+        };
+        people.columns.retain(|column| PEOPLES_COLUMNS.contains(&column.name.as_str()));
+        let mut parents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in client.query(REFERENCES, &[]).await? {
+            let (child, parent, column): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            if parent != child && tables.contains_key(&parent) {
+                parents.entry(child.clone()).or_default().insert(parent.clone());
+            }
+            let Some(table) = tables.get_mut(&child) else { continue };
+            if let Some(column) = table.columns.iter_mut().find(|one| one.name == column && one.kind == Kind::Uuid) {
+                // An administrator is the same person in each workspace.
+                if parent == PEOPLE { column.is_person = true } else { column.is_id = true }
+            }
+        }
+        let schema = client.query_one("SELECT max(version)::text FROM __diesel_schema_migrations", &[]).await?;
+        Ok(Self { tables: in_order(tables, &parents), schema: schema.get(0) })
+    }
+
+    /// The condition of the administrators whom the workspace's rows name.
+    pub(super) fn people_of(&self, workspace: WorkspaceId) -> String {
+        let of_column = |table: &Table, column: &Column| {
+            let (name, column) = (identifier(&table.name), identifier(&column.name));
+            format!("SELECT {column} FROM {name} WHERE workspace_id = '{workspace}'")
+        };
+        let named = self.tables.iter().filter(|table| table.scope() == "workspace_id").flat_map(|table| {
+            table.columns.iter().filter(|column| column.is_person).map(move |column| of_column(table, column))
+        });
+        format!("id IN ({})", named.collect::<Vec<_>>().join(" UNION "))
+    }
+
+    pub(super) fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+}
+
+/// Parents first, by name where neither refers to the other. Tables that refer to each other in a ring come last.
+fn in_order(mut tables: BTreeMap<String, Table>, parents: &BTreeMap<String, BTreeSet<String>>) -> Vec<Table> {
+    let mut ordered: Vec<Table> = Vec::with_capacity(tables.len());
+    while !tables.is_empty() {
+        let is_free = |name: &String| {
+            parents.get(name).is_none_or(|parents| parents.iter().all(|parent| !tables.contains_key(parent)))
+        };
+        let free: Vec<String> = tables.keys().filter(|name| is_free(name)).cloned().collect();
+        let next = if free.is_empty() { tables.keys().cloned().collect() } else { free };
+        ordered.extend(next.iter().filter_map(|name| tables.remove(name)));
+    }
+    ordered
+}
+
+impl Table {
+    /// The column that says which workspace a row is of.
+    pub(super) fn scope(&self) -> &'static str {
+        match self.name.as_str() {
+            WORKSPACES => "id",
+            // Of none.
+            PEOPLE => "",
+            _ => "workspace_id",
+        }
+    }
+
+    pub(super) fn position(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|one| one.name == column)
+    }
+
+    /// The columns of the primary key, by which a batch of rows is named.
+    pub(super) fn key(&self) -> String {
+        self.key.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The same with those columns alone, in that order.
+    pub(super) fn with_columns(&self, names: &[String]) -> Result<Self> {
+        let columns = names.iter().map(|name| {
+            let found = self.position(name).and_then(|at| self.columns.get(at)).cloned();
+            found.ok_or_else(|| Error::invalid(format!("table {} has no column {name:?} here", self.name)))
+        });
+        Ok(Self { columns: columns.collect::<Result<_>>()?, ..self.clone() })
+    }
+
+    /// The columns for a SELECT whose rows [`Row`](super::row::Row) reads.
+    pub(super) fn selected(&self) -> String {
+        let column = |column: &Column| match column.kind {
+            Kind::Other => format!("{}::text", identifier(&column.name)),
+            _ => identifier(&column.name),
+        };
+        self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Kind {
+    fn of(type_name: &str) -> Self {
+        match type_name {
+            "bool" => Self::Bool,
+            "int2" => Self::Int2,
+            "int4" => Self::Int4,
+            "int8" => Self::Int8,
+            "float4" => Self::Float4,
+            "float8" => Self::Float8,
+            "text" | "varchar" => Self::Text,
+            "uuid" => Self::Uuid,
+            "timestamptz" => Self::Timestamp,
+            "jsonb" => Self::Jsonb,
+            "bytea" => Self::Bytes,
+            "_text" => Self::TextArray,
+            "vector" => Self::Vector,
+            _ => Self::Other,
+        }
+    }
+}
+
+pub(super) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

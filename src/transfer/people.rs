@@ -1,0 +1,67 @@
+//! The administrators whom a workspace's rows name, in the database that the rows come to.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::layout::Table;
+use super::row::Row;
+use crate::error::Result;
+use crate::id::AdminUserId;
+use crate::sql_types::PasswordHash;
+
+/// Who is who.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    /// By the id in the archive, the one here.
+    pub(super) here: HashMap<Uuid, Uuid>,
+    /// Emails of those who were not here, and have an account without a password now.
+    pub(super) added: Vec<String>,
+}
+
+const FIND: &str = "SELECT id FROM admin_users WHERE lower(email) = lower($1)";
+/// The id of the archive, unless it is somebody else's here.
+const ADD: &str = "
+INSERT INTO admin_users (id, email, password_hash, first_name, last_name, is_invited)
+SELECT CASE WHEN EXISTS (SELECT FROM admin_users WHERE id = $1) THEN $2 ELSE $1 END, $3, $4, $5, $6, true
+RETURNING id";
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+/// Finds each by email, whatever the id; makes an account for whoever has none, as an invitation does. By SQL, since an
+/// email that was taken over need not be one that could be given today.
+pub(super) async fn settle(
+    conn: &mut AsyncPgConnection,
+    table: &Table,
+    rows: &[Row],
+    unusable: &PasswordHash,
+) -> Result<People> {
+    let mut people = People::default();
+    let at = |name| table.position(name).unwrap_or(usize::MAX);
+    for row in rows {
+        let (Some(id), Some(email)) = (row.uuid(at("id")), row.text(at("email"))) else { continue };
+        let find = diesel::sql_query(FIND).bind::<Text, _>(email);
+        let here = if let Some(found) = find.get_result::<Found>(conn).await.optional()? {
+            found.id
+        } else {
+            people.added.push(email.to_owned());
+            let add = diesel::sql_query(ADD)
+                .bind::<SqlUuid, _>(id)
+                .bind::<SqlUuid, _>(AdminUserId::generate())
+                .bind::<Text, _>(email)
+                .bind::<Text, _>(unusable)
+                .bind::<Nullable<Text>, _>(row.text(at("first_name")))
+                .bind::<Nullable<Text>, _>(row.text(at("last_name")));
+            add.get_result::<Found>(conn).await?.id
+        };
+        people.here.insert(id, here);
+    }
+    Ok(people)
+}

@@ -1,0 +1,343 @@
+//! Reading an archive, trusting nothing in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use base16ct::lower::encode_string as hex;
+use sha2::{Digest as _, Sha256};
+use tar::{Archive, EntryType};
+
+use super::digest::Digest;
+use super::layout::{Layout, Table, WORKSPACES};
+use super::manifest::{ArchivedTable, FORMAT, Manifest, Part, VERSION};
+use super::row::Row;
+use super::{MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS};
+use crate::error::{Error, Kind, Result};
+
+/// Manifest and sums of some ten million files.
+const MAX_DESCRIPTION_BYTES: u64 = 64 << 20;
+
+/// Where a file of the archive lies.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: u64,
+    size: u64,
+}
+
+/// An archive whose description is sound: every file is what the manifest names, and nothing else is there.
+pub(super) struct ArchiveReader {
+    path: PathBuf,
+    file: File,
+    places: BTreeMap<String, Place>,
+    sums: BTreeMap<String, String>,
+    manifest: Manifest,
+    /// SHA-256 of the sums, and with that of everything.
+    id: String,
+}
+
+impl ArchiveReader {
+    /// # Errors
+    ///
+    /// [`is_not_found`](Error::is_not_found) where there is no such file; [`is_invalid_input`](Error::is_invalid_input), with
+    /// the place, where it is no whole archive that this version reads.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| {
+            let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
+            Error::new(kind, format!("can't read {}: {error}", path.display())).caused_by(error)
+        })?;
+        let places = places(&file).map_err(|error| in_archive(path, &error))?;
+        let mut reader = Self {
+            path: path.to_owned(),
+            file,
+            places,
+            sums: BTreeMap::new(),
+            manifest: Manifest::nothing(),
+            id: String::new(),
+        };
+        reader.describe().map_err(|error| in_archive(path, &error))?;
+        Ok(reader)
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn describe(&mut self) -> Result<()> {
+        let sums = self.bytes(SUMS, MAX_DESCRIPTION_BYTES)?;
+        self.id = hex(&Sha256::digest(&sums));
+        self.sums = parsed_sums(&sums)?;
+        let manifest = self.bytes(MANIFEST, MAX_DESCRIPTION_BYTES)?;
+        self.check_sum(MANIFEST, &manifest)?;
+        let written_as: Written = serde_json::from_slice(&manifest).map_err(|error| {
+            Error::invalid(format!("{MANIFEST} is no manifest of an archive: {error}")).caused_by(error)
+        })?;
+        if written_as.format != FORMAT || written_as.version > VERSION {
+            return Err(Error::invalid(format!(
+                "it is a {:?} of version {}, and this reads a {FORMAT:?} up to version {VERSION}",
+                written_as.format, written_as.version
+            ))
+            .remedy("upgrade workspace-db"));
+        }
+        self.manifest = serde_json::from_slice(&manifest)
+            .map_err(|error| Error::invalid(format!("{MANIFEST}: {error}")).caused_by(error))?;
+        self.manifest.check()?;
+        let described: BTreeSet<&str> = self.manifest.files().chain([MANIFEST, SUMS]).collect();
+        for name in self.places.keys() {
+            if !described.contains(name.as_str()) {
+                return Err(Error::invalid(format!("{name}: the manifest does not name it")));
+            }
+        }
+        if let Some(missing) = described.iter().find(|name| !self.places.contains_key(**name)) {
+            return Err(Error::invalid(format!("{missing} is missing")));
+        }
+        Ok(())
+    }
+
+    fn bytes(&mut self, name: &str, most: u64) -> Result<Vec<u8>> {
+        let missing = || {
+            Error::invalid(format!("{name} is missing")).remedy("the archive is cut off, or no archive of workspace-db")
+        };
+        let place = *self.places.get(name).ok_or_else(missing)?;
+        if place.size > most {
+            return Err(Error::invalid(format!("{name} has {} bytes, and may have {most}", place.size)));
+        }
+        let mut bytes = Vec::new();
+        let read = self
+            .file
+            .seek(SeekFrom::Start(place.offset))
+            .and_then(|_| (&self.file).take(place.size).read_to_end(&mut bytes));
+        read.map_err(|error| Error::new(Kind::Io, format!("{name} can't be read: {error}")).caused_by(error))?;
+        if bytes.len() as u64 != place.size {
+            return Err(Error::invalid(format!("the archive is cut off within {name}")));
+        }
+        Ok(bytes)
+    }
+
+    fn check_sum(&self, name: &str, content: &[u8]) -> Result<()> {
+        let known = self.sums.get(name).ok_or_else(|| Error::invalid(format!("{SUMS} does not name {name}")))?;
+        if *known == hex(&Sha256::digest(content)) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{name} is not what was written: its SHA-256 is not that of {SUMS}")))
+    }
+
+    /// The lines of a part, all of them.
+    fn lines(&mut self, part: &Part) -> Result<Vec<u8>> {
+        let lines = self.unpacked(part)?;
+        if lines.len() as u64 == part.bytes {
+            return Ok(lines);
+        }
+        Err(Error::invalid(format!("{} has {} bytes, and not {}", part.file, lines.len(), part.bytes)))
+    }
+
+    fn unpacked(&mut self, part: &Part) -> Result<Vec<u8>> {
+        let content = self.bytes(&part.file, MAX_PART_BYTES)?;
+        self.check_sum(&part.file, &content)?;
+        if part.file.strip_suffix(".zst").is_none() {
+            return Ok(content);
+        }
+        let most = MAX_PART_BYTES.min((content.len() as u64).saturating_mul(MAX_RATIO as u64));
+        let mut lines = Vec::new();
+        let unpacked = zstd::stream::Decoder::new(content.as_slice())
+            .and_then(|decoder| decoder.take(most + 1).read_to_end(&mut lines));
+        unpacked
+            .map_err(|error| Error::invalid(format!("{} can't be unpacked: {error}", part.file)).caused_by(error))?;
+        if lines.len() as u64 > most {
+            return Err(Error::invalid(format!("{} unpacks to more than {most} bytes, as a bomb does", part.file)));
+        }
+        Ok(lines)
+    }
+
+    /// Each row of a part, once the whole part is known to be what was written.
+    pub(super) fn rows(
+        &mut self,
+        table: &Table,
+        part: &Part,
+        mut each: impl FnMut(&mut Row, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut read = || {
+            let lines = self.lines(part)?;
+            let mut row = Row::default();
+            let mut number = 0_u64;
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                number += 1;
+                let at =
+                    |error: Error| Error::invalid(format!("{}, line {number}: {error}", part.file)).caused_by(error);
+                if line.len() as u64 > MAX_ROW_BYTES {
+                    return Err(at(Error::invalid(format!("a row has more than {MAX_ROW_BYTES} bytes"))));
+                }
+                row.read_line(table, line).map_err(at)?;
+                each(&mut row, line).map_err(at)?;
+            }
+            if number != part.rows {
+                return Err(Error::invalid(format!("{} has {number} rows, and not {}", part.file, part.rows)));
+            }
+            Ok(())
+        };
+        read().map_err(|error| in_archive(&self.path, &error))
+    }
+
+    /// The tables as this database knows them, with the columns that the archive has, and each in the archive's order.
+    pub(super) fn tables(&self, layout: &Layout) -> Result<Vec<(Table, ArchivedTable)>> {
+        let found = self.manifest.tables.iter().map(|archived| {
+            let unknown = || Error::invalid(format!("this database has no table {:?} of workspaces", archived.name));
+            let table = layout.table(&archived.name).ok_or_else(unknown)?.with_columns(&archived.columns)?;
+            Ok((table, archived.clone()))
+        });
+        let found: Result<Vec<_>> = found.collect();
+        if self.manifest.schema > layout.schema {
+            return Err(in_archive(
+                &self.path,
+                &Error::invalid(format!(
+                    "it is of the schema {}, and this database has {}",
+                    self.manifest.schema, layout.schema
+                ))
+                .remedy("run the migrations of a later workspace-db first"),
+            ));
+        }
+        found.map_err(|error| in_archive(&self.path, &error))
+    }
+
+    /// Whether every file is what was written, and of the length that the manifest says: of no database's business.
+    pub(super) fn check_files(&mut self) -> Result<()> {
+        for part in self.manifest.tables.clone().iter().flat_map(|table| &table.parts) {
+            self.lines(part).map_err(|error| in_archive(&self.path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Reads every row, and compares with what the manifest says: whatever is wrong is found before anything is written.
+    pub(super) fn verify(&mut self, tables: &[(Table, ArchivedTable)], mut on_rows: impl FnMut(u64)) -> Result<()> {
+        for (table, archived) in tables {
+            let mut digest = Digest::default();
+            for part in &archived.parts {
+                self.rows(table, part, |_, line| {
+                    digest.add(line);
+                    Ok(())
+                })?;
+                on_rows(part.rows);
+            }
+            if digest != archived.digest {
+                let wrong = Error::invalid(format!("the rows of {} are not those that its checksum is of", table.name));
+                return Err(in_archive(&self.path, &wrong));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_archive(path: &Path, error: &Error) -> Error {
+    Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// The part of a manifest that every version has.
+#[derive(serde::Deserialize)]
+struct Written {
+    format: String,
+    version: u32,
+}
+
+fn places(file: &File) -> Result<BTreeMap<String, Place>> {
+    let broken = |error: std::io::Error| {
+        Error::invalid(format!("it is no tar archive, or is cut off: {error}")).caused_by(error)
+    };
+    let length = file.metadata().map_err(broken)?.len();
+    let mut archive = Archive::new(file);
+    let mut places = BTreeMap::new();
+    for entry in archive.entries_with_seek().map_err(broken)? {
+        let entry = entry.map_err(broken)?;
+        let name = String::from_utf8(entry.path_bytes().into_owned())
+            .map_err(|error| Error::invalid("the name of a file in it is not UTF-8").caused_by(error))?;
+        if entry.header().entry_type() != EntryType::Regular {
+            return Err(Error::invalid(format!("{name:?} is no plain file")));
+        }
+        if !is_name(&name) {
+            return Err(Error::invalid(format!("{name:?} is no name of a file of an archive")));
+        }
+        let place = Place { offset: entry.raw_file_position(), size: entry.size() };
+        if place.offset.checked_add(place.size).is_none_or(|end| end > length) {
+            return Err(Error::invalid(format!("the archive is cut off within {name}")));
+        }
+        if places.insert(name.clone(), place).is_some() {
+            return Err(Error::invalid(format!("{name} is there twice")));
+        }
+    }
+    Ok(places)
+}
+
+/// `manifest.json`, `SHA256SUMS`, `documents/000001.jsonl.zst`: nothing that is absolute or climbs.
+fn is_name(name: &str) -> bool {
+    let is_plain = |part: &str| !part.is_empty() && !part.chars().any(|c| c == '/' || c == '\\' || c.is_control());
+    match name.split_once('/') {
+        None => name == MANIFEST || name == SUMS,
+        Some((table, file)) => {
+            let number = file.strip_suffix(".zst").unwrap_or(file).strip_suffix(".jsonl");
+            is_plain(table)
+                && table != "."
+                && table != ".."
+                && number.is_some_and(|number| number.len() >= 6 && number.bytes().all(|digit| digit.is_ascii_digit()))
+        }
+    }
+}
+
+fn parsed_sums(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
+    let wrong = || Error::invalid(format!("{SUMS} is not what sha256sum writes"));
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
+    text.lines()
+        .map(|line| line.split_once("  ").map(|(sum, name)| (name.to_owned(), sum.to_owned())).ok_or_else(wrong))
+        .collect()
+}
+
+impl Manifest {
+    fn nothing() -> Self {
+        Self {
+            format: String::new(),
+            version: 0,
+            holds: super::manifest::Holds::Workspace,
+            workspace: crate::id::WorkspaceId::PLATFORM,
+            slug: String::new(),
+            taken_at: chrono::DateTime::UNIX_EPOCH,
+            schema: String::new(),
+            tables: Vec::new(),
+        }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &str> {
+        self.tables.iter().flat_map(|table| &table.parts).map(|part| part.file.as_str())
+    }
+
+    /// Whether it agrees with itself.
+    fn check(&self) -> Result<()> {
+        let mut names = BTreeSet::new();
+        for table in &self.tables {
+            if !names.insert(table.name.as_str()) {
+                return Err(Error::invalid(format!("{MANIFEST}: table {} is there twice", table.name)));
+            }
+            if table.columns.iter().collect::<BTreeSet<_>>().len() != table.columns.len() {
+                return Err(Error::invalid(format!("{MANIFEST}: a column of {} is there twice", table.name)));
+            }
+            let of_parts = table.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.rows));
+            if of_parts != Some(table.rows) {
+                return Err(Error::invalid(format!(
+                    "{MANIFEST}: the parts of {} have not its {} rows",
+                    table.name, table.rows
+                )));
+            }
+            let foreign = |part: &&Part| part.file.split_once('/').is_none_or(|(folder, _)| folder != table.name);
+            if let Some(part) = table.parts.iter().find(foreign) {
+                return Err(Error::invalid(format!("{MANIFEST}: {} is no file of {}", part.file, table.name)));
+            }
+        }
+        let of_one = |name: &str| self.tables.iter().find(|table| table.name == name).map(|table| table.rows);
+        if self.holds == super::manifest::Holds::Workspace && of_one(WORKSPACES) != Some(1) {
+            return Err(Error::invalid(format!("{MANIFEST}: it is not one workspace that the archive holds")));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! A workspace from one database into another.
+
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Jsonb, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::erase::erase;
+use super::export::export;
+use super::import::{ImportOptions, ImportReport, import, inspected};
+use super::layout::{Layout, PEOPLE, WORKSPACES};
+use super::manifest::{Holds, Manifest};
+use super::receipt::{ReceiptKey, SignedReceipt};
+use super::target::imported;
+use super::verify::digest_of;
+use super::{Progress, Step};
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::models::NewAuditEntry;
+use crate::tenancy::{Database, PlatformScope, WorkspaceScope};
+
+const BEGIN: &str = "workspace.move_begin";
+const COMPARED: &str = "workspace.move_compared";
+
+/// For how long whoever was let in before may still write: what a scope was given for is asked again each second.
+const LAST_WRITES: Duration = Duration::from_millis(1_100);
+
+/// A database, and the proof that somebody may administer it.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// The database.
+    pub db: &'a Database,
+    /// Of the same database.
+    pub platform: &'a PlatformScope,
+}
+
+/// What a move did.
+#[derive(Debug, Serialize)]
+pub struct Moved {
+    /// What was imported.
+    pub imported: ImportReport,
+    /// That nothing is left where it was.
+    pub receipt: SignedReceipt,
+}
+
+/// Moves a workspace from one database into another: out of use, exported, imported, compared, into use there, erased here.
+///
+/// The archive lies between; it is left where it was written, and is one more copy of everything. A run that was killed is
+/// gone on with by the next with the same archive. Nothing is erased unless every row here is, by its checksum, in the
+/// archive, and every row of the archive there.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict) where the workspace or its slug is there already, or somebody wrote after the archive
+/// was made; what [`export`], [`import`] and [`erase`] return.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use workspace_db::id::WorkspaceId;
+/// use workspace_db::tenancy::{Database, PlatformScope};
+/// use workspace_db::transfer::{ReceiptKey, Side, relocate};
+///
+/// # async fn example(here: Database, there: Database, workspace: WorkspaceId, key: &ReceiptKey) -> workspace_db::Result<()> {
+/// let platform = PlatformScope::vouched_for("to its own server");
+/// let (from, to) = (Side { db: &here, platform: &platform }, Side { db: &there, platform: &platform });
+/// let moved = relocate(from, to, workspace, Path::new("acme.tar"), key, &|_| ()).await?;
+/// println!("{} rows", moved.imported.rows);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn relocate(
+    from: Side<'_>,
+    to: Side<'_>,
+    workspace: WorkspaceId,
+    archive: &Path,
+    key: &ReceiptKey,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Moved> {
+    let before = from.take_out_of_use(workspace).await?;
+    if before.is_some() && !archive.exists() {
+        tokio::time::sleep(LAST_WRITES).await;
+        let scope = WorkspaceScope::administered(workspace, "it is being moved");
+        export(from.db, &scope, archive, on_progress).await?;
+    }
+    let (manifest, archive_id) = inspected(archive).await?;
+    if manifest.workspace != workspace || manifest.holds != Holds::Workspace {
+        return Err(Error::new(Kind::Conflict, format!("{} is no archive of that workspace", archive.display()))
+            .remedy("name another file for the archive"));
+    }
+    let report = if let Some(report) = imported(to.db, workspace, &archive_id).await? {
+        report
+    } else {
+        let options = ImportOptions { stays_archived: true, ..ImportOptions::default() };
+        import(to.db, to.platform, archive, options, on_progress).await?
+    };
+    if let Some(before) = before {
+        // A run that was cut short while it erased has compared already, and there is less here now.
+        if before.compared.as_deref() != Some(archive_id.as_str()) {
+            from.compare(&manifest, archive, on_progress).await?;
+            from.note(workspace, COMPARED, &Before { compared: Some(archive_id), ..before.clone() }).await?;
+        }
+        to.take_into_use(workspace, &before).await?;
+    }
+    let receipt = erase(from.db, from.platform, workspace, key, on_progress).await?;
+    Ok(Moved { imported: report, receipt })
+}
+
+/// How a workspace was used before a move, and which archive was found to hold all of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Before {
+    is_active: bool,
+    is_published: bool,
+    compared: Option<String>,
+}
+
+#[derive(QueryableByName)]
+struct Use {
+    #[diesel(sql_type = Bool)]
+    is_active: bool,
+    #[diesel(sql_type = Bool)]
+    is_published: bool,
+}
+
+#[derive(QueryableByName)]
+struct Told {
+    #[diesel(sql_type = Jsonb)]
+    after: Value,
+}
+
+/// Unless somebody has used it otherwise since.
+const LAST_BEGUN: &str = "
+SELECT after FROM (
+    SELECT action, after FROM audit_log
+    WHERE workspace_id = $1
+        AND action IN ('workspace.move_begin', 'workspace.move_compared', 'workspace.archive', 'workspace.restore')
+    ORDER BY occurred_at DESC, id DESC LIMIT 1
+) AS last WHERE action LIKE 'workspace.move%'";
+
+impl Side<'_> {
+    /// How the workspace was used before, where it is still here.
+    async fn take_out_of_use(self, workspace: WorkspaceId) -> Result<Option<Before>> {
+        self.db
+            .platform(async |conn| {
+                let query = "SELECT is_active, is_published FROM workspaces WHERE id = $1 FOR NO KEY UPDATE";
+                let now: Option<Use> =
+                    diesel::sql_query(query).bind::<SqlUuid, _>(workspace).get_result(conn).await.optional()?;
+                let Some(Use { is_active, is_published }) = now else { return Ok(None) };
+                let now = Before { is_active, is_published, compared: None };
+                if !is_active {
+                    let last = diesel::sql_query(LAST_BEGUN).bind::<SqlUuid, _>(workspace);
+                    let last: Option<Told> = last.get_result(conn).await.optional()?;
+                    return Ok(Some(last.and_then(|told| serde_json::from_value(told.after).ok()).unwrap_or(now)));
+                }
+                set_use(conn, workspace, false, is_published).await?;
+                self.tell(conn, workspace, BEGIN, &now).await?;
+                Ok(Some(now))
+            })
+            .await
+    }
+
+    async fn take_into_use(self, workspace: WorkspaceId, before: &Before) -> Result<()> {
+        self.db
+            .platform(async |conn| {
+                set_use(conn, workspace, before.is_active, before.is_published).await?;
+                self.tell(conn, workspace, "workspace.move", before).await
+            })
+            .await
+    }
+
+    async fn note(self, workspace: WorkspaceId, action: &'static str, before: &Before) -> Result<()> {
+        self.db.platform(async |conn| self.tell(conn, workspace, action, before).await).await
+    }
+
+    async fn tell(
+        self,
+        conn: &mut AsyncPgConnection,
+        workspace: WorkspaceId,
+        action: &'static str,
+        before: &Before,
+    ) -> Result<()> {
+        let actor = self.platform.actor(conn, self.db).await?;
+        let entry = NewAuditEntry::new(actor, action, WORKSPACES, Some(*workspace.as_uuid()));
+        entry.of(workspace).made(before).insert(conn).await
+    }
+
+    /// Whether what is here is what the archive holds.
+    async fn compare(self, manifest: &Manifest, archive: &Path, on_progress: &(dyn Fn(Progress) + Sync)) -> Result<()> {
+        let mut bulk = self.db.platform_bulk().await?;
+        let transaction = bulk.begin().await?;
+        transaction.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let layout = Layout::read(&*transaction).await?;
+        let mut rows = 0;
+        for archived in &manifest.tables {
+            let Some(table) = layout.table(&archived.name) else { continue };
+            rows += archived.rows;
+            if [PEOPLE, WORKSPACES].contains(&table.name.as_str()) || !table.is_deletable {
+                continue;
+            }
+            let table = table.with_columns(&archived.columns)?;
+            if digest_of(&transaction, &table, manifest.workspace).await? != archived.digest {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("rows of {} were written after {} was made", table.name, archive.display()),
+                )
+                .remedy("erase the workspace where it was moved to, remove the archive, and move it again"));
+            }
+            on_progress(Progress { step: Step::Verifying, rows, of: manifest.rows() });
+        }
+        Ok(())
+    }
+}
+
+async fn set_use(
+    conn: &mut AsyncPgConnection,
+    workspace: WorkspaceId,
+    is_active: bool,
+    is_published: bool,
+) -> Result<()> {
+    let update = diesel::sql_query("UPDATE workspaces SET is_active = $2, is_published = $3 WHERE id = $1")
+        .bind::<SqlUuid, _>(workspace)
+        .bind::<Bool, _>(is_active)
+        .bind::<Bool, _>(is_published);
+    update.execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Rows into a table by COPY, which PostgreSQL does not take into one under row-level security: into a table of the
+//! transaction's own, and by one INSERT from there, which supplies the workspace.
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, pin_mut};
+use tokio_postgres::Transaction;
+
+use super::layout::{Column, Kind, Table, identifier};
+use super::row::Row;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::id::WorkspaceId;
+
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// Rows as binary COPY has them.
+pub(super) struct Tuples {
+    bytes: Vec<u8>,
+    pub(super) rows: u64,
+}
+
+impl Tuples {
+    pub(super) fn new() -> Self {
+        Self { bytes: HEADER.to_vec(), rows: 0 }
+    }
+
+    pub(super) fn push(&mut self, row: &Row) -> Result<()> {
+        self.rows += 1;
+        row.write_tuple(&mut self.bytes)
+    }
+
+    fn finish(mut self) -> Bytes {
+        self.bytes.extend_from_slice(&TRAILER);
+        self.bytes.into()
+    }
+}
+
+/// The statements that write rows of one table.
+pub(super) struct Stage {
+    create: String,
+    copy: &'static str,
+    insert: String,
+    /// How many of the rows are there as they should be, for a table whose rows nobody may delete.
+    count_same: Option<String>,
+}
+
+impl Stage {
+    pub(super) fn of(table: &Table, workspace: WorkspaceId) -> Self {
+        // Values lie as they come: they are read once.
+        let column = |column: &Column| {
+            let type_name = if column.kind == Kind::Other { "text" } else { &column.type_name };
+            format!("{} {type_name}", identifier(&column.name))
+        };
+        let columns = table.columns.iter().map(column).collect::<Vec<_>>().join(", ");
+        let is_long = |column: &&Column| match column.kind {
+            Kind::Jsonb | Kind::Vector => true,
+            Kind::Text => column.type_name == "text",
+            _ => false,
+        };
+        let plain = table.columns.iter().filter(is_long);
+        let plain = plain.map(|column| format!("ALTER {} SET STORAGE EXTERNAL", identifier(&column.name)));
+        let plain = plain.collect::<Vec<_>>().join(", ");
+        let set_plain =
+            if plain.is_empty() { String::new() } else { format!("; ALTER TABLE workspace_db_transfer {plain}") };
+        let create = format!("CREATE TEMPORARY TABLE workspace_db_transfer ({columns}) ON COMMIT DROP{set_plain}");
+        let name = identifier(&table.name);
+        let names = table.columns.iter().map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ");
+        let values = table.columns.iter().map(|column| match column.kind {
+            Kind::Other => format!("{}::{}", identifier(&column.name), column.type_name),
+            _ => identifier(&column.name),
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
+        let insert = format!(
+            "INSERT INTO {name} ({}, {names}) OVERRIDING SYSTEM VALUE SELECT '{workspace}'::uuid, {values} FROM workspace_db_transfer{on_conflict}",
+            identifier(table.scope()),
+        );
+        let count_same = (!table.is_deletable).then(|| {
+            format!(
+                "SELECT count(*) FROM workspace_db_transfer s JOIN {name} t ON t.{} = '{workspace}' AND t.id = s.id
+                 AND (SELECT row({}) IS NOT DISTINCT FROM row({}))",
+                identifier(table.scope()),
+                table.columns.iter().map(|c| format!("t.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
+                table.columns.iter().map(|c| format!("s.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
+            )
+        });
+        Self { create, copy: "COPY workspace_db_transfer FROM STDIN (FORMAT BINARY)", insert, count_same }
+    }
+
+    /// Writes the rows within the transaction.
+    pub(super) async fn write(&self, transaction: &Transaction<'_>, tuples: Tuples) -> Result<()> {
+        let rows = tuples.rows;
+        let written = async {
+            transaction.batch_execute(&self.create).await?;
+            let sink = transaction.copy_in(self.copy).await?;
+            pin_mut!(sink);
+            sink.send(tuples.finish()).await?;
+            sink.finish().await?;
+            transaction.execute(&self.insert, &[]).await
+        };
+        written.await.map_err(refused)?;
+        let Some(count_same) = &self.count_same else { return Ok(()) };
+        let same: i64 = transaction.query_one(count_same, &[]).await?.get(0);
+        if same.unsigned_abs() == rows {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Conflict, "rows of the same id are there, and others than those of the archive"))
+    }
+}
+
+/// With what the database says of the row.
+fn refused(error: tokio_postgres::Error) -> Error {
+    let detail = error.as_db_error().and_then(|said| said.detail()).map(|detail| format!(" ({detail})"));
+    let error = Error::from(error);
+    match detail {
+        Some(detail) => Error::new(error.kind(), format!("{error}{detail}")).caused_by(error),
+        None => error,
+    }
+}

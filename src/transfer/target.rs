@@ -1,0 +1,100 @@
+//! The workspace that an archive becomes, and what was done for it before.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+
+use super::import::ImportReport;
+use super::manifest::Manifest;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::sql_types::Slug;
+use crate::tenancy::Database;
+
+pub(super) const BEGIN: &str = "workspace.import_begin";
+pub(super) const DONE: &str = "workspace.import";
+pub(super) const DISCARD: &str = "workspace.import_discard";
+
+/// The workspace that the rows become.
+pub(super) struct Target {
+    pub(super) workspace: WorkspaceId,
+    pub(super) slug: String,
+    pub(super) is_copy: bool,
+    pub(super) is_there: bool,
+}
+
+#[derive(QueryableByName)]
+struct There {
+    #[diesel(sql_type = SqlUuid)]
+    id: WorkspaceId,
+    #[diesel(sql_type = Text)]
+    slug: String,
+}
+
+/// The last that the audit log tells of imports of a workspace.
+#[derive(QueryableByName)]
+pub(super) struct LastTransfer {
+    #[diesel(sql_type = Text)]
+    action: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    archive: Option<String>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    report: Option<Value>,
+}
+
+impl LastTransfer {
+    pub(super) async fn of(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Option<Self>> {
+        let query = diesel::sql_query(
+            "SELECT action, after->>'archive' AS archive, after->'report' AS report FROM audit_log WHERE workspace_id = $1
+             AND action IN ($2, $3, $4) ORDER BY occurred_at DESC, id DESC LIMIT 1",
+        );
+        let query =
+            query.bind::<SqlUuid, _>(workspace).bind::<Text, _>(BEGIN).bind::<Text, _>(DONE).bind::<Text, _>(DISCARD);
+        Ok(query.get_result(conn).await.optional()?)
+    }
+
+    pub(super) fn is(&self, action: &str, archive: &str) -> bool {
+        self.action == action && self.archive.as_deref() == Some(archive)
+    }
+}
+
+/// What the import of that archive did, where it was the last of that workspace.
+pub(super) async fn imported(db: &Database, workspace: WorkspaceId, archive: &str) -> Result<Option<ImportReport>> {
+    let last = db
+        .platform(async |conn| {
+            let there =
+                diesel::sql_query("SELECT id, slug FROM workspaces WHERE id = $1").bind::<SqlUuid, _>(workspace);
+            let there: Option<There> = there.get_result(conn).await.optional()?;
+            if there.is_some() { LastTransfer::of(conn, workspace).await } else { Ok(None) }
+        })
+        .await?;
+    let report = last.filter(|last| last.is(DONE, archive)).and_then(|last| last.report);
+    Ok(report.and_then(|report| serde_json::from_value(report).ok()))
+}
+
+impl Target {
+    pub(super) async fn find(db: &Database, manifest: &Manifest, beside_as: Option<&Slug>) -> Result<Self> {
+        let slug = beside_as.map_or(manifest.slug.as_str(), Slug::as_str).to_owned();
+        let is_copy = beside_as.is_some();
+        let there: Vec<There> = db
+            .platform(async |conn| {
+                let query = diesel::sql_query("SELECT id, slug FROM workspaces WHERE id = $1 OR slug = $2");
+                let query = query.bind::<SqlUuid, _>(manifest.workspace).bind::<Text, _>(&slug);
+                Ok::<_, Error>(query.load(conn).await?)
+            })
+            .await?;
+        let of_slug = there.iter().find(|one| one.slug == slug);
+        if is_copy {
+            let workspace = of_slug.map_or_else(WorkspaceId::generate, |one| one.id);
+            return Ok(Self { workspace, slug, is_copy, is_there: of_slug.is_some() });
+        }
+        if let Some(other) = of_slug.filter(|one| one.id != manifest.workspace) {
+            return Err(Error::new(Kind::Conflict, format!("another workspace, {}, has the slug {slug:?}", other.id))
+                .of_field("slug")
+                .remedy("import it beside under another slug"));
+        }
+        let is_there = there.iter().any(|one| one.id == manifest.workspace);
+        Ok(Self { workspace: manifest.workspace, slug, is_copy, is_there })
+    }
+}

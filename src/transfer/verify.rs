@@ -1,0 +1,98 @@
+//! What was written, read again and compared.
+
+use futures_util::{TryStreamExt as _, pin_mut};
+use tokio_postgres::Transaction;
+
+use super::digest::Digest;
+use super::export::{read_into, rows_of};
+use super::import::Import;
+use super::layout::Table;
+use super::manifest::ArchivedTable;
+use super::row::Row;
+use super::selection::Selection;
+use super::{Progress, Step};
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::tenancy::BulkConnection;
+
+impl Import<'_> {
+    /// Reads again what was written.
+    pub(super) async fn compare(
+        &self,
+        bulk: &mut BulkConnection,
+        tables: &[(Table, ArchivedTable)],
+        expected: &[Digest],
+        on_progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<()> {
+        let transaction = bulk.begin().await?;
+        transaction.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let of = tables.iter().map(|(_, archived)| archived.rows).sum();
+        let mut rows = 0;
+        for ((table, archived), expected) in tables.iter().zip(expected) {
+            // Each batch of the audit log was compared as it was written.
+            if table.is_deletable {
+                let found = digest_of(&transaction, table, self.target.workspace).await?;
+                if found != *expected {
+                    return Err(Error::new(
+                        Kind::Conflict,
+                        format!(
+                            "the rows of {} are not those that were written: somebody else has changed them",
+                            table.name
+                        ),
+                    ));
+                }
+            }
+            rows += archived.rows;
+            on_progress(Progress { step: Step::Verifying, rows, of });
+        }
+        Ok(())
+    }
+
+    /// Takes the workspace into use, if it was, and compares its own row.
+    pub(super) async fn finish(
+        &self,
+        bulk: &mut BulkConnection,
+        table: &Table,
+        own: &Row,
+        stays_archived: bool,
+    ) -> Result<()> {
+        let mut row = own.clone();
+        if let Some(at) = table.position("slug") {
+            row.set(at, Some(self.target.slug.as_bytes()));
+        }
+        let was = |name| table.position(name).and_then(|at| own.get(at)) == Some(&[1]);
+        let is_active = was("is_active") && !self.target.is_copy && !stays_archived;
+        let is_published = was("is_published") && !self.target.is_copy && !stays_archived;
+        for (name, value) in [("is_active", is_active), ("is_published", is_published)] {
+            if let Some(at) = table.position(name) {
+                row.set(at, Some(&[u8::from(value)]));
+            }
+        }
+        let transaction = bulk.begin().await?;
+        let update = "UPDATE workspaces SET is_active = $2, is_published = $3 WHERE id = $1";
+        Transaction::execute(&transaction, update, &[self.target.workspace.as_uuid(), &is_active, &is_published])
+            .await?;
+        let (mut line, mut expected) = (Vec::new(), Digest::default());
+        row.write_line(table, &mut line)?;
+        expected.add(&line);
+        if digest_of(&transaction, table, self.target.workspace).await? != expected {
+            return Err(Error::new(Kind::Conflict, "the workspace's own row is not the one that was written"));
+        }
+        transaction.commit().await
+    }
+}
+
+/// The checksum of a workspace's rows in a table.
+pub(super) async fn digest_of(transaction: &Transaction<'_>, table: &Table, workspace: WorkspaceId) -> Result<Digest> {
+    let (mut digest, mut row, mut line) = (Digest::default(), Row::default(), Vec::new());
+    let Some(condition) = Selection::Workspace.condition(table, workspace) else { return Ok(digest) };
+    let rows = rows_of(transaction, table, &condition).await?;
+    pin_mut!(rows);
+    while let Some(read) = rows.try_next().await? {
+        read_into(&mut row, &read, table)?;
+        line.clear();
+        row.write_line(table, &mut line)?;
+        digest.add(&line);
+    }
+    Ok(digest)
+}

@@ -1,0 +1,62 @@
+//! The same from a shell.
+
+use std::process::Command;
+
+use super::{RECEIPT_KEY, Scene};
+use crate::cli::Shell;
+
+#[tokio::test]
+async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
+    let scene = Scene::that_hurts().await;
+    let shell = Shell::of(&scene.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
+    let before = scene.rows(scene.a.workspace).await;
+    let said = shell.succeed(&["workspace", "export", "a"]);
+    assert!(said.contains("  documents\n") && said.contains("schema 2026"), "{said}");
+    let inspected = shell.json(&["workspace", "inspect", "a.tar"]);
+    assert_eq!(inspected["slug"], "a");
+    assert!(shell.fails(&["workspace", "export", "a"], 7).contains("a.tar exists"));
+    assert!(shell.fails(&["workspace", "export", "nobody"], 3).contains("nobody"));
+    // What every Unix has.
+    let folder = shell.path("unpacked");
+    std::fs::create_dir(&folder).unwrap();
+    let tar = Command::new("tar").args(["-xf", "../a.tar"]).current_dir(&folder).status().unwrap();
+    let sums =
+        Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(&folder).status().unwrap();
+    assert!(tar.success() && sums.success());
+
+    let public = shell.succeed(&["workspace", "receipt-key"]);
+    assert!(shell.fails(&["workspace", "erase", "nobody", "--receipt", "r.json"], 3).contains("nobody"));
+    assert!(!shell.path("r.json").exists());
+    let said = shell.succeed(&["workspace", "erase", "a", "--receipt", "r.json", "--reason", "the contract has ended"]);
+    assert!(said.contains("0 left  documents"), "{said}");
+    let receipt = shell.json(&["workspace", "verify-receipt", "r.json", "--key", public.trim()]);
+    assert_eq!(receipt["tables"]["documents"]["left"], 0);
+    let forged = std::fs::read_to_string(shell.path("r.json")).unwrap().replace("\"left\":0", "\"left\":1");
+    std::fs::write(shell.path("forged.json"), forged).unwrap();
+    shell.fails(&["workspace", "verify-receipt", "forged.json", "--key", public.trim()], 2);
+    assert!(shell.fails(&["workspace", "erase", "a", "--receipt", "r.json"], 2).contains("r.json exists"));
+    // The id still gets the receipt.
+    let id = scene.a.workspace.to_string();
+    shell.succeed(&["workspace", "erase", &id, "--receipt", "again.json"]);
+
+    let report = shell.json(&["workspace", "import", "a.tar"]);
+    assert_eq!(report["slug"], "a");
+    assert_eq!(scene.rows(scene.a.workspace).await, before);
+    let said = shell.succeed(&["workspace", "import", "a.tar", "--beside-as", "a-copy"]);
+    assert!(said.contains("left out   1 service tokens"), "{said}");
+    assert!(shell.succeed(&["workspace", "list"]).contains("archived "));
+    assert!(shell.fails(&["workspace", "import", "missing.tar"], 3).contains("missing.tar"));
+    assert!(shell.fails(&["workspace", "import", "r.json"], 2).contains("r.json"));
+}
+
+#[tokio::test]
+async fn a_persons_rows_are_exported_and_erased() {
+    let scene = Scene::that_hurts().await;
+    let shell = Shell::of(&scene.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
+    let person = "'; DROP TABLE workspaces; --";
+    let manifest = shell.json(&["workspace", "export", "a", "--person", person, "--to", "person.tar"]);
+    assert_eq!(manifest["tables"][0]["rows"], 1);
+    shell.succeed(&["workspace", "erase", "a", "--person", person, "--receipt", "r.json"]);
+    let again = shell.json(&["workspace", "export", "a", "--person", person, "--to", "again.tar"]);
+    assert_eq!(again["tables"][0]["rows"], 0);
+}
