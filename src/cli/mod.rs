@@ -7,6 +7,7 @@ mod doctor;
 mod down;
 mod embedder;
 mod env;
+mod import;
 mod index;
 mod ingest;
 mod jobs;
@@ -77,6 +78,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     Ingest(ingest::Ingest),
+    Import(import::Import),
     Search(search::Search),
     Index(index::Index),
     Reembed(reembed::Reembed),
@@ -157,6 +159,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Migrate(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
         Command::Ingest(command) => command.run(&context).await,
+        Command::Import(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,
         Command::Index(command) => command.run(&context).await,
         Command::Reembed(command) => command.run(&context).await,

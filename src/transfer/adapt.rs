@@ -71,7 +71,7 @@ impl Adapting {
             return Ok(false);
         }
         for (at, column) in table.columns.iter().enumerate() {
-            if column.is_id
+            if column.names.is_some()
                 && let Some(id) = row.uuid(at)
             {
                 row.set(at, Some(self.id(id).as_bytes()));

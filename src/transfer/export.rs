@@ -243,9 +243,9 @@ pub(super) fn read_into(
     read: &tokio_postgres::binary_copy::BinaryCopyOutRow,
     table: &Table,
 ) -> Result<()> {
-    row.clear();
+    row.reset(table.columns.len());
     for at in 0..table.columns.len() {
-        row.push(read.try_get::<Option<Value<'_>>>(at)?.map(|value| value.0));
+        row.set(at, read.try_get::<Option<Value<'_>>>(at)?.map(|value| value.0));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
-use crate::db::roles::PLATFORM_ROLE;
+use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::id::WorkspaceId;
 
@@ -40,10 +40,12 @@ pub(super) struct Column {
     pub(super) kind: Kind,
     /// The type as SQL names it.
     pub(super) type_name: String,
-    /// Whether it is an id of this table's rows or of another's of the workspace, and not the workspace's own.
-    pub(super) is_id: bool,
+    /// The table whose rows it names by their ids, this one or another of the workspace.
+    pub(super) names: Option<String>,
     /// Whether it names an administrator.
     pub(super) is_person: bool,
+    /// What a row has where nothing is said, as SQL.
+    pub(super) default: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// Whether rows can be deleted at all; those of the audit log go by retention alone.
     pub(super) is_deletable: bool,
+    /// Whether a workspace itself writes it, and not what administers it.
+    pub(super) is_content: bool,
     key: Vec<String>,
 }
 
@@ -67,10 +71,12 @@ pub(super) struct Layout {
 const COLUMNS: &str = "
 SELECT c.relname::text, a.attname::text, t.typname::text, t.typtype = 'e' AS is_enum, format_type(a.atttypid, a.atttypmod),
     has_table_privilege($1, c.oid, 'DELETE') AS is_deletable,
-    coalesce(a.attnum = ANY (pk.conkey), false) AS is_key
+    coalesce(a.attnum = ANY (pk.conkey), false) AS is_key, pg_get_expr(d.adbin, d.adrelid),
+    has_table_privilege($2, c.oid, 'INSERT') AS is_content
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 LEFT JOIN pg_constraint pk ON pk.conrelid = c.oid AND pk.contype = 'p'
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     AND (c.relname IN ('workspaces', 'admin_users') OR EXISTS (
@@ -91,12 +97,13 @@ impl Layout {
     /// As the catalog of the connected database has it.
     pub(super) async fn read(client: &impl GenericClient) -> Result<Self> {
         let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-        for row in client.query(COLUMNS, &[&PLATFORM_ROLE]).await? {
+        for row in client.query(COLUMNS, &[&PLATFORM_ROLE, &APP_ROLE]).await? {
             let name: String = row.get(0);
             let table = tables.entry(name.clone()).or_insert_with(|| Table {
                 name,
                 columns: Vec::new(),
                 is_deletable: row.get(5),
+                is_content: row.get(8),
                 key: Vec::new(),
             });
             let column: String = row.get(1);
@@ -105,8 +112,9 @@ impl Layout {
             }
             if column != table.scope() {
                 let kind = if row.get(3) { Kind::Text } else { Kind::of(row.get(2)) };
-                let is_id = row.get(6) && kind == Kind::Uuid;
-                table.columns.push(Column { name: column, kind, type_name: row.get(4), is_id, is_person: false });
+                let names = (row.get(6) && kind == Kind::Uuid).then(|| table.name.clone());
+                let (type_name, default) = (row.get(4), row.get(7));
+                table.columns.push(Column { name: column, kind, type_name, names, is_person: false, default });
             }
         }
         let Some(people) = tables.get_mut(PEOPLE) else {
@@ -123,7 +131,7 @@ impl Layout {
             let Some(table) = tables.get_mut(&child) else { continue };
             if let Some(column) = table.columns.iter_mut().find(|one| one.name == column && one.kind == Kind::Uuid) {
                 // An administrator is the same person in each workspace.
-                if parent == PEOPLE { column.is_person = true } else { column.is_id = true }
+                if parent == PEOPLE { column.is_person = true } else { column.names = Some(parent) }
             }
         }
         let schema = client.query_one("SELECT max(version)::text FROM __diesel_schema_migrations", &[]).await?;

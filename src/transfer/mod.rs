@@ -44,9 +44,12 @@
 //! ```
 
 mod adapt;
+mod decode;
 mod digest;
+mod encode;
 mod erase;
 mod export;
+mod foreign;
 mod import;
 mod layout;
 mod manifest;
@@ -68,6 +71,7 @@ pub use self::adapt::LeftOut;
 pub use self::digest::Digest;
 pub use self::erase::{erase, erase_person};
 pub use self::export::{export, export_person};
+pub use self::foreign::{ForeignRows, import_rows};
 pub use self::import::{ImportOptions, ImportReport, import, inspect};
 pub use self::manifest::{ArchivedTable, Holds, Manifest, Part};
 pub use self::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};

@@ -45,7 +45,27 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    /// For rows of an archive: what is not there is NULL.
     pub(super) fn of(table: &Table, workspace: WorkspaceId) -> Self {
+        let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
+        Self::new(table, workspace, on_conflict, |value, _| value)
+    }
+
+    /// For rows of another system: what is not there has its default, and a row that is there stays as it is.
+    pub(super) fn of_foreign(table: &Table, workspace: WorkspaceId) -> Self {
+        let on_conflict = format!(" ON CONFLICT ({}) DO NOTHING", table.key());
+        Self::new(table, workspace, &on_conflict, |value, column| match &column.default {
+            Some(default) => format!("coalesce({value}, {default})"),
+            None => value,
+        })
+    }
+
+    fn new(
+        table: &Table,
+        workspace: WorkspaceId,
+        on_conflict: &str,
+        completed: impl Fn(String, &Column) -> String,
+    ) -> Self {
         // Values lie as they come: they are read once.
         let column = |column: &Column| {
             let type_name = if column.kind == Kind::Other { "text" } else { &column.type_name };
@@ -65,12 +85,14 @@ impl Stage {
         let create = format!("CREATE TEMPORARY TABLE workspace_db_transfer ({columns}) ON COMMIT DROP{set_plain}");
         let name = identifier(&table.name);
         let names = table.columns.iter().map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ");
-        let values = table.columns.iter().map(|column| match column.kind {
-            Kind::Other => format!("{}::{}", identifier(&column.name), column.type_name),
-            _ => identifier(&column.name),
+        let values = table.columns.iter().map(|column| {
+            let value = match column.kind {
+                Kind::Other => format!("{}::{}", identifier(&column.name), column.type_name),
+                _ => identifier(&column.name),
+            };
+            completed(value, column)
         });
         let values = values.collect::<Vec<_>>().join(", ");
-        let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
         let insert = format!(
             "INSERT INTO {name} ({}, {names}) OVERRIDING SYSTEM VALUE SELECT '{workspace}'::uuid, {values} FROM workspace_db_transfer{on_conflict}",
             identifier(table.scope()),
@@ -87,8 +109,8 @@ impl Stage {
         Self { create, copy: "COPY workspace_db_transfer FROM STDIN (FORMAT BINARY)", insert, count_same }
     }
 
-    /// Writes the rows within the transaction.
-    pub(super) async fn write(&self, transaction: &Transaction<'_>, tuples: Tuples) -> Result<()> {
+    /// Writes the rows within the transaction, and returns how many were not there.
+    pub(super) async fn write(&self, transaction: &Transaction<'_>, tuples: Tuples) -> Result<u64> {
         let rows = tuples.rows;
         let written = async {
             transaction.batch_execute(&self.create).await?;
@@ -98,11 +120,11 @@ impl Stage {
             sink.finish().await?;
             transaction.execute(&self.insert, &[]).await
         };
-        written.await.map_err(refused)?;
-        let Some(count_same) = &self.count_same else { return Ok(()) };
+        let written = written.await.map_err(refused)?;
+        let Some(count_same) = &self.count_same else { return Ok(written) };
         let same: i64 = transaction.query_one(count_same, &[]).await?.get(0);
         if same.unsigned_abs() == rows {
-            return Ok(());
+            return Ok(written);
         }
         Err(Error::new(ErrorKind::Conflict, "rows of the same id are there, and others than those of the archive"))
     }

@@ -3,6 +3,7 @@
 mod beside;
 mod broken;
 mod erase;
+mod foreign;
 mod kill;
 mod person;
 mod relocate;

@@ -1,0 +1,54 @@
+//! `workspace-db import`
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use workspace_db::transfer::{ForeignRows, import_rows};
+
+use super::database::Database;
+use super::{Context, Missing, output, workspace};
+
+/// Write rows of another system into a workspace, from JSON Lines
+///
+/// Each line names its `table` beside the columns. Ids, and what refers to them, may be any text or number of the other
+/// system; what is referred to stands before what refers to it. Can be repeated: rows that are there stay as they are.
+/// docs/moving-in.md has the format and an example; `workspace import` takes an archive.
+#[derive(Args, Debug)]
+pub(super) struct Import {
+    /// File of JSON Lines, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    jsonl: PathBuf,
+    /// Slug of the workspace
+    #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG")]
+    workspace: String,
+    /// Make the workspace where there is none of that slug
+    #[arg(long)]
+    create_workspace: bool,
+}
+
+impl Import {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let opened = match self.jsonl.as_path() {
+            path if path == Path::new("-") => None,
+            path => Some(File::open(path).map_err(|error| Missing(format!("can't read {}: {error}", path.display())))?),
+        };
+        let db = Database::of(context)?.open().await?;
+        let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
+        let bar = output::spinner();
+        let on_progress = |rows: &ForeignRows| bar.set_message(format!("{} rows", rows.written.values().sum::<u64>()));
+        let rows = match opened {
+            Some(file) => import_rows(&db, &scope, BufReader::with_capacity(1 << 20, file), &on_progress).await?,
+            None => import_rows(&db, &scope, BufReader::new(std::io::stdin()), &on_progress).await?,
+        };
+        bar.finish_and_clear();
+        if context.json {
+            return output::print_json(&rows);
+        }
+        output::print_lines(rows.written.iter().map(|(table, written)| {
+            format!("{written:>12} written  {:>12} there already  {table}", rows.found.get(table).copied().unwrap_or(0))
+        }))
+    }
+}

@@ -1,0 +1,244 @@
+//! A line of JSON as a row.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::DateTime;
+use serde::Deserializer as _;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::layout::{Kind, Table};
+use super::row::{EPOCH, Row};
+use crate::error::{Error, Result};
+use crate::id::WorkspaceId;
+
+impl Row {
+    /// Reads what [`write_line`](Self::write_line) wrote.
+    pub(super) fn read_line(&mut self, table: &Table, line: &[u8]) -> Result<()> {
+        self.read(table, line, None)
+    }
+
+    /// Reads a line that another system wrote, with a `table` beside the columns, whose ids may be any text or number: of
+    /// each one is made for that workspace, the same for the same.
+    pub(super) fn read_foreign_line(&mut self, table: &Table, line: &[u8], workspace: WorkspaceId) -> Result<()> {
+        self.read(table, line, Some(workspace))
+    }
+
+    fn read(&mut self, table: &Table, line: &[u8], made_for: Option<WorkspaceId>) -> Result<()> {
+        self.reset(table.columns.len());
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let read = json.deserialize_map(Line { row: self, table, made_for }).and_then(|()| json.end());
+        read.map_err(|error| not_read(&error))
+    }
+}
+
+struct Line<'r> {
+    row: &'r mut Row,
+    table: &'r Table,
+    /// The workspace that ids are made for, in a line of another system.
+    made_for: Option<WorkspaceId>,
+}
+
+impl<'de> Visitor<'de> for Line<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "an object, a row of {}", self.table.name)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            if self.made_for.is_some() && name == "table" {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let unknown = || A::Error::custom(format!("{} has no column {name:?}", self.table.name));
+            let at = self.table.position(&name).ok_or_else(unknown)?;
+            let column = self.table.columns.get(at).ok_or_else(unknown)?;
+            if self.row.get(at).is_some() {
+                return Err(A::Error::custom(format!("{name} comes twice")));
+            }
+            let json = map.next_value::<&RawValue>()?.get();
+            // Elsewhere there is no such difference, and a column that is left out has its default.
+            if self.made_for.is_some() && json == "null" {
+                continue;
+            }
+            let mut value = Vec::new();
+            let decoded = match (self.made_for, &column.names) {
+                (Some(workspace), Some(of)) => made_id(workspace, of, json).map(|id| value.extend(id.as_bytes())),
+                _ => decode(column.kind, json, &mut value),
+            };
+            decoded.map_err(|why| A::Error::custom(format!("{name}: {why}")))?;
+            self.row.set(at, Some(&value));
+        }
+        Ok(())
+    }
+}
+
+/// Appends the binary value that a JSON text stands for.
+fn decode(kind: Kind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    let expected = |what: &str| format!("{what} is expected, and not {}", shortened(json));
+    match kind {
+        Kind::Bool => out.push(u8::from(json.parse::<bool>().map_err(|_| expected("true or false"))?)),
+        Kind::Int2 => out.extend(json.parse::<i16>().map_err(|_| expected("a small integer"))?.to_be_bytes()),
+        Kind::Int4 => out.extend(json.parse::<i32>().map_err(|_| expected("an integer"))?.to_be_bytes()),
+        Kind::Int8 => out.extend(json.parse::<i64>().map_err(|_| expected("an integer"))?.to_be_bytes()),
+        Kind::Float4 => out.extend(number::<f32>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
+        Kind::Float8 => out.extend(number::<f64>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
+        Kind::Text | Kind::Other => {
+            let text = string(json)?;
+            if text.contains('\0') {
+                return Err("PostgreSQL stores no NUL in a text".to_owned());
+            }
+            out.extend_from_slice(text.as_bytes());
+        }
+        Kind::Uuid => {
+            let uuid = Uuid::try_parse(&string(json)?).map_err(|_| expected("a UUID"))?;
+            out.extend_from_slice(uuid.as_bytes());
+        }
+        Kind::Timestamp => out.extend(time(json).ok_or_else(|| expected("a time as in RFC 3339"))?.to_be_bytes()),
+        Kind::Jsonb => {
+            check_escapes(json)?;
+            out.push(1);
+            out.extend_from_slice(json.as_bytes());
+        }
+        Kind::Bytes => BASE64.decode_vec(string(json)?.as_bytes(), out).map_err(|_| expected("base64"))?,
+        Kind::TextArray => decode_texts(json, out).ok_or_else(|| expected("a list of texts"))?,
+        Kind::Vector if json.starts_with('[') => {
+            let floats: Vec<f32> = serde_json::from_str(json).map_err(|_| expected("a list of numbers"))?;
+            let dimensions = u16::try_from(floats.len()).map_err(|_| expected("a shorter list"))?;
+            out.extend_from_slice(&dimensions.to_be_bytes());
+            out.extend_from_slice(&[0, 0]);
+            out.extend(floats.iter().flat_map(|float| float.to_be_bytes()));
+        }
+        Kind::Vector => {
+            let bytes = BASE64.decode(string(json)?.as_bytes()).map_err(|_| expected("base64"))?;
+            let (floats, rest) = bytes.as_chunks::<4>();
+            let dimensions = u16::try_from(floats.len()).ok().filter(|_| rest.is_empty());
+            let dimensions = dimensions.ok_or_else(|| expected("the base64 of 32-bit floats"))?;
+            out.extend_from_slice(&dimensions.to_be_bytes());
+            out.extend_from_slice(&[0, 0]);
+            out.extend(floats.iter().flat_map(|float| u32::from_le_bytes(*float).to_be_bytes()));
+        }
+    }
+    Ok(())
+}
+
+/// A UUID as it is; of anything else one of version 8, by the workspace, the table and the text.
+fn made_id(workspace: WorkspaceId, table: &str, json: &str) -> Result<Uuid, String> {
+    let text = if json.starts_with('"') { string(json)? } else { Cow::Borrowed(json) };
+    if let Ok(id) = Uuid::try_parse(&text) {
+        return Ok(id);
+    }
+    if text.is_empty() || json.starts_with(['{', '[', 't', 'f']) {
+        return Err(format!("a text or a number is expected, and not {}", shortened(json)));
+    }
+    let mut hash = Sha256::new();
+    hash.update(workspace.as_uuid().as_bytes());
+    hash.update(table.as_bytes());
+    hash.update([0]);
+    hash.update(text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(hash.finalize()).for_each(|(byte, drawn)| *byte = drawn);
+    Ok(Uuid::new_v8(bytes))
+}
+
+fn not_read(error: &serde_json::Error) -> Error {
+    let said = error.to_string();
+    // The line of the file is named by whoever knows it; for the parser it is always its first.
+    let end = said.rfind(" at line ").unwrap_or(said.len());
+    Error::invalid(format!("{}, at column {}", said.get(..end).unwrap_or(&said), error.column()))
+}
+
+fn shortened(json: &str) -> String {
+    const LONGEST: usize = 40;
+    match json.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", json.get(..end).unwrap_or_default()),
+        None => json.to_owned(),
+    }
+}
+
+/// The text of a JSON string, without a copy where nothing in it is escaped.
+fn string(json: &str) -> Result<Cow<'_, str>, String> {
+    let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Err(format!("a string is expected, and not {}", shortened(json)));
+    };
+    if !inner.contains('\\') {
+        return Ok(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(json).map(Cow::Owned).map_err(|error| error.to_string())
+}
+
+/// By the standard library, which finds the nearest number for each text.
+fn number<N: std::str::FromStr>(json: &str) -> Option<N> {
+    match json {
+        "\"NaN\"" | "\"Infinity\"" | "\"-Infinity\"" => json.trim_matches('"').parse().ok(),
+        _ if json.starts_with('"') => None,
+        _ => json.parse().ok(),
+    }
+}
+
+fn time(json: &str) -> Option<i64> {
+    if let Ok(micros) = json.parse() {
+        return Some(micros);
+    }
+    let time = DateTime::parse_from_rfc3339(&string(json).ok()?).ok()?;
+    (time.timestamp_subsec_nanos() % 1_000 == 0).then_some(())?;
+    time.timestamp_micros().checked_sub(EPOCH)
+}
+
+fn decode_texts(json: &str, out: &mut Vec<u8>) -> Option<()> {
+    const TEXT: i32 = 25;
+    let texts: Vec<Option<String>> = serde_json::from_str(json).ok()?;
+    let mut number = |number: i32| out.extend_from_slice(&number.to_be_bytes());
+    number(i32::from(!texts.is_empty()));
+    number(i32::from(texts.contains(&None)));
+    number(TEXT);
+    if !texts.is_empty() {
+        number(i32::try_from(texts.len()).ok()?);
+        number(1);
+    }
+    for text in &texts {
+        match text {
+            None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+            Some(text) if text.contains('\0') => return None,
+            Some(text) => {
+                out.extend_from_slice(&i32::try_from(text.len()).ok()?.to_be_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+    Some(())
+}
+
+/// What jsonb refuses, though it is well-formed JSON: NUL, and halves of surrogate pairs.
+fn check_escapes(json: &str) -> Result<(), String> {
+    let mut rest = json;
+    while let Some((_, escaped)) = rest.split_once('\\') {
+        // A string that is read without its escapes has none that is cut off.
+        let Some(digits) = escaped.strip_prefix('u') else {
+            rest = escaped.get(1..).unwrap_or_default();
+            continue;
+        };
+        let unit = |text: &str| text.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        let first = unit(digits).unwrap_or_default();
+        rest = digits.get(4..).unwrap_or_default();
+        match first {
+            0 => return Err("PostgreSQL stores no NUL in a text".to_owned()),
+            0xD800..=0xDBFF => {
+                let second = rest.strip_prefix("\\u").and_then(unit);
+                if !second.is_some_and(|second| (0xDC00..=0xDFFF).contains(&second)) {
+                    return Err("half of a surrogate pair".to_owned());
+                }
+                rest = rest.get(6..).unwrap_or_default();
+            }
+            0xDC00..=0xDFFF => return Err("half of a surrogate pair".to_owned()),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! A row as a line of JSON, without losing a bit.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Datelike as _, SecondsFormat};
+use uuid::Uuid;
+
+use super::layout::{Kind, Table};
+use super::row::{EPOCH, Row};
+use crate::error::{Error, Result};
+
+impl Row {
+    /// The row as one line of JSON with its line feed. A value that is NULL is left out, since JSON's `null` is one of jsonb's.
+    pub(super) fn write_line(&self, table: &Table, out: &mut Vec<u8>) -> Result<()> {
+        out.push(b'{');
+        let mut separator = "";
+        for (at, column) in table.columns.iter().enumerate() {
+            let Some(value) = self.get(at) else { continue };
+            out.extend_from_slice(separator.as_bytes());
+            separator = ",";
+            json_string(out, &column.name);
+            out.push(b':');
+            encode(column.kind, value, out).ok_or_else(|| {
+                Error::invalid(format!("{}.{} has a value that can't be read", table.name, column.name))
+            })?;
+        }
+        out.extend_from_slice(b"}\n");
+        Ok(())
+    }
+}
+
+fn json_string(out: &mut Vec<u8>, text: &str) {
+    // Writing to memory can't fail, and a string is no map whose keys are not strings.
+    let _ = serde_json::to_writer(out, text);
+}
+
+fn array<const N: usize>(value: &[u8]) -> Option<[u8; N]> {
+    value.try_into().ok()
+}
+
+/// Appends a value's JSON, unless the value is not what its type says.
+fn encode(kind: Kind, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    match kind {
+        Kind::Bool => out.extend_from_slice(if array::<1>(value)? == [0] { b"false" } else { b"true" }),
+        Kind::Int2 => write!(out, "{}", i16::from_be_bytes(array(value)?)).ok()?,
+        Kind::Int4 => write!(out, "{}", i32::from_be_bytes(array(value)?)).ok()?,
+        Kind::Int8 => write!(out, "{}", i64::from_be_bytes(array(value)?)).ok()?,
+        Kind::Float4 => {
+            let number = f32::from_be_bytes(array(value)?);
+            encode_float(number.into(), number, out)?;
+        }
+        Kind::Float8 => {
+            let number = f64::from_be_bytes(array(value)?);
+            encode_float(number, number, out)?;
+        }
+        Kind::Text | Kind::Other => json_string(out, std::str::from_utf8(value).ok()?),
+        Kind::Uuid => write!(out, "\"{}\"", Uuid::from_slice(value).ok()?).ok()?,
+        Kind::Timestamp => encode_time(i64::from_be_bytes(array(value)?), out)?,
+        // A version, then the text of the value, in which PostgreSQL breaks no line.
+        Kind::Jsonb => out.extend_from_slice(value.strip_prefix(b"\x01")?),
+        Kind::Bytes => encode_base64(value, out),
+        Kind::TextArray => encode_texts(value, out)?,
+        Kind::Vector => {
+            let (_, components) = value.split_first_chunk::<4>()?;
+            let (floats, rest) = components.as_chunks::<4>();
+            rest.is_empty().then_some(())?;
+            let little: Vec<u8> = floats.iter().flat_map(|float| u32::from_be_bytes(*float).to_le_bytes()).collect();
+            encode_base64(&little, out);
+        }
+    }
+    Some(())
+}
+
+fn encode_float(number: f64, shortest: impl serde::Serialize, out: &mut Vec<u8>) -> Option<()> {
+    match number {
+        _ if number.is_nan() => out.extend_from_slice(b"\"NaN\""),
+        f64::INFINITY => out.extend_from_slice(b"\"Infinity\""),
+        f64::NEG_INFINITY => out.extend_from_slice(b"\"-Infinity\""),
+        _ => serde_json::to_writer(out, &shortest).ok()?,
+    }
+    Some(())
+}
+
+/// A time of the years 0 to 9999 as RFC 3339; any other, and the infinite ones, as PostgreSQL's own number.
+fn encode_time(micros: i64, out: &mut Vec<u8>) -> Option<()> {
+    let time = micros.checked_add(EPOCH).and_then(DateTime::from_timestamp_micros);
+    match time.filter(|time| (0..=9999).contains(&time.year())) {
+        Some(time) => write!(out, "\"{}\"", time.to_rfc3339_opts(SecondsFormat::Micros, true)).ok(),
+        None => write!(out, "{micros}").ok(),
+    }
+}
+
+fn encode_base64(value: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(BASE64.encode(value).as_bytes());
+    out.push(b'"');
+}
+
+/// An array of one dimension that counts from 1, as every array is that was not made otherwise on purpose.
+fn encode_texts(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let mut rest = value;
+    let mut number = || {
+        let (number, after) = rest.split_first_chunk::<4>()?;
+        rest = after;
+        Some(i32::from_be_bytes(*number))
+    };
+    let (dimensions, _flags, _element) = (number()?, number()?, number()?);
+    let mut texts: Vec<Option<&str>> = Vec::new();
+    if dimensions != 0 {
+        let (length, first) = (number()?, number()?);
+        (dimensions == 1 && first == 1).then_some(())?;
+        for _ in 0..length {
+            let (size, after) = rest.split_first_chunk::<4>()?;
+            rest = after;
+            texts.push(match usize::try_from(i32::from_be_bytes(*size)) {
+                Err(_) => None,
+                Ok(size) => {
+                    let (text, after) = rest.split_at_checked(size)?;
+                    rest = after;
+                    Some(std::str::from_utf8(text).ok()?)
+                }
+            });
+        }
+    }
+    serde_json::to_writer(out, &texts).ok()
+}
