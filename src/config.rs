@@ -106,6 +106,23 @@ impl DatabaseUrl {
         variables
     }
 
+    /// The same login to the same database, where unqualified names mean these schemas, with commas between.
+    #[cfg(feature = "adopt")]
+    pub(crate) fn with_search_path(&self, schemas: &str) -> Self {
+        let mut url = self.parsed();
+        let others =
+            self.parameters().into_iter().find(|(name, _)| name == "options").map(|(_, options)| options + " ");
+        let kept: Vec<(String, String)> = self.parameters().into_iter().filter(|(name, _)| name != "options").collect();
+        let options = format!("{}-csearch_path={schemas}", others.unwrap_or_default());
+        let pairs = kept.into_iter().chain([("options".to_owned(), options)]);
+        let pairs = pairs.map(|(name, value)| {
+            let value = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
+            format!("{name}={value}")
+        });
+        url.set_query(Some(&pairs.collect::<Vec<_>>().join("&")));
+        Self(String::from(url).into())
+    }
+
     /// What stands behind the question mark, decoded. Not as in a form: a plus is a plus.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         let url = self.parsed();

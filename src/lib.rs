@@ -15,6 +15,7 @@
 //! | load documents that have vectors already | [`mod@load`] |
 //! | find passages | [`mod@search`] |
 //! | go over to another embedding model | [`mod@reembed`] |
+//! | come from the TypeScript package | [`mod@adopt`] |
 //! | take a workspace's rows out, in, away or elsewhere | [`mod@transfer`] |
 //! | keep searches fast, and know what they miss | [`indexes`] |
 //! | keep ids apart | [`id`] |
@@ -60,7 +61,7 @@
 //! # Features
 //!
 //! Everything that the binary needs is on by default. A library starts from `default-features = false` and adds
-//! `embedded` (the server), `ingest` (files), `openai` (embeddings over HTTP), `transfer` (archives of workspaces) or `testing`
+//! `embedded` (the server), `ingest` (files), `openai` (embeddings over HTTP), `transfer` (archives of workspaces), `adopt` (the old package's database) or `testing`
 //! (databases for tests).
 
 #[cfg(doctest)]
@@ -70,6 +71,8 @@ pub struct ReadmeExamples;
 #[doc = include_str!("../docs/deploying/embedded.md")]
 struct Deploying;
 
+#[cfg(feature = "adopt")]
+pub mod adopt;
 pub mod auth;
 pub mod config;
 pub mod db;

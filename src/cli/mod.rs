@@ -1,6 +1,7 @@
 //! Arguments, dispatch, and the exit code. One file per subcommand.
 
 mod admin;
+mod adopt;
 mod audit;
 mod database;
 mod doctor;
@@ -77,6 +78,7 @@ enum Command {
     Env(env::Env),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
+    Adopt(adopt::Adopt),
     Ingest(ingest::Ingest),
     Import(import::Import),
     Search(search::Search),
@@ -158,6 +160,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Env(env::Env {}) => env::run(&context),
         Command::Migrate(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
+        Command::Adopt(command) => command.run(&context).await,
         Command::Ingest(command) => command.run(&context).await,
         Command::Import(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,

@@ -83,7 +83,7 @@ pub(super) enum Transfer {
 pub(super) struct SecretKeyArgs {
     /// What webhook secrets are sealed with, as the base64 of 32 bytes; without it a copy has none
     #[arg(long, value_name = "BASE64", env = "WORKSPACE_DB_SECRET_KEY", hide_env_values = true)]
-    secret_key: Option<String>,
+    pub(super) secret_key: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -125,12 +125,12 @@ impl SealedSecret {
     }
 
     /// As it lies in a database, here or elsewhere.
-    #[cfg(feature = "transfer")]
+    #[cfg(any(feature = "adopt", feature = "transfer"))]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
     }
 
-    #[cfg(feature = "transfer")]
+    #[cfg(any(feature = "adopt", feature = "transfer"))]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -40,15 +40,25 @@ impl BulkConnection {
         Ok(Self { client, settings, fence: scope.fence() })
     }
 
-    /// The connection with a lock that it holds until it is dropped, unless another holds it: within a transaction, which
-    /// a pooler keeps to one connection of the server.
+    /// The connection with a lock that it holds until it is dropped, unless another holds it for longer than the server may
+    /// need to notice that one has ended: within a transaction, which a pooler keeps to one connection of the server.
     #[cfg(feature = "transfer")]
     pub(crate) async fn holding(self, what: &str) -> Result<Option<Self>> {
+        use std::time::{Duration, Instant};
+
+        const PATIENCE: Duration = Duration::from_secs(5);
+        const POLL: Duration = Duration::from_millis(50);
         let patient = "SET LOCAL idle_in_transaction_session_timeout = 0";
         self.client.batch_execute(&format!("BEGIN{}; {patient}", self.settings)).await?;
         let lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 8))";
-        let is_ours: bool = self.client.query_one(lock, &[&what]).await?.get(0);
-        Ok(is_ours.then_some(self))
+        let began = Instant::now();
+        while !self.client.query_one(lock, &[&what]).await?.get::<_, bool>(0) {
+            if began.elapsed() > PATIENCE {
+                return Ok(None);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(Some(self))
     }
 
     /// Begins a transaction in the workspace.

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["embeddings", "jobs"],
     &["search", "ingest", "load", "reembed", "webhooks", "analytics", "auth"],
     &["indexes", "retention", "transfer"],
-    &["doctor"],
+    &["adopt", "doctor"],
     &["studio"],
 ];
 /// What hangs off the side: each may name these.

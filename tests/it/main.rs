@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test ends by panicking")]
 
+mod adopt;
 mod auth;
 mod bootstrap;
 mod catalog;

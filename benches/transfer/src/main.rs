@@ -1,9 +1,11 @@
-//! Prints the table of docs/figures.md: `cargo run --release -p transfer`.
+//! Prints the tables of docs/figures.md: `cargo run --release -p transfer`, and the same with `-- adopt`.
 //!
 //! `CHUNKS` is how many chunks the workspace has. Every import and every restore has a fresh, migrated database, on one
 //! server; each side of ours runs in a process of its own, whose peak memory is told. With `MEMORY` set there is one round
 //! of ours alone, in databases without the IVFFlat index, which at a million chunks has as many gigabytes as they have.
 #![expect(clippy::expect_used, reason = "a benchmark ends by panicking")]
+
+mod adopt;
 
 use std::env;
 use std::fs;
@@ -13,7 +15,7 @@ use std::time::Instant;
 
 use dataset::Dataset;
 use futures_util::stream;
-use workspace_db::config::Config;
+use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::id::WorkspaceId;
 use workspace_db::load::{LoadOptions, Passage, SourceDocument, load};
 use workspace_db::models::NewDocument;
@@ -31,6 +33,8 @@ const PASSAGES: usize = 50;
 async fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["adopt"] => adopt::compare().await,
+        ["adopt", into, from, _] => adopt::child(into, from).await,
         [what, url, workspace, archive] => child(what, url, workspace, Path::new(archive)).await,
         _ => compare().await,
     }
@@ -74,9 +78,12 @@ struct Side {
 
 impl Side {
     fn ours(&mut self, what: &str, database: &TestDatabase, workspace: WorkspaceId, archive: &Path) {
-        let url = database.superuser_url().expect("a URL");
+        self.child(what, &database.superuser_url().expect("a URL"), &workspace.to_string(), archive);
+    }
+
+    fn child(&mut self, what: &str, url: &DatabaseUrl, second: &str, archive: &Path) {
         let output = Command::new(env::current_exe().expect("this program"))
-            .args([what, url.expose(), &workspace.to_string()])
+            .args([what, url.expose(), second])
             .arg(archive)
             .stderr(Stdio::inherit())
             .output()

@@ -32,6 +32,7 @@ const READS: &[&str] = &[
 
 /// Where public functions are besides `auth` and `retention`, and why none of them is an administrator's deed.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("adopt", "fills an empty database, as its owner"),
     ("db", "migrations and logins are made as the owner, who is no administrator, before there is a log"),
     ("doctor", "reads; what it mends is done as the owner, who is no administrator"),
     ("embedded", "a server of one's own"),

@@ -1,0 +1,116 @@
+//! What was written there since it was copied.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
+use tokio_postgres::Transaction;
+use uuid::Uuid;
+
+use super::copy::{Copying, Rows};
+use super::state;
+use super::tables::{Mapping, TABLES};
+use crate::db::roles::PLATFORM_ROLE;
+use crate::error::Result;
+
+/// Keys of a batch: as many as are copied at once.
+const BATCH: usize = 2_000;
+
+/// What a round of catching up found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CaughtUp {
+    /// Rows that were new or changed there, or may have been: where a transaction ran for long, those since its beginning.
+    pub changed: u64,
+    /// Rows that were gone there.
+    pub gone: u64,
+}
+
+impl Copying<'_> {
+    /// Takes over what has changed, and deletes what is gone. Rows are known by the transaction that wrote them, so nothing has
+    /// to be installed there.
+    pub(super) async fn catch_up(&mut self) -> Result<CaughtUp> {
+        let mut done = CaughtUp::default();
+        // Of this moment on the next round asks, also for what is written while this one runs.
+        let horizon = state::horizon(self.there.client).await?;
+        for mapping in TABLES.iter().rev() {
+            done.gone += self.delete_gone(mapping).await?;
+        }
+        let mut refused: HashMap<&str, Vec<Uuid>> = HashMap::new();
+        for mapping in TABLES {
+            let since = state::progress(&*self.target, mapping.table).await?.horizon;
+            let changed = self.changed(mapping, since).await?;
+            done.changed += changed.len() as u64;
+            let mut keys: BTreeSet<Uuid> = changed.into_iter().collect();
+            // What was in their way may be out of it, and what they refer to may be gone.
+            keys.extend(state::set_aside(&*self.target, mapping.table).await?);
+            for (column, parent) in mapping.refers {
+                if let Some(parents) = refused.get(parent) {
+                    keys.extend(self.referring(mapping, column, parents).await?);
+                }
+            }
+            let keys: Vec<Uuid> = keys.into_iter().collect();
+            self.park(mapping, &keys).await?;
+            for keys in keys.chunks(BATCH) {
+                refused.entry(mapping.table).or_default().extend(self.batch(mapping, Rows::Of(keys)).await?);
+            }
+            let note = "UPDATE workspace_db_adoption.progress SET horizon = $2 WHERE table_name = $1";
+            self.target.execute(note, &[&mapping.table, &horizon]).await?;
+        }
+        Ok(done)
+    }
+
+    /// Keys of the rows that transactions since then wrote. A transaction's number has 32 bits in a row and goes round;
+    /// those below 3 are frozen.
+    async fn changed(&self, mapping: &Mapping, since: i64) -> Result<Vec<Uuid>> {
+        let query = format!(
+            "SELECT {0} FROM {1}.{2} WHERE ((xmin::text::bigint - $1) & 4294967295) < 2147483648
+             AND xmin::text::bigint > 2 ORDER BY {0}",
+            mapping.key, self.there.old, mapping.table
+        );
+        Ok(self.there.client.query(&query, &[&since]).await?.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn park(&mut self, mapping: &Mapping, keys: &[Uuid]) -> Result<()> {
+        let Some(park) = mapping.park() else { return Ok(()) };
+        let transaction = self.target.transaction().await?;
+        transaction.batch_execute(&format!("SET LOCAL ROLE {PLATFORM_ROLE}")).await?;
+        Transaction::execute(&transaction, &park, &[&keys]).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn referring(&self, mapping: &Mapping, column: &str, parents: &[Uuid]) -> Result<Vec<Uuid>> {
+        let query =
+            format!("SELECT {} FROM {}.{} WHERE {column} = ANY ($1)", mapping.key, self.there.old, mapping.table);
+        Ok(self.there.client.query(&query, &[&parents]).await?.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn delete_gone(&mut self, mapping: &Mapping) -> Result<u64> {
+        let (table, key) = (mapping.table, mapping.key);
+        let scope =
+            if mapping.columns.iter().any(|column| column.name == "workspace_id") { "workspace_id" } else { key };
+        let transaction = self.target.transaction().await?;
+        let set = format!(
+            "SET LOCAL ROLE {PLATFORM_ROLE};
+             CREATE TEMPORARY TABLE workspace_db_there (key uuid, scope uuid) ON COMMIT DROP"
+        );
+        transaction.batch_execute(&set).await?;
+        let copy = format!("COPY (SELECT {key}, {scope} FROM {}.{table}) TO STDOUT (FORMAT BINARY)", self.there.old);
+        let from = self.there.client.copy_out(&copy).await?;
+        let into = transaction.copy_in::<_, bytes::Bytes>("COPY workspace_db_there FROM STDIN (FORMAT BINARY)").await?;
+        pin_mut!(from, into);
+        while let Some(bytes) = from.try_next().await? {
+            into.feed(bytes).await?;
+        }
+        into.finish().await?;
+        transaction.batch_execute("ANALYZE workspace_db_there").await?;
+        let delete = format!(
+            "DELETE FROM {table} n WHERE NOT EXISTS (
+                SELECT FROM workspace_db_there t WHERE t.key = n.{key} AND t.scope = n.{scope})"
+        );
+        let gone = Transaction::execute(&transaction, &delete, &[]).await?;
+        let forget = "DELETE FROM workspace_db_adoption.set_aside a WHERE table_name = $1
+            AND NOT EXISTS (SELECT FROM workspace_db_there t WHERE t.key = a.key)";
+        Transaction::execute(&transaction, forget, &[&table]).await?;
+        transaction.commit().await?;
+        Ok(gone)
+    }
+}

@@ -1,0 +1,418 @@
+//! Table by table, where each column of the old platform goes, and what of it can't.
+
+/// A table of the old platform and the one that its rows go to, which has the same name.
+pub(super) struct Mapping {
+    pub(super) table: &'static str,
+    /// What its rows are known by, in whose order they go.
+    pub(super) key: &'static str,
+    pub(super) columns: &'static [Mapped],
+    /// What keeps a row from being taken over: a condition of `s`, the row as it came, and the reason.
+    pub(super) refused: &'static [(&'static str, &'static str)],
+    /// References that lead nowhere, and are NULL here: the column, a condition of `s`, the reason.
+    pub(super) cleared: &'static [(&'static str, &'static str, &'static str)],
+    /// Columns that are in the clear there, and sealed here.
+    pub(super) sealed: &'static [&'static str],
+    /// Columns that are nowhere here, since the same is said elsewhere; what differs is set aside.
+    pub(super) repeated: &'static [&'static str],
+    /// Columns that name rows of other tables, whose fate a row may share.
+    pub(super) refers: &'static [(&'static str, &'static str)],
+    /// How rows that come again are kept from meeting each other's unique keys on the way.
+    pub(super) again: Again,
+}
+
+/// What is done first to rows that come again: of two that have exchanged a key, each would meet the other's.
+#[derive(Clone, Copy)]
+pub(super) enum Again {
+    /// Nothing: the table has no other unique key.
+    Over,
+    /// They are deleted, since nothing refers to them.
+    Anew,
+    /// They get a key of their own, as the assignment says; and a row is not taken over whose key another has for good.
+    Parked { assignment: &'static str, is_taken: &'static str },
+}
+
+/// A column.
+pub(super) struct Mapped {
+    pub(super) name: &'static str,
+    /// What comes of `o`, the old row; else the column of that name.
+    pub(super) old: Option<&'static str>,
+    /// As which type it comes.
+    pub(super) comes_as: &'static str,
+    /// As which it is written.
+    pub(super) is_written_as: &'static str,
+}
+
+const fn same(name: &'static str, of_type: &'static str) -> Mapped {
+    Mapped { name, old: None, comes_as: of_type, is_written_as: of_type }
+}
+
+/// An enum, whose labels come as text: the type of the old platform is another one.
+const fn label(name: &'static str, of_type: &'static str) -> Mapped {
+    Mapped { name, old: None, comes_as: "text", is_written_as: of_type }
+}
+
+const fn made(name: &'static str, old: &'static str, of_type: &'static str) -> Mapped {
+    Mapped { name, old: Some(old), comes_as: of_type, is_written_as: of_type }
+}
+
+const ID: Mapped = same("id", "uuid");
+const WORKSPACE: Mapped = same("workspace_id", "uuid");
+const CREATED: Mapped = same("created_at", "timestamptz");
+const UPDATED: Mapped = same("updated_at", "timestamptz");
+
+const NO_WORKSPACE: (&str, &str) = (
+    "NOT EXISTS (SELECT FROM workspaces w WHERE w.id = s.workspace_id)",
+    "it has no workspace, or one that is not taken over",
+);
+/// Of whichever workspace it is.
+const NOBODY: &str =
+    "s.admin_user_id IS NOT NULL AND NOT EXISTS (SELECT FROM admin_users a WHERE a.id = s.admin_user_id)";
+
+const NOTHING: Mapping = Mapping {
+    table: "",
+    key: "id",
+    columns: &[],
+    refused: &[],
+    cleared: &[],
+    sealed: &[],
+    repeated: &[],
+    refers: &[],
+    again: Again::Over,
+};
+
+/// Parents before children.
+pub(super) const TABLES: &[Mapping] = &[
+    Mapping {
+        table: "admin_users",
+        columns: &[
+            ID,
+            same("email", "text"),
+            same("password_hash", "text"),
+            same("first_name", "text"),
+            same("last_name", "text"),
+            label("role", "admin_role"),
+            label("status", "admin_status"),
+            same("last_login_at", "timestamptz"),
+            CREATED,
+            UPDATED,
+        ],
+        refused: &[(r"s.password_hash !~ '^\$(argon2id|2[abxy])\$'", "its password is no hash of bcrypt or argon2id")],
+        again: Again::Parked { assignment: "email = id::text", is_taken: "false" },
+        ..NOTHING
+    },
+    Mapping {
+        table: "workspaces",
+        columns: &[
+            ID,
+            same("slug", "text"),
+            same("name", "text"),
+            same("description", "text"),
+            made("default_language", "o.default_language::text", "text"),
+            same("is_active", "boolean"),
+            same("is_published", "boolean"),
+            made("confidence_threshold", "o.confidence_threshold::float8", "double precision"),
+            CREATED,
+            UPDATED,
+        ],
+        refused: &[("s.id = '00000000-0000-0000-0000-000000000000'", "its id is that of the platform as a whole")],
+        again: Again::Parked { assignment: "slug = id::text", is_taken: "false" },
+        ..NOTHING
+    },
+    Mapping {
+        table: "workspace_settings",
+        key: "workspace_id",
+        columns: &[
+            WORKSPACE,
+            same("tone", "text"),
+            same("primary_color", "text"),
+            same("accent_color", "text"),
+            same("background_color", "text"),
+            same("welcome_message", "text"),
+            same("logo_url", "text"),
+            same("banner_url", "text"),
+            same("support_email", "text"),
+            made("fallback_language", "o.fallback_language::text", "text"),
+            same("watermark_enabled", "boolean"),
+            same("webhook_url", "text"),
+            made("webhook_events", "array_remove(o.webhook_events, NULL)", "text[]"),
+            made("temperature", "o.temperature::float8", "double precision"),
+            same("metadata", "jsonb"),
+            CREATED,
+            UPDATED,
+        ],
+        refused: &[NO_WORKSPACE],
+        sealed: &["webhook_secret"],
+        repeated: &["default_language", "confidence_threshold", "is_published"],
+        again: Again::Anew,
+        ..NOTHING
+    },
+    Mapping {
+        table: "workspace_admins",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("admin_user_id", "uuid"),
+            label("role", "admin_role"),
+            same("invited_at", "timestamptz"),
+            same("joined_at", "timestamptz"),
+            CREATED,
+        ],
+        refused: &[NO_WORKSPACE, (NOBODY, "its administrator is not taken over")],
+        refers: &[("admin_user_id", "admin_users")],
+        again: Again::Anew,
+        ..NOTHING
+    },
+    Mapping {
+        table: "datasources",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("name", "text"),
+            same("description", "text"),
+            label("type", "datasource_type"),
+            same("config", "jsonb"),
+            label("sync_status", "datasource_sync_status"),
+            same("sync_cursor", "text"),
+            same("error_message", "text"),
+            same("is_managed", "boolean"),
+            same("last_synced_at", "timestamptz"),
+            CREATED,
+            UPDATED,
+        ],
+        refused: &[NO_WORKSPACE],
+        ..NOTHING
+    },
+    Mapping {
+        table: "documents",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("datasource_id", "uuid"),
+            same("external_id", "text"),
+            same("title", "text"),
+            same("slug", "text"),
+            same("summary", "text"),
+            same("content_hash", "text"),
+            same("metadata", "jsonb"),
+            label("status", "document_status"),
+            same("is_published", "boolean"),
+            CREATED,
+            UPDATED,
+        ],
+        refused: &[
+            NO_WORKSPACE,
+            (
+                "s.status NOT IN ('draft', 'processing', 'ready', 'archived', 'error')",
+                "its status is none that is known",
+            ),
+        ],
+        cleared: &[(
+            "datasource_id",
+            "NOT EXISTS (SELECT FROM datasources d WHERE d.workspace_id = s.workspace_id AND d.id = s.datasource_id)",
+            "its datasource is another workspace's, or not taken over",
+        )],
+        refers: &[("datasource_id", "datasources")],
+        again: Again::Parked {
+            assignment: "external_id = NULL",
+            is_taken: "s.external_id IS NOT NULL AND (EXISTS (
+                SELECT FROM documents d WHERE d.workspace_id = s.workspace_id AND d.external_id = s.external_id AND d.id <> s.id
+                    AND d.datasource_id IS NOT DISTINCT FROM (
+                        SELECT x.id FROM datasources x WHERE x.workspace_id = s.workspace_id AND x.id = s.datasource_id)
+            ) OR EXISTS (
+                SELECT FROM workspace_db_adopting e WHERE e.workspace_id = s.workspace_id AND e.external_id = s.external_id
+                    AND e.datasource_id IS NOT DISTINCT FROM s.datasource_id AND e.id < s.id
+            ))",
+        },
+        ..NOTHING
+    },
+    Mapping {
+        table: "document_chunks",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("document_id", "uuid"),
+            same("chunk_index", "integer"),
+            same("content", "text"),
+            same("token_count", "integer"),
+            same("embedding_model", "text"),
+            same("vector", "vector"),
+            CREATED,
+        ],
+        refused: &[
+            NO_WORKSPACE,
+            (
+                "NOT EXISTS (SELECT FROM documents d WHERE d.workspace_id = s.workspace_id AND d.id = s.document_id)",
+                "its document is another workspace's, or not taken over",
+            ),
+            ("s.vector IS NULL OR vector_dims(s.vector) <> 1536", "its vector has not 1536 dimensions"),
+            ("vector_norm(s.vector) = 0", "its vector has the length 0, to which nothing is near"),
+        ],
+        refers: &[("document_id", "documents")],
+        again: Again::Anew,
+        ..NOTHING
+    },
+    Mapping {
+        table: "conversations",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("external_user_id", "text"),
+            same("title", "text"),
+            label("status", "conversation_status"),
+            same("metadata", "jsonb"),
+            same("first_message_at", "timestamptz"),
+            same("last_message_at", "timestamptz"),
+            CREATED,
+            UPDATED,
+            same("closed_at", "timestamptz"),
+        ],
+        refused: &[NO_WORKSPACE],
+        ..NOTHING
+    },
+    Mapping {
+        table: "messages",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("conversation_id", "uuid"),
+            label("role", "message_role"),
+            same("content", "text"),
+            same("tokens", "integer"),
+            made("confidence", "o.confidence::float8", "double precision"),
+            same("metadata", "jsonb"),
+            CREATED,
+        ],
+        refused: &[
+            NO_WORKSPACE,
+            (
+                "NOT EXISTS (SELECT FROM conversations c WHERE c.workspace_id = s.workspace_id AND c.id = s.conversation_id)",
+                "its conversation is another workspace's, or not taken over",
+            ),
+        ],
+        refers: &[("conversation_id", "conversations")],
+        ..NOTHING
+    },
+    Mapping {
+        table: "feedback",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("message_id", "uuid"),
+            same("admin_user_id", "uuid"),
+            same("score", "smallint"),
+            same("label", "text"),
+            same("comment", "text"),
+            CREATED,
+        ],
+        refused: &[
+            NO_WORKSPACE,
+            (
+                "NOT EXISTS (SELECT FROM messages m WHERE m.workspace_id = s.workspace_id AND m.id = s.message_id)",
+                "its message is another workspace's, or not taken over",
+            ),
+        ],
+        cleared: &[("admin_user_id", NOBODY, "its administrator is not taken over")],
+        refers: &[("message_id", "messages"), ("admin_user_id", "admin_users")],
+        again: Again::Anew,
+        ..NOTHING
+    },
+    Mapping {
+        table: "analytics_events",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("conversation_id", "uuid"),
+            same("message_id", "uuid"),
+            same("event_type", "text"),
+            same("user_identifier", "text"),
+            same("source", "text"),
+            same("properties", "jsonb"),
+            same("occurred_at", "timestamptz"),
+            CREATED,
+        ],
+        refused: &[NO_WORKSPACE],
+        cleared: &[
+            (
+                "conversation_id",
+                "NOT EXISTS (SELECT FROM conversations c WHERE c.workspace_id = s.workspace_id AND c.id = s.conversation_id)",
+                "its conversation is another workspace's, or not taken over",
+            ),
+            (
+                "message_id",
+                "NOT EXISTS (SELECT FROM messages m WHERE m.workspace_id = s.workspace_id AND m.id = s.message_id)",
+                "its message is another workspace's, or not taken over",
+            ),
+        ],
+        refers: &[("conversation_id", "conversations"), ("message_id", "messages")],
+        again: Again::Anew,
+        ..NOTHING
+    },
+    Mapping {
+        table: "webhook_subscriptions",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("url", "text"),
+            made("events", "array_remove(o.events, NULL)", "text[]"),
+            same("headers", "jsonb"),
+            same("is_active", "boolean"),
+            CREATED,
+            UPDATED,
+        ],
+        refused: &[NO_WORKSPACE],
+        sealed: &["secret"],
+        again: Again::Anew,
+        ..NOTHING
+    },
+    // The queue has states that the old one did not keep apart: what ran waits again, and what ended did so at some time.
+    Mapping {
+        table: "jobs",
+        columns: &[
+            ID,
+            WORKSPACE,
+            same("job_type", "text"),
+            Mapped {
+                name: "status",
+                old: Some("CASE o.status::text WHEN 'running' THEN 'queued' ELSE o.status::text END"),
+                comes_as: "text",
+                is_written_as: "job_status",
+            },
+            same("payload", "jsonb"),
+            made("attempts", "greatest(o.attempts, 0)", "integer"),
+            made(
+                "max_attempts",
+                "least(greatest(o.max_attempts, greatest(o.attempts, 0) + (o.status::text IN ('queued', 'running'))::integer, 1), 1000)",
+                "integer",
+            ),
+            same("priority", "integer"),
+            made("scheduled_at", "coalesce(o.scheduled_at, o.created_at)", "timestamptz"),
+            same("started_at", "timestamptz"),
+            made(
+                "completed_at",
+                "CASE o.status::text WHEN 'completed' THEN coalesce(o.completed_at, o.updated_at) END",
+                "timestamptz",
+            ),
+            made(
+                "failed_at",
+                "CASE o.status::text WHEN 'failed' THEN coalesce(o.failed_at, o.updated_at) ELSE o.failed_at END",
+                "timestamptz",
+            ),
+            made(
+                "last_error",
+                "CASE o.status::text WHEN 'failed' THEN coalesce(o.last_error, 'the reason was not kept') ELSE o.last_error END",
+                "text",
+            ),
+            made("cancelled_at", "CASE o.status::text WHEN 'cancelled' THEN o.updated_at END", "timestamptz"),
+            CREATED,
+            UPDATED,
+        ],
+        refused: &[
+            NO_WORKSPACE,
+            ("length(s.job_type) NOT BETWEEN 1 AND 100", "its kind has no name, or one of more than 100 characters"),
+            ("pg_column_size(s.payload) > 1048576", "its arguments are larger than a megabyte"),
+            ("s.attempts > 999", "it was tried more often than a job can be"),
+        ],
+        again: Again::Anew,
+        ..NOTHING
+    },
+];

@@ -1,0 +1,112 @@
+//! `workspace-db adopt`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use workspace_db::adopt::{Adoption, AdoptionPlan, AdoptionProgress, AdoptionStep, Compared, Outcome};
+use workspace_db::config::DatabaseUrl;
+use workspace_db::sql_types::SecretKey;
+
+use super::database::Database;
+use super::transfer::SecretKeyArgs;
+use super::{Context, output};
+
+/// Take over the database of the TypeScript package, while its application goes on
+///
+/// First `--plan`, then without a flag, as often as it takes; then `--switch`, for which writers must stop; and `--finish` once
+/// nobody looks back. The database that it goes into must be migrated and empty.
+#[derive(Args, Debug)]
+pub(super) struct Adopt {
+    /// URL of the old database, by a login that reads it, better its owner's; without it DATABASE_URL is the old one, which is
+    /// adopted in place
+    #[arg(long, value_name = "URL", env = "WORKSPACE_DB_ADOPT_FROM", hide_env_values = true)]
+    from: Option<DatabaseUrl>,
+    /// Say what will become of every row, and do nothing
+    #[arg(long, group = "step")]
+    plan: bool,
+    /// Keep writers out, take over what was written last, and compare everything
+    #[arg(long, group = "step")]
+    switch: bool,
+    /// The writers are stopped, where this login may not keep them out
+    #[arg(long, requires = "switch")]
+    writers_are_stopped: bool,
+    /// Write what was kept aside into a new file, and let go of the adoption's notes
+    #[arg(long, group = "step", value_name = "FILE")]
+    finish: Option<PathBuf>,
+    #[command(flatten)]
+    key: SecretKeyArgs,
+}
+
+impl Adopt {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let into = Database::of(context)?.owner_url()?;
+        let key = self.key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
+        let adoption = match &self.from {
+            Some(from) => Adoption::new(from, &into, key),
+            None => Adoption::in_place(&into, key),
+        };
+        let bar = output::counter("rows");
+        let on_progress = |progress: AdoptionProgress| {
+            bar.set_length(progress.of);
+            bar.set_position(progress.rows);
+            bar.set_message(match progress.step {
+                AdoptionStep::Copying => progress.table,
+                AdoptionStep::CatchingUp => "catching up",
+                AdoptionStep::Comparing => "comparing",
+            });
+        };
+        if self.plan {
+            let plan = adoption.plan().await?;
+            return if context.json { output::print_json(&plan) } else { output::print_lines(describe(&plan)) };
+        }
+        if let Some(file) = &self.finish {
+            let rows = adoption.finish(file).await?;
+            return output::print_lines([format!("{rows} rows were kept aside: {}", file.display())]);
+        }
+        if self.switch {
+            let switched = adoption.switch(self.writers_are_stopped, &on_progress).await?;
+            bar.finish_and_clear();
+            if context.json {
+                return output::print_json(&switched);
+            }
+            let stopped = format!("writers were kept out for {:.1} s", switched.writers_stopped.as_secs_f64());
+            return output::print_lines(std::iter::once(stopped).chain(switched.compared.iter().map(line)));
+        }
+        let report = adoption.run(&on_progress).await?;
+        bar.finish_and_clear();
+        if context.json {
+            return output::print_json(&report);
+        }
+        let mut lines = vec![format!("copied     {} rows", report.rows)];
+        lines.extend(
+            report.rounds.iter().map(|round| format!("caught up  {} changed, {} gone", round.changed, round.gone)),
+        );
+        lines.push(format!("writers must stop for about {:.1} s and the comparison", report.last_round_seconds));
+        match &report.compared {
+            Some(compared) => lines.extend(compared.iter().map(line)),
+            None => lines.push("not compared: somebody wrote meanwhile; --switch does it".to_owned()),
+        }
+        output::print_lines(lines)
+    }
+}
+
+fn line(compared: &Compared) -> String {
+    let Compared { table, same, changed, set_aside } = compared;
+    format!("{same:>12} the same  {changed:>8} without a reference  {set_aside:>8} aside  {table}")
+}
+
+fn describe(plan: &AdoptionPlan) -> Vec<String> {
+    let mut lines: Vec<String> = plan.rows.iter().map(|(table, rows)| format!("{rows:>12}  {table}")).collect();
+    lines.extend(plan.differences.missing.iter().map(|what| format!("missing      {what}")));
+    lines.extend(plan.differences.unknown.iter().map(|what| format!("unknown      {what}")));
+    lines.extend(plan.findings.iter().map(|finding| {
+        let becomes = match finding.becomes {
+            Outcome::Kept => "kept",
+            Outcome::Changed => "changed",
+            Outcome::SetAside => "set aside",
+        };
+        format!("{becomes:<11}  {} {}: {}; {}", finding.rows, finding.table, finding.what, finding.note)
+    }));
+    lines
+}

@@ -1,0 +1,224 @@
+//! The old platform's database, taken over.
+
+mod in_place;
+mod kill;
+mod source;
+mod switch;
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use workspace_db::adopt::{Adoption, AdoptionReport, Outcome};
+use workspace_db::auth::{self, Client};
+use workspace_db::db;
+use workspace_db::schema::{webhook_subscriptions, workspace_settings};
+use workspace_db::sql_types::{SealedSecret, SecretKey};
+use workspace_db::testing::TestDatabase;
+
+use crate::folder::Folder;
+
+pub(super) const SECRET_KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
+const PASSWORD: &str = "an old password";
+
+fn key() -> SecretKey {
+    SecretKey::from_base64(SECRET_KEY).unwrap()
+}
+
+/// The old platform, and an empty database of the new one.
+struct Scene {
+    old: TestDatabase,
+    new: TestDatabase,
+    folder: Folder,
+}
+
+impl Scene {
+    async fn empty() -> Self {
+        let old = TestDatabase::unmigrated().await.unwrap();
+        let mut conn = db::connect(&old.url().unwrap()).await.unwrap();
+        conn.batch_execute(include_str!("platform.sql")).await.unwrap();
+        Self { old, new: TestDatabase::new().await.unwrap(), folder: Folder::new() }
+    }
+
+    async fn with_every_fault() -> Self {
+        let scene = Self::empty().await;
+        let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+        let faults = include_str!("faults.sql").replace(":'hash'", &format!("'{hash}'"));
+        scene.there().await.batch_execute(&faults).await.unwrap();
+        scene
+    }
+
+    fn adoption(&self) -> Adoption {
+        Adoption::new(&self.old.url().unwrap(), &self.new.url().unwrap(), Some(key()))
+    }
+
+    async fn run(&self) -> workspace_db::Result<AdoptionReport> {
+        self.adoption().run(&|_| ()).await
+    }
+
+    async fn there(&self) -> AsyncPgConnection {
+        db::connect(&self.old.url().unwrap()).await.unwrap()
+    }
+
+    async fn here(&self) -> AsyncPgConnection {
+        self.new.connect().await.unwrap()
+    }
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+/// The rows of a query, each as JSON.
+async fn rows(conn: &mut AsyncPgConnection, query: &str) -> Vec<Value> {
+    conn.batch_execute("SET TimeZone = 'UTC'").await.unwrap();
+    let query = diesel::sql_query(format!("SELECT to_jsonb(q)::text AS row FROM ({query}) AS q"));
+    let rows: Vec<Row> = diesel_async::RunQueryDsl::load(query, conn).await.unwrap();
+    rows.iter().map(|row| serde_json::from_str(&row.row).unwrap()).collect()
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+async fn count(conn: &mut AsyncPgConnection, table: &str) -> i64 {
+    let query = diesel::sql_query(format!("SELECT count(*) AS count FROM {table}"));
+    diesel_async::RunQueryDsl::get_result::<Count>(query, conn).await.unwrap().count
+}
+
+#[tokio::test]
+async fn the_plan_counts_every_fault_and_writes_nothing() {
+    let scene = Scene::with_every_fault().await;
+    let plan = scene.adoption().plan().await.unwrap();
+    assert_eq!(plan.differences.missing, Vec::<String>::new());
+    assert_eq!(plan.rows["document_chunks"], 6);
+    let found: BTreeMap<(&str, &str), (u64, Outcome)> = plan
+        .findings
+        .iter()
+        .map(|one| ((one.table, one.what.split([',', ':']).next().unwrap()), (one.rows, one.becomes)))
+        .collect();
+    let expected = [
+        (("workspace_settings", "default_language"), (1, Outcome::Kept)),
+        (("workspace_settings", "a webhook secret in the clear"), (1, Outcome::Changed)),
+        (("workspace_admins", "not joined yet"), (1, Outcome::Kept)),
+        (("admin_users", "a password that is no hash of bcrypt or argon2id"), (1, Outcome::SetAside)),
+        (("documents", "a datasource of another workspace"), (1, Outcome::Changed)),
+        (("documents", "an external id that another document of the same datasource has"), (1, Outcome::SetAside)),
+        (("documents", "a status that is none of the five"), (1, Outcome::SetAside)),
+        (("document_chunks", "a document of another workspace"), (1, Outcome::SetAside)),
+        (("document_chunks", "a vector that has not 1536 dimensions"), (2, Outcome::SetAside)),
+        (("messages", "a conversation of another workspace"), (1, Outcome::SetAside)),
+        (("feedback", "a message of another workspace"), (2, Outcome::SetAside)),
+        (("analytics_events", "a conversation or a message of another workspace"), (2, Outcome::Changed)),
+        (("webhook_subscriptions", "a secret in the clear"), (1, Outcome::Changed)),
+        (("jobs", "no workspace"), (1, Outcome::SetAside)),
+        (("jobs", "running"), (1, Outcome::Changed)),
+        (("jobs", "ended without the time or the reason"), (3, Outcome::Changed)),
+        (("jobs", "a kind without a name or with one of more than 100 characters"), (1, Outcome::SetAside)),
+    ];
+    assert_eq!(found, expected.into_iter().collect());
+    assert_eq!(count(&mut scene.here().await, "workspaces").await, 0);
+}
+
+#[tokio::test]
+async fn every_fact_is_here_or_set_aside_with_the_reason() {
+    let scene = Scene::with_every_fault().await;
+    let report = scene.run().await.unwrap();
+    let compared = report.compared.unwrap();
+    let told: BTreeMap<&str, (u64, u64, u64)> =
+        compared.iter().map(|one| (one.table, (one.same, one.changed, one.set_aside))).collect();
+    let expected = [
+        ("admin_users", (2, 0, 1)),
+        ("workspaces", (2, 0, 0)),
+        ("workspace_settings", (1, 1, 0)),
+        ("workspace_admins", (2, 0, 1)),
+        ("datasources", (2, 0, 0)),
+        ("documents", (3, 1, 2)),
+        ("document_chunks", (2, 0, 4)),
+        ("conversations", (2, 0, 0)),
+        ("messages", (2, 0, 1)),
+        ("feedback", (1, 0, 2)),
+        ("analytics_events", (1, 2, 0)),
+        ("webhook_subscriptions", (2, 0, 0)),
+        ("jobs", (5, 0, 2)),
+    ];
+    assert_eq!(told, expected.into_iter().collect());
+    // To the value, where nothing was to be changed.
+    let (mut there, mut here) = (scene.there().await, scene.here().await);
+    for query in [
+        "SELECT id, email, password_hash, first_name, last_name, role::text, status::text, last_login_at, created_at, updated_at
+         FROM admin_users WHERE email <> 'plain@example.com' ORDER BY id",
+        "SELECT id, slug, name, description, default_language::text, is_active, is_published, confidence_threshold::float8,
+         created_at, updated_at FROM workspaces ORDER BY id",
+        "SELECT id, document_id, chunk_index, content, token_count, embedding_model, vector::text, created_at
+         FROM document_chunks WHERE right(id::text, 1) IN ('1', '5') ORDER BY id",
+        "SELECT * FROM (SELECT id, external_user_id, status::text, closed_at, metadata FROM conversations) AS c ORDER BY id",
+    ] {
+        assert_eq!(rows(&mut here, query).await, rows(&mut there, query).await, "{query}");
+    }
+    scene.adoption().switch(false, &|_| ()).await.unwrap();
+    let aside = scene.folder.path().join("aside.jsonl");
+    let set_aside = scene.adoption().finish(&aside).await.unwrap();
+    let lines = std::fs::read_to_string(&aside).unwrap();
+    let reasons: Vec<(String, bool, String)> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            (text("table"), line["is_kept"].as_bool().unwrap(), text("reason"))
+        })
+        .collect();
+    assert_eq!(reasons.len() as u64, set_aside);
+    let says = |table: &str, is_kept: bool, reason: &str| {
+        assert!(
+            reasons.iter().any(|(t, k, r)| t == table && *k == is_kept && r.contains(reason)),
+            "{table}: {reason}: {reasons:#?}"
+        );
+    };
+    says("jobs", false, "it has no workspace");
+    says("documents", false, "another row has its unique key");
+    says("documents", true, "its datasource is another workspace's");
+    says("document_chunks", false, "its document is another workspace's");
+    says("document_chunks", false, "its vector has not 1536 dimensions");
+    says("document_chunks", false, "its vector has the length 0");
+    says("workspace_settings", true, "its default_language is another");
+    says("workspace_settings", true, "its confidence_threshold is another");
+    assert!(lines.contains("of a tenant"), "the old row is there as a whole");
+    assert_eq!(count(&mut there, "jobs").await, 7, "the old tables stay as they are");
+}
+
+#[tokio::test]
+async fn an_administrator_logs_in_with_the_old_password_and_secrets_are_sealed() {
+    let scene = Scene::with_every_fault().await;
+    scene.run().await.unwrap();
+    scene.adoption().switch(false, &|_| ()).await.unwrap();
+    let db = scene.new.open(2).await.unwrap();
+    let password = SecretString::from(PASSWORD);
+    let (session, _) = auth::log_in(&db, "jane@example.com", &password, &Client::default()).await.unwrap();
+    let one = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+    let scope = session.workspace(one, &db).await.unwrap();
+    assert_eq!(scope.workspace(), one);
+    let mut conn = scene.here().await;
+    let secrets: Vec<Option<SealedSecret>> = diesel_async::RunQueryDsl::load(
+        webhook_subscriptions::table.select(webhook_subscriptions::secret).order(webhook_subscriptions::id),
+        &mut conn,
+    )
+    .await
+    .unwrap();
+    assert_eq!(secrets[0].as_ref().unwrap().open(&key(), one).unwrap().expose_secret(), "whsec_1");
+    assert!(secrets[1].is_none());
+    let of_settings: Option<SealedSecret> = diesel_async::RunQueryDsl::get_result(
+        workspace_settings::table.find(one).select(workspace_settings::webhook_secret),
+        &mut conn,
+    )
+    .await
+    .unwrap();
+    assert_eq!(of_settings.unwrap().open(&key(), one).unwrap().expose_secret(), "whsec_settings");
+}

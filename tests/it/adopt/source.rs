@@ -1,0 +1,92 @@
+//! Sources that are none, and targets that are full.
+
+use diesel_async::SimpleAsyncConnection as _;
+use secrecy::SecretString;
+use workspace_db::adopt::Adoption;
+use workspace_db::db::{self, roles};
+use workspace_db::testing::{TestDatabase, seed};
+
+use super::{Scene, key};
+
+#[tokio::test]
+async fn another_database_is_refused_with_what_it_lacks() {
+    let (other, new) = (TestDatabase::unmigrated().await.unwrap(), TestDatabase::new().await.unwrap());
+    let adoption = Adoption::new(&other.url().unwrap(), &new.url().unwrap(), Some(key()));
+    let plan = adoption.plan().await.unwrap();
+    assert_eq!(plan.differences.missing.len(), 13);
+    let error = adoption.run(&|_| ()).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains("missing: table admin_users"), "{error}");
+    // One of ours is none either.
+    let ours = Adoption::new(&new.url().unwrap(), &new.url().unwrap(), Some(key()));
+    let missing = ours.plan().await.unwrap().differences.missing;
+    assert!(
+        missing.contains(&"column workspaces.default_language is text, and not language".to_owned()),
+        "{missing:?}"
+    );
+}
+
+#[tokio::test]
+async fn half_of_the_platform_is_told_object_by_object() {
+    let scene = Scene::empty().await;
+    scene
+        .there()
+        .await
+        .batch_execute(
+            "DROP TABLE jobs; ALTER TABLE documents DROP COLUMN summary; ALTER TABLE messages ALTER confidence TYPE real;
+             ALTER TABLE feedback ADD COLUMN mood text",
+        )
+        .await
+        .unwrap();
+    let differences = scene.adoption().plan().await.unwrap().differences;
+    assert_eq!(
+        differences.missing,
+        ["column documents.summary", "column messages.confidence is float4, and not numeric", "table jobs"]
+    );
+    assert_eq!(differences.unknown, ["column feedback.mood"]);
+}
+
+#[tokio::test]
+async fn what_nothing_takes_over_is_refused() {
+    let scene = Scene::empty().await;
+    scene.there().await.batch_execute("ALTER TABLE feedback ADD COLUMN mood text").await.unwrap();
+    let error = scene.run().await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains("feedback.mood"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_in_use_is_refused() {
+    let scene = Scene::empty().await;
+    seed(&mut scene.here().await, "a").await.unwrap();
+    let error = scene.run().await.unwrap_err();
+    assert!(error.is_conflict() && error.to_string().contains("has workspaces or administrators already"), "{error}");
+}
+
+#[tokio::test]
+async fn secrets_need_their_key() {
+    let scene = Scene::with_every_fault().await;
+    let adoption = Adoption::new(&scene.old.url().unwrap(), &scene.new.url().unwrap(), None);
+    let error = adoption.run(&|_| ()).await.unwrap_err();
+    assert!(error.is_missing_prerequisite() && error.to_string().contains("WORKSPACE_DB_SECRET_KEY"), "{error}");
+}
+
+/// A login that may read and nothing else: somebody must say that the writers are stopped.
+#[tokio::test]
+async fn a_login_that_only_reads_will_do() {
+    let scene = Scene::with_every_fault().await;
+    let mut superuser = db::connect(&scene.old.superuser_url().unwrap()).await.unwrap();
+    let name = format!("reads_{}", uuid::Uuid::now_v7().simple());
+    superuser
+        .batch_execute(&format!(
+            "CREATE ROLE {name} LOGIN PASSWORD 'reads'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"
+        ))
+        .await
+        .unwrap();
+    let url = scene.old.url().unwrap().with_login(&name, &SecretString::from("reads"));
+    let adoption = Adoption::new(&url, &scene.new.url().unwrap(), Some(key()));
+    adoption.run(&|_| ()).await.unwrap();
+    let error = adoption.switch(false, &|_| ()).await.unwrap_err();
+    assert!(error.is_missing_prerequisite() && error.to_string().contains("--writers-are-stopped"), "{error}");
+    adoption.switch(true, &|_| ()).await.unwrap();
+    superuser.batch_execute(&format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
+    let _ = roles::APP_ROLE;
+}
