@@ -178,12 +178,13 @@ impl Adoption {
     /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where secrets can't be sealed;
     /// [`is_unreachable`](Error::is_unreachable).
     pub async fn run(&self, on_progress: &(dyn Fn(AdoptionProgress) + Sync)) -> Result<AdoptionReport> {
-        let plan = self.plan().await?;
-        self.admits(&plan)?;
         let mut connected = self.connect().await?;
+        // In place the old tables are elsewhere by then.
         if state::is_open(&connected.target).await? && state::is_switched(&connected.target).await? {
             return Err(is_over());
         }
+        let plan = self.plan().await?;
+        self.admits(&plan)?;
         if self.is_in_place {
             self.migrate(&connected.target).await?;
         }
@@ -343,9 +344,11 @@ impl Adoption {
     async fn connect(&self) -> Result<Connected> {
         let (source, target) = (db::client(&self.from).await?, db::client(&self.into).await?);
         state::lock(&target).await?;
-        // Times are compared as text.
+        // Times are compared as text, and whole tables are read.
+        let set = "SET TimeZone = 'UTC'; SET extra_float_digits = 1;
+            SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
         for client in [&source, &target] {
-            client.batch_execute("SET TimeZone = 'UTC'; SET extra_float_digits = 1").await?;
+            client.batch_execute(set).await?;
         }
         Ok(Connected { source, target, old: identifier(OLD_SCHEMA) })
     }

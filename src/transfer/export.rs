@@ -14,7 +14,7 @@ use super::manifest::{ArchivedTable, FORMAT, Holds, Manifest, VERSION};
 use super::row::Row;
 use super::selection::{PERSON, Selection};
 use super::write::ArchiveWriter;
-use super::{MAX_ROW_BYTES, PART_BYTES, Progress, Step, ended, named};
+use super::{MAX_ROW_BYTES, PART_BYTES, Progress, Step, UNHURRIED, ended, named};
 use crate::error::{Error, Kind, Result};
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Administer, Database, WorkspaceScope};
@@ -71,11 +71,11 @@ async fn run(
     let workspace = scope.workspace();
     let (mut platform, mut own) = (db.platform_bulk().await?, db.bulk(&scope.to_write()).await?);
     let platform = platform.begin().await?;
-    platform.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    platform.batch_execute(&format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {UNHURRIED}")).await?;
     let snapshot: String = platform.query_one("SELECT pg_export_snapshot()", &[]).await?.get(0);
     let own = own.begin().await?;
     own.batch_execute(&format!(
-        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{snapshot}'"
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{snapshot}'; {UNHURRIED}"
     ))
     .await?;
     let named = named(&*platform, workspace).await?;

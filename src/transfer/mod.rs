@@ -92,6 +92,9 @@ const MAX_PART_BYTES: u64 = PART_BYTES as u64 + MAX_ROW_BYTES;
 /// How much smaller compression makes a file at most.
 const MAX_RATIO: usize = 100;
 
+/// Of a transaction that reads a whole workspace, whatever the login's own time-outs are made for.
+const UNHURRIED: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// How far something has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {

@@ -17,7 +17,7 @@ use super::manifest::{Holds, Manifest};
 use super::receipt::{ReceiptKey, SignedReceipt};
 use super::target::imported;
 use super::verify::digest_of;
-use super::{Progress, Step};
+use super::{Progress, Step, UNHURRIED};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
@@ -191,7 +191,8 @@ impl Side<'_> {
     async fn compare(self, manifest: &Manifest, archive: &Path, on_progress: &(dyn Fn(Progress) + Sync)) -> Result<()> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
-        transaction.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let begin = format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {UNHURRIED}");
+        transaction.batch_execute(&begin).await?;
         let layout = Layout::read(&*transaction).await?;
         let mut rows = 0;
         for archived in &manifest.tables {

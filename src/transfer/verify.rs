@@ -10,7 +10,7 @@ use super::layout::Table;
 use super::manifest::ArchivedTable;
 use super::row::Row;
 use super::selection::Selection;
-use super::{Progress, Step};
+use super::{Progress, Step, UNHURRIED};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::BulkConnection;
@@ -25,7 +25,8 @@ impl Import<'_> {
         on_progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<()> {
         let transaction = bulk.begin().await?;
-        transaction.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let begin = format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {UNHURRIED}");
+        transaction.batch_execute(&begin).await?;
         let of = tables.iter().map(|(_, archived)| archived.rows).sum();
         let mut rows = 0;
         for ((table, archived), expected) in tables.iter().zip(expected) {

@@ -36,6 +36,8 @@ async fn the_new_tables_take_the_place_of_the_old_ones_which_are_kept_until_the_
     let (session, _) =
         auth::log_in(&db, "jane@example.com", &SecretString::from(PASSWORD), &Client::default()).await.unwrap();
     assert!(session.platform(&db).await.is_ok());
+    let again = adoption.run(&|_| ()).await.unwrap_err();
+    assert!(again.is_conflict() && again.to_string().contains("--finish"), "{again}");
     let aside = scene.folder.path().join("aside.jsonl");
     adoption.finish(&aside).await.unwrap();
     let left = "pg_namespace WHERE nspname LIKE 'workspace_db%'";

@@ -1,5 +1,5 @@
--- The schema of the TypeScript package, from its dictionary: names, types, defaults, enums, keys, and both foreign keys to
--- each parent, of which only the composite one minds the workspace.
+-- The schema of the TypeScript package, from its dictionary: names, types, defaults, enums, keys. Without its composite foreign
+-- keys, which repeat the others and which a database may lack: so rows can refer to another workspace's.
 CREATE EXTENSION IF NOT EXISTS vector;
 
 CREATE TYPE language AS ENUM ('en', 'nl');

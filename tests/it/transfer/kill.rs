@@ -23,7 +23,7 @@ async fn chunks(conn: &mut AsyncPgConnection) -> i64 {
 }
 
 /// A workspace whose chunks fill several files of an archive.
-async fn large() -> Scene {
+pub(super) async fn large() -> Scene {
     let scene = Scene::new().await;
     let mut conn = scene.database.connect().await.unwrap();
     conn.batch_execute(&format!(

@@ -12,9 +12,10 @@ use workspace_db::models::NewDocument;
 use workspace_db::schema::documents;
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 use workspace_db::testing::TestDatabase;
-use workspace_db::transfer::{ArchivedTable, ImportOptions, Manifest, import, inspect};
+use workspace_db::transfer::{ArchivedTable, ImportOptions, Manifest, export, import, inspect};
 
-use super::{Scene, platform, rows};
+use super::kill::large;
+use super::{Scene, administer, platform, rows};
 
 /// The tables of an archive; entries of the audit log are added by what is tested.
 pub(super) fn tables(manifest: &Manifest) -> Vec<(String, u64, String)> {
@@ -165,6 +166,26 @@ async fn an_archive_is_of_one_moment() {
         other.connect().await.unwrap().batch_execute("DELETE FROM workspaces").await.unwrap();
     }
     assert!(writers.stop().await > 0);
+}
+
+/// Time-outs are made for requests, and a workspace takes longer to read.
+#[tokio::test]
+async fn an_export_takes_the_time_that_it_needs() {
+    let scene = large().await;
+    let mut owner = workspace_db::db::connect(&scene.database.url().unwrap()).await.unwrap();
+    owner
+        .batch_execute(
+            "DO $$ BEGIN
+                EXECUTE format('ALTER DATABASE %I SET statement_timeout = 100', current_database());
+                EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 100', current_database());
+            END $$",
+        )
+        .await
+        .unwrap();
+    // The pool's connections are older than that.
+    let db = scene.database.open(2).await.unwrap();
+    let exported = export(&db, &administer(scene.a.workspace), &scene.path("a.tar"), &|_| ()).await.unwrap();
+    assert_eq!(exported.tables.iter().find(|table| table.name == "document_chunks").unwrap().rows, 4_501);
 }
 
 #[derive(Clone, Debug)]
