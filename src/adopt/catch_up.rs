@@ -62,11 +62,11 @@ impl Copying<'_> {
     /// those below 3 are frozen.
     async fn changed(&self, mapping: &Mapping, since: i64) -> Result<Vec<Uuid>> {
         let query = format!(
-            "SELECT {0} FROM {1}.{2} WHERE ((xmin::text::bigint - $1) & 4294967295) < 2147483648
-             AND xmin::text::bigint > 2 ORDER BY {0}",
+            "SELECT coalesce(array_agg({0}), '{{}}') FROM {1}.{2}
+             WHERE ((xmin::text::bigint - $1) & 4294967295) < 2147483648 AND xmin::text::bigint > 2",
             mapping.key, self.there.old, mapping.table
         );
-        Ok(self.there.client.query(&query, &[&since]).await?.iter().map(|row| row.get(0)).collect())
+        Ok(self.there.client.query_one(&query, &[&since]).await?.get(0))
     }
 
     async fn park(&mut self, mapping: &Mapping, keys: &[Uuid]) -> Result<()> {
@@ -78,9 +78,11 @@ impl Copying<'_> {
     }
 
     async fn referring(&self, mapping: &Mapping, column: &str, parents: &[Uuid]) -> Result<Vec<Uuid>> {
-        let query =
-            format!("SELECT {} FROM {}.{} WHERE {column} = ANY ($1)", mapping.key, self.there.old, mapping.table);
-        Ok(self.there.client.query(&query, &[&parents]).await?.iter().map(|row| row.get(0)).collect())
+        let query = format!(
+            "SELECT coalesce(array_agg({}), '{{}}') FROM {}.{} WHERE {column} = ANY ($1)",
+            mapping.key, self.there.old, mapping.table
+        );
+        Ok(self.there.client.query_one(&query, &[&parents]).await?.get(0))
     }
 
     async fn delete_gone(&mut self, mapping: &Mapping) -> Result<u64> {

@@ -12,6 +12,11 @@ use crate::sql_types::SecretKey;
 
 /// For how long writers are asked to let go.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What puts the new tables in the place of the old ones.
+const SWAP: &str = include_str!("swap.sql");
+/// The enums of the old package.
+const OLD_TYPES: &str = "language,admin_role,admin_status,datasource_type,datasource_sync_status,conversation_status,\
+                         message_role,job_status";
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -67,5 +72,22 @@ impl Connected {
                 _ => return Err(error.into()),
             }
         }
+    }
+
+    /// Puts the new tables in the place of the old ones, which go aside, and ends the transaction that keeps writers out.
+    pub(super) async fn swap(&self) -> Result<()> {
+        let tables: Vec<&str> = TABLES.iter().map(|mapping| mapping.table).collect();
+        let swap = SWAP.replace("{tables}", &tables.join(",")).replace("{types}", OLD_TYPES);
+        let swap = format!(
+            "SET LOCAL lock_timeout = '10s'; {swap} INSERT INTO workspace_db_adoption.switched DEFAULT VALUES; COMMIT"
+        );
+        self.source.batch_execute(&swap).await.map_err(|error| match error.code() {
+            Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED)) => {
+                Error::new(Kind::Conflict, "readers did not let go of the old tables within 10 s")
+                    .remedy("everything is as it was: end their transactions and try again")
+                    .caused_by(error)
+            }
+            _ => error.into(),
+        })
     }
 }

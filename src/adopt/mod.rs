@@ -123,11 +123,6 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
 
 /// Where the new tables are while the old application reads its own, in the same database.
 const NEXT_SCHEMA: &str = "workspace_db_next";
-/// What it moved by, and what the migrations made it of.
-const SWAP: &str = include_str!("swap.sql");
-/// The enums of the old package.
-const OLD_TYPES: &str = "language,admin_role,admin_status,datasource_type,datasource_sync_status,conversation_status,\
-                         message_role,job_status";
 
 /// The way from one database into another, or from the old tables of one to its new ones.
 #[derive(Debug)]
@@ -260,10 +255,7 @@ impl Adoption {
         on_progress(AdoptionProgress { step: AdoptionStep::Comparing, table: "", rows: 0, of: 0 });
         let compared = verify::compare(connected.there(self.key.as_ref()), &connected.target).await?;
         if self.is_in_place {
-            let tables: Vec<&str> = TABLES.iter().map(|mapping| mapping.table).collect();
-            let swap = SWAP.replace("{tables}", &tables.join(",")).replace("{types}", OLD_TYPES);
-            let noted = "INSERT INTO workspace_db_adoption.switched DEFAULT VALUES; COMMIT";
-            connected.source.batch_execute(&format!("{swap} {noted}")).await?;
+            connected.swap().await?;
         } else {
             connected.target.batch_execute("INSERT INTO workspace_db_adoption.switched DEFAULT VALUES").await?;
             connected.source.batch_execute("COMMIT").await?;
@@ -272,7 +264,8 @@ impl Adoption {
     }
 
     /// Writes what was kept aside into a new file, as JSON Lines of table, key, reason and old row, and lets go of what the
-    /// adoption noted in the target. Another database stays as it is; in place the old tables are dropped. Returns how many rows were kept aside.
+    /// adoption noted in the target. Another database stays as it is; in place the old tables are dropped. Returns how many
+    /// rows were kept aside.
     ///
     /// # Errors
     ///

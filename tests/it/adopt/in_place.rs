@@ -22,6 +22,12 @@ async fn the_new_tables_take_the_place_of_the_old_ones_which_are_kept_until_the_
     // The old application goes on.
     assert_eq!(rows(&mut old, "SELECT * FROM documents ORDER BY id").await, before);
     old.batch_execute("UPDATE documents SET title = 'late' WHERE id = w(1)").await.unwrap();
+    // Somebody reads: the old tables can't be put aside, and nothing has happened.
+    let mut reader = scene.there().await;
+    reader.batch_execute("BEGIN; SELECT count(*) FROM jobs").await.unwrap();
+    let error = adoption.switch(false, &|_| ()).await.unwrap_err();
+    assert!(error.is_conflict() && error.to_string().contains("readers did not let go"), "{error}");
+    reader.batch_execute("COMMIT").await.unwrap();
     adoption.switch(false, &|_| ()).await.unwrap();
     assert_eq!(count(&mut old, "workspace_db_before.documents").await, 6);
     let mut owner = workspace_db::db::connect(&url).await.unwrap();
