@@ -18,6 +18,7 @@
 //! | come from the TypeScript package | [`mod@adopt`] |
 //! | take a workspace's rows out, in, away or elsewhere | [`mod@transfer`] |
 //! | keep searches fast, and know what they miss | [`indexes`] |
+//! | look at the data in a browser | [`studio`] |
 //! | keep ids apart | [`id`] |
 //! | have PostgreSQL without installing it | [`embedded`] |
 //! | test your own queries | [`testing`] |
@@ -61,8 +62,8 @@
 //! # Features
 //!
 //! Everything that the binary needs is on by default. A library starts from `default-features = false` and adds
-//! `embedded` (the server), `ingest` (files), `openai` (embeddings over HTTP), `transfer` (archives of workspaces), `adopt` (the old package's database) or `testing`
-//! (databases for tests).
+//! `embedded` (the server), `ingest` (files), `openai` (embeddings over HTTP), `transfer` (archives of workspaces),
+//! `adopt` (the old package's database), `studio` (the web inspector) or `testing` (databases for tests).
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -95,6 +96,8 @@ pub mod retention;
 pub mod schema;
 pub mod search;
 pub mod sql_types;
+#[cfg(feature = "studio")]
+pub mod studio;
 pub mod tenancy;
 #[cfg(feature = "testing")]
 pub mod testing;

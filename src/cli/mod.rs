@@ -20,6 +20,7 @@ mod retention;
 mod roles;
 mod search;
 mod status;
+mod studio;
 mod transfer;
 mod up;
 mod workspace;
@@ -86,6 +87,7 @@ enum Command {
     Reembed(reembed::Reembed),
     Jobs(jobs::Jobs),
     Psql(psql::Psql),
+    Studio(studio::Studio),
     Roles(roles::Roles),
     Admin(admin::Admin),
     Workspace(workspace::Workspace),
@@ -168,6 +170,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Reembed(command) => command.run(&context).await,
         Command::Jobs(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
+        Command::Studio(command) => command.run(&context).await,
         Command::Roles(command) => command.run(&context).await,
         Command::Admin(command) => command.run(&context).await,
         Command::Workspace(command) => command.run(&context).await,

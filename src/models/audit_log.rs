@@ -54,7 +54,7 @@ pub(crate) struct NewAuditEntry {
     admin_user_id: Option<AdminUserId>,
     reason: Option<String>,
     address: Option<String>,
-    object_table: &'static str,
+    object_table: String,
     object_id: Option<Uuid>,
     before: Option<Value>,
     after: Option<Value>,
@@ -62,7 +62,7 @@ pub(crate) struct NewAuditEntry {
 
 impl NewAuditEntry {
     /// What somebody does to a row of a table.
-    pub(crate) fn new(actor: Actor, action: &'static str, table: &'static str, row: Option<Uuid>) -> Self {
+    pub(crate) fn new(actor: Actor, action: &'static str, table: impl Into<String>, row: Option<Uuid>) -> Self {
         let mut entry = Self {
             id: AuditEntryId::generate(),
             workspace_id: WorkspaceId::PLATFORM,
@@ -71,7 +71,7 @@ impl NewAuditEntry {
             admin_user_id: None,
             reason: None,
             address: None,
-            object_table: table,
+            object_table: table.into(),
             object_id: row,
             before: None,
             after: None,

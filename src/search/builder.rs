@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::answer::{Answer, Hit, Neighbour};
 use super::filter::Filter;
 use super::found::hits;
+use super::plan::Plan;
 use super::question::{Question, live_models};
 use super::{diversity, nearest, words};
 use crate::config::SearchLimits;
@@ -70,7 +71,8 @@ pub struct Search {
     question: Option<Question>,
     text: Option<String>,
     filter: Filter,
-    exact: bool,
+    /// How the list by vector is made, whatever the workspace's size says.
+    plan: Option<Plan>,
     least: Option<f64>,
     relevance: Option<f64>,
     neighbours: u32,
@@ -85,7 +87,7 @@ impl Search {
             question,
             text,
             filter: Filter::default(),
-            exact: false,
+            plan: None,
             least: None,
             relevance: None,
             neighbours: 0,
@@ -163,7 +165,14 @@ impl Search {
 
     /// Compares every vector of the workspace that passes the filters, and is certain.
     pub fn exact(mut self) -> Self {
-        self.exact = true;
+        self.plan = Some(Plan::Exact);
+        self
+    }
+
+    /// Makes the list by vector in one way, for who compares the ways.
+    #[cfg(feature = "studio")]
+    pub(crate) fn planned(mut self, plan: Plan) -> Self {
+        self.plan = Some(plan);
         self
     }
 
@@ -249,7 +258,7 @@ impl Search {
         k: u32,
     ) -> Result<(Vec<Hit>, super::List)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
-        let (found, list) = nearest::nearest(ws, &self.scope, question, &self.filter, k, self.exact, limits).await?;
+        let (found, list) = nearest::nearest(ws, &self.scope, question, &self.filter, k, self.plan, limits).await?;
         if found.is_empty() {
             self.refuse_other_models(ws, question).await?;
         }

@@ -38,11 +38,15 @@ pub(super) async fn nearest(
     question: &Question,
     filter: &Filter,
     k: u32,
-    exact: bool,
+    asked: Option<Plan>,
     limits: SearchLimits,
 ) -> Result<(Vec<Found>, List)> {
     // The signs of a vector that is mostly zero say next to nothing: nothing could be picked by them.
-    let plan = if exact || question.is_sparse() { Plan::Exact } else { planned(ws, limits).await? };
+    let plan = match asked {
+        Some(plan) => plan,
+        None if question.is_sparse() => Plan::Exact,
+        None => planned(ws, limits).await?,
+    };
     if plan == Plan::Exact {
         let found = exactly(ws, scope, question, filter, k).await?;
         return Ok((found, List { plan, candidates: None, widened: 0, bound_reached: false }));

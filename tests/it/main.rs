@@ -25,6 +25,7 @@ mod reembed;
 mod roles;
 mod search;
 mod sql_types;
+mod studio;
 mod tenancy;
 mod transfer;
 

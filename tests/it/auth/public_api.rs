@@ -47,6 +47,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("models", "content of a workspace, by who may write it"),
     ("reembed", "content of a workspace, by who may write it"),
     ("search", "reads"),
+    ("studio", "what it changes is in the log, see tests/it/studio"),
     ("transfer", "rows of a workspace as a whole; each is in the log, see tests/it/transfer"),
     (
         "tenancy",

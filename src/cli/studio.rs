@@ -1,0 +1,61 @@
+//! `workspace-db studio`
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Result;
+use clap::Args;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use workspace_db::studio::{Options, Studio as Inspector};
+
+use super::Context;
+use super::database::Database;
+use super::embedder::EmbedderArgs;
+
+/// Look at the data in a browser, as one workspace sees it
+///
+/// Prints a link that lets one browser in; Enter prints another.
+#[derive(Args, Debug)]
+pub(super) struct Studio {
+    /// Loopback address to listen on; from another machine it is reached by a tunnel of SSH
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    listen: IpAddr,
+    /// Port to listen on; 0 takes any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 4980)]
+    port: u16,
+    /// Let rows be changed; each change goes into the audit log
+    #[arg(long)]
+    write: bool,
+    #[command(flatten)]
+    embedder: EmbedderArgs,
+}
+
+/// A browser asks for several things at once.
+const CONNECTIONS: usize = 6;
+
+impl Studio {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let config = Database::of(context)?.config()?;
+        let config = workspace_db::config::Config { pool_size: CONNECTIONS, ..config };
+        let options = Options {
+            listen: SocketAddr::new(self.listen, self.port),
+            may_write: self.write,
+            embedder: self.embedder.embedder()?,
+        };
+        let studio = Inspector::bind(&config, options).await?;
+        let links = studio.links();
+        println!("{}", links.next());
+        // A thread that waits for a line can't be told to stop, so it is one that ends with the program.
+        tokio::spawn(async move {
+            let mut asked = BufReader::new(tokio::io::stdin()).lines();
+            while let Ok(Some(_)) = asked.next_line().await {
+                println!("{}", links.next());
+            }
+        });
+        studio
+            .serve(async {
+                let _ = tokio::signal::ctrl_c().await;
+            })
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Who did what.
+
+use axum::response::Html;
+use diesel::prelude::*;
+use maud::{Markup, html};
+
+use super::address::Params;
+use super::cells::{Budget, text, time};
+use super::json::{folded, without_secrets};
+use super::layout;
+use super::problem::Problem;
+use super::view::Visit;
+use crate::auth::{self, AuditFilter};
+use crate::error::Result;
+use crate::id::AuditEntryId;
+use crate::models::AuditEntry;
+use crate::schema::audit_log;
+use crate::tenancy::{InWorkspace as _, Keyset as _, PageKey, PlatformScope, WorkspaceScope};
+
+/// Entries on a page.
+const LISTED: usize = 50;
+/// Bytes of what was changed, on one page.
+const PAGE: usize = 100_000;
+const REASON: &str = "the studio shows the audit log";
+
+/// `GET /{view}/audit?before=`
+pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+    let before: Option<PageKey> = visit.params.value("before").map(str::parse).transpose()?;
+    let mut found = entries(&visit, before).await?;
+    let is_more = found.len() > LISTED;
+    found.truncate(LISTED);
+    let budget = Budget::new(PAGE);
+    let body = html! {
+        @if found.is_empty() { p class="empty" { "Nothing was done yet that is written down." } }
+        ol class="entries" { @for entry in &found { (shown(entry, &budget)) } }
+        @if let (true, Some(last)) = (is_more, found.last()) {
+            @let next = Params::default().with("before", last.page_key().to_string());
+            a class="button" rel="next" href=(next.at(&visit.view.path("audit"))) { "Before →" }
+        }
+    };
+    Ok(layout::page(&visit, "audit", "Audit log", &body))
+}
+
+/// A workspace's own entries, or all, the newest first and one more than are shown.
+async fn entries(visit: &Visit, before: Option<PageKey>) -> Result<Vec<AuditEntry>> {
+    let most = u32::try_from(LISTED + 1).unwrap_or(u32::MAX);
+    let Some(workspace) = visit.view.workspace() else {
+        let filter = AuditFilter { before, ..AuditFilter::default() };
+        return auth::audit_log(&visit.shared.db, &PlatformScope::vouched_for(REASON), &filter, most).await;
+    };
+    let scope = WorkspaceScope::vouched_for(workspace, REASON).to_read();
+    let mut ws = visit.shared.db.workspace(&scope).await?;
+    let query = audit_log::table.in_workspace(&scope);
+    let order = (audit_log::occurred_at.desc(), audit_log::id.desc());
+    match before {
+        None => query.order(order).limit(most.into()).load(&mut ws).await,
+        Some(PageKey { created_at, id }) => {
+            let at_once = audit_log::occurred_at.eq(created_at).and(audit_log::id.lt(AuditEntryId::from(id)));
+            let earlier = audit_log::occurred_at.lt(created_at).or(at_once);
+            let query = query.filter(audit_log::occurred_at.le(created_at)).filter(earlier);
+            query.order(order).limit(most.into()).load(&mut ws).await
+        }
+    }
+}
+
+fn shown(entry: &AuditEntry, budget: &Budget) -> Markup {
+    html! {
+        li {
+            p {
+                strong { (text(&entry.action)) } " "
+                span class="quiet" {
+                    (time(&entry.occurred_at.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string()))
+                    " · " (entry.actor)
+                    @if let Some(admin) = entry.admin_user_id { " " (admin) }
+                    @if let Some(reason) = &entry.reason { " · " (text(reason)) }
+                    @if let Some(address) = &entry.address { " · " (text(address)) }
+                    " · " (text(&entry.object_table)) @if let Some(id) = entry.object_id { " " (id) }
+                }
+            }
+            @for (name, value) in [("Before", &entry.before), ("After", &entry.after)] {
+                @if let Some(value) = value { details { summary { (name) } (folded(&without_secrets(value.clone()), budget)) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The rows of a page as text for elsewhere.
+
+use std::fmt::Write as _;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value};
+
+use super::page::Reading;
+use super::wanted::Wanted;
+use super::{count, refuse_slow_order};
+use crate::error::{Error, Kind, Result};
+use crate::studio::catalog::Column;
+use crate::studio::json;
+use crate::studio::problem::Problem;
+use crate::studio::shape::Shape;
+use crate::studio::statement::{Row, quoted};
+use crate::studio::view::Visit;
+
+/// `GET /{view}/tables/{table}/copy?as=`: what the page shows, whole, without secrets.
+pub(in crate::studio) async fn copy(visit: Visit) -> Result<Response, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let table = catalog.seen_table(&visit.view, visit.part("table"))?;
+    let mut wanted = Wanted::read(table, &visit.view, &visit.params)?;
+    refuse_slow_order(&visit, &wanted, count(&visit, table).await?)?;
+    let form = visit.params.value("as").unwrap_or("json");
+    wanted.columns.retain(|column| column.shape != Shape::Secret && (form != "sql" || !column.generated));
+    let cells = wanted.columns.iter().map(|column| column.shape.whole(&column.name)).collect();
+    let page = Reading { wanted: &wanted, view: &visit.view, raw: &[], cells }.page(&visit.shared).await?;
+    let rows: Vec<Row> = page.rows.into_iter().map(|row| without_secrets(&wanted.columns, row.cells)).collect();
+    let (kind, text) = match form {
+        "csv" => ("text/csv; charset=utf-8", csv(&wanted.columns, &rows)?),
+        "sql" => ("text/plain; charset=utf-8", sql(&table.name, &wanted.columns, &rows)),
+        "json" => ("application/json", json(&wanted.columns, &rows)?),
+        other => {
+            return Err(Error::invalid(format!("rows are not copied as {other:?}")).remedy("sql, json or csv").into());
+        }
+    };
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}
+
+fn without_secrets(columns: &[&Column], row: Row) -> Row {
+    let safe = |(column, cell): (&&Column, Option<String>)| match column.shape {
+        Shape::Json => cell.map(|cell| json::safe(&cell).to_string()),
+        _ => cell,
+    };
+    columns.iter().zip(row).map(safe).collect()
+}
+
+fn csv(columns: &[&Column], rows: &[Row]) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| Error::new(Kind::Io, "the rows can't be written as CSV").caused_by(error);
+    writer.write_record(columns.iter().map(|column| &column.name)).map_err(failed)?;
+    for row in rows {
+        writer.write_record(row.iter().map(|cell| cell.as_deref().unwrap_or_default())).map_err(failed)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Error::new(Kind::Io, error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn json(columns: &[&Column], rows: &[Row]) -> Result<String> {
+    let value = |(column, cell): (&&Column, &Option<String>)| {
+        let value = match (column.shape, cell.as_deref()) {
+            (_, None) => Value::Null,
+            // Numbers that JSON has no word for stay texts, as everything else that is written so.
+            (Shape::Json | Shape::Bool | Shape::Number | Shape::Vector, Some(text)) => {
+                serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+            }
+            (_, Some(text)) => Value::from(text),
+        };
+        (column.name.clone(), value)
+    };
+    let rows: Vec<Map<String, Value>> = rows.iter().map(|row| columns.iter().zip(row).map(value).collect()).collect();
+    serde_json::to_string_pretty(&rows).map_err(|error| Error::new(Kind::Io, "the rows are no JSON").caused_by(error))
+}
+
+fn sql(table: &str, columns: &[&Column], rows: &[Row]) -> String {
+    let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let names = names.join(", ");
+    rows.iter().fold(String::new(), |mut text, row| {
+        let values: Vec<String> = row.iter().map(|cell| literal(cell.as_deref())).collect();
+        let _ = writeln!(text, "INSERT INTO {} ({names}) VALUES ({});", quoted(table), values.join(", "));
+        text
+    })
+}
+
+/// A value as it stands in SQL; a backslash makes it an escape string, which reads the same under every setting.
+fn literal(value: Option<&str>) -> String {
+    match value {
+        None => "NULL".to_owned(),
+        Some(value) if value.contains('\\') => format!("E'{}'", value.replace('\\', "\\\\").replace('\'', "''")),
+        Some(value) => format!("'{}'", value.replace('\'', "''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stays_one_value_in_sql() {
+        assert_eq!(literal(Some("it's \\ '; DROP TABLE x; --")), "E'it''s \\\\ ''; DROP TABLE x; --'");
+        assert_eq!(literal(None), "NULL");
+    }
+}

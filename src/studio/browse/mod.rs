@@ -1,0 +1,97 @@
+//! The rows of a table.
+
+mod copy;
+mod list;
+mod page;
+mod wanted;
+
+use axum::response::{Html, IntoResponse as _, Response};
+use maud::html;
+
+pub(super) use self::copy::copy;
+use self::list::List;
+pub(super) use self::list::key_address;
+use self::page::Reading;
+use self::wanted::Wanted;
+use super::catalog::{Catalog, Column, Table};
+use super::layout;
+use super::problem::{Problem, message, status};
+use super::statement::{Statement, quoted};
+use super::view::Visit;
+use crate::error::{Error, Result};
+
+/// Rows that are counted; beyond, and for an order that no index has, there are too many.
+const COUNTED: usize = 10_000;
+
+/// `GET /{view}/tables/{table}`
+pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let table = catalog.seen_table(&visit.view, visit.part("table"))?;
+    let count = count(&visit, table).await?;
+    let read = async {
+        let wanted = Wanted::read(table, &visit.view, &visit.params)?;
+        refuse_slow_order(&visit, &wanted, count)?;
+        let raw = linked_by(&catalog, table);
+        let cells = wanted.columns.iter().map(|column| column.shape.short(&column.name)).collect();
+        let page = Reading { wanted: &wanted, view: &visit.view, raw: &raw, cells }.page(&visit.shared).await?;
+        Ok::<_, Problem>((wanted, raw, page))
+    };
+    let list = List { visit: &visit, table, count };
+    match read.await {
+        Ok((wanted, raw, page)) => {
+            let body = list.with(&wanted, &raw, &page);
+            Ok(layout::page(&visit, "tables", &table.name, &body).into_response())
+        }
+        // What was typed into the form stays there, beside what is wrong with it.
+        Err(Problem(error)) if error.is_invalid_input() || error.is_database_failure() => {
+            let body = html! { (list.form(None)) p class="error" role="alert" { (message(&error)) } };
+            let code =
+                if error.is_invalid_input() { status(&error) } else { axum::http::StatusCode::UNPROCESSABLE_ENTITY };
+            let page: Html<String> = layout::page(&visit, "tables", &table.name, &body);
+            Ok((code, page).into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// How many rows there are, counted no further than one beyond `COUNTED`.
+async fn count(visit: &Visit, table: &Table) -> Result<usize> {
+    let mut statement = Statement::default();
+    let own = match (visit.view.workspace(), table.workspace_column()) {
+        (Some(id), Some(column)) => {
+            format!(" WHERE {} = {}", quoted(column), statement.bind(Some(&id.to_string()), "uuid"))
+        }
+        _ => String::new(),
+    };
+    let name = quoted(&table.name);
+    statement.push(&format!(
+        "SELECT ARRAY[count(*)::text] AS cells FROM (SELECT FROM {name}{own} LIMIT {}) AS counted",
+        COUNTED + 1
+    ));
+    let rows = visit.shared.rows(visit.view.workspace(), statement).await?;
+    Ok(rows.into_iter().flatten().flatten().next().and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Putting many rows in an order that no index has would take longer than anybody waits.
+fn refuse_slow_order(visit: &Visit, wanted: &Wanted<'_>, count: usize) -> Result<()> {
+    let Some(sort) = wanted.sort else { return Ok(()) };
+    if sort.shape.is_ordered() && (count <= COUNTED || wanted.table.is_indexed(&visit.view, &sort.name)) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("rows can't be put in the order of {}", sort.name))
+        .remedy("there are too many for an order that no index has, or its values have none"))
+}
+
+/// The columns whose plain values are needed to link a row: its key, and what refers to others or is referred to.
+fn linked_by<'c>(catalog: &'c Catalog, table: &'c Table) -> Vec<&'c Column> {
+    let key = table.key.iter();
+    let out = table.foreign_keys.iter().flat_map(|key| &key.columns);
+    let names = key.chain(out).chain(catalog.referring(&table.name).flat_map(|(_, key)| &key.refers_to));
+    let mut columns: Vec<&Column> = Vec::new();
+    for column in names.filter_map(|name| table.column(name)) {
+        if !columns.iter().any(|known| known.name == column.name) {
+            columns.push(column);
+        }
+    }
+    columns
+}

@@ -1,0 +1,168 @@
+//! What tables there are, and what is known of them: asked of the database, so tables of one's own are shown too.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use super::Shared;
+use super::problem::Problem;
+use super::shape::Shape;
+use super::statement::Statement;
+use super::view::View;
+use crate::error::{Error, Kind, Result};
+
+/// For so long a catalog is taken to be true; a migration shows after it.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// The tables that can be read, by name.
+#[derive(Debug)]
+pub(super) struct Catalog {
+    pub(super) tables: Vec<Table>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) comment: Option<String>,
+    /// Rows, as the last ANALYZE saw them; -1 where there was none.
+    pub(super) estimate: f64,
+    /// Whether a workspace sees its rows.
+    pub(super) in_workspace: bool,
+    /// Whether a workspace changes its rows.
+    pub(super) is_written: bool,
+    pub(super) columns: Vec<Column>,
+    /// Columns of the primary key.
+    pub(super) key: Vec<String>,
+    pub(super) foreign_keys: Vec<ForeignKey>,
+    pub(super) indexes: Vec<Index>,
+    pub(super) checks: Vec<Check>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Column {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) of_type: String,
+    pub(super) not_null: bool,
+    pub(super) generated: bool,
+    pub(super) default: Option<String>,
+    pub(super) comment: Option<String>,
+    /// Of an enum.
+    pub(super) labels: Option<Vec<String>>,
+    #[serde(skip, default = "unknown")]
+    pub(super) shape: Shape,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ForeignKey {
+    pub(super) name: String,
+    pub(super) table: String,
+    pub(super) columns: Vec<String>,
+    pub(super) refers_to: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Index {
+    pub(super) name: String,
+    pub(super) definition: String,
+    pub(super) is_unique: bool,
+    pub(super) is_valid: bool,
+    /// Where rows can be found and put in order by it alone.
+    pub(super) columns: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Check {
+    pub(super) name: String,
+    pub(super) definition: String,
+}
+
+fn unknown() -> Shape {
+    Shape::Other
+}
+
+impl Catalog {
+    /// The tables that are seen.
+    pub(super) fn seen(&self, view: &View) -> impl Iterator<Item = &Table> {
+        let all = *view == View::Platform;
+        self.tables.iter().filter(move |table| all || table.in_workspace)
+    }
+
+    /// A table that is seen.
+    pub(super) fn seen_table(&self, view: &View, name: &str) -> Result<&Table, Problem> {
+        let found = self.seen(view).find(|table| table.name == name);
+        found.ok_or_else(|| Problem::not_found(format!("there is no table {name:?} here")))
+    }
+
+    /// The keys of other tables that refer to one.
+    pub(super) fn referring<'c>(&'c self, name: &'c str) -> impl Iterator<Item = (&'c Table, &'c ForeignKey)> {
+        let keys = self.tables.iter().flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
+        keys.filter(move |(_, key)| key.table == name)
+    }
+}
+
+impl Table {
+    /// Whether its rows are changed in the studio; jobs and schedules are changed by what keeps their states in order.
+    pub(super) fn is_edited(&self) -> bool {
+        self.is_written && !matches!(self.name.as_str(), "jobs" | "job_schedules")
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The column by which a workspace's rows are told.
+    pub(super) fn workspace_column(&self) -> Option<&str> {
+        match self.name.as_str() {
+            "workspaces" => Some("id"),
+            _ => self.column("workspace_id").map(|column| column.name.as_str()),
+        }
+    }
+
+    /// The reference that a column is part of; the workspace alone is part of nearly all and stands for its own.
+    pub(super) fn reference(&self, column: &str) -> Option<&ForeignKey> {
+        let keys = self.foreign_keys.iter().filter(|key| key.columns.iter().any(|part| part == column));
+        keys.filter(|key| column != "workspace_id" || key.columns.len() == 1).min_by_key(|key| key.columns.len())
+    }
+
+    /// Whether an index finds a workspace's rows, or all, by that column.
+    pub(super) fn is_indexed(&self, view: &View, column: &str) -> bool {
+        self.indexes.iter().filter_map(|index| index.columns.as_deref()).any(|columns| match columns {
+            [first, ..] if first == column => true,
+            [first, second, ..] => {
+                *view != View::Platform && Some(first.as_str()) == self.workspace_column() && second == column
+            }
+            _ => false,
+        })
+    }
+}
+
+/// The catalog as it was asked for last.
+#[derive(Default)]
+pub(super) struct Remembered(Mutex<Option<(Instant, Arc<Catalog>)>>);
+
+impl Shared {
+    pub(super) async fn catalog(&self) -> Result<Arc<Catalog>> {
+        let mut known = self.catalog.0.lock().await;
+        if let Some((asked, catalog)) = known.as_ref()
+            && asked.elapsed() < REMEMBERED
+        {
+            return Ok(Arc::clone(catalog));
+        }
+        let rows = self.rows(None, Statement::new(include_str!("catalog.sql"))).await?;
+        let text = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+        let mut tables: Vec<Table> = serde_json::from_str(&text).map_err(|error| {
+            Error::new(Kind::Database, "the catalog is not as this program knows it").caused_by(error)
+        })?;
+        for table in &mut tables {
+            for column in &mut table.columns {
+                column.shape = Shape::of(&table.name, &column.name, &column.of_type, column.labels.is_some());
+            }
+        }
+        let catalog = Arc::new(Catalog { tables });
+        *known = Some((Instant::now(), Arc::clone(&catalog)));
+        Ok(catalog)
+    }
+}

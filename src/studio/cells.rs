@@ -1,0 +1,159 @@
+//! Values as they are shown: escaped, cut to what fits, with characters that deceive made visible.
+
+use std::cell::Cell;
+
+use maud::{Markup, html};
+
+use super::catalog::Column;
+use super::json;
+use super::shape::{SHORT, Shape};
+
+/// How many bytes a page may still hold.
+pub(super) struct Budget(Cell<usize>);
+
+impl Budget {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(Cell::new(bytes))
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.0.get() > 0
+    }
+
+    /// As much of a text as is left for it, in bytes of the page.
+    pub(super) fn cut(&self, text: &str) -> String {
+        let mut left = self.0.get().saturating_sub(AROUND);
+        let fits = text.chars().take_while(|c| {
+            let cost = if matches!(c, '<' | '>' | '&' | '"') || is_deceptive(*c) { ESCAPED } else { c.len_utf8() };
+            let is_left = left >= cost;
+            left = left.saturating_sub(cost);
+            is_left
+        });
+        let cut = cut(text, fits.count());
+        self.0.set(left);
+        cut
+    }
+}
+
+/// Bytes of the markup around a value, and of a character that does not stand for itself.
+const AROUND: usize = 110;
+const ESCAPED: usize = 6;
+
+/// The first characters of a text, with an ellipsis where there are more.
+pub(super) fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Whether a character is not seen, or turns the direction of what stands around it.
+fn is_deceptive(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
+}
+
+/// A text of somebody else's: in its own direction, and with what can't be seen said.
+pub(super) fn text(text: &str) -> Markup {
+    html! {
+        bdi {
+            @for run in text.split_inclusive(is_deceptive) {
+                @match run.chars().next_back().filter(|last| is_deceptive(*last)) {
+                    Some(last) => {
+                        (run.get(..run.len() - last.len_utf8()).unwrap_or_default())
+                        span class="control" { (name_of(last)) }
+                    }
+                    None => (run),
+                }
+            }
+        }
+    }
+}
+
+/// The same where no markup can stand: in a title or a label.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut plain, c| {
+        match c {
+            c if is_deceptive(c) => plain.push_str(&name_of(c)),
+            c => plain.push(c),
+        }
+        plain
+    })
+}
+
+fn name_of(deceptive: char) -> String {
+    format!("U+{:04X}", u32::from(deceptive))
+}
+
+/// A moment: exact here, and relative beside it where scripts run.
+pub(super) fn time(text: &str) -> Markup {
+    let iso = text.replacen(' ', "T", 1).replace("+00", "Z");
+    html! { time datetime=(iso) { (text) } }
+}
+
+/// What a value is that is not there.
+pub(super) fn null() -> Markup {
+    html! { span class="null" { "NULL" } }
+}
+
+/// A value in a list, as `Shape::short` asks for it.
+pub(super) fn short(column: &Column, value: Option<&str>) -> Markup {
+    let Some(value) = value else { return null() };
+    match column.shape {
+        Shape::Secret => html! { span class="quiet" { "hidden" } },
+        Shape::Time => time(value),
+        Shape::Json => html! { code { (text(&cut(&json::safe(value).to_string(), SHORT))) } },
+        Shape::Vector => vector(value),
+        Shape::Bits | Shape::Words => html! { code { (text(&cut(value, SHORT))) } },
+        _ => text(&cut(value, SHORT)),
+    }
+}
+
+fn vector(value: &str) -> Markup {
+    let mut parts = value.splitn(3, ' ');
+    let (norm, dimensions, components) = (parts.next(), parts.next(), parts.next());
+    html! {
+        span class="vector" {
+            (strip(components.unwrap_or_default()))
+            span class="quiet" { "norm " (norm.unwrap_or_default()) ", " (dimensions.unwrap_or_default()) " dimensions" }
+        }
+    }
+}
+
+/// The components of a vector as strokes up and down, the largest as high as there is room.
+pub(super) fn strip(components: &str) -> Markup {
+    let numbers: Vec<f32> = components.trim_matches(['[', ']']).split(',').filter_map(|one| one.parse().ok()).collect();
+    let largest = numbers.iter().fold(f32::MIN_POSITIVE, |most, one| most.max(one.abs()));
+    let stroke = |(at, one): (usize, &f32)| format!("M{at} 10v{:.1}", -10.0 * one / largest);
+    let path: String = numbers.iter().enumerate().map(stroke).collect();
+    html! {
+        svg class="strip" viewBox={ "0 0 " (numbers.len().max(1)) " 20" } preserveAspectRatio="none" aria-hidden="true" {
+            path d=(path) {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_is_text_and_what_turns_directions_is_said() {
+        let shown = text("<script>a</script>\u{202e}b\0c").into_string();
+        assert_eq!(
+            shown,
+            "<bdi>&lt;script&gt;a&lt;/script&gt;<span class=\"control\">U+202E</span>b<span class=\"control\">U+0000</span>c</bdi>"
+        );
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("größer", 4), "größ…");
+        assert_eq!(cut("groß", 4), "groß");
+    }
+
+    #[test]
+    fn a_vector_is_one_path() {
+        assert!(strip("[1,-0.5]").into_string().contains("M0 10v-10.0M1 10v5.0"));
+    }
+}

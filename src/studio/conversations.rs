@@ -1,0 +1,122 @@
+//! Conversations as they were held, with how sure the assistant was and what was thought of it.
+
+use std::collections::HashMap;
+
+use axum::response::Html;
+use diesel::prelude::*;
+use maud::{Markup, html};
+
+use super::address::Params;
+use super::cells::{Budget, text, time};
+use super::layout;
+use super::problem::Problem;
+use super::view::Visit;
+use crate::id::{ConversationId, MessageId};
+use crate::models::{Conversation, Feedback, Message};
+use crate::schema::{conversations, feedback, messages};
+use crate::tenancy::{InWorkspace as _, WorkspaceScope};
+
+/// Conversations on a page.
+const LISTED: usize = 50;
+/// Messages on a page.
+const SHOWN: usize = 200;
+/// Bytes of all messages on a page.
+const PAGE: usize = 120_000;
+
+/// `GET /{view}/conversations?before=`
+pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+    let workspace = visit.the_workspace("conversations")?;
+    let scope = WorkspaceScope::vouched_for(workspace, "the studio shows conversations").to_read();
+    let mut ws = visit.shared.db.workspace(&scope).await?;
+    let before = visit.params.value("before").and_then(|id| id.parse::<uuid::Uuid>().ok()).unwrap_or(uuid::Uuid::max());
+    let mut found: Vec<Conversation> = conversations::table
+        .in_workspace(&scope)
+        .filter(conversations::id.lt(ConversationId::from(before)))
+        .order(conversations::id.desc())
+        .limit(i64::try_from(LISTED + 1).unwrap_or(i64::MAX))
+        .load(&mut ws)
+        .await?;
+    let is_more = found.len() > LISTED;
+    found.truncate(LISTED);
+    let body = html! {
+        @if found.is_empty() { p class="empty" { "There are no conversations." } }
+        ul class="cards tall" {
+            @for one in &found {
+                li { a href=(visit.view.path(&format!("conversations/{}", one.id))) {
+                    strong { (text(one.title.as_deref().unwrap_or("Untitled"))) }
+                    span class="quiet" { (one.status) @if let Some(user) = &one.external_user_id { " · " (text(user)) } }
+                    span class="quiet" { (moment(one.created_at)) }
+                } }
+            }
+        }
+        @if let (true, Some(last)) = (is_more, found.last()) {
+            @let next = Params::default().with("before", last.id.to_string());
+            a class="button" rel="next" href=(next.at(&visit.view.path("conversations"))) { "Next →" }
+        }
+    };
+    Ok(layout::page(&visit, "conversations", "Conversations", &body))
+}
+
+/// `GET /{view}/conversations/{conversation}`
+pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
+    let workspace = visit.the_workspace("conversations")?;
+    let id: ConversationId = visit.id("conversation")?;
+    let scope = WorkspaceScope::vouched_for(workspace, "the studio shows a conversation").to_read();
+    let mut ws = visit.shared.db.workspace(&scope).await?;
+    let found: Vec<Conversation> = conversations::table.in_workspace(&scope).find(id).load(&mut ws).await?;
+    let found = found
+        .into_iter()
+        .next()
+        .ok_or_else(|| Problem::not_found(format!("there is no conversation {id} in this workspace")))?;
+    let said: Vec<Message> = messages::table
+        .in_workspace(&scope)
+        .filter(messages::conversation_id.eq(id))
+        .order((messages::created_at, messages::id))
+        .limit(i64::try_from(SHOWN).unwrap_or(i64::MAX))
+        .load(&mut ws)
+        .await?;
+    let ids: Vec<MessageId> = said.iter().map(|message| message.id).collect();
+    let judged: Vec<Feedback> =
+        feedback::table.in_workspace(&scope).filter(feedback::message_id.eq_any(ids)).load(&mut ws).await?;
+    let judged: HashMap<MessageId, Feedback> = judged.into_iter().map(|one| (one.message_id, one)).collect();
+    let budget = Budget::new(PAGE);
+    let row = Params::default().with("k.workspace_id", workspace.to_string()).with("k.id", id.to_string());
+    let body = html! {
+        p class="quiet" {
+            (found.status)
+            @if let Some(user) = &found.external_user_id { " · " (text(user)) }
+            " · " (moment(found.created_at)) " · "
+            a href=(row.at(&visit.view.path("tables/conversations/row"))) { "its row" }
+        }
+        ol class="said" { @for message in &said { (shown(message, judged.get(&message.id), &budget)) } }
+        @if said.len() == SHOWN { p class="quiet" { "The first " (SHOWN) " messages." } }
+    };
+    Ok(layout::page(&visit, "conversations", found.title.as_deref().unwrap_or("Untitled"), &body))
+}
+
+fn shown(message: &Message, judged: Option<&Feedback>, budget: &Budget) -> Markup {
+    html! {
+        li class={ "message " (message.role) } {
+            p class="quiet" {
+                strong { (message.role) } " " (moment(message.created_at))
+                @if let Some(tokens) = message.tokens { " · " (tokens) " tokens" }
+                @if let Some(sure) = message.confidence {
+                    " · confidence " (format!("{sure:.2}")) " "
+                    meter value=(sure) min="0" max="1" aria-label="confidence" {}
+                }
+            }
+            div class="text" { (text(&budget.cut(&message.content))) }
+            @if let Some(judged) = judged {
+                p class="judged" {
+                    @match judged.score { 1.. => "good", 0 => "neither good nor bad", _ => "bad" }
+                    @if let Some(label) = &judged.label { " · " (text(label)) }
+                    @if let Some(comment) = &judged.comment { " · " (text(&budget.cut(comment))) }
+                }
+            }
+        }
+    }
+}
+
+fn moment(time_: chrono::DateTime<chrono::Utc>) -> Markup {
+    time(&time_.format("%Y-%m-%d %H:%M:%S+00").to_string())
+}

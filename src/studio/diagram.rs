@@ -1,0 +1,85 @@
+//! The tables and their references as a picture.
+
+use maud::{Markup, html};
+
+use super::catalog::Table;
+use super::view::View;
+
+const WIDTH: usize = 190;
+const GAP_ACROSS: usize = 80;
+const GAP_DOWN: usize = 24;
+const LINE: usize = 16;
+
+/// A table where it is drawn.
+struct Placed<'t> {
+    table: &'t Table,
+    /// The columns that say what it hangs on.
+    columns: Vec<&'t str>,
+    x: usize,
+    y: usize,
+}
+
+impl Placed<'_> {
+    fn height(&self) -> usize {
+        LINE * (self.columns.len() + 1) + 12
+    }
+}
+
+/// The tables from left to right, each to the right of what it refers to.
+pub(super) fn of(tables: &[&Table], view: &View) -> Markup {
+    let drawn: Vec<&Table> = tables.iter().copied().filter(|table| table.name != "workspaces").collect();
+    let mut bottoms: Vec<usize> = Vec::new();
+    let mut placed: Vec<Placed<'_>> = Vec::new();
+    for table in &drawn {
+        let depth = depth(&drawn, table, drawn.len());
+        if bottoms.len() <= depth {
+            bottoms.resize(depth + 1, GAP_DOWN / 2);
+        }
+        let columns = references(&drawn, table).map(|(_, column)| column).collect();
+        let Some(bottom) = bottoms.get_mut(depth) else { continue };
+        let one = Placed { table, columns, x: 2 + depth * (WIDTH + GAP_ACROSS), y: *bottom };
+        *bottom += one.height() + GAP_DOWN;
+        placed.push(one);
+    }
+    let (width, height) = (bottoms.len() * (WIDTH + GAP_ACROSS), bottoms.iter().copied().max().unwrap_or(0));
+    html! {
+        svg class="diagram" width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="group" aria-label="Tables and what they refer to" {
+            @for one in &placed { (arrows(&placed, one)) }
+            @for one in &placed {
+                a href=(view.path(&format!("tables/{}", one.table.name))) {
+                    rect x=(one.x) y=(one.y) width=(WIDTH) height=(one.height()) rx="6" {}
+                    text class="name" x=(one.x + 10) y=(one.y + LINE + 2) { (one.table.name) }
+                    @for (row, column) in one.columns.iter().enumerate() {
+                        text x=(one.x + 10) y=(one.y + LINE * (row + 2) + 2) { (column) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a table refers to and the column that says so, besides the workspace.
+fn references<'t>(drawn: &'t [&'t Table], table: &'t Table) -> impl Iterator<Item = (&'t Table, &'t str)> {
+    table.foreign_keys.iter().filter_map(|key| {
+        let to = drawn.iter().copied().find(|other| other.name == key.table)?;
+        Some((to, key.columns.iter().rfind(|column| *column != "workspace_id")?.as_str()))
+    })
+}
+
+/// How many references away the farthest is; rings end somewhere.
+fn depth(drawn: &[&Table], table: &Table, most: usize) -> usize {
+    let others = references(drawn, table).filter(|(to, _)| most > 0 && to.name != table.name);
+    others.map(|(to, _)| 1 + depth(drawn, to, most - 1)).max().unwrap_or(0)
+}
+
+fn arrows(placed: &[Placed<'_>], from: &Placed<'_>) -> Markup {
+    let drawn: Vec<&Table> = placed.iter().map(|one| one.table).collect();
+    let ends = references(&drawn, from.table).enumerate().filter_map(|(row, (to, _))| {
+        let to = placed.iter().find(|one| one.table.name == to.name)?;
+        let (x, y) = (from.x, from.y + LINE * (row + 2) - 3);
+        let (to_x, to_y) = (to.x + WIDTH, to.y + LINE);
+        let bend = GAP_ACROSS / 2;
+        Some(format!("M{x} {y}C{} {y} {} {to_y} {to_x} {to_y}", x.saturating_sub(bend), to_x + bend))
+    });
+    html! { @for path in ends { path class="arrow" d=(path) {} } }
+}

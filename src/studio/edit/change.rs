@@ -1,0 +1,283 @@
+//! A change of one row: made under row-level security, written into the audit log before it is kept, and taken back.
+
+use diesel_async::AsyncPgConnection;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::models::NewAuditEntry;
+use crate::studio::Shared;
+use crate::studio::catalog::{Catalog, Column, Table};
+use crate::studio::json;
+use crate::studio::shape::Shape;
+use crate::studio::statement::{Row, Statement, begin, quoted};
+use crate::tenancy::{Actor, WorkspaceScope};
+
+/// Columns with their values as PostgreSQL writes them.
+pub(in crate::studio) type Values = Vec<(String, Option<String>)>;
+
+/// What is done to a row.
+#[derive(Clone, Debug)]
+pub(in crate::studio) enum Deed {
+    Insert(Values),
+    /// Of the row of that key, as long as nobody has changed it since it was that version.
+    Update {
+        key: Values,
+        version: String,
+        to: Values,
+    },
+    Delete {
+        key: Values,
+        version: String,
+    },
+}
+
+impl Deed {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Insert(_) => "row.insert",
+            Self::Update { .. } => "row.update",
+            Self::Delete { .. } => "row.delete",
+        }
+    }
+}
+
+/// A change that was made, and what takes it back.
+#[derive(Clone, Debug)]
+pub(in crate::studio) struct Made {
+    pub(in crate::studio) workspace: WorkspaceId,
+    pub(in crate::studio) table: String,
+    /// Of the row that was changed.
+    pub(in crate::studio) key: Values,
+    pub(in crate::studio) back: Deed,
+}
+
+/// A row's values, of all columns that are stored, and its version.
+struct Whole {
+    values: Values,
+    version: String,
+}
+
+impl Shared {
+    pub(in crate::studio) async fn change(
+        &self,
+        catalog: &Catalog,
+        table: &Table,
+        workspace: WorkspaceId,
+        deed: Deed,
+        why: &str,
+    ) -> Result<Made> {
+        self.refuse_to_write()?;
+        if !table.is_edited() {
+            return Err(Error::new(Kind::Forbidden, format!("rows of {} are not changed in the studio", table.name))
+                .remedy("use the command that is for it"));
+        }
+        let scope = WorkspaceScope::vouched_for(workspace, why);
+        let mut ws = self.db.workspace(&scope).await?;
+        let (action, why) = (deed.action(), why.to_owned());
+        ws.under_row_security(&why, async |conn| {
+            begin(conn, "").await?;
+            let changing = Changing { conn, table, workspace };
+            let (before, after, back) = changing.run(catalog, deed).await?;
+            let known = before.as_ref().or(after.as_ref()).map(|row| row.values.as_slice()).unwrap_or_default();
+            let id =
+                known.iter().find(|(name, _)| name == "id").and_then(|(_, id)| id.as_deref()?.parse::<Uuid>().ok());
+            let key: Values = table.key.iter().map(|name| (name.clone(), value(known, name))).collect();
+            let entry = NewAuditEntry::new(Actor::Operator { reason: why.clone() }, action, table.name.as_str(), id)
+                .of(workspace)
+                .change(&told(table, before.as_ref()), &told(table, after.as_ref()));
+            // Before the change is kept: there may be an entry of a change that failed, and none is without an entry.
+            self.db.platform(async |conn| entry.insert(conn).await).await?;
+            Ok::<_, Error>(Made { workspace, table: table.name.clone(), key, back })
+        })
+        .await
+    }
+}
+
+fn value(values: &[(String, Option<String>)], name: &str) -> Option<String> {
+    values.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone())
+}
+
+/// A row for the audit log: without secrets, and without what a vector is made of.
+fn told(table: &Table, row: Option<&Whole>) -> Value {
+    let Some(row) = row else { return Value::Null };
+    let shown = |(name, value): &(String, Option<String>)| {
+        let shape = table.column(name).map_or(Shape::Other, |column| column.shape);
+        let value = match (shape, value) {
+            (_, None) => Value::Null,
+            (Shape::Secret, Some(_)) => Value::from("(hidden)"),
+            (Shape::Json, Some(value)) => json::safe(value),
+            (Shape::Vector, Some(value)) => Value::from(format!("{} components", value.split(',').count())),
+            (_, Some(value)) => Value::from(value.as_str()),
+        };
+        (name.clone(), value)
+    };
+    Value::Object(row.values.iter().map(shown).collect::<Map<_, _>>())
+}
+
+struct Changing<'c> {
+    conn: &'c mut AsyncPgConnection,
+    table: &'c Table,
+    workspace: WorkspaceId,
+}
+
+impl Changing<'_> {
+    /// The row before and after, and what takes the change back.
+    async fn run(mut self, catalog: &Catalog, deed: Deed) -> Result<(Option<Whole>, Option<Whole>, Deed)> {
+        match deed {
+            Deed::Insert(values) => {
+                let after = self.insert(values).await?;
+                let back = Deed::Delete { key: self.key_of(&after), version: after.version.clone() };
+                Ok((None, Some(after), back))
+            }
+            Deed::Update { key, version, to } => {
+                let before = self.locked(&key, &version).await?;
+                let after = self.update(&key, &to).await?;
+                let was = to.iter().map(|(name, _)| (name.clone(), value(&before.values, name))).collect();
+                let back = Deed::Update { key, version: after.version.clone(), to: was };
+                Ok((Some(before), Some(after), back))
+            }
+            Deed::Delete { key, version } => {
+                let before = self.locked(&key, &version).await?;
+                self.refuse_if_referred_to(catalog, &before).await?;
+                let mut statement = Statement::default();
+                let which = self.which(&key, &mut statement);
+                statement.push(&format!(
+                    "DELETE FROM {} WHERE {which} RETURNING ARRAY['']::text[] AS cells",
+                    quoted(&self.table.name)
+                ));
+                self.rows(statement).await?;
+                let back = Deed::Insert(before.values.clone());
+                Ok((Some(before), None, back))
+            }
+        }
+    }
+
+    fn key_of(&self, row: &Whole) -> Values {
+        self.table.key.iter().map(|name| (name.clone(), value(&row.values, name))).collect()
+    }
+
+    fn stored(&self) -> impl Iterator<Item = &Column> {
+        self.table.columns.iter().filter(|column| !column.generated)
+    }
+
+    /// SQL of the whole row, as `Whole` reads it.
+    fn cells(&self) -> String {
+        let cells: Vec<String> = self.stored().map(|column| format!("{}::text", quoted(&column.name))).collect();
+        format!("ARRAY[xmin::text, {}]::text[] AS cells", cells.join(", "))
+    }
+
+    fn which(&self, key: &Values, statement: &mut Statement) -> String {
+        let mut conditions: Vec<String> = key
+            .iter()
+            .map(|(name, value)| {
+                let of_type = self.table.column(name).map_or("text", |column| column.of_type.as_str());
+                format!("{} = {}", quoted(name), statement.bind(value.as_deref(), of_type))
+            })
+            .collect();
+        if let Some(column) = self.table.workspace_column() {
+            let own = statement.bind(Some(&self.workspace.to_string()), "uuid");
+            conditions.push(format!("{} = {own}", quoted(column)));
+        }
+        conditions.join(" AND ")
+    }
+
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>> {
+        statement.rows(self.conn).await
+    }
+
+    async fn whole(&mut self, statement: Statement) -> Result<Option<Whole>> {
+        let Some(mut row) = self.rows(statement).await?.into_iter().next() else { return Ok(None) };
+        let version = if row.is_empty() { String::new() } else { row.remove(0).unwrap_or_default() };
+        Ok(Some(Whole { values: self.stored().map(|column| column.name.clone()).zip(row).collect(), version }))
+    }
+
+    /// The row, kept as it is until the change is made.
+    async fn locked(&mut self, key: &Values, version: &str) -> Result<Whole> {
+        let mut statement = Statement::default();
+        let which = self.which(key, &mut statement);
+        statement.push(&format!("SELECT {} FROM {} WHERE {which} FOR UPDATE", self.cells(), quoted(&self.table.name)));
+        let found = self.whole(statement).await?;
+        match found {
+            Some(row) if row.version == version => Ok(row),
+            Some(_) => Err(Error::new(Kind::Conflict, "the row was changed by somebody else meanwhile")
+                .remedy("open it again and look at what it says now")),
+            None => Err(Error::new(Kind::NotFound, format!("there is no such row of {}", self.table.name))),
+        }
+    }
+
+    async fn update(&mut self, key: &Values, to: &Values) -> Result<Whole> {
+        let mut statement = Statement::default();
+        let mut set = Vec::new();
+        for (name, value) in to {
+            let column = self.writable(name)?;
+            set.push(format!("{} = {}", quoted(name), statement.bind(value.as_deref(), &column.of_type)));
+        }
+        if self.table.column("updated_at").is_some() && !to.iter().any(|(name, _)| name == "updated_at") {
+            set.push("updated_at = now()".to_owned());
+        }
+        let which = self.which(key, &mut statement);
+        statement.push(&format!(
+            "UPDATE {} SET {} WHERE {which} RETURNING {}",
+            quoted(&self.table.name),
+            set.join(", "),
+            self.cells()
+        ));
+        self.whole(statement).await?.ok_or_else(|| Error::new(Kind::NotFound, "the row is gone"))
+    }
+
+    async fn insert(&mut self, values: Values) -> Result<Whole> {
+        let mut statement = Statement::default();
+        let (mut names, mut texts) = (Vec::new(), Vec::new());
+        let own = self.table.workspace_column().map(ToOwned::to_owned);
+        let given = values.into_iter().filter(|(name, _)| Some(name) != own.as_ref());
+        // Whatever a form says, a row is of the workspace that is looked at.
+        let all = given.chain(own.clone().map(|name| (name, Some(self.workspace.to_string()))));
+        for (name, value) in all {
+            let column = self.writable(&name)?;
+            names.push(quoted(&name));
+            texts.push(statement.bind(value.as_deref(), &column.of_type));
+        }
+        statement.push(&format!(
+            "INSERT INTO {} ({}) VALUES ({}) RETURNING {}",
+            quoted(&self.table.name),
+            names.join(", "),
+            texts.join(", "),
+            self.cells()
+        ));
+        self.whole(statement).await?.ok_or_else(|| Error::new(Kind::Database, "no row came of the insert"))
+    }
+
+    fn writable(&self, name: &str) -> Result<&Column> {
+        let column = self.stored().find(|column| column.name == name);
+        column.ok_or_else(|| Error::invalid(format!("{} has no column {name:?} to write", self.table.name)))
+    }
+
+    /// What hangs on a row would go with it and not come back with it.
+    async fn refuse_if_referred_to(&mut self, catalog: &Catalog, row: &Whole) -> Result<()> {
+        for (other, key) in catalog.referring(&self.table.name).filter(|(other, _)| other.in_workspace) {
+            let mut statement = Statement::default();
+            let conditions: Vec<String> = key
+                .columns
+                .iter()
+                .zip(&key.refers_to)
+                .map(|(column, refers_to)| {
+                    let of_type = other.column(column).map_or("text", |column| column.of_type.as_str());
+                    let value = value(&row.values, refers_to);
+                    format!("{} = {}", quoted(column), statement.bind(value.as_deref(), of_type))
+                })
+                .collect();
+            let name = quoted(&other.name);
+            statement.push(&format!(
+                "SELECT ARRAY['']::text[] AS cells FROM {name} WHERE {} LIMIT 1",
+                conditions.join(" AND ")
+            ));
+            if !self.rows(statement).await?.is_empty() {
+                return Err(Error::new(Kind::Conflict, format!("rows of {} refer to this row", other.name))
+                    .remedy("delete those first: they would go with it, and could not be brought back"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! Rows that are changed: one at a time, by hand, as one workspace, and back again.
+
+mod change;
+mod form;
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
+use diesel::result::Error as DieselError;
+
+pub(super) use self::change::Made;
+use self::change::{Deed, Values};
+use self::form::{Form, refusal};
+use super::Shared;
+use super::address::Params;
+use super::catalog::{Catalog, Table};
+use super::gate::Posted;
+use super::layout;
+use super::problem::{Problem, message, status};
+use super::record::which;
+use super::shape::Shape;
+use super::statement::{Statement, quoted};
+use super::view::{View, Visit};
+use crate::error::{Error, Result};
+use crate::id::WorkspaceId;
+
+const REASON: &str = "the operator in the studio";
+const UNDONE: &str = "the operator in the studio takes the last change back";
+
+/// What is asked for, and whether it may be.
+struct Asked<'a> {
+    table: &'a Table,
+    workspace: WorkspaceId,
+}
+
+fn asked<'a>(visit: &Visit, catalog: &'a Catalog) -> Result<Asked<'a>, Problem> {
+    visit.shared.refuse_to_write()?;
+    let workspace = visit.the_workspace("changes")?;
+    Ok(Asked { table: catalog.seen_table(&visit.view, visit.part("table"))?, workspace })
+}
+
+/// `GET /{view}/tables/{table}/new`
+pub(super) async fn new(visit: Visit) -> Result<Html<String>, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let Asked { table, .. } = asked(&visit, &catalog)?;
+    let form = Form { visit: &visit, table, values: BTreeMap::new(), version: None, error: None };
+    Ok(layout::page(&visit, "tables", &format!("New row of {}", table.name), &form.markup()))
+}
+
+/// `POST /{view}/tables/{table}/new`
+pub(super) async fn insert(visit: Visit, Posted(posted): Posted) -> Result<Response, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let fields = table.columns.iter().filter(|column| refusal(table, column, None, true).is_none());
+    let values: Values = fields
+        .filter(|column| posted.value(&format!("d.{}", column.name)).is_none())
+        .filter_map(|column| Some((column.name.clone(), Some(given(&posted, &column.name)?))))
+        .collect();
+    let typed = values.iter().cloned().collect();
+    match visit.shared.change(&catalog, table, workspace, Deed::Insert(values), REASON).await {
+        Ok(made) => done(&visit, made).await,
+        Err(error) => wrong(&visit, table, typed, None, error).await,
+    }
+}
+
+/// `GET /{view}/tables/{table}/edit?k.column=value`
+pub(super) async fn edit(visit: Visit) -> Result<Html<String>, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let (values, version) = current(&visit, table, workspace).await?;
+    let form = Form { visit: &visit, table, values, version: Some(version), error: None };
+    Ok(layout::page(&visit, "tables", &format!("Row of {}", table.name), &form.markup()))
+}
+
+/// `POST /{view}/tables/{table}/edit?k.column=value`
+pub(super) async fn update(visit: Visit, Posted(posted): Posted) -> Result<Response, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let version = posted.value("version").unwrap_or_default().to_owned();
+    let (mut typed, _) = current(&visit, table, workspace).await?;
+    let mut to = Values::new();
+    for column in &table.columns {
+        let now = typed.get(&column.name).cloned().flatten();
+        if refusal(table, column, now.as_deref(), false).is_some() {
+            continue;
+        }
+        let is_null = posted.value(&format!("n.{}", column.name)).is_some();
+        let text = given(&posted, &column.name).filter(|_| !is_null);
+        // A form turns line breaks into those of its own.
+        let text = text.map(|text| {
+            if now.as_ref().is_some_and(|now| now.contains('\r')) { text } else { text.replace("\r\n", "\n") }
+        });
+        if text != now && (is_null || text.is_some()) {
+            to.push((column.name.clone(), text));
+        }
+    }
+    if to.is_empty() {
+        return see(&address(&visit, table, &key(&visit, table)?));
+    }
+    typed.extend(to.iter().cloned());
+    let deed = Deed::Update { key: key(&visit, table)?, version: version.clone(), to };
+    match visit.shared.change(&catalog, table, workspace, deed, REASON).await {
+        Ok(made) => done(&visit, made).await,
+        Err(error) => wrong(&visit, table, typed, Some(version), error).await,
+    }
+}
+
+/// `POST /{view}/tables/{table}/delete?k.column=value`
+pub(super) async fn delete(visit: Visit, Posted(posted): Posted) -> Result<Response, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let version = posted.value("version").unwrap_or_default().to_owned();
+    let deed = Deed::Delete { key: key(&visit, table)?, version };
+    let made = visit.shared.change(&catalog, table, workspace, deed, REASON).await?;
+    done(&visit, made).await
+}
+
+/// `POST /{view}/undo`
+pub(super) async fn undo(visit: Visit, Posted(_): Posted) -> Result<Response, Problem> {
+    visit.shared.refuse_to_write()?;
+    let workspace = visit.the_workspace("changes")?;
+    let last = visit.shared.last_change.lock().await.clone().filter(|last| last.workspace == workspace);
+    let last = last.ok_or_else(|| Problem::not_found("there is no change of this workspace to take back"))?;
+    let catalog = visit.shared.catalog().await?;
+    let table = catalog.seen_table(&visit.view, &last.table)?;
+    let was_new = matches!(last.back, Deed::Delete { .. });
+    let made = visit.shared.change(&catalog, table, workspace, last.back, UNDONE).await?;
+    *visit.shared.last_change.lock().await = None;
+    let to =
+        if was_new { visit.view.path(&format!("tables/{}", table.name)) } else { address(&visit, table, &made.key) };
+    see(&to)
+}
+
+impl Shared {
+    /// Whether the last change is of the workspace that is looked at, so that it can be taken back there.
+    pub(super) fn can_undo(&self, view: &View) -> bool {
+        let last = self.last_change.try_lock();
+        last.is_ok_and(|last| last.as_ref().is_some_and(|last| Some(last.workspace) == view.workspace()))
+    }
+}
+
+/// Remembers the change, so that it can be taken back, and shows the row, or the table that it was of.
+async fn done(visit: &Visit, made: Made) -> Result<Response, Problem> {
+    let path = visit.view.path(&format!("tables/{}/row", made.table));
+    let is_gone = matches!(made.back, Deed::Insert(_));
+    let to = if is_gone { visit.view.path(&format!("tables/{}", made.table)) } else { at(&path, &made.key) };
+    *visit.shared.last_change.lock().await = Some(made);
+    see(&to)
+}
+
+fn at(path: &str, key: &Values) -> String {
+    let params = key.iter().fold(Params::default(), |params, (name, value)| {
+        params.with(&format!("k.{name}"), value.clone().unwrap_or_default())
+    });
+    params.at(path).into_owned()
+}
+
+fn address(visit: &Visit, table: &Table, key: &Values) -> String {
+    at(&visit.view.path(&format!("tables/{}/row", table.name)), key)
+}
+
+fn see(address: &str) -> Result<Response, Problem> {
+    let to = HeaderValue::from_str(address).map_err(|error| Error::invalid("no address").caused_by(error))?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
+}
+
+fn key(visit: &Visit, table: &Table) -> Result<Values, Problem> {
+    let value = |name: &String| {
+        let value = visit.params.value(&format!("k.{name}"));
+        let value = value.ok_or_else(|| Problem::not_found(format!("the address says no {name}")))?;
+        Ok((name.clone(), Some(value.to_owned())))
+    };
+    table.key.iter().map(value).collect()
+}
+
+fn given(posted: &Params, column: &str) -> Option<String> {
+    posted.all(&format!("v.{column}")).next().map(ToOwned::to_owned)
+}
+
+/// The values of a row that a form may show, and its version.
+async fn current(
+    visit: &Visit,
+    table: &Table,
+    workspace: WorkspaceId,
+) -> Result<(BTreeMap<String, Option<String>>, String), Problem> {
+    let mut statement = Statement::default();
+    let which = which(visit, table, &mut statement)?;
+    let cells: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| match column.shape {
+            Shape::Vector | Shape::Bits | Shape::Words | Shape::Bytes => "NULL".to_owned(),
+            shape => shape.whole(&column.name),
+        })
+        .collect();
+    statement.push(&format!(
+        "SELECT ARRAY[xmin::text, {}]::text[] AS cells FROM {} WHERE {which}",
+        cells.join(", "),
+        quoted(&table.name),
+    ));
+    let rows = visit.shared.rows(Some(workspace), statement).await?;
+    let row =
+        rows.into_iter().next().ok_or_else(|| Problem::not_found(format!("there is no such row of {}", table.name)))?;
+    let mut row = row.into_iter();
+    let version = row.next().flatten().unwrap_or_default();
+    Ok((table.columns.iter().map(|column| column.name.clone()).zip(row).collect(), version))
+}
+
+/// The form again, with what was typed, and what is wrong with it at the field that it is about.
+async fn wrong(
+    visit: &Visit,
+    table: &Table,
+    values: BTreeMap<String, Option<String>>,
+    version: Option<String>,
+    error: Error,
+) -> Result<Response, Problem> {
+    let field = match field_of(&error, table) {
+        None if error.is_database_failure() => misread(visit, table, &values).await,
+        field => field,
+    };
+    let code = if error.is_database_failure() { StatusCode::UNPROCESSABLE_ENTITY } else { status(&error) };
+    let error = Some((field, message(&error)));
+    let title = format!("Row of {}", table.name);
+    let form = Form { visit, table, values, version, error };
+    Ok((code, layout::page(visit, "tables", &title, &form.markup())).into_response())
+}
+
+/// The column that the database complains of, by the name of what is violated.
+fn field_of(error: &Error, table: &Table) -> Option<String> {
+    let Some(DieselError::DatabaseError(_, said)) = error.source()?.downcast_ref::<DieselError>() else { return None };
+    if let Some(column) = said.column_name() {
+        return Some(column.to_owned());
+    }
+    let name = said.constraint_name()?;
+    let key = table.foreign_keys.iter().find(|key| key.name == name).and_then(|key| key.columns.last().cloned());
+    let index = || table.indexes.iter().find(|index| index.name == name).map(|index| index.definition.as_str());
+    let check = || table.checks.iter().find(|check| check.name == name).map(|check| check.definition.as_str());
+    let named = |definition: &str| {
+        let words: Vec<&str> = definition.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let own = table.columns.iter().filter(|column| Some(column.name.as_str()) != table.workspace_column());
+        own.map(|column| column.name.clone()).find(|column| words.contains(&column.as_str()))
+    };
+    key.or_else(|| check().or_else(index).and_then(named))
+}
+
+/// The first field whose text is no value of its column's type.
+async fn misread(visit: &Visit, table: &Table, values: &BTreeMap<String, Option<String>>) -> Option<String> {
+    for column in &table.columns {
+        let Some(Some(value)) = values.get(&column.name) else { continue };
+        if matches!(column.shape, Shape::Text | Shape::Secret) {
+            continue;
+        }
+        let mut statement = Statement::default();
+        let cast = statement.bind(Some(value), &column.of_type);
+        statement.push(&format!("SELECT ARRAY[{cast}::text] AS cells"));
+        if visit.shared.rows(visit.view.workspace(), statement).await.is_err() {
+            return Some(column.name.clone());
+        }
+    }
+    None
+}

@@ -1,0 +1,200 @@
+//! Who is answered: a browser on this machine that has opened the link.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{FromRequest, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use maud::html;
+
+use super::Shared;
+use super::address::Params;
+use super::problem::{Problem, bare};
+use crate::error::{Error, Kind, Result};
+use crate::sql_types::TokenHash;
+
+/// Scripts, styles and pictures of this server alone, nothing inline, nothing evaluated, in no frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Bytes that nobody can guess.
+const SECRET: usize = 32;
+/// Links that were printed and not opened yet.
+const MOST_LINKS: usize = 100;
+
+/// What lets a browser in, and what it is known by afterwards.
+pub(super) struct Gate {
+    address: SocketAddr,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The hashes of one-time tokens.
+    links: Vec<TokenHash>,
+    /// By the hash of the cookie, what forms must carry.
+    sessions: HashMap<TokenHash, String>,
+}
+
+/// A browser that was let in: what its forms must carry, so that no other site's forms do anything.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) form_token: String,
+}
+
+impl Gate {
+    pub(super) fn new(address: SocketAddr) -> Result<Self> {
+        // Where there are no random bytes, it is known before anybody waits for an answer.
+        secret()?;
+        Ok(Self { address, known: Mutex::default() })
+    }
+
+    /// A link that opens once.
+    pub(super) fn link(&self) -> String {
+        let Ok(token) = secret() else { return String::new() };
+        let mut known = self.known();
+        if known.links.len() == MOST_LINKS {
+            known.links.remove(0);
+        }
+        known.links.push(TokenHash::of(token.as_bytes()));
+        format!("http://{}/enter?token={token}", self.address)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a session of a token that was not used before, and returns its cookie.
+    fn open(&self, token: &str) -> Result<Option<String>> {
+        let hash = TokenHash::of(token.as_bytes());
+        let mut known = self.known();
+        let Some(at) = known.links.iter().position(|link| *link == hash) else { return Ok(None) };
+        known.links.remove(at);
+        let (cookie, form_token) = (secret()?, secret()?);
+        known.sessions.insert(TokenHash::of(cookie.as_bytes()), form_token);
+        Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
+    }
+
+    /// Cookies know no ports, and two studios may run.
+    fn cookie_name(&self) -> String {
+        format!("workspace_db_studio_{}", self.address.port())
+    }
+
+    fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        let name = self.cookie_name();
+        let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(';'));
+        let mut own = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
+        let hash = TokenHash::of(own.next()?.1.as_bytes());
+        self.known().sessions.get(&hash).map(|token| Session { form_token: token.clone() })
+    }
+
+    /// Whether a name is one of this studio's own: a page of another site that has its name resolve to loopback has another.
+    fn is_own_host(&self, host: &str) -> bool {
+        let port = self.address.port();
+        host == self.address.to_string() || host == format!("localhost:{port}")
+    }
+
+    fn is_asked_from_here(&self, request: &Request) -> bool {
+        let text = |name: &HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+        let host_is_own = text(&HOST).is_some_and(|host| self.is_own_host(host));
+        host_is_own
+            && match text(&ORIGIN) {
+                Some(origin) => origin.strip_prefix("http://").is_some_and(|host| self.is_own_host(host)),
+                None => request.method().is_safe(),
+            }
+    }
+}
+
+fn secret() -> Result<String> {
+    let mut bytes = [0; SECRET];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(Kind::Io, "the operating system gives no random bytes").caused_by(error))?;
+    Ok(base16ct::lower::encode_string(&bytes))
+}
+
+/// Refuses what another site's page sends here, and says to the browser what a page of the studio may do.
+pub(super) async fn only_from_here(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let mut response = if shared.gate.is_asked_from_here(&request) {
+        next.run(request).await
+    } else {
+        refused(StatusCode::FORBIDDEN, "This is asked from elsewhere. Open the address that the studio has printed.")
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        // With `no-referrer` a browser would leave out the origin of a form too.
+        (REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Lets those through who have opened the link.
+pub(super) async fn only_who_was_let_in(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match shared.gate.session(request.headers()) {
+        Some(session) => {
+            request.extensions_mut().insert(session);
+            next.run(request).await
+        }
+        None => refused(
+            StatusCode::UNAUTHORIZED,
+            "Open the link that the studio has printed. Each link lets one browser in; press Enter where the studio runs \
+             for another.",
+        ),
+    }
+}
+
+/// `GET /enter?token=`
+pub(super) async fn enter(State(shared): State<Arc<Shared>>, params: Params) -> Result<Response, Problem> {
+    let Some(cookie) = shared.gate.open(params.value("token").unwrap_or_default())? else {
+        return Ok(refused(
+            StatusCode::UNAUTHORIZED,
+            "This link was used, or is of a studio that has ended. Press Enter where the studio runs for another.",
+        ));
+    };
+    let cookie = HeaderValue::from_str(&cookie).map_err(|error| Error::invalid("no cookie").caused_by(error))?;
+    Ok((StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, HeaderValue::from_static("/"))]).into_response())
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    (status, bare("Not let in", &html! { p { (why) } })).into_response()
+}
+
+/// The fields of a form that was filled in on a page of this studio.
+pub(super) struct Posted(pub(super) Params);
+
+impl FromRequest<Arc<Shared>> for Posted {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<Shared>) -> Result<Self, Problem> {
+        let is_form =
+            request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
+        let session = state.gate.session(request.headers());
+        let body = axum::body::Bytes::from_request(request, state)
+            .await
+            .map_err(|error| Error::invalid("the form is too large").caused_by(error))?;
+        let params = Params::parse(&body);
+        match session {
+            Some(session) if is_form && params.value("form_token") == Some(&session.form_token) => Ok(Self(params)),
+            _ => Err(Error::new(Kind::Forbidden, "the form is not of a page of this studio")
+                .remedy("open the page again, and send it from there")
+                .into()),
+        }
+    }
+}

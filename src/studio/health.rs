@@ -1,0 +1,46 @@
+//! The doctor's table.
+
+use axum::response::Html;
+use maud::html;
+
+use super::layout;
+use super::problem::Problem;
+use super::view::Visit;
+use crate::doctor::{CHECKS, Doctor, Limits, State};
+
+/// `GET /{view}/health`
+pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+    let body = html! {
+        p class="quiet" { "What " code { "workspace-db doctor --quick" } " says of the whole database: everything but the recall of searches." }
+        div hx-get=(visit.view.path("health/examined")) hx-trigger="load" aria-live="polite" { p class="quiet" { "examining …" } }
+    };
+    Ok(layout::page(&visit, "health", "Doctor", &body))
+}
+
+/// `GET /{view}/health/examined`
+pub(super) async fn examined(visit: Visit) -> Result<Html<String>, Problem> {
+    let limits = Limits { questions: 0, ..Limits::default() };
+    let mut findings = Doctor::new(&visit.shared.config)?.with_limits(limits).examine().await?;
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
+    let bad = findings.iter().filter(|finding| finding.state > State::Skipped).count();
+    let body = html! {
+        p { strong { (bad) " of " (findings.len()) " checks ask for something." } }
+        div class="wide" tabindex="0" role="region" aria-label="Checks" {
+            table {
+                thead { tr { th scope="col" { "State" } th scope="col" { "Check" } th scope="col" { "What was found, and what to do" } } }
+                tbody { @for finding in &findings {
+                    tr {
+                        td { span class={ "state " (finding.state) } { (finding.state) } }
+                        th scope="row" { (finding.check) }
+                        td {
+                            @if let Some(check) = CHECKS.iter().find(|check| check.name == finding.check) { span class="quiet" { (check.asks) } }
+                            @if !finding.found.is_empty() { ul { @for found in finding.found.iter().take(50) { li { (super::cells::text(found)) } } } }
+                            @if let Some(remedy) = finding.remedy { p { "→ " (remedy) } }
+                        }
+                    }
+                } }
+            }
+        }
+    };
+    Ok(Html(body.into_string()))
+}

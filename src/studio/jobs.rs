@@ -1,0 +1,286 @@
+//! Jobs: how they stand now, how they went, and each of them.
+
+use std::collections::BTreeMap;
+
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
+use diesel::prelude::*;
+use maud::{Markup, html};
+use serde_json::json;
+
+use super::cells::{Budget, cut, null, text, time};
+use super::gate::Posted;
+use super::json::{folded, without_secrets};
+use super::layout;
+use super::problem::Problem;
+use super::statement::{Row, Statement};
+use super::view::{View, Visit};
+use crate::error::{Error, Kind, Result};
+use crate::id::JobId;
+use crate::models::{Job, NewAuditEntry};
+use crate::schema::jobs;
+use crate::sql_types::JobStatus;
+use crate::tenancy::{Actor, InWorkspace as _, WorkspaceScope};
+
+/// Jobs that are looked at, the newest of a workspace.
+const NEWEST: usize = 10_000;
+/// Jobs that are listed.
+const LISTED: usize = 50;
+/// Bytes of a job's arguments, result and errors.
+const PAGE: usize = 120_000;
+const REASON: &str = "the operator in the studio";
+
+/// `GET /{view}/jobs`
+pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+    let address = visit.params.at(&visit.view.path("jobs/live")).into_owned();
+    let first = live_part(&visit).await?;
+    let body = html! {
+        nav class="bar" aria-label="States" {
+            a href=(visit.view.path("jobs")) { "All" }
+            @for status in JobStatus::ALL {
+                a href={ (visit.view.path("jobs")) "?status=" (status) } aria-current=[(visit.params.value("status") == Some(status.label())).then_some("true")] { (status) }
+            }
+        }
+        div hx-get=(address) hx-trigger="every 2s" { (first) }
+    };
+    Ok(layout::page(&visit, "jobs", "Jobs", &body))
+}
+
+/// `GET /{view}/jobs/live`: what changes, again and again
+pub(super) async fn live(visit: Visit) -> Result<Html<String>, Problem> {
+    Ok(Html(live_part(&visit).await?.into_string()))
+}
+
+/// A bounded part of the jobs: of a workspace the newest, whose ids are in the order of time; of the platform those that
+/// partial indexes hold, and the newest of many workspaces.
+fn newest(view: &View) -> String {
+    let columns =
+        "id, workspace_id, queue, job_type, status, attempts, max_attempts, scheduled_at, created_at, started_at,
+                   coalesce(completed_at, failed_at, cancelled_at) AS ended_at, last_error";
+    match view {
+        View::Workspace { id, .. } => {
+            format!("SELECT {columns} FROM jobs WHERE workspace_id = '{id}' ORDER BY id DESC LIMIT {NEWEST}")
+        }
+        View::Platform => {
+            let part = NEWEST / 4;
+            let of = |status: &str| format!("(SELECT {columns} FROM jobs WHERE status = '{status}' LIMIT {part})");
+            format!(
+                "{} UNION {} UNION {} UNION (
+                    WITH RECURSIVE each AS (
+                        (SELECT workspace_id FROM jobs ORDER BY workspace_id LIMIT 1)
+                        UNION ALL
+                        SELECT (SELECT j.workspace_id FROM jobs AS j WHERE j.workspace_id > each.workspace_id ORDER BY j.workspace_id LIMIT 1)
+                        FROM each WHERE each.workspace_id IS NOT NULL
+                    )
+                    SELECT own.* FROM (SELECT workspace_id FROM each WHERE workspace_id IS NOT NULL LIMIT 200) AS each,
+                        LATERAL (SELECT {columns} FROM jobs AS j WHERE j.workspace_id = each.workspace_id ORDER BY j.id DESC LIMIT 20) AS own
+                )",
+                of("queued"),
+                of("running"),
+                of("failed")
+            )
+        }
+    }
+}
+
+/// How the jobs stand by queue and kind, how many ended in each minute, and the newest of them.
+fn statements(visit: &Visit) -> [Statement; 3] {
+    let newest = newest(&visit.view);
+    let standing = format!(
+        "SELECT ARRAY[queue, job_type,
+            (count(*) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text,
+            (count(*) FILTER (WHERE status = 'queued' AND scheduled_at > now()))::text,
+            (count(*) FILTER (WHERE status = 'running'))::text, (count(*) FILTER (WHERE status = 'completed'))::text,
+            (count(*) FILTER (WHERE status = 'failed'))::text, (count(*) FILTER (WHERE status = 'cancelled'))::text,
+            date_trunc('second', now() - min(scheduled_at) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text,
+            (count(*))::text] AS cells
+         FROM ({newest}) AS newest GROUP BY queue, job_type ORDER BY queue, job_type"
+    );
+    let over_time = format!(
+        "SELECT ARRAY[extract(epoch FROM date_trunc('minute', ended_at))::bigint::text,
+            (count(*) FILTER (WHERE status = 'completed'))::text, (count(*) FILTER (WHERE status = 'failed'))::text] AS cells
+         FROM ({newest}) AS newest WHERE ended_at > now() - interval '6 hours' GROUP BY date_trunc('minute', ended_at) ORDER BY 1"
+    );
+    let mut listed = Statement::default();
+    let status = visit.params.value("status").filter(|name| JobStatus::ALL.iter().any(|known| known.label() == *name));
+    let of = match status {
+        Some(status) => format!("WHERE status = {}", listed.bind(Some(status), "job_status")),
+        None => String::new(),
+    };
+    listed.push(&format!(
+        "SELECT ARRAY[id, workspace_id, queue, job_type, status, attempts || ' of ' || max_attempts, scheduled_at, created_at,
+            ended_at, left(last_error, 200)]::text[] AS cells FROM ({newest}) AS newest {of} ORDER BY id DESC LIMIT {LISTED}"
+    ));
+    [Statement::new(standing), Statement::new(over_time), listed]
+}
+
+async fn live_part(visit: &Visit) -> Result<Markup> {
+    let mut answers = visit.shared.ask(visit.view.workspace(), statements(visit)).await?.into_iter();
+    let [standing, over_time, listed] = [(); 3].map(|()| answers.next().unwrap_or_default());
+    let looked_at: usize = standing.iter().filter_map(|row| row.last()?.as_deref()?.parse::<usize>().ok()).sum();
+    let is_part = looked_at >= if visit.view == View::Platform { NEWEST / 4 } else { NEWEST };
+    Ok(html! {
+        @if standing.is_empty() { p class="empty" { "There are no jobs." } } @else {
+            @if is_part { p class="quiet" { "Counted among the newest " (looked_at) " jobs." } }
+            (queues(&standing))
+            (chart(&over_time))
+            (list(visit, &listed))
+        }
+    })
+}
+
+fn cell(row: &Row, at: usize) -> &str {
+    row.get(at).and_then(Option::as_deref).unwrap_or_default()
+}
+
+fn queues(standing: &[Row]) -> Markup {
+    let heads = ["Queue", "Kind", "Due", "Scheduled", "Running", "Completed", "Failed", "Cancelled", "Oldest due"];
+    html! {
+        div class="wide" tabindex="0" role="region" aria-label="Queues" {
+            table {
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody { @for row in standing {
+                    tr {
+                        th scope="row" { (text(cell(row, 0))) }
+                        td { (text(cell(row, 1))) }
+                        @for at in 2..heads.len() { td class="number" { (cell(row, at)) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// Jobs that ended, by the minute; the numbers stand beside the picture for who can't see it.
+fn chart(over_time: &[Row]) -> Markup {
+    let number = |row: &Row, at: usize| cell(row, at).parse::<i64>().unwrap_or(0);
+    // A minute in which nothing ended is a point too.
+    let minutes: BTreeMap<i64, (i64, i64)> =
+        over_time.iter().map(|row| (number(row, 0), (number(row, 1), number(row, 2)))).collect();
+    let (Some((first, _)), Some((last, _))) = (minutes.first_key_value(), minutes.last_key_value()) else {
+        return html! { p class="quiet" { "No job has ended in the last six hours." } };
+    };
+    let all: Vec<i64> = (*first..=*last).step_by(60).collect();
+    let series = |of: fn((i64, i64)) -> i64| -> Vec<i64> {
+        all.iter().map(|minute| minutes.get(minute).copied().map_or(0, of)).collect()
+    };
+    let data = json!([all, series(|ended| ended.0), series(|ended| ended.1)]).to_string();
+    let (completed, failed) = (series(|ended| ended.0), series(|ended| ended.1));
+    html! {
+        figure class="chart" data-chart=(data) data-names="completed,failed" {
+            figcaption {
+                "Ended in the last six hours, by the minute: " (completed.iter().sum::<i64>()) " completed, " (failed.iter().sum::<i64>()) " failed"
+            }
+        }
+    }
+}
+
+fn list(visit: &Visit, listed: &[Row]) -> Markup {
+    html! {
+        div class="wide" tabindex="0" role="region" aria-label="Jobs" {
+            table {
+                thead { tr { @for head in ["Job", "Queue", "Kind", "State", "Attempts", "Scheduled", "Made", "Ended", "Error"] { th scope="col" { (head) } } } }
+                tbody { @for row in listed {
+                    tr {
+                        th scope="row" { a href={ "/" (cell(row, 1)) "/jobs/" (cell(row, 0)) } { (cut(cell(row, 0), 13)) } }
+                        td { (text(cell(row, 2))) }
+                        td { (text(cell(row, 3))) }
+                        td { span class={ "state " (cell(row, 4)) } { (cell(row, 4)) } }
+                        td { (cell(row, 5)) }
+                        @for at in 6..9 { td { @match row.get(at) { Some(Some(moment)) => (time(moment)), _ => (null()) } } }
+                        td { (text(cell(row, 9))) }
+                    }
+                } }
+            }
+        }
+        @if listed.is_empty() { p class="empty" { "No job is in that state" @if visit.params.value("status").is_none() { " or any other" } "." } }
+    }
+}
+
+/// `GET /{view}/jobs/{job}`
+pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
+    let workspace = visit.the_workspace("jobs one by one")?;
+    let scope = WorkspaceScope::vouched_for(workspace, "the studio shows a job").to_read();
+    let mut ws = visit.shared.db.workspace(&scope).await?;
+    let id: JobId = visit.id("job")?;
+    let job: Vec<Job> = jobs::table.in_workspace(&scope).find(id).select(Job::as_select()).load(&mut ws).await?;
+    let job =
+        job.into_iter().next().ok_or_else(|| Problem::not_found(format!("there is no job {id} in this workspace")))?;
+    let budget = Budget::new(PAGE);
+    let times = [
+        ("Made", Some(job.created_at)),
+        ("Due", job.scheduled_at),
+        ("Started", job.started_at),
+        ("Heartbeat", job.heartbeat_at),
+        ("Lease until", job.lease_expires_at),
+        ("Completed", job.completed_at),
+        ("Failed", job.failed_at),
+        ("Cancelled", job.cancelled_at),
+    ];
+    let value = |value: &serde_json::Value| folded(&without_secrets(value.clone()), &budget);
+    let body = html! {
+        p class="bar" {
+            span class={ "state " (job.status) } { (job.status) }
+            span { (text(&job.job_type)) " in " (text(&job.queue)) ", attempt " (job.attempts) " of " (job.max_attempts) ", priority " (job.priority) }
+            @if visit.shared.may_write {
+                @for (deed, name) in [("retry", "Retry"), ("cancel", "Cancel")] {
+                    form method="post" action=(visit.view.path(&format!("jobs/{id}/{deed}"))) {
+                        input type="hidden" name="form_token" value=(visit.session.form_token);
+                        button { (name) }
+                    }
+                }
+            }
+        }
+        dl class="record" {
+            @for (name, moment) in times {
+                @if let Some(moment) = moment { dt { (name) } dd { (time(&moment.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string())) } }
+            }
+            @if let Some(worker) = &job.leased_by { dt { "Worker" } dd { (text(worker)) } }
+            dt { "Arguments" } dd { (value(&job.payload)) }
+            @if let Some(result) = &job.result { dt { "Result" } dd { (value(result)) } }
+            @if let Some(error) = &job.last_error { dt { "Last error" } dd { div class="text" { (text(&budget.cut(error))) } } }
+            dt { "Errors of attempts" } dd { (value(&job.errors)) }
+        }
+    };
+    Ok(layout::page(&visit, "jobs", &format!("Job {id}"), &body))
+}
+
+/// `POST /{view}/jobs/{job}/retry`
+pub(super) async fn retry(visit: Visit, Posted(_): Posted) -> Result<Response, Problem> {
+    steer(visit, "job.retry").await
+}
+
+/// `POST /{view}/jobs/{job}/cancel`
+pub(super) async fn cancel(visit: Visit, Posted(_): Posted) -> Result<Response, Problem> {
+    steer(visit, "job.cancel").await
+}
+
+async fn steer(visit: Visit, action: &'static str) -> Result<Response, Problem> {
+    visit.shared.refuse_to_write()?;
+    let workspace = visit.the_workspace("jobs one by one")?;
+    let id: JobId = visit.id("job")?;
+    let scope = WorkspaceScope::vouched_for(workspace, REASON);
+    let mut ws = visit.shared.db.workspace(&scope).await?;
+    match action {
+        "job.retry" => crate::jobs::retry(&mut ws, id).await?,
+        _ => drop(crate::jobs::cancel(&mut ws, id).await?),
+    }
+    drop(ws);
+    let actor = Actor::Operator { reason: REASON.to_owned() };
+    let entry = NewAuditEntry::new(actor, action, "jobs", Some(*id.as_uuid())).of(workspace);
+    visit.shared.db.platform(async |conn| entry.insert(conn).await).await?;
+    let back = HeaderValue::from_str(&visit.view.path(&format!("jobs/{id}")));
+    let back = back.map_err(|error| Error::invalid("no address").caused_by(error))?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
+}
+
+impl super::Shared {
+    /// Refuses a change where the studio was started to look.
+    pub(super) fn refuse_to_write(&self) -> Result<()> {
+        if self.may_write {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Forbidden, "this studio only looks").remedy("start it with --write"))
+    }
+}

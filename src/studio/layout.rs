@@ -1,0 +1,115 @@
+//! What stands around every page: where one is, as whom, and where one can go.
+
+use axum::response::Html;
+use maud::{DOCTYPE, Markup, html};
+
+use super::Shared;
+use super::assets;
+use super::cells::{plain, text};
+use super::view::{View, Visit};
+
+/// Every page that can be gone to, in the order of the navigation. What comes later (webhooks with their deliveries,
+/// analytics) is a line here, one in `routes`, and a file of its own.
+const PAGES: &[(&str, &str)] = &[
+    ("tables", "Tables"),
+    ("schema", "Schema"),
+    ("search", "Search"),
+    ("map", "Map"),
+    ("jobs", "Jobs"),
+    ("conversations", "Conversations"),
+    ("audit", "Audit log"),
+    ("health", "Doctor"),
+];
+
+/// The page that a name stands for, which is one of ours whatever was asked.
+pub(super) fn known_page(name: &str) -> &'static str {
+    PAGES.iter().map(|(page, _)| *page).find(|page| *page == name).unwrap_or("tables")
+}
+
+/// A page for somebody who looks as somebody.
+pub(super) fn page(visit: &Visit, current: &str, title: &str, body: &Markup) -> Html<String> {
+    let view = &visit.view;
+    let (class, slug) = match view {
+        View::Platform => ("platform", ""),
+        View::Workspace { slug, .. } => ("workspace", slug.as_str()),
+    };
+    let around = html! {
+        form class="bar switch" action="/switch" {
+            label for="to" { "Workspace" }
+            input id="to" name="to" value=(slug) placeholder="slug" autocomplete="off" spellcheck="false" required;
+            input type="hidden" name="page" value=(current);
+            button { "Switch" }
+            @if *view == View::Platform {
+                strong class="loud" { "Across all workspaces" }
+            } @else {
+                a href={ "/platform/" (current) } { "Across all" }
+            }
+        }
+        @if visit.shared.can_undo(view) {
+            form method="post" action=(view.path("undo")) {
+                input type="hidden" name="form_token" value=(visit.session.form_token);
+                button { "Undo the last change" }
+            }
+        }
+    };
+    let nav = html! {
+        nav aria-label="Pages" {
+            ul {
+                @for (page, name) in PAGES {
+                    li { a href=(view.path(page)) aria-current=[(*page == current).then_some("page")] { (name) } }
+                }
+            }
+        }
+    };
+    let name = match view {
+        View::Platform => "all workspaces".to_owned(),
+        View::Workspace { name, .. } => name.clone(),
+    };
+    whole(
+        class,
+        &plain(&format!("{title} · {name}")),
+        &visit.shared,
+        &around,
+        &nav,
+        &html! { h1 { (text(title)) } (body) },
+    )
+}
+
+/// A page before anybody has said as whom they look.
+pub(super) fn front(title: &str, shared: &Shared, body: &Markup) -> Html<String> {
+    whole("front", title, shared, &html! {}, &html! {}, &html! { h1 { (title) } (body) })
+}
+
+fn whole(class: &str, title: &str, shared: &Shared, around: &Markup, nav: &Markup, body: &Markup) -> Html<String> {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · workspace-db studio" }
+                link rel="stylesheet" href=(assets::path("uplot.min.css"));
+                link rel="stylesheet" href=(assets::path("studio.css"));
+                link rel="icon" href=(assets::path("icon.svg"));
+                script src=(assets::path("htmx.min.js")) defer {}
+                script src=(assets::path("uplot.min.js")) defer {}
+                script src=(assets::path("studio.js")) defer {}
+            }
+            body class=(class) {
+                a class="skip" href="#main" { "To the content" }
+                header {
+                    a class="home" href="/" { "workspace-db" }
+                    span class="quiet" { @if shared.may_write { "can write" } @else { "read-only" } }
+                    (around)
+                }
+                (nav)
+                main id="main" tabindex="-1" { (body) }
+                footer class="quiet" {
+                    a href=(assets::path("licences.txt")) { "Licences" }
+                    " · " kbd { "/" } " goes to the search field"
+                }
+            }
+        }
+    };
+    Html(page.into_string())
+}

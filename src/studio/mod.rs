@@ -1,0 +1,237 @@
+//! The web inspector: what is in the database, as one workspace sees it, in a browser on the same machine.
+//!
+//! As a workspace, rows are read on a [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection), so row-level security
+//! decides what is seen; across workspaces, on the platform's login, and every page says so. Transactions are read-only
+//! for PostgreSQL too, and each statement ends after [`TIMEOUT`]. Secrets are never asked for: a hash of a password or a
+//! token does not leave the database.
+//!
+//! It listens on loopback alone, and speaks only to a browser that has opened the link with its one-time token.
+
+mod address;
+mod assets;
+mod audit;
+mod browse;
+mod catalog;
+mod cells;
+mod conversations;
+mod diagram;
+mod edit;
+mod gate;
+mod health;
+mod jobs;
+mod json;
+mod layout;
+mod map;
+mod problem;
+mod projection;
+mod question;
+mod record;
+mod shape;
+mod statement;
+mod structure;
+mod view;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+use self::catalog::Remembered;
+use self::gate::Gate;
+use crate::config::Config;
+use crate::embeddings::Embedder;
+use crate::error::{Error, Kind, Result};
+use crate::tenancy::Database;
+
+/// After so long a statement of the studio is ended.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a form.
+const MOST_POSTED: usize = 4 << 20;
+
+/// What a studio is started with.
+pub struct Options {
+    /// Where it listens; loopback alone, port 0 for any that is free.
+    pub listen: SocketAddr,
+    /// Whether rows can be changed.
+    pub may_write: bool,
+    /// What makes vectors of the questions that are searched for.
+    pub embedder: Box<dyn Embedder>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("may_write", &self.may_write)
+            .field("embedder", &self.embedder.model())
+            .finish()
+    }
+}
+
+/// A studio that has its port, and answers once it is [served](Self::serve).
+///
+/// ```no_run
+/// use workspace_db::config::Config;
+/// use workspace_db::embeddings::FeatureHashing;
+/// use workspace_db::studio::{Options, Studio};
+///
+/// # async fn example() -> workspace_db::Result<()> {
+/// let listen = "127.0.0.1:0".parse().expect("an address");
+/// let options = Options { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+/// let studio = Studio::bind(&Config::from_env()?, options).await?;
+/// println!("{}", studio.link());
+/// studio.serve(std::future::pending()).await
+/// # }
+/// ```
+pub struct Studio {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+/// What every request has in common.
+struct Shared {
+    db: Database,
+    config: Config,
+    gate: Gate,
+    may_write: bool,
+    embedder: Box<dyn Embedder>,
+    catalog: Remembered,
+    /// Searches that are compared take turns.
+    searching: Mutex<()>,
+    /// What can be taken back.
+    last_change: Mutex<Option<edit::Made>>,
+}
+
+impl Studio {
+    /// Takes the port, and makes sure that the database answers.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where `listen` is not on loopback: whoever reaches the studio reads
+    /// every workspace, so from elsewhere it is reached by a tunnel of SSH. [`is_conflict`](Error::is_conflict) where the
+    /// port is taken; as [`Database::open`].
+    pub async fn bind(config: &Config, options: Options) -> Result<Self> {
+        let Options { listen, may_write, embedder } = options;
+        if !listen.ip().is_loopback() {
+            return Err(Error::invalid(format!("the studio does not listen on {}", listen.ip())).remedy(
+                "it has neither TLS nor a login, and shows every workspace: let it listen on 127.0.0.1, and reach it \
+                 with `ssh -L 4980:127.0.0.1:4980 the-machine`",
+            ));
+        }
+        let db = Database::open(config).await?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            Error::new(Kind::Conflict, format!("the studio can't listen on {listen}"))
+                .remedy("end what listens there, or choose another port with --port")
+                .caused_by(error)
+        })?;
+        let address = listener.local_addr().map_err(|error| io("the address of the studio is not known", error))?;
+        let gate = Gate::new(address)?;
+        let shared = Arc::new(Shared {
+            db,
+            config: config.clone(),
+            gate,
+            may_write,
+            embedder,
+            catalog: Remembered::default(),
+            searching: Mutex::default(),
+            last_change: Mutex::default(),
+        });
+        Ok(Self { listener, shared })
+    }
+
+    /// The address to open, with the token that lets one browser in, once.
+    #[must_use]
+    pub fn link(&self) -> String {
+        self.links().next()
+    }
+
+    /// Where further links come from once the studio is served.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links(Arc::clone(&self.shared))
+    }
+
+    /// Answers until `end` is done.
+    ///
+    /// # Errors
+    ///
+    /// [`is_io_failure`](Error::is_io_failure) where the operating system takes the port away.
+    pub async fn serve(self, end: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        let routes = routes(self.shared);
+        let serving = axum::serve(self.listener, routes).with_graceful_shutdown(end);
+        serving.await.map_err(|error| io("the studio can't go on", error))
+    }
+}
+
+/// Links to a studio, each of which lets one browser in.
+#[derive(Clone)]
+pub struct Links(Arc<Shared>);
+
+impl Links {
+    /// One that was not given yet.
+    #[must_use]
+    pub fn next(&self) -> String {
+        self.0.gate.link()
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Links")
+    }
+}
+
+impl fmt::Debug for Studio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Studio({:?})", self.listener)
+    }
+}
+
+fn io(what: &str, error: std::io::Error) -> Error {
+    Error::new(Kind::Io, what).caused_by(error)
+}
+
+/// Every address, one line each; a page that comes later is a line here and one in `layout`'s list.
+fn routes(shared: Arc<Shared>) -> Router {
+    let pages = Router::new()
+        .route("/", get(view::choose))
+        .route("/switch", get(view::switch))
+        .route("/{view}/tables", get(structure::tables))
+        .route("/{view}/tables/{table}", get(browse::page))
+        .route("/{view}/tables/{table}/copy", get(browse::copy))
+        .route("/{view}/tables/{table}/row", get(record::page))
+        .route("/{view}/tables/{table}/new", get(edit::new).post(edit::insert))
+        .route("/{view}/tables/{table}/edit", get(edit::edit).post(edit::update))
+        .route("/{view}/tables/{table}/delete", post(edit::delete))
+        .route("/{view}/undo", post(edit::undo))
+        .route("/{view}/schema", get(structure::page))
+        .route("/{view}/search", get(question::page))
+        .route("/{view}/search/{way}", get(question::list))
+        .route("/{view}/map", get(map::page))
+        .route("/{view}/map/picture", get(map::picture))
+        .route("/{view}/jobs", get(jobs::page))
+        .route("/{view}/jobs/live", get(jobs::live))
+        .route("/{view}/jobs/{job}", get(jobs::one))
+        .route("/{view}/jobs/{job}/retry", post(jobs::retry))
+        .route("/{view}/jobs/{job}/cancel", post(jobs::cancel))
+        .route("/{view}/conversations", get(conversations::page))
+        .route("/{view}/conversations/{conversation}", get(conversations::one))
+        .route("/{view}/health", get(health::page))
+        .route("/{view}/health/examined", get(health::examined))
+        .route("/{view}/audit", get(audit::page))
+        .fallback(problem::no_page)
+        .layer(from_fn_with_state(Arc::clone(&shared), gate::only_who_was_let_in));
+    pages
+        .route("/enter", get(gate::enter))
+        .route("/assets/{version}/{name}", get(assets::file))
+        .layer(DefaultBodyLimit::max(MOST_POSTED))
+        .layer(from_fn_with_state(Arc::clone(&shared), gate::only_from_here))
+        .with_state(shared)
+}

@@ -1,0 +1,84 @@
+//! Many dimensions as two: the principal components, which keep as much of the differences as two numbers can.
+
+/// Rounds of the power method; the directions change by less than a point of the picture after them.
+const ROUNDS: usize = 24;
+
+/// Each vector's place along the two directions in which the vectors differ most.
+///
+/// By the power method on the vectors as they are, without their covariance: two passes over the vectors a round.
+pub(super) fn principal(vectors: &[Vec<f32>]) -> Vec<(f32, f32)> {
+    let Some(dimensions) = vectors.first().map(Vec::len) else { return Vec::new() };
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+    let share = 1.0 / vectors.len() as f32;
+    let mut mean = vec![0.0; dimensions];
+    for vector in vectors {
+        add(&mut mean, vector, share);
+    }
+    let centred: Vec<Vec<f32>> =
+        vectors.iter().map(|one| one.iter().zip(&mean).map(|(x, mean)| x - mean).collect()).collect();
+    let first = direction(&centred, dimensions, None);
+    let second = direction(&centred, dimensions, Some(&first));
+    centred.iter().map(|vector| (dot(vector, &first), dot(vector, &second))).collect()
+}
+
+/// The direction in which the vectors differ most, or most of those at right angles to another.
+fn direction(vectors: &[Vec<f32>], dimensions: usize, beside: Option<&[f32]>) -> Vec<f32> {
+    // Where it begins decides nothing, as long as it is not at right angles to what is looked for.
+    let mut best: Vec<f32> = (0..dimensions).map(|at| if at % 3 == 0 { 1.0 } else { 0.5 }).collect();
+    for _ in 0..ROUNDS {
+        let mut next = vec![0.0; dimensions];
+        for vector in vectors {
+            add(&mut next, vector, dot(vector, &best));
+        }
+        if let Some(beside) = beside {
+            let along = dot(&next, beside);
+            add(&mut next, beside, -along);
+        }
+        let length = dot(&next, &next).sqrt();
+        if length <= f32::EPSILON {
+            return next;
+        }
+        for one in &mut next {
+            *one /= length;
+        }
+        best = next;
+    }
+    best
+}
+
+fn dot(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
+}
+
+fn add(to: &mut [f32], what: &[f32], times: f32) {
+    to.iter_mut().zip(what).for_each(|(to, what)| *to += what * times);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_directions_of_most_difference_are_found() {
+        // Long along (1, 1, 0, 0), less so along (0, 0, 1, 0), and hardly along the last.
+        let vectors: Vec<Vec<f32>> = (0u8..40)
+            .map(|n| {
+                let (a, b, c) = (f32::from(n), f32::from(n * 7 % 10), f32::from(n % 2) * 0.1);
+                vec![a, a, b, c]
+            })
+            .collect();
+        let places = principal(&vectors);
+        for pair in places.windows(2) {
+            let [one, other] = pair else { unreachable!() };
+            assert!(((other.0 - one.0).abs() - 2f32.sqrt()).abs() < 0.1, "{one:?} {other:?}");
+        }
+        let second: Vec<f32> = places.iter().map(|place| place.1).collect();
+        assert!(second.iter().fold(0.0f32, |most, one| most.max(one.abs())) > 4.0);
+    }
+
+    #[test]
+    fn vectors_that_do_not_differ_are_one_point() {
+        assert_eq!(principal(&[vec![1.0, 2.0], vec![1.0, 2.0]]), [(0.0, 0.0), (0.0, 0.0)]);
+        assert!(principal(&[]).is_empty());
+    }
+}

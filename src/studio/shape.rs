@@ -1,0 +1,142 @@
+//! What a column holds, as far as it decides how a value is asked for and shown.
+
+use super::statement::quoted;
+
+/// Columns that hold a secret or its hash, whatever their type, by table.
+const SECRETS: &[(&str, &str)] = &[
+    ("admin_tokens", "token_hash"),
+    ("admin_users", "password_hash"),
+    ("jobs", "lease_token"),
+    ("login_throttles", "key"),
+    ("service_tokens", "token_hash"),
+    ("webhook_subscriptions", "secret"),
+    ("workspace_admins", "invitation_hash"),
+    ("workspace_settings", "webhook_secret"),
+];
+/// What the names of secrets end with, in tables of one's own.
+const SECRET_ENDINGS: &[&str] =
+    &["password", "password_hash", "secret", "token", "token_hash", "api_key", "private_key"];
+/// Characters of a value in a list.
+pub(super) const SHORT: usize = 160;
+/// Characters of a value on a page of its own.
+pub(super) const LONG: usize = 60_000;
+/// Components of a vector that are asked for in a list.
+const STRIP: usize = 32;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Never leaves the database.
+    Secret,
+    Text,
+    Json,
+    Vector,
+    Bits,
+    Words,
+    Time,
+    Bool,
+    Number,
+    Uuid,
+    Bytes,
+    Enum,
+    Other,
+}
+
+impl Shape {
+    pub(super) fn of(table: &str, column: &str, of_type: &str, is_enum: bool) -> Self {
+        let base = of_type.split('(').next().unwrap_or(of_type).trim();
+        match base {
+            _ if SECRETS.contains(&(table, column)) => Self::Secret,
+            "bytea" | "text" | "character varying" if SECRET_ENDINGS.iter().any(|end| column.ends_with(end)) => {
+                Self::Secret
+            }
+            _ if is_enum => Self::Enum,
+            "text" | "character varying" | "character" | "citext" => Self::Text,
+            "json" | "jsonb" => Self::Json,
+            "vector" => Self::Vector,
+            "bit" | "bit varying" => Self::Bits,
+            "tsvector" => Self::Words,
+            "timestamp with time zone" | "timestamp without time zone" | "timestamp" | "date" => Self::Time,
+            "boolean" => Self::Bool,
+            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => Self::Number,
+            "uuid" => Self::Uuid,
+            "bytea" => Self::Bytes,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether rows can be put into its order.
+    pub(super) fn is_ordered(self) -> bool {
+        matches!(self, Self::Text | Self::Time | Self::Bool | Self::Number | Self::Uuid | Self::Enum)
+    }
+
+    /// Whether it is shown in a list before somebody chooses it.
+    pub(super) fn is_shown_at_first(self) -> bool {
+        !matches!(self, Self::Bits | Self::Words | Self::Bytes | Self::Secret)
+    }
+
+    /// SQL of a value for a list: never more than is shown.
+    pub(super) fn short(self, column: &str) -> String {
+        let name = quoted(column);
+        match self {
+            Self::Secret => hidden(&name),
+            // Compressed, so that one of a megabyte is not fetched to be cut.
+            Self::Json => format!(
+                "CASE WHEN pg_column_size({name}) <= 2000 THEN {name}::text \
+                 ELSE to_json(pg_size_pretty(pg_column_size({name})::bigint) || ' of JSON')::text END"
+            ),
+            Self::Vector => format!(
+                "round(vector_norm({name})::numeric, 4) || ' ' || vector_dims({name}) || ' ' \
+                 || subvector({name}, 1, least({STRIP}, vector_dims({name})))::text"
+            ),
+            Self::Bytes => size(&name),
+            Self::Time | Self::Bool | Self::Number | Self::Uuid | Self::Enum => format!("{name}::text"),
+            Self::Text | Self::Bits | Self::Words | Self::Other => format!("left({name}::text, {})", SHORT + 1),
+        }
+    }
+
+    /// SQL of a value to copy: all of it.
+    pub(super) fn whole(self, column: &str) -> String {
+        let name = quoted(column);
+        if self == Self::Secret { hidden(&name) } else { format!("{name}::text") }
+    }
+
+    /// SQL of a value for a page of its own.
+    pub(super) fn long(self, column: &str) -> String {
+        let name = quoted(column);
+        match self {
+            Self::Secret => hidden(&name),
+            Self::Bytes => size(&name),
+            Self::Text | Self::Words | Self::Other => format!("left({name}::text, {})", LONG + 1),
+            _ => format!("{name}::text"),
+        }
+    }
+}
+
+fn hidden(name: &str) -> String {
+    format!("CASE WHEN {name} IS NOT NULL THEN '' END")
+}
+
+fn size(name: &str) -> String {
+    format!("octet_length({name}) || ' bytes'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_asked_for() {
+        let hash = Shape::of("admin_users", "password_hash", "text", false);
+        assert_eq!(hash, Shape::Secret);
+        assert_eq!(hash.long("password_hash"), "CASE WHEN \"password_hash\" IS NOT NULL THEN '' END");
+        assert_eq!(Shape::of("my_table", "stripe_api_key", "text", false), Shape::Secret);
+        assert_eq!(Shape::of("documents", "content_hash", "text", false), Shape::Text);
+    }
+
+    #[test]
+    fn a_type_is_known_with_its_modifier() {
+        assert_eq!(Shape::of("document_chunks", "vector", "vector(1536)", false), Shape::Vector);
+        assert_eq!(Shape::of("t", "c", "character varying(20)", false), Shape::Text);
+    }
+}

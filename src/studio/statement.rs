@@ -1,0 +1,108 @@
+//! SQL that is put together while the studio runs, of names that the catalog gave and values that are bound.
+
+use diesel::pg::Pg;
+use diesel::sql_types::{Array, Nullable, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+
+use super::{Shared, TIMEOUT};
+use crate::error::{Error, Result};
+use crate::id::WorkspaceId;
+use crate::tenancy::WorkspaceScope;
+
+/// One row; every value as PostgreSQL writes it.
+pub(super) type Row = Vec<Option<String>>;
+
+const REASON: &str = "the studio shows rows";
+
+/// A statement whose rows are one array of texts each, named `cells`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Statement {
+    pub(super) sql: String,
+    binds: Vec<Option<String>>,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Answered {
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    cells: Row,
+}
+
+impl Statement {
+    pub(super) fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), binds: Vec::new() }
+    }
+
+    /// Adds a value, and returns what stands for it, as a value of that type.
+    pub(super) fn bind(&mut self, value: Option<&str>, of_type: &str) -> String {
+        self.binds.push(value.map(ToOwned::to_owned));
+        format!("CAST(${} AS {of_type})", self.binds.len())
+    }
+
+    pub(super) fn push(&mut self, sql: &str) {
+        self.sql.push_str(sql);
+    }
+
+    /// With values for `$1`, `$2` and so on, as they stand in its text.
+    pub(super) fn with(mut self, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.binds.extend(values.into_iter().map(|value| Some(value.into())));
+        self
+    }
+
+    pub(super) async fn rows(self, conn: &mut AsyncPgConnection) -> Result<Vec<Row>> {
+        let mut query = diesel::sql_query(self.sql).into_boxed::<Pg>();
+        for value in self.binds {
+            query = query.bind::<Nullable<Text>, _>(value);
+        }
+        let rows: Vec<Answered> = query.load(conn).await?;
+        Ok(rows.into_iter().map(|row| row.cells).collect())
+    }
+}
+
+/// A name as it stands in SQL.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Shared {
+    /// What statements answer, each in its turn, in one transaction that changes nothing: of one workspace, under row-level
+    /// security, or of all.
+    pub(super) async fn ask(
+        &self,
+        workspace: Option<WorkspaceId>,
+        statements: impl IntoIterator<Item = Statement>,
+    ) -> Result<Vec<Vec<Row>>> {
+        let statements: Vec<Statement> = statements.into_iter().collect();
+        match workspace {
+            Some(workspace) => {
+                let scope = WorkspaceScope::vouched_for(workspace, REASON).to_read();
+                let mut ws = self.db.workspace(&scope).await?;
+                ws.under_row_security(REASON, async |conn| answers(conn, statements).await).await
+            }
+            None => self.db.across_workspaces(REASON, async |conn| answers(conn, statements).await).await,
+        }
+    }
+
+    /// As [`ask`](Self::ask), for one statement.
+    pub(super) async fn rows(&self, workspace: Option<WorkspaceId>, statement: Statement) -> Result<Vec<Row>> {
+        Ok(self.ask(workspace, [statement]).await?.pop().unwrap_or_default())
+    }
+}
+
+async fn answers(conn: &mut AsyncPgConnection, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+    begin(conn, "SET TRANSACTION READ ONLY; ").await?;
+    let mut answers = Vec::new();
+    for statement in statements {
+        answers.push(statement.rows(conn).await?);
+    }
+    Ok(answers)
+}
+
+/// What each transaction of the studio sets: one time zone and one way to write values, and an end to what takes long.
+pub(super) async fn begin(conn: &mut AsyncPgConnection, first: &str) -> Result<()> {
+    let settings = format!(
+        "{first}SET LOCAL statement_timeout = {}; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; \
+         SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",
+        TIMEOUT.as_millis()
+    );
+    conn.batch_execute(&settings).await.map_err(Error::from)
+}

@@ -1,0 +1,180 @@
+//! As whom one looks: as one workspace, or as the platform, which sees all of them.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::http::header::LOCATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use maud::html;
+use uuid::Uuid;
+
+use super::Shared;
+use super::address::Params;
+use super::catalog::Table;
+use super::gate::Session;
+use super::layout;
+use super::problem::Problem;
+use crate::error::{Error, Result};
+use crate::id::WorkspaceId;
+use crate::schema::workspaces;
+
+/// How the platform is named in an address, where a workspace's id stands else.
+const PLATFORM: &str = "platform";
+/// Workspaces on one page.
+const MOST: i64 = 100;
+
+/// As whom one looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    Platform,
+    Workspace { id: WorkspaceId, slug: String, name: String },
+}
+
+impl View {
+    pub(super) fn workspace(&self) -> Option<WorkspaceId> {
+        match self {
+            Self::Platform => None,
+            Self::Workspace { id, .. } => Some(*id),
+        }
+    }
+
+    /// The address of a page, as this view sees it.
+    pub(super) fn path(&self, page: &str) -> String {
+        match self {
+            Self::Platform => format!("/{PLATFORM}/{page}"),
+            Self::Workspace { id, .. } => format!("/{id}/{page}"),
+        }
+    }
+}
+
+/// A request that was let in: who looks, as whom, at what.
+pub(super) struct Visit {
+    pub(super) shared: Arc<Shared>,
+    pub(super) view: View,
+    pub(super) session: Session,
+    pub(super) params: Params,
+    path: Vec<(String, String)>,
+}
+
+impl Visit {
+    /// A part of the address, by its name in `routes`.
+    pub(super) fn part(&self, name: &str) -> &str {
+        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// A part of the address that is an id; what is none is the id of nothing.
+    pub(super) fn id<I: From<Uuid>>(&self, name: &str) -> Result<I, Problem> {
+        let text = self.part(name);
+        text.parse().map(|id: Uuid| id.into()).map_err(|_| Problem::not_found(format!("{text:?} is no id")))
+    }
+
+    /// Whether rows of a table are changed from here.
+    pub(super) fn may_edit(&self, table: &Table) -> bool {
+        self.shared.may_write && self.view != View::Platform && table.is_edited()
+    }
+
+    /// The workspace, for a page that shows one workspace alone.
+    pub(super) fn the_workspace(&self, what: &str) -> Result<WorkspaceId, Problem> {
+        self.view.workspace().ok_or_else(|| {
+            let error = Error::invalid(format!("{what} are shown as one workspace sees them"));
+            error.remedy("choose a workspace above").into()
+        })
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let raw = RawPathParams::from_request_parts(parts, shared).await;
+        let raw = raw.map_err(|error| Error::invalid("the address can't be read").caused_by(error))?;
+        let path: Vec<(String, String)> = raw.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let named = path.iter().find(|(key, _)| key == "view").map_or("", |(_, value)| value);
+        let view = match named {
+            PLATFORM => View::Platform,
+            id => match id.parse::<Uuid>() {
+                Ok(id) => shared.workspace_view(id.into()).await?,
+                Err(_) => return Err(Problem::not_found(format!("{id:?} is no workspace's id"))),
+            },
+        };
+        let Ok(params) = Params::from_request_parts(parts, shared).await;
+        let Some(session) = parts.extensions.get::<Session>().cloned() else {
+            return Err(Error::invalid("the request has no session").into());
+        };
+        Ok(Self { shared: Arc::clone(shared), view, session, params, path })
+    }
+}
+
+impl Shared {
+    async fn workspace_view(&self, id: WorkspaceId) -> Result<View, Problem> {
+        let found: Option<(String, String)> = self
+            .db
+            .platform(async |conn| {
+                let query = workspaces::table.find(id).select((workspaces::slug, workspaces::name));
+                Ok::<_, Error>(query.first(conn).await.optional()?)
+            })
+            .await?;
+        let (slug, name) = found.ok_or_else(|| Problem::not_found(format!("there is no workspace {id}")))?;
+        Ok(View::Workspace { id, slug, name })
+    }
+
+    /// Workspaces whose slug or name begins so, by slug.
+    async fn workspaces(&self, begins: &str, most: i64) -> Result<Vec<(WorkspaceId, String, String)>> {
+        let pattern = format!("{}%", begins.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        self.db
+            .platform(async |conn| {
+                let query = workspaces::table
+                    .filter(workspaces::slug.ilike(&pattern).or(workspaces::name.ilike(&pattern)))
+                    .order(workspaces::slug)
+                    .limit(most)
+                    .select((workspaces::id, workspaces::slug, workspaces::name));
+                Ok(query.load(conn).await?)
+            })
+            .await
+    }
+}
+
+/// `GET /`: the workspaces, to choose one.
+pub(super) async fn choose(State(shared): State<Arc<Shared>>, params: Params) -> Result<Html<String>, Problem> {
+    let begins = params.value("q").unwrap_or_default();
+    let found = shared.workspaces(begins, MOST + 1).await?;
+    let body = html! {
+        form class="bar" action="/" role="search" {
+            label for="q" { "Workspace" }
+            input id="q" name="q" type="search" value=(begins) placeholder="slug or name" autofocus;
+            button { "Find" }
+            a class="button loud" href=(View::Platform.path("tables")) { "Across all workspaces" }
+        }
+        @if found.is_empty() { p class="empty" { "There is no workspace that begins so." } }
+        ul class="cards" {
+            @for (id, slug, name) in found.iter().take(usize::try_from(MOST).unwrap_or(usize::MAX)) {
+                li { a href={ "/" (id) "/tables" } { strong dir="auto" { (name) } span class="quiet" { (slug) } } }
+            }
+        }
+        @if i64::try_from(found.len()).unwrap_or(i64::MAX) > MOST { p class="quiet" { "There are more: say how its name begins." } }
+    };
+    Ok(layout::front("Workspaces", &shared, &body))
+}
+
+/// `GET /switch?to=`: the same page as another workspace sees it, else its tables.
+pub(super) async fn switch(State(shared): State<Arc<Shared>>, params: Params) -> Result<Response, Problem> {
+    let slug = params.value("to").unwrap_or_default();
+    let page = params.value("page").unwrap_or("tables");
+    let found: Option<WorkspaceId> = shared
+        .db
+        .platform(async |conn| {
+            let query = workspaces::table.filter(workspaces::slug.eq(slug)).select(workspaces::id);
+            Ok::<_, Error>(query.first(conn).await.optional()?)
+        })
+        .await?;
+    let to = match found {
+        Some(id) => format!("/{id}/{}", layout::known_page(page)),
+        None => Params::default().with("q", slug).at("/").into_owned(),
+    };
+    let to = HeaderValue::from_str(&to).map_err(|error| Error::invalid("no address").caused_by(error))?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
+}

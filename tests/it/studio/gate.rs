@@ -1,0 +1,133 @@
+//! Who is answered.
+
+use workspace_db::embeddings::FeatureHashing;
+use workspace_db::studio::{Options, Studio};
+use workspace_db::testing::TestDatabase;
+
+use super::{Scene, ask, row};
+
+#[tokio::test]
+async fn a_link_lets_one_browser_in() {
+    let scene = Scene::new(false).await;
+    let link = scene.links.next();
+    assert_eq!(ask("GET", &link, &[], None).await.status, 303);
+    let again = ask("GET", &link, &[], None).await;
+    assert_eq!((again.status, again.header("set-cookie")), (401, ""), "it was used");
+    assert_eq!(ask("GET", &format!("{}/enter?token=", scene.address), &[], None).await.status, 401);
+    let cookie = ask("GET", &scene.links.next(), &[], None).await;
+    let cookie = cookie.header("set-cookie");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+}
+
+#[tokio::test]
+async fn nobody_else_is_answered() {
+    let scene = Scene::new(true).await;
+    let a = scene.a.workspace;
+    let paths = [
+        "/".to_owned(),
+        format!("/{a}/tables"),
+        row(a, "documents", a, scene.a.document),
+        "/platform/audit".to_owned(),
+        "/no".to_owned(),
+    ];
+    for path in paths {
+        let url = format!("{}{path}", scene.address);
+        let without = ask("GET", &url, &[], None).await;
+        assert_eq!(without.status, 401, "{path}");
+        assert!(!without.body.contains("Opening hours"), "{path}");
+        let wrong = scene.cookie.replace(['a', '1'], "0");
+        assert_eq!(ask("GET", &url, &[("cookie", &wrong)], None).await.status, 401, "{path}");
+        // A page of another site whose name was made to resolve to loopback.
+        for host in ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", ""] {
+            let said = ask("GET", &url, &[("cookie", &scene.cookie), ("host", host)], None).await;
+            assert!([400, 403].contains(&said.status), "{path} as {host:?}: {}", said.status);
+        }
+        let from = [("cookie", scene.cookie.as_str()), ("origin", "https://evil.example")];
+        assert_eq!(ask("GET", &url, &from, None).await.status, 403, "{path}");
+    }
+    let port = scene.address.rsplit(':').next().unwrap();
+    let by_name = ask(
+        "GET",
+        &format!("http://127.0.0.1:{port}/"),
+        &[("cookie", &scene.cookie), ("host", &format!("localhost:{port}"))],
+        None,
+    )
+    .await;
+    assert_eq!(by_name.status, 200);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_changes_nothing() {
+    let scene = Scene::new(true).await;
+    let (a, job) = (scene.a.workspace, scene.a.job);
+    let form = scene.get(&format!("/{a}/jobs/{job}")).await;
+    let token = form.form_token().to_owned();
+    let posts = [
+        format!("/{a}/jobs/{job}/cancel"),
+        format!("/{a}/jobs/{job}/retry"),
+        format!("/{a}/tables/documents/new"),
+        row(a, "documents", a, scene.a.document).replace("/row?", "/edit?"),
+        row(a, "documents", a, scene.a.document).replace("/row?", "/delete?"),
+        format!("/{a}/undo"),
+    ];
+    for path in posts {
+        let url = format!("{}{path}", scene.address);
+        let send = async |origin: Option<&str>, kind: &str, body: String| {
+            let mut headers = vec![("cookie", scene.cookie.as_str()), ("content-type", kind)];
+            headers.extend(origin.map(|origin| ("origin", origin)));
+            ask("POST", &url, &headers, Some(body)).await.status
+        };
+        let (form, own) = ("application/x-www-form-urlencoded", Some(scene.address.as_str()));
+        assert_eq!(send(None, form, format!("form_token={token}")).await, 403, "{path} without an origin");
+        assert_eq!(send(Some("null"), form, format!("form_token={token}")).await, 403, "{path} of a sandbox");
+        assert_eq!(send(Some("https://evil.example"), form, format!("form_token={token}")).await, 403, "{path}");
+        assert_eq!(send(own, form, String::new()).await, 403, "{path} without the token");
+        assert_eq!(send(own, form, "form_token=0".to_owned()).await, 403, "{path} with a wrong token");
+        assert_eq!(send(own, "text/plain", format!("form_token={token}")).await, 403, "{path} as another kind");
+    }
+    assert!(scene.get(&format!("/{a}/jobs/{job}")).await.body.contains("state queued"));
+}
+
+#[tokio::test]
+async fn a_page_may_load_nothing_from_elsewhere_and_stand_in_no_frame() {
+    let scene = Scene::new(false).await;
+    let asset = scene.get("/").await.between("<script src=\"", "\"").to_owned();
+    for path in ["/", "/platform/tables", "/nothing", asset.as_str()] {
+        let said = scene.get(path).await;
+        let policy = said.header("content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "frame-ancestors 'none'",
+            "form-action 'self'",
+        ] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(said.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(said.header("x-frame-options"), "DENY", "{path}");
+    }
+    assert_eq!(scene.get("/platform/tables").await.header("cache-control"), "no-store");
+    let page = scene.get("/platform/tables").await.body;
+    assert!(!page.contains(" style=") && !page.contains(" onclick") && !page.contains("//cdn"), "{page}");
+}
+
+#[tokio::test]
+async fn it_listens_on_loopback_alone() {
+    let database = TestDatabase::new().await.unwrap();
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let options = Options { listen: listen.parse().unwrap(), may_write: false, embedder: Box::new(FeatureHashing) };
+        let error = Studio::bind(&database.config().unwrap(), options).await.unwrap_err();
+        assert!(error.is_invalid_input() && error.to_string().contains("ssh -L"), "{listen}: {error}");
+    }
+    let options = |listen: String| Options {
+        listen: listen.parse().unwrap(),
+        may_write: false,
+        embedder: Box::new(FeatureHashing),
+    };
+    let first = Studio::bind(&database.config().unwrap(), options("127.0.0.1:0".to_owned())).await.unwrap();
+    let taken = first.link()["http://".len()..].split('/').next().unwrap().to_owned();
+    let error = Studio::bind(&database.config().unwrap(), options(taken)).await.unwrap_err();
+    assert!(error.is_conflict() && error.to_string().contains("--port"), "{error}");
+}

@@ -1,0 +1,277 @@
+//! Every page: that it is there, small, and shows what may be seen.
+
+use sha2::Digest as _;
+
+use super::{Scene, row};
+
+/// Bytes of a page.
+const MOST: usize = 300_000;
+/// The tables of a workspace that have an id.
+const TABLES: &[&str] = &[
+    "analytics_events",
+    "audit_log",
+    "conversations",
+    "datasources",
+    "document_chunks",
+    "documents",
+    "feedback",
+    "job_schedules",
+    "jobs",
+    "messages",
+    "service_tokens",
+    "webhook_subscriptions",
+    "workspace_admins",
+];
+const GLOBAL: &[&str] = &["admin_tokens", "admin_users", "job_queues", "login_throttles", "workspaces"];
+const PAGES: &[&str] = &[
+    "tables",
+    "schema",
+    "search",
+    "map",
+    "map/picture",
+    "jobs",
+    "jobs/live",
+    "conversations",
+    "audit",
+    "health",
+    "health/examined",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_is_there_as_a_workspace_and_as_the_platform() {
+    let scene = Scene::new(false).await;
+    let a = scene.a.workspace.to_string();
+    for view in [a.as_str(), "platform"] {
+        let tables =
+            PAGES.iter().map(|page| (*page).to_owned()).chain(TABLES.iter().map(|table| format!("tables/{table}")));
+        for page in tables {
+            let said = scene.get(&format!("/{view}/{page}")).await;
+            let one_only =
+                view == "platform" && ["search", "map", "map/picture", "conversations"].contains(&page.as_str());
+            assert_eq!(said.status, if one_only { 422 } else { 200 }, "{view} {page}: {}", said.body);
+            assert!(said.body.len() < MOST, "{view} {page}: {}", said.body.len());
+            assert_eq!(
+                said.body.contains("Across all workspaces"),
+                view == "platform" && !one_only && !page.contains('/')
+                    || view == "platform" && page.starts_with("tables/"),
+                "{view} {page}"
+            );
+        }
+    }
+    for table in GLOBAL {
+        assert_eq!(scene.get(&format!("/platform/tables/{table}")).await.status, 200, "{table}");
+        let seen = scene.get(&format!("/{a}/tables/{table}")).await.status;
+        assert_eq!(seen, if *table == "workspaces" { 200 } else { 404 }, "{table}");
+    }
+    assert_eq!(scene.get(&format!("/{a}/tables/pg_authid")).await.status, 404);
+    assert_eq!(scene.get("/platform/tables/__diesel_schema_migrations").await.status, 404);
+    assert_eq!(scene.get("/nowhere/tables").await.status, 404);
+}
+
+#[tokio::test]
+async fn another_workspaces_rows_are_not_found() {
+    let mut scene = Scene::new(true).await;
+    scene.run("UPDATE document_chunks SET content = 'only b says zebra' WHERE workspace_id = (SELECT id FROM workspaces WHERE slug = 'b')").await;
+    let (a, b) = (scene.a.workspace, scene.b.workspace);
+    // Once as it is, once without the policies: what asks names the workspace as well.
+    for round in ["with policies", "without"] {
+        for table in TABLES {
+            for page in [
+                "",
+                "?sort=-id",
+                "?q=zebra",
+                &format!("?fc=workspace_id&fo=is&fv={b}"),
+                "/copy?as=sql",
+                "/copy?as=json",
+            ] {
+                let said = scene.get(&format!("/{a}/tables/{table}{page}")).await;
+                assert_eq!(said.status, 200, "{table}{page}: {}", said.body);
+                let said = said.body.replace(&format!("value=\"{b}\""), "").replace(&format!("fv={b}"), "");
+                assert!(
+                    !said.contains(&b.to_string()) && !said.contains("only b says"),
+                    "{round} {table}{page}: {said}"
+                );
+            }
+        }
+        let (document, chunk) = (scene.b.document, scene.b.document_chunk);
+        for path in [
+            row(a, "documents", a, document),
+            row(a, "documents", b, document),
+            row(a, "document_chunks", b, chunk),
+            row(a, "documents", b, document).replace("/row?", "/edit?"),
+            format!("/{a}/jobs/{}", scene.b.job),
+            format!("/{a}/conversations/{}", scene.b.conversation),
+        ] {
+            assert_eq!(scene.get(&path).await.status, 404, "{round} {path}");
+        }
+        let own = scene.get(&row(b, "documents", b, document)).await;
+        assert_eq!(own.status, 200, "{}", own.body);
+        for way in ["exact", "bits", "words", "hybrid"] {
+            let said = scene.get(&format!("/{a}/search/{way}?q=zebra")).await;
+            assert!(said.status == 200 && !said.body.contains("zebra"), "{way}: {}", said.body);
+        }
+        let like = scene.get(&format!("/{a}/search/exact?like={chunk}")).await.body;
+        assert!(like.contains("no such row"), "{like}");
+        scene
+            .run("DO $$ DECLARE t record; BEGIN FOR t IN SELECT tablename, policyname FROM pg_policies WHERE policyname = 'workspace_isolation'
+                  LOOP EXECUTE format('ALTER POLICY %I ON %I USING (true) WITH CHECK (true)', t.policyname, t.tablename); END LOOP; END $$")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_seen_as_a_workspace_is_what_row_level_security_lets_through() {
+    let mut scene = Scene::new(false).await;
+    // A table of one's own that tells its workspaces by another name: nothing but the policy keeps them apart.
+    let (a, b) = (scene.a.workspace, scene.b.workspace);
+    scene
+        .run(&format!(
+            "CREATE TABLE notes (id int PRIMARY KEY, owner uuid NOT NULL, words text NOT NULL);
+             INSERT INTO notes VALUES (1, '{a}', 'mine'), (2, '{b}', 'theirs');
+             ALTER TABLE notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+             GRANT SELECT ON notes TO workspace_app, workspace_platform;
+             CREATE POLICY all_of_them ON notes TO workspace_platform USING (true);
+             CREATE POLICY own ON notes TO workspace_app USING (owner = (SELECT nullif(current_setting('app.workspace_id', true), '')::uuid))"
+        ))
+        .await;
+    let seen = scene.get(&format!("/{a}/tables/notes")).await.body;
+    assert!(seen.contains("mine") && !seen.contains("theirs"), "{seen}");
+    assert_eq!(scene.get(&format!("/{a}/tables/notes/row?k.id=2")).await.status, 404);
+    assert_eq!(scene.get(&format!("/{b}/tables/notes/row?k.id=2")).await.status, 200);
+    let all = scene.get("/platform/tables/notes").await.body;
+    assert!(all.contains("mine") && all.contains("theirs"), "{all}");
+    // That the test sees it where the policy is gone.
+    scene.run("ALTER POLICY own ON notes USING (true)").await;
+    assert!(scene.get(&format!("/{a}/tables/notes")).await.body.contains("theirs"));
+}
+
+#[tokio::test]
+async fn no_secret_leaves_the_database() {
+    let mut scene = Scene::new(true).await;
+    let a = scene.a.workspace;
+    scene
+        .run(&format!(
+            "UPDATE admin_users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$c2VlZGVkc2VlZGVk$bm90aGluZ2lzaGVyZW5vdGhpbmdpc2hlcmVub3RoaW5n';
+             INSERT INTO admin_tokens (admin_user_id, kind, name, token_hash, expires_at)
+                SELECT id, 'api', 'mine', decode(repeat('5ec3e7', 11) || '00', 'hex')::bytea, now() + interval '1 day' FROM admin_users LIMIT 1;
+             UPDATE service_tokens SET token_hash = sha256('5ec3e7') WHERE workspace_id = '{a}';
+             UPDATE datasources SET config = '{{\"url\": \"https://docs.example\", \"api_key\": \"5ec3e7\", \"deep\": [{{\"clientSecret\": \"5ec3e7\"}}]}}';
+             UPDATE webhook_subscriptions SET headers = '{{\"Authorization\": \"Bearer 5ec3e7\"}}';
+             UPDATE jobs SET payload = '{{\"password\": \"5ec3e7\"}}' WHERE workspace_id = '{a}'"
+        )
+        .replace("decode(repeat('5ec3e7', 11) || '00', 'hex')::bytea", "sha256('5ec3e7')"))
+        .await;
+    let hash = "\\x".to_owned() + &sha256_hex(b"5ec3e7");
+    let mut seen = 0;
+    for table in TABLES.iter().chain(GLOBAL) {
+        for view in [a.to_string(), "platform".to_owned()] {
+            let all = scene.get(&format!("/{view}/tables/{table}?{}", all_columns(table))).await;
+            if all.status == 404 {
+                continue;
+            }
+            let mut pages = vec![all];
+            let opened: Vec<String> = pages[0]
+                .body
+                .split("href=\"")
+                .skip(1)
+                .map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"))
+                .collect();
+            for path in opened.iter().filter(|path| path.contains(&format!("/tables/{table}/row?"))) {
+                pages.push(scene.get(path).await);
+                pages.push(scene.get(&path.replace("/row?", "/edit?")).await);
+            }
+            for form in ["sql", "json", "csv"] {
+                pages.push(scene.get(&format!("/{view}/tables/{table}/copy?as={form}&{}", all_columns(table))).await);
+            }
+            for page in pages {
+                seen += usize::from(page.status == 200);
+                for secret in ["$argon2", "5ec3e7", &hash, &hash[2..]] {
+                    assert!(!page.body.contains(secret), "{view} {table} shows {secret}: {}", page.body);
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+    let job = scene.get(&format!("/{a}/jobs/{}", scene.a.job)).await.body;
+    assert!(job.contains("(hidden)") && !job.contains("5ec3e7"), "{job}");
+    // Nor can it be guessed by asking for it.
+    for how in ["is", "contains", "greater"] {
+        let said = scene.get(&format!("/platform/tables/admin_users?fc=password_hash&fo={how}&fv=a")).await;
+        assert_eq!(said.status, 422, "{how}: {}", said.body);
+    }
+    assert_eq!(scene.get("/platform/tables/admin_users?sort=password_hash").await.status, 422);
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    base16ct::lower::encode_string(&sha2::Sha256::digest(bytes))
+}
+
+/// Every column that there may be a secret in, as the form sends a choice.
+fn all_columns(table: &str) -> String {
+    let columns: &[&str] = match table {
+        "admin_users" => &["id", "email", "password_hash"],
+        "admin_tokens" | "service_tokens" => &["id", "name", "token_hash"],
+        "webhook_subscriptions" => &["id", "url", "secret", "headers"],
+        "workspace_admins" => &["id", "invitation_hash"],
+        "jobs" => &["id", "payload", "lease_token"],
+        "datasources" => &["id", "config"],
+        "login_throttles" => &["key", "free_at"],
+        _ => &[],
+    };
+    columns.iter().map(|column| format!("col={column}")).collect::<Vec<_>>().join("&")
+}
+
+#[tokio::test]
+async fn text_that_hurts_is_shown_as_text() {
+    let mut scene = Scene::new(false).await;
+    let (a, document) = (scene.a.workspace, scene.a.document);
+    let hurts = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u{202e}gnp.exe\u{1}\u{7f}\u{200b}שלום مرحبا";
+    scene
+        .run(&format!(
+            "UPDATE documents SET title = $t${hurts}$t$, summary = repeat('<b>', 350000),
+                metadata = jsonb_build_object('<i>key</i>', $t${}$t$, 'large', (SELECT jsonb_agg(jsonb_build_object('n', n, 'text', repeat('x', 20))) FROM generate_series(1, 25000) n))
+             WHERE workspace_id = '{a}';
+             UPDATE messages SET content = $t${hurts}$t$ WHERE workspace_id = '{a}';
+             UPDATE document_chunks SET content = $t${hurts}$t$ WHERE workspace_id = '{a}';
+             UPDATE datasources SET name = $t${hurts}$t$ WHERE workspace_id = '{a}';
+             UPDATE jobs SET last_error = $t${hurts}$t$, payload = to_jsonb($t${}$t$::text) WHERE workspace_id = '{a}'",
+            hurts.replace('\u{1}', ""),
+            hurts.replace('\u{1}', "")
+        ))
+        .await;
+    let pages = [
+        format!("/{a}/tables/documents"),
+        format!("/{a}/tables/documents?fc=title&fo=contains&fv=<script>alert(2)</script>")
+            .replace('<', "%3C")
+            .replace('>', "%3E"),
+        format!("/{a}/tables/documents?q=%3Cscript%3E&sort=%3Cscript%3E"),
+        row(a, "documents", a, document),
+        row(a, "document_chunks", a, scene.a.document_chunk),
+        format!("/{a}/jobs"),
+        format!("/{a}/jobs/{}", scene.a.job),
+        format!("/{a}/conversations/{}", scene.a.conversation),
+        format!("/{a}/map/picture"),
+        format!("/{a}/search/words?q=alert"),
+        format!("/{a}/tables/%3Cscript%3Ealert(3)%3C%2Fscript%3E"),
+    ];
+    for path in pages {
+        let said = scene.get(&path).await;
+        assert!([200, 404, 422].contains(&said.status), "{path}: {}", said.status);
+        assert!(said.body.len() < MOST, "{path}: {}", said.body.len());
+        for raw in ["<script>alert", "<img", "<i>key", "<b><b>"] {
+            assert!(!said.body.contains(raw), "{path} has {raw}");
+        }
+        assert!(!said.body.contains('\u{202e}') && !said.body.contains('\u{1}'), "{path} turns its direction");
+    }
+    let shown = scene.get(&row(a, "documents", a, document)).await.body;
+    assert!(shown.contains("U+202E") && shown.contains("U+0001") && shown.contains("more are not shown"));
+}
+
+#[tokio::test]
+async fn what_waits_for_a_lock_ends_and_says_what_to_do() {
+    let mut scene = Scene::new(false).await;
+    scene.run("BEGIN; LOCK TABLE feedback").await;
+    let said = scene.get(&format!("/{}/tables/feedback", scene.a.workspace)).await;
+    assert_eq!(said.status, 500);
+    assert!(said.body.contains("longer than 5 seconds"), "{}", said.body);
+}

@@ -1,0 +1,213 @@
+//! Rows that are changed.
+
+use serde_json::Value;
+
+use super::{Said, Scene, row};
+
+async fn audit(scene: &Scene) -> Vec<Value> {
+    let path = format!("/{}/tables/audit_log/copy?as=json&sort=occurred_at", scene.a.workspace);
+    let said = scene.get(&path).await;
+    let entries: Vec<Value> = serde_json::from_str(&said.body).unwrap();
+    entries.into_iter().filter(|entry| entry["action"] != "workspace.create").collect()
+}
+
+/// The fields of a form as a browser would send them, with others in the place of some.
+fn filled<'f>(form: &'f Said, with: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
+    let mut fields = vec![("form_token", form.form_token())];
+    if form.body.contains("name=\"version\"") {
+        fields.push(("version", form.between("name=\"version\" value=\"", "\"")));
+    }
+    fields.extend(with);
+    fields
+}
+
+#[tokio::test]
+async fn a_studio_that_looks_changes_nothing() {
+    let scene = Scene::new(false).await;
+    let (a, document, job) = (scene.a.workspace, scene.a.document, scene.a.job);
+    let edit = row(a, "documents", a, document).replace("/row?", "/edit?");
+    assert_eq!(scene.get(&edit).await.status, 403);
+    let page = scene.get(&row(a, "documents", a, document)).await.body;
+    assert!(!page.contains("method=\"post\"") && page.contains("read-only"), "{page}");
+    assert!(!scene.get(&format!("/{a}/jobs/{job}")).await.body.contains("method=\"post\""));
+    // No page has the token of a form, so none can be sent.
+    for path in [edit, format!("/{a}/tables/documents/new"), format!("/{a}/undo"), format!("/{a}/jobs/{job}/cancel")] {
+        assert_eq!(scene.post(&path, &[("v.title", "x")]).await.status, 403, "{path}");
+    }
+    assert_eq!(audit(&scene).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_row_is_changed_and_the_change_taken_back() {
+    let scene = Scene::new(true).await;
+    let (a, document) = (scene.a.workspace, scene.a.document);
+    let page = row(a, "documents", a, document);
+    let edit = page.replace("/row?", "/edit?");
+    let form = scene.get(&edit).await;
+    let fields = filled(
+        &form,
+        &[
+            ("v.title", "Closing <hours>"),
+            ("v.metadata", "{\"a\": 1}"),
+            ("v.status", "archived"),
+            ("v.summary", "one\r\ntwo"),
+        ],
+    );
+    let saved = scene.post(&edit, &fields).await;
+    assert_eq!((saved.status, saved.header("location")), (303, page.as_str()), "{}", saved.body);
+    let seen = scene.get(&page).await;
+    assert!(
+        seen.body.contains("Closing &lt;hours&gt;")
+            && seen.body.contains("archived")
+            && seen.body.contains("Undo the last change"),
+        "{}",
+        seen.body
+    );
+    let entries = audit(&scene).await;
+    assert_eq!((&entries[0]["action"], &entries[0]["object_id"]), (&"row.update".into(), &document.to_string().into()));
+    assert_eq!(entries[0]["before"]["title"], "Opening hours");
+    assert_eq!(
+        (&entries[0]["after"]["title"], &entries[0]["after"]["summary"]),
+        (&"Closing <hours>".into(), &"one\ntwo".into())
+    );
+    // Somebody else's form is of a version that is no more.
+    let late = scene.post(&edit, &fields).await;
+    assert_eq!(late.status, 303, "nothing in it differs: {}", late.body);
+    let late = scene.post(&edit, &filled(&form, &[("v.title", "Late")])).await;
+    assert!(
+        late.status == 409 && late.body.contains("by somebody else meanwhile") && late.body.contains("Late"),
+        "{}",
+        late.body
+    );
+    let undo = scene.post(&format!("/{a}/undo"), &filled(&seen, &[])[..1]).await;
+    assert_eq!((undo.status, undo.header("location")), (303, page.as_str()), "{}", undo.body);
+    let seen = scene.get(&page).await.body;
+    assert!(seen.contains("Opening hours") && seen.contains("ready") && !seen.contains("Undo the last"), "{seen}");
+    let entries = audit(&scene).await;
+    assert_eq!(
+        (&entries[1]["before"]["title"], &entries[1]["after"]["title"]),
+        (&"Closing <hours>".into(), &"Opening hours".into())
+    );
+    assert!(entries[1]["reason"].as_str().unwrap().contains("takes the last change back"));
+    assert_eq!(scene.post(&format!("/{a}/undo"), &[("form_token", form.form_token())]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_row_is_made_and_deleted_and_both_are_taken_back() {
+    let mut scene = Scene::new(true).await;
+    let (a, b) = (scene.a.workspace, scene.b.workspace);
+    let new = format!("/{a}/tables/datasources/new");
+    let form = scene.get(&new).await;
+    // The workspace is not the form's to say.
+    let other = b.to_string();
+    let fields = filled(
+        &form,
+        &[
+            ("v.name", "Wiki"),
+            ("v.type", "manual"),
+            ("v.workspace_id", &other),
+            ("d.id", "on"),
+            ("d.config", "on"),
+            ("d.sync_status", "on"),
+            ("d.is_managed", "on"),
+            ("d.description", "on"),
+            ("d.sync_cursor", "on"),
+            ("d.error_message", "on"),
+            ("d.last_synced_at", "on"),
+        ],
+    );
+    let made = scene.post(&new, &fields).await;
+    assert_eq!(made.status, 303, "{}", made.body);
+    let page = made.header("location").to_owned();
+    assert!(page.contains(&format!("k.workspace_id={a}")), "{page}");
+    let seen = scene.get(&page).await;
+    assert!(seen.body.contains("Wiki"), "{}", seen.body);
+    scene.run(&format!("UPDATE datasources SET config = '{{\"token\": \"t\"}}', created_at = '2001-02-03' WHERE name = 'Wiki' AND workspace_id = '{a}'")).await;
+    let seen = scene.get(&page).await;
+    let delete = page.replace("/row?", "/delete?");
+    let gone = scene.post(&delete, &filled(&seen, &[])).await;
+    assert_eq!(
+        (gone.status, gone.header("location")),
+        (303, format!("/{a}/tables/datasources").as_str()),
+        "{}",
+        gone.body
+    );
+    assert_eq!(scene.get(&page).await.status, 404);
+    let entries = audit(&scene).await;
+    assert_eq!((&entries[0]["action"], &entries[1]["action"]), (&"row.insert".into(), &"row.delete".into()));
+    assert_eq!(entries[1]["before"]["config"]["token"], "(hidden)");
+    let back = scene.post(&format!("/{a}/undo"), &[("form_token", form.form_token())]).await;
+    assert_eq!((back.status, back.header("location")), (303, page.as_str()), "{}", back.body);
+    let seen = scene.get(&page).await;
+    assert!(seen.body.contains("2001-02-03"), "as it was, with what the statement sets: {}", seen.body);
+}
+
+#[tokio::test]
+async fn what_hangs_on_a_row_is_not_deleted_with_it() {
+    let scene = Scene::new(true).await;
+    let (a, document) = (scene.a.workspace, scene.a.document);
+    let page = row(a, "documents", a, document);
+    let said = scene.post(&page.replace("/row?", "/delete?"), &filled(&scene.get(&page).await, &[])).await;
+    assert!(said.status == 409 && said.body.contains("rows of document_chunks refer to this row"), "{}", said.body);
+    assert_eq!(scene.get(&page).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_wrong_stands_at_its_field() {
+    let scene = Scene::new(true).await;
+    let (a, b, document) = (scene.a.workspace, scene.b.workspace, scene.a.document);
+    let edit = row(a, "documents", a, document).replace("/row?", "/edit?");
+    let form = scene.get(&edit).await;
+    let of_b = scene.b.datasource.to_string();
+    for (field, value, code, says) in [
+        ("v.metadata", "{no json", 422, "invalid input syntax for type json"),
+        ("v.datasource_id", "no-id", 422, "invalid input syntax for type uuid"),
+        // Another workspace's row is none.
+        ("v.datasource_id", of_b.as_str(), 404, "not in this workspace"),
+        ("v.is_published", "perhaps", 422, "invalid input syntax for type boolean"),
+    ] {
+        let said = scene.post(&edit, &filled(&form, &[(field, value)])).await;
+        assert_eq!(said.status, code, "{field} {value}: {}", said.body);
+        let at = said.between(&format!("id=\"e.{}\">", &field[2..]), "</p>");
+        assert!(at.contains(says), "{field} {value}: {at}");
+        assert!(said.body.contains(&value.replace('"', "&quot;")), "what was typed stays: {}", said.body);
+    }
+    let message = row(a, "messages", a, scene.a.message).replace("/row?", "/edit?");
+    let of_message = scene.get(&message).await;
+    let said = scene.post(&message, &filled(&of_message, &[("v.confidence", "2")])).await;
+    assert!(
+        said.status == 422 && said.between("id=\"e.confidence\">", "</p>").contains("messages_confidence_check"),
+        "{}",
+        said.body
+    );
+    // Another workspace's row, by its whole key.
+    for deed in ["edit", "delete"] {
+        let path = row(a, "documents", b, scene.b.document).replace("/row?", &format!("/{deed}?"));
+        let said = scene.post(&path, &filled(&form, &[("v.title", "mine now")])).await;
+        assert_eq!(said.status, 404, "{deed}: {}", said.body);
+    }
+    for table in ["jobs", "audit_log", "workspace_admins", "service_tokens", "workspace_settings", "job_schedules"] {
+        let said = scene.post(&format!("/{a}/tables/{table}/new"), &filled(&form, &[])[..1]).await;
+        assert_eq!(said.status, 403, "{table}: {}", said.body);
+    }
+    let across = scene.post("/platform/tables/documents/new", &filled(&form, &[])[..1]).await;
+    assert!(across.status == 422 && across.body.contains("choose a workspace"), "{}", across.body);
+    assert_eq!(audit(&scene).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_and_retried() {
+    let scene = Scene::new(true).await;
+    let (a, job) = (scene.a.workspace, scene.a.job);
+    let page = format!("/{a}/jobs/{job}");
+    let form = scene.get(&page).await;
+    for (deed, state) in [("cancel", "cancelled"), ("retry", "queued")] {
+        let said = scene.post(&format!("{page}/{deed}"), &[("form_token", form.form_token())]).await;
+        assert_eq!((said.status, said.header("location")), (303, page.as_str()), "{}", said.body);
+        assert!(scene.get(&page).await.body.contains(&format!("state {state}")), "{deed}");
+    }
+    let entries = audit(&scene).await;
+    assert_eq!((&entries[0]["action"], &entries[1]["action"]), (&"job.cancel".into(), &"job.retry".into()));
+    let other = scene.post(&format!("/{a}/jobs/{}/cancel", scene.b.job), &[("form_token", form.form_token())]).await;
+    assert_eq!(other.status, 404);
+}
