@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use clap::Args;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use workspace_db::studio::{Options, Studio as Inspector};
 
 use super::Context;
@@ -44,10 +43,9 @@ impl Studio {
         let studio = Inspector::bind(&config, options).await?;
         let links = studio.links();
         println!("{}", links.next());
-        // A thread that waits for a line can't be told to stop, so it is one that ends with the program.
-        tokio::spawn(async move {
-            let mut asked = BufReader::new(tokio::io::stdin()).lines();
-            while let Ok(Some(_)) = asked.next_line().await {
+        // A thread of its own, which ends with the process: one of the runtime's would keep it from ending until Enter is pressed.
+        std::thread::spawn(move || {
+            for _ in std::io::stdin().lines().map_while(std::result::Result::ok) {
                 println!("{}", links.next());
             }
         });

@@ -14,9 +14,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use maud::html;
 
-use super::Shared;
 use super::address::Params;
 use super::problem::{Problem, bare};
+use super::{Shared, TIMEOUT};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::TokenHash;
 
@@ -150,7 +150,10 @@ pub(super) async fn only_who_was_let_in(
     match shared.gate.session(request.headers()) {
         Some(session) => {
             request.extensions_mut().insert(session);
-            next.run(request).await
+            // Whatever it waits for; a request that is dropped has its statement cancelled and its transaction undone.
+            tokio::time::timeout(TIMEOUT * 2, next.run(request)).await.unwrap_or_else(|_| {
+                refused(StatusCode::GATEWAY_TIMEOUT, "This took longer than 10 seconds and was ended.")
+            })
         }
         None => refused(
             StatusCode::UNAUTHORIZED,
@@ -173,7 +176,7 @@ pub(super) async fn enter(State(shared): State<Arc<Shared>>, params: Params) -> 
 }
 
 fn refused(status: StatusCode, why: &str) -> Response {
-    (status, bare("Not let in", &html! { p { (why) } })).into_response()
+    (status, bare("No answer", &html! { p { (why) } })).into_response()
 }
 
 /// The fields of a form that was filled in on a page of this studio.

@@ -220,7 +220,7 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
     ];
     let value = |value: &serde_json::Value| folded(&without_secrets(value.clone()), &budget);
     let body = html! {
-        p class="bar" {
+        div class="bar" {
             span class={ "state " (job.status) } { (job.status) }
             span { (text(&job.job_type)) " in " (text(&job.queue)) ", attempt " (job.attempts) " of " (job.max_attempts) ", priority " (job.priority) }
             @if visit.shared.may_write {

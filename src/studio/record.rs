@@ -150,7 +150,7 @@ fn body(visit: &Visit, table: &Table, plain: &Row, shown: &Row, referring: &[Ref
     let budget = Budget::new(PAGE);
     let more_like_this = (table.name == "document_chunks").then(|| value(table, plain, "id")).flatten();
     html! {
-        p class="bar" {
+        div class="bar" {
             a href=(visit.view.path(&format!("tables/{}", table.name))) { "All rows of " (table.name) }
             @if let (Some(id), Some(_)) = (more_like_this, visit.view.workspace()) {
                 a class="button" href=(Params::default().with("like", id).at(&visit.view.path("search"))) { "More like this" }

@@ -97,11 +97,13 @@ async fn answers(conn: &mut AsyncPgConnection, statements: Vec<Statement>) -> Re
     Ok(answers)
 }
 
-/// What each transaction of the studio sets: one time zone and one way to write values, and an end to what takes long.
+/// What each transaction of the studio sets: one time zone and one way to write values, an end to what takes long, and no
+/// table read from end to end where an index may do: what a page asks for is little, and the planner takes a large table in
+/// which something is rare for one that soon has enough of it.
 pub(super) async fn begin(conn: &mut AsyncPgConnection, first: &str) -> Result<()> {
     let settings = format!(
         "{first}SET LOCAL statement_timeout = {}; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; \
-         SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",
+         SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL enable_seqscan = off",
         TIMEOUT.as_millis()
     );
     conn.batch_execute(&settings).await.map_err(Error::from)

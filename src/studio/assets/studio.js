@@ -17,16 +17,21 @@ function tellTimes(root) {
   }
 }
 
+// The colour that the style sheet gives to a state, in the light or the dark.
+function colourOf(state) {
+  const probe = document.createElement("span");
+  probe.className = `state ${state}`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 function drawCharts(root) {
   for (const figure of root.querySelectorAll("[data-chart]:not([data-drawn])")) {
     figure.dataset.drawn = "";
-    const colours = getComputedStyle(document.body);
-    const ink = colours.getPropertyValue("color");
-    const series = figure.dataset.names.split(",").map((label, at) => ({
-      label,
-      stroke: colours.getPropertyValue(at === 0 ? "--good" : "--bad"),
-      width: 2,
-    }));
+    const ink = getComputedStyle(figure).color;
+    const series = figure.dataset.names.split(",").map((label) => ({ label, stroke: colourOf(label), width: 2 }));
     const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,0.2)" } };
     const size = { width: Math.max(280, figure.clientWidth - 8), height: 180 };
     new uPlot({ ...size, series: [{}, ...series], axes: [axis, axis] }, JSON.parse(figure.dataset.chart), figure);
@@ -65,6 +70,15 @@ for (const happening of ["pointerover", "focusin"]) {
     if (title) document.getElementById("passage").textContent = title.textContent;
   });
 }
+
+// Who types a value does not mean NULL, or the default.
+document.addEventListener("input", ({ target }) => {
+  const name = target.name?.startsWith("v.") ? target.name.slice(2) : null;
+  for (const prefix of name ? ["n.", "d."] : []) {
+    const box = target.form.elements[prefix + name];
+    if (box) box.checked = false;
+  }
+});
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea");

@@ -16,7 +16,7 @@ use self::change::{Deed, Values};
 use self::form::{Form, refusal};
 use super::Shared;
 use super::address::Params;
-use super::catalog::{Catalog, Table};
+use super::catalog::{Catalog, Column, Table};
 use super::gate::Posted;
 use super::layout;
 use super::problem::{Problem, message, status};
@@ -56,7 +56,7 @@ pub(super) async fn insert(visit: Visit, Posted(posted): Posted) -> Result<Respo
     let Asked { table, workspace } = asked(&visit, &catalog)?;
     let fields = table.columns.iter().filter(|column| refusal(table, column, None, true).is_none());
     let values: Values = fields
-        .filter(|column| posted.value(&format!("d.{}", column.name)).is_none())
+        .filter(|column| !is_left_to_its_default(&posted, column))
         .filter_map(|column| Some((column.name.clone(), Some(given(&posted, &column.name)?))))
         .collect();
     let typed = values.iter().cloned().collect();
@@ -87,8 +87,10 @@ pub(super) async fn update(visit: Visit, Posted(posted): Posted) -> Result<Respo
         if refusal(table, column, now.as_deref(), false).is_some() {
             continue;
         }
-        let is_null = posted.value(&format!("n.{}", column.name)).is_some();
-        let text = given(&posted, &column.name).filter(|_| !is_null);
+        let text = given(&posted, &column.name);
+        let is_typed = text.as_ref().is_some_and(|text| !text.is_empty()) && text != now && !is_chosen(column);
+        let is_null = !is_typed && posted.value(&format!("n.{}", column.name)).is_some();
+        let text = text.filter(|_| !is_null);
         // A form turns line breaks into those of its own.
         let text = text.map(|text| {
             if now.as_ref().is_some_and(|now| now.contains('\r')) { text } else { text.replace("\r\n", "\n") }
@@ -174,6 +176,17 @@ fn key(visit: &Visit, table: &Table) -> Result<Values, Problem> {
         Ok((name.clone(), Some(value.to_owned())))
     };
     table.key.iter().map(value).collect()
+}
+
+/// Whether its field is a choice, which always says something.
+fn is_chosen(column: &Column) -> bool {
+    column.labels.is_some() || column.shape == Shape::Bool
+}
+
+/// What is typed is meant, whatever is ticked beside it.
+fn is_left_to_its_default(posted: &Params, column: &Column) -> bool {
+    let is_empty = posted.value(&format!("v.{}", column.name)).is_none();
+    posted.value(&format!("d.{}", column.name)).is_some() && (is_empty || is_chosen(column))
 }
 
 fn given(posted: &Params, column: &str) -> Option<String> {

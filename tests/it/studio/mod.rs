@@ -4,6 +4,7 @@ mod browse;
 mod browser;
 mod gate;
 mod pages;
+mod shell;
 mod write;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
