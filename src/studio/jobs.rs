@@ -23,8 +23,11 @@ use crate::schema::jobs;
 use crate::sql_types::JobStatus;
 use crate::tenancy::{Actor, InWorkspace as _, WorkspaceScope};
 
-/// Jobs that are looked at, the newest of a workspace.
+/// Jobs that are looked at, the newest of a workspace, or on the platform those of each state.
 const NEWEST: usize = 10_000;
+/// Workspaces whose newest jobs are looked at on the platform, and how many of each.
+const WORKSPACES: usize = 100;
+const OF_EACH: usize = 50;
 /// Jobs that are listed.
 const LISTED: usize = 50;
 /// Bytes of a job's arguments, result and errors.
@@ -52,50 +55,54 @@ pub(super) async fn live(visit: Visit) -> Result<Html<String>, Problem> {
     Ok(Html(live_part(&visit).await?.into_string()))
 }
 
-/// A bounded part of the jobs: of a workspace the newest, whose ids are in the order of time; of the platform those that
-/// partial indexes hold, and the newest of many workspaces.
+const COLUMNS: &str = "id, workspace_id, queue, job_type, status, attempts, max_attempts, scheduled_at, created_at,
+    coalesce(completed_at, failed_at, cancelled_at) AS ended_at, last_error";
+
+/// The newest jobs, a bounded number: of a workspace, whose ids are in the order of time, or of many workspaces each.
 fn newest(view: &View) -> String {
-    let columns =
-        "id, workspace_id, queue, job_type, status, attempts, max_attempts, scheduled_at, created_at, started_at,
-                   coalesce(completed_at, failed_at, cancelled_at) AS ended_at, last_error";
     match view {
         View::Workspace { id, .. } => {
-            format!("SELECT {columns} FROM jobs WHERE workspace_id = '{id}' ORDER BY id DESC LIMIT {NEWEST}")
+            format!("SELECT {COLUMNS} FROM jobs WHERE workspace_id = '{id}' ORDER BY id DESC LIMIT {NEWEST}")
         }
-        View::Platform => {
-            let part = NEWEST / 4;
-            let of = |status: &str| format!("(SELECT {columns} FROM jobs WHERE status = '{status}' LIMIT {part})");
-            format!(
-                "{} UNION {} UNION {} UNION (
-                    WITH RECURSIVE each AS (
-                        (SELECT workspace_id FROM jobs ORDER BY workspace_id LIMIT 1)
-                        UNION ALL
-                        SELECT (SELECT j.workspace_id FROM jobs AS j WHERE j.workspace_id > each.workspace_id ORDER BY j.workspace_id LIMIT 1)
-                        FROM each WHERE each.workspace_id IS NOT NULL
-                    )
-                    SELECT own.* FROM (SELECT workspace_id FROM each WHERE workspace_id IS NOT NULL LIMIT 200) AS each,
-                        LATERAL (SELECT {columns} FROM jobs AS j WHERE j.workspace_id = each.workspace_id ORDER BY j.id DESC LIMIT 20) AS own
-                )",
-                of("queued"),
-                of("running"),
-                of("failed")
-            )
-        }
+        View::Platform => format!(
+            "SELECT own.* FROM (
+                WITH RECURSIVE each AS (
+                    (SELECT workspace_id FROM jobs ORDER BY workspace_id LIMIT 1)
+                    UNION ALL
+                    SELECT (
+                        SELECT j.workspace_id FROM jobs AS j WHERE j.workspace_id > each.workspace_id
+                        ORDER BY j.workspace_id LIMIT 1
+                    ) FROM each WHERE each.workspace_id IS NOT NULL
+                )
+                SELECT workspace_id FROM each WHERE workspace_id IS NOT NULL LIMIT {WORKSPACES}
+            ) AS each, LATERAL (
+                SELECT {COLUMNS} FROM jobs AS j WHERE j.workspace_id = each.workspace_id ORDER BY j.id DESC LIMIT {OF_EACH}
+            ) AS own"
+        ),
     }
+}
+
+/// Those by which queues are judged: of a workspace the newest; of the platform a bounded number of those that wait, run or
+/// are dead, which partial indexes hold.
+fn standing(view: &View) -> String {
+    if *view != View::Platform {
+        return newest(view);
+    }
+    let of = |status: &str| format!("(SELECT {COLUMNS} FROM jobs WHERE status = '{status}' LIMIT {NEWEST})");
+    format!("{} UNION ALL {} UNION ALL {}", of("queued"), of("running"), of("failed"))
 }
 
 /// How the jobs stand by queue and kind, how many ended in each minute, and the newest of them.
 fn statements(visit: &Visit) -> [Statement; 3] {
-    let newest = newest(&visit.view);
-    let standing = format!(
+    let (newest, standing) = (newest(&visit.view), standing(&visit.view));
+    let by_queue = format!(
         "SELECT ARRAY[queue, job_type,
             (count(*) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text,
             (count(*) FILTER (WHERE status = 'queued' AND scheduled_at > now()))::text,
-            (count(*) FILTER (WHERE status = 'running'))::text, (count(*) FILTER (WHERE status = 'completed'))::text,
-            (count(*) FILTER (WHERE status = 'failed'))::text, (count(*) FILTER (WHERE status = 'cancelled'))::text,
-            date_trunc('second', now() - min(scheduled_at) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text,
-            (count(*))::text] AS cells
-         FROM ({newest}) AS newest GROUP BY queue, job_type ORDER BY queue, job_type"
+            (count(*) FILTER (WHERE status = 'running'))::text, (count(*) FILTER (WHERE status = 'failed'))::text,
+            date_trunc('second', now() - min(scheduled_at) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text
+         ] AS cells
+         FROM ({standing}) AS standing GROUP BY queue, job_type ORDER BY queue, job_type"
     );
     let over_time = format!(
         "SELECT ARRAY[extract(epoch FROM date_trunc('minute', ended_at))::bigint::text,
@@ -108,23 +115,25 @@ fn statements(visit: &Visit) -> [Statement; 3] {
         Some(status) => format!("WHERE status = {}", listed.bind(Some(status), "job_status")),
         None => String::new(),
     };
+    let both = if visit.view == View::Platform { format!("({standing}) UNION ({newest})") } else { newest };
     listed.push(&format!(
         "SELECT ARRAY[id, workspace_id, queue, job_type, status, attempts || ' of ' || max_attempts, scheduled_at, created_at,
-            ended_at, left(last_error, 200)]::text[] AS cells FROM ({newest}) AS newest {of} ORDER BY id DESC LIMIT {LISTED}"
+            ended_at, left(last_error, 200)]::text[] AS cells FROM ({both}) AS newest {of} ORDER BY id DESC LIMIT {LISTED}"
     ));
-    [Statement::new(standing), Statement::new(over_time), listed]
+    [Statement::new(by_queue), Statement::new(over_time), listed]
 }
 
 async fn live_part(visit: &Visit) -> Result<Markup> {
     let mut answers = visit.shared.ask(visit.view.workspace(), statements(visit)).await?.into_iter();
     let [standing, over_time, listed] = [(); 3].map(|()| answers.next().unwrap_or_default());
-    let looked_at: usize = standing.iter().filter_map(|row| row.last()?.as_deref()?.parse::<usize>().ok()).sum();
-    let is_part = looked_at >= if visit.view == View::Platform { NEWEST / 4 } else { NEWEST };
+    let of = match &visit.view {
+        View::Workspace { .. } => format!("of the newest {NEWEST} jobs"),
+        View::Platform => format!("of the newest {OF_EACH} jobs of each of the first {WORKSPACES} workspaces"),
+    };
     Ok(html! {
-        @if standing.is_empty() { p class="empty" { "There are no jobs." } } @else {
-            @if is_part { p class="quiet" { "Counted among the newest " (looked_at) " jobs." } }
+        @if listed.is_empty() && standing.is_empty() { p class="empty" { "There are no jobs." } } @else {
             (queues(&standing))
-            (chart(&over_time))
+            (chart(&over_time, &of))
             (list(visit, &listed))
         }
     })
@@ -135,7 +144,7 @@ fn cell(row: &Row, at: usize) -> &str {
 }
 
 fn queues(standing: &[Row]) -> Markup {
-    let heads = ["Queue", "Kind", "Due", "Scheduled", "Running", "Completed", "Failed", "Cancelled", "Oldest due"];
+    let heads = ["Queue", "Kind", "Due", "Scheduled", "Running", "Failed", "Oldest due"];
     html! {
         div class="wide" tabindex="0" role="region" aria-label="Queues" {
             table {
@@ -153,13 +162,13 @@ fn queues(standing: &[Row]) -> Markup {
 }
 
 /// Jobs that ended, by the minute; the numbers stand beside the picture for who can't see it.
-fn chart(over_time: &[Row]) -> Markup {
+fn chart(over_time: &[Row], of: &str) -> Markup {
     let number = |row: &Row, at: usize| cell(row, at).parse::<i64>().unwrap_or(0);
     // A minute in which nothing ended is a point too.
     let minutes: BTreeMap<i64, (i64, i64)> =
         over_time.iter().map(|row| (number(row, 0), (number(row, 1), number(row, 2)))).collect();
     let (Some((first, _)), Some((last, _))) = (minutes.first_key_value(), minutes.last_key_value()) else {
-        return html! { p class="quiet" { "No job has ended in the last six hours." } };
+        return html! { p class="quiet" { "None " (of) " has ended in the last six hours." } };
     };
     let all: Vec<i64> = (*first..=*last).step_by(60).collect();
     let series = |of: fn((i64, i64)) -> i64| -> Vec<i64> {
@@ -170,7 +179,7 @@ fn chart(over_time: &[Row]) -> Markup {
     html! {
         figure class="chart" data-chart=(data) data-names="completed,failed" {
             figcaption {
-                "Ended in the last six hours, by the minute: " (completed.iter().sum::<i64>()) " completed, " (failed.iter().sum::<i64>()) " failed"
+                "Ended in the last six hours, by the minute, " (of) ": " (completed.iter().sum::<i64>()) " completed, " (failed.iter().sum::<i64>()) " failed"
             }
         }
     }

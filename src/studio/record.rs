@@ -179,7 +179,7 @@ fn body(visit: &Visit, table: &Table, plain: &Row, shown: &Row, referring: &[Ref
                     li {
                         a href=(one.address) { (one.table.name) "." (one.by) }
                         " " span class="quiet" {
-                            @if one.count > COUNTED { "more than " (COUNTED) " rows" } @else { (one.count) " rows" }
+                            @match one.count { 1 => "1 row", 0..=COUNTED => { (one.count) " rows" }, _ => { "more than " (COUNTED) " rows" } }
                         }
                     }
                 }
