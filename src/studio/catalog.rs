@@ -33,7 +33,7 @@ pub(super) struct Table {
     /// Whether a workspace changes its rows.
     pub(super) is_written: bool,
     pub(super) columns: Vec<Column>,
-    /// Columns of the primary key.
+    /// Columns of the primary key; none where it holds a secret.
     pub(super) key: Vec<String>,
     pub(super) foreign_keys: Vec<ForeignKey>,
     pub(super) indexes: Vec<Index>,
@@ -159,6 +159,12 @@ impl Shared {
         for table in &mut tables {
             for column in &mut table.columns {
                 column.shape = Shape::of(&table.name, &column.name, &column.of_type, column.labels.is_some());
+            }
+            // A key that is a secret stands in no address, so such a row has none.
+            let is_shown =
+                |name: &String| table.columns.iter().any(|one| one.name == *name && one.shape != Shape::Secret);
+            if !table.key.iter().all(is_shown) {
+                table.key.clear();
             }
         }
         let catalog = Arc::new(Catalog { tables });

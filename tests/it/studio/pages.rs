@@ -153,13 +153,16 @@ async fn no_secret_leaves_the_database() {
         .run(&format!(
             "UPDATE admin_users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$c2VlZGVkc2VlZGVk$bm90aGluZ2lzaGVyZW5vdGhpbmdpc2hlcmVub3RoaW5n';
              INSERT INTO admin_tokens (admin_user_id, kind, name, token_hash, expires_at)
-                SELECT id, 'api', 'mine', decode(repeat('5ec3e7', 11) || '00', 'hex')::bytea, now() + interval '1 day' FROM admin_users LIMIT 1;
+                SELECT id, 'api', 'mine', sha256('5ec3e7'), now() + interval '1 day' FROM admin_users LIMIT 1;
              UPDATE service_tokens SET token_hash = sha256('5ec3e7') WHERE workspace_id = '{a}';
              UPDATE datasources SET config = '{{\"url\": \"https://docs.example\", \"api_key\": \"5ec3e7\", \"deep\": [{{\"clientSecret\": \"5ec3e7\"}}]}}';
              UPDATE webhook_subscriptions SET headers = '{{\"Authorization\": \"Bearer 5ec3e7\"}}';
+             UPDATE workspace_admins SET joined_at = NULL, invitation_hash = sha256('5ec3e7'), invitation_expires_at = now() + interval '1 day';
+             INSERT INTO login_throttles (key, free_at) VALUES (sha256('5ec3e7'), now());
+             INSERT INTO jobs (workspace_id, job_type, status, attempts, started_at, heartbeat_at, lease_expires_at, leased_by, lease_token)
+                SELECT id, 'reindex', 'running', 1, now(), now(), now() + interval '1 day', 'worker', '5ec3e700-0000-4000-8000-000000000000' FROM workspaces WHERE slug = 'a';
              UPDATE jobs SET payload = '{{\"password\": \"5ec3e7\"}}' WHERE workspace_id = '{a}'"
-        )
-        .replace("decode(repeat('5ec3e7', 11) || '00', 'hex')::bytea", "sha256('5ec3e7')"))
+        ))
         .await;
     let hash = "\\x".to_owned() + &sha256_hex(b"5ec3e7");
     let mut seen = 0;
