@@ -103,6 +103,13 @@ impl Catalog {
     }
 }
 
+impl Column {
+    /// The type as which a value is bound: a cast to one of a given length would cut it without a word.
+    pub(super) fn bound(&self) -> &str {
+        if self.of_type.starts_with("character") { "text" } else { &self.of_type }
+    }
+}
+
 impl Table {
     /// Whether its rows are changed in the studio; jobs and schedules are changed by what keeps their states in order.
     pub(super) fn is_edited(&self) -> bool {

@@ -12,7 +12,7 @@ FROM (
                 'name', a.attname,
                 'type', format_type(a.atttypid, a.atttypmod),
                 'not_null', a.attnotnull,
-                'generated', a.attgenerated <> '',
+                'generated', a.attgenerated <> '' OR a.attidentity = 'a',
                 'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
                 'comment', col_description(c.oid, a.attnum),
                 'labels', (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = a.atttypid)

@@ -20,11 +20,20 @@ impl Budget {
         self.0.get() > 0
     }
 
+    /// Markup of its own, with nothing in it that could be cut.
+    pub(super) fn spend(&self) {
+        self.0.set(self.0.get().saturating_sub(AROUND));
+    }
+
     /// As much of a text as is left for it, in bytes of the page.
     pub(super) fn cut(&self, text: &str) -> String {
         let mut left = self.0.get().saturating_sub(AROUND);
         let fits = text.chars().take_while(|c| {
-            let cost = if matches!(c, '<' | '>' | '&' | '"') || is_deceptive(*c) { ESCAPED } else { c.len_utf8() };
+            let cost = match c {
+                c if is_deceptive(*c) => NAMED,
+                '<' | '>' | '&' | '"' => ESCAPED,
+                c => c.len_utf8(),
+            };
             let is_left = left >= cost;
             left = left.saturating_sub(cost);
             is_left
@@ -35,9 +44,10 @@ impl Budget {
     }
 }
 
-/// Bytes of the markup around a value, and of a character that does not stand for itself.
+/// Bytes of the markup around a value, of a character that does not stand for itself, and of one that is named.
 const AROUND: usize = 110;
 const ESCAPED: usize = 6;
+const NAMED: usize = 40;
 
 /// The first characters of a text, with an ellipsis where there are more.
 pub(super) fn cut(text: &str, characters: usize) -> String {
@@ -97,15 +107,16 @@ pub(super) fn null() -> Markup {
 }
 
 /// A value in a list, as `Shape::short` asks for it.
-pub(super) fn short(column: &Column, value: Option<&str>) -> Markup {
+pub(super) fn short(column: &Column, value: Option<&str>, budget: &Budget) -> Markup {
+    let text_of = |value: &str| text(&budget.cut(&cut(value, SHORT)));
     let Some(value) = value else { return null() };
     match column.shape {
         Shape::Secret => html! { span class="quiet" { "hidden" } },
         Shape::Time => time(value),
-        Shape::Json => html! { code { (text(&cut(&json::safe(value).to_string(), SHORT))) } },
+        Shape::Json => html! { code { (text_of(&json::safe(value).to_string())) } },
         Shape::Vector => vector(value),
-        Shape::Bits | Shape::Words => html! { code { (text(&cut(value, SHORT))) } },
-        _ => text(&cut(value, SHORT)),
+        Shape::Bits | Shape::Words => html! { code { (text_of(value)) } },
+        _ => text_of(value),
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use axum::response::Html;
 use diesel::prelude::*;
 use maud::{Markup, html};
+use uuid::Uuid;
 
 use super::address::Params;
-use super::cells::{Budget, text, time};
+use super::cells::{Budget, cut, text, time};
 use super::layout;
 use super::problem::Problem;
 use super::view::Visit;
@@ -16,8 +17,12 @@ use crate::models::{Conversation, Feedback, Message};
 use crate::schema::{conversations, feedback, messages};
 use crate::tenancy::{InWorkspace as _, WorkspaceScope};
 
+/// Ids of version 7 begin with the time, and come to this in 2039.
+const LAST_IN_ORDER: Uuid = Uuid::from_u128(0x0200_0000_0000_0000_0000_0000_0000_0000);
 /// Conversations on a page.
 const LISTED: usize = 50;
+/// Characters of a title.
+const TITLE: usize = 200;
 /// Messages on a page.
 const SHOWN: usize = 200;
 /// Bytes of all messages on a page.
@@ -28,14 +33,28 @@ pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("conversations")?;
     let scope = WorkspaceScope::vouched_for(workspace, "the studio shows conversations").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
-    let before = visit.params.value("before").and_then(|id| id.parse::<uuid::Uuid>().ok()).unwrap_or(uuid::Uuid::max());
-    let mut found: Vec<Conversation> = conversations::table
-        .in_workspace(&scope)
-        .filter(conversations::id.lt(ConversationId::from(before)))
-        .order(conversations::id.desc())
-        .limit(i64::try_from(LISTED + 1).unwrap_or(i64::MAX))
-        .load(&mut ws)
-        .await?;
+    let before = visit.params.value("before").and_then(|id| id.parse().ok()).unwrap_or(Uuid::max());
+    // The newest first, as long as their ids tell it; then those whose ids another program has made of chance.
+    let in_order = (Uuid::nil(), before.min(LAST_IN_ORDER));
+    let others = (LAST_IN_ORDER, before);
+    let ranges = if before == Uuid::max() || before < LAST_IN_ORDER {
+        vec![in_order, (LAST_IN_ORDER, Uuid::max())]
+    } else {
+        vec![others]
+    };
+    let mut found: Vec<Conversation> = Vec::new();
+    for (from, to) in ranges {
+        let more: Vec<Conversation> = conversations::table
+            .in_workspace(&scope)
+            .filter(
+                conversations::id.ge(ConversationId::from(from)).and(conversations::id.lt(ConversationId::from(to))),
+            )
+            .order(conversations::id.desc())
+            .limit(i64::try_from(LISTED + 1 - found.len()).unwrap_or(0))
+            .load(&mut ws)
+            .await?;
+        found.extend(more);
+    }
     let is_more = found.len() > LISTED;
     found.truncate(LISTED);
     let body = html! {
@@ -43,7 +62,7 @@ pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
         ul class="cards tall" {
             @for one in &found {
                 li { a href=(visit.view.path(&format!("conversations/{}", one.id))) {
-                    strong { (text(one.title.as_deref().unwrap_or("Untitled"))) }
+                    strong { (text(&cut(one.title.as_deref().unwrap_or("Untitled"), TITLE))) }
                     span class="quiet" { (one.status) @if let Some(user) = &one.external_user_id { " · " (text(user)) } }
                     span class="quiet" { (moment(one.created_at)) }
                 } }
@@ -91,7 +110,7 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
         ol class="said" { @for message in &said { (shown(message, judged.get(&message.id), &budget)) } }
         @if said.len() == SHOWN { p class="quiet" { "The first " (SHOWN) " messages." } }
     };
-    Ok(layout::page(&visit, "conversations", found.title.as_deref().unwrap_or("Untitled"), &body))
+    Ok(layout::page(&visit, "conversations", &cut(found.title.as_deref().unwrap_or("Untitled"), TITLE), &body))
 }
 
 fn shown(message: &Message, judged: Option<&Feedback>, budget: &Budget) -> Markup {

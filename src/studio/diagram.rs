@@ -1,5 +1,7 @@
 //! The tables and their references as a picture.
 
+use std::collections::HashMap;
+
 use maud::{Markup, html};
 
 use super::catalog::Table;
@@ -28,10 +30,11 @@ impl Placed<'_> {
 /// The tables from left to right, each to the right of what it refers to.
 pub(super) fn of(tables: &[&Table], view: &View) -> Markup {
     let drawn: Vec<&Table> = tables.iter().copied().filter(|table| table.name != "workspaces").collect();
+    let depths = depths(&drawn);
     let mut bottoms: Vec<usize> = Vec::new();
     let mut placed: Vec<Placed<'_>> = Vec::new();
     for table in &drawn {
-        let depth = depth(&drawn, table, drawn.len());
+        let depth = depths.get(table.name.as_str()).copied().unwrap_or(0);
         if bottoms.len() <= depth {
             bottoms.resize(depth + 1, GAP_DOWN / 2);
         }
@@ -66,10 +69,34 @@ fn references<'t>(drawn: &'t [&'t Table], table: &'t Table) -> impl Iterator<Ite
     })
 }
 
-/// How many references away the farthest is; rings end somewhere.
-fn depth(drawn: &[&Table], table: &Table, most: usize) -> usize {
-    let others = references(drawn, table).filter(|(to, _)| most > 0 && to.name != table.name);
-    others.map(|(to, _)| 1 + depth(drawn, to, most - 1)).max().unwrap_or(0)
+/// How many references away from each table the farthest is that it hangs on; a ring is left where it comes round.
+fn depths<'t>(drawn: &'t [&'t Table]) -> HashMap<&'t str, usize> {
+    let mut known = HashMap::new();
+    for table in drawn {
+        depth(drawn, table, &mut Vec::new(), &mut known);
+    }
+    known
+}
+
+fn depth<'t>(
+    drawn: &'t [&'t Table],
+    table: &'t Table,
+    path: &mut Vec<&'t str>,
+    known: &mut HashMap<&'t str, usize>,
+) -> usize {
+    if let Some(depth) = known.get(table.name.as_str()) {
+        return *depth;
+    }
+    path.push(&table.name);
+    let mut deepest = 0;
+    for (to, _) in references(drawn, table) {
+        if !path.contains(&to.name.as_str()) {
+            deepest = deepest.max(1 + depth(drawn, to, path, known));
+        }
+    }
+    path.pop();
+    known.insert(&table.name, deepest);
+    deepest
 }
 
 fn arrows(placed: &[Placed<'_>], from: &Placed<'_>) -> Markup {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{
@@ -14,9 +15,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use maud::html;
 
+use super::Shared;
 use super::address::Params;
 use super::problem::{Problem, bare};
-use super::{Shared, TIMEOUT};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::TokenHash;
 
@@ -25,6 +26,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// Bytes that nobody can guess.
 const SECRET: usize = 32;
+/// After so long a request is ended: five searches that are compared wait for each other.
+const REQUEST: Duration = Duration::from_secs(30);
 /// Links that were printed and not opened yet.
 const MOST_LINKS: usize = 100;
 
@@ -151,8 +154,8 @@ pub(super) async fn only_who_was_let_in(
         Some(session) => {
             request.extensions_mut().insert(session);
             // Whatever it waits for; a request that is dropped has its statement cancelled and its transaction undone.
-            tokio::time::timeout(TIMEOUT * 2, next.run(request)).await.unwrap_or_else(|_| {
-                refused(StatusCode::GATEWAY_TIMEOUT, "This took longer than 10 seconds and was ended.")
+            tokio::time::timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
+                refused(StatusCode::GATEWAY_TIMEOUT, "This took longer than half a minute and was ended.")
             })
         }
         None => refused(

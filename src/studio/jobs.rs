@@ -28,10 +28,14 @@ const NEWEST: usize = 10_000;
 /// Workspaces whose newest jobs are looked at on the platform, and how many of each.
 const WORKSPACES: usize = 100;
 const OF_EACH: usize = 50;
+/// Queues, each with one kind, that are shown.
+const QUEUES: usize = 200;
 /// Jobs that are listed.
 const LISTED: usize = 50;
 /// Bytes of a job's arguments, result and errors.
 const PAGE: usize = 120_000;
+/// Ids of version 7 begin with the time, and come to this in 2039.
+const LAST_IN_ORDER: &str = "02000000-0000-0000-0000-000000000000";
 const REASON: &str = "the operator in the studio";
 
 /// `GET /{view}/jobs`
@@ -62,7 +66,14 @@ const COLUMNS: &str = "id, workspace_id, queue, job_type, status, attempts, max_
 fn newest(view: &View) -> String {
     match view {
         View::Workspace { id, .. } => {
-            format!("SELECT {COLUMNS} FROM jobs WHERE workspace_id = '{id}' ORDER BY id DESC LIMIT {NEWEST}")
+            // Ids of version 7 are in the order of time and below this; those of version 4, which other programs made, mostly
+            // above, so each kind has its part.
+            let part = NEWEST / 2;
+            let own = format!("SELECT {COLUMNS} FROM jobs WHERE workspace_id = '{id}'");
+            format!(
+                "({own} AND id < '{LAST_IN_ORDER}' ORDER BY id DESC LIMIT {part})
+                 UNION ALL ({own} AND id >= '{LAST_IN_ORDER}' ORDER BY id DESC LIMIT {part})"
+            )
         }
         View::Platform => format!(
             "SELECT own.* FROM (
@@ -82,11 +93,14 @@ fn newest(view: &View) -> String {
     }
 }
 
-/// Those by which queues are judged: of a workspace the newest; of the platform a bounded number of those that wait, run or
+/// Those by which queues are judged: of a workspace the newest, and those that run or are dead; of the platform a bounded number of those that wait, run or
 /// are dead, which partial indexes hold.
 fn standing(view: &View) -> String {
-    if *view != View::Platform {
-        return newest(view);
+    if let View::Workspace { id, .. } = view {
+        let own = |status: &str| {
+            format!("(SELECT {COLUMNS} FROM jobs WHERE workspace_id = '{id}' AND status = '{status}' LIMIT {NEWEST})")
+        };
+        return format!("({}) UNION {} UNION {}", newest(view), own("running"), own("failed"));
     }
     let of = |status: &str| format!("(SELECT {COLUMNS} FROM jobs WHERE status = '{status}' LIMIT {NEWEST})");
     format!("{} UNION ALL {} UNION ALL {}", of("queued"), of("running"), of("failed"))
@@ -102,12 +116,12 @@ fn statements(visit: &Visit) -> [Statement; 3] {
             (count(*) FILTER (WHERE status = 'running'))::text, (count(*) FILTER (WHERE status = 'failed'))::text,
             date_trunc('second', now() - min(scheduled_at) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text
          ] AS cells
-         FROM ({standing}) AS standing GROUP BY queue, job_type ORDER BY queue, job_type"
+         FROM ({standing}) AS standing GROUP BY queue, job_type ORDER BY queue, job_type LIMIT {QUEUES}"
     );
     let over_time = format!(
         "SELECT ARRAY[extract(epoch FROM date_trunc('minute', ended_at))::bigint::text,
             (count(*) FILTER (WHERE status = 'completed'))::text, (count(*) FILTER (WHERE status = 'failed'))::text] AS cells
-         FROM ({newest}) AS newest WHERE ended_at > now() - interval '6 hours' GROUP BY date_trunc('minute', ended_at) ORDER BY 1"
+         FROM ({newest}) AS newest WHERE ended_at BETWEEN now() - interval '6 hours' AND now() GROUP BY date_trunc('minute', ended_at) ORDER BY 1"
     );
     let mut listed = Statement::default();
     let status = visit.params.value("status").filter(|name| JobStatus::ALL.iter().any(|known| known.label() == *name));
@@ -115,7 +129,7 @@ fn statements(visit: &Visit) -> [Statement; 3] {
         Some(status) => format!("WHERE status = {}", listed.bind(Some(status), "job_status")),
         None => String::new(),
     };
-    let both = if visit.view == View::Platform { format!("({standing}) UNION ({newest})") } else { newest };
+    let both = if visit.view == View::Platform { format!("({standing}) UNION ({newest})") } else { standing };
     listed.push(&format!(
         "SELECT ARRAY[id, workspace_id, queue, job_type, status, attempts || ' of ' || max_attempts, scheduled_at, created_at,
             ended_at, left(last_error, 200)]::text[] AS cells FROM ({both}) AS newest {of} ORDER BY id DESC LIMIT {LISTED}"
@@ -130,11 +144,16 @@ async fn live_part(visit: &Visit) -> Result<Markup> {
         View::Workspace { .. } => format!("of the newest {NEWEST} jobs"),
         View::Platform => format!("of the newest {OF_EACH} jobs of each of the first {WORKSPACES} workspaces"),
     };
+    let counted = match &visit.view {
+        View::Workspace { .. } => format!("the newest {NEWEST} jobs, and as many that run or are dead"),
+        View::Platform => format!("{NEWEST} jobs that wait, as many that run and as many that are dead"),
+    };
     Ok(html! {
         @if listed.is_empty() && standing.is_empty() { p class="empty" { "There are no jobs." } } @else {
+            p class="quiet" { "Counted among " (counted) "." }
             (queues(&standing))
             (chart(&over_time, &of))
-            (list(visit, &listed))
+            (list(&listed))
         }
     })
 }
@@ -185,14 +204,14 @@ fn chart(over_time: &[Row], of: &str) -> Markup {
     }
 }
 
-fn list(visit: &Visit, listed: &[Row]) -> Markup {
+fn list(listed: &[Row]) -> Markup {
     html! {
         div class="wide" tabindex="0" role="region" aria-label="Jobs" {
             table {
                 thead { tr { @for head in ["Job", "Queue", "Kind", "State", "Attempts", "Scheduled", "Made", "Ended", "Error"] { th scope="col" { (head) } } } }
                 tbody { @for row in listed {
                     tr {
-                        th scope="row" { a href={ "/" (cell(row, 1)) "/jobs/" (cell(row, 0)) } { (cut(cell(row, 0), 13)) } }
+                        th scope="row" { a id={ "job-" (cell(row, 0)) } href={ "/" (cell(row, 1)) "/jobs/" (cell(row, 0)) } { (cut(cell(row, 0), 13)) } }
                         td { (text(cell(row, 2))) }
                         td { (text(cell(row, 3))) }
                         td { span class={ "state " (cell(row, 4)) } { (cell(row, 4)) } }
@@ -203,7 +222,7 @@ fn list(visit: &Visit, listed: &[Row]) -> Markup {
                 } }
             }
         }
-        @if listed.is_empty() { p class="empty" { "No job is in that state" @if visit.params.value("status").is_none() { " or any other" } "." } }
+        @if listed.is_empty() { p class="empty" { "None of the jobs that are looked at is in that state." } }
     }
 }
 
@@ -271,14 +290,18 @@ async fn steer(visit: Visit, action: &'static str) -> Result<Response, Problem> 
     let id: JobId = visit.id("job")?;
     let scope = WorkspaceScope::vouched_for(workspace, REASON);
     let mut ws = visit.shared.db.workspace(&scope).await?;
-    match action {
-        "job.retry" => crate::jobs::retry(&mut ws, id).await?,
-        _ => drop(crate::jobs::cancel(&mut ws, id).await?),
-    }
-    drop(ws);
     let actor = Actor::Operator { reason: REASON.to_owned() };
     let entry = NewAuditEntry::new(actor, action, "jobs", Some(*id.as_uuid())).of(workspace);
-    visit.shared.db.platform(async |conn| entry.insert(conn).await).await?;
+    let db = &visit.shared.db;
+    ws.transaction(async |ws| {
+        match action {
+            "job.retry" => crate::jobs::retry(ws, id).await?,
+            _ => drop(crate::jobs::cancel(ws, id).await?),
+        }
+        // Before it is kept, as with rows.
+        db.platform(async |conn| entry.insert(conn).await).await
+    })
+    .await?;
     let back = HeaderValue::from_str(&visit.view.path(&format!("jobs/{id}")));
     let back = back.map_err(|error| Error::invalid("no address").caused_by(error))?;
     Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())

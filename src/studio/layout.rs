@@ -26,6 +26,11 @@ pub(super) fn known_page(name: &str) -> &'static str {
     PAGES.iter().map(|(page, _)| *page).find(|page| *page == name).unwrap_or("tables")
 }
 
+/// Where a page is: the doctor looks at the database as a whole.
+fn path(view: &View, page: &str) -> String {
+    if page == "health" { View::Platform.path(page) } else { view.path(page) }
+}
+
 /// A page for somebody who looks as somebody.
 pub(super) fn page(visit: &Visit, current: &str, title: &str, body: &Markup) -> Html<String> {
     let view = &visit.view;
@@ -56,7 +61,7 @@ pub(super) fn page(visit: &Visit, current: &str, title: &str, body: &Markup) -> 
         nav aria-label="Pages" {
             ul {
                 @for (page, name) in PAGES {
-                    li { a href=(view.path(page)) aria-current=[(*page == current).then_some("page")] { (name) } }
+                    li { a href=(path(view, page)) aria-current=[(*page == current).then_some("page")] { (name) } }
                 }
             }
         }

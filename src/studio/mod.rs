@@ -2,8 +2,8 @@
 //!
 //! As a workspace, rows are read on a [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection), so row-level security
 //! decides what is seen; across workspaces, on the platform's login, and every page says so. Transactions are read-only
-//! for PostgreSQL too, and each statement ends after [`TIMEOUT`]. Secrets are never asked for: a hash of a password or a
-//! token does not leave the database.
+//! for PostgreSQL too; a statement that is put together here ends after [`TIMEOUT`], and every request after half a minute.
+//! Secrets are never shown: neither passwords and tokens nor their hashes, nor what stands under such a name in JSON.
 //!
 //! It listens on loopback alone, and speaks only to a browser that has opened the link with its one-time token.
 
@@ -50,7 +50,7 @@ use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::tenancy::Database;
 
-/// After so long a statement of the studio is ended.
+/// After so long a statement that is put together for a page is ended.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a form.
 const MOST_POSTED: usize = 4 << 20;

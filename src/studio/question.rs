@@ -158,7 +158,7 @@ fn passage(visit: &Visit, hit: &Hit) -> Markup {
     let like = Params::default().with("like", hit.chunk_id.to_string());
     html! {
         li {
-            a href=(row.at(&visit.view.path("tables/document_chunks/row"))) { (text(&hit.title)) " #" (hit.chunk_index) }
+            a href=(row.at(&visit.view.path("tables/document_chunks/row"))) { (text(&cut(&hit.title, SHOWN))) " #" (hit.chunk_index) }
             span class="quiet" {
                 " " (format!("{:.4}", hit.score))
                 @if let (Some(near), Some(words)) = (hit.by_vector, hit.by_words) { " (vector " (near.rank) ", words " (words.rank) ")" }

@@ -17,6 +17,8 @@ use crate::error::{Error, Kind, Result};
 
 /// Rows that refer to one are counted so far.
 const COUNTED: usize = 1_000;
+/// Rows of a table in which those that refer to one are counted without an index.
+const FEW: f64 = 100_000.0;
 /// Bytes of all values of a page.
 const PAGE: usize = 150_000;
 
@@ -69,7 +71,7 @@ fn not_there(table: &Table, cause: Error) -> Error {
 pub(super) fn which(visit: &Visit, table: &Table, statement: &mut Statement) -> Result<String, Problem> {
     let mut conditions = Vec::new();
     for name in &table.key {
-        let of_type = table.column(name).map_or("text", |column| column.of_type.as_str());
+        let of_type = table.column(name).map_or("text", Column::bound);
         let value = visit.params.value(&format!("k.{name}")).map(ToOwned::to_owned);
         let value = value.ok_or_else(|| Problem::not_found(format!("the address says no {name}")))?;
         conditions.push(format!("{} = {}", quoted(name), statement.bind(Some(&value), of_type)));
@@ -104,7 +106,12 @@ async fn referring<'c>(
 ) -> Result<Vec<Referring<'c>>> {
     let (mut found, mut counts) = (Vec::new(), Vec::new());
     for (other, key) in catalog.referring(&table.name) {
-        if !catalog.seen(&visit.view).any(|seen| seen.name == other.name) {
+        let is_quick = other.estimate < FEW
+            || other.indexes.iter().filter_map(|index| index.columns.as_ref()).any(|columns| {
+                columns.len() >= key.columns.len()
+                    && columns.iter().take(key.columns.len()).all(|one| key.columns.contains(one))
+            });
+        if !is_quick || !catalog.seen(&visit.view).any(|seen| seen.name == other.name) {
             continue;
         }
         let Some((statement, params)) = count(visit, other, key, |name| value(table, plain, name)) else { continue };
@@ -130,7 +137,7 @@ fn count<'v>(
     let (mut statement, mut params, mut conditions) = (Statement::default(), Params::default(), Vec::new());
     for (column, refers_to) in key.columns.iter().zip(&key.refers_to) {
         let value = value(refers_to)?;
-        let of_type = other.column(column).map_or("text", |column| column.of_type.as_str());
+        let of_type = other.column(column).map_or("text", Column::bound);
         conditions.push(format!("{} = {}", quoted(column), statement.bind(Some(value), of_type)));
         // The view says which workspace.
         if visit.view.workspace().is_none() || Some(column.as_str()) != other.workspace_column() {

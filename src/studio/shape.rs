@@ -1,5 +1,6 @@
 //! What a column holds, as far as it decides how a value is asked for and shown.
 
+use super::json::is_secret;
 use super::statement::quoted;
 
 /// Columns that hold a secret or its hash, whatever their type, by table.
@@ -13,9 +14,6 @@ const SECRETS: &[(&str, &str)] = &[
     ("workspace_admins", "invitation_hash"),
     ("workspace_settings", "webhook_secret"),
 ];
-/// What the names of secrets end with, in tables of one's own.
-const SECRET_ENDINGS: &[&str] =
-    &["password", "password_hash", "secret", "token", "token_hash", "api_key", "private_key"];
 /// Characters of a value in a list.
 pub(super) const SHORT: usize = 160;
 /// Characters of a value on a page of its own.
@@ -47,18 +45,17 @@ impl Shape {
         let base = of_type.split('(').next().unwrap_or(of_type).trim();
         match base {
             _ if SECRETS.contains(&(table, column)) => Self::Secret,
-            "bytea" | "text" | "character varying" if SECRET_ENDINGS.iter().any(|end| column.ends_with(end)) => {
-                Self::Secret
-            }
             _ if is_enum => Self::Enum,
+            "timestamp with time zone" | "timestamp without time zone" | "timestamp" | "date" => Self::Time,
+            "boolean" => Self::Bool,
+            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => Self::Number,
+            // A flag, a time and a number say something of a secret; whatever else has its name is one.
+            _ if is_secret(column) => Self::Secret,
             "text" | "character varying" | "character" | "citext" => Self::Text,
             "json" | "jsonb" => Self::Json,
             "vector" => Self::Vector,
             "bit" | "bit varying" => Self::Bits,
             "tsvector" => Self::Words,
-            "timestamp with time zone" | "timestamp without time zone" | "timestamp" | "date" => Self::Time,
-            "boolean" => Self::Bool,
-            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => Self::Number,
             "uuid" => Self::Uuid,
             "bytea" => Self::Bytes,
             _ => Self::Other,
@@ -130,6 +127,9 @@ mod tests {
         let hash = Shape::of("admin_users", "password_hash", "text", false);
         assert_eq!(hash, Shape::Secret);
         assert_eq!(hash.long("password_hash"), "CASE WHEN \"password_hash\" IS NOT NULL THEN '' END");
+        assert_eq!(Shape::of("admin_users", "must_change_password", "boolean", false), Shape::Bool);
+        assert_eq!(Shape::of("my_table", "resetToken", "uuid", false), Shape::Secret);
+        assert_eq!(Shape::of("document_chunks", "token_count", "integer", false), Shape::Number);
         assert_eq!(Shape::of("my_table", "stripe_api_key", "text", false), Shape::Secret);
         assert_eq!(Shape::of("documents", "content_hash", "text", false), Shape::Text);
     }

@@ -8,6 +8,7 @@ use super::diagram;
 use super::layout;
 use super::problem::Problem;
 use super::view::{View, Visit};
+use crate::search::{OWN_INDEX, own_index};
 
 /// `GET /{view}/tables`
 pub(super) async fn tables(visit: Visit) -> Result<Html<String>, Problem> {
@@ -48,7 +49,7 @@ fn described(table: &Table, view: &View) -> Markup {
             h2 { a href=(view.path(&format!("tables/{}", table.name))) { (table.name) } }
             @if let Some(comment) = &table.comment { p { (comment) } }
             details {
-                summary { (table.columns.len()) " columns, " (table.indexes.len()) " indexes" }
+                summary { (table.columns.len()) " columns, keys and indexes" }
                 div class="wide" tabindex="0" role="region" aria-label={ "Columns of " (table.name) } {
                     table {
                         thead { tr { th scope="col" { "Column" } th scope="col" { "Type" } th scope="col" { "What it is" } } }
@@ -74,11 +75,16 @@ fn described(table: &Table, view: &View) -> Markup {
                         li { "(" (key.columns.join(", ")) ") refers to " a href={ "#" (key.table) } { (key.table) } " (" (key.refers_to.join(", ")) ")" }
                     }
                     @for check in &table.checks { li { (check.name) " " code { (check.definition) } } }
-                    @for index in &table.indexes { (indexed(index)) }
+                    @for index in table.indexes.iter().filter(|index| is_shown(index, view)) { (indexed(index)) }
                 }
             }
         }
     }
+}
+
+/// A workspace's own index is nothing to others.
+fn is_shown(index: &Index, view: &View) -> bool {
+    !index.name.starts_with(OWN_INDEX) || view.workspace().is_some_and(|id| own_index(id) == index.name)
 }
 
 fn indexed(index: &Index) -> Markup {

@@ -27,14 +27,21 @@ function colourOf(state) {
   return color;
 }
 
+const charts = new Map();
+
 function drawCharts(root) {
+  for (const [figure, chart] of charts) {
+    if (figure.isConnected) continue;
+    chart.destroy();
+    charts.delete(figure);
+  }
   for (const figure of root.querySelectorAll("[data-chart]:not([data-drawn])")) {
     figure.dataset.drawn = "";
     const ink = getComputedStyle(figure).color;
     const series = figure.dataset.names.split(",").map((label) => ({ label, stroke: colourOf(label), width: 2 }));
     const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,0.2)" } };
     const size = { width: Math.max(280, figure.clientWidth - 8), height: 180 };
-    new uPlot({ ...size, series: [{}, ...series], axes: [axis, axis] }, JSON.parse(figure.dataset.chart), figure);
+    charts.set(figure, new uPlot({ ...size, series: [{}, ...series], axes: [axis, axis] }, JSON.parse(figure.dataset.chart), figure));
   }
 }
 

@@ -77,7 +77,9 @@ fn json(columns: &[&Column], rows: &[Row]) -> Result<String> {
 fn sql(table: &str, columns: &[&Column], rows: &[Row]) -> String {
     let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
     let names = names.join(", ");
-    rows.iter().fold(String::new(), |mut text, row| {
+    let is_hidden = rows.iter().flatten().flatten().any(|cell| cell.contains("(hidden)"));
+    let note = if is_hidden { "-- What stands under the name of a secret is left out: (hidden).\n" } else { "" };
+    rows.iter().fold(note.to_owned(), |mut text, row| {
         let values: Vec<String> = row.iter().map(|cell| literal(cell.as_deref())).collect();
         let _ = writeln!(text, "INSERT INTO {} ({names}) VALUES ({});", quoted(table), values.join(", "));
         text

@@ -7,8 +7,11 @@ use super::wanted::{Comparison, FILTER, PLACE, Place, Wanted};
 use super::{COUNTED, page::ROWS};
 use crate::studio::address::Params;
 use crate::studio::catalog::{Column, ForeignKey, Table};
-use crate::studio::cells::short;
+use crate::studio::cells::{Budget, short};
 use crate::studio::view::{View, Visit};
+
+/// Bytes of all values of a page.
+const PAGE: usize = 120_000;
 
 pub(super) struct List<'l> {
     pub(super) visit: &'l Visit,
@@ -19,6 +22,7 @@ pub(super) struct List<'l> {
 
 impl List<'_> {
     pub(super) fn with(&self, wanted: &Wanted<'_>, raw: &[&Column], page: &Page) -> Markup {
+        let budget = Budget::new(PAGE);
         html! {
             @if let Some(comment) = &self.table.comment { p class="quiet" { (comment) } }
             (self.form(Some(wanted)))
@@ -29,7 +33,7 @@ impl List<'_> {
                     table {
                         (self.head(wanted))
                         tbody {
-                            @for row in &page.rows { (self.row(wanted, raw, row)) }
+                            @for row in &page.rows { (self.row(wanted, raw, row, &budget)) }
                         }
                     }
                 }
@@ -117,7 +121,7 @@ impl List<'_> {
         }
     }
 
-    fn row(&self, wanted: &Wanted<'_>, raw: &[&Column], row: &Found) -> Markup {
+    fn row(&self, wanted: &Wanted<'_>, raw: &[&Column], row: &Found, budget: &Budget) -> Markup {
         let value = |name: &str| {
             let at = raw.iter().position(|column| column.name == name)?;
             row.raw.get(at)?.as_deref()
@@ -130,8 +134,8 @@ impl List<'_> {
                     @let reference = self.table.reference(&column.name).filter(|_| cell.is_some());
                     td class=(format!("{:?}", column.shape).to_lowercase()) {
                         @match reference.and_then(|key| self.referred(key, value)) {
-                            Some(address) => a href=(address) { (short(column, cell.as_deref())) },
-                            None => (short(column, cell.as_deref())),
+                            Some(address) => a href=(address) { (short(column, cell.as_deref(), budget)) },
+                            None => (short(column, cell.as_deref(), budget)),
                         }
                     }
                 }
@@ -156,7 +160,14 @@ impl List<'_> {
                 @if let Some(place) = &page.after { a class="button" rel="next" href=(turned("after", place)) { "Next →" } }
                 @if let Some(place) = &page.look_on {
                     span role="status" { (page.rows.len()) " of the next " (LOOKED_AT) " rows fit." }
-                    a class="button" rel="next" href=(turned("after", place)) { "Look on →" }
+                    @if params.value("before").is_some() {
+                        a class="button" rel="prev" href=(turned("before", place)) { "← Look on" }
+                    } @else {
+                        a class="button" rel="next" href=(turned("after", place)) { "Look on →" }
+                    }
+                }
+                @if page.rows.is_empty() && PLACE.iter().any(|name| params.value(name).is_some()) {
+                    a class="button" href=(params.without(&PLACE).at(&self.path())) { "The first page" }
                 }
                 span class="quiet" { (self.total()) }
                 @if !page.rows.is_empty() {

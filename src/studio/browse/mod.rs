@@ -16,6 +16,7 @@ use self::wanted::Wanted;
 use super::catalog::{Catalog, Column, Table};
 use super::layout;
 use super::problem::{Problem, message, status};
+use super::shape::Shape;
 use super::statement::{Statement, quoted};
 use super::view::Visit;
 use crate::error::{Error, Result};
@@ -88,7 +89,7 @@ fn linked_by<'c>(catalog: &'c Catalog, table: &'c Table) -> Vec<&'c Column> {
     let out = table.foreign_keys.iter().flat_map(|key| &key.columns);
     let names = key.chain(out).chain(catalog.referring(&table.name).flat_map(|(_, key)| &key.refers_to));
     let mut columns: Vec<&Column> = Vec::new();
-    for column in names.filter_map(|name| table.column(name)) {
+    for column in names.filter_map(|name| table.column(name)).filter(|column| column.shape != Shape::Secret) {
         if !columns.iter().any(|known| known.name == column.name) {
             columns.push(column);
         }

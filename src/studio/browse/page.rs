@@ -4,6 +4,7 @@ use super::wanted::{Place, Wanted};
 use crate::error::Result;
 use crate::studio::Shared;
 use crate::studio::catalog::Column;
+use crate::studio::shape::Shape;
 use crate::studio::statement::{Row, Statement, quoted};
 use crate::studio::view::View;
 
@@ -11,6 +12,9 @@ use crate::studio::view::View;
 pub(super) const ROWS: usize = 50;
 /// Rows that are looked at one by one for a page, where no index answers the filter.
 pub(super) const LOOKED_AT: usize = 10_000;
+
+/// Characters of a text by which rows are put in order.
+const BEGINNING: usize = 100;
 
 /// The rows of one page and what lies around them.
 #[derive(Debug)]
@@ -102,11 +106,22 @@ impl Reading<'_, '_> {
             .collect()
     }
 
+    /// SQL by which rows are in order: a long text, which no index holds anyway, by its beginning, so that its value fits into
+    /// an address.
+    fn ordered(&self, column: &Column) -> String {
+        let name = quoted(&column.name);
+        let is_key = self.wanted.table.key.contains(&column.name);
+        if column.shape == Shape::Text && !is_key && !self.wanted.table.is_indexed(self.view, &column.name) {
+            return format!("left({name}, {BEGINNING})");
+        }
+        name
+    }
+
     /// The rows from a place on, and where no index answers all of it, the place up to which rows are looked at.
     fn statements(&self, part: Part, from: Option<Place>, most: usize) -> (Statement, Option<Statement>) {
         let wanted = self.wanted;
         let order = self.order(part);
-        let names: Vec<String> = order.iter().map(|column| quoted(&column.name)).collect();
+        let names: Vec<String> = order.iter().map(|column| self.ordered(column)).collect();
         let falling = wanted.descending != wanted.backwards;
         let direction = if falling { " DESC" } else { "" };
         let by: Vec<String> = names.iter().map(|name| format!("{name}{direction}")).collect();
@@ -123,7 +138,7 @@ impl Reading<'_, '_> {
             let values: Vec<String> = order
                 .iter()
                 .zip(from.iter().skip(skipped))
-                .map(|(column, value)| statement.bind(value.as_deref(), &column.of_type))
+                .map(|(column, value)| statement.bind(value.as_deref(), column.bound()))
                 .collect();
             let than = if falling { "<" } else { ">" };
             quick.push(format!("({}) {than} ({})", names.join(", "), values.join(", ")));
@@ -134,9 +149,10 @@ impl Reading<'_, '_> {
         };
         let table = quoted(&wanted.table.name);
         let source = format!("{table}{}{by}", all(&quick));
-        let place = self.order(Part::Present).into_iter().map(|column| format!("{}::text", quoted(&column.name)));
+        let place = self.order(Part::Present).into_iter().map(|column| format!("{}::text", self.ordered(column)));
         let place: Vec<String> = place.collect();
-        let raw = self.raw.iter().map(|column| format!("{}::text", quoted(&column.name)));
+        // Those of a key are short, whatever others may be.
+        let raw = self.raw.iter().map(|column| format!("left({}::text, 1000)", quoted(&column.name)));
         let cells: Vec<String> = place.iter().cloned().chain(raw).chain(self.cells.iter().cloned()).collect();
         let cells = cells.join(", ");
         if slow.is_empty() {

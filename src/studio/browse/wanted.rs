@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::studio::address::Params;
 use crate::studio::catalog::{Column, Table};
+use crate::studio::json::is_safe;
 use crate::studio::problem::Problem;
 use crate::studio::shape::Shape;
 use crate::studio::statement::{Statement, quoted};
@@ -63,7 +64,7 @@ pub(super) struct Filter<'c> {
 
 impl Filter<'_> {
     pub(super) fn sql(&self, statement: &mut Statement) -> String {
-        let (name, value, of_type) = (quoted(&self.column.name), self.value.as_str(), self.column.of_type.as_str());
+        let (name, value, of_type) = (quoted(&self.column.name), self.value.as_str(), self.column.bound());
         match self.comparison {
             Comparison::Null => format!("{name} IS NULL"),
             Comparison::NotNull => format!("{name} IS NOT NULL"),
@@ -123,6 +124,13 @@ impl<'c> Wanted<'c> {
             let comparison = Comparison::named(how)
                 .filter(|how| how.fits(column.shape))
                 .ok_or_else(|| Error::invalid(format!("{by} can't be filtered by {how:?}")))?;
+            let is_sought = !matches!(comparison, Comparison::Null | Comparison::NotNull);
+            // Who asks whether a hidden value is this or that finds it out in the end.
+            if is_sought && column.shape == Shape::Json && (column.of_type == "json" || !is_safe(value)) {
+                return Err(Error::invalid(format!("{by} can't be filtered by that"))
+                    .remedy("give a JSON object that names no secret")
+                    .into());
+            }
             filters.push(Filter { column, comparison, value: (*value).to_owned() });
         }
         let [after, before] = PLACE.map(|name| params.value(name));

@@ -9,10 +9,14 @@ use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
 use crate::studio::Shared;
 use crate::studio::catalog::{Catalog, Column, Table};
+use crate::studio::cells::cut;
 use crate::studio::json;
 use crate::studio::shape::Shape;
 use crate::studio::statement::{Row, Statement, begin, quoted};
 use crate::tenancy::{Actor, WorkspaceScope};
+
+/// Characters of a value that the audit log keeps.
+const TOLD: usize = 200;
 
 /// Columns with their values as PostgreSQL writes them.
 pub(in crate::studio) type Values = Vec<(String, Option<String>)>;
@@ -80,13 +84,14 @@ impl Shared {
             begin(conn, "").await?;
             let changing = Changing { conn, table, workspace };
             let (before, after, back) = changing.run(catalog, deed).await?;
+            let is_update = before.is_some() && after.is_some();
             let known = before.as_ref().or(after.as_ref()).map(|row| row.values.as_slice()).unwrap_or_default();
             let id =
                 known.iter().find(|(name, _)| name == "id").and_then(|(_, id)| id.as_deref()?.parse::<Uuid>().ok());
             let key: Values = table.key.iter().map(|name| (name.clone(), value(known, name))).collect();
             let entry = NewAuditEntry::new(Actor::Operator { reason: why.clone() }, action, table.name.as_str(), id)
                 .of(workspace)
-                .change(&told(table, before.as_ref()), &told(table, after.as_ref()));
+                .change(&told(table, before.as_ref(), is_update), &told(table, after.as_ref(), is_update));
             // Before the change is kept: there may be an entry of a change that failed, and none is without an entry.
             self.db.platform(async |conn| entry.insert(conn).await).await?;
             Ok::<_, Error>(Made { workspace, table: table.name.clone(), key, back })
@@ -99,17 +104,23 @@ fn value(values: &[(String, Option<String>)], name: &str) -> Option<String> {
     values.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone())
 }
 
-/// A row for the audit log: without secrets, and without what a vector is made of.
-fn told(table: &Table, row: Option<&Whole>) -> Value {
+/// A row for the audit log, which outlives the workspace: without secrets, of a change how what was written begins, and of a
+/// row that comes or goes how long it is.
+fn told(table: &Table, row: Option<&Whole>, is_update: bool) -> Value {
     let Some(row) = row else { return Value::Null };
+    let length = |value: &str| Value::from(format!("{} characters", value.chars().count()));
     let shown = |(name, value): &(String, Option<String>)| {
         let shape = table.column(name).map_or(Shape::Other, |column| column.shape);
         let value = match (shape, value) {
             (_, None) => Value::Null,
             (Shape::Secret, Some(_)) => Value::from("(hidden)"),
-            (Shape::Json, Some(value)) => json::safe(value),
             (Shape::Vector, Some(value)) => Value::from(format!("{} components", value.split(',').count())),
-            (_, Some(value)) => Value::from(value.as_str()),
+            (Shape::Uuid | Shape::Time | Shape::Bool | Shape::Number | Shape::Enum, Some(value)) => {
+                Value::from(value.as_str())
+            }
+            (Shape::Json, Some(value)) if is_update && value.len() <= TOLD => json::safe(value),
+            (Shape::Text, Some(value)) if is_update => Value::from(cut(value, TOLD)),
+            (_, Some(value)) => length(value),
         };
         (name.clone(), value)
     };
@@ -172,7 +183,7 @@ impl Changing<'_> {
         let mut conditions: Vec<String> = key
             .iter()
             .map(|(name, value)| {
-                let of_type = self.table.column(name).map_or("text", |column| column.of_type.as_str());
+                let of_type = self.table.column(name).map_or("text", Column::bound);
                 format!("{} = {}", quoted(name), statement.bind(value.as_deref(), of_type))
             })
             .collect();
@@ -212,7 +223,7 @@ impl Changing<'_> {
         let mut set = Vec::new();
         for (name, value) in to {
             let column = self.writable(name)?;
-            set.push(format!("{} = {}", quoted(name), statement.bind(value.as_deref(), &column.of_type)));
+            set.push(format!("{} = {}", quoted(name), statement.bind(value.as_deref(), column.bound())));
         }
         if self.table.column("updated_at").is_some() && !to.iter().any(|(name, _)| name == "updated_at") {
             set.push("updated_at = now()".to_owned());
@@ -237,7 +248,7 @@ impl Changing<'_> {
         for (name, value) in all {
             let column = self.writable(&name)?;
             names.push(quoted(&name));
-            texts.push(statement.bind(value.as_deref(), &column.of_type));
+            texts.push(statement.bind(value.as_deref(), column.bound()));
         }
         statement.push(&format!(
             "INSERT INTO {} ({}) VALUES ({}) RETURNING {}",
@@ -263,7 +274,7 @@ impl Changing<'_> {
                 .iter()
                 .zip(&key.refers_to)
                 .map(|(column, refers_to)| {
-                    let of_type = other.column(column).map_or("text", |column| column.of_type.as_str());
+                    let of_type = other.column(column).map_or("text", Column::bound);
                     let value = value(&row.values, refers_to);
                     format!("{} = {}", quoted(column), statement.bind(value.as_deref(), of_type))
                 })

@@ -26,20 +26,20 @@ pub(super) fn refusal(table: &Table, column: &Column, value: Option<&str>, is_ne
         Shape::Secret => Some("a secret"),
         Shape::Bits | Shape::Words | Shape::Bytes => Some("not edited as text"),
         Shape::Vector if !is_new => Some("made of the content: ingest it again"),
-        Shape::Json if value.is_some_and(holds_secrets) => Some("holds secrets, which would be shown"),
+        Shape::Json if value.is_some_and(|value| column.of_type == "json" || !json::is_safe(value)) => {
+            Some("holds secrets, which would be shown")
+        }
         _ if value.is_some_and(|value| value.len() > MOST) => Some("too large to be edited here"),
         _ => None,
     }
-}
-
-fn holds_secrets(value: &str) -> bool {
-    serde_json::from_str::<serde_json::Value>(value).is_ok_and(|plain| json::safe(value) != plain)
 }
 
 /// A form with what the fields say, and what is wrong with them.
 pub(super) struct Form<'f> {
     pub(super) visit: &'f Visit,
     pub(super) table: &'f Table,
+    /// What the row has now, by column, which decides whether there is a field.
+    pub(super) stored: BTreeMap<String, Option<String>>,
     /// By column; a column without a value is left to its default where the row is new.
     pub(super) values: BTreeMap<String, Option<String>>,
     /// Of the row that is changed; none for a new one.
@@ -64,7 +64,8 @@ impl Form<'_> {
                 dl class="record" {
                     @for column in &self.table.columns {
                         @let value = self.values.get(&column.name).cloned().flatten();
-                        @let refusal = refusal(self.table, column, value.as_deref(), is_new);
+                        @let stored = self.stored.get(&column.name).cloned().flatten();
+                        @let refusal = refusal(self.table, column, stored.as_deref(), is_new);
                         @let error = of_field(&column.name);
                         dt {
                             @if refusal.is_none() { label for={ "v." (column.name) } { (column.name) } } @else { (column.name) }

@@ -46,7 +46,8 @@ fn asked<'a>(visit: &Visit, catalog: &'a Catalog) -> Result<Asked<'a>, Problem> 
 pub(super) async fn new(visit: Visit) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let Asked { table, .. } = asked(&visit, &catalog)?;
-    let form = Form { visit: &visit, table, values: BTreeMap::new(), version: None, error: None };
+    let (stored, values) = (BTreeMap::new(), BTreeMap::new());
+    let form = Form { visit: &visit, table, stored, values, version: None, error: None };
     Ok(layout::page(&visit, "tables", &format!("New row of {}", table.name), &form.markup()))
 }
 
@@ -62,7 +63,7 @@ pub(super) async fn insert(visit: Visit, Posted(posted): Posted) -> Result<Respo
     let typed = values.iter().cloned().collect();
     match visit.shared.change(&catalog, table, workspace, Deed::Insert(values), REASON).await {
         Ok(made) => done(&visit, made).await,
-        Err(error) => wrong(&visit, table, typed, None, error).await,
+        Err(error) => wrong(&visit, table, [BTreeMap::new(), typed], None, error).await,
     }
 }
 
@@ -71,7 +72,7 @@ pub(super) async fn edit(visit: Visit) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let Asked { table, workspace } = asked(&visit, &catalog)?;
     let (values, version) = current(&visit, table, workspace).await?;
-    let form = Form { visit: &visit, table, values, version: Some(version), error: None };
+    let form = Form { visit: &visit, table, stored: values.clone(), values, version: Some(version), error: None };
     Ok(layout::page(&visit, "tables", &format!("Row of {}", table.name), &form.markup()))
 }
 
@@ -80,21 +81,20 @@ pub(super) async fn update(visit: Visit, Posted(posted): Posted) -> Result<Respo
     let catalog = visit.shared.catalog().await?;
     let Asked { table, workspace } = asked(&visit, &catalog)?;
     let version = posted.value("version").unwrap_or_default().to_owned();
-    let (mut typed, _) = current(&visit, table, workspace).await?;
+    let (stored, _) = current(&visit, table, workspace).await?;
+    let mut typed = stored.clone();
     let mut to = Values::new();
     for column in &table.columns {
-        let now = typed.get(&column.name).cloned().flatten();
+        let now = stored.get(&column.name).cloned().flatten();
         if refusal(table, column, now.as_deref(), false).is_some() {
             continue;
         }
-        let text = given(&posted, &column.name);
+        // A form turns line breaks into those of its own.
+        let keeps = now.as_ref().is_some_and(|now| now.contains('\r'));
+        let text = given(&posted, &column.name).map(|text| if keeps { text } else { text.replace("\r\n", "\n") });
         let is_typed = text.as_ref().is_some_and(|text| !text.is_empty()) && text != now && !is_chosen(column);
         let is_null = !is_typed && posted.value(&format!("n.{}", column.name)).is_some();
         let text = text.filter(|_| !is_null);
-        // A form turns line breaks into those of its own.
-        let text = text.map(|text| {
-            if now.as_ref().is_some_and(|now| now.contains('\r')) { text } else { text.replace("\r\n", "\n") }
-        });
         if text != now && (is_null || text.is_some()) {
             to.push((column.name.clone(), text));
         }
@@ -106,7 +106,7 @@ pub(super) async fn update(visit: Visit, Posted(posted): Posted) -> Result<Respo
     let deed = Deed::Update { key: key(&visit, table)?, version: version.clone(), to };
     match visit.shared.change(&catalog, table, workspace, deed, REASON).await {
         Ok(made) => done(&visit, made).await,
-        Err(error) => wrong(&visit, table, typed, Some(version), error).await,
+        Err(error) => wrong(&visit, table, [stored, typed], Some(version), error).await,
     }
 }
 
@@ -226,7 +226,7 @@ async fn current(
 async fn wrong(
     visit: &Visit,
     table: &Table,
-    values: BTreeMap<String, Option<String>>,
+    [stored, values]: [BTreeMap<String, Option<String>>; 2],
     version: Option<String>,
     error: Error,
 ) -> Result<Response, Problem> {
@@ -237,7 +237,7 @@ async fn wrong(
     let code = if error.is_database_failure() { StatusCode::UNPROCESSABLE_ENTITY } else { status(&error) };
     let error = Some((field, message(&error)));
     let title = format!("Row of {}", table.name);
-    let form = Form { visit, table, values, version, error };
+    let form = Form { visit, table, stored, values, version, error };
     Ok((code, layout::page(visit, "tables", &title, &form.markup())).into_response())
 }
 
@@ -267,7 +267,7 @@ async fn misread(visit: &Visit, table: &Table, values: &BTreeMap<String, Option<
             continue;
         }
         let mut statement = Statement::default();
-        let cast = statement.bind(Some(value), &column.of_type);
+        let cast = statement.bind(Some(value), column.bound());
         statement.push(&format!("SELECT ARRAY[{cast}::text] AS cells"));
         if visit.shared.rows(visit.view.workspace(), statement).await.is_err() {
             return Some(column.name.clone());

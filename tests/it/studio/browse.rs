@@ -43,8 +43,8 @@ async fn pages_hold_each_row_once_in_every_order_forth_and_back() {
     let a = scene.a.workspace;
     scene
         .run(&format!(
-            "INSERT INTO documents (workspace_id, title, slug, external_id, summary)
-             SELECT '{a}', 'title ' || n % 7, 'slug-' || n, 'e' || n, CASE WHEN n % 3 > 0 THEN 'summary ' || n % 11 END FROM generate_series(1, 240) n;
+            "INSERT INTO documents (workspace_id, title, slug, external_id, content_hash, summary)
+             SELECT '{a}', 'title ' || n % 7, 'slug-' || n, 'e' || n, 'http', CASE WHEN n % 3 > 0 THEN 'summary ' || n % 11 END FROM generate_series(1, 240) n;
              ANALYZE documents"
         ))
         .await;
@@ -55,6 +55,7 @@ async fn pages_hold_each_row_once_in_every_order_forth_and_back() {
         ("&sort=summary", "summary NULLS LAST, id"),
         ("&sort=-summary", "summary DESC NULLS LAST, id DESC"),
         ("&sort=slug", "slug NULLS LAST, id"),
+        ("&sort=content_hash", "left(content_hash, 100) NULLS LAST, id"),
     ] {
         let wanted: Vec<String> =
             ids(&mut scene, &format!("SELECT id::text AS id FROM documents WHERE workspace_id = '{a}' ORDER BY {sql}"))
@@ -88,6 +89,11 @@ async fn a_filter_without_an_index_looks_at_a_bounded_number_of_rows_and_goes_on
         let first = format!("/{a}/tables/analytics_events?col=id&{filter}");
         assert!(scene.get(&first).await.body.contains("of the next 10000 rows fit"));
         assert_eq!(all(&scene, first, "next").await.0, wanted, "{filter}");
+        // And back, from behind the last of them.
+        let end = format!(
+            "/{a}/tables/analytics_events?col=id&{filter}&before=%5B%22ffffffff-ffff-ffff-ffff-ffffffffffff%22%5D"
+        );
+        assert_eq!(all(&scene, end, "prev").await.0, wanted, "{filter} back");
     }
     // There are too many for an order that no index has; the one that an index has is there.
     let said = scene.get(&format!("/{a}/tables/analytics_events?sort=source")).await;

@@ -155,8 +155,9 @@ async fn no_secret_leaves_the_database() {
              INSERT INTO admin_tokens (admin_user_id, kind, name, token_hash, expires_at)
                 SELECT id, 'api', 'mine', sha256('5ec3e7'), now() + interval '1 day' FROM admin_users LIMIT 1;
              UPDATE service_tokens SET token_hash = sha256('5ec3e7') WHERE workspace_id = '{a}';
-             UPDATE datasources SET config = '{{\"url\": \"https://docs.example\", \"api_key\": \"5ec3e7\", \"deep\": [{{\"clientSecret\": \"5ec3e7\"}}]}}';
-             UPDATE webhook_subscriptions SET headers = '{{\"Authorization\": \"Bearer 5ec3e7\"}}';
+             UPDATE datasources SET config = '{{\"url\": \"https://docs.example\", \"api_key\": \"5ec3e7\", \"deep\": [{{\"clientSecret\": \"5ec3e7\", \"bot_token\": \"5ec3e7\"}}], \"n\": 1e400}}';
+             UPDATE workspace_settings SET webhook_secret = decode('01' || repeat('5ec3e7', 20), 'hex');
+             UPDATE webhook_subscriptions SET secret = decode('01' || repeat('5ec3e7', 20), 'hex'), headers = '{{\"Authorization\": \"Bearer 5ec3e7\"}}';
              UPDATE workspace_admins SET joined_at = NULL, invitation_hash = sha256('5ec3e7'), invitation_expires_at = now() + interval '1 day';
              INSERT INTO login_throttles (key, free_at) VALUES (sha256('5ec3e7'), now());
              INSERT INTO jobs (workspace_id, job_type, status, attempts, started_at, heartbeat_at, lease_expires_at, leased_by, lease_token)
@@ -166,7 +167,7 @@ async fn no_secret_leaves_the_database() {
         .await;
     let hash = "\\x".to_owned() + &sha256_hex(b"5ec3e7");
     let mut seen = 0;
-    for table in TABLES.iter().chain(GLOBAL) {
+    for table in TABLES.iter().chain(GLOBAL).chain(&["workspace_settings"]) {
         for view in [a.to_string(), "platform".to_owned()] {
             let all = scene.get(&format!("/{view}/tables/{table}?{}", all_columns(table))).await;
             if all.status == 404 {
@@ -198,6 +199,10 @@ async fn no_secret_leaves_the_database() {
     let job = scene.get(&format!("/{a}/jobs/{}", scene.a.job)).await.body;
     assert!(job.contains("(hidden)") && !job.contains("5ec3e7"), "{job}");
     // Nor can it be guessed by asking for it.
+    for value in ["%7B%22api_key%22:%225ec3e7%22%7D", "%7B%22deep%22:[%7B%22bot_token%22:%22x%22%7D]%7D"] {
+        let said = scene.get(&format!("/{a}/tables/datasources?fc=config&fo=contains&fv={value}")).await;
+        assert!(said.status == 422 && said.body.contains("names no secret"), "{}", said.body);
+    }
     for how in ["is", "contains", "greater"] {
         let said = scene.get(&format!("/platform/tables/admin_users?fc=password_hash&fo={how}&fv=a")).await;
         assert_eq!(said.status, 422, "{how}: {}", said.body);
@@ -219,6 +224,7 @@ fn all_columns(table: &str) -> String {
         "jobs" => &["id", "payload", "lease_token"],
         "datasources" => &["id", "config"],
         "login_throttles" => &["key", "free_at"],
+        "workspace_settings" => &["workspace_id", "webhook_secret"],
         _ => &[],
     };
     columns.iter().map(|column| format!("col={column}")).collect::<Vec<_>>().join("&")
@@ -231,7 +237,7 @@ async fn text_that_hurts_is_shown_as_text() {
     let hurts = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u{202e}gnp.exe\u{1}\u{7f}\u{200b}שלום مرحبا";
     scene
         .run(&format!(
-            "UPDATE documents SET title = $t${hurts}$t$, summary = repeat('<b>', 350000),
+            "UPDATE documents SET title = $t${hurts}$t$, summary = repeat('<b>', 350000) , slug = repeat(U&'\\200B', 60000),
                 metadata = jsonb_build_object('<i>key</i>', $t${}$t$, 'large', (SELECT jsonb_agg(jsonb_build_object('n', n, 'text', repeat('x', 20))) FROM generate_series(1, 25000) n))
              WHERE workspace_id = '{a}';
              UPDATE messages SET content = $t${hurts}$t$ WHERE workspace_id = '{a}';
