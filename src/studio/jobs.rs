@@ -93,8 +93,8 @@ fn newest(view: &View) -> String {
     }
 }
 
-/// Those by which queues are judged: of a workspace the newest, and those that run or are dead; of the platform a bounded number of those that wait, run or
-/// are dead, which partial indexes hold.
+/// Those by which queues are judged: of a workspace the newest, and those that run or are dead; of the platform a bounded
+/// number of those that wait, run or are dead, which partial indexes hold.
 fn standing(view: &View) -> String {
     if let View::Workspace { id, .. } = view {
         let own = |status: &str| {
@@ -132,7 +132,7 @@ fn statements(visit: &Visit) -> [Statement; 3] {
     let both = if visit.view == View::Platform { format!("({standing}) UNION ({newest})") } else { standing };
     listed.push(&format!(
         "SELECT ARRAY[id, workspace_id, queue, job_type, status, attempts || ' of ' || max_attempts, scheduled_at, created_at,
-            ended_at, left(last_error, 200)]::text[] AS cells FROM ({both}) AS newest {of} ORDER BY id DESC LIMIT {LISTED}"
+            ended_at, left(last_error, 200)]::text[] AS cells FROM ({both}) AS newest {of} ORDER BY created_at DESC, id DESC LIMIT {LISTED}"
     ));
     [Statement::new(by_queue), Statement::new(over_time), listed]
 }
