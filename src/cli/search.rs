@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use workspace_db::id::{DatasourceId, DocumentId};
 use workspace_db::schema::document_chunks;
-use workspace_db::search::{Answer, Hit, List, Question, Search as Searching, SearchChunks as _};
+use workspace_db::search::{Answer, Hit, Question, Search as Searching, SearchChunks as _};
 use workspace_db::sql_types::LanguageTag;
 use workspace_db::tenancy::InWorkspace as _;
 
@@ -162,12 +162,7 @@ fn describe(rank: usize, hit: &Hit, shown: usize) -> Vec<String> {
 
 /// How many came, and how they were found.
 fn summary(answer: &Answer) -> String {
-    let describe = |list: &List| {
-        let candidates = list.candidates.map_or_else(|| "all".to_owned(), |candidates| candidates.to_string());
-        let widened = if list.widened > 0 { format!(", widened {} times", list.widened) } else { String::new() };
-        let bound = if list.bound_reached { ", and its bound was reached" } else { "" };
-        format!("{:?} of {candidates} candidates{widened}{bound}", list.plan).to_lowercase()
-    };
-    let lists: Vec<String> = [&answer.by_vector, &answer.by_words].into_iter().flatten().map(describe).collect();
+    let lists: Vec<String> =
+        [&answer.by_vector, &answer.by_words].into_iter().flatten().map(ToString::to_string).collect();
     format!("{} of {} passages: {}", answer.returned, answer.asked, lists.join("; "))
 }

@@ -1,5 +1,7 @@
 //! What comes back: the passages, and how they were found.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::plan::Plan;
@@ -41,6 +43,21 @@ pub struct List {
     pub widened: u32,
     /// Whether the most candidates that may be taken were not enough to be certain.
     pub bound_reached: bool,
+}
+
+/// For a person: by which plan, and out of how many candidates.
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = format!("{:?}", self.plan).to_lowercase();
+        match self.candidates {
+            Some(candidates) => write!(f, "{plan} of {candidates} candidates")?,
+            None => write!(f, "{plan} of all candidates")?,
+        }
+        if self.widened > 0 {
+            write!(f, ", widened {} times", self.widened)?;
+        }
+        if self.bound_reached { f.write_str(", and its bound was reached") } else { Ok(()) }
+    }
 }
 
 /// A passage that was found.

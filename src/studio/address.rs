@@ -5,10 +5,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::header::LOCATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use url::form_urlencoded::{Serializer, parse};
 
 use super::Shared;
+use super::problem::Problem;
+use crate::error::Error;
 
 /// Names and values, in the order in which they came; a name may come more than once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,4 +64,10 @@ impl FromRequestParts<Arc<Shared>> for Params {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Result<Self, Infallible> {
         Ok(Self::parse(parts.uri.query().unwrap_or_default().as_bytes()))
     }
+}
+
+/// Sends the browser to another address.
+pub(super) fn see(address: &str) -> Result<Response, Problem> {
+    let to = HeaderValue::from_str(address).map_err(|error| Error::invalid("no address").caused_by(error))?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
 }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 
 use super::address::Params;
-use super::cells::{Budget, text, time};
+use super::cells::{Budget, moment, text};
 use super::json::{folded, without_secrets};
 use super::layout;
 use super::problem::Problem;
@@ -69,7 +69,7 @@ fn shown(entry: &AuditEntry, budget: &Budget) -> Markup {
             p {
                 strong { (text(&entry.action)) } " "
                 span class="quiet" {
-                    (time(&entry.occurred_at.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string()))
+                    (moment(entry.occurred_at))
                     " · " (entry.actor)
                     @if let Some(admin) = entry.admin_user_id { " " (admin) }
                     @if let Some(reason) = &entry.reason { " · " (text(reason)) }

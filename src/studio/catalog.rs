@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::Shared;
 use super::problem::Problem;
 use super::shape::Shape;
-use super::statement::Statement;
+use super::statement::{Statement, only, quoted};
 use super::view::View;
 use crate::error::{Error, Kind, Result};
 
@@ -120,6 +120,12 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// The condition that a column has a value, NULL never.
+    pub(super) fn equals(&self, column: &str, value: Option<&str>, statement: &mut Statement) -> String {
+        let of_type = self.column(column).map_or("text", Column::bound);
+        format!("{} = {}", quoted(column), statement.bind(value, of_type))
+    }
+
     /// The column by which a workspace's rows are told.
     pub(super) fn workspace_column(&self) -> Option<&str> {
         match self.name.as_str() {
@@ -159,7 +165,7 @@ impl Shared {
             return Ok(Arc::clone(catalog));
         }
         let rows = self.rows(None, Statement::new(include_str!("catalog.sql"))).await?;
-        let text = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+        let text = only(rows).unwrap_or_default();
         let mut tables: Vec<Table> = serde_json::from_str(&text).map_err(|error| {
             Error::new(Kind::Database, "the catalog is not as this program knows it").caused_by(error)
         })?;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::catalog::Column;
@@ -99,6 +100,11 @@ fn name_of(deceptive: char) -> String {
 pub(super) fn time(text: &str) -> Markup {
     let iso = text.replacen(' ', "T", 1).replace("+00", "Z");
     html! { time datetime=(iso) { (text) } }
+}
+
+/// The same of a moment that this crate knows.
+pub(super) fn moment(at: DateTime<Utc>) -> Markup {
+    time(&at.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string())
 }
 
 /// What a value is that is not there.

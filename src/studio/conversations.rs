@@ -7,8 +7,9 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 use uuid::Uuid;
 
+use super::LAST_IN_ORDER;
 use super::address::Params;
-use super::cells::{Budget, cut, text, time};
+use super::cells::{Budget, cut, moment, text};
 use super::layout;
 use super::problem::Problem;
 use super::view::Visit;
@@ -17,8 +18,6 @@ use crate::models::{Conversation, Feedback, Message};
 use crate::schema::{conversations, feedback, messages};
 use crate::tenancy::{InWorkspace as _, WorkspaceScope};
 
-/// Ids of version 7 begin with the time, and come to this in 2039.
-const LAST_IN_ORDER: Uuid = Uuid::from_u128(0x0200_0000_0000_0000_0000_0000_0000_0000);
 /// Conversations on a page.
 const LISTED: usize = 50;
 /// Characters of a title.
@@ -99,13 +98,12 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
         feedback::table.in_workspace(&scope).filter(feedback::message_id.eq_any(ids)).load(&mut ws).await?;
     let judged: HashMap<MessageId, Feedback> = judged.into_iter().map(|one| (one.message_id, one)).collect();
     let budget = Budget::new(PAGE);
-    let row = Params::default().with("k.workspace_id", workspace.to_string()).with("k.id", id.to_string());
     let body = html! {
         p class="quiet" {
             (found.status)
             @if let Some(user) = &found.external_user_id { " · " (text(user)) }
             " · " (moment(found.created_at)) " · "
-            a href=(row.at(&visit.view.path("tables/conversations/row"))) { "its row" }
+            a href=(visit.view.known_row("conversations", workspace, *id.as_uuid())) { "its row" }
         }
         ol class="said" { @for message in &said { (shown(message, judged.get(&message.id), &budget)) } }
         @if said.len() == SHOWN { p class="quiet" { "The first " (SHOWN) " messages." } }
@@ -134,8 +132,4 @@ fn shown(message: &Message, judged: Option<&Feedback>, budget: &Budget) -> Marku
             }
         }
     }
-}
-
-fn moment(time_: chrono::DateTime<chrono::Utc>) -> Markup {
-    time(&time_.format("%Y-%m-%d %H:%M:%S+00").to_string())
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, Response};
 use diesel::prelude::*;
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::cells::{Budget, cut, null, text, time};
+use super::LAST_IN_ORDER;
+use super::address::see;
+use super::cells::{Budget, cut, moment, null, text, time};
 use super::gate::Posted;
 use super::json::{folded, without_secrets};
 use super::layout;
@@ -34,8 +34,6 @@ const QUEUES: usize = 200;
 const LISTED: usize = 50;
 /// Bytes of a job's arguments, result and errors.
 const PAGE: usize = 120_000;
-/// Ids of version 7 begin with the time, and come to this in 2039.
-const LAST_IN_ORDER: &str = "02000000-0000-0000-0000-000000000000";
 const REASON: &str = "the operator in the studio";
 
 /// `GET /{view}/jobs`
@@ -193,8 +191,8 @@ fn chart(over_time: &[Row], of: &str) -> Markup {
     let series = |of: fn((i64, i64)) -> i64| -> Vec<i64> {
         all.iter().map(|minute| minutes.get(minute).copied().map_or(0, of)).collect()
     };
-    let data = json!([all, series(|ended| ended.0), series(|ended| ended.1)]).to_string();
     let (completed, failed) = (series(|ended| ended.0), series(|ended| ended.1));
+    let data = json!([all, completed, failed]).to_string();
     html! {
         figure class="chart" data-chart=(data) data-names="completed,failed" {
             figcaption {
@@ -216,7 +214,7 @@ fn list(listed: &[Row]) -> Markup {
                         td { (text(cell(row, 3))) }
                         td { span class={ "state " (cell(row, 4)) } { (cell(row, 4)) } }
                         td { (cell(row, 5)) }
-                        @for at in 6..9 { td { @match row.get(at) { Some(Some(moment)) => (time(moment)), _ => (null()) } } }
+                        @for at in 6..9 { td { @match row.get(at) { Some(Some(at)) => (time(at)), _ => (null()) } } }
                         td { (text(cell(row, 9))) }
                     }
                 } }
@@ -261,8 +259,8 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
             }
         }
         dl class="record" {
-            @for (name, moment) in times {
-                @if let Some(moment) = moment { dt { (name) } dd { (time(&moment.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string())) } }
+            @for (name, at) in times {
+                @if let Some(at) = at { dt { (name) } dd { (moment(at)) } }
             }
             @if let Some(worker) = &job.leased_by { dt { "Worker" } dd { (text(worker)) } }
             dt { "Arguments" } dd { (value(&job.payload)) }
@@ -302,9 +300,7 @@ async fn steer(visit: Visit, action: &'static str) -> Result<Response, Problem> 
         db.platform(async |conn| entry.insert(conn).await).await
     })
     .await?;
-    let back = HeaderValue::from_str(&visit.view.path(&format!("jobs/{id}")));
-    let back = back.map_err(|error| Error::invalid("no address").caused_by(error))?;
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
+    see(&visit.view.path(&format!("jobs/{id}")))
 }
 
 impl super::Shared {

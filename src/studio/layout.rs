@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::Shared;
 use super::assets;
 use super::cells::{plain, text};
+use super::problem::head;
 use super::view::{View, Visit};
 
 /// Every page that can be gone to, in the order of the navigation. What comes later (webhooks with their deliveries,
@@ -90,12 +91,8 @@ fn whole(class: &str, title: &str, shared: &Shared, around: &Markup, nav: &Marku
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · workspace-db studio" }
                 link rel="stylesheet" href=(assets::path("uplot.min.css"));
-                link rel="stylesheet" href=(assets::path("studio.css"));
-                link rel="icon" href=(assets::path("icon.svg"));
+                (head(title))
                 script src=(assets::path("htmx.min.js")) defer {}
                 script src=(assets::path("uplot.min.js")) defer {}
                 script src=(assets::path("studio.js")) defer {}

@@ -5,14 +5,13 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use super::address::Params;
 use super::cells::{cut, plain, text};
 use super::layout;
 use super::problem::Problem;
 use super::projection::principal;
 use super::statement::Statement;
 use super::view::Visit;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::id::{DatasourceId, DocumentChunkId, WorkspaceId};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::Embedding;
@@ -79,9 +78,8 @@ pub(super) async fn picture(visit: Visit) -> Result<Html<String>, Problem> {
         let vectors: Vec<Vec<f32>> = points.iter().map(|point| point.vector.as_slice().to_vec()).collect();
         (principal(&vectors), points)
     });
-    let (places, points) = drawn.await.map_err(|error| {
-        crate::error::Error::new(crate::error::Kind::Interrupted, "the map was not drawn").caused_by(error)
-    })?;
+    let (places, points) =
+        drawn.await.map_err(|error| Error::new(Kind::Interrupted, "the map was not drawn").caused_by(error))?;
     Ok(Html(drawing(&visit, workspace, &points, &places, &names).into_string()))
 }
 
@@ -140,7 +138,7 @@ fn drawing(
         div class="map" {
             svg viewBox={ "0 0 " (SIZE) " " (SIZE) } role="group" aria-label={ "Map of " (points.len()) " passages" } {
                 @for (point, (x, y)) in points.iter().zip(places) {
-                    a href=(row(visit, workspace, point)) aria-label=(plain(&cut(&point.title, 60))) {
+                    a href=(visit.view.known_row("document_chunks", workspace, *point.id.as_uuid())) aria-label=(plain(&cut(&point.title, 60))) {
                         circle class=(colour(point.datasource)) cx=(across.on(*x)) cy=(down.on(*y)) r="7" {
                             title { (plain(&cut(&point.text, SHOWN))) }
                         }
@@ -170,9 +168,4 @@ impl Axis {
     fn on(&self, value: f32) -> String {
         format!("{:.0}", MARGIN + (value - self.least) / self.span * (SIZE - 2.0 * MARGIN))
     }
-}
-
-fn row(visit: &Visit, workspace: WorkspaceId, point: &Point) -> String {
-    let key = Params::default().with("k.workspace_id", workspace.to_string()).with("k.id", point.id.to_string());
-    key.at(&visit.view.path("tables/document_chunks/row")).into_owned()
 }

@@ -54,18 +54,23 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What the head of every page has.
+pub(super) fn head(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        title { (title) " · workspace-db studio" }
+        link rel="stylesheet" href=(assets::path("studio.css"));
+        link rel="icon" href=(assets::path("icon.svg"));
+    }
+}
+
 /// A page without what leads to others.
 pub(super) fn bare(title: &str, body: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · workspace-db studio" }
-                link rel="stylesheet" href=(assets::path("studio.css"));
-                link rel="icon" href=(assets::path("icon.svg"));
-            }
+            head { (head(title)) }
             body { main class="bare" { h1 { (title) } (body) } }
         }
     };

@@ -10,12 +10,12 @@ use super::address::Params;
 use super::cells::{cut, text};
 use super::layout;
 use super::problem::{Problem, message};
-use super::statement::Statement;
+use super::statement::{Statement, only};
 use super::view::Visit;
 use crate::error::{Error, Kind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
 use crate::schema::document_chunks;
-use crate::search::{Answer, Hit, List, Plan, Question, SearchChunks as _, own_index};
+use crate::search::{Answer, Hit, Plan, Question, SearchChunks as _, own_index};
 use crate::sql_types::Embedding;
 use crate::tenancy::{InWorkspace as _, Read, WorkspaceConnection, WorkspaceScope};
 
@@ -84,7 +84,7 @@ pub(super) async fn list(visit: Visit) -> Result<Html<String>, Problem> {
         Err(_) => Err(Error::new(Kind::Interrupted, "this list took longer than 5 seconds, and was given up")),
     };
     let body = match answered {
-        Ok((answer, took)) => shown(&visit, &answer, took),
+        Ok((answer, took)) => shown(&visit, workspace, &answer, took),
         Err(error) => html! { p class="error" role="alert" { (message(&error)) } },
     };
     Ok(Html(body.into_string()))
@@ -93,7 +93,7 @@ pub(super) async fn list(visit: Visit) -> Result<Html<String>, Problem> {
 async fn has_own_index(visit: &Visit, workspace: WorkspaceId) -> Result<bool> {
     let statement = Statement::new("SELECT ARRAY[to_regclass($1)::text] AS cells").with([own_index(workspace)]);
     let rows = visit.shared.rows(Some(workspace), statement).await?;
-    Ok(rows.into_iter().flatten().flatten().next().is_some())
+    Ok(only(rows).is_some())
 }
 
 async fn answer(visit: &Visit, workspace: WorkspaceId, way: &str) -> Result<(Answer, Duration)> {
@@ -133,32 +133,22 @@ async fn question(visit: &Visit, ws: &mut WorkspaceConnection<Read>, scope: &Wor
     Ok(Question::new(vector, model))
 }
 
-fn shown(visit: &Visit, answer: &Answer, took: Duration) -> Markup {
+fn shown(visit: &Visit, workspace: WorkspaceId, answer: &Answer, took: Duration) -> Markup {
     html! {
         p class="quiet" {
             strong { (format!("{:.1} ms", took.as_secs_f64() * 1000.0)) }
-            @for list in [&answer.by_vector, &answer.by_words].into_iter().flatten() { " · " (planned(list)) }
+            @for list in [&answer.by_vector, &answer.by_words].into_iter().flatten() { " · " (list) }
         }
         @if answer.hits.is_empty() { p class="empty" { "Nothing was found." } }
-        ol class="hits" { @for hit in &answer.hits { (passage(visit, hit)) } }
+        ol class="hits" { @for hit in &answer.hits { (passage(visit, workspace, hit)) } }
     }
 }
 
-fn planned(list: &List) -> String {
-    let candidates = list.candidates.map_or_else(|| "all".to_owned(), |candidates| candidates.to_string());
-    let widened = if list.widened > 0 { format!(", widened {} times", list.widened) } else { String::new() };
-    let bound = if list.bound_reached { ", bound reached" } else { "" };
-    format!("{:?} of {candidates} candidates{widened}{bound}", list.plan).to_lowercase()
-}
-
-fn passage(visit: &Visit, hit: &Hit) -> Markup {
-    let row = Params::default()
-        .with("k.workspace_id", visit.view.workspace().map(|id| id.to_string()).unwrap_or_default())
-        .with("k.id", hit.chunk_id.to_string());
+fn passage(visit: &Visit, workspace: WorkspaceId, hit: &Hit) -> Markup {
     let like = Params::default().with("like", hit.chunk_id.to_string());
     html! {
         li {
-            a href=(row.at(&visit.view.path("tables/document_chunks/row"))) { (text(&cut(&hit.title, SHOWN))) " #" (hit.chunk_index) }
+            a href=(visit.view.known_row("document_chunks", workspace, *hit.chunk_id.as_uuid())) { (text(&cut(&hit.title, SHOWN))) " #" (hit.chunk_index) }
             span class="quiet" {
                 " " (format!("{:.4}", hit.score))
                 @if let (Some(near), Some(words)) = (hit.by_vector, hit.by_words) { " (vector " (near.rank) ", words " (words.rank) ")" }

@@ -11,7 +11,7 @@ use super::json;
 use super::layout;
 use super::problem::Problem;
 use super::shape::{LONG, Shape};
-use super::statement::{Row, Statement, quoted};
+use super::statement::{Row, Statement, only, quoted};
 use super::view::Visit;
 use crate::error::{Error, Kind, Result};
 
@@ -71,16 +71,13 @@ fn not_there(table: &Table, cause: Error) -> Error {
 pub(super) fn which(visit: &Visit, table: &Table, statement: &mut Statement) -> Result<String, Problem> {
     let mut conditions = Vec::new();
     for name in &table.key {
-        let of_type = table.column(name).map_or("text", Column::bound);
-        let value = visit.params.value(&format!("k.{name}")).map(ToOwned::to_owned);
-        let value = value.ok_or_else(|| Problem::not_found(format!("the address says no {name}")))?;
-        conditions.push(format!("{} = {}", quoted(name), statement.bind(Some(&value), of_type)));
+        conditions.push(table.equals(name, Some(visit.key_part(name)?), statement));
     }
     if conditions.is_empty() {
         return Err(Problem::not_found(format!("{} has no primary key to name a row by", table.name)));
     }
     if let (Some(id), Some(column)) = (visit.view.workspace(), table.workspace_column()) {
-        conditions.push(format!("{} = {}", quoted(column), statement.bind(Some(&id.to_string()), "uuid")));
+        conditions.push(table.equals(column, Some(&id.to_string()), statement));
     }
     Ok(conditions.join(" AND "))
 }
@@ -122,7 +119,7 @@ async fn referring<'c>(
     }
     let answers = visit.shared.ask(visit.view.workspace(), counts).await?;
     for (one, answer) in found.iter_mut().zip(answers) {
-        one.count = answer.into_iter().flatten().flatten().next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        one.count = only(answer).and_then(|text| text.parse().ok()).unwrap_or(0);
     }
     Ok(found)
 }
@@ -137,8 +134,7 @@ fn count<'v>(
     let (mut statement, mut params, mut conditions) = (Statement::default(), Params::default(), Vec::new());
     for (column, refers_to) in key.columns.iter().zip(&key.refers_to) {
         let value = value(refers_to)?;
-        let of_type = other.column(column).map_or("text", Column::bound);
-        conditions.push(format!("{} = {}", quoted(column), statement.bind(Some(value), of_type)));
+        conditions.push(other.equals(column, Some(value), &mut statement));
         // The view says which workspace.
         if visit.view.workspace().is_none() || Some(column.as_str()) != other.workspace_column() {
             params = params.with("fc", column).with("fo", "is").with("fv", value);

@@ -24,7 +24,7 @@ const STRIP: usize = 32;
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// Never leaves the database.
+    /// Never shown.
     Secret,
     Text,
     Json,

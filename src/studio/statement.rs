@@ -17,7 +17,7 @@ const REASON: &str = "the studio shows rows";
 /// A statement whose rows are one array of texts each, named `cells`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statement {
-    pub(super) sql: String,
+    sql: String,
     binds: Vec<Option<String>>,
 }
 
@@ -61,6 +61,16 @@ impl Statement {
 /// A name as it stands in SQL.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as LIKE takes it for itself.
+pub(super) fn literally(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// The one value that was asked for.
+pub(super) fn only(rows: Vec<Row>) -> Option<String> {
+    rows.into_iter().flatten().flatten().next()
 }
 
 impl Shared {

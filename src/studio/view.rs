@@ -3,21 +3,20 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams, State};
-use axum::http::header::LOCATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, Response};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use maud::html;
 use uuid::Uuid;
 
 use super::Shared;
-use super::address::Params;
+use super::address::{Params, see};
 use super::catalog::Table;
 use super::gate::Session;
 use super::layout;
 use super::problem::Problem;
+use super::statement::literally;
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::schema::workspaces;
@@ -49,6 +48,18 @@ impl View {
             Self::Workspace { id, .. } => format!("/{id}/{page}"),
         }
     }
+
+    /// The address of a row, by the names and values of its key.
+    pub(super) fn row<'k>(&self, table: &str, key: impl IntoIterator<Item = (&'k str, String)>) -> String {
+        let with = |params: Params, (name, value): (&str, String)| params.with(&format!("k.{name}"), value);
+        let params = key.into_iter().fold(Params::default(), with);
+        params.at(&self.path(&format!("tables/{table}/row"))).into_owned()
+    }
+
+    /// The same, of a row that this crate knows.
+    pub(super) fn known_row(&self, table: &str, workspace: WorkspaceId, id: Uuid) -> String {
+        self.row(table, [("workspace_id", workspace.to_string()), ("id", id.to_string())])
+    }
 }
 
 /// A request that was let in: who looks, as whom, at what.
@@ -70,6 +81,12 @@ impl Visit {
     pub(super) fn id<I: From<Uuid>>(&self, name: &str) -> Result<I, Problem> {
         let text = self.part(name);
         text.parse().map(|id: Uuid| id.into()).map_err(|_| Problem::not_found(format!("{text:?} is no id")))
+    }
+
+    /// What the address says of a column of a row's key.
+    pub(super) fn key_part(&self, column: &str) -> Result<&str, Problem> {
+        let value = self.params.value(&format!("k.{column}"));
+        value.ok_or_else(|| Problem::not_found(format!("the address says no {column}")))
     }
 
     /// Whether rows of a table are changed from here.
@@ -124,7 +141,7 @@ impl Shared {
 
     /// Workspaces whose slug or name begins so, by slug.
     async fn workspaces(&self, begins: &str, most: i64) -> Result<Vec<(WorkspaceId, String, String)>> {
-        let pattern = format!("{}%", begins.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let pattern = format!("{}%", literally(begins));
         self.db
             .platform(async |conn| {
                 let query = workspaces::table
@@ -175,6 +192,5 @@ pub(super) async fn switch(State(shared): State<Arc<Shared>>, params: Params) ->
         Some(id) => format!("/{id}/{}", layout::known_page(page)),
         None => Params::default().with("q", slug).at("/").into_owned(),
     };
-    let to = HeaderValue::from_str(&to).map_err(|error| Error::invalid("no address").caused_by(error))?;
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
+    see(&to)
 }

@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::page::{Found, LOOKED_AT, Page};
 use super::wanted::{Comparison, FILTER, PLACE, Place, Wanted};
 use super::{COUNTED, page::ROWS};
-use crate::studio::address::Params;
 use crate::studio::catalog::{Column, ForeignKey, Table};
 use crate::studio::cells::{Budget, short};
 use crate::studio::view::{View, Visit};
@@ -202,9 +201,6 @@ pub(in crate::studio) fn key_address<'v>(
     if key.is_empty() {
         return None;
     }
-    let mut params = Params::default();
-    for (name, column) in key.iter().zip(columns) {
-        params = params.with(&format!("k.{name}"), value(column)?);
-    }
-    Some(params.at(&view.path(&format!("tables/{table}/row"))).into_owned())
+    let parts = key.iter().zip(columns).map(|(name, column)| Some((name.as_str(), value(column)?.to_owned())));
+    Some(view.row(table, parts.collect::<Option<Vec<_>>>()?))
 }

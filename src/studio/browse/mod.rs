@@ -17,7 +17,7 @@ use super::catalog::{Catalog, Column, Table};
 use super::layout;
 use super::problem::{Problem, message, status};
 use super::shape::Shape;
-use super::statement::{Statement, quoted};
+use super::statement::{Statement, only, quoted};
 use super::view::Visit;
 use crate::error::{Error, Result};
 
@@ -70,7 +70,7 @@ async fn count(visit: &Visit, table: &Table) -> Result<usize> {
         COUNTED + 1
     ));
     let rows = visit.shared.rows(visit.view.workspace(), statement).await?;
-    Ok(rows.into_iter().flatten().flatten().next().and_then(|text| text.parse().ok()).unwrap_or(0))
+    Ok(only(rows).and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 /// Putting many rows in an order that no index has would take longer than anybody waits.

@@ -57,14 +57,16 @@ impl Reading<'_, '_> {
             parts.push(Part::Missing);
         }
         let mut from = wanted.place.clone();
-        let begins_missing = from.as_ref().is_some_and(|place| place.first() == Some(&None)) && wanted.sort.is_some();
+        // A place without a value of the order's column is among the rows that have none.
+        let begins = from.as_ref().map(|place| match place.first() {
+            Some(None) if wanted.sort.is_some() => Part::Missing,
+            _ => Part::Present,
+        });
         if wanted.backwards {
             parts.reverse();
         }
-        parts.retain(|part| from.is_none() || !begins_missing || wanted.backwards || *part == Part::Missing);
-        parts.retain(|part| from.is_none() || begins_missing || !wanted.backwards || *part == Part::Present);
         let (mut rows, mut look_on) = (Vec::new(), None);
-        for part in parts {
+        for part in parts.into_iter().skip_while(|part| begins.is_some_and(|begins| begins != *part)) {
             let most = ROWS + 1 - rows.len();
             let (statement, end) = self.statements(part, from.take(), most);
             let mut answers = shared.ask(self.view.workspace(), [Some(statement), end].into_iter().flatten()).await?;

@@ -6,7 +6,7 @@ use crate::studio::catalog::{Column, Table};
 use crate::studio::json::is_safe;
 use crate::studio::problem::Problem;
 use crate::studio::shape::Shape;
-use crate::studio::statement::{Statement, quoted};
+use crate::studio::statement::{Statement, literally, quoted};
 use crate::studio::view::View;
 
 /// Columns that are shown before somebody chooses.
@@ -82,8 +82,7 @@ impl Filter<'_> {
 
 /// Whether a text stands somewhere in a column.
 fn contains(name: &str, value: &str, statement: &mut Statement) -> String {
-    let escaped = value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("{name}::text ILIKE {}", statement.bind(Some(&format!("%{escaped}%")), "text"))
+    format!("{name}::text ILIKE {}", statement.bind(Some(&format!("%{}%", literally(value))), "text"))
 }
 
 /// Where a page begins or ends: the values of the columns that rows are in order by.

@@ -63,6 +63,12 @@ struct Whole {
     version: String,
 }
 
+impl Whole {
+    fn key(&self, table: &Table) -> Values {
+        table.key.iter().map(|name| (name.clone(), value(&self.values, name))).collect()
+    }
+}
+
 impl Shared {
     pub(in crate::studio) async fn change(
         &self,
@@ -85,10 +91,8 @@ impl Shared {
             let changing = Changing { conn, table, workspace };
             let (before, after, back) = changing.run(catalog, deed).await?;
             let is_update = before.is_some() && after.is_some();
-            let known = before.as_ref().or(after.as_ref()).map(|row| row.values.as_slice()).unwrap_or_default();
-            let id =
-                known.iter().find(|(name, _)| name == "id").and_then(|(_, id)| id.as_deref()?.parse::<Uuid>().ok());
-            let key: Values = table.key.iter().map(|name| (name.clone(), value(known, name))).collect();
+            let key = before.as_ref().or(after.as_ref()).map(|row| row.key(table)).unwrap_or_default();
+            let id = value(&key, "id").and_then(|id| id.parse::<Uuid>().ok());
             let entry = NewAuditEntry::new(Actor::Operator { reason: why.clone() }, action, table.name.as_str(), id)
                 .of(workspace)
                 .change(&told(table, before.as_ref(), is_update), &told(table, after.as_ref(), is_update));
@@ -139,7 +143,7 @@ impl Changing<'_> {
         match deed {
             Deed::Insert(values) => {
                 let after = self.insert(values).await?;
-                let back = Deed::Delete { key: self.key_of(&after), version: after.version.clone() };
+                let back = Deed::Delete { key: after.key(self.table), version: after.version.clone() };
                 Ok((None, Some(after), back))
             }
             Deed::Update { key, version, to } => {
@@ -165,10 +169,6 @@ impl Changing<'_> {
         }
     }
 
-    fn key_of(&self, row: &Whole) -> Values {
-        self.table.key.iter().map(|name| (name.clone(), value(&row.values, name))).collect()
-    }
-
     fn stored(&self) -> impl Iterator<Item = &Column> {
         self.table.columns.iter().filter(|column| !column.generated)
     }
@@ -180,16 +180,10 @@ impl Changing<'_> {
     }
 
     fn which(&self, key: &Values, statement: &mut Statement) -> String {
-        let mut conditions: Vec<String> = key
-            .iter()
-            .map(|(name, value)| {
-                let of_type = self.table.column(name).map_or("text", Column::bound);
-                format!("{} = {}", quoted(name), statement.bind(value.as_deref(), of_type))
-            })
-            .collect();
+        let mut conditions: Vec<String> =
+            key.iter().map(|(name, value)| self.table.equals(name, value.as_deref(), statement)).collect();
         if let Some(column) = self.table.workspace_column() {
-            let own = statement.bind(Some(&self.workspace.to_string()), "uuid");
-            conditions.push(format!("{} = {own}", quoted(column)));
+            conditions.push(self.table.equals(column, Some(&self.workspace.to_string()), statement));
         }
         conditions.join(" AND ")
     }
@@ -274,9 +268,7 @@ impl Changing<'_> {
                 .iter()
                 .zip(&key.refers_to)
                 .map(|(column, refers_to)| {
-                    let of_type = other.column(column).map_or("text", Column::bound);
-                    let value = value(&row.values, refers_to);
-                    format!("{} = {}", quoted(column), statement.bind(value.as_deref(), of_type))
+                    other.equals(column, value(&row.values, refers_to).as_deref(), &mut statement)
                 })
                 .collect();
             let name = quoted(&other.name);

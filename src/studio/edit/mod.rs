@@ -6,8 +6,7 @@ mod form;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 
-use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use diesel::result::Error as DieselError;
 
@@ -15,7 +14,7 @@ pub(super) use self::change::Made;
 use self::change::{Deed, Values};
 use self::form::{Form, refusal};
 use super::Shared;
-use super::address::Params;
+use super::address::{Params, see};
 use super::catalog::{Catalog, Column, Table};
 use super::gate::Posted;
 use super::layout;
@@ -62,7 +61,7 @@ pub(super) async fn insert(visit: Visit, Posted(posted): Posted) -> Result<Respo
         .collect();
     let typed = values.iter().cloned().collect();
     match visit.shared.change(&catalog, table, workspace, Deed::Insert(values), REASON).await {
-        Ok(made) => done(&visit, made).await,
+        Ok(made) => done(&visit, made.clone(), Some(made)).await,
         Err(error) => wrong(&visit, table, [BTreeMap::new(), typed], None, error).await,
     }
 }
@@ -100,12 +99,12 @@ pub(super) async fn update(visit: Visit, Posted(posted): Posted) -> Result<Respo
         }
     }
     if to.is_empty() {
-        return see(&address(&visit, table, &key(&visit, table)?));
+        return see(&address(&visit, &table.name, &key(&visit, table)?));
     }
     typed.extend(to.iter().cloned());
     let deed = Deed::Update { key: key(&visit, table)?, version: version.clone(), to };
     match visit.shared.change(&catalog, table, workspace, deed, REASON).await {
-        Ok(made) => done(&visit, made).await,
+        Ok(made) => done(&visit, made.clone(), Some(made)).await,
         Err(error) => wrong(&visit, table, [stored, typed], Some(version), error).await,
     }
 }
@@ -117,7 +116,7 @@ pub(super) async fn delete(visit: Visit, Posted(posted): Posted) -> Result<Respo
     let version = posted.value("version").unwrap_or_default().to_owned();
     let deed = Deed::Delete { key: key(&visit, table)?, version };
     let made = visit.shared.change(&catalog, table, workspace, deed, REASON).await?;
-    done(&visit, made).await
+    done(&visit, made.clone(), Some(made)).await
 }
 
 /// `POST /{view}/undo`
@@ -128,12 +127,8 @@ pub(super) async fn undo(visit: Visit, Posted(_): Posted) -> Result<Response, Pr
     let last = last.ok_or_else(|| Problem::not_found("there is no change of this workspace to take back"))?;
     let catalog = visit.shared.catalog().await?;
     let table = catalog.seen_table(&visit.view, &last.table)?;
-    let was_new = matches!(last.back, Deed::Delete { .. });
     let made = visit.shared.change(&catalog, table, workspace, last.back, UNDONE).await?;
-    *visit.shared.last_change.lock().await = None;
-    let to =
-        if was_new { visit.view.path(&format!("tables/{}", table.name)) } else { address(&visit, table, &made.key) };
-    see(&to)
+    done(&visit, made, None).await
 }
 
 impl Shared {
@@ -144,38 +139,21 @@ impl Shared {
     }
 }
 
-/// Remembers the change, so that it can be taken back, and shows the row, or the table that it was of.
-async fn done(visit: &Visit, made: Made) -> Result<Response, Problem> {
-    let path = visit.view.path(&format!("tables/{}/row", made.table));
+/// Remembers what takes the change back, if anything may, and shows the row, or the table that it was of.
+async fn done(visit: &Visit, made: Made, undo: Option<Made>) -> Result<Response, Problem> {
     let is_gone = matches!(made.back, Deed::Insert(_));
-    let to = if is_gone { visit.view.path(&format!("tables/{}", made.table)) } else { at(&path, &made.key) };
-    *visit.shared.last_change.lock().await = Some(made);
+    let all = visit.view.path(&format!("tables/{}", made.table));
+    let to = if is_gone { all } else { address(visit, &made.table, &made.key) };
+    *visit.shared.last_change.lock().await = undo;
     see(&to)
 }
 
-fn at(path: &str, key: &Values) -> String {
-    let params = key.iter().fold(Params::default(), |params, (name, value)| {
-        params.with(&format!("k.{name}"), value.clone().unwrap_or_default())
-    });
-    params.at(path).into_owned()
-}
-
-fn address(visit: &Visit, table: &Table, key: &Values) -> String {
-    at(&visit.view.path(&format!("tables/{}/row", table.name)), key)
-}
-
-fn see(address: &str) -> Result<Response, Problem> {
-    let to = HeaderValue::from_str(address).map_err(|error| Error::invalid("no address").caused_by(error))?;
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
+fn address(visit: &Visit, table: &str, key: &Values) -> String {
+    visit.view.row(table, key.iter().map(|(name, value)| (name.as_str(), value.clone().unwrap_or_default())))
 }
 
 fn key(visit: &Visit, table: &Table) -> Result<Values, Problem> {
-    let value = |name: &String| {
-        let value = visit.params.value(&format!("k.{name}"));
-        let value = value.ok_or_else(|| Problem::not_found(format!("the address says no {name}")))?;
-        Ok((name.clone(), Some(value.to_owned())))
-    };
-    table.key.iter().map(value).collect()
+    table.key.iter().map(|name| Ok((name.clone(), Some(visit.key_part(name)?.to_owned())))).collect()
 }
 
 /// Whether its field is a choice, which always says something.
