@@ -64,13 +64,20 @@ impl Doctor {
         }
         let Some(seconds) = self.watch else { return self.told(context, &doctor.examine().await?, &[]) };
         let mut ticks = tokio::time::interval(Duration::from_secs(seconds.max(1)));
+        // Waited for throughout: a signal that comes during an examination, when nobody waits for one, would be lost.
+        let mut stopped = std::pin::pin!(super::told_to_stop());
         loop {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => return Ok(()),
-                _ = ticks.tick() => {}
-            }
+            let round = async {
+                ticks.tick().await;
+                doctor.examine().await
+            };
+            let findings = tokio::select! {
+                biased;
+                () = &mut stopped => return Ok(()),
+                findings = round => findings?,
+            };
             // Somebody watches, so what is found ends nothing.
-            self.told(context, &doctor.examine().await?, &[]).or_else(unless_unfit)?;
+            self.told(context, &findings, &[]).or_else(unless_unfit)?;
         }
     }
 

@@ -159,25 +159,9 @@ impl Work {
         if self.until_empty {
             worker.drain().await?;
         } else {
-            worker.run(told_to_stop()).await?;
+            worker.run(super::told_to_stop()).await?;
         }
         Ok(())
-    }
-}
-
-/// The first of Ctrl-C and, where there is such a thing, SIGTERM.
-async fn told_to_stop() {
-    #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return;
-    }
-    // Where even that can't be waited for, the process ends by the signal itself.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

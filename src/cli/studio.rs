@@ -49,11 +49,7 @@ impl Studio {
                 println!("{}", links.next());
             }
         });
-        studio
-            .serve(async {
-                let _ = tokio::signal::ctrl_c().await;
-            })
-            .await?;
+        studio.serve(super::told_to_stop()).await?;
         Ok(())
     }
 }

@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use serde_json::Value;
+use workspace_db::db::connect;
 use workspace_db::testing::TestDatabase;
 
 use crate::folder::Folder;
+use crate::until;
 
 const CACHE_DIR: &str = "WORKSPACE_DB_CACHE_DIR";
 
@@ -268,6 +271,22 @@ fn a_watching_doctor_looks_again() {
     assert_eq!(rounds, 2);
     assert!(Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap().success());
     assert!(watching.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_watching_doctor_is_interrupted_while_it_examines() {
+    let database = TestDatabase::new().await.unwrap();
+    let url = database.superuser_url().unwrap();
+    let (mut holder, mut asking) = (connect(&url).await.unwrap(), connect(&url).await.unwrap());
+    holder.batch_execute("BEGIN; LOCK TABLE jobs").await.unwrap();
+    let shell = Shell::of(&database);
+    let mut watching = shell.command(&["doctor", "--quick", "--watch", "1"]).stdout(Stdio::null()).spawn().unwrap();
+    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') AS met";
+    until(&mut asking, waits).await;
+    assert!(Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap().success());
+    let ended = tokio::task::spawn_blocking(move || watching.wait().unwrap());
+    let ended = tokio::time::timeout(Duration::from_secs(10), ended).await.expect("it goes on");
+    assert!(ended.unwrap().success());
 }
 
 /// The plan is seen on a server of its own, also where the database has drifted, and tells who must wait.

@@ -1,27 +1,21 @@
 //! `workspace-db studio`
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use workspace_db::testing::TestDatabase;
 
 use super::ask;
-
-fn studio(database: &TestDatabase, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_workspace-db"));
-    command.arg("studio").args(arguments).current_dir(std::env::temp_dir());
-    command.env("DATABASE_URL", database.url().unwrap().expose());
-    command.env("DATABASE_APP_URL", database.app_url().unwrap().expose());
-    command.env("DATABASE_PLATFORM_URL", database.platform_url().unwrap().expose());
-    command
-}
+use crate::cli::Shell;
 
 #[tokio::test]
 async fn it_prints_a_link_and_another_for_each_line_and_ends_on_request() {
     let database = TestDatabase::new().await.unwrap();
-    let mut child = studio(&database, &["--port", "0"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let shell = Shell::of(&database);
+    let mut child =
+        shell.command(&["studio", "--port", "0"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut stdin = child.stdin.take().unwrap();
     let first = lines.next().unwrap().unwrap();
@@ -44,7 +38,6 @@ async fn it_prints_a_link_and_another_for_each_line_and_ends_on_request() {
 #[tokio::test]
 async fn it_does_not_listen_to_others() {
     let database = TestDatabase::new().await.unwrap();
-    let output = studio(&database, &["--listen", "0.0.0.0"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && said.contains("does not listen on 0.0.0.0"), "{said}");
+    let said = Shell::of(&database).fails(&["studio", "--listen", "0.0.0.0"], 2);
+    assert!(said.contains("does not listen on 0.0.0.0"), "{said}");
 }
