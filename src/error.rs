@@ -63,6 +63,8 @@ pub(crate) enum Kind {
     PasswordChange,
     /// Every connection of the pool is in use.
     Exhausted,
+    /// The database ended a statement, a wait or an idle transaction that took too long.
+    TimedOut,
     /// A statement or transaction was cut short by the program itself.
     Interrupted,
     /// A worker has lost the lease of its job.
@@ -76,6 +78,13 @@ pub(crate) enum Kind {
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { inner: Box::new(Inner { kind, message: message.into(), remedy: None, field: None, source: None }) }
+    }
+
+    /// The database ended what took too long, as it says.
+    pub(crate) fn timed_out(said: &str) -> Self {
+        let setting = takes_too_long(said).unwrap_or("WORKSPACE_DB_STATEMENT_TIMEOUT");
+        Self::new(Kind::TimedOut, format!("it took too long: {said}"))
+            .remedy(format!("ask for less at once, or allow more time with {setting}"))
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -168,6 +177,13 @@ impl Error {
         self.inner.kind == Kind::Exhausted
     }
 
+    /// Whether the database ended what took too long: a statement, a wait for a lock, a transaction that stood idle
+    /// ([`Timeouts`](crate::config::Timeouts)). Nothing of the transaction was kept.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.inner.kind == Kind::TimedOut
+    }
+
     /// Whether a statement before this one was cut short by the program, which ended its transaction.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
@@ -246,10 +262,33 @@ impl From<tokio_postgres::Error> for Error {
             SqlState::UNIQUE_VIOLATION => (Kind::Conflict, same_key(constraint)),
             SqlState::FOREIGN_KEY_VIOLATION => (Kind::NotFound, NO_REFERENCE.to_owned()),
             SqlState::CHECK_VIOLATION => (Kind::InvalidInput, out_of_bounds(constraint)),
+            SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::UNTRANSLATABLE_CHARACTER => {
+                (Kind::InvalidInput, UNSTORABLE.to_owned())
+            }
+            _ if takes_too_long(said.message()).is_some() => {
+                return Self::timed_out(said.message()).caused_by(error);
+            }
             _ => (Kind::Database, database_says(said.message(), said.hint())),
         };
         Self::new(kind, message).caused_by(error)
     }
+}
+
+/// The setting whose time is over, by PostgreSQL's own words. Diesel keeps the SQLSTATE to itself.
+fn takes_too_long(message: &str) -> Option<&'static str> {
+    const LIMITS: [(&str, &str); 3] = [
+        ("canceling statement due to statement timeout", "WORKSPACE_DB_STATEMENT_TIMEOUT"),
+        ("canceling statement due to lock timeout", "WORKSPACE_DB_LOCK_TIMEOUT"),
+        ("terminating connection due to idle-in-transaction timeout", "WORKSPACE_DB_IDLE_TIMEOUT"),
+    ];
+    LIMITS.iter().find(|(said, _)| message.contains(said)).map(|(_, setting)| *setting)
+}
+
+const UNSTORABLE: &str = "a text holds the character U+0000, which PostgreSQL can't store";
+
+/// By PostgreSQL's own words, as [`takes_too_long`].
+fn is_unstorable(message: &str) -> bool {
+    message.starts_with("invalid byte sequence for encoding") || message == "unsupported Unicode escape sequence"
 }
 
 const NO_REFERENCE: &str = "a row that this one refers to is not there, or not in this workspace";
@@ -298,6 +337,12 @@ impl From<DieselError> for Error {
                 DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
                 info,
             ) => (Kind::Unreachable, format!("the connection to the database was lost: {}", info.message())),
+            DieselError::DatabaseError(_, info) if is_unstorable(info.message()) => {
+                (Kind::InvalidInput, UNSTORABLE.to_owned())
+            }
+            DieselError::DatabaseError(_, info) if takes_too_long(info.message()).is_some() => {
+                return Self::timed_out(info.message()).caused_by(error);
+            }
             DieselError::DatabaseError(_, info) => (Kind::Database, database_says(info.message(), info.hint())),
             other => (Kind::Database, format!("the query failed: {other}")),
         };

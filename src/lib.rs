@@ -89,6 +89,9 @@ pub mod ingest;
 pub mod jobs;
 pub mod load;
 pub mod models;
+#[cfg(any(feature = "transfer", feature = "adopt"))]
+#[cfg_attr(not(feature = "transfer"), expect(unreachable_pub, reason = "the command line needs it with transfer"))]
+mod new_file;
 pub mod reembed;
 pub mod retention;
 /// The tables as Diesel knows them, made by `diesel print-schema` from a migrated database; its docs are the comments.
@@ -109,6 +112,8 @@ pub use error::{Error, Result};
 /// What this crate's macros write into other crates.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "transfer")]
+    pub use crate::new_file::NewFile;
     pub use diesel_derive_newtype::DieselNewType;
     pub use serde;
     pub use uuid::Uuid;

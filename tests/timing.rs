@@ -13,7 +13,9 @@
     reason = "a test ends by panicking"
 )]
 
+use std::net::Ipv4Addr;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -32,6 +34,13 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 const PASSWORD: &str = "correct horse battery staple";
 const RUNS: usize = 10;
+
+/// A client from an address of its own: those without one share what they may.
+fn somewhere() -> Client {
+    static NEXT: AtomicU32 = AtomicU32::new(0x0a00_0001);
+    let address = Ipv4Addr::from_bits(NEXT.fetch_add(1, Ordering::Relaxed));
+    Client { address: Some(address.into()), ..Client::default() }
+}
 
 /// Attempts of each kind; `WORKSPACE_DB_TIMING=2000` is the long run.
 fn attempts() -> usize {
@@ -136,7 +145,7 @@ async fn the_time_of_a_refusal_does_not_tell_why() {
             .add(count, async |kind, n| {
                 // Of the locked and the disabled ones even the right password says nothing.
                 let tried = if matches!(kind, 2 | 3) { PASSWORD } else { "a wrong password" };
-                auth::log_in(&db, &of_kind[kind][n], &SecretString::from(tried), &Client::default()).await
+                auth::log_in(&db, &of_kind[kind][n], &SecretString::from(tried), &somewhere()).await
             })
             .await;
         if comparison.holds() {
@@ -205,8 +214,7 @@ async fn two_hundred_logins_at_once_take_turns_and_leave_others_their_time() {
                 // The logins of a service are not on the connections of its queries' pool.
                 let db = db.clone();
                 tokio::spawn(async move {
-                    auth::log_in(&db, &format!("nobody{n}-{run}@example.com"), &PASSWORD.into(), &Client::default())
-                        .await
+                    auth::log_in(&db, &format!("nobody{n}-{run}@example.com"), &PASSWORD.into(), &somewhere()).await
                 })
             })
             .collect();

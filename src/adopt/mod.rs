@@ -40,7 +40,6 @@ mod statements;
 mod tables;
 mod verify;
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -59,6 +58,7 @@ use crate::config::{DatabaseUrl, Environment};
 use crate::db;
 use crate::db::migrations::Migrator;
 use crate::error::{Error, Kind, Result};
+use crate::new_file::{NewFile, unwritable};
 use crate::sql_types::SecretKey;
 
 /// The schema that the old package's tables are in.
@@ -278,23 +278,15 @@ impl Adoption {
             return Err(Error::new(Kind::Conflict, "the adoption has not come to its last step")
                 .remedy("run `workspace-db adopt --switch` first"));
         }
-        let unwritable = |error: std::io::Error| {
-            let kind = if error.kind() == std::io::ErrorKind::AlreadyExists { Kind::Conflict } else { Kind::Io };
-            Error::new(kind, format!("can't write {}: {error}", aside.display())).caused_by(error)
-        };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(aside).map_err(unwritable)?;
+        let mut file = NewFile::create(aside)?;
         let all = "SELECT jsonb_build_object('table', table_name, 'key', key, 'reason', reason, 'is_kept', is_kept,
             'old_row', old_row)::text FROM workspace_db_adoption.set_aside ORDER BY table_name, key, reason";
         let mut rows = 0;
         for row in target.query(all, &[]).await? {
-            writeln!(file, "{}", row.get::<_, &str>(0)).map_err(unwritable)?;
+            writeln!(file, "{}", row.get::<_, &str>(0)).map_err(|error| unwritable(aside, error))?;
             rows += 1;
         }
-        file.sync_all().map_err(unwritable)?;
+        file.put_in_place()?;
         let drop_old = if self.is_in_place { "DROP SCHEMA workspace_db_before CASCADE;" } else { "" };
         target.batch_execute(&format!("BEGIN; {drop_old} DROP SCHEMA workspace_db_adoption CASCADE; COMMIT")).await?;
         Ok(rows)

@@ -75,7 +75,7 @@ use crate::tenancy::PlatformScope;
 /// itself would be a way around the throttle.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
-    /// The network address.
+    /// The network address. All clients without one share one allowance of failed logins.
     pub address: Option<IpAddr>,
     /// What the session is called in lists, such as the browser; at most 200 characters are kept.
     pub name: Option<String>,

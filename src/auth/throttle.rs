@@ -3,7 +3,7 @@
 //! Each bucket is a row: the generic cell rate algorithm (ITU-T I.371), whose one timestamp says when the bucket will be
 //! empty. The row's lock makes it exact however many processes ask at once.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Double};
@@ -22,10 +22,19 @@ struct Rate {
 }
 
 const OF_ADDRESS: Rate = Rate { burst: 20, seconds: 3.0 };
+/// From all clients together whose address the backend does not know. A right password gives back what it took.
+const OF_NO_ADDRESS: Rate = Rate { burst: 60, seconds: 1.0 };
 /// From where the account was never entered, all such places together.
 const OF_STRANGERS: Rate = Rate { burst: 10, seconds: 60.0 };
 /// From one place or device where it was.
 const OF_KNOWN: Rate = Rate { burst: 10, seconds: 10.0 };
+
+impl Rate {
+    /// So many times as much.
+    fn times(self, factor: u32) -> Self {
+        Self { burst: self.burst * factor, seconds: self.seconds / f64::from(factor) }
+    }
+}
 
 /// The buckets that an attempt was counted in.
 pub(super) struct Buckets {
@@ -38,20 +47,20 @@ impl Buckets {
     /// Counts an attempt at the account of that email, which need not exist.
     ///
     /// A device or an address from which the account was entered before has a bucket of its own, so that strangers who
-    /// try passwords fill theirs alone. The address is counted too, but for such a device: its neighbours behind one
+    /// try passwords fill theirs alone. The networks of the address are counted too, but for such a device: its neighbours behind one
     /// address would fill that bucket. One that is full is told, since it says nothing of any account.
     pub(super) async fn count(conn: &mut AsyncPgConnection, email: &str, client: &Client) -> Result<Self> {
         let address = client.address();
         let known = Known::of(conn, email, client).await?;
-        let mut counted = Vec::with_capacity(2);
-        if let (Some(address), Known::Address | Known::No) = (address, known) {
-            let of_address = Bucket::new(&format!("address {}", network(address)), OF_ADDRESS);
-            let state = of_address.count(conn).await?;
+        let mut counted = Vec::with_capacity(4);
+        let networks = if matches!(known, Known::Device) { Vec::new() } else { networks(address) };
+        for network in networks {
+            let state = network.count(conn).await?;
             if !state.allowed {
                 return Err(Error::new(Kind::Throttled, "too many attempts from this address")
                     .remedy(format!("try again in {:.0} s", state.wait.max(1.0).ceil())));
             }
-            counted.push(of_address);
+            counted.push(network);
         }
         let of_account = match (known, &client.device, address) {
             (Known::Device, Some(device), _) => Bucket::new(&format!("device {}", device.expose()), OF_KNOWN),
@@ -108,11 +117,21 @@ struct Bucket {
     rate: Rate,
 }
 
-/// Whoever has an address of version 6 has 2^64 of them: what counts is the network.
-fn network(address: IpAddr) -> IpAddr {
+/// The buckets of where an attempt comes from, the narrowest network first, so that everybody locks them in one order.
+///
+/// Of version 6 a host has a network of 64 bits, a household up to 256 of them and a company 65,536 (RIPE-690). Each wider
+/// network may have twice what the narrower one may, so that one part of it does not use up all of it.
+fn networks(address: Option<IpAddr>) -> Vec<Bucket> {
     match address {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        None => vec![Bucket::new("no address", OF_NO_ADDRESS)],
+        Some(IpAddr::V4(address)) => vec![Bucket::new(&format!("address {address}"), OF_ADDRESS)],
+        Some(IpAddr::V6(address)) => [(64_u32, 1), (56, 2), (48, 4)]
+            .map(|(prefix, factor)| {
+                let host = 128 - prefix;
+                let network = Ipv6Addr::from_bits(address.to_bits() >> host << host);
+                Bucket::new(&format!("network {network}/{prefix}"), OF_ADDRESS.times(factor))
+            })
+            .into(),
     }
 }
 

@@ -50,11 +50,14 @@ impl Adopt {
         let on_progress = |progress: AdoptionProgress| {
             bar.set_length(progress.of);
             bar.set_position(progress.rows);
-            bar.set_message(match progress.step {
-                AdoptionStep::Copying => progress.table,
-                AdoptionStep::CatchingUp => "catching up",
-                AdoptionStep::Comparing => "comparing",
-            });
+            output::tell(
+                &bar,
+                match progress.step {
+                    AdoptionStep::Copying => progress.table,
+                    AdoptionStep::CatchingUp => "catching up",
+                    AdoptionStep::Comparing => "comparing",
+                },
+            );
         };
         if self.plan {
             let plan = adoption.plan().await?;

@@ -1,12 +1,12 @@
 //! `workspace-db import`
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use workspace_db::transfer::{ForeignRows, import_rows};
+use workspace_db::transfer::{ForeignRows, import_rows, import_rows_with_jobs};
 
 use super::database::Database;
 use super::{Context, Missing, output, workspace};
@@ -27,6 +27,9 @@ pub(super) struct Import {
     /// Make the workspace where there is none of that slug
     #[arg(long)]
     create_workspace: bool,
+    /// Have jobs that are not finished run here, and schedules fire: else they come cancelled and stopped
+    #[arg(long)]
+    with_jobs: bool,
 }
 
 impl Import {
@@ -38,10 +41,16 @@ impl Import {
         let db = Database::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
         let bar = output::spinner();
-        let on_progress = |rows: &ForeignRows| bar.set_message(format!("{} rows", rows.written.values().sum::<u64>()));
-        let rows = match opened {
-            Some(file) => import_rows(&db, &scope, BufReader::with_capacity(1 << 20, file), &on_progress).await?,
-            None => import_rows(&db, &scope, BufReader::new(std::io::stdin()), &on_progress).await?,
+        let on_progress =
+            |rows: &ForeignRows| output::tell(&bar, &format!("{} rows", rows.written.values().sum::<u64>()));
+        let lines: Box<dyn BufRead + Send> = match opened {
+            Some(file) => Box::new(BufReader::with_capacity(1 << 20, file)),
+            None => Box::new(BufReader::new(std::io::stdin())),
+        };
+        let rows = if self.with_jobs {
+            import_rows_with_jobs(&db, &scope, lines, &on_progress).await?
+        } else {
+            import_rows(&db, &scope, lines, &on_progress).await?
         };
         bar.finish_and_clear();
         if context.json {

@@ -65,12 +65,12 @@ impl Index {
                     // A person sees the bar; whoever reads the log sees each step once.
                     let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     if last.as_ref() != Some(&progress.step) {
-                        bar.suspend(|| eprintln!("{}", progress.step));
+                        bar.suspend(|| output::note(&progress.step));
                         *last = Some(progress.step.clone());
                     }
                     bar.set_length(progress.total);
                     bar.set_position(progress.done);
-                    bar.set_message(progress.phase.clone());
+                    output::tell(&bar, &progress.phase);
                 };
                 let done = retrain(&database.owner_url()?, context.config.own_index_from, &on_progress).await;
                 bar.finish_and_clear();
@@ -99,7 +99,7 @@ impl Verify {
             seed: self.seed,
         };
         let spinner = output::spinner().with_message("measuring");
-        let on_each = |recall: &Recall| spinner.set_message(format!("measured {}", recall.slug));
+        let on_each = |recall: &Recall| output::tell(&spinner, &format!("measured {}", recall.slug));
         let measured = verify(&database.open().await?, &options, &on_each).await?;
         spinner.finish_and_clear();
         if context.json {

@@ -152,7 +152,7 @@ impl JsonLinesArgs {
             (lines.documents.boxed(), lines.broken)
         };
         let bar = output::spinner();
-        let on_progress = |report: &LoadReport| bar.set_message(format!("{} chunks", report.chunks));
+        let on_progress = |report: &LoadReport| output::tell(&bar, &format!("{} chunks", report.chunks));
         let loaded = load(db, scope, &options, documents, &on_progress).await;
         bar.finish_and_clear();
         let ended = DatasourceChanges::ended(loaded.as_ref().err());

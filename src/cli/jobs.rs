@@ -70,9 +70,9 @@ enum Steer {
 /// Run the jobs that this program knows, which is `ingest --background`, until it is told to stop
 #[derive(Args, Debug)]
 struct Work {
-    /// Folder or file that jobs may read; can be repeated
-    #[arg(long = "files", value_name = "PATH", default_value = ".")]
-    folders: Vec<PathBuf>,
+    /// Folder or file that the jobs of a workspace may read, as SLUG=PATH; can be repeated; without it no job reads any
+    #[arg(long = "files", value_name = "SLUG=PATH", value_parser = folder)]
+    folders: Vec<(String, PathBuf)>,
     /// Jobs that run at once
     #[arg(long, value_name = "JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
@@ -144,13 +144,18 @@ impl Steer {
     }
 }
 
+fn folder(text: &str) -> Result<(String, PathBuf), String> {
+    let (slug, path) = text.split_once('=').ok_or("write it as SLUG=PATH, such as acme=/srv/acme")?;
+    Ok((slug.to_owned(), path.into()))
+}
+
 impl Work {
     async fn run(self, database: &database::Database) -> Result<()> {
         let concurrency = usize::from(self.concurrency);
         let db = database.open_for(concurrency + 4).await?;
         let mut files = FileIngestion::new(Arc::from(self.embedder.embedder()?));
-        for folder in self.folders {
-            files = files.under(folder)?;
+        for (slug, folder) in self.folders {
+            files = files.under(workspace::find(&db, &slug).await?.id, folder)?;
         }
         let worker = Worker::new(&db)
             .handle(files.handler())

@@ -5,6 +5,7 @@ mod adopt;
 mod audit;
 mod database;
 mod doctor;
+mod dotenv;
 mod down;
 mod embedder;
 mod env;
@@ -123,29 +124,39 @@ struct Missing(String);
 struct BelowGate(String);
 
 pub(crate) fn run() -> ExitCode {
-    // Before anything reads the environment; a file that is not there is no error, a broken one is.
-    let dotenv = match dotenvy::dotenv() {
-        Err(error) if !error.not_found() => Err(anyhow::Error::new(error).context("the file .env can't be read")),
-        _ => Ok(()),
-    };
-    let matches = Cli::command().get_matches();
+    // The message of a panic may quote content, and the usual hook prints it as it is.
+    std::panic::set_hook(Box::new(|panic| output::note(panic)));
+    // Before anything reads the environment.
+    let dotenv = dotenv::load();
+    let matches = Cli::command().try_get_matches().unwrap_or_else(|error| refuse(&error));
     let data_dir_is_asked_for = is_on_the_command_line(&matches, "data_dir");
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| refuse(&error));
     let filter = std::env::var("WORKSPACE_DB_LOG").unwrap_or_else(|_| "warn".to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(output::errors)
         .with_ansi(false)
         .without_time()
         .init();
+    let dotenv = dotenv.map(|told| told.iter().for_each(|one| tracing::warn!("{one}")));
     match dotenv.and_then(|()| dispatch(cli, data_dir_is_asked_for)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", described(&error));
+            output::note(format_args!("error: {}", described(&error)));
             exit_code(&error)
         }
     }
+}
+
+/// Ends as clap does, but an argument that it quotes does nothing to a terminal.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        // `--help` and `--version`.
+        error.exit();
+    }
+    output::note(error.render().to_string().trim_end());
+    std::process::exit(error.exit_code())
 }
 
 #[tokio::main]

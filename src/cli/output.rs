@@ -1,14 +1,68 @@
 //! Standard output for results, standard error for what goes on meanwhile.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+/// A stream on which no character acts on a terminal or turns the direction of the text beside it. Such characters are
+/// written as JSON writes them, `\\u001b`, so that JSON stays the same JSON.
+pub(super) struct Harmless<W>(W);
+
+impl<W: Write> Write for Harmless<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(harmless(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if acts(c) {
+            // Writing to a string does not fail.
+            let _ = write!(harmless, "\\u{:04x}", u32::from(c));
+        } else {
+            harmless.push(c);
+        }
+    }
+    Cow::Owned(harmless)
+}
+
+/// Whether a character is a control but for line and tab, or turns the direction of text.
+fn acts(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Standard error, for the log.
+pub(super) fn errors() -> Harmless<io::Stderr> {
+    Harmless(io::stderr())
+}
+
+/// Writes a line to standard error; where even that can't be written, nobody is told.
+pub(super) fn note(line: impl Display) {
+    let _ = writeln!(errors(), "{line}");
+}
+
+/// Says beside a bar what goes on, which may quote content.
+pub(super) fn tell(bar: &ProgressBar, what: &str) {
+    bar.set_message(harmless(what).into_owned());
+}
+
 /// Writes a result as one JSON document.
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Harmless(io::stdout().lock());
     serde_json::to_writer_pretty(&mut out, value)?;
     writeln!(out)?;
     Ok(())
@@ -16,7 +70,7 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Writes a result for a person, given as lines.
 pub(super) fn print_lines(lines: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Harmless(io::stdout().lock());
     for line in lines {
         writeln!(out, "{line}")?;
     }
@@ -39,5 +93,5 @@ pub(super) fn counter(unit: &str) -> ProgressBar {
 
 /// Whether somebody looks at standard output.
 pub(super) fn is_terminal() -> bool {
-    std::io::stdout().is_terminal()
+    io::stdout().is_terminal()
 }

@@ -10,8 +10,8 @@ use clap::Args;
 use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use workspace_db::embedded::{cache_dir, install};
 
-use super::Context;
 use super::database::Database;
+use super::{Context, output};
 
 /// Open psql on the database, where it sees every workspace
 #[derive(Args, Debug)]
@@ -60,6 +60,7 @@ fn psql_on_this_machine() -> Result<PathBuf> {
         return Ok(found);
     }
     let folder = cache_dir()?;
-    let install = install(None, || eprintln!("fetching psql with PostgreSQL into {}", folder.display()))?;
+    let install =
+        install(None, || output::note(format_args!("fetching psql with PostgreSQL into {}", folder.display())))?;
     Ok(install.program("psql"))
 }

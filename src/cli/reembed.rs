@@ -65,7 +65,7 @@ impl Reembed {
             bar.set_position(report.embedded);
             bar.set_length(before.missing.max(report.embedded));
             if report.embedded >= before.missing && !self.prepare {
-                bar.set_message("switching");
+                output::tell(&bar, "switching");
             }
         };
         let switch = if self.prepare { Switch::Prepare } else { Switch::Complete };

@@ -4,20 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use clap::Args;
-use workspace_db::studio::{Options, Studio as Inspector};
+use workspace_db::studio::{Options, Studio as Inspector, own_address};
 
-use super::Context;
 use super::database::Database;
 use super::embedder::EmbedderArgs;
+use super::{Context, output};
 
 /// Look at the data in a browser, as one workspace sees it
 ///
 /// Prints a link that lets one browser in; Enter prints another.
 #[derive(Args, Debug)]
 pub(super) struct Studio {
-    /// Loopback address to listen on; from another machine it is reached by a tunnel of SSH
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    listen: IpAddr,
+    /// Loopback address to listen on; without it, one that no other server of this machine has
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<IpAddr>,
     /// Port to listen on; 0 takes any that is free
     #[arg(long, value_name = "PORT", default_value_t = 4980)]
     port: u16,
@@ -36,17 +36,17 @@ impl Studio {
         let config = Database::of(context)?.config()?;
         let config = workspace_db::config::Config { pool_size: CONNECTIONS, ..config };
         let options = Options {
-            listen: SocketAddr::new(self.listen, self.port),
+            listen: SocketAddr::new(self.listen.unwrap_or_else(own_address), self.port),
             may_write: self.write,
             embedder: self.embedder.embedder()?,
         };
         let studio = Inspector::bind(&config, options).await?;
         let links = studio.links();
-        println!("{}", links.next());
+        output::print_lines([links.next()])?;
         // A thread of its own, which ends with the process: one of the runtime's would keep it from ending until Enter is pressed.
         std::thread::spawn(move || {
             for _ in std::io::stdin().lines().map_while(std::result::Result::ok) {
-                println!("{}", links.next());
+                let _ = output::print_lines([links.next()]);
             }
         });
         studio.serve(super::told_to_stop()).await?;

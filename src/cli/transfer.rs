@@ -1,14 +1,14 @@
 //! `workspace-db workspace export`, `import`, `erase`, `move` and their like.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use serde_json::json;
+use workspace_db::__private::NewFile;
 use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::sql_types::{SecretKey, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
@@ -39,6 +39,12 @@ pub(super) enum Transfer {
         /// Beside the original, under this slug and with new ids; it stays archived until it is restored
         #[arg(long, value_name = "SLUG")]
         beside_as: Option<Slug>,
+        /// Have jobs that are not finished run here, and schedules fire: where the archive is the operator's own
+        #[arg(long)]
+        with_jobs: bool,
+        /// Bring back a workspace that was here before, from an archive that was written elsewhere
+        #[arg(long)]
+        restore: bool,
         #[command(flatten)]
         key: SecretKeyArgs,
     },
@@ -112,8 +118,8 @@ impl Transfer {
         match self {
             Self::Export { slug, to, person } => {
                 let db = open(context).await?;
-                let to = to.unwrap_or_else(|| PathBuf::from(format!("{slug}.tar")));
                 let scope = WorkspaceScope::administered(workspace::find(&db, &slug).await?.id, OPERATOR);
+                let to = to.map_or_else(|| archive_of(&slug), Ok)?;
                 let manifest = match person {
                     Some(person) => export_person(&db, &scope, &person, &to, &on_progress).await?,
                     None => export(&db, &scope, &to, &on_progress).await?,
@@ -122,10 +128,10 @@ impl Transfer {
                 print_manifest(context, &manifest)
             }
             Self::Inspect { archive } => print_manifest(context, &inspect(&archive).await?),
-            Self::Import { archive, beside_as, key } => {
+            Self::Import { archive, beside_as, with_jobs, restore, key } => {
                 let db = open(context).await?;
                 let key = key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
-                let options = ImportOptions { beside_as, key, ..ImportOptions::default() };
+                let options = ImportOptions { beside_as, key, with_jobs, restores: restore, stays_archived: false };
                 let platform = PlatformScope::vouched_for(OPERATOR);
                 let report = import(&db, &platform, &archive, options, &on_progress).await?;
                 bar.clear();
@@ -144,13 +150,13 @@ impl Transfer {
                     None => erase(&db, &platform, named(&db, &slug).await?, &key, &on_progress).await?,
                 };
                 bar.clear();
-                file.write(context, &signed, &key)
+                write_receipt(file, context, &signed, &key)
             }
             Self::Move { slug, to, archive, receipt } => {
                 let db = open(context).await?;
                 let (key, file) = receipt.open()?;
                 let workspace = named(&db, &slug).await?;
-                let archive = archive.unwrap_or_else(|| PathBuf::from(format!("{slug}.tar")));
+                let archive = archive.map_or_else(|| archive_of(&slug), Ok)?;
                 let there = Config {
                     database_url: Some(to),
                     database_app_url: None,
@@ -165,7 +171,7 @@ impl Transfer {
                 if !context.json {
                     output::print_lines(describe(&moved.imported))?;
                 }
-                file.write(context, &moved.receipt, &key)
+                write_receipt(file, context, &moved.receipt, &key)
             }
             Self::ReceiptKey { key } => output::print_lines([ReceiptKey::from_base64(&key.receipt_key)?.public()]),
             Self::VerifyReceipt { file, key } => {
@@ -182,6 +188,12 @@ async fn open(context: &Context) -> Result<Database> {
     database::Database::of(context)?.open().await
 }
 
+/// SLUG.tar, where the slug is one: an old one may name another folder.
+fn archive_of(slug: &str) -> Result<PathBuf> {
+    let slug: Slug = slug.parse().map_err(|error| Contradiction(format!("{error}; name the file")))?;
+    Ok(PathBuf::from(format!("{slug}.tar")))
+}
+
 /// The workspace of that slug, or of that id, which may be gone.
 async fn named(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceId> {
     match slug.parse() {
@@ -192,41 +204,23 @@ async fn named(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceI
 
 impl ReceiptArgs {
     /// The key, and the file: an erasure whose receipt can't be written is not begun.
-    fn open(&self) -> Result<(ReceiptKey, ReceiptFile)> {
+    fn open(&self) -> Result<(ReceiptKey, NewFile)> {
         let key = ReceiptKey::from_base64(&self.key.receipt_key)?;
-        if self.receipt.exists() {
-            bail!(Contradiction(format!("{} exists; name another file for the receipt", self.receipt.display())));
-        }
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).open(&self.receipt);
-        let file = file.with_context(|| format!("can't write {}", self.receipt.display()))?;
-        Ok((key, ReceiptFile { path: self.receipt.clone(), file, is_written: false }))
+        let file = NewFile::create(&self.receipt).map_err(|error| {
+            if error.is_conflict() {
+                return anyhow::Error::from(Contradiction(format!("{error} for the receipt")));
+            }
+            error.into()
+        })?;
+        Ok((key, file))
     }
 }
 
-/// Is removed again where nothing was written into it.
-struct ReceiptFile {
-    path: PathBuf,
-    file: std::fs::File,
-    is_written: bool,
-}
-
-impl ReceiptFile {
-    fn write(mut self, context: &Context, signed: &SignedReceipt, key: &ReceiptKey) -> Result<()> {
-        serde_json::to_writer(&mut self.file, signed)?;
-        writeln!(self.file)?;
-        self.file.sync_all()?;
-        self.is_written = true;
-        print_receipt(context, &signed.verified(&key.public())?)
-    }
-}
-
-impl Drop for ReceiptFile {
-    fn drop(&mut self) {
-        if !self.is_written {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
+fn write_receipt(mut file: NewFile, context: &Context, signed: &SignedReceipt, key: &ReceiptKey) -> Result<()> {
+    serde_json::to_writer(&mut file, signed)?;
+    writeln!(file)?;
+    file.put_in_place()?;
+    print_receipt(context, &signed.verified(&key.public())?)
 }
 
 fn print_manifest(context: &Context, manifest: &Manifest) -> Result<()> {
@@ -262,9 +256,10 @@ fn describe(report: &transfer::ImportReport) -> Vec<String> {
     for (what, count) in told.as_object().into_iter().flatten().filter(|(_, count)| **count != json!(0)) {
         lines.push(format!("left out   {count} {}", what.replace('_', " ")));
     }
-    for email in &report.people_added {
-        lines.push(format!("new here   {email}: `workspace-db admin reset-password {email}` lets them in"));
-    }
+    lines.extend(report.people_added.iter().map(|email| format!("new here   {email}")));
+    let invite =
+        |email: &String| format!("invite     {email}: `workspace-db workspace invite {} {email}`", report.slug);
+    lines.extend(report.to_invite.iter().map(invite));
     lines
 }
 
@@ -284,13 +279,16 @@ impl Bar {
         if *step != Some(progress.step) {
             *step = Some(progress.step);
             self.bar.reset();
-            self.bar.set_message(match progress.step {
-                Step::Exporting => "exporting",
-                Step::Checking => "checking",
-                Step::Importing => "importing",
-                Step::Verifying => "verifying",
-                Step::Erasing => "erasing",
-            });
+            output::tell(
+                &self.bar,
+                match progress.step {
+                    Step::Exporting => "exporting",
+                    Step::Checking => "checking",
+                    Step::Importing => "importing",
+                    Step::Verifying => "verifying",
+                    Step::Erasing => "erasing",
+                },
+            );
         }
         self.bar.set_length(progress.of);
         self.bar.set_position(progress.rows);

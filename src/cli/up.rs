@@ -32,13 +32,13 @@ impl Up {
             (None, url)
         } else {
             let bar = spinner.clone();
-            let on_step = move |step| bar.set_message(describe(step));
+            let on_step = move |step| output::tell(&bar, describe(step));
             let local = Local::up(context.data_dir.clone(), self.postgres, self.port, on_step).await?;
             let owner = local.owner_url()?;
             (Some(local), owner)
         };
         let bar = spinner.clone();
-        let before_each = |name: &str| bar.set_message(format!("migrating: {name}"));
+        let before_each = |name: &str| output::tell(&bar, &format!("migrating: {name}"));
         let applied = Migrator::new(&owner, context.config.environment).run(before_each).await?;
         spinner.finish_and_clear();
         report(context, local.as_ref(), &owner, &applied)

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use serde_json::json;
 use workspace_db::auth;
 use workspace_db::models::{self, NewWorkspace, NewWorkspaceSettings};
 use workspace_db::schema::workspaces;
-use workspace_db::sql_types::{Email, LanguageTag, Name, Slug};
-use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
+use workspace_db::sql_types::{AdminRole, Email, LanguageTag, Name, Slug};
+use workspace_db::tenancy::{Database, PlatformScope, RawConnection, WorkspaceScope};
 
 use super::{Context, OPERATOR, database, output, transfer};
 
@@ -37,6 +37,14 @@ enum Action {
         /// Email of the first administrator; the invitation is printed this once
         #[arg(long, value_name = "EMAIL")]
         admin: Option<Email>,
+    },
+    /// Invite somebody into a workspace; the invitation is printed this once
+    Invite {
+        slug: String,
+        email: Email,
+        /// Role in the workspace
+        #[arg(default_value = "admin")]
+        role: AdminRole,
     },
     /// List the workspaces
     List,
@@ -77,6 +85,15 @@ impl Workspace {
                 }
                 let invitation = invitation.map(|token| format!("invitation  {token}"));
                 output::print_lines(std::iter::once(line(&made.workspace)).chain(invitation))
+            }
+            Action::Invite { slug, email, role } => {
+                let scope = administer(&db, &slug).await?;
+                let invited = auth::invite(&db, &scope, &email, role).await?;
+                let token = invited.token.expose();
+                if context.json {
+                    return output::print_json(&json!({ "membership": invited.membership, "invitation": token }));
+                }
+                output::print_lines([format!("invitation  {token}")])
             }
             Action::List => {
                 let all = auth::workspaces(&db, &platform).await?;
@@ -168,7 +185,7 @@ pub(super) async fn find(db: &Database, slug: &str) -> Result<models::Workspace>
 
 /// The workspace of that slug. Where there is none, the error lists some: whoever is at this shell may see them all,
 /// which a user of the library may not.
-async fn named(conn: &mut AsyncPgConnection, slug: &str) -> Result<models::Workspace> {
+async fn named(conn: &mut RawConnection, slug: &str) -> Result<models::Workspace> {
     let error = match models::Workspace::find_by_slug(conn, slug).await {
         Err(error) if error.is_not_found() => error,
         found => return Ok(found?),

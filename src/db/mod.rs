@@ -14,7 +14,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream::BoxStream;
 use tokio_postgres::AsyncMessage;
 
-pub(crate) use self::pool::{Pool, PooledConnection, pool};
+pub(crate) use self::pool::{Pool, PooledConnection, WAIT_TIMEOUT, pool};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
@@ -25,8 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// | `sslmode` | what happens |
 /// |---|---|
-/// | absent, `prefer` | on this machine plain; elsewhere verified TLS where the server offers it |
-/// | `disable` | plain |
+/// | absent, `prefer` | on this machine plain; elsewhere verified TLS |
+/// | `disable` | plain, wherever the server is |
 /// | `require`, `verify-ca`, `verify-full` | verified TLS |
 ///
 /// Verified means: the certificate chains to a public authority, or to those in the PEM file of `sslrootcert`, and

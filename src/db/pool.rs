@@ -18,7 +18,10 @@ use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
 /// How long a caller waits for a free connection.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the attempt to end an abandoned statement may take.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that has lain idle for longer is asked whether it still lives before it is lent.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
@@ -107,9 +110,16 @@ impl Pool {
         super::listen(&self.url, channel).await
     }
 
-    /// Ends what runs on a connection of this pool, once it is awaited.
-    pub(crate) fn cancel(&self, statement: tokio_postgres::CancelToken) -> impl Future<Output = ()> + Send + 'static {
-        super::cancelled(statement, self.tls.clone())
+    /// Takes a connection out of the pool, cancels what it runs and closes it.
+    pub(crate) fn abandon(&self, conn: PooledConnection) {
+        let abandoned = deadpool::Object::take(conn);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let cancel = super::cancelled(abandoned.cancel_token(), self.tls.clone());
+        runtime.spawn(async move {
+            // Where it can't be cancelled, the server notices the closed socket when it next writes.
+            let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel).await;
+            drop(abandoned);
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a login may do in the database, and the SQL that makes a right one.
 
 use diesel::dsl::sql;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -11,10 +11,12 @@ use crate::error::{Error, Kind, Result};
 
 /// The group role that sees the workspace that a transaction has set.
 pub const APP_ROLE: &str = "workspace_app";
+/// The group role that reads the workspace that a transaction has set, and can change nothing.
+pub const READER_ROLE: &str = "workspace_reader";
 /// The group role that sees every workspace, by a policy.
 pub const PLATFORM_ROLE: &str = "workspace_platform";
 
-/// The SQL that makes the two group roles and lets `owner` drop to them, for someone who may: a superuser, or in most
+/// The SQL that makes the three group roles and lets `owner` drop to them, for someone who may: a superuser, or in most
 /// managed services the first login, which has CREATEROLE. It can be run again.
 ///
 /// The migrations do the same where the owner may; this is for an owner who may not.
@@ -35,10 +37,12 @@ END $$;
         )
     };
     format!(
-        "{}{}-- SET without INHERIT: the owner passes no policy without asking.
+        "{}{}{}-- SET without INHERIT: the owner passes no policy without asking, and a reader adds nothing to the application.
 GRANT {APP_ROLE}, {PLATFORM_ROLE} TO {} WITH INHERIT FALSE, SET TRUE;
+GRANT {READER_ROLE} TO {APP_ROLE} WITH INHERIT FALSE, SET TRUE;
 ",
         make(APP_ROLE),
+        make(READER_ROLE),
         make(PLATFORM_ROLE),
         identifier(owner),
     )
@@ -87,7 +91,11 @@ pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) 
                 .caused_by(error)
         })?;
     }
-    Ok(())
+    // A migration that was run before there was the role has left this to be done.
+    let let_in = "DO $$ BEGIN
+        IF to_regprocedure('workspace_db_let_readers_in()') IS NOT NULL THEN PERFORM workspace_db_let_readers_in(); END IF;
+    END $$";
+    Ok(conn.batch_execute(let_in).await?)
 }
 
 fn identifier(name: &str) -> String {
@@ -99,11 +107,15 @@ fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// A pool of one login, and whether its transactions must drop to a role that row-level security binds.
+/// A pool of one login, and how its transactions begin.
 #[derive(Clone)]
 pub(crate) struct Login {
     pool: Pool,
     drops: bool,
+    /// Whether it may become [`READER_ROLE`], which a database has once it is migrated.
+    reads: bool,
+    /// Where this crate's tables and the types of its extensions are, each quoted.
+    schemas: String,
 }
 
 impl Login {
@@ -116,9 +128,22 @@ impl Login {
         self.drops
     }
 
-    /// What a transaction adds to its `BEGIN` to run as `role`.
+    /// SQL that a transaction adds to its `BEGIN` to run as `role`, with a search path in which no temporary table stands
+    /// before a table of the same name.
     pub(crate) fn drop_to(&self, role: &str) -> String {
-        if self.drops { format!("; SET LOCAL ROLE {role}") } else { String::new() }
+        let drops = self.drops || (role == READER_ROLE && self.reads);
+        let role = if drops { format!("; SET LOCAL ROLE {role}") } else { String::new() };
+        format!("; SET LOCAL search_path = {}, pg_temp{role}", self.schemas)
+    }
+
+    /// The role of a transaction that only reads.
+    pub(crate) fn reader(&self) -> &'static str {
+        if self.reads { READER_ROLE } else { APP_ROLE }
+    }
+
+    /// The same login with a pool of its own.
+    pub(crate) fn with_pool(&self, pool: Pool) -> Self {
+        Self { pool, ..self.clone() }
     }
 }
 
@@ -141,9 +166,15 @@ pub(crate) struct Powers {
     #[diesel(sql_type = Bool)]
     may_set_app: bool,
     #[diesel(sql_type = Bool)]
+    may_set_reader: bool,
+    #[diesel(sql_type = Bool)]
     pub(crate) inherits_platform: bool,
     #[diesel(sql_type = Bool)]
     pub(crate) may_set_platform: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    reaches: Option<String>,
+    #[diesel(sql_type = Text)]
+    schemas: String,
 }
 
 /// An unknown role is NULL to `to_regrole`, and what is asked of NULL is NULL; a superuser may do everything.
@@ -157,22 +188,34 @@ SELECT current_user::text AS login,
     EXISTS (SELECT FROM pg_class c WHERE c.relrowsecurity AND pg_has_role(c.relowner, 'MEMBER')) AS owns_tables,
     coalesce(pg_has_role(to_regrole('workspace_app'), 'USAGE'), false) AS inherits_app,
     coalesce(pg_has_role(to_regrole('workspace_app'), 'SET'), false) AS may_set_app,
+    coalesce(pg_has_role(to_regrole('workspace_reader'), 'SET'), false) AS may_set_reader,
     coalesce(pg_has_role(to_regrole('workspace_platform'), 'USAGE'), false) AS inherits_platform,
-    coalesce(pg_has_role(to_regrole('workspace_platform'), 'SET'), false) AS may_set_platform
+    coalesce(pg_has_role(to_regrole('workspace_platform'), 'SET'), false) AS may_set_platform,
+    -- The first role that the login is, or may become by SET, INHERIT or ADMIN, and that is more than the application.
+    (WITH RECURSIVE reach AS (
+        SELECT r.oid AS role UNION SELECT m.roleid FROM reach JOIN pg_auth_members m ON m.member = reach.role
+    )
+    SELECT CASE WHEN g.oid = r.oid THEN '' ELSE 'may become ' || g.oid::regrole || ', which ' END || power
+    FROM reach JOIN pg_roles g ON g.oid = reach.role, LATERAL concat_ws(', ',
+        CASE WHEN g.rolsuper THEN 'is a superuser' END, CASE WHEN g.rolbypassrls THEN 'has BYPASSRLS' END,
+        CASE WHEN g.rolcreaterole THEN 'has CREATEROLE' END, CASE WHEN g.rolcreatedb THEN 'has CREATEDB' END,
+        CASE WHEN g.rolreplication THEN 'has REPLICATION' END, CASE WHEN g.oid < 16384 AND NOT g.rolsuper THEN 'is a role of PostgreSQL''s own' END,
+        CASE WHEN g.rolname = 'workspace_platform' THEN 'sees every workspace' END,
+        (SELECT 'owns ' || o.type || ' ' || o.identity FROM pg_shdepend d, pg_identify_object(d.classid, d.objid, d.objsubid) o
+         WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = g.oid AND d.deptype = 'o'
+            AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            AND d.classid <> 'pg_largeobject'::regclass AND coalesce(o.schema, '') NOT LIKE 'pg\\_temp%' LIMIT 1)
+    ) AS power WHERE power <> '' ORDER BY g.oid <> r.oid, g.rolname LIMIT 1) AS reaches,
+    concat_ws(', ', 'public', (SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ')
+        FROM pg_namespace n WHERE n.nspname <> 'public' AND n.oid IN (
+            SELECT extnamespace FROM pg_extension WHERE extname = 'vector'
+            UNION ALL SELECT relnamespace FROM pg_class WHERE oid = to_regclass('documents')))) AS schemas
 FROM pg_roles r WHERE r.rolname = current_user";
 
 impl Powers {
     /// Why this login is not bound by row-level security, or could free itself.
-    pub(crate) fn beyond(&self) -> Option<&'static str> {
-        Some(match self {
-            Self { is_superuser: true, .. } => "is a superuser",
-            Self { bypasses: true, .. } => "has BYPASSRLS",
-            Self { owns_tables: true, .. } => "owns tables, or is a member of their owner",
-            Self { inherits_platform: true, .. } | Self { may_set_platform: true, .. } => {
-                "is a member of workspace_platform"
-            }
-            _ => return None,
-        })
+    pub(crate) fn beyond(&self) -> Option<&str> {
+        self.reaches.as_deref()
     }
 }
 
@@ -212,10 +255,10 @@ pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: boo
             .remedy("make one with `workspace-db roles --apply`, and put its URL into DATABASE_APP_URL"));
         }
         if powers.may_set_app {
-            return Ok(Login { pool, drops: true });
+            return Ok(Login { pool, drops: true, reads: powers.may_set_reader, schemas: powers.schemas });
         }
     } else if powers.inherits_app {
-        return Ok(Login { pool, drops: false });
+        return Ok(Login { pool, drops: false, reads: powers.may_set_reader, schemas: powers.schemas });
     }
     Err(not_a_member(login, APP_ROLE))
 }
@@ -225,10 +268,10 @@ pub(crate) async fn platform_login(url: &DatabaseUrl, size: usize) -> Result<Log
     let (pool, powers) = ask(url, size).await?;
     let above = powers.is_superuser || powers.bypasses || powers.owns_tables;
     if powers.inherits_platform && !above {
-        return Ok(Login { pool, drops: false });
+        return Ok(Login { pool, drops: false, reads: false, schemas: powers.schemas });
     }
     if powers.may_set_platform {
-        return Ok(Login { pool, drops: true });
+        return Ok(Login { pool, drops: true, reads: false, schemas: powers.schemas });
     }
     Err(not_a_member(&powers.login, PLATFORM_ROLE))
 }

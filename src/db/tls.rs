@@ -46,9 +46,8 @@ pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, Mak
     })?;
     config.ssl_mode(match mode.as_deref() {
         None | Some("prefer") if stays_here(&config) => SslMode::Disable,
-        None | Some("prefer") => SslMode::Prefer,
         Some("disable") => SslMode::Disable,
-        Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
+        None | Some("prefer" | "require" | "verify-ca" | "verify-full") => SslMode::Require,
         Some(other) => {
             return Err(Error::invalid(format!("sslmode={other} in the database URL is not known"))
                 .remedy("use disable, prefer, require, verify-ca or verify-full"));

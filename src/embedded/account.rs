@@ -53,10 +53,13 @@ impl Account {
         &self.name
     }
 
-    /// A command that runs as this account.
+    /// A command that runs as this account and gets nothing of the caller's environment, which may hold passwords and keys.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");
+        // Without it, initdb looks for the time zone in the machine's own files.
+        command.envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
         if let Some((uid, gid)) = self.ids {
             command.uid(uid).gid(gid);
         }

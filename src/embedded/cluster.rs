@@ -279,8 +279,8 @@ impl Cluster {
 
     fn command(&self, program: &str) -> Command {
         let mut command = self.account.command(&self.install.program(program));
-        // The caller's folder may be closed to the server's account, and the caller's locale unknown to the server.
-        command.current_dir(&self.folder).env("LC_ALL", "C").stdin(Stdio::null());
+        // The caller's folder may be closed to the server's account.
+        command.current_dir(&self.folder).stdin(Stdio::null());
         command
     }
 

@@ -122,6 +122,8 @@ impl OpenAiEmbeddings {
         let base = settings.url.trim_end_matches('/').trim_end_matches("/embeddings");
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(settings.timeout))
+            // Whoever answers in the endpoint's place could have the texts sent anywhere.
+            .max_redirects(0)
             .http_status_as_error(false)
             .build()
             .new_agent();
@@ -168,6 +170,10 @@ impl OpenAiEmbeddings {
             Failure { error: self.failed(&why).caused_by(error), again: true, wait: None }
         })?;
         let status = response.status();
+        if status.is_redirection() {
+            let error = self.failed(&format!("it answers {status}, and redirects are not followed"));
+            return Err(Failure { error, again: false, wait: None });
+        }
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let text =
             response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().map_err(|error| Failure {

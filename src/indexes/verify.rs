@@ -107,7 +107,7 @@ pub async fn verify(db: &Database, options: &VerifyOptions, on_each: &(dyn Fn(&R
 
 async fn largest(db: &Database, options: &VerifyOptions) -> Result<Vec<(WorkspaceId, String, i64)>> {
     let found: Vec<(WorkspaceId, String, i64)> = db
-        .across_workspaces("the largest workspaces are verified", async |conn| {
+        .platform(async |conn| {
             let mut query = document_chunks::table
                 .inner_join(workspaces::table)
                 .group_by((workspaces::id, workspaces::slug))

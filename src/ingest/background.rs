@@ -1,7 +1,7 @@
 //! Files as jobs: who asks enqueues one for each file, and workers read, split, embed and store them.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::store::{Known, Replacement, Store};
 use super::{IngestOptions, embed, reader_died, walk};
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
-use crate::id::DatasourceId;
+use crate::id::{DatasourceId, WorkspaceId};
 use crate::jobs::{Enqueued, JobKind, NewJob, OnConflict, Outcome, RunningJob};
 use crate::sql_types::JobUniqueness;
 use crate::tenancy::{Database, WorkspaceScope};
@@ -26,9 +26,7 @@ use crate::tenancy::{Database, WorkspaceScope};
 /// One file of a datasource, to be read, split, embedded and stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IngestFile {
-    /// The folder or file that the datasource was made of.
-    pub root: String,
-    /// The file's path below it.
+    /// The file's path below the datasource's root, which its row names.
     pub name: String,
     /// The datasource.
     pub datasource: DatasourceId,
@@ -87,7 +85,7 @@ pub struct EnqueueReport {
 /// # async fn example(db: Database, scope: WorkspaceScope) -> workspace_db::Result<()> {
 /// let report = enqueue_files(&db, &scope, &IngestOptions::new(["handbook".into()])).await?;
 /// println!("{} files wait", report.enqueued);
-/// let files = FileIngestion::new(Arc::new(FeatureHashing)).under("handbook")?;
+/// let files = FileIngestion::new(Arc::new(FeatureHashing)).under(scope.workspace(), "handbook")?;
 /// Worker::new(&db).handle(files.handler()).drain().await?;
 /// # Ok(())
 /// # }
@@ -107,8 +105,8 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
                 report.skipped.push(Skipped { name, reason: SkipReason::NameNotUtf8 });
                 continue;
             }
-            let (root, datasource, max_bytes) = (root.name(), store.datasource(), options.max_bytes);
-            jobs.push(IngestFile { root, name, datasource, max_bytes }.job());
+            let (datasource, max_bytes) = (store.datasource(), options.max_bytes);
+            jobs.push(IngestFile { name, datasource, max_bytes }.job());
         }
         let answers = store.enqueue(jobs).await?;
         let inserted = answers.iter().filter(|answer| matches!(answer, Enqueued::Inserted(_))).count();
@@ -122,13 +120,15 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
     Ok(report)
 }
 
-/// What a worker needs to run [`IngestFile`]: an embedder, and the folders that it may read.
+/// What a worker needs to run [`IngestFile`]: an embedder, and the folders that the jobs of each workspace may read.
 ///
-/// A job names a path; a worker reads it only where it lies under a folder that was allowed to it, links followed.
+/// A job names a file of a datasource, whose row names the root. A worker reads the file only where it lies under a folder
+/// that was allowed to the job's workspace, and only if a walk of that folder comes by it: no hidden file, none that a
+/// .gitignore leaves out, none behind a link.
 #[derive(Clone)]
 pub struct FileIngestion {
     embedder: Arc<dyn Embedder>,
-    folders: Vec<PathBuf>,
+    folders: Vec<(WorkspaceId, SourceRoot)>,
 }
 
 impl FileIngestion {
@@ -138,13 +138,13 @@ impl FileIngestion {
         Self { embedder, folders: Vec::new() }
     }
 
-    /// Allows a folder, with all that is in it, or a file.
+    /// Allows the jobs of a workspace a folder, with all of it that a walk comes by, or a file.
     ///
     /// # Errors
     ///
     /// [`is_not_found`](Error::is_not_found), [`is_io_failure`](Error::is_io_failure).
-    pub fn under(mut self, folder: impl Into<PathBuf>) -> Result<Self> {
-        self.folders.push(PathBuf::from(SourceRoot::open(&folder.into())?.name()));
+    pub fn under(mut self, workspace: WorkspaceId, folder: impl Into<PathBuf>) -> Result<Self> {
+        self.folders.push((workspace, SourceRoot::open(&folder.into())?));
         Ok(self)
     }
 
@@ -162,8 +162,11 @@ impl FileIngestion {
         let known = store.known_by(&file.name).await?;
         let (this, pipeline) = (Arc::clone(&self), pipeline(self.embedder.model()));
         let compared = known.clone();
+        let (root, workspace) = (store.root().await?, job.scope().workspace());
         let read = move || {
-            let found = read(&file, &this.folders)?;
+            let of_workspace = this.folders.iter().filter(|(of, _)| *of == workspace);
+            let folders: Vec<&SourceRoot> = of_workspace.map(|(_, folder)| folder).collect();
+            let found = read(&file, &root, &folders)?;
             Ok::<_, Error>(match (found, compared) {
                 (Read::Skipped(skipped), _) => Found::Skipped(skipped.reason),
                 (Read::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => Found::Unchanged(known),
@@ -203,22 +206,31 @@ enum Found {
 }
 
 /// Reads the file of a job, where it lies under one of the folders.
-fn read(file: &IngestFile, folders: &[PathBuf]) -> Result<Read> {
-    let root = SourceRoot::open(file.root.as_ref())?;
-    let may_read = |path: &Path| folders.iter().any(|folder| path.starts_with(folder));
+fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<Read> {
+    let may_read = |path: &Path| folders.iter().any(|folder| folder.contains(path));
     let refused = |path: &Path| {
         Error::new(Kind::Forbidden, format!("this worker may not read {}", path.display()))
-            .remedy("allow it a folder that the file is in")
+            .remedy("allow the workspace a folder that the file is in")
     };
+    let skipped = |reason| Ok(Read::Skipped(Skipped { name: file.name.clone(), reason }));
+    // Whether there is such a root, a worker does not say.
+    let root = SourceRoot::open(root).map_err(|_| refused(root))?;
     let path = root.path_of(&file.name);
+    if !Path::new(&file.name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(refused(&path));
+    }
     let real = match path.canonicalize() {
         Ok(real) if may_read(&real) => real,
         // It has gone since it was listed, and so goes its document; of what it may not read, a worker says nothing.
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_read(root.name().as_ref()) => {
-            return Ok(Read::Skipped(Skipped { name: file.name.clone(), reason: SkipReason::Gone }));
+            return skipped(SkipReason::Gone);
         }
         _ => return Err(refused(&path)),
     };
+    // By the rules of the folder that was allowed: the root is the tenant's word, and may itself be hidden.
+    if real != path || !folders.iter().any(|folder| folder.takes(&real)) {
+        return skipped(SkipReason::LeftOut);
+    }
     // To open a pipe would be to wait for whoever writes to it.
     if !real.is_file() {
         return Err(Error::new(Kind::Io, format!("{} is no file", path.display())));

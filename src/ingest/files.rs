@@ -33,6 +33,8 @@ pub enum SkipReason {
     Empty,
     /// It was there when it was listed.
     Gone,
+    /// It is hidden, a .gitignore leaves it out, or it lies behind a link.
+    LeftOut,
     /// It is text in another encoding.
     NotUtf8,
     /// It is above the limit.
@@ -57,6 +59,7 @@ impl fmt::Display for SkipReason {
             Self::Binary => f.write_str("binary"),
             Self::Empty => f.write_str("empty"),
             Self::Gone => f.write_str("gone"),
+            Self::LeftOut => f.write_str("left out"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NameNotUtf8 => f.write_str("a name that is not UTF-8"),
             Self::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, the limit is {limit}"),
@@ -110,11 +113,7 @@ impl SourceRoot {
     /// The files below, in order of their names; and what could not be listed.
     pub(super) fn walk(&self) -> (Vec<PathBuf>, Vec<Skipped>) {
         let (mut paths, mut unreadable) = (Vec::new(), Vec::new());
-        // The tree's own .gitignore counts, also outside of a repository; the caller's global one does not, or the same
-        // tree would be archived by one person and brought back by the next.
-        let mut walk = ignore::WalkBuilder::new(&self.path);
-        walk.require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
-        for entry in walk.build() {
+        for entry in self.rules().build() {
             match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => paths.push(entry.into_path()),
                 Ok(_) => {}
@@ -123,6 +122,27 @@ impl SourceRoot {
             }
         }
         (paths, unreadable)
+    }
+
+    /// Rules of what a walk leaves out.
+    fn rules(&self) -> ignore::WalkBuilder {
+        // The tree's own .gitignore counts, also outside of a repository; the caller's global one does not, or the same
+        // tree would be archived by one person and brought back by the next.
+        let mut rules = ignore::WalkBuilder::new(&self.path);
+        rules.require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
+        rules
+    }
+
+    /// Whether a path without links lies here.
+    pub(super) fn contains(&self, path: &Path) -> bool {
+        path.starts_with(&self.path)
+    }
+
+    /// Whether a walk comes by a file, by its path without links.
+    pub(super) fn takes(&self, path: &Path) -> bool {
+        let is_left_out =
+            |below| self.rules().build_matchers().iter_mut().any(|rules| rules.matched(below, false).is_ignore());
+        path.strip_prefix(&self.path).is_ok_and(|below| below.as_os_str().is_empty() || !is_left_out(below))
     }
 
     pub(super) fn read(&self, path: &Path, max_bytes: u64) -> Read {

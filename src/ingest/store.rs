@@ -1,6 +1,7 @@
 //! The database's side of a run: one datasource, its documents and their chunks.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -10,13 +11,13 @@ use serde_json::{Value, json};
 use super::background::IngestFile;
 use super::files::{File, SourceRoot};
 use super::split::{Chunk, pipeline};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::id::{DatasourceId, DocumentId};
 use crate::jobs::{Enqueued, NewJob, Outcome, RunningJob, enqueue_all};
 use crate::models::{DatasourceChanges, INGEST_PIPELINE, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
-use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{Database, InWorkspace as _, OptionalRow as _, WorkspaceConnection, WorkspaceScope};
 
 /// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
@@ -99,6 +100,15 @@ impl Store {
 
     pub(super) fn datasource(&self) -> DatasourceId {
         self.datasource
+    }
+
+    /// Where the files of the datasource are, as its row says.
+    pub(super) async fn root(&mut self) -> Result<PathBuf> {
+        let of_it = datasources::table.in_workspace(&self.scope).find(self.datasource);
+        let config: Option<Option<Value>> =
+            of_it.select(datasources::config.nullable()).first(&mut self.ws).await.optional()?;
+        let root = config.flatten().and_then(|config| Some(PathBuf::from(config.get("root")?.as_str()?)));
+        root.ok_or_else(|| Error::new(Kind::NotFound, "the job's datasource names no root that files are under"))
     }
 
     /// Marks the datasource as completed, or as failed with the reason.

@@ -1,6 +1,6 @@
 //! Jobs that come again and again, by the calendar.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use diesel::dsl::now;
@@ -19,6 +19,12 @@ use crate::tenancy::{Call, Database, MayWrite, WorkspaceConnection};
 
 /// Occurrences of one schedule that one pass enqueues; what it missed beyond that, the next pass does.
 const CATCH_UP: usize = 100;
+/// The shortest time between two occurrences.
+const LEAST_INTERVAL: TimeDelta = TimeDelta::minutes(1);
+/// The most schedules of one workspace.
+const MOST_SCHEDULES: i64 = 100;
+/// The most occurrences that a schedule makes up for, about; the latest ones.
+const MOST_MISSED: i32 = 2_000;
 
 /// A job that a workspace has done again and again.
 ///
@@ -64,13 +70,14 @@ impl<K: JobKind> NewSchedule<K> {
 ///
 /// One of that name is changed; if its calendar stays the same, so does its next occurrence, so that this can be said at
 /// every start of a program. Each occurrence gets one job, due at its time, whichever of the workers comes first, also
-/// those that were missed while none ran.
+/// those that were missed while none ran, of which the latest 2,000 are made up for. A workspace has at most 100 schedules,
+/// and each fires at most once a minute.
 ///
 /// # Errors
 ///
 /// [`is_invalid_input`](Error::is_invalid_input) where the fields or the time zone can't be read, where there is no occurrence
-/// ever, as of 30 February, or where the name is empty or has more than 100 characters; as
-/// [`enqueue`](super::enqueue()).
+/// ever, as of 30 February, or more than one a minute, or where the name is empty or has more than 100 characters;
+/// [`is_conflict`](Error::is_conflict) where the workspace has 100 schedules of other names; as [`enqueue`](super::enqueue()).
 pub async fn schedule<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     new: NewSchedule<K>,
@@ -84,6 +91,10 @@ pub async fn schedule<K: JobKind>(
             .about("cron")
             .remedy("name a day that comes")
     })?;
+    if calendar.fires_too_often(next_at)? {
+        let what = format!("a schedule of {:?} fires more often than once a minute", new.cron);
+        return Err(Error::invalid(what).about("cron").remedy("name one second of the minute"));
+    }
     let row = NewJobSchedule {
         id: JobScheduleId::generate(),
         workspace_id: ws.workspace(),
@@ -97,7 +108,20 @@ pub async fn schedule<K: JobKind>(
         max_attempts: i32::try_from(K::MAX_ATTEMPTS).unwrap_or(i32::MAX),
         next_at: Some(next_at),
     };
-    ws.own(|mut conn| async move { upsert(&mut conn, &row).await }.boxed()).await
+    ws.own_sql(async move |conn| {
+        // Whoever adds another waits here, and then counts this one.
+        let lock =
+            "SELECT pg_advisory_xact_lock(hashtextextended('schedules ' || current_setting('app.workspace_id'), 0))";
+        diesel::sql_query(lock).execute(conn).await?;
+        let others = job_schedules::table.filter(job_schedules::workspace_id.eq(row.workspace_id));
+        let others: i64 = others.filter(job_schedules::name.ne(&row.name)).count().get_result(conn).await?;
+        if others >= MOST_SCHEDULES {
+            let what = format!("the workspace has {others} schedules already, and may have {MOST_SCHEDULES}");
+            return Err(Error::new(Kind::Conflict, what).remedy("end one of them first"));
+        }
+        Ok(upsert(&mut &*conn, &row).await?)
+    })
+    .await
 }
 
 async fn upsert(conn: &mut &AsyncPgConnection, new: &NewJobSchedule) -> QueryResult<JobSchedule> {
@@ -278,12 +302,37 @@ impl Calendar {
         }
     }
 
-    /// The occurrences from one on that are not after a moment.
+    /// Whether a minute has more than one: of three in a row, two are then of one minute.
+    fn fires_too_often(&self, first: DateTime<Utc>) -> Result<bool> {
+        let Some(second) = self.after(first)? else { return Ok(false) };
+        let third = self.after(second)?;
+        Ok(second - first < LEAST_INTERVAL || third.is_some_and(|third| third - second < LEAST_INTERVAL))
+    }
+
+    /// The first occurrence to make up for: the first that was missed, or the first within reach, which is as far back as the
+    /// most occurrences take that may be made up for, by the next fifty of them.
+    fn within_reach(&self, moment: DateTime<Utc>, first: DateTime<Utc>) -> Result<DateTime<Utc>> {
+        const SAMPLE: i32 = 50;
+        let (mut last, mut seen) = (moment, 0);
+        while let Some(next) = self.after(last)?.filter(|_| seen < SAMPLE) {
+            (last, seen) = (next, seen + 1);
+        }
+        let reach = (last - moment) / seen.max(1) * MOST_MISSED;
+        if seen == 0 || moment - first <= reach {
+            return Ok(first);
+        }
+        let from = self.after(moment - reach)?.unwrap_or(first);
+        tracing::warn!(cron = self.cron.as_str(), missed_since = %first, made_up_since = %from, "a schedule missed too much");
+        Ok(from)
+    }
+
+    /// The occurrences from one on that are not after a moment, at most one a minute whatever the row says.
     fn up_to(&self, moment: DateTime<Utc>, first: Option<DateTime<Utc>>) -> Result<Occurrences> {
+        let first = first.map(|first| self.within_reach(moment, first)).transpose()?;
         let (mut occurrences, mut next) = (Vec::new(), first);
         while let Some(at) = next.filter(|at| *at <= moment && occurrences.len() < CATCH_UP) {
             occurrences.push(at);
-            next = self.after(at)?;
+            next = self.after(at + LEAST_INTERVAL - TimeDelta::seconds(1))?;
         }
         Ok((occurrences, next))
     }

@@ -1,8 +1,9 @@
 //! Table `workspaces`: the tenants. Every other table but admin_users belongs to one of them.
 
 use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
@@ -52,8 +53,13 @@ impl Workspace {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn find_by_slug(conn: &mut AsyncPgConnection, slug: &str) -> Result<Self> {
-        let found = Self::query().filter(workspaces::slug.eq(slug)).first(conn).await.optional()?;
+    pub async fn find_by_slug(conn: &mut impl AsyncConnectionCore<Backend = Pg>, slug: &str) -> Result<Self> {
+        // No text of PostgreSQL holds U+0000, so nothing has that name.
+        let found = if slug.contains('\0') {
+            None
+        } else {
+            Self::query().filter(workspaces::slug.eq(slug)).first(conn).await.optional()?
+        };
         found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {slug:?}")))
     }
 }

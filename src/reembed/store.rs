@@ -8,6 +8,7 @@ use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::ReembedStatus;
+use crate::config::Timeouts;
 use crate::error::{Error, Kind, Result};
 use crate::id::DocumentChunkId;
 use crate::models::{INGEST_PIPELINE, NewChunkReembedding};
@@ -44,7 +45,7 @@ const ALONE: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('reembed ' || current_setting('app.workspace_id'), 0))";
 
 async fn alone(tx: &mut WorkspaceConnection) -> Result<()> {
-    tx.under_row_security("an advisory lock can't be said by a scoped query", async |conn| {
+    tx.own_sql(async |conn| {
         diesel::sql_query(ALONE).execute(conn).await?;
         Ok::<_, Error>(())
     })
@@ -65,7 +66,10 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) async fn open(db: &Database, scope: &WorkspaceScope, model: &str) -> Result<Self> {
-        Ok(Self { ws: db.workspace(scope).await?, scope: scope.clone(), model: model.to_owned() })
+        let mut ws = db.workspace(scope).await?;
+        // A switch is one statement over a whole workspace.
+        ws.set_timeouts(Timeouts::NONE);
+        Ok(Self { ws, scope: scope.clone(), model: model.to_owned() })
     }
 
     pub(super) async fn status(&mut self) -> Result<ReembedStatus> {
@@ -188,7 +192,7 @@ impl Store {
         let (workspace, model) = (self.scope.workspace(), self.model.clone());
         let switched: Switched = self
             .ws
-            .under_row_security("an update from another table can't be said by a scoped query", async |conn| {
+            .own_sql(async |conn| {
                 diesel::sql_query(ALONE).execute(conn).await?;
                 let query = diesel::sql_query(SWITCH)
                     .bind::<SqlUuid, _>(workspace)

@@ -43,6 +43,8 @@ pub struct List {
     pub widened: u32,
     /// Whether the most candidates that may be taken were not enough to be certain.
     pub bound_reached: bool,
+    /// Words of the text that were not looked for, since it has more than [`MAX_WORDS`](super::MAX_WORDS).
+    pub words_left_out: usize,
 }
 
 /// For a person: by which plan, and out of how many candidates.
@@ -56,6 +58,9 @@ impl fmt::Display for List {
         if self.widened > 0 {
             write!(f, ", widened {} times", self.widened)?;
         }
+        if self.words_left_out > 0 {
+            write!(f, ", without {} words of a long text", self.words_left_out)?;
+        }
         if self.bound_reached { f.write_str(", and its bound was reached") } else { Ok(()) }
     }
 }
@@ -64,7 +69,7 @@ impl fmt::Display for List {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
     /// By which the hits are ordered. By vector: the cosine, 1 for the same direction to -1 for the opposite. By words:
-    /// `ts_rank_cd`, from 0. By both: the sum of 1 / (60 + rank) over the two lists.
+    /// `ts_rank`, from 0. By both: the sum of 1 / (60 + rank) over the two lists.
     pub score: f64,
     /// The passage's id.
     pub chunk_id: DocumentChunkId,

@@ -11,6 +11,7 @@ use super::filter::Filter;
 use super::found::hits;
 use super::plan::Plan;
 use super::question::{Question, live_models};
+use super::words::MAX_TEXT;
 use super::{diversity, nearest, words};
 use crate::config::SearchLimits;
 use crate::error::{Error, Result};
@@ -41,7 +42,9 @@ pub trait SearchChunks {
 
     /// The `k` passages that share most with a text, each stemmed by its own language.
     ///
-    /// The text is what people type into a search engine: words, `"a phrase"`, `or`, `-without`.
+    /// The text is what people type into a search engine: words, `"a phrase"`, `or`, `-without`. Of a text of more than
+    /// [`MAX_WORDS`](super::MAX_WORDS) words the longest are looked for, and [`List::words_left_out`](super::List) says how
+    /// many were not.
     fn matching(&self, text: impl Into<String>, k: u32) -> Search;
 
     /// The `k` passages that stand highest in both lists together, by reciprocal rank fusion.
@@ -189,9 +192,10 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where `k` is 0 or above [`MAX_K`], the text is empty, a setting is out
+    /// [`is_invalid_input`](Error::is_invalid_input) where `k` is 0 or above [`MAX_K`], the text is empty or has more than [`MAX_TEXT`] characters, a setting is out
     /// of its bounds, `ws` is of another workspace, or the workspace holds vectors of other models alone;
-    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+    /// [`is_timed_out`](Error::is_timed_out), [`is_unreachable`](Error::is_unreachable),
+    /// [`is_database_failure`](Error::is_database_failure).
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Answer> {
         self.check()?;
         let among = if self.relevance.is_some() { self.k.saturating_mul(DIVERSE_AMONG).min(MAX_K) } else { self.k };
@@ -227,6 +231,14 @@ impl Search {
         let remedy = |what: String, remedy: String| Err(Error::invalid(what).remedy(remedy));
         if !(1..=MAX_K).contains(&self.k) {
             return remedy(format!("{} passages can't be asked for", self.k), format!("ask for 1 to {MAX_K}"));
+        }
+        if let Some(characters) = self.text.as_ref().map(|text| text.chars().count()).filter(|&count| count > MAX_TEXT)
+        {
+            let what = format!("a text of {characters} characters can't be searched for");
+            return Err(Error::invalid(what).remedy(format!("give at most {MAX_TEXT}")).about("text"));
+        }
+        if self.text.as_ref().is_some_and(|text| text.contains('\0')) {
+            return Err(Error::invalid("the text to search for has the character U+0000").about("text"));
         }
         if self.text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             return remedy("the text to search for is empty".to_owned(), "give it at least one word".to_owned());

@@ -45,3 +45,4 @@ pub use self::builder::{MAX_K, MAX_NEIGHBOURS, Search, SearchChunks};
 pub use self::plan::Plan;
 pub(crate) use self::plan::{OWN_INDEX, own_index};
 pub use self::question::Question;
+pub use self::words::{MAX_TEXT, MAX_WORDS};

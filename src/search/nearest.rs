@@ -49,7 +49,7 @@ pub(super) async fn nearest(
     };
     if plan == Plan::Exact {
         let found = exactly(ws, scope, question, filter, k).await?;
-        return Ok((found, List { plan, candidates: None, widened: 0, bound_reached: false }));
+        return Ok((found, List { plan, candidates: None, widened: 0, bound_reached: false, words_left_out: 0 }));
     }
     let mut attempt = Attempt::first(plan, k, limits, filter.is_selective());
     let mut widened = 0;
@@ -62,7 +62,13 @@ pub(super) async fn nearest(
             continue;
         }
         let candidates = rows.first().map_or(0, |row| row.candidates.unsigned_abs());
-        let list = List { plan: attempt.plan, candidates: Some(candidates), widened, bound_reached: !enough };
+        let list = List {
+            plan: attempt.plan,
+            candidates: Some(candidates),
+            widened,
+            bound_reached: !enough,
+            words_left_out: 0,
+        };
         return Ok((rows.into_iter().map(|row| row.found).collect(), list));
     }
 }

@@ -23,7 +23,7 @@ pub enum Plan {
     Bits,
     /// The passages that the workspace's own approximate index gives, by signs; the best of them again by cosine.
     Approximate,
-    /// Passages that share words with the text, by `ts_rank_cd`.
+    /// Passages that share words with the text, by `ts_rank`.
     Words,
 }
 
@@ -116,7 +116,7 @@ async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) ->
     let workspace = ws.workspace();
     let index = own_index(workspace);
     let row: Row = ws
-        .under_row_security("how large a workspace is, and its index, is asked of the catalog", async |conn| {
+        .own_sql(async |conn| {
             let query = "SELECT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
                     WHERE i.indrelid = 'document_chunks'::regclass AND i.indisvalid AND c.relname = $1) AS has_own_index,
                 (SELECT count(*) FROM (SELECT FROM document_chunks WHERE workspace_id = $2 LIMIT $3) AS counted) AS chunks";

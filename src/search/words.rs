@@ -1,5 +1,9 @@
 //! One list of passages by words.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -16,6 +20,32 @@ use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::schema::{document_chunks, documents};
 use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Settings, WorkspaceConnection};
+
+/// The most distinct words of a text that are looked for. Each is read in up to three languages, and each lexeme costs a look
+/// at every passage that is ranked.
+pub const MAX_WORDS: usize = 64;
+/// The most characters of a text.
+pub const MAX_TEXT: usize = 10_000;
+
+/// The text that is looked for, and how many of its words are left out.
+///
+/// A text of more words than [`MAX_WORDS`] is a message rather than a query: of it the longest words are looked for, which
+/// are the rarest as a rule (G. Zipf, "Human Behavior and the Principle of Least Effort", 1949), and quotes and minuses mean
+/// nothing there.
+fn bounded(text: &str) -> (Cow<'_, str>, usize) {
+    let runs = || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    if runs().nth(MAX_WORDS).is_none() {
+        return (Cow::Borrowed(text), 0);
+    }
+    let mut known = HashSet::new();
+    let mut words: Vec<(usize, String)> =
+        runs().map(str::to_lowercase).filter(|word| known.insert(word.clone())).enumerate().collect();
+    let left_out = words.len().saturating_sub(MAX_WORDS);
+    words.sort_by_key(|(_, word)| Reverse(word.chars().count()));
+    words.truncate(MAX_WORDS);
+    words.sort_unstable();
+    (Cow::Owned(words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")), left_out)
+}
 
 /// The ids of the passages that share words with a text, and the text as PostgreSQL reads it.
 ///
@@ -98,10 +128,11 @@ pub(super) async fn matching(
     limits: SearchLimits,
 ) -> Result<(Vec<Found>, List)> {
     let most = i32::try_from(limits.most_matches).unwrap_or(i32::MAX);
+    let (text, words_left_out) = bounded(text);
     let mut widened = 0;
     loop {
         let matching = Matching {
-            text: text.to_owned(),
+            text: text.clone().into_owned(),
             workspace: scope.workspace(),
             language: filter.language.as_ref().map(ToString::to_string),
             any_word: widened > 0,
@@ -113,9 +144,10 @@ pub(super) async fn matching(
             .filter(filter.of_chunk())
             .select((
                 OF_CHUNK,
-                // 1: divided by one plus the logarithm of the passage's length.
+                // 1: divided by one plus the logarithm of the passage's length. `ts_rank_cd` looks for every cover of the
+                // words, which takes minutes where a text has hundreds of them; this takes time by their number.
                 sql::<Double>(
-                    "ts_rank_cd(document_chunks.search_text, (SELECT question FROM candidates LIMIT 1), 1)::float8",
+                    "ts_rank(document_chunks.search_text, (SELECT question FROM candidates LIMIT 1), 1)::float8",
                 ),
                 sql::<Double>("0::float8"),
                 sql::<Double>("0::float8"),
@@ -139,7 +171,30 @@ pub(super) async fn matching(
             widened = 1;
             continue;
         }
-        let list = List { plan: Plan::Words, candidates: Some(candidates), widened, bound_reached };
+        let list = List { plan: Plan::Words, candidates: Some(candidates), widened, bound_reached, words_left_out };
         return Ok((rows.into_iter().map(|row| row.found).collect(), list));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_looked_for_as_it_is() {
+        let query = r#""opening hours" or -sunday"#;
+        assert_eq!(bounded(query), (Cow::Borrowed(query), 0));
+    }
+
+    #[test]
+    fn of_a_message_the_longest_words_are_looked_for_once_each() {
+        assert_eq!(bounded(&"Nine ".repeat(500)), (Cow::Owned("nine".to_owned()), 0));
+        let message = (0..100).map(|n| format!("{}{n:02}", "w".repeat(1 + n % 2))).collect::<Vec<_>>().join("-");
+        let (kept, left_out) = bounded(&message);
+        assert_eq!(left_out, 36);
+        let kept: Vec<&str> = kept.split(' ').collect();
+        assert_eq!(kept.len(), MAX_WORDS);
+        assert_eq!(kept.iter().filter(|word| word.starts_with("ww")).count(), 50);
+        assert_eq!(kept.first(), Some(&"w00"), "in the order of the text");
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
@@ -28,6 +29,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const SECRET: usize = 32;
 /// After so long a request is ended: five searches that are compared wait for each other.
 const REQUEST: Duration = Duration::from_secs(30);
+/// After so long without a sign of anybody a session ends.
+const IDLE: Duration = Duration::from_secs(30 * 60);
 /// Links that were printed and not opened yet.
 const MOST_LINKS: usize = 100;
 
@@ -41,8 +44,16 @@ pub(super) struct Gate {
 struct Known {
     /// The hashes of one-time tokens.
     links: Vec<TokenHash>,
-    /// By the hash of the cookie, what forms must carry.
-    sessions: HashMap<TokenHash, String>,
+    /// By the hash of the cookie.
+    sessions: HashMap<TokenHash, Held>,
+}
+
+/// A session that has not ended.
+struct Held {
+    /// What forms must carry.
+    form_token: String,
+    /// When somebody last asked for something.
+    seen: Instant,
 }
 
 /// A browser that was let in: what its forms must carry, so that no other site's forms do anything.
@@ -80,7 +91,7 @@ impl Gate {
         let Some(at) = known.links.iter().position(|link| *link == hash) else { return Ok(None) };
         known.links.remove(at);
         let (cookie, form_token) = (secret()?, secret()?);
-        known.sessions.insert(TokenHash::of(cookie.as_bytes()), form_token);
+        known.sessions.insert(TokenHash::of(cookie.as_bytes()), Held { form_token, seen: Instant::now() });
         Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
     }
 
@@ -94,7 +105,19 @@ impl Gate {
         let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(';'));
         let mut own = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
         let hash = TokenHash::of(own.next()?.1.as_bytes());
-        self.known().sessions.get(&hash).map(|token| Session { form_token: token.clone() })
+        let mut known = self.known();
+        known.sessions.retain(|_, held| held.seen.elapsed() < IDLE);
+        let held = known.sessions.get_mut(&hash)?;
+        // What an open page asks for by itself, such as the jobs every two seconds, is no sign of anybody.
+        if !headers.contains_key("hx-request") {
+            held.seen = Instant::now();
+        }
+        Some(Session { form_token: held.form_token.clone() })
+    }
+
+    /// Ends a session.
+    fn close(&self, session: &Session) {
+        self.known().sessions.retain(|_, held| held.form_token != session.form_token);
     }
 
     /// Whether a name is one of this studio's own: a page of another site that has its name resolve to loopback has another.
@@ -178,6 +201,13 @@ pub(super) async fn enter(State(shared): State<Arc<Shared>>, params: Params) -> 
     Ok((StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, HeaderValue::from_static("/"))]).into_response())
 }
 
+/// `GET /leave`: ends the session. No other site can ask for it, since the cookie does not come with what is asked from there.
+pub(super) async fn leave(State(shared): State<Arc<Shared>>, Extension(session): Extension<Session>) -> Response {
+    shared.gate.close(&session);
+    let how = html! { p { "Press Enter where the studio runs for a link that lets a browser in again." } };
+    bare("The session has ended", &how).into_response()
+}
+
 fn refused(status: StatusCode, why: &str) -> Response {
     (status, bare("No answer", &html! { p { (why) } })).into_response()
 }
@@ -202,5 +232,41 @@ impl FromRequest<Arc<Shared>> for Posted {
                 .remedy("open the page again, and send it from there")
                 .into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_when_nobody_is_seen_and_an_open_page_is_nobody() {
+        let gate = Gate::new("127.0.0.1:1".parse().unwrap()).unwrap();
+        let link = gate.link();
+        let cookie = gate.open(link.rsplit('=').next().unwrap()).unwrap().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+        let age = |by: Duration| {
+            gate.known().sessions.values_mut().for_each(|held| held.seen = held.seen.checked_sub(by).unwrap());
+        };
+        age(IDLE / 2);
+        assert!(gate.session(&headers).is_some(), "somebody is seen");
+        age(IDLE / 2);
+        let mut by_itself = headers.clone();
+        by_itself.insert("hx-request", HeaderValue::from_static("true"));
+        assert!(gate.session(&by_itself).is_some(), "it has not ended yet");
+        age(IDLE / 2);
+        assert!(gate.session(&headers).is_none(), "a page that asks by itself kept it");
+    }
+
+    #[test]
+    fn a_session_ends_on_request() {
+        let gate = Gate::new("127.0.0.1:1".parse().unwrap()).unwrap();
+        let link = gate.link();
+        let cookie = gate.open(link.rsplit('=').next().unwrap()).unwrap().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+        gate.close(&gate.session(&headers).unwrap());
+        assert!(gate.session(&headers).is_none());
     }
 }

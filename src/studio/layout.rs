@@ -108,7 +108,8 @@ fn whole(class: &str, title: &str, shared: &Shared, around: &Markup, nav: &Marku
                 main id="main" tabindex="-1" { (body) }
                 footer class="quiet" {
                     a href=(assets::path("licences.txt")) { "Licences" }
-                    " · " kbd { "/" } " goes to the search field"
+                    " · " kbd { "/" } " goes to the search field · "
+                    a href="/leave" { "Leave" }
                 }
             }
         }

@@ -32,7 +32,7 @@ mod structure;
 mod view;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,24 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 const LAST_IN_ORDER: Uuid = Uuid::from_u128(0x0200_0000_0000_0000_0000_0000_0000_0000);
 /// Bytes of a form.
 const MOST_POSTED: usize = 4 << 20;
+
+/// An address of this machine that hardly another server has: to a browser and its cookies, which know no ports, a site of
+/// its own. 127.0.0.1 where the system has no other, as on macOS.
+///
+/// ```
+/// assert!(workspace_db::studio::own_address().is_loopback());
+/// ```
+#[must_use]
+pub fn own_address() -> IpAddr {
+    let mut bytes = [0; 3];
+    let [network, subnet, host] = match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes,
+        Err(_) => return Ipv4Addr::LOCALHOST.into(),
+    };
+    let address = Ipv4Addr::new(127, network.max(1), subnet, host.clamp(1, 254));
+    let is_there = std::net::TcpListener::bind((address, 0)).is_ok();
+    IpAddr::V4(if is_there { address } else { Ipv4Addr::LOCALHOST })
+}
 
 /// What a studio is started with.
 pub struct Options {
@@ -206,6 +224,7 @@ fn routes(shared: Arc<Shared>) -> Router {
     let pages = Router::new()
         .route("/", get(view::choose))
         .route("/switch", get(view::switch))
+        .route("/leave", get(gate::leave))
         .route("/{view}/tables", get(structure::tables))
         .route("/{view}/tables/{table}", get(browse::page))
         .route("/{view}/tables/{table}/copy", get(browse::copy))

@@ -48,7 +48,7 @@ pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
     ));
     let rows = visit.shared.rows(visit.view.workspace(), statement).await.map_err(|error| {
         // A value that is none of the column's type names no row.
-        if error.is_database_failure() && !error.to_string().contains("timeout") {
+        if (error.is_database_failure() || error.is_invalid_input()) && !error.to_string().contains("timeout") {
             not_there(table, error)
         } else {
             error

@@ -84,11 +84,12 @@ impl Shared {
         let statements: Vec<Statement> = statements.into_iter().collect();
         match workspace {
             Some(workspace) => {
-                let scope = WorkspaceScope::vouched_for(workspace, REASON).to_read();
+                // Not as a reader, who may lack your own tables: what is asked reads only, as its transaction begins.
+                let scope = WorkspaceScope::vouched_for(workspace, REASON);
                 let mut ws = self.db.workspace(&scope).await?;
-                ws.under_row_security(REASON, async |conn| answers(conn, statements).await).await
+                ws.own_sql(async |conn| answers(conn, statements).await).await
             }
-            None => self.db.across_workspaces(REASON, async |conn| answers(conn, statements).await).await,
+            None => self.db.platform(async |conn| answers(conn, statements).await).await,
         }
     }
 

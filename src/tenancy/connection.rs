@@ -9,11 +9,12 @@ use diesel_async::AsyncPgConnection;
 use futures_util::future::BoxFuture;
 
 use super::Database;
-use super::access::{Access, Write};
+use super::access::{Access, Level, Write};
 use super::function::AsyncFunc;
+use super::raw::RawConnection;
 use super::scope::{DatabaseToken, WorkspaceScope};
 use super::session::{HasSession, Session, Unfinished};
-use crate::config::SearchLimits;
+use crate::config::{SearchLimits, Timeouts};
 use crate::db::roles::APP_ROLE;
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
@@ -34,8 +35,9 @@ pub struct WorkspaceConnection<A: Access = Write> {
     workspace: WorkspaceId,
     database: DatabaseToken,
     search_limits: SearchLimits,
-    /// What [`Database`] begins each transaction with, without the `BEGIN`.
+    /// SQL that a transaction in the workspace sets behind its `BEGIN`, without the timeouts.
     settings: String,
+    timeouts: Timeouts,
     access: PhantomData<A>,
 }
 
@@ -43,24 +45,46 @@ pub struct WorkspaceConnection<A: Access = Write> {
 ///
 /// A UUID is written in hexadecimal digits and dashes, so there is nothing to escape; and one message is one message
 /// fewer than a bound value would take.
-pub(super) fn settings_of(database: &Database, workspace: WorkspaceId) -> String {
-    format!("; SET LOCAL app.workspace_id = '{workspace}'{}", database.app().drop_to(APP_ROLE))
+pub(super) fn settings_of(database: &Database, workspace: WorkspaceId, level: Level) -> String {
+    let role = if level == Level::Read { database.app().reader() } else { APP_ROLE };
+    format!("; SET LOCAL app.workspace_id = '{workspace}'{}", database.app().drop_to(role))
 }
 
 impl<A: Access> WorkspaceConnection<A> {
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope<A>) -> Result<Self> {
         let workspace = scope.workspace();
-        let settings = settings_of(database, workspace);
-        let begin = format!("{}{settings}", A::BEGIN);
-        let session = Session::new(database.app().pool(), begin, scope.fence()).await?.notifying(database.notifier());
-        Ok(Self {
-            session,
+        let settings = settings_of(database, workspace, A::LEVEL);
+        let share = database.share_of(workspace).await?;
+        let session = Session::new(database.app().pool(), String::new(), scope.fence()).await?;
+        let timeouts = database.timeouts();
+        let mut ws = Self {
+            session: session.notifying(database.notifier()).sharing(share),
             workspace,
             database: database.token(),
             search_limits: database.search_limits(),
             settings,
+            timeouts,
             access: PhantomData,
-        })
+        };
+        ws.set_timeouts(timeouts);
+        Ok(ws)
+    }
+
+    /// Ends what takes longer than that, from the next transaction on, in place of what the database was opened with.
+    ///
+    /// ```no_run
+    /// use workspace_db::config::Timeouts;
+    /// use workspace_db::tenancy::WorkspaceConnection;
+    ///
+    /// # fn example(ws: &mut WorkspaceConnection) {
+    /// // A report that reads all of the workspace, by night.
+    /// ws.set_timeouts(Timeouts::NONE);
+    /// # }
+    /// ```
+    pub fn set_timeouts(&mut self, timeouts: Timeouts) {
+        self.timeouts = timeouts;
+        let begin = format!("{}{}{}", A::BEGIN, self.settings, timeouts.sql());
+        self.session.begin_with(begin, timeouts.idle_in_transaction);
     }
 
     /// The workspace.
@@ -143,17 +167,23 @@ impl<A: Access> WorkspaceConnection<A> {
         transaction.end_with(done).await
     }
 
-    /// The first loud way out: lends Diesel's own connection, for SQL that a scoped query can't say.
+    /// The first loud way out: lends a connection for SQL that a scoped query can't say.
     ///
     /// Row-level security still holds: whatever `work` runs sees and changes this workspace alone. It runs in a
-    /// transaction (a savepoint within one) and must leave it open; roles and settings that it changes are put back.
-    /// That is a rail against mistakes and not against malice: SQL that sets `app.workspace_id` is in that workspace, so
-    /// never run text that a tenant wrote. The reason is logged (`tracing`, level `INFO`).
+    /// transaction (a savepoint within one) and must leave it open. When the transaction ends, the connection is closed, so
+    /// that no temporary table, cursor, lock, setting or prepared statement reaches the next tenant; that costs a
+    /// connection. The reason is logged (`tracing`, level `INFO`).
+    ///
+    /// It is a rail against mistakes and not against malice: SQL that sets `app.workspace_id` is in that workspace, so
+    /// never run text that a tenant wrote. PostgreSQL itself shows a little of others to every login: in
+    /// `pg_stat_activity` the statements of the same login, with their literals; large objects, which have no policies;
+    /// the planner's estimates in `EXPLAIN`, which come from statistics of whole tables; names and sizes in the catalog.
+    /// `SECURITY.md` lists them, with what a superuser can revoke.
     ///
     /// # Errors
     ///
     /// What `work` returns; as [`transaction`](Self::transaction); [`is_interrupted`](Error::is_interrupted) where
-    /// `work` has ended the transaction that it was lent.
+    /// `work` has ended the transaction that it was lent, even if it began another.
     ///
     /// ```no_run
     /// use diesel::sql_types::{BigInt, Text};
@@ -181,6 +211,26 @@ impl<A: Access> WorkspaceConnection<A> {
     /// ```
     pub async fn under_row_security<'a, F, R, E>(&mut self, reason: &str, work: F) -> Result<R, E>
     where
+        for<'c> F: AsyncFnOnce(&'c mut RawConnection) -> Result<R, E>
+            + AsyncFunc<&'c mut RawConnection, Result<R, E>, Fut: Send>
+            + Send
+            + 'a,
+        R: Send,
+        E: From<Error> + Send,
+    {
+        tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
+        let (lent, mark) = Unfinished::lend(self).await?;
+        let mut raw = lent.lent.session.take_raw()?;
+        let done = work(&mut raw).await;
+        lent.lent.session.put_back(raw);
+        let settings = format!("{}{}", lent.lent.settings, lent.lent.timeouts.sql());
+        lent.take_back(mark, &settings, done).await
+    }
+
+    /// As [`under_row_security`](Self::under_row_security), for this crate's own statements, which leave nothing behind:
+    /// without the log, and with the connection as it was.
+    pub(crate) async fn own_sql<'a, F, R, E>(&mut self, work: F) -> Result<R, E>
+    where
         for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
             + AsyncFunc<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send>
             + Send
@@ -188,12 +238,9 @@ impl<A: Access> WorkspaceConnection<A> {
         R: Send,
         E: From<Error> + Send,
     {
-        tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
-        self.session.tainted = true;
         let lent = Unfinished::begin(self).await?;
         let done = work(lent.lent.session.connection()?).await;
-        let settings = lent.lent.settings.clone();
-        lent.take_back(&settings, done).await
+        lent.end_with(done).await
     }
 }
 

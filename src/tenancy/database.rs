@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::stream::BoxStream;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::access::{Access, Read};
@@ -18,9 +19,12 @@ use super::connection::WorkspaceConnection;
 use super::function::AsyncFunc;
 use super::grant::{Grant, Proof, no_workspace};
 use super::notify::Notifier;
+use super::raw::RawConnection;
 use super::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
 use super::session::{Session, Unfinished};
-use crate::config::{Config, Environment, Retention, SearchLimits};
+use super::share::Shares;
+use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
+use crate::db::pool;
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminUserId, JobId, WorkspaceId};
@@ -65,6 +69,10 @@ struct Logins {
     token: DatabaseToken,
     app: Login,
     platform: Option<Login>,
+    /// The platform's login once more, for raw SQL: none of its connections is one by which somebody is admitted.
+    lent: Option<Login>,
+    shares: Shares,
+    timeouts: Timeouts,
     notifier: Arc<Notifier>,
     search_limits: SearchLimits,
     retention: Retention,
@@ -87,9 +95,13 @@ impl Database {
                 .remedy("set DATABASE_APP_URL, or DATABASE_URL, or run `workspace-db up`"));
         };
         let app = roles::app_login(app, config.pool_size, config.environment == Environment::Production).await?;
-        let platform = match config.database_platform_url.as_ref().or(owner) {
-            Some(url) => Some(roles::platform_login(url, config.pool_size).await?),
-            None => None,
+        let (platform, lent) = match config.database_platform_url.as_ref().or(owner) {
+            Some(url) => {
+                let platform = roles::platform_login(url, config.pool_size).await?;
+                let lent = platform.with_pool(pool(url, config.pool_size.div_ceil(4))?);
+                (Some(platform), Some(lent))
+            }
+            None => (None, None),
         };
         let notifier = Notifier::new(app.pool().clone());
         let token = DatabaseToken(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -97,6 +109,9 @@ impl Database {
             token,
             app,
             platform,
+            lent,
+            shares: Shares::new(config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2))),
+            timeouts: config.timeouts,
             notifier,
             search_limits: config.search,
             retention: config.retention,
@@ -196,6 +211,10 @@ impl Database {
     ///
     /// [`is_not_found`](Error::is_not_found) where there is none, or it is not published: the two can't be told apart.
     pub async fn published(&self, slug: &str) -> Result<WorkspaceScope<Read>> {
+        // No text of PostgreSQL holds it, so nothing has that name.
+        if slug.contains('\0') {
+            return Err(no_workspace(&format!("{slug:?}")));
+        }
         let asked_at = Instant::now();
         let found: Option<WorkspaceId> = self
             .platform(async |conn| {
@@ -241,11 +260,13 @@ impl Database {
     /// The second loud way out: lends a connection that sees every workspace, and the global tables.
     ///
     /// For `workspaces` and `admin_users`, for what concerns the platform as a whole, and never for one tenant's work.
-    /// `work` runs in one transaction. The reason is logged (`tracing`, level `INFO`).
+    /// `work` runs in one transaction and must leave it open; then the connection is closed, so that nothing which raw SQL
+    /// leaves in a session is met by anybody else. The reason is logged (`tracing`, level `INFO`).
     ///
     /// # Errors
     ///
-    /// What `work` returns; [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there is no login for it;
+    /// What `work` returns; [`is_interrupted`](Error::is_interrupted) where `work` has ended the transaction;
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there is no login for it;
     /// [`is_exhausted`](Error::is_exhausted), [`is_unreachable`](Error::is_unreachable).
     ///
     /// ```no_run
@@ -266,20 +287,22 @@ impl Database {
     /// ```
     pub async fn across_workspaces<'a, F, R, E>(&self, reason: &str, work: F) -> Result<R, E>
     where
-        for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
-            + AsyncFunc<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send>
+        for<'c> F: AsyncFnOnce(&'c mut RawConnection) -> Result<R, E>
+            + AsyncFunc<&'c mut RawConnection, Result<R, E>, Fut: Send>
             + Send
             + 'a,
         R: Send,
         E: From<Error> + Send,
     {
         tracing::info!(reason, "a query across workspaces");
-        let mut session = self.platform_session("").await?;
-        // Whatever `work` sets for the whole session goes with the connection, unless it comes back in order.
-        session.tainted = true;
-        let lent = Unfinished::begin(&mut session).await?;
-        let done = work(lent.lent.connection()?).await;
-        lent.take_back("", done).await
+        let login = self.0.lent.as_ref().ok_or_else(no_platform_login)?;
+        let settings = login.drop_to(PLATFORM_ROLE);
+        let mut session = Session::new(login.pool(), format!("BEGIN{settings}"), None).await?;
+        let (lent, mark) = Unfinished::lend(&mut session).await?;
+        let mut raw = lent.lent.take_raw()?;
+        let done = work(&mut raw).await;
+        lent.lent.put_back(raw);
+        lent.take_back(mark, &settings, done).await
     }
 
     /// As [`across_workspaces`](Self::across_workspaces), for this crate's own statements, which set nothing: without the
@@ -300,10 +323,16 @@ impl Database {
     }
 
     fn platform_login(&self) -> Result<&Login> {
-        self.0.platform.as_ref().ok_or_else(|| {
-            Error::new(Kind::MissingPrerequisite, "there is no login that may see every workspace")
-                .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` makes")
-        })
+        self.0.platform.as_ref().ok_or_else(no_platform_login)
+    }
+
+    /// The part of the pool that one more connection of the workspace takes, once it has one left.
+    pub(super) async fn share_of(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
+        self.0.shares.acquire(workspace).await
+    }
+
+    pub(super) fn timeouts(&self) -> Timeouts {
+        self.0.timeouts
     }
 
     /// A connection as the application's login, and whether its transactions drop to a role that is bound.
@@ -346,6 +375,11 @@ impl Database {
     pub(super) fn app(&self) -> &Login {
         &self.0.app
     }
+}
+
+fn no_platform_login() -> Error {
+    Error::new(Kind::MissingPrerequisite, "there is no login that may see every workspace")
+        .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` makes")
 }
 
 impl fmt::Debug for Database {

@@ -11,6 +11,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::query_source::{AppearsInFromClause, Never, Once, Plus, QuerySource};
 use diesel::{Column, QueryResult};
 
+use super::inspection;
 use super::table::TenantTable;
 
 /// The tables of a scoped query, as the list `S`, in the eyes of an expression that is about to enter it.
@@ -96,6 +97,7 @@ impl<E: Expression> Expression for Group<E> {
 
 impl<E: QueryFragment<Pg>> QueryFragment<Pg> for Group<E> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        inspection::check_enclosed(&self.0)?;
         out.push_sql("(");
         self.0.walk_ast(out.reborrow())?;
         out.push_sql(")");

@@ -10,7 +10,9 @@ use diesel::query_builder::{AstPass, InsertStatement, Query, QueryBuilder as _, 
 use diesel::result::Error::QueryBuilderError;
 use diesel::{Expression, QueryResult, Table};
 
+use super::inspection::{self, Reads};
 use super::table::TenantTable;
+use super::text::{Text, Token};
 use crate::error::Error;
 
 /// `UPDATE table SET ... WHERE workspace_id = $1 AND ...`
@@ -79,6 +81,7 @@ impl<W: QueryFragment<Pg>, V: QueryFragment<Pg>, T: TenantTable> QueryFragment<P
 
 impl<W: QueryFragment<Pg>, T: TenantTable> QueryFragment<Pg> for Delete<W, T> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        inspection::account(Reads { froms: 1, ..Reads::default() });
         out.push_sql("DELETE FROM ");
         out.push_identifier(T::NAME)?;
         self.target.walk_ast(out)
@@ -139,21 +142,41 @@ impl<V: QueryFragment<Pg>> QueryFragment<Pg> for Set<V> {
 }
 
 impl<V: QueryFragment<Pg>> Set<V> {
-    /// Looks for a `workspace_id` that a derived changeset sets, into whose fields no type here can look. Assigned columns
-    /// are written bare, those that are read with their table.
+    /// Looks for a `workspace_id` that a derived changeset sets, into whose fields no type here can look, and for assignments
+    /// that a literal adds: each begins with one column, in quotes.
     pub(super) fn new(changes: V) -> Self {
         let mut text = PgQueryBuilder::default();
         let written = changes.to_sql(&mut text, &Pg);
         let text = text.finish();
-        let bare = |(at, _): (usize, &str)| !text.get(..at).is_some_and(|before| before.ends_with('.'));
         let refusal = match written {
             // It fails again when it is sent, and is told then.
             Err(_) => None,
             Ok(()) if text.is_empty() => Some(Refusal::Empty),
-            Ok(()) => text.match_indices("\"workspace_id\" = ").any(bare).then_some(Refusal::SetsTheWorkspace),
+            Ok(()) => assigned(&text)
+                .any(|column| column.is_none_or(|column| column == "\"workspace_id\""))
+                .then_some(Refusal::SetsTheWorkspace),
         };
         Self { changes, refusal }
     }
+}
+
+/// The column of each assignment of a list, where it begins with one.
+fn assigned(text: &str) -> impl Iterator<Item = Option<&str>> {
+    let (mut depth, mut begins, mut ended) = (0_i32, true, Ok(()));
+    let tokens: Vec<Token<'_>> = Text::new(text).tokens(&mut ended).collect();
+    tokens.into_iter().filter_map(move |token| {
+        let is_first = std::mem::replace(&mut begins, false);
+        match token {
+            Token::Other(b'(') => depth += 1,
+            Token::Other(b')') => depth -= 1,
+            Token::Other(b',') => begins = depth == 0,
+            _ => {}
+        }
+        is_first.then_some(match token {
+            Token::Name(column) => Some(column),
+            _ => None,
+        })
+    })
 }
 
 impl Refusal {
@@ -161,8 +184,8 @@ impl Refusal {
         match self {
             Self::Empty => Error::invalid("the changeset changes nothing").remedy("set at least one field"),
             Self::SetsTheWorkspace => {
-                Error::invalid("the changeset sets workspace_id, and a row stays in its workspace")
-                    .remedy("leave the field workspace_id out of the struct")
+                Error::invalid("the changeset sets workspace_id or a list of columns, and a row stays in its workspace")
+                    .remedy("leave workspace_id out, and assign one column at a time")
             }
         }
     }

@@ -46,21 +46,28 @@ mod call;
 mod candidates;
 mod connection;
 mod database;
+mod declared;
 mod expression;
 mod fragment;
 mod function;
 mod grant;
+mod inspection;
+mod lending;
+mod lost;
 mod notify;
 mod page;
 mod query;
+mod raw;
 mod registry;
 mod relation;
 mod rows;
 mod run;
 mod scope;
 mod session;
+mod share;
 mod subquery;
 mod table;
+mod text;
 mod write;
 
 pub use self::access::{Access, Administer, Level, MayWrite, Read, Write};
@@ -70,6 +77,8 @@ pub(crate) use self::call::Call;
 pub(crate) use self::candidates::Settings;
 pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};
 pub use self::database::Database;
+#[doc(hidden)]
+pub use self::declared::{Declared, declared_by_a_macro, is_same_name};
 pub use self::expression::{
     Excluded, Group, LeavesTheWorkspace, ScopedExpression, Settable, Tables, TakesUnscopedSubqueries, Within, excluded,
 };
@@ -82,6 +91,7 @@ pub use self::grant::Actor;
 pub(crate) use self::grant::{Proof, admin_may_enter, lease_is_over, token_is_valid};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
+pub use self::raw::RawConnection;
 pub use self::registry::TENANT_TABLES;
 pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};

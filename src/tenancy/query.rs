@@ -60,6 +60,8 @@ use diesel::internal::table_macro::{Inner, LeftOuter};
 pub struct Scoped<Q, S> {
     pub(super) query: Q,
     pub(super) workspace: WorkspaceId,
+    /// Tables beside the first.
+    pub(super) joins: u32,
     tables: PhantomData<S>,
 }
 
@@ -70,11 +72,16 @@ pub type LeftJoined<Q, S, R, Place> = Scoped<dsl::LeftJoin<Q, dsl::On<R, <S as J
 
 impl<Q, S> Scoped<Q, S> {
     pub(super) fn new(query: Q, workspace: WorkspaceId) -> Self {
-        Self { query, workspace, tables: PhantomData }
+        Self { query, workspace, joins: 0, tables: PhantomData }
     }
 
     pub(super) fn map<R, T>(self, change: impl FnOnce(Q) -> R) -> Scoped<R, T> {
-        Scoped::new(change(self.query), self.workspace)
+        Scoped { joins: self.joins, ..Scoped::new(change(self.query), self.workspace) }
+    }
+
+    fn join<R, T>(self, change: impl FnOnce(Q) -> R) -> Scoped<R, T> {
+        let joins = self.joins + 1;
+        Scoped { joins, ..self.map(change) }
     }
 
     /// Narrows the query: `... AND (predicate)`.
@@ -193,7 +200,7 @@ impl<Q, S> Scoped<Q, S> {
         S: JoinsTo<R, Place>,
         Q: JoinWithImplicitOnClause<dsl::On<R, S::On>, Inner>,
     {
-        self.map(|query| query.join_with_implicit_on_clause(right.on(S::on()), Inner))
+        self.join(|query| query.join_with_implicit_on_clause(right.on(S::on()), Inner))
     }
 
     /// As [`inner_join`](Self::inner_join), keeping the rows that have no match; the columns of `right` are nullable.
@@ -203,7 +210,7 @@ impl<Q, S> Scoped<Q, S> {
         S: JoinsTo<R, Place>,
         Q: JoinWithImplicitOnClause<dsl::On<R, S::On>, LeftOuter>,
     {
-        self.map(|query| query.join_with_implicit_on_clause(right.on(S::on()), LeftOuter))
+        self.join(|query| query.join_with_implicit_on_clause(right.on(S::on()), LeftOuter))
     }
 
     /// Finds the row of that id: its own table's id, and of this workspace.

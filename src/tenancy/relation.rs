@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::declared::Declared;
 use super::table::TenantTable;
 
 /// A foreign key between two tenants' tables, in the direction from `Self`. [`relations!`](crate::relations) implements
@@ -14,6 +15,10 @@ use super::table::TenantTable;
 pub trait RelatedTo<Other: TenantTable>: TenantTable {
     /// Same workspace, and the foreign key meets the id.
     type On;
+
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const DECLARED: Declared;
 
     /// What the join is `ON`.
     fn on() -> Self::On;
@@ -83,6 +88,8 @@ macro_rules! relations {
                 ::diesel::sql_types::Nullable<::diesel::sql_types::Bool>,
             >;
 
+            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+
             fn on() -> Self::On {
                 use ::diesel::{BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _};
                 $child::workspace_id
@@ -93,6 +100,8 @@ macro_rules! relations {
 
         impl $crate::tenancy::RelatedTo<$child::table> for $parent::table {
             type On = <$child::table as $crate::tenancy::RelatedTo<$parent::table>>::On;
+
+            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
 
             fn on() -> Self::On {
                 <$child::table as $crate::tenancy::RelatedTo<$parent::table>>::on()

@@ -4,6 +4,7 @@ use diesel::Column;
 use diesel::expression::{AppearsOnTable, ValidGrouping};
 use diesel::query_builder::AsChangeset;
 
+use super::declared::{Declared, declared_by_a_macro};
 use super::expression::{Settable, Within};
 use super::table::TenantTable;
 use crate::id::WorkspaceId;
@@ -12,6 +13,10 @@ use crate::id::WorkspaceId;
 pub trait NewRow: Sized {
     /// The table.
     type Table: TenantTable;
+
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const DECLARED: Declared;
 }
 
 /// What can be inserted: one [`NewRow`] or many, owned or not.
@@ -26,6 +31,10 @@ pub trait NewRows {
     type Table: TenantTable;
     /// The rows, each with the workspace beside it.
     type InWorkspace;
+
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const DECLARED: Declared;
 
     /// How many they are.
     #[doc(hidden)]
@@ -47,6 +56,8 @@ impl<N: NewRow> NewRows for Vec<N> {
     type Table = N::Table;
     type InWorkspace = Vec<WithWorkspace<N>>;
 
+    const DECLARED: Declared = N::DECLARED;
+
     fn count(&self) -> usize {
         self.len()
     }
@@ -62,6 +73,8 @@ where
 {
     type Table = <&'a N as NewRow>::Table;
     type InWorkspace = Vec<WithWorkspace<&'a N>>;
+
+    const DECLARED: Declared = <&'a N as NewRow>::DECLARED;
 
     fn count(&self) -> usize {
         self.len()
@@ -79,6 +92,8 @@ where
     type Table = <&'a [N] as NewRows>::Table;
     type InWorkspace = <&'a [N] as NewRows>::InWorkspace;
 
+    const DECLARED: Declared = <&'a [N] as NewRows>::DECLARED;
+
     fn count(&self) -> usize {
         self.len()
     }
@@ -95,13 +110,19 @@ where
     note = "declare a changeset beside its struct: `tenant_rows! {{ documents: NewDocument, DocumentChanges; }}`",
     note = "`workspace_id` can't be set: a row stays in its workspace"
 )]
-pub trait Changes<T: TenantTable>: AsChangeset<Target = T> {}
+pub trait Changes<T: TenantTable>: AsChangeset<Target = T> {
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const DECLARED: Declared;
+}
 
 impl<T, V> Changes<T> for V
 where
     T: TenantTable,
-    V: AsChangeset<Target = T> + AppearsOnTable<Within<(T, ())>> + ValidGrouping<Settable<T>>,
+    // `Sync`, since Diesel's boxed query is not: it would hide an unscoped subquery.
+    V: AsChangeset<Target = T> + AppearsOnTable<Within<(T, ())>> + ValidGrouping<Settable<T>> + Sync,
 {
+    const DECLARED: Declared = declared_by_a_macro();
 }
 
 /// The columns by which an upsert finds the row that is there: `workspace_id` first.
@@ -111,6 +132,10 @@ where
     note = "write `.on_conflict((documents::workspace_id, documents::id))`"
 )]
 pub trait ConflictTarget<T: TenantTable> {
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const DECLARED: Declared;
+
     /// Their names.
     #[doc(hidden)]
     const COLUMNS: &'static [&'static str];
@@ -124,6 +149,7 @@ macro_rules! conflict_targets {
             Workspace: Column,
             $($column: Column<Table = T>),+
         {
+            const DECLARED: Declared = declared_by_a_macro();
             const COLUMNS: &'static [&'static str] = &[Workspace::NAME, $($column::NAME),+];
         }
     )+};
@@ -145,17 +171,25 @@ macro_rules! tenant_rows {
         $crate::tenant_rows!(@new $table, $new, );
         $crate::tenant_rows!(@new $table, &'a $new, 'a);
 
-        impl $crate::tenancy::Changes<$table::table> for $changes {}
-        impl $crate::tenancy::Changes<$table::table> for &$changes {}
+        impl $crate::tenancy::Changes<$table::table> for $changes {
+            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+        }
+        impl $crate::tenancy::Changes<$table::table> for &$changes {
+            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+        }
     )+};
     (@new $table:ident, $new:ty, $($lifetime:lifetime)?) => {
         impl<$($lifetime)?> $crate::tenancy::NewRow for $new {
             type Table = $table::table;
+
+            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
         }
 
         impl<$($lifetime)?> $crate::tenancy::NewRows for $new {
             type Table = $table::table;
             type InWorkspace = $crate::tenancy::WithWorkspace<Self>;
+
+            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
 
             fn count(&self) -> usize {
                 1

@@ -8,16 +8,18 @@ use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::query_dsl::CompatibleType;
 use diesel::query_dsl::methods::LimitDsl;
 use diesel_async::{AsyncConnectionCore as _, AsyncPgConnection};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt};
 
 use super::access::Access;
 use super::candidates::Settings;
 use super::connection::WorkspaceConnection;
+use super::inspection;
 use super::query::Scoped;
 use super::session::Rows;
 use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
 
 /// A query whose rows are `U`; implemented for every query that PostgreSQL takes and whose columns fit.
 #[diagnostic::on_unimplemented(
@@ -29,6 +31,16 @@ pub trait LoadsAs<U>: Sized {
     /// Sends it, and gives the rows.
     #[doc(hidden)]
     fn start(self, conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>>;
+
+    /// As [`start`](Self::start), for a query of a workspace whose SQL is looked at first: a query that
+    /// joins so many tables, or a statement that begins with none.
+    #[doc(hidden)]
+    fn start_checked(
+        self,
+        conn: &AsyncPgConnection,
+        workspace: WorkspaceId,
+        joins: Option<u32>,
+    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>>;
 }
 
 impl<Q, U, ST> LoadsAs<U> for Q
@@ -42,6 +54,19 @@ where
     fn start(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>> {
         let built = |row| U::build_from_row(&row).map_err(diesel::result::Error::DeserializationError);
         conn.load(self).map_ok(move |rows| rows.map(move |row| row.and_then(built)).boxed()).boxed()
+    }
+
+    fn start_checked(
+        self,
+        conn: &AsyncPgConnection,
+        workspace: WorkspaceId,
+        joins: Option<u32>,
+    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>> {
+        let query = self.as_query();
+        match inspection::check(&query, workspace, joins) {
+            Ok(()) => inspection::within(workspace, || LoadsAs::start(query, conn)),
+            Err(error) => ready(Err(error)).boxed(),
+        }
     }
 }
 
@@ -57,10 +82,13 @@ impl<Q, S> Scoped<Q, S> {
         Q: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        self.load_under(&Settings::default(), ws).await
+        ws.check(self.workspace)?;
+        let (workspace, joins) = (self.workspace, Some(self.joins));
+        ws.session.statement(|conn| all(self.query.start_checked(conn, workspace, joins))).await
     }
 
-    /// As [`load`](Self::load), under settings that hold for this statement alone.
+    /// As [`load`](Self::load), under settings that hold for this statement alone, and for SQL of this crate's own, at which
+    /// nobody needs to look.
     pub(crate) async fn load_under<U>(
         self,
         settings: &Settings,
@@ -144,7 +172,8 @@ impl<Q, S> Scoped<Q, S> {
         U: Send + 'static,
     {
         ws.check(self.workspace)?;
-        ws.session.stream(|conn| self.query.start(conn)).await
+        let (workspace, joins) = (self.workspace, Some(self.joins));
+        ws.session.stream(|conn| self.query.start_checked(conn, workspace, joins)).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel_async::pooled_connection::deadpool::Object;
@@ -12,13 +12,13 @@ use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, join};
 use futures_util::stream::{BoxStream, unfold};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::candidates::Settings;
+use super::lost::{cut_short, lost, not_committed, stood_idle};
 use super::notify::{Notice, Notifier};
 use crate::db::{Pool, PooledConnection};
-use crate::error::{Error, Kind, Result};
-
-/// How long the attempt to end an abandoned statement may take.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::error::{Error, Result};
 
 /// The loan, and what is known of the state that the server has for it.
 ///
@@ -26,8 +26,8 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// connection is never used again: it leaves the pool, its statement is cancelled and its socket closed.
 pub(super) struct Session {
     /// Empty only while it is replaced or given up.
-    lent: Option<PooledConnection>,
-    pool: Pool,
+    pub(super) lent: Option<PooledConnection>,
+    pub(super) pool: Pool,
     /// `BEGIN`, with all that a transaction here needs to have set, in one message.
     begin: String,
     /// What has to succeed directly before a `COMMIT`.
@@ -38,9 +38,20 @@ pub(super) struct Session {
     depth: u32,
     /// Something was cut short, so the server's state is not known.
     broken: bool,
-    /// Code that is not ours has the connection, or has not given it back in order.
-    pub(super) tainted: bool,
+    /// Raw SQL has run on the connection. Temporary tables, cursors, settings, locks and prepared statements may be left in
+    /// it, so it is closed when its transaction ends, and nobody else gets it.
+    pub(super) spent: bool,
+    share: Option<OwnedSemaphorePermit>,
+    /// When the server last answered: a transaction that it ended for standing idle is known by that.
+    answered: Instant,
+    /// How long the server lets a transaction stand idle.
+    idle: Duration,
 }
+
+/// Leaves nothing in a session of the server, for whoever gets it next from a pooler. It is what `DISCARD ALL` does and a
+/// transaction allows, without prepared statements, of which poolers keep their own account.
+const CLEAN: &str = "CLOSE ALL; UNLISTEN *; RESET ALL; RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD SEQUENCES; \
+                     DISCARD TEMP; SELECT pg_advisory_unlock_all()";
 
 /// What a statement's rows come from: the future of its execution, then the rows.
 pub(super) type Rows<U> = BoxStream<'static, QueryResult<U>>;
@@ -48,8 +59,31 @@ pub(super) type Rows<U> = BoxStream<'static, QueryResult<U>>;
 impl Session {
     pub(super) async fn new(pool: &Pool, begin: String, fence: Option<String>) -> Result<Self> {
         let lent = Some(pool.get().await?);
-        let (notices, notifier) = (BTreeSet::new(), None);
-        Ok(Self { lent, pool: pool.clone(), begin, fence, notices, notifier, depth: 0, broken: false, tainted: false })
+        Ok(Self {
+            lent,
+            pool: pool.clone(),
+            begin,
+            fence,
+            notices: BTreeSet::new(),
+            notifier: None,
+            depth: 0,
+            broken: false,
+            spent: false,
+            share: None,
+            answered: Instant::now(),
+            idle: Duration::ZERO,
+        })
+    }
+
+    /// The same, which holds a part of the pool for as long as it lives.
+    pub(super) fn sharing(mut self, share: OwnedSemaphorePermit) -> Self {
+        self.share = Some(share);
+        self
+    }
+
+    /// Begins each transaction from now on with that.
+    pub(super) fn begin_with(&mut self, begin: String, idle: Duration) {
+        (self.begin, self.idle) = (begin, idle);
     }
 
     /// The same, with somebody to send what is to follow a commit.
@@ -132,29 +166,43 @@ impl Session {
         if self.depth > 0 {
             return Err(cut_short());
         }
+        self.lent = None;
         self.lent = Some(self.pool.get().await?);
-        (self.broken, self.tainted) = (false, false);
+        (self.broken, self.spent) = (false, false);
         self.notices.clear();
         Ok(())
     }
 
-    /// Takes the connection out of the pool, cancels what it runs and closes it.
     fn give_up(&mut self) {
-        let Some(lent) = self.lent.take() else { return };
-        let abandoned = Object::take(lent);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let cancel = self.pool.cancel(abandoned.cancel_token());
-        runtime.spawn(async move {
-            // Where it can't be cancelled, the server notices the closed socket when it next writes.
-            let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel).await;
-            drop(abandoned);
-        });
+        if let Some(lent) = self.lent.take() {
+            self.pool.abandon(lent);
+        }
+    }
+}
+
+impl Session {
+    /// Closes a connection on which raw SQL has run, once its transaction is over. The next statement gets another.
+    fn retire(&mut self) {
+        if self.spent && self.depth == 0 {
+            drop(self.lent.take().map(Object::take));
+            self.broken = true;
+        }
+    }
+
+    /// Whether the server has ended the transaction for standing idle, by the time that has passed: it says so on a
+    /// connection on which nobody listens, and the next statement only finds it closed.
+    fn stood_idle(&self, error: &diesel::result::Error) -> bool {
+        use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+        let is_closed =
+            matches!(error, diesel::result::Error::DatabaseError(ClosedConnection | UnableToSendCommand, _));
+        // The server's clock began a moment before this one.
+        is_closed && self.depth > 0 && !self.idle.is_zero() && self.answered.elapsed() >= self.idle * 9 / 10
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if self.broken || self.tainted || self.depth > 0 {
+        if self.broken || self.spent || self.depth > 0 {
             self.give_up();
         }
     }
@@ -223,7 +271,14 @@ impl<'s> Unfinished<'s, Session> {
             }
         }
         self.done = true;
-        Ok(result?)
+        let session = &mut *self.lent;
+        match result {
+            Err(error) if session.stood_idle(&error) => Err(stood_idle(error)),
+            result => {
+                session.answered = Instant::now();
+                Ok(result?)
+            }
+        }
     }
 }
 
@@ -251,40 +306,13 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
         }
     }
 
-    /// As [`end_with`](Self::end_with), where the work had the connection itself: what it may have set is put back, for
-    /// the rest of the transaction as `settings` say, and for the session.
-    pub(super) async fn take_back<R, E: From<Error>>(mut self, settings: &str, result: Result<R, E>) -> Result<R, E> {
-        const RESET: &str = "RESET ROLE; SET app.workspace_id = ''";
-        match result {
-            Ok(value) => {
-                // A savepoint can't be made outside of a transaction, so this fails where the work has ended it.
-                let again = format!("SAVEPOINT lent; RELEASE SAVEPOINT lent; {RESET}{settings}");
-                batch(self.open()?, &again).await.map_err(|error| {
-                    Error::new(Kind::Interrupted, "the transaction that was lent is over, or has failed")
-                        .remedy("leave it open, and return the error of a statement that failed")
-                        .caused_by(error)
-                })?;
-                self.lent.session().tainted = false;
-                self.commit().await?;
-                Ok(value)
-            }
-            Err(error) => {
-                self.roll_back().await?;
-                // A savepoint that was there to go back to undid what was set since; outside, the work may have
-                // committed and gone on.
-                if self.depth == 0 && !self.lent.session().broken {
-                    batch(self.lent.session().connection()?, RESET).await.map_err(lost)?;
-                }
-                self.lent.session().tainted = false;
-                Err(error)
-            }
-        }
-    }
-
-    async fn commit(&mut self) -> Result<()> {
-        if self.depth == 0
-            && let Some(fence) = self.lent.session().fence.clone()
-            && let Err(error) = batch(self.open()?, &fence).await
+    pub(super) async fn commit(&mut self) -> Result<()> {
+        let session = self.lent.session();
+        let clean = (self.depth == 0 && session.spent).then(|| CLEAN.to_owned());
+        let fence = session.fence.clone().filter(|_| self.depth == 0);
+        let before: Vec<String> = fence.into_iter().chain(clean).collect();
+        if !before.is_empty()
+            && let Err(error) = batch(self.open()?, &before.join("; ")).await
         {
             let error = not_committed(error);
             if error.is_lease_lost() {
@@ -296,24 +324,32 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
         self.close(ended, not_committed)?;
         if self.depth == 0 {
             self.lent.session().send_notices();
+            self.lent.session().retire();
         }
         Ok(())
     }
 
-    async fn roll_back(&mut self) -> Result<()> {
+    pub(super) async fn roll_back(&mut self) -> Result<()> {
         // What was cut short has lost its connection, and with it all that was done.
         if self.lent.session().broken {
             return Ok(());
         }
-        let ended = AnsiTransactionManager::rollback_transaction(self.open()?).await;
+        let ends_what_was_lent = self.depth == 0 && self.lent.session().spent;
+        let ended = if ends_what_was_lent {
+            // In one message, which a pooler sends to one session of the server.
+            batch(self.open()?, &format!("ROLLBACK; {CLEAN}")).await
+        } else {
+            AnsiTransactionManager::rollback_transaction(self.open()?).await
+        };
         self.close(ended, lost)?;
         if self.depth == 0 {
             self.lent.session().notices.clear();
+            self.lent.session().retire();
         }
         Ok(())
     }
 
-    fn open(&mut self) -> Result<&mut AsyncPgConnection> {
+    pub(super) fn open(&mut self) -> Result<&mut AsyncPgConnection> {
         let session = self.lent.session();
         if session.broken {
             return Err(cut_short());
@@ -322,8 +358,9 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
     }
 
     fn close(&mut self, ended: QueryResult<()>, what: fn(diesel::result::Error) -> Error) -> Result<()> {
-        ended.map_err(what)?;
-        self.lent.session().depth = self.depth;
+        let session = self.lent.session();
+        ended.map_err(|error| if session.stood_idle(&error) { stood_idle(error) } else { what(error) })?;
+        (session.depth, session.answered) = (self.depth, Instant::now());
         self.done = true;
         Ok(())
     }
@@ -340,27 +377,6 @@ impl<C: HasSession> Drop for Unfinished<'_, C> {
     }
 }
 
-async fn batch(mut conn: &AsyncPgConnection, sql: &str) -> QueryResult<()> {
+pub(super) async fn batch(mut conn: &AsyncPgConnection, sql: &str) -> QueryResult<()> {
     conn.batch_execute(sql).await
-}
-
-fn cut_short() -> Error {
-    Error::new(Kind::Interrupted, "an earlier statement of this transaction was cut short")
-        .remedy("let the transaction end, and begin a new one")
-}
-
-fn lost(error: diesel::result::Error) -> Error {
-    Error::new(Kind::Unreachable, format!("the connection was lost, and nothing was changed: {error}")).caused_by(error)
-}
-
-fn not_committed(error: diesel::result::Error) -> Error {
-    let error = Error::from(error);
-    if error.is_unreachable() {
-        return Error::new(
-            Kind::Unreachable,
-            "the connection was lost while committing: look whether the change is there",
-        )
-        .caused_by(error);
-    }
-    error
 }

@@ -11,15 +11,25 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::SqlType;
 
+use super::inspection;
 use super::query::Scoped;
+use crate::id::WorkspaceId;
 
 /// A scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(..))`.
 ///
 /// Diesel's own subqueries are not taken, since they may read every workspace.
-#[derive(Clone, Copy, Debug, QueryId)]
+#[derive(Clone, Copy, Debug)]
 pub struct Subquery<Q, ST> {
     query: Q,
+    workspace: WorkspaceId,
+    joins: u32,
     sql_type: PhantomData<ST>,
+}
+
+/// The values beside the query are in no text.
+impl<Q: QueryId, ST: 'static> QueryId for Subquery<Q, ST> {
+    type QueryId = Subquery<Q::QueryId, ST>;
+    const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
 }
 
 impl<Q, S, ST> AsInExpression<ST> for Scoped<Q, S>
@@ -30,7 +40,7 @@ where
     type InExpression = Subquery<Q, ST>;
 
     fn as_in_expression(self) -> Self::InExpression {
-        Subquery { query: self.query, sql_type: PhantomData }
+        Subquery { query: self.query, workspace: self.workspace, joins: self.joins, sql_type: PhantomData }
     }
 }
 
@@ -52,6 +62,7 @@ impl<Q, ST: SqlType + TypedExpressionType> Expression for Subquery<Q, ST> {
 
 impl<Q: QueryFragment<Pg>, ST> QueryFragment<Pg> for Subquery<Q, ST> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        inspection::account_for_subquery(self.workspace, self.joins)?;
         self.query.walk_ast(out)
     }
 }

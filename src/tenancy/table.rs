@@ -5,6 +5,7 @@ use diesel::query_builder::QueryId;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel::{Column, Table};
 
+use super::declared::Declared;
 use super::query::Scoped;
 use super::scope::ProvesWorkspace;
 use crate::id::WorkspaceId;
@@ -24,6 +25,9 @@ pub trait TenantTable: Table + QueryId + Send + 'static {
     /// `workspace_id = $1` as a value of an insert.
     type WorkspaceValue;
 
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const DECLARED: Declared;
     /// Its name in the database.
     const NAME: &'static str;
 
@@ -42,7 +46,11 @@ pub trait TenantTable: Table + QueryId + Send + 'static {
     label = "a scope reads this table, and no more",
     note = "`workspace_db::auth` changes it, and leaves an entry in the audit log: members, settings, tokens"
 )]
-pub trait WritableTable: TenantTable {}
+pub trait WritableTable: TenantTable {
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const MAY_BE_WRITTEN: Declared;
+}
 
 /// A [`TenantTable`] whose rows have an `id` of their own; `workspace_settings` has none.
 #[diagnostic::on_unimplemented(
@@ -56,6 +64,10 @@ pub trait IdentifiedTable: TenantTable {
     type Id;
     /// `id = $1`.
     type HasId;
+
+    /// Left by the macro that implements this.
+    #[doc(hidden)]
+    const HAS_AN_ID: Declared;
 
     /// Whether a row has this id.
     #[doc(hidden)]
@@ -133,9 +145,20 @@ macro_rules! tenant_tables {
                 >;
                 type WorkspaceValue = ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>;
 
+                const DECLARED: $crate::tenancy::Declared = {
+                    assert!(
+                        $crate::tenancy::is_same_name(
+                            <$table::workspace_id as ::diesel::Column>::NAME,
+                            "workspace_id",
+                        ),
+                        "the column workspace_id of a tenants' table has another name in the database"
+                    );
+                    $crate::tenancy::declared_by_a_macro()
+                };
                 const NAME: &'static str = stringify!($table);
 
                 fn of_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
+                    const { Self::DECLARED };
                     ::diesel::QueryDsl::filter(self, Self::workspace_value(workspace))
                 }
 
@@ -145,6 +168,7 @@ macro_rules! tenant_tables {
             }
 
             impl $crate::tenancy::ConflictTarget<$table::table> for $table::workspace_id {
+                const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
                 const COLUMNS: &'static [&'static str] = &["workspace_id"];
             }
 
@@ -153,6 +177,8 @@ macro_rules! tenant_tables {
                     type IdColumn = $table::id;
                     type Id = $id;
                     type HasId = ::diesel::dsl::Eq<$table::id, $id>;
+
+                    const HAS_AN_ID: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
 
                     fn has_id(id: $id) -> Self::HasId {
                         ::diesel::ExpressionMethods::eq($table::id, id)
@@ -163,6 +189,8 @@ macro_rules! tenant_tables {
     };
     (@writable $table:ident read_only) => {};
     (@writable $table:ident) => {
-        impl $crate::tenancy::WritableTable for $table::table {}
+        impl $crate::tenancy::WritableTable for $table::table {
+            const MAY_BE_WRITTEN: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+        }
     };
 }

@@ -13,6 +13,7 @@ use super::access::MayWrite;
 use super::connection::WorkspaceConnection;
 use super::expression::ScopedExpression;
 use super::fragment::{Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsRows, Set, TargetCondition, Update};
+use super::inspection;
 use super::query::{OneTable, Scoped};
 use super::rows::{Changes, ConflictTarget, NewRows};
 use super::run::{LoadsAs, all, no_row};
@@ -172,7 +173,11 @@ impl<F, T> Statement<F, T> {
         ws.check(self.workspace)?;
         let Some(statement) = self.fragment else { return Ok(0) };
         let fragment = Prepared { statement, is_kept: self.is_kept };
-        ws.session.statement(|mut conn| conn.execute_returning_count(fragment).boxed()).await
+        let workspace = self.workspace;
+        inspection::check(&fragment, workspace, None)?;
+        ws.session
+            .statement(|mut conn| inspection::within(workspace, || conn.execute_returning_count(fragment).boxed()))
+            .await
     }
 }
 
@@ -256,7 +261,8 @@ impl<F, T> Statement<F, T> {
         ws.check(self.workspace)?;
         let Some(statement) = self.fragment else { return Ok(Vec::new()) };
         let fragment = Prepared { statement: statement.returning_rows(), is_kept: self.is_kept };
-        ws.session.statement(|conn| all(fragment.start(conn))).await
+        let workspace = self.workspace;
+        ws.session.statement(|conn| all(fragment.start_checked(conn, workspace, None))).await
     }
 
     /// As [`load`](Self::load).

@@ -1,11 +1,12 @@
 //! A row of an archive as it is written here.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::content::Content;
 use super::layout::{Kind, Layout, Table, WORKSPACES};
 use super::people::People;
 use super::row::Row;
@@ -13,40 +14,52 @@ use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::sql_types::{SealedSecret, SecretKey};
 
-/// What an import beside the original does not take over, since it would be there twice.
+/// Rows that an import does not take over, or not as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LeftOut {
-    /// Tokens of services: each is bound to one workspace.
+    /// Tokens of services, which let somebody in.
     pub service_tokens: u64,
     /// Invitations that nobody has accepted; who was invited is kept.
     pub invitations: u64,
     /// Webhook secrets, which are sealed for one workspace: those for which no key was given.
     pub secrets: u64,
+    /// Jobs that were not finished: they are cancelled here.
+    pub jobs: u64,
+    /// Schedules that would have fired: they are stopped here, until somebody schedules them again.
+    pub schedules: u64,
+    /// Memberships that were not accepted here: they are open, without an invitation.
+    pub memberships: u64,
+    /// Rows of tables of your own that no workspace may write.
+    pub others: u64,
 }
 
 /// How rows become those of the workspace that they are written for.
 pub(super) struct Adapting {
-    from: WorkspaceId,
-    to: WorkspaceId,
-    people: People,
-    key: Option<SecretKey>,
-    tables: Vec<String>,
+    pub(super) from: WorkspaceId,
+    pub(super) to: WorkspaceId,
+    pub(super) people: People,
+    pub(super) key: Option<SecretKey>,
+    /// Names of the tables of workspaces.
+    pub(super) tables: Vec<String>,
+    /// Whether the operator vouches for the archive.
+    pub(super) with_jobs: bool,
+    /// Since when what would run is at rest: the time of the archive, in microseconds of PostgreSQL.
+    pub(super) rests_at: i64,
+    /// Whether this database wrote the archive, so that whoever had joined has joined here.
+    pub(super) is_own: bool,
     pub(super) left_out: LeftOut,
+    /// Emails of those who have to be invited again.
+    pub(super) to_invite: BTreeSet<String>,
+}
+
+/// Names of the tables of workspaces, which an entry of the audit log may be about.
+pub(super) fn tables_of_workspaces(layout: &Layout) -> Vec<String> {
+    let tables = layout.tables.iter().filter(|table| table.scope() == "workspace_id");
+    tables.map(|table| table.name.clone()).collect()
 }
 
 impl Adapting {
-    pub(super) fn new(
-        from: WorkspaceId,
-        to: WorkspaceId,
-        people: People,
-        key: Option<SecretKey>,
-        layout: &Layout,
-    ) -> Self {
-        let tables = layout.tables.iter().filter(|table| table.scope() == "workspace_id");
-        let tables = tables.map(|table| table.name.clone()).collect();
-        Self { from, to, people, key, tables, left_out: LeftOut::default() }
-    }
-
     /// Changes what must be another here, and tells whether the row is written at all.
     pub(super) fn row(&mut self, table: &Table, row: &mut Row) -> Result<bool> {
         for (at, column) in table.columns.iter().enumerate() {
@@ -63,13 +76,34 @@ impl Adapting {
                 row.set(at, Some(here.as_bytes()));
             }
         }
-        if self.from == self.to {
-            return Ok(true);
+        match table.content {
+            Content::Credential => {
+                self.left_out.service_tokens += 1;
+                return Ok(false);
+            }
+            Content::Vouched if !self.with_jobs => {
+                self.left_out.others += 1;
+                return Ok(false);
+            }
+            Content::AtRest if !self.with_jobs && put_to_rest(table, row, self.rests_at) => match table.name.as_str() {
+                "jobs" => self.left_out.jobs += 1,
+                _ => self.left_out.schedules += 1,
+            },
+            _ => {}
         }
-        if table.name == "service_tokens" {
-            self.left_out.service_tokens += 1;
-            return Ok(false);
+        if self.from != self.to {
+            self.rename(table, row)?;
         }
+        match table.name.as_str() {
+            "workspace_admins" => self.open_membership(table, row),
+            "audit_log" => mark_as_imported(table, row),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// Gives a copy's row the ids of the copy.
+    fn rename(&mut self, table: &Table, row: &mut Row) -> Result<()> {
         for (at, column) in table.columns.iter().enumerate() {
             if column.names.is_some()
                 && let Some(id) = row.uuid(at)
@@ -84,20 +118,26 @@ impl Adapting {
                 row.set(at, sealed.as_ref().map(SealedSecret::as_bytes));
             }
         }
-        match table.name.as_str() {
-            "workspace_admins" => {
-                let columns: BTreeMap<_, _> =
-                    table.columns.iter().enumerate().map(|(at, one)| (one.name.as_str(), at)).collect();
-                let invitation = ["invitation_hash", "invitation_expires_at"].map(|name| columns.get(name).copied());
-                if invitation.first().copied().flatten().is_some_and(|at| row.get(at).is_some()) {
-                    self.left_out.invitations += 1;
-                }
-                invitation.into_iter().flatten().for_each(|at| row.set(at, None));
-            }
-            "audit_log" => self.object_of_audit(table, row),
-            _ => {}
+        if table.name == "audit_log" {
+            self.object_of_audit(table, row);
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// A membership counts once it was accepted here, and no invitation of elsewhere accepts it.
+    fn open_membership(&mut self, table: &Table, row: &mut Row) {
+        let columns = ["invitation_hash", "invitation_expires_at", "joined_at"].map(|name| table.position(name));
+        let [Some(hash), Some(expires_at), Some(joined_at)] = columns else { return };
+        self.left_out.invitations += u64::from(row.get(hash).is_some());
+        row.set(hash, None);
+        row.set(expires_at, None);
+        if row.get(joined_at).is_some() && !self.is_own {
+            row.set(joined_at, None);
+            self.left_out.memberships += 1;
+            let here = table.position("admin_user_id").and_then(|at| row.uuid(at));
+            let email = here.and_then(|here| self.people.emails.get(&here)).cloned();
+            self.to_invite.extend(email);
+        }
     }
 
     /// The row that an entry of the audit log is about, which no foreign key tells.
@@ -141,4 +181,46 @@ impl Adapting {
         let clear = SealedSecret::from_bytes(sealed).open(key, self.from)?;
         SealedSecret::seal(key, self.to, &clear).map(Some)
     }
+}
+
+/// Cancels a job that would run, and stops a schedule that would fire; tells whether there was one to.
+pub(super) fn put_to_rest(table: &Table, row: &mut Row, at: i64) -> bool {
+    match table.name.as_str() {
+        "jobs" => {
+            let status = table.position("status").and_then(|at| row.text(at));
+            if matches!(status, Some("completed" | "failed" | "cancelled")) {
+                return false;
+            }
+            let mut set = |name: &str, value: Option<&[u8]>| {
+                table.position(name).into_iter().for_each(|column| row.set(column, value));
+            };
+            set("status", Some(b"cancelled"));
+            set("cancelled_at", Some(&at.to_be_bytes()));
+            for lease in ["lease_token", "lease_expires_at", "heartbeat_at", "leased_by"] {
+                set(lease, None);
+            }
+            true
+        }
+        "job_schedules" => {
+            let fires = table.position("next_at").is_some_and(|column| row.get(column).is_some());
+            table.position("next_at").into_iter().for_each(|column| row.set(column, None));
+            fires
+        }
+        _ => false,
+    }
+}
+
+/// Says of an entry of the audit log that an archive brought it. As text, in which no digit of a number is lost; at the end,
+/// since of two keys `jsonb` keeps the last.
+fn mark_as_imported(table: &Table, row: &mut Row) {
+    let Some(at) = table.position("after") else { return };
+    // Behind the version with which jsonb begins.
+    let told = row.get(at).and_then(|json| std::str::from_utf8(json.get(1..)?).ok()).unwrap_or("null").trim();
+    let marked = match told.strip_suffix('}') {
+        Some(fields) if fields.trim_end() == "{" => r#"{"imported":true}"#.to_owned(),
+        Some(fields) => format!(r#"{fields},"imported":true}}"#),
+        None if told == "null" => r#"{"imported":true}"#.to_owned(),
+        None => format!(r#"{{"after":{told},"imported":true}}"#),
+    };
+    row.set(at, Some(&[b"\x01", marked.as_bytes()].concat()));
 }

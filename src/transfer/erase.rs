@@ -158,6 +158,7 @@ struct Told {
 const LAST: &str = "
 SELECT action, after FROM audit_log
 WHERE workspace_id = $1 AND action IN ($2, $3) AND after->'erased' = $4
+    AND NOT coalesce(after ? 'imported', false)
 ORDER BY occurred_at DESC, id DESC LIMIT 1";
 
 impl Erasing<'_> {

@@ -134,14 +134,14 @@ async fn run(
     // Why it could not be written comes first.
     let manifest = ended(thread.await)?;
     read?;
-    let manifest = manifest.ok_or_else(hung_up)?;
+    let (manifest, id) = manifest.ok_or_else(hung_up)?;
     let (rows, is_person) = (manifest.rows(), selection == Selection::Person);
     db.platform(async |conn| {
         let actor = scope.actor(conn, db).await?;
         let action = if is_person { "person.export" } else { "workspace.export" };
         NewAuditEntry::new(actor, action, WORKSPACES, Some(*workspace.as_uuid()))
             .of(workspace)
-            .made(&json!({ "rows": rows }))
+            .made(&json!({ "rows": rows, "archive": id }))
             .insert(conn)
             .await
     })
@@ -163,7 +163,7 @@ fn write(
     mut writer: ArchiveWriter,
     mut manifest: Manifest,
     mut receiver: mpsc::Receiver<Message>,
-) -> Result<Option<Manifest>> {
+) -> Result<Option<(Manifest, String)>> {
     while let Some(message) = receiver.blocking_recv() {
         match message {
             Message::Part { table, lines, rows } => {
@@ -172,8 +172,8 @@ fn write(
                 }
             }
             Message::End => {
-                writer.finish(&manifest)?;
-                return Ok(Some(manifest));
+                let id = writer.finish(&manifest)?;
+                return Ok(Some((manifest, id)));
             }
         }
     }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
+use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::adapt::put_to_rest;
+use super::content::Content;
 use super::layout::{Layout, Table};
-use super::row::Row;
+use super::row::{EPOCH, Row};
 use super::stage::{Stage, Tuples};
 use super::{MAX_ROW_BYTES, ended};
 use crate::error::{Error, Kind, Result};
@@ -71,16 +74,46 @@ pub async fn import_rows(
     lines: impl BufRead + Send + 'static,
     on_progress: &(dyn Fn(&ForeignRows) + Sync),
 ) -> Result<ForeignRows> {
+    run(db, scope, lines, false, on_progress).await
+}
+
+/// As [`import_rows`], where the lines are the operator's own: jobs that are not finished wait here, and schedules fire.
+///
+/// # Errors
+///
+/// As [`import_rows`].
+pub async fn import_rows_with_jobs(
+    db: &Database,
+    scope: &WorkspaceScope,
+    lines: impl BufRead + Send + 'static,
+    on_progress: &(dyn Fn(&ForeignRows) + Sync),
+) -> Result<ForeignRows> {
+    run(db, scope, lines, true, on_progress).await
+}
+
+async fn run(
+    db: &Database,
+    scope: &WorkspaceScope,
+    lines: impl BufRead + Send + 'static,
+    with_jobs: bool,
+    on_progress: &(dyn Fn(&ForeignRows) + Sync),
+) -> Result<ForeignRows> {
     let workspace = scope.workspace();
+    let rests_at = (!with_jobs).then(|| Utc::now().timestamp_micros() - EPOCH);
     let layout = {
         let mut bulk = db.platform_bulk().await?;
         Layout::read(&*bulk.begin().await?).await?
     };
-    let tables: Vec<Table> = layout.tables.into_iter().filter(|table| table.is_content).collect();
+    let is_brought = |table: &Table| matches!(table.content, Content::Plain | Content::AtRest);
+    let mut tables: Vec<Table> = layout.tables.into_iter().filter(is_brought).collect();
+    // No other system knows the platform's administrators.
+    for table in &mut tables {
+        table.columns.retain(|column| !column.is_person);
+    }
     let stages: Vec<Stage> = tables.iter().map(|table| Stage::of_foreign(table, workspace)).collect();
     let names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
     let (sender, mut receiver) = mpsc::channel::<Batch>(AHEAD);
-    let thread = tokio::task::spawn_blocking(move || read(lines, &tables, workspace, &sender));
+    let thread = tokio::task::spawn_blocking(move || read(lines, &tables, workspace, rests_at, &sender));
     let mut bulk = db.bulk(scope).await?;
     let mut report = ForeignRows::default();
     let written = async {
@@ -137,7 +170,13 @@ struct Head {
 }
 
 /// The thread that reads.
-fn read(mut lines: impl BufRead, tables: &[Table], workspace: WorkspaceId, sender: &mpsc::Sender<Batch>) -> Result<()> {
+fn read(
+    mut lines: impl BufRead,
+    tables: &[Table],
+    workspace: WorkspaceId,
+    rests_at: Option<i64>,
+    sender: &mpsc::Sender<Batch>,
+) -> Result<()> {
     let fresh =
         |first| Batch { tables: tables.iter().map(|_| Tuples::new()).collect(), lines: Lines { first, last: first } };
     let (mut batch, mut number, mut rows, mut bytes) = (fresh(1), 0_u64, 0_u64, 0_usize);
@@ -169,6 +208,9 @@ fn read(mut lines: impl BufRead, tables: &[Table], workspace: WorkspaceId, sende
         row.read_foreign_line(table, &line, workspace).map_err(at)?;
         if table.position("id").is_some_and(|id| row.get(id).is_none()) {
             return Err(at(Error::invalid("it has no id").remedy("give what the other system knows the row by")));
+        }
+        if let Some(at) = rests_at {
+            put_to_rest(table, &mut row, at);
         }
         tuples.push(&row)?;
         rows += 1;

@@ -1,5 +1,6 @@
 //! An archive into a database.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use diesel::sql_types::Uuid as SqlUuid;
@@ -8,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::adapt::{Adapting, LeftOut};
+use super::adapt::{Adapting, LeftOut, tables_of_workspaces};
 use super::digest::Digest;
 use super::erase::delete_rows;
 use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
 use super::manifest::{ArchivedTable, Holds, Manifest};
 use super::people;
 use super::read::ArchiveReader;
-use super::row::Row;
+use super::row::{EPOCH, Row};
 use super::stage::{Stage, Tuples};
 use super::target::{BEGIN, DISCARD, DONE, LastTransfer, Target};
 use super::{Progress, Step, ended, lock};
@@ -39,6 +40,12 @@ pub struct ImportOptions {
     pub key: Option<SecretKey>,
     /// Leaves the workspace out of use, whatever it was.
     pub stays_archived: bool,
+    /// Has jobs that are not finished run here, schedules fire, and takes over rows that no workspace may write: where the
+    /// operator made the archive. Else these jobs come cancelled, schedules stopped, and those rows are left out.
+    pub with_jobs: bool,
+    /// Takes an id of which the audit log here tells already, as of a workspace that was erased, from an archive that was
+    /// written elsewhere.
+    pub restores: bool,
 }
 
 /// What an import did.
@@ -54,8 +61,11 @@ pub struct ImportReport {
     pub found: u64,
     /// Emails of administrators who were not known here: each has an account now, without a password.
     pub people_added: Vec<String>,
-    /// What a copy does not take over.
+    /// Rows that were not taken over, or not as they are.
     pub left_out: LeftOut,
+    /// Emails of members who have to be invited again: a membership counts once it was accepted here.
+    #[serde(default)]
+    pub to_invite: Vec<String>,
 }
 
 /// What an archive says of itself, once every byte of it has been compared with that; against no database.
@@ -92,13 +102,17 @@ pub(super) async fn inspected(archive: &Path) -> Result<(Manifest, String)> {
 /// Meanwhile the workspace is out of use: nobody enters it and none of its jobs is claimed. At the end everything is
 /// read again and compared with what was to be written. A run that was killed is gone on with by the next of the same
 /// archive. Where anything in it is refused, what was written is deleted again, but for entries of the audit log.
-/// Members are found by their email; whoever is not known here gets an account without a password.
+/// An archive is content, whoever made it: jobs that are not finished come cancelled and schedules stopped, unless
+/// [`with_jobs`](ImportOptions::with_jobs) says otherwise; tokens and invitations are left out; entries of the audit log say
+/// that they were imported. Members are found by their email; whoever is not known here gets an account without a password.
+/// A membership counts once it was accepted here, which it was where this database wrote the archive itself.
 ///
 /// # Errors
 ///
 /// [`is_invalid_input`](Error::is_invalid_input), with the place, where the archive is cut off, was changed, is of a later
 /// version, has something that this database does not know, or holds one person alone;
-/// [`is_conflict`](Error::is_conflict) where the workspace or its slug is there, or another transfer of it runs;
+/// [`is_conflict`](Error::is_conflict) where the workspace or its slug is there, where the audit log tells of a workspace of
+/// that id and not of this archive, or another transfer of it runs;
 /// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more;
 /// [`is_unreachable`](Error::is_unreachable), after which the next run goes on.
 pub async fn import(
@@ -114,13 +128,23 @@ pub async fn import(
     if manifest.holds != Holds::Workspace {
         return Err(Error::invalid(format!("{}: it holds one person's rows, and no workspace", archive.display())));
     }
-    let layout = {
+    let (layout, now) = {
+        // The clocks of two servers may differ.
+        let now = "SELECT (extract(epoch FROM clock_timestamp() + interval '1 minute') * 1000000)::bigint";
         let mut bulk = db.platform_bulk().await?;
-        Layout::read(&*bulk.begin().await?).await?
+        let transaction = bulk.begin().await?;
+        (Layout::read(&*transaction).await?, transaction.query_one(now, &[]).await?.get::<_, i64>(0) - EPOCH)
     };
+    if manifest.taken_at.timestamp_micros() - EPOCH > now {
+        return Err(Error::invalid(format!(
+            "{}: it was taken at {}, which is to come",
+            archive.display(),
+            manifest.taken_at
+        )));
+    }
     let tables = reader.tables(&layout)?;
-    let reader = check(reader, tables.clone(), manifest.rows(), on_progress).await?;
-    let target = Target::find(db, &manifest, options.beside_as.as_ref()).await?;
+    let reader = check(reader, tables.clone(), now, manifest.rows(), on_progress).await?;
+    let target = Target::find(db, &manifest, reader.id(), &options).await?;
     let _held = lock(db, target.workspace).await?;
     let import = Import { db, platform, layout: &layout, tables, manifest: &manifest, target, archive };
     import.begin(&reader).await?;
@@ -139,12 +163,13 @@ pub async fn import(
 async fn check(
     mut reader: ArchiveReader,
     tables: Vec<(Table, ArchivedTable)>,
+    now: i64,
     of: u64,
     on_progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<ArchiveReader> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let thread = tokio::task::spawn_blocking(move || {
-        reader.verify(&tables, |rows| {
+        reader.verify(&tables, now, |rows| {
             // Nobody listens any more where the import was dropped, and then nobody minds.
             let _ = sender.send(rows);
         })?;
@@ -235,7 +260,18 @@ impl Import<'_> {
             self.write_own(&mut bulk, &own_table, own.clone()).await?;
         }
         let found = self.found(&mut bulk, &rest).await?;
-        let adapting = Adapting::new(self.manifest.workspace, self.target.workspace, people, options.key, self.layout);
+        let adapting = Adapting {
+            from: self.manifest.workspace,
+            to: self.target.workspace,
+            people,
+            key: options.key,
+            tables: tables_of_workspaces(self.layout),
+            with_jobs: options.with_jobs,
+            rests_at: self.manifest.taken_at.timestamp_micros() - EPOCH,
+            is_own: self.target.is_own,
+            left_out: LeftOut::default(),
+            to_invite: BTreeSet::new(),
+        };
         let (sender, mut receiver) = mpsc::channel::<Batch>(AHEAD);
         let stages: Vec<Stage> = rest.iter().map(|(table, _)| Stage::of(table, self.target.workspace)).collect();
         let (tables, already) = (rest.clone(), found.clone());
@@ -258,7 +294,7 @@ impl Import<'_> {
         drop(receiver);
         let read = ended(thread.await);
         written?;
-        let (expected, left_out) = read?;
+        let (expected, adapted) = read?;
         self.compare(&mut bulk, &rest, &expected, on_progress).await?;
         self.finish(&mut bulk, &own_table, &own, options.stays_archived).await?;
         let report = ImportReport {
@@ -267,7 +303,8 @@ impl Import<'_> {
             rows: self.manifest.rows(),
             found: found.iter().sum(),
             people_added,
-            left_out,
+            left_out: adapted.left_out,
+            to_invite: adapted.to_invite.into_iter().collect(),
         };
         let told = json!({ "archive": archive_id, "report": report });
         self.db.platform(async |conn| self.audit(conn, DONE, told.clone()).await).await?;
@@ -354,7 +391,7 @@ fn read_rows(
     found: &[u64],
     mut adapting: Adapting,
     sender: &mpsc::Sender<Batch>,
-) -> Result<(Vec<Digest>, LeftOut)> {
+) -> Result<(Vec<Digest>, Adapting)> {
     let mut expected = Vec::with_capacity(tables.len());
     for (at, ((table, archived), found)) in tables.iter().zip(found).enumerate() {
         let (mut digest, mut rows, mut line) = (Digest::default(), 0, Vec::new());
@@ -374,10 +411,10 @@ fn read_rows(
             let batch = Batch { table: at, file: part.file.clone(), tuples };
             // Whoever hangs up has failed, and says why.
             if is_new && sender.blocking_send(batch).is_err() {
-                return Ok((expected, adapting.left_out));
+                return Ok((expected, adapting));
             }
         }
         expected.push(digest);
     }
-    Ok((expected, adapting.left_out))
+    Ok((expected, adapting))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
+use super::content::{self, Content};
 use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -55,8 +56,7 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// Whether rows can be deleted at all; those of the audit log go by retention alone.
     pub(super) is_deletable: bool,
-    /// Whether a workspace itself writes it, and not what administers it.
-    pub(super) is_content: bool,
+    pub(super) content: Content,
     key: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ const COLUMNS: &str = "
 SELECT c.relname::text, a.attname::text, t.typname::text, t.typtype = 'e' AS is_enum, format_type(a.atttypid, a.atttypmod),
     has_table_privilege($1, c.oid, 'DELETE') AS is_deletable,
     coalesce(a.attnum = ANY (pk.conkey), false) AS is_key, pg_get_expr(d.adbin, d.adrelid),
-    has_table_privilege($2, c.oid, 'INSERT') AS is_content
+    has_table_privilege($2, c.oid, 'INSERT') AS is_writable
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 JOIN pg_type t ON t.oid = a.atttypid
@@ -100,10 +100,10 @@ impl Layout {
         for row in client.query(COLUMNS, &[&PLATFORM_ROLE, &APP_ROLE]).await? {
             let name: String = row.get(0);
             let table = tables.entry(name.clone()).or_insert_with(|| Table {
+                content: content::of(&name, row.get(8)),
                 name,
                 columns: Vec::new(),
                 is_deletable: row.get(5),
-                is_content: row.get(8),
                 key: Vec::new(),
             });
             let column: String = row.get(1);
@@ -189,9 +189,10 @@ impl Table {
         self.key.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
     }
 
-    /// The same with those columns alone, in that order.
+    /// The same with those columns alone, in that order, and behind them those that an import sets by itself.
     pub(super) fn with_columns(&self, names: &[String]) -> Result<Self> {
-        let columns = names.iter().map(|name| {
+        let set = content::set_here(&self.name).iter().copied().filter(|set| !names.iter().any(|name| name == set));
+        let columns = names.iter().map(String::as_str).chain(set).map(|name| {
             let found = self.position(name).and_then(|at| self.columns.get(at)).cloned();
             found.ok_or_else(|| Error::invalid(format!("table {} has no column {name:?} here", self.name)))
         });

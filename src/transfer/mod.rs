@@ -44,6 +44,7 @@
 //! ```
 
 mod adapt;
+mod content;
 mod decode;
 mod digest;
 mod encode;
@@ -71,7 +72,7 @@ pub use self::adapt::LeftOut;
 pub use self::digest::Digest;
 pub use self::erase::{erase, erase_person};
 pub use self::export::{export, export_person};
-pub use self::foreign::{ForeignRows, import_rows};
+pub use self::foreign::{ForeignRows, import_rows, import_rows_with_jobs};
 pub use self::import::{ImportOptions, ImportReport, import, inspect};
 pub use self::manifest::{ArchivedTable, Holds, Manifest, Part};
 pub use self::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};

@@ -11,7 +11,7 @@ use super::layout::Table;
 use super::row::Row;
 use crate::error::Result;
 use crate::id::AdminUserId;
-use crate::sql_types::PasswordHash;
+use crate::sql_types::{Email, PasswordHash};
 
 /// Who is who.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct People {
     pub(super) here: HashMap<Uuid, Uuid>,
     /// Emails of those who were not here, and have an account without a password now.
     pub(super) added: Vec<String>,
+    /// Emails, by the id here.
+    pub(super) emails: HashMap<Uuid, String>,
 }
 
 const FIND: &str = "SELECT id FROM admin_users WHERE lower(email) = lower($1)";
@@ -35,8 +37,8 @@ struct Found {
     id: Uuid,
 }
 
-/// Finds each by email, whatever the id; makes an account for whoever has none, as an invitation does. By SQL, since an
-/// email that was taken over need not be one that could be given today.
+/// Finds each by email, whatever the id; makes an account for whoever has none, as an invitation does. Whoever is
+/// found may have an email that could not be given today.
 pub(super) async fn settle(
     conn: &mut AsyncPgConnection,
     table: &Table,
@@ -51,16 +53,18 @@ pub(super) async fn settle(
         let here = if let Some(found) = find.get_result::<Found>(conn).await.optional()? {
             found.id
         } else {
-            people.added.push(email.to_owned());
+            let email: Email = email.parse()?;
+            people.added.push(email.to_string());
             let add = diesel::sql_query(ADD)
                 .bind::<SqlUuid, _>(id)
                 .bind::<SqlUuid, _>(AdminUserId::generate())
-                .bind::<Text, _>(email)
+                .bind::<Text, _>(&email)
                 .bind::<Text, _>(unusable)
                 .bind::<Nullable<Text>, _>(row.text(at("first_name")))
                 .bind::<Nullable<Text>, _>(row.text(at("last_name")));
             add.get_result::<Found>(conn).await?.id
         };
+        people.emails.insert(here, email.to_owned());
         people.here.insert(id, here);
     }
     Ok(people)

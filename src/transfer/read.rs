@@ -9,6 +9,7 @@ use base16ct::lower::encode_string as hex;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, EntryType};
 
+use super::content;
 use super::digest::Digest;
 use super::layout::{Layout, Table, WORKSPACES};
 use super::manifest::{ArchivedTable, FORMAT, Manifest, Part, VERSION};
@@ -95,6 +96,9 @@ impl ArchiveReader {
         }
         if let Some(missing) = described.iter().find(|name| !self.places.contains_key(**name)) {
             return Err(Error::invalid(format!("{missing} is missing")));
+        }
+        if self.sums.keys().map(String::as_str).ne(described.iter().copied().filter(|name| *name != SUMS)) {
+            return Err(Error::invalid(format!("{SUMS} does not name just the files that are there")));
         }
         Ok(())
     }
@@ -213,11 +217,18 @@ impl ArchiveReader {
     }
 
     /// Reads every row, and compares with what the manifest says: whatever is wrong is found before anything is written.
-    pub(super) fn verify(&mut self, tables: &[(Table, ArchivedTable)], mut on_rows: impl FnMut(u64)) -> Result<()> {
+    /// Nothing in it may be later than `now`, in microseconds of PostgreSQL.
+    pub(super) fn verify(
+        &mut self,
+        tables: &[(Table, ArchivedTable)],
+        now: i64,
+        mut on_rows: impl FnMut(u64),
+    ) -> Result<()> {
         for (table, archived) in tables {
             let mut digest = Digest::default();
             for part in &archived.parts {
-                self.rows(table, part, |_, line| {
+                self.rows(table, part, |row, line| {
+                    content::check(table, row, now)?;
                     digest.add(line);
                     Ok(())
                 })?;
@@ -289,9 +300,14 @@ fn is_name(name: &str) -> bool {
 fn parsed_sums(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
     let wrong = || Error::invalid(format!("{SUMS} is not what sha256sum writes"));
     let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
-    text.lines()
-        .map(|line| line.split_once("  ").map(|(sum, name)| (name.to_owned(), sum.to_owned())).ok_or_else(wrong))
-        .collect()
+    let mut sums = BTreeMap::new();
+    for line in text.lines() {
+        let (sum, name) = line.split_once("  ").ok_or_else(wrong)?;
+        if sums.insert(name.to_owned(), sum.to_owned()).is_some() {
+            return Err(wrong());
+        }
+    }
+    Ok(sums)
 }
 
 impl Manifest {
@@ -314,6 +330,8 @@ impl Manifest {
 
     /// Whether it agrees with itself.
     fn check(&self) -> Result<()> {
+        let all = self.tables.iter().try_fold(0_u64, |sum, table| sum.checked_add(table.rows));
+        all.ok_or_else(|| Error::invalid(format!("{MANIFEST}: it has more rows than can be counted")))?;
         let mut names = BTreeSet::new();
         for table in &self.tables {
             if !names.insert(table.name.as_str()) {

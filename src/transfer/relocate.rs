@@ -15,6 +15,7 @@ use super::import::{ImportOptions, ImportReport, import, inspected};
 use super::layout::{Layout, PEOPLE, WORKSPACES};
 use super::manifest::{Holds, Manifest};
 use super::receipt::{ReceiptKey, SignedReceipt};
+use super::selection::Selection;
 use super::target::imported;
 use super::verify::digest_of;
 use super::{Progress, Step, UNHURRIED};
@@ -94,8 +95,14 @@ pub async fn relocate(
     let report = if let Some(report) = imported(to.db, workspace, &archive_id).await? {
         report
     } else {
-        let options = ImportOptions { stays_archived: true, ..ImportOptions::default() };
-        import(to.db, to.platform, archive, options, on_progress).await?
+        // The rows are compared with the source's before they come into use.
+        let options =
+            ImportOptions { stays_archived: true, with_jobs: true, restores: true, ..ImportOptions::default() };
+        import(to.db, to.platform, archive, options, on_progress).await?;
+        // Somebody may have put another file there since it was looked at.
+        imported(to.db, workspace, &archive_id).await?.ok_or_else(|| {
+            Error::new(Kind::Conflict, format!("{} was another while it was imported", archive.display()))
+        })?
     };
     if let Some(before) = before {
         // A run that was cut short while it erased has compared already, and there is less here now.
@@ -135,7 +142,7 @@ struct Told {
 const LAST_BEGUN: &str = "
 SELECT after FROM (
     SELECT action, after FROM audit_log
-    WHERE workspace_id = $1
+    WHERE workspace_id = $1 AND NOT coalesce(after ? 'imported', false)
         AND action IN ('workspace.move_begin', 'workspace.move_compared', 'workspace.archive', 'workspace.restore')
     ORDER BY occurred_at DESC, id DESC LIMIT 1
 ) AS last WHERE action LIKE 'workspace.move%'";
@@ -195,20 +202,25 @@ impl Side<'_> {
         transaction.batch_execute(&begin).await?;
         let layout = Layout::read(&*transaction).await?;
         let mut rows = 0;
-        for archived in &manifest.tables {
-            let Some(table) = layout.table(&archived.name) else { continue };
+        // Over what is here, and not over what the archive names: what it lacks would be erased.
+        for table in layout.tables.iter().filter(|table| table.is_deletable && table.name != WORKSPACES) {
+            let differs = || {
+                let what = format!("rows of {} were written after {} was made", table.name, archive.display());
+                Error::new(Kind::Conflict, format!("{what}, or it lacks some"))
+                    .remedy("erase the workspace where it was moved to, remove the archive, and move it again")
+            };
+            let condition = match table.name.as_str() {
+                PEOPLE => Some(layout.people_of(manifest.workspace)),
+                _ => Selection::Workspace.condition(table, manifest.workspace),
+            };
+            let Some(condition) = condition else { continue };
+            let archived = manifest.tables.iter().find(|archived| archived.name == table.name).ok_or_else(differs)?;
+            if !archived.columns.iter().eq(table.columns.iter().map(|column| &column.name))
+                || digest_of(&transaction, table, &condition).await? != archived.digest
+            {
+                return Err(differs());
+            }
             rows += archived.rows;
-            if [PEOPLE, WORKSPACES].contains(&table.name.as_str()) || !table.is_deletable {
-                continue;
-            }
-            let table = table.with_columns(&archived.columns)?;
-            if digest_of(&transaction, &table, manifest.workspace).await? != archived.digest {
-                return Err(Error::new(
-                    Kind::Conflict,
-                    format!("rows of {} were written after {} was made", table.name, archive.display()),
-                )
-                .remedy("erase the workspace where it was moved to, remove the archive, and move it again"));
-            }
             on_progress(Progress { step: Step::Verifying, rows, of: manifest.rows() });
         }
         Ok(())

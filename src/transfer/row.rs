@@ -45,6 +45,11 @@ impl Row {
         self.get(column).and_then(|bytes| Uuid::from_slice(bytes).ok())
     }
 
+    /// A time, in microseconds of PostgreSQL.
+    pub(super) fn time(&self, column: usize) -> Option<i64> {
+        Some(i64::from_be_bytes(self.get(column)?.try_into().ok()?))
+    }
+
     pub(super) fn text(&self, column: usize) -> Option<&str> {
         self.get(column).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }

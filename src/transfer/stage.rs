@@ -97,13 +97,15 @@ impl Stage {
             "INSERT INTO {name} ({}, {names}) OVERRIDING SYSTEM VALUE SELECT '{workspace}'::uuid, {values} FROM workspace_db_transfer{on_conflict}",
             identifier(table.scope()),
         );
+        // An entry that was here before does not say that it was imported.
+        let same = || table.columns.iter().filter(|column| column.name != "after");
         let count_same = (!table.is_deletable).then(|| {
             format!(
                 "SELECT count(*) FROM workspace_db_transfer s JOIN {name} t ON t.{} = '{workspace}' AND t.id = s.id
                  AND (SELECT row({}) IS NOT DISTINCT FROM row({}))",
                 identifier(table.scope()),
-                table.columns.iter().map(|c| format!("t.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
-                table.columns.iter().map(|c| format!("s.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
+                same().map(|c| format!("t.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
+                same().map(|c| format!("s.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
             )
         });
         Self { create, copy: "COPY workspace_db_transfer FROM STDIN (FORMAT BINARY)", insert, count_same }

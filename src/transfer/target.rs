@@ -1,11 +1,11 @@
 //! The workspace that an archive becomes, and what was done for it before.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
-use super::import::ImportReport;
+use super::import::{ImportOptions, ImportReport};
 use super::manifest::Manifest;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
@@ -22,6 +22,23 @@ pub(super) struct Target {
     pub(super) slug: String,
     pub(super) is_copy: bool,
     pub(super) is_there: bool,
+    /// Whether this database wrote the archive, and its workspace is to be what it was.
+    pub(super) is_own: bool,
+}
+
+/// Whether the audit log tells of a workspace besides what archives brought and imports did, and whether this archive was
+/// written here.
+const KNOWN: &str = "
+SELECT count(*) FILTER (WHERE action NOT IN ('workspace.import_begin', 'workspace.import', 'workspace.import_discard')) > 0 AS is_known,
+    count(*) FILTER (WHERE action = 'workspace.export' AND after->>'archive' = $2) > 0 AS is_own
+FROM audit_log WHERE workspace_id = $1 AND NOT coalesce(after ? 'imported', false)";
+
+#[derive(QueryableByName)]
+struct Known {
+    #[diesel(sql_type = Bool)]
+    is_known: bool,
+    #[diesel(sql_type = Bool)]
+    is_own: bool,
 }
 
 #[derive(QueryableByName)]
@@ -47,7 +64,7 @@ impl LastTransfer {
     pub(super) async fn of(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Option<Self>> {
         let query = diesel::sql_query(
             "SELECT action, after->>'archive' AS archive, after->'report' AS report FROM audit_log WHERE workspace_id = $1
-             AND action IN ($2, $3, $4) ORDER BY occurred_at DESC, id DESC LIMIT 1",
+             AND action IN ($2, $3, $4) AND NOT coalesce(after ? 'imported', false) ORDER BY occurred_at DESC, id DESC LIMIT 1",
         );
         let query =
             query.bind::<SqlUuid, _>(workspace).bind::<Text, _>(BEGIN).bind::<Text, _>(DONE).bind::<Text, _>(DISCARD);
@@ -74,20 +91,32 @@ pub(super) async fn imported(db: &Database, workspace: WorkspaceId, archive: &st
 }
 
 impl Target {
-    pub(super) async fn find(db: &Database, manifest: &Manifest, beside_as: Option<&Slug>) -> Result<Self> {
-        let slug = beside_as.map_or(manifest.slug.as_str(), Slug::as_str).to_owned();
-        let is_copy = beside_as.is_some();
-        let there: Vec<There> = db
+    /// Where the rows of an archive go. The id is the archive's own unless the audit log tells of another workspace of that
+    /// id: then it must be an archive that was written here, or the operator's word that it is to be restored.
+    pub(super) async fn find(
+        db: &Database,
+        manifest: &Manifest,
+        archive: &str,
+        options: &ImportOptions,
+    ) -> Result<Self> {
+        let slug = match &options.beside_as {
+            Some(slug) => slug.to_string(),
+            None => manifest.slug.parse::<Slug>()?.to_string(),
+        };
+        let is_copy = options.beside_as.is_some();
+        let (there, known): (Vec<There>, Known) = db
             .platform(async |conn| {
                 let query = diesel::sql_query("SELECT id, slug FROM workspaces WHERE id = $1 OR slug = $2");
                 let query = query.bind::<SqlUuid, _>(manifest.workspace).bind::<Text, _>(&slug);
-                Ok::<_, Error>(query.load(conn).await?)
+                let there = query.load(conn).await?;
+                let known = diesel::sql_query(KNOWN).bind::<SqlUuid, _>(manifest.workspace).bind::<Text, _>(archive);
+                Ok::<_, Error>((there, known.get_result(conn).await?))
             })
             .await?;
         let of_slug = there.iter().find(|one| one.slug == slug);
         if is_copy {
             let workspace = of_slug.map_or_else(WorkspaceId::generate, |one| one.id);
-            return Ok(Self { workspace, slug, is_copy, is_there: of_slug.is_some() });
+            return Ok(Self { workspace, slug, is_copy, is_there: of_slug.is_some(), is_own: false });
         }
         if let Some(other) = of_slug.filter(|one| one.id != manifest.workspace) {
             return Err(Error::new(Kind::Conflict, format!("another workspace, {}, has the slug {slug:?}", other.id))
@@ -95,6 +124,11 @@ impl Target {
                 .remedy("import it beside under another slug"));
         }
         let is_there = there.iter().any(|one| one.id == manifest.workspace);
-        Ok(Self { workspace: manifest.workspace, slug, is_copy, is_there })
+        if known.is_known && !known.is_own && !is_there && !options.restores {
+            let what = format!("the audit log tells of a workspace {}, and not of this archive", manifest.workspace);
+            return Err(Error::new(Kind::Conflict, what)
+                .remedy("import it beside under another slug, or say that it is to be restored"));
+        }
+        Ok(Self { workspace: manifest.workspace, slug, is_copy, is_there, is_own: known.is_own })
     }
 }

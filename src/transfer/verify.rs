@@ -32,7 +32,7 @@ impl Import<'_> {
         for ((table, archived), expected) in tables.iter().zip(expected) {
             // Each batch of the audit log was compared as it was written.
             if table.is_deletable {
-                let found = digest_of(&transaction, table, self.target.workspace).await?;
+                let found = digest_of_workspace(&transaction, table, self.target.workspace).await?;
                 if found != *expected {
                     return Err(Error::new(
                         Kind::Conflict,
@@ -76,7 +76,7 @@ impl Import<'_> {
         let (mut line, mut expected) = (Vec::new(), Digest::default());
         row.write_line(table, &mut line)?;
         expected.add(&line);
-        if digest_of(&transaction, table, self.target.workspace).await? != expected {
+        if digest_of_workspace(&transaction, table, self.target.workspace).await? != expected {
             return Err(Error::new(Kind::Conflict, "the workspace's own row is not the one that was written"));
         }
         transaction.commit().await
@@ -84,10 +84,21 @@ impl Import<'_> {
 }
 
 /// The checksum of a workspace's rows in a table.
-pub(super) async fn digest_of(transaction: &Transaction<'_>, table: &Table, workspace: WorkspaceId) -> Result<Digest> {
+pub(super) async fn digest_of_workspace(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    workspace: WorkspaceId,
+) -> Result<Digest> {
+    match Selection::Workspace.condition(table, workspace) {
+        Some(condition) => digest_of(transaction, table, &condition).await,
+        None => Ok(Digest::default()),
+    }
+}
+
+/// The checksum of the rows of a table that meet a condition.
+pub(super) async fn digest_of(transaction: &Transaction<'_>, table: &Table, condition: &str) -> Result<Digest> {
     let (mut digest, mut row, mut line) = (Digest::default(), Row::default(), Vec::new());
-    let Some(condition) = Selection::Workspace.condition(table, workspace) else { return Ok(digest) };
-    let rows = rows_of(transaction, table, &condition).await?;
+    let rows = rows_of(transaction, table, condition).await?;
     pin_mut!(rows);
     while let Some(read) = rows.try_next().await? {
         read_into(&mut row, &read, table)?;

@@ -1,7 +1,6 @@
 //! Writing an archive: a tar of JSON Lines, each file compressed by itself, so that `tar`, `zstd` and `sha256sum` read it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use base16ct::lower::encode_string as hex;
@@ -12,6 +11,7 @@ use super::digest::Digest;
 use super::manifest::{ArchivedTable, Manifest, Part};
 use super::{MANIFEST, MAX_RATIO, SUMS};
 use crate::error::{Error, Kind, Result};
+use crate::new_file::{NewFile, unwritable};
 
 /// Of zstd, the fastest that is worth it: most of an archive is vectors, which hardly get smaller.
 const LEVEL: i32 = 1;
@@ -19,21 +19,10 @@ const LEVEL: i32 = 1;
 /// An archive that is being written under another name, which is its own once it is whole.
 pub(super) struct ArchiveWriter {
     path: PathBuf,
-    partial: Partial,
-    tar: Builder<BufWriter<File>>,
+    tar: Builder<BufWriter<NewFile>>,
     /// Lines of `SHA256SUMS`.
     sums: Vec<String>,
     mtime: u64,
-}
-
-/// A file that is removed unless it gets its name.
-struct Partial(PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After a rename there is none of that name.
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 impl ArchiveWriter {
@@ -41,21 +30,9 @@ impl ArchiveWriter {
     ///
     /// [`is_conflict`](Error::is_conflict) where the file is there, [`is_io_failure`](Error::is_io_failure).
     pub(super) fn create(path: &Path, mtime: u64) -> Result<Self> {
-        if path.exists() {
-            return Err(Error::new(Kind::Conflict, format!("{} exists", path.display()))
-                .remedy("name another file, or remove it"));
-        }
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&partial).map_err(|error| unwritable(&partial, error))?;
+        let file = NewFile::create(path)?;
         Ok(Self {
             path: path.to_owned(),
-            partial: Partial(partial),
             tar: Builder::new(BufWriter::with_capacity(1 << 20, file)),
             sums: Vec::new(),
             mtime,
@@ -67,7 +44,7 @@ impl ArchiveWriter {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             table.digest.add(line);
         }
-        let packed = zstd::bulk::compress(lines, LEVEL).map_err(|error| unwritable(&self.partial.0, error))?;
+        let packed = zstd::bulk::compress(lines, LEVEL).map_err(|error| unwritable(&self.path, error))?;
         let number = table.parts.len() + 1;
         // What gets too small is left as it is, since a reader takes it for a bomb.
         let is_packed = lines.len() / packed.len().max(1) < MAX_RATIO;
@@ -85,29 +62,24 @@ impl ArchiveWriter {
         header.set_mode(0o600);
         header.set_mtime(self.mtime);
         header.set_size(content.len() as u64);
-        self.tar.append_data(&mut header, name, content).map_err(|error| unwritable(&self.partial.0, error))?;
+        self.tar.append_data(&mut header, name, content).map_err(|error| unwritable(&self.path, error))?;
         self.sums.push(format!("{}  {name}\n", hex(&Sha256::digest(content))));
         Ok(())
     }
 
-    /// Writes what the archive says of itself, and gives the file its name once it is on the disk.
-    pub(super) fn finish(mut self, manifest: &Manifest) -> Result<()> {
+    /// Writes what the archive says of itself, and gives the file its name once it is on the disk; returns the id by which
+    /// the archive is known.
+    pub(super) fn finish(mut self, manifest: &Manifest) -> Result<String> {
         let json = serde_json::to_vec_pretty(manifest)
             .map_err(|error| Error::new(Kind::Io, "the manifest can't be written").caused_by(error))?;
         self.file(MANIFEST, &json)?;
         let sums = self.sums.concat();
+        let id = hex(&Sha256::digest(sums.as_bytes()));
         self.file(SUMS, sums.as_bytes())?;
-        let partial = &self.partial.0;
-        let written = self.tar.into_inner().and_then(|mut file| {
-            file.flush()?;
-            file.get_ref().sync_all()
-        });
-        written.and_then(|()| fs::rename(partial, &self.path)).map_err(|error| unwritable(partial, error))
+        let written = self.tar.into_inner().and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error));
+        written.map_err(|error| unwritable(&self.path, error))?.put_in_place()?;
+        Ok(id)
     }
-}
-
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Kind::Io, format!("can't write {}: {error}", path.display())).caused_by(error)
 }
 
 impl ArchivedTable {

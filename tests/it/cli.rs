@@ -569,9 +569,95 @@ fn an_unknown_workspace_is_told_with_the_known_ones_and_can_be_made() {
 }
 
 #[test]
+fn a_dotenv_file_of_a_parent_folder_or_that_others_may_write_says_nothing() {
+    let shell = Shell::new();
+    let file = shell.path(".env");
+    fs::write(&file, "DATABASE_URL=postgres://from-dotenv@127.0.0.1:1/x\n").unwrap();
+    let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o600);
+    let deeper = shell.path("sub/deep");
+    fs::create_dir_all(&deeper).unwrap();
+    let said = |folder: &Path| {
+        let output = shell.command(&["status"]).current_dir(folder).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said(file.parent().unwrap()).contains("from-dotenv"));
+    assert!(!said(&deeper).contains("from-dotenv"), "a parent's was read");
+    for writable in [0o660, 0o602, 0o666] {
+        mode(writable);
+        let said = said(file.parent().unwrap());
+        assert!(said.contains(".env is ignored") && !said.contains("from-dotenv"), "{writable:o}: {said}");
+    }
+    if nix::unistd::geteuid().is_root() {
+        mode(0o644);
+        std::os::unix::fs::chown(&file, Some(65_534), None).unwrap();
+        assert!(said(file.parent().unwrap()).contains(".env is ignored"), "another user's");
+    }
+}
+
+/// The folder of programs that it names has an initdb that would be run.
+#[test]
+fn a_dotenv_file_names_no_programs_and_has_no_key_sent_elsewhere() {
+    let shell = Shell::new().with("WORKSPACE_DB_EMBEDDINGS_KEY", "sk-real");
+    let settings = "WORKSPACE_DB_CACHE_DIR=c\nWORKSPACE_DB_DATA_DIR=d\nWORKSPACE_DB_SYSTEM_POSTGRES=on\n\
+                    WORKSPACE_DB_EMBEDDINGS_URL=http://127.0.0.1:1/v1\nLD_PRELOAD=/nowhere.so\n";
+    fs::write(shell.path(".env"), settings).unwrap();
+    fs::set_permissions(shell.path(".env"), fs::Permissions::from_mode(0o600)).unwrap();
+    let said = shell.run(&["status"]).err;
+    for name in [
+        "WORKSPACE_DB_CACHE_DIR",
+        "WORKSPACE_DB_DATA_DIR",
+        "WORKSPACE_DB_SYSTEM_POSTGRES",
+        "WORKSPACE_DB_EMBEDDINGS_URL",
+    ] {
+        assert!(said.contains(&format!("{name} in .env is ignored")), "{name}: {said}");
+    }
+    assert!(!said.contains("LD_PRELOAD"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_tenant_wrote_acts_on_a_terminal() {
+    let database = TestDatabase::new().await.unwrap();
+    let mut conn = connect(&database.superuser_url().unwrap()).await.unwrap();
+    workspace_db::testing::seed(&mut conn, "acme").await.unwrap();
+    let acts = "zebra \u{1b}]52;c;aGk=\u{7}\u{1b}[2J\r\u{8}\u{7f}\u{9b}31m\u{202e}\u{2066}end";
+    conn.batch_execute(&format!(
+        "UPDATE documents SET title = $t${acts}$t$, status = 'ready'; UPDATE document_chunks SET content = $t${acts}$t$;
+         UPDATE jobs SET last_error = $t${acts}$t$; UPDATE workspaces SET name = $t${acts}$t$"
+    ))
+    .await
+    .unwrap();
+    let shell = Shell::of(&database);
+    for arguments in [
+        &["search", "zebra", "--by", "words"][..],
+        &["search", "zebra", "--by", "words", "--json"],
+        &["jobs", "list"],
+        &["jobs", "list", "--json"],
+        &["workspace", "list"],
+        &["workspace", "list", "--json"],
+        &["audit"],
+        &["search", "x", "--status", acts],
+        &["search", "x", "--workspace", acts],
+        &["no-such", acts],
+    ] {
+        let said = shell.run(arguments);
+        for text in [said.out, said.err] {
+            let acts = |c: char| {
+                (c.is_control() && c != '\n' && c != '\t')
+                    || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            };
+            assert!(!text.contains(acts), "{arguments:?}: {text:?}");
+        }
+    }
+    // JSON says the same text.
+    assert_eq!(shell.json(&["search", "zebra", "--by", "words"])["hits"][0]["title"], acts);
+}
+
+#[test]
 fn settings_come_from_a_dotenv_file_too() {
     let shell = Shell::new();
     fs::write(shell.path(".env"), "DATABASE_URL=postgres://from-dotenv@127.0.0.1:1/x\n").unwrap();
+    fs::set_permissions(shell.path(".env"), fs::Permissions::from_mode(0o644)).unwrap();
     let error = shell.fails(&["status"], 4);
     assert!(error.contains("from-dotenv"), "{error}");
     fs::write(shell.path(".env"), "not a setting\n").unwrap();

@@ -139,3 +139,13 @@ fn a_server_older_than_16_is_refused_by_name() {
     assert_eq!(told.code, 5, "{}", told.err);
     assert!(told.err.contains("16 is the oldest that works"), "{}", told.err);
 }
+
+/// The environment of whoever starts the server may hold passwords and keys, and anybody of the server's account could read them.
+#[test]
+fn the_server_gets_nothing_of_the_callers_environment() {
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() || std::env::var_os("HOME").is_some());
+    let said = Account::for_server().unwrap().command(Path::new("/usr/bin/env")).current_dir("/").output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let names: Vec<&str> = said.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    assert!(names.contains(&"PATH") && names.iter().all(|name| ["PATH", "LC_ALL", "TZ"].contains(name)), "{said}");
+}

@@ -19,6 +19,7 @@ use crate::cli::Shell;
 /// What the endpoint does with one request; once the list is used up it behaves.
 #[derive(Clone, Copy, Debug)]
 enum Reply {
+    Redirect(u16),
     Status(u16),
     RetryAfter(u16, &'static str),
     Garbage,
@@ -74,6 +75,9 @@ async fn answer(State(seen): State<Arc<Mutex<Seen>>>, headers: HeaderMap, Json(b
         Some(Reply::Status(status)) => (StatusCode::from_u16(status).unwrap(), "the reason").into_response(),
         Some(Reply::RetryAfter(status, seconds)) => {
             (StatusCode::from_u16(status).unwrap(), [("retry-after", seconds)], "slow down").into_response()
+        }
+        Some(Reply::Redirect(status)) => {
+            (StatusCode::from_u16(status).unwrap(), [("location", "/elsewhere")], "INTERNAL").into_response()
         }
         Some(Reply::Garbage) => "<html>a proxy's page</html>".into_response(),
         Some(Reply::Hang) => std::future::pending().await,
@@ -228,4 +232,19 @@ async fn hashing_gives_the_same_vector_on_every_machine() {
 async fn words_of_no_meaning_count_where_there_are_no_others() {
     assert!(FeatureHashing::vector("to be or not to be").is_ok());
     assert!(FeatureHashing::vector("--- !!! ---").unwrap_err().is_invalid_input());
+}
+
+#[rstest]
+#[case(301)]
+#[case(302)]
+#[case(303)]
+#[case(307)]
+#[case(308)]
+#[tokio::test]
+async fn a_redirect_is_not_followed(#[case] status: u16) {
+    let endpoint = Endpoint::start(&[Reply::Redirect(status)]).await;
+    let error = OpenAiEmbeddings::new(endpoint.settings()).unwrap().embed(&texts(1)).await.unwrap_err();
+    assert!(error.is_embeddings_failure() && error.to_string().contains("redirects are not followed"), "{error}");
+    assert!(!format!("{error:?}").contains("INTERNAL"), "{error:?}");
+    assert_eq!(endpoint.requests().len(), 1);
 }

@@ -381,7 +381,7 @@ async fn of_two_that_overlap_the_one_that_read_the_file_last_wins(#[case] by: By
                 By::Run => drop(ingest(&db, &scope, &options, embedder.as_ref(), &|_| ()).await.unwrap()),
                 By::Job => {
                     enqueue_files(&db, &scope, &options).await.unwrap();
-                    let files = FileIngestion::new(embedder).under(folder).unwrap();
+                    let files = FileIngestion::new(embedder).under(scope.workspace(), folder).unwrap();
                     Worker::new(&db).handle(files.handler()).drain().await.unwrap();
                 }
             }

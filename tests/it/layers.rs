@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the bottom up; modules of one line may not name each other.
 const LAYERS: &[&[&str]] = &[
     &["error", "schema"],
-    &["config", "id"],
+    &["config", "id", "new_file"],
     &["sql_types", "db"],
     &["tenancy"],
     &["models"],
@@ -91,6 +91,18 @@ fn modules_are_named_in_a_way_that_these_tests_see() {
         let source = fs::read_to_string(&path).unwrap();
         for hidden in ["crate::{", "super::super::"] {
             assert!(!source.contains(hidden), "{} in {}: name each module by its path", hidden, path.display());
+        }
+    }
+}
+
+#[test]
+fn the_command_line_prints_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    for path in sources(&root).into_iter().filter(|path| !path.ends_with("output.rs")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for way in ["print!(", "println!(", "dbg!(", ".set_message(", "stdout()", "io::stderr"] {
+            let remedy = "print by output.rs, which escapes what acts on terminals";
+            assert!(!text.contains(way), "{way} in {}: {remedy}", path.display());
         }
     }
 }

@@ -280,7 +280,9 @@ async fn searches_go_on_throughout() {
         done.store(1, Ordering::SeqCst);
         report
     };
-    let mut ws = scene.db.workspace(&scene.scope).await.unwrap();
+    // Two of the three connections that the workspace needs at once are its share of the scene's pool.
+    let searching = scene.database.open(2).await.unwrap();
+    let mut ws = searching.workspace(&scene.scope).await.unwrap();
     let asking = async {
         let mut by = Vec::new();
         let mut after = 0;

@@ -26,6 +26,7 @@ macro_rules! twins {
 twins! {
     administration_with_a_scope_that_writes = "pass/administration_with_a_scope_that_writes.rs",
     bits_and_vectors_do_not_mix = "pass/bits_and_vectors_do_not_mix.rs",
+    boxed_subquery_in_an_assignment = "pass/boxed_subquery_in_an_assignment.rs",
     boxed_subquery_without_a_scope = "pass/boxed_subquery_without_a_scope.rs",
     bulk_insert_without_a_workspace = "pass/bulk_insert_without_a_workspace.rs",
     change_of_the_workspace = "pass/change_of_the_workspace.rs",
@@ -48,6 +49,7 @@ twins! {
     query_without_a_scope = "pass/query_without_a_scope.rs",
     query_without_a_scope_or_async = "pass/query_without_a_scope_or_async.rs",
     raw_sql_on_a_workspace_connection = "pass/raw_sql_on_a_workspace_connection.rs",
+    row_that_no_macro_declared = "pass/row_that_no_macro_declared.rs",
     rows_that_do_not_fit = "pass/rows_that_do_not_fit.rs",
     scope_made_of_an_id = "pass/scope_made_of_an_id.rs",
     subquery_without_a_scope = "pass/subquery_without_a_scope.rs",

@@ -75,7 +75,7 @@ impl Check {
 
 async fn of_files(folder: Option<&Path>, tables: &[String]) -> Result<Vec<Finding>> {
     let spinner = output::spinner();
-    spinner.set_message("running the migrations on a database of their own");
+    output::tell(&spinner, "running the migrations on a database of their own");
     let scratch = TestDatabase::unmigrated().await?;
     let url = scratch.url()?;
     migrator(&url, folder)?.run(|_| ()).await?;

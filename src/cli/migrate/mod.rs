@@ -97,7 +97,7 @@ impl Migrate {
             Action::Run(limits) => {
                 let (migrator, _) = migrator(context, folder)?;
                 let spinner = output::spinner();
-                let before_each = |name: &str| spinner.set_message(format!("migrating: {name}"));
+                let before_each = |name: &str| output::tell(&spinner, &format!("migrating: {name}"));
                 let applied = limits.of(migrator).run(before_each).await?;
                 spinner.finish_and_clear();
                 changed(context, "applied", &applied)

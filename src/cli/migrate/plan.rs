@@ -84,7 +84,7 @@ impl Plan {
 /// Runs what the database has, and then what it lacks, on a server that was started for it.
 async fn planned(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl) -> Result<Planned> {
     let spinner = output::spinner();
-    spinner.set_message("looking at locks on a database of its own");
+    output::tell(&spinner, "looking at locks on a database of its own");
     let scratch = TestDatabase::unmigrated().await?;
     let url = scratch.url()?;
     let mut trial = Trial::on(&url).await?;

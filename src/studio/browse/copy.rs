@@ -1,5 +1,6 @@
 //! The rows of a page as text for elsewhere.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use axum::http::header::CONTENT_TYPE;
@@ -47,12 +48,24 @@ fn without_secrets(columns: &[&Column], row: Row) -> Row {
     columns.iter().zip(row).map(safe).collect()
 }
 
+/// A cell that a spreadsheet would take for a formula stands behind an apostrophe, as a text; numbers stay numbers.
+///
+/// The characters are those of OWASP's "CSV Injection", with their full-width forms.
+fn inert(cell: &str) -> Cow<'_, str> {
+    const STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    if cell.starts_with(STARTS) && cell.parse::<f64>().is_err() {
+        return Cow::Owned(format!("'{cell}"));
+    }
+    Cow::Borrowed(cell)
+}
+
 fn csv(columns: &[&Column], rows: &[Row]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| Error::new(Kind::Io, "the rows can't be written as CSV").caused_by(error);
-    writer.write_record(columns.iter().map(|column| &column.name)).map_err(failed)?;
+    writer.write_record(columns.iter().map(|column| inert(&column.name).into_owned())).map_err(failed)?;
     for row in rows {
-        writer.write_record(row.iter().map(|cell| cell.as_deref().unwrap_or_default())).map_err(failed)?;
+        let cells = row.iter().map(|cell| inert(cell.as_deref().unwrap_or_default()).into_owned());
+        writer.write_record(cells).map_err(failed)?;
     }
     let bytes = writer.into_inner().map_err(|error| Error::new(Kind::Io, error.to_string()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

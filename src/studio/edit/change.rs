@@ -86,7 +86,7 @@ impl Shared {
         let scope = WorkspaceScope::vouched_for(workspace, why);
         let mut ws = self.db.workspace(&scope).await?;
         let (action, why) = (deed.action(), why.to_owned());
-        ws.under_row_security(&why, async |conn| {
+        ws.own_sql(async |conn| {
             begin(conn, "").await?;
             let changing = Changing { conn, table, workspace };
             let (before, after, back) = changing.run(catalog, deed).await?;

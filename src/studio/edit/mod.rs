@@ -209,7 +209,7 @@ async fn wrong(
     error: Error,
 ) -> Result<Response, Problem> {
     let field = match field_of(&error, table) {
-        None if error.is_database_failure() => misread(visit, table, &values).await,
+        None if error.is_database_failure() || error.is_invalid_input() => misread(visit, table, &values).await,
         field => field,
     };
     let code = if error.is_database_failure() { StatusCode::UNPROCESSABLE_ENTITY } else { status(&error) };

@@ -51,7 +51,7 @@ struct Subject<'a> {
 /// Tries everything on one table, as the login of `app`.
 pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str) -> Result<Vec<Violation>> {
     let mut found = Vec::new();
-    let mut violation = |fault: String| found.push(Violation { object: table.to_owned(), fault });
+    let mut violation = |fault: String| found.push(Violation { object: table.to_owned(), fault, is_grave: true });
     let Some(subject) = Subject::of(platform, table).await? else {
         violation("has no row in two workspaces, so nothing could be tried".to_owned());
         return Ok(found);

@@ -8,7 +8,7 @@ mod attempt;
 
 use std::fmt;
 
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrl};
 use crate::db;
 use crate::doctor::isolation;
 use crate::error::{Error, Result};
@@ -20,6 +20,9 @@ pub struct Violation {
     pub object: String,
     /// What is wrong with it.
     pub fault: String,
+    /// Whether [`fit_to_serve`](crate::doctor::fit_to_serve) refuses to serve while it is so: somebody could see or change
+    /// another workspace's rows.
+    pub is_grave: bool,
 }
 
 impl fmt::Display for Violation {
@@ -60,9 +63,7 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
             .remedy("set DATABASE_APP_URL and DATABASE_PLATFORM_URL; `workspace-db roles` makes them"));
     };
     let platform = db::client(platform).await?;
-    let offences = isolation::offences(&platform, tables).await?;
-    let mut found: Vec<_> =
-        offences.into_iter().map(|one| Violation { object: one.object, fault: one.fault.to_owned() }).collect();
+    let mut found = of_catalog(&platform, tables).await?;
     for table in tables {
         // What is not there has been said.
         if !found.iter().any(|violation| violation.fault == isolation::NOT_THERE && violation.object == *table) {
@@ -72,6 +73,40 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// The violations that the catalog shows once a superuser has run `statements`, which are rolled back: whether a change of
+/// grants, roles, policies or keys would be noticed.
+///
+/// # Errors
+///
+/// [`is_database_failure`](Error::is_database_failure) where a statement fails; [`is_unreachable`](Error::is_unreachable).
+///
+/// ```no_run
+/// use workspace_db::tenancy::TENANT_TABLES;
+/// use workspace_db::testing::{TestDatabase, conformance};
+///
+/// #[tokio::test]
+/// async fn a_grant_to_everyone_is_noticed() -> workspace_db::Result<()> {
+///     let database = TestDatabase::new().await?;
+///     let grant = "GRANT SELECT ON documents TO PUBLIC";
+///     let found = conformance::violations_after(&database.superuser_url()?, grant, TENANT_TABLES).await?;
+///     assert_eq!(found.len(), 1);
+///     Ok(())
+/// }
+/// ```
+pub async fn violations_after(superuser: &DatabaseUrl, statements: &str, tables: &[&str]) -> Result<Vec<Violation>> {
+    let client = db::client(superuser).await?;
+    client.batch_execute(&format!("BEGIN; {statements}")).await.map_err(failed("the statements"))?;
+    // The connection ends with the function, and the server rolls back.
+    of_catalog(&client, tables).await
+}
+
+async fn of_catalog(client: &tokio_postgres::Client, tables: &[&str]) -> Result<Vec<Violation>> {
+    let offences = isolation::offences(client, tables).await?;
+    let violation =
+        |one: isolation::Offence| Violation { object: one.object, fault: one.fault.to_owned(), is_grave: one.is_grave };
+    Ok(offences.into_iter().map(violation).collect())
 }
 
 fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> Error {

@@ -156,3 +156,35 @@ async fn a_bucket_empties_with_time() {
     assert!(auth::log_in(&scene.db, "root@example.com", &password(), &stranger).await.is_ok());
     assert!(began.elapsed() < Duration::from_secs(30));
 }
+
+/// Whoever owns a network owns those within it: each wider one has twice what the narrower one has.
+#[rstest::rstest]
+#[case::of_a_household(|n: u32| format!("2001:db8:0:{n:x}::1"), 40)]
+#[case::of_a_company(|n: u32| format!("2001:db8:0:{:x}00::1", n % 256), 80)]
+#[tokio::test]
+async fn networks_of_one_owner_share_what_they_may(#[case] address: fn(u32) -> String, #[case] burst: usize) {
+    let scene = Scene::new().await;
+    let began = Instant::now();
+    let mut allowed = 0;
+    for n in 0..120 {
+        let login = auth::log_in(&scene.db, &format!("x{n}@example.com"), &"x".into(), &from(&address(n))).await;
+        allowed += usize::from(login.unwrap_err().is_unauthenticated());
+    }
+    let refilled = usize::try_from(began.elapsed().as_secs() + 1).unwrap() * burst / 60 + 1;
+    assert!((burst..=burst + refilled).contains(&allowed), "{allowed}");
+    assert!(auth::log_in(&scene.db, "root@example.com", &password(), &from("2001:db8:1::1")).await.is_ok());
+}
+
+#[tokio::test]
+async fn clients_without_an_address_share_one_allowance_and_a_known_device_passes() {
+    let scene = Scene::new().await;
+    let (_, device) = auth::log_in(&scene.db, "root@example.com", &password(), &Client::default()).await.unwrap();
+    let mut throttled = 0;
+    for n in 0..80 {
+        let login = auth::log_in(&scene.db, &format!("x{n}@example.com"), &"x".into(), &Client::default()).await;
+        throttled += usize::from(login.unwrap_err().is_throttled());
+    }
+    assert!(throttled > 0, "nobody without an address was held back");
+    let owner = Client { device: Some(device), ..Client::default() };
+    assert!(auth::log_in(&scene.db, "root@example.com", &password(), &owner).await.is_ok());
+}

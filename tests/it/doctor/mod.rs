@@ -76,19 +76,14 @@ const BROKEN: &[(&str, State, &str, &str)] = &[
         "ALTER TABLE documents DISABLE ROW LEVEL SECURITY",
         "documents: does not have row-level security",
     ),
-    ("grants", State::Fail, "GRANT SELECT ON documents TO PUBLIC", "documents: may be touched by everyone"),
+    ("grants", State::Fail, "GRANT SELECT ON documents TO PUBLIC", "table documents (SELECT to everyone)"),
     (
         "default_privileges",
         State::Fail,
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO workspace_app",
-        "postgres: has default privileges",
+        "has default privileges",
     ),
-    (
-        "keys",
-        State::Fail,
-        "CREATE UNIQUE INDEX hash_key ON documents (content_hash)",
-        "hash_key: is a unique key without",
-    ),
+    ("keys", State::Fail, "CREATE UNIQUE INDEX hash_key ON documents (content_hash)", "hash_key: is a key without"),
     (
         "views",
         State::Fail,
@@ -211,7 +206,7 @@ async fn what_can_not_be_asked_is_skipped_with_the_reason() {
 #[case::the_owner(|database: &TestDatabase| Config { database_app_url: None, ..config(database) }, State::Fail, "DATABASE_APP_URL is not set")]
 #[case::the_owner_on_a_laptop(|database: &TestDatabase| Config { database_app_url: None, environment: Environment::Development, ..config(database) }, State::Warn, "DATABASE_APP_URL is not set")]
 #[case::a_superuser(|database: &TestDatabase| Config { database_app_url: Some(database.superuser_url().unwrap()), ..config(database) }, State::Fail, "is a superuser")]
-#[case::the_platform(|database: &TestDatabase| Config { database_app_url: Some(database.platform_url().unwrap()), ..config(database) }, State::Fail, "is a member of workspace_platform")]
+#[case::the_platform(|database: &TestDatabase| Config { database_app_url: Some(database.platform_url().unwrap()), ..config(database) }, State::Fail, "may become workspace_platform, which sees every workspace")]
 #[case::the_application_as_the_platform(|database: &TestDatabase| Config { database_platform_url: Some(database.app_url().unwrap()), ..config(database) }, State::Fail, "is not a member of workspace_platform")]
 #[tokio::test]
 async fn a_login_that_may_more_or_less_than_it_should_is_found(

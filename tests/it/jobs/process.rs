@@ -236,6 +236,8 @@ async fn a_worker_process() {
         database_app_url: Some(orders.app_url.parse().unwrap()),
         database_platform_url: Some(orders.platform_url.parse().unwrap()),
         pool_size: 20,
+        // Its jobs are all of one workspace.
+        workspace_connections: Some(20),
         ..Config::default()
     };
     let db = Database::open(&config).await.unwrap();

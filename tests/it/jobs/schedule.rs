@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
 use rstest::rstest;
@@ -83,6 +83,8 @@ async fn a_schedule_is_changed_by_its_name_and_ends() {
 #[case::four_fields("* * * *", "UTC", "cron")]
 #[case::minute_61("61 * * * *", "UTC", "cron")]
 #[case::never("0 0 30 2 *", "UTC", "cron")]
+#[case::each_second("* * * * * *", "UTC", "cron")]
+#[case::twice_in_one_minute_a_day("0,59 0 3 * * *", "UTC", "cron")]
 #[case::no_zone("0 0 * * *", "Europe/Atlantis", "time_zone")]
 #[tokio::test]
 async fn a_schedule_that_cannot_fire_is_refused(#[case] cron: &str, #[case] zone: &str, #[case] field: &str) {
@@ -95,7 +97,7 @@ async fn a_schedule_that_cannot_fire_is_refused(#[case] cron: &str, #[case] zone
 async fn what_was_missed_is_made_up_for_once() {
     let mut scene = Scene::new().await;
     schedule(&mut scene.a().await, each("*/10 * * * *")).await.unwrap();
-    let start = "2026-11-20T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    let start = (Utc::now() - TimeDelta::days(3)).duration_trunc(TimeDelta::minutes(10)).unwrap();
     scene.last_fired(start).await;
     scene.catch_up(4).await;
     let due = scene.due().await;
@@ -233,10 +235,51 @@ async fn schedulers_that_are_killed_leave_no_occurrence_out_and_do_none_twice() 
     assert!(wanted[hours - 1] + TimeDelta::hours(2) > Utc::now());
 }
 
+/// A row that another program wrote, which fires each second since 1970: once a minute, and not for all of that time.
+#[tokio::test]
+async fn what_was_missed_beyond_reach_is_left_out() {
+    let mut scene = Scene::new().await;
+    schedule(&mut scene.a().await, each("* * * * *")).await.unwrap();
+    let mut conn = scene.database.connect().await.unwrap();
+    diesel::sql_query("UPDATE job_schedules SET cron = '* * * * * *', next_at = '1970-01-01'")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    scene.catch_up(1).await;
+    let due = scene.due().await;
+    // Two thousand seconds are half an hour.
+    assert!((30..=40).contains(&due.len()), "{}", due.len());
+    assert!(due.windows(2).all(|pair| pair[1] - pair[0] >= TimeDelta::minutes(1)), "{due:?}");
+    assert!(*due.last().unwrap() > Utc::now() - TimeDelta::minutes(3), "{due:?}");
+}
+
+#[tokio::test]
+async fn a_workspace_has_a_hundred_schedules_and_no_more() {
+    let scene = Scene::new().await;
+    let racers = (0..4).map(|racer| {
+        let scene = &scene;
+        async move {
+            let (mut made, mut refused) = (0, 0);
+            for n in 0..30 {
+                let new = NewSchedule::of(format!("{racer} {n}"), "0 0 * * *", Write { title: "digest".to_owned() });
+                match schedule(&mut scene.a().await, new).await {
+                    Ok(_) => made += 1,
+                    Err(error) if error.is_conflict() => refused += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            (made, refused)
+        }
+    });
+    let told = futures_util::future::join_all(racers).await;
+    assert_eq!((told.iter().map(|told| told.0).sum(), told.iter().map(|told| told.1).sum()), (100, 20));
+}
+
 #[tokio::test]
 async fn what_a_schedule_enqueues_runs() {
     let mut scene = Scene::new().await;
-    schedule(&mut scene.a().await, each("* * * * * *")).await.unwrap();
+    schedule(&mut scene.a().await, each("* * * * *")).await.unwrap();
+    scene.last_fired(Utc::now() - TimeDelta::seconds(30)).await;
     let (ran, mut has_run) = tokio::sync::mpsc::unbounded_channel();
     let worker = scene.worker().handle(move |job: RunningJob<Write>| {
         ran.send((job.scope().workspace(), job.arguments.title.clone())).unwrap();

@@ -46,7 +46,7 @@ async fn files_are_ingested_in_the_background_once() {
     assert_eq!((&again["enqueued"], &again["waiting"]), (&0.into(), &3.into()), "one job for a file");
     let stats = shell.json(&["jobs", "stats"]);
     assert_eq!((&stats[0]["kind"], &stats[0]["due"]), (&"ingest_file".into(), &3.into()));
-    shell.succeed(&["jobs", "work", "--until-empty"]);
+    shell.succeed(&["jobs", "work", "--until-empty", "--files", "acme=handbook"]);
     assert_eq!(handbook.titles(), ["Opening hours", "prices.md"]);
     let results = shell.json(&["jobs", "list", "--status", "completed"]);
     let mut results: Vec<String> = results.as_array().unwrap().iter().map(|job| job["result"].to_string()).collect();
@@ -59,7 +59,7 @@ async fn files_are_ingested_in_the_background_once() {
     let later = shell.json(&["ingest", "--background", "handbook"]);
     assert_eq!((&later["enqueued"], &later["archived"]), (&2.into(), &1.into()));
     fs::write(shell.path("handbook/none.bin"), "text by now").unwrap();
-    shell.succeed(&["jobs", "work", "--until-empty"]);
+    shell.succeed(&["jobs", "work", "--until-empty", "--files", "acme=handbook"]);
     assert_eq!(handbook.titles(), ["Closing hours", "none.bin"]);
 }
 
@@ -69,7 +69,7 @@ async fn a_worker_reads_nothing_outside_of_what_it_may() {
     let shell = &handbook.shell;
     shell.succeed(&["ingest", "--background", "handbook"]);
     fs::create_dir(shell.path("elsewhere")).unwrap();
-    shell.succeed(&["jobs", "work", "--until-empty", "--files", "elsewhere"]);
+    shell.succeed(&["jobs", "work", "--until-empty", "--files", "acme=elsewhere"]);
     let waiting = shell.json(&["jobs", "list", "--queue", "ingest"]);
     for job in waiting.as_array().unwrap() {
         assert_eq!(job["status"], "queued");
@@ -92,10 +92,10 @@ async fn an_operator_pauses_cancels_retries_and_looks() {
     assert_eq!(shell.json(&["jobs", "cancel", id])["status"], "cancelled");
     assert_eq!(shell.json(&["jobs", "limit", "ingest", "1"])["max_running_per_workspace"], 1);
     assert!(shell.succeed(&["jobs", "resume", "ingest"]).contains("at most 1"));
-    shell.succeed(&["jobs", "work", "--until-empty", "--concurrency", "2"]);
+    shell.succeed(&["jobs", "work", "--until-empty", "--concurrency", "2", "--files", "acme=handbook"]);
     assert_eq!(shell.json(&["jobs", "list", "--status", "completed"]).as_array().unwrap().len(), 2);
     assert_eq!(shell.json(&["jobs", "retry", id])["status"], "queued");
-    shell.succeed(&["jobs", "work", "--until-empty"]);
+    shell.succeed(&["jobs", "work", "--until-empty", "--files", "acme=handbook"]);
     assert!(shell.succeed(&["jobs", "show", id]).contains("completed_at"));
     assert!(shell.fails(&["jobs", "retry", id], 7).contains("is completed"));
     let unknown = shell.fails(&["jobs", "show", "00000000-0000-7000-8000-000000000001"], 3);

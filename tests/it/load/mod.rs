@@ -294,7 +294,7 @@ async fn a_value_that_the_database_refuses_is_told_and_nothing_of_its_batch_stay
     let mut nul = document("nul", &["x"]);
     nul.passages[0].content = "a\0b".to_owned();
     let error = scene.bring(vec![document("fine", &["y"]), nul]).await.unwrap_err();
-    assert!(error.is_database_failure() && error.to_string().contains("0x00"), "{error}");
+    assert!(error.is_invalid_input() && error.to_string().contains("U+0000"), "{error}");
     assert!(scene.documents(scene.a).await.is_empty());
 }
 

@@ -146,7 +146,7 @@ async fn both_lists_are_fused_by_rank() {
     let passages = vec![
         ("nothing in common".to_owned(), between(&asked, &random(&mut rng), 0.2)),
         ("a steep hill".to_owned(), between(&asked, &random(&mut rng), 0.4)),
-        ("one hill, two hills".to_owned(), random(&mut rng)),
+        ("hills and a hill".to_owned(), random(&mut rng)),
     ];
     scene.passages(scene.a, document, passages).await;
     let answer = scene.chunks().hybrid(&question(&asked), "steep", 3).run(&mut scene.ws).await.unwrap();
@@ -160,5 +160,28 @@ async fn both_lists_are_fused_by_rank() {
     // A least score means the cosine, and what words alone found stays.
     let strict = scene.chunks().hybrid(&question(&asked), "hills", 3).min_score(0.99).run(&mut scene.ws).await.unwrap();
     let contents: Vec<&str> = strict.hits.iter().map(|hit| hit.content.as_str()).collect();
-    assert_eq!(contents, ["one hill, two hills", "a steep hill"]);
+    assert_eq!(contents, ["hills and a hill", "a steep hill"]);
+}
+
+/// A pasted message, one word again and again, a book: each takes little time, or is refused.
+#[tokio::test]
+async fn a_question_takes_time_by_its_words_and_no_more() {
+    let mut scene = Scene::new().await;
+    let words: Vec<String> =
+        (0..400).map(|n| format!("{}{n}", char::from(b'a' + u8::try_from(n % 26).unwrap()))).collect();
+    let mut rng = fastrand::Rng::with_seed(7);
+    let passages: Vec<String> = (0..500)
+        .map(|_| (0..150).map(|_| rng.choice(&words).unwrap().as_str()).collect::<Vec<_>>().join(" "))
+        .collect();
+    let passages: Vec<&str> = passages.iter().map(String::as_str).collect();
+    scene.texts(scene.a, &passages).await;
+    let message = words[..300].join(" ");
+    let answer = scene.chunks().matching(&message, 10).run(&mut scene.ws).await.unwrap();
+    assert_eq!((answer.returned, answer.by_words.unwrap().words_left_out), (10, 236));
+    let again = scene.chunks().matching("a0 ".repeat(2_000), 10).run(&mut scene.ws).await.unwrap();
+    assert_eq!((again.returned, again.by_words.unwrap().words_left_out), (10, 0));
+    let error = scene.chunks().matching("word ".repeat(200_000), 10).run(&mut scene.ws).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.field() == Some("text"), "{error}");
+    let error = scene.chunks().matching("a\0b", 10).run(&mut scene.ws).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.field() == Some("text"), "{error}");
 }

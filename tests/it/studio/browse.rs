@@ -174,3 +174,22 @@ async fn ids(scene: &mut Scene, sql: &str) -> Vec<String> {
     let rows: Vec<Row> = diesel_async::RunQueryDsl::load(query, &mut scene.conn).await.unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
+
+#[tokio::test]
+async fn a_cell_that_a_spreadsheet_would_run_is_a_text() {
+    let mut scene = Scene::new(false).await;
+    let a = scene.a.workspace;
+    for (title, cell) in [
+        ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
+        ("@SUM(1+1)*cmd|' /C calc'!A0", "'@SUM(1+1)*cmd|' /C calc'!A0"),
+        ("+1+1", "'+1+1"),
+        ("-2+3", "'-2+3"),
+        ("\t=1", "'\t=1"),
+        ("-12.5", "-12.5"),
+        ("plain", "plain"),
+    ] {
+        scene.run(&format!("UPDATE documents SET title = $t${title}$t$ WHERE workspace_id = '{a}'")).await;
+        let said = scene.get(&format!("/{a}/tables/documents/copy?as=csv&col=title")).await;
+        assert_eq!(said.body, format!("title\n{cell}\n"), "{title}");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use rstest::rstest;
 use workspace_db::config::{Config, Environment};
@@ -340,9 +340,9 @@ async fn production_refuses_a_login_that_row_level_security_does_not_bind() {
     let production =
         |url| Config { database_app_url: Some(url), environment: Environment::Production, ..Config::default() };
     for (url, why) in [
-        (database.url(), "owns tables"),
+        (database.url(), "owns "),
         (database.superuser_url(), "is a superuser"),
-        (database.platform_url(), "member of workspace_platform"),
+        (database.platform_url(), "may become workspace_platform, which sees every workspace"),
     ] {
         let error = Database::open(&production(url.unwrap())).await.unwrap_err();
         assert!(error.is_missing_prerequisite() && error.to_string().contains(why), "{error}");
@@ -391,7 +391,7 @@ async fn a_restart_in_the_middle_of_a_transaction_loses_nothing_that_was_committ
     let database = TestDatabase::alone().await.unwrap();
     let mut conn = database.connect().await.unwrap();
     let scope = scope_of(&seed(&mut conn, "a").await.unwrap());
-    let db = database.open(2).await.unwrap();
+    let db = database.open(4).await.unwrap();
     let mut ws = db.workspace(&scope).await.unwrap();
     let insert = |title: &str| documents::table.in_workspace(&scope).insert(NewDocument::new(title));
     insert("committed").execute(&mut ws).await.unwrap();
@@ -422,7 +422,9 @@ async fn a_changeset_with_a_field_workspace_id_is_refused_before_it_is_sent() {
         title: String,
         workspace_id: Option<workspace_db::id::WorkspaceId>,
     }
-    impl workspace_db::tenancy::Changes<documents::table> for Moved {}
+    impl workspace_db::tenancy::Changes<documents::table> for Moved {
+        const DECLARED: workspace_db::tenancy::Declared = workspace_db::tenancy::declared_by_a_macro();
+    }
     let Scene { database: _database, a, b, scope, mut ws, .. } = Scene::new().await;
     let set = |workspace_id| {
         documents::table
@@ -446,4 +448,21 @@ async fn a_password_hash_is_out_of_a_workspaces_reach() {
     });
     let error = read.await.unwrap_err();
     assert!(error.to_string().contains("permission denied"), "{error}");
+}
+
+/// U+0000 is in no text of PostgreSQL: nothing has such a name, and no row takes such a text.
+#[tokio::test]
+async fn a_name_with_nul_is_not_found_and_a_text_with_nul_is_bad_input() {
+    let Scene { database: _database, db, scope, mut ws, .. } = Scene::new().await;
+    for slug in ["a\0", "\0", "a\0b"] {
+        assert!(db.published(slug).await.unwrap_err().is_not_found(), "{slug:?}");
+        let found: Result<Workspace> =
+            db.across_workspaces("a test", async |conn| Workspace::find_by_slug(conn, slug).await).await;
+        assert!(found.unwrap_err().is_not_found(), "{slug:?}");
+    }
+    let insert = documents::table.in_workspace(&scope).insert(NewDocument::new("a\0b")).execute(&mut ws).await;
+    assert!(insert.as_ref().unwrap_err().is_invalid_input(), "{insert:?}");
+    let read =
+        documents::table.in_workspace(&scope).filter(documents::title.eq("a\0b")).load::<Document>(&mut ws).await;
+    assert!(read.as_ref().unwrap_err().is_invalid_input(), "{read:?}");
 }

@@ -18,7 +18,7 @@ use super::{Scene, scope_of};
 use crate::until;
 
 /// The same, with the database's line switched off: whatever is kept apart now, the types keep apart.
-async fn types_alone() -> Scene {
+pub(super) async fn types_alone() -> Scene {
     let scene = Scene::new().await;
     let mut owner = db::connect(&scene.database.url().unwrap()).await.unwrap();
     for table in TENANT_TABLES {

@@ -2,10 +2,13 @@
 
 mod conformance;
 mod connection;
+mod inspection;
 mod leaks;
 pub(crate) mod pgbouncer;
 mod query;
+mod raw_sql;
 mod soak;
+mod timeouts;
 
 use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
 use workspace_db::testing::{Seeded, TestDatabase, seed};

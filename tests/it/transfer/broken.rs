@@ -15,9 +15,9 @@ use workspace_db::transfer::{Digest, ImportOptions, import, inspect};
 use super::{Scene, platform, rows};
 
 /// The files of an archive, by name; rows are unpacked.
-type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
-fn unpacked(path: &Path) -> Files {
+pub(super) fn unpacked(path: &Path) -> Files {
     let mut archive = tar::Archive::new(File::open(path).unwrap());
     let files = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
@@ -31,7 +31,7 @@ fn unpacked(path: &Path) -> Files {
 }
 
 /// An archive of those files, whose manifest and sums agree with them: by somebody who knows the format.
-fn packed(path: &Path, mut files: Files) {
+pub(super) fn packed(path: &Path, mut files: Files) {
     let mut manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
     for table in manifest["tables"].as_array_mut().unwrap() {
         let (mut all, mut total) = (Vec::new(), 0);
@@ -95,13 +95,13 @@ async fn refused(scene: &Scene, says: &[&str]) {
     assert!(left.values().all(|rows| rows.count == 0), "{left:?}");
 }
 
-fn replace(files: &mut Files, name: &str, from: &str, to: &str) {
+pub(super) fn replace(files: &mut Files, name: &str, from: &str, to: &str) {
     let lines = String::from_utf8(files[name].clone()).unwrap();
     assert!(lines.contains(from), "{from:?} is not in {lines}");
     files.insert(name.to_owned(), lines.replacen(from, to, 1).into_bytes());
 }
 
-const DOCUMENTS: &str = "documents/000001.jsonl.zst";
+pub(super) const DOCUMENTS: &str = "documents/000001.jsonl.zst";
 const CHUNKS: &str = "document_chunks/000001.jsonl.zst";
 
 /// One that agrees with itself and holds what no database takes.
@@ -264,7 +264,7 @@ async fn a_row_that_is_too_large_is_neither_written_nor_read() {
     diesel_async::RunQueryDsl::execute(diesel::sql_query(insert), &mut conn).await.unwrap();
     let error = scene.export("large.tar").await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("a row of documents"), "{error}");
-    assert!(!scene.path("large.tar").exists() && !scene.path("large.tar.partial").exists());
+    assert!(!scene.path("large.tar").exists() && super::partials(scene.folder.path()).is_empty());
 }
 
 /// Any byte, and any end.

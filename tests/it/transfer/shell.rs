@@ -39,9 +39,9 @@ async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
     let id = scene.a.workspace.to_string();
     shell.succeed(&["workspace", "erase", &id, "--receipt", "again.json"]);
 
-    let report = shell.json(&["workspace", "import", "a.tar"]);
+    let report = shell.json(&["workspace", "import", "a.tar", "--with-jobs"]);
     assert_eq!(report["slug"], "a");
-    assert_eq!(scene.rows(scene.a.workspace).await, before);
+    assert_eq!(scene.rows(scene.a.workspace).await, super::imported(before));
     let said = shell.succeed(&["workspace", "import", "a.tar", "--beside-as", "a-copy"]);
     assert!(said.contains("left out   1 service tokens"), "{said}");
     assert!(shell.succeed(&["workspace", "list"]).contains("archived "));

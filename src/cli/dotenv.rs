@@ -1,0 +1,48 @@
+//! The file `.env` of the working folder: settings of the user's own, and none that names programs.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+
+use anyhow::{Context as _, Result};
+
+/// Settings that name programs, or a server's files, which name programs.
+const NEVER: &[&str] = &["WORKSPACE_DB_CACHE_DIR", "WORKSPACE_DB_DATA_DIR", "WORKSPACE_DB_SYSTEM_POSTGRES"];
+
+/// Takes over what the file says where the environment says nothing, and returns what is to be told of it.
+///
+/// Another user's file, or one that others may write, is ignored. So is an endpoint for embeddings where the key is of the
+/// environment: no file has it sent elsewhere.
+pub(super) fn load() -> Result<Vec<String>> {
+    let broken = "the file .env can't be read";
+    let file = match File::open(".env") {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file.context(broken)?,
+    };
+    // Of what was opened, so that nothing changes places between the look and the reading.
+    let of = file.metadata().context(broken)?;
+    if ![0, nix::unistd::geteuid().as_raw()].contains(&of.uid()) || of.mode() & 0o022 != 0 {
+        let told = "the file .env is ignored: another user owns it or may write it; `chmod go-w .env` keeps others out";
+        return Ok(vec![told.to_owned()]);
+    }
+    let (mut taken, mut told) = (String::new(), Vec::new());
+    for pair in dotenvy::from_read_iter(file) {
+        let (name, value) = pair.context(broken)?;
+        if NEVER.contains(&name.as_str()) {
+            told.push(format!("{name} in .env is ignored: it names programs; set it in the shell"));
+        } else if name == "WORKSPACE_DB_EMBEDDINGS_URL" && std::env::var_os("WORKSPACE_DB_EMBEDDINGS_KEY").is_some() {
+            told.push(format!("{name} in .env is ignored: the key of the environment is not sent where a file says"));
+        } else if name.starts_with("WORKSPACE_DB_") || name.starts_with("DATABASE_") {
+            // Writing to a string does not fail.
+            let _ = writeln!(taken, "{name}=\"{}\"", escaped(&value));
+        }
+    }
+    dotenvy::from_read(taken.as_bytes()).context(broken)?;
+    Ok(told)
+}
+
+/// A value as it stands in double quotes.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('\n', "\\n")
+}

@@ -1,0 +1,175 @@
+//! Where a database is and who logs in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::error::{Error, Result};
+
+/// Where a database is and who logs in: `postgres://user:password@host:port/database`.
+///
+/// Debug and Display leave the password out.
+///
+/// ```
+/// use workspace_db::config::DatabaseUrl;
+///
+/// let url: DatabaseUrl = "postgres://app:hunter2@db.example.com/platform".parse()?;
+/// assert_eq!(url.to_string(), "postgres://app@db.example.com/platform");
+/// assert!(url.expose().contains("hunter2"));
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct DatabaseUrl(SecretString);
+
+impl DatabaseUrl {
+    /// The whole URL, with the password.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The same server and login, another database.
+    ///
+    /// ```
+    /// # use workspace_db::config::DatabaseUrl;
+    /// let url: DatabaseUrl = "postgres://app@localhost/platform?sslmode=disable".parse()?;
+    /// assert_eq!(url.with_database("postgres").expose(), "postgres://app@localhost/postgres?sslmode=disable");
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut url = self.parsed();
+        url.set_path(name);
+        Self(String::from(url).into())
+    }
+
+    /// The same server and database, another login.
+    ///
+    /// ```
+    /// # use workspace_db::config::DatabaseUrl;
+    /// use secrecy::SecretString;
+    ///
+    /// let url: DatabaseUrl = "postgres://owner:a@localhost/platform".parse()?;
+    /// let app = url.with_login("app", &SecretString::from("b/c"));
+    /// assert_eq!(app.expose(), "postgres://app:b%2Fc@localhost/platform");
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_login(&self, user: &str, password: &SecretString) -> Self {
+        let mut url = self.parsed();
+        // Both fail only where there is no host; then the socket's folder is a parameter, and so is the login.
+        if url.set_username(user).is_err() || url.set_password(Some(password.expose_secret())).is_err() {
+            url.query_pairs_mut().append_pair("user", user).append_pair("password", password.expose_secret());
+        }
+        Self(String::from(url).into())
+    }
+
+    /// The same in the variables that libpq's programs read, such as `psql`: `PGHOST`, `PGPASSWORD` and so on.
+    ///
+    /// ```
+    /// # use workspace_db::config::DatabaseUrl;
+    /// let url: DatabaseUrl = "postgres://app:s%40fe@localhost:5433/platform?sslmode=require".parse()?;
+    /// let variables = url.libpq_environment();
+    /// assert!(variables.contains(&("PGPASSWORD", "s@fe".to_owned())));
+    /// assert!(variables.contains(&("PGSSLMODE", "require".to_owned())));
+    /// # Ok::<(), workspace_db::Error>(())
+    /// ```
+    #[must_use]
+    pub fn libpq_environment(&self) -> Vec<(&'static str, String)> {
+        let url = self.parsed();
+        let mut variables = vec![("PGUSER", decoded(url.username()))];
+        variables.extend(url.host_str().map(|host| ("PGHOST", decoded(host.trim_matches(['[', ']'])))));
+        variables.extend(url.port().map(|port| ("PGPORT", port.to_string())));
+        variables.extend(url.password().map(|password| ("PGPASSWORD", decoded(password))));
+        variables.push(("PGDATABASE", decoded(url.path().trim_start_matches('/'))));
+        for (name, value) in self.parameters() {
+            let variable = match name.as_str() {
+                "user" => "PGUSER",
+                "password" => "PGPASSWORD",
+                "port" => "PGPORT",
+                "dbname" => "PGDATABASE",
+                "hostaddr" => "PGHOSTADDR",
+                "sslmode" => "PGSSLMODE",
+                "sslrootcert" => "PGSSLROOTCERT",
+                "host" => "PGHOST",
+                "application_name" => "PGAPPNAME",
+                "connect_timeout" => "PGCONNECT_TIMEOUT",
+                "options" => "PGOPTIONS",
+                _ => continue,
+            };
+            variables.push((variable, value));
+        }
+        variables.retain(|(_, value)| !value.is_empty());
+        variables
+    }
+
+    /// The same login to the same database, where unqualified names mean these schemas, with commas between.
+    #[cfg(feature = "adopt")]
+    pub(crate) fn with_search_path(&self, schemas: &str) -> Self {
+        let mut url = self.parsed();
+        let others =
+            self.parameters().into_iter().find(|(name, _)| name == "options").map(|(_, options)| options + " ");
+        let kept: Vec<(String, String)> = self.parameters().into_iter().filter(|(name, _)| name != "options").collect();
+        let options = format!("{}-csearch_path={schemas}", others.unwrap_or_default());
+        let pairs = kept.into_iter().chain([("options".to_owned(), options)]);
+        let pairs = pairs.map(|(name, value)| {
+            let value = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
+            format!("{name}={value}")
+        });
+        url.set_query(Some(&pairs.collect::<Vec<_>>().join("&")));
+        Self(String::from(url).into())
+    }
+
+    /// What stands behind the question mark, decoded. Not as in a form: a plus is a plus.
+    pub(crate) fn parameters(&self) -> Vec<(String, String)> {
+        let url = self.parsed();
+        let pairs = url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
+    }
+
+    pub(crate) fn parsed(&self) -> Url {
+        // Only `from_str` and `with_database` make one, and both begin with a parsed URL.
+        Url::parse(self.expose()).unwrap_or_else(|_| unreachable!("a DatabaseUrl was parsed when it was made"))
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |what: &str| {
+            Error::invalid(format!("the database URL {what}"))
+                .remedy("write it as postgres://user:password@host:port/database, special characters percent-encoded")
+        };
+        let url = Url::parse(text).map_err(|error| wrong("can't be read").caused_by(error))?;
+        // The slashes as well: without them, what looks like a login is a path, and no password is found to be hidden.
+        if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Err(wrong("does not begin with postgres://"));
+        }
+        Ok(Self(String::from(url).into()))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut url = self.parsed();
+        // Fails only where there is no host, and then there is no login before it either.
+        let _ = url.set_password(None);
+        if url.query().is_some_and(|query| query.contains("password")) {
+            url.set_query(None);
+        }
+        f.write_str(url.as_str())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}

@@ -1,0 +1,62 @@
+//! What keeps workspaces apart, as far as the catalog tells: rules, and the objects that break them.
+//!
+//! The rules are positive lists: of what an application's login may be and have, of policies, of keys. What is beyond them
+//! breaks a rule, whatever it is called and wherever it is.
+
+mod rules;
+mod terms;
+
+use tokio_postgres::Client;
+
+use self::rules::RULES;
+use self::terms::WITH;
+use crate::error::{Error, Result};
+
+pub(crate) const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
+
+/// A rule that an object breaks.
+pub(crate) struct Offence {
+    /// The check that asks.
+    pub(crate) check: &'static str,
+    pub(crate) object: String,
+    pub(crate) fault: &'static str,
+    /// Nothing may be served while it does.
+    #[cfg(feature = "testing")]
+    pub(crate) is_grave: bool,
+}
+
+/// Every object that breaks one of the rules; `tables` are the registered ones.
+pub(crate) async fn offences(client: &Client, tables: &[&str]) -> Result<Vec<Offence>> {
+    let asked = RULES.iter().enumerate().map(|(at, (.., query))| {
+        format!("SELECT {at} AS rule, object COLLATE \"C\" AS object FROM ({query}) AS offenders (object)")
+    });
+    let sql = format!("{WITH} {} ORDER BY rule, object", asked.collect::<Vec<_>>().join(" UNION ALL "));
+    let rows = client.query(&sql, &[&tables]).await.map_err(|error| {
+        let error = Error::from(error);
+        Error::new(error.kind(), format!("the rules that keep workspaces apart can't be asked: {error}"))
+            .caused_by(error)
+    })?;
+    let offence = |row: &tokio_postgres::Row| {
+        let at = usize::try_from(row.get::<_, i32>(0)).ok()?;
+        let (check, is_grave, fault, _) = *RULES.get(at)?;
+        #[cfg(not(feature = "testing"))]
+        let _ = is_grave;
+        Some(Offence {
+            check,
+            object: row.get(1),
+            fault,
+            #[cfg(feature = "testing")]
+            is_grave,
+        })
+    };
+    Ok(rows.iter().filter_map(offence).collect())
+}
+
+/// A query for what breaks the rules without which nothing may be served, as one text a row, in a column `fault`.
+pub(super) fn grave() -> String {
+    let grave = RULES.iter().filter(|(_, is_grave, ..)| *is_grave);
+    let asked = grave.map(|(_, _, fault, query)| {
+        format!("SELECT object || ': {}' AS fault FROM ({query}) AS offenders (object)", fault.replace('\'', "''"))
+    });
+    format!("{WITH} {}", asked.collect::<Vec<_>>().join(" UNION ALL "))
+}

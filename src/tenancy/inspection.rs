@@ -1,0 +1,148 @@
+//! A look at the SQL of a query before it is sent, for what the types can't tell.
+//!
+//! Values are bound, so the text is the program's own. Diesel's bounds let some expressions through that they do not look
+//! into: the filter, order and window of an aggregate, a boxed subquery, a literal of SQL, the fields of a declared row. So
+//! each SELECT, FROM and JOIN that no node of this crate accounts for is refused, and each parenthesis that closes what it
+//! did not open. A query whose type has one text is looked at once, others each time.
+
+use std::any::TypeId;
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
+use diesel::QueryResult;
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{QueryBuilder as _, QueryFragment, QueryId};
+use diesel::result::Error::QueryBuilderError;
+
+use super::text::{Fault, Text};
+use crate::error::Error;
+use crate::id::WorkspaceId;
+
+/// Keywords that read rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    pub(super) selects: u32,
+    pub(super) froms: u32,
+    pub(super) joins: u32,
+}
+
+impl Reads {
+    /// Those of a scoped query that joins so many tables.
+    pub(super) fn query(joins: u32) -> Self {
+        Self { selects: 1, froms: 1, joins }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.selects += other.selects;
+        self.froms += other.froms;
+        self.joins += other.joins;
+    }
+}
+
+/// What is known while the SQL of a query is written.
+#[derive(Clone, Copy)]
+struct Rendering {
+    workspace: WorkspaceId,
+    /// Keywords that nodes of this crate account for, while the query is looked at.
+    accounted: Option<Reads>,
+}
+
+thread_local! {
+    static RENDERING: Cell<Option<Rendering>> = const { Cell::new(None) };
+}
+
+/// Puts back what was known before, whatever happens meanwhile.
+struct Restored(Option<Rendering>);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        RENDERING.set(self.0);
+    }
+}
+
+/// Has `write` write the SQL of a query of that workspace; a subquery of another one fails.
+pub(super) fn within<R>(workspace: WorkspaceId, write: impl FnOnce() -> R) -> R {
+    let _restored = Restored(RENDERING.replace(Some(Rendering { workspace, accounted: None })));
+    write()
+}
+
+/// Accounts for keywords that a node of this crate writes.
+pub(super) fn account(reads: Reads) {
+    if let Some(Rendering { workspace, accounted: Some(mut accounted) }) = RENDERING.get() {
+        accounted.add(reads);
+        RENDERING.set(Some(Rendering { workspace, accounted: Some(accounted) }));
+    }
+}
+
+/// Accounts for a scoped query within another, which must be of the same workspace.
+pub(super) fn account_for_subquery(workspace: WorkspaceId, joins: u32) -> QueryResult<()> {
+    if let Some(outer) = RENDERING.get().map(|rendering| rendering.workspace)
+        && outer != workspace
+    {
+        let error = Error::invalid(format!("a subquery is scoped to workspace {workspace}, the query to {outer}"));
+        return Err(QueryBuilderError(error.remedy("make both of the same scope").into()));
+    }
+    account(Reads::query(joins));
+    Ok(())
+}
+
+/// Refuses the content of parentheses that closes them, or leaves something open; once a query is looked at.
+pub(super) fn check_enclosed(content: &impl QueryFragment<Pg>) -> QueryResult<()> {
+    let Some(Rendering { workspace, accounted: Some(_) }) = RENDERING.get() else { return Ok(()) };
+    // What stands within is accounted for when it is written for the query as a whole.
+    let text = within(workspace, || rendered(content))?;
+    Text::new(&text).reads().map(drop).map_err(|fault| QueryBuilderError(refused(&fault, &text).into()))
+}
+
+/// Refuses a query whose SQL reads rows which no scope binds. It is one that joins so many tables, or a
+/// statement that begins with none.
+pub(super) fn check<Q: QueryFragment<Pg> + QueryId>(
+    query: &Q,
+    workspace: WorkspaceId,
+    joins: Option<u32>,
+) -> QueryResult<()> {
+    static LOOKED_AT: LazyLock<RwLock<HashSet<TypeId>>> = LazyLock::new(RwLock::default);
+    let id = Q::query_id();
+    if id.is_some_and(|id| LOOKED_AT.read().unwrap_or_else(PoisonError::into_inner).contains(&id)) {
+        return Ok(());
+    }
+    check_text(query, workspace, joins.map(Reads::query).unwrap_or_default())?;
+    if let Some(id) = id {
+        LOOKED_AT.write().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+    Ok(())
+}
+
+fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: Reads) -> QueryResult<()> {
+    let _restored = Restored(RENDERING.replace(Some(Rendering { workspace, accounted: Some(own) })));
+    let text = rendered(query)?;
+    let accounted = RENDERING.get().and_then(|rendering| rendering.accounted).unwrap_or_default();
+    let fault = match Text::new(&text).reads() {
+        Ok(reads) if reads == accounted => return Ok(()),
+        Ok(_) => Fault::Unscoped,
+        Err(fault) => fault,
+    };
+    let error = refused(&fault, &text);
+    // A program's own mistake, and the same each time: it is to be seen where the program is tested.
+    #[cfg(debug_assertions)]
+    #[expect(clippy::panic, reason = "in a build for development alone")]
+    {
+        panic!("{error}");
+    }
+    #[cfg(not(debug_assertions))]
+    Err(QueryBuilderError(error.into()))
+}
+
+fn rendered(fragment: &impl QueryFragment<Pg>) -> QueryResult<String> {
+    let mut text = PgQueryBuilder::default();
+    fragment.to_sql(&mut text, &Pg)?;
+    Ok(text.finish())
+}
+
+fn refused(fault: &Fault, text: &str) -> Error {
+    Error::invalid(format!("this query {fault}: {text}")).remedy(
+        "begin each subquery with its table and a scope, `document_chunks::table.in_workspace(&scope)`; \
+         raw SQL of one workspace goes through `ws.under_row_security(\"why\", ...)`",
+    )
+}
