@@ -7,8 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use workspace_db::db;
 use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE};
-use workspace_db::embedded::{cache_dir, install};
+use workspace_db::embedded::{Major, cache_dir, install};
 
 use super::database::Database;
 use super::{Context, output};
@@ -39,8 +40,9 @@ impl Psql {
             None => (database.owner_url()?, Some(if self.app { APP_ROLE } else { PLATFORM_ROLE })),
         };
         let program = match &database {
-            Database::Local { local, .. } => local.install().program("psql"),
-            Database::Given { .. } => psql_on_this_machine()?,
+            // Once more, which verifies what was fetched.
+            Database::Local { local, .. } => psql_of(Some(local.install().major))?,
+            Database::Given { .. } => which::which("psql").or_else(|_| psql_of(None))?,
         };
         let mut command = Command::new(&program);
         // The environment and not the arguments: everyone on the machine can read those.
@@ -48,6 +50,15 @@ impl Psql {
             command.env_remove(name);
         }
         command.envs(url.libpq_environment()).args(self.arguments);
+        // libpq by itself sends a password to any server that asks for it, and does not verify what `require` asks for.
+        if db::is_verified(&url)? {
+            command.env("PGSSLMODE", "verify-full");
+            if !url.libpq_environment().iter().any(|(name, _)| *name == "PGSSLROOTCERT") {
+                command.env("PGSSLROOTCERT", "system");
+            }
+        } else {
+            command.env("PGSSLMODE", "disable").env("PGREQUIREAUTH", "!password,!md5");
+        }
         if let Some(role) = role {
             command.env("PGOPTIONS", format!("-c role={role}"));
         }
@@ -55,12 +66,9 @@ impl Psql {
     }
 }
 
-fn psql_on_this_machine() -> Result<PathBuf> {
-    if let Ok(found) = which::which("psql") {
-        return Ok(found);
-    }
+fn psql_of(major: Option<Major>) -> Result<PathBuf> {
     let folder = cache_dir()?;
     let install =
-        install(None, || output::note(format_args!("fetching psql with PostgreSQL into {}", folder.display())))?;
+        install(major, || output::note(format_args!("fetching psql with PostgreSQL into {}", folder.display())))?;
     Ok(install.program("psql"))
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
-use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE, apply, group_roles_sql, login_sql};
+use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE, apply, group_roles_sql, login_sql, restricted_functions_sql};
 
 use super::database::Database;
 use super::{Context, Contradiction, output};
@@ -38,14 +38,20 @@ impl Roles {
         ];
         if !self.apply {
             let name = owner.libpq_environment().into_iter().find(|(name, _)| *name == "PGUSER");
+            let name = name.map(|(_, user)| user).unwrap_or_default();
             let mut lines = vec![
                 "-- As a superuser of the server, or the first login of a managed service, once:".to_owned(),
-                group_roles_sql(&name.map(|(_, user)| user).unwrap_or_default()),
+                group_roles_sql(&name),
             ];
             for (variable, login, password, role) in &logins {
                 lines.push(format!("-- For {variable}."));
                 lines.push(login_sql(login, password, role));
             }
+            lines.push(
+                "-- As a superuser, in this database; managed services may refuse it, and it can be left out:"
+                    .to_owned(),
+            );
+            lines.push(restricted_functions_sql(&name));
             return output::print_lines(lines);
         }
         if let Database::Local { .. } = database {

@@ -35,8 +35,13 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     }
     let mut lines = Vec::new();
     if let Some(status) = server {
+        let place = match (status.port, &status.socket) {
+            (Some(port), _) => format!(", port {port}"),
+            (None, Some(socket)) => format!(", socket {}", socket.display()),
+            (None, None) => String::new(),
+        };
         let state = match status.pid {
-            Some(pid) => format!("running, process {pid}, port {}", status.port),
+            Some(pid) => format!("running, process {pid}{place}"),
             None => "stopped; start it with `workspace-db up`".to_owned(),
         };
         lines.push(format!("server    PostgreSQL {}, {state}", status.postgres));

@@ -16,7 +16,7 @@ pub(super) struct Up {
     /// Major version of PostgreSQL for a new server, 16 or 18
     #[arg(long, value_name = "MAJOR")]
     postgres: Option<Major>,
-    /// Port of the server, 0 for any free one
+    /// Have the server listen on this port of 127.0.0.1, 0 for any free one; without it, on a Unix socket in its folder alone
     #[arg(long)]
     port: Option<u16>,
 }

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod migrations;
 mod pool;
 pub mod roles;
+mod stream;
 mod tls;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use futures_util::stream::BoxStream;
 use tokio_postgres::AsyncMessage;
 
 pub(crate) use self::pool::{Pool, PooledConnection, WAIT_TIMEOUT, pool};
+use self::stream::MakeStream;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
@@ -30,7 +32,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// | `require`, `verify-ca`, `verify-full` | verified TLS |
 ///
 /// Verified means: the certificate chains to a public authority, or to those in the PEM file of `sslrootcert`, and
-/// names the host. There is no TLS without verification.
+/// names the host. There is no TLS without verification. On a plain connection a server that asks for the password in clear
+/// text or by md5 is refused; so is a password for a Unix socket in a folder that any account may write.
 ///
 /// # Errors
 ///
@@ -50,6 +53,21 @@ pub async fn connect(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
     AsyncPgConnection::try_from_client_and_connection(client, connection)
         .await
         .map_err(|error| unreachable(url, &error.to_string()).caused_by(error))
+}
+
+/// Whether [`connect`] asks the server of `url` for a verified certificate.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) where a parameter of the URL can't be read.
+///
+/// ```
+/// assert!(workspace_db::db::is_verified(&"postgres://app@db.example.com/platform".parse()?)?);
+/// assert!(!workspace_db::db::is_verified(&"postgres://app@localhost/platform".parse()?)?);
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+pub fn is_verified(url: &DatabaseUrl) -> Result<bool> {
+    Ok(matches!(tls::settings(url)?.1, MakeStream::Verified(_)))
 }
 
 /// The driver's own client, for COPY and SQLSTATEs, which Diesel's connection keeps to itself.
@@ -103,7 +121,7 @@ async fn listen(url: &DatabaseUrl, channel: &str) -> Result<BoxStream<'static, S
 
 /// Ends what runs on a client, where it is dropped before it is disarmed: the connection of a client that is dropped in the
 /// middle of a statement waits for its end.
-pub(crate) struct CancelOnDrop(Option<(tokio_postgres::CancelToken, tokio_postgres_rustls::MakeRustlsConnect)>);
+pub(crate) struct CancelOnDrop(Option<(tokio_postgres::CancelToken, MakeStream)>);
 
 impl CancelOnDrop {
     pub(crate) fn new(url: &DatabaseUrl, client: &tokio_postgres::Client) -> Result<Self> {
@@ -123,7 +141,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-async fn cancelled(statement: tokio_postgres::CancelToken, tls: tokio_postgres_rustls::MakeRustlsConnect) {
+async fn cancelled(statement: tokio_postgres::CancelToken, tls: MakeStream) {
     if let Err(error) = statement.cancel_query(tls).await {
         tracing::debug!(%error, "an abandoned statement could not be cancelled");
     }

@@ -12,8 +12,8 @@ use diesel_async::pooled_connection::{
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use futures_util::stream::BoxStream;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::stream::MakeStream;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
@@ -33,7 +33,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 pub(crate) struct Pool {
     connections: deadpool::Pool<AsyncPgConnection>,
     url: DatabaseUrl,
-    tls: MakeRustlsConnect,
+    tls: MakeStream,
 }
 
 /// A connection on loan; it goes back when it is dropped.

@@ -1,6 +1,5 @@
 //! What a login may do in the database, and the SQL that makes a right one.
 
-use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -48,6 +47,52 @@ GRANT {READER_ROLE} TO {APP_ROLE} WITH INHERIT FALSE, SET TRUE;
     )
 }
 
+/// The SQL that takes from every login what PostgreSQL grants to all and what reaches other sessions, for a superuser, in each
+/// database: the functions that end or watch them, large objects, which have no policies, and the way into the databases in which
+/// these functions still are granted. It can be run again, and needs the [group roles](group_roles_sql).
+///
+/// `owner`, the platform's role, `pg_monitor` and `pg_signal_backend` keep them. Advisory locks stay for all: the queue,
+/// [`reembed`](crate::reembed) and whoever migrates take turns by them.
+///
+/// ```
+/// let sql = workspace_db::db::roles::restricted_functions_sql("platform_owner");
+/// assert!(sql.contains("pg_terminate_backend"));
+/// ```
+#[must_use]
+pub fn restricted_functions_sql(owner: &str) -> String {
+    let owner = literal(owner);
+    format!(
+        "DO $$ DECLARE
+    restricted regprocedure;
+    elsewhere name;
+BEGIN
+    FOR restricted IN
+        SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (
+            proname IN ('pg_terminate_backend', 'pg_cancel_backend', 'pg_stat_get_activity', 'pg_stat_get_progress_info',
+                'pg_blocking_pids', 'pg_safe_snapshot_blocking_pids', 'pg_logical_emit_message')
+            OR proname ~ '^(pg_stat_get_backend|lo_|loread|lowrite)')
+    LOOP
+        IF has_function_privilege('public', restricted, 'EXECUTE') THEN
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', restricted);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {PLATFORM_ROLE}, pg_monitor, pg_signal_backend', restricted);
+        END IF;
+        IF NOT has_function_privilege({owner}, restricted, 'EXECUTE') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', restricted, {owner});
+        END IF;
+    END LOOP;
+    FOR elsewhere IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
+        IF has_database_privilege('public', elsewhere, 'CONNECT') THEN
+            EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', elsewhere);
+        END IF;
+        IF NOT has_database_privilege({owner}, elsewhere, 'CONNECT') THEN
+            EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', elsewhere, {owner});
+        END IF;
+    END LOOP;
+END $$;
+"
+    )
+}
+
 /// The SQL that makes a login of one of the group roles, or gives an existing one that role and this password.
 ///
 /// Such a login owns nothing, inherits the one role, and has no way around row-level security.
@@ -73,7 +118,8 @@ GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
     )
 }
 
-/// Makes the group roles and gives each login its password and its role, as the owner; what is there already stays.
+/// Makes the group roles and gives each login its password and its role, as the owner; what is there already stays. Where the
+/// owner is a superuser, also [`restricted_functions_sql`].
 ///
 /// # Errors
 ///
@@ -81,9 +127,11 @@ GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
 /// [`is_unreachable`](Error::is_unreachable).
 pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) -> Result<()> {
     let mut conn = super::connect(owner).await?;
-    let name: String = diesel::select(sql::<Text>("current_user::text")).get_result(&mut conn).await?;
+    let Powers { login: name, is_superuser, .. } = of_connection(&mut conn).await?;
     let statements = logins.iter().map(|(login, password, role)| login_sql(login, password, role));
-    for statement in std::iter::once(group_roles_sql(&name)).chain(statements) {
+    // Only a superuser may take back what PostgreSQL grants to all.
+    let restricted = is_superuser.then(|| restricted_functions_sql(&name));
+    for statement in std::iter::once(group_roles_sql(&name)).chain(statements).chain(restricted) {
         conn.batch_execute(&statement).await.map_err(|error| {
             let error = Error::from(error);
             Error::new(Kind::MissingPrerequisite, format!("\"{name}\" may not make these roles: {error}"))

@@ -1,26 +1,25 @@
 //! What the URL says of TLS, in terms of rustls: libpq's parameters that tokio-postgres does not know.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::stream::{MakeStream, Stream};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
 
 /// What a connection is driven by.
-pub(super) type Connection = tokio_postgres::Connection<
-    tokio_postgres::Socket,
-    <MakeRustlsConnect as MakeTlsConnect<tokio_postgres::Socket>>::Stream,
->;
+pub(super) type Connection = tokio_postgres::Connection<tokio_postgres::Socket, Stream>;
 
 /// The URL without libpq's TLS parameters, and what they ask for.
-pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, MakeRustlsConnect)> {
+pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, MakeStream)> {
     let (mut mode, mut root_file) = (None, None);
     for (name, value) in url.parameters() {
         match name.as_str() {
@@ -44,16 +43,62 @@ pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, Mak
     let mut config: tokio_postgres::Config = parsed.as_str().parse().map_err(|error| {
         Error::invalid(format!("the database URL {url} has a parameter that can't be read")).caused_by(error)
     })?;
-    config.ssl_mode(match mode.as_deref() {
-        None | Some("prefer") if stays_here(&config) => SslMode::Disable,
-        Some("disable") => SslMode::Disable,
-        None | Some("prefer" | "require" | "verify-ca" | "verify-full") => SslMode::Require,
+    let is_verified = match mode.as_deref() {
+        None | Some("prefer") => !stays_here(&config),
+        Some("disable") => false,
+        Some("require" | "verify-ca" | "verify-full") => true,
         Some(other) => {
             return Err(Error::invalid(format!("sslmode={other} in the database URL is not known"))
                 .remedy("use disable, prefer, require, verify-ca or verify-full"));
         }
-    });
-    Ok((config, MakeRustlsConnect::new(client_config(root_file.as_deref())?)))
+    };
+    if is_verified {
+        config.ssl_mode(SslMode::Require);
+        return Ok((config, MakeStream::Verified(MakeRustlsConnect::new(client_config(root_file.as_deref())?))));
+    }
+    prepare_plain(&mut config)?;
+    Ok((config, MakeStream::Plain))
+}
+
+/// Has the driver hand over the bare socket of a plain connection, whose stream refuses to give a password away.
+///
+/// It never hands over that of a Unix socket. There the folder must be one in which not everybody may listen.
+fn prepare_plain(config: &mut tokio_postgres::Config) -> Result<()> {
+    let hosts = config.get_hosts().to_vec();
+    let sockets: Vec<&Path> = hosts.iter().filter_map(folder_of).collect();
+    if sockets.is_empty() {
+        if hosts.is_empty() {
+            // The driver asks for a name to verify, also where nothing is verified.
+            for address in config.get_hostaddrs().to_vec() {
+                config.host(address.to_string());
+            }
+        }
+        config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+        return Ok(());
+    }
+    if sockets.len() < hosts.len() {
+        return Err(
+            Error::invalid("the database URL names both Unix sockets and addresses").remedy("use one kind of them")
+        );
+    }
+    let is_open = |folder: &&Path| fs::metadata(folder).is_ok_and(|found| found.mode() & 0o002 != 0);
+    if let (Some(folder), Some(_)) = (sockets.into_iter().find(is_open), config.get_password()) {
+        return Err(Error::invalid(format!(
+            "any account may listen in {}, and would be given the password",
+            folder.display()
+        ))
+        .remedy("have the server's socket in a folder of its own (unix_socket_directories), or use 127.0.0.1"));
+    }
+    config.ssl_mode(SslMode::Disable);
+    Ok(())
+}
+
+fn folder_of(host: &Host) -> Option<&Path> {
+    match host {
+        Host::Tcp(_) => None,
+        #[cfg(unix)]
+        Host::Unix(folder) => Some(folder),
+    }
 }
 
 /// Whether every address that may be tried is of this machine; an address goes before the name beside it.

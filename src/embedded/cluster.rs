@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -26,6 +27,11 @@ const PARTIAL: &str = "pgdata.partial-";
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const START_POLL: Duration = Duration::from_millis(50);
 
+/// The port in the name of the socket.
+const SOCKET_PORT: u16 = 54320;
+/// Bytes in the longest path of a socket on every system: that of macOS, without the zero at its end.
+const MAX_SOCKET_PATH: usize = 103;
+
 /// Letters beyond ASCII must have an upper and a lower case: the unique key on lower(email) asks for them.
 const LOCALE: &str = if cfg!(target_os = "macos") { "en_US.UTF-8" } else { "C.UTF-8" };
 
@@ -40,7 +46,8 @@ pub enum Durability {
 
 /// A PostgreSQL data directory in a folder of its own, with the log beside it.
 ///
-/// The server listens on 127.0.0.1 alone, has no Unix socket, and asks every login for its password.
+/// The server listens on a Unix socket in its private data directory, or on 127.0.0.1 where a port is asked for, never on both,
+/// and asks every login for its password.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     install: Install,
@@ -125,7 +132,25 @@ impl Cluster {
         fs::rename(&partial, self.data()).map_err(failed)
     }
 
-    /// Starts the server on `port` and returns once it takes connections; one that runs already is left as it is.
+    /// Starts the server on a socket that its account alone can reach, and on no port; one that runs already is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) where the path of the folder is too long for a socket.
+    pub fn start_on_socket(&self) -> Result<()> {
+        let socket = self.socket_file();
+        if socket.as_os_str().len() > MAX_SOCKET_PATH {
+            return Err(Error::invalid(format!(
+                "{} is longer than the {MAX_SOCKET_PATH} bytes of a socket's path",
+                socket.display()
+            ))
+            .remedy("name a shorter --data-dir, or have the server listen on a port: --port 0 takes a free one"));
+        }
+        // The server's working folder is its data directory, so this needs no quotes whatever the path is.
+        self.start_with(&format!("-p {SOCKET_PORT} -c listen_addresses= -c unix_socket_directories=."))
+    }
+
+    /// Starts the server on `port` of 127.0.0.1 and returns once it takes connections; one that runs already is left as it is.
     ///
     /// # Errors
     ///
@@ -143,7 +168,14 @@ impl Cluster {
                 .remedy("choose another one with --port, or 0 for any that is free")
                 .caused_by(error));
         }
-        let mut settings = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=");
+        self.start_with(&format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="))
+    }
+
+    fn start_with(&self, listens: &str) -> Result<()> {
+        if self.runs_or_is_about_to() {
+            return Ok(());
+        }
+        let mut settings = listens.to_owned();
         if self.durability == Durability::None {
             settings.push_str(" -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300");
         }
@@ -245,16 +277,36 @@ impl Cluster {
     pub fn pid(&self) -> Option<i32> {
         let pid = self.pid_file_line(0)?;
         self.pid_file_line::<String>(7).filter(|state| state == "ready")?;
-        // The file outlives a crash, and another process may have the number by now: ask for the process and the port.
-        let port: u16 = self.pid_file_line(3)?;
-        (is_alive(pid) && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()).then_some(pid)
+        // The file outlives a crash, and another process may have the number by now: ask for the process and where it listens.
+        let answers = match self.remembered_port() {
+            Some(port) => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(),
+            None => UnixStream::connect(self.socket_file()).is_ok(),
+        };
+        (is_alive(pid) && answers).then_some(pid)
     }
 
-    /// The port of the running server.
+    /// The port of the running server, where it listens on one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.pid()?;
+        self.remembered_port()
+    }
+
+    /// The socket of the running server, where it listens on none but that.
+    #[must_use]
+    pub fn socket(&self) -> Option<PathBuf> {
+        self.pid()?;
+        self.remembered_port().is_none().then(|| self.socket_file())
+    }
+
+    /// The sixth line of the file is the address that the server listens on, and empty where there is only a socket.
+    fn remembered_port(&self) -> Option<u16> {
+        self.pid_file_line::<String>(5).filter(|address| !address.is_empty())?;
         self.pid_file_line(3)
+    }
+
+    fn socket_file(&self) -> PathBuf {
+        self.data().join(format!(".s.PGSQL.{SOCKET_PORT}"))
     }
 
     fn pid_file(&self) -> PathBuf {
@@ -266,15 +318,31 @@ impl Cluster {
         text.lines().nth(line)?.trim().parse().ok()
     }
 
-    /// The URL of a login on this server.
+    /// The URL of a login on a server that listens on `port`.
     ///
     /// # Errors
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where user or database is not fit for a URL.
     pub fn url(port: u16, user: &str, password: &SecretString, database: &str) -> Result<DatabaseUrl> {
-        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let password = encoded(password.expose_secret());
         format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}").parse()
+    }
+
+    /// The URL of a login on this server: by its port where it listens on one, else by its socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`url`](Self::url); also where the path of the folder is not UTF-8.
+    pub fn login(&self, user: &str, password: &SecretString, database: &str) -> Result<DatabaseUrl> {
+        if let Some(port) = self.port() {
+            return Self::url(port, user, password, database);
+        }
+        let folder = self.data();
+        let folder =
+            folder.to_str().ok_or_else(|| Error::invalid(format!("the path {} is not UTF-8", folder.display())))?;
+        // libpq and the driver take an encoded path in the place of the host for the folder of a socket.
+        let (folder, password) = (encoded(folder), encoded(password.expose_secret()));
+        format!("postgres://{user}:{password}@{folder}:{SOCKET_PORT}/{database}").parse()
     }
 
     fn command(&self, program: &str) -> Command {
@@ -304,6 +372,10 @@ impl Cluster {
         }
         Err(failed(String::from_utf8_lossy(&output.stderr).trim()))
     }
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// A file that its owner alone may read, made where it is missing; what is written goes to its end.

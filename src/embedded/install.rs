@@ -3,12 +3,13 @@
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
 use std::str::FromStr;
 use std::{env, fs};
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::{distribution, system};
 use crate::error::{Error, Kind, Result};
 
@@ -105,8 +106,10 @@ impl Install {
     /// The installation that `pg_config` describes, or why it is no use: that is data, not an error, since the
     /// distribution takes its place.
     pub(super) fn of_pg_config(pg_config: &Path, source: Source) -> Result<Self, String> {
+        let account = Account::for_server().map_err(|error| error.to_string())?;
         let ask = |what: &str| {
-            let output = Command::new(pg_config).arg(what).output().ok().filter(|output| output.status.success());
+            let output = account.command(pg_config).arg(what).current_dir("/").stdin(Stdio::null()).output();
+            let output = output.ok().filter(|output| output.status.success());
             output
                 .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
                 .ok_or_else(|| format!("{} does not answer {what}", pg_config.display()))
@@ -126,23 +129,20 @@ impl Install {
         }
         Ok(Self { major, bin, source })
     }
-
-    /// Whether the programs are still there: a system package may have gone, a cache may have been emptied.
-    pub(super) fn is_usable(&self) -> bool {
-        self.program("pg_ctl").is_file() && self.program("postgres").is_file()
-    }
 }
 
 /// Finds PostgreSQL with pgvector, or fetches it: a system server first, then the pinned distribution in [`cache_dir`].
 ///
 /// `wanted` picks the major version; without it any system server from 16 on will do, else 18 is fetched. `fetching` is
-/// called before something is downloaded, which takes seconds. A second call finds the cache and takes milliseconds.
+/// called before something is downloaded, which takes seconds. A second call finds the cache and compares each file with its
+/// pinned hash, in a fifth of a second.
 /// Where `WORKSPACE_DB_SYSTEM_POSTGRES` is `off`, system servers are passed over.
 ///
 /// # Errors
 ///
 /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there is neither a server nor pip, uv or Python,
-/// or the download fails; [`is_conflict`](Error::is_conflict) where what came is not what is pinned.
+/// or the download fails; [`is_conflict`](Error::is_conflict) where what came, or what is in the cache, is not what is
+/// pinned, or others may write it.
 ///
 /// ```no_run
 /// let install = workspace_db::embedded::install(None, || println!("fetching PostgreSQL"))?;
@@ -161,6 +161,26 @@ pub fn install(wanted: Option<Major>, fetching: impl Fn()) -> Result<Install> {
         Error::new(error.kind(), format!("{error} (passed over on this machine: {})", refused.join("; ")))
             .caused_by(error)
     })
+}
+
+/// As [`install`], for a data directory that was made before: from the same source where it still has the version.
+pub(super) fn install_again(major: Major, source: Source, fetching: impl Fn()) -> Result<Install> {
+    match source {
+        Source::System => install(Some(major), fetching),
+        Source::Distribution => distribution::install(&cache_dir()?, major, fetching),
+    }
+}
+
+/// The programs of a data directory that was made before. Its file names the version and the source, not the programs: it may
+/// have come with a checkout.
+///
+/// A fetched server is named whether it is there or not; [`install_again`] fetches and verifies it before it is started.
+pub(super) fn found_again(major: Major, source: Source) -> Result<Install> {
+    let of_system = match source {
+        Source::System => system::find(Some(major)).0,
+        Source::Distribution => None,
+    };
+    of_system.map_or_else(|| distribution::place(&cache_dir()?, major), Ok)
 }
 
 /// The folder of fetched servers: `WORKSPACE_DB_CACHE_DIR`, else `workspace-db` in the user's cache, for root
@@ -187,7 +207,8 @@ pub(super) fn user_dir(variable: &str, of_root: &str, of_user: Option<PathBuf>) 
     })
 }
 
-/// Makes a folder with its parents. What root makes, others may pass whatever the umask: the server's account must.
+/// Makes a folder with its parents, which nobody else may write whatever the umask. Those that root makes, others may pass: the
+/// server's account must.
 pub(super) fn make_dir(path: &Path) -> Result<()> {
     let failed = |error| {
         Error::new(Kind::Io, format!("can't make the folder {}", path.display()))
@@ -196,10 +217,12 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
     };
     let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     fs::create_dir_all(path).map_err(failed)?;
-    if nix::unistd::geteuid().is_root() {
-        for folder in missing {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    for folder in missing {
+        let mut mode = 0o755;
+        if !nix::unistd::geteuid().is_root() {
+            mode &= fs::metadata(folder).map_err(failed)?.permissions().mode();
         }
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode)).map_err(failed)?;
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use diesel::dsl::sql;
@@ -13,8 +12,8 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Durability};
 use super::distribution::lock;
-use super::install::{Install, Major, Source, install, make_dir, user_dir};
-use super::state::{PARTIAL_STATE_FILE, STATE_FILE, State};
+use super::install::{Install, Major, Source, found_again, install, install_again, make_dir, user_dir};
+use super::state::{MadeBy, PARTIAL_STATE_FILE, STATE_FILE, State};
 use crate::config::DatabaseUrl;
 use crate::db;
 use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
@@ -58,8 +57,10 @@ pub struct LocalStatus {
     pub running: bool,
     /// Its process.
     pub pid: Option<i32>,
-    /// Its port; where it does not run, the one that it will have.
-    pub port: u16,
+    /// Its port on 127.0.0.1, where it runs and listens on one.
+    pub port: Option<u16>,
+    /// Its Unix socket, where it runs and listens on that.
+    pub socket: Option<PathBuf>,
     /// Major version.
     pub postgres: Major,
     /// Where the programs come from.
@@ -74,7 +75,8 @@ impl Local {
     /// Makes and starts the server in `dir`, or finds that it runs already, and returns it ready to be migrated.
     ///
     /// Every step looks first at what is there, so a call after an interrupted one mends it, and a second call changes
-    /// nothing. `wanted` picks the major version of a new directory; `port` 0 asks for any free one.
+    /// nothing. `wanted` picks the major version of a new directory. Without a `port` the server listens on a Unix socket in
+    /// its folder alone; 0 asks for any free one.
     ///
     /// # Errors
     ///
@@ -113,7 +115,8 @@ impl Local {
     /// [`is_conflict`](Error::is_conflict) where the directory's memory can't be read.
     pub fn open_if_any(dir: &Path) -> Result<Option<Self>> {
         let Some(state) = State::read(dir)? else { return Ok(None) };
-        let cluster = Cluster::new(state.install.clone(), dir, Durability::Full)?;
+        let install = found_again(state.made_by.major, state.made_by.source)?;
+        let cluster = Cluster::new(install, dir, Durability::Full)?;
         Ok(Some(Self { cluster, state }))
     }
 
@@ -144,7 +147,7 @@ impl Local {
             .remedy("start it with `workspace-db up`"))
     }
 
-    /// Whether `url` is this server's own, perhaps with a port of earlier: its password is random and nobody else's.
+    /// Whether `url` is this server's own, perhaps as it was reached before: its password is random and nobody else's.
     #[must_use]
     pub fn is_named_by(&self, url: &DatabaseUrl) -> bool {
         url.parsed().password() == Some(self.state.owner_password.expose_secret())
@@ -166,10 +169,11 @@ impl Local {
         LocalStatus {
             running: pid.is_some(),
             pid,
-            port: self.port(),
-            postgres: self.state.install.major,
-            source: self.state.install.source,
-            bin: self.state.install.bin.clone(),
+            port: self.cluster.port(),
+            socket: self.cluster.socket(),
+            postgres: self.install().major,
+            source: self.install().source,
+            bin: self.install().bin.clone(),
             log: self.cluster.log(),
         }
     }
@@ -186,7 +190,7 @@ impl Local {
     ///
     /// None that a directory made by [`Local::up`] could cause.
     pub fn owner_url(&self) -> Result<DatabaseUrl> {
-        Cluster::url(self.port(), OWNER, &self.state.owner_password, DATABASE)
+        self.cluster.login(OWNER, &self.state.owner_password, DATABASE)
     }
 
     /// `DATABASE_APP_URL`: the application's login, which owns nothing.
@@ -195,7 +199,7 @@ impl Local {
     ///
     /// As [`owner_url`](Self::owner_url).
     pub fn app_url(&self) -> Result<DatabaseUrl> {
-        Cluster::url(self.port(), APP_LOGIN, &self.state.app_password, DATABASE)
+        self.cluster.login(APP_LOGIN, &self.state.app_password, DATABASE)
     }
 
     /// `DATABASE_PLATFORM_URL`: the platform's login, which owns nothing either.
@@ -204,15 +208,11 @@ impl Local {
     ///
     /// As [`owner_url`](Self::owner_url).
     pub fn platform_url(&self) -> Result<DatabaseUrl> {
-        Cluster::url(self.port(), PLATFORM_LOGIN, &self.state.platform_password, DATABASE)
-    }
-
-    fn port(&self) -> u16 {
-        self.cluster.port().unwrap_or(self.state.port)
+        self.cluster.login(PLATFORM_LOGIN, &self.state.platform_password, DATABASE)
     }
 
     fn superuser_url(&self, database: &str) -> Result<DatabaseUrl> {
-        Cluster::url(self.port(), "postgres", &self.state.superuser_password, database)
+        self.cluster.login("postgres", &self.state.superuser_password, database)
     }
 
     fn start(dir: &Path, wanted: Option<Major>, port: Option<u16>, on_step: impl Fn(Step)) -> Result<(Self, File)> {
@@ -224,25 +224,28 @@ impl Local {
         // Again: another process may have made a server here while this one waited.
         let known = State::read(dir)?;
         let fetching = || on_step(Step::Fetching);
-        let mut state = match known {
-            Some(state) => state.checked_against(wanted, fetching)?,
-            None => State::new(install(wanted, fetching)?),
+        let install = match &known {
+            Some(state) => install_again(state.major(wanted)?, state.made_by.source, fetching)?,
+            None => install(wanted, fetching)?,
         };
-        let cluster = Cluster::new(state.install.clone(), dir, Durability::Full)?;
-        if let (Some(running), Some(asked)) = (cluster.port(), port)
-            && asked != 0
-            && asked != running
+        let mut state = known.unwrap_or_else(|| State::new(&install));
+        state.made_by = MadeBy::from(&install);
+        let cluster = Cluster::new(install, dir, Durability::Full)?;
+        if let Some(asked) = port
+            && let Some(conflict) = runs_elsewhere(&cluster, asked)
         {
-            return Err(Error::new(Kind::Conflict, format!("the server runs already, on port {running}"))
-                .remedy("stop it with `workspace-db down` to move it to another port"));
+            return Err(conflict);
         }
         // Before the data directory, which is made with these passwords.
         state.write(dir)?;
         on_step(Step::Initialising);
         cluster.initialise(&state.superuser_password)?;
         on_step(Step::Starting);
-        state.port = start_on(&cluster, port, state.port)?;
-        state.write(dir)?;
+        match port {
+            None => cluster.start_on_socket()?,
+            Some(0) => cluster.start_on_free_port().map(drop)?,
+            Some(port) => cluster.start(port)?,
+        }
         Ok((Self { cluster, state }, held))
     }
 
@@ -265,6 +268,9 @@ impl Local {
         if !exists(&mut conn, "SELECT FROM pg_database WHERE datname = ", DATABASE).await? {
             conn.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
         }
+        let mut database = db::connect(&self.superuser_url(DATABASE)?).await?;
+        database.batch_execute(&roles::restricted_functions_sql(OWNER)).await?;
+        drop(database);
         // Before row-level security, the application's login was granted every table that the owner made. Taking back what
         // is not there would still touch every table, in the way of somebody who migrates meanwhile.
         let mut database = db::connect(&self.owner_url()?).await?;
@@ -285,18 +291,16 @@ async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result
     Ok(diesel::select(exists).get_result(conn).await?)
 }
 
-/// Starts on the port asked for, else on the remembered one, else on any that is free; returns which it is.
-fn start_on(cluster: &Cluster, asked: Option<u16>, remembered: u16) -> Result<u16> {
-    let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let port = match (cluster.port(), asked) {
-        (Some(running), _) => return Ok(running),
-        (None, Some(0)) => return cluster.start_on_free_port(),
-        (None, None) if !is_free(remembered) => return cluster.start_on_free_port(),
-        (None, asked) => asked.unwrap_or(remembered),
+/// The conflict where the server runs already and does not listen on the port that is asked for.
+fn runs_elsewhere(cluster: &Cluster, asked: u16) -> Option<Error> {
+    cluster.pid()?;
+    let place = match cluster.port() {
+        Some(running) if asked == 0 || asked == running => return None,
+        Some(running) => format!("on port {running}"),
+        None => "on its socket".to_owned(),
     };
-    cluster.start(port)?;
-    // An interrupted run may have been first, on a port of its own.
-    Ok(cluster.port().unwrap_or(port))
+    let conflict = Error::new(Kind::Conflict, format!("the server runs already, {place}"));
+    Some(conflict.remedy("stop it with `workspace-db down`, then start it on another port"))
 }
 
 fn refuse_foreign(dir: &Path) -> Result<()> {

@@ -5,7 +5,7 @@
 //! - [`Cluster`] is one data directory with the server on it.
 //! - [`Local`] is what `workspace-db up` keeps: a cluster with its logins and database, remembered in a directory.
 //!
-//! Linux and macOS. Nothing here opens a socket but to the server that it started.
+//! Linux and macOS. Nothing here opens a socket but to the server that it started, and nothing that it starts runs as root.
 
 mod account;
 mod cluster;
@@ -14,6 +14,7 @@ mod install;
 mod local;
 mod state;
 mod system;
+mod verification;
 
 pub use self::account::Account;
 pub use self::cluster::{Cluster, Durability, free_port};

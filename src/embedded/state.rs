@@ -9,20 +9,31 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::install::{Install, Major, install};
+use super::install::{Install, Major, Source};
 use crate::error::{Error, Kind, Result};
 
-/// The port where none is asked for; where it is taken, any free one is.
-const DEFAULT_PORT: u16 = 54320;
 /// The file, and the one that becomes it once it is whole.
 pub(super) const STATE_FILE: &str = "server.json";
 pub(super) const PARTIAL_STATE_FILE: &str = "server.json.partial";
 
-/// What the directory remembers. The passwords are those of a server that listens on 127.0.0.1 alone.
+/// Which PostgreSQL made the directory. Where its programs are is not remembered: the file may have come with a checkout.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct MadeBy {
+    pub(super) major: Major,
+    pub(super) source: Source,
+}
+
+impl From<&Install> for MadeBy {
+    fn from(install: &Install) -> Self {
+        Self { major: install.major, source: install.source }
+    }
+}
+
+/// What the directory remembers. The passwords are those of a server that this machine alone can reach.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct State {
-    pub(super) port: u16,
-    pub(super) install: Install,
+    #[serde(rename = "install")]
+    pub(super) made_by: MadeBy,
     #[serde(with = "password")]
     pub(super) superuser_password: SecretString,
     #[serde(with = "password")]
@@ -39,7 +50,7 @@ fn fresh_password() -> SecretString {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("port", &self.port).field("install", &self.install).finish_non_exhaustive()
+        f.debug_struct("State").field("made_by", &self.made_by).finish_non_exhaustive()
     }
 }
 
@@ -57,10 +68,9 @@ mod password {
 }
 
 impl State {
-    pub(super) fn new(install: Install) -> Self {
+    pub(super) fn new(install: &Install) -> Self {
         Self {
-            port: DEFAULT_PORT,
-            install,
+            made_by: install.into(),
             superuser_password: fresh_password(),
             owner_password: fresh_password(),
             app_password: fresh_password(),
@@ -68,17 +78,16 @@ impl State {
         }
     }
 
-    /// The same, with programs that are there: of the same major version, or the directory would be lost.
-    pub(super) fn checked_against(mut self, wanted: Option<Major>, fetching: impl Fn()) -> Result<Self> {
-        let major = self.install.major;
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != major) {
-            return Err(Error::new(Kind::Conflict, format!("the directory is of PostgreSQL {major}, not {wanted}"))
-                .remedy(format!("leave --postgres out or say {major}, or name another --data-dir")));
+    /// The version that the directory is of, and must stay of.
+    pub(super) fn major(&self, wanted: Option<Major>) -> Result<Major> {
+        let major = self.made_by.major;
+        match wanted.filter(|wanted| *wanted != major) {
+            None => Ok(major),
+            Some(wanted) => {
+                Err(Error::new(Kind::Conflict, format!("the directory is of PostgreSQL {major}, not {wanted}"))
+                    .remedy(format!("leave --postgres out or say {major}, or name another --data-dir")))
+            }
         }
-        if !self.install.is_usable() {
-            self.install = install(Some(major), fetching)?;
-        }
-        Ok(self)
     }
 
     pub(super) fn read(dir: &Path) -> Result<Option<Self>> {

@@ -25,6 +25,9 @@ pub const MAX_K: u32 = 1000;
 /// The most passages on each side of a hit.
 pub const MAX_NEIGHBOURS: u32 = 10;
 
+/// The most bytes of the JSON that [`metadata`](Search::metadata) filters by.
+pub const MAX_METADATA: usize = 10_000;
+
 /// Of the two lists of a hybrid search each gives at least so many, for the ranks to mean something.
 const FUSED_AT_LEAST: u32 = 50;
 /// What is added to a rank before it is inverted. Source: G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank fusion
@@ -128,7 +131,7 @@ impl Search {
         self
     }
 
-    /// Passages of documents whose metadata contain all of this, as `@>` compares JSON.
+    /// Passages of documents whose metadata contain all of this, as `@>` compares JSON; at most [`MAX_METADATA`] bytes.
     pub fn metadata(mut self, part: Value) -> Self {
         self.filter.metadata = Some(part);
         self
@@ -192,8 +195,8 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where `k` is 0 or above [`MAX_K`], the text is empty or has more than [`MAX_TEXT`] characters, a setting is out
-    /// of its bounds, `ws` is of another workspace, or the workspace holds vectors of other models alone;
+    /// [`is_invalid_input`](Error::is_invalid_input) where `k` is 0 or above [`MAX_K`], the text is empty or has more than [`MAX_TEXT`]
+    /// characters, the metadata are longer than [`MAX_METADATA`], a setting is out of its bounds, `ws` is of another workspace, or the workspace holds vectors of other models alone;
     /// [`is_timed_out`](Error::is_timed_out), [`is_unreachable`](Error::is_unreachable),
     /// [`is_database_failure`](Error::is_database_failure).
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Answer> {
@@ -242,6 +245,11 @@ impl Search {
         }
         if self.text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             return remedy("the text to search for is empty".to_owned(), "give it at least one word".to_owned());
+        }
+        let bytes = self.filter.metadata.as_ref().map_or(0, |part| part.to_string().len());
+        if bytes > MAX_METADATA {
+            let what = format!("metadata of {bytes} bytes can't be filtered by");
+            return Err(Error::invalid(what).remedy(format!("give at most {MAX_METADATA}")).about("metadata"));
         }
         if self.neighbours > MAX_NEIGHBOURS {
             let what = format!("{} neighbours on each side can't be asked for", self.neighbours);

@@ -41,7 +41,7 @@ mod question;
 mod words;
 
 pub use self::answer::{Answer, Hit, List, Neighbour, Place};
-pub use self::builder::{MAX_K, MAX_NEIGHBOURS, Search, SearchChunks};
+pub use self::builder::{MAX_K, MAX_METADATA, MAX_NEIGHBOURS, Search, SearchChunks};
 pub use self::plan::Plan;
 pub(crate) use self::plan::{OWN_INDEX, own_index};
 pub use self::question::Question;

@@ -3,7 +3,7 @@
 //! As a workspace, rows are read on a [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection), so row-level security
 //! decides what is seen; across workspaces, on the platform's login, and every page says so. Transactions are read-only
 //! for PostgreSQL too; a statement that is put together here ends after [`TIMEOUT`], and every request after half a minute.
-//! Secrets are never shown: neither passwords and tokens nor their hashes, nor what stands under such a name in JSON.
+//! Secrets are never shown: neither passwords and tokens nor their hashes, nor what is not known to be harmless in JSON.
 //!
 //! It listens on loopback alone, and speaks only to a browser that has opened the link with its one-time token.
 
@@ -26,6 +26,7 @@ mod problem;
 mod projection;
 mod question;
 mod record;
+mod serve;
 mod shape;
 mod statement;
 mod structure;
@@ -179,15 +180,16 @@ impl Studio {
         Links(Arc::clone(&self.shared))
     }
 
-    /// Answers until `end` is done.
+    /// Answers until `end` is done, and lets what runs then go on for up to 5 s.
+    ///
+    /// A request whose head takes longer than 10 s is cut; so is the oldest connection where there are more than 128.
     ///
     /// # Errors
     ///
-    /// [`is_io_failure`](Error::is_io_failure) where the operating system takes the port away.
+    /// None at present.
     pub async fn serve(self, end: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let routes = routes(self.shared);
-        let serving = axum::serve(self.listener, routes).with_graceful_shutdown(end);
-        serving.await.map_err(|error| io("the studio can't go on", error))
+        serve::serve(self.listener, routes(self.shared), end).await;
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use super::Database;
 use super::access::{Access, Level, Write};
 use super::function::AsyncFunc;
+use super::lending::Loan;
 use super::raw::RawConnection;
 use super::scope::{DatabaseToken, WorkspaceScope};
 use super::session::{HasSession, Session, Unfinished};
@@ -178,7 +179,8 @@ impl<A: Access> WorkspaceConnection<A> {
     /// never run text that a tenant wrote. PostgreSQL itself shows a little of others to every login: in
     /// `pg_stat_activity` the statements of the same login, with their literals; large objects, which have no policies;
     /// the planner's estimates in `EXPLAIN`, which come from statistics of whole tables; names and sizes in the catalog.
-    /// `SECURITY.md` lists them, with what a superuser can revoke.
+    /// A superuser takes the first two away with
+    /// [`restricted_functions_sql`](crate::db::roles::restricted_functions_sql).
     ///
     /// # Errors
     ///
@@ -219,12 +221,10 @@ impl<A: Access> WorkspaceConnection<A> {
         E: From<Error> + Send,
     {
         tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
-        let (lent, mark) = Unfinished::lend(self).await?;
-        let mut raw = lent.lent.session.take_raw()?;
+        let settings = format!("{}{}", self.settings, self.timeouts.sql());
+        let (loan, mut raw) = Loan::begin(self).await?;
         let done = work(&mut raw).await;
-        lent.lent.session.put_back(raw);
-        let settings = format!("{}{}", lent.lent.settings, lent.lent.timeouts.sql());
-        lent.take_back(mark, &settings, done).await
+        loan.end_with(raw, &settings, done).await
     }
 
     /// As [`under_row_security`](Self::under_row_security), for this crate's own statements, which leave nothing behind:

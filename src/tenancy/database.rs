@@ -18,6 +18,7 @@ use super::bulk::BulkConnection;
 use super::connection::WorkspaceConnection;
 use super::function::AsyncFunc;
 use super::grant::{Grant, Proof, no_workspace};
+use super::lending::Loan;
 use super::notify::Notifier;
 use super::raw::RawConnection;
 use super::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
@@ -296,13 +297,10 @@ impl Database {
     {
         tracing::info!(reason, "a query across workspaces");
         let login = self.0.lent.as_ref().ok_or_else(no_platform_login)?;
-        let settings = login.drop_to(PLATFORM_ROLE);
-        let mut session = Session::new(login.pool(), format!("BEGIN{settings}"), None).await?;
-        let (lent, mark) = Unfinished::lend(&mut session).await?;
-        let mut raw = lent.lent.take_raw()?;
+        let mut session = session_of(login, "").await?;
+        let (loan, mut raw) = Loan::begin(&mut session).await?;
         let done = work(&mut raw).await;
-        lent.lent.put_back(raw);
-        lent.take_back(mark, &settings, done).await
+        loan.end_with(raw, &login.drop_to(PLATFORM_ROLE), done).await
     }
 
     /// As [`across_workspaces`](Self::across_workspaces), for this crate's own statements, which set nothing: without the
@@ -341,8 +339,7 @@ impl Database {
     }
 
     pub(super) async fn platform_session(&self, settings: &str) -> Result<Session> {
-        let login = self.platform_login()?;
-        Session::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
+        session_of(self.platform_login()?, settings).await
     }
 
     /// Says something on a channel of the database, without waiting for it.
@@ -375,6 +372,11 @@ impl Database {
     pub(super) fn app(&self) -> &Login {
         &self.0.app
     }
+}
+
+/// Of the platform, whose transactions begin with `settings`.
+async fn session_of(login: &Login, settings: &str) -> Result<Session> {
+    Session::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
 }
 
 fn no_platform_login() -> Error {

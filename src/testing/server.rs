@@ -102,6 +102,7 @@ impl TestServer {
         template.batch_execute(&format!("GRANT pg_read_all_stats TO {OWNER}")).await?;
         template.batch_execute(&roles::login_sql(APP_LOGIN, &self.password, APP_ROLE)).await?;
         template.batch_execute(&roles::login_sql(PLATFORM_LOGIN, &self.password, PLATFORM_ROLE)).await?;
+        template.batch_execute(&roles::restricted_functions_sql(OWNER)).await?;
         drop(template);
         let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
         conn.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await?;
@@ -137,7 +138,9 @@ impl TestServer {
 
 fn undertaker(folder: &Path) -> Result<Child> {
     let folder: PathBuf = folder.into();
-    Command::new("sh")
+    Command::new("/bin/sh")
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
         .arg("-c")
         .arg(UNDERTAKER)
         .arg(folder)

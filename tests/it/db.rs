@@ -1,6 +1,7 @@
 //! Connections and pools: TLS that verifies, and a pool that stays healthy.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use diesel_async::SimpleAsyncConnection as _;
@@ -10,6 +11,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::db;
@@ -150,4 +152,81 @@ async fn a_pool_of_none_is_refused_and_one_without_a_server_is_unreachable() {
     assert!(error.is_unreachable(), "{error}");
     let error = Database::open(&Config::default()).await.unwrap_err();
     assert!(error.is_missing_prerequisite(), "{error}");
+}
+
+/// A server that asks for the password in the way of `question`, and then tells what the client said to that.
+async fn asking(question: &'static [u8]) -> (u16, oneshot::Receiver<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (tell, told) = oneshot::channel();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let length = client.read_u32().await.unwrap();
+        let mut startup = vec![0; length as usize - 4];
+        client.read_exact(&mut startup).await.unwrap();
+        // A byte at a time, since a stream has no messages.
+        for byte in question {
+            // A client that has read enough hangs up before the last.
+            let _ = client.write_all(&[*byte]).await;
+            tokio::task::yield_now().await;
+        }
+        let mut answer = Vec::new();
+        // The password's message ends here in the test with TLS; without TLS the client hangs up.
+        let _ = client.read_buf(&mut answer).await;
+        tell.send(answer).unwrap();
+    });
+    (port, told)
+}
+
+const CLEARTEXT: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
+const MD5: &[u8] = b"R\0\0\0\x0c\0\0\0\x05salt";
+
+#[rstest]
+#[case::in_clear_text(CLEARTEXT, "in clear text")]
+#[case::by_md5(MD5, "by md5")]
+#[tokio::test]
+async fn a_password_is_not_given_to_who_asks_for_it_without_tls(#[case] question: &'static [u8], #[case] says: &str) {
+    let places = [
+        ("127.0.0.1", ""),
+        ("localhost", "?sslmode=prefer"),
+        ("db.example.com", "?hostaddr=127.0.0.1&sslmode=disable"),
+        ("", "?hostaddr=127.0.0.1"),
+    ];
+    for (host, parameters) in places {
+        let (port, told) = asking(question).await;
+        let url = match host {
+            "" => format!("postgres:///x{parameters}&port={port}&user=me&password=S3CRETPW"),
+            _ => format!("postgres://me:S3CRETPW@{host}:{port}/x{parameters}"),
+        };
+        let url: DatabaseUrl = url.parse().unwrap();
+        let error = db::connect(&url).await.err().unwrap();
+        assert!(error.is_unreachable() && error.to_string().contains(says), "{error}");
+        assert_eq!(told.await.unwrap(), b"", "{url}: something was said to the server");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_given_over_verified_tls() {
+    let (port, told) = asking(CLEARTEXT).await;
+    let url: DatabaseUrl = format!("postgres://me:S3CRETPW@127.0.0.1:{port}/x").parse().unwrap();
+    let front = TlsFront::before(&url, "localhost").await;
+    let _ = db::connect(&front.url(&url, "sslmode=require&sslrootcert={folder}/ca.pem")).await;
+    let answer = told.await.unwrap();
+    assert!(answer.starts_with(b"p") && String::from_utf8_lossy(&answer).contains("S3CRETPW"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_password_is_not_given_where_any_account_may_listen() {
+    let folder = Folder::new();
+    let path = folder.path().display().to_string();
+    let url =
+        |user: &str| -> DatabaseUrl { format!("postgres://{user}@{}/x", path.replace('/', "%2F")).parse().unwrap() };
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let error = db::connect(&url("me:S3CRETPW")).await.err().unwrap();
+    assert!(error.is_invalid_input() && error.to_string().contains(&path), "{error}");
+    assert!(!error.to_string().contains("S3CRETPW"), "{error}");
+    // Without a password, and in a folder that its owner alone may write, it is tried; nobody listens there.
+    assert!(db::connect(&url("me")).await.err().unwrap().is_unreachable());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(db::connect(&url("me:S3CRETPW")).await.err().unwrap().is_unreachable());
 }

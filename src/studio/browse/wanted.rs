@@ -127,7 +127,7 @@ impl<'c> Wanted<'c> {
             // Who asks whether a hidden value is this or that finds it out in the end.
             if is_sought && column.shape == Shape::Json && (column.of_type == "json" || !is_safe(value)) {
                 return Err(Error::invalid(format!("{by} can't be filtered by that"))
-                    .remedy("give a JSON object that names no secret")
+                    .remedy("give a JSON object that names no secret, with fields that the studio shows alone")
                     .into());
             }
             filters.push(Filter { column, comparison, value: (*value).to_owned() });

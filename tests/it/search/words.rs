@@ -182,6 +182,9 @@ async fn a_question_takes_time_by_its_words_and_no_more() {
     assert_eq!((again.returned, again.by_words.unwrap().words_left_out), (10, 0));
     let error = scene.chunks().matching("word ".repeat(200_000), 10).run(&mut scene.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.field() == Some("text"), "{error}");
+    let large = serde_json::json!({ "team": "x".repeat(10_000) });
+    let error = scene.chunks().matching("a0", 10).metadata(large).run(&mut scene.ws).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.field() == Some("metadata"), "{error}");
     let error = scene.chunks().matching("a\0b", 10).run(&mut scene.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.field() == Some("text"), "{error}");
 }

@@ -1,5 +1,9 @@
 //! Who is answered.
 
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use workspace_db::embeddings::FeatureHashing;
 use workspace_db::studio::{Options, Studio};
 use workspace_db::testing::TestDatabase;
@@ -130,4 +134,26 @@ async fn it_listens_on_loopback_alone() {
     let taken = first.link()["http://".len()..].split('/').next().unwrap().to_owned();
     let error = Studio::bind(&database.config().unwrap(), options(taken)).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("--port"), "{error}");
+}
+
+#[tokio::test]
+async fn half_requests_are_cut_and_keep_nobody_waiting() {
+    let scene = Scene::new(false).await;
+    let address = scene.address.strip_prefix("http://").unwrap();
+    let mut halves = Vec::new();
+    for number in 0..300 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let half: &[u8] = if number % 2 == 0 { b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow:" } else { b"" };
+        // One that was cut meanwhile takes no more.
+        let _ = stream.write_all(half).await;
+        halves.push(stream);
+    }
+    let answered = tokio::time::timeout(Duration::from_secs(5), scene.get("/")).await.expect("nobody was answered");
+    assert_eq!(answered.status, 200);
+    let all_are_cut = async {
+        for mut half in halves {
+            let _ = half.read_to_end(&mut Vec::new()).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_are_cut).await.expect("a half request is still open");
 }

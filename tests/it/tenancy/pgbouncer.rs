@@ -31,7 +31,7 @@ impl PgBouncer {
         folder.write("users.txt", users.join("\n"));
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = plain\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\n\
+             unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\n\
              max_client_conn = 100\nmax_prepared_statements = 100\nlog_connections = 0\nlog_disconnections = 0\n",
             database.port(),
             folder.path().join("users.txt").display()

@@ -97,6 +97,28 @@ async fn what_raw_sql_leaves_reaches_nobody(#[case] leaves: &str, #[case] is_gon
     }
 }
 
+/// Where a superuser has run what `workspace-db roles` prints, as the servers of `up` and of the tests have it.
+#[rstest]
+#[case::ends_a_session("SELECT pg_terminate_backend(pg_backend_pid())")]
+#[case::ends_a_statement("SELECT pg_cancel_backend(0)")]
+#[case::watches_sessions("SELECT count(*) FROM pg_stat_activity")]
+#[case::watches_a_backend("SELECT pg_stat_get_backend_activity(1)")]
+#[case::watches_who_waits("SELECT pg_blocking_pids(0)")]
+#[case::keeps_a_large_object("SELECT lo_create(0)")]
+#[case::writes_to_the_log_of_changes("SELECT pg_logical_emit_message(false, 'x', 'y')")]
+#[tokio::test]
+async fn what_ends_or_watches_others_is_refused(#[case] sql: &str) {
+    let Scene { database, b, .. } = Scene::new().await;
+    let db = database.open(1).await.unwrap();
+    let mut ws = db.workspace(&scope_of(&b)).await.unwrap();
+    let error = run(&mut ws, sql).await.unwrap_err();
+    assert!(error.to_string().contains("permission denied"), "{sql}: {error}");
+    let mut owner = workspace_db::db::connect(&database.url().unwrap()).await.unwrap();
+    if sql.contains("count(*)") {
+        owner.batch_execute(sql).await.unwrap();
+    }
+}
+
 /// A temporary table of the name of one of ours: typed queries of the same transaction do not see it either.
 #[tokio::test]
 async fn a_temporary_table_shadows_none_of_ours() {

