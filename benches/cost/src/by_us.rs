@@ -1,11 +1,13 @@
 //! Scoped queries of this crate.
 
 use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use workspace_db::Error;
 use workspace_db::config::Config;
 use workspace_db::id::DocumentId;
 use workspace_db::models::NewDocument;
 use workspace_db::schema::{datasources, documents};
-use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+use workspace_db::tenancy::{Database, InWorkspace as _, RawConnection, WorkspaceConnection, WorkspaceScope};
 
 use crate::{BULK, Fixture, Operation, PAGE, Row};
 
@@ -34,6 +36,20 @@ impl Us {
         let (read, written) = (scope(fixture.read.workspace), scope(fixture.written.workspace));
         let connections = (db.workspace(&read).await.expect("lent"), db.workspace(&written).await.expect("lent"));
         Self { read: (read, connections.0), written: (written, connections.1), document: fixture.read.document }
+    }
+
+    /// The row of [`Operation::Fetch`] by raw SQL.
+    ///
+    /// # Panics
+    ///
+    /// Where the server is gone.
+    pub async fn fetch_raw(&mut self) {
+        let id = self.document;
+        let fetch = async |conn: &mut RawConnection| {
+            let title = documents::table.filter(documents::id.eq(id)).select(documents::title);
+            Ok::<_, Error>(RunQueryDsl::get_result::<String>(title, conn).await?)
+        };
+        std::hint::black_box(self.read.1.under_row_security("a benchmark", fetch).await.expect("a row"));
     }
 
     /// Does it; how many rows came or went.

@@ -1,4 +1,5 @@
-//! Prints the table of the README: `cargo run --release -p cost`. With `-- start-up`, what the start-up check takes.
+//! Prints the table of the README: `cargo run --release -p cost`. With `-- start-up`, what the start-up check takes; with
+//! `-- raw`, what raw SQL of a workspace costs, whose connection is closed.
 
 use std::time::Instant;
 
@@ -57,6 +58,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "start-up") {
         return runtime.block_on(start_up(&fixture));
     }
+    if std::env::args().any(|argument| argument == "raw") {
+        return runtime.block_on(raw(&fixture));
+    }
     let mut sides = runtime.block_on(async {
         let superuser = fixture.database.superuser_url().expect("a URL");
         [
@@ -107,6 +111,28 @@ fn main() {
         println!("| {} | {} |", operation.name(), cells.join(" | "));
     }
     runtime.block_on(round_trips(&fixture));
+}
+
+/// The same row by a scoped query and by raw SQL, in turns: `cargo run --release -p cost -- raw`.
+async fn raw(fixture: &Fixture) {
+    let mut us = Us::new(fixture, fixture.database.config().expect("URLs")).await;
+    let (mut scoped, mut raw) = (Vec::new(), Vec::new());
+    for _ in 0..51 {
+        let began = Instant::now();
+        us.run(Operation::Fetch).await;
+        let fetched = began.elapsed();
+        // The connection that it costs is made for the next statement.
+        us.fetch_raw().await;
+        us.run(Operation::Fetch).await;
+        scoped.push(fetched.as_secs_f64() * 1e3);
+        raw.push((began.elapsed() - 2 * fetched).as_secs_f64() * 1e3);
+        us.run(Operation::Fetch).await;
+    }
+    println!(
+        "a scoped fetch: {:.2} ms; the same under_row_security, with the next connection: {:.2} ms",
+        median(scoped),
+        median(raw)
+    );
 }
 
 /// What a backend waits for before it serves: `cargo run --release -p cost -- start-up`.
