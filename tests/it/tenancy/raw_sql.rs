@@ -53,7 +53,7 @@ async fn holds(ws: &mut WorkspaceConnection<impl Access>, condition: &str) -> bo
 )]
 #[case::a_setting("SET my.secret = 'of b'", "coalesce(current_setting('my.secret', true), '') = ''")]
 #[case::a_timezone("SET timezone = 'Asia/Tokyo'", "current_setting('timezone') = 'UTC'")]
-#[case::a_timeout("SET statement_timeout = '1ms'", "current_setting('statement_timeout') = '30s'")]
+#[case::a_timeout("SET statement_timeout = '29s'", "current_setting('statement_timeout') = '30s'")]
 #[case::a_read_only_session(
     "SET default_transaction_read_only = on",
     "current_setting('default_transaction_read_only') = 'off'"
@@ -153,7 +153,7 @@ async fn what_raw_sql_across_workspaces_leaves_reaches_nobody() {
     db.across_workspaces("a test", async |conn| {
         Ok::<_, Error>(
             conn.batch_execute(
-                "CREATE TEMP TABLE workspaces AS SELECT * FROM workspaces; SET statement_timeout = '1ms'",
+                "CREATE TEMP TABLE workspaces AS SELECT * FROM workspaces; SET statement_timeout = '29s'",
             )
             .await?,
         )
@@ -172,7 +172,7 @@ async fn what_raw_sql_across_workspaces_leaves_reaches_nobody() {
             #[diesel(sql_type = Bool)]
             clean: bool,
         }
-        let query = "SELECT to_regclass('pg_temp.workspaces') IS NULL AND current_setting('statement_timeout') <> '1ms' AS clean";
+        let query = "SELECT to_regclass('pg_temp.workspaces') IS NULL AND current_setting('statement_timeout') <> '29s' AS clean";
         assert!(diesel::sql_query(query).get_result::<Row>(conn).await?.clean);
         Ok::<_, Error>(())
     })
