@@ -40,7 +40,7 @@ impl Psql {
             None => (database.owner_url()?, Some(if self.app { APP_ROLE } else { PLATFORM_ROLE })),
         };
         let program = match &database {
-            // Once more, which verifies what was fetched.
+            // It is looked for again, since that verifies what was fetched.
             Database::Local { local, .. } => psql_of(Some(local.install().major))?,
             Database::Given { .. } => which::which("psql").or_else(|_| psql_of(None))?,
         };
@@ -49,11 +49,13 @@ impl Psql {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);
         }
-        command.envs(url.libpq_environment()).args(self.arguments);
+        let variables = url.libpq_environment();
+        let has_roots = variables.iter().any(|(name, _)| *name == "PGSSLROOTCERT");
+        command.envs(variables).args(self.arguments);
         // libpq by itself sends a password to any server that asks for it, and does not verify what `require` asks for.
         if db::is_verified(&url)? {
             command.env("PGSSLMODE", "verify-full");
-            if !url.libpq_environment().iter().any(|(name, _)| *name == "PGSSLROOTCERT") {
+            if !has_roots {
                 command.env("PGSSLROOTCERT", "system");
             }
         } else {

@@ -14,7 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 type VerifiedConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
 type VerifiedStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
-/// What makes a stream of a socket.
+/// Makes a stream of a socket.
 ///
 /// The driver hands over a bare socket where TLS is to begin without a request; a plain stream is made in the same way, so that
 /// what the server says first can be read here.
@@ -108,26 +108,26 @@ impl AsyncRead for Stream {
     }
 }
 
+impl Stream {
+    fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
+        Pin::new(match self {
+            Self::Verified(stream) => stream,
+            Self::Plain(socket, _) => socket,
+        })
+    }
+}
+
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Verified(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Plain(socket, _) => Pin::new(socket).poll_write(context, bytes),
-        }
+        self.get_mut().writer().poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Verified(stream) => Pin::new(stream).poll_flush(context),
-            Self::Plain(socket, _) => Pin::new(socket).poll_flush(context),
-        }
+        self.get_mut().writer().poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Verified(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Plain(socket, _) => Pin::new(socket).poll_shutdown(context),
-        }
+        self.get_mut().writer().poll_shutdown(context)
     }
 }
 

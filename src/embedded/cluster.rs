@@ -138,6 +138,9 @@ impl Cluster {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where the path of the folder is too long for a socket.
     pub fn start_on_socket(&self) -> Result<()> {
+        if self.runs_or_is_about_to() {
+            return Ok(());
+        }
         let socket = self.socket_file();
         if socket.as_os_str().len() > MAX_SOCKET_PATH {
             return Err(Error::invalid(format!(
@@ -172,9 +175,6 @@ impl Cluster {
     }
 
     fn start_with(&self, listens: &str) -> Result<()> {
-        if self.runs_or_is_about_to() {
-            return Ok(());
-        }
         let mut settings = listens.to_owned();
         if self.durability == Durability::None {
             settings.push_str(" -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300");

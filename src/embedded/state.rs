@@ -29,7 +29,7 @@ impl From<&Install> for MadeBy {
     }
 }
 
-/// What the directory remembers. The passwords are those of a server that this machine alone can reach.
+/// Remembers how the directory was made. Its passwords are those of a server that this machine alone can reach.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct State {
     #[serde(rename = "install")]

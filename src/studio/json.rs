@@ -27,7 +27,7 @@ const HARMLESS: &str = "\
     started state status step subject summary support sync table tag taken team temperature text theme thread time \
     timezone title to tone topic total type unchanged unit until updated url user version view visitor volume was \
     webhook week welcome why width word worker workspace year zone";
-/// What the names of columns that hold secrets contain, in lower case and without dashes or underscores.
+/// Parts of the names of columns that hold secrets, in lower case and without dashes or underscores.
 const SECRET_PARTS: &[&str] = &[
     "passw",
     "passphrase",
@@ -46,7 +46,7 @@ const SECRET_PARTS: &[&str] = &[
     "jwt",
     "dsn",
 ];
-/// What they end with.
+/// Endings of such names.
 const SECRET_ENDINGS: &[&str] = &["token", "tokens", "tokenhash", "auth", "sessionid"];
 const HIDDEN: &str = "(hidden)";
 /// Numbers from here on may be a PIN.
@@ -107,7 +107,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether a text has what nobody writes by hand: many letters and digits in a row, of several kinds, without much repetition.
+/// Returns true for a text with many letters and digits in a row, of several kinds, without much repetition: a key, not prose.
 /// The parts of a UUID are short, and a capital at the beginning of a long word is no kind.
 fn looks_random(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
@@ -125,13 +125,13 @@ fn entropy(run: &str) -> f64 {
     counts.values().map(|&count| f64::from(count) / all).map(|share| -share * share.log2()).sum()
 }
 
-/// Whether it is a URL with a login before its host, or what an Authorization header holds.
+/// Returns true for a URL with a login before its host, and for the value of an Authorization header.
 fn holds_a_login(text: &str) -> bool {
     let has_login = |rest: &str| rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@'));
     text.split("://").skip(1).any(has_login) || ["Bearer ", "Basic "].iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// Whether a column of that name holds a secret.
+/// Returns true where a column of that name holds a secret.
 pub(super) fn is_secret(name: &str) -> bool {
     let name: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     SECRET_PARTS.iter().any(|part| name.contains(part)) || SECRET_ENDINGS.iter().any(|end| name.ends_with(end))

@@ -37,7 +37,7 @@ impl JobKind for Nothing {
     const NAME: &'static str = "nothing";
 }
 
-/// A workspace with passages of words that a question can name.
+/// A workspace with passages of words that a question can name. What depends on `n` is made anew for each row.
 async fn filled(conn: &mut diesel_async::AsyncPgConnection, slug: &str) -> WorkspaceId {
     let id = workspace(conn, slug).await.unwrap().id;
     let rows = format!(
@@ -111,7 +111,7 @@ async fn worst(db: &Database, scope: &WorkspaceScope, kind: usize, of: &Worst) -
             let page = chunks.select(document_chunks::content).offset(i64::from(PASSAGES) - 100).limit(100);
             page.load::<String>(&mut ws).await.map(drop)
         }
-        // Filters as large as they may be.
+        // A filter of many values, and metadata of nearly the most bytes.
         2 => {
             let found = documents::table.in_workspace(scope).filter(documents::title.eq_any(&of.titles));
             found.load::<Document>(&mut ws).await?;
