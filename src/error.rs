@@ -6,6 +6,8 @@ use std::fmt;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use tokio_postgres::error::SqlState;
 
+use crate::unreadable::{UnreadableRow, why_unreadable};
+
 /// What went wrong, where, and what to do about it.
 ///
 /// The text names the input and the remedy; [`source`](StdError::source) keeps the cause. Ask a predicate instead of
@@ -69,6 +71,8 @@ pub(crate) enum Kind {
     Interrupted,
     /// A worker has lost the lease of its job.
     LeaseLost,
+    /// A row holds a value that the types can't read.
+    Unreadable,
     /// The database refused or failed a statement.
     Database,
     /// The operating system refused.
@@ -215,6 +219,13 @@ impl Error {
         self.inner.kind == Kind::Io
     }
 
+    /// Whether a row holds a value that the types can't read, such as a time without end; the
+    /// [source](StdError::source) is an [`UnreadableRow`], where a scoped query met it.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.inner.kind == Kind::Unreadable
+    }
+
     /// Whether the database refused or failed a statement for another reason than the ones above.
     #[must_use]
     pub fn is_database_failure(&self) -> bool {
@@ -298,7 +309,13 @@ fn same_key(constraint: Option<&str>) -> String {
 }
 
 fn out_of_bounds(constraint: Option<&str>) -> String {
-    format!("a value is outside of what {} allows", constraint.unwrap_or("a check"))
+    match constraint.and_then(|name| name.strip_suffix("_readable")) {
+        Some(column) => format!(
+            "the value for {column} is one that programs can't read: JSON of more than 127 levels or with a number beyond a \
+             double, a time that is not of the years 1 to 9999, or an array of several dimensions"
+        ),
+        None => format!("a value is outside of what {} allows", constraint.unwrap_or("a check")),
+    }
 }
 
 fn database_says(message: &str, hint: Option<&str>) -> String {
@@ -314,6 +331,15 @@ impl From<DieselError> for Error {
                 Ok(own) => return *own,
                 Err(cause) => DieselError::QueryBuilderError(cause),
             },
+            DieselError::DeserializationError(cause) => {
+                let said = match cause.downcast_ref::<UnreadableRow>() {
+                    Some(row) => row.to_string(),
+                    None => why_unreadable(&*cause),
+                };
+                return Self::new(Kind::Unreadable, format!("a value can't be read: {said}"))
+                    .remedy("correct it by SQL, or delete the row; `Readable` reads the others")
+                    .caused_by(cause);
+            }
             error => error,
         };
         let (kind, message) = match &error {

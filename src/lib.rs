@@ -106,8 +106,10 @@ pub mod tenancy;
 pub mod testing;
 #[cfg(feature = "transfer")]
 pub mod transfer;
+mod unreadable;
 
 pub use error::{Error, Result};
+pub use unreadable::{Readable, UnreadableRow};
 
 /// What this crate's macros write into other crates.
 #[doc(hidden)]

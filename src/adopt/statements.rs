@@ -22,6 +22,20 @@ impl Mapped {
     }
 }
 
+impl Mapped {
+    /// What is written where PostgreSQL holds a value that programs can't read, as the migration does with what is there.
+    fn when_unreadable(&self) -> Option<String> {
+        match self.comes_as {
+            "jsonb" => Some(format!("jsonb_build_object('unreadable', s.\"{}\"::text)", self.name)),
+            "timestamptz" => Some(format!(
+                "greatest(least(s.\"{}\", '9999-12-31 23:59:59.999999+00'), '0001-01-01 00:00:00+00')",
+                self.name
+            )),
+            _ => None,
+        }
+    }
+}
+
 impl Mapping {
     /// The table that a batch comes into.
     pub(super) fn stage(&self) -> String {
@@ -64,6 +78,15 @@ impl Mapping {
                 literal(reason)
             ));
         }
+        for (column, _) in self.columns.iter().filter_map(|column| Some((column, column.when_unreadable()?))) {
+            let reason = format!("programs can't read its {}, which is a text or the nearest time here", column.name);
+            statements.push(format!(
+                "INSERT INTO workspace_db_adopting_aside SELECT s.{key}, {}, true FROM workspace_db_adopting s
+                 WHERE NOT workspace_db_is_readable(s.\"{}\") AND {is_taken}",
+                literal(&reason),
+                column.name
+            ));
+        }
         if comes_again {
             let was = "SELECT FROM workspace_db_adopting_aside a WHERE NOT a.is_kept AND a.key";
             statements.push(format!("DELETE FROM {table} n WHERE EXISTS ({was} = n.{key})"));
@@ -82,7 +105,12 @@ impl Mapping {
             };
             match self.cleared.iter().find(|(name, ..)| *name == column.name) {
                 Some((_, condition, _)) => format!("CASE WHEN NOT ({condition}) THEN {value} END"),
-                None => value,
+                None => match column.when_unreadable() {
+                    Some(other) => {
+                        format!("CASE WHEN workspace_db_is_readable({value}) IS FALSE THEN {other} ELSE {value} END")
+                    }
+                    None => value,
+                },
             }
         });
         let on_conflict = if comes_again && !matches!(self.again, Again::Anew) {

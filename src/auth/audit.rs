@@ -1,14 +1,13 @@
 //! Reading the audit log.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
 use super::PlatformScope;
 use crate::error::Result;
 use crate::id::{AdminUserId, AuditEntryId, WorkspaceId};
 use crate::models::AuditEntry;
 use crate::schema::audit_log;
-use crate::tenancy::{Database, PageKey};
+use crate::tenancy::{Database, PageKey, load_readable};
 
 /// Entries of one page.
 const MOST: u32 = 1_000;
@@ -73,7 +72,7 @@ pub async fn audit_log(
     }
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
-        Ok(query.load(conn).await?)
+        load_readable(query, conn).await
     })
     .await
 }

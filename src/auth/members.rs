@@ -19,7 +19,7 @@ use crate::id::{AdminUserId, WorkspaceAdminId, WorkspaceId};
 use crate::models::{AdminUser, NewAdminUser, NewAuditEntry, NewWorkspaceAdmin, WorkspaceAdmin};
 use crate::schema::{admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, Email, PasswordHash, TokenHash};
-use crate::tenancy::{Actor, Administer, Database, WorkspaceScope};
+use crate::tenancy::{Actor, Administer, Database, WorkspaceScope, load_readable};
 
 /// Days that an invitation can be accepted.
 const INVITATION_DAYS: i64 = 7;
@@ -254,13 +254,12 @@ pub async fn members(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
     type Row = (WorkspaceAdmin, String, Option<String>, Option<String>);
     db.platform(async |conn| {
         scope.actor(conn, db).await?;
-        let rows: Vec<Row> = workspace_admins::table
+        let members = workspace_admins::table
             .inner_join(admin_users::table)
             .filter(workspace_admins::workspace_id.eq(scope.workspace()))
             .order(lower(admin_users::email))
-            .select((WorkspaceAdmin::as_select(), admin_users::email, admin_users::first_name, admin_users::last_name))
-            .load(conn)
-            .await?;
+            .select((WorkspaceAdmin::as_select(), admin_users::email, admin_users::first_name, admin_users::last_name));
+        let rows: Vec<Row> = load_readable(members, conn).await?;
         let member = |(membership, email, first, last): Row| {
             // Who is invited has not agreed to be known here.
             let name = if membership.joined_at.is_some() { (first, last) } else { (None, None) };

@@ -13,7 +13,7 @@ use crate::id::ServiceTokenId;
 use crate::models::{NewAuditEntry, NewServiceToken, ServiceToken};
 use crate::schema::service_tokens;
 use crate::sql_types::{Name, ServiceAccess};
-use crate::tenancy::{Administer, Database, Proof, Read, WorkspaceScope};
+use crate::tenancy::{Administer, Database, Proof, Read, WorkspaceScope, load_readable};
 
 /// What a service's token opens.
 #[derive(Clone, Debug)]
@@ -138,12 +138,11 @@ pub async fn create_service_token(
 pub async fn service_tokens(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Vec<ServiceToken>> {
     db.platform(async |conn| {
         scope.actor(conn, db).await?;
-        Ok(ServiceToken::query()
+        let tokens = ServiceToken::query()
             .filter(service_tokens::workspace_id.eq(scope.workspace()))
             .filter(service_tokens::revoked_at.is_null().and(service_tokens::expires_at.gt(now)))
-            .order((service_tokens::created_at.desc(), service_tokens::id.desc()))
-            .load(conn)
-            .await?)
+            .order((service_tokens::created_at.desc(), service_tokens::id.desc()));
+        load_readable(tokens, conn).await
     })
     .await
 }

@@ -16,7 +16,7 @@ use crate::models::{AdminToken, AdminUser, NewAdminToken, NewAuditEntry, Workspa
 use crate::schema::{admin_tokens, admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminTokenKind, Name};
 use crate::tenancy::{
-    Actor, Administer, Database, PlatformScope, Proof, WorkspaceScope, admin_may_enter, token_is_valid,
+    Actor, Administer, Database, PlatformScope, Proof, WorkspaceScope, admin_may_enter, load_readable, token_is_valid,
 };
 
 /// Days that a token of a program may be valid for.
@@ -165,11 +165,11 @@ impl AdminSession {
         db.platform(async |conn| {
             self.still_valid(conn).await?;
             let sees_all = diesel::select(diesel::dsl::exists(is_superadmin)).get_result::<bool>(conn).await?;
-            Ok(if sees_all {
-                query.load(conn).await?
+            if sees_all {
+                load_readable(query, conn).await
             } else {
-                query.filter(workspaces::id.eq_any(mine)).load(conn).await?
-            })
+                load_readable(query.filter(workspaces::id.eq_any(mine)), conn).await
+            }
         })
         .await
     }
@@ -337,11 +337,10 @@ pub(super) async fn revoke(
 }
 
 pub(super) async fn valid_tokens(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Vec<AdminToken>> {
-    Ok(AdminToken::query()
+    let tokens = AdminToken::query()
         .filter(admin_tokens::admin_user_id.eq(admin).and(token_is_valid()))
-        .order((admin_tokens::created_at.desc(), admin_tokens::id.desc()))
-        .load(conn)
-        .await?)
+        .order((admin_tokens::created_at.desc(), admin_tokens::id.desc()));
+    load_readable(tokens, conn).await
 }
 
 /// The end of a token of so many days.

@@ -15,7 +15,7 @@ use crate::models::{
 };
 use crate::schema::{workspace_settings, workspaces};
 use crate::sql_types::{AdminRole, Email, StatementTime};
-use crate::tenancy::{Actor, Administer, Database, WorkspaceScope};
+use crate::tenancy::{Actor, Administer, Database, WorkspaceScope, load_readable};
 
 /// A workspace that was made.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ pub async fn create_workspace(
     .await
 }
 
-/// Every workspace, by slug, archived ones among them.
+/// Every workspace, by slug, archived ones among them. One whose row can't be read is left out, and named in the log.
 ///
 /// # Errors
 ///
@@ -100,7 +100,7 @@ pub async fn create_workspace(
 pub async fn workspaces(db: &Database, platform: &PlatformScope) -> Result<Vec<Workspace>> {
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
-        Ok(Workspace::query().order(workspaces::slug).load(conn).await?)
+        load_readable(Workspace::query().order(workspaces::slug), conn).await
     })
     .await
 }

@@ -7,15 +7,17 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use workspace_db::Error;
-use workspace_db::id::JobId;
+use serde::Serialize;
+use workspace_db::id::{JobId, WorkspaceId};
 use workspace_db::ingest::{FileIngestion, IngestFile};
 use workspace_db::jobs::{self, JobKind as _, QueueStats, Worker};
 use workspace_db::models::{Job, JobQueue};
 use workspace_db::schema;
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceConnection, WorkspaceScope};
+use workspace_db::{Error, Readable, UnreadableRow};
 
 use super::embedder::EmbedderArgs;
 use super::{Context, Missing, OPERATOR, database, output, workspace};
@@ -121,14 +123,14 @@ impl Steer {
         let platform = PlatformScope::vouched_for(OPERATOR);
         match self {
             Self::List(list) => list.run(context, db).await,
-            Self::Show { id } => show(context, &find(db, id).await?),
+            Self::Show { id } => show(context, db, id).await,
             Self::Retry { id } => {
                 jobs::retry(&mut enter(db, id).await?, id).await?;
-                show(context, &find(db, id).await?)
+                show(context, db, id).await
             }
             Self::Cancel { id } => {
                 jobs::cancel(&mut enter(db, id).await?, id).await?;
-                show(context, &find(db, id).await?)
+                show(context, db, id).await
             }
             Self::Stats => {
                 let stats = jobs::stats(db, &platform).await?;
@@ -177,7 +179,7 @@ impl List {
             Some(slug) => Some(workspace::find(db, slug).await?.id),
             None => None,
         };
-        let found: Vec<Job> = db
+        let found: Vec<Readable<Job>> = db
             .across_workspaces("the operator lists jobs at the shell", async |conn| {
                 let mut query = jobs::table.select(Job::as_select()).into_boxed();
                 if let Some(workspace) = of {
@@ -193,48 +195,102 @@ impl List {
                     query = query.filter(jobs::job_type.eq(kind));
                 }
                 let query = query.order((jobs::created_at.desc(), jobs::id.desc())).limit(self.number.into());
-                Ok::<_, Error>(query.load(conn).await?)
+                conn.load_each(query).await
             })
             .await?;
         if context.json {
-            return output::print_json(&found);
+            return output::print_json(&found.iter().map(Listed::of).collect::<Vec<_>>());
         }
         output::print_lines(found.iter().map(line))
     }
 }
 
-/// A job by its id alone, whichever workspace it is of.
-async fn find(db: &Database, id: JobId) -> Result<Job> {
+/// A job of a list as JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Listed<'a> {
+    Job(&'a Job),
+    Unreadable(&'a UnreadableRow),
+}
+
+impl<'a> Listed<'a> {
+    fn of(job: &'a Readable<Job>) -> Self {
+        job.as_ref().map_or_else(Self::Unreadable, Self::Job)
+    }
+}
+
+/// Of a job by its id alone, whichever workspace it is of.
+async fn find(db: &Database, id: JobId) -> Result<(WorkspaceId, Readable<Job>)> {
     use schema::jobs;
     let found = db
         .across_workspaces("the operator names a job at the shell", async |conn| {
             // The key has the workspace in front: each is asked, rather than every job looked at.
             let of_any = jobs::workspace_id.eq_any(schema::workspaces::table.select(schema::workspaces::id));
-            Ok::<_, Error>(Job::query().filter(of_any).filter(jobs::id.eq(id)).first(conn).await.optional()?)
+            let query = Job::query().filter(of_any).filter(jobs::id.eq(id)).limit(1);
+            Ok::<_, Error>(conn.load_each::<Job>(query).await?.pop())
         })
         .await?;
-    found.ok_or_else(|| Missing(format!("there is no job {id}; `workspace-db jobs list` lists them")).into())
+    let workspace = |job: &Readable<Job>| match job {
+        Ok(job) => Some(job.workspace_id),
+        Err(unreadable) => unreadable.workspace().map(WorkspaceId::from),
+    };
+    found
+        .and_then(|job| Some((workspace(&job)?, job)))
+        .ok_or_else(|| Missing(format!("there is no job {id}; `workspace-db jobs list` lists them")).into())
 }
 
 async fn enter(db: &Database, id: JobId) -> Result<WorkspaceConnection> {
-    let scope = WorkspaceScope::vouched_for(find(db, id).await?.workspace_id, OPERATOR);
+    let scope = WorkspaceScope::vouched_for(find(db, id).await?.0, OPERATOR);
     Ok(db.workspace(&scope).await?)
 }
 
-fn show(context: &Context, job: &Job) -> Result<()> {
+async fn show(context: &Context, db: &Database, id: JobId) -> Result<()> {
+    let (_, job) = find(db, id).await?;
+    let fields = match &job {
+        Ok(job) => serde_json::to_value(job)?,
+        Err(unreadable) => as_text(db, unreadable).await?,
+    };
     if context.json {
-        return output::print_json(job);
+        return output::print_json(&fields);
     }
-    let fields = serde_json::to_value(job)?;
     let told = fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     output::print_lines(told.map(|(name, value)| format!("{name:<20}{value}")))
 }
 
-fn line(job: &Job) -> String {
-    let attempts = format!("{}/{}", job.attempts, job.max_attempts);
-    let time = job.created_at.format("%F %T UTC");
-    let why = job.last_error.as_deref().and_then(|error| error.lines().next()).unwrap_or_default();
-    format!("{:<9}  {}  {time}  {attempts:>5}  {}  {}  {why}", job.status, job.id, job.queue, job.job_type)
+/// A job that can't be read, each of its columns as the text that PostgreSQL writes.
+async fn as_text(db: &Database, unreadable: &UnreadableRow) -> Result<serde_json::Value> {
+    let columns = "SELECT jsonb_object_agg(key, value) AS columns FROM jobs AS j, json_each_text(row_to_json(j)) AS own (key, value)
+        WHERE j.workspace_id = $1 AND j.id = $2 AND key <> 'lease_token'";
+    let columns = diesel::sql_query(columns)
+        .bind::<Nullable<SqlUuid>, _>(unreadable.workspace())
+        .bind::<Nullable<SqlUuid>, _>(unreadable.id());
+    let mut job: Columns = db
+        .across_workspaces("the operator looks at a job that can't be read", async |conn| {
+            Ok::<_, Error>(columns.get_result(conn).await?)
+        })
+        .await?;
+    if let Some(fields) = job.columns.as_object_mut() {
+        fields.insert("unreadable".to_owned(), unreadable.why().into());
+    }
+    Ok(job.columns)
+}
+
+#[derive(QueryableByName)]
+struct Columns {
+    #[diesel(sql_type = Jsonb)]
+    columns: serde_json::Value,
+}
+
+fn line(job: &Readable<Job>) -> String {
+    match job {
+        Ok(job) => {
+            let attempts = format!("{}/{}", job.attempts, job.max_attempts);
+            let time = job.created_at.format("%F %T UTC");
+            let why = job.last_error.as_deref().and_then(|error| error.lines().next()).unwrap_or_default();
+            format!("{:<9}  {}  {time}  {attempts:>5}  {}  {}  {why}", job.status, job.id, job.queue, job.job_type)
+        }
+        Err(unreadable) => format!("unreadable  {unreadable}; `jobs cancel` with its id takes it out of the queue"),
+    }
 }
 
 fn describe(stats: &QueueStats) -> String {

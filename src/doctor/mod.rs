@@ -10,6 +10,7 @@ mod schema;
 mod server;
 mod start_up;
 mod upkeep;
+mod values;
 mod vectors;
 
 use std::fmt;
@@ -105,6 +106,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "wraparound", asks: "are old transactions frozen in time?", remedy: "VACUUM (FREEZE) the oldest tables, and look for what holds it back: old transactions, prepared ones, replication slots" },
     Check { name: "long_transactions", asks: "does no statement run for very long?", remedy: "find out what it does; SELECT pg_terminate_backend(pid) ends it" },
     Check { name: "idle_transactions", asks: "does nobody sit in a transaction and do nothing?", remedy: "end the transaction in the program that forgot it; set idle_in_transaction_session_timeout" },
+    Check { name: "unreadable_values", asks: "can programs read every value?", remedy: "in a migration, SELECT workspace_db_refuse_unreadable('the_table'), and in the next one workspace_db_set_unreadable_aside('the_table')" },
     Check { name: "stuck_jobs", asks: "does somebody run the jobs?", remedy: "start a worker: `workspace-db jobs work`; `jobs stats` and `jobs list` tell more" },
 ];
 
@@ -230,6 +232,7 @@ impl Doctor {
         noted.extend(patient.isolation().await);
         noted.extend(schema::complaints(&patient).await);
         noted.extend(upkeep::complaints(&patient).await);
+        noted.extend(values::complaints(&patient).await);
         noted.extend(vectors::complaints(&patient).await);
         Ok(CHECKS.iter().map(|check| Finding::of(check, &noted)).collect())
     }

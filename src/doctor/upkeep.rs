@@ -109,7 +109,7 @@ const IDLE_TRANSACTIONS: Rule = Rule {
 const STUCK_JOBS: Rule = Rule {
     check: "stuck_jobs",
     state: State::Warn,
-    query: "SELECT format('%s jobs of the queue %s are due, the oldest for %s s', count(*), queue, extract(epoch FROM now() - min(scheduled_at))::bigint)
+    query: "SELECT format('%s jobs of the queue %s are due, the oldest for %s s', count(*), queue, extract(epoch FROM now() - min(scheduled_at) FILTER (WHERE isfinite(scheduled_at)))::bigint)
         FROM jobs WHERE status = 'queued' AND scheduled_at < now() - make_interval(secs => $1::bigint / 1000.0)
             AND NOT EXISTS (SELECT FROM job_queues q WHERE q.name = jobs.queue AND q.paused_at IS NOT NULL)
         GROUP BY queue

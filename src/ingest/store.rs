@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use diesel::pg::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::background::IngestFile;
 use super::files::{File, SourceRoot};
@@ -30,24 +30,24 @@ const ARCHIVED: &str = "ingest_archived";
 pub(super) struct Known {
     id: DocumentId,
     hash: Option<String>,
-    metadata: Value,
+    made_by: Option<String>,
+    is_archived_by_a_run: bool,
     status: DocumentStatus,
-    updated_at: DateTime<Utc>,
+    /// As the server keeps it, which may be further away than a date of this program.
+    updated_at: PgTimestamp,
 }
 
 impl Known {
     /// Whether a file of that content, split and embedded this way, would give the same chunks.
     pub(super) fn is_same(&self, hash: &str, pipeline: &str) -> bool {
-        let made_by = self.metadata.get(INGEST_PIPELINE).and_then(Value::as_str);
-        self.hash.as_deref() == Some(hash) && made_by == Some(pipeline)
+        self.hash.as_deref() == Some(hash) && self.made_by.as_deref() == Some(pipeline)
     }
 
     /// The status once a run has found the file: a draft, and what a person archived, stay what they are.
     fn status_when_found(&self) -> DocumentStatus {
-        let archived_by_a_run = self.metadata.get(ARCHIVED) == Some(&Value::Bool(true));
         match self.status {
             DocumentStatus::Draft => DocumentStatus::Draft,
-            DocumentStatus::Archived if !archived_by_a_run => DocumentStatus::Archived,
+            DocumentStatus::Archived if !self.is_archived_by_a_run => DocumentStatus::Archived,
             _ => DocumentStatus::Ready,
         }
     }
@@ -105,10 +105,14 @@ impl Store {
     /// Where the files of the datasource are, as its row says.
     pub(super) async fn root(&mut self) -> Result<PathBuf> {
         let of_it = datasources::table.in_workspace(&self.scope).find(self.datasource);
-        let config: Option<Option<Value>> =
-            of_it.select(datasources::config.nullable()).first(&mut self.ws).await.optional()?;
-        let root = config.flatten().and_then(|config| Some(PathBuf::from(config.get("root")?.as_str()?)));
-        root.ok_or_else(|| Error::new(Kind::NotFound, "the job's datasource names no root that files are under"))
+        let root: Option<Option<String>> = of_it
+            .select(datasources::config.retrieve_as_text("root").nullable())
+            .first(&mut self.ws)
+            .await
+            .optional()?;
+        root.flatten()
+            .map(PathBuf::from)
+            .ok_or_else(|| Error::new(Kind::NotFound, "the job's datasource names no root that files are under"))
     }
 
     /// Marks the datasource as completed, or as failed with the reason.
@@ -138,7 +142,7 @@ impl Store {
     }
 
     async fn load_known(&mut self, name: Option<&str>) -> Result<KnownDocuments> {
-        type Row = (String, DocumentId, Option<String>, Value, DocumentStatus, DateTime<Utc>);
+        type Row = (String, DocumentId, Option<String>, Option<String>, Option<String>, DocumentStatus, PgTimestamp);
         let mut rows = documents::table
             .in_workspace(&self.scope)
             .filter(documents::datasource_id.eq(self.datasource))
@@ -147,7 +151,9 @@ impl Store {
                 documents::external_id.assume_not_null(),
                 documents::id,
                 documents::content_hash,
-                documents::metadata,
+                // Not the whole of it: what others have written there may be more than this program can read.
+                documents::metadata.retrieve_as_text(INGEST_PIPELINE).nullable(),
+                documents::metadata.retrieve_as_text(ARCHIVED).nullable(),
                 documents::status,
                 documents::updated_at,
             ))
@@ -156,8 +162,9 @@ impl Store {
             rows = rows.filter(documents::external_id.eq(name.to_owned()));
         }
         let rows = rows.load::<Row>(&mut self.ws).await?;
-        let known = rows.into_iter().map(|(name, id, hash, metadata, status, updated_at)| {
-            (name, Known { id, hash, metadata, status, updated_at })
+        let known = rows.into_iter().map(|(name, id, hash, made_by, archived, status, updated_at)| {
+            let is_archived_by_a_run = archived.as_deref() == Some("true");
+            (name, Known { id, hash, made_by, is_archived_by_a_run, status, updated_at })
         });
         Ok(known.collect())
     }

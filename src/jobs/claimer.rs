@@ -10,11 +10,11 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
+use super::claim::{Claim, ClaimedJob, claim_from};
 use super::finisher::{Ended, count_lost};
 use super::handler::{Handler, attempt};
 use super::held::Order;
 use super::lanes::Lanes;
-use super::lease::{Claim, ClaimedJob, claim_from};
 use super::outcome::Outcome;
 use super::worker::{Shared, Until};
 use crate::error::Result;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use super::claim::ClaimedJob;
 use super::kind::JobKind;
-use super::lease::ClaimedJob;
 use super::outcome::{Outcome, finish_here};
 use crate::error::Result;
 use crate::id::JobId;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
+use uuid::Uuid;
 
 use super::CHANNEL;
 use super::lease::{heartbeat, rescue};
@@ -71,9 +72,10 @@ impl Keeper {
 
     pub(super) async fn fire(self) {
         let mut each = each();
+        let mut told = HashMap::new();
         loop {
             each.tick().await;
-            if let Err(error) = self.fire_all().await {
+            if let Err(error) = self.fire_all(&mut told).await {
                 tracing::warn!(%error, "schedules could not be looked at");
             }
         }
@@ -96,16 +98,25 @@ impl Keeper {
         }
     }
 
-    async fn fire_all(&self) -> Result<()> {
-        let mut next = None;
+    /// What stays as it is stays due, and is told once and not each second.
+    async fn fire_all(&self, told: &mut HashMap<Uuid, String>) -> Result<()> {
+        let (mut next, mut failed) = (None, HashMap::new());
         loop {
             let fired = fire_due(&self.shared.db, next, SCHEDULES_TOGETHER).await?;
             fired.queues.iter().for_each(|queue| self.wake(queue));
+            failed.extend(fired.failed);
             next = fired.next;
             if next.is_none() {
-                return Ok(());
+                break;
             }
         }
+        for (schedule, why) in &failed {
+            if told.get(schedule) != Some(why) {
+                tracing::error!(%schedule, why, "a schedule did not fire; correct it, or end it");
+            }
+        }
+        *told = failed;
+        Ok(())
     }
 
     fn wake(&self, queue: &str) {

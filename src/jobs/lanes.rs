@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::lease::ClaimedJob;
+use super::claim::ClaimedJob;
 use crate::id::WorkspaceId;
 
 /// Of its time, a worker has one part in so many go to claims that look at everything,

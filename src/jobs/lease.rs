@@ -1,80 +1,28 @@
-//! Jobs in a worker's hands: claimed for a time, extended by heartbeats, rescued where those stay out.
+//! Leases of jobs: extended by heartbeats, and over where those stay out.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::pg::data_types::PgInterval;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Interval, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Interval, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::kind::{JobKind, from_payload};
-use super::lanes::Columns;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkspaceId};
-use crate::models::Job;
-use crate::schema::jobs;
 use crate::sql_types::JobStatus;
-use crate::tenancy::{Call, Database, WorkspaceScope};
+use crate::tenancy::{Call, Database};
 
 /// The longest lease; a job whose worker dies is nobody's for so long.
 pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What to claim.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// From which queue.
-    pub queue: String,
-    /// Name of the worker, for those who look at the table.
-    pub worker: String,
-    /// At most so many, which one statement claims.
-    pub most: usize,
-    /// For how long, unless a heartbeat comes.
-    pub lease: Duration,
-    /// The workspace that had the last turn; `None` begins anew.
-    pub after: Option<WorkspaceId>,
-    /// Of which kinds, and how many of one run at once in one workspace, over all workers, see
-    /// [`JobKind::MAX_RUNNING_PER_WORKSPACE`]. Jobs of other kinds wait for a worker that knows them.
-    pub kinds: Vec<(String, Option<u32>)>,
-}
-
-impl Claim {
-    /// At most so many of a queue, for a lease of 30 s, and as yet of no kind.
-    #[must_use]
-    pub fn new(queue: impl Into<String>, worker: impl Into<String>, most: usize) -> Self {
-        let (queue, worker, lease) = (queue.into(), worker.into(), Duration::from_secs(30));
-        Self { queue, worker, most, lease, after: None, kinds: Vec::new() }
-    }
-
-    /// Also of this kind.
-    #[must_use]
-    pub fn of<K: JobKind>(mut self) -> Self {
-        self.kinds.push((K::NAME.to_owned(), K::MAX_RUNNING_PER_WORKSPACE));
-        self
-    }
-
-    /// Gives the next turn to whoever comes after what was claimed.
-    ///
-    /// The last turn, going round from that of the claim before, was of those who got the most: where a claim ends in the
-    /// middle of a round, the others are still to have theirs.
-    pub fn pass_the_turn(&mut self, claimed: &[ClaimedJob]) {
-        let mut shares = HashMap::new();
-        for claimed in claimed {
-            *shares.entry(claimed.job.workspace_id).or_insert(0_usize) += 1;
-        }
-        let before = self.after;
-        let last = shares.into_iter().max_by_key(|(workspace, share)| (*share, Some(*workspace) <= before, *workspace));
-        self.after = last.map(|(workspace, _)| workspace).or(before);
-    }
-}
 
 /// What shows that a worker has a job: whatever it does to the job has to match it, and while it holds, nobody else can
 /// claim the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
-    workspace: WorkspaceId,
-    job: JobId,
-    token: Uuid,
+    pub(super) workspace: WorkspaceId,
+    pub(super) job: JobId,
+    pub(super) token: Uuid,
 }
 
 impl Lease {
@@ -95,112 +43,6 @@ impl Lease {
     }
 }
 
-/// A job that this process has the lease of.
-#[derive(Clone, Debug)]
-pub struct ClaimedJob {
-    /// Its row, as the claim left it.
-    pub job: Job,
-    lease: Lease,
-    scope: WorkspaceScope,
-}
-
-impl ClaimedJob {
-    /// What shows that this process has it.
-    #[must_use]
-    pub fn lease(&self) -> Lease {
-        self.lease
-    }
-
-    /// The scope of its workspace, for as long as the lease holds: no transaction that is entered with it is committed
-    /// after.
-    #[must_use]
-    pub fn scope(&self) -> &WorkspaceScope {
-        &self.scope
-    }
-
-    /// Its arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`is_invalid_input`](crate::Error::is_invalid_input) where they are not this kind's.
-    pub fn arguments<K: JobKind>(&self) -> Result<K> {
-        from_payload(&self.job.payload)
-    }
-}
-
-/// Leases due jobs of a queue to a worker, of the kinds that it knows, and returns them in no order.
-///
-/// Workspaces take turns: each that has due jobs gets an equal share, what some leave goes to the others. Within a
-/// workspace the smallest priority comes first, then the oldest. Caps hold over all claimers, whatever happens to them.
-/// Where nothing comes back, nothing could be claimed. Jobs of archived workspaces wait.
-///
-/// # Errors
-///
-/// [`is_invalid_input`](crate::Error::is_invalid_input) for a lease of more than [a day](MAX_LEASE);
-/// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) without a login of the platform;
-/// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
-///
-/// ```no_run
-/// use serde::{Deserialize, Serialize};
-/// use workspace_db::jobs::{self, Claim, JobKind, Outcome};
-/// use workspace_db::tenancy::Database;
-///
-/// #[derive(Serialize, Deserialize)]
-/// struct Greet {}
-/// impl JobKind for Greet {
-///     const NAME: &'static str = "greet";
-/// }
-///
-/// # async fn example(db: &Database) -> workspace_db::Result<()> {
-/// let mut next = Claim::new("default", "worker-1", 10).of::<Greet>();
-/// let claimed = jobs::claim(db, &next).await?;
-/// next.pass_the_turn(&claimed);
-/// for claimed in claimed {
-///     let mut ws = db.workspace(claimed.scope()).await?;
-///     // ... the work ...
-///     # drop(&mut ws);
-///     jobs::finish(db, [(claimed.lease(), Outcome::Done)]).await?;
-/// }
-/// # Ok(())
-/// # }
-/// ```
-pub async fn claim(db: &Database, claim: &Claim) -> Result<Vec<ClaimedJob>> {
-    claim_from(db, claim, Columns::default()).await
-}
-
-/// As [`claim`], but from where lanes were left, if anything is there.
-pub(super) async fn claim_from(db: &Database, claim: &Claim, lanes: Columns) -> Result<Vec<ClaimedJob>> {
-    check(claim.lease)?;
-    // Read before the claim is sent, so that what is remembered ends sooner than what the server grants.
-    let asked_at = Instant::now();
-    let kinds: Vec<&str> = claim.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
-    let caps: Vec<Option<i32>> =
-        claim.kinds.iter().map(|(_, cap)| cap.map(|cap| i32::try_from(cap).unwrap_or(i32::MAX))).collect();
-    let arguments = (
-        claim.queue.as_str().into_sql::<Text>(),
-        claim.worker.as_str().into_sql::<Text>(),
-        i32::try_from(claim.most).unwrap_or(i32::MAX).into_sql::<Integer>(),
-        interval(claim.lease).into_sql::<Interval>(),
-        claim.after.map_or(Uuid::nil(), |workspace| *workspace.as_uuid()).into_sql::<SqlUuid>(),
-        (&kinds).into_sql::<Array<Text>>(),
-        (&caps).into_sql::<Array<Nullable<Integer>>>(),
-        lanes.workspaces.into_sql::<Array<SqlUuid>>(),
-        lanes.kinds.into_sql::<Array<Text>>(),
-        lanes.priorities.into_sql::<Array<Integer>>(),
-        lanes.times.into_sql::<Array<Timestamptz>>(),
-        lanes.jobs.into_sql::<Array<SqlUuid>>(),
-    );
-    let columns = (Job::as_select(), jobs::lease_token);
-    let claimed: Vec<(Job, Option<Uuid>)> =
-        Call::rows_of(jobs::table, "workspace_db_claim_jobs", columns, arguments).load_across(db).await?;
-    let claimed = claimed.into_iter().filter_map(|(job, token)| {
-        let lease = Lease { workspace: job.workspace_id, job: job.id, token: token? };
-        let scope = db.claimed(lease.workspace, lease.job, lease.token, asked_at);
-        Some(ClaimedJob { job, lease, scope })
-    });
-    Ok(claimed.collect())
-}
-
 /// What a heartbeat says of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pulse {
@@ -218,7 +60,7 @@ pub enum Pulse {
 ///
 /// # Errors
 ///
-/// As [`claim`].
+/// As [`claim`](super::claim()).
 pub async fn heartbeat(db: &Database, leases: &[Lease], length: Duration) -> Result<Vec<(Lease, Pulse)>> {
     check(length)?;
     let (workspaces, ids, tokens) = columns_of(leases);
@@ -259,7 +101,7 @@ pub struct Rescued {
 ///
 /// # Errors
 ///
-/// As [`claim`].
+/// As [`claim`](super::claim()).
 pub async fn rescue(db: &Database, most: usize) -> Result<Vec<Rescued>> {
     type Columns = (SqlUuid, SqlUuid, Text, Text, JobStatus);
     let arguments = (i32::try_from(most).unwrap_or(i32::MAX).into_sql::<Integer>(),);
@@ -295,6 +137,6 @@ pub(super) fn check(lease: Duration) -> Result<()> {
         .remedy("give it at most a day; heartbeats extend it"))
 }
 
-fn interval(length: Duration) -> PgInterval {
+pub(super) fn interval(length: Duration) -> PgInterval {
     PgInterval::from_microseconds(i64::try_from(length.as_micros()).unwrap_or(i64::MAX))
 }

@@ -33,6 +33,7 @@
 //! | `workspace_db_jobs_wait_seconds` | histogram | queue, kind |
 //! | `workspace_db_jobs_run_seconds` | histogram | queue, kind |
 
+mod claim;
 mod claimer;
 mod enqueue;
 mod finisher;
@@ -47,10 +48,11 @@ mod outcome;
 mod schedule;
 mod worker;
 
+pub use self::claim::{Claim, ClaimedJob, claim};
 pub use self::enqueue::{Enqueued, NewJob, OnConflict, enqueue, enqueue_all};
 pub use self::handler::RunningJob;
 pub use self::kind::{Backoff, JobKind, MAX_ARGUMENT_BYTES};
-pub use self::lease::{Claim, ClaimedJob, Lease, MAX_LEASE, Pulse, Rescued, claim, heartbeat, rescue};
+pub use self::lease::{Lease, MAX_LEASE, Pulse, Rescued, heartbeat, rescue};
 pub use self::operate::{QueueStats, cancel, limit, pause, resume, retry, stats};
 pub use self::outcome::{Finished, Outcome, finish};
 pub use self::schedule::{NewSchedule, schedule, unschedule};

@@ -108,7 +108,7 @@ pub async fn stats(db: &Database, platform: &PlatformScope) -> Result<Vec<QueueS
                 count(*) FILTER (WHERE j.status = 'running') AS running,
                 count(*) FILTER (WHERE j.status = 'failed') AS failed,
                 count(DISTINCT j.workspace_id) FILTER (WHERE j.status = 'queued' AND j.scheduled_at <= now()) AS workspaces,
-                extract(epoch FROM now() - min(j.scheduled_at) FILTER (WHERE j.status = 'queued' AND j.scheduled_at <= now()))
+                extract(epoch FROM now() - min(j.scheduled_at) FILTER (WHERE j.status = 'queued' AND j.scheduled_at <= now() AND isfinite(j.scheduled_at)))
                     ::double precision AS oldest_due_seconds,
                 EXISTS (SELECT FROM job_queues q WHERE q.name = j.queue AND q.paused_at IS NOT NULL) AS is_paused
             FROM jobs j WHERE j.status IN ('queued', 'running', 'failed')

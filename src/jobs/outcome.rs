@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::kind::MAX_ARGUMENT_BYTES;
 use super::lease::{Lease, columns_of};
 use crate::error::Result;
-use crate::sql_types::{JobStatus, has_nul};
+use crate::sql_types::{JobStatus, MOST_LEVELS, has_nul, is_deeper};
 use crate::tenancy::{Call, Database, WorkspaceConnection, lease_is_over};
 
 /// Bytes of an error that are kept.
@@ -101,6 +101,7 @@ impl Outcome {
     /// The same, where what it brings can be stored; else the job is dead, since doing it again would bring the same.
     fn storable(self) -> Self {
         let why = match &self {
+            Self::DoneWith(result) if is_deeper(result, MOST_LEVELS) => "is nested more than 127 deep",
             Self::DoneWith(result) if has_nul(result) => "has the character NUL in it, which PostgreSQL can't store",
             Self::DoneWith(result) if result.to_string().len() > MAX_ARGUMENT_BYTES => "is larger than 256 KiB",
             _ => return self,

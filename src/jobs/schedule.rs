@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{JobId, JobScheduleId, WorkspaceId};
 use crate::models::{JobSchedule, NewJobSchedule};
 use crate::schema::{job_schedules, jobs, workspaces};
-use crate::tenancy::{Call, Database, MayWrite, WorkspaceConnection};
+use crate::tenancy::{Call, Database, MayWrite, WorkspaceConnection, load_each};
 
 /// Occurrences of one schedule that one pass enqueues; what it missed beyond that, the next pass does.
 const CATCH_UP: usize = 100;
@@ -176,6 +176,8 @@ pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str)
 pub(super) struct Fired {
     /// The queues that have got jobs.
     pub(super) queues: Vec<String>,
+    /// Schedules that did not fire, each with the reason.
+    pub(super) failed: Vec<(Uuid, String)>,
     /// Where the pass goes on; `None` where it has seen all of them.
     pub(super) next: Option<Place>,
 }
@@ -203,7 +205,7 @@ pub(super) async fn fire_due(db: &Database, after: Option<Place>, most: usize) -
             .load(conn)
             .await?;
         if due.is_empty() {
-            return Ok(Fired { queues: Vec::new(), next: None });
+            return Ok(Fired { queues: Vec::new(), failed: Vec::new(), next: None });
         }
         // The workspace first, as whoever deletes it has it first.
         let open: Vec<WorkspaceId> = workspaces::table
@@ -213,28 +215,35 @@ pub(super) async fn fire_due(db: &Database, after: Option<Place>, most: usize) -
             .skip_locked()
             .load(conn)
             .await?;
-        let free: Vec<JobSchedule> = JobSchedule::query()
+        let free = JobSchedule::query()
             .filter(job_schedules::workspace_id.eq_any(open))
             .filter(job_schedules::id.eq_any(due.iter().map(|(_, id)| *id)))
             .filter(job_schedules::next_at.le(now))
             .for_no_key_update()
-            .skip_locked()
-            .load(conn)
-            .await?;
+            .skip_locked();
+        let free = load_each::<JobSchedule>(free, conn).await?;
         let moment = diesel::select(now.into_sql::<Timestamptz>()).get_result(conn).await?;
-        let mut queues = Vec::new();
+        let (mut queues, mut failed) = (Vec::new(), Vec::new());
         for schedule in free {
+            let schedule = match schedule {
+                Ok(schedule) => schedule,
+                Err(unreadable) => {
+                    failed.push((unreadable.id().unwrap_or_default(), unreadable.to_string()));
+                    continue;
+                }
+            };
             match conn.transaction(async |conn| fire(conn, &schedule, moment).await).await {
                 Ok(()) => queues.push(schedule.queue),
                 Err(error) if error.is_unreachable() => return Err(error),
                 // It stays due: another worker may know a time zone that this one does not.
-                Err(error) => tracing::error!(
-                    schedule = schedule.name, workspace = %schedule.workspace_id, %error, "a schedule did not fire"
-                ),
+                Err(error) => {
+                    let why = format!("{:?} of workspace {}: {error}", schedule.name, schedule.workspace_id);
+                    failed.push((*schedule.id.as_uuid(), why));
+                }
             }
         }
         let next = due.last().copied().filter(|_| due.len() == most);
-        Ok::<_, Error>(Fired { queues, next })
+        Ok::<_, Error>(Fired { queues, failed, next })
     })
     .await
 }

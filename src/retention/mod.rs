@@ -8,11 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::auth::EffectiveSettings;
+use crate::config::Retention;
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::models::{NewAuditEntry, Workspace, WorkspaceSettings};
 use crate::schema::{audit_log, workspace_settings, workspaces};
-use crate::tenancy::{Database, PlatformScope};
+use crate::tenancy::{Database, PlatformScope, load_readable};
 
 /// Rows that one statement deletes, so that none holds its locks for long.
 const BATCH: i32 = 5_000;
@@ -63,19 +64,24 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Expired> 
                 .left_join(workspace_settings::table)
                 .select((Workspace::as_select(), Option::<WorkspaceSettings>::as_select()))
                 .order(workspaces::id);
-            Ok::<_, crate::Error>(query.load(conn).await?)
+            load_readable(query, conn).await
         })
         .await?;
     let of_platform = db.retention();
     let mut expired = Expired::default();
+    let mut failed = None;
     for (workspace, settings) in all {
         let id = workspace.id;
         let kept = EffectiveSettings::resolve(workspace, settings.as_ref(), of_platform).retention;
         let run = Run { db, platform, of: id, told: id };
-        expired.conversations += run.in_batches(&CONVERSATIONS, kept.conversation_days).await?;
-        expired.analytics_events += run.in_batches(&EVENTS, kept.event_days).await?;
-        expired.jobs += run.in_batches(&JOBS, kept.job_days).await?;
-        expired.audit_log += run.in_batches(&AUDIT_LOG, kept.audit_days).await?;
+        match run.of_workspace(kept, &mut expired).await {
+            Err(error) if error.is_unreachable() || error.is_forbidden() => return Err(error),
+            Err(error) => {
+                tracing::error!(workspace = %id, %error, "retention goes on without a workspace");
+                failed.get_or_insert(error);
+            }
+            Ok(()) => {}
+        }
     }
     for of in gone(db).await? {
         expired.audit_log += Run { db, platform, of, told: WorkspaceId::PLATFORM }
@@ -87,7 +93,7 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Expired> 
     expired.tokens += run.in_batches(&ADMIN_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
     expired.tokens += run.in_batches(&SERVICE_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
     run.in_batches(&THROTTLES, Some(0)).await?;
-    Ok(expired)
+    failed.map_or(Ok(expired), Err)
 }
 
 /// Workspaces that are no more, of which the audit log still tells; their settings are gone with them.
@@ -169,6 +175,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    async fn of_workspace(&self, kept: Retention, expired: &mut Expired) -> Result<()> {
+        expired.conversations += self.in_batches(&CONVERSATIONS, kept.conversation_days).await?;
+        expired.analytics_events += self.in_batches(&EVENTS, kept.event_days).await?;
+        expired.jobs += self.in_batches(&JOBS, kept.job_days).await?;
+        expired.audit_log += self.in_batches(&AUDIT_LOG, kept.audit_days).await?;
+        Ok(())
+    }
+
     /// Deletes what is older than so many days, if it is not kept for ever, and returns how many rows it was.
     async fn in_batches(&self, expiry: &Expiry, days: Option<u32>) -> Result<i64> {
         let Some(days) = days else { return Ok(0) };

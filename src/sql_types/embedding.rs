@@ -6,6 +6,7 @@ use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use tokio_postgres::types::{FromSql as _, ToSql as _, Type};
 
 use super::{SignBits, Vector};
@@ -14,11 +15,12 @@ use crate::error::Error;
 /// The number of dimensions of `document_chunks.vector`.
 pub const DIMENSIONS: usize = 1536;
 
-/// A vector of `D` finite components, not all of them zero.
+/// A vector of `D` finite components, of a length between 10⁻¹⁵ and 10¹⁵.
 ///
-/// An array has its length in its type, so one of another length does not compile; a `Vec` is measured when it comes.
-/// Either is refused where a component is NaN or infinite, or where all are zero: such a vector has no direction, and
-/// its cosine to anything is NaN.
+/// An array has its number of components in its type, so one of another number does not compile; a `Vec` is counted when
+/// it comes. Either is refused where a component is NaN or infinite, where all are zero, which has no direction, and
+/// where the vector is so short or so long that pgvector, which sums squares in single precision, takes its cosine to
+/// anything for 1 or 0.
 ///
 /// ```
 /// use workspace_db::sql_types::{Embedding, EmbeddingError};
@@ -60,7 +62,16 @@ pub enum EmbeddingError {
         /// How many there are.
         dimensions: usize,
     },
+    /// The vector is too short or too long for its cosine to be computed in single precision.
+    #[error("an embedding must have a length between 1e-15 and 1e15, this one has {length:e}; divide it by its length")]
+    Length {
+        /// How long it is.
+        length: f64,
+    },
 }
+
+/// Lengths whose squares, and the sums of those, are far from both ends of a float.
+const LENGTHS: RangeInclusive<f64> = 1e-15..=1e15;
 
 impl From<EmbeddingError> for Error {
     fn from(error: EmbeddingError) -> Self {
@@ -85,7 +96,7 @@ impl<const D: usize> Embedding<D> {
     /// ```
     #[must_use]
     pub fn normalized(&self) -> Self {
-        let length = self.as_slice().iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        let length = length(self.as_slice());
         #[expect(clippy::cast_possible_truncation, reason = "the quotient is at most 1 and the column holds f32")]
         let components: Vec<f32> = self.as_slice().iter().map(|&x| (f64::from(x) / length) as f32).collect();
         Self(components.into())
@@ -112,8 +123,16 @@ impl<const D: usize> Embedding<D> {
         if components.iter().all(|&x| x == 0.0) {
             return Err(EmbeddingError::ZeroLength { dimensions: D });
         }
+        let length = length(&components);
+        if !LENGTHS.contains(&length) {
+            return Err(EmbeddingError::Length { length });
+        }
         Ok(Self(components.into()))
     }
+}
+
+fn length(components: &[f32]) -> f64 {
+    components.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt()
 }
 
 impl<const D: usize> TryFrom<[f32; D]> for Embedding<D> {

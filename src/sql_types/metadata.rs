@@ -56,7 +56,11 @@ impl From<Metadata> for Value {
     }
 }
 
-fn is_deeper(value: &Value, most: usize) -> bool {
+/// Levels of arrays and objects that `serde_json` reads.
+pub(crate) const MOST_LEVELS: usize = 127;
+
+/// Whether arrays and objects lie deeper within each other than so many levels.
+pub(crate) fn is_deeper(value: &Value, most: usize) -> bool {
     match value {
         Value::Array(items) => most == 0 || items.iter().any(|item| is_deeper(item, most - 1)),
         Value::Object(fields) => most == 0 || fields.values().any(|field| is_deeper(field, most - 1)),

@@ -53,12 +53,12 @@ async fn entries(visit: &Visit, before: Option<PageKey>) -> Result<Vec<AuditEntr
     let query = audit_log::table.in_workspace(&scope);
     let order = (audit_log::occurred_at.desc(), audit_log::id.desc());
     match before {
-        None => query.order(order).limit(most.into()).load(&mut ws).await,
+        None => query.order(order).limit(most.into()).load_readable(&mut ws).await,
         Some(PageKey { created_at, id }) => {
             let at_once = audit_log::occurred_at.eq(created_at).and(audit_log::id.lt(AuditEntryId::from(id)));
             let earlier = audit_log::occurred_at.lt(created_at).or(at_once);
             let query = query.filter(audit_log::occurred_at.le(created_at)).filter(earlier);
-            query.order(order).limit(most.into()).load(&mut ws).await
+            query.order(order).limit(most.into()).load_readable(&mut ws).await
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
             )
             .order(conversations::id.desc())
             .limit(i64::try_from(LISTED + 1 - found.len()).unwrap_or(0))
-            .load(&mut ws)
+            .load_readable(&mut ws)
             .await?;
         found.extend(more);
     }
@@ -91,11 +91,11 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
         .filter(messages::conversation_id.eq(id))
         .order((messages::created_at, messages::id))
         .limit(i64::try_from(SHOWN).unwrap_or(i64::MAX))
-        .load(&mut ws)
+        .load_readable(&mut ws)
         .await?;
     let ids: Vec<MessageId> = said.iter().map(|message| message.id).collect();
     let judged: Vec<Feedback> =
-        feedback::table.in_workspace(&scope).filter(feedback::message_id.eq_any(ids)).load(&mut ws).await?;
+        feedback::table.in_workspace(&scope).filter(feedback::message_id.eq_any(ids)).load_readable(&mut ws).await?;
     let judged: HashMap<MessageId, Feedback> = judged.into_iter().map(|one| (one.message_id, one)).collect();
     let budget = Budget::new(PAGE);
     let body = html! {

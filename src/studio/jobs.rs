@@ -112,7 +112,7 @@ fn statements(visit: &Visit) -> [Statement; 3] {
             (count(*) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text,
             (count(*) FILTER (WHERE status = 'queued' AND scheduled_at > now()))::text,
             (count(*) FILTER (WHERE status = 'running'))::text, (count(*) FILTER (WHERE status = 'failed'))::text,
-            date_trunc('second', now() - min(scheduled_at) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text
+            date_trunc('second', now() - min(scheduled_at) FILTER (WHERE status = 'queued' AND scheduled_at <= now() AND isfinite(scheduled_at)))::text
          ] AS cells
          FROM ({standing}) AS standing GROUP BY queue, job_type ORDER BY queue, job_type LIMIT {QUEUES}"
     );
@@ -230,9 +230,20 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
     let scope = WorkspaceScope::vouched_for(workspace, "the studio shows a job").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let id: JobId = visit.id("job")?;
-    let job: Vec<Job> = jobs::table.in_workspace(&scope).find(id).select(Job::as_select()).load(&mut ws).await?;
+    let job = jobs::table.in_workspace(&scope).find(id).select(Job::as_select()).load_each::<Job>(&mut ws).await?;
     let job =
         job.into_iter().next().ok_or_else(|| Problem::not_found(format!("there is no job {id} in this workspace")))?;
+    let job = match job {
+        Ok(job) => job,
+        Err(unreadable) => {
+            let row = visit.view.known_row("jobs", workspace, *id.as_uuid());
+            let body = html! {
+                p { "This job can't be read: " (text(unreadable.why())) ". " a href=(row) { "Its row" } " shows each value as text." }
+                (deeds(&visit, id))
+            };
+            return Ok(layout::page(&visit, "jobs", &format!("Job {id}"), &body));
+        }
+    };
     let budget = Budget::new(PAGE);
     let times = [
         ("Made", Some(job.created_at)),
@@ -249,14 +260,7 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
         div class="bar" {
             span class={ "state " (job.status) } { (job.status) }
             span { (text(&job.job_type)) " in " (text(&job.queue)) ", attempt " (job.attempts) " of " (job.max_attempts) ", priority " (job.priority) }
-            @if visit.shared.may_write {
-                @for (deed, name) in [("retry", "Retry"), ("cancel", "Cancel")] {
-                    form method="post" action=(visit.view.path(&format!("jobs/{id}/{deed}"))) {
-                        input type="hidden" name="form_token" value=(visit.session.form_token);
-                        button { (name) }
-                    }
-                }
-            }
+            (deeds(&visit, id))
         }
         dl class="record" {
             @for (name, at) in times {
@@ -270,6 +274,19 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
         }
     };
     Ok(layout::page(&visit, "jobs", &format!("Job {id}"), &body))
+}
+
+fn deeds(visit: &Visit, id: JobId) -> Markup {
+    html! {
+        @if visit.shared.may_write {
+            @for (deed, name) in [("retry", "Retry"), ("cancel", "Cancel")] {
+                form method="post" action=(visit.view.path(&format!("jobs/{id}/{deed}"))) {
+                    input type="hidden" name="form_token" value=(visit.session.form_token);
+                    button { (name) }
+                }
+            }
+        }
+    }
 }
 
 /// `POST /{view}/jobs/{job}/retry`

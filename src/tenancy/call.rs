@@ -12,6 +12,7 @@ use super::database::{Database, OWN};
 use super::run::{LoadsAs, all};
 use super::table::TenantTable;
 use crate::error::Result;
+use crate::unreadable::Readable;
 
 /// `SELECT columns FROM function(arguments) AS rows`, prepared once a connection, where Diesel prepares the SQL of
 /// `sql_query` each time.
@@ -51,6 +52,15 @@ impl<A, C, ST> Call<A, C, ST> {
         U: Send + 'static,
     {
         db.platform_session(OWN).await?.statement(|conn| all(self.start(conn))).await
+    }
+
+    /// As [`load_across`](Self::load_across), each row that can't be read as the reason why.
+    pub(crate) async fn load_each_across<U>(self, db: &Database) -> Result<Vec<Readable<U>>>
+    where
+        Self: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        db.platform_session(OWN).await?.statement(|conn| all(self.start_each(conn))).await
     }
 
     /// Runs it in a workspace, where row-level security binds it like any statement.

@@ -96,6 +96,7 @@ pub use self::registry::TENANT_TABLES;
 pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::{LoadsAs, OptionalRow};
+pub(crate) use self::run::{load_each, load_readable};
 pub(crate) use self::scope::DatabaseToken;
 pub use self::scope::{PlatformScope, ProvesWorkspace, WorkspaceScope};
 pub use self::subquery::Subquery;

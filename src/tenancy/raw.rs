@@ -8,7 +8,10 @@ use diesel_async::{
 };
 
 use super::function::AsyncFunc;
+use super::run::{LoadsAs, load_each};
 use crate::db::{Pool, PooledConnection};
+use crate::error::Result as Loaded;
+use crate::unreadable::Readable;
 
 /// A connection for raw SQL and for Diesel's own queries, on which [`RunQueryDsl`](diesel_async::RunQueryDsl) and
 /// [`batch_execute`](SimpleAsyncConnection::batch_execute) work.
@@ -91,6 +94,38 @@ impl RawConnection {
                 Err(error)
             }
         }
+    }
+}
+
+impl RawConnection {
+    /// All rows of a query, each that can't be read as the reason why: one tenant's row must not keep the others' out.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
+    ///
+    /// ```no_run
+    /// use diesel::prelude::*;
+    /// use workspace_db::models::Document;
+    /// use workspace_db::tenancy::Database;
+    ///
+    /// # async fn example(db: &Database) -> workspace_db::Result<()> {
+    /// let rows = db
+    ///     .across_workspaces("some documents of the platform", async |conn| {
+    ///         conn.load_each::<Document>(Document::query().limit(50)).await
+    ///     })
+    ///     .await?;
+    /// for row in rows {
+    ///     match row {
+    ///         Ok(document) => println!("{}", document.title),
+    ///         Err(unreadable) => eprintln!("{unreadable}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn load_each<U: Send + 'static>(&mut self, query: impl LoadsAs<U> + Send) -> Loaded<Vec<Readable<U>>> {
+        load_each(query, self.beneath()).await
     }
 }
 

@@ -7,6 +7,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::query_dsl::CompatibleType;
 use diesel::query_dsl::methods::LimitDsl;
+use diesel::row::Row;
 use diesel_async::{AsyncConnectionCore as _, AsyncPgConnection};
 use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
@@ -20,6 +21,7 @@ use super::query::Scoped;
 use super::session::Rows;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
+use crate::unreadable::{Readable, UnreadableRow};
 
 /// A query whose rows are `U`; implemented for every query that PostgreSQL takes and whose columns fit.
 #[diagnostic::on_unimplemented(
@@ -32,6 +34,13 @@ pub trait LoadsAs<U>: Sized {
     #[doc(hidden)]
     fn start(self, conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>>;
 
+    /// As [`start`](Self::start), and gives of a row that can't be read why.
+    #[doc(hidden)]
+    fn start_each(
+        self,
+        conn: &AsyncPgConnection,
+    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<Readable<U>>>>>;
+
     /// As [`start`](Self::start), for a query of a workspace whose SQL is looked at first: a query that
     /// joins so many tables, or a statement that begins with none.
     #[doc(hidden)]
@@ -41,6 +50,15 @@ pub trait LoadsAs<U>: Sized {
         workspace: WorkspaceId,
         joins: Option<u32>,
     ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>>;
+
+    /// As [`start_each`](Self::start_each), for a query that is looked at first.
+    #[doc(hidden)]
+    fn start_each_checked(
+        self,
+        conn: &AsyncPgConnection,
+        workspace: WorkspaceId,
+        joins: Option<u32>,
+    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<Readable<U>>>>>;
 }
 
 impl<Q, U, ST> LoadsAs<U> for Q
@@ -52,8 +70,13 @@ where
     U: FromSqlRow<ST, Pg> + Send + 'static,
 {
     fn start(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>> {
-        let built = |row| U::build_from_row(&row).map_err(diesel::result::Error::DeserializationError);
+        let built =
+            |row| built(&row).map_err(|unreadable| diesel::result::Error::DeserializationError(unreadable.into()));
         conn.load(self).map_ok(move |rows| rows.map(move |row| row.and_then(built)).boxed()).boxed()
+    }
+
+    fn start_each(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
+        conn.load(self).map_ok(|rows| rows.map(|row| row.map(|row| built(&row))).boxed()).boxed()
     }
 
     fn start_checked(
@@ -62,12 +85,57 @@ where
         workspace: WorkspaceId,
         joins: Option<u32>,
     ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>> {
-        let query = self.as_query();
-        match inspection::check(&query, workspace, joins) {
-            Ok(()) => inspection::within(workspace, || LoadsAs::start(query, conn)),
-            Err(error) => ready(Err(error)).boxed(),
-        }
+        checked(self.as_query(), workspace, joins, |query| LoadsAs::start(query, conn))
     }
+
+    fn start_each_checked(
+        self,
+        conn: &AsyncPgConnection,
+        workspace: WorkspaceId,
+        joins: Option<u32>,
+    ) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
+        checked(self.as_query(), workspace, joins, |query| LoadsAs::start_each(query, conn))
+    }
+}
+
+fn checked<'c, Q: QueryFragment<Pg> + QueryId, R: Send + 'c>(
+    query: Q,
+    workspace: WorkspaceId,
+    joins: Option<u32>,
+    start: impl FnOnce(Q) -> BoxFuture<'c, QueryResult<R>>,
+) -> BoxFuture<'c, QueryResult<R>> {
+    match inspection::check(&query, workspace, joins) {
+        Ok(()) => inspection::within(workspace, || start(query)),
+        Err(error) => ready(Err(error)).boxed(),
+    }
+}
+
+fn built<'a, ST, U: FromSqlRow<ST, Pg>>(row: &impl Row<'a, Pg>) -> Readable<U> {
+    U::build_from_row(row).map_err(|error| UnreadableRow::of(row, &*error))
+}
+
+/// All rows of a query without a scope, each that can't be read as the reason why.
+pub(crate) async fn load_each<U: Send + 'static>(
+    query: impl LoadsAs<U> + Send,
+    conn: &AsyncPgConnection,
+) -> Result<Vec<Readable<U>>> {
+    Ok(all(query.start_each(conn)).await?)
+}
+
+/// Those rows of a list that can be read; each other is named in the log.
+pub(crate) async fn load_readable<U: Send + 'static>(
+    query: impl LoadsAs<U> + Send,
+    conn: &AsyncPgConnection,
+) -> Result<Vec<U>> {
+    Ok(readable(load_each(query, conn).await?))
+}
+
+fn readable<U>(rows: Vec<Readable<U>>) -> Vec<U> {
+    let named = |row: Readable<U>| {
+        row.inspect_err(|unreadable| tracing::error!(%unreadable, "a list goes on without a row that can't be read"))
+            .ok()
+    };
+    rows.into_iter().filter_map(named).collect()
 }
 
 impl<Q, S> Scoped<Q, S> {
@@ -85,6 +153,48 @@ impl<Q, S> Scoped<Q, S> {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
         ws.session.statement(|conn| all(self.query.start_checked(conn, workspace, joins))).await
+    }
+
+    /// All rows, each that can't be read as the reason why, so that one value which the types don't know hides none of the
+    /// others.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), but never [`is_unreadable`](Error::is_unreadable).
+    ///
+    /// ```no_run
+    /// use workspace_db::models::Document;
+    /// use workspace_db::schema::documents;
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+    ///
+    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// for row in documents::table.in_workspace(scope).load_each::<Document>(ws).await? {
+    ///     match row {
+    ///         Ok(document) => println!("{}", document.title),
+    ///         Err(unreadable) => eprintln!("{unreadable}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn load_each<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<Readable<U>>>
+    where
+        Q: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        ws.check(self.workspace)?;
+        let (workspace, joins) = (self.workspace, Some(self.joins));
+        ws.session.statement(|conn| all(self.query.start_each_checked(conn, workspace, joins))).await
+    }
+
+    /// As [`load_each`](Self::load_each), with what can't be read in the log.
+    #[cfg(feature = "studio")]
+    pub(crate) async fn load_readable<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
+    where
+        Q: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        Ok(readable(self.load_each(ws).await?))
     }
 
     /// As [`load`](Self::load), under settings that hold for this statement alone, and for SQL of this crate's own, at which

@@ -11,10 +11,15 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::encode::{Dimension, ShapedArray};
 use super::layout::{Kind, Table};
 use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
+
+/// The times that programs read, in microseconds from 2000 on as PostgreSQL counts: those of the years 1 to 9999.
+const YEAR_1: i64 = -63_082_281_600_000_000;
+const YEAR_10000: i64 = 252_455_616_000_000_000;
 
 impl Row {
     /// Reads what [`write_line`](Self::write_line) wrote.
@@ -100,9 +105,17 @@ fn decode(kind: Kind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
             let uuid = Uuid::try_parse(&string(json)?).map_err(|_| expected("a UUID"))?;
             out.extend_from_slice(uuid.as_bytes());
         }
-        Kind::Timestamp => out.extend(time(json).ok_or_else(|| expected("a time as in RFC 3339"))?.to_be_bytes()),
+        Kind::Timestamp => {
+            let time = time(json).ok_or_else(|| expected("a time as in RFC 3339"))?;
+            if !(YEAR_1..YEAR_10000).contains(&time) {
+                return Err(expected("a time of the years 1 to 9999"));
+            }
+            out.extend(time.to_be_bytes());
+        }
         Kind::Jsonb => {
             check_escapes(json)?;
+            // What a program can't read would stop whoever meets it.
+            serde_json::from_str::<serde_json::Value>(json).map_err(|error| not_parsed(&error))?;
             out.push(1);
             out.extend_from_slice(json.as_bytes());
         }
@@ -148,10 +161,16 @@ fn made_id(workspace: WorkspaceId, table: &str, json: &str) -> Result<Uuid, Stri
 }
 
 fn not_read(error: &serde_json::Error) -> Error {
+    Error::invalid(format!("{}, at column {}", not_parsed(error), error.column()))
+}
+
+/// Without the line, which is always the parser's first: that of the file is named by whoever knows it.
+fn not_parsed(error: &serde_json::Error) -> String {
     let said = error.to_string();
-    // The line of the file is named by whoever knows it; for the parser it is always its first.
-    let end = said.rfind(" at line ").unwrap_or(said.len());
-    Error::invalid(format!("{}, at column {}", said.get(..end).unwrap_or(&said), error.column()))
+    match said.rfind(" at line ") {
+        Some(end) => said.get(..end).unwrap_or(&said).to_owned(),
+        None => said,
+    }
 }
 
 fn shortened(json: &str) -> String {
@@ -193,16 +212,26 @@ fn time(json: &str) -> Option<i64> {
 
 fn decode_texts(json: &str, out: &mut Vec<u8>) -> Option<()> {
     const TEXT: i32 = 25;
-    let texts: Vec<Option<String>> = serde_json::from_str(json).ok()?;
+    let array = if json.starts_with('{') {
+        serde_json::from_str::<ShapedArray<String>>(json).ok()?
+    } else {
+        let elements: Vec<Option<String>> = serde_json::from_str(json).ok()?;
+        let length = i32::try_from(elements.len()).ok()?;
+        ShapedArray { dimensions: vec![Dimension { length, first: 1 }; usize::from(length > 0)], elements }
+    };
+    let elements = array.dimensions.iter().try_fold(1_i32, |all, one| all.checked_mul(one.length));
+    let is_whole = array.dimensions.is_empty() && array.elements.is_empty()
+        || elements.and_then(|all| usize::try_from(all).ok()) == Some(array.elements.len());
+    is_whole.then_some(())?;
     let mut number = |number: i32| out.extend_from_slice(&number.to_be_bytes());
-    number(i32::from(!texts.is_empty()));
-    number(i32::from(texts.contains(&None)));
+    number(i32::try_from(array.dimensions.len()).ok()?);
+    number(i32::from(array.elements.contains(&None)));
     number(TEXT);
-    if !texts.is_empty() {
-        number(i32::try_from(texts.len()).ok()?);
-        number(1);
+    for Dimension { length, first } in array.dimensions {
+        number(length);
+        number(first);
     }
-    for text in &texts {
+    for text in &array.elements {
         match text {
             None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
             Some(text) if text.contains('\0') => return None,

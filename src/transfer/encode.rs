@@ -5,6 +5,7 @@ use std::io::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Datelike as _, SecondsFormat};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::layout::{Kind, Table};
@@ -92,13 +93,31 @@ fn encode_time(micros: i64, out: &mut Vec<u8>) -> Option<()> {
     }
 }
 
+/// An array of several dimensions, or one that does not count from 1.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShapedArray<T> {
+    pub(super) dimensions: Vec<Dimension>,
+    /// Row by row.
+    pub(super) elements: Vec<Option<T>>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dimension {
+    pub(super) length: i32,
+    /// The subscript of its first element.
+    pub(super) first: i32,
+}
+
 fn encode_base64(value: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     out.extend_from_slice(BASE64.encode(value).as_bytes());
     out.push(b'"');
 }
 
-/// An array of one dimension that counts from 1, as every array is that was not made otherwise on purpose.
+/// A list, where the array has one dimension that counts from 1, as most have; else the dimensions and all elements in
+/// their order.
 fn encode_texts(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut rest = value;
     let mut number = || {
@@ -107,22 +126,25 @@ fn encode_texts(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         Some(i32::from_be_bytes(*number))
     };
     let (dimensions, _flags, _element) = (number()?, number()?, number()?);
-    let mut texts: Vec<Option<&str>> = Vec::new();
-    if dimensions != 0 {
-        let (length, first) = (number()?, number()?);
-        (dimensions == 1 && first == 1).then_some(())?;
-        for _ in 0..length {
-            let (size, after) = rest.split_first_chunk::<4>()?;
-            rest = after;
-            texts.push(match usize::try_from(i32::from_be_bytes(*size)) {
-                Err(_) => None,
-                Ok(size) => {
-                    let (text, after) = rest.split_at_checked(size)?;
-                    rest = after;
-                    Some(std::str::from_utf8(text).ok()?)
-                }
-            });
-        }
+    let mut shape = Vec::new();
+    for _ in 0..dimensions {
+        shape.push(Dimension { length: number()?, first: number()? });
     }
-    serde_json::to_writer(out, &texts).ok()
+    let mut elements: Vec<Option<&str>> = Vec::new();
+    while let Some((size, after)) = rest.split_first_chunk::<4>() {
+        rest = after;
+        elements.push(match usize::try_from(i32::from_be_bytes(*size)) {
+            Err(_) => None,
+            Ok(size) => {
+                let (text, after) = rest.split_at_checked(size)?;
+                rest = after;
+                Some(std::str::from_utf8(text).ok()?)
+            }
+        });
+    }
+    rest.is_empty().then_some(())?;
+    match shape[..] {
+        [] | [Dimension { first: 1, .. }] => serde_json::to_writer(out, &elements).ok(),
+        _ => serde_json::to_writer(out, &ShapedArray { dimensions: shape, elements }).ok(),
+    }
 }

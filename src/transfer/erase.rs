@@ -9,17 +9,17 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Transaction;
 
-use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
+use super::delete::{delete_rows, is_deleted, refuse_what_is_kept};
+use super::hanging::Hanging;
+use super::layout::{Layout, WORKSPACES, identifier};
+use super::person::PERSON;
 use super::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};
-use super::selection::{PERSON, Selection};
+use super::selection::Selection;
 use super::{Progress, Step, lock};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope};
-
-/// Rows that one statement deletes, so that none holds its locks for long.
-const BATCH: u32 = 5_000;
 
 /// Deletes a workspace and all of its rows, and returns the signed receipt.
 ///
@@ -62,12 +62,13 @@ pub async fn erase(
     if let Some(receipt) = erasing.earlier("workspace.erase").await? {
         return erasing.proven(receipt, key).await;
     }
+    let hanging = erasing.look_ahead().await?;
     let began = db
         .platform(async |conn| {
             let actor = platform.actor(conn, db).await?;
             let archive = "UPDATE workspaces SET is_active = false, is_published = false WHERE id = $1";
             diesel::sql_query(archive).bind::<SqlUuid, _>(workspace).execute(conn).await?;
-            erasing.begin(conn, actor, "workspace.erase_begin").await
+            erasing.begin(conn, actor, "workspace.erase_begin", &hanging).await
         })
         .await?;
     erasing.delete(&began, on_progress).await?;
@@ -104,10 +105,11 @@ pub async fn erase_person(
     let _held = lock(db, workspace).await?;
     let layout = layout_of(db).await?;
     let erasing = Erasing { db, layout: &layout, workspace, person: Some(external_user_id) };
+    let hanging = erasing.look_ahead().await?;
     let began = db
         .platform(async |conn| {
             let actor = scope.actor(conn, db).await?;
-            erasing.begin(conn, actor, "person.erase_begin").await
+            erasing.begin(conn, actor, "person.erase_begin", &hanging).await
         })
         .await?;
     erasing.delete(&began, on_progress).await?;
@@ -118,6 +120,15 @@ pub async fn erase_person(
         })
         .await?;
     erasing.proven(receipt, key).await
+}
+
+/// Refuses what would fail on the way of an erasure, before anything is touched.
+pub(super) async fn refuse_beforehand(db: &Database, workspace: WorkspaceId) -> Result<()> {
+    let layout = layout_of(db).await?;
+    Erasing { db, layout: &layout, workspace, person: None }.look_ahead().await?;
+    let mut bulk = db.platform_bulk().await?;
+    let transaction = bulk.begin().await?;
+    Hanging::refuse(&*transaction, &Hanging::of(&*transaction, &layout, Selection::Workspace, workspace).await?).await
 }
 
 async fn layout_of(db: &Database) -> Result<Layout> {
@@ -204,7 +215,13 @@ impl Erasing<'_> {
     }
 
     /// Counts what there is and writes it down, unless a run that was cut short has done so.
-    async fn begin(&self, conn: &mut AsyncPgConnection, actor: Actor, action: &'static str) -> Result<Receipt> {
+    async fn begin(
+        &self,
+        conn: &mut AsyncPgConnection,
+        actor: Actor,
+        action: &'static str,
+        hanging: &[(String, u64)],
+    ) -> Result<Receipt> {
         let gone = || Error::new(Kind::NotFound, format!("there is no workspace {}", self.workspace));
         let Slug { slug, now } = self.slug(conn).await?.ok_or_else(gone)?;
         let end = action.trim_end_matches("_begin");
@@ -226,6 +243,9 @@ impl Erasing<'_> {
             rows.before = count;
         })
         .await?;
+        for (table, rows) in hanging {
+            receipt.tables.insert(table.clone(), ErasedRows { before: *rows, left: 0 });
+        }
         self.tell(conn, actor, action, &receipt).await?;
         Ok(receipt)
     }
@@ -278,6 +298,43 @@ impl Erasing<'_> {
         Ok(())
     }
 
+    /// Refuses what would fail on the way, before anything is touched: rows that hang on these and would not go with them, and
+    /// tables that don't let go of a row. Returns how many rows of other tables go with these.
+    async fn look_ahead(&self) -> Result<Vec<(String, u64)>> {
+        let mut bulk = self.db.platform_bulk().await?;
+        let transaction = bulk.begin().await?;
+        let hanging = self.hanging(&transaction).await?;
+        Hanging::refuse_what_stays(&*transaction, &hanging).await?;
+        let mut rows = Vec::with_capacity(hanging.len());
+        for one in &hanging {
+            rows.push((one.name.clone(), one.count(&*transaction).await?));
+        }
+        for table in self.layout.tables.iter().filter(|table| is_deleted(table)) {
+            let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
+            refuse_what_is_kept(&transaction, table, &condition).await?;
+        }
+        // What was tried goes with the transaction, which ends here.
+        Ok(rows)
+    }
+
+    async fn hanging(&self, transaction: &Transaction<'_>) -> Result<Vec<Hanging>> {
+        if let Some(person) = self.person {
+            transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
+        }
+        Hanging::of(transaction, self.layout, self.selection(), self.workspace).await
+    }
+
+    /// What is left in tables that hang on the workspace; those that were counted when it was begun stay in the receipt.
+    async fn count_hanging(&self, receipt: &mut Receipt) -> Result<()> {
+        let mut bulk = self.db.platform_bulk().await?;
+        let transaction = bulk.begin().await?;
+        for one in self.hanging(&transaction).await? {
+            let left = one.count(&*transaction).await?;
+            receipt.tables.entry(one.name).or_insert(ErasedRows { before: 0, left: 0 }).left = left;
+        }
+        Ok(())
+    }
+
     async fn delete(&self, receipt: &Receipt, on_progress: &(dyn Fn(Progress) + Sync)) -> Result<()> {
         let of = receipt.tables.values().map(|rows| rows.before).sum();
         let on_rows = |rows| on_progress(Progress { step: Step::Erasing, rows, of });
@@ -289,10 +346,11 @@ impl Erasing<'_> {
         let mut asked = receipt.clone();
         self.db.platform(async |conn| self.count(conn, &mut asked, |rows, count| rows.left = count).await).await?;
         receipt.tables = asked.tables;
+        self.count_hanging(&mut receipt).await?;
         receipt.audit_entries_kept = asked.audit_entries_kept;
         if let Some((table, rows)) = receipt.tables.iter().find(|(_, rows)| rows.left > 0) {
             return Err(Error::new(Kind::Conflict, format!("{} rows of {table} are left, or are new", rows.left))
-                .remedy("somebody writes them: stop that, and erase again"));
+                .remedy("somebody writes them, or a trigger keeps them: stop that, and erase again"));
         }
         key.sign(&receipt)
     }
@@ -301,40 +359,4 @@ impl Erasing<'_> {
 fn parsed(after: Value) -> Result<Receipt> {
     serde_json::from_value(after)
         .map_err(|error| Error::new(Kind::Database, "an entry of the audit log is no receipt").caused_by(error))
-}
-
-/// Deletes in batches, what refers to something before that.
-pub(super) async fn delete_rows(
-    db: &Database,
-    layout: &Layout,
-    workspace: WorkspaceId,
-    person: Option<&str>,
-    on_rows: &(dyn Fn(u64) + Sync),
-) -> Result<()> {
-    let selection = if person.is_some() { Selection::Person } else { Selection::Workspace };
-    let mut bulk = db.platform_bulk().await?;
-    let is_ours = |table: &&Table| table.is_deletable && ![PEOPLE, WORKSPACES].contains(&table.name.as_str());
-    let mut total = 0;
-    for table in layout.tables.iter().rev().filter(is_ours) {
-        let Some(condition) = selection.condition(table, workspace) else { continue };
-        let (name, key) = (identifier(&table.name), table.key());
-        let delete = format!(
-            "DELETE FROM {name} WHERE {scope} = '{workspace}' AND ({key}) IN (SELECT {key} FROM {name} WHERE {condition} LIMIT {BATCH})",
-            scope = identifier(table.scope()),
-        );
-        loop {
-            let transaction = bulk.begin().await?;
-            if let Some(person) = person {
-                transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
-            }
-            let rows = Transaction::execute(&transaction, &delete, &[]).await?;
-            transaction.commit().await?;
-            total += rows;
-            on_rows(total);
-            if rows < BATCH.into() {
-                break;
-            }
-        }
-    }
-    Ok(())
 }

@@ -9,10 +9,12 @@ use tokio_postgres::Transaction;
 use tokio_postgres::binary_copy::BinaryCopyOutStream;
 use tokio_postgres::types::{FromSql, Type};
 
+use super::hanging::Hanging;
 use super::layout::{Layout, PEOPLE, Table, WORKSPACES};
 use super::manifest::{ArchivedTable, FORMAT, Holds, Manifest, VERSION};
+use super::person::PERSON;
 use super::row::Row;
-use super::selection::{PERSON, Selection};
+use super::selection::Selection;
 use super::write::ArchiveWriter;
 use super::{MAX_ROW_BYTES, PART_BYTES, Progress, Step, UNHURRIED, ended, named};
 use crate::error::{Error, Kind, Result};
@@ -87,6 +89,10 @@ async fn run(
             Selection::Person
         }
     };
+    if let Holds::Person { external_user_id } = &holds {
+        platform.query("SELECT set_config($1, $2, true)", &[&PERSON, external_user_id]).await?;
+    }
+    Hanging::refuse(&*platform, &Hanging::of(&*platform, &layout, selection, workspace).await?).await?;
     let mut sources = Vec::new();
     for table in &layout.tables {
         let condition = match table.name.as_str() {

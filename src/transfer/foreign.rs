@@ -104,7 +104,8 @@ async fn run(
         let mut bulk = db.platform_bulk().await?;
         Layout::read(&*bulk.begin().await?).await?
     };
-    let is_brought = |table: &Table| matches!(table.content, Content::Plain | Content::AtRest);
+    // Without a key nobody can tell whether a row is there already.
+    let is_brought = |table: &Table| table.has_key() && matches!(table.content, Content::Plain | Content::AtRest);
     let mut tables: Vec<Table> = layout.tables.into_iter().filter(is_brought).collect();
     // No other system knows the platform's administrators.
     for table in &mut tables {

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::adapt::{Adapting, LeftOut, tables_of_workspaces};
+use super::delete::delete_rows;
 use super::digest::Digest;
-use super::erase::delete_rows;
 use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
 use super::manifest::{ArchivedTable, Holds, Manifest};
 use super::people;
 use super::read::ArchiveReader;
 use super::row::{EPOCH, Row};
-use super::stage::{Stage, Tuples};
+use super::stage::{Stage, Together, Tuples};
 use super::target::{BEGIN, DISCARD, DONE, LastTransfer, Target};
 use super::{Progress, Step, ended, lock};
 use crate::auth::unusable_password;
@@ -66,35 +66,6 @@ pub struct ImportReport {
     /// Emails of members who have to be invited again: a membership counts once it was accepted here.
     #[serde(default)]
     pub to_invite: Vec<String>,
-}
-
-/// What an archive says of itself, once every byte of it has been compared with that; against no database.
-///
-/// # Errors
-///
-/// [`is_not_found`](Error::is_not_found) where there is no such file; [`is_invalid_input`](Error::is_invalid_input), with
-/// the place, where it is no whole archive that this version reads.
-///
-/// ```no_run
-/// # async fn example() -> workspace_db::Result<()> {
-/// let manifest = workspace_db::transfer::inspect(std::path::Path::new("acme.tar")).await?;
-/// println!("{} of {}: {} rows", manifest.slug, manifest.taken_at, manifest.rows());
-/// # Ok(())
-/// # }
-/// ```
-pub async fn inspect(archive: &Path) -> Result<Manifest> {
-    Ok(inspected(archive).await?.0)
-}
-
-/// The same, and what the archive is known by.
-pub(super) async fn inspected(archive: &Path) -> Result<(Manifest, String)> {
-    let archive = archive.to_owned();
-    let read = move || {
-        let mut reader = ArchiveReader::open(&archive)?;
-        reader.check_files()?;
-        Ok((reader.manifest().clone(), reader.id().to_owned()))
-    };
-    ended(tokio::task::spawn_blocking(read).await)
 }
 
 /// Writes the rows of an archive, once all of it has been read and found whole.
@@ -273,19 +244,37 @@ impl Import<'_> {
             to_invite: BTreeSet::new(),
         };
         let (sender, mut receiver) = mpsc::channel::<Batch>(AHEAD);
-        let stages: Vec<Stage> = rest.iter().map(|(table, _)| Stage::of(table, self.target.workspace)).collect();
+        let stages: Vec<Stage> = (0..)
+            .zip(&rest)
+            .map(|(number, (table, _))| Stage::numbered(table, self.target.workspace, number))
+            .collect();
+        let ring = |batch: &Batch| rest.get(batch.table).and_then(|(table, _)| table.ring);
         let (tables, already) = (rest.clone(), found.clone());
         let thread = tokio::task::spawn_blocking(move || read_rows(reader, &tables, &already, adapting, &sender));
         let of = rest.iter().map(|(_, archived)| archived.rows).sum();
         let mut rows: u64 = found.iter().sum();
         let written = async {
-            while let Some(batch) = receiver.recv().await {
-                let Some(stage) = stages.get(batch.table) else { continue };
-                let more = batch.tuples.rows;
+            let mut next = receiver.recv().await;
+            while let Some(batch) = next.take() {
                 let transaction = bulk.begin().await?;
-                stage.write(&transaction, batch.tuples).await.map_err(|error| self.at(&batch.file, &error))?;
+                let (of_ring, file) = (ring(&batch), batch.file.clone());
+                if of_ring.is_some() {
+                    let (mut together, mut more) = (Together::new(), Some(batch));
+                    while let Some(batch) = more.take() {
+                        let Some(stage) = stages.get(batch.table) else { break };
+                        rows += batch.tuples.rows;
+                        let added = together.add(&transaction, batch.table, stage, batch.tuples).await;
+                        added.map_err(|error| self.at(&batch.file, &error))?;
+                        next = receiver.recv().await;
+                        more = next.take_if(|batch| ring(batch) == of_ring);
+                    }
+                    together.write(&transaction).await.map_err(|error| self.at(&file, &error))?;
+                } else if let Some(stage) = stages.get(batch.table) {
+                    rows += batch.tuples.rows;
+                    stage.write(&transaction, batch.tuples).await.map_err(|error| self.at(&file, &error))?;
+                    next = receiver.recv().await;
+                }
                 transaction.commit().await?;
-                rows += more;
                 on_progress(Progress { step: Step::Importing, rows, of });
             }
             Ok::<_, Error>(())

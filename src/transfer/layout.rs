@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::GenericClient;
 
 use super::content::{self, Content};
+use super::person::of_person;
 use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -57,6 +58,13 @@ pub(super) struct Table {
     /// Whether rows can be deleted at all; those of the audit log go by retention alone.
     pub(super) is_deletable: bool,
     pub(super) content: Content,
+    /// What makes a row of a table of your own one of a person: it goes with a row that is the person's.
+    pub(super) of_person: Option<String>,
+    /// The tables that refer to each other, or the one that refers to itself, of which this is one: their rows come and go in
+    /// one statement.
+    pub(super) ring: Option<usize>,
+    /// Whether triggers of its own change what is inserted, or tell of it.
+    pub(super) has_triggers: bool,
     key: Vec<String>,
 }
 
@@ -72,7 +80,9 @@ const COLUMNS: &str = "
 SELECT c.relname::text, a.attname::text, t.typname::text, t.typtype = 'e' AS is_enum, format_type(a.atttypid, a.atttypmod),
     has_table_privilege($1, c.oid, 'DELETE') AS is_deletable,
     coalesce(a.attnum = ANY (pk.conkey), false) AS is_key, pg_get_expr(d.adbin, d.adrelid),
-    has_table_privilege($2, c.oid, 'INSERT') AS is_writable
+    has_table_privilege($2, c.oid, 'INSERT') AS is_writable,
+    EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled = 'O'
+        AND c.relname <> 'audit_log') AS has_triggers
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 JOIN pg_type t ON t.oid = a.atttypid
@@ -93,6 +103,29 @@ JOIN pg_class parent ON parent.oid = f.confrelid
 JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = ANY (f.conkey)
 WHERE f.contype = 'f' AND child.relnamespace = current_schema()::regnamespace AND f.conparentid = 0";
 
+/// Foreign keys whose rows go with what they refer to, or keep it from going; what is set to NULL stays by itself. Of tables
+/// that refer to such ones in turn, the nearer ones first.
+const GOES_WITH: &str = "
+WITH RECURSIVE goes AS (
+    SELECT f.oid, f.conrelid, f.confrelid, 1 AS depth FROM pg_constraint f
+    WHERE f.contype = 'f' AND f.confdeltype IN ('c', 'a', 'r') AND f.conparentid = 0 AND f.conrelid <> f.confrelid
+        AND f.confrelid IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+            AND relname IN ('conversations', 'messages', 'feedback', 'analytics_events'))
+    UNION
+    SELECT f.oid, f.conrelid, f.confrelid, goes.depth + 1 FROM goes JOIN pg_constraint f ON f.confrelid = goes.conrelid
+    WHERE f.contype = 'f' AND f.confdeltype IN ('c', 'a', 'r') AND f.conparentid = 0 AND f.conrelid <> f.confrelid AND goes.depth < 10
+)
+SELECT child.relname::text,
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(f.conkey) WITH ORDINALITY AS u (attnum, n)
+        JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.attnum),
+    parent.relname::text,
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(f.confkey) WITH ORDINALITY AS u (attnum, n)
+        JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = u.attnum)
+FROM (SELECT oid, min(depth) AS depth FROM goes GROUP BY oid) AS nearest JOIN pg_constraint f ON f.oid = nearest.oid
+JOIN pg_class child ON child.oid = f.conrelid AND child.relnamespace = current_schema()::regnamespace
+JOIN pg_class parent ON parent.oid = f.confrelid AND parent.relnamespace = current_schema()::regnamespace
+ORDER BY nearest.depth, f.conname";
+
 impl Layout {
     /// As the catalog of the connected database has it.
     pub(super) async fn read(client: &impl GenericClient) -> Result<Self> {
@@ -104,6 +137,9 @@ impl Layout {
                 name,
                 columns: Vec::new(),
                 is_deletable: row.get(5),
+                of_person: None,
+                ring: None,
+                has_triggers: row.get(9),
                 key: Vec::new(),
             });
             let column: String = row.get(1);
@@ -123,9 +159,12 @@ impl Layout {
         };
         people.columns.retain(|column| PEOPLES_COLUMNS.contains(&column.name.as_str()));
         let mut parents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut own = BTreeSet::new();
         for row in client.query(REFERENCES, &[]).await? {
             let (child, parent, column): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-            if parent != child && tables.contains_key(&parent) {
+            if parent == child {
+                own.insert(child.clone());
+            } else if tables.contains_key(&parent) {
                 parents.entry(child.clone()).or_default().insert(parent.clone());
             }
             let Some(table) = tables.get_mut(&child) else { continue };
@@ -134,8 +173,22 @@ impl Layout {
                 if parent == PEOPLE { column.is_person = true } else { column.names = Some(parent) }
             }
         }
+        for row in client.query(GOES_WITH, &[]).await? {
+            let (child, columns, parent, of): (String, String, String, String) =
+                (row.get(0), row.get(1), row.get(2), row.get(3));
+            let condition =
+                tables.get(&parent).and_then(|table| of_person(&parent).or_else(|| table.of_person.clone()));
+            let Some((condition, table)) = condition.zip(tables.get_mut(&child)) else { continue };
+            if of_person(&child).is_none() && child != WORKSPACES && child != PEOPLE {
+                let rows = format!("({columns}) IN (SELECT {of} FROM {} WHERE {condition})", identifier(&parent));
+                table.of_person = Some(match table.of_person.take() {
+                    Some(others) => format!("{others} OR {rows}"),
+                    None => rows,
+                });
+            }
+        }
         let schema = client.query_one("SELECT max(version)::text FROM __diesel_schema_migrations", &[]).await?;
-        Ok(Self { tables: in_order(tables, &parents), schema: schema.get(0) })
+        Ok(Self { tables: in_order(tables, &parents, &own), schema: schema.get(0) })
     }
 
     /// The condition of the administrators whom the workspace's rows name.
@@ -155,16 +208,25 @@ impl Layout {
     }
 }
 
-/// Parents first, by name where neither refers to the other. Tables that refer to each other in a ring come last.
-fn in_order(mut tables: BTreeMap<String, Table>, parents: &BTreeMap<String, BTreeSet<String>>) -> Vec<Table> {
+/// Parents first, by name where neither refers to the other. Tables that refer to each other in a ring come last, and with
+/// them those that refer to one of the ring.
+fn in_order(
+    mut tables: BTreeMap<String, Table>,
+    parents: &BTreeMap<String, BTreeSet<String>>,
+    own: &BTreeSet<String>,
+) -> Vec<Table> {
     let mut ordered: Vec<Table> = Vec::with_capacity(tables.len());
     while !tables.is_empty() {
         let is_free = |name: &String| {
             parents.get(name).is_none_or(|parents| parents.iter().all(|parent| !tables.contains_key(parent)))
         };
         let free: Vec<String> = tables.keys().filter(|name| is_free(name)).cloned().collect();
+        let ring = free.is_empty().then_some(0);
         let next = if free.is_empty() { tables.keys().cloned().collect() } else { free };
-        ordered.extend(next.iter().filter_map(|name| tables.remove(name)));
+        for mut table in next.iter().filter_map(|name| tables.remove(name)) {
+            table.ring = ring.or_else(|| own.contains(&table.name).then_some(ordered.len() + 1));
+            ordered.push(table);
+        }
     }
     ordered
 }
@@ -184,8 +246,16 @@ impl Table {
         self.columns.iter().position(|one| one.name == column)
     }
 
-    /// The columns of the primary key, by which a batch of rows is named.
+    /// Whether its rows can be told apart.
+    pub(super) fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    /// The columns of the primary key, by which a batch of rows is named; without one, the rows' places.
     pub(super) fn key(&self) -> String {
+        if self.key.is_empty() {
+            return "tableoid, ctid".to_owned();
+        }
         self.key.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
     }
 

@@ -14,11 +14,40 @@ use super::digest::Digest;
 use super::layout::{Layout, Table, WORKSPACES};
 use super::manifest::{ArchivedTable, FORMAT, Manifest, Part, VERSION};
 use super::row::Row;
-use super::{MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS};
+use super::{MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS, ended};
 use crate::error::{Error, Kind, Result};
 
 /// Manifest and sums of some ten million files.
 const MAX_DESCRIPTION_BYTES: u64 = 64 << 20;
+
+/// What an archive says of itself, once every byte of it has been compared with that; against no database.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where there is no such file; [`is_invalid_input`](Error::is_invalid_input), with
+/// the place, where it is no whole archive that this version reads.
+///
+/// ```no_run
+/// # async fn example() -> workspace_db::Result<()> {
+/// let manifest = workspace_db::transfer::inspect(std::path::Path::new("acme.tar")).await?;
+/// println!("{} of {}: {} rows", manifest.slug, manifest.taken_at, manifest.rows());
+/// # Ok(())
+/// # }
+/// ```
+pub async fn inspect(archive: &Path) -> Result<Manifest> {
+    Ok(inspected(archive).await?.0)
+}
+
+/// The same, and what the archive is known by.
+pub(super) async fn inspected(archive: &Path) -> Result<(Manifest, String)> {
+    let archive = archive.to_owned();
+    let read = move || {
+        let mut reader = ArchiveReader::open(&archive)?;
+        reader.check_files()?;
+        Ok((reader.manifest().clone(), reader.id().to_owned()))
+    };
+    ended(tokio::task::spawn_blocking(read).await)
+}
 
 /// Where a file of the archive lies.
 #[derive(Clone, Copy)]

@@ -9,11 +9,12 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::erase::erase;
+use super::erase::{erase, refuse_beforehand};
 use super::export::export;
-use super::import::{ImportOptions, ImportReport, import, inspected};
+use super::import::{ImportOptions, ImportReport, import};
 use super::layout::{Layout, PEOPLE, WORKSPACES};
 use super::manifest::{Holds, Manifest};
+use super::read::inspected;
 use super::receipt::{ReceiptKey, SignedReceipt};
 use super::selection::Selection;
 use super::target::imported;
@@ -81,6 +82,7 @@ pub async fn relocate(
     key: &ReceiptKey,
     on_progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Moved> {
+    refuse_beforehand(from.db, workspace).await?;
     let before = from.take_out_of_use(workspace).await?;
     if before.is_some() && !archive.exists() {
         tokio::time::sleep(LAST_WRITES).await;

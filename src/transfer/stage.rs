@@ -38,8 +38,10 @@ impl Tuples {
 /// The statements that write rows of one table.
 pub(super) struct Stage {
     create: String,
-    copy: &'static str,
+    copy: String,
     insert: String,
+    /// The table, where it has triggers that must not change what an archive says.
+    resting: Option<String>,
     /// How many of the rows are there as they should be, for a table whose rows nobody may delete.
     count_same: Option<String>,
 }
@@ -47,14 +49,20 @@ pub(super) struct Stage {
 impl Stage {
     /// For rows of an archive: what is not there is NULL.
     pub(super) fn of(table: &Table, workspace: WorkspaceId) -> Self {
+        Self::numbered(table, workspace, 0)
+    }
+
+    /// The same, beside others of one transaction.
+    pub(super) fn numbered(table: &Table, workspace: WorkspaceId, number: usize) -> Self {
         let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
-        Self::new(table, workspace, on_conflict, |value, _| value)
+        let resting = table.has_triggers.then(|| identifier(&table.name));
+        Self { resting, ..Self::new(table, workspace, number, on_conflict, |value, _| value) }
     }
 
     /// For rows of another system: what is not there has its default, and a row that is there stays as it is.
     pub(super) fn of_foreign(table: &Table, workspace: WorkspaceId) -> Self {
         let on_conflict = format!(" ON CONFLICT ({}) DO NOTHING", table.key());
-        Self::new(table, workspace, &on_conflict, |value, column| match &column.default {
+        Self::new(table, workspace, 0, &on_conflict, |value, column| match &column.default {
             Some(default) => format!("coalesce({value}, {default})"),
             None => value,
         })
@@ -63,9 +71,11 @@ impl Stage {
     fn new(
         table: &Table,
         workspace: WorkspaceId,
+        number: usize,
         on_conflict: &str,
         completed: impl Fn(String, &Column) -> String,
     ) -> Self {
+        let stage = format!("workspace_db_transfer_{number}");
         // Values lie as they come: they are read once.
         let column = |column: &Column| {
             let type_name = if column.kind == Kind::Other { "text" } else { &column.type_name };
@@ -80,9 +90,8 @@ impl Stage {
         let plain = table.columns.iter().filter(is_long);
         let plain = plain.map(|column| format!("ALTER {} SET STORAGE EXTERNAL", identifier(&column.name)));
         let plain = plain.collect::<Vec<_>>().join(", ");
-        let set_plain =
-            if plain.is_empty() { String::new() } else { format!("; ALTER TABLE workspace_db_transfer {plain}") };
-        let create = format!("CREATE TEMPORARY TABLE workspace_db_transfer ({columns}) ON COMMIT DROP{set_plain}");
+        let set_plain = if plain.is_empty() { String::new() } else { format!("; ALTER TABLE {stage} {plain}") };
+        let create = format!("CREATE TEMPORARY TABLE {stage} ({columns}) ON COMMIT DROP{set_plain}");
         let name = identifier(&table.name);
         let names = table.columns.iter().map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ");
         let values = table.columns.iter().map(|column| {
@@ -94,21 +103,29 @@ impl Stage {
         });
         let values = values.collect::<Vec<_>>().join(", ");
         let insert = format!(
-            "INSERT INTO {name} ({}, {names}) OVERRIDING SYSTEM VALUE SELECT '{workspace}'::uuid, {values} FROM workspace_db_transfer{on_conflict}",
+            "INSERT INTO {name} ({}, {names}) OVERRIDING SYSTEM VALUE SELECT '{workspace}'::uuid, {values} FROM {stage}{on_conflict}",
             identifier(table.scope()),
         );
         // An entry that was here before does not say that it was imported.
         let same = || table.columns.iter().filter(|column| column.name != "after");
         let count_same = (!table.is_deletable).then(|| {
             format!(
-                "SELECT count(*) FROM workspace_db_transfer s JOIN {name} t ON t.{} = '{workspace}' AND t.id = s.id
+                "SELECT count(*) FROM {stage} s JOIN {name} t ON t.{} = '{workspace}' AND t.id = s.id
                  AND (SELECT row({}) IS NOT DISTINCT FROM row({}))",
                 identifier(table.scope()),
                 same().map(|c| format!("t.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
                 same().map(|c| format!("s.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
             )
         });
-        Self { create, copy: "COPY workspace_db_transfer FROM STDIN (FORMAT BINARY)", insert, count_same }
+        let copy = format!("COPY {stage} FROM STDIN (FORMAT BINARY)");
+        Self { create, copy, insert, resting: None, count_same }
+    }
+
+    async fn collect(&self, transaction: &Transaction<'_>, tuples: Tuples) -> Result<(), tokio_postgres::Error> {
+        let sink = transaction.copy_in(&self.copy).await?;
+        pin_mut!(sink);
+        sink.send(tuples.finish()).await?;
+        sink.finish().await.map(drop)
     }
 
     /// Writes the rows within the transaction, and returns how many were not there.
@@ -116,11 +133,11 @@ impl Stage {
         let rows = tuples.rows;
         let written = async {
             transaction.batch_execute(&self.create).await?;
-            let sink = transaction.copy_in(self.copy).await?;
-            pin_mut!(sink);
-            sink.send(tuples.finish()).await?;
-            sink.finish().await?;
-            transaction.execute(&self.insert, &[]).await
+            self.collect(transaction, tuples).await?;
+            let resting = rest(transaction, self.resting.as_deref()).await?;
+            let written = transaction.execute(&self.insert, &[]).await?;
+            wake(transaction, resting).await?;
+            Ok(written)
         };
         let written = written.await.map_err(refused)?;
         let Some(count_same) = &self.count_same else { return Ok(written) };
@@ -130,6 +147,71 @@ impl Stage {
         }
         Err(Error::new(ErrorKind::Conflict, "rows of the same id are there, and others than those of the archive"))
     }
+}
+
+/// Writes the rows of tables that refer to each other: foreign keys are looked at when the one statement ends.
+pub(super) struct Together<'s> {
+    stages: Vec<(usize, &'s Stage)>,
+}
+
+impl<'s> Together<'s> {
+    pub(super) fn new() -> Self {
+        Self { stages: Vec::new() }
+    }
+
+    /// Takes rows of one of the tables, which `number` tells from the others.
+    pub(super) async fn add(
+        &mut self,
+        transaction: &Transaction<'_>,
+        number: usize,
+        stage: &'s Stage,
+        tuples: Tuples,
+    ) -> Result<()> {
+        let collected = async {
+            if self.stages.iter().all(|(known, _)| *known != number) {
+                transaction.batch_execute(&stage.create).await?;
+                self.stages.push((number, stage));
+            }
+            stage.collect(transaction, tuples).await
+        };
+        collected.await.map_err(refused)
+    }
+
+    pub(super) async fn write(self, transaction: &Transaction<'_>) -> Result<()> {
+        let written = async {
+            let mut resting = Vec::new();
+            for (_, stage) in &self.stages {
+                resting.push(rest(transaction, stage.resting.as_deref()).await?);
+            }
+            let inserts: Vec<String> =
+                self.stages.iter().map(|(number, stage)| format!("i{number} AS ({})", stage.insert)).collect();
+            transaction.batch_execute(&format!("WITH {} SELECT", inserts.join(", "))).await?;
+            for resting in resting {
+                wake(transaction, resting).await?;
+            }
+            Ok(())
+        };
+        written.await.map_err(refused)
+    }
+}
+
+/// A table whose triggers are out of use, and their names.
+type Resting = Option<(String, Vec<String>)>;
+
+/// Puts the triggers of a table out of use, until the transaction [wakes](wake) them or ends.
+pub(super) async fn rest(transaction: &Transaction<'_>, table: Option<&str>) -> Result<Resting, tokio_postgres::Error> {
+    let Some(table) = table else { return Ok(None) };
+    let disable = "SELECT workspace_db_disable_triggers($1::text::regclass)";
+    let names = transaction.query_one(disable, &[&table]).await?.get(0);
+    Ok(Some((table.to_owned(), names)))
+}
+
+pub(super) async fn wake(transaction: &Transaction<'_>, resting: Resting) -> Result<(), tokio_postgres::Error> {
+    let Some((table, names)) = resting else { return Ok(()) };
+    // PostgreSQL changes no table on whose rows something is still to be looked at.
+    transaction.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
+    let enable = "SELECT workspace_db_enable_triggers($1::text::regclass, $2)";
+    transaction.query_one(enable, &[&table, &names]).await.map(drop)
 }
 
 /// With what the database says of the row.

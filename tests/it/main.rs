@@ -21,6 +21,7 @@ mod layers;
 mod load;
 mod migrations;
 mod models;
+mod odd;
 mod reembed;
 mod roles;
 mod search;

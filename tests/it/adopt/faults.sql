@@ -32,7 +32,7 @@ DROP INDEX document_chunks_vector_idx;
 ALTER TABLE document_chunks ALTER COLUMN vector TYPE vector;
 INSERT INTO document_chunks (id, workspace_id, document_id, chunk_index, content, vector) VALUES (w(6), w(2), w(4), 2, 'short', '[1,2,3]');
 INSERT INTO conversations (id, workspace_id, external_user_id, status, closed_at) VALUES
-    (w(1), w(1), 'visitor', 'closed', 'infinity'), (w(2), w(2), NULL, 'pending', NULL);
+    (w(1), w(1), 'visitor', 'closed', '9999-12-31 23:59:59+00'), (w(2), w(2), NULL, 'pending', NULL);
 INSERT INTO messages (id, workspace_id, conversation_id, role, content, confidence) VALUES
     (w(1), w(1), w(1), 'user', 'hello', 0.33), (w(2), w(1), w(2), 'tool', 'in another''s conversation', NULL),
     (w(3), w(2), w(2), 'assistant', '', 1);

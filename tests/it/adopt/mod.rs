@@ -187,7 +187,7 @@ async fn every_fact_is_here_or_set_aside_with_the_reason() {
     says("documents", true, "its datasource is another workspace's");
     says("document_chunks", false, "its document is another workspace's");
     says("document_chunks", false, "its vector has not 1536 dimensions");
-    says("document_chunks", false, "its vector has the length 0");
+    says("document_chunks", false, "its vector is too short or too long");
     says("workspace_settings", true, "its default_language is another");
     says("workspace_settings", true, "its confidence_threshold is another");
     assert!(lines.contains("of a tenant"), "the old row is there as a whole");
@@ -221,4 +221,33 @@ async fn an_administrator_logs_in_with_the_old_password_and_secrets_are_sealed()
     .await
     .unwrap();
     assert_eq!(of_settings.unwrap().open(&key(), one).unwrap().expose_secret(), "whsec_settings");
+}
+
+#[tokio::test]
+async fn what_programs_cant_read_is_here_as_a_text_and_kept_aside_as_it_was() {
+    let scene = Scene::with_every_fault().await;
+    let deep = "[".repeat(150) + &"]".repeat(150);
+    let poison = format!(
+        "UPDATE conversations SET metadata = '{deep}', closed_at = 'infinity', created_at = '-infinity';
+         UPDATE documents SET metadata = '{{\"n\": 1e400}}';
+         UPDATE webhook_subscriptions SET events = '{{{{a,b}},{{c,NULL}}}}'"
+    );
+    scene.there().await.batch_execute(&poison).await.unwrap();
+    let report = scene.run().await.unwrap();
+    let compared = report.compared.unwrap();
+    let of = |table: &str| compared.iter().find(|one| one.table == table).map(|one| (one.same, one.changed));
+    assert_eq!(of("conversations"), Some((0, 2)));
+    let mut here = scene.here().await;
+    let here =
+        rows(&mut here, "SELECT metadata, closed_at::text, created_at::text FROM conversations ORDER BY id").await;
+    assert_eq!(here[0]["metadata"]["unreadable"], deep);
+    let times = (here[0]["closed_at"].as_str().unwrap(), here[0]["created_at"].as_str().unwrap());
+    assert_eq!(times, ("9999-12-31 23:59:59.999999+00", "0001-01-01 00:00:00+00"));
+    scene.adoption().switch(false, &|_| ()).await.unwrap();
+    let aside = scene.folder.path().join("aside.jsonl");
+    scene.adoption().finish(&aside).await.unwrap();
+    let aside = std::fs::read_to_string(aside).unwrap();
+    for words in [deep.as_str(), "\"infinity\"", "its metadata", "its closed_at", "its created_at"] {
+        assert!(aside.contains(words), "nothing of {words} in {aside}");
+    }
 }

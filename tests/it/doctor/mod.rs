@@ -124,6 +124,18 @@ const BROKEN: &[(&str, State, &str, &str)] = &[
         "documents_content_hash_idx on documents is not whole",
     ),
     (
+        "unreadable_values",
+        State::Warn,
+        "ALTER TABLE messages DROP CONSTRAINT messages_metadata_readable",
+        "messages.metadata has no CHECK",
+    ),
+    (
+        "unreadable_values",
+        State::Fail,
+        "ALTER TABLE workspaces DROP CONSTRAINT workspaces_updated_at_readable; UPDATE workspaces SET updated_at = 'infinity'",
+        "workspaces.updated_at has values",
+    ),
+    (
         "missing_indexes",
         State::Warn,
         "DROP INDEX analytics_events_message_id_idx",

@@ -285,3 +285,31 @@ async fn what_waits_for_a_lock_ends_and_says_what_to_do() {
     assert_eq!(said.status, 500);
     assert!(said.body.contains("longer than 5 seconds"), "{}", said.body);
 }
+
+#[tokio::test]
+async fn pages_go_on_beside_rows_that_cant_be_read() {
+    let mut scene = Scene::new(true).await;
+    let a = scene.a.workspace;
+    let poison = "ALTER TABLE conversations DROP CONSTRAINT conversations_metadata_readable;
+        ALTER TABLE jobs DROP CONSTRAINT jobs_payload_readable;
+        INSERT INTO conversations (workspace_id, title, metadata) SELECT id, 'unreadable', '1e400' FROM workspaces;
+        DELETE FROM jobs;
+        INSERT INTO jobs (workspace_id, id, job_type, payload)
+            SELECT id, '00000000-0000-7000-8000-000000000009', 'x', '1e400' FROM workspaces WHERE slug = 'a'";
+    scene.run(poison).await;
+    let job = format!("/{a}/jobs/00000000-0000-7000-8000-000000000009");
+    for (page, says) in [
+        (format!("/{a}/conversations"), "/conversations/"),
+        (format!("/{a}/jobs"), "00000000-0000"),
+        (job.clone(), "column payload: Invalid Json"),
+        (format!("/{a}/tables/jobs"), "00000000-0000"),
+    ] {
+        let said = scene.get(&page).await;
+        assert_eq!(said.status, 200, "{page}: {}", said.body);
+        assert!(said.body.contains(says), "{page}: {}", said.body);
+    }
+    let token = scene.get(&job).await.form_token().to_owned();
+    let said = scene.post(&format!("{job}/cancel"), &[("form_token", &token)]).await;
+    assert_eq!(said.status, 303, "{}", said.body);
+    crate::until(&mut scene.conn, "SELECT status = 'cancelled' AS met FROM jobs").await;
+}

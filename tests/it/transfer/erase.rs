@@ -82,7 +82,7 @@ struct Said {
     said: Option<String>,
 }
 
-/// A receipt of rows that somebody writes all the same would be false.
+/// A receipt of rows that somebody writes all the same would be false: here a trigger does, for each that goes.
 #[tokio::test]
 async fn what_is_left_is_told_instead_of_a_receipt() {
     let scene = Scene::new().await;
@@ -92,8 +92,8 @@ async fn what_is_left_is_told_instead_of_a_receipt() {
         .batch_execute(
             "CREATE TABLE notes (workspace_id uuid NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid(), PRIMARY KEY (workspace_id, id));
              SELECT workspace_db_isolate('notes');
-             CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
-             CREATE TRIGGER keep BEFORE DELETE ON notes FOR EACH ROW EXECUTE FUNCTION keep()",
+             CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO notes (workspace_id) VALUES (OLD.workspace_id); RETURN NULL; END $$;
+             CREATE TRIGGER keep AFTER DELETE ON notes FOR EACH ROW EXECUTE FUNCTION keep()",
         )
         .await
         .unwrap();

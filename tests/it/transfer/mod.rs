@@ -155,7 +155,7 @@ async fn fill(conn: &mut AsyncPgConnection, workspace: WorkspaceId) {
         "WITH texts AS (SELECT t, n FROM unnest($1) WITH ORDINALITY AS one (t, n)),
          c AS (INSERT INTO conversations (workspace_id, external_user_id, title, metadata, first_message_at, closed_at, status)
              SELECT '{workspace}', t, t, jsonb_build_object('a', t, t, NULL, 'nested', jsonb_build_array(t, 1e-300, 123456789012345678901234567890.5)),
-                 CASE n % 4 WHEN 0 THEN 'infinity'::timestamptz WHEN 1 THEN '-infinity' WHEN 2 THEN '4713-01-01 BC' ELSE '294276-12-31 23:59:59.999999' END,
+                 CASE n % 4 WHEN 0 THEN '9999-12-31 23:59:59.999999+00'::timestamptz WHEN 1 THEN '0001-01-01 00:00:00+00' WHEN 2 THEN '1582-10-10' ELSE '1969-12-31 23:59:59.999999' END,
                  '2026-01-01'::timestamptz + n * interval '1 microsecond',
                  (enum_range(NULL::conversation_status))[1 + n % 4]
              FROM texts RETURNING id, title),
@@ -173,7 +173,7 @@ async fn fill(conn: &mut AsyncPgConnection, workspace: WorkspaceId) {
              SELECT '{workspace}', 'd' || n, 'x' || n, to_jsonb(n) FROM generate_series(1, 50) AS n;
          INSERT INTO document_chunks (workspace_id, document_id, chunk_index, content, vector, language)
              SELECT '{workspace}', d.id, n, 'chunk ' || n,
-                 (SELECT array_agg(CASE WHEN i = 1 THEN 1 WHEN i = 2 THEN 1.1754944e-38 WHEN i = 3 THEN 3.4e38 WHEN i = 4 THEN '-0' ELSE sin(i * n + length(d.title)) END::real)
+                 (SELECT array_agg(CASE WHEN i = 1 THEN 1 WHEN i = 2 THEN 1.1754944e-38 WHEN i = 3 THEN 3.4e14 WHEN i = 4 THEN '-0' ELSE sin(i * n + length(d.title)) END::real)
                   FROM generate_series(1, 1536) AS i)::vector,
                  CASE n WHEN 1 THEN 'en' WHEN 2 THEN 'pt-BR' END
              FROM documents d, generate_series(0, 3) AS n WHERE workspace_id = '{workspace}' AND external_id LIKE 'x%';

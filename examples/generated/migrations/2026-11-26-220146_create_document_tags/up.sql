@@ -9,7 +9,8 @@ CREATE TABLE document_tags (
         FOREIGN KEY (workspace_id) REFERENCES workspaces (id) ON DELETE CASCADE,
     CONSTRAINT document_tags_document_id_fkey
         FOREIGN KEY (workspace_id, document_id) REFERENCES documents (workspace_id, id) ON DELETE CASCADE,
-    CONSTRAINT document_tags_document_id_tag_key UNIQUE (workspace_id, document_id, tag)
+    CONSTRAINT document_tags_document_id_tag_key UNIQUE (workspace_id, document_id, tag),
+    CONSTRAINT document_tags_created_at_readable CHECK (workspace_db_is_readable(created_at))
 );
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX document_tags_document_id_idx ON document_tags (workspace_id, document_id);

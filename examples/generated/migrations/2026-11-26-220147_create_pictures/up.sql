@@ -16,8 +16,13 @@ CREATE TABLE pictures (
         FOREIGN KEY (workspace_id) REFERENCES workspaces (id) ON DELETE CASCADE,
     CONSTRAINT pictures_conversation_id_fkey
         FOREIGN KEY (workspace_id, conversation_id) REFERENCES conversations (workspace_id, id) ON DELETE SET NULL (conversation_id),
-    CONSTRAINT pictures_look_check CHECK (vector_norm(look) > 0),
-    CONSTRAINT pictures_words_check CHECK (array_position(words, NULL) IS NULL)
+    CONSTRAINT pictures_look_check CHECK (vector_norm(look) BETWEEN 1e-15 AND 1e15),
+    CONSTRAINT pictures_words_check CHECK (array_position(words, NULL) IS NULL),
+    CONSTRAINT pictures_words_readable CHECK (workspace_db_is_readable(words)),
+    CONSTRAINT pictures_metadata_readable CHECK (workspace_db_is_readable(metadata)),
+    CONSTRAINT pictures_taken_on_readable CHECK (workspace_db_is_readable(taken_on)),
+    CONSTRAINT pictures_created_at_readable CHECK (workspace_db_is_readable(created_at)),
+    CONSTRAINT pictures_updated_at_readable CHECK (workspace_db_is_readable(updated_at))
 );
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX pictures_conversation_id_idx ON pictures (workspace_id, conversation_id);

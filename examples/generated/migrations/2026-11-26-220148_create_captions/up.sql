@@ -11,7 +11,8 @@ CREATE TABLE captions (
     CONSTRAINT captions_picture_id_fkey
         FOREIGN KEY (workspace_id, picture_id) REFERENCES pictures (workspace_id, id) ON DELETE CASCADE,
     CONSTRAINT captions_author_fkey
-        FOREIGN KEY (author) REFERENCES admin_users (id) ON DELETE SET NULL (author)
+        FOREIGN KEY (author) REFERENCES admin_users (id) ON DELETE SET NULL (author),
+    CONSTRAINT captions_created_at_readable CHECK (workspace_db_is_readable(created_at))
 );
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX captions_picture_id_idx ON captions (workspace_id, picture_id);

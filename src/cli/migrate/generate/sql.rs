@@ -53,12 +53,15 @@ pub(super) fn create(table: &Table, references: &[Reference], unique: &[&str], k
         ));
     }
     for column in table.columns.iter().filter(|column| is_vector(column)) {
-        // The cosine to a vector of zeros is NaN, which would lead every answer.
-        parts.push(format!("CONSTRAINT {name}_{0}_check CHECK (vector_norm({0}) > 0)", column.name));
+        // pgvector sums in single precision: the cosine to a vector of zeros, a tiny or a huge one is NaN, 1 or 0.
+        parts.push(format!("CONSTRAINT {name}_{0}_check CHECK (vector_norm({0}) BETWEEN 1e-15 AND 1e15)", column.name));
         behind.push(format!("CREATE INDEX {name}_{0}_idx ON {name} (workspace_id, id) INCLUDE ({0});", bits(column)));
     }
     for column in table.columns.iter().filter(|column| column.is_array) {
         parts.push(format!("CONSTRAINT {name}_{0}_check CHECK (array_position({0}, NULL) IS NULL)", column.name));
+    }
+    for column in table.columns.iter().filter(|column| may_be_unreadable(column)) {
+        parts.push(format!("CONSTRAINT {name}_{0}_readable CHECK (workspace_db_is_readable({0}))", column.name));
     }
     let parts = parts.join(",\n    ");
     // The linters would have an index built beside writers, of whom a table that was not there has none.
@@ -73,6 +76,11 @@ pub(super) fn create(table: &Table, references: &[Reference], unique: &[&str], k
 
 pub(super) fn is_vector(column: &Column) -> bool {
     column.sql_type == "Vector" && !column.is_array
+}
+
+/// Whether PostgreSQL holds values of its type that a program can't read.
+fn may_be_unreadable(column: &Column) -> bool {
+    column.is_array || matches!(column.sql_type.as_str(), "Jsonb" | "Timestamptz" | "Date")
 }
 
 /// The column of a vector's signs.

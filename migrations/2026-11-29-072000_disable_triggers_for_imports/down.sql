@@ -1,0 +1,2 @@
+DROP FUNCTION workspace_db_enable_triggers(regclass, text[]);
+DROP FUNCTION workspace_db_disable_triggers(regclass);

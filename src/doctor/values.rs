@@ -1,0 +1,71 @@
+//! Values that PostgreSQL holds and programs can't read.
+
+use tokio_postgres::Client;
+
+use super::{Complaint, Patient, State};
+use crate::db::roles::PLATFORM_ROLE;
+use crate::error::Result;
+
+const CHECK: &str = "unreadable_values";
+
+/// Columns of tenants' and of this crate's own tables that may hold such a value, since no CHECK has looked at every row.
+const COLUMNS: &str = "SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname),
+        CASE WHEN EXISTS (SELECT FROM pg_attribute AS i WHERE i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped)
+            THEN 'id' ELSE 'ctid' END
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        JOIN pg_type AS y ON y.oid = a.atttypid
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        AND (c.relname = ANY ($1) OR EXISTS (
+            SELECT FROM pg_attribute AS w WHERE w.attrelid = c.oid AND w.attname = 'workspace_id' AND NOT w.attisdropped))
+        AND (y.oid = ANY (ARRAY['jsonb', 'timestamptz', 'timestamp', 'date']::regtype[]) OR y.typcategory = 'A' AND y.typelem <> 0)
+        AND NOT EXISTS (
+            SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
+                AND a.attnum = ANY (k.conkey) AND pg_get_constraintdef(k.oid) LIKE '%workspace\\_db\\_is\\_readable(%')
+    ORDER BY c.oid, a.attnum";
+/// The platform's own tables without a workspace.
+const WITHOUT_WORKSPACE: [&str; 5] = ["admin_users", "workspaces", "admin_tokens", "login_throttles", "job_queues"];
+/// Rows of a column that are named.
+const NAMED: usize = 3;
+/// How long one column may be looked at.
+const LOOK: &str = "SET LOCAL statement_timeout = '5s'";
+
+pub(super) async fn complaints(patient: &Patient<'_>) -> Vec<Complaint> {
+    match found(&patient.owner).await {
+        Ok(noted) => noted,
+        Err(error) => vec![Complaint::skipped(CHECK, &error)],
+    }
+}
+
+async fn found(owner: &Client) -> Result<Vec<Complaint>> {
+    // Before the migration that makes the function there is nothing to ask with.
+    let knows = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'workspace_db_is_readable')";
+    if !owner.query_one(knows, &[]).await?.get::<_, bool>(0) {
+        return Ok(vec![Complaint::new(CHECK, State::Skipped, "the migrations that ask for it are pending")]);
+    }
+    let mut noted = Vec::new();
+    for column in owner.query(COLUMNS, &[&&WITHOUT_WORKSPACE[..]]).await? {
+        let (table, column, key): (String, String, String) = (column.get(0), column.get(1), column.get(2));
+        noted.push(match rows(owner, &table, &column, &key).await {
+            Ok(rows) if rows.is_empty() => {
+                Complaint::new(CHECK, State::Warn, format!("{table}.{column} has no CHECK that programs can read it"))
+            }
+            Ok(rows) => Complaint::new(
+                CHECK,
+                State::Fail,
+                format!("{table}.{column} has values that programs can't read, in the rows {}", rows.join(", ")),
+            ),
+            Err(error) => Complaint::skipped(CHECK, &error),
+        });
+    }
+    Ok(noted)
+}
+
+/// Some rows that can't be read, as the role that sees those of every workspace.
+async fn rows(owner: &Client, table: &str, column: &str, key: &str) -> Result<Vec<String>> {
+    let look = format!("SELECT {key}::text FROM {table} WHERE NOT workspace_db_is_readable({column}) LIMIT {NAMED}");
+    owner.batch_execute(&format!("BEGIN READ ONLY; {LOOK}; SET LOCAL ROLE {PLATFORM_ROLE}")).await?;
+    let rows = owner.query(&look, &[]).await;
+    owner.batch_execute("ROLLBACK").await?;
+    Ok(rows?.iter().map(|row| row.get(0)).collect())
+}

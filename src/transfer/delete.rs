@@ -1,0 +1,119 @@
+//! Deleting a workspace's rows, table by table.
+
+use tokio_postgres::Transaction;
+use tokio_postgres::error::SqlState;
+
+use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
+use super::person::PERSON;
+use super::selection::Selection;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::tenancy::{BulkConnection, Database};
+
+/// Rows that one statement deletes, so that none holds its locks for long.
+const BATCH: u32 = 5_000;
+
+/// Deletes in batches, what refers to something before that.
+pub(super) async fn delete_rows(
+    db: &Database,
+    layout: &Layout,
+    workspace: WorkspaceId,
+    person: Option<&str>,
+    on_rows: &(dyn Fn(u64) + Sync),
+) -> Result<()> {
+    let selection = if person.is_some() { Selection::Person } else { Selection::Workspace };
+    let mut bulk = db.platform_bulk().await?;
+    let mut total = 0;
+    let mut tables: Vec<&Table> = layout.tables.iter().rev().filter(|table| is_deleted(table)).collect();
+    while let Some(table) = tables.first().copied() {
+        let of_ring = tables.iter().take_while(|one| table.ring.is_some() && one.ring == table.ring).count();
+        if of_ring > 0 {
+            let ring: Vec<&Table> = tables.drain(..of_ring).collect();
+            total += delete_together(&mut bulk, &ring, selection, workspace, person).await?;
+            on_rows(total);
+            continue;
+        }
+        tables.remove(0);
+        let Some(condition) = selection.condition(table, workspace) else { continue };
+        let (name, key) = (identifier(&table.name), table.key());
+        let delete = format!(
+            "DELETE FROM {name} WHERE {scope} = '{workspace}' AND ({key}) IN (SELECT {key} FROM {name} WHERE {condition} LIMIT {BATCH})",
+            scope = identifier(table.scope()),
+        );
+        loop {
+            let transaction = bulk.begin().await?;
+            if let Some(person) = person {
+                transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
+            }
+            let rows = Transaction::execute(&transaction, &delete, &[]).await?;
+            transaction.commit().await?;
+            total += rows;
+            on_rows(total);
+            if rows < BATCH.into() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an erasure deletes the table's rows by themselves.
+pub(super) fn is_deleted(table: &Table) -> bool {
+    table.is_deletable && ![PEOPLE, WORKSPACES].contains(&table.name.as_str())
+}
+
+/// Deletes the rows of tables that refer to each other: foreign keys are looked at when the one statement ends.
+async fn delete_together(
+    bulk: &mut BulkConnection,
+    ring: &[&Table],
+    selection: Selection,
+    workspace: WorkspaceId,
+    person: Option<&str>,
+) -> Result<u64> {
+    let deletes: Vec<(String, String)> = ring
+        .iter()
+        .enumerate()
+        .filter_map(|(at, table)| {
+            let condition = selection.condition(table, workspace)?;
+            let delete = format!("DELETE FROM {} WHERE {condition} RETURNING 1", identifier(&table.name));
+            Some((format!("d{at} AS ({delete})"), format!("SELECT 1 FROM d{at}")))
+        })
+        .collect();
+    if deletes.is_empty() {
+        return Ok(0);
+    }
+    let (deletes, counts): (Vec<String>, Vec<String>) = deletes.into_iter().unzip();
+    let statement =
+        format!("WITH {} SELECT count(*) FROM ({}) AS gone", deletes.join(", "), counts.join(" UNION ALL "));
+    let transaction = bulk.begin().await?;
+    if let Some(person) = person {
+        transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
+    }
+    let rows = transaction.query_one(&statement, &[]).await?.get::<_, i64>(0).unsigned_abs();
+    transaction.commit().await?;
+    Ok(rows)
+}
+
+/// Tries to delete one row, and takes that back: a trigger may keep it, or raise an error.
+pub(super) async fn refuse_what_is_kept(transaction: &Transaction<'_>, table: &Table, condition: &str) -> Result<()> {
+    if !table.has_triggers {
+        return Ok(());
+    }
+    let (name, key) = (identifier(&table.name), table.key());
+    let one = format!("SELECT {key} FROM {name} WHERE {condition} LIMIT 1");
+    if transaction.query_opt(&format!("SELECT FROM {name} WHERE {condition} LIMIT 1"), &[]).await?.is_none() {
+        return Ok(());
+    }
+    transaction.batch_execute("SAVEPOINT trial").await?;
+    let tried = Transaction::execute(transaction, &format!("DELETE FROM {name} WHERE ({key}) IN ({one})"), &[]).await;
+    transaction.batch_execute("ROLLBACK TO trial").await?;
+    let why = match tried {
+        Ok(0) => "a trigger keeps them".to_owned(),
+        Ok(_) => return Ok(()),
+        // What refers to the row goes before it.
+        Err(error) if error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION) => return Ok(()),
+        Err(error) => Error::from(error).to_string(),
+    };
+    Err(Error::new(Kind::Conflict, format!("rows of {} can't be deleted: {why}", table.name))
+        .remedy("disable the trigger that keeps them for the length of the erasure, ALTER TABLE ... DISABLE TRIGGER"))
+}

@@ -1,0 +1,149 @@
+//! Rows that hang on a workspace, or on a person's rows in it, in tables that no archive holds: of other schemas, and those
+//! that have no `workspace_id` and refer to one that has.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::GenericClient;
+
+use super::layout::{Layout, PEOPLE, identifier};
+use super::selection::Selection;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+
+/// A table, and which of its rows hang on what is meant.
+pub(super) struct Hanging {
+    /// With its schema, as SQL writes it.
+    pub(super) name: String,
+    /// The foreign key or the column by which they do.
+    by: String,
+    pub(super) condition: String,
+    /// Whether they are deleted with what they hang on.
+    is_cascading: bool,
+}
+
+const KEYS: &str = "
+SELECT format('%I.%I', cn.nspname, child.relname), format('%I.%I', pn.nspname, parent.relname), f.conname::text, f.confdeltype::text,
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(f.conkey) WITH ORDINALITY AS u (attnum, n)
+        JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.attnum),
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(f.confkey) WITH ORDINALITY AS u (attnum, n)
+        JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = u.attnum)
+FROM pg_constraint f
+JOIN pg_class child ON child.oid = f.conrelid JOIN pg_namespace cn ON cn.oid = child.relnamespace
+JOIN pg_class parent ON parent.oid = f.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
+WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 3";
+
+/// Tables of other schemas that say by a column of that name which workspace a row is of.
+const SCOPED: &str = "
+SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped AND a.atttypid = 'uuid'::regtype
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.oid <> current_schema()::regnamespace
+    AND n.nspname NOT LIKE 'workspace\\_db\\_%' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1";
+
+impl Hanging {
+    /// All that hang on the rows which a selection means.
+    pub(super) async fn of(
+        client: &impl GenericClient,
+        layout: &Layout,
+        selection: Selection,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<Self>> {
+        let schema: String = client.query_one("SELECT quote_ident(current_schema())", &[]).await?.get(0);
+        let mut carried = Vec::new();
+        // Which rows of a table are meant, by its name, and whether they go with a cascade.
+        let mut meant: BTreeMap<String, String> = BTreeMap::new();
+        for table in &layout.tables {
+            let name = format!("{schema}.{}", plain(&table.name));
+            let condition = selection.condition(table, workspace).filter(|_| table.name != PEOPLE);
+            meant.extend(condition.map(|condition| (name.clone(), condition)));
+            carried.push(name);
+        }
+        let keys = client.query(KEYS, &[]).await?;
+        let mut found: Vec<Self> = Vec::new();
+        if selection == Selection::Workspace {
+            for row in client.query(SCOPED, &[]).await? {
+                let condition = format!("workspace_id = '{workspace}'::uuid");
+                let (name, by): (String, _) = (row.get(0), "its column workspace_id".to_owned());
+                let key =
+                    keys.iter().find(|key| key.get::<_, &str>(0) == name && meant.contains_key(key.get::<_, &str>(1)));
+                let is_cascading = key.is_some_and(|key| key.get::<_, &str>(3) == "c");
+                meant.insert(name.clone(), condition.clone());
+                found.push(Self { name, by, condition, is_cascading });
+            }
+        }
+        loop {
+            let known = found.len();
+            for key in &keys {
+                let (child, parent): (String, String) = (key.get(0), key.get(1));
+                let is_new = !carried.contains(&child) && found.iter().all(|one| one.name != child);
+                let Some(condition) = meant.get(&parent).filter(|_| is_new) else { continue };
+                let (columns, of): (String, String) = (key.get(4), key.get(5));
+                let condition = format!("({columns}) IN (SELECT {of} FROM {parent} WHERE {condition})");
+                let goes_along = found.iter().find(|one| one.name == parent).is_none_or(|one| one.is_cascading);
+                let is_cascading = goes_along && key.get::<_, &str>(3) == "c";
+                found.push(Self { name: child, by: key.get(2), condition, is_cascading });
+            }
+            meant.extend(found.iter().skip(known).map(|one| (one.name.clone(), one.condition.clone())));
+            if found.len() == known {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// How many rows there are.
+    ///
+    /// # Errors
+    ///
+    /// [`is_conflict`](Error::is_conflict) where the platform's login may not look.
+    pub(super) async fn count(&self, client: &impl GenericClient) -> Result<u64> {
+        let may = "SELECT has_schema_privilege(split_part($1, '.', 1), 'USAGE') AND has_table_privilege($1, 'SELECT')";
+        let may = client.query_one(may, &[&self.name]).await.is_ok_and(|row| row.get(0));
+        if !may {
+            let what =
+                format!("{} hangs on the workspace by {}, and the platform may not look at it", self.name, self.by);
+            return Err(Error::new(Kind::Conflict, what)
+                .remedy(format!("GRANT SELECT ON {} TO workspace_platform, and USAGE on its schema", self.name)));
+        }
+        let count = format!("SELECT count(*) FROM {} WHERE {}", self.name, self.condition);
+        Ok(client.query_one(&count, &[]).await?.get::<_, i64>(0).unsigned_abs())
+    }
+
+    /// Refuses to go on where rows hang on the workspace that no archive would hold.
+    pub(super) async fn refuse(client: &impl GenericClient, hanging: &[Self]) -> Result<()> {
+        for one in hanging {
+            let rows = one.count(client).await?;
+            if rows > 0 {
+                let what = format!(
+                    "{rows} rows of {} hang on the workspace by {}, and an archive holds no such table",
+                    one.name, one.by
+                );
+                return Err(Error::new(Kind::Conflict, what)
+                    .remedy("give the table a workspace_id in the schema of the others, or take its rows away first"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on where rows hang on the workspace that would not go with it.
+    pub(super) async fn refuse_what_stays(client: &impl GenericClient, hanging: &[Self]) -> Result<()> {
+        for one in hanging.iter().filter(|one| !one.is_cascading) {
+            let rows = one.count(client).await?;
+            if rows > 0 {
+                let what = format!(
+                    "{rows} rows of {} hang on the workspace by {}, and would not be deleted with it",
+                    one.name, one.by
+                );
+                return Err(Error::new(Kind::Conflict, what)
+                    .remedy("delete them first, or make the foreign key ON DELETE CASCADE"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// As `quote_ident` writes it.
+fn plain(name: &str) -> String {
+    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_');
+    if is_plain { name.to_owned() } else { identifier(name) }
+}

@@ -1,0 +1,101 @@
+//! Rows that hold a value which the types can't read: which row, and which of its columns.
+//!
+//! PostgreSQL holds JSON that is nested more deeply and numbers that are larger than `serde_json` reads, and times before
+//! and after those of `chrono`. The tables' CHECKs refuse such values; where one is there all the same, the other rows are
+//! read, and this one is named.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use diesel::pg::Pg;
+use diesel::result::DeserializeFieldError;
+use diesel::row::{Field as _, Row};
+use diesel::sql_types::Uuid as SqlUuid;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The row of an answer that can't be read, and why.
+///
+/// ```
+/// # fn of(error: &workspace_db::Error) {
+/// use std::error::Error as _;
+/// use workspace_db::UnreadableRow;
+///
+/// if let Some(row) = error.source().and_then(|source| source.downcast_ref::<UnreadableRow>()) {
+///     println!("{:?} of workspace {:?}: {}", row.id(), row.workspace(), row.why());
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnreadableRow {
+    workspace_id: Option<Uuid>,
+    id: Option<Uuid>,
+    #[serde(rename = "unreadable")]
+    why: String,
+    /// Of a job that was claimed.
+    #[serde(skip)]
+    lease_token: Option<Uuid>,
+}
+
+impl UnreadableRow {
+    pub(crate) fn of<'a>(row: &impl Row<'a, Pg>, error: &(dyn StdError + Send + Sync + 'static)) -> Self {
+        let key = |column: &str| {
+            let field = row.get(column)?;
+            let value = field.value()?;
+            <Uuid as diesel::deserialize::FromSql<SqlUuid, Pg>>::from_sql(value).ok()
+        };
+        Self {
+            workspace_id: key("workspace_id"),
+            id: key("id"),
+            why: why_unreadable(error),
+            lease_token: key("lease_token"),
+        }
+    }
+
+    /// The value of its column `id`, where the query asked for one that is a UUID.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        self.id
+    }
+
+    /// The value of its column `workspace_id`, where the query asked for it.
+    #[must_use]
+    pub fn workspace(&self) -> Option<Uuid> {
+        self.workspace_id
+    }
+
+    pub(crate) fn lease_token(&self) -> Option<Uuid> {
+        self.lease_token
+    }
+
+    /// Its column, and what is wrong with the value there. The value itself is not told.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
+/// The column and what is wrong there, as Diesel knows them.
+pub(crate) fn why_unreadable(error: &(dyn StdError + Send + Sync + 'static)) -> String {
+    match error.downcast_ref::<DeserializeFieldError>() {
+        Some(DeserializeFieldError { field_name: Some(column), error, .. }) => format!("column {column}: {error}"),
+        Some(field) => field.error.to_string(),
+        None => error.to_string(),
+    }
+}
+
+impl fmt::Display for UnreadableRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.id, self.workspace_id) {
+            (Some(id), Some(workspace)) => write!(f, "row {id} of workspace {workspace}: {}", self.why),
+            (Some(id), None) => write!(f, "row {id}: {}", self.why),
+            (None, Some(workspace)) => write!(f, "a row of workspace {workspace}: {}", self.why),
+            (None, None) => write!(f, "a row, of which the query asked for no id: {}", self.why),
+        }
+    }
+}
+
+impl StdError for UnreadableRow {}
+
+/// A row, or why it can't be read: a list of these has every row that can, whatever stands in the others.
+pub type Readable<T> = Result<T, UnreadableRow>;
