@@ -2,13 +2,14 @@
 -- double, infinite times and those of far years, arrays of several dimensions. One such row stopped the queue of every tenant.
 -- From here on no such value comes in, whatever writes it.
 
--- The bounds are those of serde_json, 127 levels, and of a double; a text of less than 256 bytes can reach neither.
+-- The bounds are those of serde_json, 127 levels, and of a double; a text of less than 256 bytes can reach neither. Of a large
+-- value the text is not asked for: a number of few bytes has up to 131,072 digits.
 CREATE FUNCTION workspace_db_is_readable(value jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT octet_length(value::text) < 256
-        OR NOT jsonb_path_exists(value, 'strict $.**{127 to last} ? (@.type() == "array" || @.type() == "object")')
-        AND NOT jsonb_path_exists(value, 'strict $.** ? (@.type() == "number" && (@ > 1.7976931348623157e308 || @ < -1.7976931348623157e308))')
+    SELECT CASE WHEN pg_column_size(value) < 512 THEN octet_length(value::text) < 256 ELSE false END
+        OR NOT jsonb_path_exists(value, 'strict $.** ? (@.type() == "number" && (@ > 1.7976931348623157e308 || @ < -1.7976931348623157e308))')
+        AND NOT jsonb_path_exists(value, 'strict $.**{127 to last} ? (@.type() == "array" || @.type() == "object")')
 $$;
 COMMENT ON FUNCTION workspace_db_is_readable(jsonb) IS
     'Whether programs can read the value: at most 127 levels, and no number beyond a double.';

@@ -1,5 +1,5 @@
--- What programs can't read and is there already: JSON becomes a text within JSON, under the key `unreadable`, so that nothing of
--- it is lost; a time becomes the nearest that can be read, and an array a plain list. Then the CHECKs hold for every row.
+-- What programs can't read and is there already: JSON becomes a text within JSON, under the key `unreadable`, up to
+-- 200,000 characters; a time becomes the nearest that can be read, and an array a plain list. Then the CHECKs hold for every row.
 CREATE FUNCTION workspace_db_set_unreadable_aside(of_table regclass) RETURNS bigint
 LANGUAGE plpgsql SECURITY INVOKER
 SET search_path FROM CURRENT
@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     SELECT string_agg(format('%1$I = CASE WHEN workspace_db_is_readable(%1$I) IS NOT FALSE THEN %1$I ELSE ', attname) || CASE
             WHEN atttypid = 'jsonb'::regtype THEN format(
-                'CASE jsonb_typeof(%1$I) WHEN ''array'' THEN jsonb_build_array(%1$I::text) ELSE jsonb_build_object(''unreadable'', %1$I::text) END', attname)
+                'CASE jsonb_typeof(%1$I) WHEN ''array'' THEN jsonb_build_array(left(%1$I::text, 200000)) ELSE jsonb_build_object(''unreadable'', left(%1$I::text, 200000)) END', attname)
             WHEN atttypid = 'timestamptz'::regtype THEN format(
                 'greatest(least(%I, ''9999-12-31 23:59:59.999999+00''), ''0001-01-01 00:00:00+00'')', attname)
             WHEN atttypid = 'timestamp'::regtype THEN format(
@@ -49,13 +49,29 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION workspace_db_set_unreadable_aside(regclass) IS
-    'Makes what programs can''t read of a table''s rows readable, without a loss of JSON, and returns of how many; its CHECKs then hold for every row.';
+    'Makes what programs can''t read of a table''s rows readable, JSON as a text, and returns of how many; its CHECKs then hold for every row.';
 
-SELECT workspace_db_set_unreadable_aside(own) FROM unnest(ARRAY[
-    'admin_users', 'workspaces', 'workspace_settings', 'workspace_admins', 'datasources', 'documents', 'document_chunks',
-    'conversations', 'messages', 'feedback', 'analytics_events', 'webhook_subscriptions', 'jobs', 'job_schedules', 'job_queues',
-    'chunk_reembeddings', 'admin_tokens', 'service_tokens', 'login_throttles', 'audit_log'
-]::regclass[]) AS own;
+-- One by one, each within the time of a statement; jobs first, for which workers wait.
+SELECT workspace_db_set_unreadable_aside('jobs');
+SELECT workspace_db_set_unreadable_aside('job_schedules');
+SELECT workspace_db_set_unreadable_aside('admin_users');
+SELECT workspace_db_set_unreadable_aside('workspaces');
+SELECT workspace_db_set_unreadable_aside('workspace_settings');
+SELECT workspace_db_set_unreadable_aside('workspace_admins');
+SELECT workspace_db_set_unreadable_aside('datasources');
+SELECT workspace_db_set_unreadable_aside('documents');
+SELECT workspace_db_set_unreadable_aside('document_chunks');
+SELECT workspace_db_set_unreadable_aside('conversations');
+SELECT workspace_db_set_unreadable_aside('messages');
+SELECT workspace_db_set_unreadable_aside('feedback');
+SELECT workspace_db_set_unreadable_aside('analytics_events');
+SELECT workspace_db_set_unreadable_aside('webhook_subscriptions');
+SELECT workspace_db_set_unreadable_aside('job_queues');
+SELECT workspace_db_set_unreadable_aside('chunk_reembeddings');
+SELECT workspace_db_set_unreadable_aside('admin_tokens');
+SELECT workspace_db_set_unreadable_aside('service_tokens');
+SELECT workspace_db_set_unreadable_aside('login_throttles');
+SELECT workspace_db_set_unreadable_aside('audit_log');
 
 -- The same direction at length 1, which is what cosines are about.
 SET LOCAL ROLE workspace_platform;

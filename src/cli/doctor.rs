@@ -77,20 +77,28 @@ impl Doctor {
                 findings = round => findings?,
             };
             // Somebody watches, so what is found ends nothing.
-            self.told(context, &findings, &[]).or_else(unless_unfit)?;
+            self.print(context, &findings, &[])?;
         }
     }
 
+    /// The verdict, also where nobody reads why.
     fn told(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
-        let worst = findings.iter().map(|one| one.state).max().unwrap_or(State::Pass);
-        if context.json {
-            output::print_json(&json!({ "state": worst, "findings": findings, "fixes": fixes }))?;
-        } else {
-            let told = findings.iter().filter(|one| !self.quiet || one.state != State::Pass);
-            output::print_lines(told.flat_map(|one| lines("", one)))?;
-        }
-        if worst > State::Skipped { Err(Unfit(worst).into()) } else { Ok(()) }
+        let printed = self.print(context, findings, fixes);
+        let worst = worst(findings);
+        if worst > State::Skipped { Err(Unfit(worst).into()) } else { printed }
     }
+
+    fn print(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
+        if context.json {
+            return output::print_json(&json!({ "state": worst(findings), "findings": findings, "fixes": fixes }));
+        }
+        let told = findings.iter().filter(|one| !self.quiet || one.state != State::Pass);
+        output::print_lines(told.flat_map(|one| lines("", one)))
+    }
+}
+
+fn worst(findings: &[Finding]) -> State {
+    findings.iter().map(|one| one.state).max().unwrap_or(State::Pass)
 }
 
 /// A finding for a person; `of` stands before the name of the check.
@@ -100,8 +108,4 @@ pub(super) fn lines(of: &str, finding: &Finding) -> Vec<String> {
     lines.extend(finding.found.iter().map(|one| format!("         - {one}")));
     lines.extend(finding.remedy.map(|remedy| format!("         > {remedy}")));
     lines
-}
-
-fn unless_unfit(error: anyhow::Error) -> Result<()> {
-    if error.is::<Unfit>() { Ok(()) } else { Err(error) }
 }

@@ -102,16 +102,16 @@ impl Verify {
         let on_each = |recall: &Recall| output::tell(&spinner, &format!("measured {}", recall.slug));
         let measured = verify(&database.open().await?, &options, &on_each).await?;
         spinner.finish_and_clear();
-        if context.json {
-            output::print_json(&json!({ "gate": self.gate, "seed": self.seed, "workspaces": measured }))?;
+        let printed = if context.json {
+            output::print_json(&json!({ "gate": self.gate, "seed": self.seed, "workspaces": measured }))
         } else {
             let head = format!("recall@{} of {} passages each, seed {}", self.k, self.questions, self.seed);
-            output::print_lines([head].into_iter().chain(measured.iter().map(line)))?;
-        }
+            output::print_lines([head].into_iter().chain(measured.iter().map(line)))
+        };
         let below: Vec<&str> =
             measured.iter().filter(|recall| recall.mean < self.gate).map(|recall| recall.slug.as_str()).collect();
         if below.is_empty() {
-            return Ok(());
+            return printed;
         }
         let remedy = "`workspace-db index status` says what is due; WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT takes more";
         Err(BelowGate(format!("the recall of {} is below {}; {remedy}", below.join(", "), self.gate)).into())

@@ -197,8 +197,13 @@ fn describe_jobs(report: &EnqueueReport) -> Vec<String> {
         format!("waiting    {} files", report.waiting),
         format!("archived   {} documents", report.archived),
     ];
+    lines.extend(ignored(report.ignored));
     lines.extend(list(&report.skipped));
     lines
+}
+
+fn ignored(files: usize) -> Option<String> {
+    (files > 0).then(|| format!("ignored    {files} files, by .gitignore or .ignore"))
 }
 
 fn describe(report: &IngestReport) -> Vec<String> {
@@ -209,6 +214,7 @@ fn describe(report: &IngestReport) -> Vec<String> {
         format!("archived   {} documents", report.archived),
         format!("chunks     {} written", report.chunks),
     ];
+    lines.extend(ignored(report.ignored));
     lines.extend(list(&report.skipped));
     lines
 }

@@ -166,10 +166,28 @@ impl Work {
         if self.until_empty {
             worker.drain().await?;
         } else {
+            end_after(Duration::from_secs(self.grace) + LAST_WORDS)?;
             worker.run(super::told_to_stop()).await?;
         }
         Ok(())
     }
+}
+
+/// How much longer than its jobs the worker itself may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Ends the process for so long after it was told to stop, whatever its jobs do: on a thread that none of them can keep busy.
+fn end_after(grace: Duration) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("end".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            super::told_to_stop().await;
+            tokio::time::sleep(grace).await;
+        });
+        output::note("error: jobs did not end within their grace; they are left to their leases");
+        std::process::exit(1);
+    })?;
+    Ok(())
 }
 
 impl List {

@@ -29,6 +29,7 @@ mod workspace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -128,7 +129,7 @@ pub(crate) fn run() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| output::note(panic)));
     // Before anything reads the environment.
     let dotenv = dotenv::load();
-    let matches = Cli::command().try_get_matches().unwrap_or_else(|error| refuse(&error));
+    let matches = without_empty_variables(Cli::command()).try_get_matches().unwrap_or_else(|error| refuse(&error));
     let data_dir_is_asked_for = is_on_the_command_line(&matches, "data_dir");
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| refuse(&error));
     let filter = std::env::var("WORKSPACE_DB_LOG").unwrap_or_else(|_| "warn".to_owned());
@@ -137,9 +138,11 @@ pub(crate) fn run() -> ExitCode {
         .with_writer(output::errors)
         .with_ansi(false)
         .without_time()
+        // Whoever read the log may have gone, and its disk may be full: that ends no work.
+        .log_internal_errors(false)
         .init();
     let dotenv = dotenv.map(|told| told.iter().for_each(|one| tracing::warn!("{one}")));
-    match dotenv.and_then(|()| dispatch(cli, data_dir_is_asked_for)) {
+    match dotenv.and_then(|()| run_to_end(cli, data_dir_is_asked_for)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -149,17 +152,39 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+/// A variable that is set to nothing is as good as unset, as in a file of Docker Compose: no argument takes it for its value.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
 /// Ends as clap does, but an argument that it quotes does nothing to a terminal.
 fn refuse(error: &clap::Error) -> ! {
     if !error.use_stderr() {
         // `--help` and `--version`.
         error.exit();
     }
-    output::note(error.render().to_string().trim_end());
+    // What is quoted may be a database's URL, with the password that makes it none.
+    let quoted =
+        [ContextKind::InvalidValue, ContextKind::InvalidArg].into_iter().filter_map(|kind| match error.get(kind) {
+            Some(ContextValue::String(text)) if text.contains("://") => Some(text),
+            _ => None,
+        });
+    let said = quoted.fold(error.render().to_string(), |said, url| said.replace(url.as_str(), "..."));
+    output::note(said.trim_end());
     std::process::exit(error.exit_code())
 }
 
-#[tokio::main]
+/// Runs the command, and leaves what still runs in threads to the end of the process: a file that is being read, or an endpoint
+/// that does not answer, keeps nobody from ending.
+fn run_to_end(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(dispatch(cli, data_dir_is_asked_for));
+    runtime.shutdown_background();
+    done
+}
+
 async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
     let data_dir = match cli.global.data_dir {
         Some(path) => std::path::absolute(path)?,

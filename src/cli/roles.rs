@@ -52,6 +52,9 @@ impl Roles {
                     .to_owned(),
             );
             lines.push(restricted_functions_sql(&name));
+            if context.json {
+                return output::print_json(&json!({ "sql": lines.join("\n") }));
+            }
             return output::print_lines(lines);
         }
         if let Database::Local { .. } = database {

@@ -72,7 +72,7 @@ struct Narrowing {
     #[arg(long, value_name = "BOOL")]
     published: Option<bool>,
     /// JSON that the documents' metadata must contain
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", value_parser = |text: &str| serde_json::from_str::<serde_json::Value>(text))]
     metadata: Option<serde_json::Value>,
     /// Language of the passages, such as en
     #[arg(long, value_name = "TAG")]

@@ -120,6 +120,7 @@ impl Transfer {
                 let db = open(context).await?;
                 let scope = WorkspaceScope::administered(workspace::find(&db, &slug).await?.id, OPERATOR);
                 let to = to.map_or_else(|| archive_of(&slug), Ok)?;
+                refuse_stream(&to)?;
                 let manifest = match person {
                     Some(person) => export_person(&db, &scope, &person, &to, &on_progress).await?,
                     None => export(&db, &scope, &to, &on_progress).await?,
@@ -127,8 +128,12 @@ impl Transfer {
                 bar.clear();
                 print_manifest(context, &manifest)
             }
-            Self::Inspect { archive } => print_manifest(context, &inspect(&archive).await?),
+            Self::Inspect { archive } => {
+                refuse_stream(&archive)?;
+                print_manifest(context, &inspect(&archive).await?)
+            }
             Self::Import { archive, beside_as, with_jobs, restore, key } => {
+                refuse_stream(&archive)?;
                 let db = open(context).await?;
                 let key = key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
                 let options = ImportOptions { beside_as, key, with_jobs, restores: restore, stays_archived: false };
@@ -173,7 +178,10 @@ impl Transfer {
                 }
                 write_receipt(file, context, &moved.receipt, &key)
             }
-            Self::ReceiptKey { key } => output::print_lines([ReceiptKey::from_base64(&key.receipt_key)?.public()]),
+            Self::ReceiptKey { key } => {
+                let public = ReceiptKey::from_base64(&key.receipt_key)?.public();
+                if context.json { output::print_json(&json!({ "key": public })) } else { output::print_lines([public]) }
+            }
             Self::VerifyReceipt { file, key } => {
                 let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
                 let signed: SignedReceipt = serde_json::from_str(&text)
@@ -186,6 +194,16 @@ impl Transfer {
 
 async fn open(context: &Context) -> Result<Database> {
     database::Database::of(context)?.open().await
+}
+
+/// An archive is written and read in places: a stream has none, and nobody means a file of that name.
+fn refuse_stream(archive: &std::path::Path) -> Result<()> {
+    if archive.as_os_str() == "-" {
+        return Err(
+            Contradiction("an archive can't be a stream; name a file, or ./- for one of that name".to_owned()).into()
+        );
+    }
+    Ok(())
 }
 
 /// SLUG.tar, where the slug is one: an old one may name another folder.

@@ -152,6 +152,11 @@ impl FromStr for DatabaseUrl {
         if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(wrong("does not begin with postgres://"));
         }
+        // A slash, a question mark or a hash in a password ends the login, and what follows would be shown as path or query.
+        let behind = [Some(url.path()), url.query()].into_iter().flatten().any(|part| part.contains('@'));
+        if behind || url.fragment().is_some() {
+            return Err(wrong("has a character in its password, or an @ or # elsewhere, that ends the login"));
+        }
         Ok(Self(String::from(url).into()))
     }
 }

@@ -88,6 +88,24 @@ pub(crate) async fn client_with(url: &DatabaseUrl, settings: &str) -> Result<tok
     Ok(client)
 }
 
+/// Settings by which PostgreSQL reads and writes its own catalog, as they are where nobody has set them: a role or a database
+/// may have others.
+pub(crate) const SETTLED: &str = "SET standard_conforming_strings = on; SET quote_all_identifiers = off; \
+    SET IntervalStyle = postgres; SET DateStyle = ISO; SET row_security = on";
+
+/// A connection for looking at the catalog, which looks the same whatever a role or a database has set: in the schema that
+/// has been migrated.
+pub(crate) async fn settled_client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
+    let client = client(url).await?;
+    client.batch_execute(SETTLED).await?;
+    let schema = "SELECT pg_catalog.set_config('search_path', quote_ident(n.nspname) || ', public', false)
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relname = '__diesel_schema_migrations' AND c.relkind = 'r'
+        ORDER BY n.nspname = current_schema() DESC, n.nspname = 'public' DESC, n.nspname LIMIT 1";
+    client.query(schema, &[]).await?;
+    Ok(client)
+}
+
 /// What is said on a channel from now on, until the connection is lost.
 ///
 /// Behind a pooler in transaction mode nothing ever comes.

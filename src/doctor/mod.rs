@@ -223,7 +223,7 @@ impl Doctor {
         let lenient = Config { environment: Environment::Development, pool_size: 2, ..self.config.clone() };
         let patient = Patient {
             doctor: self,
-            owner: db::client(&self.owner).await?,
+            owner: db::settled_client(&self.owner).await?,
             database: Database::open(&lenient).await.ok(),
         };
         let mut noted = Vec::new();

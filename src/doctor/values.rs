@@ -13,7 +13,7 @@ const COLUMNS: &str = "SELECT format('%I.%I', n.nspname, c.relname), quote_ident
         CASE WHEN EXISTS (SELECT FROM pg_attribute AS i WHERE i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped)
             THEN 'id' ELSE 'ctid' END
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
         JOIN pg_type AS y ON y.oid = a.atttypid
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
         AND (c.relname = ANY ($1) OR EXISTS (

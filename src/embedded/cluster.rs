@@ -10,17 +10,19 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::account::Account;
 use super::install::{Install, make_dir, remove_partial};
+use super::pid_file::PidFile;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
+/// Names below the folder of a cluster.
+const DATA: &str = "pgdata";
+const LOG: &str = "postgres.log";
 /// Beginning of the names of data directories that are not whole yet.
 const PARTIAL: &str = "pgdata.partial-";
 /// How long a server that somebody else has begun to start is waited for, and how often it is looked at.
@@ -73,13 +75,13 @@ impl Cluster {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.join("pgdata")
+        self.folder.join(DATA)
     }
 
     /// The file that the server writes its log to.
     #[must_use]
     pub fn log(&self) -> PathBuf {
-        self.folder.join("postgres.log")
+        self.folder.join(LOG)
     }
 
     /// The major version of the data directory as it says itself, or `None` where there is none.
@@ -184,13 +186,18 @@ impl Cluster {
         private_file(&log)
             .map_err(|error| Error::new(Kind::Io, format!("can't write {}", log.display())).caused_by(error))?;
         self.account.own(&log)?;
+        let pg_ctl = self.install.program("pg_ctl");
+        // pg_ctl hands its own folder to a shell within double quotes; those of the server it finds below the working folder.
+        if pg_ctl.as_os_str().as_encoded_bytes().iter().any(|byte| b"$`\"\\".contains(byte)) {
+            return Err(Error::invalid(format!("the path {} has a character on which a shell acts", pg_ctl.display()))
+                .remedy("name another folder with WORKSPACE_DB_CACHE_DIR"));
+        }
+        PidFile::of(&self.data()).remove_if_stale().map_err(|error| {
+            Error::new(Kind::Io, "can't take away the file of a server that is gone").caused_by(error)
+        })?;
         let output = self
             .command("pg_ctl")
-            .args(["start", "--wait", "--silent", "--pgdata"])
-            .arg(self.data())
-            .arg("--log")
-            .arg(&log)
-            .arg("--options")
+            .args(["start", "--wait", "--silent", "--pgdata", DATA, "--log", LOG, "--options"])
             .arg(settings)
             .output();
         match self.succeeded("pg_ctl start", output) {
@@ -231,9 +238,7 @@ impl Cluster {
     fn runs_or_is_about_to(&self) -> bool {
         let deadline = Instant::now() + START_TIMEOUT;
         while self.pid().is_none() {
-            // A file without a number yet is being written.
-            let starting = self.pid_file().exists() && self.pid_file_line(0).is_none_or(is_alive);
-            if !starting || Instant::now() > deadline {
+            if !PidFile::of(&self.data()).is_being_written() || Instant::now() > deadline {
                 return false;
             }
             thread::sleep(START_POLL);
@@ -275,14 +280,15 @@ impl Cluster {
     /// The process of the running server.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
-        let pid = self.pid_file_line(0)?;
-        self.pid_file_line::<String>(7).filter(|state| state == "ready")?;
-        // The file outlives a crash, and another process may have the number by now: ask for the process and where it listens.
+        let data = self.data();
+        let file = PidFile::of(&data);
+        let pid = file.process()?;
+        file.line::<String>(7).filter(|state| state == "ready")?;
         let answers = match self.remembered_port() {
             Some(port) => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(),
             None => UnixStream::connect(self.socket_file()).is_ok(),
         };
-        (is_alive(pid) && answers).then_some(pid)
+        answers.then_some(pid)
     }
 
     /// The port of the running server, where it listens on one.
@@ -301,21 +307,14 @@ impl Cluster {
 
     /// The sixth line of the file is the address that the server listens on, and empty where there is only a socket.
     fn remembered_port(&self) -> Option<u16> {
-        self.pid_file_line::<String>(5).filter(|address| !address.is_empty())?;
-        self.pid_file_line(3)
+        let data = self.data();
+        let file = PidFile::of(&data);
+        file.line::<String>(5).filter(|address| !address.is_empty())?;
+        file.line(3)
     }
 
     fn socket_file(&self) -> PathBuf {
         self.data().join(format!(".s.PGSQL.{SOCKET_PORT}"))
-    }
-
-    fn pid_file(&self) -> PathBuf {
-        self.data().join("postmaster.pid")
-    }
-
-    fn pid_file_line<T: std::str::FromStr>(&self, line: usize) -> Option<T> {
-        let text = fs::read_to_string(self.pid_file()).ok()?;
-        text.lines().nth(line)?.trim().parse().ok()
     }
 
     /// The URL of a login on a server that listens on `port`.
@@ -381,11 +380,6 @@ fn encoded(text: &str) -> String {
 /// A file that its owner alone may read, made where it is missing; what is written goes to its end.
 fn private_file(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
-/// Signal 0 asks whether there is such a process.
-fn is_alive(pid: i32) -> bool {
-    kill(Pid::from_raw(pid), None).is_ok()
 }
 
 /// A port of 127.0.0.1 that nobody listens on at this moment.

@@ -12,6 +12,7 @@ mod cluster;
 mod distribution;
 mod install;
 mod local;
+mod pid_file;
 mod state;
 mod system;
 mod verification;

@@ -15,6 +15,9 @@ pub use self::openai::{OpenAiEmbeddings, OpenAiSettings};
 use crate::error::Result;
 use crate::sql_types::Embedding;
 
+/// The field of an error that is about what was asked, and not about the endpoint.
+pub(crate) const REFUSED_INPUT: &str = "input";
+
 /// Something that makes vectors of texts.
 ///
 /// ```

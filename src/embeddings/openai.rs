@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use ureq::http::header::RETRY_AFTER;
 
-use super::Embedder;
+use super::{Embedder, REFUSED_INPUT};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 
@@ -184,6 +184,8 @@ impl OpenAiEmbeddings {
         if !status.is_success() {
             let again = status.as_u16() == 429 || status.is_server_error();
             let error = self.failed(&format!("it answers {status}: {}", excerpt(&text)));
+            // It is about what was asked: another text, or fewer, may be taken.
+            let error = if matches!(status.as_u16(), 400 | 413 | 422) { error.about(REFUSED_INPUT) } else { error };
             return Err(Failure { error, again, wait: wait.map(Duration::from_secs) });
         }
         self.read(&text, texts.len()).map_err(|error| Failure { error, again: false, wait: None })

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::files::{File, Read, SkipReason, Skipped, SourceRoot};
-use super::split::{Chunk, Splitter, pipeline};
+use super::files::{File, Read, SkipReason, Skipped, SourceRoot, Walked};
+use super::split::{Chunk, pipeline, split};
 use super::store::{Known, Replacement, Store};
 use super::{IngestOptions, embed, reader_died, walk};
 use crate::embeddings::Embedder;
@@ -61,6 +61,8 @@ pub struct EnqueueReport {
     pub archived: usize,
     /// What could not be listed.
     pub skipped: Vec<Skipped>,
+    /// Files that a `.gitignore` or `.ignore` leaves out.
+    pub ignored: usize,
 }
 
 /// Enqueues a job for every file under `options.roots`, and archives the documents whose file has gone.
@@ -96,7 +98,8 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
     for root in roots {
         let mut store = Store::find_or_make(db, scope, &root).await?;
         let mut gone = store.known().await?;
-        let (root, paths, unreadable) = walk(root).await?;
+        let (root, Walked { paths, unreadable, ignored }) = walk(root).await?;
+        report.ignored += ignored;
         let mut jobs = Vec::with_capacity(paths.len());
         for path in paths {
             let name = root.name_of(&path);
@@ -170,7 +173,7 @@ impl FileIngestion {
             Ok::<_, Error>(match (found, compared) {
                 (Read::Skipped(skipped), _) => Found::Skipped(skipped.reason),
                 (Read::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => Found::Unchanged(known),
-                (Read::File(file), _) => Found::Changed(Splitter::new().split(&file.path, &file.text), file),
+                (Read::File(file), _) => Found::Changed(split(&file.path, &file.text), file),
             })
         };
         let outcome = match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {

@@ -46,6 +46,11 @@ pub enum SkipReason {
     },
     /// Its name is not UTF-8, so no document could be told from another by it.
     NameNotUtf8,
+    /// The embedder refuses one of its texts.
+    Refused {
+        /// What it says.
+        error: String,
+    },
     /// The operating system does not let it be read.
     Unreadable {
         /// What the operating system says.
@@ -63,6 +68,7 @@ impl fmt::Display for SkipReason {
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NameNotUtf8 => f.write_str("a name that is not UTF-8"),
             Self::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, the limit is {limit}"),
+            Self::Refused { error } => write!(f, "refused: {error}"),
             Self::Unreadable { error } => write!(f, "unreadable: {error}"),
         }
     }
@@ -72,6 +78,16 @@ impl fmt::Display for SkipReason {
 #[derive(Clone)]
 pub(super) struct SourceRoot {
     path: PathBuf,
+}
+
+/// What lies below a root.
+pub(super) struct Walked {
+    /// The files, in order of their names.
+    pub(super) paths: Vec<PathBuf>,
+    /// What could not be listed.
+    pub(super) unreadable: Vec<Skipped>,
+    /// How many more there are that rules leave out.
+    pub(super) ignored: usize,
 }
 
 /// A text.
@@ -110,26 +126,37 @@ impl SourceRoot {
         self.path.to_string_lossy().into_owned()
     }
 
-    /// The files below, in order of their names; and what could not be listed.
-    pub(super) fn walk(&self) -> (Vec<PathBuf>, Vec<Skipped>) {
-        let (mut paths, mut unreadable) = (Vec::new(), Vec::new());
+    pub(super) fn walk(&self) -> Walked {
+        let mut walked = Walked { paths: Vec::new(), unreadable: Vec::new(), ignored: 0 };
         for entry in self.rules().build() {
+            let mut told = |error: &ignore::Error| {
+                let reason = SkipReason::Unreadable { error: error.to_string() };
+                walked.unreadable.push(Skipped { name: self.name(), reason });
+            };
             match entry {
-                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => paths.push(entry.into_path()),
-                Ok(_) => {}
-                Err(error) => unreadable
-                    .push(Skipped { name: self.name(), reason: SkipReason::Unreadable { error: error.to_string() } }),
+                Ok(entry) => {
+                    // A .gitignore of which a line can't be read.
+                    entry.error().into_iter().for_each(&mut told);
+                    if entry.file_type().is_some_and(|kind| kind.is_file()) {
+                        walked.paths.push(entry.into_path());
+                    }
+                }
+                Err(error) => told(&error),
             }
         }
-        (paths, unreadable)
+        let all = self.rules().ignore(false).git_ignore(false).git_exclude(false).build();
+        let all =
+            all.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_some_and(|kind| kind.is_file())));
+        walked.ignored = all.count().saturating_sub(walked.paths.len());
+        walked
     }
 
     /// Rules of what a walk leaves out.
     fn rules(&self) -> ignore::WalkBuilder {
-        // The tree's own .gitignore counts, also outside of a repository; the caller's global one does not, or the same
-        // tree would be archived by one person and brought back by the next.
+        // The tree's own .gitignore counts, also outside of a repository; the caller's global one and those of folders above do
+        // not, or the same tree would be archived by one person and brought back by the next.
         let mut rules = ignore::WalkBuilder::new(&self.path);
-        rules.require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
+        rules.parents(false).require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
         rules
     }
 

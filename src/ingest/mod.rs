@@ -10,18 +10,21 @@ mod files;
 mod reader;
 mod split;
 mod store;
+mod title;
 
 use std::path::PathBuf;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 pub use self::background::{EnqueueReport, FileIngestion, IngestFile, enqueue_files};
-use self::files::SourceRoot;
 pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, Skipped};
+use self::files::{SourceRoot, Walked};
 use self::reader::{Outcome, Prepared};
 pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
 use self::store::{KnownDocuments, Replacement, Store};
-use crate::embeddings::Embedder;
+use crate::embeddings::{Embedder, REFUSED_INPUT};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::Embedding;
 use crate::tenancy::{Database, WorkspaceScope};
@@ -61,6 +64,8 @@ pub struct IngestReport {
     pub chunks: usize,
     /// Files that were not taken, and why.
     pub skipped: Vec<Skipped>,
+    /// Files that a `.gitignore` or `.ignore` leaves out.
+    pub ignored: usize,
 }
 
 /// What is going on, for whoever shows progress.
@@ -126,7 +131,8 @@ async fn ingest_root(
     on_event: &(dyn Fn(IngestEvent) + Sync),
 ) -> Result<()> {
     let mut gone = store.known().await?;
-    let (root, mut paths, unreadable) = walk(root).await?;
+    let (root, Walked { mut paths, unreadable, ignored }) = walk(root).await?;
+    report.ignored += ignored;
     on_event(IngestEvent::Found(paths.len()));
     let nothing_hidden = unreadable.is_empty();
     report.skipped.extend(unreadable);
@@ -206,36 +212,92 @@ impl Run<'_> {
     }
 
     async fn embed_and_store(&mut self, files: Vec<Prepared>) -> Result<()> {
-        let texts: Vec<String> =
-            files.iter().flat_map(|prepared| prepared.chunks.iter().map(|chunk| chunk.text.clone())).collect();
-        let mut vectors = embed(self.embedder, &texts).await?.into_iter();
-        for Prepared { file, known, chunks } in files {
-            let written = chunks.len();
-            let vectors = vectors.by_ref().take(written).collect();
-            let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: self.embedder.model() };
-            if !self.store.replace(new).await? {
-                self.overtaken.push(file.path);
-                continue;
+        let texts: Vec<String> = files.iter().flat_map(Prepared::texts).collect();
+        let mut vectors = match embed(self.embedder, &texts).await {
+            Ok(vectors) => vectors.into_iter(),
+            Err(error) if refuses_texts(&error) => return self.store_one_by_one(files, error).await,
+            Err(error) => return Err(error),
+        };
+        for prepared in files {
+            let vectors = vectors.by_ref().take(prepared.chunks.len()).collect();
+            self.store_file(prepared, vectors).await?;
+        }
+        Ok(())
+    }
+
+    /// Of files that the embedder does not take together: a text that it refuses keeps out its own file alone.
+    async fn store_one_by_one(&mut self, files: Vec<Prepared>, mut error: Error) -> Result<()> {
+        let mut refused = Vec::new();
+        for prepared in files {
+            let texts: Vec<String> = prepared.texts().collect();
+            match embed_by_halves(self.embedder, &texts).await {
+                Ok(vectors) => self.store_file(prepared, vectors).await?,
+                Err(why) if refuses_texts(&why) => {
+                    let reason = SkipReason::Refused { error: why.to_string() };
+                    refused.push(Skipped { name: prepared.file.name, reason });
+                    error = why;
+                }
+                Err(why) => return Err(why),
             }
-            self.report.chunks += written;
-            if known.is_some() {
-                self.report.replaced += 1;
-            } else {
-                self.report.added += 1;
-            }
+        }
+        // Where it has taken none so far, it is rather the endpoint than the texts.
+        if self.report.chunks == 0 {
+            let names: Vec<&str> = refused.iter().take(3).map(|skipped| skipped.name.as_str()).collect();
+            return Err(Error::new(error.kind(), format!("{}: {error}", names.join(", "))).caused_by(error));
+        }
+        for _ in &refused {
             (self.on_event)(IngestEvent::Done);
         }
+        self.report.skipped.extend(refused);
+        Ok(())
+    }
+
+    async fn store_file(&mut self, Prepared { file, known, chunks }: Prepared, vectors: Vec<Embedding>) -> Result<()> {
+        let written = chunks.len();
+        let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: self.embedder.model() };
+        if !self.store.replace(new).await? {
+            self.overtaken.push(file.path);
+            return Ok(());
+        }
+        self.report.chunks += written;
+        if known.is_some() {
+            self.report.replaced += 1;
+        } else {
+            self.report.added += 1;
+        }
+        (self.on_event)(IngestEvent::Done);
         Ok(())
     }
 }
 
-/// The root again, the files below it, and what could not be listed.
-async fn walk(root: SourceRoot) -> Result<(SourceRoot, Vec<PathBuf>, Vec<Skipped>)> {
+/// The root again, and what is below it.
+async fn walk(root: SourceRoot) -> Result<(SourceRoot, Walked)> {
     let walk = move || {
-        let (paths, unreadable) = root.walk();
-        (root, paths, unreadable)
+        let walked = root.walk();
+        (root, walked)
     };
     tokio::task::spawn_blocking(walk).await.map_err(reader_died)
+}
+
+/// Whether another text, or fewer at once, might be taken.
+fn refuses_texts(error: &Error) -> bool {
+    error.is_invalid_input() || error.field() == Some(REFUSED_INPUT)
+}
+
+/// As [`embed`], in ever smaller parts where the embedder refuses them together.
+fn embed_by_halves<'a>(embedder: &'a dyn Embedder, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
+    async move {
+        match embed(embedder, texts).await {
+            Err(error) if refuses_texts(&error) && texts.len() > 1 => {
+                let (first, second) = texts.split_at(texts.len() / 2);
+                let mut vectors = embed_by_halves(embedder, first).await?;
+                vectors.extend(embed_by_halves(embedder, second).await?);
+                Ok(vectors)
+            }
+            made => made,
+        }
+    }
+    .boxed()
 }
 
 /// A vector for each text, in their order.

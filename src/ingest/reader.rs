@@ -8,8 +8,8 @@ use std::thread;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::files::{File, Read, Skipped, SourceRoot};
-use super::split::{Chunk, Splitter};
+use super::files::{File, Read, SkipReason, Skipped, SourceRoot};
+use super::split::{Chunk, split};
 use super::store::{Known, KnownDocuments};
 
 /// Files that may wait for the database, which bounds the memory.
@@ -28,6 +28,13 @@ pub(super) struct Prepared {
     /// The document that an earlier run made of it.
     pub(super) known: Option<Known>,
     pub(super) chunks: Vec<Chunk>,
+}
+
+impl Prepared {
+    /// The texts of its passages.
+    pub(super) fn texts(&self) -> impl Iterator<Item = String> + '_ {
+        self.chunks.iter().map(|chunk| chunk.text.clone())
+    }
 }
 
 /// What the threads share.
@@ -54,9 +61,8 @@ pub(super) fn read(
     let readers = (0..threads).map(|_| {
         let (work, sender) = (Arc::clone(&work), sender.clone());
         tokio::task::spawn_blocking(move || {
-            let splitter = Splitter::new();
             while let Some(path) = work.next() {
-                if sender.blocking_send(work.outcome(&splitter, &path)).is_err() {
+                if sender.blocking_send(work.outcome(&path)).is_err() {
                     return;
                 }
             }
@@ -70,7 +76,7 @@ impl Work {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 
-    fn outcome(&self, splitter: &Splitter, path: &std::path::Path) -> Outcome {
+    fn outcome(&self, path: &std::path::Path) -> Outcome {
         let file = match self.root.read(path, self.max_bytes) {
             Read::Skipped(skipped) => return Outcome::Skipped(skipped),
             Read::File(file) => file,
@@ -78,7 +84,11 @@ impl Work {
         match self.known.get(&file.name) {
             Some(known) if known.is_same(&file.hash, &self.pipeline) => Outcome::Unchanged(file),
             known => {
-                let chunks = splitter.split(&file.path, &file.text);
+                // A parser that panics over one file keeps no other one out.
+                let Ok(chunks) = std::panic::catch_unwind(|| split(&file.path, &file.text)) else {
+                    let reason = SkipReason::Unreadable { error: "it can't be split into passages".to_owned() };
+                    return Outcome::Skipped(Skipped { name: file.name, reason });
+                };
                 Outcome::Prepared(Box::new(Prepared { known: known.cloned(), chunks, file }))
             }
         }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::background::IngestFile;
 use super::files::{File, SourceRoot};
 use super::split::{Chunk, pipeline};
+use super::title::title_of;
 use crate::error::{Error, Kind, Result};
 use crate::id::{DatasourceId, DocumentId};
 use crate::jobs::{Enqueued, NewJob, Outcome, RunningJob, enqueue_all};
@@ -300,12 +301,4 @@ impl Replacement<'_> {
         }
         Ok(true)
     }
-}
-
-/// The first heading of a Markdown file, else its name.
-fn title_of(file: &File) -> String {
-    let heading = file.path.extension().filter(|extension| extension.eq_ignore_ascii_case("md")).and_then(|_| {
-        file.text.lines().find_map(|line| line.strip_prefix("# ")).map(str::trim).filter(|title| !title.is_empty())
-    });
-    heading.unwrap_or(&file.name).to_owned()
 }

@@ -140,8 +140,20 @@ pub async fn claim(db: &Database, claim: &Claim) -> Result<Vec<ClaimedJob>> {
 }
 
 /// As [`claim`], but from where lanes were left, if anything is there.
-pub(super) async fn claim_from(db: &Database, claim: &Claim, lanes: Columns) -> Result<Vec<ClaimedJob>> {
+pub(super) async fn claim_from(db: &Database, claim: &Claim, mut lanes: Columns) -> Result<Vec<ClaimedJob>> {
     check(claim.lease)?;
+    loop {
+        let (claimed, unreadable) = claim_once(db, claim, std::mem::take(&mut lanes)).await?;
+        let is_last = !claimed.is_empty() || unreadable.is_empty();
+        set_aside(db, unreadable).await;
+        // Else others may stand behind those that could not be read.
+        if is_last {
+            return Ok(claimed);
+        }
+    }
+}
+
+async fn claim_once(db: &Database, claim: &Claim, lanes: Columns) -> Result<(Vec<ClaimedJob>, Vec<UnreadableRow>)> {
     // Read before the claim is sent, so that what is remembered ends sooner than what the server grants.
     let asked_at = Instant::now();
     let kinds: Vec<&str> = claim.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
@@ -176,18 +188,14 @@ pub(super) async fn claim_from(db: &Database, claim: &Claim, lanes: Columns) -> 
             Err(unreadable) => dead.push(unreadable),
         }
     }
-    if !dead.is_empty() {
-        set_aside(db, dead).await;
-        if claimed.is_empty() {
-            // Others may stand behind those that could not be read.
-            return Box::pin(claim_from(db, claim, Columns::default())).await;
-        }
-    }
-    Ok(claimed)
+    Ok((claimed, dead))
 }
 
 /// Makes jobs dead that can't be read, each with the reason, so that they hold nobody up.
 async fn set_aside(db: &Database, unreadable: Vec<UnreadableRow>) {
+    if unreadable.is_empty() {
+        return;
+    }
     let mut ends = Vec::with_capacity(unreadable.len());
     for row in unreadable {
         tracing::error!(%row, "a job can't be read, and is dead");

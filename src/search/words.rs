@@ -47,12 +47,58 @@ fn bounded(text: &str) -> (Cow<'_, str>, usize) {
     (Cow::Owned(words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")), left_out)
 }
 
+/// What is looked for, and what must not be there: words and quoted phrases behind one minus. Any other dash is punctuation, of
+/// which PostgreSQL would make an operator each.
+fn apart(text: &str) -> (String, Option<String>) {
+    let (mut wanted, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
+    while let Some(first) = rest.chars().next() {
+        let dashes = rest.len() - rest.trim_start_matches('-').len();
+        let term = rest.get(dashes..).unwrap_or_default();
+        let length = if first == '"' || dashes > 0 && term.starts_with('"') {
+            term.get(1..).and_then(|phrase| phrase.find('"')).map_or(term.len(), |end| end + 2)
+        } else {
+            term.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(term.len())
+        };
+        let (term, behind) = term.split_at_checked(length).unwrap_or((term, ""));
+        if term.contains(char::is_alphanumeric) {
+            // A ruler within a word would be as many operators as one at its beginning.
+            let term = without_rulers(term);
+            let is_or = dashes == 0 && term.eq_ignore_ascii_case("or");
+            if dashes == 1 {
+                // Of the two that an `or` stands between, one is not wanted.
+                wanted.pop_if(|last| last.eq_ignore_ascii_case("or"));
+                excluded.push(term);
+            } else if !(is_or && (is_behind_excluded || wanted.is_empty())) {
+                wanted.push(term);
+            }
+            is_behind_excluded = dashes == 1;
+        }
+        rest = behind.trim_start();
+    }
+    wanted.pop_if(|last| last.eq_ignore_ascii_case("or"));
+    (wanted.join(" "), (!excluded.is_empty()).then(|| excluded.join(" or ")))
+}
+
+/// Dashes that stand alone between two letters, as in a compound, and no others.
+fn without_rulers(term: &str) -> String {
+    let mut kept = String::with_capacity(term.len());
+    let mut chars = term.chars().peekable();
+    while let Some(char) = chars.next() {
+        let is_inner = kept.ends_with(char::is_alphanumeric) && chars.peek().is_some_and(|next| next.is_alphanumeric());
+        kept.push(if char == '-' && !is_inner { ' ' } else { char });
+    }
+    kept
+}
+
 /// The ids of the passages that share words with a text, and the text as PostgreSQL reads it.
 ///
 /// The text is read in the language that is asked for, else in the workspace's own and in the one that it falls back to,
 /// and word for word beside: the passages may be of any of these.
 struct Matching {
     text: String,
+    /// What must not be there, in any reading.
+    excluded: Option<String>,
     workspace: WorkspaceId,
     language: Option<String>,
     /// Whether one word is enough, where all are asked for otherwise.
@@ -62,50 +108,64 @@ struct Matching {
 
 impl QueryFragment<Pg> for Matching {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT unnest(workspace_db_matching_chunks(question, ");
+        out.push_sql("SELECT unnest(workspace_db_matching_chunks(question");
+        // Apart from what is looked for: a reading by which a word is another one must not let it in again. What passages are
+        // ranked by is without it.
+        out.push_sql(if self.excluded.is_some() { " && !! excluded, " } else { ", " });
         out.push_bind_param::<Integer, _>(&self.most)?;
         out.push_sql(")), question FROM (SELECT ");
-        // What must not be there can't be one of several that may; so such a text stays as it is.
-        out.push_sql(if self.any_word {
-            "CASE WHEN strpos(read::text, '!') > 0 THEN read ELSE replace(read::text, ' & ', ' | ')::tsquery END"
-        } else {
-            "read"
-        });
-        out.push_sql(" AS question FROM (SELECT ");
-        if let Some(language) = &self.language {
-            self.read_in(&mut out, |out| out.push_bind_param::<Text, _>(language))?;
-        } else {
-            let own = |out: &mut AstPass<'_, 'b, Pg>, sql: &str| {
-                out.push_sql(sql);
-                out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
-                out.push_sql(")");
-                Ok(())
-            };
-            self.read_in(&mut out, |out| own(out, "(SELECT default_language FROM workspaces WHERE id = "))?;
-            out.push_sql(" || ");
-            let fallback = "(SELECT fallback_language FROM workspace_settings WHERE workspace_id = ";
-            self.read_in(&mut out, |out| own(out, fallback))?;
+        out.push_sql(if self.any_word { "replace(read::text, ' & ', ' | ')::tsquery" } else { "read" });
+        out.push_sql(" AS question");
+        out.push_sql(if self.excluded.is_some() { ", excluded FROM (SELECT " } else { " FROM (SELECT " });
+        self.readings(&mut out, &self.text)?;
+        out.push_sql(" AS read");
+        if let Some(excluded) = &self.excluded {
+            out.push_sql(", ");
+            self.readings(&mut out, excluded)?;
+            out.push_sql(" AS excluded");
         }
-        out.push_sql(" || websearch_to_tsquery('simple', ");
-        out.push_bind_param::<Text, _>(&self.text)?;
-        out.push_sql(") AS read) AS text) AS asked");
+        out.push_sql(") AS text) AS asked");
         Ok(())
     }
 }
 
 impl Matching {
-    fn read_in<'b, 'a>(
-        &'b self,
-        out: &mut AstPass<'a, 'b, Pg>,
-        language: impl FnOnce(&mut AstPass<'a, 'b, Pg>) -> QueryResult<()>,
-    ) -> QueryResult<()> {
-        out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
-        language(out)?;
-        out.push_sql("), ");
-        out.push_bind_param::<Text, _>(&self.text)?;
-        out.push_sql(")");
+    /// A text in each language that the passages may be of, and word for word.
+    fn readings<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
+        out.push_sql("(");
+        if let Some(language) = &self.language {
+            read_in(out, text, |out| out.push_bind_param::<Text, _>(language))?;
+        } else {
+            for of_workspace in [
+                "(SELECT default_language FROM workspaces WHERE id = ",
+                "(SELECT fallback_language FROM workspace_settings WHERE workspace_id = ",
+            ] {
+                read_in(out, text, |out| {
+                    out.push_sql(of_workspace);
+                    out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
+                    out.push_sql(")");
+                    Ok(())
+                })?;
+            }
+        }
+        out.push_sql("websearch_to_tsquery('simple', ");
+        out.push_bind_param::<Text, _>(text)?;
+        out.push_sql("))");
         Ok(())
     }
+}
+
+fn read_in<'b>(
+    out: &mut AstPass<'_, 'b, Pg>,
+    text: &'b String,
+    language: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
+    language(out)?;
+    out.push_sql("), ");
+    out.push_bind_param::<Text, _>(text)?;
+    out.push_sql(") || ");
+    Ok(())
 }
 
 /// A passage, and how many share words with the text.
@@ -129,10 +189,12 @@ pub(super) async fn matching(
 ) -> Result<(Vec<Found>, List)> {
     let most = i32::try_from(limits.most_matches).unwrap_or(i32::MAX);
     let (text, words_left_out) = bounded(text);
+    let (text, excluded) = apart(&text);
     let mut widened = 0;
     loop {
         let matching = Matching {
-            text: text.clone().into_owned(),
+            text: text.clone(),
+            excluded: excluded.clone(),
             workspace: scope.workspace(),
             language: filter.language.as_ref().map(ToString::to_string),
             any_word: widened > 0,
@@ -184,6 +246,25 @@ mod tests {
     fn a_query_is_looked_for_as_it_is() {
         let query = r#""opening hours" or -sunday"#;
         assert_eq!(bounded(query), (Cow::Borrowed(query), 0));
+    }
+
+    #[test]
+    fn what_must_not_be_there_stands_apart() {
+        for (text, wanted, excluded) in [
+            ("garden -dogs", "garden", Some("dogs")),
+            ("-dogs garden -\"two cats\" house", "garden house", Some("dogs or \"two cats\"")),
+            ("\"opening hours\" or well-known", "\"opening hours\" or well-known", None),
+            ("use --force -- or - not", "use force or not", None),
+            ("-dogs or -cats", "", Some("dogs or cats")),
+            ("cats or -dogs garden", "cats garden", Some("dogs")),
+            ("|----------------------------------|---| cursors ---- - -", "cursors", None),
+            ("a----------------------------------b", "a                                  b", None),
+            ("\"an open phrase", "\"an open phrase", None),
+            ("-\"an open phrase", "", Some("\"an open phrase")),
+            ("????? !!! *** ()", "", None),
+        ] {
+            assert_eq!(apart(text), (wanted.to_owned(), excluded.map(str::to_owned)), "{text}");
+        }
     }
 
     #[test]

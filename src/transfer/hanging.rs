@@ -1,11 +1,11 @@
 //! Rows that hang on a workspace, or on a person's rows in it, in tables that no archive holds: of other schemas, and those
 //! that have no `workspace_id` and refer to one that has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
-use super::layout::{Layout, PEOPLE, identifier};
+use super::layout::{Layout, PEOPLE};
 use super::selection::Selection;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
@@ -32,6 +32,11 @@ JOIN pg_class child ON child.oid = f.conrelid JOIN pg_namespace cn ON cn.oid = c
 JOIN pg_class parent ON parent.oid = f.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
 WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 3";
 
+/// Tables of the schema, as SQL writes their names.
+const NAMES: &str = "
+SELECT c.relname::text, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.oid = current_schema()::regnamespace";
+
 /// Tables of other schemas that say by a column of that name which workspace a row is of.
 const SCOPED: &str = "
 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -48,43 +53,65 @@ impl Hanging {
         selection: Selection,
         workspace: WorkspaceId,
     ) -> Result<Vec<Self>> {
-        let schema: String = client.query_one("SELECT quote_ident(current_schema())", &[]).await?.get(0);
+        let names: BTreeMap<String, String> =
+            client.query(NAMES, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
         let mut carried = Vec::new();
-        // Which rows of a table are meant, by its name, and whether they go with a cascade.
+        // Which rows of a table are meant, by its name.
         let mut meant: BTreeMap<String, String> = BTreeMap::new();
         for table in &layout.tables {
-            let name = format!("{schema}.{}", plain(&table.name));
+            let Some(name) = names.get(&table.name) else { continue };
             let condition = selection.condition(table, workspace).filter(|_| table.name != PEOPLE);
             meant.extend(condition.map(|condition| (name.clone(), condition)));
-            carried.push(name);
+            carried.push(name.clone());
         }
         let keys = client.query(KEYS, &[]).await?;
         let mut found: Vec<Self> = Vec::new();
         if selection == Selection::Workspace {
             for row in client.query(SCOPED, &[]).await? {
+                let name: String = row.get(0);
+                let is_cascading = keys.iter().any(|key| {
+                    let (child, parent, columns): (&str, &str, &str) = (key.get(0), key.get(1), key.get(4));
+                    child == name
+                        && meant.contains_key(parent)
+                        && columns == "workspace_id"
+                        && key.get::<_, &str>(3) == "c"
+                });
                 let condition = format!("workspace_id = '{workspace}'::uuid");
-                let (name, by): (String, _) = (row.get(0), "its column workspace_id".to_owned());
-                let key =
-                    keys.iter().find(|key| key.get::<_, &str>(0) == name && meant.contains_key(key.get::<_, &str>(1)));
-                let is_cascading = key.is_some_and(|key| key.get::<_, &str>(3) == "c");
                 meant.insert(name.clone(), condition.clone());
-                found.push(Self { name, by, condition, is_cascading });
+                found.push(Self { name, by: "its column workspace_id".to_owned(), condition, is_cascading });
             }
         }
+        let mut followed: BTreeSet<(String, String)> = BTreeSet::new();
         loop {
-            let known = found.len();
+            let known = followed.len();
             for key in &keys {
-                let (child, parent): (String, String) = (key.get(0), key.get(1));
-                let is_new = !carried.contains(&child) && found.iter().all(|one| one.name != child);
-                let Some(condition) = meant.get(&parent).filter(|_| is_new) else { continue };
+                let (child, parent, by): (String, String, String) = (key.get(0), key.get(1), key.get(2));
+                let is_scoped = found.iter().any(|one| one.name == child && one.by.starts_with("its column"));
+                let Some(rows) =
+                    meant.get(&parent).filter(|_| !carried.contains(&child) && !is_scoped && child != parent)
+                else {
+                    continue;
+                };
+                if !followed.insert((child.clone(), by.clone())) {
+                    continue;
+                }
                 let (columns, of): (String, String) = (key.get(4), key.get(5));
-                let condition = format!("({columns}) IN (SELECT {of} FROM {parent} WHERE {condition})");
-                let goes_along = found.iter().find(|one| one.name == parent).is_none_or(|one| one.is_cascading);
+                let condition = format!("({columns}) IN (SELECT {of} FROM {parent} WHERE {rows})");
+                let goes_along = found.iter().filter(|one| one.name == parent).all(|one| one.is_cascading);
                 let is_cascading = goes_along && key.get::<_, &str>(3) == "c";
-                found.push(Self { name: child, by: key.get(2), condition, is_cascading });
+                match found.iter_mut().find(|one| one.name == child) {
+                    None => found.push(Self { name: child.clone(), by, condition, is_cascading }),
+                    // By another key, other rows may hang on the workspace.
+                    Some(one) => {
+                        one.by = format!("{}, {by}", one.by);
+                        one.condition = format!("{} OR {condition}", one.condition);
+                        one.is_cascading &= is_cascading;
+                    }
+                }
+                let condition = found.iter().find(|one| one.name == child).map(|one| one.condition.clone());
+                meant.extend(condition.map(|condition| (child, condition)));
             }
-            meant.extend(found.iter().skip(known).map(|one| (one.name.clone(), one.condition.clone())));
-            if found.len() == known {
+            if followed.len() == known {
                 return Ok(found);
             }
         }
@@ -96,7 +123,8 @@ impl Hanging {
     ///
     /// [`is_conflict`](Error::is_conflict) where the platform's login may not look.
     pub(super) async fn count(&self, client: &impl GenericClient) -> Result<u64> {
-        let may = "SELECT has_schema_privilege(split_part($1, '.', 1), 'USAGE') AND has_table_privilege($1, 'SELECT')";
+        let may = "SELECT has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+            FROM pg_class c WHERE c.oid = to_regclass($1)";
         let may = client.query_one(may, &[&self.name]).await.is_ok_and(|row| row.get(0));
         if !may {
             let what =
@@ -139,11 +167,4 @@ impl Hanging {
         }
         Ok(())
     }
-}
-
-/// As `quote_ident` writes it.
-fn plain(name: &str) -> String {
-    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_');
-    if is_plain { name.to_owned() } else { identifier(name) }
 }

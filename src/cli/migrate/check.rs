@@ -59,17 +59,17 @@ impl Check {
             Err(error) => left_out = Some(format!("the database was left out: {error}")),
         }
         let worst = parts.iter().flat_map(|(_, findings)| findings).map(|one| one.state).max().unwrap_or(State::Pass);
-        if context.json {
+        let printed = if context.json {
             let [of_files, live] =
                 ["files", "database"].map(|part| parts.iter().find(|(name, _)| *name == part).map(|(_, all)| all));
-            output::print_json(&json!({ "state": worst, "files": of_files, "database": live, "left_out": left_out }))?;
+            output::print_json(&json!({ "state": worst, "files": of_files, "database": live, "left_out": left_out }))
         } else {
             let lines = parts
                 .iter()
                 .flat_map(|(part, findings)| findings.iter().flat_map(move |one| lines(&format!("{part:<9} "), one)));
-            output::print_lines(lines.chain(left_out))?;
-        }
-        if worst > State::Skipped { Err(Unfit(worst).into()) } else { Ok(()) }
+            output::print_lines(lines.chain(left_out))
+        };
+        if worst > State::Skipped { Err(Unfit(worst).into()) } else { printed }
     }
 }
 

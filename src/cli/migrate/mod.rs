@@ -123,7 +123,13 @@ impl Migrate {
             Action::Check(check) => check.run(context, folder).await,
             Action::Catalog => {
                 let (_, owner) = migrator(context, folder)?;
-                output::print_lines(Catalog::read(&owner).await?.to_string().lines().map(str::to_owned))
+                let catalog = Catalog::read(&owner).await?.to_string();
+                let objects = catalog.lines().map(str::to_owned);
+                if context.json {
+                    output::print_json(&objects.collect::<Vec<_>>())
+                } else {
+                    output::print_lines(objects)
+                }
             }
             Action::Plan(plan) => {
                 let (migrator, owner) = migrator(context, folder)?;

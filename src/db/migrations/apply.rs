@@ -82,16 +82,18 @@ async fn within_a_transaction(client: &Client, migration: &Migration, direction:
     if direction == Direction::Up(Environment::Production) {
         client.batch_execute("SET LOCAL workspace_db.bootstrap = 'off'").await.map_err(around("its settings"))?;
     }
+    let path = search_path(client).await.map_err(around("its settings"))?;
     for statement in statements(migration, direction) {
         run(client, migration, direction, &statement).await?;
     }
-    record(client, migration, direction).await?;
+    record(client, migration, direction, &path).await?;
     client.batch_execute("COMMIT").await.map_err(around("COMMIT"))
 }
 
 /// Whatever is cut short here is done again by the next run: the statement can be repeated, and half an index is dropped.
 async fn outside_a_transaction(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
     let around = |what| move |error| Failure::around(migration, what, error);
+    let path = search_path(client).await.map_err(around("its settings"))?;
     for statement in statements(migration, direction) {
         if let Some(index) = statement.concurrent_index() {
             drop_if_invalid(client, &index).await.map_err(around("looking for half an index"))?;
@@ -104,7 +106,7 @@ async fn outside_a_transaction(client: &Client, migration: &Migration, direction
         let _ = client.batch_execute("RESET lock_timeout; RESET statement_timeout").await;
         done?;
     }
-    record(client, migration, direction).await
+    record(client, migration, direction, &path).await
 }
 
 fn statements(migration: &Migration, direction: Direction) -> Vec<MigrationStatement<'_>> {
@@ -121,7 +123,14 @@ async fn run(
     client.batch_execute(statement.sql).await.map_err(failed)
 }
 
-async fn record(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
+async fn search_path(client: &Client) -> Result<String, tokio_postgres::Error> {
+    Ok(client.query_one("SELECT current_setting('search_path')", &[]).await?.get(0))
+}
+
+/// Where the migrator began: a migration may have left another search path behind, as what `pg_dump` writes does.
+async fn record(client: &Client, migration: &Migration, direction: Direction, path: &str) -> Result<(), Failure> {
+    let back = client.query_one("SELECT pg_catalog.set_config('search_path', $1, false)", &[&path]).await;
+    back.map_err(|error| Failure::around(migration, "its settings", error))?;
     let recorded = match direction {
         Direction::Up(_) => history::insert(client, migration).await,
         Direction::Down => history::delete(client, migration).await,

@@ -81,6 +81,10 @@ impl Failure {
             Some(&SqlState::DISK_FULL) => {
                 (Kind::Database, "nothing of it was kept; make room on the server's disk, then run it again")
             }
+            Some(&SqlState::ACTIVE_SQL_TRANSACTION) => (
+                Kind::InvalidInput,
+                "nothing of it was kept; give the statement a migration of its own, whose metadata.toml says run_in_transaction = false",
+            ),
             Some(&SqlState::SYNTAX_ERROR) => {
                 (Kind::InvalidInput, "nothing of it was kept; mend the statement, then run it again")
             }

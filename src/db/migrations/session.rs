@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use super::failure::READ_ONLY;
 use super::{ADVISORY_LOCK, TimeOuts};
 use crate::config::DatabaseUrl;
-use crate::db::{CancelOnDrop, client_with};
+use crate::db::{CancelOnDrop, SETTLED, client_with};
 use crate::error::{Error, Kind, Result};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -44,7 +44,9 @@ impl Session {
 
     async fn look_around(&self, url: &DatabaseUrl) -> Result<()> {
         // On a replica every transaction is read-only.
-        let ask = "SELECT current_setting('transaction_read_only')::bool, current_setting('lock_timeout') = '0'";
+        let ask = "SELECT current_setting('transaction_read_only')::bool, current_setting('lock_timeout') = '0',
+            current_setting('server_encoding'), to_regclass('__diesel_schema_migrations') IS NULL
+                AND current_setting('server_version_num')::int >= 160000";
         let row = self.client.query_one(ask, &[]).await?;
         if row.get(0) {
             return Err(Error::new(
@@ -56,12 +58,20 @@ impl Session {
         if row.get(1) {
             return Err(behind_a_pooler(url));
         }
+        let (encoding, is_new): (String, bool) = (row.get(2), row.get(3));
+        if encoding != "UTF8" && is_new {
+            return Err(Error::new(
+                Kind::MissingPrerequisite,
+                format!("the database {url} is encoded in {encoding}, which has not every character"),
+            )
+            .remedy("create it anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"));
+        }
         Ok(())
     }
 
     /// The session as it began, whatever the last migration has set in it and left.
     pub(super) async fn refresh(&self) -> Result<()> {
-        self.client.batch_execute("RESET ROLE; RESET ALL").await?;
+        self.client.batch_execute(&format!("RESET ROLE; RESET ALL; {SETTLED}")).await?;
         // Where this process is killed, its statement ends and the lock is free; not every system's server can tell.
         let _ = self.client.batch_execute("SET client_connection_check_interval = '2s'").await;
         Ok(())

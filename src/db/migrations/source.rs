@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::statements::{MigrationStatement, statements};
@@ -65,7 +67,7 @@ impl Migration {
     /// The statements of its `up.sql`, in order.
     #[must_use]
     pub fn statements(&self) -> Vec<MigrationStatement<'_>> {
-        statements(&self.up)
+        statements(without_mark(&self.up))
     }
 
     /// Whether it runs in a transaction.
@@ -81,21 +83,22 @@ impl Migration {
     }
 
     pub(super) fn down_statements(&self) -> Vec<MigrationStatement<'_>> {
-        statements(&self.down)
+        statements(without_mark(&self.down))
     }
 
     /// What `metadata.toml` says, where there is one, is what this migration does.
     fn described_by(self, metadata: Option<&str>) -> Result<Self> {
         let Some(metadata) = metadata else { return Ok(self) };
-        let lines = metadata.lines().map(|line| line.split_whitespace().collect::<String>());
-        let said = lines.filter_map(|line| line.strip_prefix("run_in_transaction=").map(str::to_owned));
-        match said.collect::<Vec<_>>().as_slice() {
-            [said] if said == "true" => Ok(self),
-            [said] if said == "false" => Ok(self.outside_a_transaction()),
-            // Diesel takes a file that does not say it for `false`.
-            _ => Err(Error::invalid(format!("metadata.toml of migration {} does not say whether it runs in a transaction", self.name))
-                .remedy("write `run_in_transaction = false` or `run_in_transaction = true` on a line of its own, or delete the file")),
-        }
+        let metadata: Metadata = toml::from_str(without_mark(metadata)).map_err(|error| {
+            Error::invalid(format!("metadata.toml of migration {} can't be read: {}", self.name, error.message()))
+                .remedy("write `run_in_transaction = false` or `run_in_transaction = true`, or delete the file")
+                .caused_by(error)
+        })?;
+        Ok(if metadata.run_in_transaction { self } else { self.outside_a_transaction() })
+    }
+
+    fn text(&self, file: &str) -> &str {
+        if file == "up.sql" { &self.up } else { &self.down }
     }
 
     /// Why it could not be run safely, where it could not.
@@ -109,6 +112,26 @@ impl Migration {
         for (file, statements) in [("up.sql", self.statements()), ("down.sql", self.down_statements())] {
             let at =
                 |statement: &MigrationStatement<'_>| format!("{file} of migration {name}, line {}", statement.line);
+            if self.text(file).contains('\0') {
+                return Err(Error::invalid(format!(
+                    "{file} of migration {name} has the character NUL, which PostgreSQL can't read"
+                ))
+                .remedy("save it as UTF-8"));
+            }
+            if let Some(statement) = statements.iter().find(|statement| statement.is_of_psql()) {
+                return Err(Error::invalid(format!(
+                    "{} is a command of psql, which PostgreSQL does not know",
+                    at(statement)
+                ))
+                .remedy("write it as SQL, or leave it out"));
+            }
+            if let Some(statement) = statements.iter().find(|statement| statement.copies_from_stdin()) {
+                return Err(Error::invalid(format!(
+                    "{} is COPY FROM STDIN, which a migration can't feed",
+                    at(statement)
+                ))
+                .remedy("write the rows as INSERT ... VALUES"));
+            }
             if let Some(statement) = statements.iter().find(|statement| statement.controls_the_transaction()) {
                 return Err(Error::invalid(format!("{} begins or ends a transaction", at(statement)))
                     .remedy("leave it out: the migration runs in one, unless its metadata.toml says otherwise"));
@@ -133,6 +156,18 @@ impl Migration {
         }
         Ok(())
     }
+}
+
+/// What Diesel reads of a `metadata.toml`: what it does not say is `false`.
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    run_in_transaction: bool,
+}
+
+/// Without the mark that some editors put before a text.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Migrations by version, which is also their order.
@@ -170,7 +205,9 @@ impl Sources {
         let mut folders = fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
             .map_err(failed)?;
-        folders.retain(|path| path.is_dir());
+        // What begins with a dot is an editor's or a repository's, and no migration for Diesel either.
+        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        folders.retain(|path| path.is_dir() && !is_hidden(path));
         folders.sort();
         let mut seen = BTreeMap::new();
         for folder in folders {
@@ -202,15 +239,19 @@ fn read(folder: &Path) -> Result<Migration> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let file = |file: &str, remedy: &str| {
         fs::read_to_string(folder.join(file)).map_err(|error| {
-            let missing = if error.kind() == std::io::ErrorKind::NotFound { "has no" } else { "has an unreadable" };
-            Error::invalid(format!("migration {name} {missing} {file}")).remedy(remedy).caused_by(error)
+            let (what, remedy) = match error.kind() {
+                ErrorKind::NotFound => ("has no", remedy),
+                ErrorKind::InvalidData => ("is not written in UTF-8:", "save it as UTF-8"),
+                _ => ("has an unreadable", "let it be read"),
+            };
+            Error::invalid(format!("migration {name} {what} {file}")).remedy(remedy).caused_by(error)
         })
     };
     let up = file("up.sql", "write what it changes into it, or delete the folder")?;
     let down =
         file("down.sql", "write into it what takes up.sql back: without it the migration could not be reverted")?;
     let metadata = match fs::read_to_string(folder.join("metadata.toml")) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
         read => Some(read.map_err(|error| {
             Error::invalid(format!("migration {name} has an unreadable metadata.toml")).caused_by(error)
         })?),

@@ -40,7 +40,18 @@ impl<'a> MigrationStatement<'a> {
 
     /// Whether it is one that PostgreSQL does not allow within a transaction, or that waits for others without a lock.
     pub(crate) fn is_concurrent(&self) -> bool {
-        self.words().any(|word| word == "concurrently")
+        self.words().any(|word| word == "concurrently") && self.words().next().as_deref() != Some("refresh")
+    }
+
+    /// Whether it asks for rows that would follow it, as `pg_dump` writes them.
+    pub(crate) fn copies_from_stdin(&self) -> bool {
+        let words: Vec<String> = self.words().collect();
+        words.first().is_some_and(|word| word == "copy") && words.windows(2).any(|pair| pair == ["from", "stdin"])
+    }
+
+    /// Whether it is none of PostgreSQL, but a command of psql.
+    pub(crate) fn is_of_psql(&self) -> bool {
+        self.sql.starts_with('\\')
     }
 
     /// Whether it can be run again where it was done already: it says IF EXISTS or IF NOT EXISTS, or changes nothing that stays.

@@ -33,8 +33,8 @@ fn wrong(files: &[(&str, &str)]) -> workspace_db::Error {
     "line 2 is the second statement of a file without a transaction")]
 #[case::not_to_be_repeated(&[("2999-01-01-000000_wrong/up.sql", "CREATE INDEX CONCURRENTLY i ON t (x)"), ("2999-01-01-000000_wrong/down.sql", ""), ("2999-01-01-000000_wrong/metadata.toml", "run_in_transaction = false")],
     "line 1 could not be run again after a crash; say IF NOT EXISTS")]
-#[case::metadata_of_a_comment_alone(&[("2999-01-01-000000_wrong/up.sql", ""), ("2999-01-01-000000_wrong/down.sql", ""), ("2999-01-01-000000_wrong/metadata.toml", "# run_in_transaction = true")],
-    "metadata.toml of migration 2999-01-01-000000_wrong does not say whether it runs in a transaction")]
+#[case::metadata_that_is_no_toml(&[("2999-01-01-000000_wrong/up.sql", ""), ("2999-01-01-000000_wrong/down.sql", ""), ("2999-01-01-000000_wrong/metadata.toml", "run_in_transaction = perhaps")],
+    "metadata.toml of migration 2999-01-01-000000_wrong can't be read")]
 #[test]
 fn a_broken_folder_is_bad_input(#[case] files: &[(&str, &str)], #[case] said: &str) {
     let error = wrong(files);

@@ -2,5 +2,10 @@
 //!
 //! A new odd value goes into the list of its kind, and so meets all doors at once.
 
+mod files;
+mod migrations;
+mod questions;
+mod servers;
+mod shells;
 mod tables;
 mod values;

@@ -52,16 +52,16 @@ const READABLE_TIMES: [&str; 3] = ["0001-01-01 00:00:00+00", "9999-12-31 23:59:5
 #[derive(QueryableByName)]
 struct Column {
     #[diesel(sql_type = Text)]
-    table_name: String,
+    table: String,
     #[diesel(sql_type = Text)]
-    column_name: String,
+    name: String,
     #[diesel(sql_type = Text)]
     kind: String,
 }
 
 async fn columns(conn: &mut AsyncPgConnection) -> Vec<Column> {
     diesel::sql_query(
-        "SELECT c.relname::text AS table_name, a.attname::text AS column_name, format_type(a.atttypid, NULL) AS kind
+        "SELECT c.relname::text AS \"table\", a.attname::text AS name, format_type(a.atttypid, NULL) AS kind
          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE '\\_\\_%'
            AND format_type(a.atttypid, NULL) IN ('jsonb', 'timestamp with time zone', 'text[]')",
@@ -84,21 +84,21 @@ async fn no_column_of_any_table_takes_one() {
     superuser.batch_execute(seen).await.unwrap();
     let columns = columns(&mut superuser).await;
     assert!(columns.len() > 70, "{}", columns.len());
-    for Column { table_name, column_name, kind } in columns {
+    for Column { table, name, kind } in columns {
         let values: Vec<String> = match kind.as_str() {
             "jsonb" => unreadable_json(),
             "text[]" => vec!["{{a,b},{c,d}}".to_owned()],
             _ => UNREADABLE_TIMES.map(str::to_owned).into(),
         };
         for value in values {
-            let update = format!("UPDATE {table_name} SET {column_name} = '{value}'::{kind}");
+            let update = format!("UPDATE {table} SET {name} = '{value}'::{kind}");
             let error = diesel::sql_query(&update).execute(&mut superuser).await;
             let shown = &update[..update.len().min(120)];
             let error = workspace_db::Error::from(error.expect_err(shown));
             // A CHECK of the table's own looks for elements that are null, and PostgreSQL does so in plain lists alone.
             if kind != "text[]" {
                 assert!(error.is_invalid_input(), "{shown}: {error}");
-                assert!(error.to_string().contains(&table_name), "{shown}: {error}");
+                assert!(error.to_string().contains(&table), "{shown}: {error}");
             }
         }
     }
@@ -110,6 +110,10 @@ async fn no_column_of_any_table_takes_one() {
     }
     let documents: Vec<Document> = Document::query().load(&mut superuser).await.unwrap();
     assert_eq!(documents.len(), 1);
+}
+
+fn scope(of: &Seeded) -> WorkspaceScope {
+    WorkspaceScope::vouched_for(of.workspace, "a test")
 }
 
 /// Two workspaces whose tables take everything, as before the migration that refuses what can't be read.
@@ -133,10 +137,6 @@ impl Scene {
             END LOOP; END $$; DELETE FROM jobs; DELETE FROM job_schedules";
         superuser.batch_execute(open).await.unwrap();
         Self { db: database.open(8).await.unwrap(), database, superuser, a, b }
-    }
-
-    fn scope(&self, of: &Seeded) -> WorkspaceScope {
-        WorkspaceScope::vouched_for(of.workspace, "a test")
     }
 
     async fn sql(&mut self, statement: &str) {
@@ -176,11 +176,11 @@ async fn a_job_that_cant_be_read_is_dead_and_the_others_run(#[case] broken: Stri
     // More than one claim takes, so that no readable one is in the first.
     for n in 0..20 {
         let job = NewJob::of(Count { n }).priority(0);
-        enqueue(&mut scene.db.workspace(&scene.scope(&scene.a)).await.unwrap(), job).await.unwrap();
+        enqueue(&mut scene.db.workspace(&scope(&scene.a)).await.unwrap(), job).await.unwrap();
     }
     scene.sql(&format!("UPDATE jobs SET {broken}")).await;
     for of in [scene.a, scene.b] {
-        let mut ws = scene.db.workspace(&scene.scope(&of)).await.unwrap();
+        let mut ws = scene.db.workspace(&scope(&of)).await.unwrap();
         enqueue(&mut ws, NewJob::of(Count { n: 1 })).await.unwrap();
     }
     let done = async |_: RunningJob<Count>| Ok::<_, workspace_db::Error>(Outcome::Done);
@@ -223,7 +223,7 @@ async fn a_job_that_cant_be_read_is_dead_and_the_others_run(#[case] broken: Stri
 async fn a_schedule_that_cant_be_read_stays_due_and_the_others_fire(#[case] broken: String) {
     let mut scene = Scene::new().await;
     for of in [scene.a, scene.b] {
-        let mut ws = scene.db.workspace(&scene.scope(&of)).await.unwrap();
+        let mut ws = scene.db.workspace(&scope(&of)).await.unwrap();
         schedule(&mut ws, NewSchedule::of("each minute", "* * * * *", Count { n: 1 })).await.unwrap();
     }
     scene.sql("UPDATE job_schedules SET next_at = now() - interval '10 s'").await;
@@ -258,7 +258,7 @@ async fn a_document_that_cant_be_read_stops_neither_its_folder_nor_a_list(
     for name in ["bad.txt", "good.txt"] {
         folder.write(name, format!("The first text of {name}."));
     }
-    let scope = scene.scope(&scene.a);
+    let scope = scope(&scene.a);
     let options = IngestOptions::new([folder.path().to_owned()]);
     ingest(&scene.db, &scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     scene.sql(&format!("UPDATE documents SET {broken} WHERE external_id = 'bad.txt'")).await;

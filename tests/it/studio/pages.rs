@@ -155,6 +155,7 @@ async fn no_secret_leaves_the_database() {
              INSERT INTO admin_tokens (admin_user_id, kind, name, token_hash, expires_at)
                 SELECT id, 'api', 'mine', sha256('5ec3e7'), now() + interval '1 day' FROM admin_users LIMIT 1;
              UPDATE service_tokens SET token_hash = sha256('5ec3e7') WHERE workspace_id = '{a}';
+             ALTER TABLE datasources DROP CONSTRAINT datasources_config_readable;
              UPDATE datasources SET config = '{{\"url\": \"https://docs.example\", \"api_key\": \"5ec3e7\", \"deep\": [{{\"clientSecret\": \"5ec3e7\", \"bot_token\": \"5ec3e7\"}}], \"n\": 1e400}}';
              UPDATE documents SET metadata = '{{\"pwd\": \"5ec3e7\", \"tokens\": [\"5ec3e7\"], \"signing_key\": {{\"title\": \"5ec3e7\"}}, \"jwt\": \"5ec3e7\", \"url\": \"postgres://me:5ec3e7@db/x\", \"Passwort\": \"5ec3e7\"}}';
              UPDATE workspace_settings SET webhook_secret = decode('01' || repeat('5ec3e7', 20), 'hex');

@@ -1,0 +1,57 @@
+//! The file by which a server in a data folder is known, and whether it can be believed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+/// `postmaster.pid` of a data folder. A crash leaves it behind, and a copy of the folder has it too: then its number is of
+/// another process, or of the server of another folder.
+pub(super) struct PidFile<'a> {
+    path: PathBuf,
+    data: &'a Path,
+}
+
+impl<'a> PidFile<'a> {
+    pub(super) fn of(data: &'a Path) -> Self {
+        Self { path: data.join("postmaster.pid"), data }
+    }
+
+    /// A line of it, counted from 0: number, data folder, time of start, port, socket's folder, address, key, state.
+    pub(super) fn line<T: FromStr>(&self, line: usize) -> Option<T> {
+        fs::read_to_string(&self.path).ok()?.lines().nth(line)?.trim().parse().ok()
+    }
+
+    /// The server of this folder, where it lives.
+    pub(super) fn process(&self) -> Option<i32> {
+        let pid: i32 = self.line(0)?;
+        if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
+            return None;
+        }
+        let is_ours = |folder: &Path| {
+            fs::canonicalize(folder).is_ok_and(|folder| fs::canonicalize(self.data).is_ok_and(|data| data == folder))
+        };
+        // A server works in its data folder. Where that may not be looked at, the file is believed.
+        let is_server = match fs::read_link(Path::new("/proc").join(pid.to_string()).join("cwd")) {
+            Ok(folder) => is_ours(&folder),
+            Err(_) => is_ours(&self.line::<PathBuf>(1)?),
+        };
+        is_server.then_some(pid)
+    }
+
+    /// Whether a server is about to start: its file may not have a number yet.
+    pub(super) fn is_being_written(&self) -> bool {
+        self.path.exists() && (self.line::<i32>(0).is_none() || self.process().is_some())
+    }
+
+    /// Takes away a file whose server is gone: PostgreSQL does so by itself, but not where another process has the number.
+    pub(super) fn remove_if_stale(&self) -> std::io::Result<()> {
+        if self.path.exists() && self.line::<i32>(0).is_some() && self.process().is_none() {
+            return fs::remove_file(&self.path);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! The structure of source: its items, by how deep each lies.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
+use tree_sitter_language::LanguageFn;
+
+use super::cuts::{LineStarts, Structure};
+
+/// How long a parser may take; a file that needs longer is made by a program or to do harm.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Below, an item is one of many.
+const DEEPEST: u8 = 24;
+
+/// Of a file of that extension, where a grammar for it is here.
+pub(super) fn structure(extension: &str, text: &str) -> Option<Structure> {
+    let language: LanguageFn = match extension {
+        "rs" => tree_sitter_rust::LANGUAGE,
+        "py" | "pyi" => tree_sitter_python::LANGUAGE,
+        "go" => tree_sitter_go::LANGUAGE,
+        "ts" | "mts" | "cts" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
+        // The grammar of TSX takes JavaScript as well.
+        "tsx" | "jsx" | "js" | "mjs" | "cjs" => tree_sitter_typescript::LANGUAGE_TSX,
+        _ => return None,
+    };
+    Some(items(&parse(language, text)?, &LineStarts::of(text)))
+}
+
+fn parse(language: LanguageFn, text: &str) -> Option<Tree> {
+    let mut parser = Parser::new();
+    // A grammar of an ABI that this tree-sitter does not speak is none.
+    parser.set_language(&language.into()).ok()?;
+    let until = Instant::now() + PATIENCE;
+    let mut go_on = |_: &ParseState| {
+        if Instant::now() < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let mut read = |at: usize, _| text.as_bytes().get(at..).unwrap_or_default();
+    parser.parse_with_options(&mut read, None, Some(ParseOptions::new().progress_callback(&mut go_on)))
+}
+
+/// The nodes with which a line begins. What follows a comment or an attribute belongs to it.
+fn items(tree: &Tree, starts: &LineStarts) -> Structure {
+    let mut structure = Structure::new();
+    let mut cursor = tree.walk();
+    // Of each level whether the node before was about the next one.
+    let mut introduced = vec![false];
+    loop {
+        let node = cursor.node();
+        let depth = u8::try_from(introduced.len()).unwrap_or(u8::MAX).min(DEEPEST);
+        let follows = introduced.last().copied().unwrap_or_default();
+        if let Some(start) = starts.before(node.start_byte()).filter(|_| node.is_named() && !follows) {
+            // The outermost of several that begin there.
+            structure.entry(start).or_insert(depth);
+        }
+        if cursor.goto_first_child() {
+            introduced.push(false);
+            continue;
+        }
+        loop {
+            let kind = cursor.node().kind();
+            let is_about_the_next =
+                kind.contains("comment") || kind.contains("attribute") || kind.contains("decorator");
+            if cursor.goto_next_sibling() {
+                introduced.pop();
+                introduced.push(is_about_the_next);
+                break;
+            }
+            if !cursor.goto_parent() {
+                return structure;
+            }
+            introduced.pop();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The structure of Markdown: its headings, and blocks that are better left whole.
+
+use pulldown_cmark::{Event, Options, Parser, Tag};
+
+use super::cuts::{INNER_LINE, LineStarts, Structure};
+
+/// Nesting beyond which nobody reads a list or a quotation as such, and the parser takes its time.
+const DEEPEST: usize = 100;
+
+/// Markdown as people write it, with tables, and with what stands before the text for other programs.
+pub(in super::super) fn options() -> Options {
+    Options::ENABLE_TABLES
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
+        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
+}
+
+/// Whether a line is nested so deep that the text is none for people.
+pub(in super::super) fn is_too_deep(text: &str) -> bool {
+    text.lines().any(|line| {
+        let indent = line.len() - line.trim_start().len();
+        marks(line) > DEEPEST || indent > 4 * DEEPEST && indent < line.trim_end().len()
+    })
+}
+
+/// The quotations and lists that a line opens: a ruler of dashes opens none.
+fn marks(line: &str) -> usize {
+    let (mut rest, mut marks) = (line.trim_start(), 0);
+    loop {
+        let behind_number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_numbered = behind_number.len() < rest.len() && behind_number.starts_with(['.', ')']);
+        let behind = if is_numbered { behind_number.get(1..) } else { rest.strip_prefix(['-', '+', '*']) };
+        rest = match (rest.strip_prefix('>'), behind) {
+            (Some(behind), _) => behind.trim_start(),
+            (None, Some(behind)) if behind.starts_with(char::is_whitespace) => behind.trim_start(),
+            _ => return marks,
+        };
+        marks += 1;
+    }
+}
+
+pub(super) fn structure(text: &str) -> Option<Structure> {
+    if is_too_deep(text) {
+        return None;
+    }
+    let (starts, mut structure) = (LineStarts::of(text), Structure::new());
+    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                structure.extend(starts.before(range.start).map(|start| (start, level as u8)));
+            }
+            Event::Start(Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_)) => {
+                let inner = starts.within(range.clone()).skip(1).map(|start| (start, INNER_LINE));
+                structure.extend(inner);
+            }
+            _ => {}
+        }
+    }
+    Some(structure)
+}
