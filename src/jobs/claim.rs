@@ -107,7 +107,7 @@ impl ClaimedJob {
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](crate::Error::is_invalid_input) for a lease of more than [a day](MAX_LEASE);
+/// [`is_invalid_input`](crate::Error::is_invalid_input) for a lease of more than [a day](super::MAX_LEASE);
 /// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) without a login of the platform;
 /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
 ///
