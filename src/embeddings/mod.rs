@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::sql_types::Embedding;
 
 /// The field of an error that is about what was asked, and not about the endpoint.
+#[cfg(any(feature = "ingest", feature = "openai"))]
 pub(crate) const REFUSED_INPUT: &str = "input";
 
 /// Something that makes vectors of texts.
