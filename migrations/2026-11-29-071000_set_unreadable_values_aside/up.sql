@@ -1,4 +1,4 @@
--- What programs can't read and is there already: JSON becomes a text within JSON, under the key `unreadable`, up to
+-- Tables may hold values already that programs can't read. JSON becomes a text within JSON, under the key `unreadable`, up to
 -- 200,000 characters; a time becomes the nearest that can be read, and an array a plain list. Then the CHECKs hold for every row.
 CREATE FUNCTION workspace_db_set_unreadable_aside(of_table regclass) RETURNS bigint
 LANGUAGE plpgsql SECURITY INVOKER
@@ -8,7 +8,6 @@ DECLARE
     assignments text;
     holds text;
     validations text;
-    own record;
     set_aside bigint := 0;
 BEGIN
     SELECT string_agg(format('%1$I = CASE WHEN workspace_db_is_readable(%1$I) IS NOT FALSE THEN %1$I ELSE ', attname) || CASE

@@ -28,7 +28,7 @@ AS $function$
 DECLARE
     name text;
 BEGIN
-    -- What is in use stays as it is.
+    -- A trigger that is in use stays as it is.
     FOR name IN
         SELECT tgname::text FROM pg_catalog.pg_trigger
         WHERE tgrelid = of_table AND NOT tgisinternal AND tgenabled = 'D' AND tgname = ANY (names)

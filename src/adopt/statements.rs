@@ -23,7 +23,7 @@ impl Mapped {
 }
 
 impl Mapped {
-    /// What is written where PostgreSQL holds a value that programs can't read, as the migration does with what is there.
+    /// Returns what takes the place of a value that programs can't read, which is what the migration writes there, too.
     fn when_unreadable(&self) -> Option<String> {
         match self.comes_as {
             "jsonb" => Some(format!("jsonb_build_object('unreadable', s.\"{}\"::text)", self.name)),
@@ -78,7 +78,7 @@ impl Mapping {
                 literal(reason)
             ));
         }
-        for (column, _) in self.columns.iter().filter_map(|column| Some((column, column.when_unreadable()?))) {
+        for column in self.columns.iter().filter(|column| column.when_unreadable().is_some()) {
             let reason = format!("programs can't read its {}, which is a text or the nearest time here", column.name);
             statements.push(format!(
                 "INSERT INTO workspace_db_adopting_aside SELECT s.{key}, {}, true FROM workspace_db_adopting s

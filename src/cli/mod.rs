@@ -138,7 +138,7 @@ pub(crate) fn run() -> ExitCode {
         .with_writer(output::errors)
         .with_ansi(false)
         .without_time()
-        // Whoever read the log may have gone, and its disk may be full: that ends no work.
+        // The log may have lost its reader or its disk its room, and neither ends any work.
         .log_internal_errors(false)
         .init();
     let dotenv = dotenv.map(|told| told.iter().for_each(|one| tracing::warn!("{one}")));
@@ -165,7 +165,7 @@ fn refuse(error: &clap::Error) -> ! {
         // `--help` and `--version`.
         error.exit();
     }
-    // What is quoted may be a database's URL, with the password that makes it none.
+    // The quoted argument may be a database's URL, with the password that makes it a wrong one.
     let quoted =
         [ContextKind::InvalidValue, ContextKind::InvalidArg].into_iter().filter_map(|kind| match error.get(kind) {
             Some(ContextValue::String(text)) if text.contains("://") => Some(text),

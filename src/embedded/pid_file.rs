@@ -42,7 +42,7 @@ impl<'a> PidFile<'a> {
         is_server.then_some(pid)
     }
 
-    /// Whether a server is about to start: its file may not have a number yet.
+    /// Returns true while a server starts: its file may not have a number yet.
     pub(super) fn is_being_written(&self) -> bool {
         self.path.exists() && (self.line::<i32>(0).is_none() || self.process().is_some())
     }

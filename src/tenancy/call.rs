@@ -9,7 +9,7 @@ use diesel::{Expression, QueryResult};
 use super::access::Access;
 use super::connection::WorkspaceConnection;
 use super::database::{Database, OWN};
-use super::run::{LoadsAs, all};
+use super::run::{LoadsAs, all, each};
 use super::table::TenantTable;
 use crate::error::Result;
 use crate::unreadable::Readable;
@@ -60,7 +60,7 @@ impl<A, C, ST> Call<A, C, ST> {
         Self: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        db.platform_session(OWN).await?.statement(|conn| all(self.start_each(conn))).await
+        db.platform_session(OWN).await?.statement(|conn| each(self.start(conn))).await
     }
 
     /// Runs it in a workspace, where row-level security binds it like any statement.

@@ -7,7 +7,6 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::query_dsl::CompatibleType;
 use diesel::query_dsl::methods::LimitDsl;
-use diesel::row::Row;
 use diesel_async::{AsyncConnectionCore as _, AsyncPgConnection};
 use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
@@ -30,13 +29,9 @@ use crate::unreadable::{Readable, UnreadableRow};
     note = "write `.select({U}::as_select())` before it, for a struct that derives `Selectable` or `HasQuery`"
 )]
 pub trait LoadsAs<U>: Sized {
-    /// Sends it, and gives the rows.
+    /// Sends it, and gives the rows, each that can't be read as the reason why.
     #[doc(hidden)]
-    fn start(self, conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>>;
-
-    /// As [`start`](Self::start), and gives of a row that can't be read why.
-    #[doc(hidden)]
-    fn start_each(
+    fn start(
         self,
         conn: &AsyncPgConnection,
     ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<Readable<U>>>>>;
@@ -45,15 +40,6 @@ pub trait LoadsAs<U>: Sized {
     /// joins so many tables, or a statement that begins with none.
     #[doc(hidden)]
     fn start_checked(
-        self,
-        conn: &AsyncPgConnection,
-        workspace: WorkspaceId,
-        joins: Option<u32>,
-    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>>;
-
-    /// As [`start_each`](Self::start_each), for a query that is looked at first.
-    #[doc(hidden)]
-    fn start_each_checked(
         self,
         conn: &AsyncPgConnection,
         workspace: WorkspaceId,
@@ -69,14 +55,9 @@ where
     Pg: QueryMetadata<Q::SqlType>,
     U: FromSqlRow<ST, Pg> + Send + 'static,
 {
-    fn start(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>> {
-        let built =
-            |row| built(&row).map_err(|unreadable| diesel::result::Error::DeserializationError(unreadable.into()));
-        conn.load(self).map_ok(move |rows| rows.map(move |row| row.and_then(built)).boxed()).boxed()
-    }
-
-    fn start_each(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
-        conn.load(self).map_ok(|rows| rows.map(|row| row.map(|row| built(&row))).boxed()).boxed()
+    fn start(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
+        let built = |row| U::build_from_row(&row).map_err(|error| UnreadableRow::of(&row, &*error));
+        conn.load(self).map_ok(move |rows| rows.map_ok(built).boxed()).boxed()
     }
 
     fn start_checked(
@@ -84,34 +65,13 @@ where
         conn: &AsyncPgConnection,
         workspace: WorkspaceId,
         joins: Option<u32>,
-    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<U>>>> {
-        checked(self.as_query(), workspace, joins, |query| LoadsAs::start(query, conn))
-    }
-
-    fn start_each_checked(
-        self,
-        conn: &AsyncPgConnection,
-        workspace: WorkspaceId,
-        joins: Option<u32>,
     ) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
-        checked(self.as_query(), workspace, joins, |query| LoadsAs::start_each(query, conn))
+        let query = self.as_query();
+        match inspection::check(&query, workspace, joins) {
+            Ok(()) => inspection::within(workspace, || LoadsAs::start(query, conn)),
+            Err(error) => ready(Err(error)).boxed(),
+        }
     }
-}
-
-fn checked<'c, Q: QueryFragment<Pg> + QueryId, R: Send + 'c>(
-    query: Q,
-    workspace: WorkspaceId,
-    joins: Option<u32>,
-    start: impl FnOnce(Q) -> BoxFuture<'c, QueryResult<R>>,
-) -> BoxFuture<'c, QueryResult<R>> {
-    match inspection::check(&query, workspace, joins) {
-        Ok(()) => inspection::within(workspace, || start(query)),
-        Err(error) => ready(Err(error)).boxed(),
-    }
-}
-
-fn built<'a, ST, U: FromSqlRow<ST, Pg>>(row: &impl Row<'a, Pg>) -> Readable<U> {
-    U::build_from_row(row).map_err(|error| UnreadableRow::of(row, &*error))
 }
 
 /// All rows of a query without a scope, each that can't be read as the reason why.
@@ -119,7 +79,7 @@ pub(crate) async fn load_each<U: Send + 'static>(
     query: impl LoadsAs<U> + Send,
     conn: &AsyncPgConnection,
 ) -> Result<Vec<Readable<U>>> {
-    Ok(all(query.start_each(conn)).await?)
+    Ok(each(query.start(conn)).await?)
 }
 
 /// Those rows of a list that can be read; each other is named in the log.
@@ -184,7 +144,7 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session.statement(|conn| all(self.query.start_each_checked(conn, workspace, joins))).await
+        ws.session.statement(|conn| each(self.query.start_checked(conn, workspace, joins))).await
     }
 
     /// As [`load_each`](Self::load_each), with what can't be read in the log.
@@ -283,7 +243,12 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session.stream(|conn| self.query.start_checked(conn, workspace, joins)).await
+        ws.session
+            .stream(|conn| {
+                let rows = self.query.start_checked(conn, workspace, joins);
+                rows.map_ok(|rows| rows.map(readable_or_failed).boxed()).boxed()
+            })
+            .await
     }
 }
 
@@ -307,8 +272,22 @@ impl<U> OptionalRow<U> for Result<U> {
     }
 }
 
-pub(super) fn all<U: Send + 'static>(rows: BoxFuture<'_, QueryResult<Rows<U>>>) -> BoxFuture<'_, QueryResult<Vec<U>>> {
+/// The rows, or the first of them that can't be read.
+pub(super) fn all<U: Send + 'static>(
+    rows: BoxFuture<'_, QueryResult<Rows<Readable<U>>>>,
+) -> BoxFuture<'_, QueryResult<Vec<U>>> {
+    rows.and_then(|rows| rows.map(readable_or_failed).try_collect()).boxed()
+}
+
+/// The rows, each that can't be read as the reason why.
+pub(super) fn each<U: Send + 'static>(
+    rows: BoxFuture<'_, QueryResult<Rows<Readable<U>>>>,
+) -> BoxFuture<'_, QueryResult<Vec<Readable<U>>>> {
     rows.and_then(TryStreamExt::try_collect).boxed()
+}
+
+fn readable_or_failed<U>(row: QueryResult<Readable<U>>) -> QueryResult<U> {
+    row?.map_err(|unreadable| diesel::result::Error::DeserializationError(unreadable.into()))
 }
 
 pub(super) fn no_row() -> Error {

@@ -4,7 +4,7 @@ use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
 use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
-use super::person::PERSON;
+use super::person;
 use super::selection::Selection;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
@@ -42,9 +42,7 @@ pub(super) async fn delete_rows(
         );
         loop {
             let transaction = bulk.begin().await?;
-            if let Some(person) = person {
-                transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
-            }
+            person::set(&transaction, person).await?;
             let rows = Transaction::execute(&transaction, &delete, &[]).await?;
             transaction.commit().await?;
             total += rows;
@@ -86,9 +84,7 @@ async fn delete_together(
     let statement =
         format!("WITH {} SELECT count(*) FROM ({}) AS gone", deletes.join(", "), counts.join(" UNION ALL "));
     let transaction = bulk.begin().await?;
-    if let Some(person) = person {
-        transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
-    }
+    person::set(&transaction, person).await?;
     let rows = transaction.query_one(&statement, &[]).await?.get::<_, i64>(0).unsigned_abs();
     transaction.commit().await?;
     Ok(rows)
@@ -101,7 +97,7 @@ pub(super) async fn refuse_what_is_kept(transaction: &Transaction<'_>, table: &T
     }
     let (name, key) = (identifier(&table.name), table.key());
     let one = format!("SELECT {key} FROM {name} WHERE {condition} LIMIT 1");
-    if transaction.query_opt(&format!("SELECT FROM {name} WHERE {condition} LIMIT 1"), &[]).await?.is_none() {
+    if transaction.query_opt(&format!("SELECT FROM ({one}) AS one"), &[]).await?.is_none() {
         return Ok(());
     }
     transaction.batch_execute("SAVEPOINT trial").await?;

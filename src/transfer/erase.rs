@@ -12,7 +12,7 @@ use tokio_postgres::Transaction;
 use super::delete::{delete_rows, is_deleted, refuse_what_is_kept};
 use super::hanging::Hanging;
 use super::layout::{Layout, WORKSPACES, identifier};
-use super::person::PERSON;
+use super::person::{self, PERSON};
 use super::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};
 use super::selection::Selection;
 use super::{Progress, Step, lock};
@@ -122,13 +122,10 @@ pub async fn erase_person(
     erasing.proven(receipt, key).await
 }
 
-/// Refuses what would fail on the way of an erasure, before anything is touched.
+/// Refuses what would fail on the way of a move, before anything is touched.
 pub(super) async fn refuse_beforehand(db: &Database, workspace: WorkspaceId) -> Result<()> {
     let layout = layout_of(db).await?;
-    Erasing { db, layout: &layout, workspace, person: None }.look_ahead().await?;
-    let mut bulk = db.platform_bulk().await?;
-    let transaction = bulk.begin().await?;
-    Hanging::refuse(&*transaction, &Hanging::of(&*transaction, &layout, Selection::Workspace, workspace).await?).await
+    Hanging::refuse_archive(&Erasing { db, layout: &layout, workspace, person: None }.look_ahead().await?)
 }
 
 async fn layout_of(db: &Database) -> Result<Layout> {
@@ -220,7 +217,7 @@ impl Erasing<'_> {
         conn: &mut AsyncPgConnection,
         actor: Actor,
         action: &'static str,
-        hanging: &[(String, u64)],
+        hanging: &[Hanging],
     ) -> Result<Receipt> {
         let gone = || Error::new(Kind::NotFound, format!("there is no workspace {}", self.workspace));
         let Slug { slug, now } = self.slug(conn).await?.ok_or_else(gone)?;
@@ -243,8 +240,8 @@ impl Erasing<'_> {
             rows.before = count;
         })
         .await?;
-        for (table, rows) in hanging {
-            receipt.tables.insert(table.clone(), ErasedRows { before: *rows, left: 0 });
+        for Hanging { name, rows, .. } in hanging {
+            receipt.tables.insert(name.clone(), ErasedRows { before: *rows, left: 0 });
         }
         self.tell(conn, actor, action, &receipt).await?;
         Ok(receipt)
@@ -299,28 +296,22 @@ impl Erasing<'_> {
     }
 
     /// Refuses what would fail on the way, before anything is touched: rows that hang on these and would not go with them, and
-    /// tables that don't let go of a row. Returns how many rows of other tables go with these.
-    async fn look_ahead(&self) -> Result<Vec<(String, u64)>> {
+    /// tables that don't let go of a row. Returns the tables whose rows go with these.
+    async fn look_ahead(&self) -> Result<Vec<Hanging>> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
         let hanging = self.hanging(&transaction).await?;
-        Hanging::refuse_what_stays(&*transaction, &hanging).await?;
-        let mut rows = Vec::with_capacity(hanging.len());
-        for one in &hanging {
-            rows.push((one.name.clone(), one.count(&*transaction).await?));
-        }
+        Hanging::refuse_erasure(&hanging)?;
         for table in self.layout.tables.iter().filter(|table| is_deleted(table)) {
             let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
             refuse_what_is_kept(&transaction, table, &condition).await?;
         }
         // What was tried goes with the transaction, which ends here.
-        Ok(rows)
+        Ok(hanging)
     }
 
     async fn hanging(&self, transaction: &Transaction<'_>) -> Result<Vec<Hanging>> {
-        if let Some(person) = self.person {
-            transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
-        }
+        person::set(transaction, self.person).await?;
         Hanging::of(transaction, self.layout, self.selection(), self.workspace).await
     }
 
@@ -329,8 +320,7 @@ impl Erasing<'_> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
         for one in self.hanging(&transaction).await? {
-            let left = one.count(&*transaction).await?;
-            receipt.tables.entry(one.name).or_insert(ErasedRows { before: 0, left: 0 }).left = left;
+            receipt.tables.entry(one.name).or_insert(ErasedRows { before: 0, left: 0 }).left = one.rows;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio_postgres::types::{FromSql, Type};
 use super::hanging::Hanging;
 use super::layout::{Layout, PEOPLE, Table, WORKSPACES};
 use super::manifest::{ArchivedTable, FORMAT, Holds, Manifest, VERSION};
-use super::person::PERSON;
+use super::person;
 use super::row::Row;
 use super::selection::Selection;
 use super::write::ArchiveWriter;
@@ -82,17 +82,14 @@ async fn run(
     .await?;
     let named = named(&*platform, workspace).await?;
     let layout = Layout::read(&*platform).await?;
-    let selection = match &holds {
-        Holds::Workspace => Selection::Workspace,
-        Holds::Person { external_user_id } => {
-            own.query("SELECT set_config($1, $2, true)", &[&PERSON, external_user_id]).await?;
-            Selection::Person
-        }
+    let (selection, person) = match &holds {
+        Holds::Workspace => (Selection::Workspace, None),
+        Holds::Person { external_user_id } => (Selection::Person, Some(external_user_id.as_str())),
     };
-    if let Holds::Person { external_user_id } = &holds {
-        platform.query("SELECT set_config($1, $2, true)", &[&PERSON, external_user_id]).await?;
+    for transaction in [&own, &platform] {
+        person::set(transaction, person).await?;
     }
-    Hanging::refuse(&*platform, &Hanging::of(&*platform, &layout, selection, workspace).await?).await?;
+    Hanging::refuse_archive(&Hanging::of(&*platform, &layout, selection, workspace).await?)?;
     let mut sources = Vec::new();
     for table in &layout.tables {
         let condition = match table.name.as_str() {

@@ -16,7 +16,9 @@ pub(super) struct Hanging {
     pub(super) name: String,
     /// The foreign key or the column by which they do.
     by: String,
-    pub(super) condition: String,
+    condition: String,
+    /// How many they are.
+    pub(super) rows: u64,
     /// Whether they are deleted with what they hang on.
     is_cascading: bool,
 }
@@ -46,7 +48,11 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.oid <> current_sche
 ORDER BY 1";
 
 impl Hanging {
-    /// All that hang on the rows which a selection means.
+    /// All that hang on the rows which a selection means, counted.
+    ///
+    /// # Errors
+    ///
+    /// [`is_conflict`](Error::is_conflict) where the platform's login may not look at one of them.
     pub(super) async fn of(
         client: &impl GenericClient,
         layout: &Layout,
@@ -66,6 +72,8 @@ impl Hanging {
         }
         let keys = client.query(KEYS, &[]).await?;
         let mut found: Vec<Self> = Vec::new();
+        // Those whose rows are known by their own column, however else they refer to others.
+        let mut scoped: BTreeSet<String> = BTreeSet::new();
         if selection == Selection::Workspace {
             for row in client.query(SCOPED, &[]).await? {
                 let name: String = row.get(0);
@@ -78,7 +86,8 @@ impl Hanging {
                 });
                 let condition = format!("workspace_id = '{workspace}'::uuid");
                 meant.insert(name.clone(), condition.clone());
-                found.push(Self { name, by: "its column workspace_id".to_owned(), condition, is_cascading });
+                scoped.insert(name.clone());
+                found.push(Self { name, by: "its column workspace_id".to_owned(), condition, rows: 0, is_cascading });
             }
         }
         let mut followed: BTreeSet<(String, String)> = BTreeSet::new();
@@ -86,12 +95,8 @@ impl Hanging {
             let known = followed.len();
             for key in &keys {
                 let (child, parent, by): (String, String, String) = (key.get(0), key.get(1), key.get(2));
-                let is_scoped = found.iter().any(|one| one.name == child && one.by.starts_with("its column"));
-                let Some(rows) =
-                    meant.get(&parent).filter(|_| !carried.contains(&child) && !is_scoped && child != parent)
-                else {
-                    continue;
-                };
+                let is_known = carried.contains(&child) || scoped.contains(&child) || child == parent;
+                let Some(rows) = meant.get(&parent).filter(|_| !is_known) else { continue };
                 if !followed.insert((child.clone(), by.clone())) {
                     continue;
                 }
@@ -100,7 +105,7 @@ impl Hanging {
                 let goes_along = found.iter().filter(|one| one.name == parent).all(|one| one.is_cascading);
                 let is_cascading = goes_along && key.get::<_, &str>(3) == "c";
                 match found.iter_mut().find(|one| one.name == child) {
-                    None => found.push(Self { name: child.clone(), by, condition, is_cascading }),
+                    None => found.push(Self { name: child.clone(), by, condition, rows: 0, is_cascading }),
                     // By another key, other rows may hang on the workspace.
                     Some(one) => {
                         one.by = format!("{}, {by}", one.by);
@@ -112,17 +117,16 @@ impl Hanging {
                 meant.extend(condition.map(|condition| (child, condition)));
             }
             if followed.len() == known {
-                return Ok(found);
+                break;
             }
         }
+        for one in &mut found {
+            one.rows = one.count(client).await?;
+        }
+        Ok(found)
     }
 
-    /// How many rows there are.
-    ///
-    /// # Errors
-    ///
-    /// [`is_conflict`](Error::is_conflict) where the platform's login may not look.
-    pub(super) async fn count(&self, client: &impl GenericClient) -> Result<u64> {
+    async fn count(&self, client: &impl GenericClient) -> Result<u64> {
         let may = "SELECT has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
             FROM pg_class c WHERE c.oid = to_regclass($1)";
         let may = client.query_one(may, &[&self.name]).await.is_ok_and(|row| row.get(0));
@@ -137,34 +141,21 @@ impl Hanging {
     }
 
     /// Refuses to go on where rows hang on the workspace that no archive would hold.
-    pub(super) async fn refuse(client: &impl GenericClient, hanging: &[Self]) -> Result<()> {
-        for one in hanging {
-            let rows = one.count(client).await?;
-            if rows > 0 {
-                let what = format!(
-                    "{rows} rows of {} hang on the workspace by {}, and an archive holds no such table",
-                    one.name, one.by
-                );
-                return Err(Error::new(Kind::Conflict, what)
-                    .remedy("give the table a workspace_id in the schema of the others, or take its rows away first"));
-            }
-        }
-        Ok(())
+    pub(super) fn refuse_archive(hanging: &[Self]) -> Result<()> {
+        let remedy = "give the table a workspace_id in the schema of the others, or take its rows away first";
+        refuse(hanging.iter().find(|one| one.rows > 0), "an archive holds no such table", remedy)
     }
 
     /// Refuses to go on where rows hang on the workspace that would not go with it.
-    pub(super) async fn refuse_what_stays(client: &impl GenericClient, hanging: &[Self]) -> Result<()> {
-        for one in hanging.iter().filter(|one| !one.is_cascading) {
-            let rows = one.count(client).await?;
-            if rows > 0 {
-                let what = format!(
-                    "{rows} rows of {} hang on the workspace by {}, and would not be deleted with it",
-                    one.name, one.by
-                );
-                return Err(Error::new(Kind::Conflict, what)
-                    .remedy("delete them first, or make the foreign key ON DELETE CASCADE"));
-            }
-        }
-        Ok(())
+    pub(super) fn refuse_erasure(hanging: &[Self]) -> Result<()> {
+        let remedy = "delete them first, or make the foreign key ON DELETE CASCADE";
+        let stays = hanging.iter().find(|one| one.rows > 0 && !one.is_cascading);
+        refuse(stays, "would not be deleted with it", remedy)
     }
+}
+
+fn refuse(table: Option<&Hanging>, why: &str, remedy: &str) -> Result<()> {
+    let Some(Hanging { name, by, rows, .. }) = table else { return Ok(()) };
+    let what = format!("{rows} rows of {name} hang on the workspace by {by}, and {why}");
+    Err(Error::new(Kind::Conflict, what).remedy(remedy))
 }

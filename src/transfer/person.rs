@@ -1,7 +1,19 @@
 //! Which rows are one person's, as the embedding application knows them.
 
+use tokio_postgres::Transaction;
+
+use crate::error::Result;
+
 /// The setting that the person of a transaction is in, so that no statement has a text in it that came from outside.
 pub(super) const PERSON: &str = "workspace_db.person";
+
+/// Sets the person of a transaction, where it is about one.
+pub(super) async fn set(transaction: &Transaction<'_>, person: Option<&str>) -> Result<()> {
+    if let Some(person) = person {
+        transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
+    }
+    Ok(())
+}
 
 /// Where a condition names the workspace.
 pub(super) const THE_WORKSPACE: &str = "{workspace}";

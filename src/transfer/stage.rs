@@ -41,7 +41,7 @@ pub(super) struct Stage {
     copy: String,
     insert: String,
     /// The table, where it has triggers that must not change what an archive says.
-    resting: Option<String>,
+    disables: Option<String>,
     /// How many of the rows are there as they should be, for a table whose rows nobody may delete.
     count_same: Option<String>,
 }
@@ -55,8 +55,8 @@ impl Stage {
     /// The same, beside others of one transaction.
     pub(super) fn numbered(table: &Table, workspace: WorkspaceId, number: usize) -> Self {
         let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
-        let resting = table.has_triggers.then(|| identifier(&table.name));
-        Self { resting, ..Self::new(table, workspace, number, on_conflict, |value, _| value) }
+        let disables = table.has_triggers.then(|| identifier(&table.name));
+        Self { disables, ..Self::new(table, workspace, number, on_conflict, |value, _| value) }
     }
 
     /// For rows of another system: what is not there has its default, and a row that is there stays as it is.
@@ -118,7 +118,7 @@ impl Stage {
             )
         });
         let copy = format!("COPY {stage} FROM STDIN (FORMAT BINARY)");
-        Self { create, copy, insert, resting: None, count_same }
+        Self { create, copy, insert, disables: None, count_same }
     }
 
     async fn collect(&self, transaction: &Transaction<'_>, tuples: Tuples) -> Result<(), tokio_postgres::Error> {
@@ -134,9 +134,9 @@ impl Stage {
         let written = async {
             transaction.batch_execute(&self.create).await?;
             self.collect(transaction, tuples).await?;
-            let resting = rest(transaction, self.resting.as_deref()).await?;
+            let disabled = disable_triggers(transaction, self.disables.as_deref()).await?;
             let written = transaction.execute(&self.insert, &[]).await?;
-            wake(transaction, resting).await?;
+            enable_triggers(transaction, disabled).await?;
             Ok(written)
         };
         let written = written.await.map_err(refused)?;
@@ -179,15 +179,15 @@ impl<'s> Together<'s> {
 
     pub(super) async fn write(self, transaction: &Transaction<'_>) -> Result<()> {
         let written = async {
-            let mut resting = Vec::new();
+            let mut disabled = Vec::new();
             for (_, stage) in &self.stages {
-                resting.push(rest(transaction, stage.resting.as_deref()).await?);
+                disabled.push(disable_triggers(transaction, stage.disables.as_deref()).await?);
             }
             let inserts: Vec<String> =
                 self.stages.iter().map(|(number, stage)| format!("i{number} AS ({})", stage.insert)).collect();
             transaction.batch_execute(&format!("WITH {} SELECT", inserts.join(", "))).await?;
-            for resting in resting {
-                wake(transaction, resting).await?;
+            for disabled in disabled {
+                enable_triggers(transaction, disabled).await?;
             }
             Ok(())
         };
@@ -196,18 +196,24 @@ impl<'s> Together<'s> {
 }
 
 /// A table whose triggers are out of use, and their names.
-type Resting = Option<(String, Vec<String>)>;
+type Disabled = Option<(String, Vec<String>)>;
 
-/// Puts the triggers of a table out of use, until the transaction [wakes](wake) them or ends.
-pub(super) async fn rest(transaction: &Transaction<'_>, table: Option<&str>) -> Result<Resting, tokio_postgres::Error> {
+/// Puts the triggers of a table out of use, until the transaction [enables](enable_triggers) them or ends.
+pub(super) async fn disable_triggers(
+    transaction: &Transaction<'_>,
+    table: Option<&str>,
+) -> Result<Disabled, tokio_postgres::Error> {
     let Some(table) = table else { return Ok(None) };
     let disable = "SELECT workspace_db_disable_triggers($1::text::regclass)";
     let names = transaction.query_one(disable, &[&table]).await?.get(0);
     Ok(Some((table.to_owned(), names)))
 }
 
-pub(super) async fn wake(transaction: &Transaction<'_>, resting: Resting) -> Result<(), tokio_postgres::Error> {
-    let Some((table, names)) = resting else { return Ok(()) };
+pub(super) async fn enable_triggers(
+    transaction: &Transaction<'_>,
+    disabled: Disabled,
+) -> Result<(), tokio_postgres::Error> {
+    let Some((table, names)) = disabled else { return Ok(()) };
     // PostgreSQL changes no table on whose rows something is still to be looked at.
     transaction.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
     let enable = "SELECT workspace_db_enable_triggers($1::text::regclass, $2)";

@@ -10,7 +10,7 @@ use super::layout::{Table, WORKSPACES};
 use super::manifest::ArchivedTable;
 use super::row::Row;
 use super::selection::Selection;
-use super::stage::{rest, wake};
+use super::stage::{disable_triggers, enable_triggers};
 use super::{Progress, Step, UNHURRIED};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
@@ -71,11 +71,11 @@ impl Import<'_> {
             }
         }
         let transaction = bulk.begin().await?;
-        let resting = rest(&transaction, table.has_triggers.then_some(WORKSPACES)).await?;
+        let disabled = disable_triggers(&transaction, table.has_triggers.then_some(WORKSPACES)).await?;
         let update = "UPDATE workspaces SET is_active = $2, is_published = $3 WHERE id = $1";
         Transaction::execute(&transaction, update, &[self.target.workspace.as_uuid(), &is_active, &is_published])
             .await?;
-        wake(&transaction, resting).await?;
+        enable_triggers(&transaction, disabled).await?;
         let (mut line, mut expected) = (Vec::new(), Digest::default());
         row.write_line(table, &mut line)?;
         expected.add(&line);

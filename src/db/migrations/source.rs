@@ -205,7 +205,7 @@ impl Sources {
         let mut folders = fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
             .map_err(failed)?;
-        // What begins with a dot is an editor's or a repository's, and no migration for Diesel either.
+        // A folder that begins with a dot is an editor's or a repository's, and Diesel passes over it, too.
         let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         folders.retain(|path| path.is_dir() && !is_hidden(path));
         folders.sort();

@@ -43,13 +43,13 @@ impl<'a> MigrationStatement<'a> {
         self.words().any(|word| word == "concurrently") && self.words().next().as_deref() != Some("refresh")
     }
 
-    /// Whether it asks for rows that would follow it, as `pg_dump` writes them.
+    /// Returns true for a COPY that takes the rows that follow it, as `pg_dump` writes them.
     pub(crate) fn copies_from_stdin(&self) -> bool {
         let words: Vec<String> = self.words().collect();
         words.first().is_some_and(|word| word == "copy") && words.windows(2).any(|pair| pair == ["from", "stdin"])
     }
 
-    /// Whether it is none of PostgreSQL, but a command of psql.
+    /// Returns true for a command of psql, which PostgreSQL does not know.
     pub(crate) fn is_of_psql(&self) -> bool {
         self.sql.starts_with('\\')
     }

@@ -28,33 +28,21 @@ pub(super) struct Piece {
     pub(super) rank: u8,
 }
 
-/// The places of a text, in order.
-pub(super) struct Cuts {
-    places: Vec<(usize, u8)>,
-    end: usize,
-}
-
-impl Cuts {
-    /// Those that every text has, and better ones where its structure says so.
-    pub(super) fn of(text: &str, structure: Option<Structure>) -> Self {
-        let structure = structure.unwrap_or_default();
-        let (mut places, mut start, mut is_behind_blank) = (Vec::new(), 0, false);
-        for line in text.split_inclusive('\n') {
-            let plain = if is_behind_blank { PARAGRAPH } else { LINE };
-            places.push((start, structure.get(&start).copied().unwrap_or(plain)));
-            if line.len() > LONG_LINE {
-                cut_line(line, start, &mut places);
-            }
-            is_behind_blank = line.trim().is_empty();
-            start += line.len();
+/// The pieces of a text, in order: between the places that every text has, which are better where its structure says so.
+pub(super) fn pieces(text: &str, structure: Option<Structure>) -> Vec<Piece> {
+    let structure = structure.unwrap_or_default();
+    let (mut places, mut start, mut is_behind_blank) = (Vec::new(), 0, false);
+    for line in text.split_inclusive('\n') {
+        let plain = if is_behind_blank { PARAGRAPH } else { LINE };
+        places.push((start, structure.get(&start).copied().unwrap_or(plain)));
+        if line.len() > LONG_LINE {
+            cut_line(line, start, &mut places);
         }
-        Self { places, end: text.len() }
+        is_behind_blank = line.trim().is_empty();
+        start += line.len();
     }
-
-    pub(super) fn pieces(&self) -> Vec<Piece> {
-        let ends = self.places.iter().skip(1).map(|(at, _)| *at).chain([self.end]);
-        self.places.iter().zip(ends).map(|((start, rank), end)| Piece { range: *start..end, rank: *rank }).collect()
-    }
+    let ends = places.iter().skip(1).map(|(at, _)| *at).chain([text.len()]);
+    places.iter().zip(ends).map(|((start, rank), end)| Piece { range: *start..end, rank: *rank }).collect()
 }
 
 /// Sentences, words and, where there are none, characters of a long line.

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use tiktoken_rs::cl100k_base_singleton;
 
-use self::cuts::{Cuts, LINE, SENTENCE};
+use self::cuts::{LINE, Piece, SENTENCE, pieces};
 pub(super) use self::markdown::{is_too_deep, options as markdown_options};
 
 /// A passage is closed at the best place from here on, in tokens of `cl100k_base`.
@@ -48,7 +48,7 @@ pub(super) fn split(path: &Path, text: &str) -> Vec<Chunk> {
         "md" | "markdown" | "mdx" => markdown::structure(text),
         extension => code::structure(extension, text),
     };
-    joined(text, passages(text, &Cuts::of(text, structure)))
+    joined(text, passages(text, &pieces(text, structure)))
 }
 
 fn tokens(text: &str) -> usize {
@@ -62,8 +62,7 @@ fn tokens(text: &str) -> usize {
 
 /// From each beginning up to the best of the places at which the passage would be long enough and not too long; of equally
 /// good ones the first.
-fn passages(text: &str, cuts: &Cuts) -> Vec<Range<usize>> {
-    let pieces = cuts.pieces();
+fn passages(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
     let lengths: Vec<usize> =
         pieces.iter().map(|piece| tokens(text.get(piece.range.clone()).unwrap_or_default())).collect();
     let length = |at: usize| lengths.get(at).copied().unwrap_or_default();
