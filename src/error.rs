@@ -279,6 +279,7 @@ impl From<tokio_postgres::Error> for Error {
             _ if takes_too_long(said.message()).is_some() => {
                 return Self::timed_out(said.message()).caused_by(error);
             }
+            _ if ends_connection(said.message()) => (Kind::Unreachable, ended_by_server(said.message())),
             _ => (Kind::Database, database_says(said.message(), said.hint())),
         };
         Self::new(kind, message).caused_by(error)
@@ -287,12 +288,23 @@ impl From<tokio_postgres::Error> for Error {
 
 /// The setting whose time is over, by PostgreSQL's own words. Diesel keeps the SQLSTATE to itself.
 fn takes_too_long(message: &str) -> Option<&'static str> {
-    const LIMITS: [(&str, &str); 3] = [
+    const LIMITS: [(&str, &str); 5] = [
         ("canceling statement due to statement timeout", "WORKSPACE_DB_STATEMENT_TIMEOUT"),
         ("canceling statement due to lock timeout", "WORKSPACE_DB_LOCK_TIMEOUT"),
         ("terminating connection due to idle-in-transaction timeout", "WORKSPACE_DB_IDLE_TIMEOUT"),
+        ("terminating connection due to transaction timeout", "the server's setting transaction_timeout"),
+        ("terminating connection due to idle-session timeout", "the server's setting idle_session_timeout"),
     ];
     LIMITS.iter().find(|(said, _)| message.contains(said)).map(|(_, setting)| *setting)
+}
+
+/// Whether the server ended the connection for a reason of its own, by its own words, as [`takes_too_long`].
+fn ends_connection(message: &str) -> bool {
+    message.starts_with("terminating connection ") || message.starts_with("the database system is ")
+}
+
+fn ended_by_server(message: &str) -> String {
+    format!("the server ended the connection: {message}")
 }
 
 const UNSTORABLE: &str = "a text holds the character U+0000, which PostgreSQL can't store";
@@ -359,15 +371,18 @@ impl From<DieselError> for Error {
             DieselError::DatabaseError(DatabaseErrorKind::CheckViolation, info) => {
                 (Kind::InvalidInput, out_of_bounds(info.constraint_name()))
             }
+            DieselError::DatabaseError(_, info) if takes_too_long(info.message()).is_some() => {
+                return Self::timed_out(info.message()).caused_by(error);
+            }
+            DieselError::DatabaseError(_, info) if ends_connection(info.message()) => {
+                (Kind::Unreachable, ended_by_server(info.message()))
+            }
             DieselError::DatabaseError(
                 DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
                 info,
             ) => (Kind::Unreachable, format!("the connection to the database was lost: {}", info.message())),
             DieselError::DatabaseError(_, info) if is_unstorable(info.message()) => {
                 (Kind::InvalidInput, UNSTORABLE.to_owned())
-            }
-            DieselError::DatabaseError(_, info) if takes_too_long(info.message()).is_some() => {
-                return Self::timed_out(info.message()).caused_by(error);
             }
             DieselError::DatabaseError(_, info) => (Kind::Database, database_says(info.message(), info.hint())),
             other => (Kind::Database, format!("the query failed: {other}")),

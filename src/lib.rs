@@ -107,6 +107,7 @@ pub mod testing;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 mod unreadable;
+mod words;
 
 pub use error::{Error, Result};
 pub use unreadable::{Readable, UnreadableRow};

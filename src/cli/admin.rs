@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use workspace_db::auth::{self, Client, NewAdmin, Token};
 use workspace_db::id::AdminTokenId;
@@ -14,7 +14,7 @@ use workspace_db::sql_types::{AdminRole, AdminStatus, Email, Name};
 use workspace_db::tenancy::{self, PlatformScope};
 
 use super::database::Database;
-use super::{Context, Missing, OPERATOR, output};
+use super::{Context, Contradiction, Missing, OPERATOR, output};
 
 /// Make, list, disable and enable the platform's administrators, and their tokens
 #[derive(Args, Debug)]
@@ -110,6 +110,13 @@ impl Admin {
                 let mut lines = std::io::stdin().lock().lines();
                 let mut line = || lines.next().transpose().map(Option::unwrap_or_default);
                 let (secret, password) = (line()?, SecretString::from(line()?));
+                if secret.trim().is_empty() || password.expose_secret().is_empty() {
+                    return Err(Contradiction(
+                        "standard input has no secret or no password; give the secret on its first line and the new password on its second"
+                            .to_owned(),
+                    )
+                    .into());
+                }
                 let secret: Token = secret.trim().parse()?;
                 let client = Client { name: Some("the shell".to_owned()), ..Client::default() };
                 let (session, _) = auth::set_password(&db, &secret, &password, &client).await?;

@@ -112,7 +112,7 @@ impl Jobs {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let database = database::Database::of(context)?;
         match self.action {
-            Action::Work(work) => work.run(&database).await,
+            Action::Work(work) => work.run(context, &database).await,
             Action::Steer(steer) => steer.run(context, &database.open().await?).await,
         }
     }
@@ -152,7 +152,7 @@ fn folder(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl Work {
-    async fn run(self, database: &database::Database) -> Result<()> {
+    async fn run(self, context: &Context, database: &database::Database) -> Result<()> {
         let concurrency = usize::from(self.concurrency);
         let db = database.open_for(concurrency + 4).await?;
         let mut files = FileIngestion::new(Arc::from(self.embedder.embedder()?));
@@ -168,6 +168,9 @@ impl Work {
         } else {
             end_after(Duration::from_secs(self.grace) + LAST_WORDS)?;
             worker.run(super::told_to_stop()).await?;
+        }
+        if context.json {
+            return output::print_json(&jobs::stats(&db, &PlatformScope::vouched_for(OPERATOR)).await?);
         }
         Ok(())
     }

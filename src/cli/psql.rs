@@ -62,7 +62,9 @@ impl Psql {
             command.env("PGSSLMODE", "disable").env("PGREQUIREAUTH", "!password,!md5");
         }
         if let Some(role) = role {
-            command.env("PGOPTIONS", format!("-c role={role}"));
+            let of_url = url.libpq_environment().into_iter().find(|(name, _)| *name == "PGOPTIONS");
+            let of_url = of_url.map(|(_, options)| options + " ").unwrap_or_default();
+            command.env("PGOPTIONS", format!("{of_url}-c role={role}"));
         }
         Err(command.exec()).with_context(|| format!("{} could not be started", program.display()))
     }

@@ -10,13 +10,16 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Embedder;
 use crate::error::{Error, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
+use crate::words::words;
 
 /// Signed feature hashing of words and pairs of neighbouring words into 1536 dimensions.
 ///
 /// It is **lexical**: two texts are near when they share words. It knows no synonyms, no inflection and no language,
-/// and costs microseconds. Words are runs of letters and digits in lower case, without the function words of English
-/// ("the", "how") where others are left; a word that occurs n times counts 1 + ln n. A hash picks a dimension for each word and pair, one bit of it a sign, so that collisions cancel out on
-/// average (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009).
+/// and costs microseconds. Words are runs of letters and digits in lower case, and pairs of neighbours in scripts that put no
+/// blanks between words (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar), without the function words of English ("the", "how")
+/// where others are left; a word that occurs n times counts 1 + ln n. A hash picks a dimension for each word and pair, one
+/// bit of it a sign, so that collisions cancel out on average (Weinberger et al., "Feature Hashing for Large Scale Multitask
+/// Learning", 2009).
 ///
 /// ```
 /// use workspace_db::embeddings::FeatureHashing;
@@ -37,8 +40,7 @@ static FUNCTION_WORDS: LazyLock<HashSet<&str>> =
     LazyLock::new(|| stop_words::get(Language::English).iter().copied().collect());
 
 fn words_of(text: &str) -> Vec<String> {
-    let all: Vec<String> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let all: Vec<String> = words(text).map(|word| word.to_lowercase()).collect();
     let said: Vec<String> = all.iter().filter(|word| !FUNCTION_WORDS.contains(word.as_str())).cloned().collect();
     if said.is_empty() { all } else { said }
 }

@@ -29,13 +29,13 @@ pub struct Skipped {
 pub enum SkipReason {
     /// It has NUL bytes, which no text has.
     Binary,
-    /// It has nothing but white space.
+    /// It has neither a letter nor a digit, by which anybody could find it.
     Empty,
     /// It was there when it was listed.
     Gone,
     /// It is hidden, a .gitignore leaves it out, or it lies behind a link.
     LeftOut,
-    /// It is text in another encoding.
+    /// It is text in an encoding other than UTF-8, and UTF-16 with a byte order mark.
     NotUtf8,
     /// It is above the limit.
     TooLarge {
@@ -65,7 +65,7 @@ impl fmt::Display for SkipReason {
             Self::Empty => f.write_str("empty"),
             Self::Gone => f.write_str("gone"),
             Self::LeftOut => f.write_str("left out"),
-            Self::NotUtf8 => f.write_str("not UTF-8"),
+            Self::NotUtf8 => f.write_str("not UTF-8 or UTF-16"),
             Self::NameNotUtf8 => f.write_str("a name that is not UTF-8"),
             Self::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, the limit is {limit}"),
             Self::Refused { error } => write!(f, "refused: {error}"),
@@ -197,22 +197,44 @@ impl SourceRoot {
     }
 }
 
-fn text_of(mut file: &fs::File, limit: u64) -> Result<(String, String), SkipReason> {
+fn text_of(file: &fs::File, limit: u64) -> Result<(String, String), SkipReason> {
     let unreadable = |error: io::Error| SkipReason::Unreadable { error: error.to_string() };
     let bytes = file.metadata().map_err(unreadable)?.len();
     if bytes > limit {
         return Err(SkipReason::TooLarge { bytes, limit });
     }
     let mut content = Vec::new();
-    file.read_to_end(&mut content).map_err(unreadable)?;
-    if content.contains(&0) {
-        return Err(SkipReason::Binary);
+    // One byte more than the limit: a file may grow while it is read.
+    let bytes = file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)? as u64;
+    if bytes > limit {
+        return Err(SkipReason::TooLarge { bytes, limit });
     }
     let hash = base16ct::lower::encode_string(&Sha256::digest(&content));
-    let text = String::from_utf8(content).map_err(|_| SkipReason::NotUtf8)?;
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    if text.trim().is_empty() {
+    let text = decoded(content)?;
+    if !text.contains(char::is_alphanumeric) {
         return Err(SkipReason::Empty);
     }
     Ok((text, hash))
+}
+
+/// The text of a file in UTF-8, or in UTF-16 where a byte order mark says so, without that mark.
+fn decoded(content: Vec<u8>) -> Result<String, SkipReason> {
+    let of_pair: Option<fn([u8; 2]) -> u16> = match content.get(..2) {
+        Some([0xff, 0xfe]) => Some(u16::from_le_bytes),
+        Some([0xfe, 0xff]) => Some(u16::from_be_bytes),
+        _ => None,
+    };
+    let text = match of_pair {
+        Some(of_pair) => {
+            let (pairs, rest) = content.as_chunks::<2>();
+            let text = String::from_utf16(&pairs.iter().map(|pair| of_pair(*pair)).collect::<Vec<_>>());
+            text.ok().filter(|_| rest.is_empty()).ok_or(SkipReason::NotUtf8)?
+        }
+        None if content.contains(&0) => return Err(SkipReason::Binary),
+        None => String::from_utf8(content).map_err(|_| SkipReason::NotUtf8)?,
+    };
+    if text.contains('\0') {
+        return Err(SkipReason::Binary);
+    }
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

@@ -65,6 +65,13 @@ impl Gathering {
         let refused = |why: String, remedy: &str| {
             Err(Error::invalid(format!("the document {external_id:?} {why}")).remedy(remedy))
         };
+        if external_id.trim().is_empty() {
+            return Err(Error::invalid(format!("the document {:?} has an empty external id", source.document.title))
+                .remedy("give it one: by it the document is known when it comes again"));
+        }
+        if source.passages.iter().any(|passage| passage.content.trim().is_empty()) {
+            return refused("has a passage without text".to_owned(), "leave that passage out");
+        }
         match source.passages.len() {
             0 => return refused("has no passages".to_owned(), "leave it out"),
             1..=MAX_PASSAGES => {}

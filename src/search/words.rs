@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::schema::{document_chunks, documents};
 use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Settings, WorkspaceConnection};
+use crate::words::words;
 
 /// The most distinct words of a text that are looked for. Each is read in up to three languages, and each lexeme costs a look
 /// at every passage that is ranked.
@@ -33,13 +34,12 @@ pub const MAX_TEXT: usize = 10_000;
 /// are the rarest as a rule (G. Zipf, "Human Behavior and the Principle of Least Effort", 1949), and quotes and minuses mean
 /// nothing there.
 fn bounded(text: &str) -> (Cow<'_, str>, usize) {
-    let runs = || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    if runs().nth(MAX_WORDS).is_none() {
+    if words(text).nth(MAX_WORDS).is_none() {
         return (Cow::Borrowed(text), 0);
     }
     let mut known = HashSet::new();
     let mut words: Vec<(usize, String)> =
-        runs().map(str::to_lowercase).filter(|word| known.insert(word.clone())).enumerate().collect();
+        words(text).map(|word| word.to_lowercase()).filter(|word| known.insert(word.clone())).enumerate().collect();
     let left_out = words.len().saturating_sub(MAX_WORDS);
     words.sort_by_key(|(_, word)| Reverse(word.chars().count()));
     words.truncate(MAX_WORDS);
@@ -47,8 +47,9 @@ fn bounded(text: &str) -> (Cow<'_, str>, usize) {
     (Cow::Owned(words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")), left_out)
 }
 
-/// What is looked for, and what must not be there: words and quoted phrases behind one minus. Any other dash is punctuation, of
-/// which PostgreSQL would make an operator each.
+/// What is looked for, and what must not be there: words and quoted phrases behind one minus. Any other dash is punctuation.
+///
+/// A word of several parts (a path, an identifier) is quoted: its parts stand beside each other in the passage too.
 fn apart(text: &str) -> (String, Option<String>) {
     let (mut wanted, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
@@ -62,8 +63,7 @@ fn apart(text: &str) -> (String, Option<String>) {
         };
         let (term, behind) = term.split_at_checked(length).unwrap_or((term, ""));
         if term.contains(char::is_alphanumeric) {
-            // A ruler within a word would be as many operators as one at its beginning.
-            let term = without_rulers(term);
+            let term = if has_parts(term) { format!("\"{term}\"") } else { term.to_owned() };
             let is_or = dashes == 0 && term.eq_ignore_ascii_case("or");
             if dashes == 1 {
                 // Of the two that an `or` stands between, one is not wanted.
@@ -80,15 +80,19 @@ fn apart(text: &str) -> (String, Option<String>) {
     (wanted.join(" "), (!excluded.is_empty()).then(|| excluded.join(" or ")))
 }
 
-/// Dashes that stand alone between two letters, as in a compound, and no others.
-fn without_rulers(term: &str) -> String {
-    let mut kept = String::with_capacity(term.len());
-    let mut chars = term.chars().peekable();
-    while let Some(char) = chars.next() {
-        let is_inner = kept.ends_with(char::is_alphanumeric) && chars.peek().is_some_and(|next| next.is_alphanumeric());
-        kept.push(if char == '-' && !is_inner { ' ' } else { char });
-    }
-    kept
+/// Whether a word that stands in no quotes has ASCII punctuation within it, or humps as `fromText` has.
+fn has_parts(term: &str) -> bool {
+    let word = term.trim_matches(|c: char| !c.is_alphanumeric());
+    !term.starts_with('"') && (word.contains(|c: char| c.is_ascii_punctuation()) || has_humps(word))
+}
+
+/// Whether `workspace_db_split_identifiers` may split the word.
+fn has_humps(word: &str) -> bool {
+    let pairs = word.as_bytes().windows(2);
+    word.contains(|c: char| c.is_ascii_lowercase())
+        && pairs
+            .into_iter()
+            .any(|pair| matches!(pair, [one, next] if one.is_ascii_alphanumeric() && next.is_ascii_uppercase()))
 }
 
 /// The ids of the passages that share words with a text, and the text as PostgreSQL reads it.
@@ -130,42 +134,47 @@ impl QueryFragment<Pg> for Matching {
 }
 
 impl Matching {
-    /// A text in each language that the passages may be of, and word for word.
+    /// A text in each language that the passages may be of, and word for word; with its identifiers whole, and in parts.
     fn readings<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
-        out.push_sql("(");
-        if let Some(language) = &self.language {
-            read_in(out, text, |out| out.push_bind_param::<Text, _>(language))?;
-        } else {
-            for of_workspace in [
-                "(SELECT default_language FROM workspaces WHERE id = ",
-                "(SELECT fallback_language FROM workspace_settings WHERE workspace_id = ",
-            ] {
-                read_in(out, text, |out| {
-                    out.push_sql(of_workspace);
-                    out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
-                    out.push_sql(")");
-                    Ok(())
-                })?;
+        let languages: &[Option<&str>] = match self.language {
+            Some(_) => &[Some("$"), None],
+            None => &[
+                Some("(SELECT default_language FROM workspaces WHERE id = $)"),
+                Some("(SELECT fallback_language FROM workspace_settings WHERE workspace_id = $)"),
+                None,
+            ],
+        };
+        let mut before = "(";
+        for in_parts in [false, true] {
+            if in_parts && !text.split_whitespace().any(has_humps) {
+                break;
+            }
+            for language in languages {
+                out.push_sql(before);
+                before = " || ";
+                out.push_sql("websearch_to_tsquery(");
+                match language.and_then(|language| language.split_once('$')) {
+                    Some((before, after)) => {
+                        out.push_sql("workspace_db_text_config(");
+                        out.push_sql(before);
+                        match &self.language {
+                            Some(language) => out.push_bind_param::<Text, _>(language)?,
+                            None => out.push_bind_param::<SqlUuid, _>(&self.workspace)?,
+                        }
+                        out.push_sql(after);
+                        out.push_sql(")");
+                    }
+                    None => out.push_sql("'simple'"),
+                }
+                out.push_sql(if in_parts { ", workspace_db_split_identifiers(" } else { ", (" });
+                out.push_sql("workspace_db_normalize_words(");
+                out.push_bind_param::<Text, _>(text)?;
+                out.push_sql(")))");
             }
         }
-        out.push_sql("websearch_to_tsquery('simple', ");
-        out.push_bind_param::<Text, _>(text)?;
-        out.push_sql("))");
+        out.push_sql(")");
         Ok(())
     }
-}
-
-fn read_in<'b>(
-    out: &mut AstPass<'_, 'b, Pg>,
-    text: &'b String,
-    language: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
-) -> QueryResult<()> {
-    out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
-    language(out)?;
-    out.push_sql("), ");
-    out.push_bind_param::<Text, _>(text)?;
-    out.push_sql(") || ");
-    Ok(())
 }
 
 /// A passage, and how many share words with the text.
@@ -253,12 +262,14 @@ mod tests {
         for (text, wanted, excluded) in [
             ("garden -dogs", "garden", Some("dogs")),
             ("-dogs garden -\"two cats\" house", "garden house", Some("dogs or \"two cats\"")),
-            ("\"opening hours\" or well-known", "\"opening hours\" or well-known", None),
+            ("\"opening hours\" or well-known", "\"opening hours\" or \"well-known\"", None),
+            ("src/search/words.rs fromText HTTP (x)", "\"src/search/words.rs\" \"fromText\" HTTP (x)", None),
+            ("x -fromText -a.b", "x", Some("\"fromText\" or \"a.b\"")),
             ("use --force -- or - not", "use force or not", None),
             ("-dogs or -cats", "", Some("dogs or cats")),
             ("cats or -dogs garden", "cats garden", Some("dogs")),
             ("|----------------------------------|---| cursors ---- - -", "cursors", None),
-            ("a----------------------------------b", "a                                  b", None),
+            ("a----------------------------------b", "\"a----------------------------------b\"", None),
             ("\"an open phrase", "\"an open phrase", None),
             ("-\"an open phrase", "", Some("\"an open phrase")),
             ("????? !!! *** ()", "", None),

@@ -287,13 +287,25 @@ fn places(file: &File) -> Result<BTreeMap<String, Place>> {
     let broken = |error: std::io::Error| {
         Error::invalid(format!("it is no tar archive, or is cut off: {error}")).caused_by(error)
     };
-    let length = file.metadata().map_err(broken)?.len();
+    let metadata = file.metadata().map_err(broken)?;
+    if !metadata.is_file() {
+        return Err(Error::invalid("it is no plain file, and its parts are read in no order of their own")
+            .remedy("write what comes through a pipe into a file first"));
+    }
+    refuse_compressed(file)?;
+    let length = metadata.len();
     let mut archive = Archive::new(file);
     let mut places = BTreeMap::new();
     for entry in archive.entries_with_seek().map_err(broken)? {
         let entry = entry.map_err(broken)?;
         let name = String::from_utf8(entry.path_bytes().into_owned())
             .map_err(|error| Error::invalid("the name of a file in it is not UTF-8").caused_by(error))?;
+        // As `tar --create .` writes it.
+        let name = name.strip_prefix("./").map(str::to_owned).unwrap_or(name);
+        // Whoever packs an archive again has folders in it, which hold nothing.
+        if entry.header().entry_type() == EntryType::Directory {
+            continue;
+        }
         if entry.header().entry_type() != EntryType::Regular {
             return Err(Error::invalid(format!("{name:?} is no plain file")));
         }
@@ -309,6 +321,22 @@ fn places(file: &File) -> Result<BTreeMap<String, Place>> {
         }
     }
     Ok(places)
+}
+
+/// What is compressed as a whole can't be read from the middle; its parts are compressed already.
+fn refuse_compressed(mut file: &File) -> Result<()> {
+    const PROGRAMS: [(&[u8], &str); 4] =
+        [(&[0x1f, 0x8b], "gunzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd -d"), (b"BZh", "bunzip2"), (b"\xfd7zXZ", "unxz")];
+    let unreadable = |error| Error::new(Kind::Io, "it can't be read").caused_by(error);
+    let mut start = Vec::new();
+    file.take(8).read_to_end(&mut start).map_err(unreadable)?;
+    file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    match PROGRAMS.iter().find(|(magic, _)| start.starts_with(magic)) {
+        Some((_, program)) => {
+            Err(Error::invalid("it is compressed as a whole").remedy(format!("unpack it with `{program}` first")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `manifest.json`, `SHA256SUMS`, `documents/000001.jsonl.zst`: nothing that is absolute or climbs.

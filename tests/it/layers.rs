@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up; modules of one line may not name each other.
 const LAYERS: &[&[&str]] = &[
-    &["unreadable"],
+    &["unreadable", "words"],
     &["error", "schema"],
     &["config", "id", "new_file"],
     &["sql_types", "db"],

@@ -243,7 +243,19 @@ impl Migrator {
         let edited: Vec<_> = self.sources.iter().filter(|one| state(one, history) == MigrationState::Edited).collect();
         let [first, ..] = edited.as_slice() else { return Ok(()) };
         let names = edited.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
-        Err(Error::new(Kind::Conflict, format!("the text of an applied migration has changed: {names}")).remedy(format!(
+        let changed = Error::new(Kind::Conflict, format!("the text of an applied migration has changed: {names}"));
+        let line_ends_alone = edited.iter().all(|one| {
+            history
+                .get(&one.version())
+                .and_then(Option::as_ref)
+                .is_some_and(|known| one.differs_in_line_ends_from(known))
+        });
+        if line_ends_alone {
+            return Err(changed.remedy(
+                "only the ends of its lines differ: write `*.sql -text` into .gitattributes, and check the files out again",
+            ));
+        }
+        Err(changed.remedy(format!(
             "bring the old text back and put the change into a new migration; where it makes no difference to any database, \
              UPDATE __diesel_schema_migrations SET checksum = NULL WHERE version = '{}' takes the new text for the old one",
             first.version()
@@ -281,8 +293,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run); and [`is_not_found`](Error::is_not_found) where the database has a migration that this
-    /// program has not.
+    /// As [`run`](Self::run); [`is_not_found`](Error::is_not_found) where the database has a migration that this program has
+    /// not, and [`is_invalid_input`](Error::is_invalid_input) where one has no `down.sql`: then none is reverted.
     pub async fn revert(&self, which: Revert) -> Result<Vec<String>> {
         let session = Session::open(&self.url, self.time_outs).await?;
         let reverted = self.revert_on(&session, which).await;
@@ -307,6 +319,7 @@ impl Migrator {
             })
         });
         let found = found.collect::<Result<Vec<_>>>()?;
+        found.iter().try_for_each(|migration| migration.refuse_without_way_back())?;
         let mut reverted = Vec::with_capacity(found.len());
         for migration in found {
             apply::down(session, migration, self.time_outs.attempts).await?;

@@ -28,7 +28,8 @@ const OURS: &[(&str, &str, &str, Option<&str>)] = include!(concat!(env!("OUT_DIR
 pub struct Migration {
     name: Cow<'static, str>,
     up: Cow<'static, str>,
-    down: Cow<'static, str>,
+    /// None where there is no way back.
+    down: Option<Cow<'static, str>>,
     in_transaction: bool,
 }
 
@@ -36,7 +37,7 @@ impl Migration {
     /// A migration of that name, which runs in a transaction: `<timestamp>_<what it does>`, as the Diesel CLI writes it.
     #[must_use]
     pub const fn new(name: &'static str, up: &'static str, down: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), up: Cow::Borrowed(up), down: Cow::Borrowed(down), in_transaction: true }
+        Self { name: Cow::Borrowed(name), up: Cow::Borrowed(up), down: Some(Cow::Borrowed(down)), in_transaction: true }
     }
 
     /// The same outside of a transaction, as `run_in_transaction = false` in its `metadata.toml` asks: for one statement
@@ -82,8 +83,24 @@ impl Migration {
         base16ct::lower::encode_string(&Sha256::digest(self.up.as_bytes()))
     }
 
+    /// Whether a checksum is that of the same text with other ends of lines, as Git may write it into a checkout.
+    pub(super) fn differs_in_line_ends_from(&self, checksum: &str) -> bool {
+        let unix = self.up.replace("\r\n", "\n");
+        let others = [unix.replace('\n', "\r\n"), unix];
+        others.iter().any(|other| base16ct::lower::encode_string(&Sha256::digest(other.as_bytes())) == checksum)
+    }
+
     pub(super) fn down_statements(&self) -> Vec<MigrationStatement<'_>> {
-        statements(without_mark(&self.down))
+        statements(without_mark(self.down.as_deref().unwrap_or_default()))
+    }
+
+    /// Where it has no `down.sql`, which Diesel's runner takes too.
+    pub(super) fn refuse_without_way_back(&self) -> Result<()> {
+        if self.down.is_some() {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("migration {} has no down.sql, so it can't be reverted", self.name))
+            .remedy("write into it what takes up.sql back"))
     }
 
     /// What `metadata.toml` says, where there is one, is what this migration does.
@@ -98,14 +115,13 @@ impl Migration {
     }
 
     fn text(&self, file: &str) -> &str {
-        if file == "up.sql" { &self.up } else { &self.down }
+        if file == "up.sql" { &self.up } else { self.down.as_deref().unwrap_or_default() }
     }
 
     /// Why it could not be run safely, where it could not.
     pub(super) fn validate(&self) -> Result<()> {
         let name = &self.name;
-        let version = self.version();
-        if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit()) {
+        if self.version().is_empty() {
             return Err(Error::invalid(format!("{name:?} is no name of a migration"))
                 .remedy("write <timestamp>_<what it does>, such as 2026-12-01-090000_create_tags"));
         }
@@ -237,25 +253,23 @@ fn one_version(there: &str, migration: &Migration) -> Error {
 
 fn read(folder: &Path) -> Result<Migration> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    let file = |file: &str, remedy: &str| {
-        fs::read_to_string(folder.join(file)).map_err(|error| {
+    let file = |file: &str| match fs::read_to_string(folder.join(file)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => {
             let (what, remedy) = match error.kind() {
-                ErrorKind::NotFound => ("has no", remedy),
                 ErrorKind::InvalidData => ("is not written in UTF-8:", "save it as UTF-8"),
                 _ => ("has an unreadable", "let it be read"),
             };
-            Error::invalid(format!("migration {name} {what} {file}")).remedy(remedy).caused_by(error)
-        })
+            Err(Error::invalid(format!("migration {name} {what} {file}")).remedy(remedy).caused_by(error))
+        }
+        Ok(text) => Ok(Some(text)),
     };
-    let up = file("up.sql", "write what it changes into it, or delete the folder")?;
-    let down =
-        file("down.sql", "write into it what takes up.sql back: without it the migration could not be reverted")?;
-    let metadata = match fs::read_to_string(folder.join("metadata.toml")) {
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        read => Some(read.map_err(|error| {
-            Error::invalid(format!("migration {name} has an unreadable metadata.toml")).caused_by(error)
-        })?),
-    };
-    let migration = Migration { name: name.into(), up: up.into(), down: down.into(), in_transaction: true };
+    let up = file("up.sql")?.ok_or_else(|| {
+        Error::invalid(format!("migration {name} has no up.sql"))
+            .remedy("write what it changes into it, or delete the folder")
+    })?;
+    let (down, metadata) = (file("down.sql")?, file("metadata.toml")?);
+    let migration =
+        Migration { name: name.clone().into(), up: up.into(), down: down.map(Cow::from), in_transaction: true };
     migration.described_by(metadata.as_deref())
 }

@@ -117,7 +117,7 @@ fn documents_of_ten(count: usize) -> impl Iterator<Item = SourceDocument> {
 #[tokio::test]
 async fn what_is_loaded_is_what_was_given() {
     let mut scene = Scene::new().await;
-    let mut given = document("faq/1", &["first", "second with 'quotes', \\ and \t 🚲", ""]);
+    let mut given = document("faq/1", &["first", "second with 'quotes', \\ and \t 🚲", "🚲"]);
     given.passages[0].language = Some("nl".parse().unwrap());
     given.passages[1].token_count = Some(7);
     given.document.summary = Some("short".to_owned());
@@ -262,6 +262,7 @@ async fn a_load_that_fails_keeps_its_batches_or_nothing_as_asked() {
 #[case::without_a_name(NewDocument::new("Nameless"), 1, "Nameless")]
 #[case::without_passages(document("empty", &[]).document, 0, "\"empty\" has no passages")]
 #[case::too_long(document("long", &[]).document, MAX_PASSAGES + 1, "split it")]
+#[case::with_an_empty_name(document("", &[]).document, 1, "has an empty external id")]
 #[tokio::test]
 async fn a_document_that_can_not_be_loaded_is_named(
     #[case] document: NewDocument,
@@ -274,6 +275,18 @@ async fn a_document_that_can_not_be_loaded_is_named(
     let error = scene.bring(vec![self::document("before", &["x"]), source]).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(says), "{error}");
     assert!(scene.documents(scene.a).await.is_empty(), "the batch was not begun");
+}
+
+#[tokio::test]
+async fn a_passage_without_text_is_refused_with_its_document() {
+    let scene = Scene::new().await;
+    for text in ["", " \n"] {
+        let error = scene.bring(vec![document("blank", &["x", text])]).await.unwrap_err();
+        assert!(
+            error.is_invalid_input() && error.to_string().contains("\"blank\" has a passage without text"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -22,9 +22,8 @@ fn wrong(files: &[(&str, &str)]) -> workspace_db::Error {
 }
 
 #[rstest]
-#[case::no_down(&[("2999-01-01-000000_wrong/up.sql", "SELECT 1")], "migration 2999-01-01-000000_wrong has no down.sql; write into it")]
 #[case::no_up(&[("2999-01-01-000000_wrong/down.sql", "SELECT 1")], "migration 2999-01-01-000000_wrong has no up.sql")]
-#[case::no_version(&[("wrong/up.sql", ""), ("wrong/down.sql", "")], "\"wrong\" is no name of a migration; write <timestamp>")]
+#[case::no_version(&[("_wrong/up.sql", ""), ("_wrong/down.sql", "")], "\"_wrong\" is no name of a migration; write <timestamp>")]
 #[case::a_transaction_of_its_own(&[("2999-01-01-000000_wrong/up.sql", "SELECT 1;\nCOMMIT;"), ("2999-01-01-000000_wrong/down.sql", "")],
     "up.sql of migration 2999-01-01-000000_wrong, line 2 begins or ends a transaction")]
 #[case::concurrently_in_a_transaction(&[("2999-01-01-000000_wrong/up.sql", "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (x)"), ("2999-01-01-000000_wrong/down.sql", "")],

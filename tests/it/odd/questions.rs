@@ -120,6 +120,12 @@ async fn no_question_fails() {
         "dogs ".repeat(1_500),
         "-dogs ".repeat(1_500),
     ]);
+    questions.extend([
+        "\u{6570}\u{636e}\u{5e93}".repeat(3_000),
+        "\u{e41}\u{e21}\u{e27}".repeat(3_000),
+        "aB".repeat(4_000),
+        "a/".repeat(4_000),
+    ]);
     questions.push("-dogs garden".to_owned() + &" -x".repeat(60));
     let seed: u64 = std::env::var("WORKSPACE_DB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_129);
     println!("seed {seed}");
@@ -138,6 +144,58 @@ async fn no_question_fails() {
         // What has no words at all is refused as wrong input, and nothing is the database's fault.
         assert!(matches!(said.code, 0 | 2), "{short:?}: {} {}", said.code, said.err);
         assert!(!said.err.contains("the database says"), "{short:?}: {}", said.err);
+    }
+}
+
+const CODE: &str = "let request = HttpRequestParser.fromText(rawText); // src/search/words.rs\nVec<String> user_input \
+    parseHTTPHeader https://docs.example.com/guide/install.html#section v1.2.3-rc.1 jane@example.com C:\\logs\\app.log utf8String";
+const SCRIPTS: &str = "\u{6570}\u{636e}\u{5e93}\u{7cfb}\u{7edf}\u{662f}\u{7ba1}\u{7406}\u{6570}\u{636e}\u{7684}\u{8f6f}\u{4ef6}\u{3002}\
+    PostgreSQL\u{6570}\u{636e}\u{5e93}\u{3002}\u{6211}\u{7231}\u{732b}\u{54aa}\u{3002} \u{691c}\u{7d22}\u{30a8}\u{30f3}\u{30b8}\u{306f}\u{901f}\u{3044} \
+    \u{e41}\u{e21}\u{e27}\u{e19}\u{e2d}\u{e19}\u{e1a}\u{e19}\u{e40}\u{e2a}\u{e37}\u{e48}\u{e2d} \u{b370}\u{c774}\u{d130}\u{bca0}\u{c774}\u{c2a4}\u{b97c}";
+const LETTERS: &str = "Cafe\u{301} Stra\u{df}e \u{ff21}\u{ff30}\u{ff29} o\u{fb00}ice \u{39f}\u{394}\u{39f}\u{3a3} data\u{ad}base KAPIT\u{c4}N na\u{ef}ve \u{2460} zero\u{200b}width";
+
+/// What people type, and the passage that has it in another form.
+#[rstest]
+#[case::identifiers_and_paths(CODE, &[
+    "HttpRequestParser", "fromText", "rawText", "HttpRequestParser.fromText", "HttpRequestParser.fromText(rawText)",
+    "httprequestparser", "request parser", "RequestParser", "parser", "http", "words.rs", "search/words.rs", "src/search", "words",
+    "./words.rs", "Vec<String>", "String", "user_input", "user input", "parseHTTPHeader", "http header", "install.html",
+    "docs.example.com", "https://docs.example.com/guide/install.html", "install", "section", "2.3", "v1.2.3", "rc.1",
+    "jane@example.com", "jane", "example.com", "app.log", "C:\\logs\\app.log", "logs", "utf8String", "string -missing.rs",
+    "\"words rs\"", "guide/install",
+], &["words.py", "search/files.rs", "TextParser", "1.2.4", "john@example.com", "from -fromText", "http -words.rs", "parser -RequestParser"])]
+#[case::languages_without_blanks(SCRIPTS, &[
+    "\u{6570}\u{636e}\u{5e93}", "\u{7cfb}\u{7edf}", "\u{6570}\u{636e}\u{5e93}\u{7cfb}\u{7edf}\u{662f}\u{7ba1}\u{7406}\u{6570}\u{636e}\u{7684}\u{8f6f}\u{4ef6}", "\"\u{6570}\u{636e}\u{5e93}\"", "PostgreSQL", "\u{732b}",
+    "\u{732b}\u{54aa}", "PostgreSQL\u{6570}\u{636e}\u{5e93}", "postgresql \u{6570}\u{636e}\u{5e93}", "\u{691c}\u{7d22}", "\u{30a8}\u{30f3}\u{30b8}", "\u{ff74}\u{ff9d}\u{ff7c}\u{ff9e}", "\u{901f}\u{3044}", "\u{e41}\u{e21}\u{e27}", "\u{e19}\u{e2d}\u{e19}",
+    "\u{b370}\u{c774}\u{d130}", "\u{bca0}\u{c774}\u{c2a4}", "\u{1103}\u{1166}\u{110b}\u{1175}\u{1110}\u{1165}",
+], &["\u{72d7}", "\u{5e93}\u{6570}", "\u{7cfb}\u{7edf} -\u{6570}\u{636e}\u{5e93}", "\u{e2b}\u{e21}\u{e32}"])]
+#[case::forms_of_letters(LETTERS, &[
+    "caf\u{e9}", "cafe\u{301}", "CAF\u{c9}", "strasse", "STRASSE", "stra\u{df}e", "api", "\u{ff21}\u{ff30}\u{ff29}", "office", "o\u{fb00}ice", "\u{3bf}\u{3b4}\u{3bf}\u{3c2}",
+    "database", "data\u{ad}base", "kapit\u{e4}n", "Kapita\u{308}n", "NAI\u{308}VE", "1", "zerowidth", "zero\u{200b}width", "\u{feff}api",
+], &["cafes", "api -office"])]
+#[tokio::test]
+async fn words_are_found_however_they_are_written(
+    #[case] passage: &str,
+    #[case] found: &[&str],
+    #[case] not_found: &[&str],
+) {
+    let scene = Scene::with(&[("it.txt", passage), NONE]).await;
+    for language in ["NULL", "'en'", "'th'"] {
+        let mut conn = scene.database.connect().await.unwrap();
+        diesel_async::SimpleAsyncConnection::batch_execute(
+            &mut conn,
+            &format!("UPDATE document_chunks SET language = {language}"),
+        )
+        .await
+        .unwrap();
+        for question in found {
+            let names = scene.found(question, &["--by", "words"]);
+            assert_eq!(names.first().map(String::as_str), Some("it.txt"), "{question:?} in {language}");
+        }
+        for question in not_found {
+            let names = scene.found(question, &["--by", "words"]);
+            assert!(!names.contains(&"it.txt".to_owned()), "{question:?} in {language}");
+        }
     }
 }
 

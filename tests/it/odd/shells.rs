@@ -1,6 +1,6 @@
 //! A shell as it happens to be: variables that are empty, readers that go away, passwords with every character.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -85,15 +85,76 @@ async fn a_verdict_stands_also_where_nobody_reads_why() {
 async fn every_command_prints_json_where_it_is_asked_for() {
     let database = with_acme().await;
     let shell = Shell::of(&database).with("WORKSPACE_DB_RECEIPT_KEY", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=");
-    for command in
-        [&["roles"][..], &["migrate", "catalog"], &["workspace", "receipt-key"], &["jobs", "stats"], &["audit"]]
-    {
+    for command in [
+        &["roles"][..],
+        &["migrate", "catalog"],
+        &["workspace", "receipt-key"],
+        &["jobs", "stats"],
+        &["audit"],
+        &["jobs", "work", "--until-empty"],
+    ] {
         let said = shell.run(&[command, &["--json"]].concat());
         assert_eq!(said.code, 0, "{command:?}: {}", said.err);
         serde_json::from_str::<serde_json::Value>(&said.out).expect(&said.out);
     }
     let said = shell.run(&["workspace", "export", "acme", "--to", "-"]);
     assert_eq!(said.code, 2, "{}", said.err);
+}
+
+#[tokio::test]
+async fn psql_keeps_the_options_of_the_url() {
+    let database = with_acme().await;
+    let url = format!("{}?options=-c%20work_mem%3D7MB", database.url().unwrap().expose());
+    let shell = Shell::of(&database).with("DATABASE_URL", &url);
+    let said = shell.run(&["psql", "--owner", "--", "-AtXc", "SHOW work_mem"]);
+    assert_eq!(said.out.trim(), "7MB", "{}", said.err);
+    // Also where no URL of its own says which role it is to be.
+    let shell = shell.with("DATABASE_PLATFORM_URL", "");
+    let said = shell.run(&["psql", "--", "-AtXc", "SELECT current_setting('work_mem') || ' ' || current_user"]);
+    assert_eq!(said.out.trim(), "7MB workspace_platform", "{}", said.err);
+}
+
+#[tokio::test]
+async fn standard_input_without_a_secret_is_told() {
+    let database = with_acme().await;
+    let shell = Shell::of(&database);
+    for input in ["", "\n", "secret\n", "secret\n\n"] {
+        let mut command = shell.command(&["admin", "set-password"]);
+        let mut setting = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        setting.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let said = setting.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&said.stderr);
+        assert!(told.contains("standard input has no secret or no password"), "{input:?}: {told}");
+        assert_eq!(said.status.code(), Some(2), "{input:?}");
+    }
+}
+
+/// As people copy an archive: unpacked and packed again, compressed, through a pipe.
+#[tokio::test]
+async fn an_archive_is_read_however_it_was_packed_or_it_is_said_what_to_do() {
+    let database = with_acme().await;
+    let shell = Shell::of(&database);
+    shell.succeed(&["workspace", "export", "acme", "--to", "acme.tar"]);
+    let sh = |script: &str| {
+        let ran =
+            std::process::Command::new("sh").arg("-ec").arg(script).current_dir(shell.path(".")).output().unwrap();
+        assert!(ran.status.success(), "{script}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    sh("mkdir folder && tar -xf acme.tar -C folder");
+    sh("tar -cf by-name.tar -C folder $(ls folder) && tar -cf by-dot.tar -C folder .");
+    sh("gzip -k acme.tar && mkfifo pipe");
+    for archive in ["by-name.tar", "by-dot.tar"] {
+        assert_eq!(shell.json(&["workspace", "inspect", archive])["slug"], "acme", "{archive}");
+    }
+    assert!(shell.fails(&["workspace", "import", "acme.tar.gz"], 2).contains("unpack it with `gunzip` first"));
+    let copying = std::thread::spawn({
+        let folder = shell.path(".");
+        move || std::process::Command::new("sh").args(["-c", "cat acme.tar > pipe"]).current_dir(folder).status()
+    });
+    assert!(
+        shell.fails(&["workspace", "import", "pipe"], 2).contains("write what comes through a pipe into a file first")
+    );
+    copying.join().unwrap().unwrap();
 }
 
 /// A worker whose log nobody reads any more goes on, and ends when it is told to, whatever its job waits for.

@@ -72,6 +72,30 @@ async fn a_transaction_that_stands_idle_ends_as_a_timeout() {
     assert_eq!(documents::table.in_workspace(&scope).load::<Document>(&mut ws).await.unwrap().len(), 1);
 }
 
+/// A connection that the server ends is told for what it is: worth another try, or too slow.
+#[tokio::test]
+async fn a_connection_that_the_server_ends_is_told_with_the_servers_reason() {
+    let Scene { database, mut ws, .. } = Scene::new().await;
+    let mut superuser = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
+    let (ended, _) = tokio::join!(slow(&mut ws), async {
+        let sleeping = "SELECT count(pg_terminate_backend(pid)) > 0 AS met FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()";
+        crate::until(&mut superuser, sleeping).await;
+    });
+    let error = ended.unwrap_err();
+    assert!(error.is_unreachable() && error.to_string().contains("due to administrator command"), "{error:?}");
+    // PostgreSQL has it since 17.
+    if superuser.batch_execute("SHOW transaction_timeout").await.is_ok() {
+        let ended: Result<()> = ws
+            .under_row_security("a test", async |conn| {
+                Ok(conn.batch_execute("SET LOCAL transaction_timeout = '200ms'; SELECT pg_sleep(60)").await?)
+            })
+            .await;
+        let error = ended.unwrap_err();
+        assert!(error.is_timed_out() && error.to_string().contains("transaction_timeout"), "{error:?}");
+    }
+}
+
 /// One workspace that holds all that it gets leaves the others theirs.
 #[tokio::test]
 async fn a_workspace_holds_no_more_than_its_share_of_the_pool() {

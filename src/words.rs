@@ -1,0 +1,41 @@
+//! What the words of a text are.
+
+/// Whether a character is of a script that puts no blanks between words: those of `workspace_db_unspaced_character()`, which
+/// says their names.
+const fn is_unspaced(character: char) -> bool {
+    matches!(
+        character,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}' | '\u{3040}'..='\u{312f}'
+            | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..='\u{3ffff}'
+    )
+}
+
+/// The words of a text in its order: runs of letters and digits, and in scripts without blanks each pair of neighbours.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !(c.is_alphanumeric() || is_unspaced(c))).flat_map(|run| {
+        let run: Vec<char> = run.chars().collect();
+        run.chunk_by(|one, next| is_unspaced(*one) == is_unspaced(*next))
+            .flat_map(|run| {
+                run.windows(if run.first().copied().is_some_and(is_unspaced) { run.len().min(2) } else { run.len() })
+            })
+            .map(String::from_iter)
+            .collect::<Vec<_>>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_between_blanks_and_pairs_where_there_are_none() {
+        for (text, expected) in [
+            ("Opening hours: 9-17", &["Opening", "hours", "9", "17"] as &[&str]),
+            ("\u{6570}\u{636e}\u{5e93}", &["\u{6570}\u{636e}", "\u{636e}\u{5e93}"]),
+            ("a\u{732b}b", &["a", "\u{732b}", "b"]),
+            ("?!", &[]),
+        ] {
+            assert_eq!(words(text).collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
+}
