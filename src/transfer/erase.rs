@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_postgres::Transaction;
 
 use super::delete::{delete_rows, is_deleted, refuse_what_is_kept};
-use super::hanging::Hanging;
+use super::hanging::{Hanging, refuse_referenced};
 use super::layout::{Layout, WORKSPACES, identifier};
 use super::person::{self, PERSON};
 use super::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};
@@ -302,6 +302,7 @@ impl Erasing<'_> {
         let transaction = bulk.begin().await?;
         let hanging = self.hanging(&transaction).await?;
         Hanging::refuse_erasure(&hanging)?;
+        refuse_referenced(&*transaction, self.layout, self.selection(), self.workspace).await?;
         for table in self.layout.tables.iter().filter(|table| is_deleted(table)) {
             let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
             refuse_what_is_kept(&transaction, table, &condition).await?;

@@ -59,16 +59,9 @@ impl Hanging {
         selection: Selection,
         workspace: WorkspaceId,
     ) -> Result<Vec<Self>> {
-        let names: BTreeMap<String, String> =
-            client.query(NAMES, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let mut carried = Vec::new();
-        // Which rows of a table are meant, by its name.
-        let mut meant: BTreeMap<String, String> = BTreeMap::new();
-        for table in &layout.tables {
-            let Some(name) = names.get(&table.name) else { continue };
-            let condition = selection.condition(table, workspace).filter(|_| table.name != PEOPLE);
-            meant.extend(condition.map(|condition| (name.clone(), condition)));
-            carried.push(name.clone());
+        let Carried { names: carried, mut meant } = Carried::of(client, layout, selection, workspace).await?;
+        for name in &carried {
+            refuse_hidden(client, name).await?;
         }
         let keys = client.query(KEYS, &[]).await?;
         let mut found: Vec<Self> = Vec::new();
@@ -136,6 +129,7 @@ impl Hanging {
             return Err(Error::new(Kind::Conflict, what)
                 .remedy(format!("GRANT SELECT ON {} TO workspace_platform, and USAGE on its schema", self.name)));
         }
+        refuse_hidden(client, &self.name).await?;
         let count = format!("SELECT count(*) FROM {} WHERE {}", self.name, self.condition);
         Ok(client.query_one(&count, &[]).await?.get::<_, i64>(0).unsigned_abs())
     }
@@ -152,6 +146,87 @@ impl Hanging {
         let stays = hanging.iter().find(|one| one.rows > 0 && !one.is_cascading);
         refuse(stays, "would not be deleted with it", remedy)
     }
+}
+
+/// The tables that an archive holds.
+struct Carried {
+    /// With their schema, as SQL writes them.
+    names: Vec<String>,
+    /// Which of a table's rows are meant, where any are.
+    meant: BTreeMap<String, String>,
+}
+
+impl Carried {
+    async fn of(
+        client: &impl GenericClient,
+        layout: &Layout,
+        selection: Selection,
+        workspace: WorkspaceId,
+    ) -> Result<Self> {
+        let qualified: BTreeMap<String, String> =
+            client.query(NAMES, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut carried = Self { names: Vec::new(), meant: BTreeMap::new() };
+        for table in &layout.tables {
+            let Some(name) = qualified.get(&table.name) else { continue };
+            let condition = selection.condition(table, workspace).filter(|_| table.name != PEOPLE);
+            carried.meant.extend(condition.map(|condition| (name.clone(), condition)));
+            carried.names.push(name.clone());
+        }
+        Ok(carried)
+    }
+}
+
+/// Refuses to delete rows that others refer to which are not among them: another person's comment on one, or, by a key
+/// without the workspace, another workspace's row, which a cascade would take along.
+pub(super) async fn refuse_referenced(
+    client: &impl GenericClient,
+    layout: &Layout,
+    selection: Selection,
+    workspace: WorkspaceId,
+) -> Result<()> {
+    let Carried { names, meant } = Carried::of(client, layout, selection, workspace).await?;
+    for key in client.query(KEYS, &[]).await? {
+        let (child, parent, by, on_delete): (&str, &str, &str, &str) = (key.get(0), key.get(1), key.get(2), key.get(3));
+        let (columns, of): (&str, &str) = (key.get(4), key.get(5));
+        let Some(of_parent) = meant.get(parent).filter(|_| names.iter().any(|name| name == child)) else { continue };
+        let is_within = selection == Selection::Workspace && columns.split(", ").any(|column| column == "workspace_id");
+        // `SET NULL` and `SET DEFAULT` leave the row where it is.
+        if is_within || !["a", "r", "c"].contains(&on_delete) {
+            continue;
+        }
+        let of_child = meant.get(child).map_or("false", String::as_str);
+        let others = format!(
+            "SELECT count(*) FROM {child} WHERE ({columns}) IN (SELECT {of} FROM {parent} WHERE {of_parent}) AND ({of_child}) IS NOT TRUE"
+        );
+        let rows = client.query_one(&others, &[]).await?.get::<_, i64>(0);
+        if rows > 0 {
+            let what =
+                format!("{rows} rows of {child} refer by {by} to rows that are to be deleted, and are none of them");
+            return Err(Error::new(Kind::Conflict, what).remedy(
+                "delete them first, let them refer to something else, or make the foreign key ON DELETE SET NULL",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether row-level security may hide rows of a table from whoever asks.
+const HIDES: &str = "
+SELECT row_security_active(c.oid) AND (
+    NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')
+        AND pg_get_expr(p.polqual, p.polrelid) = 'true' AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+    OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd IN ('*', 'r')
+        AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
+FROM pg_class c WHERE c.oid = to_regclass($1)";
+
+/// Refuses to count what may be hidden: rows that nobody sees would be left behind, and the receipt would say that none are.
+async fn refuse_hidden(client: &impl GenericClient, name: &str) -> Result<()> {
+    if !client.query_one(HIDES, &[&name]).await?.get::<_, bool>(0) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, format!("row-level security hides rows of {name} from the platform")).remedy(
+        format!("CREATE POLICY platform_access ON {name} TO workspace_platform USING (true) WITH CHECK (true)"),
+    ))
 }
 
 fn refuse(table: Option<&Hanging>, why: &str, remedy: &str) -> Result<()> {

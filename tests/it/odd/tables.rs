@@ -147,6 +147,23 @@ async fn an_archive_carries(#[case] tables: String, #[case] rows: &str, #[case] 
     "crm.\"Notes of ours\"",
     false
 )]
+#[case::of_another_schema_whose_rows_the_platform_does_not_see(
+    "CREATE SCHEMA crm; CREATE TABLE crm.notes (workspace_id uuid NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE);
+     GRANT USAGE ON SCHEMA crm TO workspace_platform; GRANT SELECT ON crm.notes TO workspace_platform;
+     ALTER TABLE crm.notes ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON crm.notes TO workspace_platform USING (workspace_id IS NULL)",
+    "INSERT INTO crm.notes VALUES (:a)", "crm.notes", false
+)]
+#[case::of_the_schema_whose_rows_the_platform_does_not_see(
+    "CREATE TABLE hidden (workspace_id uuid NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE, id uuid DEFAULT gen_random_uuid(), PRIMARY KEY (workspace_id, id));
+     SELECT workspace_db_isolate('hidden'); CREATE POLICY narrow ON hidden AS RESTRICTIVE TO workspace_platform USING (false)",
+    "INSERT INTO hidden VALUES (:a)", "public.hidden", false
+)]
+#[case::of_another_workspace_by_a_key_without_it(
+    "CREATE TABLE keyed (workspace_id uuid NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE, id uuid DEFAULT gen_random_uuid(),
+        of uuid, PRIMARY KEY (workspace_id, id)); ALTER TABLE documents ADD UNIQUE (id);
+     ALTER TABLE keyed ADD CONSTRAINT keyed_of_fkey FOREIGN KEY (of) REFERENCES documents (id) ON DELETE CASCADE; SELECT workspace_db_isolate('keyed')",
+    "INSERT INTO keyed (workspace_id, of) SELECT w.id, d.id FROM documents d, workspaces w WHERE d.workspace_id = :a AND w.id <> :a LIMIT 1", "public.keyed", false
+)]
 #[case::without_a_workspace_of_its_own(
     "CREATE TABLE lines (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), w uuid, d uuid, FOREIGN KEY (w, d) REFERENCES documents (workspace_id, id) ON DELETE CASCADE);
      GRANT SELECT ON lines TO workspace_platform",
@@ -173,10 +190,12 @@ async fn a_table_that_hangs_on_a_workspace(
     let mut scene = Scene::with(tables, row).await;
     let use_of_it = "SELECT is_active::text || is_published AS text FROM workspaces WHERE id = :a";
     let in_use = scene.text(use_of_it).await;
-    let error = export(&scene.db, &scene.scope(), &scene.archive(), &|_| ()).await.unwrap_err();
-    assert!(error.is_conflict(), "{error}");
-    assert!(error.to_string().contains(name) || name == "public.words", "{error}");
-    assert!(!scene.archive().exists());
+    if name != "public.keyed" {
+        let error = export(&scene.db, &scene.scope(), &scene.archive(), &|_| ()).await.unwrap_err();
+        assert!(error.is_conflict(), "{error}");
+        assert!(error.to_string().contains(name) || name == "public.words", "{error}");
+        assert!(!scene.archive().exists());
+    }
     let other = TestDatabase::new().await.unwrap();
     let (there, key) = (other.open(4).await.unwrap(), ReceiptKey::from_base64(KEY).unwrap());
     let operator = PlatformScope::vouched_for("a test");
@@ -252,6 +271,31 @@ async fn a_persons_rows_are_those_of_ones_own_tables_too() {
     }
     let left = "SELECT (SELECT count(*) FROM pictures) || ' ' || (SELECT count(*) FROM captions) || ' ' || (SELECT count(*) FROM lines) AS text";
     assert_eq!(scene.text(left).await, "1 1 1", "only the other workspace's are left");
+}
+
+/// A person's rows that another person's refer to are refused whole: before, what came first was gone when the last failed.
+#[tokio::test]
+async fn rows_that_another_persons_refer_to_are_refused_before_anything_is_deleted() {
+    let tables = format!(
+        "CREATE TABLE comments ({ISOLATED}, conversation_id uuid NOT NULL, parent uuid, PRIMARY KEY (workspace_id, id),
+            FOREIGN KEY (workspace_id, conversation_id) REFERENCES conversations (workspace_id, id) ON DELETE CASCADE,
+            CONSTRAINT comments_parent_fkey FOREIGN KEY (workspace_id, parent) REFERENCES comments (workspace_id, id));
+         SELECT workspace_db_isolate('comments')"
+    );
+    let rows = "UPDATE conversations SET external_user_id = 'jane';
+        INSERT INTO conversations (workspace_id, external_user_id) VALUES (:a, 'john');
+        INSERT INTO comments (workspace_id, id, conversation_id) SELECT workspace_id, id, id FROM conversations;
+        UPDATE comments SET parent = (SELECT id FROM conversations c WHERE c.workspace_id = :a AND external_user_id = 'jane')
+            WHERE workspace_id = :a AND id = (SELECT id FROM conversations WHERE external_user_id = 'john')";
+    let mut scene = Scene::with(&tables, rows).await;
+    let key = ReceiptKey::from_base64(KEY).unwrap();
+    let count = "SELECT (SELECT count(*) FROM comments) || ' ' || (SELECT count(*) FROM messages) AS text";
+    let before = scene.text(count).await;
+    let refused = erase_person(&scene.db, &scene.scope(), "jane", &key, &|_| ()).await.unwrap_err();
+    assert!(refused.is_conflict() && refused.to_string().contains("comments_parent_fkey"), "{refused}");
+    assert_eq!(scene.text(count).await, before);
+    scene.superuser.batch_execute("UPDATE comments SET parent = NULL").await.unwrap();
+    erase_person(&scene.db, &scene.scope(), "jane", &key, &|_| ()).await.unwrap();
 }
 
 #[derive(QueryableByName)]

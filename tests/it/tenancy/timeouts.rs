@@ -77,7 +77,7 @@ async fn a_transaction_that_stands_idle_ends_as_a_timeout() {
 async fn a_connection_that_the_server_ends_is_told_with_the_servers_reason() {
     let Scene { database, mut ws, .. } = Scene::new().await;
     let mut superuser = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
-    let (ended, _) = tokio::join!(slow(&mut ws), async {
+    let (ended, ()) = tokio::join!(slow(&mut ws), async {
         let sleeping = "SELECT count(pg_terminate_backend(pid)) > 0 AS met FROM pg_stat_activity
             WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()";
         crate::until(&mut superuser, sleeping).await;
