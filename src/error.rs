@@ -331,6 +331,9 @@ fn out_of_bounds(constraint: Option<&str>) -> String {
 }
 
 fn database_says(message: &str, hint: Option<&str>) -> String {
+    let read_only =
+        "the scope reads alone, or the database is a replica or read-only, and its URL must lead to the primary";
+    let hint = hint.or(message.ends_with("in a read-only transaction").then_some(read_only));
     let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
     format!("the database says: {message}{hint}")
 }

@@ -1,12 +1,12 @@
 //! What a backend asks before it serves.
 
 use diesel::sql_types::{Array, Text};
-use diesel_async::RunQueryDsl as _;
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 
 use super::isolation;
 use super::server::{OLDEST_SERVER, OLDEST_VECTOR};
-use crate::db::migrations;
 use crate::db::roles;
+use crate::db::{SETTLED, migrations};
 use crate::error::{Error, Kind, Result};
 use crate::tenancy::{Database, TENANT_TABLES};
 
@@ -18,7 +18,7 @@ struct Fault {
 
 /// Whether a backend may serve from this database: nothing is returned, or the error says all that is in the way.
 ///
-/// It asks what is cheap and grave, in two round trips: that the server and pgvector are new enough, that the application's login is
+/// It asks what is cheap and grave, in few round trips: that the server and pgvector are new enough, that the application's login is
 /// bound by row-level security, that every tenants' table of this crate is there under its policies, that no migration is
 /// pending and none was another when it was applied. Call it once, between [`Database::open`] and the first request.
 /// A database that is ahead of this program is served: the previous release works on the next one's schema.
@@ -71,7 +71,14 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
         .bind::<Array<Text>, _>(TENANT_TABLES)
         .bind::<Array<Text>, _>(versions)
         .bind::<Array<Text>, _>(checksums);
-    let found: Vec<Fault> = db.platform(async |conn| Ok::<_, Error>(query.load(conn).await?)).await?;
+    // What a policy or a function is, PostgreSQL writes as the settings of the login are.
+    let settled = SETTLED.replace("SET ", "SET LOCAL ");
+    let found: Vec<Fault> = db
+        .platform(async |conn| {
+            conn.batch_execute(&settled).await?;
+            Ok::<_, Error>(query.load(conn).await?)
+        })
+        .await?;
     faults.extend(found.into_iter().map(|one| one.fault));
     if faults.is_empty() {
         return Ok(());

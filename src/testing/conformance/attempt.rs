@@ -56,12 +56,12 @@ pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str
         violation("has no row in two workspaces, so nothing could be tried".to_owned());
         return Ok(found);
     };
-    let mut client = db::client(app).await?;
+    let mut client = db::settled_client(app).await?;
     for (what, setting, sql, expected) in subject.attempts() {
         let outcome = run(&mut client, setting.sql(&subject.own).as_deref(), &sql).await?;
         if outcome == Outcome::Accepted {
             // The server waits for rows on this one.
-            client = db::client(app).await?;
+            client = db::settled_client(app).await?;
         }
         let is_as_it_must_be =
             if subject.is_read_only && !reads(&sql) { outcome == Outcome::Refused } else { expected(&outcome) };

@@ -62,7 +62,7 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
         return Err(Error::invalid("the suite needs the logins of application and platform")
             .remedy("set DATABASE_APP_URL and DATABASE_PLATFORM_URL; `workspace-db roles` makes them"));
     };
-    let platform = db::client(platform).await?;
+    let platform = db::settled_client(platform).await?;
     let mut found = of_catalog(&platform, tables).await?;
     for table in tables {
         // What is not there has been said.
@@ -96,7 +96,7 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
 /// }
 /// ```
 pub async fn violations_after(superuser: &DatabaseUrl, statements: &str, tables: &[&str]) -> Result<Vec<Violation>> {
-    let client = db::client(superuser).await?;
+    let client = db::settled_client(superuser).await?;
     client.batch_execute(&format!("BEGIN; {statements}")).await.map_err(failed("the statements"))?;
     // The connection ends with the function, and the server rolls back.
     of_catalog(&client, tables).await

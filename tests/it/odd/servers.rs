@@ -6,7 +6,8 @@ use std::process::Command;
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::db::connect;
-use workspace_db::testing::TestDatabase;
+use workspace_db::tenancy::TENANT_TABLES;
+use workspace_db::testing::{TestDatabase, conformance, seed, workspace};
 
 use crate::cli::Shell;
 
@@ -42,6 +43,96 @@ async fn no_setting_of_a_login_makes_drift(#[case] setting: &str) {
         assert!(finding["state"] != "fail" || is_about_the_setting, "{finding}");
         assert!(finding["check"] != "drift" || finding["state"] == "pass", "{finding}");
     }
+}
+
+/// What each command does on a database that takes no writes: those that read go on, the others say why not.
+#[tokio::test]
+async fn a_read_only_database_is_read_and_says_that_it_takes_no_writes() {
+    let database = TestDatabase::new().await.unwrap();
+    workspace(&mut database.connect().await.unwrap(), "acme").await.unwrap();
+    let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
+    let set = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+    superuser.batch_execute(set).await.unwrap();
+    let shell = Shell::of(&database);
+    std::fs::write(shell.path("a.txt"), "some words").unwrap();
+    for command in [
+        &["search", "words", "-w", "acme"][..],
+        &["migrate", "status"],
+        &["workspace", "list"],
+        &["jobs", "stats"],
+        &["jobs", "list"],
+        &["audit"],
+    ] {
+        shell.succeed(command);
+    }
+    for command in [
+        &["migrate", "run"][..],
+        &["ingest", "a.txt", "-w", "acme"],
+        &["workspace", "export", "acme"],
+        &["jobs", "work", "--until-empty"],
+        &["retention"],
+    ] {
+        let said = shell.run(command);
+        assert!(said.code != 0 && said.err.contains("read-only"), "{command:?}: {} {}", said.code, said.err);
+        assert!(said.err.contains("primary"), "{command:?}: {}", said.err);
+    }
+    let doctor = shell.run(&["doctor", "--quick", "--json"]);
+    assert!(doctor.out.contains("\"findings\""), "{}", doctor.err);
+}
+
+/// The application under settings that a login or database may have: it reads, writes and finds the same.
+#[rstest]
+#[case::strings("standard_conforming_strings = off")]
+#[case::identifiers("quote_all_identifiers = on")]
+#[case::path("search_path = pg_catalog, public")]
+#[case::intervals("IntervalStyle = iso_8601")]
+#[case::dates("DateStyle = 'SQL, DMY'")]
+#[case::serializable("default_transaction_isolation = serializable")]
+#[case::zone("TimeZone = 'Pacific/Apia'")]
+#[case::bytes("bytea_output = escape")]
+#[case::text_search("default_text_search_config = 'pg_catalog.german'")]
+#[case::nulls("transform_null_equals = on")]
+#[case::arrays("array_nulls = off")]
+#[case::floats("extra_float_digits = -15")]
+#[case::xml("xmloption = document")]
+#[case::client("client_encoding = 'LATIN1'")]
+#[case::deferred("default_transaction_deferrable = on")]
+#[case::functions("check_function_bodies = off")]
+#[tokio::test]
+async fn the_application_is_the_same_under_every_setting(#[case] setting: &str) {
+    let database = TestDatabase::new().await.unwrap();
+    workspace(&mut database.connect().await.unwrap(), "acme").await.unwrap();
+    let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
+    let set = format!(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {}', current_database()); END $$",
+        setting.replace('\'', "''")
+    );
+    superuser.batch_execute(&set).await.expect(&set);
+    let shell = Shell::of(&database).with("WORKSPACE_DB_RECEIPT_KEY", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=");
+    std::fs::write(shell.path("a.txt"), "The g\u{e4}nse's hours: \\ '1e3' \u{6570}\u{636e}\u{5e93}").unwrap();
+    shell.succeed(&["ingest", "a.txt", "-w", "acme"]);
+    shell.succeed(&["ingest", "a.txt", "-w", "acme", "--background"]);
+    for question in ["hours", "G\u{c4}NSE", "\u{636e}\u{5e93}", "'1e3'"] {
+        for by in ["words", "vector", "both"] {
+            let found = shell.json(&["search", question, "-w", "acme", "--by", by]);
+            assert_eq!(found["hits"][0]["external_id"], "a.txt", "{question} by {by}: {found}");
+        }
+    }
+    shell.succeed(&["workspace", "export", "acme"]);
+    shell.succeed(&["workspace", "erase", "acme", "--receipt", "r.json", "--reason", "a test"]);
+    let imported = shell.json(&["workspace", "import", "acme.tar", "--with-jobs"]);
+    assert_eq!(imported["slug"], "acme");
+    let found = shell.json(&["search", "g\u{e4}nse", "-w", "acme", "--by", "words"]);
+    assert_eq!(found["hits"][0]["external_id"], "a.txt", "{found}");
+    let db = database.open(2).await.unwrap();
+    let fit = workspace_db::doctor::fit_to_serve(&db).await;
+    assert!(fit.is_ok(), "{fit:?}");
+    let mut conn = database.connect().await.unwrap();
+    for slug in ["a", "b"] {
+        seed(&mut conn, slug).await.unwrap();
+    }
+    let violations = conformance::violations(&database.config().unwrap(), TENANT_TABLES).await.unwrap();
+    assert_eq!(violations, []);
 }
 
 #[tokio::test]
