@@ -82,6 +82,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "version", asks: "is the server one that this program works with?", remedy: "upgrade it to PostgreSQL 16 or newer" },
     Check { name: "vulnerabilities", asks: "is its minor release free of known vulnerabilities?", remedy: "upgrade it to the newest minor release: install the package and restart, without a dump" },
     Check { name: "extensions", asks: "is pgvector there, new enough and up to date?", remedy: "upgrade the package, then run ALTER EXTENSION vector UPDATE in this database" },
+    Check { name: "texts", asks: "does the database store every character, and know its capital letter?", remedy: "dump it, and restore it into one that was created with ENCODING 'UTF8' LOCALE_PROVIDER builtin LOCALE 'C.UTF-8' TEMPLATE template0 (from PostgreSQL 17), or with a LOCALE whose name ends in UTF-8" },
     Check { name: "logins", asks: "is each login bound by row-level security, and a member of what it needs?", remedy: "make the logins with `workspace-db roles --apply` and set DATABASE_APP_URL and DATABASE_PLATFORM_URL" },
     Check { name: "credentials", asks: "was the documented password of the bootstrap changed?", remedy: "`workspace-db admin reset-password admin@example.com` and `admin set-password`, or `admin disable` it" },
     Check { name: "pooler", asks: "does nothing depend on what a pooler breaks?", remedy: "let DATABASE_URL lead to the server itself, and leave `options` out of the other URLs" },

@@ -37,10 +37,12 @@ const MENDED: &[(i32, i32, &[&str])] = &[
 pub(super) async fn complaints(patient: &Patient<'_>) -> Result<Vec<Complaint>> {
     let ask = "SELECT current_setting('server_version_num')::int,
         (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
-        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector')";
+        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'),
+        current_setting('server_encoding'), lower(chr(196)) = chr(228)";
     let row = patient.owner.query_one(ask, &[]).await?;
     let mut noted = of_version(row.get(0));
     noted.extend(of_vector(row.get(1), row.get(2)));
+    noted.extend(of_texts(row.get(3), row.get(4)));
     Ok(noted)
 }
 
@@ -73,6 +75,15 @@ fn of_vector(installed: Option<String>, shipped: Option<String>) -> Option<Compl
     }
     let newer = shipped.filter(|shipped| parts(shipped) > parts(&installed))?;
     Some(Complaint::new("extensions", State::Warn, format!("vector is {installed} here, and the server has {newer}")))
+}
+
+fn of_texts(encoding: &str, knows_capitals: bool) -> Option<Complaint> {
+    if encoding != "UTF8" {
+        let what = format!("the database is encoded in {encoding}, and refuses texts with other characters");
+        return Some(Complaint::new("texts", State::Fail, what));
+    }
+    let what = "its locale knows no capital letters beyond ASCII: a search for \u{fc}ber does not find \u{dc}ber";
+    (!knows_capitals).then(|| Complaint::new("texts", State::Warn, what))
 }
 
 #[cfg(test)]

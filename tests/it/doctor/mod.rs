@@ -65,6 +65,18 @@ async fn every_check_passes_on_a_sound_database() {
 const BROKEN: &[(&str, State, &str, &str)] = &[
     ("extensions", State::Fail, "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'", "0.7.4"),
     (
+        "texts",
+        State::Warn,
+        "UPDATE pg_database SET datctype = 'C', datcollate = 'C', datcollversion = NULL WHERE datname = current_database()",
+        "no capital letters beyond ASCII",
+    ),
+    (
+        "texts",
+        State::Fail,
+        "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1') WHERE datname = current_database()",
+        "is encoded in LATIN1",
+    ),
+    (
         "registry",
         State::Fail,
         "CREATE TABLE tags (workspace_id uuid, id uuid, PRIMARY KEY (workspace_id, id))",
