@@ -288,12 +288,11 @@ impl From<tokio_postgres::Error> for Error {
 
 /// The setting whose time is over, by PostgreSQL's own words. Diesel keeps the SQLSTATE to itself.
 fn takes_too_long(message: &str) -> Option<&'static str> {
-    const LIMITS: [(&str, &str); 5] = [
+    const LIMITS: [(&str, &str); 4] = [
         ("canceling statement due to statement timeout", "WORKSPACE_DB_STATEMENT_TIMEOUT"),
         ("canceling statement due to lock timeout", "WORKSPACE_DB_LOCK_TIMEOUT"),
         ("terminating connection due to idle-in-transaction timeout", "WORKSPACE_DB_IDLE_TIMEOUT"),
         ("terminating connection due to transaction timeout", "the server's setting transaction_timeout"),
-        ("terminating connection due to idle-session timeout", "the server's setting idle_session_timeout"),
     ];
     LIMITS.iter().find(|(said, _)| message.contains(said)).map(|(_, setting)| *setting)
 }
@@ -332,7 +331,7 @@ fn out_of_bounds(constraint: Option<&str>) -> String {
 
 fn database_says(message: &str, hint: Option<&str>) -> String {
     let read_only =
-        "the scope reads alone, or the database is a replica or read-only, and its URL must lead to the primary";
+        "the scope is read-only, or the database is read-only or a replica; let the URL lead to the primary";
     let hint = hint.or(message.ends_with("in a read-only transaction").then_some(read_only));
     let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
     format!("the database says: {message}{hint}")

@@ -1,13 +1,23 @@
 //! What the words of a text are.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// Whether a character is of a script that puts no blanks between words: those of `workspace_db_unspaced_character()`, which
 /// says their names.
 const fn is_unspaced(character: char) -> bool {
     matches!(
         character,
-        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}' | '\u{3040}'..='\u{312f}'
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{3007}'
+            | '\u{3040}'..='\u{312f}'
             | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..='\u{3ffff}'
     )
+}
+
+/// A text with its letters in one form, Unicode's NFKC, and without soft hyphens and characters of no width, as
+/// `workspace_db_normalize_words` has it.
+pub(crate) fn composed(text: &str) -> String {
+    let is_seen = |c: &char| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}');
+    text.chars().filter(is_seen).nfkc().collect()
 }
 
 /// The words of a text in its order: runs of letters and digits, and in scripts without blanks each pair of neighbours.
@@ -28,11 +38,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn letters_have_one_form() {
+        for (text, expected) in [
+            ("cafe\u{301}", "caf\u{e9}"),
+            ("\u{ff21}\u{ff30}\u{ff29}", "API"),
+            ("data\u{ad}base\u{200b}", "database"),
+            ("\u{f900}", "\u{8c48}"),
+        ] {
+            assert_eq!(composed(text), expected);
+        }
+    }
+
+    #[test]
     fn words_stand_between_blanks_and_pairs_where_there_are_none() {
         for (text, expected) in [
             ("Opening hours: 9-17", &["Opening", "hours", "9", "17"] as &[&str]),
             ("\u{6570}\u{636e}\u{5e93}", &["\u{6570}\u{636e}", "\u{636e}\u{5e93}"]),
             ("a\u{732b}b", &["a", "\u{732b}", "b"]),
+            ("caf\u{e9}\u{732b}", &["caf\u{e9}", "\u{732b}"]),
             ("?!", &[]),
         ] {
             assert_eq!(words(text).collect::<Vec<_>>(), expected, "{text}");

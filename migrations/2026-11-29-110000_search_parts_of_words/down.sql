@@ -1,4 +1,19 @@
-SET LOCAL statement_timeout = '1h';
+SET LOCAL statement_timeout = '6h';
+DO $$
+DECLARE
+    megabytes bigint;
+BEGIN
+    SELECT max(CASE am.amname
+        WHEN 'ivfflat' THEN (greatest(50 * lists, 10000) * (6168 + 4 * lists) + 18456 * lists + 8 * lists * lists) / 1000000 + 64
+        WHEN 'hnsw' THEN (greatest(c.reltuples, 0) * 1024)::bigint / 1048576 + 64
+    END) INTO megabytes
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS am ON am.oid = c.relam,
+        LATERAL (SELECT coalesce(substring(array_to_string(c.reloptions, ',') FROM 'lists=(\d+)')::bigint, 100)) AS options (lists)
+    WHERE i.indrelid = 'document_chunks'::regclass;
+    PERFORM set_config('maintenance_work_mem', megabytes || 'MB', true)
+    WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < megabytes * 1048576;
+END
+$$;
 SET LOCAL ROLE workspace_platform;
 DROP FUNCTION workspace_db_matching_chunks(tsquery, integer);
 RESET ROLE;
@@ -6,6 +21,7 @@ ALTER TABLE document_chunks DROP COLUMN search_text;
 DROP FUNCTION workspace_db_search_text(uuid, text, text);
 DROP FUNCTION workspace_db_split_identifiers(text);
 DROP FUNCTION workspace_db_normalize_words(text);
+DROP FUNCTION workspace_db_compose(text);
 DROP FUNCTION workspace_db_unspaced_character();
 CREATE FUNCTION workspace_db_search_text(workspace_id uuid, language text, content text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,12 +1,31 @@
 -- Words are found however they are written: without regard to how letters are composed, whole and in the parts that
 -- identifiers, paths and addresses are made of, and in languages that put no blanks between words.
 
+DO $$
+BEGIN
+    IF current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'the database is encoded in %, in which letters can''t be brought into one form; '
+            'dump it, and restore it into one that was created with ENCODING ''UTF8'' TEMPLATE template0', current_setting('server_encoding')
+            USING ERRCODE = 'feature_not_supported', CONSTRAINT = 'workspace_db_prerequisite';
+    END IF;
+END
+$$;
+
 CREATE FUNCTION workspace_db_unspaced_character() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- Thai, Lao, Myanmar, Khmer, Kana and Bopomofo, Han, Hangul, and Han beyond the first plane.
-RETURN '[\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u3005\u3040-\u312F\u3400-\u4DBF\u4E00-\u9FFF\uAC00-\uD7AF\U00020000-\U0003FFFF]';
+RETURN '[\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u3005-\u3007\u3040-\u312F\u3400-\u4DBF\u4E00-\u9FFF\uAC00-\uD7AF\U00020000-\U0003FFFF]';
 COMMENT ON FUNCTION workspace_db_unspaced_character() IS
     'A regular expression for one character of the scripts that put no blanks between words.';
+
+-- PostgreSQL sorts the marks of one letter in quadratic time, without a look at interrupts: 131,072 of them take 108 s. So no
+-- more than 255 characters are brought into one form at once, and no word is cut that is shorter.
+CREATE FUNCTION workspace_db_compose(written text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN written IS NFKC NORMALIZED THEN written ELSE (
+    SELECT string_agg(normalize(piece[1], NFKC), '' ORDER BY at)
+    FROM regexp_matches(written, '\S{1,255}\s*|\s+', 'g') WITH ORDINALITY AS pieces (piece, at)) END;
+COMMENT ON FUNCTION workspace_db_compose(text) IS 'A text in Unicode''s form NFKC.';
 
 -- A text as full-text search reads it, both the passages and the questions. Letters come in their composed and compatible
 -- form (Unicode's NFKC), without soft hyphens and characters of no width. ASCII punctuation becomes blanks: PostgreSQL's
@@ -18,10 +37,10 @@ BEGIN ATOMIC
     SELECT CASE WHEN words !~ unspaced THEN words ELSE
         regexp_replace(
             regexp_replace(words, format('(?<=%1$s)(%1$s)(?=%1$s)', unspaced), '\1 \1', 'g'),
-            format('(?<=[A-Za-z0-9])(?=%1$s)|(?<=%1$s)(?=[A-Za-z0-9])', unspaced), ' ', 'g') END
+            format('(?<=\w)(?<!%1$s)(?=%1$s)|(?<=%1$s)(?!%1$s)(?=\w)', unspaced), ' ', 'g') END
     FROM workspace_db_unspaced_character() AS unspaced, (SELECT regexp_replace(
         CASE WHEN octet_length(written) = char_length(written) THEN written ELSE
-            replace(replace(replace(normalize(translate(written, U&'\00AD\200B\200C\200D\2060\FEFF', ''), NFKC),
+            replace(replace(replace(workspace_db_compose(translate(written, U&'\00AD\200B\200C\200D\2060\FEFF', '')),
                 U&'\00DF', 'ss'), U&'\1E9E', 'SS'), U&'\03C2', U&'\03C3') END,
         '[!#-/:-@[-`{-~]', ' ', 'g') AS words
         -- Else the planner writes the expression out wherever its value is asked for.
@@ -37,8 +56,24 @@ RETURN regexp_replace(regexp_replace(words, '([a-z][0-9]*)([A-Z])', '\1 \2', 'g'
 COMMENT ON FUNCTION workspace_db_split_identifiers(text) IS 'A text in which each HttpRequest is written Http Request.';
 
 -- The column is generated anew, which rewrites the table and its indexes under a lock that nobody reads past: about 0.6 ms a
--- passage, which a large table needs more than a statement's minute for.
-SET LOCAL statement_timeout = '1h';
+-- passage, and what the indexes by vector take. A large table needs more than a statement's minute for it, and its indexes more
+-- memory than a session has, as `index retrain` reckons it.
+SET LOCAL statement_timeout = '6h';
+DO $$
+DECLARE
+    megabytes bigint;
+BEGIN
+    SELECT max(CASE am.amname
+        WHEN 'ivfflat' THEN (greatest(50 * lists, 10000) * (6168 + 4 * lists) + 18456 * lists + 8 * lists * lists) / 1000000 + 64
+        WHEN 'hnsw' THEN (greatest(c.reltuples, 0) * 1024)::bigint / 1048576 + 64
+    END) INTO megabytes
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS am ON am.oid = c.relam,
+        LATERAL (SELECT coalesce(substring(array_to_string(c.reloptions, ',') FROM 'lists=(\d+)')::bigint, 100)) AS options (lists)
+    WHERE i.indrelid = 'document_chunks'::regclass;
+    PERFORM set_config('maintenance_work_mem', megabytes || 'MB', true)
+    WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < megabytes * 1048576;
+END
+$$;
 SET LOCAL ROLE workspace_platform;
 -- Both functions are made anew below, before anybody sees that they were gone.
 -- squawk-ignore ban-drop-function
@@ -51,13 +86,14 @@ DROP FUNCTION workspace_db_search_text(uuid, text, text);
 
 -- The words of a passage, the parts of its identifiers, the single characters of scripts without blanks, and its workspace
 -- as one more word: so the index finds the words of one workspace without reading those of the others. A tsvector holds
--- at most a megabyte: a word costs 10 bytes beside a blank, and 14 as a pair of characters of four bytes each.
+-- at most a megabyte: a word costs at most 10 bytes beside a blank, and 12 as a pair of characters.
 CREATE FUNCTION workspace_db_search_text(workspace_id uuid, language text, content text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT to_tsvector(workspace_db_text_config(language), left(concat_ws(' ', words,
             CASE WHEN words ~ '[a-z][0-9]*[A-Z]|[A-Z]{2}[a-z]{2}' THEN
-                (SELECT workspace_db_split_identifiers(string_agg(identifier[1], ' '))
+                -- The identifier itself stands between, so that no phrase goes from the parts of one to those of the next.
+                (SELECT string_agg(workspace_db_split_identifiers(identifier[1]) || ' ' || identifier[1], ' ')
                 FROM regexp_matches(words, '\w*(?:[a-z][0-9]*[A-Z]|[A-Z]{2}[a-z]{2})\w*', 'g') AS identifier) END,
             CASE WHEN words ~ unspaced THEN
                 (SELECT string_agg(character[1], ' ') FROM regexp_matches(words, unspaced, 'g') AS character) END), 196608))

@@ -38,11 +38,17 @@ pub(super) async fn complaints(patient: &Patient<'_>) -> Result<Vec<Complaint>> 
     let ask = "SELECT current_setting('server_version_num')::int,
         (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
         (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'),
-        current_setting('server_encoding'), lower(chr(196)) = chr(228)";
+        current_setting('server_encoding')";
     let row = patient.owner.query_one(ask, &[]).await?;
     let mut noted = of_version(row.get(0));
     noted.extend(of_vector(row.get(1), row.get(2)));
-    noted.extend(of_texts(row.get(3), row.get(4)));
+    let encoding: String = row.get(3);
+    let mut knows_capitals = true;
+    if encoding == "UTF8" {
+        let ask = "SELECT to_tsvector('simple', U&'\\00C4') = to_tsvector('simple', U&'\\00E4')";
+        knows_capitals = patient.owner.query_one(ask, &[]).await?.get(0);
+    }
+    noted.extend(of_texts(&encoding, knows_capitals));
     Ok(noted)
 }
 

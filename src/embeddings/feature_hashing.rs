@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Embedder;
 use crate::error::{Error, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
-use crate::words::words;
+use crate::words::{composed, words};
 
 /// Signed feature hashing of words and pairs of neighbouring words into 1536 dimensions.
 ///
@@ -40,7 +40,7 @@ static FUNCTION_WORDS: LazyLock<HashSet<&str>> =
     LazyLock::new(|| stop_words::get(Language::English).iter().copied().collect());
 
 fn words_of(text: &str) -> Vec<String> {
-    let all: Vec<String> = words(text).map(|word| word.to_lowercase()).collect();
+    let all: Vec<String> = words(&composed(text)).map(|word| word.to_lowercase()).collect();
     let said: Vec<String> = all.iter().filter(|word| !FUNCTION_WORDS.contains(word.as_str())).cloned().collect();
     if said.is_empty() { all } else { said }
 }
@@ -79,7 +79,7 @@ impl FeatureHashing {
 
 impl Embedder for FeatureHashing {
     fn model(&self) -> &'static str {
-        "feature-hashing-v1"
+        "feature-hashing-v2"
     }
 
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {

@@ -35,7 +35,7 @@ pub enum SkipReason {
     Gone,
     /// It is hidden, a .gitignore leaves it out, or it lies behind a link.
     LeftOut,
-    /// It is text in an encoding other than UTF-8, and UTF-16 with a byte order mark.
+    /// It is text in neither UTF-8 nor UTF-16 with a byte order mark.
     NotUtf8,
     /// It is above the limit.
     TooLarge {

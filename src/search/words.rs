@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::schema::{document_chunks, documents};
 use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Settings, WorkspaceConnection};
-use crate::words::words;
+use crate::words::{composed, words};
 
 /// The most distinct words of a text that are looked for. Each is read in up to three languages, and each lexeme costs a look
 /// at every passage that is ranked.
@@ -197,7 +197,9 @@ pub(super) async fn matching(
     limits: SearchLimits,
 ) -> Result<(Vec<Found>, List)> {
     let most = i32::try_from(limits.most_matches).unwrap_or(i32::MAX);
-    let (text, words_left_out) = bounded(text);
+    // First: a character in another form may be many words.
+    let text: String = composed(text).chars().take(MAX_TEXT).collect();
+    let (text, words_left_out) = bounded(&text);
     let (text, excluded) = apart(&text);
     let mut widened = 0;
     loop {

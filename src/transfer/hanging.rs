@@ -60,7 +60,7 @@ impl Hanging {
         workspace: WorkspaceId,
     ) -> Result<Vec<Self>> {
         let Carried { names: carried, mut meant } = Carried::of(client, layout, selection, workspace).await?;
-        for name in &carried {
+        for name in carried.iter().filter(|name| meant.contains_key(*name)) {
             refuse_hidden(client, name).await?;
         }
         let keys = client.query(KEYS, &[]).await?;
@@ -201,7 +201,7 @@ pub(super) async fn refuse_referenced(
         let rows = client.query_one(&others, &[]).await?.get::<_, i64>(0);
         if rows > 0 {
             let what =
-                format!("{rows} rows of {child} refer by {by} to rows that are to be deleted, and are none of them");
+                format!("{rows} rows of {child} refer by {by} to rows that would be deleted, and are not among those");
             return Err(Error::new(Kind::Conflict, what).remedy(
                 "delete them first, let them refer to something else, or make the foreign key ON DELETE SET NULL",
             ));
@@ -216,7 +216,7 @@ SELECT row_security_active(c.oid) AND (
     NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')
         AND pg_get_expr(p.polqual, p.polrelid) = 'true' AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
     OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd IN ('*', 'r')
-        AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
+        AND pg_get_expr(p.polqual, p.polrelid) <> 'true' AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
 FROM pg_class c WHERE c.oid = to_regclass($1)";
 
 /// Refuses to count what may be hidden: rows that nobody sees would be left behind, and the receipt would say that none are.
@@ -224,9 +224,8 @@ async fn refuse_hidden(client: &impl GenericClient, name: &str) -> Result<()> {
     if !client.query_one(HIDES, &[&name]).await?.get::<_, bool>(0) {
         return Ok(());
     }
-    Err(Error::new(Kind::Conflict, format!("row-level security hides rows of {name} from the platform")).remedy(
-        format!("CREATE POLICY platform_access ON {name} TO workspace_platform USING (true) WITH CHECK (true)"),
-    ))
+    Err(Error::new(Kind::Conflict, format!("row-level security hides rows of {name} from the platform"))
+        .remedy("let a policy TO workspace_platform USING (true) show them, and none AS RESTRICTIVE hide them"))
 }
 
 fn refuse(table: Option<&Hanging>, why: &str, remedy: &str) -> Result<()> {

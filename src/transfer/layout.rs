@@ -6,6 +6,7 @@ use tokio_postgres::GenericClient;
 
 use super::content::{self, Content};
 use super::person::of_person;
+use crate::db::migrations;
 use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -187,7 +188,10 @@ impl Layout {
                 });
             }
         }
-        let schema = client.query_one("SELECT max(version)::text FROM __diesel_schema_migrations", &[]).await?;
+        // Of this crate's own: your own migrations say nothing of what an archive holds.
+        let (own_versions, _): (Vec<String>, Vec<String>) = migrations::checksums().into_iter().unzip();
+        let latest = "SELECT max(version)::text FROM __diesel_schema_migrations WHERE version = ANY ($1)";
+        let schema = client.query_one(latest, &[&own_versions]).await?;
         Ok(Self { tables: in_order(tables, &parents, &own), schema: schema.get(0) })
     }
 

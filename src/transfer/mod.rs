@@ -44,6 +44,7 @@
 //! ```
 
 mod adapt;
+mod archive_file;
 mod content;
 mod decode;
 mod delete;

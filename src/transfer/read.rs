@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use base16ct::lower::encode_string as hex;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, EntryType};
 
+use super::archive_file;
 use super::content;
 use super::digest::Digest;
 use super::layout::{Layout, Table, WORKSPACES};
@@ -73,10 +74,7 @@ impl ArchiveReader {
     /// [`is_not_found`](Error::is_not_found) where there is no such file; [`is_invalid_input`](Error::is_invalid_input), with
     /// the place, where it is no whole archive that this version reads.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| {
-            let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
-            Error::new(kind, format!("can't read {}: {error}", path.display())).caused_by(error)
-        })?;
+        let file = archive_file::open(path)?;
         let places = places(&file).map_err(|error| in_archive(path, &error))?;
         let mut reader = Self {
             path: path.to_owned(),
@@ -287,13 +285,7 @@ fn places(file: &File) -> Result<BTreeMap<String, Place>> {
     let broken = |error: std::io::Error| {
         Error::invalid(format!("it is no tar archive, or is cut off: {error}")).caused_by(error)
     };
-    let metadata = file.metadata().map_err(broken)?;
-    if !metadata.is_file() {
-        return Err(Error::invalid("it is no plain file, and its parts are read in no order of their own")
-            .remedy("write what comes through a pipe into a file first"));
-    }
-    refuse_compressed(file)?;
-    let length = metadata.len();
+    let length = file.metadata().map_err(broken)?.len();
     let mut archive = Archive::new(file);
     let mut places = BTreeMap::new();
     for entry in archive.entries_with_seek().map_err(broken)? {
@@ -321,22 +313,6 @@ fn places(file: &File) -> Result<BTreeMap<String, Place>> {
         }
     }
     Ok(places)
-}
-
-/// What is compressed as a whole can't be read from the middle; its parts are compressed already.
-fn refuse_compressed(mut file: &File) -> Result<()> {
-    const PROGRAMS: [(&[u8], &str); 4] =
-        [(&[0x1f, 0x8b], "gunzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd -d"), (b"BZh", "bunzip2"), (b"\xfd7zXZ", "unxz")];
-    let unreadable = |error| Error::new(Kind::Io, "it can't be read").caused_by(error);
-    let mut start = Vec::new();
-    file.take(8).read_to_end(&mut start).map_err(unreadable)?;
-    file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    match PROGRAMS.iter().find(|(magic, _)| start.starts_with(magic)) {
-        Some((_, program)) => {
-            Err(Error::invalid("it is compressed as a whole").remedy(format!("unpack it with `{program}` first")))
-        }
-        None => Ok(()),
-    }
 }
 
 /// `manifest.json`, `SHA256SUMS`, `documents/000001.jsonl.zst`: nothing that is absolute or climbs.

@@ -91,7 +91,7 @@ async fn a_large_workspace_gets_an_index_of_its_own_and_a_small_one_loses_it() {
 async fn a_workspace_of_hashed_words_gets_none() {
     let mut scene = scene().await;
     diesel::update(document_chunks::table)
-        .set(document_chunks::embedding_model.eq("feature-hashing-v1"))
+        .set(document_chunks::embedding_model.eq("feature-hashing-v2"))
         .execute(&mut scene.conn)
         .await
         .unwrap();

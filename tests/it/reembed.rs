@@ -349,7 +349,7 @@ async fn the_command_prepares_and_switches() {
     for _ in 0..2 {
         let said = shell.json(&["reembed", "--prepare", "--hash-words"]);
         assert_eq!((&said["report"]["embedded"], &said["report"]["switched"]), (&json!(40), &json!(0)));
-        assert_eq!(said["status"]["waiting"], json!([["feature-hashing-v1", 40]]));
+        assert_eq!(said["status"]["waiting"], json!([["feature-hashing-v2", 40]]));
         assert_eq!(shell.json(&["reembed", "--discard"])["discarded"], 40);
     }
     shell.succeed(&["reembed", "--prepare", "--hash-words"]);
@@ -358,5 +358,5 @@ async fn the_command_prepares_and_switches() {
     let found = shell.succeed(&["search", "passage 7", "-k", "1"]);
     assert!(found.contains("passage 7"), "{found}");
     let a = scene.a;
-    assert_eq!(models(&mut scene, a).await, ["feature-hashing-v1"]);
+    assert_eq!(models(&mut scene, a).await, ["feature-hashing-v2"]);
 }

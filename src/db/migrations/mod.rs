@@ -250,13 +250,9 @@ impl Migrator {
                 .and_then(Option::as_ref)
                 .is_some_and(|known| one.differs_in_line_ends_from(known))
         });
-        if line_ends_alone {
-            return Err(changed.remedy(
-                "only the ends of its lines differ: write `*.sql -text` into .gitattributes, and check the files out again",
-            ));
-        }
+        let why = if line_ends_alone { "only the ends of its lines differ, as Git may write them; " } else { "" };
         Err(changed.remedy(format!(
-            "bring the old text back and put the change into a new migration; where it makes no difference to any database, \
+            "{why}bring the old text back and put the change into a new migration; where it makes no difference to any database, \
              UPDATE __diesel_schema_migrations SET checksum = NULL WHERE version = '{}' takes the new text for the old one",
             first.version()
         )))

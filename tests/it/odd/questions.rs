@@ -125,6 +125,12 @@ async fn no_question_fails() {
         "\u{e41}\u{e21}\u{e27}".repeat(3_000),
         "aB".repeat(4_000),
         "a/".repeat(4_000),
+        "\u{fdfa}".repeat(10_000),
+        "\u{ff76}\u{ff9e}".repeat(5_000),
+        "\u{f900}".repeat(10_000),
+        "\u{1100}\u{1161}".repeat(5_000),
+        format!("e{}", "\u{301}\u{323}".repeat(4_999)),
+        format!("e{}", "\u{301}\u{323} -".repeat(3_000)),
     ]);
     questions.push("-dogs garden".to_owned() + &" -x".repeat(60));
     let seed: u64 = std::env::var("WORKSPACE_DB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_129);
@@ -163,7 +169,7 @@ const LETTERS: &str = "Cafe\u{301} Stra\u{df}e \u{ff21}\u{ff30}\u{ff29} o\u{fb00
     "docs.example.com", "https://docs.example.com/guide/install.html", "install", "section", "2.3", "v1.2.3", "rc.1",
     "jane@example.com", "jane", "example.com", "app.log", "C:\\logs\\app.log", "logs", "utf8String", "string -missing.rs",
     "\"words rs\"", "guide/install",
-], &["words.py", "search/files.rs", "TextParser", "1.2.4", "john@example.com", "from -fromText", "http -words.rs", "parser -RequestParser"])]
+], &["words.py", "search/files.rs", "TextParser", "textParse", "1.2.4", "john@example.com", "from -fromText", "http -words.rs", "parser -RequestParser"])]
 #[case::languages_without_blanks(SCRIPTS, &[
     "\u{6570}\u{636e}\u{5e93}", "\u{7cfb}\u{7edf}", "\u{6570}\u{636e}\u{5e93}\u{7cfb}\u{7edf}\u{662f}\u{7ba1}\u{7406}\u{6570}\u{636e}\u{7684}\u{8f6f}\u{4ef6}", "\"\u{6570}\u{636e}\u{5e93}\"", "PostgreSQL", "\u{732b}",
     "\u{732b}\u{54aa}", "PostgreSQL\u{6570}\u{636e}\u{5e93}", "postgresql \u{6570}\u{636e}\u{5e93}", "\u{691c}\u{7d22}", "\u{30a8}\u{30f3}\u{30b8}", "\u{ff74}\u{ff9d}\u{ff7c}\u{ff9e}", "\u{901f}\u{3044}", "\u{e41}\u{e21}\u{e27}", "\u{e19}\u{e2d}\u{e19}",

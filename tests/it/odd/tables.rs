@@ -108,6 +108,12 @@ const ISOLATED: &str = "workspace_id uuid NOT NULL REFERENCES workspaces (id) ON
     r#"INSERT INTO grids (workspace_id, t, n) VALUES (:a, '{{a,NULL},{"c,}","d\""}}', '{{1,2},{3,4}}'), (:a, '[0:1]={a,b}', NULL), (:a, '{}', '{}'), (:a, '[2:3][0:0]={{x},{y}}', '[5:5]={7}')"#,
     "SELECT string_agg(t::text || coalesce(n::text, '-'), ' ' ORDER BY id) AS text FROM grids WHERE workspace_id = :a"
 )]
+#[case::a_restrictive_policy_that_hides_nothing(
+    format!("CREATE TABLE bounded ({ISOLATED}, n integer, PRIMARY KEY (workspace_id, id)); SELECT workspace_db_isolate('bounded');
+        CREATE POLICY small ON bounded AS RESTRICTIVE TO PUBLIC WITH CHECK (n < 10)"),
+    "INSERT INTO bounded (workspace_id, n) VALUES (:a, 5)",
+    "SELECT string_agg(id || n::text, ' ') AS text FROM bounded WHERE workspace_id = :a"
+)]
 #[case::identity_and_generated_columns(
     format!("CREATE TABLE tickets ({ISOLATED}, number bigint GENERATED ALWAYS AS IDENTITY, twice bigint GENERATED ALWAYS AS (2 * price) STORED, price bigint, PRIMARY KEY (workspace_id, id));
         SELECT workspace_db_isolate('tickets')"),

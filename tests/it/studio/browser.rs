@@ -26,7 +26,7 @@ async fn each_page_is_used_by_hand() {
         .run(&format!(
             "INSERT INTO documents (workspace_id, title, metadata) SELECT '{a}', 'Page ' || n, '{{\"n\": 1, \"list\": [1, 2]}}' FROM generate_series(1, 120) n;
              UPDATE messages SET confidence = 0.8;
-             UPDATE document_chunks SET embedding_model = 'feature-hashing-v1';
+             UPDATE document_chunks SET embedding_model = 'feature-hashing-v2';
              INSERT INTO jobs (workspace_id, job_type, status, completed_at, started_at)
                 SELECT '{a}', 'reindex', 'completed', now() - n * interval '1 minute', now() - n * interval '2 minutes' FROM generate_series(1, 30) n"
         ))
