@@ -76,7 +76,10 @@ async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
                         return;
                     }
                     let outcomes = claimed.iter().map(|claimed| (claimed.lease(), Outcome::Done));
-                    done.fetch_add(finish(&db, outcomes).await.unwrap().len(), Ordering::AcqRel);
+                    // On a busy machine one that lives may be taken for dead too: then another ends its job.
+                    let ended = finish(&db, outcomes).await.unwrap();
+                    let ended = ended.iter().filter(|one| one.status.is_some()).count();
+                    done.fetch_add(ended, Ordering::AcqRel);
                     if claimed.is_empty() && n % 8 == 0 {
                         // What the dead have left, as if their leases had run out.
                         let rescued = rescue_of_the_dead(&db).await;
