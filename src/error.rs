@@ -297,7 +297,7 @@ fn takes_too_long(message: &str) -> Option<&'static str> {
     LIMITS.iter().find(|(said, _)| message.contains(said)).map(|(_, setting)| *setting)
 }
 
-/// Whether the server ended the connection for a reason of its own, by its own words, as [`takes_too_long`].
+/// Returns true if the server ended the connection for a reason of its own. It goes by PostgreSQL's words, as [`takes_too_long`].
 fn ends_connection(message: &str) -> bool {
     message.starts_with("terminating connection ") || message.starts_with("the database system is ")
 }

@@ -1,9 +1,9 @@
-//! What the words of a text are.
+//! The words of a text.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Whether a character is of a script that puts no blanks between words: those of `workspace_db_unspaced_character()`, which
-/// says their names.
+/// Returns true if the character's script puts no blanks between words. `workspace_db_unspaced_character()` has the same scripts
+/// and names them.
 const fn is_unspaced(character: char) -> bool {
     matches!(
         character,
@@ -13,14 +13,14 @@ const fn is_unspaced(character: char) -> bool {
     )
 }
 
-/// A text with its letters in one form, Unicode's NFKC, and without soft hyphens and characters of no width, as
-/// `workspace_db_normalize_words` has it.
+/// Returns the text with its letters in one form, Unicode's NFKC, and without soft hyphens and characters of no width:
+/// `workspace_db_normalize_words` begins with the same step.
 pub(crate) fn composed(text: &str) -> String {
     let is_seen = |c: &char| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}');
     text.chars().filter(is_seen).nfkc().collect()
 }
 
-/// The words of a text in its order: runs of letters and digits, and in scripts without blanks each pair of neighbours.
+/// Returns the words of a text in its order: runs of letters and digits, and in scripts without blanks each pair of neighbours.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !(c.is_alphanumeric() || is_unspaced(c))).flat_map(|run| {
         let run: Vec<char> = run.chars().collect();

@@ -133,7 +133,7 @@ REVOKE EXECUTE ON FUNCTION workspace_db_matching_chunks(tsquery, integer) FROM P
 GRANT EXECUTE ON FUNCTION workspace_db_matching_chunks(tsquery, integer) TO workspace_app;
 DO $$
 BEGIN
-    -- Whoever becomes the owner of a function must be allowed to make one.
+    -- The new owner of a function needs CREATE on its schema.
     EXECUTE format('GRANT CREATE ON SCHEMA %I TO workspace_platform', current_schema());
     ALTER FUNCTION workspace_db_matching_chunks(tsquery, integer) OWNER TO workspace_platform;
     EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM workspace_platform', current_schema());

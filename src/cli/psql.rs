@@ -51,6 +51,8 @@ impl Psql {
         }
         let variables = url.libpq_environment();
         let has_roots = variables.iter().any(|(name, _)| *name == "PGSSLROOTCERT");
+        let options = variables.iter().find(|(name, _)| *name == "PGOPTIONS");
+        let options = options.map(|(_, options)| format!("{options} ")).unwrap_or_default();
         command.envs(variables).args(self.arguments);
         // libpq by itself sends a password to any server that asks for it, and does not verify what `require` asks for.
         if db::is_verified(&url)? {
@@ -62,9 +64,7 @@ impl Psql {
             command.env("PGSSLMODE", "disable").env("PGREQUIREAUTH", "!password,!md5");
         }
         if let Some(role) = role {
-            let of_url = url.libpq_environment().into_iter().find(|(name, _)| *name == "PGOPTIONS");
-            let of_url = of_url.map(|(_, options)| options + " ").unwrap_or_default();
-            command.env("PGOPTIONS", format!("{of_url}-c role={role}"));
+            command.env("PGOPTIONS", format!("{options}-c role={role}"));
         }
         Err(command.exec()).with_context(|| format!("{} could not be started", program.display()))
     }

@@ -71,7 +71,7 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
         .bind::<Array<Text>, _>(TENANT_TABLES)
         .bind::<Array<Text>, _>(versions)
         .bind::<Array<Text>, _>(checksums);
-    // What a policy or a function is, PostgreSQL writes as the settings of the login are.
+    // PostgreSQL writes policies and functions out according to the login's settings.
     let settled = SETTLED.replace("SET ", "SET LOCAL ");
     let found: Vec<Fault> = db
         .platform(async |conn| {

@@ -47,9 +47,10 @@ fn bounded(text: &str) -> (Cow<'_, str>, usize) {
     (Cow::Owned(words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")), left_out)
 }
 
-/// What is looked for, and what must not be there: words and quoted phrases behind one minus. Any other dash is punctuation.
+/// Splits a text into what is looked for and what must not be there: words and quoted phrases behind one minus. Any other dash
+/// is punctuation.
 ///
-/// A word of several parts (a path, an identifier) is quoted: its parts stand beside each other in the passage too.
+/// It quotes a word of several parts (a path, an identifier), since the parts are neighbours in the passage too.
 fn apart(text: &str) -> (String, Option<String>) {
     let (mut wanted, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
@@ -80,13 +81,13 @@ fn apart(text: &str) -> (String, Option<String>) {
     (wanted.join(" "), (!excluded.is_empty()).then(|| excluded.join(" or ")))
 }
 
-/// Whether a word that stands in no quotes has ASCII punctuation within it, or humps as `fromText` has.
+/// Returns true if a word outside of quotes has ASCII punctuation within it, or humps like `fromText`.
 fn has_parts(term: &str) -> bool {
     let word = term.trim_matches(|c: char| !c.is_alphanumeric());
     !term.starts_with('"') && (word.contains(|c: char| c.is_ascii_punctuation()) || has_humps(word))
 }
 
-/// Whether `workspace_db_split_identifiers` may split the word.
+/// Returns true if `workspace_db_split_identifiers` may split the word.
 fn has_humps(word: &str) -> bool {
     let pairs = word.as_bytes().windows(2);
     word.contains(|c: char| c.is_ascii_lowercase())
@@ -136,42 +137,41 @@ impl QueryFragment<Pg> for Matching {
 impl Matching {
     /// A text in each language that the passages may be of, and word for word; with its identifiers whole, and in parts.
     fn readings<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
-        let languages: &[Option<&str>] = match self.language {
-            Some(_) => &[Some("$"), None],
-            None => &[
-                Some("(SELECT default_language FROM workspaces WHERE id = $)"),
-                Some("(SELECT fallback_language FROM workspace_settings WHERE workspace_id = $)"),
-                None,
-            ],
-        };
-        let mut before = "(";
-        for in_parts in [false, true] {
-            if in_parts && !text.split_whitespace().any(has_humps) {
-                break;
-            }
-            for language in languages {
-                out.push_sql(before);
-                before = " || ";
-                out.push_sql("websearch_to_tsquery(");
-                match language.and_then(|language| language.split_once('$')) {
-                    Some((before, after)) => {
-                        out.push_sql("workspace_db_text_config(");
-                        out.push_sql(before);
-                        match &self.language {
-                            Some(language) => out.push_bind_param::<Text, _>(language)?,
-                            None => out.push_bind_param::<SqlUuid, _>(&self.workspace)?,
-                        }
-                        out.push_sql(after);
-                        out.push_sql(")");
-                    }
-                    None => out.push_sql("'simple'"),
-                }
-                out.push_sql(if in_parts { ", workspace_db_split_identifiers(" } else { ", (" });
-                out.push_sql("workspace_db_normalize_words(");
-                out.push_bind_param::<Text, _>(text)?;
-                out.push_sql(")))");
+        out.push_sql("(SELECT ");
+        self.in_each_language(out, "words")?;
+        if text.split_whitespace().any(has_humps) {
+            out.push_sql(" || ");
+            self.in_each_language(out, "workspace_db_split_identifiers(words)")?;
+        }
+        // The OFFSET keeps the planner from normalizing the text once for each language.
+        out.push_sql(" FROM (SELECT workspace_db_normalize_words(");
+        out.push_bind_param::<Text, _>(text)?;
+        out.push_sql(") AS words OFFSET 0) AS normalized)");
+        Ok(())
+    }
+
+    fn in_each_language<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, words: &str) -> QueryResult<()> {
+        if let Some(language) = &self.language {
+            out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
+            out.push_bind_param::<Text, _>(language)?;
+            out.push_sql("), ");
+            out.push_sql(words);
+            out.push_sql(") || ");
+        } else {
+            for of_workspace in [
+                "(SELECT default_language FROM workspaces WHERE id = ",
+                "(SELECT fallback_language FROM workspace_settings WHERE workspace_id = ",
+            ] {
+                out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
+                out.push_sql(of_workspace);
+                out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
+                out.push_sql(")), ");
+                out.push_sql(words);
+                out.push_sql(") || ");
             }
         }
+        out.push_sql("websearch_to_tsquery('simple', ");
+        out.push_sql(words);
         out.push_sql(")");
         Ok(())
     }

@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// What is compressed as a whole can't be read from the middle; its parts are compressed already.
+/// Refuses an archive that is compressed as a whole: it can't be read from the middle, and its parts are compressed already.
 fn refuse_compressed(mut file: &File, path: &Path) -> Result<()> {
     const PROGRAMS: [(&[u8], &str); 4] =
         [(&[0x1f, 0x8b], "gunzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd -d"), (b"BZh", "bunzip2"), (b"\xfd7zXZ", "unxz")];

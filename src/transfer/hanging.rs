@@ -210,7 +210,7 @@ pub(super) async fn refuse_referenced(
     Ok(())
 }
 
-/// Whether row-level security may hide rows of a table from whoever asks.
+/// True if row-level security may hide rows of the table from the current role.
 const HIDES: &str = "
 SELECT row_security_active(c.oid) AND (
     NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')

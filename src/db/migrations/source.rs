@@ -80,21 +80,21 @@ impl Migration {
     /// The SHA-256 of its `up.sql`, in hexadecimal digits.
     #[must_use]
     pub fn checksum(&self) -> String {
-        base16ct::lower::encode_string(&Sha256::digest(self.up.as_bytes()))
+        checksum_of(&self.up)
     }
 
-    /// Whether a checksum is that of the same text with other ends of lines, as Git may write it into a checkout.
+    /// Returns true if the checksum belongs to the same text with other line endings, as Git may check it out.
     pub(super) fn differs_in_line_ends_from(&self, checksum: &str) -> bool {
         let unix = self.up.replace("\r\n", "\n");
         let others = [unix.replace('\n', "\r\n"), unix];
-        others.iter().any(|other| base16ct::lower::encode_string(&Sha256::digest(other.as_bytes())) == checksum)
+        others.iter().any(|other| checksum_of(other) == checksum)
     }
 
     pub(super) fn down_statements(&self) -> Vec<MigrationStatement<'_>> {
-        statements(without_mark(self.down.as_deref().unwrap_or_default()))
+        statements(without_mark(self.text("down.sql")))
     }
 
-    /// Where it has no `down.sql`, which Diesel's runner takes too.
+    /// Fails if the migration has no `down.sql`. Diesel's runner takes such a migration too.
     pub(super) fn refuse_without_way_back(&self) -> Result<()> {
         if self.down.is_some() {
             return Ok(());
@@ -172,6 +172,10 @@ impl Migration {
         }
         Ok(())
     }
+}
+
+fn checksum_of(up: &str) -> String {
+    base16ct::lower::encode_string(&Sha256::digest(up.as_bytes()))
 }
 
 /// What Diesel reads of a `metadata.toml`: what it does not say is `false`.
