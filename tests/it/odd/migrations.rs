@@ -85,7 +85,7 @@ fn texts() -> Vec<Case> {
         ("statements on one line", up("CREATE TABLE life (id integer); CREATE INDEX ON life (id); ;;"), Runs, Runs),
         ("line ends of Windows", up("CREATE TABLE life (\r\n id integer\r\n);\r\n"), Runs, Runs),
         ("line ends of the first Mac", up("CREATE TABLE life (\r id integer\r);\r"), Runs, Runs),
-        ("blanks of every kind", up("\n\t\u{c}CREATE\tTABLE\x0blife (id integer)"), Runs, Runs),
+        ("blanks of every kind", up("\n\t\u{c}CREATE\tTABLE \x0c life (id integer)"), Runs, Runs),
         ("nested comments", up("/* a /* b */ ; c */ CREATE TABLE life (id integer) -- end;"), Runs, Runs),
         (
             "a semicolon in a text",
