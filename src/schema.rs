@@ -11,13 +11,13 @@ diesel::table! {
         id -> Uuid,
         /// The administrator.
         admin_user_id -> Uuid,
-        /// What it is for.
+        /// Purpose.
         kind -> AdminTokenKind,
-        /// What it is called in lists: of a session, the browser.
+        /// Display name; the browser, for a session.
         name -> Text,
         /// SHA-256 of the token.
         token_hash -> Bytea,
-        /// Network address that it was made from, where it is known.
+        /// Network address of the client that created it, if known.
         address -> Nullable<Text>,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -25,7 +25,7 @@ diesel::table! {
         last_used_at -> Nullable<Timestamptz>,
         /// End of its validity.
         expires_at -> Timestamptz,
-        /// Time from which it is no longer valid, or of its single use.
+        /// Time of revocation, or of the single use.
         revoked_at -> Nullable<Timestamptz>,
     }
 }
@@ -43,7 +43,7 @@ diesel::table! {
         email -> Text,
         /// Hash in PHC string format: argon2id, or bcrypt in an adopted row until its first login.
         password_hash -> Text,
-        /// Whether nothing but a change of password is allowed.
+        /// True if the administrator may only change the password.
         must_change_password -> Bool,
         /// Given name.
         first_name -> Nullable<Text>,
@@ -51,7 +51,7 @@ diesel::table! {
         last_name -> Nullable<Text>,
         /// Reach: superadmin enters every workspace, admin those of workspace_admins.
         role -> AdminRole,
-        /// Whether this administrator may log in.
+        /// Active or disabled.
         status -> AdminStatus,
         /// Time of the last successful login.
         last_login_at -> Nullable<Timestamptz>,
@@ -59,7 +59,7 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
-        /// Whether an invitation made the account and nobody has entered it yet.
+        /// True until the first login to an account that an invitation created.
         is_invited -> Bool,
     }
 }
@@ -69,25 +69,25 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// What happened in a workspace; outlives the conversation it happened in.
+    /// Events of a workspace; an event outlives its conversation.
     analytics_events (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
         /// The workspace.
         workspace_id -> Uuid,
-        /// The conversation, NULL once it is deleted.
+        /// The conversation; NULL after its deletion.
         conversation_id -> Nullable<Uuid>,
-        /// The message, NULL once it is deleted.
+        /// The message; NULL after its deletion.
         message_id -> Nullable<Uuid>,
         /// Kind of event.
         event_type -> Text,
-        /// Who, as the embedding application knows them.
+        /// Id of the user in the embedding application.
         user_identifier -> Nullable<Text>,
-        /// Which part of the platform reported it.
+        /// Part of the platform that reported it.
         source -> Nullable<Text>,
         /// Details of the event, as a JSON object.
         properties -> Jsonb,
-        /// Time at which it happened.
+        /// Time of the event.
         occurred_at -> Timestamptz,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -99,31 +99,31 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Who did what. Append-only: nobody updates an entry, and only workspace_db_expire_audit_log deletes some.
+    /// Audit entries. Append-only: no role updates an entry, and only workspace_db_expire_audit_log deletes entries.
     audit_log (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
-        /// The workspace, which may be gone; the nil UUID for the platform as a whole.
+        /// The workspace, which may have been erased; the nil UUID for the platform as a whole.
         workspace_id -> Uuid,
-        /// What was done, such as workspace.publish.
+        /// Action, such as workspace.publish.
         action -> Text,
-        /// What kind of actor did it.
+        /// Kind of actor.
         actor -> AuditActor,
-        /// The administrator, who may be gone.
+        /// The administrator, who may have been deleted.
         admin_user_id -> Nullable<Uuid>,
-        /// What an operator gave as the reason.
+        /// Reason that an operator gave.
         reason -> Nullable<Text>,
-        /// Network address that it was done from, where it is known.
+        /// Network address of the client, if known.
         address -> Nullable<Text>,
-        /// Table of the row that it was done to.
+        /// Table of the changed row.
         object_table -> Text,
-        /// Id of that row.
+        /// Id of the changed row.
         object_id -> Nullable<Uuid>,
-        /// What changed, as it was; secrets are left out.
+        /// Changed values before the action, without secrets.
         before -> Nullable<Jsonb>,
-        /// What changed, as it is now; secrets are left out.
+        /// Changed values after the action, without secrets.
         after -> Nullable<Jsonb>,
-        /// Time of the transaction that did it.
+        /// Time of the transaction.
         occurred_at -> Timestamptz,
     }
 }
@@ -133,15 +133,15 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Vectors of the model that a workspace is being switched to.
+    /// Vectors of the model to which a workspace is being switched.
     chunk_reembeddings (workspace_id, chunk_id) {
         /// The workspace.
         workspace_id -> Uuid,
-        /// The passage.
+        /// The chunk.
         chunk_id -> Uuid,
-        /// What made the vector.
+        /// Model that made the vector.
         embedding_model -> Text,
-        /// SHA-256 of the text that the vector was made of, in hexadecimal: a passage that has changed since needs another.
+        /// SHA-256 of the embedded text in hexadecimal; a chunk that has changed since needs a new vector.
         content_hash -> Text,
         /// The embedding, 1536 dimensions.
         vector -> Vector,
@@ -155,17 +155,17 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Talks between a visitor and the assistant of a workspace.
+    /// Conversations between a visitor and the assistant of a workspace.
     conversations (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
         /// The workspace.
         workspace_id -> Uuid,
-        /// The visitor, as the embedding application knows them.
+        /// Id of the visitor in the embedding application.
         external_user_id -> Nullable<Text>,
         /// Title for people.
         title -> Nullable<Text>,
-        /// Stage.
+        /// State.
         status -> ConversationStatus,
         /// Anything else, as a JSON object.
         metadata -> Jsonb,
@@ -177,7 +177,7 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
-        /// Time at which it was closed.
+        /// Time of closing.
         closed_at -> Nullable<Timestamptz>,
     }
 }
@@ -187,7 +187,7 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Where a workspace's documents come from.
+    /// Sources of a workspace's documents.
     datasources (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
@@ -195,22 +195,22 @@ diesel::table! {
         workspace_id -> Uuid,
         /// Name for people.
         name -> Text,
-        /// What is in it.
+        /// Description of its content.
         description -> Nullable<Text>,
         /// Kind of source.
         #[sql_name = "type"]
         type_ -> DatasourceType,
-        /// What the kind needs to read it, as a JSON object without secrets.
+        /// Settings of the source, as a JSON object without secrets.
         config -> Jsonb,
-        /// How the last synchronisation stands.
+        /// State of the last synchronization.
         sync_status -> DatasourceSyncStatus,
-        /// Where the next synchronisation goes on.
+        /// Position at which the next synchronization resumes.
         sync_cursor -> Nullable<Text>,
-        /// Why the last synchronisation failed.
+        /// Error of the last synchronization.
         error_message -> Nullable<Text>,
-        /// Whether the platform keeps it up to date by itself.
+        /// True if the platform synchronizes it automatically.
         is_managed -> Bool,
-        /// Time of the last completed synchronisation.
+        /// Time of the last completed synchronization.
         last_synced_at -> Nullable<Timestamptz>,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -224,7 +224,7 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Passages of documents with their embeddings.
+    /// Chunks (passages) of documents with their embeddings.
     document_chunks (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
@@ -232,13 +232,13 @@ diesel::table! {
         workspace_id -> Uuid,
         /// The document.
         document_id -> Uuid,
-        /// Place in the document, from 0.
+        /// Position in the document, from 0.
         chunk_index -> Int4,
-        /// The passage.
+        /// Text of the chunk.
         content -> Text,
-        /// Length of the passage in tokens of cl100k_base.
+        /// Length in tokens of cl100k_base.
         token_count -> Nullable<Int4>,
-        /// What made the vector; vectors of two models can't be compared.
+        /// Model that made the vector; vectors of different models can't be compared.
         embedding_model -> Text,
         /// The embedding, 1536 dimensions.
         vector -> Vector,
@@ -247,9 +247,9 @@ diesel::table! {
         vector_bits -> Bit,
         /// Time of insertion.
         created_at -> Timestamptz,
-        /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+        /// Language of the text, a BCP 47 tag, which selects the stemmer; NULL for no stemming.
         language -> Nullable<Text>,
-        /// Words of the passage, generated from workspace_id, language and content.
+        /// Lexemes for full-text search, generated from workspace_id, language and content.
         search_text -> Tsvector,
     }
 }
@@ -259,29 +259,29 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Texts that a workspace answers from.
+    /// Texts from which a workspace answers.
     documents (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
         /// The workspace.
         workspace_id -> Uuid,
-        /// The datasource that brought it, if one did.
+        /// The datasource of the document, if any.
         datasource_id -> Nullable<Uuid>,
-        /// Its name in the datasource, unique there.
+        /// Id in the datasource, unique there.
         external_id -> Nullable<Text>,
         /// Title for people.
         title -> Text,
-        /// Name in addresses.
+        /// Name in URLs.
         slug -> Nullable<Text>,
-        /// A few sentences on what is in it.
+        /// Summary in a few sentences.
         summary -> Nullable<Text>,
-        /// SHA-256 of the source bytes in hexadecimal, by which a change is noticed.
+        /// SHA-256 of the source bytes in hexadecimal, which detects a change.
         content_hash -> Nullable<Text>,
         /// Anything else, as a JSON object.
         metadata -> Jsonb,
-        /// Stage; only a ready document is searched.
+        /// State; searches find only ready documents.
         status -> DocumentStatus,
-        /// Whether the public side may quote it.
+        /// True if public answers may quote it.
         is_published -> Bool,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -295,21 +295,21 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Judgements of messages, at most one each.
+    /// Ratings of messages, at most one each.
     feedback (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
         /// The workspace.
         workspace_id -> Uuid,
-        /// The message that is judged.
+        /// The rated message.
         message_id -> Uuid,
-        /// The administrator who judged, NULL for a visitor.
+        /// The administrator who rated it; NULL for a visitor.
         admin_user_id -> Nullable<Uuid>,
-        /// Bad -1, neither 0, good 1.
+        /// Rating: -1 bad, 0 neutral, 1 good.
         score -> Int2,
-        /// Kind of fault or merit.
+        /// Category of the rating.
         label -> Nullable<Text>,
-        /// The judge's own words.
+        /// Comment in free text.
         comment -> Nullable<Text>,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -321,13 +321,13 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// What operators have set for a queue; one without a row is neither paused nor capped.
+    /// Settings of a queue; a queue without a row is neither paused nor capped.
     job_queues (name) {
         /// Name of the queue.
         name -> Text,
-        /// Time from which nothing is claimed from it.
+        /// Time from which no job is claimed.
         paused_at -> Nullable<Timestamptz>,
-        /// How many jobs of one workspace run from it at once, over all workers.
+        /// Maximum number of jobs of one workspace that run at once, over all workers.
         max_running_per_workspace -> Nullable<Int4>,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -341,17 +341,17 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Jobs that are enqueued again and again, by the calendar.
+    /// Schedules by which jobs are enqueued repeatedly.
     job_schedules (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
-        /// The workspace that the jobs are for.
+        /// The workspace.
         workspace_id -> Uuid,
-        /// What it is known by in the workspace.
+        /// Name, unique in the workspace.
         name -> Text,
-        /// When it fires, as five fields of cron, or six with seconds first.
+        /// Cron expression of five fields, or six with seconds first.
         cron -> Text,
-        /// Time zone of those fields, by its name in the IANA database.
+        /// Time zone of the expression, a name of the IANA database.
         time_zone -> Text,
         /// Kind of the jobs.
         job_type -> Text,
@@ -361,11 +361,11 @@ diesel::table! {
         payload -> Jsonb,
         /// Priority of the jobs.
         priority -> Int4,
-        /// How often each may be started.
+        /// Maximum number of attempts of each job.
         max_attempts -> Int4,
-        /// The next occurrence, which is the first that has no job yet; NULL where there is none.
+        /// The next occurrence, the first without a job; NULL if there is none.
         next_at -> Nullable<Timestamptz>,
-        /// Time at which the last occurrence got its job.
+        /// Time at which the last occurrence was enqueued.
         fired_at -> Nullable<Timestamptz>,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -379,25 +379,25 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Work to be done in the background, each for one workspace.
+    /// Background jobs, each of one workspace.
     jobs (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
-        /// The workspace that the work is for.
+        /// The workspace.
         workspace_id -> Uuid,
-        /// Kind of work.
+        /// Kind of job.
         job_type -> Text,
         /// State.
         status -> JobStatus,
         /// Arguments, as a JSON object.
         payload -> Jsonb,
-        /// How often it was started.
+        /// Number of attempts so far.
         attempts -> Int4,
-        /// How often it may be started.
+        /// Maximum number of attempts.
         max_attempts -> Int4,
-        /// Order among those that are due, the smallest first.
+        /// Order among due jobs, the smallest first.
         priority -> Int4,
-        /// Earliest time to start.
+        /// Earliest start.
         scheduled_at -> Nullable<Timestamptz>,
         /// Time of the last start.
         started_at -> Nullable<Timestamptz>,
@@ -405,33 +405,33 @@ diesel::table! {
         completed_at -> Nullable<Timestamptz>,
         /// Time of the last failure.
         failed_at -> Nullable<Timestamptz>,
-        /// What the last failure said.
+        /// Error of the last failure.
         last_error -> Nullable<Text>,
         /// Time of insertion.
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
-        /// The queue that it waits in.
+        /// Queue of the job.
         queue -> Text,
-        /// What no other job of this kind may have in this workspace, for as long as uniqueness says.
+        /// Key that no other job of this kind in the workspace may have, in the states of uniqueness.
         unique_key -> Nullable<Text>,
-        /// For how long unique_key is taken.
+        /// States in which the job reserves unique_key.
         uniqueness -> Nullable<JobUniqueness>,
-        /// Drawn by the claim; whatever the worker does must show it. Set while the job runs.
+        /// Random token of the claim, which every change by the worker must present. Set while the job runs.
         lease_token -> Nullable<Uuid>,
-        /// Until when the worker has the job, unless a heartbeat comes.
+        /// End of the lease, unless a heartbeat extends it.
         lease_expires_at -> Nullable<Timestamptz>,
         /// Time of the claim or of the last heartbeat.
         heartbeat_at -> Nullable<Timestamptz>,
-        /// Name of the worker that has it.
+        /// Name of the worker that runs it.
         leased_by -> Nullable<Text>,
-        /// Time at which the worker was asked to stop.
+        /// Time of the request to cancel it.
         cancel_requested_at -> Nullable<Timestamptz>,
         /// Time of cancellation.
         cancelled_at -> Nullable<Timestamptz>,
-        /// What the handler returned.
+        /// Value that the handler returned.
         result -> Nullable<Jsonb>,
-        /// Every failure: a list of {attempt, at, error}.
+        /// All failures: a list of {attempt, at, error}.
         errors -> Jsonb,
     }
 }
@@ -441,13 +441,13 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// How many logins were tried of late, by account and by address: one row is one bucket.
+    /// Recent login attempts by account and by address; each row is a bucket.
     login_throttles (key) {
-        /// SHA-256 of what is counted, so that nobody reads here who tried what.
+        /// SHA-256 of the account or address, which hides who tried to log in.
         key -> Bytea,
-        /// When the bucket will be empty: the theoretical arrival time of the generic cell rate algorithm.
+        /// Time at which the bucket is empty: the theoretical arrival time of the generic cell rate algorithm.
         free_at -> Timestamptz,
-        /// Time of the last attempt, where the bucket was full.
+        /// Time of the last attempt that a full bucket refused.
         refused_at -> Nullable<Timestamptz>,
     }
 }
@@ -457,7 +457,7 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// What was said in a conversation.
+    /// Messages of conversations.
     messages (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
@@ -465,13 +465,13 @@ diesel::table! {
         workspace_id -> Uuid,
         /// The conversation.
         conversation_id -> Uuid,
-        /// Who speaks.
+        /// Author.
         role -> MessageRole,
-        /// The words.
+        /// Text.
         content -> Text,
-        /// Length in tokens of the model that read or wrote it.
+        /// Length in tokens of the model.
         tokens -> Nullable<Int4>,
-        /// How sure the assistant was, 0 to 1.
+        /// Confidence of the assistant, 0 to 1.
         confidence -> Nullable<Float8>,
         /// Anything else, as a JSON object.
         metadata -> Jsonb,
@@ -491,9 +491,9 @@ diesel::table! {
         id -> Uuid,
         /// The workspace.
         workspace_id -> Uuid,
-        /// What it is called in lists.
+        /// Display name.
         name -> Text,
-        /// What the service may do.
+        /// Read, or read and write.
         access -> ServiceAccess,
         /// SHA-256 of the token.
         token_hash -> Bytea,
@@ -503,7 +503,7 @@ diesel::table! {
         last_used_at -> Nullable<Timestamptz>,
         /// End of its validity.
         expires_at -> Timestamptz,
-        /// Time from which it is no longer valid.
+        /// Time of revocation.
         revoked_at -> Nullable<Timestamptz>,
     }
 }
@@ -513,21 +513,21 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Addresses that a workspace sends its events to.
+    /// URLs to which a workspace sends its events.
     webhook_subscriptions (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
         /// The workspace.
         workspace_id -> Uuid,
-        /// The address, unique within the workspace.
+        /// The URL, unique within the workspace.
         url -> Text,
         /// Sealed secret that signs deliveries: XChaCha20-Poly1305, bound to the workspace.
         secret -> Nullable<Bytea>,
-        /// Names of the events that are sent.
+        /// Names of the events to send.
         events -> Array<Nullable<Text>>,
-        /// Further headers of a delivery, as a JSON object of strings.
+        /// Additional headers of a delivery, as a JSON object of strings.
         headers -> Jsonb,
-        /// Whether anything is sent.
+        /// True if events are sent.
         is_active -> Bool,
         /// Time of insertion.
         created_at -> Timestamptz,
@@ -541,7 +541,7 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Which administrators may enter a workspace, and as what.
+    /// Members: the administrators of a workspace and their roles.
     workspace_admins (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
@@ -553,13 +553,13 @@ diesel::table! {
         role -> AdminRole,
         /// Time of the invitation.
         invited_at -> Timestamptz,
-        /// Time of the acceptance, NULL while it is open.
+        /// Time of acceptance; NULL for an open invitation.
         joined_at -> Nullable<Timestamptz>,
         /// Time of insertion.
         created_at -> Timestamptz,
-        /// SHA-256 of the token that accepts the invitation, once.
+        /// SHA-256 of the token that accepts the invitation once.
         invitation_hash -> Nullable<Bytea>,
-        /// Time until which the invitation can be accepted.
+        /// Expiry of the invitation.
         invitation_expires_at -> Nullable<Timestamptz>,
     }
 }
@@ -569,11 +569,11 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// Look and behaviour of a workspace, one row each. Language, threshold and publication live in workspaces alone.
+    /// Appearance and behaviour of a workspace, one row each. Language, threshold and publication are columns of workspaces.
     workspace_settings (workspace_id) {
         /// The workspace, and the primary key.
         workspace_id -> Uuid,
-        /// Manner of the answers.
+        /// Tone of the answers.
         tone -> Nullable<Text>,
         /// Main colour of the branding.
         primary_color -> Nullable<Text>,
@@ -581,19 +581,19 @@ diesel::table! {
         accent_color -> Nullable<Text>,
         /// Background colour of the branding.
         background_color -> Nullable<Text>,
-        /// First words to a visitor.
+        /// Greeting for a visitor.
         welcome_message -> Nullable<Text>,
-        /// Address of the logo.
+        /// URL of the logo.
         logo_url -> Nullable<Text>,
-        /// Address of the banner.
+        /// URL of the banner.
         banner_url -> Nullable<Text>,
-        /// Where a visitor finds a person.
+        /// Email address for visitors who need a person.
         support_email -> Nullable<Text>,
-        /// Language where the visitor's own is not served, a BCP 47 tag.
+        /// Language if the visitor's own is not available, a BCP 47 tag.
         fallback_language -> Nullable<Text>,
-        /// Whether answers carry the platform's mark.
+        /// True if answers show the platform's watermark.
         watermark_enabled -> Bool,
-        /// Default address for webhooks.
+        /// Default URL for webhooks.
         webhook_url -> Nullable<Text>,
         /// Sealed secret that signs the default webhook: XChaCha20-Poly1305, bound to the workspace.
         webhook_secret -> Nullable<Bytea>,
@@ -607,13 +607,13 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Time of the last change, set by the statement that makes it.
         updated_at -> Timestamptz,
-        /// Days that entries of the audit log are kept, where that is more than the platform's.
+        /// Days that audit entries are kept, if more than the platform's default.
         audit_retention_days -> Nullable<Int4>,
-        /// Days that closed conversations are kept; NULL for the platform's.
+        /// Days that closed conversations are kept; NULL for the platform's default.
         conversation_retention_days -> Nullable<Int4>,
-        /// Days that analytics events are kept; NULL for the platform's.
+        /// Days that analytics events are kept; NULL for the platform's default.
         event_retention_days -> Nullable<Int4>,
-        /// Days that finished jobs are kept; NULL for the platform's.
+        /// Days that finished jobs are kept; NULL for the platform's default.
         job_retention_days -> Nullable<Int4>,
     }
 }
@@ -623,23 +623,23 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
-    /// The tenants. Every other table but admin_users belongs to one of them.
+    /// Tenants. Every tenant table refers to one of them.
     workspaces (id) {
         /// The workspace_id of every tenant table.
         id -> Uuid,
-        /// Name in addresses and on the command line, unique on the platform.
+        /// Name in URLs and on the command line, unique on the platform.
         slug -> Text,
         /// Name for people.
         name -> Text,
-        /// What the workspace is for.
+        /// Purpose of the workspace.
         description -> Nullable<Text>,
         /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
         default_language -> Text,
-        /// Whether the workspace is in use.
+        /// False if the workspace is archived.
         is_active -> Bool,
-        /// Whether the public side may be entered by slug.
+        /// True if the public may read the workspace by its slug.
         is_published -> Bool,
-        /// Least confidence, 0 to 1, at which an answer is given.
+        /// Minimum confidence of an answer, 0 to 1.
         confidence_threshold -> Float8,
         /// Time of insertion.
         created_at -> Timestamptz,

@@ -17,6 +17,8 @@ mod migrate;
 mod output;
 mod psql;
 mod reembed;
+#[cfg(test)]
+mod reference;
 mod retention;
 mod roles;
 mod search;

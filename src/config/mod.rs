@@ -1,12 +1,14 @@
 //! Settings from the environment, typed, with secrets redacted.
 
 mod database_url;
+mod settings;
 
 use std::env;
 use std::str::FromStr;
 use std::time::Duration;
 
 pub use self::database_url::DatabaseUrl;
+pub use self::settings::{Setting, settings};
 use crate::error::{Error, Result};
 
 /// What kind of deployment this is: `WORKSPACE_DB_ENV`.

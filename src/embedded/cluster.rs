@@ -179,7 +179,7 @@ impl Cluster {
     fn start_with(&self, listens: &str) -> Result<()> {
         let mut settings = listens.to_owned();
         if self.durability == Durability::None {
-            settings.push_str(" -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300");
+            settings.push_str(" -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300 -c max_wal_size=256MB");
         }
         let log = self.log();
         // It quotes failed statements with the values in them.

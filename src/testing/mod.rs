@@ -3,7 +3,7 @@
 //! The first test of a process starts a server of its own (see [`embedded`](crate::embedded)) and migrates a template;
 //! each [`TestDatabase`] is a copy of that, dropped with it. The server ends with the process, however that ends.
 //!
-//! `WORKSPACE_DB_TEST_POSTGRES` picks the major version, 16 or 18.
+//! `WORKSPACE_DB_TEST_POSTGRES` picks the major version, 16 or 18. On Linux the server's data are in memory if `/dev/shm` has room.
 
 pub mod conformance;
 mod seed;
@@ -113,7 +113,11 @@ impl TestDatabase {
     async fn on(server: &'static TestServer, template: &str) -> Result<Self> {
         let name = format!("test_{}", Uuid::now_v7().simple());
         let mut conn = db::connect(&server.superuser_url("postgres")?).await?;
-        conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {}", server::OWNER)).await?;
+        conn.batch_execute(&format!(
+            "CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy OWNER {}",
+            server::OWNER
+        ))
+        .await?;
         copy_settings(&mut conn, template, &name).await?;
         Ok(Self { name, server })
     }

@@ -5,14 +5,13 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use secrecy::SecretString;
 use workspace_db::config::{DatabaseUrl, Environment};
-use workspace_db::db;
 use workspace_db::db::migrations::{Migrator, Revert};
 use workspace_db::models::{AdminUser, Datasource, Workspace, WorkspaceAdmin, WorkspaceSettings};
 use workspace_db::schema::{admin_users, datasources, workspace_admins, workspaces};
 use workspace_db::sql_types::{AdminRole, AdminStatus, DatasourceSyncStatus, DatasourceType};
 use workspace_db::testing::TestDatabase;
 
-/// Takes back the bootstrap, and what came after it: row-level security shows its owner no row.
+/// Reverts the bootstrap, and the migrations after it.
 async fn revert_bootstrap(url: &DatabaseUrl) {
     let all = Migrator::new(url, Environment::Development).status().await.unwrap();
     let kept = all.iter().position(|one| one.name.ends_with("_insert_bootstrap_data")).unwrap();
@@ -76,8 +75,8 @@ async fn nothing_is_inserted_where_administrators_exist() {
     let url = database.url().unwrap();
     Migrator::new(&url, Environment::Production).run(|_| ()).await.unwrap();
     revert_bootstrap(&url).await;
-    let mut conn = db::connect(&url).await.unwrap();
-    // Not by the model, which is of a later schema.
+    let mut conn = database.connect().await.unwrap();
+    // Not by the model, which may be of a later schema.
     let me = "INSERT INTO admin_users (email, password_hash) VALUES ('me@example.com', '$argon2id$')";
     conn.batch_execute(me).await.unwrap();
     Migrator::new(&url, Environment::Development).run(|_| ()).await.unwrap();
@@ -97,12 +96,11 @@ async fn a_workspace_that_has_the_slug_already_stays_as_it_is() {
     let url = database.url().unwrap();
     Migrator::new(&url, Environment::Production).run(|_| ()).await.unwrap();
     revert_bootstrap(&url).await;
-    let mut conn = db::connect(&url).await.unwrap();
+    let mut conn = database.connect().await.unwrap();
     conn.batch_execute("INSERT INTO workspaces (slug, name) VALUES ('acme', 'The real Acme')").await.unwrap();
     Migrator::new(&url, Environment::Development).run(|_| ()).await.unwrap();
-    let mut platform = database.connect().await.unwrap();
-    assert_eq!(Workspace::find_by_slug(&mut platform, "acme").await.unwrap().name, "The real Acme");
-    let sources: i64 = datasources::table.select(count_star()).first(&mut platform).await.unwrap();
+    assert_eq!(Workspace::find_by_slug(&mut conn, "acme").await.unwrap().name, "The real Acme");
+    let sources: i64 = datasources::table.select(count_star()).first(&mut conn).await.unwrap();
     assert_eq!(sources, 0);
     // And taking the bootstrap back does not take that workspace away.
     revert_bootstrap(&url).await;

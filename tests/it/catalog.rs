@@ -1,5 +1,9 @@
 //! Rules that hold for every table, asked of the live catalog. Each first makes sure that it has something to look at.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use rstest::rstest;
@@ -150,6 +154,33 @@ async fn drift_is_named_object_by_object(#[case] change: &str, #[case] said: &st
     connect(&url).await.unwrap().batch_execute(change).await.unwrap();
     let drift = Catalog::expected().drift(&Catalog::read(&url).await.unwrap());
     assert!(drift.iter().any(|one| one.to_string().starts_with(said)), "{drift:#?}");
+}
+
+/// The newest text of each function and policy stands in `sql/`, where a reader finds it.
+#[tokio::test]
+async fn functions_and_policies_stand_in_sql() {
+    let database = TestDatabase::new().await.unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let mut names = BTreeSet::new();
+    let mut owner = connect(&database.url().unwrap()).await.unwrap();
+    // The owner does not own the one that runs as workspace_platform.
+    let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
+    for domain in fs::read_dir(root.join("functions")).unwrap() {
+        for file in fs::read_dir(domain.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(&format!("CREATE OR REPLACE FUNCTION workspace_db_{name}(")), "{}", path.display());
+            superuser.batch_execute(&text).await.unwrap();
+            assert!(names.insert(format!("workspace_db_{name}")), "{name} stands in two folders");
+        }
+    }
+    owner.batch_execute(&fs::read_to_string(root.join("policies.sql")).unwrap()).await.unwrap();
+    let query = "SELECT DISTINCT proname::text AS name, true AS holds FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'workspace\\_db\\_%'";
+    let functions: Vec<Object> = diesel::sql_query(query).load(&mut owner).await.unwrap();
+    assert_eq!(functions.into_iter().map(|one| one.name).collect::<BTreeSet<_>>(), names);
+    let there = Catalog::read(&database.url().unwrap()).await.unwrap();
+    assert_eq!(Catalog::expected().drift(&there), [], "a file of sql/ is not what the migrations make");
 }
 
 #[tokio::test]

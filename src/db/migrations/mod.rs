@@ -8,6 +8,7 @@ mod failure;
 mod history;
 mod session;
 mod source;
+mod squash;
 mod statements;
 
 use std::path::Path;
@@ -223,6 +224,7 @@ impl Migrator {
 
     async fn run_on(&self, session: &Session, before_each: impl Fn(&str)) -> Result<Vec<String>> {
         history::prepare(session.client()).await.map_err(|error| Failure::before(error).into_error(1, None))?;
+        squash::take_over(session.client(), &self.sources).await?;
         let history = history::read(session.client()).await?;
         self.refuse_what_was_edited(&history)?;
         let pending: Vec<_> = self.sources.iter().filter(|one| !history.contains_key(&one.version())).collect();
@@ -299,6 +301,7 @@ impl Migrator {
     }
 
     async fn revert_on(&self, session: &Session, which: Revert) -> Result<Vec<String>> {
+        squash::take_over(session.client(), &self.sources).await?;
         let history = history::read(session.client()).await?;
         let most = match which {
             Revert::Last(count) => count.try_into().unwrap_or(usize::MAX),
@@ -331,7 +334,7 @@ impl Migrator {
     ///
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn status(&self) -> Result<Vec<MigrationStatus>> {
-        let history = history::read(&super::client(&self.url).await?).await?;
+        let history = self.history().await?;
         let known =
             self.sources.iter().map(|one| MigrationStatus { name: one.name().to_owned(), state: state(one, &history) });
         let unknown = history.keys().filter(|version| self.sources.get(version).is_none());
@@ -345,8 +348,12 @@ impl Migrator {
     ///
     /// As [`status`](Self::status).
     pub async fn plan(&self) -> Result<Vec<Migration>> {
-        let history = history::read(&super::client(&self.url).await?).await?;
+        let history = self.history().await?;
         Ok(self.sources.iter().filter(|one| !history.contains_key(&one.version())).cloned().collect())
+    }
+
+    async fn history(&self) -> Result<History> {
+        Ok(squash::translate(history::read(&super::client(&self.url).await?).await?, &self.sources))
     }
 }
 

@@ -4,7 +4,6 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use proptest::test_runner::{RngSeed, TestRunner};
 use rstest::rstest;
 use serde_json::{Value, json};
 use workspace_db::auth::{self, SettingsInput, Token};
@@ -187,18 +186,6 @@ async fn numbers_that_are_none_are_refused_before_anything_is_written() {
     assert_eq!(tone.as_deref(), Some("professional"));
 }
 
-/// The same cases each time, unless WORKSPACE_DB_SEED says otherwise; a failure prints the smallest input.
-fn runner(cases: u32) -> TestRunner {
-    let seed = std::env::var("WORKSPACE_DB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_126);
-    println!("WORKSPACE_DB_SEED={seed}");
-    TestRunner::new(ProptestConfig {
-        cases,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(seed),
-        ..Default::default()
-    })
-}
-
 /// Any text, and text that looks like what is asked for.
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -216,7 +203,7 @@ fn texts() -> impl Strategy<Value = String> {
 #[test]
 fn whatever_is_typed_is_refused_or_is_what_it_says() {
     let is_stable = |text: &str, again: Result<String, workspace_db::Error>| again.is_ok_and(|again| again == text);
-    runner(20_000)
+    crate::generator(20_261_126, 20_000)
         .run(&texts(), |text| {
             if let Ok(email) = text.parse::<Email>() {
                 prop_assert!(email.as_str().is_ascii() && !email.as_str().contains(char::is_whitespace));
@@ -275,7 +262,7 @@ fn json_values() -> impl Strategy<Value = Value> {
 #[tokio::test]
 async fn what_the_types_accept_the_database_keeps_as_it_is() {
     let mut scene = Scene::new().await;
-    let mut runner = runner(1);
+    let mut runner = crate::generator(20_261_126, 1);
     let mut kept = 0;
     for n in 0..300 {
         let text = texts().new_tree(&mut runner).unwrap().current();

@@ -111,13 +111,13 @@ const BROKEN: &[(&str, State, &str, &str)] = &[
     (
         "migrations",
         State::Fail,
-        "DELETE FROM __diesel_schema_migrations WHERE version = '20261126153000'",
-        "2026-11-26-153000_claim_jobs_from_where_they_were_left is pending",
+        "DELETE FROM __diesel_schema_migrations WHERE version = '20261124002000'",
+        "2026-11-24-002000_create_job_functions is pending",
     ),
     (
         "migrations",
         State::Fail,
-        "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '20261126153000'",
+        "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '20261124002000'",
         "is edited",
     ),
     ("migrations", State::Warn, "UPDATE __diesel_schema_migrations SET checksum = NULL", "is unrecorded"),

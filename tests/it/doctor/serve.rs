@@ -27,12 +27,12 @@ async fn a_sound_database_is_served_also_with_one_url_and_also_by_an_older_progr
 #[case::not_forced("ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "jobs: does not force")]
 #[case::no_table("DROP TABLE job_schedules", "job_schedules: is registered, and there is no such table")]
 #[case::pending(
-    "DELETE FROM __diesel_schema_migrations WHERE version = '20261126153000'",
-    "migration 20261126153000 is pending"
+    "DELETE FROM __diesel_schema_migrations WHERE version = '20261124002000'",
+    "migration 20261124002000 is pending"
 )]
 #[case::edited(
-    "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '20261126153000'",
-    "migration 20261126153000 was another text"
+    "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '20261124002000'",
+    "migration 20261124002000 was another text"
 )]
 #[case::old_vector(
     "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'",

@@ -14,7 +14,7 @@ use workspace_db::tenancy::{Database, PlatformScope};
 use workspace_db::testing::TestDatabase;
 
 use super::process::{OneOfFour, Process, count, keep_ledger, reach};
-use super::{Scene, Write, setting};
+use super::{Scene, Write};
 
 fn capped(most: usize, cap: u32) -> Claim {
     Claim { kinds: vec![("write".to_owned(), Some(cap))], ..Claim::new("default", "a test", most) }
@@ -55,7 +55,7 @@ async fn a_cap_by_workspace_holds_over_all_kinds_and_does_not_hold_others_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
     const CAP: usize = 4;
-    let jobs_in_all = usize::try_from(setting("WORKSPACE_DB_JOBS_CAP", 600)).unwrap();
+    let jobs_in_all = usize::try_from(crate::size("WORKSPACE_DB_JOBS_CAP", 150, 600)).unwrap();
     let mut scene = Scene::new().await;
     enqueue_all(&mut scene.a().await, (0..jobs_in_all).map(Write::titled)).await.unwrap();
     let mut databases = Vec::new();
@@ -111,9 +111,8 @@ async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
     const LEASE: Duration = Duration::from_secs(1);
-    let jobs = setting("WORKSPACE_DB_JOBS_CAP", 600);
-    let seed = setting("WORKSPACE_DB_SEED", 6);
-    println!("WORKSPACE_DB_SEED={seed}");
+    let jobs = crate::size("WORKSPACE_DB_JOBS_CAP", 150, 600);
+    let seed = crate::seed_of(6);
     let mut random = fastrand::Rng::with_seed(seed);
     let mut scene = Scene::new().await;
     keep_ledger(&scene.database).await;

@@ -7,7 +7,7 @@ use workspace_db::id::WorkspaceId;
 use workspace_db::jobs::{claim, enqueue_all};
 use workspace_db::testing::workspace;
 
-use super::{Scene, Write, next, scope, setting};
+use super::{Scene, Write, next, scope};
 
 const EACH: u64 = 10;
 
@@ -36,8 +36,8 @@ async fn places(scene: &Scene, small: &[WorkspaceId], together: usize) -> Vec<us
 #[case::many_together(100)]
 #[tokio::test]
 async fn small_workspaces_do_not_wait_for_a_large_one(#[case] together: usize) {
-    let large = setting("WORKSPACE_DB_JOBS_LARGE", 5_000);
-    let workspaces = setting("WORKSPACE_DB_JOBS_SMALL", 50);
+    let large = crate::size("WORKSPACE_DB_JOBS_LARGE", 2_000, 5_000);
+    let workspaces = crate::size("WORKSPACE_DB_JOBS_SMALL", 20, 50);
     let mut scene = Scene::new().await;
     let mut small = Vec::new();
     for n in 0..workspaces {

@@ -9,17 +9,16 @@ use workspace_db::db;
 use workspace_db::jobs::enqueue_all;
 use workspace_db::testing::TestDatabase;
 
+use super::Scene;
 use super::process::{Number, Process, count, keep_ledger, reach};
-use super::{Scene, setting};
 
 const LEASE: Duration = Duration::from_secs(2);
 const PROCESSES: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_however_workers_and_server_die() {
-    let jobs = setting("WORKSPACE_DB_JOBS_KILL", 2_000);
-    let seed = setting("WORKSPACE_DB_SEED", 6);
-    println!("WORKSPACE_DB_SEED={seed}");
+    let jobs = crate::size("WORKSPACE_DB_JOBS_KILL", 500, 2_000);
+    let seed = crate::seed_of(6);
     let mut random = fastrand::Rng::with_seed(seed);
     let database = TestDatabase::alone().await.unwrap();
     let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();

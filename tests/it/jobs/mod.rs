@@ -139,7 +139,3 @@ fn next(most: usize) -> Claim {
 fn scope(workspace: WorkspaceId) -> WorkspaceScope {
     WorkspaceScope::vouched_for(workspace, "a test")
 }
-
-fn setting(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}

@@ -9,16 +9,15 @@ use workspace_db::jobs::{Claim, Enqueued, OnConflict, Outcome, claim, enqueue_al
 use workspace_db::sql_types::{JobStatus, JobUniqueness};
 
 use super::process::{Number, count, keep_ledger};
-use super::{Scene, Write, next, setting};
+use super::{Scene, Write, next};
 
 /// Jobs of one round.
 const ROUND: u64 = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rescue_and_completion_never_both_have_a_job() {
-    let rounds = setting("WORKSPACE_DB_JOBS_RACES", 4_000).div_ceil(ROUND);
-    let seed = setting("WORKSPACE_DB_SEED", 6);
-    println!("WORKSPACE_DB_SEED={seed}");
+    let rounds = crate::size("WORKSPACE_DB_JOBS_RACES", 1_000, 4_000).div_ceil(ROUND);
+    let seed = crate::seed_of(6);
     let mut random = fastrand::Rng::with_seed(seed);
     let mut scene = Scene::new().await;
     keep_ledger(&scene.database).await;
@@ -88,9 +87,8 @@ async fn rescue_and_completion_never_both_have_a_job() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_racers_one_has_the_key() {
     const RACERS: u64 = 100;
-    let keys = setting("WORKSPACE_DB_JOBS_KEYS", 200);
-    let seed = setting("WORKSPACE_DB_SEED", 6);
-    println!("WORKSPACE_DB_SEED={seed}");
+    let keys = crate::size("WORKSPACE_DB_JOBS_KEYS", 50, 200);
+    let seed = crate::seed_of(6);
     let mut scene = Scene::new().await;
     let racers: Vec<_> = (0..RACERS)
         .map(|racer| {

@@ -12,7 +12,7 @@ use workspace_db::models::JobSchedule;
 use workspace_db::schema::{job_schedules, jobs, workspaces};
 
 use super::process::Process;
-use super::{Scene, Write, setting};
+use super::{Scene, Write};
 
 fn each(cron: &str) -> NewSchedule<Write> {
     NewSchedule::of("digest", cron, Write { title: "digest".to_owned() })
@@ -206,8 +206,7 @@ impl JobKind for Tick {
 /// which one is killed again and again. Each hour there is one occurrence: the time line has no gaps, whatever clocks show.
 #[tokio::test(flavor = "multi_thread")]
 async fn schedulers_that_are_killed_leave_no_occurrence_out_and_do_none_twice() {
-    let seed = setting("WORKSPACE_DB_SEED", 6);
-    println!("WORKSPACE_DB_SEED={seed}");
+    let seed = crate::seed_of(6);
     let mut random = fastrand::Rng::with_seed(seed);
     let mut scene = Scene::new().await;
     for n in 0..12 {

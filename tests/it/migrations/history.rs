@@ -1,5 +1,7 @@
 //! What a database remembers of what was applied to it, by whom, and as what.
 
+use workspace_db::db::catalog::Catalog;
+
 use super::*;
 
 async fn states(migrator: &Migrator) -> Vec<MigrationState> {
@@ -77,4 +79,50 @@ async fn migrations_of_ones_own_run_beside_ours_in_the_order_of_their_versions()
     assert_eq!(both.revert(Revert::Last(1)).await.unwrap(), ["29990101000000_create_tags"]);
     assert_eq!(both.plan().await.unwrap().len(), 1);
     assert_eq!(both.revert(Revert::All).await.unwrap().len(), ran.len() - 1);
+}
+
+/// The commit whose migrations version 0.1.0 squashed, and the number of these.
+const BEFORE_0_1_0: (&str, usize) = ("1fc5045", 24);
+
+/// The folder of the migrations of before 0.1.0, from the history of this clone.
+fn before_0_1_0() -> Option<crate::folder::Folder> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let archive = Command::new("git").args(["-C", root, "archive", BEFORE_0_1_0.0, "migrations"]).output().unwrap();
+    if !archive.status.success() {
+        crate::skipped("the history of this clone does not have the migrations of before 0.1.0");
+        return None;
+    }
+    let folder = crate::folder::Folder::new();
+    tar::Archive::new(archive.stdout.as_slice()).unpack(folder.path()).unwrap();
+    Some(folder)
+}
+
+#[tokio::test]
+async fn a_database_of_before_0_1_0_is_taken_over_with_its_rows() {
+    let Some(folder) = before_0_1_0() else { return };
+    let database = TestDatabase::unmigrated().await.unwrap();
+    let url = database.url().unwrap();
+    let old = || {
+        Migrator::of(&url, Environment::Development, []).unwrap().with_folder(folder.path().join("migrations")).unwrap()
+    };
+    let own = later("29990101000000_create_tags", "CREATE TABLE tags (tag text)", "DROP TABLE tags");
+    let with_own = migrator(&url).with([own.clone()]).unwrap();
+    // With one of them missing, nothing is taken over.
+    let all: Vec<Migration> = old().migrations().cloned().collect();
+    let first = all.len() - 1;
+    Migrator::of(&url, Environment::Development, all.into_iter().take(first)).unwrap().run(|_| ()).await.unwrap();
+    let error = migrator(&url).run(|_| ()).await.unwrap_err();
+    assert!(error.is_conflict() && error.to_string().contains("23 of the 24"), "{error}");
+    old().with([own]).unwrap().run(|_| ()).await.unwrap();
+    assert_eq!(old().migrations().count(), BEFORE_0_1_0.1);
+    seed(&mut database.connect().await.unwrap(), "a").await.unwrap();
+    let rows = dump(&database, &["--data-only"]);
+
+    assert_eq!(with_own.plan().await.unwrap(), []);
+    assert_eq!(with_own.run(|_| ()).await.unwrap(), [""; 0]);
+    assert!(states(&with_own).await.iter().all(|state| *state == MigrationState::Applied));
+    assert_eq!(Catalog::expected().drift(&Catalog::read(&url).await.unwrap()), []);
+    assert_eq!(dump(&database, &["--data-only"]), rows);
+    with_own.revert(Revert::All).await.unwrap();
+    assert_eq!(with_own.run(|_| ()).await.unwrap().len(), with_own.migrations().count());
 }

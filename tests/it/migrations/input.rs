@@ -52,8 +52,8 @@ fn two_of_one_version_are_refused() {
     assert!(error.is_conflict(), "{error:?}");
     assert!(error.to_string().contains("2999-01-01-000000_two and 29990101000000_one have one version"), "{error}");
     // And one of another's version.
-    let error = wrong(&[("20261124220400_two/up.sql", ""), ("20261124220400_two/down.sql", "")]);
-    assert!(error.is_conflict() && error.to_string().contains("2026-11-24-220400_create_documents"), "{error}");
+    let error = wrong(&[("20261124001100_two/up.sql", ""), ("20261124001100_two/down.sql", "")]);
+    assert!(error.is_conflict() && error.to_string().contains("2026-11-24-001100_create_documents"), "{error}");
     assert!(migrator(&"postgres://x@localhost/x".parse().unwrap()).with_folder("nowhere").unwrap_err().is_io_failure());
 }
 

@@ -4,9 +4,8 @@ use std::fs;
 
 use rstest::rstest;
 use workspace_db::config::Environment;
-use workspace_db::db::connect;
 use workspace_db::db::migrations::{Migrator, Revert};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db::testing::TestDatabase;
 
 use crate::folder::Folder;
 
@@ -289,27 +288,6 @@ async fn one_without_a_way_back_is_not_reverted() {
         ["2999-01-02-000000_even"],
         "nothing had been reverted"
     );
-}
-
-/// A migration that rewrites a table builds its indexes anew, and one by vector needs more memory than a session has.
-#[tokio::test]
-async fn a_shared_index_of_many_lists_does_not_stop_the_migrations() {
-    use diesel_async::SimpleAsyncConnection as _;
-    let database = TestDatabase::new().await.unwrap();
-    seed(&mut database.connect().await.unwrap(), "a").await.unwrap();
-    let migrator = Migrator::new(&database.url().unwrap(), Environment::Development);
-    let rewriting = "2026-11-29-110000_search_parts_of_words";
-    while migrator.revert(Revert::Last(1)).await.unwrap() != [rewriting] {}
-    let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
-    let many = "INSERT INTO document_chunks (workspace_id, document_id, chunk_index, content, embedding_model, vector)
-            SELECT d.workspace_id, d.id, 1000 + n, 'x', 'm', (SELECT array_agg(random() + n * g) FROM generate_series(1, 1536) AS g)::vector
-            FROM (SELECT * FROM documents LIMIT 1) AS d, generate_series(1, 2000) AS n;
-        SET maintenance_work_mem = '512MB';
-        DROP INDEX document_chunks_vector_idx;
-        CREATE INDEX document_chunks_vector_idx ON document_chunks USING ivfflat (vector vector_cosine_ops) WITH (lists = 400)";
-    superuser.batch_execute(many).await.unwrap();
-    assert_eq!(migrator.run(|_| ()).await.unwrap().first().map(String::as_str), Some(rewriting));
-    while migrator.revert(Revert::Last(1)).await.unwrap() != [rewriting] {}
 }
 
 #[tokio::test]

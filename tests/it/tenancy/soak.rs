@@ -46,10 +46,6 @@ impl<R> Future for CutShort<'_, R> {
     }
 }
 
-fn setting(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
 /// What all workers have in common.
 struct Soak {
     db: Database,
@@ -180,8 +176,7 @@ impl Soak {
 }
 
 async fn soak(database: &TestDatabase, config: Config) {
-    let start = setting("WORKSPACE_DB_SEED", fastrand::u64(..));
-    println!("WORKSPACE_DB_SEED={start}");
+    let start = crate::seed_of(fastrand::u64(..));
     let mut random = fastrand::Rng::with_seed(start);
     let mut conn = database.connect().await.unwrap();
     let mut workspaces = Vec::new();
@@ -197,7 +192,7 @@ async fn soak(database: &TestDatabase, config: Config) {
     let (over, is_over) = tokio::sync::oneshot::channel();
     let execution = tokio::spawn(kill_backends(database.superuser_url().unwrap(), is_over));
     let mut acknowledged = Vec::new();
-    for _ in 0..setting("WORKSPACE_DB_SOAK", 1) {
+    for _ in 0..crate::size("WORKSPACE_DB_SOAK", 1, 4) {
         let workers: Vec<_> = (0..WORKERS)
             .map(|_| {
                 let (soak, random) = (soak.clone(), random.fork());

@@ -4,7 +4,6 @@ use diesel::sql_types::{Array, BigInt, Double, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use workspace_db::id::WorkspaceId;
@@ -223,11 +222,7 @@ fn random() -> impl Strategy<Value = Random> {
 
 #[tokio::test]
 async fn random_workspaces_come_back_as_they_were() {
-    let seed: u64 = std::env::var("WORKSPACE_DB_TEST_SEED").map_or_else(|_| 20_261_127, |seed| seed.parse().unwrap());
-    println!("seed {seed}");
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let mut runner = crate::generator(20_261_127, 1);
     let scene = Scene::new().await;
     let mut conn = scene.database.connect().await.unwrap();
     for case in 0..24 {

@@ -1,6 +1,0 @@
-DROP TABLE document_chunks;
-DROP TABLE documents;
-DROP TABLE datasources;
-DROP TYPE document_status;
-DROP TYPE datasource_sync_status;
-DROP TYPE datasource_type;

@@ -1,2 +1,0 @@
-DROP TABLE jobs;
-DROP TYPE job_status;

@@ -1,0 +1,90 @@
+//! The documents: their links lead somewhere, their tests exist, and what a stranger reads first is short.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below a folder whose name ends so, without the folders that are built or fetched.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            if !["target", "node_modules"].contains(&name.as_str()) && !name.starts_with('.') {
+                found.extend(files(&entry.path(), ending));
+            }
+        } else if name.ends_with(ending) {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+/// The targets of `[text](target)`, outside of code.
+fn links(text: &str) -> Vec<String> {
+    use pulldown_cmark::{Event, Parser, Tag};
+    Parser::new(text)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.into_string()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let documents = files(root(), ".md");
+    assert!(documents.len() > 30, "{}", documents.len());
+    let mut broken = Vec::new();
+    for document in documents {
+        for link in links(&fs::read_to_string(&document).unwrap()) {
+            let path = link.split('#').next().unwrap();
+            if path.is_empty() || path.contains("://") || path.starts_with("mailto:") {
+                continue;
+            }
+            if !document.parent().unwrap().join(path).exists() {
+                broken.push(format!("{}: {link}", document.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_tests_of_the_invariants_exist() {
+    let mut names = BTreeSet::new();
+    for file in files(&root().join("tests"), ".rs") {
+        names.insert(file.file_stem().unwrap().to_str().unwrap().to_owned());
+        names.insert(file.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned());
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            let Some((_, rest)) = line.split_once("fn ") else { continue };
+            names.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    let text = fs::read_to_string(root().join("docs/invariants.md")).unwrap();
+    let is_name = |span: &&str| {
+        (span.contains("::") || span.matches('_').count() > 2)
+            && span.chars().all(|c| c.is_alphanumeric() || "_:".contains(c))
+    };
+    let spans: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(spans.len() > 60, "{}", spans.len());
+    let not_there: Vec<&str> = spans
+        .into_iter()
+        .filter(|span| {
+            let last = span.rsplit("::").next().unwrap();
+            !names.contains(last) && !root().join(format!("tests/ui/fail/{last}.rs")).exists()
+        })
+        .collect();
+    assert!(not_there.is_empty(), "{not_there:#?}");
+}
+
+#[test]
+fn what_a_stranger_reads_first_is_short() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    assert!(read("README.md").lines().count() <= 150);
+    assert!(read("ARCHITECTURE.md").len() <= 15_000);
+}
