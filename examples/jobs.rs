@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use workspace_db::id::DocumentId;
-use workspace_db::jobs::{JobKind, NewJob, NewSchedule, OnConflict, Outcome, RunningJob, Worker, enqueue, schedule};
+use workspace_db::jobs::{JobKind, NewJob, NewSchedule, OnDuplicate, Outcome, RunningJob, Worker, enqueue, schedule};
 use workspace_db::models::NewDocument;
 use workspace_db::schema::{documents, jobs};
 use workspace_db::sql_types::{JobUniqueness, StatementTime};
@@ -53,20 +53,20 @@ async fn main() -> Result<()> {
     let database = TestDatabase::new().await?;
     let here = workspace(&mut database.connect().await?, "here").await?.id;
     let db = database.open(4).await?;
-    let scope = WorkspaceScope::vouched_for(here, "an example");
+    let scope = WorkspaceScope::unchecked(here, "an example");
     let mut ws = db.workspace(&scope).await?;
 
     let document = NewDocument::new("Opening hours");
     ws.transaction(async |tx| {
         documents::table.in_workspace(&scope).insert(&document).execute(tx).await?;
-        let job = NewJob::of(Summarize { document: document.id });
+        let job = NewJob::new(Summarize { document: document.id });
         // However often it is changed, one job waits for it.
         let key = document.id.to_string();
-        enqueue(tx, job.unique(key, JobUniqueness::Queued, OnConflict::Keep)).await?;
+        enqueue(tx, job.unique(key, JobUniqueness::Queued, OnDuplicate::Keep)).await?;
         Ok::<_, Error>(())
     })
     .await?;
-    let mondays = NewSchedule::of("weekly digest", "0 8 * * MON", Digest {}).in_zone("Europe/Amsterdam");
+    let mondays = NewSchedule::new("weekly digest", "0 8 * * MON", Digest {}).in_zone("Europe/Amsterdam");
     println!("the next digest: {:?}", schedule(&mut ws, mondays).await?.next_at);
 
     // A service calls `run` with what tells it to stop.

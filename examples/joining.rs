@@ -13,7 +13,7 @@ async fn main() -> workspace_db::Result<()> {
     let database = TestDatabase::new().await?;
     let here = seed(&mut database.connect().await?, "here").await?;
     let db = database.open(2).await?;
-    let scope = WorkspaceScope::vouched_for(here.workspace, "an example");
+    let scope = WorkspaceScope::unchecked(here.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
 
     let passages: Vec<(Document, DocumentChunk)> = documents::table

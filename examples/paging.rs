@@ -13,7 +13,7 @@ async fn main() -> workspace_db::Result<()> {
     let database = TestDatabase::new().await?;
     let here = seed(&mut database.connect().await?, "here").await?;
     let db = database.open(2).await?;
-    let scope = WorkspaceScope::vouched_for(here.workspace, "an example");
+    let scope = WorkspaceScope::unchecked(here.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
     let many: Vec<_> = (0..120).map(|_| NewAnalyticsEvent::new("page.viewed")).collect();
     analytics_events::table.in_workspace(&scope).insert(&many).execute(&mut ws).await?;

@@ -16,7 +16,7 @@ async fn main() -> workspace_db::Result<()> {
     let here = seed(&mut database.connect().await?, "here").await?;
     let there = seed(&mut database.connect().await?, "there").await?;
     let db = database.open(2).await?;
-    let scope = WorkspaceScope::vouched_for(here.workspace, "an example");
+    let scope = WorkspaceScope::unchecked(here.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
 
     let one: Document = documents::table.in_workspace(&scope).find(here.document).first(&mut ws).await?;

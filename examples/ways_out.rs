@@ -26,7 +26,7 @@ async fn main() -> workspace_db::Result<()> {
     let here = seed(&mut database.connect().await?, "here").await?;
     seed(&mut database.connect().await?, "there").await?;
     let db = database.open(2).await?;
-    let scope = WorkspaceScope::vouched_for(here.workspace, "an example");
+    let scope = WorkspaceScope::unchecked(here.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
 
     let kinds: Vec<Kind> = ws

@@ -15,7 +15,7 @@ const fn is_unspaced(character: char) -> bool {
 
 /// Returns the text with its letters in one form, Unicode's NFKC, and without soft hyphens and characters of no width:
 /// `workspace_db_normalize_words` begins with the same step.
-pub(crate) fn composed(text: &str) -> String {
+pub(crate) fn normalize(text: &str) -> String {
     let is_seen = |c: &char| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}');
     text.chars().filter(is_seen).nfkc().collect()
 }
@@ -45,7 +45,7 @@ mod tests {
             ("data\u{ad}base\u{200b}", "database"),
             ("\u{f900}", "\u{8c48}"),
         ] {
-            assert_eq!(composed(text), expected);
+            assert_eq!(normalize(text), expected);
         }
     }
 

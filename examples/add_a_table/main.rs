@@ -82,7 +82,7 @@ async fn main() -> Result<()> {
 
     let db = database.open(2).await?;
     for (seeded, tag) in [(&a, "urgent"), (&b, "later")] {
-        let scope = WorkspaceScope::vouched_for(seeded.workspace, "an example");
+        let scope = WorkspaceScope::unchecked(seeded.workspace, "an example");
         let mut ws = db.workspace(&scope).await?;
         let new = NewDocumentTag { id: DocumentTagId::generate(), document_id: seeded.document, tag: tag.to_owned() };
         let tags = document_tags::table.in_workspace(&scope);

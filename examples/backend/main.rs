@@ -21,7 +21,7 @@ use axum::{Json, Router};
 use diesel::prelude::*;
 use secrecy::SecretString;
 use serde::Deserialize;
-use workspace_db::auth::{self, AdminSession, Client, Token};
+use workspace_db::auth::{self, AdminSession, ClientInfo, Token};
 use workspace_db::config::Config;
 use workspace_db::id::{DocumentId, WorkspaceId};
 use workspace_db::models::{Document, NewDocument};
@@ -65,7 +65,7 @@ async fn log_in(
     Json(credentials): Json<Credentials>,
 ) -> Answer<impl IntoResponse> {
     // A cookie of an earlier session, even of one that has ended, tells the owner's browser from strangers.
-    let client = Client { address: Some(peer.ip()), name: None, device: session_cookie(&headers).ok() };
+    let client = ClientInfo { address: Some(peer.ip()), name: None, device: session_cookie(&headers).ok() };
     let (_, token) = auth::log_in(&db, &credentials.email, &credentials.password, &client).await?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie(token.expose()))]))
 }

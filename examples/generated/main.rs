@@ -42,7 +42,7 @@ async fn main() -> Result<()> {
     let mut conn = database.connect().await?;
     let db = database.open(2).await?;
     for seeded in [seed(&mut conn, "a").await?, seed(&mut conn, "b").await?] {
-        let scope = WorkspaceScope::vouched_for(seeded.workspace, "an example");
+        let scope = WorkspaceScope::unchecked(seeded.workspace, "an example");
         let mut ws = db.workspace(&scope).await?;
         let tag = NewDocumentTag::new(seeded.document, "urgent".to_owned());
         document_tags::table.in_workspace(&scope).insert(&tag).execute(&mut ws).await?;

@@ -6,9 +6,9 @@ use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
-use super::copy::{Copying, Rows};
+use super::copy::{RowSelection, TableCopier};
 use super::state;
-use super::tables::{Mapping, TABLES};
+use super::tables::{TABLES, TableMapping};
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::Result;
 
@@ -17,18 +17,18 @@ const BATCH: usize = 2_000;
 
 /// What a round of catching up found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct CaughtUp {
+pub struct CatchUpRound {
     /// Rows that were new or changed there, or may have been: where a transaction ran for long, those since its beginning.
     pub changed: u64,
     /// Rows that were gone there.
     pub gone: u64,
 }
 
-impl Copying<'_> {
+impl TableCopier<'_> {
     /// Takes over what has changed, and deletes what is gone. Rows are known by the transaction that wrote them, so nothing has
     /// to be installed there.
-    pub(super) async fn catch_up(&mut self) -> Result<CaughtUp> {
-        let mut done = CaughtUp::default();
+    pub(super) async fn catch_up(&mut self) -> Result<CatchUpRound> {
+        let mut done = CatchUpRound::default();
         // Of this moment on the next round asks, also for what is written while this one runs.
         let horizon = state::horizon(self.there.client).await?;
         for mapping in TABLES.iter().rev() {
@@ -50,7 +50,7 @@ impl Copying<'_> {
             let keys: Vec<Uuid> = keys.into_iter().collect();
             self.park(mapping, &keys).await?;
             for keys in keys.chunks(BATCH) {
-                refused.entry(mapping.table).or_default().extend(self.batch(mapping, Rows::Of(keys)).await?);
+                refused.entry(mapping.table).or_default().extend(self.batch(mapping, RowSelection::Of(keys)).await?);
             }
             let note = "UPDATE workspace_db_adoption.progress SET horizon = $2 WHERE table_name = $1";
             self.target.execute(note, &[&mapping.table, &horizon]).await?;
@@ -60,7 +60,7 @@ impl Copying<'_> {
 
     /// Keys of the rows that transactions since then wrote. A transaction's number has 32 bits in a row and goes round;
     /// those below 3 are frozen.
-    async fn changed(&self, mapping: &Mapping, since: i64) -> Result<Vec<Uuid>> {
+    async fn changed(&self, mapping: &TableMapping, since: i64) -> Result<Vec<Uuid>> {
         let query = format!(
             "SELECT coalesce(array_agg({0}), '{{}}') FROM {1}.{2}
              WHERE ((xmin::text::bigint - $1) & 4294967295) < 2147483648 AND xmin::text::bigint > 2",
@@ -69,7 +69,7 @@ impl Copying<'_> {
         Ok(self.there.client.query_one(&query, &[&since]).await?.get(0))
     }
 
-    async fn park(&mut self, mapping: &Mapping, keys: &[Uuid]) -> Result<()> {
+    async fn park(&mut self, mapping: &TableMapping, keys: &[Uuid]) -> Result<()> {
         let Some(park) = mapping.park() else { return Ok(()) };
         let transaction = self.target.transaction().await?;
         transaction.batch_execute(&format!("SET LOCAL ROLE {PLATFORM_ROLE}")).await?;
@@ -77,7 +77,7 @@ impl Copying<'_> {
         Ok(transaction.commit().await?)
     }
 
-    async fn referring(&self, mapping: &Mapping, column: &str, parents: &[Uuid]) -> Result<Vec<Uuid>> {
+    async fn referring(&self, mapping: &TableMapping, column: &str, parents: &[Uuid]) -> Result<Vec<Uuid>> {
         let query = format!(
             "SELECT coalesce(array_agg({}), '{{}}') FROM {}.{} WHERE {column} = ANY ($1)",
             mapping.key, self.there.old, mapping.table
@@ -85,7 +85,7 @@ impl Copying<'_> {
         Ok(self.there.client.query_one(&query, &[&parents]).await?.get(0))
     }
 
-    async fn delete_gone(&mut self, mapping: &Mapping) -> Result<u64> {
+    async fn delete_gone(&mut self, mapping: &TableMapping) -> Result<u64> {
         let (table, key) = (mapping.table, mapping.key);
         let scope =
             if mapping.columns.iter().any(|column| column.name == "workspace_id") { "workspace_id" } else { key };

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::tables::Mapping;
+use super::tables::TableMapping;
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
@@ -15,7 +15,7 @@ use crate::sql_types::{SealedSecret, SecretKey};
 const BATCH: usize = 2_000;
 
 /// Which rows a batch takes.
-pub(super) enum Rows<'a> {
+pub(super) enum RowSelection<'a> {
     /// Those behind a key.
     After(Option<Uuid>),
     /// Those of these keys, which may be here already.
@@ -24,7 +24,7 @@ pub(super) enum Rows<'a> {
 
 /// The old platform.
 #[derive(Clone, Copy)]
-pub(super) struct There<'a> {
+pub(super) struct SourceDatabase<'a> {
     pub(super) client: &'a Client,
     /// The schema of its tables, quoted.
     pub(super) old: &'a str,
@@ -33,23 +33,23 @@ pub(super) struct There<'a> {
 }
 
 /// From there into which database.
-pub(super) struct Copying<'a> {
-    pub(super) there: There<'a>,
+pub(super) struct TableCopier<'a> {
+    pub(super) there: SourceDatabase<'a>,
     pub(super) target: &'a mut Client,
 }
 
-impl Copying<'_> {
+impl TableCopier<'_> {
     /// Takes over at most so many rows of a table, in one transaction with what is noted of it, and returns the keys
     /// of those that could not be.
-    pub(super) async fn batch(&mut self, mapping: &Mapping, rows: Rows<'_>) -> Result<Vec<Uuid>> {
+    pub(super) async fn batch(&mut self, mapping: &TableMapping, rows: RowSelection<'_>) -> Result<Vec<Uuid>> {
         let table = mapping.table;
         let transaction = self.target.transaction().await?;
         let set = format!("SET LOCAL ROLE {PLATFORM_ROLE}; SET LOCAL TimeZone = 'UTC'; {}", mapping.stage());
         transaction.batch_execute(&set).await?;
         let (condition, again) = match &rows {
-            Rows::After(None) => ("true".to_owned(), None),
-            Rows::After(Some(last)) => (format!("o.{} > '{last}'", mapping.key), None),
-            Rows::Of(keys) => {
+            RowSelection::After(None) => ("true".to_owned(), None),
+            RowSelection::After(Some(last)) => (format!("o.{} > '{last}'", mapping.key), None),
+            RowSelection::Of(keys) => {
                 let list = keys.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
                 (format!("o.{} = ANY ('{{{list}}}'::uuid[])", mapping.key), Some(*keys))
             }
@@ -92,9 +92,9 @@ impl Copying<'_> {
     }
 }
 
-impl There<'_> {
+impl SourceDatabase<'_> {
     /// Seals what was in the clear, in the rows that were just written.
-    async fn seal(&self, transaction: &Transaction<'_>, mapping: &Mapping) -> Result<()> {
+    async fn seal(&self, transaction: &Transaction<'_>, mapping: &TableMapping) -> Result<()> {
         for column in mapping.sealed {
             let keys = format!("SELECT coalesce(array_agg({}), '{{}}') FROM workspace_db_adopting", mapping.key);
             let keys: Vec<Uuid> = transaction.query_one(&keys, &[]).await?.get(0);
@@ -117,7 +117,7 @@ impl There<'_> {
     }
 
     /// Keeps the rows that were not taken over as they are, each as it is there, with the reason.
-    async fn set_aside(&self, transaction: &Transaction<'_>, mapping: &Mapping) -> Result<()> {
+    async fn set_aside(&self, transaction: &Transaction<'_>, mapping: &TableMapping) -> Result<()> {
         if !mapping.repeated.is_empty() {
             self.repeated(transaction, mapping).await?;
         }
@@ -143,9 +143,9 @@ impl There<'_> {
     }
 }
 
-impl There<'_> {
+impl SourceDatabase<'_> {
     /// What settings say otherwise than their workspace does.
-    async fn repeated(&self, transaction: &Transaction<'_>, mapping: &Mapping) -> Result<()> {
+    async fn repeated(&self, transaction: &Transaction<'_>, mapping: &TableMapping) -> Result<()> {
         for column in mapping.repeated {
             let keys = format!("SELECT coalesce(array_agg({}), '{{}}') FROM workspace_db_adopting", mapping.key);
             let keys: Vec<Uuid> = transaction.query_one(&keys, &[]).await?.get(0);

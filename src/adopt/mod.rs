@@ -31,10 +31,10 @@
 //! ```
 
 mod catch_up;
-mod connected;
+mod connections;
 mod copy;
-mod dictionary;
 mod plan;
+mod source_schema;
 mod state;
 mod statements;
 mod tables;
@@ -47,13 +47,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio_postgres::Client;
 
-pub use self::catch_up::CaughtUp;
-use self::connected::Connected;
-use self::copy::Rows;
-pub use self::dictionary::Differences;
-pub use self::plan::{AdoptionPlan, Finding, Outcome};
+pub use self::catch_up::CatchUpRound;
+use self::connections::Connections;
+use self::copy::RowSelection;
+pub use self::plan::{AdoptionFinding, AdoptionOutcome, AdoptionPlan};
+pub use self::source_schema::SchemaDifferences;
 use self::tables::TABLES;
-pub use self::verify::Compared;
+pub use self::verify::TableComparison;
 use crate::config::{DatabaseUrl, Environment};
 use crate::db;
 use crate::db::migrations::Migrator;
@@ -98,23 +98,23 @@ pub struct AdoptionReport {
     /// Rows of all tables that are copied.
     pub rows: u64,
     /// What each round of catching up found.
-    pub rounds: Vec<CaughtUp>,
+    pub rounds: Vec<CatchUpRound>,
     /// Seconds that the last round took: about as long writers must stop, beside the comparison.
     pub last_round_seconds: f64,
     /// Every table, where nobody wrote while it was compared; else it is left to the last step.
-    pub compared: Option<Vec<Compared>>,
+    pub compared: Option<Vec<TableComparison>>,
 }
 
 /// What the last step did.
 #[derive(Clone, Debug, Serialize)]
-pub struct Switched {
+pub struct SwitchReport {
     /// For how long writers were kept out.
     #[serde(rename = "writers_stopped_seconds", serialize_with = "seconds")]
     pub writers_stopped: Duration,
     /// What was written since the last run.
-    pub caught_up: CaughtUp,
+    pub caught_up: CatchUpRound,
     /// Every table.
-    pub compared: Vec<Compared>,
+    pub compared: Vec<TableComparison>,
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -179,7 +179,7 @@ impl Adoption {
             return Err(is_over());
         }
         let plan = self.plan().await?;
-        self.admits(&plan)?;
+        self.check_adoptable(&plan)?;
         if self.is_in_place {
             self.migrate(&connected.target).await?;
         }
@@ -189,7 +189,7 @@ impl Adoption {
             let of = plan.rows.get(mapping.table).copied().unwrap_or_default();
             let mut progress = state::progress(&connected.target, mapping.table).await?;
             while !progress.is_copied {
-                connected.copying(self.key.as_ref()).batch(mapping, Rows::After(progress.last_key)).await?;
+                connected.copying(self.key.as_ref()).batch(mapping, RowSelection::After(progress.last_key)).await?;
                 progress = state::progress(&connected.target, mapping.table).await?;
                 let told =
                     AdoptionProgress { step: AdoptionStep::Copying, table: mapping.table, rows: progress.rows, of };
@@ -234,7 +234,7 @@ impl Adoption {
         &self,
         writers_are_stopped: bool,
         on_progress: &(dyn Fn(AdoptionProgress) + Sync),
-    ) -> Result<Switched> {
+    ) -> Result<SwitchReport> {
         let mut connected = self.connect().await?;
         if !state::is_open(&connected.target).await? {
             return Err(Error::new(Kind::Conflict, "nothing was copied yet").remedy("run `workspace-db adopt` first"));
@@ -249,7 +249,7 @@ impl Adoption {
             }
         }
         let began = Instant::now();
-        connected.keep_writers_out(writers_are_stopped).await?;
+        connected.lock_out_writers(writers_are_stopped).await?;
         on_progress(AdoptionProgress { step: AdoptionStep::CatchingUp, table: "", rows: 0, of: 0 });
         let caught_up = connected.copying(self.key.as_ref()).catch_up().await?;
         on_progress(AdoptionProgress { step: AdoptionStep::Comparing, table: "", rows: 0, of: 0 });
@@ -260,7 +260,7 @@ impl Adoption {
             connected.target.batch_execute("INSERT INTO workspace_db_adoption.switched DEFAULT VALUES").await?;
             connected.source.batch_execute("COMMIT").await?;
         }
-        Ok(Switched { writers_stopped: began.elapsed(), caught_up, compared })
+        Ok(SwitchReport { writers_stopped: began.elapsed(), caught_up, compared })
     }
 
     /// Writes what was kept aside into a new file, as JSON Lines of table, key, reason and old row, and lets go of what the
@@ -292,8 +292,8 @@ impl Adoption {
         Ok(rows)
     }
 
-    fn admits(&self, plan: &AdoptionPlan) -> Result<()> {
-        let Differences { missing, unknown } = &plan.differences;
+    fn check_adoptable(&self, plan: &AdoptionPlan) -> Result<()> {
+        let SchemaDifferences { missing, unknown } = &plan.differences;
         if !missing.is_empty() {
             return Err(Error::invalid(format!(
                 "{} is not the database of the TypeScript package, or not all of it; missing: {}",
@@ -326,7 +326,7 @@ impl Adoption {
         Ok(())
     }
 
-    async fn connect(&self) -> Result<Connected> {
+    async fn connect(&self) -> Result<Connections> {
         let (source, target) = (db::client(&self.from).await?, db::client(&self.into).await?);
         state::lock(&target).await?;
         // Times are compared as text, and whole tables are read.
@@ -335,7 +335,7 @@ impl Adoption {
         for client in [&source, &target] {
             client.batch_execute(set).await?;
         }
-        Ok(Connected { source, target, old: identifier(OLD_SCHEMA) })
+        Ok(Connections { source, target, old: identifier(OLD_SCHEMA) })
     }
 }
 

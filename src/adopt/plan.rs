@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tokio_postgres::GenericClient;
 
-use super::dictionary::{self, Differences};
+use super::source_schema::{self, SchemaDifferences};
 use super::tables::TABLES;
 use crate::error::Result;
 
@@ -13,16 +13,16 @@ use crate::error::Result;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AdoptionPlan {
     /// How it differs from the schema of the TypeScript package. Where something is missing, the rest is empty.
-    pub differences: Differences,
+    pub differences: SchemaDifferences,
     /// Rows of each table.
     pub rows: BTreeMap<String, u64>,
     /// What is not taken over as it is, and what disagrees. What does not occur is not listed.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<AdoptionFinding>,
 }
 
 /// Rows that are not taken over as they are, or that need somebody's attention.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct AdoptionFinding {
     /// Their table.
     pub table: &'static str,
     /// What is the matter with them.
@@ -30,7 +30,7 @@ pub struct Finding {
     /// How many.
     pub rows: u64,
     /// What becomes of them.
-    pub becomes: Outcome,
+    pub becomes: AdoptionOutcome,
     /// What that means, and what can be done.
     pub note: &'static str,
 }
@@ -38,7 +38,7 @@ pub struct Finding {
 /// What becomes of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum AdoptionOutcome {
     /// They are taken over as they are.
     Kept,
     /// They are taken over with a value changed.
@@ -47,50 +47,50 @@ pub enum Outcome {
     SetAside,
 }
 
-struct Question {
+struct PlanCheck {
     table: &'static str,
     what: &'static str,
-    becomes: Outcome,
+    becomes: AdoptionOutcome,
     note: &'static str,
     /// What counts them; `{old}` is the schema of the source.
     count: &'static str,
 }
 
-const QUESTIONS: &[Question] = &[
-    Question {
+const QUESTIONS: &[PlanCheck] = &[
+    PlanCheck {
         table: "admin_users",
         what: "a password that is no hash of bcrypt or argon2id",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "with their memberships; make their accounts anew",
         count: r"SELECT count(*) FROM {old}.admin_users WHERE password_hash !~ '^\$(argon2id|2[abxy])\$'",
     },
-    Question {
+    PlanCheck {
         table: "workspace_settings",
         what: "default_language, confidence_threshold or is_published is another than that of the workspace",
-        becomes: Outcome::Kept,
+        becomes: AdoptionOutcome::Kept,
         note: "the workspace's holds; the other is set aside with its row",
         count: "SELECT count(*) FROM {old}.workspace_settings s JOIN {old}.workspaces w ON w.id = s.workspace_id
             WHERE s.default_language <> w.default_language OR s.confidence_threshold <> w.confidence_threshold
                 OR s.is_published <> w.is_published",
     },
-    Question {
+    PlanCheck {
         table: "jobs",
         what: "no workspace: theirs was deleted",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "their arguments are a tenant's that is gone",
         count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NULL",
     },
-    Question {
+    PlanCheck {
         table: "jobs",
         what: "running",
-        becomes: Outcome::Changed,
+        becomes: AdoptionOutcome::Changed,
         note: "they wait again, since nobody knows the worker that has them",
         count: "SELECT count(*) FROM {old}.jobs WHERE status::text = 'running' AND workspace_id IS NOT NULL",
     },
-    Question {
+    PlanCheck {
         table: "jobs",
         what: "ended without the time or the reason, or attempted more often than they may be",
-        becomes: Outcome::Changed,
+        becomes: AdoptionOutcome::Changed,
         note: "the time of the last change stands for it; the limit is raised to what was used",
         count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NOT NULL AND (
             status::text = 'completed' AND completed_at IS NULL OR status::text <> 'completed' AND completed_at IS NOT NULL
@@ -98,96 +98,96 @@ const QUESTIONS: &[Question] = &[
             OR attempts < 0 OR attempts > max_attempts OR max_attempts NOT BETWEEN 1 AND 1000 OR scheduled_at IS NULL
             OR status::text IN ('queued', 'running') AND attempts >= max_attempts)",
     },
-    Question {
+    PlanCheck {
         table: "jobs",
         what: "a kind without a name or with one of more than 100 characters, more than 999 attempts, or more than a megabyte of arguments",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "the queue takes no such job",
         count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NOT NULL
             AND (length(job_type) NOT BETWEEN 1 AND 100 OR pg_column_size(payload) > 1048576 OR attempts > 999)",
     },
-    Question {
+    PlanCheck {
         table: "documents",
         what: "a datasource of another workspace",
-        becomes: Outcome::Changed,
+        becomes: AdoptionOutcome::Changed,
         note: "they are taken over without a datasource",
         count: "SELECT count(*) FROM {old}.documents c JOIN {old}.datasources p ON p.id = c.datasource_id
             WHERE p.workspace_id <> c.workspace_id",
     },
-    Question {
+    PlanCheck {
         table: "documents",
         what: "an external id that another document of the same datasource has",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "the first by id is taken over, the others with their chunks are not",
         count: "SELECT coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM {old}.documents
             WHERE external_id IS NOT NULL GROUP BY workspace_id, datasource_id, external_id HAVING count(*) > 1) AS same",
     },
-    Question {
+    PlanCheck {
         table: "documents",
         what: "a status that is none of the five",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "with their chunks",
         count: "SELECT count(*) FROM {old}.documents WHERE status NOT IN ('draft', 'processing', 'ready', 'archived', 'error')",
     },
-    Question {
+    PlanCheck {
         table: "document_chunks",
         what: "a document of another workspace",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "which of the two is wrong can't be told",
         count: "SELECT count(*) FROM {old}.document_chunks c JOIN {old}.documents p ON p.id = c.document_id
             WHERE p.workspace_id <> c.workspace_id",
     },
-    Question {
+    PlanCheck {
         table: "document_chunks",
         what: "a vector that has not 1536 dimensions, or the length 0",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "nothing can be compared with them; ingest their documents again",
         count: "SELECT count(*) FROM {old}.document_chunks
             WHERE vector IS NULL OR vector_dims(vector) <> 1536 OR vector_norm(vector) = 0",
     },
-    Question {
+    PlanCheck {
         table: "messages",
         what: "a conversation of another workspace",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "which of the two is wrong can't be told",
         count: "SELECT count(*) FROM {old}.messages c JOIN {old}.conversations p ON p.id = c.conversation_id
             WHERE p.workspace_id <> c.workspace_id",
     },
-    Question {
+    PlanCheck {
         table: "feedback",
         what: "a message of another workspace",
-        becomes: Outcome::SetAside,
+        becomes: AdoptionOutcome::SetAside,
         note: "which of the two is wrong can't be told",
         count: "SELECT count(*) FROM {old}.feedback c JOIN {old}.messages p ON p.id = c.message_id
             WHERE p.workspace_id <> c.workspace_id",
     },
-    Question {
+    PlanCheck {
         table: "analytics_events",
         what: "a conversation or a message of another workspace",
-        becomes: Outcome::Changed,
+        becomes: AdoptionOutcome::Changed,
         note: "they are taken over without it",
         count: "SELECT count(*) FROM {old}.analytics_events e
             LEFT JOIN {old}.conversations c ON c.id = e.conversation_id LEFT JOIN {old}.messages m ON m.id = e.message_id
             WHERE c.workspace_id <> e.workspace_id OR m.workspace_id <> e.workspace_id",
     },
-    Question {
+    PlanCheck {
         table: "workspace_admins",
         what: "not joined yet",
-        becomes: Outcome::Kept,
+        becomes: AdoptionOutcome::Kept,
         note: "a membership counts from joined_at on: invite them again, or set it",
         count: "SELECT count(*) FROM {old}.workspace_admins WHERE joined_at IS NULL",
     },
-    Question {
+    PlanCheck {
         table: "workspace_settings",
         what: "a webhook secret in the clear",
-        becomes: Outcome::Changed,
+        becomes: AdoptionOutcome::Changed,
         note: "it is sealed, for which the secret key is needed",
         count: "SELECT count(*) FROM {old}.workspace_settings WHERE webhook_secret IS NOT NULL",
     },
-    Question {
+    PlanCheck {
         table: "webhook_subscriptions",
         what: "a secret in the clear",
-        becomes: Outcome::Changed,
+        becomes: AdoptionOutcome::Changed,
         note: "it is sealed, for which the secret key is needed",
         count: "SELECT count(*) FROM {old}.webhook_subscriptions WHERE secret IS NOT NULL",
     },
@@ -195,7 +195,7 @@ const QUESTIONS: &[Question] = &[
 
 /// Asks a source what will become of it.
 pub(super) async fn plan(client: &impl GenericClient, schema: &str) -> Result<AdoptionPlan> {
-    let differences = dictionary::differences(client, schema).await?;
+    let differences = source_schema::differences(client, schema).await?;
     let mut plan = AdoptionPlan { differences, rows: BTreeMap::new(), findings: Vec::new() };
     if !plan.differences.missing.is_empty() {
         return Ok(plan);
@@ -208,9 +208,9 @@ pub(super) async fn plan(client: &impl GenericClient, schema: &str) -> Result<Ad
     }
     for question in QUESTIONS {
         let rows: i64 = client.query_one(&question.count.replace("{old}", &old), &[]).await?.get(0);
-        let Question { table, what, becomes, note, .. } = *question;
+        let PlanCheck { table, what, becomes, note, .. } = *question;
         if rows > 0 {
-            plan.findings.push(Finding { table, what, rows: rows.unsigned_abs(), becomes, note });
+            plan.findings.push(AdoptionFinding { table, what, rows: rows.unsigned_abs(), becomes, note });
         }
     }
     Ok(plan)

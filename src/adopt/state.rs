@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS workspace_db_adoption.switched (at timestamptz NOT NU
 ";
 
 /// The progress of a table.
-pub(super) struct Progress {
+pub(super) struct TableProgress {
     pub(super) last_key: Option<Uuid>,
     pub(super) rows: u64,
     pub(super) is_copied: bool,
@@ -103,10 +103,10 @@ pub(super) async fn horizon(source: &impl GenericClient) -> Result<i64> {
     Ok(source.query_one(query, &[]).await?.get(0))
 }
 
-pub(super) async fn progress(target: &impl GenericClient, table: &str) -> Result<Progress> {
+pub(super) async fn progress(target: &impl GenericClient, table: &str) -> Result<TableProgress> {
     let query = "SELECT last_key, rows, is_copied, horizon FROM workspace_db_adoption.progress WHERE table_name = $1";
     let row = target.query_one(query, &[&table]).await?;
-    Ok(Progress {
+    Ok(TableProgress {
         last_key: row.get(0),
         rows: row.get::<_, i64>(1).unsigned_abs(),
         is_copied: row.get(2),

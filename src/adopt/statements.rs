@@ -1,10 +1,10 @@
 //! The SQL of a table's way from the old platform to here.
 
-use super::tables::{Again, Mapped, Mapping};
+use super::tables::{ColumnMapping, ReplayStrategy, TableMapping};
 
 const KEY_TAKEN: &str = "another row has its unique key";
 
-impl Mapped {
+impl ColumnMapping {
     fn old(&self) -> String {
         match self.old {
             Some(old) => old.to_owned(),
@@ -22,7 +22,7 @@ impl Mapped {
     }
 }
 
-impl Mapped {
+impl ColumnMapping {
     /// Returns what takes the place of a value that programs can't read, which is what the migration writes there, too.
     fn when_unreadable(&self) -> Option<String> {
         match self.comes_as {
@@ -36,7 +36,7 @@ impl Mapped {
     }
 }
 
-impl Mapping {
+impl TableMapping {
     /// The table that a batch comes into.
     pub(super) fn stage(&self) -> String {
         let columns = self.columns.iter().map(|column| format!("\"{}\" {}", column.name, column.comes_as));
@@ -49,7 +49,7 @@ impl Mapping {
 
     /// What is asked of the source.
     pub(super) fn selected(&self) -> String {
-        self.columns.iter().map(Mapped::old).collect::<Vec<_>>().join(", ")
+        self.columns.iter().map(ColumnMapping::old).collect::<Vec<_>>().join(", ")
     }
 
     /// Sorts out what can't be taken over, and writes the rest; over what is there already, where it comes again.
@@ -57,7 +57,7 @@ impl Mapping {
         let (table, key) = (self.table, self.key);
         let mut statements = Vec::new();
         let mut refused: Vec<(&str, &str)> = self.refused.to_vec();
-        if let (true, Again::Parked { is_taken, .. }) = (comes_again, self.again) {
+        if let (true, ReplayStrategy::Parked { is_taken, .. }) = (comes_again, self.again) {
             refused.push((is_taken, KEY_TAKEN));
         }
         if !refused.is_empty() {
@@ -90,7 +90,7 @@ impl Mapping {
         if comes_again {
             let was = "SELECT FROM workspace_db_adopting_aside a WHERE NOT a.is_kept AND a.key";
             statements.push(format!("DELETE FROM {table} n WHERE EXISTS ({was} = n.{key})"));
-            if let Again::Anew = self.again {
+            if let ReplayStrategy::Anew = self.again {
                 statements.push(format!(
                     "DELETE FROM {table} n WHERE EXISTS (SELECT FROM workspace_db_adopting s WHERE s.{key} = n.{key})"
                 ));
@@ -113,7 +113,7 @@ impl Mapping {
                 },
             }
         });
-        let on_conflict = if comes_again && !matches!(self.again, Again::Anew) {
+        let on_conflict = if comes_again && !matches!(self.again, ReplayStrategy::Anew) {
             let primary = if key == "id" && self.columns.iter().any(|column| column.name == "workspace_id") {
                 "workspace_id, id"
             } else {
@@ -139,18 +139,18 @@ impl Mapping {
 
     /// Gives rows that come again a key of their own, so that none meets another's on the way.
     pub(super) fn park(&self) -> Option<String> {
-        let Again::Parked { assignment, .. } = self.again else { return None };
+        let ReplayStrategy::Parked { assignment, .. } = self.again else { return None };
         Some(format!("UPDATE {} SET {assignment} WHERE {} = ANY ($1)", self.table, self.key))
     }
 
     /// The number of rows and a checksum of every column, of the source.
-    pub(super) fn sums_there(&self, old: &str) -> String {
+    pub(super) fn source_checksums(&self, old: &str) -> String {
         let sums = self.columns.iter().map(|column| sum(&column.hash(&format!("({})", column.old()))));
         summed(sums, &format!("{old}.{} o", self.table), &format!("o.{}", self.key))
     }
 
     /// The same here.
-    pub(super) fn sums_here(&self) -> String {
+    pub(super) fn target_checksums(&self) -> String {
         let sums = self.columns.iter().map(|column| sum(&column.hash(&format!("n.\"{}\"", column.name))));
         summed(sums, &format!("{} n", self.table), &format!("n.{}", self.key))
     }

@@ -1,11 +1,11 @@
 //! Table by table, where each column of the old platform goes, and what of it can't.
 
 /// A table of the old platform and the one that its rows go to, which has the same name.
-pub(super) struct Mapping {
+pub(super) struct TableMapping {
     pub(super) table: &'static str,
     /// What its rows are known by, in whose order they go.
     pub(super) key: &'static str,
-    pub(super) columns: &'static [Mapped],
+    pub(super) columns: &'static [ColumnMapping],
     /// What keeps a row from being taken over: a condition of `s`, the row as it came, and the reason.
     pub(super) refused: &'static [(&'static str, &'static str)],
     /// References that lead nowhere, and are NULL here: the column, a condition of `s`, the reason.
@@ -17,12 +17,12 @@ pub(super) struct Mapping {
     /// Columns that name rows of other tables, whose fate a row may share.
     pub(super) refers: &'static [(&'static str, &'static str)],
     /// How rows that come again are kept from meeting each other's unique keys on the way.
-    pub(super) again: Again,
+    pub(super) again: ReplayStrategy,
 }
 
 /// What is done first to rows that come again: of two that have exchanged a key, each would meet the other's.
 #[derive(Clone, Copy)]
-pub(super) enum Again {
+pub(super) enum ReplayStrategy {
     /// Nothing: the table has no other unique key.
     Over,
     /// They are deleted, since nothing refers to them.
@@ -32,7 +32,7 @@ pub(super) enum Again {
 }
 
 /// A column.
-pub(super) struct Mapped {
+pub(super) struct ColumnMapping {
     pub(super) name: &'static str,
     /// What comes of `o`, the old row; else the column of that name.
     pub(super) old: Option<&'static str>,
@@ -42,23 +42,23 @@ pub(super) struct Mapped {
     pub(super) is_written_as: &'static str,
 }
 
-const fn same(name: &'static str, of_type: &'static str) -> Mapped {
-    Mapped { name, old: None, comes_as: of_type, is_written_as: of_type }
+const fn same(name: &'static str, of_type: &'static str) -> ColumnMapping {
+    ColumnMapping { name, old: None, comes_as: of_type, is_written_as: of_type }
 }
 
 /// An enum, whose labels come as text: the type of the old platform is another one.
-const fn label(name: &'static str, of_type: &'static str) -> Mapped {
-    Mapped { name, old: None, comes_as: "text", is_written_as: of_type }
+const fn label(name: &'static str, of_type: &'static str) -> ColumnMapping {
+    ColumnMapping { name, old: None, comes_as: "text", is_written_as: of_type }
 }
 
-const fn made(name: &'static str, old: &'static str, of_type: &'static str) -> Mapped {
-    Mapped { name, old: Some(old), comes_as: of_type, is_written_as: of_type }
+const fn made(name: &'static str, old: &'static str, of_type: &'static str) -> ColumnMapping {
+    ColumnMapping { name, old: Some(old), comes_as: of_type, is_written_as: of_type }
 }
 
-const ID: Mapped = same("id", "uuid");
-const WORKSPACE: Mapped = same("workspace_id", "uuid");
-const CREATED: Mapped = same("created_at", "timestamptz");
-const UPDATED: Mapped = same("updated_at", "timestamptz");
+const ID: ColumnMapping = same("id", "uuid");
+const WORKSPACE: ColumnMapping = same("workspace_id", "uuid");
+const CREATED: ColumnMapping = same("created_at", "timestamptz");
+const UPDATED: ColumnMapping = same("updated_at", "timestamptz");
 
 const NO_WORKSPACE: (&str, &str) = (
     "NOT EXISTS (SELECT FROM workspaces w WHERE w.id = s.workspace_id)",
@@ -68,7 +68,7 @@ const NO_WORKSPACE: (&str, &str) = (
 const NOBODY: &str =
     "s.admin_user_id IS NOT NULL AND NOT EXISTS (SELECT FROM admin_users a WHERE a.id = s.admin_user_id)";
 
-const NOTHING: Mapping = Mapping {
+const NOTHING: TableMapping = TableMapping {
     table: "",
     key: "id",
     columns: &[],
@@ -77,12 +77,12 @@ const NOTHING: Mapping = Mapping {
     sealed: &[],
     repeated: &[],
     refers: &[],
-    again: Again::Over,
+    again: ReplayStrategy::Over,
 };
 
 /// Parents before children.
-pub(super) const TABLES: &[Mapping] = &[
-    Mapping {
+pub(super) const TABLES: &[TableMapping] = &[
+    TableMapping {
         table: "admin_users",
         columns: &[
             ID,
@@ -97,10 +97,10 @@ pub(super) const TABLES: &[Mapping] = &[
             UPDATED,
         ],
         refused: &[(r"s.password_hash !~ '^\$(argon2id|2[abxy])\$'", "its password is no hash of bcrypt or argon2id")],
-        again: Again::Parked { assignment: "email = id::text", is_taken: "false" },
+        again: ReplayStrategy::Parked { assignment: "email = id::text", is_taken: "false" },
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "workspaces",
         columns: &[
             ID,
@@ -115,10 +115,10 @@ pub(super) const TABLES: &[Mapping] = &[
             UPDATED,
         ],
         refused: &[("s.id = '00000000-0000-0000-0000-000000000000'", "its id is that of the platform as a whole")],
-        again: Again::Parked { assignment: "slug = id::text", is_taken: "false" },
+        again: ReplayStrategy::Parked { assignment: "slug = id::text", is_taken: "false" },
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "workspace_settings",
         key: "workspace_id",
         columns: &[
@@ -143,10 +143,10 @@ pub(super) const TABLES: &[Mapping] = &[
         refused: &[NO_WORKSPACE],
         sealed: &["webhook_secret"],
         repeated: &["default_language", "confidence_threshold", "is_published"],
-        again: Again::Anew,
+        again: ReplayStrategy::Anew,
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "workspace_admins",
         columns: &[
             ID,
@@ -159,10 +159,10 @@ pub(super) const TABLES: &[Mapping] = &[
         ],
         refused: &[NO_WORKSPACE, (NOBODY, "its administrator is not taken over")],
         refers: &[("admin_user_id", "admin_users")],
-        again: Again::Anew,
+        again: ReplayStrategy::Anew,
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "datasources",
         columns: &[
             ID,
@@ -182,7 +182,7 @@ pub(super) const TABLES: &[Mapping] = &[
         refused: &[NO_WORKSPACE],
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "documents",
         columns: &[
             ID,
@@ -212,7 +212,7 @@ pub(super) const TABLES: &[Mapping] = &[
             "its datasource is another workspace's, or not taken over",
         )],
         refers: &[("datasource_id", "datasources")],
-        again: Again::Parked {
+        again: ReplayStrategy::Parked {
             assignment: "external_id = NULL",
             is_taken: "s.external_id IS NOT NULL AND (EXISTS (
                 SELECT FROM documents d WHERE d.workspace_id = s.workspace_id AND d.external_id = s.external_id AND d.id <> s.id
@@ -225,7 +225,7 @@ pub(super) const TABLES: &[Mapping] = &[
         },
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "document_chunks",
         columns: &[
             ID,
@@ -248,10 +248,10 @@ pub(super) const TABLES: &[Mapping] = &[
             ("vector_norm(s.vector) NOT BETWEEN 1e-15 AND 1e15", "its vector is too short or too long to be compared with another"),
         ],
         refers: &[("document_id", "documents")],
-        again: Again::Anew,
+        again: ReplayStrategy::Anew,
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "conversations",
         columns: &[
             ID,
@@ -269,7 +269,7 @@ pub(super) const TABLES: &[Mapping] = &[
         refused: &[NO_WORKSPACE],
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "messages",
         columns: &[
             ID,
@@ -292,7 +292,7 @@ pub(super) const TABLES: &[Mapping] = &[
         refers: &[("conversation_id", "conversations")],
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "feedback",
         columns: &[
             ID,
@@ -313,10 +313,10 @@ pub(super) const TABLES: &[Mapping] = &[
         ],
         cleared: &[("admin_user_id", NOBODY, "its administrator is not taken over")],
         refers: &[("message_id", "messages"), ("admin_user_id", "admin_users")],
-        again: Again::Anew,
+        again: ReplayStrategy::Anew,
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "analytics_events",
         columns: &[
             ID,
@@ -344,10 +344,10 @@ pub(super) const TABLES: &[Mapping] = &[
             ),
         ],
         refers: &[("conversation_id", "conversations"), ("message_id", "messages")],
-        again: Again::Anew,
+        again: ReplayStrategy::Anew,
         ..NOTHING
     },
-    Mapping {
+    TableMapping {
         table: "webhook_subscriptions",
         columns: &[
             ID,
@@ -361,17 +361,17 @@ pub(super) const TABLES: &[Mapping] = &[
         ],
         refused: &[NO_WORKSPACE],
         sealed: &["secret"],
-        again: Again::Anew,
+        again: ReplayStrategy::Anew,
         ..NOTHING
     },
     // The queue has states that the old one did not keep apart: what ran waits again, and what ended did so at some time.
-    Mapping {
+    TableMapping {
         table: "jobs",
         columns: &[
             ID,
             WORKSPACE,
             same("job_type", "text"),
-            Mapped {
+            ColumnMapping {
                 name: "status",
                 old: Some("CASE o.status::text WHEN 'running' THEN 'queued' ELSE o.status::text END"),
                 comes_as: "text",
@@ -412,7 +412,7 @@ pub(super) const TABLES: &[Mapping] = &[
             ("pg_column_size(s.payload) > 1048576", "its arguments are larger than a megabyte"),
             ("s.attempts > 999", "it was tried more often than a job can be"),
         ],
-        again: Again::Anew,
+        again: ReplayStrategy::Anew,
         ..NOTHING
     },
 ];

@@ -5,8 +5,8 @@ use serde::Serialize;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::copy::{There, no_key};
-use super::tables::{Mapping, TABLES};
+use super::copy::{SourceDatabase, no_key};
+use super::tables::{TABLES, TableMapping};
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
@@ -14,7 +14,7 @@ use crate::sql_types::SealedSecret;
 
 /// A table that was compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Compared {
+pub struct TableComparison {
     /// Its name.
     pub table: &'static str,
     /// Rows that are the same there and here, by a checksum of every column.
@@ -26,7 +26,7 @@ pub struct Compared {
 }
 
 /// Compares every table; the source must not change meanwhile.
-pub(super) async fn compare(there: There<'_>, target: &Client) -> Result<Vec<Compared>> {
+pub(super) async fn compare(there: SourceDatabase<'_>, target: &Client) -> Result<Vec<TableComparison>> {
     let mut compared = Vec::with_capacity(TABLES.len());
     // The owner of the tables sees no row.
     let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL ROLE {PLATFORM_ROLE}");
@@ -41,7 +41,7 @@ pub(super) async fn compare(there: There<'_>, target: &Client) -> Result<Vec<Com
     Ok(compared)
 }
 
-async fn table(there: There<'_>, target: &Client, mapping: &Mapping) -> Result<Compared> {
+async fn table(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapping) -> Result<TableComparison> {
     let aside = "SELECT coalesce(array_agg(DISTINCT key) FILTER (WHERE NOT is_kept), '{}'),
         coalesce(array_agg(DISTINCT key) FILTER (WHERE is_kept), '{}')
         FROM workspace_db_adoption.set_aside WHERE table_name = $1";
@@ -52,8 +52,8 @@ async fn table(there: There<'_>, target: &Client, mapping: &Mapping) -> Result<C
     if target.query_one(&both, &[&missing]).await?.get::<_, i64>(0) > 0 {
         return Err(differs(mapping.table, "a row that is set aside is here all the same"));
     }
-    let there = there.client.query_one(&mapping.sums_there(there.old), &[&left_out]).await?;
-    let here = target.query_one(&mapping.sums_here(), &[&left_out]).await?;
+    let there = there.client.query_one(&mapping.source_checksums(there.old), &[&left_out]).await?;
+    let here = target.query_one(&mapping.target_checksums(), &[&left_out]).await?;
     let (expected, found): (i64, i64) = (there.get(0), here.get(0));
     if expected != found {
         return Err(differs(mapping.table, &format!("there are {expected} rows there, and {found} here")));
@@ -68,7 +68,7 @@ async fn table(there: There<'_>, target: &Client, mapping: &Mapping) -> Result<C
         }
     }
     let count = |keys: &[Uuid]| keys.len() as u64;
-    Ok(Compared {
+    Ok(TableComparison {
         table: mapping.table,
         same: found.unsigned_abs(),
         changed: count(&changed),
@@ -77,7 +77,7 @@ async fn table(there: There<'_>, target: &Client, mapping: &Mapping) -> Result<C
 }
 
 /// Opens every secret, and compares it with what it was.
-async fn secrets(there: There<'_>, target: &Client, mapping: &Mapping, column: &str) -> Result<()> {
+async fn secrets(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapping, column: &str) -> Result<()> {
     let of = |table: String, condition: &str| {
         let key = mapping.key;
         format!(

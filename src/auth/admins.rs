@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::PlatformScope;
-use super::login::{in_days, revoke_all};
+use super::login::{days_from_now, revoke_all};
 use super::password;
 use super::session;
 use super::token::{Token, TokenKind};
@@ -138,7 +138,7 @@ pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId
             actor,
             "admin.disable",
             &before,
-            &StateChange { status: Some(AdminStatus::Disabled), ..StateChange::default() },
+            &AdminStateChange { status: Some(AdminStatus::Disabled), ..AdminStateChange::default() },
         )
         .await
     })
@@ -160,7 +160,7 @@ pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId)
             actor,
             "admin.enable",
             &before,
-            &StateChange { status: Some(AdminStatus::Active), ..StateChange::default() },
+            &AdminStateChange { status: Some(AdminStatus::Active), ..AdminStateChange::default() },
         )
         .await
     })
@@ -191,7 +191,7 @@ pub async fn change_role(
             actor,
             "admin.change_role",
             &before,
-            &StateChange { role: Some(role), ..StateChange::default() },
+            &AdminStateChange { role: Some(role), ..AdminStateChange::default() },
         )
         .await
     })
@@ -248,7 +248,7 @@ pub async fn admins(db: &Database, platform: &PlatformScope) -> Result<Vec<Admin
 ///
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden);
 /// [`is_invalid_input`](Error::is_invalid_input) where `days` is 0 or more than 366.
-pub async fn create_token_for(
+pub async fn create_admin_token(
     db: &Database,
     platform: &PlatformScope,
     admin: AdminUserId,
@@ -269,7 +269,7 @@ pub async fn create_token_for(
 /// # Errors
 ///
 /// [`is_forbidden`](Error::is_forbidden), [`is_unreachable`](Error::is_unreachable).
-pub async fn tokens_of(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Vec<AdminToken>> {
+pub async fn list_admin_tokens(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Vec<AdminToken>> {
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
         session::valid_tokens(conn, admin).await
@@ -282,7 +282,7 @@ pub async fn tokens_of(db: &Database, platform: &PlatformScope, admin: AdminUser
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
-pub async fn revoke_token_of(
+pub async fn revoke_admin_token(
     db: &Database,
     platform: &PlatformScope,
     admin: AdminUserId,
@@ -299,7 +299,7 @@ pub async fn revoke_token_of(
 /// What no [`AdminUserChanges`] has.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = admin_users)]
-struct StateChange {
+struct AdminStateChange {
     role: Option<AdminRole>,
     status: Option<AdminStatus>,
     updated_at: StatementTime,
@@ -310,7 +310,7 @@ async fn change_state(
     actor: Actor,
     action: &'static str,
     before: &AdminUser,
-    change: &StateChange,
+    change: &AdminStateChange,
 ) -> Result<AdminUser> {
     let after = diesel::update(admin_users::table.find(before.id))
         .set(change)
@@ -323,7 +323,7 @@ async fn change_state(
 
 async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Token> {
     let secret = Token::generate(TokenKind::Password, None)?;
-    session::issue(conn, admin, &secret, "a password secret", None, in_days(SECRET_DAYS)).await?;
+    session::issue(conn, admin, &secret, "a password secret", None, days_from_now(SECRET_DAYS)).await?;
     // Whoever has a secret proves themselves by it, and no longer by an invitation.
     let invited = admin_users::table.find(admin).filter(admin_users::is_invited);
     diesel::update(invited).set(admin_users::is_invited.eq(false)).execute(conn).await?;

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::session::{AdminSession, issue};
 use super::throttle::Buckets;
-use super::token::{Token, TokenKind, not_valid};
-use super::{Client, password};
+use super::token::{Token, TokenKind, invalid_token};
+use super::{ClientInfo, password};
 use crate::error::{Error, Kind, Result};
 use crate::id::AdminUserId;
 use crate::models::{AdminUser, NewAuditEntry};
@@ -42,11 +42,11 @@ const MOST_EMAIL_BYTES: usize = 254;
 ///
 /// ```no_run
 /// use secrecy::SecretString;
-/// use workspace_db::auth::{Client, log_in};
+/// use workspace_db::auth::{ClientInfo, log_in};
 ///
 /// # async fn example(db: &workspace_db::tenancy::Database) -> workspace_db::Result<()> {
 /// let password = SecretString::from("correct horse battery staple");
-/// let (session, token) = log_in(db, "jane@example.com", &password, &Client::default()).await?;
+/// let (session, token) = log_in(db, "jane@example.com", &password, &ClientInfo::default()).await?;
 /// println!("Set-Cookie: session={}; HttpOnly; Secure; SameSite=Lax", token.expose());
 /// # drop(session);
 /// # Ok(())
@@ -56,7 +56,7 @@ pub async fn log_in(
     db: &Database,
     email: &str,
     password: &SecretString,
-    client: &Client,
+    client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
     let admin = verify(db, email, password, client).await?;
     if admin.must_change_password {
@@ -88,11 +88,11 @@ pub async fn log_in(
 ///
 /// ```no_run
 /// use secrecy::SecretString;
-/// use workspace_db::auth::{Client, change_password};
+/// use workspace_db::auth::{ClientInfo, change_password};
 ///
 /// # async fn example(db: &workspace_db::tenancy::Database) -> workspace_db::Result<()> {
 /// let (old, new) = (SecretString::from("ChangeMe123!"), SecretString::from("a better one than that"));
-/// let (session, token) = change_password(db, "admin@example.com", &old, &new, &Client::default()).await?;
+/// let (session, token) = change_password(db, "admin@example.com", &old, &new, &ClientInfo::default()).await?;
 /// # drop((session, token));
 /// # Ok(())
 /// # }
@@ -102,7 +102,7 @@ pub async fn change_password(
     email: &str,
     old: &SecretString,
     new: &SecretString,
-    client: &Client,
+    client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
     let admin = verify(db, email, old, client).await?;
     check_for(&admin, new)?;
@@ -112,7 +112,7 @@ pub async fn change_password(
     let hash = password::hash(new).await?;
     db.platform(async |conn| {
         take_hash(conn, &admin, &hash).await?.then_some(()).ok_or_else(refused)?;
-        start_over(conn, &admin, "password.change", client).await
+        replace_sessions(conn, &admin, "password.change", client).await
     })
     .await
 }
@@ -128,11 +128,11 @@ pub async fn change_password(
 ///
 /// ```no_run
 /// use secrecy::SecretString;
-/// use workspace_db::auth::{Client, Token, set_password};
+/// use workspace_db::auth::{ClientInfo, Token, set_password};
 ///
 /// # async fn example(db: &workspace_db::tenancy::Database, from_the_link: Token) -> workspace_db::Result<()> {
 /// let new = SecretString::from("a better one than that");
-/// let (session, token) = set_password(db, &from_the_link, &new, &Client::default()).await?;
+/// let (session, token) = set_password(db, &from_the_link, &new, &ClientInfo::default()).await?;
 /// # drop((session, token));
 /// # Ok(())
 /// # }
@@ -141,9 +141,9 @@ pub async fn set_password(
     db: &Database,
     secret: &Token,
     new: &SecretString,
-    client: &Client,
+    client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
-    secret.must_be(&[TokenKind::Password])?;
+    secret.require_kind(&[TokenKind::Password])?;
     let hash = secret.hash();
     let holder = admin_tokens::table
         .inner_join(admin_users::table)
@@ -153,21 +153,21 @@ pub async fn set_password(
         .select(AdminUser::as_select());
     let found: Option<AdminUser> =
         db.platform(async |conn| Ok::<_, Error>(holder.first(conn).await.optional()?)).await?;
-    let admin = found.ok_or_else(not_valid)?;
+    let admin = found.ok_or_else(invalid_token)?;
     check_for(&admin, new)?;
     let new_hash = password::hash(new).await?;
     db.platform(async |conn| {
         // Of two who hold the same secret the second finds another hash.
-        take_hash(conn, &admin, &new_hash).await?.then_some(()).ok_or_else(not_valid)?;
+        take_hash(conn, &admin, &new_hash).await?.then_some(()).ok_or_else(invalid_token)?;
         let used = diesel::update(admin_tokens::table)
             .filter(admin_tokens::token_hash.eq(&hash).and(admin_tokens::revoked_at.is_null()))
             .set(admin_tokens::revoked_at.eq(now))
             .execute(conn)
             .await?;
         if used == 0 {
-            return Err(not_valid());
+            return Err(invalid_token());
         }
-        start_over(conn, &admin, "password.set", client).await
+        replace_sessions(conn, &admin, "password.set", client).await
     })
     .await
 }
@@ -175,7 +175,7 @@ pub async fn set_password(
 /// The administrator who has shown the password, whose attempt is then not counted.
 ///
 /// Every attempt goes through the same steps, whatever becomes of it: two buckets, one look for the account, one hash.
-async fn verify(db: &Database, email: &str, password: &SecretString, client: &Client) -> Result<AdminUser> {
+async fn verify(db: &Database, email: &str, password: &SecretString, client: &ClientInfo) -> Result<AdminUser> {
     let email = known_form(email);
     let (buckets, found) = db
         .platform(async |conn| {
@@ -187,7 +187,7 @@ async fn verify(db: &Database, email: &str, password: &SecretString, client: &Cl
     let found: Option<AdminUser> = found;
     let hash = match &found {
         Some(admin) if admin.password_hash.is_affordable() => admin.password_hash.clone(),
-        _ => password::nobodys().await?,
+        _ => password::dummy_hash().await?,
     };
     let is_right = password::verify(&hash, password).await?;
     match found {
@@ -208,7 +208,7 @@ async fn enter(
     db: &Database,
     admin: &AdminUser,
     renewed: Option<&PasswordHash>,
-    client: &Client,
+    client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
     db.platform(async |conn| {
         let still = admin_users::table
@@ -243,11 +243,11 @@ pub(super) async fn take_hash(conn: &mut AsyncPgConnection, seen: &AdminUser, ha
 }
 
 /// Ends every token of the administrator and begins one session, as after a change of password.
-pub(super) async fn start_over(
+pub(super) async fn replace_sessions(
     conn: &mut AsyncPgConnection,
     admin: &AdminUser,
     action: &'static str,
-    client: &Client,
+    client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
     revoke_all(conn, admin.id).await?;
     begin(conn, admin, action, client).await
@@ -264,12 +264,12 @@ async fn begin(
     conn: &mut AsyncPgConnection,
     admin: &AdminUser,
     action: &'static str,
-    client: &Client,
+    client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
     let token = Token::generate(TokenKind::Session, None)?;
     let name: String =
         client.name.as_deref().unwrap_or("a session").chars().take(200).filter(|c| !c.is_control()).collect();
-    let row = issue(conn, admin.id, &token, &name, client.address(), in_days(SESSION_DAYS)).await?;
+    let row = issue(conn, admin.id, &token, &name, client.address(), days_from_now(SESSION_DAYS)).await?;
     let actor = Actor::Administrator { id: admin.id, address: client.address() };
     NewAuditEntry::new(actor.clone(), action, "admin_tokens", Some(*row.as_uuid()))
         .made(&json!({ "name": name }))
@@ -278,7 +278,7 @@ async fn begin(
     Ok((AdminSession::new(admin, row, &token, actor), token))
 }
 
-pub(super) fn in_days(days: i64) -> DateTime<Utc> {
+pub(super) fn days_from_now(days: i64) -> DateTime<Utc> {
     Utc::now() + TimeDelta::days(days)
 }
 

@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::admins::{self, NewAdmin};
-use super::login::{check_for, in_days, start_over, take_hash};
+use super::login::{check_for, days_from_now, replace_sessions, take_hash};
 use super::password;
 use super::session::AdminSession;
-use super::token::{Token, TokenKind, not_valid};
-use super::{Client, lower};
+use super::token::{Token, TokenKind, invalid_token};
+use super::{ClientInfo, lower};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminUserId, WorkspaceAdminId, WorkspaceId};
 use crate::models::{AdminUser, NewAdminUser, NewAuditEntry, NewWorkspaceAdmin, WorkspaceAdmin};
@@ -26,7 +26,7 @@ const INVITATION_DAYS: i64 = 7;
 
 /// An invitation that was made.
 #[derive(Clone, Debug)]
-pub struct Invited {
+pub struct Invitation {
     /// The membership, which counts from its acceptance on.
     pub membership: WorkspaceAdmin,
     /// What accepts it, once, within 7 days: shown this once, send it to the email.
@@ -73,7 +73,7 @@ pub async fn invite(
     scope: &WorkspaceScope<Administer>,
     email: &Email,
     role: AdminRole,
-) -> Result<Invited> {
+) -> Result<Invitation> {
     // Made whether it is needed or not: how long an invitation takes does not tell who has an account.
     let unusable = password::unusable().await?;
     db.platform(async |conn| {
@@ -90,7 +90,7 @@ pub(super) async fn invite_to(
     email: &Email,
     role: AdminRole,
     unusable: PasswordHash,
-) -> Result<Invited> {
+) -> Result<Invitation> {
     let of_email = || AdminUser::query().filter(lower(admin_users::email).eq(email));
     let found: Option<AdminUser> = of_email().first(conn).await.optional()?;
     let admin = if let Some(admin) = found {
@@ -112,7 +112,7 @@ pub(super) async fn invite_to(
     let row = NewWorkspaceAdmin {
         role: Some(role),
         invitation_hash: Some(token.hash()),
-        invitation_expires_at: Some(in_days(INVITATION_DAYS)),
+        invitation_expires_at: Some(days_from_now(INVITATION_DAYS)),
         ..NewWorkspaceAdmin::new(admin.id)
     };
     let theirs = workspace_admins::table
@@ -148,7 +148,7 @@ pub(super) async fn invite_to(
         .insert(conn)
         .await?;
     let is_new = is_invited_only(&admin);
-    Ok(Invited { membership, token, is_new })
+    Ok(Invitation { membership, token, is_new })
 }
 
 /// Whether an account was made by an invitation and has never been anybody's: such a one, and no other, gets its password
@@ -158,20 +158,20 @@ fn is_invited_only(admin: &AdminUser) -> bool {
 }
 
 /// An invitation that can be accepted, its row locked.
-pub(super) struct Joining {
+pub(super) struct PendingInvitation {
     workspace: WorkspaceId,
     membership: WorkspaceAdminId,
     admin: AdminUser,
 }
 
-impl Joining {
+impl PendingInvitation {
     /// The invitation of that token; `by` is who accepts it, where that is known.
     pub(super) async fn find(
         conn: &mut AsyncPgConnection,
         invitation: &Token,
         by: Option<AdminUserId>,
     ) -> Result<Self> {
-        invitation.must_be(&[TokenKind::Invitation])?;
+        invitation.require_kind(&[TokenKind::Invitation])?;
         let workspace = invitation.workspace()?;
         let is_open: bool = diesel::select(diesel::dsl::exists(
             workspaces::table.filter(workspaces::id.eq(workspace).and(workspaces::is_active)).select(workspaces::id),
@@ -185,13 +185,13 @@ impl Joining {
             .filter(workspace_admins::invitation_expires_at.gt(now).and(workspace_admins::joined_at.is_null()));
         let invited: Option<AdminUserId> = open.select(workspace_admins::admin_user_id).first(conn).await.optional()?;
         let is_meant = |invited: &AdminUserId| is_open && by.is_none_or(|by| by == *invited);
-        let invited = invited.filter(is_meant).ok_or_else(not_valid)?;
+        let invited = invited.filter(is_meant).ok_or_else(invalid_token)?;
         // The administrator before the membership, as everywhere; then the invitation may be another's by now.
         let admin = AdminUser::query().find(invited).for_no_key_update().first(conn).await?;
         let of_them =
             open.filter(workspace_admins::admin_user_id.eq(invited)).select(workspace_admins::id).for_update();
         let membership: Option<WorkspaceAdminId> = of_them.first(conn).await.optional()?;
-        Ok(Self { workspace, membership: membership.ok_or_else(not_valid)?, admin })
+        Ok(Self { workspace, membership: membership.ok_or_else(invalid_token)?, admin })
     }
 
     pub(super) async fn join(self, conn: &mut AsyncPgConnection, actor: Actor) -> Result<WorkspaceId> {
@@ -223,24 +223,24 @@ pub async fn join(
     db: &Database,
     invitation: &Token,
     new: &SecretString,
-    client: &Client,
+    client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
     let invited: AdminUser = db
         .platform(async |conn| {
-            let joining = Joining::find(conn, invitation, None).await?;
-            if is_invited_only(&joining.admin) { Ok(joining.admin) } else { Err(not_valid()) }
+            let joining = PendingInvitation::find(conn, invitation, None).await?;
+            if is_invited_only(&joining.admin) { Ok(joining.admin) } else { Err(invalid_token()) }
         })
         .await?;
     check_for(&invited, new)?;
     let hash = password::hash(new).await?;
     db.platform(async |conn| {
-        let joining = Joining::find(conn, invitation, None).await?;
+        let joining = PendingInvitation::find(conn, invitation, None).await?;
         if !is_invited_only(&joining.admin) || !take_hash(conn, &joining.admin, &hash).await? {
-            return Err(not_valid());
+            return Err(invalid_token());
         }
         let actor = Actor::Administrator { id: invited.id, address: client.address() };
         joining.join(conn, actor).await?;
-        start_over(conn, &invited, "password.set", client).await
+        replace_sessions(conn, &invited, "password.set", client).await
     })
     .await
 }

@@ -4,12 +4,12 @@
 //!
 //! ```no_run
 //! use secrecy::SecretString;
-//! use workspace_db::auth::{self, Client};
+//! use workspace_db::auth::{self, ClientInfo};
 //! use workspace_db::id::WorkspaceId;
 //! use workspace_db::tenancy::Database;
 //!
 //! # async fn example(db: &Database, password: SecretString, asked_for: WorkspaceId) -> workspace_db::Result<()> {
-//! let client = Client { address: Some("203.0.113.7".parse().unwrap()), ..Client::default() };
+//! let client = ClientInfo { address: Some("203.0.113.7".parse().unwrap()), ..ClientInfo::default() };
 //! let (session, token) = auth::log_in(db, "jane@example.com", &password, &client).await?;
 //! // The token goes into a cookie. With each later request it comes back:
 //! let session = auth::session(db, &token, client.address).await?;
@@ -52,12 +52,12 @@ use diesel::define_sql_function;
 use diesel::sql_types::Text;
 
 pub use self::admins::{
-    NewAdmin, admins, change_details, change_role, create_admin, create_token_for, disable, enable, reset_password,
-    revoke_token_of, tokens_of,
+    NewAdmin, admins, change_details, change_role, create_admin, create_admin_token, disable, enable,
+    list_admin_tokens, reset_password, revoke_admin_token,
 };
 pub use self::audit::{AuditFilter, audit_log};
 pub use self::login::{change_password, log_in, set_password};
-pub use self::members::{Invited, Member, change_member_role, invite, join, members, remove_member};
+pub use self::members::{Invitation, Member, change_member_role, invite, join, members, remove_member};
 #[cfg(feature = "transfer")]
 pub(crate) use self::password::unusable as unusable_password;
 pub use self::services::{ServiceScope, create_service_token, revoke_service_token, service, service_tokens};
@@ -74,7 +74,7 @@ use crate::tenancy::PlatformScope;
 /// Behind a proxy the address is the one that the proxy vouches for; an address that the client could have written
 /// itself would be a way around the throttle.
 #[derive(Clone, Debug, Default)]
-pub struct Client {
+pub struct ClientInfo {
     /// The network address. All clients without one share one allowance of failed logins.
     pub address: Option<IpAddr>,
     /// What the session is called in lists, such as the browser; at most 200 characters are kept.
@@ -84,7 +84,7 @@ pub struct Client {
     pub device: Option<Token>,
 }
 
-impl Client {
+impl ClientInfo {
     /// An address of version 4 in one form, however it was written.
     fn address(&self) -> Option<IpAddr> {
         self.address.map(|address| address.to_canonical())

@@ -24,16 +24,16 @@ static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_p
 ///
 /// They are threads of their own, and not those of tokio's blocking pool: each keeps the memory that it hashes in. Given
 /// back and taken anew by many threads, it came to ten times what hashes at once.
-static HASHING: LazyLock<Hashing> = LazyLock::new(Hashing::start);
+static HASHING: LazyLock<HashingPool> = LazyLock::new(HashingPool::start);
 
 type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
-struct Hashing {
+struct HashingPool {
     turns: Arc<Semaphore>,
     work: mpsc::Sender<Work>,
 }
 
-impl Hashing {
+impl HashingPool {
     fn start() -> Self {
         let count = (thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1);
         let (work, waiting) = mpsc::channel::<Work>();
@@ -101,9 +101,9 @@ pub(crate) async fn unusable() -> Result<PasswordHash> {
 }
 
 /// What an unknown email is verified against, made once a process.
-pub(super) async fn nobodys() -> Result<PasswordHash> {
-    static NOBODYS: tokio::sync::OnceCell<PasswordHash> = tokio::sync::OnceCell::const_new();
-    Ok(NOBODYS.get_or_try_init(unusable).await?.clone())
+pub(super) async fn dummy_hash() -> Result<PasswordHash> {
+    static DUMMY_HASH: tokio::sync::OnceCell<PasswordHash> = tokio::sync::OnceCell::const_new();
+    Ok(DUMMY_HASH.get_or_try_init(unusable).await?.clone())
 }
 
 /// The permit goes with the work, so that a request that is dropped does not let another begin beside it.

@@ -7,13 +7,13 @@ use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use super::session::valid_for;
-use super::token::{Token, TokenKind, not_valid};
+use super::token::{Token, TokenKind, invalid_token};
 use crate::error::{Error, Kind, Result};
 use crate::id::ServiceTokenId;
 use crate::models::{NewAuditEntry, NewServiceToken, ServiceToken};
 use crate::schema::service_tokens;
 use crate::sql_types::{Name, ServiceAccess};
-use crate::tenancy::{Administer, Database, Proof, Read, WorkspaceScope, load_readable};
+use crate::tenancy::{Administer, Credential, Database, Read, WorkspaceScope, load_readable};
 
 /// What a service's token opens.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ impl ServiceScope {
 /// # }
 /// ```
 pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
-    token.must_be(&[TokenKind::Service])?;
+    token.require_kind(&[TokenKind::Service])?;
     let (workspace, hash) = (token.workspace()?, token.hash());
     let mine = service_tokens::table
         .filter(service_tokens::workspace_id.eq(workspace).and(service_tokens::token_hash.eq(&hash)));
@@ -81,13 +81,13 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
             Ok(Some(access))
         })
         .await?;
-    let proof = Proof::Service { token: hash.clone() };
+    let proof = Credential::Service { token: hash.clone() };
     // Whether it is still valid, and what it may do, is asked where the scope is given.
-    let opened = match access.ok_or_else(not_valid)? {
-        ServiceAccess::Read => db.admitted(proof, workspace).await.map(ServiceScope::Reads),
-        ServiceAccess::Write => db.admitted(proof, workspace).await.map(ServiceScope::Writes),
+    let opened = match access.ok_or_else(invalid_token)? {
+        ServiceAccess::Read => db.authorize(proof, workspace).await.map(ServiceScope::Reads),
+        ServiceAccess::Write => db.authorize(proof, workspace).await.map(ServiceScope::Writes),
     };
-    opened.map_err(|error| if error.is_not_found() { not_valid() } else { error })
+    opened.map_err(|error| if error.is_not_found() { invalid_token() } else { error })
 }
 
 /// A token for a service in the scope's workspace, for so many days: shown this once.

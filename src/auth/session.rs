@@ -8,15 +8,16 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
-use super::login::in_days;
-use super::token::{Token, TokenKind, not_valid};
+use super::login::days_from_now;
+use super::token::{Token, TokenKind, invalid_token};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminTokenId, AdminUserId, WorkspaceId};
 use crate::models::{AdminToken, AdminUser, NewAdminToken, NewAuditEntry, Workspace};
 use crate::schema::{admin_tokens, admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminTokenKind, Name};
 use crate::tenancy::{
-    Actor, Administer, Database, PlatformScope, Proof, WorkspaceScope, admin_may_enter, load_readable, token_is_valid,
+    Actor, Administer, Credential, Database, PlatformScope, WorkspaceScope, admin_may_enter, load_readable,
+    token_is_valid,
 };
 
 /// Days that a token of a program may be valid for.
@@ -31,7 +32,7 @@ pub struct AdminSession {
     email: String,
     role: AdminRole,
     token: AdminTokenId,
-    proof: Proof,
+    proof: Credential,
     actor: Actor,
 }
 
@@ -52,7 +53,7 @@ pub struct AdminSession {
 /// # }
 /// ```
 pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> Result<AdminSession> {
-    token.must_be(&[TokenKind::Session, TokenKind::Api])?;
+    token.require_kind(&[TokenKind::Session, TokenKind::Api])?;
     let hash = token.hash();
     let query = admin_tokens::table
         .inner_join(admin_users::table)
@@ -69,14 +70,14 @@ pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> R
             Ok(Some((admin, id)))
         })
         .await?;
-    let (admin, id) = found.ok_or_else(not_valid)?;
+    let (admin, id) = found.ok_or_else(invalid_token)?;
     let actor = Actor::Administrator { id: admin.id, address: address.map(|address| address.to_canonical()) };
     Ok(AdminSession::new(&admin, id, token, actor))
 }
 
 impl AdminSession {
     pub(super) fn new(admin: &AdminUser, id: AdminTokenId, token: &Token, actor: Actor) -> Self {
-        let proof = Proof::Admin { token: token.hash(), actor: actor.clone() };
+        let proof = Credential::Admin { token: token.hash(), actor: actor.clone() };
         Self { admin: admin.id, email: admin.email.clone(), role: admin.role, token: id, proof, actor }
     }
 
@@ -125,7 +126,7 @@ impl AdminSession {
     /// # }
     /// ```
     pub async fn workspace(&self, workspace: WorkspaceId, db: &Database) -> Result<WorkspaceScope> {
-        db.admitted(self.proof.clone(), workspace).await
+        db.authorize(self.proof.clone(), workspace).await
     }
 
     /// The scope of a workspace that this administrator may administer: any for a superadmin, else those where their role
@@ -135,7 +136,7 @@ impl AdminSession {
     ///
     /// As [`workspace`](Self::workspace); [`is_forbidden`](Error::is_forbidden) for a member without that role.
     pub async fn administer(&self, workspace: WorkspaceId, db: &Database) -> Result<WorkspaceScope<Administer>> {
-        db.admitted(self.proof.clone(), workspace).await
+        db.authorize(self.proof.clone(), workspace).await
     }
 
     /// The scope of the platform, for a superadmin.
@@ -144,7 +145,7 @@ impl AdminSession {
     ///
     /// [`is_forbidden`](Error::is_forbidden) for anybody else.
     pub async fn platform(&self, db: &Database) -> Result<PlatformScope> {
-        db.admitted_to_platform(self.proof.clone()).await
+        db.authorize_platform(self.proof.clone()).await
     }
 
     /// The workspaces that this administrator may enter, by slug.
@@ -249,7 +250,7 @@ impl AdminSession {
     pub async fn accept(&self, db: &Database, invitation: &Token) -> Result<WorkspaceId> {
         db.platform(async |conn| {
             self.held(conn).await?;
-            let joining = super::members::Joining::find(conn, invitation, Some(self.admin)).await?;
+            let joining = super::members::PendingInvitation::find(conn, invitation, Some(self.admin)).await?;
             joining.join(conn, self.actor.clone()).await
         })
         .await
@@ -259,7 +260,7 @@ impl AdminSession {
     /// session has ended since it was looked up.
     async fn held(&self, conn: &mut AsyncPgConnection) -> Result<AdminTokenKind> {
         let row = admin_users::table.find(self.admin).select(admin_users::id).for_no_key_update();
-        row.first::<AdminUserId>(conn).await.optional()?.ok_or_else(not_valid)?;
+        row.first::<AdminUserId>(conn).await.optional()?.ok_or_else(invalid_token)?;
         self.still_valid(conn).await
     }
 
@@ -268,7 +269,7 @@ impl AdminSession {
             .inner_join(admin_users::table)
             .filter(admin_tokens::id.eq(self.token).and(token_is_valid()).and(admin_may_enter()))
             .select(admin_tokens::kind);
-        query.first(conn).await.optional()?.ok_or_else(not_valid)
+        query.first(conn).await.optional()?.ok_or_else(invalid_token)
     }
 }
 
@@ -285,7 +286,7 @@ pub(super) async fn issue(
         TokenKind::Session => AdminTokenKind::Session,
         TokenKind::Api => AdminTokenKind::Api,
         TokenKind::Password => AdminTokenKind::Password,
-        TokenKind::Service | TokenKind::Invitation => return Err(not_valid()),
+        TokenKind::Service | TokenKind::Invitation => return Err(invalid_token()),
     };
     let row = NewAdminToken {
         id: AdminTokenId::generate(),
@@ -346,7 +347,7 @@ pub(super) async fn valid_tokens(conn: &mut AsyncPgConnection, admin: AdminUserI
 /// The end of a token of so many days.
 pub(super) fn valid_for(days: u32) -> Result<DateTime<Utc>> {
     if (1..=MOST_TOKEN_DAYS).contains(&days) {
-        return Ok(in_days(days.into()));
+        return Ok(days_from_now(days.into()));
     }
     Err(Error::invalid(format!("a token is valid for 1 to {MOST_TOKEN_DAYS} days, not {days}")).of_field("expires_at"))
 }

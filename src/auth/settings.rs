@@ -103,7 +103,7 @@ fn days(stored: Option<i32>) -> Option<u32> {
 /// # }
 /// ```
 pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Result<EffectiveSettings> {
-    db.admits(scope).await?;
+    db.reauthorize(scope).await?;
     let workspace = scope.workspace();
     db.platform(async |conn| {
         let row: Option<Workspace> = Workspace::query().find(workspace).first(conn).await.optional()?;
@@ -137,7 +137,7 @@ pub async fn change_settings(
     scope: &WorkspaceScope<Administer>,
     changes: &WorkspaceSettingsChanges,
 ) -> Result<WorkspaceSettings> {
-    check_bounds(&Bounded::from(changes))?;
+    check_bounds(&SettingsBounds::from(changes))?;
     let workspace = scope.workspace();
     db.platform(async |conn| {
         let actor = scope.actor(conn, db).await?;
@@ -167,13 +167,13 @@ pub async fn change_settings(
 }
 
 /// What the types of settings leave open.
-pub(super) struct Bounded<'a> {
+pub(super) struct SettingsBounds<'a> {
     temperature: Option<f64>,
     days: [(&'static str, Option<i32>); 4],
     events: Option<&'a TextArray>,
 }
 
-impl<'a> From<&'a NewWorkspaceSettings> for Bounded<'a> {
+impl<'a> From<&'a NewWorkspaceSettings> for SettingsBounds<'a> {
     fn from(new: &'a NewWorkspaceSettings) -> Self {
         Self {
             temperature: new.temperature,
@@ -188,7 +188,7 @@ impl<'a> From<&'a NewWorkspaceSettings> for Bounded<'a> {
     }
 }
 
-impl<'a> From<&'a WorkspaceSettingsChanges> for Bounded<'a> {
+impl<'a> From<&'a WorkspaceSettingsChanges> for SettingsBounds<'a> {
     fn from(changes: &'a WorkspaceSettingsChanges) -> Self {
         Self {
             temperature: changes.temperature.flatten(),
@@ -203,7 +203,7 @@ impl<'a> From<&'a WorkspaceSettingsChanges> for Bounded<'a> {
     }
 }
 
-pub(super) fn check_bounds(settings: &Bounded<'_>) -> Result<()> {
+pub(super) fn check_bounds(settings: &SettingsBounds<'_>) -> Result<()> {
     if settings.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
         return Err(Error::invalid("it is not within 0 to 2").of_field("temperature"));
     }
@@ -293,14 +293,14 @@ impl SettingsInput {
             job_retention_days: self.job_retention_days,
             ..WorkspaceSettingsChanges::default()
         };
-        check_bounds(&Bounded::from(&changes))?;
+        check_bounds(&SettingsBounds::from(&changes))?;
         Ok(changes)
     }
 }
 
-type Changed<T> = Option<Option<T>>;
+type Patch<T> = Option<Option<T>>;
 
-fn parsed<T: std::str::FromStr<Err = Error>>(field: &'static str, text: Changed<String>) -> Result<Changed<T>> {
+fn parsed<T: std::str::FromStr<Err = Error>>(field: &'static str, text: Patch<String>) -> Result<Patch<T>> {
     let parse = |text: String| text.parse().map_err(|error: Error| error.of_field(field));
     text.map(|text| text.map(parse).transpose()).transpose()
 }

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Double};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::Client;
+use super::ClientInfo;
 use crate::error::{Error, Kind, Result};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminTokenKind, TokenHash};
@@ -49,11 +49,11 @@ impl Buckets {
     /// A device or an address from which the account was entered before has a bucket of its own, so that strangers who
     /// try passwords fill theirs alone. The networks of the address are counted too, but for such a device: its neighbours behind one
     /// address would fill that bucket. One that is full is told, since it says nothing of any account.
-    pub(super) async fn count(conn: &mut AsyncPgConnection, email: &str, client: &Client) -> Result<Self> {
+    pub(super) async fn count(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
         let address = client.address();
-        let known = Known::of(conn, email, client).await?;
+        let known = Familiarity::of(conn, email, client).await?;
         let mut counted = Vec::with_capacity(4);
-        let networks = if matches!(known, Known::Device) { Vec::new() } else { networks(address) };
+        let networks = if matches!(known, Familiarity::Device) { Vec::new() } else { networks(address) };
         for network in networks {
             let state = network.count(conn).await?;
             if !state.allowed {
@@ -63,8 +63,10 @@ impl Buckets {
             counted.push(network);
         }
         let of_account = match (known, &client.device, address) {
-            (Known::Device, Some(device), _) => Bucket::new(&format!("device {}", device.expose()), OF_KNOWN),
-            (Known::Address, _, Some(address)) => Bucket::new(&format!("account {email} from {address}"), OF_KNOWN),
+            (Familiarity::Device, Some(device), _) => Bucket::new(&format!("device {}", device.expose()), OF_KNOWN),
+            (Familiarity::Address, _, Some(address)) => {
+                Bucket::new(&format!("account {email} from {address}"), OF_KNOWN)
+            }
             _ => Bucket::new(&format!("account {email}"), OF_STRANGERS),
         };
         let is_full = !of_account.count(conn).await?.allowed;
@@ -83,14 +85,14 @@ impl Buckets {
 
 /// From where an account was entered before.
 #[derive(Clone, Copy)]
-enum Known {
+enum Familiarity {
     Device,
     Address,
     No,
 }
 
-impl Known {
-    async fn of(conn: &mut AsyncPgConnection, email: &str, client: &Client) -> Result<Self> {
+impl Familiarity {
+    async fn of(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
         let device = client.device.as_ref().map(super::Token::hash);
         let address = client.address().map(|address| address.to_string());
         let is_device = admin_tokens::token_hash.nullable().eq(&device);
@@ -136,7 +138,7 @@ fn networks(address: Option<IpAddr>) -> Vec<Bucket> {
 }
 
 #[derive(QueryableByName)]
-struct Counted {
+struct RateDecision {
     #[diesel(sql_type = Bool)]
     allowed: bool,
     #[diesel(sql_type = Double)]
@@ -160,7 +162,7 @@ impl Bucket {
     }
 
     /// A refused attempt writes as an allowed one does, so that both cost the same.
-    async fn count(&self, conn: &mut AsyncPgConnection) -> Result<Counted> {
+    async fn count(&self, conn: &mut AsyncPgConnection) -> Result<RateDecision> {
         const COUNT: &str = "
 INSERT INTO login_throttles AS bucket (key, free_at) VALUES ($1, statement_timestamp() + make_interval(secs => $2))
 ON CONFLICT (key) DO UPDATE SET (free_at, refused_at) = (

@@ -97,12 +97,12 @@ impl Token {
     pub(super) fn workspace(&self) -> Result<WorkspaceId> {
         let named = self.bytes().filter(|_| self.kind.names_workspace());
         let uuid = named.and_then(|bytes| Uuid::from_slice(bytes.get(..WORKSPACE_LEN)?).ok());
-        uuid.map(WorkspaceId::from).ok_or_else(not_valid)
+        uuid.map(WorkspaceId::from).ok_or_else(invalid_token)
     }
 
     /// Refuses a token that is for something else.
-    pub(super) fn must_be(&self, kinds: &[TokenKind]) -> Result<()> {
-        if kinds.contains(&self.kind) { Ok(()) } else { Err(not_valid()) }
+    pub(super) fn require_kind(&self, kinds: &[TokenKind]) -> Result<()> {
+        if kinds.contains(&self.kind) { Ok(()) } else { Err(invalid_token()) }
     }
 
     fn bytes(&self) -> Option<Vec<u8>> {
@@ -115,15 +115,15 @@ impl FromStr for Token {
 
     /// Reads what a request brought. One that can't be a token is refused as one that nobody has.
     fn from_str(text: &str) -> Result<Self> {
-        let kind = TokenKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix())).ok_or_else(not_valid)?;
+        let kind = TokenKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix())).ok_or_else(invalid_token)?;
         let token = Self { kind, text: text.into() };
         let len = SECRET_LEN + if kind.names_workspace() { WORKSPACE_LEN } else { 0 };
-        if token.bytes().is_some_and(|bytes| bytes.len() == len) { Ok(token) } else { Err(not_valid()) }
+        if token.bytes().is_some_and(|bytes| bytes.len() == len) { Ok(token) } else { Err(invalid_token()) }
     }
 }
 
 /// The one answer, whether a token was never given, has expired, was revoked, or is for something else.
-pub(super) fn not_valid() -> Error {
+pub(super) fn invalid_token() -> Error {
     Error::new(Kind::Unauthenticated, "the token is not valid").remedy("log in again, or ask for a new one")
 }
 

@@ -5,9 +5,9 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
 use super::PlatformScope;
-use super::members::{Invited, invite_to};
+use super::members::{Invitation, invite_to};
 use super::password;
-use super::settings::{Bounded, check_bounds};
+use super::settings::{SettingsBounds, check_bounds};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::{
@@ -23,7 +23,7 @@ pub struct CreatedWorkspace {
     /// Its row.
     pub workspace: Workspace,
     /// The invitation of its first administrator, where one was named.
-    pub first_admin: Option<Invited>,
+    pub first_admin: Option<Invitation>,
 }
 
 /// Makes a workspace with its settings and invites its first administrator, all or nothing.
@@ -55,7 +55,7 @@ pub async fn create_workspace(
     first_admin: Option<&Email>,
 ) -> Result<CreatedWorkspace> {
     check_threshold(new.confidence_threshold)?;
-    check_bounds(&Bounded::from(settings))?;
+    check_bounds(&SettingsBounds::from(settings))?;
     let unusable = match first_admin {
         Some(_) => Some(password::unusable().await?),
         None => None,
@@ -112,8 +112,13 @@ pub async fn workspaces(db: &Database, platform: &PlatformScope) -> Result<Vec<W
 /// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not
 /// do so any more.
 pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
-    administer(db, scope, "workspace.publish", &StateChange { is_published: Some(true), ..StateChange::default() })
-        .await
+    administer(
+        db,
+        scope,
+        "workspace.publish",
+        &WorkspaceStateChange { is_published: Some(true), ..WorkspaceStateChange::default() },
+    )
+    .await
 }
 
 /// Closes the public side of the scope's workspace; its scopes end within a second.
@@ -122,14 +127,19 @@ pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
 ///
 /// As [`publish`].
 pub async fn unpublish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
-    administer(db, scope, "workspace.unpublish", &StateChange { is_published: Some(false), ..StateChange::default() })
-        .await
+    administer(
+        db,
+        scope,
+        "workspace.unpublish",
+        &WorkspaceStateChange { is_published: Some(false), ..WorkspaceStateChange::default() },
+    )
+    .await
 }
 
 /// What no [`WorkspaceChanges`] has.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = workspaces)]
-struct StateChange {
+struct WorkspaceStateChange {
     is_active: Option<bool>,
     is_published: Option<bool>,
     updated_at: StatementTime,
@@ -139,7 +149,7 @@ async fn administer(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
     action: &'static str,
-    change: &StateChange,
+    change: &WorkspaceStateChange,
 ) -> Result<Workspace> {
     db.platform(async |conn| {
         let held = locked(conn, scope.workspace()).await;
@@ -154,7 +164,7 @@ async fn change_state(
     actor: Actor,
     action: &'static str,
     before: &Workspace,
-    change: &StateChange,
+    change: &WorkspaceStateChange,
 ) -> Result<Workspace> {
     let after = diesel::update(workspaces::table.find(before.id))
         .set(change)
@@ -202,7 +212,13 @@ pub async fn change_workspace(
 ///
 /// As [`publish`].
 pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
-    administer(db, scope, "workspace.archive", &StateChange { is_active: Some(false), ..StateChange::default() }).await
+    administer(
+        db,
+        scope,
+        "workspace.archive",
+        &WorkspaceStateChange { is_active: Some(false), ..WorkspaceStateChange::default() },
+    )
+    .await
 }
 
 /// Takes an archived workspace into use again.
@@ -214,7 +230,7 @@ pub async fn restore(db: &Database, platform: &PlatformScope, workspace: Workspa
     db.platform(async |conn| {
         let held = locked(conn, workspace).await;
         let actor = platform.actor(conn, db).await?;
-        let active = StateChange { is_active: Some(true), ..StateChange::default() };
+        let active = WorkspaceStateChange { is_active: Some(true), ..WorkspaceStateChange::default() };
         change_state(conn, actor, "workspace.restore", &held?, &active).await
     })
     .await

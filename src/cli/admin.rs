@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use workspace_db::auth::{self, Client, NewAdmin, Token};
+use workspace_db::auth::{self, ClientInfo, NewAdmin, Token};
 use workspace_db::id::AdminTokenId;
 use workspace_db::models::{AdminToken, AdminUser};
 use workspace_db::sql_types::{AdminRole, AdminStatus, Email, Name};
 use workspace_db::tenancy::{self, PlatformScope};
 
-use super::database::Database;
-use super::{Context, Contradiction, Missing, OPERATOR, output};
+use super::database::DatabaseTarget;
+use super::{ConflictingArguments, Context, NotFound, OPERATOR, output};
 
 /// Make, list, disable and enable the platform's administrators, and their tokens
 #[derive(Args, Debug)]
@@ -73,8 +73,8 @@ enum TokenAction {
 
 impl Admin {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = Database::of(context)?.open_to_administer().await?;
-        let platform = PlatformScope::vouched_for(OPERATOR);
+        let db = DatabaseTarget::of(context)?.open_to_administer().await?;
+        let platform = PlatformScope::unchecked(OPERATOR);
         match self.action {
             Action::Create { email, superadmin, first_name, last_name } => {
                 let role = if superadmin { AdminRole::Superadmin } else { AdminRole::Admin };
@@ -111,14 +111,14 @@ impl Admin {
                 let mut line = || lines.next().transpose().map(Option::unwrap_or_default);
                 let (secret, password) = (line()?, SecretString::from(line()?));
                 if secret.trim().is_empty() || password.expose_secret().is_empty() {
-                    return Err(Contradiction(
+                    return Err(ConflictingArguments(
                         "standard input has no secret or no password; give the secret on its first line and the new password on its second"
                             .to_owned(),
                     )
                     .into());
                 }
                 let secret: Token = secret.trim().parse()?;
-                let client = Client { name: Some("the shell".to_owned()), ..Client::default() };
+                let client = ClientInfo { name: Some("the shell".to_owned()), ..ClientInfo::default() };
                 let (session, _) = auth::set_password(&db, &secret, &password, &client).await?;
                 let email = session.email().to_owned();
                 // Nobody keeps this session.
@@ -138,7 +138,7 @@ impl TokenAction {
         match self {
             Self::Create { email, name, days } => {
                 let admin = named(db, platform, &email).await?;
-                let (row, token) = auth::create_token_for(db, platform, admin.id, &name, days).await?;
+                let (row, token) = auth::create_admin_token(db, platform, admin.id, &name, days).await?;
                 if context.json {
                     return output::print_json(&json!({ "token": token.expose(), "row": row }));
                 }
@@ -146,7 +146,7 @@ impl TokenAction {
             }
             Self::List { email } => {
                 let admin = named(db, platform, &email).await?;
-                let all = auth::tokens_of(db, platform, admin.id).await?;
+                let all = auth::list_admin_tokens(db, platform, admin.id).await?;
                 if context.json {
                     return output::print_json(&all);
                 }
@@ -154,7 +154,7 @@ impl TokenAction {
             }
             Self::Revoke { email, id } => {
                 let admin = named(db, platform, &email).await?;
-                auth::revoke_token_of(db, platform, admin.id, id).await?;
+                auth::revoke_admin_token(db, platform, admin.id, id).await?;
                 if context.json {
                     return output::print_json(&json!({ "revoked": id }));
                 }
@@ -168,7 +168,7 @@ impl TokenAction {
 async fn named(db: &tenancy::Database, platform: &PlatformScope, email: &str) -> Result<AdminUser> {
     let all = auth::admins(db, platform).await?;
     let found = all.into_iter().find(|admin| admin.email.to_lowercase() == email.to_lowercase());
-    Ok(found.ok_or_else(|| Missing(format!("there is no administrator {email:?}; `admin list` shows them")))?)
+    Ok(found.ok_or_else(|| NotFound(format!("there is no administrator {email:?}; `admin list` shows them")))?)
 }
 
 fn line(admin: &AdminUser) -> String {

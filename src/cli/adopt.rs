@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use workspace_db::adopt::{Adoption, AdoptionPlan, AdoptionProgress, AdoptionStep, Compared, Outcome};
+use workspace_db::adopt::{Adoption, AdoptionOutcome, AdoptionPlan, AdoptionProgress, AdoptionStep, TableComparison};
 use workspace_db::config::DatabaseUrl;
 use workspace_db::sql_types::SecretKey;
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::transfer::SecretKeyArgs;
 use super::{Context, output};
 
@@ -40,7 +40,7 @@ pub(super) struct Adopt {
 
 impl Adopt {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let into = Database::of(context)?.owner_url()?;
+        let into = DatabaseTarget::of(context)?.owner_url()?;
         let key = self.key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
         let adoption = match &self.from {
             Some(from) => Adoption::new(from, &into, key),
@@ -94,8 +94,8 @@ impl Adopt {
     }
 }
 
-fn line(compared: &Compared) -> String {
-    let Compared { table, same, changed, set_aside } = compared;
+fn line(compared: &TableComparison) -> String {
+    let TableComparison { table, same, changed, set_aside } = compared;
     format!("{same:>12} the same  {changed:>8} without a reference  {set_aside:>8} aside  {table}")
 }
 
@@ -105,9 +105,9 @@ fn describe(plan: &AdoptionPlan) -> Vec<String> {
     lines.extend(plan.differences.unknown.iter().map(|what| format!("unknown      {what}")));
     lines.extend(plan.findings.iter().map(|finding| {
         let becomes = match finding.becomes {
-            Outcome::Kept => "kept",
-            Outcome::Changed => "changed",
-            Outcome::SetAside => "set aside",
+            AdoptionOutcome::Kept => "kept",
+            AdoptionOutcome::Changed => "changed",
+            AdoptionOutcome::SetAside => "set aside",
         };
         format!("{becomes:<11}  {} {}: {}; {}", finding.rows, finding.table, finding.what, finding.note)
     }));

@@ -2,25 +2,25 @@
 
 use anyhow::Result;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
-use workspace_db::embedded::Local;
+use workspace_db::embedded::LocalServer;
 use workspace_db::tenancy;
 
-use super::{Context, Contradiction};
+use super::{ConflictingArguments, Context};
 
-pub(super) enum Database {
+pub(super) enum DatabaseTarget {
     /// The user's own server.
     Given { owner: DatabaseUrl, config: Box<Config> },
     /// The server in the data directory.
-    Local { local: Box<Local>, config: Box<Config> },
+    LocalServer { local: Box<LocalServer>, config: Box<Config> },
 }
 
-impl Database {
+impl DatabaseTarget {
     /// The database that the environment and the data directory name.
     pub(super) fn of(context: &Context) -> Result<Self> {
         Ok(match given(context)? {
             Some(owner) => Self::Given { owner, config: Box::new(context.config.clone()) },
-            None => Self::Local {
-                local: Box::new(Local::open(&context.data_dir)?),
+            None => Self::LocalServer {
+                local: Box::new(LocalServer::open(&context.data_dir)?),
                 config: Box::new(context.config.clone()),
             },
         })
@@ -30,7 +30,7 @@ impl Database {
     pub(super) fn owner_url(&self) -> Result<DatabaseUrl> {
         match self {
             Self::Given { owner, .. } => Ok(owner.clone()),
-            Self::Local { local, .. } => Ok(local.running()?.owner_url()?),
+            Self::LocalServer { local, .. } => Ok(local.running()?.owner_url()?),
         }
     }
 
@@ -38,7 +38,7 @@ impl Database {
     pub(super) fn config(&self) -> Result<Config> {
         match self {
             Self::Given { config, .. } => Ok(Config::clone(config)),
-            Self::Local { local, config } => {
+            Self::LocalServer { local, config } => {
                 let local = local.running()?;
                 Ok(Config {
                     database_url: Some(local.owner_url()?),
@@ -76,13 +76,13 @@ const CONNECTIONS: usize = 2;
 /// `workspace-db env` has it, and the server is still ours to start and stop.
 pub(super) fn given(context: &Context) -> Result<Option<DatabaseUrl>> {
     let Some(url) = context.config.database_url.clone() else { return Ok(None) };
-    let local = Local::open_if_any(&context.data_dir)?;
-    if local.is_some_and(|local| local.is_named_by(&url)) {
+    let local = LocalServer::open_existing(&context.data_dir)?;
+    if local.is_some_and(|local| local.has_url(&url)) {
         return Ok(None);
     }
     if context.data_dir_is_asked_for {
         let message = "--data-dir names one database and DATABASE_URL another; leave one of them out";
-        return Err(Contradiction(message.to_owned()).into());
+        return Err(ConflictingArguments(message.to_owned()).into());
     }
     Ok(Some(url))
 }

@@ -7,9 +7,9 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use workspace_db::db::migrations::Migrator;
-use workspace_db::doctor::{CHECKS, Finding, Fix, Limits, State};
+use workspace_db::doctor::{CHECKS, CheckStatus, Finding, Fix, Thresholds};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::{Context, output};
 
 /// Say whether the database is fit to be used, and what to do where it is not
@@ -37,12 +37,12 @@ pub(super) struct Doctor {
 
 /// The worst that was found, which the exit code tells.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", if *.0 == State::Fail { "the database is not fit to be used" } else { "the database needs attention" })]
-pub(super) struct Unfit(pub(super) State);
+#[error("{}", if *.0 == CheckStatus::Fail { "the database is not fit to be used" } else { "the database needs attention" })]
+pub(super) struct UnhealthyDatabase(pub(super) CheckStatus);
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = Database::of(context)?;
+        let database = DatabaseTarget::of(context)?;
         let config = database.config()?;
         let mut doctor = workspace_db::doctor::Doctor::new(&config)?.with_tables(self.tables.iter().cloned());
         if let Some(folder) = &self.migrations {
@@ -50,7 +50,7 @@ impl Doctor {
             doctor = doctor.with_migrations(migrator);
         }
         if self.quick {
-            doctor = doctor.with_limits(Limits { questions: 0, ..Limits::default() });
+            doctor = doctor.with_thresholds(Thresholds { questions: 0, ..Thresholds::default() });
         }
         if self.fix {
             let tried = doctor.fix().await?;
@@ -60,16 +60,16 @@ impl Doctor {
                     Some(why) => format!("refused  {}: {why}", one.sql),
                 }))?;
             }
-            return self.told(context, &doctor.examine().await?, &tried);
+            return self.report(context, &doctor.run_checks().await?, &tried);
         }
-        let Some(seconds) = self.watch else { return self.told(context, &doctor.examine().await?, &[]) };
+        let Some(seconds) = self.watch else { return self.report(context, &doctor.run_checks().await?, &[]) };
         let mut ticks = tokio::time::interval(Duration::from_secs(seconds.max(1)));
         // Waited for throughout: a signal that comes during an examination, when nobody waits for one, would be lost.
-        let mut stopped = std::pin::pin!(super::told_to_stop());
+        let mut stopped = std::pin::pin!(super::shutdown_signal());
         loop {
             let round = async {
                 ticks.tick().await;
-                doctor.examine().await
+                doctor.run_checks().await
             };
             let findings = tokio::select! {
                 biased;
@@ -82,23 +82,23 @@ impl Doctor {
     }
 
     /// The verdict, also where nobody reads why.
-    fn told(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
+    fn report(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
         let printed = self.print(context, findings, fixes);
         let worst = worst(findings);
-        if worst > State::Skipped { Err(Unfit(worst).into()) } else { printed }
+        if worst > CheckStatus::Skipped { Err(UnhealthyDatabase(worst).into()) } else { printed }
     }
 
     fn print(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
         if context.json {
             return output::print_json(&json!({ "state": worst(findings), "findings": findings, "fixes": fixes }));
         }
-        let told = findings.iter().filter(|one| !self.quiet || one.state != State::Pass);
+        let told = findings.iter().filter(|one| !self.quiet || one.state != CheckStatus::Pass);
         output::print_lines(told.flat_map(|one| lines("", one)))
     }
 }
 
-fn worst(findings: &[Finding]) -> State {
-    findings.iter().map(|one| one.state).max().unwrap_or(State::Pass)
+fn worst(findings: &[Finding]) -> CheckStatus {
+    findings.iter().map(|one| one.state).max().unwrap_or(CheckStatus::Pass)
 }
 
 /// A finding for a person; `of` stands before the name of the check.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use workspace_db::embedded::Local;
+use workspace_db::embedded::LocalServer;
 
 use super::{Context, output};
 
@@ -12,7 +12,7 @@ use super::{Context, output};
 pub(super) struct Down {}
 
 pub(super) async fn run(context: &Context) -> Result<()> {
-    let local = Local::open(&context.data_dir)?;
+    let local = LocalServer::open(&context.data_dir)?;
     let spinner = output::spinner().with_message("stopping PostgreSQL");
     let stopped = tokio::task::spawn_blocking(move || local.down()).await??;
     spinner.finish_and_clear();

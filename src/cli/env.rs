@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::{Context, output};
 
 /// Print what a shell needs, for `eval "$(workspace-db env)"`
@@ -17,7 +17,7 @@ use super::{Context, output};
 pub(super) struct Env {}
 
 pub(super) fn run(context: &Context) -> Result<()> {
-    let database = Database::of(context)?;
+    let database = DatabaseTarget::of(context)?;
     let config = database.config()?;
     let urls = [
         ("DATABASE_URL", config.database_url),
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context) -> Result<()> {
     let mut variables: Vec<_> =
         urls.into_iter().filter_map(|(name, url)| Some((name, url?.expose().to_owned()))).collect();
     let mut bin = None;
-    if let Database::Local { local, .. } = &database {
+    if let DatabaseTarget::LocalServer { local, .. } = &database {
         variables.push(("WORKSPACE_DB_DATA_DIR", context.data_dir.display().to_string()));
         bin = Some(local.install().bin.display().to_string());
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use workspace_db::transfer::{ForeignRows, import_rows, import_rows_with_jobs};
+use workspace_db::transfer::{RowImportReport, import_rows, import_rows_with_jobs};
 
-use super::database::Database;
-use super::{Context, Missing, output, workspace};
+use super::database::DatabaseTarget;
+use super::{Context, NotFound, output, workspace};
 
 /// Write rows of another system into a workspace, from JSON Lines
 ///
@@ -36,13 +36,15 @@ impl Import {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let opened = match self.jsonl.as_path() {
             path if path == Path::new("-") => None,
-            path => Some(File::open(path).map_err(|error| Missing(format!("can't read {}: {error}", path.display())))?),
+            path => {
+                Some(File::open(path).map_err(|error| NotFound(format!("can't read {}: {error}", path.display())))?)
+            }
         };
-        let db = Database::of(context)?.open().await?;
+        let db = DatabaseTarget::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
         let bar = output::spinner();
         let on_progress =
-            |rows: &ForeignRows| output::tell(&bar, &format!("{} rows", rows.written.values().sum::<u64>()));
+            |rows: &RowImportReport| output::tell(&bar, &format!("{} rows", rows.written.values().sum::<u64>()));
         let lines: Box<dyn BufRead + Send> = match opened {
             Some(file) => Box::new(BufReader::with_capacity(1 << 20, file)),
             None => Box::new(BufReader::new(std::io::stdin())),

@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
-use workspace_db::indexes::{IndexStatus, Progress, Recall, VerifyOptions, retrain, status, verify};
+use workspace_db::indexes::{IndexProgress, IndexStatus, Recall, VerifyOptions, retrain, status, verify};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::{BelowGate, Context, output};
 
 /// Look after the vector indexes: how they stand, bringing them up to date, what searches find
@@ -52,7 +52,7 @@ struct Verify {
 
 impl Index {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = Database::of(context)?;
+        let database = DatabaseTarget::of(context)?;
         match self.action {
             Action::Status => {
                 let status = status(&database.owner_url()?, context.config.own_index_from).await?;
@@ -61,7 +61,7 @@ impl Index {
             Action::Retrain => {
                 let bar = output::counter("");
                 let last = Mutex::new(None);
-                let on_progress = |progress: &Progress| {
+                let on_progress = |progress: &IndexProgress| {
                     // A person sees the bar; whoever reads the log sees each step once.
                     let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     if last.as_ref() != Some(&progress.step) {
@@ -90,7 +90,7 @@ impl Index {
 }
 
 impl Verify {
-    async fn run(self, context: &Context, database: &Database) -> Result<()> {
+    async fn run(self, context: &Context, database: &DatabaseTarget) -> Result<()> {
         let options = VerifyOptions {
             k: self.k,
             questions: self.questions,

@@ -8,15 +8,15 @@ use clap::{Args, ValueEnum};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use workspace_db::ingest::{
-    DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, Skipped, enqueue_files, ingest,
+    DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, SkippedFile, enqueue_files, ingest,
 };
-use workspace_db::load::{BrokenLine, BrokenLines, JsonLines, LoadOptions, LoadReport, load};
+use workspace_db::load::{JsonLines, LoadOptions, LoadReport, OnRejectedLine, RejectedLine, load};
 use workspace_db::models::{DatasourceChanges, NewDatasource};
 use workspace_db::schema::datasources;
 use workspace_db::sql_types::DatasourceType;
 use workspace_db::tenancy::{self, InWorkspace as _, WorkspaceScope};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
 use super::{Context, output, workspace};
 
@@ -62,8 +62,8 @@ struct JsonLinesArgs {
     #[arg(long, value_name = "NAME", requires = "jsonl")]
     datasource: Option<String>,
     /// What becomes of the rest where a line is broken
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = OnBroken::Refuse)]
-    broken: OnBroken,
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = OnRejectedLineArg::Refuse)]
+    broken: OnRejectedLineArg,
     /// Take documents also where another document of the workspace has the same passages
     #[arg(long, requires = "jsonl")]
     keep_duplicates: bool,
@@ -73,7 +73,7 @@ struct JsonLinesArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum OnBroken {
+enum OnRejectedLineArg {
     /// Nothing goes in: all of it is one transaction
     Refuse,
     /// The rest goes in, batch by batch; a run that was cut short is gone on with by the next
@@ -82,7 +82,7 @@ enum OnBroken {
 
 impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = Database::of(context)?.open().await?;
+        let db = DatabaseTarget::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
         if let Some(file) = &self.json_lines.jsonl {
             return self.json_lines.run(context, &db, &scope, file).await;
@@ -116,7 +116,7 @@ struct LinesReport {
     /// How many lines were left out.
     broken: u64,
     /// The first hundred of them.
-    broken_lines: Vec<BrokenLine>,
+    broken_lines: Vec<RejectedLine>,
 }
 
 impl JsonLinesArgs {
@@ -129,8 +129,8 @@ impl JsonLinesArgs {
         };
         let name = self.datasource.clone().unwrap_or(name);
         let (broken_lines, all_or_nothing) = match self.broken {
-            OnBroken::Refuse => (BrokenLines::Refuse, true),
-            OnBroken::Skip => (BrokenLines::Skip, false),
+            OnRejectedLineArg::Refuse => (OnRejectedLine::Refuse, true),
+            OnRejectedLineArg::Skip => (OnRejectedLine::Skip, false),
         };
         let opened = match file {
             _ if is_standard_input => None,
@@ -140,7 +140,7 @@ impl JsonLinesArgs {
         let mut ws = db.workspace(scope).await?;
         let datasource = datasource.find_or_insert(&mut ws, scope).await?;
         let options =
-            LoadOptions { all_or_nothing, keep_duplicates: self.keep_duplicates, ..LoadOptions::into(datasource) };
+            LoadOptions { all_or_nothing, keep_duplicates: self.keep_duplicates, ..LoadOptions::new(datasource) };
         let row = datasources::table.in_workspace(scope).find(datasource);
         row.update().set(&DatasourceChanges::running()).execute(&mut ws).await?;
         drop(ws);
@@ -219,7 +219,7 @@ fn describe(report: &IngestReport) -> Vec<String> {
     lines
 }
 
-fn list(skipped: &[Skipped]) -> Vec<String> {
+fn list(skipped: &[SkippedFile]) -> Vec<String> {
     let mut lines = vec![format!("skipped    {} files", skipped.len())];
     lines.extend(skipped.iter().take(LISTED).map(|skipped| format!("  {}: {}", skipped.name, skipped.reason)));
     if skipped.len() > LISTED {

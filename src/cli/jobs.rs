@@ -20,7 +20,7 @@ use workspace_db::tenancy::{Database, PlatformScope, WorkspaceConnection, Worksp
 use workspace_db::{Error, Readable, UnreadableRow};
 
 use super::embedder::EmbedderArgs;
-use super::{Context, Missing, OPERATOR, database, output, workspace};
+use super::{Context, NotFound, OPERATOR, database, output, workspace};
 
 /// Run, look at and steer jobs in the background
 #[derive(Args, Debug)]
@@ -33,11 +33,11 @@ pub(super) struct Jobs {
 enum Action {
     Work(Work),
     #[command(flatten)]
-    Steer(Steer),
+    JobAction(JobAction),
 }
 
 #[derive(Debug, Subcommand)]
-enum Steer {
+enum JobAction {
     List(List),
     /// Show a job with its arguments and errors
     Show {
@@ -110,17 +110,17 @@ struct List {
 
 impl Jobs {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = database::Database::of(context)?;
+        let database = database::DatabaseTarget::of(context)?;
         match self.action {
             Action::Work(work) => work.run(context, &database).await,
-            Action::Steer(steer) => steer.run(context, &database.open().await?).await,
+            Action::JobAction(steer) => steer.run(context, &database.open().await?).await,
         }
     }
 }
 
-impl Steer {
+impl JobAction {
     async fn run(self, context: &Context, db: &Database) -> Result<()> {
-        let platform = PlatformScope::vouched_for(OPERATOR);
+        let platform = PlatformScope::unchecked(OPERATOR);
         match self {
             Self::List(list) => list.run(context, db).await,
             Self::Show { id } => show(context, db, id).await,
@@ -152,7 +152,7 @@ fn folder(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl Work {
-    async fn run(self, context: &Context, database: &database::Database) -> Result<()> {
+    async fn run(self, context: &Context, database: &database::DatabaseTarget) -> Result<()> {
         let concurrency = usize::from(self.concurrency);
         let db = database.open_for(concurrency + 4).await?;
         let mut files = FileIngestion::new(Arc::from(self.embedder.embedder()?));
@@ -162,29 +162,29 @@ impl Work {
         let worker = Worker::new(&db)
             .handle(files.handler())
             .concurrency(IngestFile::QUEUE, concurrency)
-            .shutdown_within(Duration::from_secs(self.grace));
+            .shutdown_grace_period(Duration::from_secs(self.grace));
         if self.until_empty {
             worker.drain().await?;
         } else {
-            end_after(Duration::from_secs(self.grace) + LAST_WORDS)?;
-            worker.run(super::told_to_stop()).await?;
+            end_after(Duration::from_secs(self.grace) + EXIT_GRACE)?;
+            worker.run(super::shutdown_signal()).await?;
         }
         if context.json {
-            return output::print_json(&jobs::stats(&db, &PlatformScope::vouched_for(OPERATOR)).await?);
+            return output::print_json(&jobs::stats(&db, &PlatformScope::unchecked(OPERATOR)).await?);
         }
         Ok(())
     }
 }
 
 /// How much longer than its jobs the worker itself may take to end.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const EXIT_GRACE: Duration = Duration::from_secs(5);
 
 /// Ends the process for so long after it was told to stop, whatever its jobs do: on a thread that none of them can keep busy.
 fn end_after(grace: Duration) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("end".to_owned()).spawn(move || {
         runtime.block_on(async {
-            super::told_to_stop().await;
+            super::shutdown_signal().await;
             tokio::time::sleep(grace).await;
         });
         output::note("error: jobs did not end within their grace; they are left to their leases");
@@ -220,7 +220,7 @@ impl List {
             })
             .await?;
         if context.json {
-            return output::print_json(&found.iter().map(Listed::of).collect::<Vec<_>>());
+            return output::print_json(&found.iter().map(ListedJob::of).collect::<Vec<_>>());
         }
         output::print_lines(found.iter().map(line))
     }
@@ -229,12 +229,12 @@ impl List {
 /// A job of a list as JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Listed<'a> {
+enum ListedJob<'a> {
     Job(&'a Job),
     Unreadable(&'a UnreadableRow),
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ListedJob<'a> {
     fn of(job: &'a Readable<Job>) -> Self {
         job.as_ref().map_or_else(Self::Unreadable, Self::Job)
     }
@@ -257,11 +257,11 @@ async fn find(db: &Database, id: JobId) -> Result<(WorkspaceId, Readable<Job>)> 
     };
     found
         .and_then(|job| Some((workspace(&job)?, job)))
-        .ok_or_else(|| Missing(format!("there is no job {id}; `workspace-db jobs list` lists them")).into())
+        .ok_or_else(|| NotFound(format!("there is no job {id}; `workspace-db jobs list` lists them")).into())
 }
 
 async fn enter(db: &Database, id: JobId) -> Result<WorkspaceConnection> {
-    let scope = WorkspaceScope::vouched_for(find(db, id).await?.0, OPERATOR);
+    let scope = WorkspaceScope::unchecked(find(db, id).await?.0, OPERATOR);
     Ok(db.workspace(&scope).await?)
 }
 
@@ -285,7 +285,7 @@ async fn as_text(db: &Database, unreadable: &UnreadableRow) -> Result<serde_json
     let columns = diesel::sql_query(columns)
         .bind::<Nullable<SqlUuid>, _>(unreadable.workspace())
         .bind::<Nullable<SqlUuid>, _>(unreadable.id());
-    let mut job: Columns = db
+    let mut job: RawColumns = db
         .across_workspaces("the operator looks at a job that can't be read", async |conn| {
             Ok::<_, Error>(columns.get_result(conn).await?)
         })
@@ -297,7 +297,7 @@ async fn as_text(db: &Database, unreadable: &UnreadableRow) -> Result<serde_json
 }
 
 #[derive(QueryableByName)]
-struct Columns {
+struct RawColumns {
     #[diesel(sql_type = Jsonb)]
     columns: serde_json::Value,
 }

@@ -37,7 +37,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use workspace_db::Error;
 use workspace_db::config::Config;
-use workspace_db::doctor::State;
+use workspace_db::doctor::CheckStatus;
 
 /// The data layer of a multi-tenant AI workspace platform.
 #[derive(Debug, Parser)]
@@ -114,12 +114,12 @@ struct Context {
 /// Arguments that can't be meant together; the exit code is that of wrong arguments.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Contradiction(String);
+struct ConflictingArguments(String);
 
 /// What was named does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Missing(String);
+struct NotFound(String);
 
 /// What was measured is worse than it may be.
 #[derive(Debug, thiserror::Error)]
@@ -227,17 +227,17 @@ fn described(error: &anyhow::Error) -> String {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<Contradiction>() {
+    if error.is::<ConflictingArguments>() {
         return ExitCode::from(2);
     }
-    if error.is::<Missing>() {
+    if error.is::<NotFound>() {
         return ExitCode::from(3);
     }
     if error.is::<BelowGate>() {
         return ExitCode::from(8);
     }
-    if let Some(doctor::Unfit(state)) = error.downcast_ref() {
-        return ExitCode::from(if *state == State::Fail { 11 } else { 10 });
+    if let Some(doctor::UnhealthyDatabase(state)) = error.downcast_ref() {
+        return ExitCode::from(if *state == CheckStatus::Fail { 11 } else { 10 });
     }
     let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<Error>()) else { return ExitCode::FAILURE };
     let code = match error {
@@ -254,7 +254,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
 }
 
 /// The first of Ctrl-C and, where there is such a thing, SIGTERM.
-async fn told_to_stop() {
+async fn shutdown_signal() {
     #[cfg(unix)]
     if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 /// A stream on which no character acts on a terminal or turns the direction of the text beside it. Such characters are
 /// written as JSON writes them, `\\u001b`, so that JSON stays the same JSON.
-pub(super) struct Harmless<W>(W);
+pub(super) struct SanitizedWriter<W>(W);
 
-impl<W: Write> Write for Harmless<W> {
+impl<W: Write> Write for SanitizedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write_all(harmless(&String::from_utf8_lossy(bytes)).as_bytes())?;
         Ok(bytes.len())
@@ -46,8 +46,8 @@ fn acts(c: char) -> bool {
 }
 
 /// Standard error, for the log.
-pub(super) fn errors() -> Harmless<io::Stderr> {
-    Harmless(io::stderr())
+pub(super) fn errors() -> SanitizedWriter<io::Stderr> {
+    SanitizedWriter(io::stderr())
 }
 
 /// Writes a line to standard error; where even that can't be written, nobody is told.
@@ -62,7 +62,7 @@ pub(super) fn tell(bar: &ProgressBar, what: &str) {
 
 /// Writes a result as one JSON document.
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = Harmless(io::stdout().lock());
+    let mut out = SanitizedWriter(io::stdout().lock());
     serde_json::to_writer_pretty(&mut out, value)?;
     writeln!(out)?;
     Ok(())
@@ -70,7 +70,7 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Writes a result for a person, given as lines.
 pub(super) fn print_lines(lines: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
-    let mut out = Harmless(io::stdout().lock());
+    let mut out = SanitizedWriter(io::stdout().lock());
     for line in lines {
         writeln!(out, "{line}")?;
     }

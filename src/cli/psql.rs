@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use workspace_db::db;
 use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE};
-use workspace_db::embedded::{Major, cache_dir, install};
+use workspace_db::embedded::{MajorVersion, cache_dir, install};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::{Context, output};
 
 /// Open psql on the database, where it sees every workspace
@@ -31,7 +31,7 @@ pub(super) struct Psql {
 impl Psql {
     /// Returns only where psql could not be started.
     pub(super) fn run(self, context: &Context) -> Result<()> {
-        let database = Database::of(context)?;
+        let database = DatabaseTarget::of(context)?;
         let config = database.config()?;
         let own_login = if self.app { config.database_app_url } else { config.database_platform_url };
         let (url, role) = match own_login.filter(|_| !self.owner) {
@@ -41,8 +41,8 @@ impl Psql {
         };
         let program = match &database {
             // It is looked for again, since that verifies what was fetched.
-            Database::Local { local, .. } => psql_of(Some(local.install().major))?,
-            Database::Given { .. } => which::which("psql").or_else(|_| psql_of(None))?,
+            DatabaseTarget::LocalServer { local, .. } => psql_of(Some(local.install().major))?,
+            DatabaseTarget::Given { .. } => which::which("psql").or_else(|_| psql_of(None))?,
         };
         let mut command = Command::new(&program);
         // The environment and not the arguments: everyone on the machine can read those.
@@ -70,7 +70,7 @@ impl Psql {
     }
 }
 
-fn psql_of(major: Option<Major>) -> Result<PathBuf> {
+fn psql_of(major: Option<MajorVersion>) -> Result<PathBuf> {
     let folder = cache_dir()?;
     let install =
         install(major, || output::note(format_args!("fetching psql with PostgreSQL into {}", folder.display())))?;

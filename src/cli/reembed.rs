@@ -4,11 +4,11 @@ use anyhow::Result;
 use clap::Args;
 use indicatif::HumanCount;
 use serde_json::json;
-use workspace_db::reembed::{ReembedReport, ReembedStatus, Switch, discard, reembed, status};
+use workspace_db::reembed::{ReembedMode, ReembedReport, ReembedStatus, discard, reembed, status};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
-use super::{Context, Contradiction, output, workspace};
+use super::{ConflictingArguments, Context, output, workspace};
 
 /// Switch a workspace to the vectors of another model, while searches go on
 ///
@@ -38,7 +38,7 @@ pub(super) struct Reembed {
 
 impl Reembed {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = Database::of(context)?.open().await?;
+        let db = DatabaseTarget::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         if self.discard {
             let discarded = discard(&db, &scope).await?;
@@ -52,7 +52,7 @@ impl Reembed {
         if !self.status && !self.hash_words && self.embedder.hashes_words() {
             let message = "the embedder of the new vectors is not named; give --embeddings-url, or --hash-words if \
                 hashed words are meant";
-            return Err(Contradiction(message.to_owned()).into());
+            return Err(ConflictingArguments(message.to_owned()).into());
         }
         let embedder = self.embedder.embedder()?;
         let before = status(&db, &scope, embedder.model()).await?;
@@ -68,7 +68,7 @@ impl Reembed {
                 output::tell(&bar, "switching");
             }
         };
-        let switch = if self.prepare { Switch::Prepare } else { Switch::Complete };
+        let switch = if self.prepare { ReembedMode::Prepare } else { ReembedMode::Complete };
         let report = reembed(&db, &scope, embedder.as_ref(), switch, &on_progress).await?;
         bar.finish_and_clear();
         let after = status(&db, &scope, embedder.model()).await?;

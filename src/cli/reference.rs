@@ -2,8 +2,6 @@
 //!
 //! `WORKSPACE_DB_WRITE_REFERENCE=1 cargo test --bin workspace-db reference` writes them.
 
-#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

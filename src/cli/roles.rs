@@ -7,8 +7,8 @@ use serde_json::json;
 use uuid::Uuid;
 use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE, apply, group_roles_sql, login_sql, restricted_functions_sql};
 
-use super::database::Database;
-use super::{Context, Contradiction, output};
+use super::database::DatabaseTarget;
+use super::{ConflictingArguments, Context, output};
 
 /// Print the SQL that makes the database's roles and logins, or run it
 ///
@@ -29,7 +29,7 @@ pub(super) struct Roles {
 
 impl Roles {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = Database::of(context)?;
+        let database = DatabaseTarget::of(context)?;
         let owner = database.owner_url()?;
         let password = || SecretString::from(Uuid::new_v4().simple().to_string());
         let logins = [
@@ -57,10 +57,10 @@ impl Roles {
             }
             return output::print_lines(lines);
         }
-        if let Database::Local { .. } = database {
+        if let DatabaseTarget::LocalServer { .. } = database {
             let message =
                 "the server of `workspace-db up` has its logins already; `workspace-db env` prints their URLs";
-            return Err(Contradiction(message.to_owned()).into());
+            return Err(ConflictingArguments(message.to_owned()).into());
         }
         let made: Vec<_> = logins.iter().map(|(_, login, password, role)| (*login, password, *role)).collect();
         apply(&owner, &made).await?;

@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use workspace_db::id::{DatasourceId, DocumentId};
 use workspace_db::schema::document_chunks;
-use workspace_db::search::{Answer, Hit, Question, Search as Searching, SearchChunks as _};
+use workspace_db::search::{Hit, Question, Search as Searching, SearchChunks as _, SearchResults};
 use workspace_db::sql_types::LanguageTag;
 use workspace_db::tenancy::InWorkspace as _;
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
 use super::{Context, output, workspace};
 
@@ -28,8 +28,8 @@ pub(super) struct Search {
     #[arg(short = 'k', long = "count", value_name = "N", default_value_t = 5)]
     k: u32,
     /// By what passages are found
-    #[arg(long, value_enum, default_value_t = By::Vector)]
-    by: By,
+    #[arg(long, value_enum, default_value_t = SearchMode::Vector)]
+    by: SearchMode,
     /// Compare every vector of the workspace
     #[arg(long)]
     exact: bool,
@@ -40,13 +40,13 @@ pub(super) struct Search {
     #[arg(long, value_name = "N", default_value_t = 0)]
     neighbours: u32,
     #[command(flatten)]
-    narrowing: Narrowing,
+    narrowing: FilterArgs,
     #[command(flatten)]
     embedder: EmbedderArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum By {
+enum SearchMode {
     /// The question's vector
     Vector,
     /// The question's words, as a search engine reads them
@@ -58,7 +58,7 @@ enum By {
 /// Which passages are searched
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Filters")]
-struct Narrowing {
+struct FilterArgs {
     /// Id of a datasource
     #[arg(long, value_name = "ID")]
     datasource: Option<DatasourceId>,
@@ -90,17 +90,17 @@ struct Narrowing {
 
 impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = Database::of(context)?.open().await?;
+        let db = DatabaseTarget::of(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         let mut ws = db.workspace(&scope).await?;
         let spinner = output::spinner().with_message("searching");
         let chunks = document_chunks::table.in_workspace(&scope);
         let embedder = self.embedder.embedder()?;
         let search = match self.by {
-            By::Words => chunks.matching(&self.question, self.k),
-            By::Vector => chunks.nearest(&Question::of(embedder.as_ref(), &self.question).await?, self.k),
-            By::Both => {
-                let question = Question::of(embedder.as_ref(), &self.question).await?;
+            SearchMode::Words => chunks.full_text(&self.question, self.k),
+            SearchMode::Vector => chunks.nearest(&Question::embed(embedder.as_ref(), &self.question).await?, self.k),
+            SearchMode::Both => {
+                let question = Question::embed(embedder.as_ref(), &self.question).await?;
                 chunks.hybrid(&question, &self.question, self.k)
             }
         };
@@ -116,7 +116,7 @@ impl Search {
     }
 }
 
-impl Narrowing {
+impl FilterArgs {
     fn narrow(self, mut search: Searching) -> Result<Searching> {
         search = match self.status.as_str() {
             "any" => search.any_status(),
@@ -161,7 +161,7 @@ fn describe(rank: usize, hit: &Hit, shown: usize) -> Vec<String> {
 }
 
 /// How many came, and how they were found.
-fn summary(answer: &Answer) -> String {
+fn summary(answer: &SearchResults) -> String {
     let lists: Vec<String> =
         [&answer.by_vector, &answer.by_words].into_iter().flatten().map(ToString::to_string).collect();
     format!("{} of {} passages: {}", answer.returned, answer.asked, lists.join("; "))

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 use workspace_db::db::migrations::{MigrationState, Migrator};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::{Context, output};
 
 /// Say whether the database runs and what is pending
@@ -14,10 +14,10 @@ pub(super) struct Status {}
 
 /// Prints what it finds and succeeds; only what can't be found out is an error.
 pub(super) async fn run(context: &Context) -> Result<()> {
-    let database = Database::of(context)?;
+    let database = DatabaseTarget::of(context)?;
     let server = match &database {
-        Database::Local { local, .. } => Some(local.status()),
-        Database::Given { .. } => None,
+        DatabaseTarget::LocalServer { local, .. } => Some(local.status()),
+        DatabaseTarget::Given { .. } => None,
     };
     let stopped = server.as_ref().is_some_and(|status| !status.running);
     let (owner, migrations) = if stopped {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use workspace_db::studio::{Options, Studio as Inspector, own_address};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
 use super::{Context, output};
 
@@ -33,7 +33,7 @@ const CONNECTIONS: usize = 6;
 
 impl Studio {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let config = Database::of(context)?.config()?;
+        let config = DatabaseTarget::of(context)?.config()?;
         let config = workspace_db::config::Config { pool_size: CONNECTIONS, ..config };
         let options = Options {
             listen: SocketAddr::new(self.listen.unwrap_or_else(own_address), self.port),
@@ -49,7 +49,7 @@ impl Studio {
                 let _ = output::print_lines([links.next()]);
             }
         });
-        studio.serve(super::told_to_stop()).await?;
+        studio.serve(super::shutdown_signal()).await?;
         Ok(())
     }
 }

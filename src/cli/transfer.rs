@@ -13,11 +13,11 @@ use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::sql_types::{SecretKey, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 use workspace_db::transfer::{
-    self, ImportOptions, Manifest, Progress, ReceiptKey, Side, SignedReceipt, Step, erase, erase_person, export,
-    export_person, import, inspect, relocate,
+    self, DatabaseSide, ImportOptions, Manifest, ReceiptKey, SignedReceipt, TransferProgress, TransferStep, erase,
+    erase_person, export, export_person, import, inspect, relocate,
 };
 
-use super::{Context, Contradiction, OPERATOR, database, output, workspace};
+use super::{ConflictingArguments, Context, OPERATOR, database, output, workspace};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Transfer {
@@ -114,11 +114,11 @@ pub(super) struct ReceiptArgs {
 impl Transfer {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let bar = Bar::new();
-        let on_progress = |progress: Progress| bar.show(&progress);
+        let on_progress = |progress: TransferProgress| bar.show(&progress);
         match self {
             Self::Export { slug, to, person } => {
                 let db = open(context).await?;
-                let scope = WorkspaceScope::administered(workspace::find(&db, &slug).await?.id, OPERATOR);
+                let scope = WorkspaceScope::unchecked_administer(workspace::find(&db, &slug).await?.id, OPERATOR);
                 let to = to.map_or_else(|| archive_of(&slug), Ok)?;
                 refuse_stream(&to)?;
                 let manifest = match person {
@@ -137,7 +137,7 @@ impl Transfer {
                 let db = open(context).await?;
                 let key = key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
                 let options = ImportOptions { beside_as, key, with_jobs, restores: restore, stays_archived: false };
-                let platform = PlatformScope::vouched_for(OPERATOR);
+                let platform = PlatformScope::unchecked(OPERATOR);
                 let report = import(&db, &platform, &archive, options, &on_progress).await?;
                 bar.clear();
                 if context.json { output::print_json(&report) } else { output::print_lines(describe(&report)) }
@@ -145,11 +145,11 @@ impl Transfer {
             Self::Erase { slug, person, receipt } => {
                 let db = open(context).await?;
                 let (key, file) = receipt.open()?;
-                let platform = PlatformScope::vouched_for(&receipt.reason);
+                let platform = PlatformScope::unchecked(&receipt.reason);
                 let signed = match person {
                     Some(person) => {
                         let workspace = workspace::find(&db, &slug).await?.id;
-                        let scope = WorkspaceScope::administered(workspace, &receipt.reason);
+                        let scope = WorkspaceScope::unchecked_administer(workspace, &receipt.reason);
                         erase_person(&db, &scope, &person, &key, &on_progress).await?
                     }
                     None => erase(&db, &platform, named(&db, &slug).await?, &key, &on_progress).await?,
@@ -169,8 +169,9 @@ impl Transfer {
                     ..context.config.clone()
                 };
                 let there = Database::open(&there).await?;
-                let platform = PlatformScope::vouched_for(&receipt.reason);
-                let (from, to) = (Side { db: &db, platform: &platform }, Side { db: &there, platform: &platform });
+                let platform = PlatformScope::unchecked(&receipt.reason);
+                let (from, to) =
+                    (DatabaseSide { db: &db, platform: &platform }, DatabaseSide { db: &there, platform: &platform });
                 let moved = relocate(from, to, workspace, &archive, &key, &on_progress).await?;
                 bar.clear();
                 if !context.json {
@@ -185,7 +186,7 @@ impl Transfer {
             Self::VerifyReceipt { file, key } => {
                 let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
                 let signed: SignedReceipt = serde_json::from_str(&text)
-                    .map_err(|error| Contradiction(format!("{} is no receipt: {error}", file.display())))?;
+                    .map_err(|error| ConflictingArguments(format!("{} is no receipt: {error}", file.display())))?;
                 print_receipt(context, &signed.verified(&key)?)
             }
         }
@@ -193,22 +194,23 @@ impl Transfer {
 }
 
 async fn open(context: &Context) -> Result<Database> {
-    database::Database::of(context)?.open().await
+    database::DatabaseTarget::of(context)?.open().await
 }
 
 /// An archive is written and read in places: a stream has none, and nobody means a file of that name.
 fn refuse_stream(archive: &std::path::Path) -> Result<()> {
     if archive.as_os_str() == "-" {
-        return Err(
-            Contradiction("an archive can't be a stream; name a file, or ./- for one of that name".to_owned()).into()
-        );
+        return Err(ConflictingArguments(
+            "an archive can't be a stream; name a file, or ./- for one of that name".to_owned(),
+        )
+        .into());
     }
     Ok(())
 }
 
 /// SLUG.tar, where the slug is one: an old one may name another folder.
 fn archive_of(slug: &str) -> Result<PathBuf> {
-    let slug: Slug = slug.parse().map_err(|error| Contradiction(format!("{error}; name the file")))?;
+    let slug: Slug = slug.parse().map_err(|error| ConflictingArguments(format!("{error}; name the file")))?;
     Ok(PathBuf::from(format!("{slug}.tar")))
 }
 
@@ -226,7 +228,7 @@ impl ReceiptArgs {
         let key = ReceiptKey::from_base64(&self.key.receipt_key)?;
         let file = NewFile::create(&self.receipt).map_err(|error| {
             if error.is_conflict() {
-                return anyhow::Error::from(Contradiction(format!("{error} for the receipt")));
+                return anyhow::Error::from(ConflictingArguments(format!("{error} for the receipt")));
             }
             error.into()
         })?;
@@ -284,7 +286,7 @@ fn describe(report: &transfer::ImportReport) -> Vec<String> {
 /// One bar for all steps.
 struct Bar {
     bar: ProgressBar,
-    step: Mutex<Option<Step>>,
+    step: Mutex<Option<TransferStep>>,
 }
 
 impl Bar {
@@ -292,7 +294,7 @@ impl Bar {
         Self { bar: output::counter("rows"), step: Mutex::new(None) }
     }
 
-    fn show(&self, progress: &Progress) {
+    fn show(&self, progress: &TransferProgress) {
         let mut step = self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *step != Some(progress.step) {
             *step = Some(progress.step);
@@ -300,11 +302,11 @@ impl Bar {
             output::tell(
                 &self.bar,
                 match progress.step {
-                    Step::Exporting => "exporting",
-                    Step::Checking => "checking",
-                    Step::Importing => "importing",
-                    Step::Verifying => "verifying",
-                    Step::Erasing => "erasing",
+                    TransferStep::Exporting => "exporting",
+                    TransferStep::Checking => "checking",
+                    TransferStep::Importing => "importing",
+                    TransferStep::Verifying => "verifying",
+                    TransferStep::Erasing => "erasing",
                 },
             );
         }

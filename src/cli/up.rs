@@ -5,17 +5,17 @@ use clap::Args;
 use serde_json::json;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db::migrations::Migrator;
-use workspace_db::embedded::{Local, Major, Step};
+use workspace_db::embedded::{LocalServer, MajorVersion, StartupStep};
 
 use super::database::given;
-use super::{Context, Contradiction, output};
+use super::{ConflictingArguments, Context, output};
 
 /// Bring up a migrated database: the one of `DATABASE_URL`, else a PostgreSQL server of its own
 #[derive(Args, Debug)]
 pub(super) struct Up {
     /// Major version of PostgreSQL for a new server, 16 or 18
     #[arg(long, value_name = "MAJOR")]
-    postgres: Option<Major>,
+    postgres: Option<MajorVersion>,
     /// Have the server listen on this port of 127.0.0.1, 0 for any free one; without it, on a Unix socket in its folder alone
     #[arg(long)]
     port: Option<u16>,
@@ -27,13 +27,13 @@ impl Up {
         let (local, owner) = if let Some(url) = given(context)? {
             if self.postgres.is_some() || self.port.is_some() {
                 let message = "DATABASE_URL names a server of your own, so --postgres and --port have no meaning";
-                return Err(Contradiction(message.to_owned()).into());
+                return Err(ConflictingArguments(message.to_owned()).into());
             }
             (None, url)
         } else {
             let bar = spinner.clone();
             let on_step = move |step| output::tell(&bar, describe(step));
-            let local = Local::up(context.data_dir.clone(), self.postgres, self.port, on_step).await?;
+            let local = LocalServer::up(context.data_dir.clone(), self.postgres, self.port, on_step).await?;
             let owner = local.owner_url()?;
             (Some(local), owner)
         };
@@ -45,23 +45,23 @@ impl Up {
     }
 }
 
-fn describe(step: Step) -> &'static str {
+fn describe(step: StartupStep) -> &'static str {
     match step {
-        Step::Waiting => "waiting for another process at work on the same folder",
-        Step::Fetching => "fetching PostgreSQL with pgvector, 25 MB, once",
-        Step::Initialising => "making the data directory",
-        Step::Starting => "starting PostgreSQL",
-        Step::Preparing => "making logins and database",
+        StartupStep::Waiting => "waiting for another process at work on the same folder",
+        StartupStep::Fetching => "fetching PostgreSQL with pgvector, 25 MB, once",
+        StartupStep::Initialising => "making the data directory",
+        StartupStep::Starting => "starting PostgreSQL",
+        StartupStep::Preparing => "making logins and database",
     }
 }
 
-fn report(context: &Context, local: Option<&Local>, owner: &DatabaseUrl, applied: &[String]) -> Result<()> {
+fn report(context: &Context, local: Option<&LocalServer>, owner: &DatabaseUrl, applied: &[String]) -> Result<()> {
     if context.json {
-        let server = local.map(Local::status);
+        let server = local.map(LocalServer::status);
         return output::print_json(&json!({ "database": owner.to_string(), "server": server, "migrated": applied }));
     }
     let mut lines = vec![format!("database  {owner}")];
-    if let Some(status) = local.map(Local::status) {
+    if let Some(status) = local.map(LocalServer::status) {
         lines.push(format!("server    PostgreSQL {} in {}", status.postgres, context.data_dir.display()));
     }
     lines.push(match applied.len() {

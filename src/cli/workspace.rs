@@ -68,8 +68,8 @@ impl Workspace {
             Action::Transfer(transfer) => return transfer.run(context).await,
             action => action,
         };
-        let db = database::Database::of(context)?.open().await?;
-        let platform = PlatformScope::vouched_for(OPERATOR);
+        let db = database::DatabaseTarget::of(context)?.open().await?;
+        let platform = PlatformScope::unchecked(OPERATOR);
         match action {
             Action::Create { slug, name, language, admin } => {
                 let name = match name {
@@ -104,7 +104,7 @@ impl Workspace {
             }
             Action::Show { slug } => {
                 let workspace = find(&db, &slug).await?;
-                let settings = auth::settings(&db, &WorkspaceScope::vouched_for(workspace.id, OPERATOR)).await?;
+                let settings = auth::settings(&db, &WorkspaceScope::unchecked(workspace.id, OPERATOR)).await?;
                 if context.json {
                     return output::print_json(&json!({ "workspace": workspace, "settings": settings }));
                 }
@@ -152,7 +152,7 @@ fn print(context: &Context, workspace: &models::Workspace) -> Result<()> {
 }
 
 async fn administer(db: &Database, slug: &str) -> Result<WorkspaceScope<workspace_db::tenancy::Administer>> {
-    Ok(WorkspaceScope::administered(find(db, slug).await?.id, OPERATOR))
+    Ok(WorkspaceScope::unchecked_administer(find(db, slug).await?.id, OPERATOR))
 }
 
 /// The scope of the workspace of that slug, made where there is none and `create` says so.
@@ -161,7 +161,7 @@ pub(super) async fn enter(db: &Database, slug: &str, create: bool) -> Result<Wor
     let workspace = match find(db, slug).await {
         Err(error) if create && is_not_found(&error) => {
             let new = NewWorkspace::new(slug.parse()?, slug.parse()?);
-            let platform = PlatformScope::vouched_for(OPERATOR);
+            let platform = PlatformScope::unchecked(OPERATOR);
             let made = auth::create_workspace(db, &platform, &new, &NewWorkspaceSettings::default(), None).await;
             match made {
                 Ok(made) => made.workspace,
@@ -172,7 +172,7 @@ pub(super) async fn enter(db: &Database, slug: &str, create: bool) -> Result<Wor
         }
         found => found?,
     };
-    Ok(WorkspaceScope::vouched_for(workspace.id, reason))
+    Ok(WorkspaceScope::unchecked(workspace.id, reason))
 }
 
 fn is_not_found(error: &anyhow::Error) -> bool {

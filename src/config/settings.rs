@@ -30,10 +30,6 @@ fn setting(name: &'static str, default: impl Into<Option<String>>, meaning: &'st
     Setting { name, default: default.into(), meaning }
 }
 
-fn number(value: impl ToString) -> Option<String> {
-    Some(value.to_string())
-}
-
 fn connections() -> Vec<Setting> {
     let (config, timeouts) = (Config::default(), Timeouts::default());
     vec![
@@ -57,7 +53,11 @@ fn connections() -> Vec<Setting> {
             Some("development".to_owned()),
             "`development` or `production`. In production the bootstrap inserts nothing, `migrate revert` needs `--yes`, and an application login that could bypass row-level security is refused.",
         ),
-        setting("WORKSPACE_DB_POOL_SIZE", number(config.pool_size), "Maximum number of connections of each login."),
+        setting(
+            "WORKSPACE_DB_POOL_SIZE",
+            Some(config.pool_size.to_string()),
+            "Maximum number of connections of each login.",
+        ),
         setting(
             "WORKSPACE_DB_WORKSPACE_CONNECTIONS",
             Some("half of the pool".to_owned()),
@@ -65,17 +65,17 @@ fn connections() -> Vec<Setting> {
         ),
         setting(
             "WORKSPACE_DB_STATEMENT_TIMEOUT",
-            number(timeouts.statement.as_secs()),
+            Some(timeouts.statement.as_secs().to_string()),
             "Seconds after which a statement of the application is cancelled; 0 disables the timeout.",
         ),
         setting(
             "WORKSPACE_DB_LOCK_TIMEOUT",
-            number(timeouts.lock.as_secs()),
+            Some(timeouts.lock.as_secs().to_string()),
             "Seconds that a statement of the application waits for a lock; 0 disables the timeout.",
         ),
         setting(
             "WORKSPACE_DB_IDLE_TIMEOUT",
-            number(timeouts.idle_in_transaction.as_secs()),
+            Some(timeouts.idle_in_transaction.as_secs().to_string()),
             "Seconds after which an idle transaction of the application is ended; 0 disables the timeout.",
         ),
     ]
@@ -86,27 +86,27 @@ fn searches() -> Vec<Setting> {
     vec![
         setting(
             "WORKSPACE_DB_SEARCH_EXACT_BELOW",
-            number(limits.exact_below),
+            Some(limits.exact_below.to_string()),
             "Workspaces with fewer chunks are searched exactly.",
         ),
         setting(
             "WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT",
-            number(limits.candidates_per_hit),
+            Some(limits.candidates_per_hit.to_string()),
             "Candidates of a vector search per requested hit, in addition to 40.",
         ),
         setting(
             "WORKSPACE_DB_SEARCH_MOST_CANDIDATES",
-            number(limits.most_candidates),
+            Some(limits.most_candidates.to_string()),
             "Maximum number of candidates of a vector search.",
         ),
         setting(
             "WORKSPACE_DB_SEARCH_MOST_MATCHES",
-            number(limits.most_matches),
+            Some(limits.most_matches.to_string()),
             "Maximum number of chunks that a search by words ranks.",
         ),
         setting(
             "WORKSPACE_DB_OWN_INDEX_FROM",
-            number(Config::default().own_index_from),
+            Some(Config::default().own_index_from.to_string()),
             "Number of chunks from which `index retrain` builds an approximate index for a workspace.",
         ),
         setting(
@@ -189,8 +189,6 @@ fn command_line() -> Vec<Setting> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
-
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;

@@ -90,14 +90,14 @@ pub(crate) async fn client_with(url: &DatabaseUrl, settings: &str) -> Result<tok
 
 /// Settings by which PostgreSQL reads and writes its own catalog, as they are where nobody has set them: a role or a database
 /// may have others.
-pub(crate) const SETTLED: &str = "SET standard_conforming_strings = on; SET quote_all_identifiers = off; \
+pub(crate) const CATALOG_SETTINGS: &str = "SET standard_conforming_strings = on; SET quote_all_identifiers = off; \
     SET IntervalStyle = postgres; SET DateStyle = ISO; SET row_security = on";
 
 /// A connection for looking at the catalog, which looks the same whatever a role or a database has set: in the schema that
 /// has been migrated.
-pub(crate) async fn settled_client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
+pub(crate) async fn catalog_client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
     let client = client(url).await?;
-    client.batch_execute(SETTLED).await?;
+    client.batch_execute(CATALOG_SETTINGS).await?;
     let schema = "SELECT pg_catalog.set_config('search_path', quote_ident(n.nspname) || ', public', false)
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relname = '__diesel_schema_migrations' AND c.relkind = 'r'

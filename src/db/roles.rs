@@ -127,7 +127,7 @@ GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
 /// [`is_unreachable`](Error::is_unreachable).
 pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) -> Result<()> {
     let mut conn = super::connect(owner).await?;
-    let Powers { login: name, is_superuser, .. } = of_connection(&mut conn).await?;
+    let LoginPrivileges { login: name, is_superuser, .. } = of_connection(&mut conn).await?;
     let statements = logins.iter().map(|(login, password, role)| login_sql(login, password, role));
     // Only a superuser may take back what PostgreSQL grants to all.
     let restricted = is_superuser.then(|| restricted_functions_sql(&name));
@@ -198,7 +198,7 @@ impl Login {
 /// What PostgreSQL says of a login.
 #[derive(Debug, diesel::QueryableByName)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of one query")]
-pub(crate) struct Powers {
+pub(crate) struct LoginPrivileges {
     #[diesel(sql_type = Text)]
     pub(crate) login: String,
     #[diesel(sql_type = Bool)]
@@ -260,7 +260,7 @@ SELECT current_user::text AS login,
             UNION ALL SELECT relnamespace FROM pg_class WHERE oid = to_regclass('documents')))) AS schemas
 FROM pg_roles r WHERE r.rolname = current_user";
 
-impl Powers {
+impl LoginPrivileges {
     /// Why this login is not bound by row-level security, or could free itself.
     pub(crate) fn beyond(&self) -> Option<&str> {
         self.reaches.as_deref()
@@ -268,16 +268,16 @@ impl Powers {
 }
 
 /// What the login of a URL may do.
-pub(crate) async fn powers(url: &DatabaseUrl) -> Result<Powers> {
+pub(crate) async fn login_privileges(url: &DatabaseUrl) -> Result<LoginPrivileges> {
     of_connection(&mut super::connect(url).await?).await
 }
 
 /// The same of a connection that is there.
-pub(crate) async fn of_connection(conn: &mut AsyncPgConnection) -> Result<Powers> {
+pub(crate) async fn of_connection(conn: &mut AsyncPgConnection) -> Result<LoginPrivileges> {
     Ok(diesel::sql_query(POWERS).get_result(conn).await?)
 }
 
-async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, Powers)> {
+async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, LoginPrivileges)> {
     let pool = pool(url, size)?;
     let mut conn = pool.get().await?;
     let powers = of_connection(&mut conn).await?;

@@ -24,7 +24,7 @@ pub(crate) enum MakeStream {
     Plain,
 }
 
-pub(crate) enum Connect {
+pub(crate) enum TlsConnector {
     Verified(VerifiedConnect),
     Plain,
 }
@@ -36,18 +36,18 @@ pub(crate) enum Stream {
 
 impl MakeTlsConnect<Socket> for MakeStream {
     type Stream = Stream;
-    type TlsConnect = Connect;
+    type TlsConnect = TlsConnector;
     type Error = Infallible;
 
-    fn make_tls_connect(&mut self, host: &str) -> Result<Connect, Infallible> {
+    fn make_tls_connect(&mut self, host: &str) -> Result<TlsConnector, Infallible> {
         Ok(match self {
-            Self::Verified(tls) => Connect::Verified(MakeTlsConnect::<Socket>::make_tls_connect(tls, host)?),
-            Self::Plain => Connect::Plain,
+            Self::Verified(tls) => TlsConnector::Verified(MakeTlsConnect::<Socket>::make_tls_connect(tls, host)?),
+            Self::Plain => TlsConnector::Plain,
         })
     }
 }
 
-impl TlsConnect<Socket> for Connect {
+impl TlsConnect<Socket> for TlsConnector {
     type Stream = Stream;
     type Error = io::Error;
     type Future = BoxFuture<'static, io::Result<Stream>>;

@@ -1,35 +1,35 @@
 //! Who logs in, what they could bypass, and what stands between them and the server.
 
-use super::{Complaint, Patient, State};
+use super::{CheckContext, CheckStatus, Diagnostic};
 use crate::config::{DatabaseUrl, Environment};
 use crate::db::{self, roles};
 use crate::error::Result;
 
-pub(super) async fn complaints(patient: &Patient<'_>) -> Vec<Complaint> {
-    let mut noted = of_the_app(patient).await.unwrap_or_else(|error| vec![Complaint::skipped("logins", &error)]);
-    noted.extend(of_the_platform(patient).await.unwrap_or_else(|error| Some(Complaint::skipped("logins", &error))));
-    noted.extend(credentials(patient).await);
-    noted.extend(pooler(patient).await);
+pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
+    let mut noted = of_the_app(context).await.unwrap_or_else(|error| vec![Diagnostic::skipped("logins", &error)]);
+    noted.extend(of_the_platform(context).await.unwrap_or_else(|error| Some(Diagnostic::skipped("logins", &error))));
+    noted.extend(credentials(context).await);
+    noted.extend(pooler(context).await);
     noted
 }
 
-async fn of_the_app(patient: &Patient<'_>) -> Result<Vec<Complaint>> {
-    let config = &patient.doctor.config;
+async fn of_the_app(context: &CheckContext<'_>) -> Result<Vec<Diagnostic>> {
+    let config = &context.doctor.config;
     let is_production = config.environment == Environment::Production;
-    let grave = if is_production { State::Fail } else { State::Warn };
+    let grave = if is_production { CheckStatus::Fail } else { CheckStatus::Warn };
     let Some(url) = &config.database_app_url else {
         let what = "DATABASE_APP_URL is not set: the application logs in as the owner, and drops to workspace_app for each transaction";
-        return Ok(vec![Complaint::new("logins", grave, what)]);
+        return Ok(vec![Diagnostic::new("logins", grave, what)]);
     };
-    let powers = roles::powers(url).await?;
+    let powers = roles::login_privileges(url).await?;
     Ok(match powers.beyond() {
         Some(why) => {
-            vec![Complaint::new("logins", grave, format!("the application's login \"{}\" {why}", powers.login))]
+            vec![Diagnostic::new("logins", grave, format!("the application's login \"{}\" {why}", powers.login))]
         }
         None if !powers.inherits_app => {
-            vec![Complaint::new(
+            vec![Diagnostic::new(
                 "logins",
-                State::Fail,
+                CheckStatus::Fail,
                 format!("the application's login \"{}\" is not a member of workspace_app", powers.login),
             )]
         }
@@ -37,47 +37,53 @@ async fn of_the_app(patient: &Patient<'_>) -> Result<Vec<Complaint>> {
     })
 }
 
-async fn of_the_platform(patient: &Patient<'_>) -> Result<Option<Complaint>> {
-    let Some(url) = &patient.doctor.config.database_platform_url else { return Ok(None) };
-    let powers = roles::powers(url).await?;
+async fn of_the_platform(context: &CheckContext<'_>) -> Result<Option<Diagnostic>> {
+    let Some(url) = &context.doctor.config.database_platform_url else { return Ok(None) };
+    let powers = roles::login_privileges(url).await?;
     let name = &powers.login;
     Ok(match () {
-        () if powers.is_superuser => {
-            Some(Complaint::new("logins", State::Warn, format!("the platform's login \"{name}\" is a superuser")))
-        }
-        () if !powers.inherits_platform && !powers.may_set_platform => Some(Complaint::new(
+        () if powers.is_superuser => Some(Diagnostic::new(
             "logins",
-            State::Fail,
+            CheckStatus::Warn,
+            format!("the platform's login \"{name}\" is a superuser"),
+        )),
+        () if !powers.inherits_platform && !powers.may_set_platform => Some(Diagnostic::new(
+            "logins",
+            CheckStatus::Fail,
             format!("the platform's login \"{name}\" is not a member of workspace_platform"),
         )),
         () => None,
     })
 }
 
-async fn credentials(patient: &Patient<'_>) -> Option<Complaint> {
-    let Some(database) = &patient.database else {
-        return Some(Complaint::new(
+async fn credentials(context: &CheckContext<'_>) -> Option<Diagnostic> {
+    let Some(database) = &context.database else {
+        return Some(Diagnostic::new(
             "credentials",
-            State::Skipped,
+            CheckStatus::Skipped,
             "the database can't be opened as an application does",
         ));
     };
-    let state = if patient.doctor.config.environment == Environment::Production { State::Fail } else { State::Warn };
+    let state = if context.doctor.config.environment == Environment::Production {
+        CheckStatus::Fail
+    } else {
+        CheckStatus::Warn
+    };
     match database.has_default_credentials().await {
-        Ok(true) => Some(Complaint::new("credentials", state, "admin@example.com has the documented password")),
+        Ok(true) => Some(Diagnostic::new("credentials", state, "admin@example.com has the documented password")),
         Ok(false) => None,
-        Err(error) => Some(Complaint::skipped("credentials", &error)),
+        Err(error) => Some(Diagnostic::skipped("credentials", &error)),
     }
 }
 
 /// A pooler drops what a session begins with, or refuses it.
-async fn pooler(patient: &Patient<'_>) -> Vec<Complaint> {
-    let config = &patient.doctor.config;
+async fn pooler(context: &CheckContext<'_>) -> Vec<Diagnostic> {
+    let config = &context.doctor.config;
     let mut noted = Vec::new();
-    if !is_the_server_itself(&patient.doctor.owner).await {
-        noted.push(Complaint::new(
+    if !is_the_server_itself(&context.doctor.owner).await {
+        noted.push(Diagnostic::new(
             "pooler",
-            State::Fail,
+            CheckStatus::Fail,
             "DATABASE_URL leads to a pooler, where migrations would have neither lock nor time-outs",
         ));
     }
@@ -86,14 +92,18 @@ async fn pooler(patient: &Patient<'_>) -> Vec<Complaint> {
     {
         let options = url.iter().flat_map(DatabaseUrl::parameters).find(|(parameter, _)| parameter == "options");
         noted.extend(options.map(|(_, value)| {
-            Complaint::new("pooler", State::Warn, format!("{name} sets options={value:?}, which a pooler refuses"))
+            Diagnostic::new(
+                "pooler",
+                CheckStatus::Warn,
+                format!("{name} sets options={value:?}, which a pooler refuses"),
+            )
         }));
     }
-    if let Some(Err(error)) = match &patient.database {
+    if let Some(Err(error)) = match &context.database {
         Some(database) => Some(database.ping().await),
         None => None,
     } {
-        noted.push(Complaint::new("pooler", State::Fail, error.to_string()));
+        noted.push(Diagnostic::new("pooler", CheckStatus::Fail, error.to_string()));
     }
     noted
 }

@@ -6,10 +6,10 @@
 mod fix;
 pub(crate) mod isolation;
 mod logins;
+mod maintenance;
+mod readiness;
 mod schema;
 mod server;
-mod start_up;
-mod upkeep;
 mod values;
 mod vectors;
 
@@ -20,7 +20,7 @@ use serde::Serialize;
 use tokio_postgres::Client;
 
 pub use self::fix::Fix;
-pub use self::start_up::fit_to_serve;
+pub use self::readiness::fit_to_serve;
 use crate::config::{Config, DatabaseUrl, Environment};
 use crate::db;
 use crate::db::migrations::Migrator;
@@ -30,7 +30,7 @@ use crate::tenancy::{Database, TENANT_TABLES};
 /// How a check came out, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum CheckStatus {
     /// As it should be.
     Pass,
     /// It could not be asked here; what is found says why.
@@ -41,7 +41,7 @@ pub enum State {
     Fail,
 }
 
-impl fmt::Display for State {
+impl fmt::Display for CheckStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pass => "pass",
@@ -58,7 +58,7 @@ pub struct Finding {
     /// Name of the check, one of [`CHECKS`].
     pub check: &'static str,
     /// How it came out.
-    pub state: State,
+    pub state: CheckStatus,
     /// Each object that is not as it should be, and how.
     pub found: Vec<String>,
     /// What to do, where there is something to be done.
@@ -113,7 +113,7 @@ pub const CHECKS: &[Check] = &[
 
 /// From when on something is told.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
+pub struct Thresholds {
     /// A statement that has run for so long.
     pub long_transaction: Duration,
     /// A transaction in which nothing has happened for so long.
@@ -130,7 +130,7 @@ pub struct Limits {
     pub questions: u32,
 }
 
-impl Default for Limits {
+impl Default for Thresholds {
     fn default() -> Self {
         Self {
             long_transaction: Duration::from_secs(15 * 60),
@@ -151,11 +151,11 @@ pub struct Doctor {
     owner: DatabaseUrl,
     migrator: Migrator,
     tables: Vec<String>,
-    limits: Limits,
+    limits: Thresholds,
 }
 
 /// What an examination has at hand.
-struct Patient<'a> {
+struct CheckContext<'a> {
     doctor: &'a Doctor,
     /// As the owner.
     owner: Client,
@@ -178,7 +178,7 @@ impl Doctor {
             migrator: Migrator::new(&owner, config.environment),
             owner,
             tables: TENANT_TABLES.iter().map(|table| (*table).to_owned()).collect(),
-            limits: Limits::default(),
+            limits: Thresholds::default(),
         })
     }
 
@@ -197,7 +197,7 @@ impl Doctor {
 
     /// With other limits than the usual ones.
     #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
+    pub fn with_thresholds(self, limits: Thresholds) -> Self {
         Self { limits, ..self }
     }
 
@@ -210,31 +210,31 @@ impl Doctor {
     /// ```no_run
     /// # async fn example() -> workspace_db::Result<()> {
     /// use workspace_db::config::Config;
-    /// use workspace_db::doctor::{Doctor, State};
+    /// use workspace_db::doctor::{Doctor, CheckStatus};
     ///
-    /// for finding in Doctor::new(&Config::from_env()?)?.examine().await? {
-    ///     if finding.state == State::Fail {
+    /// for finding in Doctor::new(&Config::from_env()?)?.run_checks().await? {
+    ///     if finding.state == CheckStatus::Fail {
     ///         println!("{}: {:?}", finding.check, finding.found);
     ///     }
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn examine(&self) -> Result<Vec<Finding>> {
+    pub async fn run_checks(&self) -> Result<Vec<Finding>> {
         let lenient = Config { environment: Environment::Development, pool_size: 2, ..self.config.clone() };
-        let patient = Patient {
+        let context = CheckContext {
             doctor: self,
-            owner: db::settled_client(&self.owner).await?,
+            owner: db::catalog_client(&self.owner).await?,
             database: Database::open(&lenient).await.ok(),
         };
         let mut noted = Vec::new();
-        noted.extend(server::complaints(&patient).await?);
-        noted.extend(logins::complaints(&patient).await);
-        noted.extend(patient.isolation().await);
-        noted.extend(schema::complaints(&patient).await);
-        noted.extend(upkeep::complaints(&patient).await);
-        noted.extend(values::complaints(&patient).await);
-        noted.extend(vectors::complaints(&patient).await);
+        noted.extend(server::diagnostics(&context).await?);
+        noted.extend(logins::diagnostics(&context).await);
+        noted.extend(context.isolation().await);
+        noted.extend(schema::diagnostics(&context).await);
+        noted.extend(maintenance::diagnostics(&context).await);
+        noted.extend(values::diagnostics(&context).await);
+        noted.extend(vectors::diagnostics(&context).await);
         Ok(CHECKS.iter().map(|check| Finding::of(check, &noted)).collect())
     }
 
@@ -257,46 +257,46 @@ impl Doctor {
 }
 
 /// Something that is not as it should be.
-struct Complaint {
+struct Diagnostic {
     check: &'static str,
-    state: State,
+    state: CheckStatus,
     what: String,
 }
 
-impl Complaint {
-    fn new(check: &'static str, state: State, what: impl Into<String>) -> Self {
+impl Diagnostic {
+    fn new(check: &'static str, state: CheckStatus, what: impl Into<String>) -> Self {
         Self { check, state, what: what.into() }
     }
 
     /// What could not be asked.
     fn skipped(check: &'static str, error: &Error) -> Self {
-        Self::new(check, State::Skipped, error.to_string())
+        Self::new(check, CheckStatus::Skipped, error.to_string())
     }
 }
 
 impl Finding {
-    fn of(check: &'static Check, noted: &[Complaint]) -> Self {
+    fn of(check: &'static Check, noted: &[Diagnostic]) -> Self {
         let own: Vec<_> = noted.iter().filter(|one| one.check == check.name).collect();
-        let state = own.iter().map(|one| one.state).max().unwrap_or(State::Pass);
+        let state = own.iter().map(|one| one.state).max().unwrap_or(CheckStatus::Pass);
         Self {
             check: check.name,
             state,
             found: own.iter().map(|one| one.what.clone()).collect(),
-            remedy: (state > State::Skipped).then_some(check.remedy),
+            remedy: (state > CheckStatus::Skipped).then_some(check.remedy),
         }
     }
 }
 
-impl Patient<'_> {
-    async fn isolation(&self) -> Vec<Complaint> {
-        match isolation::offences(&self.owner, &self.doctor.registered()).await {
-            Ok(offences) => offences
+impl CheckContext<'_> {
+    async fn isolation(&self) -> Vec<Diagnostic> {
+        match isolation::isolation_violations(&self.owner, &self.doctor.registered()).await {
+            Ok(isolation_violations) => isolation_violations
                 .into_iter()
-                .map(|one| Complaint::new(one.check, State::Fail, format!("{}: {}", one.object, one.fault)))
+                .map(|one| Diagnostic::new(one.check, CheckStatus::Fail, format!("{}: {}", one.object, one.fault)))
                 .collect(),
             Err(error) => {
                 ["registry", "policies", "grants", "default_privileges", "keys", "views", "functions", "roles"]
-                    .map(|check| Complaint::skipped(check, &error))
+                    .map(|check| Diagnostic::skipped(check, &error))
                     .into()
             }
         }

@@ -1,6 +1,6 @@
 //! The server's version, its known vulnerabilities, its extensions.
 
-use super::{Complaint, Patient, State};
+use super::{CheckContext, CheckStatus, Diagnostic};
 use crate::error::Result;
 
 /// The oldest that works, as `server_version_num` has it.
@@ -34,66 +34,70 @@ const MENDED: &[(i32, i32, &[&str])] = &[
     (18, 4, &["CVE-2026-6472", "CVE-2026-6473", "CVE-2026-6474", "CVE-2026-6478", "CVE-2026-6479", "CVE-2026-6637", "CVE-2026-6638"]),
 ];
 
-pub(super) async fn complaints(patient: &Patient<'_>) -> Result<Vec<Complaint>> {
+pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Result<Vec<Diagnostic>> {
     let ask = "SELECT current_setting('server_version_num')::int,
         (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
         (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'),
         current_setting('server_encoding')";
-    let row = patient.owner.query_one(ask, &[]).await?;
+    let row = context.owner.query_one(ask, &[]).await?;
     let mut noted = of_version(row.get(0));
     noted.extend(of_vector(row.get(1), row.get(2)));
-    noted.extend(of_texts(patient, row.get(3)).await?);
+    noted.extend(of_texts(context, row.get(3)).await?);
     Ok(noted)
 }
 
 /// `number` is what `server_version_num` says, such as 160014.
-fn of_version(number: i32) -> Vec<Complaint> {
+fn of_version(number: i32) -> Vec<Diagnostic> {
     let (major, minor) = (number / 10_000, number % 10_000);
     let mut noted = Vec::new();
     if number < OLDEST_SERVER {
-        noted.push(Complaint::new("version", State::Fail, format!("the server is PostgreSQL {major}.{minor}")));
+        noted.push(Diagnostic::new("version", CheckStatus::Fail, format!("the server is PostgreSQL {major}.{minor}")));
     }
     let open = MENDED.iter().filter(|(of, mended_in, _)| *of == major && minor < *mended_in);
     noted.extend(open.map(|(of, mended_in, names)| {
         let what = format!("{} in {major}.{minor}, mended in {of}.{mended_in}", names.join(", "));
-        Complaint::new("vulnerabilities", State::Warn, what)
+        Diagnostic::new("vulnerabilities", CheckStatus::Warn, what)
     }));
     noted
 }
 
-fn of_vector(installed: Option<String>, shipped: Option<String>) -> Option<Complaint> {
+fn of_vector(installed: Option<String>, shipped: Option<String>) -> Option<Diagnostic> {
     let Some(installed) = installed else {
-        return Some(Complaint::new("extensions", State::Fail, "vector is not installed in this database"));
+        return Some(Diagnostic::new("extensions", CheckStatus::Fail, "vector is not installed in this database"));
     };
     let parts = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<i32>>();
     if parts(&installed) < OLDEST_VECTOR.to_vec() {
-        return Some(Complaint::new(
+        return Some(Diagnostic::new(
             "extensions",
-            State::Fail,
+            CheckStatus::Fail,
             format!("vector is {installed}, and 0.8 is the oldest that works"),
         ));
     }
     let newer = shipped.filter(|shipped| parts(shipped) > parts(&installed))?;
-    Some(Complaint::new("extensions", State::Warn, format!("vector is {installed} here, and the server has {newer}")))
+    Some(Diagnostic::new(
+        "extensions",
+        CheckStatus::Warn,
+        format!("vector is {installed} here, and the server has {newer}"),
+    ))
 }
 
-async fn of_texts(patient: &Patient<'_>, encoding: &str) -> Result<Option<Complaint>> {
+async fn of_texts(context: &CheckContext<'_>, encoding: &str) -> Result<Option<Diagnostic>> {
     if encoding != "UTF8" {
         let what = format!("the database is encoded in {encoding}, and refuses texts with other characters");
-        return Ok(Some(Complaint::new("texts", State::Fail, what)));
+        return Ok(Some(Diagnostic::new("texts", CheckStatus::Fail, what)));
     }
     // Other encodings can't read the letters of the query.
     let ask = "SELECT to_tsvector('simple', U&'\\00C4') = to_tsvector('simple', U&'\\00E4')";
-    let knows_capitals: bool = patient.owner.query_one(ask, &[]).await?.get(0);
+    let knows_capitals: bool = context.owner.query_one(ask, &[]).await?.get(0);
     let what = "its locale knows no capital letters beyond ASCII: a search for \u{fc}ber does not find \u{dc}ber";
-    Ok((!knows_capitals).then(|| Complaint::new("texts", State::Warn, what)))
+    Ok((!knows_capitals).then(|| Diagnostic::new("texts", CheckStatus::Warn, what)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn checks(noted: &[Complaint]) -> Vec<&str> {
+    fn checks(noted: &[Diagnostic]) -> Vec<&str> {
         noted.iter().map(|one| one.check).collect()
     }
 
@@ -116,8 +120,8 @@ mod tests {
         };
         assert_eq!(of(Some("0.8.5"), "0.8.5"), None);
         assert_eq!(of(Some("0.10.0"), "0.8.5"), None);
-        assert_eq!(of(Some("0.8.0"), "0.8.5"), Some(State::Warn));
-        assert_eq!(of(Some("0.7.4"), "0.8.5"), Some(State::Fail));
-        assert_eq!(of(None, "0.8.5"), Some(State::Fail));
+        assert_eq!(of(Some("0.8.0"), "0.8.5"), Some(CheckStatus::Warn));
+        assert_eq!(of(Some("0.7.4"), "0.8.5"), Some(CheckStatus::Fail));
+        assert_eq!(of(None, "0.8.5"), Some(CheckStatus::Fail));
     }
 }

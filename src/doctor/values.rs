@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::{Complaint, Patient, State};
+use super::{CheckContext, CheckStatus, Diagnostic};
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::Result;
 
@@ -30,32 +30,34 @@ const NAMED: usize = 3;
 /// How long one column may be looked at.
 const LOOK: &str = "SET LOCAL statement_timeout = '5s'";
 
-pub(super) async fn complaints(patient: &Patient<'_>) -> Vec<Complaint> {
-    match found(&patient.owner).await {
+pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
+    match found(&context.owner).await {
         Ok(noted) => noted,
-        Err(error) => vec![Complaint::skipped(CHECK, &error)],
+        Err(error) => vec![Diagnostic::skipped(CHECK, &error)],
     }
 }
 
-async fn found(owner: &Client) -> Result<Vec<Complaint>> {
+async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
     // Before the migration that makes the function there is nothing to ask with.
     let knows = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'workspace_db_is_readable')";
     if !owner.query_one(knows, &[]).await?.get::<_, bool>(0) {
-        return Ok(vec![Complaint::new(CHECK, State::Skipped, "the migrations that ask for it are pending")]);
+        return Ok(vec![Diagnostic::new(CHECK, CheckStatus::Skipped, "the migrations that ask for it are pending")]);
     }
     let mut noted = Vec::new();
     for column in owner.query(COLUMNS, &[&&WITHOUT_WORKSPACE[..]]).await? {
         let (table, column, key): (String, String, String) = (column.get(0), column.get(1), column.get(2));
         noted.push(match rows(owner, &table, &column, &key).await {
-            Ok(rows) if rows.is_empty() => {
-                Complaint::new(CHECK, State::Warn, format!("{table}.{column} has no CHECK that programs can read it"))
-            }
-            Ok(rows) => Complaint::new(
+            Ok(rows) if rows.is_empty() => Diagnostic::new(
                 CHECK,
-                State::Fail,
+                CheckStatus::Warn,
+                format!("{table}.{column} has no CHECK that programs can read it"),
+            ),
+            Ok(rows) => Diagnostic::new(
+                CHECK,
+                CheckStatus::Fail,
                 format!("{table}.{column} has values that programs can't read, in the rows {}", rows.join(", ")),
             ),
-            Err(error) => Complaint::skipped(CHECK, &error),
+            Err(error) => Diagnostic::skipped(CHECK, &error),
         });
     }
     Ok(noted)

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::account::Account;
-use super::install::{Install, make_dir, remove_partial};
+use super::install::{Installation, make_dir, remove_partial};
 use super::pid_file::PidFile;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
@@ -52,7 +52,7 @@ pub enum Durability {
 /// and asks every login for its password.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    install: Install,
+    install: Installation,
     folder: PathBuf,
     durability: Durability,
     account: Account,
@@ -64,13 +64,13 @@ impl Cluster {
     /// # Errors
     ///
     /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where root finds no account to run the server.
-    pub fn new(install: Install, folder: impl Into<PathBuf>, durability: Durability) -> Result<Self> {
+    pub fn new(install: Installation, folder: impl Into<PathBuf>, durability: Durability) -> Result<Self> {
         Ok(Self { install, folder: folder.into(), durability, account: Account::for_server()? })
     }
 
     /// The programs that run it.
     #[must_use]
-    pub fn install(&self) -> &Install {
+    pub fn install(&self) -> &Installation {
         &self.install
     }
 
@@ -140,7 +140,7 @@ impl Cluster {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where the path of the folder is too long for a socket.
     pub fn start_on_socket(&self) -> Result<()> {
-        if self.runs_or_is_about_to() {
+        if self.is_running_or_starting() {
             return Ok(());
         }
         let socket = self.socket_file();
@@ -161,7 +161,7 @@ impl Cluster {
     ///
     /// [`is_conflict`](Error::is_conflict) where another program has the port.
     pub fn start(&self, port: u16) -> Result<()> {
-        if self.runs_or_is_about_to() {
+        if self.is_running_or_starting() {
             return Ok(());
         }
         if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
@@ -202,7 +202,7 @@ impl Cluster {
             .output();
         match self.succeeded("pg_ctl start", output) {
             // Where an interrupted run's pg_ctl lived on and was first, its server is as good.
-            Err(_) if self.runs_or_is_about_to() => Ok(()),
+            Err(_) if self.is_running_or_starting() => Ok(()),
             Err(error) => {
                 let tail = log_tail(&log);
                 Err(Error::new(error.kind(), format!("{error}; the log ends: {tail}")).caused_by(error))
@@ -235,7 +235,7 @@ impl Cluster {
     }
 
     /// Whether the server takes connections, after waiting for one that another process has begun to start.
-    fn runs_or_is_about_to(&self) -> bool {
+    fn is_running_or_starting(&self) -> bool {
         let deadline = Instant::now() + START_TIMEOUT;
         while self.pid().is_none() {
             if !PidFile::of(&self.data()).is_being_written() || Instant::now() > deadline {

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::account::Account;
-use super::install::{Install, Major, Source, make_dir, remove_partial};
+use super::install::{InstallSource, Installation, MajorVersion, make_dir, remove_partial};
 use super::verification;
 use crate::error::{Error, Kind, Result};
 
@@ -71,7 +71,7 @@ const PIPS: &[&[&str]] = &[&["pip3"], &["pip"], &["python3", "-m", "pip"], &["py
 const PIP_VARIABLES: &[&str] =
     &["PATH", "TMPDIR", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
-pub(super) fn install(cache: &Path, major: Major, fetching: impl Fn()) -> Result<Install> {
+pub(super) fn install(cache: &Path, major: MajorVersion, fetching: impl Fn()) -> Result<Installation> {
     let install = place(cache, major)?;
     let wheel = wheel_of_this_machine()?;
     let unpacked = unpacked(cache, wheel);
@@ -89,7 +89,7 @@ pub(super) fn install(cache: &Path, major: Major, fetching: impl Fn()) -> Result
 }
 
 /// Where the programs are, or would be once they are fetched.
-pub(super) fn place(cache: &Path, major: Major) -> Result<Install> {
+pub(super) fn place(cache: &Path, major: MajorVersion) -> Result<Installation> {
     let Some((_, folder)) = MAJORS.iter().find(|(number, _)| *number == major.number()) else {
         return Err(Error::new(
             Kind::MissingPrerequisite,
@@ -98,7 +98,7 @@ pub(super) fn place(cache: &Path, major: Major) -> Result<Install> {
         .remedy("install it with its pgvector package, or choose 16 or 18, which can be fetched"));
     };
     let bin = unpacked(cache, wheel_of_this_machine()?).join(folder).join("bin");
-    Ok(Install { major, bin, source: Source::Distribution })
+    Ok(Installation { major, bin, source: InstallSource::Distribution })
 }
 
 fn unpacked(cache: &Path, wheel: &Wheel) -> PathBuf {

@@ -16,9 +16,9 @@ use crate::error::{Error, Kind, Result};
 /// A major version of PostgreSQL that the pinned distribution has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "u16", try_from = "u16")]
-pub struct Major(u16);
+pub struct MajorVersion(u16);
 
-impl Major {
+impl MajorVersion {
     /// The oldest that the schema works on.
     pub const OLDEST: Self = Self(16);
     /// The newest, and what is fetched where nothing else is asked for.
@@ -31,7 +31,7 @@ impl Major {
     }
 }
 
-impl TryFrom<u16> for Major {
+impl TryFrom<u16> for MajorVersion {
     type Error = Error;
 
     fn try_from(number: u16) -> Result<Self> {
@@ -43,13 +43,13 @@ impl TryFrom<u16> for Major {
     }
 }
 
-impl From<Major> for u16 {
-    fn from(major: Major) -> Self {
+impl From<MajorVersion> for u16 {
+    fn from(major: MajorVersion) -> Self {
         major.0
     }
 }
 
-impl FromStr for Major {
+impl FromStr for MajorVersion {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -62,7 +62,7 @@ impl FromStr for Major {
     }
 }
 
-impl fmt::Display for Major {
+impl fmt::Display for MajorVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -71,7 +71,7 @@ impl fmt::Display for Major {
 /// Where an installation comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum InstallSource {
     /// The machine's own packages.
     System,
     /// The pinned distribution, in the user's cache.
@@ -80,20 +80,20 @@ pub enum Source {
 
 /// The programs of one PostgreSQL that has pgvector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Install {
+pub struct Installation {
     /// Major version.
-    pub major: Major,
+    pub major: MajorVersion,
     /// Folder of `initdb`, `pg_ctl`, `postgres`, `psql` and `pg_dump`.
     pub bin: PathBuf,
     /// Where it comes from.
-    pub source: Source,
+    pub source: InstallSource,
 }
 
-impl Install {
+impl Installation {
     /// The path of one of its programs.
     ///
     /// ```no_run
-    /// # fn example(install: &workspace_db::embedded::Install) {
+    /// # fn example(install: &workspace_db::embedded::Installation) {
     /// let dump = std::process::Command::new(install.program("pg_dump"));
     /// # drop(dump);
     /// # }
@@ -105,7 +105,7 @@ impl Install {
 
     /// The installation that `pg_config` describes, or why it is no use: that is data, not an error, since the
     /// distribution takes its place.
-    pub(super) fn of_pg_config(pg_config: &Path, source: Source) -> Result<Self, String> {
+    pub(super) fn of_pg_config(pg_config: &Path, source: InstallSource) -> Result<Self, String> {
         let account = Account::for_server().map_err(|error| error.to_string())?;
         let ask = |what: &str| {
             let output = account.command(pg_config).arg(what).current_dir("/").stdin(Stdio::null()).output();
@@ -117,7 +117,7 @@ impl Install {
         let version = ask("--version")?;
         let digits: String =
             version.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-        let major: Major = digits.parse().map_err(|error: Error| error.to_string())?;
+        let major: MajorVersion = digits.parse().map_err(|error: Error| error.to_string())?;
         let bin = PathBuf::from(ask("--bindir")?);
         for program in ["initdb", "pg_ctl", "postgres"] {
             if !bin.join(program).is_file() {
@@ -149,12 +149,12 @@ impl Install {
 /// println!("{}", install.program("psql").display());
 /// # Ok::<(), workspace_db::Error>(())
 /// ```
-pub fn install(wanted: Option<Major>, fetching: impl Fn()) -> Result<Install> {
+pub fn install(wanted: Option<MajorVersion>, fetching: impl Fn()) -> Result<Installation> {
     let (found, refused) = system::find(wanted);
     if let Some(install) = found {
         return Ok(install);
     }
-    distribution::install(&cache_dir()?, wanted.unwrap_or(Major::NEWEST), fetching).map_err(|error| {
+    distribution::install(&cache_dir()?, wanted.unwrap_or(MajorVersion::NEWEST), fetching).map_err(|error| {
         if refused.is_empty() {
             return error;
         }
@@ -164,10 +164,10 @@ pub fn install(wanted: Option<Major>, fetching: impl Fn()) -> Result<Install> {
 }
 
 /// As [`install`], for a data directory that was made before: from the same source where it still has the version.
-pub(super) fn install_again(major: Major, source: Source, fetching: impl Fn()) -> Result<Install> {
+pub(super) fn install_again(major: MajorVersion, source: InstallSource, fetching: impl Fn()) -> Result<Installation> {
     match source {
-        Source::System => install(Some(major), fetching),
-        Source::Distribution => distribution::install(&cache_dir()?, major, fetching),
+        InstallSource::System => install(Some(major), fetching),
+        InstallSource::Distribution => distribution::install(&cache_dir()?, major, fetching),
     }
 }
 
@@ -175,10 +175,10 @@ pub(super) fn install_again(major: Major, source: Source, fetching: impl Fn()) -
 /// have come with a checkout.
 ///
 /// A fetched server is named whether it is there or not; [`install_again`] fetches and verifies it before it is started.
-pub(super) fn found_again(major: Major, source: Source) -> Result<Install> {
+pub(super) fn found_again(major: MajorVersion, source: InstallSource) -> Result<Installation> {
     let of_system = match source {
-        Source::System => system::find(Some(major)).0,
-        Source::Distribution => None,
+        InstallSource::System => system::find(Some(major)).0,
+        InstallSource::Distribution => None,
     };
     of_system.map_or_else(|| distribution::place(&cache_dir()?, major), Ok)
 }

@@ -12,8 +12,10 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Durability};
 use super::distribution::lock;
-use super::install::{Install, Major, Source, found_again, install, install_again, make_dir, user_dir};
-use super::state::{MadeBy, PARTIAL_STATE_FILE, STATE_FILE, State};
+use super::install::{
+    InstallSource, Installation, MajorVersion, found_again, install, install_again, make_dir, user_dir,
+};
+use super::state::{InstallOrigin, PARTIAL_STATE_FILE, STATE_FILE, ServerState};
 use crate::config::DatabaseUrl;
 use crate::db;
 use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
@@ -28,9 +30,9 @@ const APP_LOGIN: &str = "workspace_app_login";
 const PLATFORM_LOGIN: &str = "workspace_platform_login";
 const LOCK_FILE: &str = ".workspace-db.lock";
 
-/// What [`Local::up`] is about to do, for whoever shows progress.
+/// What [`LocalServer::up`] is about to do, for whoever shows progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum StartupStep {
     /// Waiting for another process that works on the same directory.
     Waiting,
     /// Downloading PostgreSQL, which takes seconds.
@@ -45,14 +47,14 @@ pub enum Step {
 
 /// A server in a directory, with the URLs of its logins.
 #[derive(Clone, Debug)]
-pub struct Local {
+pub struct LocalServer {
     cluster: Cluster,
-    state: State,
+    state: ServerState,
 }
 
-/// How a [`Local`] server stands.
+/// How a [`LocalServer`] server stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LocalStatus {
+pub struct LocalServerStatus {
     /// Whether it takes connections.
     pub running: bool,
     /// Its process.
@@ -62,16 +64,16 @@ pub struct LocalStatus {
     /// Its Unix socket, where it runs and listens on that.
     pub socket: Option<PathBuf>,
     /// Major version.
-    pub postgres: Major,
+    pub postgres: MajorVersion,
     /// Where the programs come from.
-    pub source: Source,
+    pub source: InstallSource,
     /// Folder of the programs.
     pub bin: PathBuf,
     /// The log.
     pub log: PathBuf,
 }
 
-impl Local {
+impl LocalServer {
     /// Makes and starts the server in `dir`, or finds that it runs already, and returns it ready to be migrated.
     ///
     /// Every step looks first at what is there, so a call after an interrupted one mends it, and a second call changes
@@ -86,24 +88,24 @@ impl Local {
     ///
     /// ```no_run
     /// # async fn example() -> workspace_db::Result<()> {
-    /// use workspace_db::embedded::{Local, data_dir};
+    /// use workspace_db::embedded::{LocalServer, data_dir};
     ///
-    /// let local = Local::up(data_dir()?, None, None, |step| println!("{step:?}")).await?;
+    /// let local = LocalServer::up(data_dir()?, None, None, |step| println!("{step:?}")).await?;
     /// println!("{}", local.owner_url()?);
     /// # Ok(())
     /// # }
     /// ```
     pub async fn up(
         dir: PathBuf,
-        wanted: Option<Major>,
+        wanted: Option<MajorVersion>,
         port: Option<u16>,
-        on_step: impl Fn(Step) + Clone + Send + 'static,
+        on_step: impl Fn(StartupStep) + Clone + Send + 'static,
     ) -> Result<Self> {
         let on_start = on_step.clone();
         let (local, _lock) = tokio::task::spawn_blocking(move || Self::start(&dir, wanted, port, on_start))
             .await
             .map_err(|error| Error::new(Kind::Io, "the starting thread panicked").caused_by(error))??;
-        on_step(Step::Preparing);
+        on_step(StartupStep::Preparing);
         local.prepare().await?;
         Ok(local)
     }
@@ -113,8 +115,8 @@ impl Local {
     /// # Errors
     ///
     /// [`is_conflict`](Error::is_conflict) where the directory's memory can't be read.
-    pub fn open_if_any(dir: &Path) -> Result<Option<Self>> {
-        let Some(state) = State::read(dir)? else { return Ok(None) };
+    pub fn open_existing(dir: &Path) -> Result<Option<Self>> {
+        let Some(state) = ServerState::read(dir)? else { return Ok(None) };
         let install = found_again(state.made_by.major, state.made_by.source)?;
         let cluster = Cluster::new(install, dir, Durability::Full)?;
         Ok(Some(Self { cluster, state }))
@@ -125,9 +127,9 @@ impl Local {
     /// # Errors
     ///
     /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there has been none; as
-    /// [`open_if_any`](Self::open_if_any).
+    /// [`open_existing`](Self::open_existing).
     pub fn open(dir: &Path) -> Result<Self> {
-        Self::open_if_any(dir)?.ok_or_else(|| {
+        Self::open_existing(dir)?.ok_or_else(|| {
             let message =
                 format!("there is no database: DATABASE_URL is not set and {} holds no server", dir.display());
             Error::new(Kind::MissingPrerequisite, message).remedy("run `workspace-db up`, or set DATABASE_URL")
@@ -149,7 +151,7 @@ impl Local {
 
     /// Whether `url` is this server's own, perhaps as it was reached before: its password is random and nobody else's.
     #[must_use]
-    pub fn is_named_by(&self, url: &DatabaseUrl) -> bool {
+    pub fn has_url(&self, url: &DatabaseUrl) -> bool {
         url.parsed().password() == Some(self.state.owner_password.expose_secret())
     }
 
@@ -164,9 +166,9 @@ impl Local {
 
     /// How the server stands.
     #[must_use]
-    pub fn status(&self) -> LocalStatus {
+    pub fn status(&self) -> LocalServerStatus {
         let pid = self.cluster.pid();
-        LocalStatus {
+        LocalServerStatus {
             running: pid.is_some(),
             pid,
             port: self.cluster.port(),
@@ -180,7 +182,7 @@ impl Local {
 
     /// The programs of the server, `psql` among them.
     #[must_use]
-    pub fn install(&self) -> &Install {
+    pub fn install(&self) -> &Installation {
         self.cluster.install()
     }
 
@@ -188,7 +190,7 @@ impl Local {
     ///
     /// # Errors
     ///
-    /// None that a directory made by [`Local::up`] could cause.
+    /// None that a directory made by [`LocalServer::up`] could cause.
     pub fn owner_url(&self) -> Result<DatabaseUrl> {
         self.cluster.login(OWNER, &self.state.owner_password, DATABASE)
     }
@@ -215,21 +217,26 @@ impl Local {
         self.cluster.login("postgres", &self.state.superuser_password, database)
     }
 
-    fn start(dir: &Path, wanted: Option<Major>, port: Option<u16>, on_step: impl Fn(Step)) -> Result<(Self, File)> {
+    fn start(
+        dir: &Path,
+        wanted: Option<MajorVersion>,
+        port: Option<u16>,
+        on_step: impl Fn(StartupStep),
+    ) -> Result<(Self, File)> {
         make_dir(dir)?;
-        if State::read(dir)?.is_none() {
+        if ServerState::read(dir)?.is_none() {
             refuse_foreign(dir)?;
         }
-        let held = lock(&dir.join(LOCK_FILE), || on_step(Step::Waiting))?;
+        let held = lock(&dir.join(LOCK_FILE), || on_step(StartupStep::Waiting))?;
         // Again: another process may have made a server here while this one waited.
-        let known = State::read(dir)?;
-        let fetching = || on_step(Step::Fetching);
+        let known = ServerState::read(dir)?;
+        let fetching = || on_step(StartupStep::Fetching);
         let install = match &known {
             Some(state) => install_again(state.major(wanted)?, state.made_by.source, fetching)?,
             None => install(wanted, fetching)?,
         };
-        let mut state = known.unwrap_or_else(|| State::new(&install));
-        state.made_by = MadeBy::from(&install);
+        let mut state = known.unwrap_or_else(|| ServerState::new(&install));
+        state.made_by = InstallOrigin::from(&install);
         let cluster = Cluster::new(install, dir, Durability::Full)?;
         if let Some(asked) = port
             && let Some(conflict) = runs_elsewhere(&cluster, asked)
@@ -238,9 +245,9 @@ impl Local {
         }
         // Before the data directory, which is made with these passwords.
         state.write(dir)?;
-        on_step(Step::Initialising);
+        on_step(StartupStep::Initialising);
         cluster.initialise(&state.superuser_password)?;
-        on_step(Step::Starting);
+        on_step(StartupStep::Starting);
         match port {
             None => cluster.start_on_socket()?,
             Some(0) => cluster.start_on_free_port().map(drop)?,

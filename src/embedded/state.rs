@@ -1,4 +1,4 @@
-//! What a directory of [`Local`](super::Local) remembers between two calls.
+//! What a directory of [`LocalServer`](super::LocalServer) remembers between two calls.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::install::{Install, Major, Source};
+use super::install::{InstallSource, Installation, MajorVersion};
 use crate::error::{Error, Kind, Result};
 
 /// The file, and the one that becomes it once it is whole.
@@ -18,22 +18,22 @@ pub(super) const PARTIAL_STATE_FILE: &str = "server.json.partial";
 
 /// Which PostgreSQL made the directory. Where its programs are is not remembered: the file may have come with a checkout.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct MadeBy {
-    pub(super) major: Major,
-    pub(super) source: Source,
+pub(super) struct InstallOrigin {
+    pub(super) major: MajorVersion,
+    pub(super) source: InstallSource,
 }
 
-impl From<&Install> for MadeBy {
-    fn from(install: &Install) -> Self {
+impl From<&Installation> for InstallOrigin {
+    fn from(install: &Installation) -> Self {
         Self { major: install.major, source: install.source }
     }
 }
 
 /// Remembers how the directory was made. Its passwords are those of a server that this machine alone can reach.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct ServerState {
     #[serde(rename = "install")]
-    pub(super) made_by: MadeBy,
+    pub(super) made_by: InstallOrigin,
     #[serde(with = "password")]
     pub(super) superuser_password: SecretString,
     #[serde(with = "password")]
@@ -48,9 +48,9 @@ fn fresh_password() -> SecretString {
     SecretString::from(Uuid::new_v4().simple().to_string())
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for ServerState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("made_by", &self.made_by).finish_non_exhaustive()
+        f.debug_struct("ServerState").field("made_by", &self.made_by).finish_non_exhaustive()
     }
 }
 
@@ -67,8 +67,8 @@ mod password {
     }
 }
 
-impl State {
-    pub(super) fn new(install: &Install) -> Self {
+impl ServerState {
+    pub(super) fn new(install: &Installation) -> Self {
         Self {
             made_by: install.into(),
             superuser_password: fresh_password(),
@@ -79,7 +79,7 @@ impl State {
     }
 
     /// The version that the directory is of, and must stay of.
-    pub(super) fn major(&self, wanted: Option<Major>) -> Result<Major> {
+    pub(super) fn major(&self, wanted: Option<MajorVersion>) -> Result<MajorVersion> {
         let major = self.made_by.major;
         match wanted.filter(|wanted| *wanted != major) {
             None => Ok(major),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::install::{Install, Major, Source};
+use super::install::{InstallSource, Installation, MajorVersion};
 
 /// Folders that hold one folder a major version, in the packages of Debian, of Red Hat, and of Homebrew.
 const PARENTS: &[&str] = &["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"];
@@ -13,14 +13,14 @@ const PARENTS: &[&str] = &["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "
 const SWITCH: &str = "WORKSPACE_DB_SYSTEM_POSTGRES";
 
 /// The newest usable system server, of the wanted version if one is wanted; and why others were passed over.
-pub(super) fn find(wanted: Option<Major>) -> (Option<Install>, Vec<String>) {
+pub(super) fn find(wanted: Option<MajorVersion>) -> (Option<Installation>, Vec<String>) {
     let mut refused = Vec::new();
     if std::env::var(SWITCH).is_ok_and(|switch| switch == "off") {
         return (None, refused);
     }
     let mut usable = Vec::new();
     for pg_config in candidates() {
-        match Install::of_pg_config(&pg_config, Source::System) {
+        match Installation::of_pg_config(&pg_config, InstallSource::System) {
             Ok(install) if wanted.is_none_or(|wanted| wanted == install.major) => usable.push(install),
             Ok(_) => {}
             Err(reason) => refused.push(reason),

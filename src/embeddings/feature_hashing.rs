@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Embedder;
 use crate::error::{Error, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
-use crate::words::{composed, words};
+use crate::words::{normalize, words};
 
 /// Signed feature hashing of words and pairs of neighbouring words into 1536 dimensions.
 ///
@@ -40,7 +40,7 @@ static FUNCTION_WORDS: LazyLock<HashSet<&str>> =
     LazyLock::new(|| stop_words::get(Language::English).iter().copied().collect());
 
 fn words_of(text: &str) -> Vec<String> {
-    let all: Vec<String> = words(&composed(text)).map(|word| word.to_lowercase()).collect();
+    let all: Vec<String> = words(&normalize(text)).map(|word| word.to_lowercase()).collect();
     let said: Vec<String> = all.iter().filter(|word| !FUNCTION_WORDS.contains(word.as_str())).cloned().collect();
     if said.is_empty() { all } else { said }
 }

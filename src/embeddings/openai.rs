@@ -94,7 +94,7 @@ struct Item {
 }
 
 /// Why one request failed, and whether another may succeed.
-struct Failure {
+struct RequestFailure {
     error: Error,
     again: bool,
     wait: Option<Duration>,
@@ -146,16 +146,16 @@ impl OpenAiEmbeddings {
             .map_err(|failure| failure.error)
     }
 
-    async fn request_on_a_thread(&self, texts: Vec<String>) -> Result<Vec<Embedding>, Failure> {
+    async fn request_on_a_thread(&self, texts: Vec<String>) -> Result<Vec<Embedding>, RequestFailure> {
         let this = self.clone();
-        tokio::task::spawn_blocking(move || this.request(&texts)).await.map_err(|error| Failure {
+        tokio::task::spawn_blocking(move || this.request(&texts)).await.map_err(|error| RequestFailure {
             error: Error::new(Kind::Embeddings, "the asking thread panicked").caused_by(error),
             again: false,
             wait: None,
         })?
     }
 
-    fn request(&self, texts: &[String]) -> Result<Vec<Embedding>, Failure> {
+    fn request(&self, texts: &[String]) -> Result<Vec<Embedding>, RequestFailure> {
         let mut request = self.agent.post(&self.endpoint);
         if let Some(key) = &self.settings.api_key {
             request = request.header("Authorization", format!("Bearer {}", key.expose_secret()));
@@ -167,28 +167,29 @@ impl OpenAiEmbeddings {
                 ureq::Error::Timeout(_) => format!("no answer within {} s", self.settings.timeout.as_secs_f32()),
                 other => other.to_string(),
             };
-            Failure { error: self.failed(&why).caused_by(error), again: true, wait: None }
+            RequestFailure { error: self.failed(&why).caused_by(error), again: true, wait: None }
         })?;
         let status = response.status();
         if status.is_redirection() {
             let error = self.failed(&format!("it answers {status}, and redirects are not followed"));
-            return Err(Failure { error, again: false, wait: None });
+            return Err(RequestFailure { error, again: false, wait: None });
         }
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let text =
-            response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().map_err(|error| Failure {
+        let text = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().map_err(|error| {
+            RequestFailure {
                 error: self.failed(&format!("the answer broke off: {error}")).caused_by(error),
                 again: true,
                 wait: None,
-            })?;
+            }
+        })?;
         if !status.is_success() {
             let again = status.as_u16() == 429 || status.is_server_error();
             let error = self.failed(&format!("it answers {status}: {}", excerpt(&text)));
             // It is about what was asked: another text, or fewer, may be taken.
             let error = if matches!(status.as_u16(), 400 | 413 | 422) { error.about(REFUSED_INPUT) } else { error };
-            return Err(Failure { error, again, wait: wait.map(Duration::from_secs) });
+            return Err(RequestFailure { error, again, wait: wait.map(Duration::from_secs) });
         }
-        self.read(&text, texts.len()).map_err(|error| Failure { error, again: false, wait: None })
+        self.read(&text, texts.len()).map_err(|error| RequestFailure { error, again: false, wait: None })
     }
 
     fn read(&self, text: &str, expected: usize) -> Result<Vec<Embedding>> {

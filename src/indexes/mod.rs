@@ -9,6 +9,6 @@ mod retrain;
 mod status;
 mod verify;
 
-pub use self::retrain::{Progress, retrain};
-pub use self::status::{IndexStatus, OwnIndex, SharedIndex, Step, status};
+pub use self::retrain::{IndexProgress, retrain};
+pub use self::status::{IndexAction, IndexStatus, SharedIndex, WorkspaceIndex, status};
 pub use self::verify::{Recall, VerifyOptions, verify};

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::catalog::{NEW_SHARED_INDEX, TRAINED_ON};
-use super::status::{Step, look};
+use super::status::{IndexAction, load_status};
 use crate::config::DatabaseUrl;
 use crate::db;
 use crate::error::{Error, Kind, Result};
@@ -30,9 +30,9 @@ const LEAST_MEMORY: u64 = 64;
 
 /// How far a step is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct IndexProgress {
     /// The step.
-    pub step: Step,
+    pub step: IndexAction,
     /// What the server is about, in its own words; empty where it does not say.
     pub phase: String,
     /// How much of the phase is done, in its unit.
@@ -56,8 +56,8 @@ pub struct Progress {
 pub async fn retrain(
     owner: &DatabaseUrl,
     own_index_from: u32,
-    on_progress: &(dyn Fn(&Progress) + Sync),
-) -> Result<Vec<Step>> {
+    on_progress: &(dyn Fn(&IndexProgress) + Sync),
+) -> Result<Vec<IndexAction>> {
     let mut worker = db::client(owner).await?;
     let watcher = db::client(owner).await?;
     if !worker.query_one("SELECT pg_try_advisory_lock($1)", &[&ADVISORY_LOCK]).await?.try_get::<_, bool>(0)? {
@@ -66,10 +66,10 @@ pub async fn retrain(
     }
     worker.batch_execute(SESSION).await?;
     let pid: i32 = worker.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
-    let due = look(&mut worker, own_index_from).await?.due;
+    let due = load_status(&mut worker, own_index_from).await?.due;
     let abandoned = db::CancelOnDrop::new(owner, &worker)?;
     for step in &due {
-        on_progress(&Progress { step: step.clone(), phase: String::new(), done: 0, total: 0 });
+        on_progress(&IndexProgress { step: step.clone(), phase: String::new(), done: 0, total: 0 });
         watched(do_step(&worker, step), &watcher, pid, step, on_progress).await?;
     }
     abandoned.disarm();
@@ -78,12 +78,12 @@ pub async fn retrain(
     Ok(due)
 }
 
-async fn do_step(worker: &Client, step: &Step) -> Result<()> {
+async fn do_step(worker: &Client, step: &IndexAction) -> Result<()> {
     match step {
-        Step::DropLeftOver { index } | Step::Drop { index, .. } => {
+        IndexAction::DropLeftOver { index } | IndexAction::Drop { index, .. } => {
             worker.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", quoted(index))).await?;
         }
-        Step::Train { index, lists, chunks } => {
+        IndexAction::Train { index, lists, chunks } => {
             allow_memory(worker, training_megabytes(*lists)).await?;
             // Not REINDEX: the number of lists would have to be changed first, which waits for every query that has
             // planned with the index, with every later one behind it.
@@ -99,7 +99,7 @@ async fn do_step(worker: &Client, step: &Step) -> Result<()> {
                 worker.batch_execute(&statement).await?;
             }
         }
-        Step::Build { index, workspace, chunks } => {
+        IndexAction::Build { index, workspace, chunks } => {
             allow_memory(worker, chunks * BYTES_A_NODE / 1_048_576).await?;
             let create = format!(
                 "CREATE INDEX CONCURRENTLY {index} ON document_chunks USING hnsw (vector_bits bit_hamming_ops)
@@ -107,7 +107,7 @@ async fn do_step(worker: &Client, step: &Step) -> Result<()> {
             );
             worker.batch_execute(&create).await?;
         }
-        Step::Set { setting, value } => set_default(worker, setting, value).await?,
+        IndexAction::Set { setting, value } => set_default(worker, setting, value).await?,
     }
     Ok(())
 }
@@ -162,8 +162,8 @@ async fn watched(
     work: impl Future<Output = Result<()>>,
     watcher: &Client,
     pid: i32,
-    step: &Step,
-    on_progress: &(dyn Fn(&Progress) + Sync),
+    step: &IndexAction,
+    on_progress: &(dyn Fn(&IndexProgress) + Sync),
 ) -> Result<()> {
     let mut work = pin!(work);
     loop {
@@ -179,7 +179,7 @@ async fn watched(
         // Where it can't be asked, the work goes on all the same.
         if let Ok(Some(row)) = watcher.query_opt(query, &[&pid]).await {
             let count = |at| row.get::<_, Option<i64>>(at).unwrap_or(0).unsigned_abs();
-            on_progress(&Progress { step: step.clone(), phase: row.get(0), done: count(1), total: count(2) });
+            on_progress(&IndexProgress { step: step.clone(), phase: row.get(0), done: count(1), total: count(2) });
         }
     }
 }

@@ -31,9 +31,9 @@ pub struct IndexStatus {
     /// The index over all vectors, `None` where somebody dropped it.
     pub shared: Option<SharedIndex>,
     /// The indexes of single workspaces, the largest workspace first.
-    pub own: Vec<OwnIndex>,
+    pub own: Vec<WorkspaceIndex>,
     /// What [`retrain`](super::retrain) would do, in its order.
-    pub due: Vec<Step>,
+    pub due: Vec<IndexAction>,
 }
 
 /// The index over the vectors of all workspaces.
@@ -53,7 +53,7 @@ pub struct SharedIndex {
 
 /// The index of one workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OwnIndex {
+pub struct WorkspaceIndex {
     /// Its name.
     pub name: String,
     /// The workspace, which may be gone.
@@ -69,7 +69,7 @@ pub struct OwnIndex {
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
-pub enum Step {
+pub enum IndexAction {
     /// Drops what a build left that did not come to its end.
     DropLeftOver {
         /// The index.
@@ -111,7 +111,7 @@ pub enum Step {
     },
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for IndexAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DropLeftOver { index } => write!(f, "drop {index}, which a build has left behind"),
@@ -144,10 +144,10 @@ impl fmt::Display for Step {
 /// ```
 pub async fn status(owner: &DatabaseUrl, own_index_from: u32) -> Result<IndexStatus> {
     let mut client = db::client(owner).await?;
-    look(&mut client, own_index_from).await
+    load_status(&mut client, own_index_from).await
 }
 
-pub(super) async fn look(client: &mut Client, own_index_from: u32) -> Result<IndexStatus> {
+pub(super) async fn load_status(client: &mut Client, own_index_from: u32) -> Result<IndexStatus> {
     let indexes = catalog::indexes(client).await?;
     let workspaces = catalog::chunks(client).await?;
     let settings = catalog::settings(client).await?;
@@ -166,11 +166,17 @@ pub(super) async fn look(client: &mut Client, own_index_from: u32) -> Result<Ind
     Ok(IndexStatus { chunks, shared, own, due })
 }
 
-fn owned(indexes: &[Index], chunks: &HashMap<WorkspaceId, u64>) -> Vec<OwnIndex> {
+fn owned(indexes: &[Index], chunks: &HashMap<WorkspaceId, u64>) -> Vec<WorkspaceIndex> {
     let own = indexes.iter().filter_map(|index| {
         let workspace: WorkspaceId = index.name.strip_prefix(OWN_INDEX)?.parse().ok()?;
         let chunks = chunks.get(&workspace).copied().unwrap_or(0);
-        Some(OwnIndex { name: index.name.clone(), workspace, is_valid: index.is_valid, chunks, bytes: index.bytes })
+        Some(WorkspaceIndex {
+            name: index.name.clone(),
+            workspace,
+            is_valid: index.is_valid,
+            chunks,
+            bytes: index.bytes,
+        })
     });
     let mut own: Vec<_> = own.collect();
     own.sort_by(|one, other| other.chunks.cmp(&one.chunks).then_with(|| one.name.cmp(&other.name)));
@@ -180,21 +186,25 @@ fn owned(indexes: &[Index], chunks: &HashMap<WorkspaceId, u64>) -> Vec<OwnIndex>
 fn due(
     indexes: &[Index],
     shared: Option<&SharedIndex>,
-    own: &[OwnIndex],
+    own: &[WorkspaceIndex],
     chunks: u64,
     by_signs: &HashMap<WorkspaceId, u64>,
     own_index_from: u64,
     settings: &[String],
-) -> Vec<Step> {
+) -> Vec<IndexAction> {
     let mut due = Vec::new();
     let left_over = indexes.iter().filter(|index| is_left_over(index));
-    due.extend(left_over.map(|index| Step::DropLeftOver { index: index.name.clone() }));
+    due.extend(left_over.map(|index| IndexAction::DropLeftOver { index: index.name.clone() }));
     let small = own.iter().filter(|own| own.is_valid && own.chunks * KEPT_DOWN_TO < own_index_from);
-    due.extend(small.map(|own| Step::Drop { index: own.name.clone(), workspace: own.workspace, chunks: own.chunks }));
+    due.extend(small.map(|own| IndexAction::Drop {
+        index: own.name.clone(),
+        workspace: own.workspace,
+        chunks: own.chunks,
+    }));
     let mut lists = shared.map_or(LEAST_LISTS, |shared| shared.lists);
     if shared.is_none_or(|shared| is_stale(shared, chunks)) {
         lists = lists_of(chunks);
-        due.push(Step::Train { index: SHARED_INDEX.to_owned(), lists, chunks });
+        due.push(IndexAction::Train { index: SHARED_INDEX.to_owned(), lists, chunks });
     }
     let has_own = |workspace| own.iter().any(|own| own.is_valid && own.workspace == workspace);
     let mut large: Vec<_> = by_signs
@@ -202,7 +212,7 @@ fn due(
         .filter(|(workspace, chunks)| **chunks >= own_index_from.max(1) && !has_own(**workspace))
         .collect();
     large.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
-    due.extend(large.into_iter().map(|(workspace, chunks)| Step::Build {
+    due.extend(large.into_iter().map(|(workspace, chunks)| IndexAction::Build {
         index: own_index(*workspace),
         workspace: *workspace,
         chunks: *chunks,
@@ -221,7 +231,7 @@ fn due(
         ("hnsw.iterative_scan", "strict_order".to_owned(), set("hnsw.iterative_scan").is_none()),
     ];
     let missing = wanted.into_iter().filter(|(_, _, is_missing)| *is_missing);
-    due.extend(missing.map(|(setting, value, _)| Step::Set { setting, value }));
+    due.extend(missing.map(|(setting, value, _)| IndexAction::Set { setting, value }));
     due
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::error::{Error, Kind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
 use crate::schema::{document_chunks, workspaces};
-use crate::search::{Answer, MAX_K, Plan, Question, SearchChunks as _};
+use crate::search::{MAX_K, Plan, Question, SearchChunks as _, SearchResults};
 use crate::sql_types::Embedding;
 use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 
@@ -94,7 +94,7 @@ pub async fn verify(db: &Database, options: &VerifyOptions, on_each: &(dyn Fn(&R
     }
     let mut measured = Vec::new();
     for (workspace, slug, chunks) in largest(db, options).await? {
-        let scope = WorkspaceScope::vouched_for(workspace, "the recall of every workspace is measured");
+        let scope = WorkspaceScope::unchecked(workspace, "the recall of every workspace is measured");
         let recall = measure(db, &scope, slug, chunks.unsigned_abs(), options).await?;
         // One that has been emptied meanwhile says nothing.
         if recall.questions > 0 {
@@ -191,8 +191,8 @@ async fn questions(
 }
 
 /// Of the k nearest besides the passage itself, the share that came.
-fn recall(answer: &Answer, exact: &Answer, itself: DocumentChunkId, k: usize) -> f64 {
-    let others = |answer: &Answer| -> Vec<f64> {
+fn recall(answer: &SearchResults, exact: &SearchResults, itself: DocumentChunkId, k: usize) -> f64 {
+    let others = |answer: &SearchResults| -> Vec<f64> {
         answer.hits.iter().filter(|hit| hit.chunk_id != itself).map(|hit| hit.score).take(k).collect()
     };
     let wanted = others(exact);

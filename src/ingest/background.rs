@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::files::{File, Read, SkipReason, Skipped, SourceRoot, Walked};
+use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
 use super::split::{Chunk, pipeline, split};
-use super::store::{Known, Replacement, Store};
+use super::store::{ExistingDocument, Replacement, Store};
 use super::{IngestOptions, embed, reader_died, walk};
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::id::{DatasourceId, WorkspaceId};
-use crate::jobs::{Enqueued, JobKind, NewJob, OnConflict, Outcome, RunningJob};
+use crate::jobs::{EnqueueResult, JobKind, NewJob, OnDuplicate, Outcome, RunningJob};
 use crate::sql_types::JobUniqueness;
 use crate::tenancy::{Database, WorkspaceScope};
 
@@ -46,7 +46,7 @@ impl IngestFile {
     fn job(self) -> NewJob<Self> {
         let name = base16ct::lower::encode_string(&Sha256::digest(&self.name));
         let key = format!("{} {name}", self.datasource);
-        NewJob::of(self).unique(key, JobUniqueness::Queued, OnConflict::Keep)
+        NewJob::new(self).unique(key, JobUniqueness::Queued, OnDuplicate::Keep)
     }
 }
 
@@ -60,7 +60,7 @@ pub struct EnqueueReport {
     /// Documents whose file has gone; they are no longer searched.
     pub archived: usize,
     /// What could not be listed.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedFile>,
     /// Files that a `.gitignore` or `.ignore` leaves out.
     pub ignored: usize,
 }
@@ -96,23 +96,23 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
     let roots = options.roots.iter().map(|root| SourceRoot::open(root)).collect::<Result<Vec<_>>>()?;
     let mut report = EnqueueReport::default();
     for root in roots {
-        let mut store = Store::find_or_make(db, scope, &root).await?;
+        let mut store = Store::find_or_insert(db, scope, &root).await?;
         let mut gone = store.known().await?;
-        let (root, Walked { paths, unreadable, ignored }) = walk(root).await?;
+        let (root, FolderListing { paths, unreadable, ignored }) = walk(root).await?;
         report.ignored += ignored;
         let mut jobs = Vec::with_capacity(paths.len());
         for path in paths {
             let name = root.name_of(&path);
             gone.remove(&name);
             if path.to_str().is_none() {
-                report.skipped.push(Skipped { name, reason: SkipReason::NameNotUtf8 });
+                report.skipped.push(SkippedFile { name, reason: SkipReason::NameNotUtf8 });
                 continue;
             }
             let (datasource, max_bytes) = (store.datasource(), options.max_bytes);
             jobs.push(IngestFile { name, datasource, max_bytes }.job());
         }
         let answers = store.enqueue(jobs).await?;
-        let inserted = answers.iter().filter(|answer| matches!(answer, Enqueued::Inserted(_))).count();
+        let inserted = answers.iter().filter(|answer| matches!(answer, EnqueueResult::Inserted(_))).count();
         report.enqueued += inserted;
         report.waiting += answers.len() - inserted;
         if unreadable.is_empty() {
@@ -171,23 +171,25 @@ impl FileIngestion {
             let folders: Vec<&SourceRoot> = of_workspace.map(|(_, folder)| folder).collect();
             let found = read(&file, &root, &folders)?;
             Ok::<_, Error>(match (found, compared) {
-                (Read::Skipped(skipped), _) => Found::Skipped(skipped.reason),
-                (Read::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => Found::Unchanged(known),
-                (Read::File(file), _) => Found::Changed(split(&file.path, &file.text), file),
+                (ReadOutcome::Skipped(skipped), _) => FileState::Skipped(skipped.reason),
+                (ReadOutcome::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => {
+                    FileState::Unchanged(known)
+                }
+                (ReadOutcome::File(file), _) => FileState::Changed(split(&file.path, &file.text), file),
             })
         };
         let outcome = match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {
             // It may be readable again.
-            Found::Skipped(SkipReason::Unreadable { error }) => return Err(Error::new(Kind::Io, error)),
-            Found::Skipped(reason) => {
-                let to_go = usize::from(known.as_ref().is_some_and(Known::is_in_use));
+            FileState::Skipped(SkipReason::Unreadable { error }) => return Err(Error::new(Kind::Io, error)),
+            FileState::Skipped(reason) => {
+                let to_go = usize::from(known.as_ref().is_some_and(ExistingDocument::is_in_use));
                 let archived = store.archive(known.into_iter()).await?;
                 (archived == to_go).then(|| Outcome::DoneWith(json!({ "skipped": reason.to_string() })))
             }
-            Found::Unchanged(known) => {
+            FileState::Unchanged(known) => {
                 store.revive(&known).await?.then(|| Outcome::DoneWith(json!({ "unchanged": true })))
             }
-            Found::Changed(chunks, file) => {
+            FileState::Changed(chunks, file) => {
                 let texts: Vec<String> = chunks.iter().map(|chunk| chunk.text.clone()).collect();
                 let vectors = embed(self.embedder.as_ref(), &texts).await?;
                 let model = self.embedder.model();
@@ -202,20 +204,20 @@ impl FileIngestion {
 }
 
 /// What a job has found under its path.
-enum Found {
+enum FileState {
     Skipped(SkipReason),
-    Unchanged(Known),
+    Unchanged(ExistingDocument),
     Changed(Vec<Chunk>, File),
 }
 
 /// Reads the file of a job, where it lies under one of the folders.
-fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<Read> {
+fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<ReadOutcome> {
     let may_read = |path: &Path| folders.iter().any(|folder| folder.contains(path));
     let refused = |path: &Path| {
         Error::new(Kind::Forbidden, format!("this worker may not read {}", path.display()))
             .remedy("allow the workspace a folder that the file is in")
     };
-    let skipped = |reason| Ok(Read::Skipped(Skipped { name: file.name.clone(), reason }));
+    let skipped = |reason| Ok(ReadOutcome::Skipped(SkippedFile { name: file.name.clone(), reason }));
     // Whether there is such a root, a worker does not say.
     let root = SourceRoot::open(root).map_err(|_| refused(root))?;
     let path = root.path_of(&file.name);

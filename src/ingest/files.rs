@@ -15,7 +15,7 @@ pub const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
 
 /// A file that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Skipped {
+pub struct SkippedFile {
     /// Path below the root.
     pub name: String,
     /// Why.
@@ -81,11 +81,11 @@ pub(super) struct SourceRoot {
 }
 
 /// What lies below a root.
-pub(super) struct Walked {
+pub(super) struct FolderListing {
     /// The files, in order of their names.
     pub(super) paths: Vec<PathBuf>,
     /// What could not be listed.
-    pub(super) unreadable: Vec<Skipped>,
+    pub(super) unreadable: Vec<SkippedFile>,
     /// How many more there are that rules leave out.
     pub(super) ignored: usize,
 }
@@ -100,9 +100,9 @@ pub(super) struct File {
     pub(super) hash: String,
 }
 
-pub(super) enum Read {
+pub(super) enum ReadOutcome {
     File(File),
-    Skipped(Skipped),
+    Skipped(SkippedFile),
 }
 
 impl SourceRoot {
@@ -126,12 +126,12 @@ impl SourceRoot {
         self.path.to_string_lossy().into_owned()
     }
 
-    pub(super) fn walk(&self) -> Walked {
-        let mut walked = Walked { paths: Vec::new(), unreadable: Vec::new(), ignored: 0 };
+    pub(super) fn walk(&self) -> FolderListing {
+        let mut walked = FolderListing { paths: Vec::new(), unreadable: Vec::new(), ignored: 0 };
         for entry in self.rules().build() {
             let mut told = |error: &ignore::Error| {
                 let reason = SkipReason::Unreadable { error: error.to_string() };
-                walked.unreadable.push(Skipped { name: self.name(), reason });
+                walked.unreadable.push(SkippedFile { name: self.name(), reason });
             };
             match entry {
                 Ok(entry) => {
@@ -172,20 +172,20 @@ impl SourceRoot {
         path.strip_prefix(&self.path).is_ok_and(|below| below.as_os_str().is_empty() || !is_left_out(below))
     }
 
-    pub(super) fn read(&self, path: &Path, max_bytes: u64) -> Read {
+    pub(super) fn read(&self, path: &Path, max_bytes: u64) -> ReadOutcome {
         self.read_from(fs::File::open(path).as_ref(), path, max_bytes)
     }
 
     /// As [`read`](Self::read), of what was opened by that path.
-    pub(super) fn read_from(&self, opened: Result<&fs::File, &io::Error>, path: &Path, max_bytes: u64) -> Read {
+    pub(super) fn read_from(&self, opened: Result<&fs::File, &io::Error>, path: &Path, max_bytes: u64) -> ReadOutcome {
         let name = self.name_of(path);
         if path.to_str().is_none() {
-            return Read::Skipped(Skipped { name, reason: SkipReason::NameNotUtf8 });
+            return ReadOutcome::Skipped(SkippedFile { name, reason: SkipReason::NameNotUtf8 });
         }
         let unreadable = |error: &io::Error| SkipReason::Unreadable { error: error.to_string() };
         match opened.map_err(unreadable).and_then(|file| text_of(file, max_bytes)) {
-            Ok((text, hash)) => Read::File(File { name, path: path.to_owned(), text, hash }),
-            Err(reason) => Read::Skipped(Skipped { name, reason }),
+            Ok((text, hash)) => ReadOutcome::File(File { name, path: path.to_owned(), text, hash }),
+            Err(reason) => ReadOutcome::Skipped(SkippedFile { name, reason }),
         }
     }
 

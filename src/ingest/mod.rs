@@ -19,11 +19,11 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 pub use self::background::{EnqueueReport, FileIngestion, IngestFile, enqueue_files};
-pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, Skipped};
-use self::files::{SourceRoot, Walked};
-use self::reader::{Outcome, Prepared};
+pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, SkippedFile};
+use self::files::{FolderListing, SourceRoot};
+use self::reader::{FileOutcome, PreparedFile};
 pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
-use self::store::{KnownDocuments, Replacement, Store};
+use self::store::{ExistingDocuments, Replacement, Store};
 use crate::embeddings::{Embedder, REFUSED_INPUT};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::Embedding;
@@ -63,7 +63,7 @@ pub struct IngestReport {
     /// Chunks that were written.
     pub chunks: usize,
     /// Files that were not taken, and why.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedFile>,
     /// Files that a `.gitignore` or `.ignore` leaves out.
     pub ignored: usize,
 }
@@ -131,7 +131,7 @@ async fn ingest_root(
     on_event: &(dyn Fn(IngestEvent) + Sync),
 ) -> Result<()> {
     let mut gone = store.known().await?;
-    let (root, Walked { mut paths, unreadable, ignored }) = walk(root).await?;
+    let (root, FolderListing { mut paths, unreadable, ignored }) = walk(root).await?;
     report.ignored += ignored;
     on_event(IngestEvent::Found(paths.len()));
     let nothing_hidden = unreadable.is_empty();
@@ -143,7 +143,7 @@ async fn ingest_root(
     while !paths.is_empty() {
         run.files(&root, paths, max_bytes, known, &mut gone).await?;
         paths = std::mem::take(&mut run.overtaken);
-        known = if paths.is_empty() { KnownDocuments::new() } else { run.store.known().await? };
+        known = if paths.is_empty() { ExistingDocuments::new() } else { run.store.known().await? };
     }
     if nothing_hidden {
         report.archived += store.archive(gone.into_values()).await?;
@@ -168,15 +168,15 @@ impl Run<'_> {
         root: &SourceRoot,
         paths: Vec<PathBuf>,
         max_bytes: u64,
-        mut known: KnownDocuments,
-        gone: &mut KnownDocuments,
+        mut known: ExistingDocuments,
+        gone: &mut ExistingDocuments,
     ) -> Result<()> {
         let pipeline = split::pipeline(self.embedder.model());
         let (mut outcomes, readers) = reader::read(root.clone(), paths, max_bytes, known.clone(), pipeline);
-        let mut gathered: Vec<Prepared> = Vec::new();
+        let mut gathered: Vec<PreparedFile> = Vec::new();
         while let Some(outcome) = outcomes.recv().await {
             match outcome {
-                Outcome::Skipped(skipped) => {
+                FileOutcome::Skipped(skipped) => {
                     // A file that can't be read now may be as it was; any other reason means that its text is gone.
                     if matches!(skipped.reason, SkipReason::Unreadable { .. }) {
                         gone.remove(&skipped.name);
@@ -186,7 +186,7 @@ impl Run<'_> {
                     self.report.skipped.push(skipped);
                     (self.on_event)(IngestEvent::Done);
                 }
-                Outcome::Unchanged(file) => {
+                FileOutcome::Unchanged(file) => {
                     gone.remove(&file.name);
                     match known.remove(&file.name) {
                         Some(known) if !self.store.revive(&known).await? => self.overtaken.push(file.path),
@@ -196,7 +196,7 @@ impl Run<'_> {
                         }
                     }
                 }
-                Outcome::Prepared(prepared) => {
+                FileOutcome::Prepared(prepared) => {
                     gone.remove(&prepared.file.name);
                     gathered.push(*prepared);
                     if gathered.iter().map(|prepared| prepared.chunks.len()).sum::<usize>() >= EMBED_TOGETHER {
@@ -211,8 +211,8 @@ impl Run<'_> {
         self.embed_and_store(gathered).await
     }
 
-    async fn embed_and_store(&mut self, files: Vec<Prepared>) -> Result<()> {
-        let texts: Vec<String> = files.iter().flat_map(Prepared::texts).collect();
+    async fn embed_and_store(&mut self, files: Vec<PreparedFile>) -> Result<()> {
+        let texts: Vec<String> = files.iter().flat_map(PreparedFile::texts).collect();
         let mut vectors = match embed(self.embedder, &texts).await {
             Ok(vectors) => vectors.into_iter(),
             Err(error) if refuses_texts(&error) => return self.store_one_by_one(files, error).await,
@@ -226,7 +226,7 @@ impl Run<'_> {
     }
 
     /// Of files that the embedder does not take together: a text that it refuses keeps out its own file alone.
-    async fn store_one_by_one(&mut self, files: Vec<Prepared>, mut error: Error) -> Result<()> {
+    async fn store_one_by_one(&mut self, files: Vec<PreparedFile>, mut error: Error) -> Result<()> {
         let mut refused = Vec::new();
         for prepared in files {
             let texts: Vec<String> = prepared.texts().collect();
@@ -234,7 +234,7 @@ impl Run<'_> {
                 Ok(vectors) => self.store_file(prepared, vectors).await?,
                 Err(why) if refuses_texts(&why) => {
                     let reason = SkipReason::Refused { error: why.to_string() };
-                    refused.push(Skipped { name: prepared.file.name, reason });
+                    refused.push(SkippedFile { name: prepared.file.name, reason });
                     error = why;
                 }
                 Err(why) => return Err(why),
@@ -252,7 +252,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn store_file(&mut self, Prepared { file, known, chunks }: Prepared, vectors: Vec<Embedding>) -> Result<()> {
+    async fn store_file(
+        &mut self,
+        PreparedFile { file, known, chunks }: PreparedFile,
+        vectors: Vec<Embedding>,
+    ) -> Result<()> {
         let written = chunks.len();
         let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: self.embedder.model() };
         if !self.store.replace(new).await? {
@@ -271,7 +275,7 @@ impl Run<'_> {
 }
 
 /// The root again, and what is below it.
-async fn walk(root: SourceRoot) -> Result<(SourceRoot, Walked)> {
+async fn walk(root: SourceRoot) -> Result<(SourceRoot, FolderListing)> {
     let walk = move || {
         let walked = root.walk();
         (root, walked)

@@ -8,29 +8,29 @@ use std::thread;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::files::{File, Read, SkipReason, Skipped, SourceRoot};
+use super::files::{File, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
 use super::split::{Chunk, split};
-use super::store::{Known, KnownDocuments};
+use super::store::{ExistingDocument, ExistingDocuments};
 
 /// Files that may wait for the database, which bounds the memory.
 const QUEUE: usize = 32;
 
 /// What became of one file.
-pub(super) enum Outcome {
-    Skipped(Skipped),
+pub(super) enum FileOutcome {
+    Skipped(SkippedFile),
     Unchanged(File),
-    Prepared(Box<Prepared>),
+    Prepared(Box<PreparedFile>),
 }
 
 /// A file on its way to the database.
-pub(super) struct Prepared {
+pub(super) struct PreparedFile {
     pub(super) file: File,
     /// The document that an earlier run made of it.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<ExistingDocument>,
     pub(super) chunks: Vec<Chunk>,
 }
 
-impl Prepared {
+impl PreparedFile {
     /// The texts of its passages.
     pub(super) fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.chunks.iter().map(|chunk| chunk.text.clone())
@@ -42,7 +42,7 @@ struct Work {
     root: SourceRoot,
     paths: Mutex<std::vec::IntoIter<PathBuf>>,
     max_bytes: u64,
-    known: KnownDocuments,
+    known: ExistingDocuments,
     pipeline: String,
 }
 
@@ -52,9 +52,9 @@ pub(super) fn read(
     root: SourceRoot,
     paths: Vec<PathBuf>,
     max_bytes: u64,
-    known: KnownDocuments,
+    known: ExistingDocuments,
     pipeline: String,
-) -> (mpsc::Receiver<Outcome>, Vec<JoinHandle<()>>) {
+) -> (mpsc::Receiver<FileOutcome>, Vec<JoinHandle<()>>) {
     let work = Arc::new(Work { root, paths: Mutex::new(paths.into_iter()), max_bytes, known, pipeline });
     let (sender, receiver) = mpsc::channel(QUEUE);
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
@@ -76,20 +76,20 @@ impl Work {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 
-    fn outcome(&self, path: &std::path::Path) -> Outcome {
+    fn outcome(&self, path: &std::path::Path) -> FileOutcome {
         let file = match self.root.read(path, self.max_bytes) {
-            Read::Skipped(skipped) => return Outcome::Skipped(skipped),
-            Read::File(file) => file,
+            ReadOutcome::Skipped(skipped) => return FileOutcome::Skipped(skipped),
+            ReadOutcome::File(file) => file,
         };
         match self.known.get(&file.name) {
-            Some(known) if known.is_same(&file.hash, &self.pipeline) => Outcome::Unchanged(file),
+            Some(known) if known.is_same(&file.hash, &self.pipeline) => FileOutcome::Unchanged(file),
             known => {
                 // A parser that panics over one file keeps no other one out.
                 let Ok(chunks) = std::panic::catch_unwind(|| split(&file.path, &file.text)) else {
                     let reason = SkipReason::Unreadable { error: "it can't be split into passages".to_owned() };
-                    return Outcome::Skipped(Skipped { name: file.name, reason });
+                    return FileOutcome::Skipped(SkippedFile { name: file.name, reason });
                 };
-                Outcome::Prepared(Box::new(Prepared { known: known.cloned(), chunks, file }))
+                FileOutcome::Prepared(Box::new(PreparedFile { known: known.cloned(), chunks, file }))
             }
         }
     }

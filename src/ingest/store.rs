@@ -14,7 +14,7 @@ use super::split::{Chunk, pipeline};
 use super::title::title_of;
 use crate::error::{Error, Kind, Result};
 use crate::id::{DatasourceId, DocumentId};
-use crate::jobs::{Enqueued, NewJob, Outcome, RunningJob, enqueue_all};
+use crate::jobs::{EnqueueResult, NewJob, Outcome, RunningJob, enqueue_all};
 use crate::models::{DatasourceChanges, INGEST_PIPELINE, NewDatasource, NewDocument, NewDocumentChunk};
 use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
@@ -28,7 +28,7 @@ const ARCHIVED: &str = "ingest_archived";
 
 /// A document that an earlier run made, as it was when it was looked at.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct ExistingDocument {
     id: DocumentId,
     hash: Option<String>,
     made_by: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct Known {
     updated_at: PgTimestamp,
 }
 
-impl Known {
+impl ExistingDocument {
     /// Whether a file of that content, split and embedded this way, would give the same chunks.
     pub(super) fn is_same(&self, hash: &str, pipeline: &str) -> bool {
         self.hash.as_deref() == Some(hash) && self.made_by.as_deref() == Some(pipeline)
@@ -60,7 +60,7 @@ impl Known {
 }
 
 /// Documents of the datasource by external id.
-pub(super) type KnownDocuments = HashMap<String, Known>;
+pub(super) type ExistingDocuments = HashMap<String, ExistingDocument>;
 
 pub(super) struct Store {
     ws: WorkspaceConnection,
@@ -71,13 +71,13 @@ pub(super) struct Store {
 impl Store {
     /// Finds or makes the datasource of a root, and marks it as running.
     pub(super) async fn open(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
-        let mut store = Self::find_or_make(db, scope, root).await?;
+        let mut store = Self::find_or_insert(db, scope, root).await?;
         store.mark(DatasourceChanges::running()).await?;
         Ok(store)
     }
 
     /// Finds or makes the datasource of a root.
-    pub(super) async fn find_or_make(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
+    pub(super) async fn find_or_insert(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
         let new = NewDatasource {
             config: Some(json!({ "root": root.name() })),
             is_managed: Some(false),
@@ -95,7 +95,7 @@ impl Store {
     }
 
     /// Enqueues a job for each file, unless one for it waits already.
-    pub(super) async fn enqueue(&mut self, jobs: Vec<NewJob<IngestFile>>) -> Result<Vec<Enqueued>> {
+    pub(super) async fn enqueue(&mut self, jobs: Vec<NewJob<IngestFile>>) -> Result<Vec<EnqueueResult>> {
         self.ws.transaction(async |tx| enqueue_all(tx, jobs).await).await
     }
 
@@ -133,16 +133,16 @@ impl Store {
     }
 
     /// The documents of the datasource.
-    pub(super) async fn known(&mut self) -> Result<KnownDocuments> {
+    pub(super) async fn known(&mut self) -> Result<ExistingDocuments> {
         self.load_known(None).await
     }
 
     /// The document of one file.
-    pub(super) async fn known_by(&mut self, name: &str) -> Result<Option<Known>> {
+    pub(super) async fn known_by(&mut self, name: &str) -> Result<Option<ExistingDocument>> {
         Ok(self.load_known(Some(name)).await?.remove(name))
     }
 
-    async fn load_known(&mut self, name: Option<&str>) -> Result<KnownDocuments> {
+    async fn load_known(&mut self, name: Option<&str>) -> Result<ExistingDocuments> {
         type Row = (String, DocumentId, Option<String>, Option<String>, Option<String>, DocumentStatus, PgTimestamp);
         let mut rows = documents::table
             .in_workspace(&self.scope)
@@ -165,7 +165,7 @@ impl Store {
         let rows = rows.load::<Row>(&mut self.ws).await?;
         let known = rows.into_iter().map(|(name, id, hash, made_by, archived, status, updated_at)| {
             let is_archived_by_a_run = archived.as_deref() == Some("true");
-            (name, Known { id, hash, made_by, is_archived_by_a_run, status, updated_at })
+            (name, ExistingDocument { id, hash, made_by, is_archived_by_a_run, status, updated_at })
         });
         Ok(known.collect())
     }
@@ -197,18 +197,23 @@ impl Store {
 
     /// Makes a document that a run archived searchable again, since its file is back, unchanged; whether it was still as
     /// it is known.
-    pub(super) async fn revive(&mut self, known: &Known) -> Result<bool> {
+    pub(super) async fn revive(&mut self, known: &ExistingDocument) -> Result<bool> {
         let status = known.status_when_found();
         Ok(status == known.status || self.set_status(std::slice::from_ref(known), status, false).await? == 1)
     }
 
     /// Archives what has gone, where it is still as it is known, and returns how many documents that were.
-    pub(super) async fn archive(&mut self, gone: impl Iterator<Item = Known>) -> Result<usize> {
-        let gone: Vec<Known> = gone.filter(Known::is_in_use).collect();
+    pub(super) async fn archive(&mut self, gone: impl Iterator<Item = ExistingDocument>) -> Result<usize> {
+        let gone: Vec<ExistingDocument> = gone.filter(ExistingDocument::is_in_use).collect();
         self.set_status(&gone, DocumentStatus::Archived, true).await
     }
 
-    async fn set_status(&mut self, known: &[Known], status: DocumentStatus, archived: bool) -> Result<usize> {
+    async fn set_status(
+        &mut self,
+        known: &[ExistingDocument],
+        status: DocumentStatus,
+        archived: bool,
+    ) -> Result<usize> {
         let mark = json!({ ARCHIVED: archived }).into_sql::<Jsonb>();
         let changed = documents::table
             .in_workspace(&self.scope)
@@ -230,7 +235,7 @@ impl Store {
 /// What comes into the place of a document and its chunks.
 pub(super) struct Replacement<'a> {
     pub(super) file: &'a File,
-    pub(super) known: Option<&'a Known>,
+    pub(super) known: Option<&'a ExistingDocument>,
     pub(super) chunks: Vec<Chunk>,
     pub(super) vectors: Vec<Embedding>,
     pub(super) model: &'a str,

@@ -7,20 +7,20 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Interval, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use super::cursors::CursorColumns;
 use super::kind::{JobKind, from_payload};
-use super::lanes::Columns;
 use super::lease::{Lease, check, interval};
 use super::outcome::{Outcome, finish};
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::models::Job;
 use crate::schema::jobs;
-use crate::tenancy::{Call, Database, WorkspaceScope};
+use crate::tenancy::{Database, FunctionCall, WorkspaceScope};
 use crate::unreadable::{Readable, UnreadableRow};
 
 /// What to claim.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct ClaimRequest {
     /// From which queue.
     pub queue: String,
     /// Name of the worker, for those who look at the table.
@@ -36,7 +36,7 @@ pub struct Claim {
     pub kinds: Vec<(String, Option<u32>)>,
 }
 
-impl Claim {
+impl ClaimRequest {
     /// At most so many of a queue, for a lease of 30 s, and as yet of no kind.
     #[must_use]
     pub fn new(queue: impl Into<String>, worker: impl Into<String>, most: usize) -> Self {
@@ -46,7 +46,7 @@ impl Claim {
 
     /// Also of this kind.
     #[must_use]
-    pub fn of<K: JobKind>(mut self) -> Self {
+    pub fn kind<K: JobKind>(mut self) -> Self {
         self.kinds.push((K::NAME.to_owned(), K::MAX_RUNNING_PER_WORKSPACE));
         self
     }
@@ -55,7 +55,7 @@ impl Claim {
     ///
     /// The last turn, going round from that of the claim before, was of those who got the most: where a claim ends in the
     /// middle of a round, the others are still to have theirs.
-    pub fn pass_the_turn(&mut self, claimed: &[ClaimedJob]) {
+    pub fn advance(&mut self, claimed: &[ClaimedJob]) {
         let mut shares = HashMap::new();
         for claimed in claimed {
             *shares.entry(claimed.job.workspace_id).or_insert(0_usize) += 1;
@@ -113,7 +113,7 @@ impl ClaimedJob {
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
-/// use workspace_db::jobs::{self, Claim, JobKind, Outcome};
+/// use workspace_db::jobs::{self, ClaimRequest, JobKind, Outcome};
 /// use workspace_db::tenancy::Database;
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -123,9 +123,9 @@ impl ClaimedJob {
 /// }
 ///
 /// # async fn example(db: &Database) -> workspace_db::Result<()> {
-/// let mut next = Claim::new("default", "worker-1", 10).of::<Greet>();
+/// let mut next = ClaimRequest::new("default", "worker-1", 10).kind::<Greet>();
 /// let claimed = jobs::claim(db, &next).await?;
-/// next.pass_the_turn(&claimed);
+/// next.advance(&claimed);
 /// for claimed in claimed {
 ///     let mut ws = db.workspace(claimed.scope()).await?;
 ///     // ... the work ...
@@ -135,17 +135,21 @@ impl ClaimedJob {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn claim(db: &Database, claim: &Claim) -> Result<Vec<ClaimedJob>> {
-    claim_from(db, claim, Columns::default()).await
+pub async fn claim(db: &Database, claim: &ClaimRequest) -> Result<Vec<ClaimedJob>> {
+    claim_after_cursors(db, claim, CursorColumns::default()).await
 }
 
-/// As [`claim`], but from where lanes were left, if anything is there.
-pub(super) async fn claim_from(db: &Database, claim: &Claim, mut lanes: Columns) -> Result<Vec<ClaimedJob>> {
+/// As [`claim`], but from where cursors were left, if anything is there.
+pub(super) async fn claim_after_cursors(
+    db: &Database,
+    claim: &ClaimRequest,
+    mut cursors: CursorColumns,
+) -> Result<Vec<ClaimedJob>> {
     check(claim.lease)?;
     loop {
-        let (claimed, unreadable) = claim_once(db, claim, std::mem::take(&mut lanes)).await?;
+        let (claimed, unreadable) = claim_once(db, claim, std::mem::take(&mut cursors)).await?;
         let is_last = !claimed.is_empty() || unreadable.is_empty();
-        set_aside(db, unreadable).await;
+        fail_unreadable(db, unreadable).await;
         // Else others may stand behind those that could not be read.
         if is_last {
             return Ok(claimed);
@@ -153,7 +157,11 @@ pub(super) async fn claim_from(db: &Database, claim: &Claim, mut lanes: Columns)
     }
 }
 
-async fn claim_once(db: &Database, claim: &Claim, lanes: Columns) -> Result<(Vec<ClaimedJob>, Vec<UnreadableRow>)> {
+async fn claim_once(
+    db: &Database,
+    claim: &ClaimRequest,
+    cursors: CursorColumns,
+) -> Result<(Vec<ClaimedJob>, Vec<UnreadableRow>)> {
     // Read before the claim is sent, so that what is remembered ends sooner than what the server grants.
     let asked_at = Instant::now();
     let kinds: Vec<&str> = claim.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
@@ -167,14 +175,14 @@ async fn claim_once(db: &Database, claim: &Claim, lanes: Columns) -> Result<(Vec
         claim.after.map_or(Uuid::nil(), |workspace| *workspace.as_uuid()).into_sql::<SqlUuid>(),
         (&kinds).into_sql::<Array<Text>>(),
         (&caps).into_sql::<Array<Nullable<Integer>>>(),
-        lanes.workspaces.into_sql::<Array<SqlUuid>>(),
-        lanes.kinds.into_sql::<Array<Text>>(),
-        lanes.priorities.into_sql::<Array<Integer>>(),
-        lanes.times.into_sql::<Array<Timestamptz>>(),
-        lanes.jobs.into_sql::<Array<SqlUuid>>(),
+        cursors.workspaces.into_sql::<Array<SqlUuid>>(),
+        cursors.kinds.into_sql::<Array<Text>>(),
+        cursors.priorities.into_sql::<Array<Integer>>(),
+        cursors.times.into_sql::<Array<Timestamptz>>(),
+        cursors.jobs.into_sql::<Array<SqlUuid>>(),
     );
     let columns = (Job::as_select(), jobs::lease_token);
-    let call = Call::rows_of(jobs::table, "workspace_db_claim_jobs", columns, arguments);
+    let call = FunctionCall::rows_of(jobs::table, "workspace_db_claim_jobs", columns, arguments);
     let rows: Vec<Readable<(Job, Option<Uuid>)>> = call.load_each_across(db).await?;
     let (mut claimed, mut dead) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
@@ -192,7 +200,7 @@ async fn claim_once(db: &Database, claim: &Claim, lanes: Columns) -> Result<(Vec
 }
 
 /// Makes jobs dead that can't be read, each with the reason, so that they hold nobody up.
-async fn set_aside(db: &Database, unreadable: Vec<UnreadableRow>) {
+async fn fail_unreadable(db: &Database, unreadable: Vec<UnreadableRow>) {
     if unreadable.is_empty() {
         return;
     }

@@ -10,13 +10,13 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::claim::{Claim, ClaimedJob, claim_from};
-use super::finisher::{Ended, count_lost};
+use super::active_jobs::JobSignal;
+use super::claim::{ClaimRequest, ClaimedJob, claim_after_cursors};
+use super::completer::{CompletedAttempt, count_lost};
+use super::cursors::ClaimCursors;
 use super::handler::{Handler, attempt};
-use super::held::Order;
-use super::lanes::Lanes;
 use super::outcome::Outcome;
-use super::worker::{Shared, Until};
+use super::worker::{RunMode, WorkerContext};
 use crate::error::Result;
 
 /// Jobs that are claimed ahead are as many as end within this time, going by the last while: short jobs come in large
@@ -27,7 +27,7 @@ const TOGETHER: usize = 500;
 /// How long it waits, once a job has ended, before it looks whether that has made room below a cap.
 const SETTLE: Duration = Duration::from_millis(5);
 /// How long dropped handlers may take to be gone.
-pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(super) const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A queue that is worked off.
 #[derive(Clone)]
@@ -39,17 +39,17 @@ pub(super) struct Queue {
 }
 
 pub(super) struct Claimer {
-    shared: Arc<Shared>,
+    shared: Arc<WorkerContext>,
     queue: Queue,
-    next: Claim,
-    lanes: Lanes,
-    ended: mpsc::Sender<Ended>,
-    hands: Arc<Hands>,
-    pace: Pace,
+    next: ClaimRequest,
+    cursors: ClaimCursors,
+    ended: mpsc::Sender<CompletedAttempt>,
+    hands: Arc<Capacity>,
+    pace: Throughput,
 }
 
 /// The jobs of the queue that this worker has claimed, and whose end is not written.
-struct Hands {
+struct Capacity {
     slots: Semaphore,
     full: AtomicUsize,
     done: AtomicUsize,
@@ -57,16 +57,16 @@ struct Hands {
 }
 
 /// One of them, for as long as this is there.
-pub(super) struct InHand(Arc<Hands>);
+pub(super) struct CapacityGuard(Arc<Capacity>);
 
-impl InHand {
-    fn new(hands: &Arc<Hands>) -> Self {
+impl CapacityGuard {
+    fn new(hands: &Arc<Capacity>) -> Self {
         hands.full.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(hands))
     }
 }
 
-impl Drop for InHand {
+impl Drop for CapacityGuard {
     fn drop(&mut self) {
         self.0.full.fetch_sub(1, Ordering::AcqRel);
         self.0.freed.notify_one();
@@ -74,29 +74,29 @@ impl Drop for InHand {
 }
 
 /// How many jobs ended in the last while.
-struct Pace {
+struct Throughput {
     since: Instant,
     done: usize,
     ahead: usize,
 }
 
 impl Claimer {
-    pub(super) fn new(shared: Arc<Shared>, queue: Queue, ended: mpsc::Sender<Ended>) -> Self {
-        let hands = Hands {
+    pub(super) fn new(shared: Arc<WorkerContext>, queue: Queue, ended: mpsc::Sender<CompletedAttempt>) -> Self {
+        let hands = Capacity {
             slots: Semaphore::new(queue.concurrency.min(Semaphore::MAX_PERMITS)),
             full: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
             freed: Notify::new(),
         };
-        let pace = Pace { since: Instant::now(), done: 0, ahead: 0 };
+        let pace = Throughput { since: Instant::now(), done: 0, ahead: 0 };
         // All of them, whatever queue they are of by now: jobs stay in the one that they were enqueued for.
         let kinds = shared.handlers.iter().map(|(kind, handler)| ((*kind).to_owned(), handler.cap())).collect();
-        let next = Claim { lease: shared.lease, kinds, ..Claim::new(&queue.name, &shared.name, 0) };
-        Self { shared, queue, next, lanes: Lanes::default(), ended, hands: Arc::new(hands), pace }
+        let next = ClaimRequest { lease: shared.lease, kinds, ..ClaimRequest::new(&queue.name, &shared.name, 0) };
+        Self { shared, queue, next, cursors: ClaimCursors::default(), ended, hands: Arc::new(hands), pace }
     }
 
     /// Returns how many jobs it has claimed.
-    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>, until: Until) -> usize {
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>, until: RunMode) -> usize {
         let mut all_claimed = 0;
         let mut running = JoinSet::new();
         while !*stopping.borrow() {
@@ -116,7 +116,7 @@ impl Claimer {
             let claimed = claimed.unwrap_or_default();
             all_claimed += claimed.len();
             if claimed.is_empty() {
-                if until == Until::Empty && is_idle && !has_failed {
+                if until == RunMode::UntilEmpty && is_idle && !has_failed {
                     break;
                 }
                 tokio::select! {
@@ -134,7 +134,7 @@ impl Claimer {
                 running.spawn(self.start(job, valid_until));
             }
         }
-        self.wind_up(running).await;
+        self.shut_down(running).await;
         all_claimed
     }
 
@@ -145,7 +145,8 @@ impl Claimer {
         if elapsed >= AHEAD {
             // Over however long it was since the last look, which may be a long time where jobs are long.
             let while_ahead = AHEAD.as_millis() * (done - self.pace.done) as u128 / elapsed.as_millis().max(1);
-            self.pace = Pace { since: Instant::now(), done, ahead: usize::try_from(while_ahead).unwrap_or(TOGETHER) };
+            self.pace =
+                Throughput { since: Instant::now(), done, ahead: usize::try_from(while_ahead).unwrap_or(TOGETHER) };
         }
         // One batch is claimed while the ends of another are written.
         let ahead = self.pace.ahead.min(2 * TOGETHER);
@@ -157,21 +158,22 @@ impl Claimer {
         let begun = Instant::now();
         let valid_until = begun + self.shared.lease;
         self.next.most = most;
-        let claimed = claim_from(&self.shared.db, &self.next, self.lanes.columns()).await.inspect_err(|error| {
-            tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
-        })?;
+        let claimed =
+            claim_after_cursors(&self.shared.db, &self.next, self.cursors.columns()).await.inspect_err(|error| {
+                tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
+            })?;
         metrics::counter!("workspace_db_jobs_claimed_total", "queue" => self.queue.name.clone())
             .increment(claimed.len() as u64);
-        self.lanes.note(&claimed, most, begun.elapsed());
-        self.next.pass_the_turn(&claimed);
+        self.cursors.note(&claimed, most, begun.elapsed());
+        self.next.advance(&claimed);
         Ok(claimed.into_iter().map(|claimed| (claimed, valid_until)).collect())
     }
 
     /// Takes a job in hand; the future runs it once there is a free slot.
     fn start(&self, claimed: ClaimedJob, valid_until: Instant) -> impl Future<Output = ()> + Send + 'static {
-        let (shared, in_hand, ended) = (Arc::clone(&self.shared), InHand::new(&self.hands), self.ended.clone());
+        let (shared, in_hand, ended) = (Arc::clone(&self.shared), CapacityGuard::new(&self.hands), self.ended.clone());
         let lease = claimed.lease();
-        let orders = shared.held.take(lease, valid_until);
+        let orders = shared.active_jobs.register(lease, valid_until);
         let job = &claimed.job;
         let span = tracing::info_span!(
             "job", workspace = %job.workspace_id, id = %job.id, kind = job.job_type, queue = job.queue, attempt = job.attempts
@@ -185,27 +187,28 @@ impl Claimer {
             }
             if let Some(outcome) = outcome {
                 // The finisher lives for as long as there is a sender.
-                let _ = ended.send(Ended { lease, outcome, queue, kind, failures: 0, _in_hand: in_hand }).await;
+                let _ =
+                    ended.send(CompletedAttempt { lease, outcome, queue, kind, failures: 0, _in_hand: in_hand }).await;
             } else {
                 count_lost(queue, kind);
-                shared.held.let_go(lease);
+                shared.active_jobs.unregister(lease);
             }
         };
         work.instrument(span)
     }
 
     /// Gives back what has not begun, waits for what has, and gives back what takes too long.
-    async fn wind_up(self, mut running: JoinSet<()>) {
+    async fn shut_down(self, mut running: JoinSet<()>) {
         // Then it is not told to stop, and other queues may have much in hand.
         if self.hands.full.load(Ordering::Acquire) == 0 {
             return;
         }
-        self.shared.held.release(false);
+        self.shared.active_jobs.release(false);
         let all_done = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.shared.drain_for, all_done).await.is_err() {
-            self.shared.held.release(true);
+        if tokio::time::timeout(self.shared.shutdown_grace, all_done).await.is_err() {
+            self.shared.active_jobs.release(true);
             let all_dropped = async { while running.join_next().await.is_some() {} };
-            if tokio::time::timeout(LAST_WORDS, all_dropped).await.is_err() {
+            if tokio::time::timeout(ABORT_TIMEOUT, all_dropped).await.is_err() {
                 tracing::warn!(
                     queue = self.queue.name,
                     left = running.len(),
@@ -219,14 +222,14 @@ impl Claimer {
 
 /// Runs a job in one of the slots; `None` where it is this worker's no longer.
 async fn run(
-    shared: &Shared,
+    shared: &WorkerContext,
     slots: &Semaphore,
     claimed: ClaimedJob,
-    mut orders: watch::Receiver<Order>,
+    mut orders: watch::Receiver<JobSignal>,
 ) -> Option<Outcome> {
     let _slot = tokio::select! {
         biased;
-        order = ordered(&mut orders) => return stopped(order),
+        order = wait_for_signal(&mut orders) => return stopped(order),
         slot = slots.acquire() => slot.ok(),
     };
     // Those of other kinds are not claimed.
@@ -237,11 +240,11 @@ async fn run(
     metrics::histogram!("workspace_db_jobs_wait_seconds", &labels).record(waited.unwrap_or_default());
     let (lease, limit, begun) = (claimed.lease(), handler.timeout(), Instant::now());
     let attempt = attempt(&claimed);
-    shared.held.has_begun(lease, limit);
+    shared.active_jobs.mark_started(lease, limit);
     let outcome = tokio::select! {
         biased;
-        order = ordered(&mut orders) => stopped(order),
-        done = tokio::time::timeout(limit, guarded(handler.as_ref(), claimed, shared)) => Some(
+        order = wait_for_signal(&mut orders) => stopped(order),
+        done = tokio::time::timeout(limit, catch_panic(handler.as_ref(), claimed, shared)) => Some(
             done.unwrap_or_else(|_| Outcome::retry(format!("the handler did not end within {limit:?}")))
         ),
     };
@@ -253,7 +256,7 @@ async fn run(
 }
 
 /// The handler's outcome; that of one which panics is what it said.
-async fn guarded(handler: &dyn Handler, claimed: ClaimedJob, shared: &Shared) -> Outcome {
+async fn catch_panic(handler: &dyn Handler, claimed: ClaimedJob, shared: &WorkerContext) -> Outcome {
     let work = async { handler.run(claimed, shared.db.clone()).await };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -264,18 +267,18 @@ async fn guarded(handler: &dyn Handler, claimed: ClaimedJob, shared: &Shared) ->
 }
 
 /// What it is asked to stop for; never, where it is not.
-async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
-    if let Ok(order) = orders.wait_for(|order| *order != Order::Go).await {
+async fn wait_for_signal(orders: &mut watch::Receiver<JobSignal>) -> JobSignal {
+    if let Ok(order) = orders.wait_for(|order| *order != JobSignal::Continue).await {
         return *order;
     }
     // Nobody is left who could ask.
     std::future::pending().await
 }
 
-fn stopped(order: Order) -> Option<Outcome> {
+fn stopped(order: JobSignal) -> Option<Outcome> {
     match order {
-        Order::Cancel => Some(Outcome::Cancel { reason: "cancelled on request".to_owned() }),
-        Order::Release => Some(Outcome::Release),
-        Order::Abandon | Order::Go => None,
+        JobSignal::Cancel => Some(Outcome::Cancel { reason: "cancelled on request".to_owned() }),
+        JobSignal::Release => Some(Outcome::Release),
+        JobSignal::Abandon | JobSignal::Continue => None,
     }
 }

@@ -13,7 +13,7 @@ use super::kind::{JobKind, to_payload};
 use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::sql_types::JobUniqueness;
-use crate::tenancy::{Call, MayWrite, WorkspaceConnection};
+use crate::tenancy::{FunctionCall, MayWrite, WorkspaceConnection};
 
 /// Jobs that one statement inserts.
 const TOGETHER: usize = 1_000;
@@ -23,7 +23,7 @@ const TOGETHER: usize = 1_000;
 /// ```
 /// use chrono::{TimeDelta, Utc};
 /// use serde::{Deserialize, Serialize};
-/// use workspace_db::jobs::{JobKind, NewJob, OnConflict};
+/// use workspace_db::jobs::{JobKind, NewJob, OnDuplicate};
 /// use workspace_db::sql_types::JobUniqueness;
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -34,10 +34,10 @@ const TOGETHER: usize = 1_000;
 ///     const NAME: &'static str = "digest";
 /// }
 ///
-/// let job = NewJob::of(Digest { week: 48 })
+/// let job = NewJob::new(Digest { week: 48 })
 ///     .at(Utc::now() + TimeDelta::hours(1))
 ///     .priority(9)
-///     .unique("week 48", JobUniqueness::Succeeded, OnConflict::Keep);
+///     .unique("week 48", JobUniqueness::Succeeded, OnDuplicate::Keep);
 /// # drop(job);
 /// ```
 #[derive(Clone, Debug)]
@@ -47,20 +47,20 @@ pub struct NewJob<K> {
     due: Option<DateTime<Utc>>,
     priority: i32,
     max_attempts: u32,
-    unique: Option<Unique>,
+    unique: Option<UniqueOptions>,
     is_announced: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Unique {
+struct UniqueOptions {
     key: String,
     until: JobUniqueness,
-    on_conflict: OnConflict,
+    on_conflict: OnDuplicate,
 }
 
 /// What becomes of a job whose unique key another one holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnConflict {
+pub enum OnDuplicate {
     /// The other one stays as it is.
     Keep,
     /// The other one gets these arguments, priority and time, if it has not been started; else it stays as it is.
@@ -71,7 +71,7 @@ pub enum OnConflict {
 
 /// What became of a job that was to be enqueued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enqueued {
+pub enum EnqueueResult {
     /// It waits under this id.
     Inserted(JobId),
     /// Another one with its unique key is there and was left alone.
@@ -80,7 +80,7 @@ pub enum Enqueued {
     Replaced(JobId),
 }
 
-impl Enqueued {
+impl EnqueueResult {
     /// The job that does the work, whichever it is.
     #[must_use]
     pub fn id(self) -> JobId {
@@ -92,7 +92,7 @@ impl Enqueued {
 
 impl<K: JobKind> NewJob<K> {
     /// Due at once, and otherwise as its kind says.
-    pub fn of(arguments: K) -> Self {
+    pub fn new(arguments: K) -> Self {
         Self {
             arguments,
             due: None,
@@ -119,14 +119,14 @@ impl<K: JobKind> NewJob<K> {
     }
 
     /// Wakes nobody: a worker finds it when it next looks, within a second unless it was told otherwise.
-    pub fn unannounced(self) -> Self {
+    pub fn without_notify(self) -> Self {
         Self { is_announced: false, ..self }
     }
 
     /// Alone in its workspace among the jobs of its kind with that key, for as long as `until` says. The key has 1 to 500
     /// characters.
-    pub fn unique(self, key: impl Into<String>, until: JobUniqueness, on_conflict: OnConflict) -> Self {
-        Self { unique: Some(Unique { key: key.into(), until, on_conflict }), ..self }
+    pub fn unique(self, key: impl Into<String>, until: JobUniqueness, on_conflict: OnDuplicate) -> Self {
+        Self { unique: Some(UniqueOptions { key: key.into(), until, on_conflict }), ..self }
     }
 }
 
@@ -134,7 +134,7 @@ impl<K: JobKind> NewJob<K> {
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) where its unique key is taken and it was to be [refused](OnConflict::Refuse);
+/// [`is_conflict`](Error::is_conflict) where its unique key is taken and it was to be [refused](OnDuplicate::Refuse);
 /// [`is_invalid_input`](Error::is_invalid_input) where the arguments are too large, or a priority, number of attempts or key
 /// is out of bounds; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
 ///
@@ -159,13 +159,13 @@ impl<K: JobKind> NewJob<K> {
 /// ws.transaction(async |tx| {
 ///     documents::table.in_workspace(scope).insert(&document).execute(tx).await?;
 ///     // Both or neither.
-///     enqueue(tx, NewJob::of(Summarize { document: document.id })).await
+///     enqueue(tx, NewJob::new(Summarize { document: document.id })).await
 /// })
 /// .await?;
 /// # Ok(())
 /// # }
 /// ```
-pub async fn enqueue<K: JobKind>(ws: &mut WorkspaceConnection<impl MayWrite>, job: NewJob<K>) -> Result<Enqueued> {
+pub async fn enqueue<K: JobKind>(ws: &mut WorkspaceConnection<impl MayWrite>, job: NewJob<K>) -> Result<EnqueueResult> {
     let id = JobId::generate();
     let others = insert_all(ws, vec![(id, job)]).await?;
     Ok(answer(id, &others))
@@ -180,7 +180,7 @@ pub async fn enqueue<K: JobKind>(ws: &mut WorkspaceConnection<impl MayWrite>, jo
 pub async fn enqueue_all<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     jobs: impl IntoIterator<Item = NewJob<K>>,
-) -> Result<Vec<Enqueued>> {
+) -> Result<Vec<EnqueueResult>> {
     let jobs: Vec<(JobId, NewJob<K>)> = jobs.into_iter().map(|job| (JobId::generate(), job)).collect();
     let ids: Vec<JobId> = jobs.iter().map(|(id, _)| *id).collect();
     let others = insert_all(ws, jobs).await?;
@@ -191,7 +191,7 @@ pub async fn enqueue_all<K: JobKind>(
 async fn insert_all<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     mut jobs: Vec<(JobId, NewJob<K>)>,
-) -> Result<HashMap<Uuid, Enqueued>> {
+) -> Result<HashMap<Uuid, EnqueueResult>> {
     let mut others = HashMap::new();
     // What goes in one statement has one answer to a conflict.
     jobs.sort_by_key(|(_, job)| job.sort());
@@ -206,8 +206,8 @@ async fn insert_all<K: JobKind>(
     Ok(others)
 }
 
-fn answer(id: JobId, others: &HashMap<Uuid, Enqueued>) -> Enqueued {
-    others.get(id.as_uuid()).copied().unwrap_or(Enqueued::Inserted(id))
+fn answer(id: JobId, others: &HashMap<Uuid, EnqueueResult>) -> EnqueueResult {
+    others.get(id.as_uuid()).copied().unwrap_or(EnqueueResult::Inserted(id))
 }
 
 impl<K> NewJob<K> {
@@ -216,7 +216,7 @@ impl<K> NewJob<K> {
     }
 }
 
-impl OnConflict {
+impl OnDuplicate {
     const fn label(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -227,12 +227,12 @@ impl OnConflict {
 }
 
 /// The id that was asked for, the one that is there, and what became of it.
-type Answer = (Uuid, JobId, String);
+type EnqueueRow = (Uuid, JobId, String);
 
 async fn insert<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     batch: &[(JobId, NewJob<K>)],
-) -> Result<Vec<(Uuid, Enqueued)>> {
+) -> Result<Vec<(Uuid, EnqueueResult)>> {
     let workspace = *ws.workspace().as_uuid();
     let ids: Vec<Uuid> = batch.iter().map(|(id, _)| *id.as_uuid()).collect();
     let mut payloads: Vec<Value> = Vec::with_capacity(batch.len());
@@ -247,7 +247,7 @@ async fn insert<K: JobKind>(
     }
     let unique = batch.first().and_then(|(_, job)| job.unique.as_ref());
     if unique.is_some() {
-        refuse_twins(&keys)?;
+        reject_duplicate_keys(&keys)?;
     }
     let arguments = (
         workspace.into_sql::<SqlUuid>(),
@@ -262,15 +262,18 @@ async fn insert<K: JobKind>(
         unique.map(|unique| unique.until).into_sql::<Nullable<JobUniqueness>>(),
         unique.map_or("keep", |unique| unique.on_conflict.label()).into_sql::<Text>(),
     );
-    let call =
-        Call::<_, _, (SqlUuid, SqlUuid, Text)>::new("workspace_db_enqueue_jobs", "asked, answer, outcome", arguments);
-    let answered = call.load_in::<Answer>(ws).await?.into_iter().map(|(asked, answer, outcome)| {
-        (asked, if outcome == "replaced" { Enqueued::Replaced(answer) } else { Enqueued::Kept(answer) })
+    let call = FunctionCall::<_, _, (SqlUuid, SqlUuid, Text)>::new(
+        "workspace_db_enqueue_jobs",
+        "asked, answer, outcome",
+        arguments,
+    );
+    let answered = call.load_in::<EnqueueRow>(ws).await?.into_iter().map(|(asked, answer, outcome)| {
+        (asked, if outcome == "replaced" { EnqueueResult::Replaced(answer) } else { EnqueueResult::Kept(answer) })
     });
     Ok(answered.collect())
 }
 
-fn refuse_twins(keys: &[Option<&str>]) -> Result<()> {
+fn reject_duplicate_keys(keys: &[Option<&str>]) -> Result<()> {
     let mut seen = HashSet::new();
     match keys.iter().flatten().find(|key| !seen.insert(**key)) {
         Some(twin) => Err(Error::invalid(format!("two jobs of one batch have the unique key {twin:?}"))

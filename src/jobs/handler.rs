@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use super::claim::ClaimedJob;
 use super::kind::JobKind;
-use super::outcome::{Outcome, finish_here};
+use super::outcome::{Outcome, finish_in_transaction};
 use crate::error::Result;
 use crate::id::JobId;
 use crate::models::Job;
@@ -101,7 +101,7 @@ impl<K: JobKind> RunningJob<K> {
             }
             outcome => outcome,
         };
-        finish_here(ws, self.claimed.lease(), outcome).await?;
+        finish_in_transaction(ws, self.claimed.lease(), outcome).await?;
         Ok(Outcome::Settled)
     }
 }
@@ -115,12 +115,12 @@ pub(super) trait Handler: Send + Sync {
     fn run(&self, claimed: ClaimedJob, db: Database) -> BoxFuture<'static, Outcome>;
 }
 
-pub(super) struct Typed<K, F> {
+pub(super) struct TypedHandler<K, F> {
     function: F,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: JobKind, F, Fut, E> Typed<K, F>
+impl<K: JobKind, F, Fut, E> TypedHandler<K, F>
 where
     F: Fn(RunningJob<K>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Outcome, E>> + Send + 'static,
@@ -131,7 +131,7 @@ where
     }
 }
 
-impl<K: JobKind, F, Fut, E> Handler for Typed<K, F>
+impl<K: JobKind, F, Fut, E> Handler for TypedHandler<K, F>
 where
     F: Fn(RunningJob<K>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Outcome, E>> + Send + 'static,

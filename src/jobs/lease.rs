@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkspaceId};
 use crate::sql_types::JobStatus;
-use crate::tenancy::{Call, Database};
+use crate::tenancy::{Database, FunctionCall};
 
 /// The longest lease; a job whose worker dies is nobody's for so long.
 pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,7 +45,7 @@ impl Lease {
 
 /// What a heartbeat says of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pulse {
+pub enum LeaseStatus {
     /// It has been extended.
     Held,
     /// It has been extended, and somebody wants the job cancelled.
@@ -61,7 +61,7 @@ pub enum Pulse {
 /// # Errors
 ///
 /// As [`claim`](super::claim()).
-pub async fn heartbeat(db: &Database, leases: &[Lease], length: Duration) -> Result<Vec<(Lease, Pulse)>> {
+pub async fn heartbeat(db: &Database, leases: &[Lease], length: Duration) -> Result<Vec<(Lease, LeaseStatus)>> {
     check(length)?;
     let (workspaces, ids, tokens) = columns_of(leases);
     let arguments = (
@@ -70,20 +70,20 @@ pub async fn heartbeat(db: &Database, leases: &[Lease], length: Duration) -> Res
         (&tokens).into_sql::<Array<SqlUuid>>(),
         interval(length).into_sql::<Interval>(),
     );
-    let call = Call::<_, _, (SqlUuid, Text)>::new("workspace_db_heartbeat_jobs", "asked, verdict", arguments);
+    let call = FunctionCall::<_, _, (SqlUuid, Text)>::new("workspace_db_heartbeat_jobs", "asked, verdict", arguments);
     let pulses: HashMap<Uuid, String> = call.load_across(db).await?.into_iter().collect();
     let of = |lease: &Lease| match pulses.get(&lease.token).map(String::as_str) {
-        Some("held") => Pulse::Held,
-        Some("stop") => Pulse::CancelRequested,
-        Some("busy") => Pulse::Busy,
-        _ => Pulse::Lost,
+        Some("held") => LeaseStatus::Held,
+        Some("stop") => LeaseStatus::CancelRequested,
+        Some("busy") => LeaseStatus::Busy,
+        _ => LeaseStatus::Lost,
     };
     Ok(leases.iter().map(|lease| (*lease, of(lease))).collect())
 }
 
 /// A job whose worker let its lease run out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rescued {
+pub struct RescuedJob {
     /// Its workspace.
     pub workspace: WorkspaceId,
     /// The job.
@@ -102,13 +102,13 @@ pub struct Rescued {
 /// # Errors
 ///
 /// As [`claim`](super::claim()).
-pub async fn rescue(db: &Database, most: usize) -> Result<Vec<Rescued>> {
+pub async fn rescue(db: &Database, most: usize) -> Result<Vec<RescuedJob>> {
     type Columns = (SqlUuid, SqlUuid, Text, Text, JobStatus);
     let arguments = (i32::try_from(most).unwrap_or(i32::MAX).into_sql::<Integer>(),);
     let columns = "of_workspace, job, of_queue, kind, new_status";
-    let call = Call::<_, _, Columns>::new("workspace_db_rescue_jobs", columns, arguments);
+    let call = FunctionCall::<_, _, Columns>::new("workspace_db_rescue_jobs", columns, arguments);
     let rescued: Vec<(WorkspaceId, JobId, String, String, JobStatus)> = call.load_across(db).await?;
-    let rescued = rescued.into_iter().map(|(workspace, job, queue, kind, status)| Rescued {
+    let rescued = rescued.into_iter().map(|(workspace, job, queue, kind, status)| RescuedJob {
         workspace,
         job,
         queue,

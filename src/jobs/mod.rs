@@ -16,7 +16,7 @@
 //! - A handler gets the scope of its job's workspace, and of no other.
 //! - Workspaces take turns in a claim, so that a thousand small ones do not wait for a large one; a workspace that is alone
 //!   has everything. Within a workspace, priority and then age decide. A [`Worker`] with more than it can take looks at
-//!   everything four times a second or more often; in between it goes on with the lanes that it has.
+//!   everything four times a second or more often; in between it goes on with the cursors that it has.
 //! - Caps by kind and by workspace ([`JobKind::MAX_RUNNING_PER_WORKSPACE`], [`limit`]) hold over all workers.
 //! - Every time is the server's: a clock of another machine can be wrong.
 //!
@@ -33,28 +33,28 @@
 //! | `workspace_db_jobs_wait_seconds` | histogram | queue, kind |
 //! | `workspace_db_jobs_run_seconds` | histogram | queue, kind |
 
+mod active_jobs;
 mod claim;
 mod claimer;
+mod completer;
+mod control;
+mod cursors;
 mod enqueue;
-mod finisher;
 mod handler;
-mod held;
-mod keeper;
 mod kind;
-mod lanes;
 mod lease;
-mod operate;
+mod maintenance;
 mod outcome;
 mod schedule;
 mod worker;
 
-pub use self::claim::{Claim, ClaimedJob, claim};
-pub use self::enqueue::{Enqueued, NewJob, OnConflict, enqueue, enqueue_all};
+pub use self::claim::{ClaimRequest, ClaimedJob, claim};
+pub use self::control::{QueueStats, cancel, limit, pause, resume, retry, stats};
+pub use self::enqueue::{EnqueueResult, NewJob, OnDuplicate, enqueue, enqueue_all};
 pub use self::handler::RunningJob;
 pub use self::kind::{Backoff, JobKind, MAX_ARGUMENT_BYTES};
-pub use self::lease::{Lease, MAX_LEASE, Pulse, Rescued, heartbeat, rescue};
-pub use self::operate::{QueueStats, cancel, limit, pause, resume, retry, stats};
-pub use self::outcome::{Finished, Outcome, finish};
+pub use self::lease::{Lease, LeaseStatus, MAX_LEASE, RescuedJob, heartbeat, rescue};
+pub use self::outcome::{FinishResult, Outcome, finish};
 pub use self::schedule::{NewSchedule, schedule, unschedule};
 pub use self::worker::Worker;
 

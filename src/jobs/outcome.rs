@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::kind::MAX_ARGUMENT_BYTES;
 use super::lease::{Lease, columns_of};
 use crate::error::Result;
-use crate::sql_types::{JobStatus, MOST_LEVELS, has_nul, is_deeper};
-use crate::tenancy::{Call, Database, WorkspaceConnection, lease_is_over};
+use crate::sql_types::{JobStatus, MAX_LEVELS, has_nul, is_deeper};
+use crate::tenancy::{Database, FunctionCall, WorkspaceConnection, lease_is_over};
 
 /// Bytes of an error that are kept.
 const MAX_ERROR_BYTES: usize = 8 * 1024;
@@ -101,7 +101,7 @@ impl Outcome {
     /// The same, where what it brings can be stored; else the job is dead, since doing it again would bring the same.
     fn storable(self) -> Self {
         let why = match &self {
-            Self::DoneWith(result) if is_deeper(result, MOST_LEVELS) => "is nested more than 127 deep",
+            Self::DoneWith(result) if is_deeper(result, MAX_LEVELS) => "is nested more than 127 deep",
             Self::DoneWith(result) if has_nul(result) => "has the character NUL in it, which PostgreSQL can't store",
             Self::DoneWith(result) if result.to_string().len() > MAX_ARGUMENT_BYTES => "is larger than 256 KiB",
             _ => return self,
@@ -119,7 +119,7 @@ impl Outcome {
 
 /// A job that has ended, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finished {
+pub struct FinishResult {
     /// What was shown for it.
     pub lease: Lease,
     /// Its state now; `None` where the lease was over, and the job is as it was.
@@ -131,16 +131,16 @@ pub struct Finished {
 /// # Errors
 ///
 /// As [`claim`](super::claim).
-pub async fn finish(db: &Database, outcomes: impl IntoIterator<Item = (Lease, Outcome)>) -> Result<Vec<Finished>> {
-    finish_within(db, outcomes, None).await
+pub async fn finish(db: &Database, outcomes: impl IntoIterator<Item = (Lease, Outcome)>) -> Result<Vec<FinishResult>> {
+    finish_with_lock_timeout(db, outcomes, None).await
 }
 
 /// As [`finish`], but fails as a whole where it would wait for other transactions for longer than that.
-pub(super) async fn finish_within(
+pub(super) async fn finish_with_lock_timeout(
     db: &Database,
     outcomes: impl IntoIterator<Item = (Lease, Outcome)>,
     patience: Option<Duration>,
-) -> Result<Vec<Finished>> {
+) -> Result<Vec<FinishResult>> {
     let outcomes: Vec<(Lease, Outcome)> =
         outcomes.into_iter().map(|(lease, outcome)| (lease, outcome.storable())).collect();
     let leases: Vec<Lease> = outcomes.iter().map(|(lease, _)| *lease).collect();
@@ -161,10 +161,11 @@ pub(super) async fn finish_within(
             .map(|patience| i32::try_from(patience.as_millis()).unwrap_or(i32::MAX))
             .into_sql::<Nullable<Integer>>(),
     );
-    let call = Call::<_, _, (SqlUuid, JobStatus)>::new("workspace_db_finish_jobs", "held, new_status", arguments);
+    let call =
+        FunctionCall::<_, _, (SqlUuid, JobStatus)>::new("workspace_db_finish_jobs", "held, new_status", arguments);
     let ended: HashMap<Uuid, JobStatus> = call.load_across(db).await?.into_iter().collect();
     let status = |lease: &Lease| ended.get(&lease.token()).copied();
-    Ok(leases.into_iter().map(|lease| Finished { lease, status: status(&lease) }).collect())
+    Ok(leases.into_iter().map(|lease| FinishResult { lease, status: status(&lease) }).collect())
 }
 
 /// Ends a job in the transaction that is open in its workspace, so that the work and its end are kept together or not at
@@ -173,7 +174,7 @@ pub(super) async fn finish_within(
 /// # Errors
 ///
 /// [`is_lease_lost`](crate::Error::is_lease_lost) where the lease is over: the transaction has to be given up.
-pub(super) async fn finish_here(ws: &mut WorkspaceConnection, lease: Lease, outcome: Outcome) -> Result<()> {
+pub(super) async fn finish_in_transaction(ws: &mut WorkspaceConnection, lease: Lease, outcome: Outcome) -> Result<()> {
     let outcome = outcome.storable();
     let (label, delay, reason) = (outcome.label(), outcome.delay_ms(), outcome.reason());
     let arguments = (
@@ -186,7 +187,7 @@ pub(super) async fn finish_here(ws: &mut WorkspaceConnection, lease: Lease, outc
         outcome.into_result().into_sql::<Nullable<Jsonb>>(),
     );
     let held: Vec<bool> =
-        Call::<_, _, Bool>::new("workspace_db_finish_job_here", "rows", arguments).load_in(ws).await?;
+        FunctionCall::<_, _, Bool>::new("workspace_db_finish_job_here", "rows", arguments).load_in(ws).await?;
     if held.contains(&true) {
         return Ok(());
     }

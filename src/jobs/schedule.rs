@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{JobId, JobScheduleId, WorkspaceId};
 use crate::models::{JobSchedule, NewJobSchedule};
 use crate::schema::{job_schedules, jobs, workspaces};
-use crate::tenancy::{Call, Database, MayWrite, WorkspaceConnection, load_each};
+use crate::tenancy::{Database, FunctionCall, MayWrite, WorkspaceConnection, load_each};
 
 /// Occurrences of one schedule that one pass enqueues; what it missed beyond that, the next pass does.
 const CATCH_UP: usize = 100;
@@ -42,7 +42,7 @@ const MOST_MISSED: i32 = 2_000;
 ///     const NAME: &'static str = "digest";
 /// }
 ///
-/// let mondays = NewSchedule::of("weekly digest", "0 8 * * MON", Digest {}).in_zone("Europe/Amsterdam");
+/// let mondays = NewSchedule::new("weekly digest", "0 8 * * MON", Digest {}).in_zone("Europe/Amsterdam");
 /// # drop(mondays);
 /// ```
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub struct NewSchedule<K> {
 
 impl<K: JobKind> NewSchedule<K> {
     /// By the calendar of UTC. The name says which schedule of its workspace it is.
-    pub fn of(name: impl Into<String>, cron: impl Into<String>, arguments: K) -> Self {
+    pub fn new(name: impl Into<String>, cron: impl Into<String>, arguments: K) -> Self {
         Self { name: name.into(), cron: cron.into(), time_zone: "UTC".to_owned(), arguments }
     }
 
@@ -84,7 +84,8 @@ pub async fn schedule<K: JobKind>(
 ) -> Result<JobSchedule> {
     let calendar = Calendar::parse(&new.cron, &new.time_zone)?;
     // The server's clock, as for everything here: this machine's may be wrong.
-    let today: Vec<DateTime<Utc>> = Call::<_, _, Timestamptz>::new("clock_timestamp", "rows", ()).load_in(ws).await?;
+    let today: Vec<DateTime<Utc>> =
+        FunctionCall::<_, _, Timestamptz>::new("clock_timestamp", "rows", ()).load_in(ws).await?;
     let moment = today.into_iter().next().unwrap_or_else(Utc::now);
     let next_at = calendar.after(moment)?.ok_or_else(|| {
         Error::invalid(format!("a schedule of {:?} never fires", new.cron))
@@ -108,7 +109,7 @@ pub async fn schedule<K: JobKind>(
         max_attempts: i32::try_from(K::MAX_ATTEMPTS).unwrap_or(i32::MAX),
         next_at: Some(next_at),
     };
-    ws.own_sql(async move |conn| {
+    ws.internal_sql(async move |conn| {
         // Whoever adds another waits here, and then counts this one.
         let lock =
             "SELECT pg_advisory_xact_lock(hashtextextended('schedules ' || current_setting('app.workspace_id'), 0))";
@@ -162,7 +163,7 @@ pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str)
     let (workspace, name) = (ws.workspace(), name.to_owned());
     let of_that_name = job_schedules::workspace_id.eq(workspace).and(job_schedules::name.eq(name.clone()));
     let deleted = ws
-        .own(|mut conn| {
+        .internal(|mut conn| {
             async move { diesel::delete(job_schedules::table.filter(of_that_name)).execute(&mut conn).await }.boxed()
         })
         .await?;
@@ -173,26 +174,26 @@ pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str)
 }
 
 /// A part of a pass over the schedules that are due.
-pub(super) struct Fired {
+pub(super) struct FiredBatch {
     /// The queues that have got jobs.
     pub(super) queues: Vec<String>,
     /// Schedules that did not fire, each with the reason.
     pub(super) failed: Vec<(Uuid, String)>,
     /// Where the pass goes on; `None` where it has seen all of them.
-    pub(super) next: Option<Place>,
+    pub(super) next: Option<ScheduleKey>,
 }
 
 /// Of a schedule, in the order of a pass.
-pub(super) type Place = (WorkspaceId, JobScheduleId);
+pub(super) type ScheduleKey = (WorkspaceId, JobScheduleId);
 
 /// Enqueues what is due by at most so many schedules after a place, in every workspace.
 ///
 /// A schedule and its jobs are one transaction, and whoever has it keeps the others out, so that no occurrence gets two
 /// jobs and none gets none. A pass comes by each once, so that none holds the others up, however much it has missed.
-pub(super) async fn fire_due(db: &Database, after: Option<Place>, most: usize) -> Result<Fired> {
+pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, most: usize) -> Result<FiredBatch> {
     db.platform(async |conn| {
         let (workspace, id) = after.unwrap_or((WorkspaceId::from(Uuid::nil()), JobScheduleId::from(Uuid::nil())));
-        let due: Vec<Place> = job_schedules::table
+        let due: Vec<ScheduleKey> = job_schedules::table
             .select((job_schedules::workspace_id, job_schedules::id))
             .filter(job_schedules::next_at.le(now))
             .filter(
@@ -205,7 +206,7 @@ pub(super) async fn fire_due(db: &Database, after: Option<Place>, most: usize) -
             .load(conn)
             .await?;
         if due.is_empty() {
-            return Ok(Fired { queues: Vec::new(), failed: Vec::new(), next: None });
+            return Ok(FiredBatch { queues: Vec::new(), failed: Vec::new(), next: None });
         }
         // The workspace first, as whoever deletes it has it first.
         let open: Vec<WorkspaceId> = workspaces::table
@@ -243,7 +244,7 @@ pub(super) async fn fire_due(db: &Database, after: Option<Place>, most: usize) -
             }
         }
         let next = due.last().copied().filter(|_| due.len() == most);
-        Ok::<_, Error>(Fired { queues, failed, next })
+        Ok::<_, Error>(FiredBatch { queues, failed, next })
     })
     .await
 }

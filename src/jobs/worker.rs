@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use super::active_jobs::ActiveJobs;
 use super::claimer::{Claimer, Queue};
-use super::finisher::{Ended, Finisher};
-use super::handler::{Handler, RunningJob, Typed};
-use super::held::Held;
-use super::keeper::{self, Keeper};
+use super::completer::{CompletedAttempt, Completer};
+use super::handler::{Handler, RunningJob, TypedHandler};
 use super::kind::JobKind;
+use super::maintenance::{self, Maintainer};
 use super::outcome::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::tenancy::Database;
@@ -64,25 +64,25 @@ pub struct Worker {
     queues: BTreeMap<String, usize>,
     lease: Duration,
     poll: Duration,
-    drain_for: Duration,
+    shutdown_grace: Duration,
 }
 
 /// What the parts of a worker share.
-pub(super) struct Shared {
+pub(super) struct WorkerContext {
     pub(super) db: Database,
     pub(super) name: String,
     pub(super) handlers: HashMap<&'static str, Arc<dyn Handler>>,
-    pub(super) held: Held,
+    pub(super) active_jobs: ActiveJobs,
     pub(super) lease: Duration,
     pub(super) poll: Duration,
-    pub(super) drain_for: Duration,
+    pub(super) shutdown_grace: Duration,
 }
 
 /// When a worker ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Until {
-    Told,
-    Empty,
+pub(super) enum RunMode {
+    UntilStopped,
+    UntilEmpty,
 }
 
 impl Worker {
@@ -96,7 +96,7 @@ impl Worker {
             queues: BTreeMap::new(),
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(1),
-            drain_for: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(30),
         }
     }
 
@@ -111,7 +111,7 @@ impl Worker {
         Fut: Future<Output = Result<Outcome, E>> + Send + 'static,
         E: Display,
     {
-        self.handlers.insert(K::NAME, Typed::<K, F>::handler(handler));
+        self.handlers.insert(K::NAME, TypedHandler::<K, F>::handler(handler));
         self.queues.entry(K::QUEUE.to_owned()).or_insert(CONCURRENCY);
         self
     }
@@ -145,8 +145,8 @@ impl Worker {
 
     /// How long handlers may go on once it has been told to stop; 30 s unless said. What runs then is dropped, and waits again.
     #[must_use]
-    pub fn shutdown_within(self, deadline: Duration) -> Self {
-        Self { drain_for: deadline, ..self }
+    pub fn shutdown_grace_period(self, deadline: Duration) -> Self {
+        Self { shutdown_grace: deadline, ..self }
     }
 
     /// Works until `stop` is ready, then ends what it has in hand, and returns.
@@ -159,7 +159,7 @@ impl Worker {
     /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the database has no login of the platform;
     /// [`is_unreachable`](Error::is_unreachable) where it can't be reached at the start.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        self.work(stop, Until::Told).await
+        self.work(stop, RunMode::UntilStopped).await
     }
 
     /// Works until nothing more can be claimed, then returns: for a test, or a worker that a timer starts.
@@ -170,45 +170,45 @@ impl Worker {
     ///
     /// As [`run`](Self::run).
     pub async fn drain(self) -> Result<()> {
-        self.work(std::future::pending(), Until::Empty).await
+        self.work(std::future::pending(), RunMode::UntilEmpty).await
     }
 
-    async fn work(self, stop: impl Future<Output = ()>, until: Until) -> Result<()> {
+    async fn work(self, stop: impl Future<Output = ()>, until: RunMode) -> Result<()> {
         self.check()?;
         // A wrong login is told now, and not as a line in the log each second.
         super::lease::rescue(&self.db, 0).await?;
         let queues = self.queues;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(WorkerContext {
             db: self.db,
             name: self.name,
             handlers: self.handlers,
-            held: Held::default(),
+            active_jobs: ActiveJobs::default(),
             lease: self.lease,
             poll: self.poll,
-            drain_for: self.drain_for,
+            shutdown_grace: self.shutdown_grace,
         });
         let queues: Vec<Queue> =
             queues.into_iter().map(|(name, concurrency)| Queue { name, concurrency, wake: Arc::default() }).collect();
         let wakes: HashMap<String, Arc<Notify>> =
             queues.iter().map(|queue| (queue.name.clone(), Arc::clone(&queue.wake))).collect();
-        let (ended, outcomes) = mpsc::channel::<Ended>(BACKLOG);
+        let (ended, outcomes) = mpsc::channel::<CompletedAttempt>(BACKLOG);
         let (over, is_over) = oneshot::channel();
         let (written, is_written) = oneshot::channel();
-        let finisher = Finisher::new(Arc::clone(&shared), outcomes);
-        let keeper = Keeper::new(Arc::clone(&shared), wakes.clone());
+        let finisher = Completer::new(Arc::clone(&shared), outcomes);
+        let keeper = Maintainer::new(Arc::clone(&shared), wakes.clone());
         // Dropped, and ended with it, when this returns.
         let mut beside = JoinSet::new();
         beside.spawn(async move {
             finisher.run(is_over).await;
             let _ = written.send(());
         });
-        beside.spawn(keeper::extend(Arc::clone(&shared)));
+        beside.spawn(maintenance::extend(Arc::clone(&shared)));
         beside.spawn(keeper.clone().rescue());
         beside.spawn(keeper.fire());
-        beside.spawn(keeper::listen(Arc::clone(&shared), wakes));
+        beside.spawn(maintenance::listen(Arc::clone(&shared), wakes));
 
         let stopping = watch::Sender::new(false);
-        let work = work_off(&shared, &queues, &ended, &stopping, until);
+        let work = run_queues(&shared, &queues, &ended, &stopping, until);
         tokio::pin!(stop, work);
         let mut death = None;
         let worked_off = loop {
@@ -250,12 +250,12 @@ impl Worker {
 }
 
 /// Has the queues worked off until it is time to stop, or until a lap of all of them claims nothing.
-async fn work_off(
-    shared: &Arc<Shared>,
+async fn run_queues(
+    shared: &Arc<WorkerContext>,
     queues: &[Queue],
-    ended: &mpsc::Sender<Ended>,
+    ended: &mpsc::Sender<CompletedAttempt>,
     stopping: &watch::Sender<bool>,
-    until: Until,
+    until: RunMode,
 ) -> Result<(), JoinError> {
     loop {
         let mut claimers = JoinSet::new();

@@ -21,13 +21,13 @@ const FULL_BYTES: usize = 8 << 20;
 /// Documents that are written together.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) documents: Vec<Prepared>,
+    pub(super) documents: Vec<PreparedDocument>,
     passages: usize,
     bytes: usize,
 }
 
 /// A document that may be written, with the names by which it is known.
-pub(super) struct Prepared {
+pub(super) struct PreparedDocument {
     pub(super) source: SourceDocument,
     pub(super) external_id: String,
     pub(super) content_hash: String,
@@ -35,12 +35,12 @@ pub(super) struct Prepared {
 
 /// What has come of a stream so far.
 #[derive(Default)]
-pub(super) struct Gathering {
+pub(super) struct BatchBuilder {
     /// Hashes of the external ids that have come: a document that comes twice would replace itself.
     seen: HashSet<u64>,
 }
 
-impl Gathering {
+impl BatchBuilder {
     /// The next batch, or none where the stream has ended. Nothing of a stream that fails is in one.
     pub(super) async fn next(
         &mut self,
@@ -57,7 +57,7 @@ impl Gathering {
         Ok((!batch.documents.is_empty()).then_some(batch))
     }
 
-    fn prepare(&mut self, mut source: SourceDocument) -> Result<Prepared> {
+    fn prepare(&mut self, mut source: SourceDocument) -> Result<PreparedDocument> {
         let Some(external_id) = source.document.external_id.take() else {
             return Err(Error::invalid(format!("the document {:?} has no external id", source.document.title))
                 .remedy("give it one: by it the document is known when it comes again"));
@@ -86,7 +86,7 @@ impl Gathering {
             return refused("comes twice".to_owned(), "bring its passages one after the other, and each document once");
         }
         let content_hash = source.document.content_hash.take().unwrap_or_else(|| hash::of_passages(&source));
-        Ok(Prepared { source, external_id, content_hash })
+        Ok(PreparedDocument { source, external_id, content_hash })
     }
 }
 

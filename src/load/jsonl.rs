@@ -26,7 +26,7 @@ const REMEMBERED: usize = 100;
 
 /// What becomes of a line that can't be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BrokenLines {
+pub enum OnRejectedLine {
     /// The stream ends with an error that names the line.
     #[default]
     Refuse,
@@ -36,7 +36,7 @@ pub enum BrokenLines {
 
 /// A line that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BrokenLine {
+pub struct RejectedLine {
     /// Its number, from 1.
     pub line: u64,
     /// Why it could not.
@@ -57,15 +57,15 @@ pub struct BrokenLine {
 /// Reading is done on a thread of its own, a few documents ahead.
 ///
 /// ```no_run
-/// use workspace_db::load::{BrokenLines, JsonLines, LoadOptions, load};
+/// use workspace_db::load::{OnRejectedLine, JsonLines, LoadOptions, load};
 /// # use workspace_db::id::DatasourceId;
 /// # use workspace_db::tenancy::{Database, WorkspaceScope};
 ///
 /// # async fn example(db: Database, scope: WorkspaceScope, datasource: DatasourceId) -> Result<(), Box<dyn std::error::Error>> {
 /// let file = std::io::BufReader::new(std::fs::File::open("passages.jsonl")?);
-/// let lines = JsonLines::new(file, "text-embedding-3-large", BrokenLines::Skip);
+/// let lines = JsonLines::new(file, "text-embedding-3-large", OnRejectedLine::Skip);
 /// let (documents, broken) = (lines.documents, lines.broken);
-/// load(&db, &scope, &LoadOptions::into(datasource), documents, &|_| ()).await?;
+/// load(&db, &scope, &LoadOptions::new(datasource), documents, &|_| ()).await?;
 /// for line in broken.lines() {
 ///     eprintln!("line {}: {}", line.line, line.why);
 /// }
@@ -76,14 +76,14 @@ pub struct JsonLines<S> {
     /// The documents.
     pub documents: S,
     /// The lines that were left out so far.
-    pub broken: Broken,
+    pub broken: RejectedLines,
 }
 
 /// Lines that were left out.
 #[derive(Clone, Debug, Default)]
-pub struct Broken(Arc<Mutex<(u64, Vec<BrokenLine>)>>);
+pub struct RejectedLines(Arc<Mutex<(u64, Vec<RejectedLine>)>>);
 
-impl Broken {
+impl RejectedLines {
     /// How many.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -92,11 +92,11 @@ impl Broken {
 
     /// The first hundred of them.
     #[must_use]
-    pub fn lines(&self) -> Vec<BrokenLine> {
+    pub fn lines(&self) -> Vec<RejectedLine> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
-    fn push(&self, line: BrokenLine) {
+    fn push(&self, line: RejectedLine) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.0 += 1;
         if known.1.len() < REMEMBERED {
@@ -110,11 +110,11 @@ impl JsonLines<()> {
     pub fn new(
         reader: impl BufRead + Send + 'static,
         model: impl Into<String>,
-        broken_lines: BrokenLines,
+        broken_lines: OnRejectedLine,
     ) -> JsonLines<impl Stream<Item = Result<SourceDocument>> + Send> {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let broken = Broken::default();
-        let mut reading = Reading {
+        let broken = RejectedLines::default();
+        let mut reading = LineReader {
             reader,
             line: 0,
             text: Vec::new(),
@@ -153,7 +153,7 @@ impl JsonLines<()> {
     pub fn open(
         path: &Path,
         model: impl Into<String>,
-        broken_lines: BrokenLines,
+        broken_lines: OnRejectedLine,
     ) -> Result<JsonLines<impl Stream<Item = Result<SourceDocument>> + Send>> {
         let file = File::open(path).map_err(|error| {
             let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
@@ -180,18 +180,18 @@ struct Line {
     is_published: Option<bool>,
 }
 
-struct Reading<R> {
+struct LineReader<R> {
     reader: R,
     line: u64,
     text: Vec<u8>,
     model: String,
-    broken_lines: BrokenLines,
-    broken: Broken,
+    broken_lines: OnRejectedLine,
+    broken: RejectedLines,
     /// The document whose lines are being read.
     open: Option<SourceDocument>,
 }
 
-impl<R: BufRead> Reading<R> {
+impl<R: BufRead> LineReader<R> {
     /// The next document, once the first line of another has come or the lines have ended.
     fn next(&mut self) -> Result<Option<SourceDocument>> {
         loop {
@@ -200,8 +200,8 @@ impl<R: BufRead> Reading<R> {
             match added {
                 Ok(None) => {}
                 Ok(Some(done)) => return Ok(Some(done)),
-                Err(why) if self.broken_lines == BrokenLines::Skip => {
-                    self.broken.push(BrokenLine { line: self.line, why: why.to_string() });
+                Err(why) if self.broken_lines == OnRejectedLine::Skip => {
+                    self.broken.push(RejectedLine { line: self.line, why: why.to_string() });
                 }
                 Err(why) => {
                     return Err(Error::invalid(format!("line {}: {why}", self.line))

@@ -12,7 +12,7 @@
 //! let document = NewDocument { external_id: Some("faq/1".into()), ..NewDocument::new("Opening hours") };
 //! let passages = vec![Passage::new("We are open from nine to five.", vector)];
 //! let documents = stream::iter([Ok(SourceDocument { document, model: "text-embedding-3-large".into(), passages })]);
-//! let report = load(&db, &scope, &LoadOptions::into(datasource), documents, &|_| ()).await?;
+//! let report = load(&db, &scope, &LoadOptions::new(datasource), documents, &|_| ()).await?;
 //! assert_eq!(report.added, 1);
 //! # Ok(())
 //! # }
@@ -29,9 +29,9 @@ use futures_util::future::join;
 use futures_util::stream::{Stream, StreamExt as _};
 use serde::Serialize;
 
-use self::batch::Gathering;
+use self::batch::BatchBuilder;
 pub use self::batch::MAX_PASSAGES;
-pub use self::jsonl::{Broken, BrokenLine, BrokenLines, JsonLines};
+pub use self::jsonl::{JsonLines, OnRejectedLine, RejectedLine, RejectedLines};
 use self::write::Writer;
 use crate::error::{Error, Result};
 use crate::id::DatasourceId;
@@ -87,7 +87,7 @@ pub struct LoadOptions {
 impl LoadOptions {
     /// Batch by batch, and no document twice.
     #[must_use]
-    pub fn into(datasource: DatasourceId) -> Self {
+    pub fn new(datasource: DatasourceId) -> Self {
         Self { datasource, all_or_nothing: false, keep_duplicates: false }
     }
 }
@@ -130,7 +130,7 @@ pub async fn load(
     let mut bulk = db.bulk(scope).await?;
     let writer = Writer::new(scope.workspace(), options);
     let mut documents = pin!(documents.fuse());
-    let mut gathering = Gathering::default();
+    let mut gathering = BatchBuilder::default();
     let mut report = LoadReport::default();
     let mut next = gathering.next(&mut documents).await?;
     if options.all_or_nothing {

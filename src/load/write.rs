@@ -8,7 +8,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::batch::{Batch, Prepared};
+use super::batch::{Batch, PreparedDocument};
 use super::{LoadOptions, LoadReport};
 use crate::error::{Error, Kind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
@@ -57,7 +57,7 @@ impl Writer {
         // What the batch's own documents will have, and not what they had.
         let kept = batch.documents.iter().filter(|document| known.contains_key(&document.external_id));
         elsewhere.extend(kept.map(|document| document.content_hash.clone()));
-        let (mut new, mut old, mut to_copy) = (Columns::default(), Columns::default(), Vec::new());
+        let (mut new, mut old, mut to_copy) = (DocumentColumns::default(), DocumentColumns::default(), Vec::new());
         let mut replaced = Vec::new();
         for document in batch.documents {
             if let Some((id, hash)) = known.get(&document.external_id) {
@@ -105,7 +105,7 @@ impl Writer {
     }
 
     /// What is not given stays; a document that stays as it is keeps its `updated_at`.
-    async fn update(&self, tx: &Transaction<'_>, old: &Columns) -> Result<()> {
+    async fn update(&self, tx: &Transaction<'_>, old: &DocumentColumns) -> Result<()> {
         let query = format!(
             "UPDATE documents AS d SET title = new.title, slug = new.slug, summary = new.summary,
                 content_hash = new.content_hash, metadata = new.metadata, status = new.status,
@@ -125,7 +125,7 @@ impl Writer {
         old.execute(tx, &query, &[self.workspace.as_uuid()]).await
     }
 
-    async fn insert(&self, tx: &Transaction<'_>, new: &Columns) -> Result<()> {
+    async fn insert(&self, tx: &Transaction<'_>, new: &DocumentColumns) -> Result<()> {
         let query = format!(
             "INSERT INTO documents (workspace_id, datasource_id, id, external_id, title, slug, summary, content_hash,
                 metadata, status, is_published)
@@ -137,7 +137,7 @@ impl Writer {
         new.execute(tx, &query, &[self.workspace.as_uuid(), self.options.datasource.as_uuid()]).await
     }
 
-    async fn copy(&self, tx: &Transaction<'_>, documents: Vec<(Uuid, Prepared)>) -> Result<usize> {
+    async fn copy(&self, tx: &Transaction<'_>, documents: Vec<(Uuid, PreparedDocument)>) -> Result<usize> {
         if documents.is_empty() {
             return Ok(0);
         }
@@ -154,7 +154,7 @@ impl Writer {
             tx.copy_in(&format!("COPY pg_temp.workspace_db_load ({COLUMNS}) FROM STDIN (FORMAT binary)")).await?;
         let writer = BinaryCopyInWriter::new(sink, &types);
         pin_mut!(writer);
-        for (document, Prepared { source, .. }) in documents {
+        for (document, PreparedDocument { source, .. }) in documents {
             for (passage, place) in source.passages.iter().zip(0_i32..) {
                 let language = passage.language.as_ref().map(LanguageTag::as_str);
                 let id = DocumentChunkId::generate();
@@ -195,7 +195,7 @@ fn no_staging(error: tokio_postgres::Error) -> Error {
 
 /// Documents by column, as [`GIVEN`] takes them.
 #[derive(Default)]
-struct Columns {
+struct DocumentColumns {
     ids: Vec<Uuid>,
     external_ids: Vec<String>,
     titles: Vec<String>,
@@ -207,8 +207,8 @@ struct Columns {
     published: Vec<Option<bool>>,
 }
 
-impl Columns {
-    fn push(&mut self, id: Uuid, document: &Prepared) {
+impl DocumentColumns {
+    fn push(&mut self, id: Uuid, document: &PreparedDocument) {
         let given = &document.source.document;
         self.ids.push(id);
         self.external_ids.push(document.external_id.clone());

@@ -3,7 +3,7 @@
 //! Vectors of two models can't be compared, so a workspace is switched as a whole. [`reembed`] makes the new vectors in a
 //! table of their own, passage by passage, and can be stopped and begun again; meanwhile searches find what they found
 //! before. Once every passage has its vector, all of them take the place of the old ones in one transaction. From then
-//! on questions must be embedded by the new model, which [`Question::live`](crate::search::Question::live) sees to.
+//! on questions must be embedded by the new model, which [`Question::embed_for_workspace`](crate::search::Question::embed_for_workspace) sees to.
 
 mod store;
 
@@ -44,7 +44,7 @@ pub struct ReembedReport {
 
 /// Whether a run ends with the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Switch {
+pub enum ReembedMode {
     /// Makes the vectors that are missing, and leaves the live ones as they are.
     Prepare,
     /// Makes those that are missing, then switches.
@@ -82,11 +82,11 @@ pub async fn discard(db: &Database, scope: &WorkspaceScope) -> Result<u64> {
 ///
 /// ```no_run
 /// use workspace_db::embeddings::Embedder;
-/// use workspace_db::reembed::{Switch, reembed};
+/// use workspace_db::reembed::{ReembedMode, reembed};
 /// use workspace_db::tenancy::{Database, WorkspaceScope};
 ///
 /// # async fn example(db: Database, scope: WorkspaceScope, new: impl Embedder) -> workspace_db::Result<()> {
-/// let report = reembed(&db, &scope, &new, Switch::Complete, &|_| ()).await?;
+/// let report = reembed(&db, &scope, &new, ReembedMode::Complete, &|_| ()).await?;
 /// println!("{} passages are searched by {}", report.switched, new.model());
 /// # Ok(())
 /// # }
@@ -103,15 +103,15 @@ pub async fn reembed(
     db: &Database,
     scope: &WorkspaceScope,
     embedder: &dyn Embedder,
-    switch: Switch,
+    switch: ReembedMode,
     on_progress: &(dyn Fn(&ReembedReport) + Sync),
 ) -> Result<ReembedReport> {
     let mut store = Store::open(db, scope, embedder.model()).await?;
-    store.refuse_another_switch().await?;
+    store.reject_other_switch().await?;
     let mut report = ReembedReport::default();
     for _ in 0..ROUNDS {
         fill(&mut store, embedder, &mut report, on_progress).await?;
-        if switch == Switch::Prepare {
+        if switch == ReembedMode::Prepare {
             return Ok(report);
         }
         report.switched += store.switch().await?;
@@ -153,7 +153,7 @@ async fn fill(
             return Err(Error::new(Kind::Embeddings, message));
         }
         report.embedded += passages.len() as u64;
-        store.keep(&passages, vectors).await?;
+        store.insert(&passages, vectors).await?;
         on_progress(report);
     }
 }

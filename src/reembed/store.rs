@@ -45,7 +45,7 @@ const ALONE: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('reembed ' || current_setting('app.workspace_id'), 0))";
 
 async fn alone(tx: &mut WorkspaceConnection) -> Result<()> {
-    tx.own_sql(async |conn| {
+    tx.internal_sql(async |conn| {
         diesel::sql_query(ALONE).execute(conn).await?;
         Ok::<_, Error>(())
     })
@@ -53,7 +53,7 @@ async fn alone(tx: &mut WorkspaceConnection) -> Result<()> {
 }
 
 #[derive(QueryableByName)]
-struct Switched {
+struct SwitchedRow {
     #[diesel(sql_type = BigInt)]
     switched: i64,
 }
@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// Refuses to go on where another switch was begun, whose vectors would be lost one by one.
-    pub(super) async fn refuse_another_switch(&mut self) -> Result<()> {
+    pub(super) async fn reject_other_switch(&mut self) -> Result<()> {
         let other: Option<String> = chunk_reembeddings::table
             .in_workspace(&self.scope)
             .filter(chunk_reembeddings::embedding_model.ne(&self.model))
@@ -155,7 +155,11 @@ impl Store {
     }
 
     /// Keeps vectors for the switch, of those passages that are still there.
-    pub(super) async fn keep(&mut self, passages: &[(DocumentChunkId, String)], vectors: Vec<Embedding>) -> Result<()> {
+    pub(super) async fn insert(
+        &mut self,
+        passages: &[(DocumentChunkId, String)],
+        vectors: Vec<Embedding>,
+    ) -> Result<()> {
         let rows: Vec<NewChunkReembedding> = passages
             .iter()
             .zip(vectors)
@@ -190,9 +194,9 @@ impl Store {
     /// Puts all that wait into place, at once; how many.
     pub(super) async fn switch(&mut self) -> Result<u64> {
         let (workspace, model) = (self.scope.workspace(), self.model.clone());
-        let switched: Switched = self
+        let switched: SwitchedRow = self
             .ws
-            .own_sql(async |conn| {
+            .internal_sql(async |conn| {
                 diesel::sql_query(ALONE).execute(conn).await?;
                 let query = diesel::sql_query(SWITCH)
                     .bind::<SqlUuid, _>(workspace)

@@ -23,7 +23,7 @@ const ENDED_TOKENS_DAYS: u32 = 90;
 
 /// How many rows went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Expired {
+pub struct RetentionReport {
     /// Entries of the audit log.
     pub audit_log: i64,
     /// Closed conversations, each with its messages and feedback.
@@ -51,12 +51,12 @@ pub struct Expired {
 /// use workspace_db::tenancy::{Database, PlatformScope};
 ///
 /// # async fn example(db: &Database) -> workspace_db::Result<()> {
-/// let nightly = PlatformScope::vouched_for("retention runs each night");
+/// let nightly = PlatformScope::unchecked("retention runs each night");
 /// println!("{:?}", expire(db, &nightly).await?);
 /// # Ok(())
 /// # }
 /// ```
-pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Expired> {
+pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<RetentionReport> {
     let all: Vec<(Workspace, Option<WorkspaceSettings>)> = db
         .platform(async |conn| {
             platform.actor(conn, db).await?;
@@ -68,7 +68,7 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Expired> 
         })
         .await?;
     let of_platform = db.retention();
-    let mut expired = Expired::default();
+    let mut expired = RetentionReport::default();
     let mut failed = None;
     for (workspace, settings) in all {
         let id = workspace.id;
@@ -108,26 +108,26 @@ async fn gone(db: &Database) -> Result<Vec<WorkspaceId>> {
 
 /// A table of which rows go, and the statement that deletes a batch of them and says how many they were: `$1` is the
 /// workspace, `$2` the days, `$3` the size of the batch.
-struct Expiry {
+struct RetentionRule {
     table: &'static str,
     delete: &'static str,
 }
 
-const CONVERSATIONS: Expiry = Expiry {
+const CONVERSATIONS: RetentionRule = RetentionRule {
     table: "conversations",
     delete: "WITH gone AS (DELETE FROM conversations WHERE (workspace_id, id) IN (
         SELECT workspace_id, id FROM conversations
         WHERE workspace_id = $1 AND status = 'closed' AND closed_at < now() - make_interval(days => $2)
         LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
 };
-const EVENTS: Expiry = Expiry {
+const EVENTS: RetentionRule = RetentionRule {
     table: "analytics_events",
     delete: "WITH gone AS (DELETE FROM analytics_events WHERE (workspace_id, id) IN (
         SELECT workspace_id, id FROM analytics_events
         WHERE workspace_id = $1 AND occurred_at < now() - make_interval(days => $2)
         LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
 };
-const JOBS: Expiry = Expiry {
+const JOBS: RetentionRule = RetentionRule {
     table: "jobs",
     delete: "WITH gone AS (DELETE FROM jobs WHERE (workspace_id, id) IN (
         SELECT workspace_id, id FROM jobs WHERE workspace_id = $1 AND status IN ('completed', 'failed', 'cancelled')
@@ -135,24 +135,24 @@ const JOBS: Expiry = Expiry {
         LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
 };
 /// The one function that may delete there.
-const AUDIT_LOG: Expiry = Expiry {
+const AUDIT_LOG: RetentionRule = RetentionRule {
     table: "audit_log",
     delete: "SELECT workspace_db_expire_audit_log($1, now() - make_interval(days => $2), $3) AS rows",
 };
-const ADMIN_TOKENS: Expiry = Expiry {
+const ADMIN_TOKENS: RetentionRule = RetentionRule {
     table: "admin_tokens",
     delete: "WITH gone AS (DELETE FROM admin_tokens WHERE id IN (
         SELECT id FROM admin_tokens WHERE least(revoked_at, expires_at) < now() - make_interval(days => $2) AND $1 IS NOT NULL
         LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
 };
-const SERVICE_TOKENS: Expiry = Expiry {
+const SERVICE_TOKENS: RetentionRule = RetentionRule {
     table: "service_tokens",
     delete: "WITH gone AS (DELETE FROM service_tokens WHERE (workspace_id, id) IN (
         SELECT workspace_id, id FROM service_tokens
         WHERE least(revoked_at, expires_at) < now() - make_interval(days => $2) AND $1 IS NOT NULL
         LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
 };
-const THROTTLES: Expiry = Expiry {
+const THROTTLES: RetentionRule = RetentionRule {
     table: "login_throttles",
     delete: "WITH gone AS (DELETE FROM login_throttles WHERE key IN (
         SELECT key FROM login_throttles WHERE free_at < now() - make_interval(days => $2) AND $1 IS NOT NULL
@@ -160,7 +160,7 @@ const THROTTLES: Expiry = Expiry {
 };
 
 #[derive(QueryableByName)]
-struct Deleted {
+struct DeletedRows {
     #[diesel(sql_type = BigInt)]
     rows: i64,
 }
@@ -175,7 +175,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn of_workspace(&self, kept: Retention, expired: &mut Expired) -> Result<()> {
+    async fn of_workspace(&self, kept: Retention, expired: &mut RetentionReport) -> Result<()> {
         expired.conversations += self.in_batches(&CONVERSATIONS, kept.conversation_days).await?;
         expired.analytics_events += self.in_batches(&EVENTS, kept.event_days).await?;
         expired.jobs += self.in_batches(&JOBS, kept.job_days).await?;
@@ -184,7 +184,7 @@ impl Run<'_> {
     }
 
     /// Deletes what is older than so many days, if it is not kept for ever, and returns how many rows it was.
-    async fn in_batches(&self, expiry: &Expiry, days: Option<u32>) -> Result<i64> {
+    async fn in_batches(&self, expiry: &RetentionRule, days: Option<u32>) -> Result<i64> {
         let Some(days) = days else { return Ok(0) };
         let days = i32::try_from(days).unwrap_or(i32::MAX);
         let mut total = 0;
@@ -197,13 +197,13 @@ impl Run<'_> {
         }
     }
 
-    async fn batch(&self, conn: &mut AsyncPgConnection, expiry: &Expiry, days: i32) -> Result<i64> {
+    async fn batch(&self, conn: &mut AsyncPgConnection, expiry: &RetentionRule, days: i32) -> Result<i64> {
         let actor = self.platform.actor(conn, self.db).await?;
         let delete = diesel::sql_query(expiry.delete)
             .bind::<SqlUuid, _>(self.of)
             .bind::<Integer, _>(days)
             .bind::<Integer, _>(BATCH);
-        let rows = delete.get_result::<Deleted>(conn).await?.rows;
+        let rows = delete.get_result::<DeletedRows>(conn).await?.rows;
         if rows > 0 {
             NewAuditEntry::new(actor, "retention.expire", expiry.table, None)
                 .of(self.told)

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 
-use super::answer::{Answer, Hit, Neighbour};
 use super::filter::Filter;
-use super::found::hits;
+use super::full_text::MAX_TEXT;
 use super::plan::Plan;
 use super::question::{Question, live_models};
-use super::words::MAX_TEXT;
-use super::{diversity, nearest, words};
+use super::results::{Hit, Neighbour, SearchResults};
+use super::scored_passage::hits;
+use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
 use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentChunkId, DocumentId};
@@ -46,9 +46,9 @@ pub trait SearchChunks {
     /// The `k` passages that share most with a text, each stemmed by its own language.
     ///
     /// The text is what people type into a search engine: words, `"a phrase"`, `or`, `-without`. Of a text of more than
-    /// [`MAX_WORDS`](super::MAX_WORDS) words the longest are looked for, and [`List::words_left_out`](super::List) says how
+    /// [`MAX_WORDS`](super::MAX_WORDS) words the longest are looked for, and [`RetrievalStats::words_left_out`](super::RetrievalStats) says how
     /// many were not.
-    fn matching(&self, text: impl Into<String>, k: u32) -> Search;
+    fn full_text(&self, text: impl Into<String>, k: u32) -> Search;
 
     /// The `k` passages that stand highest in both lists together, by reciprocal rank fusion.
     fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search;
@@ -59,7 +59,7 @@ impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspac
         Search::new(self.scope(), k, Some(question.clone()), None)
     }
 
-    fn matching(&self, text: impl Into<String>, k: u32) -> Search {
+    fn full_text(&self, text: impl Into<String>, k: u32) -> Search {
         Search::new(self.scope(), k, None, Some(text.into()))
     }
 
@@ -177,7 +177,7 @@ impl Search {
 
     /// Makes the list by vector in one way, for who compares the ways.
     #[cfg(feature = "studio")]
-    pub(crate) fn planned(mut self, plan: Plan) -> Self {
+    pub(crate) fn with_plan(mut self, plan: Plan) -> Self {
         self.plan = Some(plan);
         self
     }
@@ -199,7 +199,7 @@ impl Search {
     /// characters, the metadata are longer than [`MAX_METADATA`], a setting is out of its bounds, `ws` is of another workspace, or the workspace holds vectors of other models alone;
     /// [`is_timed_out`](Error::is_timed_out), [`is_unreachable`](Error::is_unreachable),
     /// [`is_database_failure`](Error::is_database_failure).
-    pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Answer> {
+    pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {
         self.check()?;
         let among = if self.relevance.is_some() { self.k.saturating_mul(DIVERSE_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
@@ -227,7 +227,7 @@ impl Search {
         if self.neighbours > 0 {
             self.bring_neighbours(ws, &mut found).await?;
         }
-        Ok(Answer { asked: self.k, returned: found.len(), by_vector, by_words, hits: found })
+        Ok(SearchResults { asked: self.k, returned: found.len(), by_vector, by_words, hits: found })
     }
 
     fn check(&self) -> Result<()> {
@@ -276,11 +276,11 @@ impl Search {
         ws: &mut WorkspaceConnection<impl Access>,
         question: &Question,
         k: u32,
-    ) -> Result<(Vec<Hit>, super::List)> {
+    ) -> Result<(Vec<Hit>, super::RetrievalStats)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
         let (found, list) = nearest::nearest(ws, &self.scope, question, &self.filter, k, self.plan, limits).await?;
         if found.is_empty() {
-            self.refuse_other_models(ws, question).await?;
+            self.reject_other_models(ws, question).await?;
         }
         let mut hits = hits(found, |hit, place| hit.by_vector = Some(place));
         hits.retain(|hit| self.least.is_none_or(|least| hit.score >= least));
@@ -292,14 +292,14 @@ impl Search {
         ws: &mut WorkspaceConnection<impl Access>,
         text: &str,
         k: u32,
-    ) -> Result<(Vec<Hit>, super::List)> {
+    ) -> Result<(Vec<Hit>, super::RetrievalStats)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
-        let (found, list) = words::matching(ws, &self.scope, text, &self.filter, k, limits).await?;
+        let (found, list) = full_text::full_text(ws, &self.scope, text, &self.filter, k, limits).await?;
         Ok((hits(found, |hit, place| hit.by_words = Some(place)), list))
     }
 
     /// An empty answer because of another model is a mistake of the caller, not an answer.
-    async fn refuse_other_models(&self, ws: &mut WorkspaceConnection<impl Access>, question: &Question) -> Result<()> {
+    async fn reject_other_models(&self, ws: &mut WorkspaceConnection<impl Access>, question: &Question) -> Result<()> {
         let models = live_models(ws, &self.scope).await?;
         if models.is_empty() || models.iter().any(|model| model == question.model()) {
             return Ok(());
@@ -331,9 +331,8 @@ impl Search {
         let mut hits: Vec<_> = hits.into_iter().filter(|hit| vectors.contains_key(&hit.chunk_id)).map(Some).collect();
         let of_hits: Vec<&[f32]> =
             hits.iter().flatten().filter_map(|hit| vectors.get(&hit.chunk_id)).map(Embedding::as_slice).collect();
-        let cosines: Vec<f64> =
-            of_hits.iter().map(|vector| diversity::cosine(question.vector.as_slice(), vector)).collect();
-        let picked = diversity::pick(self.k as usize, relevance, &cosines, &of_hits);
+        let cosines: Vec<f64> = of_hits.iter().map(|vector| mmr::cosine(question.vector.as_slice(), vector)).collect();
+        let picked = mmr::select(self.k as usize, relevance, &cosines, &of_hits);
         Ok(picked.into_iter().filter_map(|at| hits.get_mut(at)?.take()).collect())
     }
 

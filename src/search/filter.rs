@@ -47,8 +47,8 @@ impl Filter {
     }
 
     /// What it asks of the chunk itself.
-    pub(super) fn of_chunk(&self) -> OfChunk {
-        OfChunk {
+    pub(super) fn chunk_conditions(&self) -> ChunkConditions {
+        ChunkConditions {
             document: self.document.map(|id| document_chunks::document_id.eq(id)),
             language: self.language.as_ref().map(|tag| {
                 let tag = tag.as_str().to_owned();
@@ -59,8 +59,8 @@ impl Filter {
     }
 
     /// What it asks of the chunk's document.
-    pub(super) fn of_document(&self) -> OfDocument {
-        OfDocument {
+    pub(super) fn document_conditions(&self) -> DocumentConditions {
+        DocumentConditions {
             datasource: self.datasource.map(|id| documents::datasource_id.eq(id)),
             status: self.status.map(|status| documents::status.eq(status)),
             published: self.published.map(|published| documents::is_published.eq(published)),
@@ -114,7 +114,7 @@ macro_rules! all_of {
 
 all_of! {
     /// Conditions on `document_chunks`.
-    OfChunk {
+    ChunkConditions {
         document: dsl::Eq<document_chunks::document_id, DocumentId>,
         language: dsl::Or<
             dsl::Eq<document_chunks::language, String>,
@@ -126,7 +126,7 @@ all_of! {
 
 all_of! {
     /// Conditions on `documents`.
-    OfDocument {
+    DocumentConditions {
         datasource: dsl::Eq<documents::datasource_id, DatasourceId>,
         status: dsl::Eq<documents::status, DocumentStatus>,
         published: dsl::Eq<documents::is_published, bool>,

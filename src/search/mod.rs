@@ -29,20 +29,20 @@
 //! among the worse half of the candidates, more are taken, up to [`SearchLimits::most_candidates`](crate::config::SearchLimits::most_candidates); every answer says so.
 //! [`Search::exact`] compares all vectors.
 
-mod answer;
 mod builder;
-mod diversity;
 mod filter;
-mod found;
+mod full_text;
+mod mmr;
 mod nearest;
-mod picked;
 mod plan;
 mod question;
-mod words;
+mod reranked;
+mod results;
+mod scored_passage;
 
-pub use self::answer::{Answer, Hit, List, Neighbour, Place};
 pub use self::builder::{MAX_K, MAX_METADATA, MAX_NEIGHBOURS, Search, SearchChunks};
+pub use self::full_text::{MAX_TEXT, MAX_WORDS};
 pub use self::plan::Plan;
 pub(crate) use self::plan::{OWN_INDEX, own_index};
 pub use self::question::Question;
-pub use self::words::{MAX_TEXT, MAX_WORDS};
+pub use self::results::{Hit, HitRank, Neighbour, RetrievalStats, SearchResults};

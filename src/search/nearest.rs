@@ -6,17 +6,17 @@ use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{BigInt, Bool, Double};
 
-use super::answer::List;
 use super::filter::Filter;
-use super::found::{Found, PASSAGE};
-use super::picked::{OF_CHUNK, PICKED, found, picked};
-use super::plan::{Attempt, Plan, planned};
+use super::plan::{Attempt, Plan, choose_plan};
 use super::question::Question;
+use super::reranked::{CHUNK_COLUMNS, RERANKED_CTE, reranked, scored_passage_columns};
+use super::results::RetrievalStats;
+use super::scored_passage::{PASSAGE_COLUMNS, ScoredPassage};
 use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::schema::{document_chunks, documents};
 use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
-use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Scoped, Settings, WorkspaceConnection};
+use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Scoped, StatementSettings, WorkspaceConnection};
 
 /// pgvector allows no more.
 const MOST_EF_SEARCH: u32 = 1000;
@@ -24,7 +24,7 @@ const MOST_EF_SEARCH: u32 = 1000;
 /// A passage, the distance of its bits, and what the candidates were.
 #[derive(Queryable)]
 struct Candidate {
-    found: Found,
+    found: ScoredPassage,
     distance: f64,
     /// The distance that half of the candidates don't pass; equal ones can't be told apart.
     median: f64,
@@ -40,16 +40,19 @@ pub(super) async fn nearest(
     k: u32,
     asked: Option<Plan>,
     limits: SearchLimits,
-) -> Result<(Vec<Found>, List)> {
-    // The signs of a vector that is mostly zero say next to nothing: nothing could be picked by them.
+) -> Result<(Vec<ScoredPassage>, RetrievalStats)> {
+    // The signs of a vector that is mostly zero say next to nothing: nothing could be reranked by them.
     let plan = match asked {
         Some(plan) => plan,
         None if question.is_sparse() => Plan::Exact,
-        None => planned(ws, limits).await?,
+        None => choose_plan(ws, limits).await?,
     };
     if plan == Plan::Exact {
         let found = exactly(ws, scope, question, filter, k).await?;
-        return Ok((found, List { plan, candidates: None, widened: 0, bound_reached: false, words_left_out: 0 }));
+        return Ok((
+            found,
+            RetrievalStats { plan, candidates: None, widened: 0, bound_reached: false, words_left_out: 0 },
+        ));
     }
     let mut attempt = Attempt::first(plan, k, limits, filter.is_selective());
     let mut widened = 0;
@@ -62,7 +65,7 @@ pub(super) async fn nearest(
             continue;
         }
         let candidates = rows.first().map_or(0, |row| row.candidates.unsigned_abs());
-        let list = List {
+        let list = RetrievalStats {
             plan: attempt.plan,
             candidates: Some(candidates),
             widened,
@@ -96,10 +99,10 @@ async fn attempted(
     attempt: Attempt,
 ) -> Result<Vec<Candidate>> {
     let settings = match attempt.plan {
-        Plan::Approximate => Settings::searching()
+        Plan::Approximate => StatementSettings::searching()
             .and("hnsw.iterative_scan", "relaxed_order")
             .and("hnsw.ef_search", attempt.candidates.min(MOST_EF_SEARCH)),
-        _ => Settings::searching(),
+        _ => StatementSettings::searching(),
     };
     // An index answers an order by the distance itself, and no order by a sum.
     let distance = document_chunks::vector_bits.hamming_distance(&question.bits);
@@ -109,43 +112,43 @@ async fn attempted(
         document_chunks::table
             .in_workspace(scope)
             .filter(document_chunks::embedding_model.eq(&question.model))
-            .filter(filter.of_chunk())
+            .filter(filter.chunk_conditions())
     };
-    macro_rules! picked {
+    macro_rules! rerank_candidates {
         ($passages:expr, $distance:expr) => {{
             let candidates = $passages
                 .select((document_chunks::id, $distance))
                 .order(sql::<Double>("2"))
                 .limit(attempt.candidates.into());
-            reranked(ws, scope, question, filter, k, candidates, &settings).await
+            rerank(ws, scope, question, filter, k, candidates, &settings).await
         }};
     }
-    let with_documents = || of_model().inner_join(documents::table).filter(filter.of_document());
+    let with_documents = || of_model().inner_join(documents::table).filter(filter.document_conditions());
     match (attempt.filters_first, by_index) {
-        (false, true) => picked!(of_model(), distance),
-        (false, false) => picked!(of_model(), scanned),
-        (true, true) => picked!(with_documents(), distance),
-        (true, false) => picked!(with_documents(), scanned),
+        (false, true) => rerank_candidates!(of_model(), distance),
+        (false, false) => rerank_candidates!(of_model(), scanned),
+        (true, true) => rerank_candidates!(with_documents(), distance),
+        (true, false) => rerank_candidates!(with_documents(), scanned),
     }
 }
 
-async fn reranked<C, T>(
+async fn rerank<C, T>(
     ws: &mut WorkspaceConnection<impl Access>,
     scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
     candidates: Scoped<C, T>,
-    settings: &Settings,
+    settings: &StatementSettings,
 ) -> Result<Vec<Candidate>>
 where
     C: QueryFragment<Pg> + Send,
 {
-    let picked = document_chunks::table
+    let reranked = document_chunks::table
         .in_workspace(scope)
         .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
         .select((
-            OF_CHUNK,
+            CHUNK_COLUMNS,
             document_chunks::vector.cosine_similarity(&question.vector),
             document_chunks::vector_bits.hamming_distance(&question.bits),
             sql::<Double>("(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY distance) FROM candidates)"),
@@ -154,14 +157,14 @@ where
         // In the order of the answer, which PostgreSQL 17 keeps in mind: it then asks for the documents of the first k alone.
         .order((sql::<Double>("5").desc(), document_chunks::id))
         .with_candidates("candidates (id, distance)", candidates);
-    picked::table
+    reranked::table
         .in_workspace(scope)
         .inner_join(documents::table)
-        .filter(filter.of_document())
-        .order((picked::score.desc(), picked::id))
+        .filter(filter.document_conditions())
+        .order((reranked::score.desc(), reranked::id))
         .limit(k.into())
-        .select((found(), picked::distance, picked::median, picked::candidates))
-        .with_candidates(PICKED, picked)
+        .select((scored_passage_columns(), reranked::distance, reranked::median, reranked::candidates))
+        .with_candidates(RERANKED_CTE, reranked)
         .load_under(settings, ws)
         .await
 }
@@ -172,17 +175,17 @@ async fn exactly(
     question: &Question,
     filter: &Filter,
     k: u32,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<ScoredPassage>> {
     document_chunks::table
         .in_workspace(scope)
         .inner_join(documents::table)
         .filter(document_chunks::embedding_model.eq(&question.model))
-        .filter(filter.of_chunk())
-        .filter(filter.of_document())
+        .filter(filter.chunk_conditions())
+        .filter(filter.document_conditions())
         // 1 is the first column of the select, the similarity: no index has that order, so the scan is exact.
         .order((sql::<Double>("1").desc(), document_chunks::id))
         .limit(k.into())
-        .select((document_chunks::vector.cosine_similarity(&question.vector), PASSAGE))
-        .load_under(&Settings::searching(), ws)
+        .select((document_chunks::vector.cosine_similarity(&question.vector), PASSAGE_COLUMNS))
+        .load_under(&StatementSettings::searching(), ws)
         .await
 }

@@ -59,7 +59,7 @@ impl Attempt {
 }
 
 /// How long it is remembered how a workspace stands.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const STATS_TTL: Duration = Duration::from_secs(60);
 
 /// What the name of a workspace's own index begins with; its id in hexadecimal follows.
 pub(crate) const OWN_INDEX: &str = "document_chunks_near_";
@@ -71,7 +71,7 @@ pub(crate) fn own_index(workspace: WorkspaceId) -> String {
 
 /// What the plan of a search depends on.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
+struct WorkspaceStats {
     has_own_index: bool,
     /// Passages of the workspace, counted no further than asked.
     chunks: u32,
@@ -79,33 +79,34 @@ struct Standing {
     asked: Instant,
 }
 
-static STANDINGS: LazyLock<Mutex<HashMap<(DatabaseToken, WorkspaceId), Standing>>> = LazyLock::new(Mutex::default);
+static STATS_CACHE: LazyLock<Mutex<HashMap<(DatabaseToken, WorkspaceId), WorkspaceStats>>> =
+    LazyLock::new(Mutex::default);
 
 /// How a search of the workspace is planned, by its size and by whether it has an approximate index of its own.
 ///
 /// Asked once a minute and workspace, which costs as much as a search of a small one; no statistics are read, since those that PostgreSQL gathers know nothing of small
 /// workspaces and are hidden under row-level security. Where the answer is out of date, a search is slower than it could
 /// be, and not wrong: a plan that finds no index scans.
-pub(super) async fn planned(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<Plan> {
+pub(super) async fn choose_plan(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<Plan> {
     let standing = match remembered(ws, limits) {
         Some(known) => known,
         None => ask(ws, limits).await?,
     };
     Ok(match standing {
-        Standing { chunks, .. } if chunks < limits.exact_below => Plan::Exact,
-        Standing { has_own_index: true, .. } => Plan::Approximate,
+        WorkspaceStats { chunks, .. } if chunks < limits.exact_below => Plan::Exact,
+        WorkspaceStats { has_own_index: true, .. } => Plan::Approximate,
         _ => Plan::Bits,
     })
 }
 
-fn remembered(ws: &WorkspaceConnection<impl Access>, limits: SearchLimits) -> Option<Standing> {
-    let standings = STANDINGS.lock().unwrap_or_else(PoisonError::into_inner);
+fn remembered(ws: &WorkspaceConnection<impl Access>, limits: SearchLimits) -> Option<WorkspaceStats> {
+    let standings = STATS_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     let known = standings.get(&(ws.database(), ws.workspace()))?;
     let counted = known.chunks < known.counted_to || known.counted_to >= limits.exact_below;
-    (counted && known.asked.elapsed() < REMEMBERED).then_some(*known)
+    (counted && known.asked.elapsed() < STATS_TTL).then_some(*known)
 }
 
-async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<Standing> {
+async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<WorkspaceStats> {
     #[derive(diesel::QueryableByName)]
     struct Row {
         #[diesel(sql_type = Bool)]
@@ -116,7 +117,7 @@ async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) ->
     let workspace = ws.workspace();
     let index = own_index(workspace);
     let row: Row = ws
-        .own_sql(async |conn| {
+        .internal_sql(async |conn| {
             let query = "SELECT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
                     WHERE i.indrelid = 'document_chunks'::regclass AND i.indisvalid AND c.relname = $1) AS has_own_index,
                 (SELECT count(*) FROM (SELECT FROM document_chunks WHERE workspace_id = $2 LIMIT $3) AS counted) AS chunks";
@@ -127,16 +128,16 @@ async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) ->
             Ok::<_, Error>(query.get_result(conn).await?)
         })
         .await?;
-    let standing = Standing {
+    let standing = WorkspaceStats {
         has_own_index: row.has_own_index,
         chunks: u32::try_from(row.chunks).unwrap_or(u32::MAX),
         counted_to: limits.exact_below,
         asked: Instant::now(),
     };
-    let mut standings = STANDINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut standings = STATS_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     if standings.len() == standings.capacity() {
         // Before it grows, what nobody may use any more goes.
-        standings.retain(|_, known| known.asked.elapsed() < REMEMBERED);
+        standings.retain(|_, known| known.asked.elapsed() < STATS_TTL);
     }
     standings.insert((ws.database(), workspace), standing);
     Ok(standing)

@@ -41,7 +41,7 @@ impl Question {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where the text has no words;
     /// [`is_embeddings_failure`](Error::is_embeddings_failure).
-    pub async fn of(embedder: &dyn Embedder, text: &str) -> Result<Self> {
+    pub async fn embed(embedder: &dyn Embedder, text: &str) -> Result<Self> {
         let mut vectors = embedder.embed(&[text.to_owned()]).await?;
         match vectors.pop() {
             Some(vector) => Ok(Self::new(vector, embedder.model())),
@@ -58,7 +58,7 @@ impl Question {
     /// # Errors
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) where none of the embedders made the workspace's vectors;
-    /// otherwise as [`of`](Self::of).
+    /// otherwise as [`embed`](Self::embed).
     ///
     /// ```no_run
     /// use workspace_db::embeddings::Embedder;
@@ -66,12 +66,12 @@ impl Question {
     /// use workspace_db::tenancy::{WorkspaceConnection, WorkspaceScope};
     ///
     /// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope, old: impl Embedder, new: impl Embedder) -> workspace_db::Result<()> {
-    /// let question = Question::live(ws, scope, &[&old, &new], "When do you open?").await?;
+    /// let question = Question::embed_for_workspace(ws, scope, &[&old, &new], "When do you open?").await?;
     /// # drop(question);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn live(
+    pub async fn embed_for_workspace(
         ws: &mut WorkspaceConnection<impl Access>,
         scope: &impl ProvesWorkspace,
         embedders: &[&dyn Embedder],
@@ -84,7 +84,7 @@ impl Question {
             models => models.iter().find_map(made),
         };
         match embedder {
-            Some(embedder) => Self::of(*embedder, text).await,
+            Some(embedder) => Self::embed(*embedder, text).await,
             None => Err(Error::invalid(format!("no embedder was given that made vectors of {}", models.join(", ")))
                 .remedy("give the one that ingested")),
         }

@@ -57,7 +57,7 @@ impl From<Metadata> for Value {
 }
 
 /// Levels of arrays and objects that `serde_json` reads.
-pub(crate) const MOST_LEVELS: usize = 127;
+pub(crate) const MAX_LEVELS: usize = 127;
 
 /// Whether arrays and objects lie deeper within each other than so many levels.
 pub(crate) fn is_deeper(value: &Value, most: usize) -> bool {

@@ -42,7 +42,7 @@ pub use self::enums::{
 };
 pub use self::language_tag::LanguageTag;
 pub use self::metadata::Metadata;
-pub(crate) use self::metadata::{MOST_LEVELS, has_nul, is_deeper};
+pub(crate) use self::metadata::{MAX_LEVELS, has_nul, is_deeper};
 pub(crate) use self::password_hash::Memory;
 pub use self::password_hash::PasswordHash;
 pub use self::sealed_secret::{SealedSecret, SecretKey};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::Shared;
+use super::AppState;
 use super::problem::Problem;
 use super::shape::Shape;
-use super::statement::{Statement, only, quoted};
+use super::statement::{DynamicStatement, only, quoted};
 use super::view::View;
 use crate::error::{Error, Kind, Result};
 
@@ -18,12 +18,12 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// The tables that can be read, by name.
 #[derive(Debug)]
-pub(super) struct Catalog {
-    pub(super) tables: Vec<Table>,
+pub(super) struct TableCatalog {
+    pub(super) tables: Vec<TableInfo>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Table {
+pub(super) struct TableInfo {
     pub(super) name: String,
     pub(super) comment: Option<String>,
     /// Rows, as the last ANALYZE saw them; -1 where there was none.
@@ -32,16 +32,16 @@ pub(super) struct Table {
     pub(super) in_workspace: bool,
     /// Whether a workspace changes its rows.
     pub(super) is_written: bool,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<ColumnInfo>,
     /// Columns of the primary key; none where it holds a secret.
     pub(super) key: Vec<String>,
     pub(super) foreign_keys: Vec<ForeignKey>,
-    pub(super) indexes: Vec<Index>,
-    pub(super) checks: Vec<Check>,
+    pub(super) indexes: Vec<IndexInfo>,
+    pub(super) checks: Vec<CheckConstraint>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Column {
+pub(super) struct ColumnInfo {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) of_type: String,
@@ -64,7 +64,7 @@ pub(super) struct ForeignKey {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Index {
+pub(super) struct IndexInfo {
     pub(super) name: String,
     pub(super) definition: String,
     pub(super) is_unique: bool,
@@ -74,7 +74,7 @@ pub(super) struct Index {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Check {
+pub(super) struct CheckConstraint {
     pub(super) name: String,
     pub(super) definition: String,
 }
@@ -83,46 +83,46 @@ fn unknown() -> Shape {
     Shape::Other
 }
 
-impl Catalog {
+impl TableCatalog {
     /// The tables that are seen.
-    pub(super) fn seen(&self, view: &View) -> impl Iterator<Item = &Table> {
+    pub(super) fn seen(&self, view: &View) -> impl Iterator<Item = &TableInfo> {
         let all = *view == View::Platform;
         self.tables.iter().filter(move |table| all || table.in_workspace)
     }
 
     /// A table that is seen.
-    pub(super) fn seen_table(&self, view: &View, name: &str) -> Result<&Table, Problem> {
+    pub(super) fn visible_table(&self, view: &View, name: &str) -> Result<&TableInfo, Problem> {
         let found = self.seen(view).find(|table| table.name == name);
         found.ok_or_else(|| Problem::not_found(format!("there is no table {name:?} here")))
     }
 
     /// The keys of other tables that refer to one.
-    pub(super) fn referring<'c>(&'c self, name: &'c str) -> impl Iterator<Item = (&'c Table, &'c ForeignKey)> {
+    pub(super) fn referring<'c>(&'c self, name: &'c str) -> impl Iterator<Item = (&'c TableInfo, &'c ForeignKey)> {
         let keys = self.tables.iter().flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
         keys.filter(move |(_, key)| key.table == name)
     }
 }
 
-impl Column {
+impl ColumnInfo {
     /// The type as which a value is bound: a cast to one of a given length would cut it without a word.
     pub(super) fn bound(&self) -> &str {
         if self.of_type.starts_with("character") { "text" } else { &self.of_type }
     }
 }
 
-impl Table {
+impl TableInfo {
     /// Whether its rows are changed in the studio; jobs and schedules are changed by what keeps their states in order.
     pub(super) fn is_edited(&self) -> bool {
         self.is_written && !matches!(self.name.as_str(), "jobs" | "job_schedules")
     }
 
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&ColumnInfo> {
         self.columns.iter().find(|column| column.name == name)
     }
 
     /// The condition that a column has a value, NULL never.
-    pub(super) fn equals(&self, column: &str, value: Option<&str>, statement: &mut Statement) -> String {
-        let of_type = self.column(column).map_or("text", Column::bound);
+    pub(super) fn equals(&self, column: &str, value: Option<&str>, statement: &mut DynamicStatement) -> String {
+        let of_type = self.column(column).map_or("text", ColumnInfo::bound);
         format!("{} = {}", quoted(column), statement.bind(value, of_type))
     }
 
@@ -154,19 +154,19 @@ impl Table {
 
 /// The catalog as it was asked for last.
 #[derive(Default)]
-pub(super) struct Remembered(Mutex<Option<(Instant, Arc<Catalog>)>>);
+pub(super) struct CatalogCache(Mutex<Option<(Instant, Arc<TableCatalog>)>>);
 
-impl Shared {
-    pub(super) async fn catalog(&self) -> Result<Arc<Catalog>> {
+impl AppState {
+    pub(super) async fn catalog(&self) -> Result<Arc<TableCatalog>> {
         let mut known = self.catalog.0.lock().await;
         if let Some((asked, catalog)) = known.as_ref()
             && asked.elapsed() < REMEMBERED
         {
             return Ok(Arc::clone(catalog));
         }
-        let rows = self.rows(None, Statement::new(include_str!("catalog.sql"))).await?;
+        let rows = self.rows(None, DynamicStatement::new(include_str!("catalog.sql"))).await?;
         let text = only(rows).unwrap_or_default();
-        let mut tables: Vec<Table> = serde_json::from_str(&text).map_err(|error| {
+        let mut tables: Vec<TableInfo> = serde_json::from_str(&text).map_err(|error| {
             Error::new(Kind::Database, "the catalog is not as this program knows it").caused_by(error)
         })?;
         for table in &mut tables {
@@ -180,7 +180,7 @@ impl Shared {
                 table.key.clear();
             }
         }
-        let catalog = Arc::new(Catalog { tables });
+        let catalog = Arc::new(TableCatalog { tables });
         *known = Some((Instant::now(), Arc::clone(&catalog)));
         Ok(catalog)
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::catalog::Column;
+use super::catalog::ColumnInfo;
 use super::json;
 use super::shape::{SHORT, Shape};
 
@@ -113,7 +113,7 @@ pub(super) fn null() -> Markup {
 }
 
 /// A value in a list, as `Shape::short` asks for it.
-pub(super) fn short(column: &Column, value: Option<&str>, budget: &Budget) -> Markup {
+pub(super) fn short(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -> Markup {
     let text_of = |value: &str| text(&budget.cut(&cut(value, SHORT)));
     let Some(value) = value else { return null() };
     match column.shape {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 
-use super::catalog::Table;
+use super::catalog::TableInfo;
 use super::view::View;
 
 const WIDTH: usize = 190;
@@ -13,26 +13,26 @@ const GAP_DOWN: usize = 24;
 const LINE: usize = 16;
 
 /// A table where it is drawn.
-struct Placed<'t> {
-    table: &'t Table,
+struct PlacedTable<'t> {
+    table: &'t TableInfo,
     /// The columns that say what it hangs on.
     columns: Vec<&'t str>,
     x: usize,
     y: usize,
 }
 
-impl Placed<'_> {
+impl PlacedTable<'_> {
     fn height(&self) -> usize {
         LINE * (self.columns.len() + 1) + 12
     }
 }
 
 /// The tables from left to right, each to the right of what it refers to.
-pub(super) fn of(tables: &[&Table], view: &View) -> Markup {
-    let drawn: Vec<&Table> = tables.iter().copied().filter(|table| table.name != "workspaces").collect();
+pub(super) fn of(tables: &[&TableInfo], view: &View) -> Markup {
+    let drawn: Vec<&TableInfo> = tables.iter().copied().filter(|table| table.name != "workspaces").collect();
     let depths = depths(&drawn);
     let mut bottoms: Vec<usize> = Vec::new();
-    let mut placed: Vec<Placed<'_>> = Vec::new();
+    let mut placed: Vec<PlacedTable<'_>> = Vec::new();
     for table in &drawn {
         let depth = depths.get(table.name.as_str()).copied().unwrap_or(0);
         if bottoms.len() <= depth {
@@ -40,7 +40,7 @@ pub(super) fn of(tables: &[&Table], view: &View) -> Markup {
         }
         let columns = references(&drawn, table).map(|(_, column)| column).collect();
         let Some(bottom) = bottoms.get_mut(depth) else { continue };
-        let one = Placed { table, columns, x: 2 + depth * (WIDTH + GAP_ACROSS), y: *bottom };
+        let one = PlacedTable { table, columns, x: 2 + depth * (WIDTH + GAP_ACROSS), y: *bottom };
         *bottom += one.height() + GAP_DOWN;
         placed.push(one);
     }
@@ -62,7 +62,7 @@ pub(super) fn of(tables: &[&Table], view: &View) -> Markup {
 }
 
 /// What a table refers to and the column that says so, besides the workspace.
-fn references<'t>(drawn: &'t [&'t Table], table: &'t Table) -> impl Iterator<Item = (&'t Table, &'t str)> {
+fn references<'t>(drawn: &'t [&'t TableInfo], table: &'t TableInfo) -> impl Iterator<Item = (&'t TableInfo, &'t str)> {
     table.foreign_keys.iter().filter_map(|key| {
         let to = drawn.iter().copied().find(|other| other.name == key.table)?;
         Some((to, key.columns.iter().rfind(|column| *column != "workspace_id")?.as_str()))
@@ -70,7 +70,7 @@ fn references<'t>(drawn: &'t [&'t Table], table: &'t Table) -> impl Iterator<Ite
 }
 
 /// How many references away from each table the farthest is that it hangs on; a ring is left where it comes round.
-fn depths<'t>(drawn: &'t [&'t Table]) -> HashMap<&'t str, usize> {
+fn depths<'t>(drawn: &'t [&'t TableInfo]) -> HashMap<&'t str, usize> {
     let mut known = HashMap::new();
     for table in drawn {
         depth(drawn, table, &mut Vec::new(), &mut known);
@@ -79,8 +79,8 @@ fn depths<'t>(drawn: &'t [&'t Table]) -> HashMap<&'t str, usize> {
 }
 
 fn depth<'t>(
-    drawn: &'t [&'t Table],
-    table: &'t Table,
+    drawn: &'t [&'t TableInfo],
+    table: &'t TableInfo,
     path: &mut Vec<&'t str>,
     known: &mut HashMap<&'t str, usize>,
 ) -> usize {
@@ -99,8 +99,8 @@ fn depth<'t>(
     deepest
 }
 
-fn arrows(placed: &[Placed<'_>], from: &Placed<'_>) -> Markup {
-    let drawn: Vec<&Table> = placed.iter().map(|one| one.table).collect();
+fn arrows(placed: &[PlacedTable<'_>], from: &PlacedTable<'_>) -> Markup {
+    let drawn: Vec<&TableInfo> = placed.iter().map(|one| one.table).collect();
     let ends = references(&drawn, from.table).enumerate().filter_map(|(row, (to, _))| {
         let to = placed.iter().find(|one| one.table.name == to.name)?;
         let (x, y) = (from.x, from.y + LINE * (row + 2) - 3);

@@ -16,8 +16,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use maud::html;
 
-use super::Shared;
-use super::address::Params;
+use super::AppState;
+use super::params::Params;
 use super::problem::{Problem, bare};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::TokenHash;
@@ -37,19 +37,19 @@ const MOST_LINKS: usize = 100;
 /// What lets a browser in, and what it is known by afterwards.
 pub(super) struct Gate {
     address: SocketAddr,
-    known: Mutex<Known>,
+    known: Mutex<GateState>,
 }
 
 #[derive(Default)]
-struct Known {
+struct GateState {
     /// The hashes of one-time tokens.
     links: Vec<TokenHash>,
     /// By the hash of the cookie.
-    sessions: HashMap<TokenHash, Held>,
+    sessions: HashMap<TokenHash, SessionEntry>,
 }
 
 /// A session that has not ended.
-struct Held {
+struct SessionEntry {
     /// What forms must carry.
     form_token: String,
     /// When somebody last asked for something.
@@ -58,7 +58,7 @@ struct Held {
 
 /// A browser that was let in: what its forms must carry, so that no other site's forms do anything.
 #[derive(Clone)]
-pub(super) struct Session {
+pub(super) struct BrowserSession {
     pub(super) form_token: String,
 }
 
@@ -80,7 +80,7 @@ impl Gate {
         format!("http://{}/enter?token={token}", self.address)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, GateState> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,7 +91,7 @@ impl Gate {
         let Some(at) = known.links.iter().position(|link| *link == hash) else { return Ok(None) };
         known.links.remove(at);
         let (cookie, form_token) = (secret()?, secret()?);
-        known.sessions.insert(TokenHash::of(cookie.as_bytes()), Held { form_token, seen: Instant::now() });
+        known.sessions.insert(TokenHash::of(cookie.as_bytes()), SessionEntry { form_token, seen: Instant::now() });
         Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
     }
 
@@ -100,7 +100,7 @@ impl Gate {
         format!("workspace_db_studio_{}", self.address.port())
     }
 
-    fn session(&self, headers: &HeaderMap) -> Option<Session> {
+    fn session(&self, headers: &HeaderMap) -> Option<BrowserSession> {
         let name = self.cookie_name();
         let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(';'));
         let mut own = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
@@ -112,11 +112,11 @@ impl Gate {
         if !headers.contains_key("hx-request") {
             held.seen = Instant::now();
         }
-        Some(Session { form_token: held.form_token.clone() })
+        Some(BrowserSession { form_token: held.form_token.clone() })
     }
 
     /// Ends a session.
-    fn close(&self, session: &Session) {
+    fn close(&self, session: &BrowserSession) {
         self.known().sessions.retain(|_, held| held.form_token != session.form_token);
     }
 
@@ -126,7 +126,7 @@ impl Gate {
         host == self.address.to_string() || host == format!("localhost:{port}")
     }
 
-    fn is_asked_from_here(&self, request: &Request) -> bool {
+    fn is_same_origin(&self, request: &Request) -> bool {
         let text = |name: &HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
         let host_is_own = text(&HOST).is_some_and(|host| self.is_own_host(host));
         host_is_own
@@ -145,8 +145,8 @@ fn secret() -> Result<String> {
 }
 
 /// Refuses what another site's page sends here, and says to the browser what a page of the studio may do.
-pub(super) async fn only_from_here(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut response = if shared.gate.is_asked_from_here(&request) {
+pub(super) async fn require_same_origin(State(shared): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    let mut response = if shared.gate.is_same_origin(&request) {
         next.run(request).await
     } else {
         refused(StatusCode::FORBIDDEN, "This is asked from elsewhere. Open the address that the studio has printed.")
@@ -168,11 +168,7 @@ pub(super) async fn only_from_here(State(shared): State<Arc<Shared>>, request: R
 }
 
 /// Lets those through who have opened the link.
-pub(super) async fn only_who_was_let_in(
-    State(shared): State<Arc<Shared>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn require_session(State(shared): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     match shared.gate.session(request.headers()) {
         Some(session) => {
             request.extensions_mut().insert(session);
@@ -190,7 +186,7 @@ pub(super) async fn only_who_was_let_in(
 }
 
 /// `GET /enter?token=`
-pub(super) async fn enter(State(shared): State<Arc<Shared>>, params: Params) -> Result<Response, Problem> {
+pub(super) async fn enter(State(shared): State<Arc<AppState>>, params: Params) -> Result<Response, Problem> {
     let Some(cookie) = shared.gate.open(params.value("token").unwrap_or_default())? else {
         return Ok(refused(
             StatusCode::UNAUTHORIZED,
@@ -202,7 +198,10 @@ pub(super) async fn enter(State(shared): State<Arc<Shared>>, params: Params) -> 
 }
 
 /// `GET /leave`: ends the session. No other site can ask for it, since the cookie does not come with what is asked from there.
-pub(super) async fn leave(State(shared): State<Arc<Shared>>, Extension(session): Extension<Session>) -> Response {
+pub(super) async fn leave(
+    State(shared): State<Arc<AppState>>,
+    Extension(session): Extension<BrowserSession>,
+) -> Response {
     shared.gate.close(&session);
     let how = html! { p { "Press Enter where the studio runs for a link that lets a browser in again." } };
     bare("The session has ended", &how).into_response()
@@ -213,12 +212,12 @@ fn refused(status: StatusCode, why: &str) -> Response {
 }
 
 /// The fields of a form that was filled in on a page of this studio.
-pub(super) struct Posted(pub(super) Params);
+pub(super) struct PostedForm(pub(super) Params);
 
-impl FromRequest<Arc<Shared>> for Posted {
+impl FromRequest<Arc<AppState>> for PostedForm {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &Arc<Shared>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
         let is_form =
             request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
         let session = state.gate.session(request.headers());

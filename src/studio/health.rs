@@ -5,11 +5,11 @@ use maud::html;
 
 use super::layout;
 use super::problem::Problem;
-use super::view::Visit;
-use crate::doctor::{CHECKS, Doctor, Limits, State};
+use super::view::StudioRequest;
+use crate::doctor::{CHECKS, CheckStatus, Doctor, Thresholds};
 
 /// `GET /{view}/health`
-pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let body = html! {
         p class="quiet" { "What " code { "workspace-db doctor --quick" } " says of the whole database: everything but the recall of searches." }
         div hx-get=(visit.view.path("health/examined")) hx-trigger="load" aria-live="polite" { p class="quiet" { "examining …" } }
@@ -18,11 +18,11 @@ pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
 }
 
 /// `GET /{view}/health/examined`
-pub(super) async fn examined(visit: Visit) -> Result<Html<String>, Problem> {
-    let limits = Limits { questions: 0, ..Limits::default() };
-    let mut findings = Doctor::new(&visit.shared.config)?.with_limits(limits).examine().await?;
+pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Problem> {
+    let limits = Thresholds { questions: 0, ..Thresholds::default() };
+    let mut findings = Doctor::new(&visit.shared.config)?.with_thresholds(limits).run_checks().await?;
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
-    let bad = findings.iter().filter(|finding| finding.state > State::Skipped).count();
+    let bad = findings.iter().filter(|finding| finding.state > CheckStatus::Skipped).count();
     let body = html! {
         p { strong { (bad) " of " (findings.len()) " checks ask for something." } }
         div class="wide" tabindex="0" role="region" aria-label="Checks" {

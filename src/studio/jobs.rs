@@ -8,14 +8,14 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use super::LAST_IN_ORDER;
-use super::address::see;
 use super::cells::{Budget, cut, moment, null, text, time};
-use super::gate::Posted;
+use super::gate::PostedForm;
 use super::json::{folded, without_secrets};
 use super::layout;
+use super::params::see;
 use super::problem::Problem;
-use super::statement::{Row, Statement};
-use super::view::{View, Visit};
+use super::statement::{DynamicStatement, Row};
+use super::view::{StudioRequest, View};
 use crate::error::{Error, Kind, Result};
 use crate::id::JobId;
 use crate::models::{Job, NewAuditEntry};
@@ -37,7 +37,7 @@ const PAGE: usize = 120_000;
 const REASON: &str = "the operator in the studio";
 
 /// `GET /{view}/jobs`
-pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let address = visit.params.at(&visit.view.path("jobs/live")).into_owned();
     let first = live_part(&visit).await?;
     let body = html! {
@@ -53,7 +53,7 @@ pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
 }
 
 /// `GET /{view}/jobs/live`: what changes, again and again
-pub(super) async fn live(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn live(visit: StudioRequest) -> Result<Html<String>, Problem> {
     Ok(Html(live_part(&visit).await?.into_string()))
 }
 
@@ -93,7 +93,7 @@ fn newest(view: &View) -> String {
 
 /// Those by which queues are judged: of a workspace the newest, and those that run or are dead; of the platform a bounded
 /// number of those that wait, run or are dead, which partial indexes hold.
-fn standing(view: &View) -> String {
+fn queue_jobs_sql(view: &View) -> String {
     if let View::Workspace { id, .. } = view {
         let own = |status: &str| {
             format!("(SELECT {COLUMNS} FROM jobs WHERE workspace_id = '{id}' AND status = '{status}' LIMIT {NEWEST})")
@@ -105,8 +105,8 @@ fn standing(view: &View) -> String {
 }
 
 /// How the jobs stand by queue and kind, how many ended in each minute, and the newest of them.
-fn statements(visit: &Visit) -> [Statement; 3] {
-    let (newest, standing) = (newest(&visit.view), standing(&visit.view));
+fn statements(visit: &StudioRequest) -> [DynamicStatement; 3] {
+    let (newest, standing) = (newest(&visit.view), queue_jobs_sql(&visit.view));
     let by_queue = format!(
         "SELECT ARRAY[queue, job_type,
             (count(*) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text,
@@ -121,7 +121,7 @@ fn statements(visit: &Visit) -> [Statement; 3] {
             (count(*) FILTER (WHERE status = 'completed'))::text, (count(*) FILTER (WHERE status = 'failed'))::text] AS cells
          FROM ({newest}) AS newest WHERE ended_at BETWEEN now() - interval '6 hours' AND now() GROUP BY date_trunc('minute', ended_at) ORDER BY 1"
     );
-    let mut listed = Statement::default();
+    let mut listed = DynamicStatement::default();
     let status = visit.params.value("status").filter(|name| JobStatus::ALL.iter().any(|known| known.label() == *name));
     let of = match status {
         Some(status) => format!("WHERE status = {}", listed.bind(Some(status), "job_status")),
@@ -132,10 +132,10 @@ fn statements(visit: &Visit) -> [Statement; 3] {
         "SELECT ARRAY[id, workspace_id, queue, job_type, status, attempts || ' of ' || max_attempts, scheduled_at, created_at,
             ended_at, left(last_error, 200)]::text[] AS cells FROM ({both}) AS newest {of} ORDER BY created_at DESC, id DESC LIMIT {LISTED}"
     ));
-    [Statement::new(by_queue), Statement::new(over_time), listed]
+    [DynamicStatement::new(by_queue), DynamicStatement::new(over_time), listed]
 }
 
-async fn live_part(visit: &Visit) -> Result<Markup> {
+async fn live_part(visit: &StudioRequest) -> Result<Markup> {
     let mut answers = visit.shared.ask(visit.view.workspace(), statements(visit)).await?.into_iter();
     let [standing, over_time, listed] = [(); 3].map(|()| answers.next().unwrap_or_default());
     let of = match &visit.view {
@@ -225,9 +225,9 @@ fn list(listed: &[Row]) -> Markup {
 }
 
 /// `GET /{view}/jobs/{job}`
-pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("jobs one by one")?;
-    let scope = WorkspaceScope::vouched_for(workspace, "the studio shows a job").to_read();
+    let scope = WorkspaceScope::unchecked(workspace, "the studio shows a job").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let id: JobId = visit.id("job")?;
     let job = jobs::table.in_workspace(&scope).find(id).select(Job::as_select()).load_each::<Job>(&mut ws).await?;
@@ -239,7 +239,7 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
             let row = visit.view.known_row("jobs", workspace, *id.as_uuid());
             let body = html! {
                 p { "This job can't be read: " (text(unreadable.why())) ". " a href=(row) { "Its row" } " shows each value as text." }
-                (deeds(&visit, id))
+                (action_forms(&visit, id))
             };
             return Ok(layout::page(&visit, "jobs", &format!("Job {id}"), &body));
         }
@@ -260,7 +260,7 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
         div class="bar" {
             span class={ "state " (job.status) } { (job.status) }
             span { (text(&job.job_type)) " in " (text(&job.queue)) ", attempt " (job.attempts) " of " (job.max_attempts) ", priority " (job.priority) }
-            (deeds(&visit, id))
+            (action_forms(&visit, id))
         }
         dl class="record" {
             @for (name, at) in times {
@@ -276,7 +276,7 @@ pub(super) async fn one(visit: Visit) -> Result<Html<String>, Problem> {
     Ok(layout::page(&visit, "jobs", &format!("Job {id}"), &body))
 }
 
-fn deeds(visit: &Visit, id: JobId) -> Markup {
+fn action_forms(visit: &StudioRequest, id: JobId) -> Markup {
     html! {
         @if visit.shared.may_write {
             @for (deed, name) in [("retry", "Retry"), ("cancel", "Cancel")] {
@@ -290,20 +290,20 @@ fn deeds(visit: &Visit, id: JobId) -> Markup {
 }
 
 /// `POST /{view}/jobs/{job}/retry`
-pub(super) async fn retry(visit: Visit, Posted(_): Posted) -> Result<Response, Problem> {
+pub(super) async fn retry(visit: StudioRequest, PostedForm(_): PostedForm) -> Result<Response, Problem> {
     steer(visit, "job.retry").await
 }
 
 /// `POST /{view}/jobs/{job}/cancel`
-pub(super) async fn cancel(visit: Visit, Posted(_): Posted) -> Result<Response, Problem> {
+pub(super) async fn cancel(visit: StudioRequest, PostedForm(_): PostedForm) -> Result<Response, Problem> {
     steer(visit, "job.cancel").await
 }
 
-async fn steer(visit: Visit, action: &'static str) -> Result<Response, Problem> {
+async fn steer(visit: StudioRequest, action: &'static str) -> Result<Response, Problem> {
     visit.shared.refuse_to_write()?;
     let workspace = visit.the_workspace("jobs one by one")?;
     let id: JobId = visit.id("job")?;
-    let scope = WorkspaceScope::vouched_for(workspace, REASON);
+    let scope = WorkspaceScope::unchecked(workspace, REASON);
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let actor = Actor::Operator { reason: REASON.to_owned() };
     let entry = NewAuditEntry::new(actor, action, "jobs", Some(*id.as_uuid())).of(workspace);
@@ -320,7 +320,7 @@ async fn steer(visit: Visit, action: &'static str) -> Result<Response, Problem> 
     see(&visit.view.path(&format!("jobs/{id}")))
 }
 
-impl super::Shared {
+impl super::AppState {
     /// Refuses a change where the studio was started to look.
     pub(super) fn refuse_to_write(&self) -> Result<()> {
         if self.may_write {

@@ -3,11 +3,11 @@
 use axum::response::Html;
 use maud::{DOCTYPE, Markup, html};
 
-use super::Shared;
+use super::AppState;
 use super::assets;
 use super::cells::{plain, text};
 use super::problem::head;
-use super::view::{View, Visit};
+use super::view::{StudioRequest, View};
 
 /// Every page that can be gone to, in the order of the navigation. What comes later (webhooks with their deliveries,
 /// analytics) is a line here, one in `routes`, and a file of its own.
@@ -33,7 +33,7 @@ fn path(view: &View, page: &str) -> String {
 }
 
 /// A page for somebody who looks as somebody.
-pub(super) fn page(visit: &Visit, current: &str, title: &str, body: &Markup) -> Html<String> {
+pub(super) fn page(visit: &StudioRequest, current: &str, title: &str, body: &Markup) -> Html<String> {
     let view = &visit.view;
     let (class, slug) = match view {
         View::Platform => ("platform", ""),
@@ -82,11 +82,11 @@ pub(super) fn page(visit: &Visit, current: &str, title: &str, body: &Markup) -> 
 }
 
 /// A page before anybody has said as whom they look.
-pub(super) fn front(title: &str, shared: &Shared, body: &Markup) -> Html<String> {
+pub(super) fn front(title: &str, shared: &AppState, body: &Markup) -> Html<String> {
     whole("front", title, shared, &html! {}, &html! {}, &html! { h1 { (title) } (body) })
 }
 
-fn whole(class: &str, title: &str, shared: &Shared, around: &Markup, nav: &Markup, body: &Markup) -> Html<String> {
+fn whole(class: &str, title: &str, shared: &AppState, around: &Markup, nav: &Markup, body: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {

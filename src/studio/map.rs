@@ -9,8 +9,8 @@ use super::cells::{cut, plain, text};
 use super::layout;
 use super::problem::Problem;
 use super::projection::principal;
-use super::statement::Statement;
-use super::view::Visit;
+use super::statement::DynamicStatement;
+use super::view::StudioRequest;
 use crate::error::{Error, Kind, Result};
 use crate::id::{DatasourceId, DocumentChunkId, WorkspaceId};
 use crate::schema::{datasources, document_chunks, documents};
@@ -27,7 +27,7 @@ const SIZE: f32 = 1000.0;
 const MARGIN: f32 = 20.0;
 
 /// `GET /{view}/map`
-pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     visit.the_workspace("maps")?;
     let body = html! {
         div hx-get=(visit.view.path("map/picture")) hx-trigger="load" { p class="quiet" { "drawing …" } }
@@ -44,10 +44,10 @@ struct Point {
 }
 
 /// `GET /{view}/map/picture`
-pub(super) async fn picture(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn picture(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("maps")?;
     let ids = sample(&visit, workspace).await?;
-    let scope = WorkspaceScope::vouched_for(workspace, "the studio draws a map").to_read();
+    let scope = WorkspaceScope::unchecked(workspace, "the studio draws a map").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let rows: Vec<(DocumentChunkId, String, String, Option<DatasourceId>, Embedding)> = document_chunks::table
         .in_workspace(&scope)
@@ -85,10 +85,10 @@ pub(super) async fn picture(visit: Visit) -> Result<Html<String>, Problem> {
 
 /// Passages all over the workspace: those next to ids that lie at even distances, which are found without reading any
 /// other, and where these are few, the first.
-async fn sample(visit: &Visit, workspace: WorkspaceId) -> Result<Vec<DocumentChunkId>> {
+async fn sample(visit: &StudioRequest, workspace: WorkspaceId) -> Result<Vec<DocumentChunkId>> {
     let ends = "SELECT ARRAY[(SELECT id FROM document_chunks WHERE workspace_id = CAST($1 AS uuid) ORDER BY id LIMIT 1)::text,
         (SELECT id FROM document_chunks WHERE workspace_id = CAST($1 AS uuid) ORDER BY id DESC LIMIT 1)::text] AS cells";
-    let ends = visit.shared.rows(Some(workspace), Statement::new(ends).with([workspace.to_string()])).await?;
+    let ends = visit.shared.rows(Some(workspace), DynamicStatement::new(ends).with([workspace.to_string()])).await?;
     let ids: Vec<u128> =
         ends.into_iter().flatten().flatten().filter_map(|id| id.parse().ok()).map(|id: Uuid| id.as_u128()).collect();
     let &[first, last] = ids.as_slice() else { return Ok(Vec::new()) };
@@ -104,7 +104,7 @@ async fn sample(visit: &Visit, workspace: WorkspaceId) -> Result<Vec<DocumentChu
             (SELECT id FROM document_chunks WHERE workspace_id = CAST($1 AS uuid) ORDER BY id LIMIT {POINTS})
         ) AS found ORDER BY found.id"
     );
-    let found = Statement::new(found).with([workspace.to_string(), even.join(",")]);
+    let found = DynamicStatement::new(found).with([workspace.to_string(), even.join(",")]);
     let rows = visit.shared.rows(Some(workspace), found).await?;
     let ids: Vec<DocumentChunkId> =
         rows.into_iter().flatten().flatten().filter_map(|id| id.parse().ok()).map(|id: Uuid| id.into()).collect();
@@ -114,7 +114,7 @@ async fn sample(visit: &Visit, workspace: WorkspaceId) -> Result<Vec<DocumentChu
 }
 
 fn drawing(
-    visit: &Visit,
+    visit: &StudioRequest,
     workspace: WorkspaceId,
     points: &[Point],
     places: &[(f32, f32)],

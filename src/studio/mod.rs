@@ -7,7 +7,6 @@
 //!
 //! It listens on loopback alone, and speaks only to a browser that has opened the link with its one-time token.
 
-mod address;
 mod assets;
 mod audit;
 mod browse;
@@ -22,10 +21,11 @@ mod jobs;
 mod json;
 mod layout;
 mod map;
+mod params;
 mod problem;
 mod projection;
-mod question;
-mod record;
+mod row;
+mod search;
 mod serve;
 mod shape;
 mod statement;
@@ -45,7 +45,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use self::catalog::Remembered;
+use self::catalog::CatalogCache;
 use self::gate::Gate;
 use crate::config::Config;
 use crate::embeddings::Embedder;
@@ -114,21 +114,21 @@ impl fmt::Debug for Options {
 /// ```
 pub struct Studio {
     listener: TcpListener,
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
 }
 
 /// What every request has in common.
-struct Shared {
+struct AppState {
     db: Database,
     config: Config,
     gate: Gate,
     may_write: bool,
     embedder: Box<dyn Embedder>,
-    catalog: Remembered,
+    catalog: CatalogCache,
     /// Searches that are compared take turns.
     searching: Mutex<()>,
     /// What can be taken back.
-    last_change: Mutex<Option<edit::Made>>,
+    last_change: Mutex<Option<edit::AppliedChange>>,
 }
 
 impl Studio {
@@ -155,13 +155,13 @@ impl Studio {
         })?;
         let address = listener.local_addr().map_err(|error| io("the address of the studio is not known", error))?;
         let gate = Gate::new(address)?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AppState {
             db,
             config: config.clone(),
             gate,
             may_write,
             embedder,
-            catalog: Remembered::default(),
+            catalog: CatalogCache::default(),
             searching: Mutex::default(),
             last_change: Mutex::default(),
         });
@@ -195,7 +195,7 @@ impl Studio {
 
 /// Links to a studio, each of which lets one browser in.
 #[derive(Clone)]
-pub struct Links(Arc<Shared>);
+pub struct Links(Arc<AppState>);
 
 impl Links {
     /// One that was not given yet.
@@ -222,7 +222,7 @@ fn io(what: &str, error: std::io::Error) -> Error {
 }
 
 /// Every address, one line each; a page that comes later is a line here and one in `layout`'s list.
-fn routes(shared: Arc<Shared>) -> Router {
+fn routes(shared: Arc<AppState>) -> Router {
     let pages = Router::new()
         .route("/", get(view::choose))
         .route("/switch", get(view::switch))
@@ -230,14 +230,14 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/{view}/tables", get(structure::tables))
         .route("/{view}/tables/{table}", get(browse::page))
         .route("/{view}/tables/{table}/copy", get(browse::copy))
-        .route("/{view}/tables/{table}/row", get(record::page))
+        .route("/{view}/tables/{table}/row", get(row::page))
         .route("/{view}/tables/{table}/new", get(edit::new).post(edit::insert))
         .route("/{view}/tables/{table}/edit", get(edit::edit).post(edit::update))
         .route("/{view}/tables/{table}/delete", post(edit::delete))
         .route("/{view}/undo", post(edit::undo))
         .route("/{view}/schema", get(structure::page))
-        .route("/{view}/search", get(question::page))
-        .route("/{view}/search/{way}", get(question::list))
+        .route("/{view}/search", get(search::page))
+        .route("/{view}/search/{way}", get(search::list))
         .route("/{view}/map", get(map::page))
         .route("/{view}/map/picture", get(map::picture))
         .route("/{view}/jobs", get(jobs::page))
@@ -251,11 +251,11 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/{view}/health/examined", get(health::examined))
         .route("/{view}/audit", get(audit::page))
         .fallback(problem::no_page)
-        .layer(from_fn_with_state(Arc::clone(&shared), gate::only_who_was_let_in));
+        .layer(from_fn_with_state(Arc::clone(&shared), gate::require_session));
     pages
         .route("/enter", get(gate::enter))
         .route("/assets/{version}/{name}", get(assets::file))
         .layer(DefaultBodyLimit::max(MOST_POSTED))
-        .layer(from_fn_with_state(Arc::clone(&shared), gate::only_from_here))
+        .layer(from_fn_with_state(Arc::clone(&shared), gate::require_same_origin))
         .with_state(shared)
 }

@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 use diesel::sql_types::{Array, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 
-use super::{Shared, TIMEOUT};
+use super::{AppState, TIMEOUT};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::WorkspaceScope;
@@ -16,18 +16,18 @@ const REASON: &str = "the studio shows rows";
 
 /// A statement whose rows are one array of texts each, named `cells`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Statement {
+pub(super) struct DynamicStatement {
     sql: String,
     binds: Vec<Option<String>>,
 }
 
 #[derive(diesel::QueryableByName)]
-struct Answered {
+struct CellsRow {
     #[diesel(sql_type = Array<Nullable<Text>>)]
     cells: Row,
 }
 
-impl Statement {
+impl DynamicStatement {
     pub(super) fn new(sql: impl Into<String>) -> Self {
         Self { sql: sql.into(), binds: Vec::new() }
     }
@@ -53,7 +53,7 @@ impl Statement {
         for value in self.binds {
             query = query.bind::<Nullable<Text>, _>(value);
         }
-        let rows: Vec<Answered> = query.load(conn).await?;
+        let rows: Vec<CellsRow> = query.load(conn).await?;
         Ok(rows.into_iter().map(|row| row.cells).collect())
     }
 }
@@ -73,33 +73,33 @@ pub(super) fn only(rows: Vec<Row>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()
 }
 
-impl Shared {
+impl AppState {
     /// What statements answer, each in its turn, in one transaction that changes nothing: of one workspace, under row-level
     /// security, or of all.
     pub(super) async fn ask(
         &self,
         workspace: Option<WorkspaceId>,
-        statements: impl IntoIterator<Item = Statement>,
+        statements: impl IntoIterator<Item = DynamicStatement>,
     ) -> Result<Vec<Vec<Row>>> {
-        let statements: Vec<Statement> = statements.into_iter().collect();
+        let statements: Vec<DynamicStatement> = statements.into_iter().collect();
         match workspace {
             Some(workspace) => {
                 // Not as a reader, who may lack your own tables: what is asked reads only, as its transaction begins.
-                let scope = WorkspaceScope::vouched_for(workspace, REASON);
+                let scope = WorkspaceScope::unchecked(workspace, REASON);
                 let mut ws = self.db.workspace(&scope).await?;
-                ws.own_sql(async |conn| answers(conn, statements).await).await
+                ws.internal_sql(async |conn| answers(conn, statements).await).await
             }
             None => self.db.platform(async |conn| answers(conn, statements).await).await,
         }
     }
 
     /// As [`ask`](Self::ask), for one statement.
-    pub(super) async fn rows(&self, workspace: Option<WorkspaceId>, statement: Statement) -> Result<Vec<Row>> {
+    pub(super) async fn rows(&self, workspace: Option<WorkspaceId>, statement: DynamicStatement) -> Result<Vec<Row>> {
         Ok(self.ask(workspace, [statement]).await?.pop().unwrap_or_default())
     }
 }
 
-async fn answers(conn: &mut AsyncPgConnection, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+async fn answers(conn: &mut AsyncPgConnection, statements: Vec<DynamicStatement>) -> Result<Vec<Vec<Row>>> {
     begin(conn, "SET TRANSACTION READ ONLY; ").await?;
     let mut answers = Vec::new();
     for statement in statements {

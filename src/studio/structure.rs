@@ -3,15 +3,15 @@
 use axum::response::Html;
 use maud::{Markup, html};
 
-use super::catalog::{Index, Table};
+use super::catalog::{IndexInfo, TableInfo};
 use super::diagram;
 use super::layout;
 use super::problem::Problem;
-use super::view::{View, Visit};
+use super::view::{StudioRequest, View};
 use crate::search::{OWN_INDEX, own_index};
 
 /// `GET /{view}/tables`
-pub(super) async fn tables(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn tables(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let body = html! {
         ul class="cards" {
@@ -32,9 +32,9 @@ pub(super) async fn tables(visit: Visit) -> Result<Html<String>, Problem> {
 }
 
 /// `GET /{view}/schema`
-pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let seen: Vec<&Table> = catalog.seen(&visit.view).collect();
+    let seen: Vec<&TableInfo> = catalog.seen(&visit.view).collect();
     let body = html! {
         figure class="wide" tabindex="0" role="region" aria-label="Entity diagram" { (diagram::of(&seen, &visit.view)) }
         p class="quiet" { "Every table of a workspace also refers to " code { "workspaces" } ", which is not drawn." }
@@ -43,7 +43,7 @@ pub(super) async fn page(visit: Visit) -> Result<Html<String>, Problem> {
     Ok(layout::page(&visit, "schema", "Schema", &body))
 }
 
-fn described(table: &Table, view: &View) -> Markup {
+fn described(table: &TableInfo, view: &View) -> Markup {
     html! {
         section id=(table.name) aria-label={ "Table " (table.name) } {
             h2 { a href=(view.path(&format!("tables/{}", table.name))) { (table.name) } }
@@ -83,11 +83,11 @@ fn described(table: &Table, view: &View) -> Markup {
 }
 
 /// A workspace's own index is nothing to others.
-fn is_shown(index: &Index, view: &View) -> bool {
+fn is_shown(index: &IndexInfo, view: &View) -> bool {
     !index.name.starts_with(OWN_INDEX) || view.workspace().is_some_and(|id| own_index(id) == index.name)
 }
 
-fn indexed(index: &Index) -> Markup {
+fn indexed(index: &IndexInfo) -> Markup {
     html! {
         li {
             (index.name) " " code { (index.definition) }

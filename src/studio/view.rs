@@ -10,11 +10,11 @@ use diesel_async::RunQueryDsl;
 use maud::html;
 use uuid::Uuid;
 
-use super::Shared;
-use super::address::{Params, see};
-use super::catalog::Table;
-use super::gate::Session;
+use super::AppState;
+use super::catalog::TableInfo;
+use super::gate::BrowserSession;
 use super::layout;
+use super::params::{Params, see};
 use super::problem::Problem;
 use super::statement::literally;
 use crate::error::{Error, Result};
@@ -63,15 +63,15 @@ impl View {
 }
 
 /// A request that was let in: who looks, as whom, at what.
-pub(super) struct Visit {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct StudioRequest {
+    pub(super) shared: Arc<AppState>,
     pub(super) view: View,
-    pub(super) session: Session,
+    pub(super) session: BrowserSession,
     pub(super) params: Params,
     path: Vec<(String, String)>,
 }
 
-impl Visit {
+impl StudioRequest {
     /// A part of the address, by its name in `routes`.
     pub(super) fn part(&self, name: &str) -> &str {
         self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
@@ -90,7 +90,7 @@ impl Visit {
     }
 
     /// Whether rows of a table are changed from here.
-    pub(super) fn may_edit(&self, table: &Table) -> bool {
+    pub(super) fn may_edit(&self, table: &TableInfo) -> bool {
         self.shared.may_write && self.view != View::Platform && table.is_edited()
     }
 
@@ -103,10 +103,10 @@ impl Visit {
     }
 }
 
-impl FromRequestParts<Arc<Shared>> for Visit {
+impl FromRequestParts<Arc<AppState>> for StudioRequest {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<AppState>) -> Result<Self, Problem> {
         let raw = RawPathParams::from_request_parts(parts, shared).await;
         let raw = raw.map_err(|error| Error::invalid("the address can't be read").caused_by(error))?;
         let path: Vec<(String, String)> = raw.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
@@ -119,14 +119,14 @@ impl FromRequestParts<Arc<Shared>> for Visit {
             },
         };
         let Ok(params) = Params::from_request_parts(parts, shared).await;
-        let Some(session) = parts.extensions.get::<Session>().cloned() else {
+        let Some(session) = parts.extensions.get::<BrowserSession>().cloned() else {
             return Err(Error::invalid("the request has no session").into());
         };
         Ok(Self { shared: Arc::clone(shared), view, session, params, path })
     }
 }
 
-impl Shared {
+impl AppState {
     async fn workspace_view(&self, id: WorkspaceId) -> Result<View, Problem> {
         let found: Option<(String, String)> = self
             .db
@@ -156,7 +156,7 @@ impl Shared {
 }
 
 /// `GET /`: the workspaces, to choose one.
-pub(super) async fn choose(State(shared): State<Arc<Shared>>, params: Params) -> Result<Html<String>, Problem> {
+pub(super) async fn choose(State(shared): State<Arc<AppState>>, params: Params) -> Result<Html<String>, Problem> {
     let begins = params.value("q").unwrap_or_default();
     let found = shared.workspaces(begins, MOST + 1).await?;
     let body = html! {
@@ -178,7 +178,7 @@ pub(super) async fn choose(State(shared): State<Arc<Shared>>, params: Params) ->
 }
 
 /// `GET /switch?to=`: the same page as another workspace sees it, else its tables.
-pub(super) async fn switch(State(shared): State<Arc<Shared>>, params: Params) -> Result<Response, Problem> {
+pub(super) async fn switch(State(shared): State<Arc<AppState>>, params: Params) -> Result<Response, Problem> {
     let slug = params.value("to").unwrap_or_default();
     let page = params.value("page").unwrap_or("tables");
     let found: Option<WorkspaceId> = shared

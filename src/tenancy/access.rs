@@ -8,7 +8,7 @@ pub trait Access: private::Sealed + Copy + Send + Sync + 'static {
     const BEGIN: &'static str;
     /// The same as a value.
     #[doc(hidden)]
-    const LEVEL: Level;
+    const LEVEL: AccessLevel;
 }
 
 /// Access with which rows of a workspace may be changed: [`Write`] and [`Administer`].
@@ -35,7 +35,7 @@ pub struct Administer;
 /// From the least to the most.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum AccessLevel {
     Read,
     Write,
     Administer,
@@ -43,17 +43,17 @@ pub enum Level {
 
 impl Access for Read {
     const BEGIN: &'static str = "BEGIN READ ONLY";
-    const LEVEL: Level = Level::Read;
+    const LEVEL: AccessLevel = AccessLevel::Read;
 }
 
 impl Access for Write {
     const BEGIN: &'static str = "BEGIN";
-    const LEVEL: Level = Level::Write;
+    const LEVEL: AccessLevel = AccessLevel::Write;
 }
 
 impl Access for Administer {
     const BEGIN: &'static str = "BEGIN";
-    const LEVEL: Level = Level::Administer;
+    const LEVEL: AccessLevel = AccessLevel::Administer;
 }
 
 impl MayWrite for Write {}

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use tokio_postgres::{Client, Transaction};
 
-use super::access::Level;
+use super::access::AccessLevel;
 use super::connection::settings_of;
 use super::{Database, WorkspaceScope};
 #[cfg(feature = "transfer")]
@@ -37,7 +37,7 @@ impl BulkConnection {
 
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
         let client = database.app().pool().client().await?;
-        let settings = settings_of(database, scope.workspace(), Level::Write);
+        let settings = settings_of(database, scope.workspace(), AccessLevel::Write);
         Ok(Self { client, settings, fence: scope.fence() })
     }
 

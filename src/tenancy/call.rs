@@ -18,7 +18,7 @@ use crate::unreadable::Readable;
 /// `sql_query` each time.
 ///
 /// `ST` is the SQL type of the columns.
-pub(crate) struct Call<A, C, ST> {
+pub(crate) struct FunctionCall<A, C, ST> {
     function: &'static str,
     alias: &'static str,
     columns: C,
@@ -27,24 +27,24 @@ pub(crate) struct Call<A, C, ST> {
 }
 
 /// Names of columns that the function itself gives to what it returns.
-pub(crate) struct Named(&'static str);
+pub(crate) struct NamedColumns(&'static str);
 
-impl<A, ST> Call<A, Named, ST> {
+impl<A, ST> FunctionCall<A, NamedColumns, ST> {
     /// The columns of that name, whose types nobody checks, of what a function returns for a tuple of arguments. No text
     /// may come from outside.
     pub(crate) fn new(function: &'static str, columns: &'static str, arguments: A) -> Self {
-        Self { function, alias: "rows", columns: Named(columns), arguments, row: PhantomData }
+        Self { function, alias: "rows", columns: NamedColumns(columns), arguments, row: PhantomData }
     }
 }
 
-impl<A, C: Expression> Call<A, C, C::SqlType> {
+impl<A, C: Expression> FunctionCall<A, C, C::SqlType> {
     /// Columns of a table, for a function that returns its rows.
     pub(crate) fn rows_of<T: TenantTable>(_table: T, function: &'static str, columns: C, arguments: A) -> Self {
         Self { function, alias: T::NAME, columns, arguments, row: PhantomData }
     }
 }
 
-impl<A, C, ST> Call<A, C, ST> {
+impl<A, C, ST> FunctionCall<A, C, ST> {
     /// Runs it where every workspace is seen, in a transaction of its own that takes two round trips.
     pub(crate) async fn load_across<U>(self, db: &Database) -> Result<Vec<U>>
     where
@@ -73,14 +73,14 @@ impl<A, C, ST> Call<A, C, ST> {
     }
 }
 
-impl QueryFragment<Pg> for Named {
+impl QueryFragment<Pg> for NamedColumns {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(self.0);
         Ok(())
     }
 }
 
-impl<A: QueryFragment<Pg>, C: QueryFragment<Pg>, ST> QueryFragment<Pg> for Call<A, C, ST> {
+impl<A: QueryFragment<Pg>, C: QueryFragment<Pg>, ST> QueryFragment<Pg> for FunctionCall<A, C, ST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         self.columns.walk_ast(out.reborrow())?;
@@ -93,12 +93,12 @@ impl<A: QueryFragment<Pg>, C: QueryFragment<Pg>, ST> QueryFragment<Pg> for Call<
     }
 }
 
-impl<A, C, ST> Query for Call<A, C, ST> {
+impl<A, C, ST> Query for FunctionCall<A, C, ST> {
     type SqlType = ST;
 }
 
 /// Known by its text.
-impl<A, C, ST> QueryId for Call<A, C, ST> {
+impl<A, C, ST> QueryId for FunctionCall<A, C, ST> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }

@@ -9,12 +9,12 @@ use diesel_async::AsyncPgConnection;
 use futures_util::future::BoxFuture;
 
 use super::Database;
-use super::access::{Access, Level, Write};
-use super::function::AsyncFunc;
-use super::lending::Loan;
+use super::access::{Access, AccessLevel, Write};
+use super::async_func::AsyncFunc;
 use super::raw::RawConnection;
+use super::raw_transaction::RawTransaction;
 use super::scope::{DatabaseToken, WorkspaceScope};
-use super::session::{HasSession, Session, Unfinished};
+use super::session::{HasSession, PooledSession, TransactionGuard};
 use crate::config::{SearchLimits, Timeouts};
 use crate::db::roles::APP_ROLE;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ use crate::id::WorkspaceId;
 /// A statement outside of [`transaction`](Self::transaction) has a transaction of its own. A future that is dropped
 /// half-way costs the connection, never the isolation: the next statement gets a fresh one from the pool.
 pub struct WorkspaceConnection<A: Access = Write> {
-    pub(super) session: Session,
+    pub(super) session: PooledSession,
     workspace: WorkspaceId,
     database: DatabaseToken,
     search_limits: SearchLimits,
@@ -46,8 +46,8 @@ pub struct WorkspaceConnection<A: Access = Write> {
 ///
 /// A UUID is written in hexadecimal digits and dashes, so there is nothing to escape; and one message is one message
 /// fewer than a bound value would take.
-pub(super) fn settings_of(database: &Database, workspace: WorkspaceId, level: Level) -> String {
-    let role = if level == Level::Read { database.app().reader() } else { APP_ROLE };
+pub(super) fn settings_of(database: &Database, workspace: WorkspaceId, level: AccessLevel) -> String {
+    let role = if level == AccessLevel::Read { database.app().reader() } else { APP_ROLE };
     format!("; SET LOCAL app.workspace_id = '{workspace}'{}", database.app().drop_to(role))
 }
 
@@ -55,11 +55,11 @@ impl<A: Access> WorkspaceConnection<A> {
     pub(super) async fn new(database: &Database, scope: &WorkspaceScope<A>) -> Result<Self> {
         let workspace = scope.workspace();
         let settings = settings_of(database, workspace, A::LEVEL);
-        let share = database.share_of(workspace).await?;
-        let session = Session::new(database.app().pool(), String::new(), scope.fence()).await?;
+        let share = database.acquire_connection_permit(workspace).await?;
+        let session = PooledSession::new(database.app().pool(), String::new(), scope.fence()).await?;
         let timeouts = database.timeouts();
         let mut ws = Self {
-            session: session.notifying(database.notifier()).sharing(share),
+            session: session.with_notifier(database.notifier()).with_connection_permit(share),
             workspace,
             database: database.token(),
             search_limits: database.search_limits(),
@@ -110,7 +110,7 @@ impl<A: Access> WorkspaceConnection<A> {
     }
 
     /// Runs a statement of this crate's own that writes what a scope alone does not; row-level security binds it.
-    pub(crate) async fn own<R>(
+    pub(crate) async fn internal<R>(
         &mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> Result<R> {
@@ -163,7 +163,7 @@ impl<A: Access> WorkspaceConnection<A> {
         R: Send,
         E: From<Error> + Send,
     {
-        let transaction = Unfinished::begin(self).await?;
+        let transaction = TransactionGuard::begin(self).await?;
         let done = work(transaction.lent).await;
         transaction.end_with(done).await
     }
@@ -222,14 +222,14 @@ impl<A: Access> WorkspaceConnection<A> {
     {
         tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
         let settings = format!("{}{}", self.settings, self.timeouts.sql());
-        let (loan, mut raw) = Loan::begin(self).await?;
+        let (loan, mut raw) = RawTransaction::begin(self).await?;
         let done = work(&mut raw).await;
         loan.end_with(raw, &settings, done).await
     }
 
     /// As [`under_row_security`](Self::under_row_security), for this crate's own statements, which leave nothing behind:
     /// without the log, and with the connection as it was.
-    pub(crate) async fn own_sql<'a, F, R, E>(&mut self, work: F) -> Result<R, E>
+    pub(crate) async fn internal_sql<'a, F, R, E>(&mut self, work: F) -> Result<R, E>
     where
         for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
             + AsyncFunc<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send>
@@ -238,7 +238,7 @@ impl<A: Access> WorkspaceConnection<A> {
         R: Send,
         E: From<Error> + Send,
     {
-        let lent = Unfinished::begin(self).await?;
+        let lent = TransactionGuard::begin(self).await?;
         let done = work(lent.lent.session.connection()?).await;
         lent.end_with(done).await
     }
@@ -284,7 +284,7 @@ where
 }
 
 impl<A: Access> HasSession for WorkspaceConnection<A> {
-    fn session(&mut self) -> &mut Session {
+    fn session(&mut self) -> &mut PooledSession {
         &mut self.session
     }
 }

@@ -14,16 +14,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::access::{Access, Read};
+use super::async_func::AsyncFunc;
 use super::bulk::BulkConnection;
 use super::connection::WorkspaceConnection;
-use super::function::AsyncFunc;
-use super::grant::{Grant, Proof, no_workspace};
-use super::lending::Loan;
+use super::connection_quota::ConnectionQuota;
+use super::grant::{Credential, Grant, no_workspace};
 use super::notify::Notifier;
 use super::raw::RawConnection;
+use super::raw_transaction::RawTransaction;
 use super::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
-use super::session::{Session, Unfinished};
-use super::share::Shares;
+use super::session::{PooledSession, TransactionGuard};
 use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
 use crate::db::pool;
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
@@ -61,18 +61,18 @@ pub(super) const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = 
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Database(Arc<Logins>);
+pub struct Database(Arc<DatabaseInner>);
 
 /// The administrator that the bootstrap migration inserts, the same in every database.
 const BOOTSTRAP_ADMIN: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
 
-struct Logins {
+struct DatabaseInner {
     token: DatabaseToken,
     app: Login,
     platform: Option<Login>,
     /// The platform's login once more, for raw SQL: none of its connections is one by which somebody is admitted.
     lent: Option<Login>,
-    shares: Shares,
+    shares: ConnectionQuota,
     timeouts: Timeouts,
     notifier: Arc<Notifier>,
     search_limits: SearchLimits,
@@ -106,12 +106,12 @@ impl Database {
         };
         let notifier = Notifier::new(app.pool().clone());
         let token = DatabaseToken(NEXT.fetch_add(1, Ordering::Relaxed));
-        let database = Self(Arc::new(Logins {
+        let database = Self(Arc::new(DatabaseInner {
             token,
             app,
             platform,
             lent,
-            shares: Shares::new(config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2))),
+            shares: ConnectionQuota::new(config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2))),
             timeouts: config.timeouts,
             notifier,
             search_limits: config.search,
@@ -162,13 +162,13 @@ impl Database {
     /// [`is_exhausted`](Error::is_exhausted) where no connection becomes free in time;
     /// [`is_unreachable`](Error::is_unreachable).
     pub async fn workspace<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<WorkspaceConnection<A>> {
-        self.admits(scope).await?;
+        self.reauthorize(scope).await?;
         WorkspaceConnection::new(self, scope).await
     }
 
     /// A connection for COPY that sees the scope's workspace, beside the pool.
     pub(crate) async fn bulk(&self, scope: &WorkspaceScope) -> Result<BulkConnection> {
-        self.admits(scope).await?;
+        self.reauthorize(scope).await?;
         BulkConnection::new(self, scope).await
     }
 
@@ -226,34 +226,38 @@ impl Database {
             })
             .await?;
         let workspace = found.ok_or_else(|| no_workspace(&format!("{slug:?}")))?;
-        Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(Proof::Published, asked_at)))
+        Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(Credential::Published, asked_at)))
     }
 
     /// The scope that a proof opens, with the access that is asked for.
-    pub(crate) async fn admitted<A: Access>(&self, proof: Proof, workspace: WorkspaceId) -> Result<WorkspaceScope<A>> {
+    pub(crate) async fn authorize<A: Access>(
+        &self,
+        proof: Credential,
+        workspace: WorkspaceId,
+    ) -> Result<WorkspaceScope<A>> {
         let asked_at = Instant::now();
-        self.platform(async |conn| proof.opens(conn, workspace, A::LEVEL).await).await?;
+        self.platform(async |conn| proof.authorize(conn, workspace, A::LEVEL).await).await?;
         Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at)))
     }
 
     /// The scope of a job that the database has just given to this process.
     pub(crate) fn claimed(&self, workspace: WorkspaceId, job: JobId, lease: Uuid, asked_at: Instant) -> WorkspaceScope {
-        WorkspaceScope::granted(workspace, self.0.token, Grant::new(Proof::Job { job, lease }, asked_at))
+        WorkspaceScope::granted(workspace, self.0.token, Grant::new(Credential::Job { job, lease }, asked_at))
     }
 
     /// The scope of the platform, for a superadmin's proof.
-    pub(crate) async fn admitted_to_platform(&self, proof: Proof) -> Result<PlatformScope> {
+    pub(crate) async fn authorize_platform(&self, proof: Credential) -> Result<PlatformScope> {
         let asked_at = Instant::now();
-        self.platform(async |conn| proof.is_superadmins(conn, false).await).await?;
+        self.platform(async |conn| proof.authorize_superadmin(conn, false).await).await?;
         Ok(PlatformScope::granted(self.0.token, Grant::new(proof, asked_at)))
     }
 
     /// Refuses a scope of another database, or whose grant no longer holds.
-    pub(crate) async fn admits<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<()> {
+    pub(crate) async fn reauthorize<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<()> {
         scope.check(self.0.token)?;
         let Some(grant) = scope.stale_grant() else { return Ok(()) };
         let asked_at = Instant::now();
-        self.platform(async |conn| grant.proof.opens(conn, scope.workspace(), A::LEVEL).await).await?;
+        self.platform(async |conn| grant.proof.authorize(conn, scope.workspace(), A::LEVEL).await).await?;
         grant.renew(asked_at);
         Ok(())
     }
@@ -298,7 +302,7 @@ impl Database {
         tracing::info!(reason, "a query across workspaces");
         let login = self.0.lent.as_ref().ok_or_else(no_platform_login)?;
         let mut session = session_of(login, "").await?;
-        let (loan, mut raw) = Loan::begin(&mut session).await?;
+        let (loan, mut raw) = RawTransaction::begin(&mut session).await?;
         let done = work(&mut raw).await;
         loan.end_with(raw, &login.drop_to(PLATFORM_ROLE), done).await
     }
@@ -315,7 +319,7 @@ impl Database {
         E: From<Error> + Send,
     {
         let mut session = self.platform_session(OWN).await?;
-        let lent = Unfinished::begin(&mut session).await?;
+        let lent = TransactionGuard::begin(&mut session).await?;
         let done = work(lent.lent.connection()?).await;
         lent.end_with(done).await
     }
@@ -325,7 +329,7 @@ impl Database {
     }
 
     /// The part of the pool that one more connection of the workspace takes, once it has one left.
-    pub(super) async fn share_of(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
+    pub(super) async fn acquire_connection_permit(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
         self.0.shares.acquire(workspace).await
     }
 
@@ -338,7 +342,7 @@ impl Database {
         Ok((self.0.app.pool().get().await?, self.0.app.drops()))
     }
 
-    pub(super) async fn platform_session(&self, settings: &str) -> Result<Session> {
+    pub(super) async fn platform_session(&self, settings: &str) -> Result<PooledSession> {
         session_of(self.platform_login()?, settings).await
     }
 
@@ -375,8 +379,8 @@ impl Database {
 }
 
 /// Of the platform, whose transactions begin with `settings`.
-async fn session_of(login: &Login, settings: &str) -> Result<Session> {
-    Session::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
+async fn session_of(login: &Login, settings: &str) -> Result<PooledSession> {
+    PooledSession::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
 }
 
 fn no_platform_login() -> Error {

@@ -10,9 +10,9 @@ use diesel::query_builder::{AstPass, InsertStatement, Query, QueryBuilder as _, 
 use diesel::result::Error::QueryBuilderError;
 use diesel::{Expression, QueryResult, Table};
 
-use super::inspection::{self, Reads};
+use super::inspection::{self, ReadKeywords};
+use super::sql_lexer::{SqlLexer, SqlToken};
 use super::table::TenantTable;
-use super::text::{Text, Token};
 use crate::error::Error;
 
 /// `UPDATE table SET ... WHERE workspace_id = $1 AND ...`
@@ -81,7 +81,7 @@ impl<W: QueryFragment<Pg>, V: QueryFragment<Pg>, T: TenantTable> QueryFragment<P
 
 impl<W: QueryFragment<Pg>, T: TenantTable> QueryFragment<Pg> for Delete<W, T> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        inspection::account(Reads { froms: 1, ..Reads::default() });
+        inspection::account(ReadKeywords { froms: 1, ..ReadKeywords::default() });
         out.push_sql("DELETE FROM ");
         out.push_identifier(T::NAME)?;
         self.target.walk_ast(out)
@@ -163,17 +163,17 @@ impl<V: QueryFragment<Pg>> Set<V> {
 /// The column of each assignment of a list, where it begins with one.
 fn assigned(text: &str) -> impl Iterator<Item = Option<&str>> {
     let (mut depth, mut begins, mut ended) = (0_i32, true, Ok(()));
-    let tokens: Vec<Token<'_>> = Text::new(text).tokens(&mut ended).collect();
+    let tokens: Vec<SqlToken<'_>> = SqlLexer::new(text).tokens(&mut ended).collect();
     tokens.into_iter().filter_map(move |token| {
         let is_first = std::mem::replace(&mut begins, false);
         match token {
-            Token::Other(b'(') => depth += 1,
-            Token::Other(b')') => depth -= 1,
-            Token::Other(b',') => begins = depth == 0,
+            SqlToken::Other(b'(') => depth += 1,
+            SqlToken::Other(b')') => depth -= 1,
+            SqlToken::Other(b',') => begins = depth == 0,
             _ => {}
         }
         is_first.then_some(match token {
-            Token::Name(column) => Some(column),
+            SqlToken::Name(column) => Some(column),
             _ => None,
         })
     })
@@ -228,7 +228,7 @@ impl<F: Query> Query for Prepared<F> {
 }
 
 /// Prepared statements of these are kept by their text: the same type has several.
-macro_rules! known_by_text {
+macro_rules! impl_dynamic_query_id {
     ($($fragment:ident<$($parameter:ident),+>),+) => {$(
         impl<$($parameter),+> QueryId for $fragment<$($parameter),+> {
             type QueryId = ();
@@ -237,7 +237,7 @@ macro_rules! known_by_text {
     )+};
 }
 
-known_by_text!(Update<W, V, T>, Delete<W, T>, OnConflict<I, P, A>, Returning<F, E>, Prepared<F>);
+impl_dynamic_query_id!(Update<W, V, T>, Delete<W, T>, OnConflict<I, P, A>, Returning<F, E>, Prepared<F>);
 
 /// A statement that has no `RETURNING` yet.
 pub trait ReturnsNothing {

@@ -10,14 +10,14 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::access::Level;
+use super::access::AccessLevel;
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminUserId, JobId, WorkspaceId};
 use crate::schema::{admin_tokens, admin_users, jobs, service_tokens, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, ServiceAccess, TokenHash};
 
 /// For how long what the database said is taken for true: what is revoked counts everywhere within this time.
-const TRUSTED: Duration = Duration::from_secs(1);
+const GRANT_TTL: Duration = Duration::from_secs(1);
 
 /// Who does something, as the audit log tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Actor {
 
 /// What somebody showed to be let in.
 #[derive(Clone)]
-pub(crate) enum Proof {
+pub(crate) enum Credential {
     /// An administrator's session or API token.
     Admin { token: TokenHash, actor: Actor },
     /// A service's token.
@@ -52,13 +52,13 @@ pub(crate) enum Proof {
 /// A proof that the database has accepted, and when it last did.
 #[derive(Clone)]
 pub(crate) struct Grant {
-    pub(crate) proof: Proof,
+    pub(crate) proof: Credential,
     asked_at: Arc<Mutex<Instant>>,
 }
 
 impl Grant {
     /// Of a proof that the database accepted when it was asked at that time.
-    pub(crate) fn new(proof: Proof, asked_at: Instant) -> Self {
+    pub(crate) fn new(proof: Credential, asked_at: Instant) -> Self {
         Self { proof, asked_at: Arc::new(Mutex::new(asked_at)) }
     }
 
@@ -69,7 +69,7 @@ impl Grant {
     }
 
     pub(super) fn is_fresh(&self) -> bool {
-        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < TRUSTED
+        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < GRANT_TTL
     }
 
     pub(super) fn renew(&self, asked_at: Instant) {
@@ -77,12 +77,17 @@ impl Grant {
     }
 }
 
-impl Proof {
+impl Credential {
     /// Asks the database whether the proof opens the workspace at that level, now.
     ///
     /// [`is_not_found`](Error::is_not_found) where it does not open it at all, be it that there is no such workspace;
     /// [`is_forbidden`](Error::is_forbidden) where it opens it at a lower level.
-    pub(crate) async fn opens(&self, conn: &mut AsyncPgConnection, workspace: WorkspaceId, level: Level) -> Result<()> {
+    pub(crate) async fn authorize(
+        &self,
+        conn: &mut AsyncPgConnection,
+        workspace: WorkspaceId,
+        level: AccessLevel,
+    ) -> Result<()> {
         let most = match self {
             Self::Admin { token, .. } => level_of_admin(conn, workspace, token).await?,
             Self::Service { token } => level_of_service(conn, workspace, token).await?,
@@ -118,7 +123,7 @@ impl Proof {
     }
 
     /// Asks the database whether the proof is a superadmin's, now; `in_person` it must be a login and no API token.
-    pub(super) async fn is_superadmins(&self, conn: &mut AsyncPgConnection, in_person: bool) -> Result<()> {
+    pub(super) async fn authorize_superadmin(&self, conn: &mut AsyncPgConnection, in_person: bool) -> Result<()> {
         let Self::Admin { token, .. } = self else { return Err(not_a_superadmin()) };
         let found: Option<(AdminRole, AdminTokenKind)> = admin_tokens::table
             .inner_join(admin_users::table)
@@ -157,7 +162,7 @@ async fn level_of_admin(
     conn: &mut AsyncPgConnection,
     workspace: WorkspaceId,
     token: &TokenHash,
-) -> Result<Option<Level>> {
+) -> Result<Option<AccessLevel>> {
     let is_member = workspace_admins::workspace_id
         .eq(workspaces::id)
         .and(workspace_admins::admin_user_id.eq(admin_users::id))
@@ -174,8 +179,8 @@ async fn level_of_admin(
         .await
         .optional()?;
     Ok(found.and_then(|(of_platform, of_workspace)| match (of_platform, of_workspace) {
-        (AdminRole::Superadmin, _) | (_, Some(AdminRole::Superadmin)) => Some(Level::Administer),
-        (_, Some(AdminRole::Admin)) => Some(Level::Write),
+        (AdminRole::Superadmin, _) | (_, Some(AdminRole::Superadmin)) => Some(AccessLevel::Administer),
+        (_, Some(AdminRole::Admin)) => Some(AccessLevel::Write),
         (_, None) => None,
     }))
 }
@@ -184,7 +189,7 @@ async fn level_of_service(
     conn: &mut AsyncPgConnection,
     workspace: WorkspaceId,
     token: &TokenHash,
-) -> Result<Option<Level>> {
+) -> Result<Option<AccessLevel>> {
     let access: Option<ServiceAccess> = service_tokens::table
         .inner_join(workspaces::table)
         .filter(service_tokens::workspace_id.eq(workspace).and(service_tokens::token_hash.eq(token)))
@@ -195,8 +200,8 @@ async fn level_of_service(
         .await
         .optional()?;
     Ok(access.map(|access| match access {
-        ServiceAccess::Read => Level::Read,
-        ServiceAccess::Write => Level::Write,
+        ServiceAccess::Read => AccessLevel::Read,
+        ServiceAccess::Write => AccessLevel::Write,
     }))
 }
 
@@ -205,7 +210,7 @@ async fn level_of_job(
     workspace: WorkspaceId,
     job: JobId,
     lease: Uuid,
-) -> Result<Option<Level>> {
+) -> Result<Option<AccessLevel>> {
     let found: Option<JobId> = jobs::table
         .inner_join(workspaces::table)
         .filter(jobs::workspace_id.eq(workspace).and(jobs::id.eq(job)))
@@ -216,19 +221,19 @@ async fn level_of_job(
         .await
         .optional()?;
     match found {
-        Some(_) => Ok(Some(Level::Write)),
+        Some(_) => Ok(Some(AccessLevel::Write)),
         None => Err(lease_is_over(job)),
     }
 }
 
-async fn level_of_public(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Option<Level>> {
+async fn level_of_public(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Option<AccessLevel>> {
     let found: Option<WorkspaceId> = workspaces::table
         .filter(workspaces::id.eq(workspace).and(workspaces::is_active).and(workspaces::is_published))
         .select(workspaces::id)
         .first(conn)
         .await
         .optional()?;
-    Ok(found.map(|_| Level::Read))
+    Ok(found.map(|_| AccessLevel::Read))
 }
 
 /// A worker has lost a job, or has finished it.
@@ -246,7 +251,7 @@ fn not_a_superadmin() -> Error {
     Error::new(Kind::Forbidden, "only a superadmin administers the platform")
 }
 
-impl fmt::Debug for Proof {
+impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Admin { .. } => "this administrator",

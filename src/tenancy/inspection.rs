@@ -15,19 +15,19 @@ use diesel::pg::{Pg, PgQueryBuilder};
 use diesel::query_builder::{QueryBuilder as _, QueryFragment, QueryId};
 use diesel::result::Error::QueryBuilderError;
 
-use super::text::{Fault, Text};
+use super::sql_lexer::{SqlLexer, UnsafeSql};
 use crate::error::Error;
 use crate::id::WorkspaceId;
 
 /// Keywords that read rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reads {
+pub(super) struct ReadKeywords {
     pub(super) selects: u32,
     pub(super) froms: u32,
     pub(super) joins: u32,
 }
 
-impl Reads {
+impl ReadKeywords {
     /// Those of a scoped query that joins so many tables.
     pub(super) fn query(joins: u32) -> Self {
         Self { selects: 1, froms: 1, joins }
@@ -42,20 +42,20 @@ impl Reads {
 
 /// What is known while the SQL of a query is written.
 #[derive(Clone, Copy)]
-struct Rendering {
+struct RenderContext {
     workspace: WorkspaceId,
     /// Keywords that nodes of this crate account for, while the query is looked at.
-    accounted: Option<Reads>,
+    accounted: Option<ReadKeywords>,
 }
 
 thread_local! {
-    static RENDERING: Cell<Option<Rendering>> = const { Cell::new(None) };
+    static RENDERING: Cell<Option<RenderContext>> = const { Cell::new(None) };
 }
 
 /// Puts back what was known before, whatever happens meanwhile.
-struct Restored(Option<Rendering>);
+struct RestoreGuard(Option<RenderContext>);
 
-impl Drop for Restored {
+impl Drop for RestoreGuard {
     fn drop(&mut self) {
         RENDERING.set(self.0);
     }
@@ -63,15 +63,15 @@ impl Drop for Restored {
 
 /// Has `write` write the SQL of a query of that workspace; a subquery of another one fails.
 pub(super) fn within<R>(workspace: WorkspaceId, write: impl FnOnce() -> R) -> R {
-    let _restored = Restored(RENDERING.replace(Some(Rendering { workspace, accounted: None })));
+    let _restored = RestoreGuard(RENDERING.replace(Some(RenderContext { workspace, accounted: None })));
     write()
 }
 
 /// Accounts for keywords that a node of this crate writes.
-pub(super) fn account(reads: Reads) {
-    if let Some(Rendering { workspace, accounted: Some(mut accounted) }) = RENDERING.get() {
+pub(super) fn account(reads: ReadKeywords) {
+    if let Some(RenderContext { workspace, accounted: Some(mut accounted) }) = RENDERING.get() {
         accounted.add(reads);
-        RENDERING.set(Some(Rendering { workspace, accounted: Some(accounted) }));
+        RENDERING.set(Some(RenderContext { workspace, accounted: Some(accounted) }));
     }
 }
 
@@ -83,16 +83,16 @@ pub(super) fn account_for_subquery(workspace: WorkspaceId, joins: u32) -> QueryR
         let error = Error::invalid(format!("a subquery is scoped to workspace {workspace}, the query to {outer}"));
         return Err(QueryBuilderError(error.remedy("make both of the same scope").into()));
     }
-    account(Reads::query(joins));
+    account(ReadKeywords::query(joins));
     Ok(())
 }
 
 /// Refuses the content of parentheses that closes them, or leaves something open; once a query is looked at.
 pub(super) fn check_enclosed(content: &impl QueryFragment<Pg>) -> QueryResult<()> {
-    let Some(Rendering { workspace, accounted: Some(_) }) = RENDERING.get() else { return Ok(()) };
+    let Some(RenderContext { workspace, accounted: Some(_) }) = RENDERING.get() else { return Ok(()) };
     // What stands within is accounted for when it is written for the query as a whole.
     let text = within(workspace, || rendered(content))?;
-    Text::new(&text).reads().map(drop).map_err(|fault| QueryBuilderError(refused(&fault, &text).into()))
+    SqlLexer::new(&text).reads().map(drop).map_err(|fault| QueryBuilderError(refused(&fault, &text).into()))
 }
 
 /// Refuses a query whose SQL reads rows which no scope binds. It is one that joins so many tables, or a
@@ -107,20 +107,20 @@ pub(super) fn check<Q: QueryFragment<Pg> + QueryId>(
     if id.is_some_and(|id| LOOKED_AT.read().unwrap_or_else(PoisonError::into_inner).contains(&id)) {
         return Ok(());
     }
-    check_text(query, workspace, joins.map(Reads::query).unwrap_or_default())?;
+    check_text(query, workspace, joins.map(ReadKeywords::query).unwrap_or_default())?;
     if let Some(id) = id {
         LOOKED_AT.write().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
     Ok(())
 }
 
-fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: Reads) -> QueryResult<()> {
-    let _restored = Restored(RENDERING.replace(Some(Rendering { workspace, accounted: Some(own) })));
+fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadKeywords) -> QueryResult<()> {
+    let _restored = RestoreGuard(RENDERING.replace(Some(RenderContext { workspace, accounted: Some(own) })));
     let text = rendered(query)?;
     let accounted = RENDERING.get().and_then(|rendering| rendering.accounted).unwrap_or_default();
-    let fault = match Text::new(&text).reads() {
+    let fault = match SqlLexer::new(&text).reads() {
         Ok(reads) if reads == accounted => return Ok(()),
-        Ok(_) => Fault::Unscoped,
+        Ok(_) => UnsafeSql::Unscoped,
         Err(fault) => fault,
     };
     let error = refused(&fault, &text);
@@ -140,7 +140,7 @@ fn rendered(fragment: &impl QueryFragment<Pg>) -> QueryResult<String> {
     Ok(text.finish())
 }
 
-fn refused(fault: &Fault, text: &str) -> Error {
+fn refused(fault: &UnsafeSql, text: &str) -> Error {
     Error::invalid(format!("this query {fault}: {text}")).remedy(
         "begin each subquery with its table and a scope, `document_chunks::table.in_workspace(&scope)`; \
          raw SQL of one workspace goes through `ws.under_row_security(\"why\", ...)`",

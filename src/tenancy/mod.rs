@@ -41,44 +41,43 @@
 //! every table, for a role that sees the workspace which the transaction has set.
 
 mod access;
+mod async_func;
 mod bulk;
 mod call;
-mod candidates;
 mod connection;
+mod connection_errors;
+mod connection_quota;
+mod cte;
 mod database;
-mod declared;
 mod expression;
 mod fragment;
-mod function;
 mod grant;
 mod inspection;
-mod lending;
-mod lost;
+mod macro_marker;
 mod notify;
 mod page;
 mod query;
 mod raw;
+mod raw_transaction;
 mod registry;
 mod relation;
 mod rows;
 mod run;
 mod scope;
 mod session;
-mod share;
+mod sql_lexer;
 mod subquery;
 mod table;
-mod text;
 mod write;
 
-pub use self::access::{Access, Administer, Level, MayWrite, Read, Write};
+pub use self::access::{Access, AccessLevel, Administer, MayWrite, Read, Write};
+pub use self::async_func::AsyncFunc;
 #[cfg(feature = "transfer")]
 pub(crate) use self::bulk::BulkConnection;
-pub(crate) use self::call::Call;
-pub(crate) use self::candidates::Settings;
+pub(crate) use self::call::FunctionCall;
 pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};
+pub(crate) use self::cte::StatementSettings;
 pub use self::database::Database;
-#[doc(hidden)]
-pub use self::declared::{Declared, declared_by_a_macro, is_same_name};
 pub use self::expression::{
     Excluded, Group, LeavesTheWorkspace, ScopedExpression, Settable, Tables, TakesUnscopedSubqueries, Within, excluded,
 };
@@ -86,14 +85,15 @@ pub use self::fragment::{
     ConflictAction, Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsNothing, ReturnsRows, Set,
     TargetCondition, Update,
 };
-pub use self::function::AsyncFunc;
 pub use self::grant::Actor;
-pub(crate) use self::grant::{Proof, admin_may_enter, lease_is_over, token_is_valid};
+pub(crate) use self::grant::{Credential, admin_may_enter, lease_is_over, token_is_valid};
+#[doc(hidden)]
+pub use self::macro_marker::{MacroMarker, is_same_name, macro_marker};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
 pub use self::raw::RawConnection;
 pub use self::registry::TENANT_TABLES;
-pub use self::relation::{Behind, Here, JoinsTo, RelatedTo};
+pub use self::relation::{Here, JoinsTo, RelatedTo, There};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::{LoadsAs, OptionalRow};
 pub(crate) use self::run::{load_each, load_readable};
@@ -101,4 +101,4 @@ pub(crate) use self::scope::DatabaseToken;
 pub use self::scope::{PlatformScope, ProvesWorkspace, WorkspaceScope};
 pub use self::subquery::Subquery;
 pub use self::table::{IdentifiedTable, InWorkspace, TenantTable, WritableTable};
-pub use self::write::{DoUpdate, ScopedUpdate, Statement, Upsert};
+pub use self::write::{DoUpdate, ScopedStatement, ScopedUpdate, Upsert};

@@ -17,17 +17,17 @@ use crate::error::Result;
 const GATHER: Duration = Duration::from_millis(5);
 
 /// A channel and what is said on it.
-pub(super) type Notice = (&'static str, String);
+pub(super) type Notification = (&'static str, String);
 
 /// Sends what a process has to say, at most once in 5 ms. What it can't send is lost: whoever listens polls as well.
 pub(super) struct Notifier {
     pool: Pool,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<PendingNotifications>,
 }
 
 #[derive(Default)]
-struct Waiting {
-    notices: BTreeSet<Notice>,
+struct PendingNotifications {
+    notices: BTreeSet<Notification>,
     is_sending: bool,
 }
 
@@ -37,7 +37,7 @@ impl Notifier {
     }
 
     /// Has the notices sent, without waiting for it.
-    pub(super) fn send(self: &Arc<Self>, notices: BTreeSet<Notice>) {
+    pub(super) fn send(self: &Arc<Self>, notices: BTreeSet<Notification>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.notices.extend(notices);
@@ -56,14 +56,14 @@ impl Notifier {
         }
     }
 
-    fn take(&self) -> Option<BTreeSet<Notice>> {
+    fn take(&self) -> Option<BTreeSet<Notification>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let notices = std::mem::take(&mut waiting.notices);
         waiting.is_sending = !notices.is_empty();
         waiting.is_sending.then_some(notices)
     }
 
-    async fn notify(&self, notices: BTreeSet<Notice>) -> Result<()> {
+    async fn notify(&self, notices: BTreeSet<Notification>) -> Result<()> {
         let mut conn = self.pool.get().await?;
         for (channel, message) in notices {
             diesel::sql_query("SELECT pg_notify($1, $2)")

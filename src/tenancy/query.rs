@@ -265,7 +265,7 @@ impl<Q, S> Scoped<Q, S> {
 
     /// The scope that it was begun with, for further queries that belong to it.
     pub(crate) fn scope(&self) -> WorkspaceScope<Read> {
-        WorkspaceScope::continued(self.workspace)
+        WorkspaceScope::derived(self.workspace)
     }
 
     /// The SQL, with placeholders for the values.

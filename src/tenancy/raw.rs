@@ -7,7 +7,7 @@ use diesel_async::{
     AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager as _,
 };
 
-use super::function::AsyncFunc;
+use super::async_func::AsyncFunc;
 use super::run::{LoadsAs, load_each};
 use crate::db::{Pool, PooledConnection};
 use crate::error::Result as Loaded;

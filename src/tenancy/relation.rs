@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::declared::Declared;
+use super::macro_marker::MacroMarker;
 use super::table::TenantTable;
 
 /// A foreign key between two tenants' tables, in the direction from `Self`. [`relations!`](crate::relations) implements
@@ -18,7 +18,7 @@ pub trait RelatedTo<Other: TenantTable>: TenantTable {
 
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const DECLARED: Declared;
+    const DECLARED: MacroMarker;
 
     /// What the join is `ON`.
     fn on() -> Self::On;
@@ -43,7 +43,7 @@ pub trait JoinsTo<R, Place> {
 pub struct Here;
 /// A table behind the first.
 #[derive(Debug)]
-pub struct Behind<Place>(PhantomData<Place>);
+pub struct There<Place>(PhantomData<Place>);
 
 impl<R: TenantTable, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail) {
     type On = Head::On;
@@ -53,7 +53,7 @@ impl<R: TenantTable, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail)
     }
 }
 
-impl<R, Head, Tail: JoinsTo<R, Place>, Place> JoinsTo<R, Behind<Place>> for (Head, Tail) {
+impl<R, Head, Tail: JoinsTo<R, Place>, Place> JoinsTo<R, There<Place>> for (Head, Tail) {
     type On = Tail::On;
 
     fn on() -> Self::On {
@@ -88,7 +88,7 @@ macro_rules! relations {
                 ::diesel::sql_types::Nullable<::diesel::sql_types::Bool>,
             >;
 
-            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
 
             fn on() -> Self::On {
                 use ::diesel::{BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _};
@@ -101,7 +101,7 @@ macro_rules! relations {
         impl $crate::tenancy::RelatedTo<$child::table> for $parent::table {
             type On = <$child::table as $crate::tenancy::RelatedTo<$parent::table>>::On;
 
-            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
 
             fn on() -> Self::On {
                 <$child::table as $crate::tenancy::RelatedTo<$parent::table>>::on()

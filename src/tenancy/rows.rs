@@ -4,8 +4,8 @@ use diesel::Column;
 use diesel::expression::{AppearsOnTable, ValidGrouping};
 use diesel::query_builder::AsChangeset;
 
-use super::declared::{Declared, declared_by_a_macro};
 use super::expression::{Settable, Within};
+use super::macro_marker::{MacroMarker, macro_marker};
 use super::table::TenantTable;
 use crate::id::WorkspaceId;
 
@@ -16,7 +16,7 @@ pub trait NewRow: Sized {
 
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const DECLARED: Declared;
+    const DECLARED: MacroMarker;
 }
 
 /// What can be inserted: one [`NewRow`] or many, owned or not.
@@ -34,7 +34,7 @@ pub trait NewRows {
 
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const DECLARED: Declared;
+    const DECLARED: MacroMarker;
 
     /// How many they are.
     #[doc(hidden)]
@@ -56,7 +56,7 @@ impl<N: NewRow> NewRows for Vec<N> {
     type Table = N::Table;
     type InWorkspace = Vec<WithWorkspace<N>>;
 
-    const DECLARED: Declared = N::DECLARED;
+    const DECLARED: MacroMarker = N::DECLARED;
 
     fn count(&self) -> usize {
         self.len()
@@ -74,7 +74,7 @@ where
     type Table = <&'a N as NewRow>::Table;
     type InWorkspace = Vec<WithWorkspace<&'a N>>;
 
-    const DECLARED: Declared = <&'a N as NewRow>::DECLARED;
+    const DECLARED: MacroMarker = <&'a N as NewRow>::DECLARED;
 
     fn count(&self) -> usize {
         self.len()
@@ -92,7 +92,7 @@ where
     type Table = <&'a [N] as NewRows>::Table;
     type InWorkspace = <&'a [N] as NewRows>::InWorkspace;
 
-    const DECLARED: Declared = <&'a [N] as NewRows>::DECLARED;
+    const DECLARED: MacroMarker = <&'a [N] as NewRows>::DECLARED;
 
     fn count(&self) -> usize {
         self.len()
@@ -113,7 +113,7 @@ where
 pub trait Changes<T: TenantTable>: AsChangeset<Target = T> {
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const DECLARED: Declared;
+    const DECLARED: MacroMarker;
 }
 
 impl<T, V> Changes<T> for V
@@ -122,7 +122,7 @@ where
     // `Sync`, since Diesel's boxed query is not: it would hide an unscoped subquery.
     V: AsChangeset<Target = T> + AppearsOnTable<Within<(T, ())>> + ValidGrouping<Settable<T>> + Sync,
 {
-    const DECLARED: Declared = declared_by_a_macro();
+    const DECLARED: MacroMarker = macro_marker();
 }
 
 /// The columns by which an upsert finds the row that is there: `workspace_id` first.
@@ -134,7 +134,7 @@ where
 pub trait ConflictTarget<T: TenantTable> {
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const DECLARED: Declared;
+    const DECLARED: MacroMarker;
 
     /// Their names.
     #[doc(hidden)]
@@ -149,7 +149,7 @@ macro_rules! conflict_targets {
             Workspace: Column,
             $($column: Column<Table = T>),+
         {
-            const DECLARED: Declared = declared_by_a_macro();
+            const DECLARED: MacroMarker = macro_marker();
             const COLUMNS: &'static [&'static str] = &[Workspace::NAME, $($column::NAME),+];
         }
     )+};
@@ -172,24 +172,24 @@ macro_rules! tenant_rows {
         $crate::tenant_rows!(@new $table, &'a $new, 'a);
 
         impl $crate::tenancy::Changes<$table::table> for $changes {
-            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
         }
         impl $crate::tenancy::Changes<$table::table> for &$changes {
-            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
         }
     )+};
     (@new $table:ident, $new:ty, $($lifetime:lifetime)?) => {
         impl<$($lifetime)?> $crate::tenancy::NewRow for $new {
             type Table = $table::table;
 
-            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
         }
 
         impl<$($lifetime)?> $crate::tenancy::NewRows for $new {
             type Table = $table::table;
             type InWorkspace = $crate::tenancy::WithWorkspace<Self>;
 
-            const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
 
             fn count(&self) -> usize {
                 1

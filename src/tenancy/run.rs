@@ -13,8 +13,8 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt};
 
 use super::access::Access;
-use super::candidates::Settings;
 use super::connection::WorkspaceConnection;
+use super::cte::StatementSettings;
 use super::inspection;
 use super::query::Scoped;
 use super::session::Rows;
@@ -161,7 +161,7 @@ impl<Q, S> Scoped<Q, S> {
     /// nobody needs to look.
     pub(crate) async fn load_under<U>(
         self,
-        settings: &Settings,
+        settings: &StatementSettings,
         ws: &mut WorkspaceConnection<impl Access>,
     ) -> Result<Vec<U>>
     where

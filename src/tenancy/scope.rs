@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use diesel_async::AsyncPgConnection;
 
 use super::Database;
-use super::access::{Access, Administer, Level, MayWrite, Read, Write};
+use super::access::{Access, AccessLevel, Administer, MayWrite, Read, Write};
 use super::grant::{Actor, Grant};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
@@ -22,7 +22,7 @@ use crate::id::WorkspaceId;
 /// | the handler of a job | `jobs::RunningJob::scope` | [`Write`] |
 /// | a service with a token of its own | `auth::service` | [`Read`] or [`Write`], as its token says |
 /// | the public side | [`Database::published`](super::Database::published) | [`Read`] |
-/// | code that knows better | [`WorkspaceScope::vouched_for`], with the reason | [`Write`] |
+/// | code that knows better | [`WorkspaceScope::unchecked`], with the reason | [`Write`] |
 ///
 /// A scope is a cheap token without a connection or a transaction: keep it, clone it, enter again with it. What it was
 /// given for is asked again when it is a second old, so that a session that has ended, a token that was revoked or a
@@ -30,7 +30,7 @@ use crate::id::WorkspaceId;
 /// request.
 pub struct WorkspaceScope<A: Access = Write> {
     workspace: WorkspaceId,
-    source: Source,
+    source: ScopeOrigin,
     access: PhantomData<A>,
 }
 
@@ -40,18 +40,18 @@ pub(crate) struct DatabaseToken(pub(super) u64);
 
 /// Where a scope comes from.
 #[derive(Clone)]
-enum Source {
+enum ScopeOrigin {
     /// A database said so.
     Granted(DatabaseToken, Grant),
     /// Somebody vouches, or a query that was scoped goes on.
-    Vouched(String),
+    Unchecked(String),
 }
 
-impl Source {
+impl ScopeOrigin {
     fn of_another_level(&self) -> Self {
         match self {
             Self::Granted(database, grant) => Self::Granted(*database, grant.of_another_level()),
-            Self::Vouched(reason) => Self::Vouched(reason.clone()),
+            Self::Unchecked(reason) => Self::Unchecked(reason.clone()),
         }
     }
 }
@@ -59,7 +59,7 @@ impl Source {
 impl<A: Access> WorkspaceScope<A> {
     /// The scope that a proof opens, which the database was asked about.
     pub(super) fn granted(workspace: WorkspaceId, database: DatabaseToken, grant: Grant) -> Self {
-        Self { workspace, source: Source::Granted(database, grant), access: PhantomData }
+        Self { workspace, source: ScopeOrigin::Granted(database, grant), access: PhantomData }
     }
 
     /// The workspace.
@@ -77,7 +77,7 @@ impl<A: Access> WorkspaceScope<A> {
     /// Refuses a scope that another database of this process gave.
     pub(super) fn check(&self, database: DatabaseToken) -> Result<()> {
         match self.source {
-            Source::Granted(given, _) if given != database => {
+            ScopeOrigin::Granted(given, _) if given != database => {
                 Err(Error::invalid(format!("the scope of workspace {} was given by another database", self.workspace))
                     .remedy("ask the database that you query for the scope"))
             }
@@ -85,10 +85,10 @@ impl<A: Access> WorkspaceScope<A> {
         }
     }
 
-    /// What a transaction that changes rows must end with, see [`Proof::fence`](super::Proof::fence).
+    /// What a transaction that changes rows must end with, see [`Credential::fence`](super::Credential::fence).
     pub(super) fn fence(&self) -> Option<String> {
         match &self.source {
-            Source::Granted(_, grant) if A::LEVEL > Level::Read => grant.proof.fence(self.workspace),
+            ScopeOrigin::Granted(_, grant) if A::LEVEL > AccessLevel::Read => grant.proof.fence(self.workspace),
             _ => None,
         }
     }
@@ -96,7 +96,7 @@ impl<A: Access> WorkspaceScope<A> {
     /// What it was given for, where that is so long ago that it must be asked again.
     pub(super) fn stale_grant(&self) -> Option<&Grant> {
         match &self.source {
-            Source::Granted(_, grant) if !grant.is_fresh() => Some(grant),
+            ScopeOrigin::Granted(_, grant) if !grant.is_fresh() => Some(grant),
             _ => None,
         }
     }
@@ -120,49 +120,49 @@ impl WorkspaceScope {
     /// use workspace_db::tenancy::WorkspaceScope;
     ///
     /// let id = WorkspaceId::generate();
-    /// let scope = WorkspaceScope::vouched_for(id, "the operator named the workspace at the shell");
+    /// let scope = WorkspaceScope::unchecked(id, "the operator named the workspace at the shell");
     /// assert_eq!(scope.workspace(), id);
     /// ```
     #[must_use]
-    pub fn vouched_for(workspace: WorkspaceId, reason: &str) -> Self {
+    pub fn unchecked(workspace: WorkspaceId, reason: &str) -> Self {
         tracing::info!(%workspace, reason, "a workspace was entered without a check");
-        Self { workspace, source: Source::Vouched(reason.to_owned()), access: PhantomData }
+        Self { workspace, source: ScopeOrigin::Unchecked(reason.to_owned()), access: PhantomData }
     }
 }
 
 impl WorkspaceScope<Read> {
     /// The scope of a query that has been scoped already.
-    pub(super) fn continued(workspace: WorkspaceId) -> Self {
-        Self { workspace, source: Source::Vouched(String::new()), access: PhantomData }
+    pub(super) fn derived(workspace: WorkspaceId) -> Self {
+        Self { workspace, source: ScopeOrigin::Unchecked(String::new()), access: PhantomData }
     }
 }
 
 impl WorkspaceScope<Administer> {
-    /// As [`vouched_for`](WorkspaceScope::vouched_for), for whoever administers the workspace; the reason goes into the
+    /// As [`unchecked`](WorkspaceScope::unchecked), for whoever administers the workspace; the reason goes into the
     /// audit log with what is done.
     ///
     /// ```
     /// use workspace_db::id::WorkspaceId;
     /// use workspace_db::tenancy::WorkspaceScope;
     ///
-    /// let scope = WorkspaceScope::administered(WorkspaceId::generate(), "the operator publishes it at the shell");
+    /// let scope = WorkspaceScope::unchecked_administer(WorkspaceId::generate(), "the operator publishes it at the shell");
     /// # drop(scope);
     /// ```
     #[must_use]
-    pub fn administered(workspace: WorkspaceId, reason: &str) -> Self {
+    pub fn unchecked_administer(workspace: WorkspaceId, reason: &str) -> Self {
         tracing::info!(%workspace, reason, "a workspace is administered without a check");
-        Self { workspace, source: Source::Vouched(reason.to_owned()), access: PhantomData }
+        Self { workspace, source: ScopeOrigin::Unchecked(reason.to_owned()), access: PhantomData }
     }
 
     /// Who acts with it. Asked again within the transaction of the deed, so that it can't outlive its right.
     pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
         self.check(db.token())?;
         match &self.source {
-            Source::Granted(_, grant) => {
-                grant.proof.opens(conn, self.workspace, Level::Administer).await?;
+            ScopeOrigin::Granted(_, grant) => {
+                grant.proof.authorize(conn, self.workspace, AccessLevel::Administer).await?;
                 grant.proof.actor()
             }
-            Source::Vouched(reason) => Ok(Actor::Operator { reason: reason.clone() }),
+            ScopeOrigin::Unchecked(reason) => Ok(Actor::Operator { reason: reason.clone() }),
         }
     }
 }
@@ -171,11 +171,11 @@ impl WorkspaceScope<Administer> {
 ///
 /// `auth::AdminSession::platform` gives it to a superadmin.
 #[derive(Clone)]
-pub struct PlatformScope(Source);
+pub struct PlatformScope(ScopeOrigin);
 
 impl PlatformScope {
     pub(super) fn granted(database: DatabaseToken, grant: Grant) -> Self {
-        Self(Source::Granted(database, grant))
+        Self(ScopeOrigin::Granted(database, grant))
     }
 
     /// A scope that nobody checked: you vouch that whoever it is made for may administer the platform, and why. The
@@ -184,13 +184,13 @@ impl PlatformScope {
     /// ```
     /// use workspace_db::tenancy::PlatformScope;
     ///
-    /// let platform = PlatformScope::vouched_for("the operator makes the first administrator at the shell");
+    /// let platform = PlatformScope::unchecked("the operator makes the first administrator at the shell");
     /// # drop(platform);
     /// ```
     #[must_use]
-    pub fn vouched_for(reason: &str) -> Self {
+    pub fn unchecked(reason: &str) -> Self {
         tracing::info!(reason, "the platform is administered without a check");
-        Self(Source::Vouched(reason.to_owned()))
+        Self(ScopeOrigin::Unchecked(reason.to_owned()))
     }
 
     /// Who acts with it. Asked again within the transaction of the deed.
@@ -205,15 +205,15 @@ impl PlatformScope {
 
     async fn asked(&self, conn: &mut AsyncPgConnection, db: &Database, in_person: bool) -> Result<Actor> {
         match &self.0 {
-            Source::Granted(given, _) if *given != db.token() => {
+            ScopeOrigin::Granted(given, _) if *given != db.token() => {
                 Err(Error::invalid("the scope of the platform was given by another database")
                     .remedy("ask the database that you change for the scope"))
             }
-            Source::Granted(_, grant) => {
-                grant.proof.is_superadmins(conn, in_person).await?;
+            ScopeOrigin::Granted(_, grant) => {
+                grant.proof.authorize_superadmin(conn, in_person).await?;
                 grant.proof.actor()
             }
-            Source::Vouched(reason) => Ok(Actor::Operator { reason: reason.clone() }),
+            ScopeOrigin::Unchecked(reason) => Ok(Actor::Operator { reason: reason.clone() }),
         }
     }
 }
@@ -224,7 +224,7 @@ impl PlatformScope {
     label = "a `WorkspaceScope` is asked for",
     note = "an administrator's: `session.workspace(id, &db).await?`",
     note = "a published workspace's: `db.published(\"slug\").await?`",
-    note = "where you know better: `WorkspaceScope::vouched_for(id, \"why\")`"
+    note = "where you know better: `WorkspaceScope::unchecked(id, \"why\")`"
 )]
 pub trait ProvesWorkspace: private::Sealed {
     /// The workspace.

@@ -14,9 +14,9 @@ use futures_util::stream::{BoxStream, unfold};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::candidates::Settings;
-use super::lost::{cut_short, lost, not_committed, stood_idle};
-use super::notify::{Notice, Notifier};
+use super::connection_errors::{commit_failed_error, connection_lost_error, interrupted_error, stood_idle};
+use super::cte::StatementSettings;
+use super::notify::{Notification, Notifier};
 use crate::db::{Pool, PooledConnection};
 use crate::error::{Error, Result};
 
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 ///
 /// A future that is dropped in the middle leaves a statement running, a transaction open or a role set. Such a
 /// connection is never used again: it leaves the pool, its statement is cancelled and its socket closed.
-pub(super) struct Session {
+pub(super) struct PooledSession {
     /// Empty only while it is replaced or given up.
     pub(super) lent: Option<PooledConnection>,
     pub(super) pool: Pool,
@@ -33,14 +33,14 @@ pub(super) struct Session {
     /// What has to succeed directly before a `COMMIT`.
     fence: Option<String>,
     /// What is said once the transaction that is open has been committed.
-    notices: BTreeSet<Notice>,
+    notices: BTreeSet<Notification>,
     notifier: Option<Arc<Notifier>>,
     depth: u32,
     /// Something was cut short, so the server's state is not known.
     broken: bool,
     /// Raw SQL has run on the connection. Temporary tables, cursors, settings, locks and prepared statements may be left in
     /// it, so it is closed when its transaction ends, and nobody else gets it.
-    pub(super) spent: bool,
+    pub(super) is_tainted: bool,
     share: Option<OwnedSemaphorePermit>,
     /// When the server last answered: a transaction that it ended for standing idle is known by that.
     answered: Instant,
@@ -56,7 +56,7 @@ const CLEAN: &str = "CLOSE ALL; UNLISTEN *; RESET ALL; RESET SESSION AUTHORIZATI
 /// What a statement's rows come from: the future of its execution, then the rows.
 pub(super) type Rows<U> = BoxStream<'static, QueryResult<U>>;
 
-impl Session {
+impl PooledSession {
     pub(super) async fn new(pool: &Pool, begin: String, fence: Option<String>) -> Result<Self> {
         let lent = Some(pool.get().await?);
         Ok(Self {
@@ -68,7 +68,7 @@ impl Session {
             notifier: None,
             depth: 0,
             broken: false,
-            spent: false,
+            is_tainted: false,
             share: None,
             answered: Instant::now(),
             idle: Duration::ZERO,
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// The same, which holds a part of the pool for as long as it lives.
-    pub(super) fn sharing(mut self, share: OwnedSemaphorePermit) -> Self {
+    pub(super) fn with_connection_permit(mut self, share: OwnedSemaphorePermit) -> Self {
         self.share = Some(share);
         self
     }
@@ -87,13 +87,13 @@ impl Session {
     }
 
     /// The same, with somebody to send what is to follow a commit.
-    pub(super) fn notifying(mut self, notifier: &Arc<Notifier>) -> Self {
+    pub(super) fn with_notifier(mut self, notifier: &Arc<Notifier>) -> Self {
         self.notifier = Some(Arc::clone(notifier));
         self
     }
 
     /// Says something once the transaction that is open, if one is, has been committed.
-    pub(super) fn notify(&mut self, notice: Notice) {
+    pub(super) fn notify(&mut self, notice: Notification) {
         self.notices.insert(notice);
         if self.depth == 0 {
             self.send_notices();
@@ -108,7 +108,7 @@ impl Session {
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection> {
-        self.lent.as_deref_mut().ok_or_else(cut_short)
+        self.lent.as_deref_mut().ok_or_else(interrupted_error)
     }
 
     /// Runs one statement: in the transaction that is open, else in one of its own.
@@ -119,17 +119,17 @@ impl Session {
         &mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> Result<R> {
-        self.statement_under(&Settings::default(), start).await
+        self.statement_under(&StatementSettings::default(), start).await
     }
 
     /// As [`statement`](Self::statement), under settings that hold for it alone.
     pub(super) async fn statement_under<R>(
         &mut self,
-        settings: &Settings,
+        settings: &StatementSettings,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> Result<R> {
         self.usable().await?;
-        let mut unfinished = Unfinished::new(self);
+        let mut unfinished = TransactionGuard::new(self);
         let mut result = unfinished.start(&settings.set, start).await;
         // A transaction of the statement's own ends with the settings, and a failed one puts them back.
         if unfinished.depth > 0 && result.is_ok() && !settings.reset.is_empty() {
@@ -144,12 +144,15 @@ impl Session {
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<Rows<U>>>,
     ) -> Result<BoxStream<'s, Result<U>>> {
         self.usable().await?;
-        let mut unfinished = Unfinished::new(self);
+        let mut unfinished = TransactionGuard::new(self);
         let rows = match unfinished.start("", start).await {
             Ok(rows) => rows,
             Err(error) => return unfinished.end(Err(error)).await,
         };
-        let step = async |(mut unfinished, mut rows): (Unfinished<'s, Session>, Rows<U>)| match rows.next().await {
+        let step = async |(mut unfinished, mut rows): (TransactionGuard<'s, PooledSession>, Rows<U>)| match rows
+            .next()
+            .await
+        {
             Some(Ok(row)) => Some((Ok(row), Some((unfinished, rows)))),
             Some(Err(error)) => Some((unfinished.end(Err(error)).await, None)),
             None => unfinished.end(Ok(())).await.err().map(|error| (Err(error), None)),
@@ -164,11 +167,11 @@ impl Session {
             return Ok(());
         }
         if self.depth > 0 {
-            return Err(cut_short());
+            return Err(interrupted_error());
         }
         self.lent = None;
         self.lent = Some(self.pool.get().await?);
-        (self.broken, self.spent) = (false, false);
+        (self.broken, self.is_tainted) = (false, false);
         self.notices.clear();
         Ok(())
     }
@@ -180,10 +183,10 @@ impl Session {
     }
 }
 
-impl Session {
+impl PooledSession {
     /// Closes a connection on which raw SQL has run, once its transaction is over. The next statement gets another.
     fn retire(&mut self) {
-        if self.spent && self.depth == 0 {
+        if self.is_tainted && self.depth == 0 {
             drop(self.lent.take().map(Object::take));
             self.broken = true;
         }
@@ -200,9 +203,9 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for PooledSession {
     fn drop(&mut self) {
-        if self.broken || self.spent || self.depth > 0 {
+        if self.broken || self.is_tainted || self.depth > 0 {
             self.give_up();
         }
     }
@@ -210,24 +213,24 @@ impl Drop for Session {
 
 /// Whatever has a session in it: a transaction is begun on the whole of it, and lent to the work as a whole.
 pub(super) trait HasSession {
-    fn session(&mut self) -> &mut Session;
+    fn session(&mut self) -> &mut PooledSession;
 }
 
-impl HasSession for Session {
-    fn session(&mut self) -> &mut Session {
+impl HasSession for PooledSession {
+    fn session(&mut self) -> &mut PooledSession {
         self
     }
 }
 
 /// A statement or transaction that is under way. Dropped before it is told how it went, it breaks its session.
-pub(super) struct Unfinished<'s, C: HasSession> {
+pub(super) struct TransactionGuard<'s, C: HasSession> {
     pub(super) lent: &'s mut C,
     depth: u32,
     done: bool,
 }
 
-impl<'s> Unfinished<'s, Session> {
-    fn new(lent: &'s mut Session) -> Self {
+impl<'s> TransactionGuard<'s, PooledSession> {
+    fn new(lent: &'s mut PooledSession) -> Self {
         let depth = lent.depth;
         Self { lent, depth, done: false }
     }
@@ -254,7 +257,7 @@ impl<'s> Unfinished<'s, Session> {
     /// Ends the statement's own transaction, if it has one, as its result says.
     async fn end<R>(&mut self, result: QueryResult<R>) -> Result<R> {
         if self.depth == 0 {
-            let Some(conn) = self.lent.lent.as_deref() else { return Err(cut_short()) };
+            let Some(conn) = self.lent.lent.as_deref() else { return Err(interrupted_error()) };
             let end = match (&result, &self.lent.fence) {
                 (Err(_), _) => Cow::Borrowed("ROLLBACK"),
                 (Ok(_), None) => Cow::Borrowed("COMMIT"),
@@ -262,9 +265,9 @@ impl<'s> Unfinished<'s, Session> {
                 (Ok(_), Some(fence)) => Cow::Owned(format!("{fence}; COMMIT")),
             };
             if let Err(error) = batch(conn, &end).await {
-                let error = result.err().map_or_else(|| not_committed(error), lost);
+                let error = result.err().map_or_else(|| commit_failed_error(error), connection_lost_error);
                 if error.is_lease_lost() {
-                    batch(conn, "ROLLBACK").await.map_err(lost)?;
+                    batch(conn, "ROLLBACK").await.map_err(connection_lost_error)?;
                     self.done = true;
                 }
                 return Err(error);
@@ -282,14 +285,14 @@ impl<'s> Unfinished<'s, Session> {
     }
 }
 
-impl<'s, C: HasSession> Unfinished<'s, C> {
+impl<'s, C: HasSession> TransactionGuard<'s, C> {
     /// Opens a transaction, or a savepoint within one.
     pub(super) async fn begin(lent: &'s mut C) -> Result<Self> {
         lent.session().usable().await?;
         let depth = lent.session().depth;
         let unfinished = Self { lent, depth, done: false };
         let session = unfinished.lent.session();
-        let conn = session.lent.as_deref_mut().ok_or_else(cut_short)?;
+        let conn = session.lent.as_deref_mut().ok_or_else(interrupted_error)?;
         match depth {
             0 => AnsiTransactionManager::begin_transaction_sql(conn, &session.begin).await?,
             _ => AnsiTransactionManager::begin_transaction(conn).await?,
@@ -308,20 +311,20 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
 
     pub(super) async fn commit(&mut self) -> Result<()> {
         let session = self.lent.session();
-        let clean = (self.depth == 0 && session.spent).then(|| CLEAN.to_owned());
+        let clean = (self.depth == 0 && session.is_tainted).then(|| CLEAN.to_owned());
         let fence = session.fence.clone().filter(|_| self.depth == 0);
         let before: Vec<String> = fence.into_iter().chain(clean).collect();
         if !before.is_empty()
             && let Err(error) = batch(self.open()?, &before.join("; ")).await
         {
-            let error = not_committed(error);
+            let error = commit_failed_error(error);
             if error.is_lease_lost() {
                 self.roll_back().await?;
             }
             return Err(error);
         }
         let ended = AnsiTransactionManager::commit_transaction(self.open()?).await;
-        self.close(ended, not_committed)?;
+        self.close(ended, commit_failed_error)?;
         if self.depth == 0 {
             self.lent.session().send_notices();
             self.lent.session().retire();
@@ -334,14 +337,14 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
         if self.lent.session().broken {
             return Ok(());
         }
-        let ends_what_was_lent = self.depth == 0 && self.lent.session().spent;
+        let ends_what_was_lent = self.depth == 0 && self.lent.session().is_tainted;
         let ended = if ends_what_was_lent {
             // In one message, which a pooler sends to one session of the server.
             batch(self.open()?, &format!("ROLLBACK; {CLEAN}")).await
         } else {
             AnsiTransactionManager::rollback_transaction(self.open()?).await
         };
-        self.close(ended, lost)?;
+        self.close(ended, connection_lost_error)?;
         if self.depth == 0 {
             self.lent.session().notices.clear();
             self.lent.session().retire();
@@ -352,7 +355,7 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
     pub(super) fn open(&mut self) -> Result<&mut AsyncPgConnection> {
         let session = self.lent.session();
         if session.broken {
-            return Err(cut_short());
+            return Err(interrupted_error());
         }
         session.connection()
     }
@@ -366,7 +369,7 @@ impl<'s, C: HasSession> Unfinished<'s, C> {
     }
 }
 
-impl<C: HasSession> Drop for Unfinished<'_, C> {
+impl<C: HasSession> Drop for TransactionGuard<'_, C> {
     fn drop(&mut self) {
         if !self.done {
             let session = self.lent.session();

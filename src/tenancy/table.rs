@@ -5,7 +5,7 @@ use diesel::query_builder::QueryId;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel::{Column, Table};
 
-use super::declared::Declared;
+use super::macro_marker::MacroMarker;
 use super::query::Scoped;
 use super::scope::ProvesWorkspace;
 use crate::id::WorkspaceId;
@@ -27,7 +27,7 @@ pub trait TenantTable: Table + QueryId + Send + 'static {
 
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const DECLARED: Declared;
+    const DECLARED: MacroMarker;
     /// Its name in the database.
     const NAME: &'static str;
 
@@ -49,7 +49,7 @@ pub trait TenantTable: Table + QueryId + Send + 'static {
 pub trait WritableTable: TenantTable {
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const MAY_BE_WRITTEN: Declared;
+    const MAY_BE_WRITTEN: MacroMarker;
 }
 
 /// A [`TenantTable`] whose rows have an `id` of their own; `workspace_settings` has none.
@@ -67,7 +67,7 @@ pub trait IdentifiedTable: TenantTable {
 
     /// Left by the macro that implements this.
     #[doc(hidden)]
-    const HAS_AN_ID: Declared;
+    const HAS_AN_ID: MacroMarker;
 
     /// Whether a row has this id.
     #[doc(hidden)]
@@ -85,7 +85,7 @@ pub trait InWorkspace: Sized {
     /// use workspace_db::schema::documents;
     /// use workspace_db::tenancy::{InWorkspace, WorkspaceScope};
     ///
-    /// let scope = WorkspaceScope::vouched_for(WorkspaceId::generate(), "an example");
+    /// let scope = WorkspaceScope::unchecked(WorkspaceId::generate(), "an example");
     /// let query = documents::table.in_workspace(&scope).filter(documents::title.like("A%")).limit(10);
     /// assert!(query.to_sql().contains(r#""documents"."workspace_id" = $1"#));
     /// ```
@@ -145,7 +145,7 @@ macro_rules! tenant_tables {
                 >;
                 type WorkspaceValue = ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>;
 
-                const DECLARED: $crate::tenancy::Declared = {
+                const DECLARED: $crate::tenancy::MacroMarker = {
                     assert!(
                         $crate::tenancy::is_same_name(
                             <$table::workspace_id as ::diesel::Column>::NAME,
@@ -153,7 +153,7 @@ macro_rules! tenant_tables {
                         ),
                         "the column workspace_id of a tenants' table has another name in the database"
                     );
-                    $crate::tenancy::declared_by_a_macro()
+                    $crate::tenancy::macro_marker()
                 };
                 const NAME: &'static str = stringify!($table);
 
@@ -168,7 +168,7 @@ macro_rules! tenant_tables {
             }
 
             impl $crate::tenancy::ConflictTarget<$table::table> for $table::workspace_id {
-                const DECLARED: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+                const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
                 const COLUMNS: &'static [&'static str] = &["workspace_id"];
             }
 
@@ -178,7 +178,7 @@ macro_rules! tenant_tables {
                     type Id = $id;
                     type HasId = ::diesel::dsl::Eq<$table::id, $id>;
 
-                    const HAS_AN_ID: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+                    const HAS_AN_ID: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
 
                     fn has_id(id: $id) -> Self::HasId {
                         ::diesel::ExpressionMethods::eq($table::id, id)
@@ -190,7 +190,7 @@ macro_rules! tenant_tables {
     (@writable $table:ident read_only) => {};
     (@writable $table:ident) => {
         impl $crate::tenancy::WritableTable for $table::table {
-            const MAY_BE_WRITTEN: $crate::tenancy::Declared = $crate::tenancy::declared_by_a_macro();
+            const MAY_BE_WRITTEN: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
         }
     };
 }

@@ -27,7 +27,7 @@ const KEPT_BATCH: usize = 250;
 /// A statement that changes rows of one workspace. Nothing happens before it is run.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a statement does nothing before `execute`, `get_result` or the like"]
-pub struct Statement<F, T> {
+pub struct ScopedStatement<F, T> {
     /// Nothing to do where there are no rows to insert.
     fragment: Option<F>,
     workspace: WorkspaceId,
@@ -73,14 +73,14 @@ impl<Q, S> Scoped<Q, S> {
     }
 
     /// Deletes the rows that the filters leave, and all that refers to them by a cascading key.
-    pub fn delete<T>(self) -> Statement<Delete<Q::WhereClause, T>, T>
+    pub fn delete<T>(self) -> ScopedStatement<Delete<Q::WhereClause, T>, T>
     where
         S: OneTable<Table = T>,
         T: WritableTable,
         Q: IntoUpdateTarget<Table = T>,
     {
         let target = self.query.into_update_target().where_clause;
-        Statement::new(self.workspace, Some(Delete { target, table: PhantomData }))
+        ScopedStatement::new(self.workspace, Some(Delete { target, table: PhantomData }))
     }
 }
 
@@ -113,7 +113,7 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn insert<R>(self, rows: R) -> Statement<InsertStatement<T, <R::InWorkspace as Insertable<T>>::Values>, T>
+    pub fn insert<R>(self, rows: R) -> ScopedStatement<InsertStatement<T, <R::InWorkspace as Insertable<T>>::Values>, T>
     where
         R: NewRows<Table = T>,
         R::InWorkspace: Insertable<T>,
@@ -121,34 +121,37 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
     {
         let count = rows.count();
         let insert = (count > 0).then(|| diesel::insert_into(T::default()).values(rows.in_workspace(self.workspace)));
-        Statement { is_kept: count == 1 || count.is_multiple_of(KEPT_BATCH), ..Statement::new(self.workspace, insert) }
+        ScopedStatement {
+            is_kept: count == 1 || count.is_multiple_of(KEPT_BATCH),
+            ..ScopedStatement::new(self.workspace, insert)
+        }
     }
 }
 
 impl<W, T: TenantTable> ScopedUpdate<W, T> {
     /// What changes: `documents::title.eq("x")`, a tuple of such, or a declared `...Changes`.
-    pub fn set<V>(self, changes: V) -> Statement<Update<W, V::Changeset, T>, T>
+    pub fn set<V>(self, changes: V) -> ScopedStatement<Update<W, V::Changeset, T>, T>
     where
         V: Changes<T>,
         V::Changeset: QueryFragment<Pg>,
     {
         let set = Set::new(changes.as_changeset());
-        Statement::new(self.workspace, Some(Update { target: self.target, set, table: PhantomData }))
+        ScopedStatement::new(self.workspace, Some(Update { target: self.target, set, table: PhantomData }))
     }
 }
 
-impl<F, T> Statement<F, T> {
+impl<F, T> ScopedStatement<F, T> {
     fn new(workspace: WorkspaceId, fragment: Option<F>) -> Self {
         Self { fragment, workspace, is_kept: true, table: PhantomData }
     }
 
-    fn map<G>(self, change: impl FnOnce(F) -> G) -> Statement<G, T> {
+    fn map<G>(self, change: impl FnOnce(F) -> G) -> ScopedStatement<G, T> {
         let is_kept = self.is_kept;
-        Statement { is_kept, ..Statement::new(self.workspace, self.fragment.map(change)) }
+        ScopedStatement { is_kept, ..ScopedStatement::new(self.workspace, self.fragment.map(change)) }
     }
 
     /// What comes back of each row. Without it, `get_result` and `load` bring all columns.
-    pub fn returning<E>(self, expression: E) -> Statement<Returning<F, E>, T>
+    pub fn returning<E>(self, expression: E) -> ScopedStatement<Returning<F, E>, T>
     where
         T: TenantTable,
         E: ScopedExpression<(T, ())> + SelectableExpression<T> + NonAggregate,
@@ -181,7 +184,7 @@ impl<F, T> Statement<F, T> {
     }
 }
 
-impl<T: TenantTable, V> Statement<InsertStatement<T, V>, T> {
+impl<T: TenantTable, V> ScopedStatement<InsertStatement<T, V>, T> {
     /// What to do where a row with the same key is there; the target says which key, `workspace_id` first.
     ///
     /// `do_update().set(...)` or `do_nothing()` comes next.
@@ -190,7 +193,7 @@ impl<T: TenantTable, V> Statement<InsertStatement<T, V>, T> {
     }
 
     /// Leaves a row as it is where one with the same key, any key, is there; every key here has the workspace in it.
-    pub fn on_conflict_do_nothing(self) -> Statement<OnConflict<InsertStatement<T, V>, (), DoNothing>, T> {
+    pub fn on_conflict_do_nothing(self) -> ScopedStatement<OnConflict<InsertStatement<T, V>, (), DoNothing>, T> {
         Upsert { insert: self, columns: &[], condition: () }.do_nothing()
     }
 }
@@ -199,7 +202,7 @@ impl<T: TenantTable, V> Statement<InsertStatement<T, V>, T> {
 #[derive(Clone, Copy, Debug)]
 #[must_use = "an upsert does nothing before `do_update` or `do_nothing`, and `execute`"]
 pub struct Upsert<I, P, T> {
-    insert: Statement<I, T>,
+    insert: ScopedStatement<I, T>,
     columns: &'static [&'static str],
     condition: P,
 }
@@ -219,7 +222,7 @@ impl<I, P, T: TenantTable> Upsert<I, P, T> {
     }
 
     /// Leaves the row that is there.
-    pub fn do_nothing(self) -> Statement<OnConflict<I, P, DoNothing>, T> {
+    pub fn do_nothing(self) -> ScopedStatement<OnConflict<I, P, DoNothing>, T> {
         self.then(DoNothing)
     }
 
@@ -228,7 +231,7 @@ impl<I, P, T: TenantTable> Upsert<I, P, T> {
         DoUpdate(self)
     }
 
-    fn then<A>(self, action: A) -> Statement<OnConflict<I, P, A>, T> {
+    fn then<A>(self, action: A) -> ScopedStatement<OnConflict<I, P, A>, T> {
         let Self { insert, columns, condition } = self;
         insert.map(|insert| OnConflict { insert, columns, condition, action })
     }
@@ -236,7 +239,7 @@ impl<I, P, T: TenantTable> Upsert<I, P, T> {
 
 impl<I, P, T: TenantTable> DoUpdate<I, P, T> {
     /// What changes in the row that is there; [`excluded`](super::excluded) is what the new one would have brought.
-    pub fn set<V>(self, changes: V) -> Statement<OnConflict<I, P, Set<V::Changeset>>, T>
+    pub fn set<V>(self, changes: V) -> ScopedStatement<OnConflict<I, P, Set<V::Changeset>>, T>
     where
         V: Changes<T>,
         V::Changeset: QueryFragment<Pg>,
@@ -245,7 +248,7 @@ impl<I, P, T: TenantTable> DoUpdate<I, P, T> {
     }
 }
 
-impl<F, T> Statement<F, T> {
+impl<F, T> ScopedStatement<F, T> {
     /// Runs it; returns what is `RETURNING` of every row.
     ///
     /// # Errors

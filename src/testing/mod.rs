@@ -18,7 +18,7 @@ pub use self::seed::{Seeded, seed, workspace};
 use self::server::TestServer;
 use crate::config::{Config, DatabaseUrl, Environment};
 use crate::db;
-use crate::embedded::Install;
+use crate::embedded::Installation;
 use crate::error::{Error, Kind, Result};
 use crate::tenancy::Database;
 
@@ -148,7 +148,7 @@ impl TestDatabase {
 
     /// The programs of the server, such as `pg_dump`.
     #[must_use]
-    pub fn install(&self) -> &Install {
+    pub fn install(&self) -> &Installation {
         self.server.install()
     }
 

@@ -14,7 +14,7 @@ use crate::config::{DatabaseUrl, Environment};
 use crate::db;
 use crate::db::migrations::Migrator;
 use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
-use crate::embedded::{Cluster, Durability, Install, Major, install};
+use crate::embedded::{Cluster, Durability, Installation, MajorVersion, install};
 use crate::error::{Error, Kind, Result};
 
 /// The migrated database that tests are copies of.
@@ -33,7 +33,7 @@ const MAJOR_VARIABLE: &str = "WORKSPACE_DB_TEST_POSTGRES";
 
 /// Waits until the test's process is gone, which closes the pipe to its standard input, then ends the server and
 /// removes its folder. A process can't do that for itself: it may be killed.
-const UNDERTAKER: &str = r#"
+const REAPER_SCRIPT: &str = r#"
 read -r _
 pid=$(head -n 1 "$0/pgdata/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid"
 while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
@@ -81,16 +81,16 @@ impl TestServer {
     fn start() -> Result<Self> {
         let wanted = match env::var(MAJOR_VARIABLE) {
             Ok(major) => major.parse().map_err(|error| Error::invalid(format!("in {MAJOR_VARIABLE}: {error}")))?,
-            Err(_) => Major::NEWEST,
+            Err(_) => MajorVersion::NEWEST,
         };
         let install = install(Some(wanted), || eprintln!("fetching PostgreSQL {wanted} with pgvector, once"))?;
         let folder = parent_folder().join(format!("workspace-db-test-{}", Uuid::now_v7().simple()));
-        let undertaker = undertaker(&folder)?;
+        let reaper = reaper(&folder)?;
         let cluster = Cluster::new(install, &folder, Durability::None)?;
         let password = SecretString::from(Uuid::new_v4().simple().to_string());
         cluster.initialise(&password)?;
         let port = cluster.start_on_free_port()?;
-        let server = Self { cluster, port, password, _undertaker: undertaker };
+        let server = Self { cluster, port, password, _undertaker: reaper };
         block_on(server.prepare())?;
         Ok(server)
     }
@@ -135,7 +135,7 @@ impl TestServer {
         self.port
     }
 
-    pub(super) fn install(&self) -> &Install {
+    pub(super) fn install(&self) -> &Installation {
         self.cluster.install()
     }
 }
@@ -148,13 +148,13 @@ fn parent_folder() -> PathBuf {
     if has_room { memory.to_owned() } else { env::temp_dir() }
 }
 
-fn undertaker(folder: &Path) -> Result<Child> {
+fn reaper(folder: &Path) -> Result<Child> {
     let folder: PathBuf = folder.into();
     Command::new("/bin/sh")
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .arg("-c")
-        .arg(UNDERTAKER)
+        .arg(REAPER_SCRIPT)
         .arg(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

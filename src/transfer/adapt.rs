@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::content::Content;
-use super::layout::{Kind, Layout, Table, WORKSPACES};
+use super::layout::{Kind, Layout, TableLayout, WORKSPACES};
 use super::people::People;
 use super::row::Row;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::sql_types::{SealedSecret, SecretKey};
 /// Rows that an import does not take over, or not as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct LeftOut {
+pub struct OmittedRows {
     /// Tokens of services, which let somebody in.
     pub service_tokens: u64,
     /// Invitations that nobody has accepted; who was invited is kept.
@@ -35,7 +35,7 @@ pub struct LeftOut {
 }
 
 /// How rows become those of the workspace that they are written for.
-pub(super) struct Adapting {
+pub(super) struct RowAdapter {
     pub(super) from: WorkspaceId,
     pub(super) to: WorkspaceId,
     pub(super) people: People,
@@ -45,10 +45,10 @@ pub(super) struct Adapting {
     /// Whether the operator vouches for the archive.
     pub(super) with_jobs: bool,
     /// Since when what would run is at rest: the time of the archive, in microseconds of PostgreSQL.
-    pub(super) rests_at: i64,
+    pub(super) suspended_at: i64,
     /// Whether this database wrote the archive, so that whoever had joined has joined here.
     pub(super) is_own: bool,
-    pub(super) left_out: LeftOut,
+    pub(super) left_out: OmittedRows,
     /// Emails of those who have to be invited again.
     pub(super) to_invite: BTreeSet<String>,
 }
@@ -59,9 +59,9 @@ pub(super) fn tables_of_workspaces(layout: &Layout) -> Vec<String> {
     tables.map(|table| table.name.clone()).collect()
 }
 
-impl Adapting {
+impl RowAdapter {
     /// Changes what must be another here, and tells whether the row is written at all.
-    pub(super) fn row(&mut self, table: &Table, row: &mut Row) -> Result<bool> {
+    pub(super) fn row(&mut self, table: &TableLayout, row: &mut Row) -> Result<bool> {
         for (at, column) in table.columns.iter().enumerate() {
             if column.is_person
                 && let Some(person) = row.uuid(at)
@@ -85,7 +85,7 @@ impl Adapting {
                 self.left_out.others += 1;
                 return Ok(false);
             }
-            Content::AtRest if !self.with_jobs && put_to_rest(table, row, self.rests_at) => match table.name.as_str() {
+            Content::AtRest if !self.with_jobs && suspend(table, row, self.suspended_at) => match table.name.as_str() {
                 "jobs" => self.left_out.jobs += 1,
                 _ => self.left_out.schedules += 1,
             },
@@ -103,7 +103,7 @@ impl Adapting {
     }
 
     /// Gives a copy's row the ids of the copy.
-    fn rename(&mut self, table: &Table, row: &mut Row) -> Result<()> {
+    fn rename(&mut self, table: &TableLayout, row: &mut Row) -> Result<()> {
         for (at, column) in table.columns.iter().enumerate() {
             if column.names.is_some()
                 && let Some(id) = row.uuid(at)
@@ -125,7 +125,7 @@ impl Adapting {
     }
 
     /// A membership counts once it was accepted here, and no invitation of elsewhere accepts it.
-    fn open_membership(&mut self, table: &Table, row: &mut Row) {
+    fn open_membership(&mut self, table: &TableLayout, row: &mut Row) {
         let columns = ["invitation_hash", "invitation_expires_at", "joined_at"].map(|name| table.position(name));
         let [Some(hash), Some(expires_at), Some(joined_at)] = columns else { return };
         self.left_out.invitations += u64::from(row.get(hash).is_some());
@@ -141,7 +141,7 @@ impl Adapting {
     }
 
     /// The row that an entry of the audit log is about, which no foreign key tells.
-    fn object_of_audit(&self, table: &Table, row: &mut Row) {
+    fn object_of_audit(&self, table: &TableLayout, row: &mut Row) {
         let (Some(of), Some(at)) = (table.position("object_table"), table.position("object_id")) else { return };
         let Some(id) = row.uuid(at) else { return };
         let here = match row.text(of) {
@@ -184,7 +184,7 @@ impl Adapting {
 }
 
 /// Cancels a job that would run, and stops a schedule that would fire; tells whether there was one to.
-pub(super) fn put_to_rest(table: &Table, row: &mut Row, at: i64) -> bool {
+pub(super) fn suspend(table: &TableLayout, row: &mut Row, at: i64) -> bool {
     match table.name.as_str() {
         "jobs" => {
             let status = table.position("status").and_then(|at| row.text(at));
@@ -212,7 +212,7 @@ pub(super) fn put_to_rest(table: &Table, row: &mut Row, at: i64) -> bool {
 
 /// Says of an entry of the audit log that an archive brought it. As text, in which no digit of a number is lost; at the end,
 /// since of two keys `jsonb` keeps the last.
-fn mark_as_imported(table: &Table, row: &mut Row) {
+fn mark_as_imported(table: &TableLayout, row: &mut Row) {
     let Some(at) = table.position("after") else { return };
     // Behind the version with which jsonb begins.
     let told = row.get(at).and_then(|json| std::str::from_utf8(json.get(1..)?).ok()).unwrap_or("null").trim();

@@ -1,6 +1,6 @@
 //! The one list of what an import writes of rows that come from outside.
 
-use super::layout::{PEOPLE, Table, WORKSPACES};
+use super::layout::{PEOPLE, TableLayout, WORKSPACES};
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::sql_types::{Name, Slug};
@@ -55,7 +55,7 @@ pub(super) fn set_here(table: &str) -> &'static [&'static str] {
 
 /// Refuses texts that have a type of their own and are none of it, and entries of the audit log later than `now`, in
 /// microseconds of PostgreSQL.
-pub(super) fn check(table: &Table, row: &Row, now: i64) -> Result<()> {
+pub(super) fn check(table: &TableLayout, row: &Row, now: i64) -> Result<()> {
     for (at, column) in table.columns.iter().enumerate() {
         let Some(text) = row.text(at) else { continue };
         match (table.name.as_str(), column.name.as_str()) {

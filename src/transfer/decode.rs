@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::encode::{Dimension, ShapedArray};
-use super::layout::{Kind, Table};
+use super::layout::{Kind, TableLayout};
 use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
@@ -23,17 +23,22 @@ const YEAR_10000: i64 = 252_455_616_000_000_000;
 
 impl Row {
     /// Reads what [`write_line`](Self::write_line) wrote.
-    pub(super) fn read_line(&mut self, table: &Table, line: &[u8]) -> Result<()> {
+    pub(super) fn read_line(&mut self, table: &TableLayout, line: &[u8]) -> Result<()> {
         self.read(table, line, None)
     }
 
     /// Reads a line that another system wrote, with a `table` beside the columns, whose ids may be any text or number: of
     /// each one is made for that workspace, the same for the same.
-    pub(super) fn read_foreign_line(&mut self, table: &Table, line: &[u8], workspace: WorkspaceId) -> Result<()> {
+    pub(super) fn read_external_line(
+        &mut self,
+        table: &TableLayout,
+        line: &[u8],
+        workspace: WorkspaceId,
+    ) -> Result<()> {
         self.read(table, line, Some(workspace))
     }
 
-    fn read(&mut self, table: &Table, line: &[u8], made_for: Option<WorkspaceId>) -> Result<()> {
+    fn read(&mut self, table: &TableLayout, line: &[u8], made_for: Option<WorkspaceId>) -> Result<()> {
         self.reset(table.columns.len());
         let mut json = serde_json::Deserializer::from_slice(line);
         let read = json.deserialize_map(Line { row: self, table, made_for }).and_then(|()| json.end());
@@ -43,7 +48,7 @@ impl Row {
 
 struct Line<'r> {
     row: &'r mut Row,
-    table: &'r Table,
+    table: &'r TableLayout,
     /// The workspace that ids are made for, in a line of another system.
     made_for: Option<WorkspaceId>,
 }

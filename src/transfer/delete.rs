@@ -3,7 +3,7 @@
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
-use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
+use super::layout::{Layout, PEOPLE, TableLayout, WORKSPACES, identifier};
 use super::person;
 use super::selection::Selection;
 use crate::error::{Error, Kind, Result};
@@ -24,12 +24,12 @@ pub(super) async fn delete_rows(
     let selection = if person.is_some() { Selection::Person } else { Selection::Workspace };
     let mut bulk = db.platform_bulk().await?;
     let mut total = 0;
-    let mut tables: Vec<&Table> = layout.tables.iter().rev().filter(|table| is_deleted(table)).collect();
+    let mut tables: Vec<&TableLayout> = layout.tables.iter().rev().filter(|table| is_deleted(table)).collect();
     while let Some(table) = tables.first().copied() {
-        let of_ring = tables.iter().take_while(|one| table.ring.is_some() && one.ring == table.ring).count();
+        let of_ring = tables.iter().take_while(|one| table.cycle.is_some() && one.cycle == table.cycle).count();
         if of_ring > 0 {
-            let ring: Vec<&Table> = tables.drain(..of_ring).collect();
-            total += delete_together(&mut bulk, &ring, selection, workspace, person).await?;
+            let cycle: Vec<&TableLayout> = tables.drain(..of_ring).collect();
+            total += delete_together(&mut bulk, &cycle, selection, workspace, person).await?;
             on_rows(total);
             continue;
         }
@@ -56,19 +56,19 @@ pub(super) async fn delete_rows(
 }
 
 /// Whether an erasure deletes the table's rows by themselves.
-pub(super) fn is_deleted(table: &Table) -> bool {
+pub(super) fn is_deleted(table: &TableLayout) -> bool {
     table.is_deletable && ![PEOPLE, WORKSPACES].contains(&table.name.as_str())
 }
 
 /// Deletes the rows of tables that refer to each other: foreign keys are looked at when the one statement ends.
 async fn delete_together(
     bulk: &mut BulkConnection,
-    ring: &[&Table],
+    cycle: &[&TableLayout],
     selection: Selection,
     workspace: WorkspaceId,
     person: Option<&str>,
 ) -> Result<u64> {
-    let deletes: Vec<(String, String)> = ring
+    let deletes: Vec<(String, String)> = cycle
         .iter()
         .enumerate()
         .filter_map(|(at, table)| {
@@ -91,7 +91,11 @@ async fn delete_together(
 }
 
 /// Tries to delete one row, and takes that back: a trigger may keep it, or raise an error.
-pub(super) async fn refuse_what_is_kept(transaction: &Transaction<'_>, table: &Table, condition: &str) -> Result<()> {
+pub(super) async fn reject_undeletable(
+    transaction: &Transaction<'_>,
+    table: &TableLayout,
+    condition: &str,
+) -> Result<()> {
     if !table.has_triggers {
         return Ok(());
     }

@@ -8,13 +8,13 @@ use chrono::{DateTime, Datelike as _, SecondsFormat};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::layout::{Kind, Table};
+use super::layout::{Kind, TableLayout};
 use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 
 impl Row {
     /// The row as one line of JSON with its line feed. A value that is NULL is left out, since JSON's `null` is one of jsonb's.
-    pub(super) fn write_line(&self, table: &Table, out: &mut Vec<u8>) -> Result<()> {
+    pub(super) fn write_line(&self, table: &TableLayout, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'{');
         let mut separator = "";
         for (at, column) in table.columns.iter().enumerate() {

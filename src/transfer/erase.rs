@@ -9,13 +9,13 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Transaction;
 
-use super::delete::{delete_rows, is_deleted, refuse_what_is_kept};
-use super::hanging::{Hanging, refuse_referenced};
+use super::delete::{delete_rows, is_deleted, reject_undeletable};
+use super::dependents::{DependentTable, reject_referenced};
 use super::layout::{Layout, WORKSPACES, identifier};
 use super::person::{self, PERSON};
-use super::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};
+use super::receipt::{ErasedRowCounts, ErasureScope, Receipt, ReceiptKey, SignedReceipt};
 use super::selection::Selection;
-use super::{Progress, Step, lock};
+use super::{TransferProgress, TransferStep, lock};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
@@ -43,7 +43,7 @@ use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope}
 /// use workspace_db::transfer::{ReceiptKey, erase};
 ///
 /// # async fn example(db: &Database, workspace: WorkspaceId, key: &ReceiptKey) -> workspace_db::Result<()> {
-/// let platform = PlatformScope::vouched_for("the contract has ended");
+/// let platform = PlatformScope::unchecked("the contract has ended");
 /// let receipt = erase(db, &platform, workspace, key, &|_| ()).await?;
 /// assert!(receipt.verified(&key.public())?.tables.values().all(|rows| rows.left == 0));
 /// # Ok(())
@@ -54,21 +54,21 @@ pub async fn erase(
     platform: &PlatformScope,
     workspace: WorkspaceId,
     key: &ReceiptKey,
-    on_progress: &(dyn Fn(Progress) + Sync),
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<SignedReceipt> {
     let _held = lock(db, workspace).await?;
     let layout = layout_of(db).await?;
-    let erasing = Erasing { db, layout: &layout, workspace, person: None };
+    let erasing = Erasure { db, layout: &layout, workspace, person: None };
     if let Some(receipt) = erasing.earlier("workspace.erase").await? {
-        return erasing.proven(receipt, key).await;
+        return erasing.verify_and_sign(receipt, key).await;
     }
-    let hanging = erasing.look_ahead().await?;
+    let dependents = erasing.preflight().await?;
     let began = db
         .platform(async |conn| {
             let actor = platform.actor(conn, db).await?;
             let archive = "UPDATE workspaces SET is_active = false, is_published = false WHERE id = $1";
             diesel::sql_query(archive).bind::<SqlUuid, _>(workspace).execute(conn).await?;
-            erasing.begin(conn, actor, "workspace.erase_begin", &hanging).await
+            erasing.begin(conn, actor, "workspace.erase_begin", &dependents).await
         })
         .await?;
     erasing.delete(&began, on_progress).await?;
@@ -81,7 +81,7 @@ pub async fn erase(
             erasing.end(conn, actor, "workspace.erase", began).await
         })
         .await?;
-    erasing.proven(receipt, key).await
+    erasing.verify_and_sign(receipt, key).await
 }
 
 /// Deletes the rows of one person of the scope's workspace, and returns the signed receipt: their conversations with messages
@@ -99,17 +99,17 @@ pub async fn erase_person(
     scope: &WorkspaceScope<Administer>,
     external_user_id: &str,
     key: &ReceiptKey,
-    on_progress: &(dyn Fn(Progress) + Sync),
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<SignedReceipt> {
     let workspace = scope.workspace();
     let _held = lock(db, workspace).await?;
     let layout = layout_of(db).await?;
-    let erasing = Erasing { db, layout: &layout, workspace, person: Some(external_user_id) };
-    let hanging = erasing.look_ahead().await?;
+    let erasing = Erasure { db, layout: &layout, workspace, person: Some(external_user_id) };
+    let dependents = erasing.preflight().await?;
     let began = db
         .platform(async |conn| {
             let actor = scope.actor(conn, db).await?;
-            erasing.begin(conn, actor, "person.erase_begin", &hanging).await
+            erasing.begin(conn, actor, "person.erase_begin", &dependents).await
         })
         .await?;
     erasing.delete(&began, on_progress).await?;
@@ -119,13 +119,13 @@ pub async fn erase_person(
             erasing.end(conn, actor, "person.erase", began).await
         })
         .await?;
-    erasing.proven(receipt, key).await
+    erasing.verify_and_sign(receipt, key).await
 }
 
 /// Refuses what would fail on the way of a move, before anything is touched.
-pub(super) async fn refuse_beforehand(db: &Database, workspace: WorkspaceId) -> Result<()> {
+pub(super) async fn preflight_erase(db: &Database, workspace: WorkspaceId) -> Result<()> {
     let layout = layout_of(db).await?;
-    Hanging::refuse_archive(&Erasing { db, layout: &layout, workspace, person: None }.look_ahead().await?)
+    DependentTable::reject_unarchived(&Erasure { db, layout: &layout, workspace, person: None }.preflight().await?)
 }
 
 async fn layout_of(db: &Database) -> Result<Layout> {
@@ -134,7 +134,7 @@ async fn layout_of(db: &Database) -> Result<Layout> {
 }
 
 /// An erasure of a workspace, or of a person in it.
-struct Erasing<'a> {
+struct Erasure<'a> {
     db: &'a Database,
     layout: &'a Layout,
     workspace: WorkspaceId,
@@ -142,7 +142,7 @@ struct Erasing<'a> {
 }
 
 #[derive(QueryableByName)]
-struct Counted {
+struct RowCount {
     #[diesel(sql_type = BigInt)]
     rows: i64,
 }
@@ -156,7 +156,7 @@ struct Slug {
 }
 
 #[derive(QueryableByName)]
-struct Told {
+struct LastAuditEntry {
     #[diesel(sql_type = Text)]
     action: String,
     #[diesel(sql_type = Jsonb)]
@@ -169,19 +169,19 @@ WHERE workspace_id = $1 AND action IN ($2, $3) AND after->'erased' = $4
     AND NOT coalesce(after ? 'imported', false)
 ORDER BY occurred_at DESC, id DESC LIMIT 1";
 
-impl Erasing<'_> {
+impl Erasure<'_> {
     fn selection(&self) -> Selection {
         if self.person.is_some() { Selection::Person } else { Selection::Workspace }
     }
 
-    fn erased(&self) -> Erased {
-        self.person.map_or(Erased::Workspace, |person| Erased::Person {
+    fn erased(&self) -> ErasureScope {
+        self.person.map_or(ErasureScope::Workspace, |person| ErasureScope::Person {
             external_user_id_sha256: hex(&Sha256::digest(person)),
         })
     }
 
     /// What the audit log says of this erasure last, if that was one of two actions.
-    async fn last(&self, conn: &mut AsyncPgConnection, actions: [&str; 2]) -> Result<Option<Told>> {
+    async fn last(&self, conn: &mut AsyncPgConnection, actions: [&str; 2]) -> Result<Option<LastAuditEntry>> {
         let erased = serde_json::to_value(self.erased()).unwrap_or_default();
         let [first, second] = actions;
         let query = diesel::sql_query(LAST)
@@ -217,7 +217,7 @@ impl Erasing<'_> {
         conn: &mut AsyncPgConnection,
         actor: Actor,
         action: &'static str,
-        hanging: &[Hanging],
+        dependents: &[DependentTable],
     ) -> Result<Receipt> {
         let gone = || Error::new(Kind::NotFound, format!("there is no workspace {}", self.workspace));
         let Slug { slug, now } = self.slug(conn).await?.ok_or_else(gone)?;
@@ -240,10 +240,10 @@ impl Erasing<'_> {
             rows.before = count;
         })
         .await?;
-        for Hanging { name, rows, .. } in hanging {
-            receipt.tables.insert(name.clone(), ErasedRows { before: *rows, left: 0 });
+        for DependentTable { name, rows, .. } in dependents {
+            receipt.tables.insert(name.clone(), ErasedRowCounts { before: *rows, left: 0 });
         }
-        self.tell(conn, actor, action, &receipt).await?;
+        self.record(conn, actor, action, &receipt).await?;
         Ok(receipt)
     }
 
@@ -256,11 +256,11 @@ impl Erasing<'_> {
     ) -> Result<Receipt> {
         self.count(conn, &mut receipt, |rows, count| rows.left = count).await?;
         receipt.ended_at = Utc::now();
-        self.tell(conn, actor, action, &receipt).await?;
+        self.record(conn, actor, action, &receipt).await?;
         Ok(receipt)
     }
 
-    async fn tell(
+    async fn record(
         &self,
         conn: &mut AsyncPgConnection,
         actor: Actor,
@@ -276,7 +276,7 @@ impl Erasing<'_> {
         &self,
         conn: &mut AsyncPgConnection,
         receipt: &mut Receipt,
-        note: impl Fn(&mut ErasedRows, u64),
+        note: impl Fn(&mut ErasedRowCounts, u64),
     ) -> Result<()> {
         if let Some(person) = self.person {
             let set = diesel::sql_query("SELECT set_config($1, $2, true)").bind::<Text, _>(PERSON);
@@ -285,9 +285,9 @@ impl Erasing<'_> {
         for table in &self.layout.tables {
             let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
             let query = format!("SELECT count(*) AS rows FROM {} WHERE {condition}", identifier(&table.name));
-            let rows = diesel::sql_query(query).get_result::<Counted>(conn).await?.rows.unsigned_abs();
+            let rows = diesel::sql_query(query).get_result::<RowCount>(conn).await?.rows.unsigned_abs();
             if table.is_deletable {
-                note(receipt.tables.entry(table.name.clone()).or_insert(ErasedRows { before: 0, left: 0 }), rows);
+                note(receipt.tables.entry(table.name.clone()).or_insert(ErasedRowCounts { before: 0, left: 0 }), rows);
             } else {
                 receipt.audit_entries_kept = rows;
             }
@@ -297,47 +297,47 @@ impl Erasing<'_> {
 
     /// Refuses what would fail on the way, before anything is touched: rows that hang on these and would not go with them, and
     /// tables that don't let go of a row. Returns the tables whose rows go with these.
-    async fn look_ahead(&self) -> Result<Vec<Hanging>> {
+    async fn preflight(&self) -> Result<Vec<DependentTable>> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
-        let hanging = self.hanging(&transaction).await?;
-        Hanging::refuse_erasure(&hanging)?;
-        refuse_referenced(&*transaction, self.layout, self.selection(), self.workspace).await?;
+        let dependents = self.dependents(&transaction).await?;
+        DependentTable::reject_unerased(&dependents)?;
+        reject_referenced(&*transaction, self.layout, self.selection(), self.workspace).await?;
         for table in self.layout.tables.iter().filter(|table| is_deleted(table)) {
             let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
-            refuse_what_is_kept(&transaction, table, &condition).await?;
+            reject_undeletable(&transaction, table, &condition).await?;
         }
         // What was tried goes with the transaction, which ends here.
-        Ok(hanging)
+        Ok(dependents)
     }
 
-    async fn hanging(&self, transaction: &Transaction<'_>) -> Result<Vec<Hanging>> {
+    async fn dependents(&self, transaction: &Transaction<'_>) -> Result<Vec<DependentTable>> {
         person::set(transaction, self.person).await?;
-        Hanging::of(transaction, self.layout, self.selection(), self.workspace).await
+        DependentTable::of(transaction, self.layout, self.selection(), self.workspace).await
     }
 
     /// What is left in tables that hang on the workspace; those that were counted when it was begun stay in the receipt.
-    async fn count_hanging(&self, receipt: &mut Receipt) -> Result<()> {
+    async fn count_dependents(&self, receipt: &mut Receipt) -> Result<()> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
-        for one in self.hanging(&transaction).await? {
-            receipt.tables.entry(one.name).or_insert(ErasedRows { before: 0, left: 0 }).left = one.rows;
+        for one in self.dependents(&transaction).await? {
+            receipt.tables.entry(one.name).or_insert(ErasedRowCounts { before: 0, left: 0 }).left = one.rows;
         }
         Ok(())
     }
 
-    async fn delete(&self, receipt: &Receipt, on_progress: &(dyn Fn(Progress) + Sync)) -> Result<()> {
+    async fn delete(&self, receipt: &Receipt, on_progress: &(dyn Fn(TransferProgress) + Sync)) -> Result<()> {
         let of = receipt.tables.values().map(|rows| rows.before).sum();
-        let on_rows = |rows| on_progress(Progress { step: Step::Erasing, rows, of });
+        let on_rows = |rows| on_progress(TransferProgress { step: TransferStep::Erasing, rows, of });
         delete_rows(self.db, self.layout, self.workspace, self.person, &on_rows).await
     }
 
     /// Asks every table anew, in a transaction of its own, and signs what it says.
-    async fn proven(&self, mut receipt: Receipt, key: &ReceiptKey) -> Result<SignedReceipt> {
+    async fn verify_and_sign(&self, mut receipt: Receipt, key: &ReceiptKey) -> Result<SignedReceipt> {
         let mut asked = receipt.clone();
         self.db.platform(async |conn| self.count(conn, &mut asked, |rows, count| rows.left = count).await).await?;
         receipt.tables = asked.tables;
-        self.count_hanging(&mut receipt).await?;
+        self.count_dependents(&mut receipt).await?;
         receipt.audit_entries_kept = asked.audit_entries_kept;
         if let Some((table, rows)) = receipt.tables.iter().find(|(_, rows)| rows.left > 0) {
             return Err(Error::new(Kind::Conflict, format!("{} rows of {table} are left, or are new", rows.left))

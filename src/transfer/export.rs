@@ -9,14 +9,14 @@ use tokio_postgres::Transaction;
 use tokio_postgres::binary_copy::BinaryCopyOutStream;
 use tokio_postgres::types::{FromSql, Type};
 
-use super::hanging::Hanging;
-use super::layout::{Layout, PEOPLE, Table, WORKSPACES};
-use super::manifest::{ArchivedTable, FORMAT, Holds, Manifest, VERSION};
+use super::dependents::DependentTable;
+use super::layout::{Layout, PEOPLE, TableLayout, WORKSPACES};
+use super::manifest::{ArchiveScope, ArchivedTable, FORMAT, Manifest, VERSION};
 use super::person;
 use super::row::Row;
 use super::selection::Selection;
 use super::write::ArchiveWriter;
-use super::{MAX_ROW_BYTES, PART_BYTES, Progress, Step, UNHURRIED, ended, named};
+use super::{MAX_ROW_BYTES, NO_TIMEOUTS, PART_BYTES, TransferProgress, TransferStep, ended, named};
 use crate::error::{Error, Kind, Result};
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Administer, Database, WorkspaceScope};
@@ -39,9 +39,9 @@ pub async fn export(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
     to: &Path,
-    on_progress: &(dyn Fn(Progress) + Sync),
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<Manifest> {
-    run(db, scope, Holds::Workspace, to, on_progress).await
+    run(db, scope, ArchiveScope::Workspace, to, on_progress).await
 }
 
 /// Writes the rows of one person into a new archive: their conversations with messages and feedback, and their events.
@@ -57,39 +57,41 @@ pub async fn export_person(
     scope: &WorkspaceScope<Administer>,
     external_user_id: &str,
     to: &Path,
-    on_progress: &(dyn Fn(Progress) + Sync),
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<Manifest> {
-    run(db, scope, Holds::Person { external_user_id: external_user_id.to_owned() }, to, on_progress).await
+    run(db, scope, ArchiveScope::Person { external_user_id: external_user_id.to_owned() }, to, on_progress).await
 }
 
 async fn run(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
-    holds: Holds,
+    holds: ArchiveScope,
     to: &Path,
-    on_progress: &(dyn Fn(Progress) + Sync),
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<Manifest> {
     db.platform(async |conn| scope.actor(conn, db).await).await?;
     let workspace = scope.workspace();
     let (mut platform, mut own) = (db.platform_bulk().await?, db.bulk(&scope.to_write()).await?);
     let platform = platform.begin().await?;
-    platform.batch_execute(&format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {UNHURRIED}")).await?;
+    platform
+        .batch_execute(&format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {NO_TIMEOUTS}"))
+        .await?;
     let snapshot: String = platform.query_one("SELECT pg_export_snapshot()", &[]).await?.get(0);
     let own = own.begin().await?;
     own.batch_execute(&format!(
-        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{snapshot}'; {UNHURRIED}"
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{snapshot}'; {NO_TIMEOUTS}"
     ))
     .await?;
     let named = named(&*platform, workspace).await?;
     let layout = Layout::read(&*platform).await?;
     let (selection, person) = match &holds {
-        Holds::Workspace => (Selection::Workspace, None),
-        Holds::Person { external_user_id } => (Selection::Person, Some(external_user_id.as_str())),
+        ArchiveScope::Workspace => (Selection::Workspace, None),
+        ArchiveScope::Person { external_user_id } => (Selection::Person, Some(external_user_id.as_str())),
     };
     for transaction in [&own, &platform] {
         person::set(transaction, person).await?;
     }
-    Hanging::refuse_archive(&Hanging::of(&*platform, &layout, selection, workspace).await?)?;
+    DependentTable::reject_unarchived(&DependentTable::of(&*platform, &layout, selection, workspace).await?)?;
     let mut sources = Vec::new();
     for table in &layout.tables {
         let condition = match table.name.as_str() {
@@ -98,7 +100,7 @@ async fn run(
         };
         let Some(condition) = condition else { continue };
         let from = if table.name == PEOPLE { &platform } else { &own };
-        sources.push(Source { table, condition, from });
+        sources.push(TableSource { table, condition, from });
     }
     let mut of = 0;
     for source in &sources {
@@ -125,7 +127,7 @@ async fn run(
             source
                 .read(at, &sender, |rows| {
                     sent += rows;
-                    on_progress(Progress { step: Step::Exporting, rows: sent, of });
+                    on_progress(TransferProgress { step: TransferStep::Exporting, rows: sent, of });
                 })
                 .await?;
         }
@@ -184,13 +186,13 @@ fn write(
 }
 
 /// Rows of a table, and the transaction that sees them.
-struct Source<'a> {
-    table: &'a Table,
+struct TableSource<'a> {
+    table: &'a TableLayout,
     condition: String,
     from: &'a Transaction<'a>,
 }
 
-impl Source<'_> {
+impl TableSource<'_> {
     async fn count(&self) -> Result<u64> {
         let count =
             format!("SELECT count(*) FROM {} WHERE {}", super::layout::identifier(&self.table.name), self.condition);
@@ -232,7 +234,7 @@ impl Source<'_> {
 /// The rows of a table that fulfil a condition, as COPY sends them.
 pub(super) async fn rows_of(
     transaction: &Transaction<'_>,
-    table: &Table,
+    table: &TableLayout,
     condition: &str,
 ) -> Result<BinaryCopyOutStream> {
     let name = super::layout::identifier(&table.name);
@@ -244,7 +246,7 @@ pub(super) async fn rows_of(
 pub(super) fn read_into(
     row: &mut Row,
     read: &tokio_postgres::binary_copy::BinaryCopyOutRow,
-    table: &Table,
+    table: &TableLayout,
 ) -> Result<()> {
     row.reset(table.columns.len());
     for at in 0..table.columns.len() {
@@ -267,7 +269,7 @@ impl<'a> FromSql<'a> for Value<'a> {
 }
 
 impl ArchivedTable {
-    fn of(table: &Table) -> Self {
+    fn of(table: &TableLayout) -> Self {
         Self::new(&table.name, table.columns.iter().map(|column| column.name.clone()).collect())
     }
 }

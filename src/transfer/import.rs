@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::adapt::{Adapting, LeftOut, tables_of_workspaces};
+use super::adapt::{OmittedRows, RowAdapter, tables_of_workspaces};
 use super::delete::delete_rows;
 use super::digest::Digest;
-use super::layout::{Layout, PEOPLE, Table, WORKSPACES, identifier};
-use super::manifest::{ArchivedTable, Holds, Manifest};
+use super::layout::{Layout, PEOPLE, TableLayout, WORKSPACES, identifier};
+use super::manifest::{ArchiveScope, ArchivedTable, Manifest};
 use super::people;
 use super::read::ArchiveReader;
 use super::row::{EPOCH, Row};
-use super::stage::{Stage, Together, Tuples};
+use super::stage::{CyclicInsert, Stage, Tuples};
 use super::target::{BEGIN, DISCARD, DONE, LastTransfer, Target};
-use super::{Progress, Step, ended, lock};
+use super::{TransferProgress, TransferStep, ended, lock};
 use crate::auth::unusable_password;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
@@ -62,7 +62,7 @@ pub struct ImportReport {
     /// Emails of administrators who were not known here: each has an account now, without a password.
     pub people_added: Vec<String>,
     /// Rows that were not taken over, or not as they are.
-    pub left_out: LeftOut,
+    pub left_out: OmittedRows,
     /// Emails of members who have to be invited again: a membership counts once it was accepted here.
     #[serde(default)]
     pub to_invite: Vec<String>,
@@ -91,12 +91,12 @@ pub async fn import(
     platform: &PlatformScope,
     archive: &Path,
     options: ImportOptions,
-    on_progress: &(dyn Fn(Progress) + Sync),
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<ImportReport> {
     let path = archive.to_owned();
     let reader = ended(tokio::task::spawn_blocking(move || ArchiveReader::open(&path)).await)?;
     let manifest = reader.manifest().clone();
-    if manifest.holds != Holds::Workspace {
+    if manifest.holds != ArchiveScope::Workspace {
         return Err(Error::invalid(format!("{}: it holds one person's rows, and no workspace", archive.display())));
     }
     let (layout, now) = {
@@ -133,10 +133,10 @@ pub async fn import(
 /// Reads everything, before anything is written.
 async fn check(
     mut reader: ArchiveReader,
-    tables: Vec<(Table, ArchivedTable)>,
+    tables: Vec<(TableLayout, ArchivedTable)>,
     now: i64,
     of: u64,
-    on_progress: &(dyn Fn(Progress) + Sync),
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<ArchiveReader> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let thread = tokio::task::spawn_blocking(move || {
@@ -149,7 +149,7 @@ async fn check(
     let mut rows = 0;
     while let Some(more) = receiver.recv().await {
         rows += more;
-        on_progress(Progress { step: Step::Checking, rows, of });
+        on_progress(TransferProgress { step: TransferStep::Checking, rows, of });
     }
     ended(thread.await)
 }
@@ -158,7 +158,7 @@ pub(super) struct Import<'a> {
     db: &'a Database,
     platform: &'a PlatformScope,
     layout: &'a Layout,
-    tables: Vec<(Table, ArchivedTable)>,
+    tables: Vec<(TableLayout, ArchivedTable)>,
     manifest: &'a Manifest,
     pub(super) target: Target,
     archive: &'a Path,
@@ -203,10 +203,10 @@ impl Import<'_> {
         &self,
         reader: ArchiveReader,
         options: ImportOptions,
-        on_progress: &(dyn Fn(Progress) + Sync),
+        on_progress: &(dyn Fn(TransferProgress) + Sync),
     ) -> Result<ImportReport> {
         let archive_id = reader.id().to_owned();
-        let is_first = |table: &Table| [PEOPLE, WORKSPACES].contains(&table.name.as_str());
+        let is_first = |table: &TableLayout| [PEOPLE, WORKSPACES].contains(&table.name.as_str());
         let (first, mut rest): (Vec<_>, Vec<_>) = self.tables.iter().cloned().partition(|(table, _)| is_first(table));
         // Entries of the audit log can't be taken back, so they are written when everything else is.
         rest.sort_by_key(|(table, _)| !table.is_deletable);
@@ -231,16 +231,16 @@ impl Import<'_> {
             self.write_own(&mut bulk, &own_table, own.clone()).await?;
         }
         let found = self.found(&mut bulk, &rest).await?;
-        let adapting = Adapting {
+        let adapting = RowAdapter {
             from: self.manifest.workspace,
             to: self.target.workspace,
             people,
             key: options.key,
             tables: tables_of_workspaces(self.layout),
             with_jobs: options.with_jobs,
-            rests_at: self.manifest.taken_at.timestamp_micros() - EPOCH,
+            suspended_at: self.manifest.taken_at.timestamp_micros() - EPOCH,
             is_own: self.target.is_own,
-            left_out: LeftOut::default(),
+            left_out: OmittedRows::default(),
             to_invite: BTreeSet::new(),
         };
         let (sender, mut receiver) = mpsc::channel::<Batch>(AHEAD);
@@ -248,7 +248,7 @@ impl Import<'_> {
             .zip(&rest)
             .map(|(number, (table, _))| Stage::numbered(table, self.target.workspace, number))
             .collect();
-        let ring = |batch: &Batch| rest.get(batch.table).and_then(|(table, _)| table.ring);
+        let cycle = |batch: &Batch| rest.get(batch.table).and_then(|(table, _)| table.cycle);
         let (tables, already) = (rest.clone(), found.clone());
         let thread = tokio::task::spawn_blocking(move || read_rows(reader, &tables, &already, adapting, &sender));
         let of = rest.iter().map(|(_, archived)| archived.rows).sum();
@@ -257,16 +257,16 @@ impl Import<'_> {
             let mut next = receiver.recv().await;
             while let Some(batch) = next.take() {
                 let transaction = bulk.begin().await?;
-                let (of_ring, file) = (ring(&batch), batch.file.clone());
+                let (of_ring, file) = (cycle(&batch), batch.file.clone());
                 if of_ring.is_some() {
-                    let (mut together, mut more) = (Together::new(), Some(batch));
+                    let (mut together, mut more) = (CyclicInsert::new(), Some(batch));
                     while let Some(batch) = more.take() {
                         let Some(stage) = stages.get(batch.table) else { break };
                         rows += batch.tuples.rows;
                         let added = together.add(&transaction, batch.table, stage, batch.tuples).await;
                         added.map_err(|error| self.at(&batch.file, &error))?;
                         next = receiver.recv().await;
-                        more = next.take_if(|batch| ring(batch) == of_ring);
+                        more = next.take_if(|batch| cycle(batch) == of_ring);
                     }
                     together.write(&transaction).await.map_err(|error| self.at(&file, &error))?;
                 } else if let Some(stage) = stages.get(batch.table) {
@@ -275,7 +275,7 @@ impl Import<'_> {
                     next = receiver.recv().await;
                 }
                 transaction.commit().await?;
-                on_progress(Progress { step: Step::Importing, rows, of });
+                on_progress(TransferProgress { step: TransferStep::Importing, rows, of });
             }
             Ok::<_, Error>(())
         };
@@ -310,7 +310,7 @@ impl Import<'_> {
     }
 
     /// Writes the workspace's own row, out of use.
-    async fn write_own(&self, bulk: &mut BulkConnection, table: &Table, mut row: Row) -> Result<()> {
+    async fn write_own(&self, bulk: &mut BulkConnection, table: &TableLayout, mut row: Row) -> Result<()> {
         let mut set = |name, value: &[u8]| table.position(name).into_iter().for_each(|at| row.set(at, Some(value)));
         set("slug", self.target.slug.as_bytes());
         set("is_active", &[0]);
@@ -324,7 +324,7 @@ impl Import<'_> {
     }
 
     /// How many rows of each table are there already: those of whole parts, in the archive's order.
-    async fn found(&self, bulk: &mut BulkConnection, tables: &[(Table, ArchivedTable)]) -> Result<Vec<u64>> {
+    async fn found(&self, bulk: &mut BulkConnection, tables: &[(TableLayout, ArchivedTable)]) -> Result<Vec<u64>> {
         let mut found = Vec::with_capacity(tables.len());
         let transaction = bulk.begin().await?;
         for (table, _) in tables {
@@ -354,8 +354,8 @@ impl Import<'_> {
 /// The few rows that everything else depends on.
 async fn first_rows(
     mut reader: ArchiveReader,
-    tables: Vec<(Table, ArchivedTable)>,
-) -> Result<(ArchiveReader, Vec<(Table, Vec<Row>)>)> {
+    tables: Vec<(TableLayout, ArchivedTable)>,
+) -> Result<(ArchiveReader, Vec<(TableLayout, Vec<Row>)>)> {
     let read = move || {
         let mut first = Vec::with_capacity(tables.len());
         for (table, archived) in tables {
@@ -376,11 +376,11 @@ async fn first_rows(
 /// The thread that reads: hands over what is not there yet, and returns the checksums of all that should be.
 fn read_rows(
     mut reader: ArchiveReader,
-    tables: &[(Table, ArchivedTable)],
+    tables: &[(TableLayout, ArchivedTable)],
     found: &[u64],
-    mut adapting: Adapting,
+    mut adapting: RowAdapter,
     sender: &mpsc::Sender<Batch>,
-) -> Result<(Vec<Digest>, Adapting)> {
+) -> Result<(Vec<Digest>, RowAdapter)> {
     let mut expected = Vec::with_capacity(tables.len());
     for (at, ((table, archived), found)) in tables.iter().zip(found).enumerate() {
         let (mut digest, mut rows, mut line) = (Digest::default(), 0, Vec::new());

@@ -38,7 +38,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Column {
+pub(super) struct ColumnLayout {
     pub(super) name: String,
     pub(super) kind: Kind,
     /// The type as SQL names it.
@@ -52,10 +52,10 @@ pub(super) struct Column {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(super) struct TableLayout {
     pub(super) name: String,
     /// What an archive holds of it: neither the workspace, which is the same in each row, nor what is generated.
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<ColumnLayout>,
     /// Whether rows can be deleted at all; those of the audit log go by retention alone.
     pub(super) is_deletable: bool,
     pub(super) content: Content,
@@ -63,7 +63,7 @@ pub(super) struct Table {
     pub(super) of_person: Option<String>,
     /// The tables that refer to each other, or the one that refers to itself, of which this is one: their rows come and go in
     /// one statement.
-    pub(super) ring: Option<usize>,
+    pub(super) cycle: Option<usize>,
     /// Whether triggers of its own change what is inserted, or tell of it.
     pub(super) has_triggers: bool,
     key: Vec<String>,
@@ -72,7 +72,7 @@ pub(super) struct Table {
 /// The tables of a database, what is referred to before what refers to it.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    pub(super) tables: Vec<Table>,
+    pub(super) tables: Vec<TableLayout>,
     /// Version of the last migration.
     pub(super) schema: String,
 }
@@ -130,16 +130,16 @@ ORDER BY nearest.depth, f.conname";
 impl Layout {
     /// As the catalog of the connected database has it.
     pub(super) async fn read(client: &impl GenericClient) -> Result<Self> {
-        let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+        let mut tables: BTreeMap<String, TableLayout> = BTreeMap::new();
         for row in client.query(COLUMNS, &[&PLATFORM_ROLE, &APP_ROLE]).await? {
             let name: String = row.get(0);
-            let table = tables.entry(name.clone()).or_insert_with(|| Table {
+            let table = tables.entry(name.clone()).or_insert_with(|| TableLayout {
                 content: content::of(&name, row.get(8)),
                 name,
                 columns: Vec::new(),
                 is_deletable: row.get(5),
                 of_person: None,
-                ring: None,
+                cycle: None,
                 has_triggers: row.get(9),
                 key: Vec::new(),
             });
@@ -151,7 +151,7 @@ impl Layout {
                 let kind = if row.get(3) { Kind::Text } else { Kind::of(row.get(2)) };
                 let names = (row.get(6) && kind == Kind::Uuid).then(|| table.name.clone());
                 let (type_name, default) = (row.get(4), row.get(7));
-                table.columns.push(Column { name: column, kind, type_name, names, is_person: false, default });
+                table.columns.push(ColumnLayout { name: column, kind, type_name, names, is_person: false, default });
             }
         }
         let Some(people) = tables.get_mut(PEOPLE) else {
@@ -197,7 +197,7 @@ impl Layout {
 
     /// The condition of the administrators whom the workspace's rows name.
     pub(super) fn people_of(&self, workspace: WorkspaceId) -> String {
-        let of_column = |table: &Table, column: &Column| {
+        let of_column = |table: &TableLayout, column: &ColumnLayout| {
             let (name, column) = (identifier(&table.name), identifier(&column.name));
             format!("SELECT {column} FROM {name} WHERE workspace_id = '{workspace}'")
         };
@@ -207,35 +207,35 @@ impl Layout {
         format!("id IN ({})", named.collect::<Vec<_>>().join(" UNION "))
     }
 
-    pub(super) fn table(&self, name: &str) -> Option<&Table> {
+    pub(super) fn table(&self, name: &str) -> Option<&TableLayout> {
         self.tables.iter().find(|table| table.name == name)
     }
 }
 
-/// Parents first, by name where neither refers to the other. Tables that refer to each other in a ring come last, and with
-/// them those that refer to one of the ring.
+/// Parents first, by name where neither refers to the other. Tables that refer to each other in a cycle come last, and with
+/// them those that refer to one of the cycle.
 fn in_order(
-    mut tables: BTreeMap<String, Table>,
+    mut tables: BTreeMap<String, TableLayout>,
     parents: &BTreeMap<String, BTreeSet<String>>,
     own: &BTreeSet<String>,
-) -> Vec<Table> {
-    let mut ordered: Vec<Table> = Vec::with_capacity(tables.len());
+) -> Vec<TableLayout> {
+    let mut ordered: Vec<TableLayout> = Vec::with_capacity(tables.len());
     while !tables.is_empty() {
         let is_free = |name: &String| {
             parents.get(name).is_none_or(|parents| parents.iter().all(|parent| !tables.contains_key(parent)))
         };
         let free: Vec<String> = tables.keys().filter(|name| is_free(name)).cloned().collect();
-        let ring = free.is_empty().then_some(0);
+        let cycle = free.is_empty().then_some(0);
         let next = if free.is_empty() { tables.keys().cloned().collect() } else { free };
         for mut table in next.iter().filter_map(|name| tables.remove(name)) {
-            table.ring = ring.or_else(|| own.contains(&table.name).then_some(ordered.len() + 1));
+            table.cycle = cycle.or_else(|| own.contains(&table.name).then_some(ordered.len() + 1));
             ordered.push(table);
         }
     }
     ordered
 }
 
-impl Table {
+impl TableLayout {
     /// The column that says which workspace a row is of.
     pub(super) fn scope(&self) -> &'static str {
         match self.name.as_str() {
@@ -275,7 +275,7 @@ impl Table {
 
     /// The columns for a SELECT whose rows [`Row`](super::row::Row) reads.
     pub(super) fn selected(&self) -> String {
-        let column = |column: &Column| match column.kind {
+        let column = |column: &ColumnLayout| match column.kind {
             Kind::Other => format!("{}::text", identifier(&column.name)),
             _ => identifier(&column.name),
         };

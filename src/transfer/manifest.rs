@@ -17,7 +17,7 @@ pub struct Manifest {
     pub(super) format: String,
     pub(super) version: u32,
     /// Whose rows they are.
-    pub holds: Holds,
+    pub holds: ArchiveScope,
     /// The workspace.
     pub workspace: WorkspaceId,
     /// Its slug when the archive was made.
@@ -33,7 +33,7 @@ pub struct Manifest {
 /// Whose rows an archive holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Holds {
+pub enum ArchiveScope {
     /// All of a workspace.
     Workspace,
     /// Those of one person of a workspace.
@@ -56,13 +56,13 @@ pub struct ArchivedTable {
     /// Their checksum.
     pub digest: Digest,
     /// The files that hold them.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ArchivePart>,
 }
 
 /// A file of an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+pub struct ArchivePart {
     /// Its path in the archive.
     pub file: String,
     /// How many rows.

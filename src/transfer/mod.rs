@@ -34,9 +34,9 @@
 //! use workspace_db::transfer::{ImportOptions, export, import};
 //!
 //! # async fn example(here: Database, there: Database, workspace: WorkspaceId) -> workspace_db::Result<()> {
-//! let scope = WorkspaceScope::administered(workspace, "they asked for their data");
+//! let scope = WorkspaceScope::unchecked_administer(workspace, "they asked for their data");
 //! let manifest = export(&here, &scope, Path::new("acme.tar"), &|_| ()).await?;
-//! let platform = PlatformScope::vouched_for("they move");
+//! let platform = PlatformScope::unchecked("they move");
 //! let report = import(&there, &platform, Path::new("acme.tar"), ImportOptions::default(), &|_| ()).await?;
 //! assert_eq!(report.rows, manifest.rows());
 //! # Ok(())
@@ -48,13 +48,13 @@ mod archive_file;
 mod content;
 mod decode;
 mod delete;
+mod dependents;
 mod digest;
 mod encode;
 mod erase;
 mod export;
-mod foreign;
-mod hanging;
 mod import;
+mod import_rows;
 mod layout;
 mod manifest;
 mod people;
@@ -72,16 +72,16 @@ mod write;
 use chrono::{DateTime, Utc};
 use tokio_postgres::GenericClient;
 
-pub use self::adapt::LeftOut;
+pub use self::adapt::OmittedRows;
 pub use self::digest::Digest;
 pub use self::erase::{erase, erase_person};
 pub use self::export::{export, export_person};
-pub use self::foreign::{ForeignRows, import_rows, import_rows_with_jobs};
 pub use self::import::{ImportOptions, ImportReport, import};
-pub use self::manifest::{ArchivedTable, Holds, Manifest, Part};
+pub use self::import_rows::{RowImportReport, import_rows, import_rows_with_jobs};
+pub use self::manifest::{ArchivePart, ArchiveScope, ArchivedTable, Manifest};
 pub use self::read::inspect;
-pub use self::receipt::{Erased, ErasedRows, Receipt, ReceiptKey, SignedReceipt};
-pub use self::relocate::{Moved, Side, relocate};
+pub use self::receipt::{ErasedRowCounts, ErasureScope, Receipt, ReceiptKey, SignedReceipt};
+pub use self::relocate::{DatabaseSide, RelocationReport, relocate};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{BulkConnection, Database};
@@ -99,13 +99,13 @@ const MAX_PART_BYTES: u64 = PART_BYTES as u64 + MAX_ROW_BYTES;
 const MAX_RATIO: usize = 100;
 
 /// Of a transaction that reads a whole workspace, whatever the login's own time-outs are made for.
-const UNHURRIED: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+const NO_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// How far something has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct TransferProgress {
     /// What is being done.
-    pub step: Step,
+    pub step: TransferStep,
     /// Rows that are done, of the step.
     pub rows: u64,
     /// Rows that there are.
@@ -114,7 +114,7 @@ pub struct Progress {
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum TransferStep {
     /// Rows are read from the database into an archive.
     Exporting,
     /// An archive is read, before anything is written.
@@ -128,18 +128,18 @@ pub enum Step {
 }
 
 /// A workspace's own row, as far as it is asked here.
-struct Named {
+struct WorkspaceIdentity {
     slug: String,
     taken_at: DateTime<Utc>,
 }
 
 /// Who the workspace is, and the time of the transaction.
-async fn named(client: &impl GenericClient, workspace: WorkspaceId) -> Result<Named> {
+async fn named(client: &impl GenericClient, workspace: WorkspaceId) -> Result<WorkspaceIdentity> {
     let query = "SELECT slug, (extract(epoch FROM now()) * 1000000)::bigint FROM workspaces WHERE id = $1";
     let row = client.query_opt(query, &[workspace.as_uuid()]).await?;
     let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))?;
     let taken_at = DateTime::from_timestamp_micros(row.get(1)).unwrap_or_default();
-    Ok(Named { slug: row.get(0), taken_at })
+    Ok(WorkspaceIdentity { slug: row.get(0), taken_at })
 }
 
 /// Keeps other transfers of the workspace away until it is dropped.

@@ -7,7 +7,7 @@ use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::layout::Table;
+use super::layout::TableLayout;
 use super::row::Row;
 use crate::error::Result;
 use crate::id::AdminUserId;
@@ -32,7 +32,7 @@ SELECT CASE WHEN EXISTS (SELECT FROM admin_users WHERE id = $1) THEN $2 ELSE $1 
 RETURNING id";
 
 #[derive(QueryableByName)]
-struct Found {
+struct AdminRow {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
 }
@@ -41,7 +41,7 @@ struct Found {
 /// found may have an email that could not be given today.
 pub(super) async fn settle(
     conn: &mut AsyncPgConnection,
-    table: &Table,
+    table: &TableLayout,
     rows: &[Row],
     unusable: &PasswordHash,
 ) -> Result<People> {
@@ -50,7 +50,7 @@ pub(super) async fn settle(
     for row in rows {
         let (Some(id), Some(email)) = (row.uuid(at("id")), row.text(at("email"))) else { continue };
         let find = diesel::sql_query(FIND).bind::<Text, _>(email);
-        let here = if let Some(found) = find.get_result::<Found>(conn).await.optional()? {
+        let here = if let Some(found) = find.get_result::<AdminRow>(conn).await.optional()? {
             found.id
         } else {
             let email: Email = email.parse()?;
@@ -62,7 +62,7 @@ pub(super) async fn settle(
                 .bind::<Text, _>(unusable)
                 .bind::<Nullable<Text>, _>(row.text(at("first_name")))
                 .bind::<Nullable<Text>, _>(row.text(at("last_name")));
-            add.get_result::<Found>(conn).await?.id
+            add.get_result::<AdminRow>(conn).await?.id
         };
         people.emails.insert(here, email.to_owned());
         people.here.insert(id, here);

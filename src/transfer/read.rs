@@ -12,8 +12,8 @@ use tar::{Archive, EntryType};
 use super::archive_file;
 use super::content;
 use super::digest::Digest;
-use super::layout::{Layout, Table, WORKSPACES};
-use super::manifest::{ArchivedTable, FORMAT, Manifest, Part, VERSION};
+use super::layout::{Layout, TableLayout, WORKSPACES};
+use super::manifest::{ArchivePart, ArchivedTable, FORMAT, Manifest, VERSION};
 use super::row::Row;
 use super::{MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS, ended};
 use crate::error::{Error, Kind, Result};
@@ -52,7 +52,7 @@ pub(super) async fn inspected(archive: &Path) -> Result<(Manifest, String)> {
 
 /// Where a file of the archive lies.
 #[derive(Clone, Copy)]
-struct Place {
+struct FileLocation {
     offset: u64,
     size: u64,
 }
@@ -61,7 +61,7 @@ struct Place {
 pub(super) struct ArchiveReader {
     path: PathBuf,
     file: File,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, FileLocation>,
     sums: BTreeMap<String, String>,
     manifest: Manifest,
     /// SHA-256 of the sums, and with that of everything.
@@ -102,7 +102,7 @@ impl ArchiveReader {
         self.sums = parsed_sums(&sums)?;
         let manifest = self.bytes(MANIFEST, MAX_DESCRIPTION_BYTES)?;
         self.check_sum(MANIFEST, &manifest)?;
-        let written_as: Written = serde_json::from_slice(&manifest).map_err(|error| {
+        let written_as: FormatHeader = serde_json::from_slice(&manifest).map_err(|error| {
             Error::invalid(format!("{MANIFEST} is no manifest of an archive: {error}")).caused_by(error)
         })?;
         if written_as.format != FORMAT || written_as.version > VERSION {
@@ -159,7 +159,7 @@ impl ArchiveReader {
     }
 
     /// The lines of a part, all of them.
-    fn lines(&mut self, part: &Part) -> Result<Vec<u8>> {
+    fn lines(&mut self, part: &ArchivePart) -> Result<Vec<u8>> {
         let lines = self.unpacked(part)?;
         if lines.len() as u64 == part.bytes {
             return Ok(lines);
@@ -167,7 +167,7 @@ impl ArchiveReader {
         Err(Error::invalid(format!("{} has {} bytes, and not {}", part.file, lines.len(), part.bytes)))
     }
 
-    fn unpacked(&mut self, part: &Part) -> Result<Vec<u8>> {
+    fn unpacked(&mut self, part: &ArchivePart) -> Result<Vec<u8>> {
         let content = self.bytes(&part.file, MAX_PART_BYTES)?;
         self.check_sum(&part.file, &content)?;
         if part.file.strip_suffix(".zst").is_none() {
@@ -188,8 +188,8 @@ impl ArchiveReader {
     /// Each row of a part, once the whole part is known to be what was written.
     pub(super) fn rows(
         &mut self,
-        table: &Table,
-        part: &Part,
+        table: &TableLayout,
+        part: &ArchivePart,
         mut each: impl FnMut(&mut Row, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut read = || {
@@ -215,7 +215,7 @@ impl ArchiveReader {
     }
 
     /// The tables as this database knows them, with the columns that the archive has, and each in the archive's order.
-    pub(super) fn tables(&self, layout: &Layout) -> Result<Vec<(Table, ArchivedTable)>> {
+    pub(super) fn tables(&self, layout: &Layout) -> Result<Vec<(TableLayout, ArchivedTable)>> {
         let found = self.manifest.tables.iter().map(|archived| {
             let unknown = || Error::invalid(format!("this database has no table {:?} of workspaces", archived.name));
             let table = layout.table(&archived.name).ok_or_else(unknown)?.with_columns(&archived.columns)?;
@@ -247,7 +247,7 @@ impl ArchiveReader {
     /// Nothing in it may be later than `now`, in microseconds of PostgreSQL.
     pub(super) fn verify(
         &mut self,
-        tables: &[(Table, ArchivedTable)],
+        tables: &[(TableLayout, ArchivedTable)],
         now: i64,
         mut on_rows: impl FnMut(u64),
     ) -> Result<()> {
@@ -276,12 +276,12 @@ fn in_archive(path: &Path, error: &Error) -> Error {
 
 /// The part of a manifest that every version has.
 #[derive(serde::Deserialize)]
-struct Written {
+struct FormatHeader {
     format: String,
     version: u32,
 }
 
-fn places(file: &File) -> Result<BTreeMap<String, Place>> {
+fn places(file: &File) -> Result<BTreeMap<String, FileLocation>> {
     let broken = |error: std::io::Error| {
         Error::invalid(format!("it is no tar archive, or is cut off: {error}")).caused_by(error)
     };
@@ -304,7 +304,7 @@ fn places(file: &File) -> Result<BTreeMap<String, Place>> {
         if !is_name(&name) {
             return Err(Error::invalid(format!("{name:?} is no name of a file of an archive")));
         }
-        let place = Place { offset: entry.raw_file_position(), size: entry.size() };
+        let place = FileLocation { offset: entry.raw_file_position(), size: entry.size() };
         if place.offset.checked_add(place.size).is_none_or(|end| end > length) {
             return Err(Error::invalid(format!("the archive is cut off within {name}")));
         }
@@ -348,7 +348,7 @@ impl Manifest {
         Self {
             format: String::new(),
             version: 0,
-            holds: super::manifest::Holds::Workspace,
+            holds: super::manifest::ArchiveScope::Workspace,
             workspace: crate::id::WorkspaceId::PLATFORM,
             slug: String::new(),
             taken_at: chrono::DateTime::UNIX_EPOCH,
@@ -380,13 +380,14 @@ impl Manifest {
                     table.name, table.rows
                 )));
             }
-            let foreign = |part: &&Part| part.file.split_once('/').is_none_or(|(folder, _)| folder != table.name);
+            let foreign =
+                |part: &&ArchivePart| part.file.split_once('/').is_none_or(|(folder, _)| folder != table.name);
             if let Some(part) = table.parts.iter().find(foreign) {
                 return Err(Error::invalid(format!("{MANIFEST}: {} is no file of {}", part.file, table.name)));
             }
         }
         let of_one = |name: &str| self.tables.iter().find(|table| table.name == name).map(|table| table.rows);
-        if self.holds == super::manifest::Holds::Workspace && of_one(WORKSPACES) != Some(1) {
+        if self.holds == super::manifest::ArchiveScope::Workspace && of_one(WORKSPACES) != Some(1) {
             return Err(Error::invalid(format!("{MANIFEST}: it is not one workspace that the archive holds")));
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::id::WorkspaceId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// What was erased.
-    pub erased: Erased,
+    pub erased: ErasureScope,
     /// The workspace.
     pub workspace: WorkspaceId,
     /// Its slug when it was erased.
@@ -29,7 +29,7 @@ pub struct Receipt {
     /// Version of the last migration of the database.
     pub schema: String,
     /// Every table with rows of workspaces.
-    pub tables: BTreeMap<String, ErasedRows>,
+    pub tables: BTreeMap<String, ErasedRowCounts>,
     /// Entries of the workspace's audit log that are kept, which retention deletes.
     pub audit_entries_kept: u64,
     /// Days that the platform keeps them; for ever where it says nothing.
@@ -39,7 +39,7 @@ pub struct Receipt {
 /// What was erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Erased {
+pub enum ErasureScope {
     /// A workspace.
     Workspace,
     /// A person of a workspace.
@@ -52,7 +52,7 @@ pub enum Erased {
 
 /// Rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErasedRows {
+pub struct ErasedRowCounts {
     /// How many there were.
     pub before: u64,
     /// How many are left, in all partitions.

@@ -9,17 +9,17 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::erase::{erase, refuse_beforehand};
+use super::erase::{erase, preflight_erase};
 use super::export::export;
 use super::import::{ImportOptions, ImportReport, import};
 use super::layout::{Layout, PEOPLE, WORKSPACES};
-use super::manifest::{Holds, Manifest};
+use super::manifest::{ArchiveScope, Manifest};
 use super::read::inspected;
 use super::receipt::{ReceiptKey, SignedReceipt};
 use super::selection::Selection;
 use super::target::imported;
 use super::verify::digest_of;
-use super::{Progress, Step, UNHURRIED};
+use super::{NO_TIMEOUTS, TransferProgress, TransferStep};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
@@ -33,7 +33,7 @@ const LAST_WRITES: Duration = Duration::from_millis(1_100);
 
 /// A database, and the proof that somebody may administer it.
 #[derive(Clone, Copy, Debug)]
-pub struct Side<'a> {
+pub struct DatabaseSide<'a> {
     /// The database.
     pub db: &'a Database,
     /// Of the same database.
@@ -42,7 +42,7 @@ pub struct Side<'a> {
 
 /// What a move did.
 #[derive(Debug, Serialize)]
-pub struct Moved {
+pub struct RelocationReport {
     /// What was imported.
     pub imported: ImportReport,
     /// That nothing is left where it was.
@@ -64,33 +64,33 @@ pub struct Moved {
 /// use std::path::Path;
 /// use workspace_db::id::WorkspaceId;
 /// use workspace_db::tenancy::{Database, PlatformScope};
-/// use workspace_db::transfer::{ReceiptKey, Side, relocate};
+/// use workspace_db::transfer::{ReceiptKey, DatabaseSide, relocate};
 ///
 /// # async fn example(here: Database, there: Database, workspace: WorkspaceId, key: &ReceiptKey) -> workspace_db::Result<()> {
-/// let platform = PlatformScope::vouched_for("to its own server");
-/// let (from, to) = (Side { db: &here, platform: &platform }, Side { db: &there, platform: &platform });
+/// let platform = PlatformScope::unchecked("to its own server");
+/// let (from, to) = (DatabaseSide { db: &here, platform: &platform }, DatabaseSide { db: &there, platform: &platform });
 /// let moved = relocate(from, to, workspace, Path::new("acme.tar"), key, &|_| ()).await?;
 /// println!("{} rows", moved.imported.rows);
 /// # Ok(())
 /// # }
 /// ```
 pub async fn relocate(
-    from: Side<'_>,
-    to: Side<'_>,
+    from: DatabaseSide<'_>,
+    to: DatabaseSide<'_>,
     workspace: WorkspaceId,
     archive: &Path,
     key: &ReceiptKey,
-    on_progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Moved> {
-    refuse_beforehand(from.db, workspace).await?;
-    let before = from.take_out_of_use(workspace).await?;
+    on_progress: &(dyn Fn(TransferProgress) + Sync),
+) -> Result<RelocationReport> {
+    preflight_erase(from.db, workspace).await?;
+    let before = from.deactivate(workspace).await?;
     if before.is_some() && !archive.exists() {
         tokio::time::sleep(LAST_WRITES).await;
-        let scope = WorkspaceScope::administered(workspace, "it is being moved");
+        let scope = WorkspaceScope::unchecked_administer(workspace, "it is being moved");
         export(from.db, &scope, archive, on_progress).await?;
     }
     let (manifest, archive_id) = inspected(archive).await?;
-    if manifest.workspace != workspace || manifest.holds != Holds::Workspace {
+    if manifest.workspace != workspace || manifest.holds != ArchiveScope::Workspace {
         return Err(Error::new(Kind::Conflict, format!("{} is no archive of that workspace", archive.display()))
             .remedy("name another file for the archive"));
     }
@@ -110,24 +110,24 @@ pub async fn relocate(
         // A run that was cut short while it erased has compared already, and there is less here now.
         if before.compared.as_deref() != Some(archive_id.as_str()) {
             from.compare(&manifest, archive, on_progress).await?;
-            from.note(workspace, COMPARED, &Before { compared: Some(archive_id), ..before.clone() }).await?;
+            from.note(workspace, COMPARED, &PriorState { compared: Some(archive_id), ..before.clone() }).await?;
         }
-        to.take_into_use(workspace, &before).await?;
+        to.activate(workspace, &before).await?;
     }
     let receipt = erase(from.db, from.platform, workspace, key, on_progress).await?;
-    Ok(Moved { imported: report, receipt })
+    Ok(RelocationReport { imported: report, receipt })
 }
 
 /// How a workspace was used before a move, and which archive was found to hold all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Before {
+struct PriorState {
     is_active: bool,
     is_published: bool,
     compared: Option<String>,
 }
 
 #[derive(QueryableByName)]
-struct Use {
+struct WorkspaceFlags {
     #[diesel(sql_type = Bool)]
     is_active: bool,
     #[diesel(sql_type = Bool)]
@@ -135,7 +135,7 @@ struct Use {
 }
 
 #[derive(QueryableByName)]
-struct Told {
+struct AuditPayload {
     #[diesel(sql_type = Jsonb)]
     after: Value,
 }
@@ -149,47 +149,47 @@ SELECT after FROM (
     ORDER BY occurred_at DESC, id DESC LIMIT 1
 ) AS last WHERE action LIKE 'workspace.move%'";
 
-impl Side<'_> {
+impl DatabaseSide<'_> {
     /// How the workspace was used before, where it is still here.
-    async fn take_out_of_use(self, workspace: WorkspaceId) -> Result<Option<Before>> {
+    async fn deactivate(self, workspace: WorkspaceId) -> Result<Option<PriorState>> {
         self.db
             .platform(async |conn| {
                 let query = "SELECT is_active, is_published FROM workspaces WHERE id = $1 FOR NO KEY UPDATE";
-                let now: Option<Use> =
+                let now: Option<WorkspaceFlags> =
                     diesel::sql_query(query).bind::<SqlUuid, _>(workspace).get_result(conn).await.optional()?;
-                let Some(Use { is_active, is_published }) = now else { return Ok(None) };
-                let now = Before { is_active, is_published, compared: None };
+                let Some(WorkspaceFlags { is_active, is_published }) = now else { return Ok(None) };
+                let now = PriorState { is_active, is_published, compared: None };
                 if !is_active {
                     let last = diesel::sql_query(LAST_BEGUN).bind::<SqlUuid, _>(workspace);
-                    let last: Option<Told> = last.get_result(conn).await.optional()?;
+                    let last: Option<AuditPayload> = last.get_result(conn).await.optional()?;
                     return Ok(Some(last.and_then(|told| serde_json::from_value(told.after).ok()).unwrap_or(now)));
                 }
                 set_use(conn, workspace, false, is_published).await?;
-                self.tell(conn, workspace, BEGIN, &now).await?;
+                self.record(conn, workspace, BEGIN, &now).await?;
                 Ok(Some(now))
             })
             .await
     }
 
-    async fn take_into_use(self, workspace: WorkspaceId, before: &Before) -> Result<()> {
+    async fn activate(self, workspace: WorkspaceId, before: &PriorState) -> Result<()> {
         self.db
             .platform(async |conn| {
                 set_use(conn, workspace, before.is_active, before.is_published).await?;
-                self.tell(conn, workspace, "workspace.move", before).await
+                self.record(conn, workspace, "workspace.move", before).await
             })
             .await
     }
 
-    async fn note(self, workspace: WorkspaceId, action: &'static str, before: &Before) -> Result<()> {
-        self.db.platform(async |conn| self.tell(conn, workspace, action, before).await).await
+    async fn note(self, workspace: WorkspaceId, action: &'static str, before: &PriorState) -> Result<()> {
+        self.db.platform(async |conn| self.record(conn, workspace, action, before).await).await
     }
 
-    async fn tell(
+    async fn record(
         self,
         conn: &mut AsyncPgConnection,
         workspace: WorkspaceId,
         action: &'static str,
-        before: &Before,
+        before: &PriorState,
     ) -> Result<()> {
         let actor = self.platform.actor(conn, self.db).await?;
         let entry = NewAuditEntry::new(actor, action, WORKSPACES, Some(*workspace.as_uuid()));
@@ -197,10 +197,15 @@ impl Side<'_> {
     }
 
     /// Whether what is here is what the archive holds.
-    async fn compare(self, manifest: &Manifest, archive: &Path, on_progress: &(dyn Fn(Progress) + Sync)) -> Result<()> {
+    async fn compare(
+        self,
+        manifest: &Manifest,
+        archive: &Path,
+        on_progress: &(dyn Fn(TransferProgress) + Sync),
+    ) -> Result<()> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
-        let begin = format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {UNHURRIED}");
+        let begin = format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {NO_TIMEOUTS}");
         transaction.batch_execute(&begin).await?;
         let layout = Layout::read(&*transaction).await?;
         let mut rows = 0;
@@ -223,7 +228,7 @@ impl Side<'_> {
                 return Err(differs());
             }
             rows += archived.rows;
-            on_progress(Progress { step: Step::Verifying, rows, of: manifest.rows() });
+            on_progress(TransferProgress { step: TransferStep::Verifying, rows, of: manifest.rows() });
         }
         Ok(())
     }

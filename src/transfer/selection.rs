@@ -1,6 +1,6 @@
 //! Which of a workspace's rows are meant.
 
-use super::layout::{PEOPLE, Table, WORKSPACES};
+use super::layout::{PEOPLE, TableLayout, WORKSPACES};
 use super::person::{THE_WORKSPACE, of_person};
 use crate::id::WorkspaceId;
 
@@ -13,7 +13,7 @@ pub(super) enum Selection {
 
 impl Selection {
     /// The condition of the table's rows, where any are meant.
-    pub(super) fn condition(self, table: &Table, workspace: WorkspaceId) -> Option<String> {
+    pub(super) fn condition(self, table: &TableLayout, workspace: WorkspaceId) -> Option<String> {
         let scoped = format!("{} = '{workspace}'::uuid", table.scope());
         match (self, table.name.as_str()) {
             // Those whom the workspace's rows name are found by who knows these.

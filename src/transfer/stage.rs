@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, pin_mut};
 use tokio_postgres::Transaction;
 
-use super::layout::{Column, Kind, Table, identifier};
+use super::layout::{ColumnLayout, Kind, TableLayout, identifier};
 use super::row::Row;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -48,19 +48,19 @@ pub(super) struct Stage {
 
 impl Stage {
     /// For rows of an archive: what is not there is NULL.
-    pub(super) fn of(table: &Table, workspace: WorkspaceId) -> Self {
+    pub(super) fn of(table: &TableLayout, workspace: WorkspaceId) -> Self {
         Self::numbered(table, workspace, 0)
     }
 
     /// The same, beside others of one transaction.
-    pub(super) fn numbered(table: &Table, workspace: WorkspaceId, number: usize) -> Self {
+    pub(super) fn numbered(table: &TableLayout, workspace: WorkspaceId, number: usize) -> Self {
         let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
         let disables = table.has_triggers.then(|| identifier(&table.name));
         Self { disables, ..Self::new(table, workspace, number, on_conflict, |value, _| value) }
     }
 
     /// For rows of another system: what is not there has its default, and a row that is there stays as it is.
-    pub(super) fn of_foreign(table: &Table, workspace: WorkspaceId) -> Self {
+    pub(super) fn for_external_rows(table: &TableLayout, workspace: WorkspaceId) -> Self {
         let on_conflict = format!(" ON CONFLICT ({}) DO NOTHING", table.key());
         Self::new(table, workspace, 0, &on_conflict, |value, column| match &column.default {
             Some(default) => format!("coalesce({value}, {default})"),
@@ -69,20 +69,20 @@ impl Stage {
     }
 
     fn new(
-        table: &Table,
+        table: &TableLayout,
         workspace: WorkspaceId,
         number: usize,
         on_conflict: &str,
-        completed: impl Fn(String, &Column) -> String,
+        completed: impl Fn(String, &ColumnLayout) -> String,
     ) -> Self {
         let stage = format!("workspace_db_transfer_{number}");
         // Values lie as they come: they are read once.
-        let column = |column: &Column| {
+        let column = |column: &ColumnLayout| {
             let type_name = if column.kind == Kind::Other { "text" } else { &column.type_name };
             format!("{} {type_name}", identifier(&column.name))
         };
         let columns = table.columns.iter().map(column).collect::<Vec<_>>().join(", ");
-        let is_long = |column: &&Column| match column.kind {
+        let is_long = |column: &&ColumnLayout| match column.kind {
             Kind::Jsonb | Kind::Vector => true,
             Kind::Text => column.type_name == "text",
             _ => false,
@@ -150,11 +150,11 @@ impl Stage {
 }
 
 /// Writes the rows of tables that refer to each other: foreign keys are looked at when the one statement ends.
-pub(super) struct Together<'s> {
+pub(super) struct CyclicInsert<'s> {
     stages: Vec<(usize, &'s Stage)>,
 }
 
-impl<'s> Together<'s> {
+impl<'s> CyclicInsert<'s> {
     pub(super) fn new() -> Self {
         Self { stages: Vec::new() }
     }

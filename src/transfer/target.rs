@@ -34,7 +34,7 @@ SELECT count(*) FILTER (WHERE action NOT IN ('workspace.import_begin', 'workspac
 FROM audit_log WHERE workspace_id = $1 AND NOT coalesce(after ? 'imported', false)";
 
 #[derive(QueryableByName)]
-struct Known {
+struct AuditHistory {
     #[diesel(sql_type = Bool)]
     is_known: bool,
     #[diesel(sql_type = Bool)]
@@ -42,7 +42,7 @@ struct Known {
 }
 
 #[derive(QueryableByName)]
-struct There {
+struct ExistingWorkspace {
     #[diesel(sql_type = SqlUuid)]
     id: WorkspaceId,
     #[diesel(sql_type = Text)]
@@ -82,7 +82,7 @@ pub(super) async fn imported(db: &Database, workspace: WorkspaceId, archive: &st
         .platform(async |conn| {
             let there =
                 diesel::sql_query("SELECT id, slug FROM workspaces WHERE id = $1").bind::<SqlUuid, _>(workspace);
-            let there: Option<There> = there.get_result(conn).await.optional()?;
+            let there: Option<ExistingWorkspace> = there.get_result(conn).await.optional()?;
             if there.is_some() { LastTransfer::of(conn, workspace).await } else { Ok(None) }
         })
         .await?;
@@ -104,7 +104,7 @@ impl Target {
             None => manifest.slug.parse::<Slug>()?.to_string(),
         };
         let is_copy = options.beside_as.is_some();
-        let (there, known): (Vec<There>, Known) = db
+        let (there, known): (Vec<ExistingWorkspace>, AuditHistory) = db
             .platform(async |conn| {
                 let query = diesel::sql_query("SELECT id, slug FROM workspaces WHERE id = $1 OR slug = $2");
                 let query = query.bind::<SqlUuid, _>(manifest.workspace).bind::<Text, _>(&slug);

@@ -6,12 +6,12 @@ use tokio_postgres::Transaction;
 use super::digest::Digest;
 use super::export::{read_into, rows_of};
 use super::import::Import;
-use super::layout::{Table, WORKSPACES};
+use super::layout::{TableLayout, WORKSPACES};
 use super::manifest::ArchivedTable;
 use super::row::Row;
 use super::selection::Selection;
 use super::stage::{disable_triggers, enable_triggers};
-use super::{Progress, Step, UNHURRIED};
+use super::{NO_TIMEOUTS, TransferProgress, TransferStep};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::BulkConnection;
@@ -21,12 +21,12 @@ impl Import<'_> {
     pub(super) async fn compare(
         &self,
         bulk: &mut BulkConnection,
-        tables: &[(Table, ArchivedTable)],
+        tables: &[(TableLayout, ArchivedTable)],
         expected: &[Digest],
-        on_progress: &(dyn Fn(Progress) + Sync),
+        on_progress: &(dyn Fn(TransferProgress) + Sync),
     ) -> Result<()> {
         let transaction = bulk.begin().await?;
-        let begin = format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {UNHURRIED}");
+        let begin = format!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {NO_TIMEOUTS}");
         transaction.batch_execute(&begin).await?;
         let of = tables.iter().map(|(_, archived)| archived.rows).sum();
         let mut rows = 0;
@@ -45,7 +45,7 @@ impl Import<'_> {
                 }
             }
             rows += archived.rows;
-            on_progress(Progress { step: Step::Verifying, rows, of });
+            on_progress(TransferProgress { step: TransferStep::Verifying, rows, of });
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Import<'_> {
     pub(super) async fn finish(
         &self,
         bulk: &mut BulkConnection,
-        table: &Table,
+        table: &TableLayout,
         own: &Row,
         stays_archived: bool,
     ) -> Result<()> {
@@ -89,7 +89,7 @@ impl Import<'_> {
 /// The checksum of a workspace's rows in a table.
 pub(super) async fn digest_of_workspace(
     transaction: &Transaction<'_>,
-    table: &Table,
+    table: &TableLayout,
     workspace: WorkspaceId,
 ) -> Result<Digest> {
     match Selection::Workspace.condition(table, workspace) {
@@ -99,7 +99,7 @@ pub(super) async fn digest_of_workspace(
 }
 
 /// The checksum of the rows of a table that meet a condition.
-pub(super) async fn digest_of(transaction: &Transaction<'_>, table: &Table, condition: &str) -> Result<Digest> {
+pub(super) async fn digest_of(transaction: &Transaction<'_>, table: &TableLayout, condition: &str) -> Result<Digest> {
     let (mut digest, mut row, mut line) = (Digest::default(), Row::default(), Vec::new());
     let rows = rows_of(transaction, table, condition).await?;
     pin_mut!(rows);

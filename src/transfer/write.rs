@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::digest::Digest;
-use super::manifest::{ArchivedTable, Manifest, Part};
+use super::manifest::{ArchivePart, ArchivedTable, Manifest};
 use super::{MANIFEST, MAX_RATIO, SUMS};
 use crate::error::{Error, Kind, Result};
 use crate::new_file::{NewFile, unwritable};
@@ -52,7 +52,7 @@ impl ArchiveWriter {
         let file = format!("{}/{number:06}.jsonl{suffix}", table.name);
         self.file(&file, content)?;
         table.rows += rows;
-        table.parts.push(Part { file, rows, bytes: lines.len() as u64 });
+        table.parts.push(ArchivePart { file, rows, bytes: lines.len() as u64 });
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use secrecy::SecretString;
 use workspace_db::config::{DatabaseUrl, Environment};
-use workspace_db::db::migrations::{Migrator, Revert};
+use workspace_db::db::migrations::{Migrator, RevertCount};
 use workspace_db::models::{AdminUser, Datasource, Workspace, WorkspaceAdmin, WorkspaceSettings};
 use workspace_db::schema::{admin_users, datasources, workspace_admins, workspaces};
 use workspace_db::sql_types::{AdminRole, AdminStatus, DatasourceSyncStatus, DatasourceType};
@@ -16,7 +16,7 @@ async fn revert_bootstrap(url: &DatabaseUrl) {
     let all = Migrator::new(url, Environment::Development).status().await.unwrap();
     let kept = all.iter().position(|one| one.name.ends_with("_insert_bootstrap_data")).unwrap();
     let beyond = u32::try_from(all.len() - kept).unwrap();
-    let reverted = Migrator::new(url, Environment::Development).revert(Revert::Last(beyond)).await.unwrap();
+    let reverted = Migrator::new(url, Environment::Development).revert(RevertCount::Last(beyond)).await.unwrap();
     assert!(reverted.last().unwrap().ends_with("_insert_bootstrap_data"), "{reverted:?}");
 }
 

@@ -10,8 +10,8 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 use serde_json::json;
 use workspace_db::config::{DatabaseUrl, Environment};
-use workspace_db::db::migrations::{Migrator, Revert};
-use workspace_db::embedded::{Account, Cluster, Durability, Install, Source, free_port, install};
+use workspace_db::db::migrations::{Migrator, RevertCount};
+use workspace_db::embedded::{Account, Cluster, Durability, InstallSource, Installation, free_port, install};
 
 use crate::cli::{Shell, major};
 use crate::folder::Folder;
@@ -44,7 +44,8 @@ impl Changed {
         copy(package, &copied);
         let bin = copied.join(whole.bin.strip_prefix(package).unwrap());
         change(&bin.parent().unwrap().join("share/postgresql/extension"));
-        let cluster = Cluster::new(Install { bin, ..whole }, folder.path().join("server"), Durability::None).unwrap();
+        let cluster =
+            Cluster::new(Installation { bin, ..whole }, folder.path().join("server"), Durability::None).unwrap();
         let password = SecretString::from("secret");
         cluster.initialise(&password).unwrap();
         let port = cluster.start_on_free_port().unwrap();
@@ -87,7 +88,7 @@ async fn pgcrypto_is_enabled_where_the_server_ships_it_and_goes_again() {
     };
     Migrator::new(&server.url, Environment::Development).run(|_| ()).await.unwrap();
     assert_eq!(enabled().await, 2);
-    Migrator::new(&server.url, Environment::Development).revert(Revert::All).await.unwrap();
+    Migrator::new(&server.url, Environment::Development).revert(RevertCount::All).await.unwrap();
     assert_eq!(enabled().await, 0);
 }
 
@@ -210,7 +211,7 @@ fn a_path_too_long_for_a_socket_is_told() {
 fn shell_with_its_own_cache() -> Option<(Shell, PathBuf)> {
     let install = install(Some(major().parse().unwrap()), || ()).unwrap();
     let package = install.bin.ancestors().nth(3).unwrap();
-    if install.source != Source::Distribution {
+    if install.source != InstallSource::Distribution {
         skipped("the server is the machine's own, which nobody fetched");
         return None;
     }

@@ -343,3 +343,32 @@ async fn a_new_column_is_found_by_the_diesel_command_line_and_no_enum_is_dropped
     );
     shell.succeed(&["migrate", "run", "--migrations", folder.path().join("migrations").to_str().unwrap()]);
 }
+
+#[tokio::test]
+async fn a_changed_function_becomes_a_migration() {
+    let database = TestDatabase::new().await.unwrap();
+    let shell = shell(&database);
+    let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/functions");
+    let folder = Folder::new();
+    let root = folder.path().to_str().unwrap().to_owned();
+    let generate = |functions: &str| {
+        ["migrate", "generate", "change_functions", "--crate-folder", &root, "--functions", functions]
+            .map(str::to_owned)
+    };
+    let same = generate(functions);
+    let said = shell.fails(&same.each_ref().map(String::as_str), 1);
+    assert!(said.contains("is as the database has it") && said.contains("matching_chunks.sql"), "{said}");
+
+    let compose = text(format!("{functions}/search/compose.sql"));
+    folder.write("functions/search/compose.sql", compose.replace("{1,255}", "{1,200}"));
+    folder.write("functions/added.sql", "CREATE OR REPLACE FUNCTION added(a int) RETURNS int LANGUAGE sql RETURN a;");
+    let changed = generate(&format!("{root}/functions"));
+    let said = shell.json(&changed.each_ref().map(String::as_str));
+    let migration = Path::new(said["migration"].as_str().unwrap()).to_owned();
+    assert!(text(migration.join("up.sql")).contains("{1,200}") && text(migration.join("down.sql")).contains("{1,255}"));
+    let migrations = format!("{root}/migrations");
+    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
+    assert!(shell.run(&["migrate", "status"]).out.contains("function workspace_db_compose(text)"));
+    shell.succeed(&["migrate", "revert", "--yes", "--migrations", &migrations]);
+    assert!(!shell.run(&["migrate", "status"]).out.contains("workspace_db_compose"), "down.sql did not bring it back");
+}

@@ -10,7 +10,7 @@ use serde_json::Value;
 use workspace_db::config::{Config, SearchLimits};
 use workspace_db::db;
 use workspace_db::id::WorkspaceId;
-use workspace_db::indexes::{Progress, Step, VerifyOptions, retrain, status, verify};
+use workspace_db::indexes::{IndexAction, IndexProgress, VerifyOptions, retrain, status, verify};
 use workspace_db::models::{NewDocument, Workspace};
 use workspace_db::schema::*;
 use workspace_db::search::{Plan, SearchChunks as _};
@@ -44,11 +44,11 @@ fn own_index(workspace: WorkspaceId) -> String {
     format!("document_chunks_near_{}", workspace.as_uuid().simple())
 }
 
-async fn due(scene: &Scene, from: u32) -> Vec<Step> {
+async fn due(scene: &Scene, from: u32) -> Vec<IndexAction> {
     status(&scene.database.url().unwrap(), from).await.unwrap().due
 }
 
-async fn retrained(scene: &Scene, from: u32) -> Vec<Step> {
+async fn retrained(scene: &Scene, from: u32) -> Vec<IndexAction> {
     retrain(&scene.database.url().unwrap(), from, &|_| ()).await.unwrap()
 }
 
@@ -67,7 +67,7 @@ fn shell(scene: &Scene) -> Shell {
 async fn a_large_workspace_gets_an_index_of_its_own_and_a_small_one_loses_it() {
     let mut scene = scene().await;
     let index = own_index(scene.a);
-    let build = Step::Build { index: index.clone(), workspace: scene.a, chunks: 120 };
+    let build = IndexAction::Build { index: index.clone(), workspace: scene.a, chunks: 120 };
     assert_eq!(due(&scene, MANY).await, std::slice::from_ref(&build));
     assert_eq!(retrained(&scene, MANY).await, [build]);
     assert_eq!(due(&scene, MANY).await, []);
@@ -78,10 +78,10 @@ async fn a_large_workspace_gets_an_index_of_its_own_and_a_small_one_loses_it() {
 
     // One that has become a little smaller keeps it, one that has become much smaller does not.
     assert_eq!(due(&scene, 200).await, []);
-    let drop = Step::Drop { index: index.clone(), workspace: scene.a, chunks: 120 };
+    let drop = IndexAction::Drop { index: index.clone(), workspace: scene.a, chunks: 120 };
     assert_eq!(due(&scene, 300).await, [drop]);
     diesel::delete(workspaces::table.filter(workspaces::id.eq(scene.a))).execute(&mut scene.conn).await.unwrap();
-    let drop = Step::Drop { index, workspace: scene.a, chunks: 0 };
+    let drop = IndexAction::Drop { index, workspace: scene.a, chunks: 0 };
     assert_eq!(retrained(&scene, MANY).await, [drop]);
     assert!(status(&scene.database.url().unwrap(), MANY).await.unwrap().own.is_empty());
 }
@@ -103,10 +103,10 @@ async fn the_shared_index_is_trained_once_the_table_has_grown() {
     let mut scene = Scene::new().await;
     let a = scene.a;
     filled(&mut scene, a, 1_000).await;
-    let train = |chunks| Step::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks };
+    let train = |chunks| IndexAction::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks };
     assert_eq!(due(&scene, 5_000).await, [train(1_000)]);
-    let told = Mutex::new(Vec::<Progress>::new());
-    let on_progress = |progress: &Progress| told.lock().unwrap().push(progress.clone());
+    let told = Mutex::new(Vec::<IndexProgress>::new());
+    let on_progress = |progress: &IndexProgress| told.lock().unwrap().push(progress.clone());
     let done = retrain(&scene.database.url().unwrap(), 5_000, &on_progress).await.unwrap();
     assert_eq!(done, [train(1_000)]);
     assert_eq!(told.lock().unwrap()[0].step, train(1_000));
@@ -121,7 +121,7 @@ async fn the_shared_index_is_trained_once_the_table_has_grown() {
 
     let mut owner = db::connect(&scene.database.url().unwrap()).await.unwrap();
     owner.batch_execute("DROP INDEX document_chunks_vector_idx").await.unwrap();
-    let missing = Step::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks: 2_000 };
+    let missing = IndexAction::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks: 2_000 };
     assert_eq!(retrained(&scene, 5_000).await, [missing]);
     assert_eq!(due(&scene, 5_000).await, []);
 }
@@ -160,8 +160,8 @@ async fn a_build_that_is_killed_is_found_and_done_again() {
     older.batch_execute("ROLLBACK").await.unwrap();
     let index = own_index(scene.a);
     let steps = [
-        Step::DropLeftOver { index: index.clone() },
-        Step::Build { index: index.clone(), workspace: scene.a, chunks: 120 },
+        IndexAction::DropLeftOver { index: index.clone() },
+        IndexAction::Build { index: index.clone(), workspace: scene.a, chunks: 120 },
     ];
     assert_eq!(due(&scene, MANY).await, steps);
     let done = shell.json(&["index", "retrain"]);
@@ -184,8 +184,8 @@ async fn a_retraining_that_is_killed_leaves_nothing_behind_in_the_end() {
     child.wait().unwrap();
     until(&mut superuser, NOT_BUILDING).await;
     older.batch_execute("ROLLBACK").await.unwrap();
-    let left = Step::DropLeftOver { index: "document_chunks_vector_idx_new".to_owned() };
-    let train = Step::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks: 1_000 };
+    let left = IndexAction::DropLeftOver { index: "document_chunks_vector_idx_new".to_owned() };
+    let train = IndexAction::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks: 1_000 };
     assert_eq!(due(&scene, 5_000).await, [left, train]);
     retrained(&scene, 5_000).await;
     assert_eq!(due(&scene, 5_000).await, []);
@@ -208,7 +208,10 @@ async fn a_build_that_is_given_up_is_cancelled() {
     until(&mut superuser, NOT_BUILDING).await;
     older.batch_execute("ROLLBACK").await.unwrap();
     let index = own_index(scene.a);
-    let steps = [Step::DropLeftOver { index: index.clone() }, Step::Build { index, workspace: scene.a, chunks: 120 }];
+    let steps = [
+        IndexAction::DropLeftOver { index: index.clone() },
+        IndexAction::Build { index, workspace: scene.a, chunks: 120 },
+    ];
     assert_eq!(retrained(&scene, MANY).await, steps);
     assert_eq!(due(&scene, MANY).await, []);
 }
@@ -240,7 +243,7 @@ async fn what_somebody_has_set_for_the_database_stays() {
     }
     assert_eq!(due(&scene, 5_000).await, []);
     alter_database(&scene, "SET ivfflat.probes = 1").await;
-    let set = Step::Set { setting: "ivfflat.probes", value: "10".to_owned() };
+    let set = IndexAction::Set { setting: "ivfflat.probes", value: "10".to_owned() };
     assert_eq!(retrained(&scene, 5_000).await, [set]);
     assert_eq!(due(&scene, 5_000).await, []);
 }
@@ -250,7 +253,7 @@ async fn progress_is_the_servers() {
     let scene = scene().await;
     let mut older = older_transaction(&scene).await;
     let told = tokio::sync::Notify::new();
-    let on_progress = |progress: &Progress| {
+    let on_progress = |progress: &IndexProgress| {
         if progress.phase.starts_with("waiting for") {
             told.notify_one();
         }
@@ -279,7 +282,7 @@ async fn an_order_by_distance_gets_its_rows(#[case] defaults: bool) {
             alter_database(&scene, &format!("RESET {name}")).await;
         }
         let missing = due(&scene, 5_000).await;
-        let set = |step: &Step| matches!(step, Step::Set { .. });
+        let set = |step: &IndexAction| matches!(step, IndexAction::Set { .. });
         assert_eq!(missing.iter().filter(|step| set(step)).count(), 2, "{missing:?}");
     }
     // A table as small as this one would be sorted.
@@ -359,7 +362,7 @@ async fn two_workspaces_with_indexes_of_their_own_find_their_own() {
     assert_eq!(retrained(&scene, MANY).await.len(), 2);
     let asked = question(&random(&mut fastrand::Rng::with_seed(5)));
     for workspace in [scene.a, scene.b] {
-        let scope = WorkspaceScope::vouched_for(workspace, "a test");
+        let scope = WorkspaceScope::unchecked(workspace, "a test");
         let mut ws = scene.db.workspace(&scope).await.unwrap();
         let answer = document_chunks::table.in_workspace(&scope).nearest(&asked, 5).run(&mut ws).await.unwrap();
         assert_eq!((answer.returned, answer.by_vector.unwrap().plan), (5, Plan::Approximate));

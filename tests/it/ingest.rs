@@ -37,7 +37,7 @@ impl Scene {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
         let workspace = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
-        let scope = WorkspaceScope::vouched_for(workspace, "a test");
+        let scope = WorkspaceScope::unchecked(workspace, "a test");
         Self { db: database.open(4).await.unwrap(), database, conn, workspace, scope, folder: Folder::new() }
     }
 
@@ -144,7 +144,7 @@ async fn a_file_that_is_no_text_is_skipped_counted_and_listed(#[case] content: &
     let options = IngestOptions { max_bytes: 16, ..scene.options() };
     let report = ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     assert_eq!(report.added, 1);
-    assert_eq!(report.skipped, [Skipped { name: "bad.txt".to_owned(), reason }]);
+    assert_eq!(report.skipped, [SkippedFile { name: "bad.txt".to_owned(), reason }]);
     assert_eq!(scene.documents().await.len(), 1);
 }
 
@@ -291,7 +291,7 @@ async fn the_same_folder_in_two_workspaces_is_two_datasources() {
     scene.folder.write("a.txt", "some words");
     scene.ingest().await;
     let report =
-        ingest(&scene.db, &WorkspaceScope::vouched_for(other, "a test"), &scene.options(), &FeatureHashing, &|_| ())
+        ingest(&scene.db, &WorkspaceScope::unchecked(other, "a test"), &scene.options(), &FeatureHashing, &|_| ())
             .await
             .unwrap();
     assert_eq!((report.added, report.unchanged), (1, 0), "one workspace's document was taken for the other's");

@@ -12,9 +12,9 @@ use serde_json::json;
 use workspace_db::embeddings::{Embedder, FeatureHashing};
 use workspace_db::id::{DocumentId, WorkspaceId};
 use workspace_db::ingest::{IngestOptions, ingest};
-use workspace_db::load::{BrokenLines, JsonLines};
+use workspace_db::load::{JsonLines, OnRejectedLine};
 use workspace_db::models::{NewDocument, NewDocumentChunk};
-use workspace_db::reembed::{ReembedReport, Switch, discard, reembed, status};
+use workspace_db::reembed::{ReembedMode, ReembedReport, discard, reembed, status};
 use workspace_db::schema::*;
 use workspace_db::search::{Question, SearchChunks as _};
 use workspace_db::sql_types::{DIMENSIONS, Embedding};
@@ -66,7 +66,7 @@ impl Embedder for Toy {
             if self.fails_after.is_some_and(|most| before + texts.len() > most) {
                 self.embedded.fetch_sub(texts.len(), Ordering::SeqCst);
                 // What an endpoint's failure is does not matter here, only that it is one.
-                return Err(JsonLines::open(Path::new("gone"), "", BrokenLines::Refuse).err().unwrap());
+                return Err(JsonLines::open(Path::new("gone"), "", OnRejectedLine::Refuse).err().unwrap());
             }
             Ok(texts.iter().map(|text| self.vector(text)).collect())
         }
@@ -121,7 +121,7 @@ async fn waiting(scene: &mut Scene) -> i64 {
     chunk_reembeddings::table.count().get_result(&mut scene.conn).await.unwrap()
 }
 
-async fn run(scene: &Scene, embedder: &Toy, switch: Switch) -> Result<ReembedReport> {
+async fn run(scene: &Scene, embedder: &Toy, switch: ReembedMode) -> Result<ReembedReport> {
     reembed(&scene.db, &scene.scope, embedder, switch, &|_| ()).await
 }
 
@@ -129,7 +129,7 @@ async fn run(scene: &Scene, embedder: &Toy, switch: Switch) -> Result<ReembedRep
 async fn a_workspace_is_switched_whole_and_no_other() {
     let (mut scene, _) = scene(300).await;
     let new = Toy::new("new");
-    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 300, switched: 300 });
     let (a, b) = (scene.a, scene.b);
     assert_eq!((models(&mut scene, a).await, models(&mut scene, b).await), (vec!["new".into()], vec!["old".into()]));
@@ -142,9 +142,9 @@ async fn a_workspace_is_switched_whole_and_no_other() {
         .unwrap();
     assert!(rows.iter().all(|(text, vector)| *vector == new.vector(text)), "a passage has another's vector");
 
-    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport::default());
-    let question = Question::of(&Toy::new("old"), "passage 7").await.unwrap();
+    let question = Question::embed(&Toy::new("old"), "passage 7").await.unwrap();
     let error = scene.chunks().nearest(&question, 1).run(&mut scene.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("vectors of new"), "{error}");
 }
@@ -153,7 +153,7 @@ async fn a_workspace_is_switched_whole_and_no_other() {
 async fn what_was_embedded_before_a_failure_is_not_embedded_again() {
     let (mut scene, _) = scene(600).await;
     let new = Toy { fails_after: Some(300), ..Toy::new("new") };
-    run(&scene, &new, Switch::Complete).await.unwrap_err();
+    run(&scene, &new, ReembedMode::Complete).await.unwrap_err();
     let kept = waiting(&mut scene).await;
     assert!(kept > 0 && kept < 600 && usize::try_from(kept).unwrap() == new.count(), "{kept}");
     let a = scene.a;
@@ -166,7 +166,7 @@ async fn what_was_embedded_before_a_failure_is_not_embedded_again() {
     );
 
     let again = Toy::new("new");
-    let report = run(&scene, &again, Switch::Complete).await.unwrap();
+    let report = run(&scene, &again, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 600 - kept, switched: 600 });
     let after = status(&scene.db, &scene.scope, "new").await.unwrap();
     assert_eq!((after.live, after.waiting, after.missing), (vec![("new".to_owned(), 600)], vec![], 0));
@@ -176,15 +176,15 @@ async fn what_was_embedded_before_a_failure_is_not_embedded_again() {
 #[tokio::test]
 async fn a_second_switch_is_refused_until_the_first_is_given_up() {
     let (mut scene, _) = scene(20).await;
-    run(&scene, &Toy::new("second"), Switch::Prepare).await.unwrap();
+    run(&scene, &Toy::new("second"), ReembedMode::Prepare).await.unwrap();
     let third = Toy::new("third");
-    let error = run(&scene, &third, Switch::Complete).await.unwrap_err();
+    let error = run(&scene, &third, ReembedMode::Complete).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("switched to second"), "{error}");
     assert_eq!((waiting(&mut scene).await, third.count()), (20, 0));
     let now = status(&scene.db, &scene.scope, "third").await.unwrap();
     assert_eq!((now.waiting, now.missing), (vec![("second".to_owned(), 20)], 20));
     assert_eq!(discard(&scene.db, &scene.scope).await.unwrap(), 20);
-    let report = run(&scene, &third, Switch::Complete).await.unwrap();
+    let report = run(&scene, &third, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 20, switched: 20 });
     let a = scene.a;
     assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["third".into()], 0));
@@ -195,7 +195,7 @@ async fn a_second_switch_is_refused_until_the_first_is_given_up() {
 async fn two_runs_of_the_same_switch_end_well() {
     let (mut scene, _) = scene(600).await;
     let (one, other) = (Toy::new("new"), Toy::new("new"));
-    let both = tokio::join!(run(&scene, &one, Switch::Complete), run(&scene, &other, Switch::Complete));
+    let both = tokio::join!(run(&scene, &one, ReembedMode::Complete), run(&scene, &other, ReembedMode::Complete));
     assert_eq!(both.0.unwrap().switched + both.1.unwrap().switched, 600);
     let a = scene.a;
     assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["new".into()], 0));
@@ -210,7 +210,7 @@ async fn a_passage_that_the_embedder_refuses_is_named() {
         .execute(&mut scene.conn)
         .await
         .unwrap();
-    let error = reembed(&scene.db, &scene.scope, &FeatureHashing, Switch::Complete, &|_| ()).await.unwrap_err();
+    let error = reembed(&scene.db, &scene.scope, &FeatureHashing, ReembedMode::Complete, &|_| ()).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(&row.id.to_string()), "{error}");
 }
 
@@ -221,7 +221,7 @@ async fn passages_that_come_meanwhile_are_brought_over() {
     let a = scene.a;
     let comes = async move { insert(&mut conn, a, document, 10..13).await };
     let new = Toy { meanwhile: Mutex::new(Some(comes.boxed())), ..Toy::new("new") };
-    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(
         (report, models(&mut scene, a).await),
         (ReembedReport { embedded: 13, switched: 13 }, vec!["new".into()])
@@ -238,7 +238,7 @@ async fn a_passage_that_is_deleted_meanwhile_holds_up_nothing() {
         diesel::delete(some.filter(document_chunks::chunk_index.lt(4))).execute(&mut conn).await.unwrap();
     };
     let new = Toy { meanwhile: Mutex::new(Some(goes.boxed())), ..Toy::new("new") };
-    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
     // The others of its batch are not embedded again.
     assert_eq!((report, new.count()), (ReembedReport { embedded: 10, switched: 6 }, 10));
     assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["new".into()], 0));
@@ -249,7 +249,7 @@ async fn a_passage_that_is_deleted_meanwhile_holds_up_nothing() {
 async fn a_passage_that_has_changed_is_embedded_again() {
     let (mut scene, _) = scene(10).await;
     let new = Toy::new("new");
-    run(&scene, &new, Switch::Prepare).await.unwrap();
+    run(&scene, &new, ReembedMode::Prepare).await.unwrap();
     diesel::update(document_chunks::table)
         .filter(document_chunks::workspace_id.eq(scene.a).and(document_chunks::chunk_index.eq(4)))
         .set(document_chunks::content.eq("another text"))
@@ -258,7 +258,7 @@ async fn a_passage_that_has_changed_is_embedded_again() {
         .unwrap();
     let before = status(&scene.db, &scene.scope, "new").await.unwrap();
     assert_eq!((before.waiting, before.missing), (vec![("new".to_owned(), 9)], 1));
-    let report = run(&scene, &new, Switch::Complete).await.unwrap();
+    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 1, switched: 10 });
     let vector: Embedding = document_chunks::table
         .filter(document_chunks::content.eq("another text"))
@@ -276,7 +276,7 @@ async fn searches_go_on_throughout() {
     let (old, new) = (Toy::new("old"), Toy::new("new"));
     let done = AtomicUsize::new(0);
     let switching = async {
-        let report = run(&scene, &new, Switch::Complete).await.unwrap();
+        let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
         done.store(1, Ordering::SeqCst);
         report
     };
@@ -289,7 +289,7 @@ async fn searches_go_on_throughout() {
         while after < 3 {
             after += AtomicUsize::load(&done, Ordering::SeqCst);
             let ask = async |ws: &mut _| {
-                let question = Question::live(ws, &scene.scope, &[&old, &new], "passage 77").await?;
+                let question = Question::embed_for_workspace(ws, &scene.scope, &[&old, &new], "passage 77").await?;
                 let answer = scene.chunks().nearest(&question, 10).run(ws).await?;
                 Ok::<_, Error>((question.model().to_owned(), answer))
             };
@@ -324,7 +324,7 @@ async fn files_that_were_switched_are_known_by_the_next_ingest() {
     let (old, new) = (Toy::new("old"), Toy::new("new"));
     let report = ingest(&scene.db, &scene.scope, &options, &old, &|_| ()).await.unwrap();
     assert_eq!(report.added, 5);
-    assert_eq!(run(&scene, &new, Switch::Complete).await.unwrap().switched, 5);
+    assert_eq!(run(&scene, &new, ReembedMode::Complete).await.unwrap().switched, 5);
     let report = ingest(&scene.db, &scene.scope, &options, &new, &|_| ()).await.unwrap();
     assert_eq!((report.unchanged, report.replaced, new.count()), (5, 0, 5));
 }
@@ -333,7 +333,7 @@ async fn files_that_were_switched_are_known_by_the_next_ingest() {
 async fn none_of_the_embedders_being_the_right_one_is_told() {
     let (mut scene, _) = scene(3).await;
     let (one, other) = (Toy::new("one"), Toy::new("other"));
-    let error = Question::live(&mut scene.ws, &scene.scope, &[&one, &other], "x").await.unwrap_err();
+    let error = Question::embed_for_workspace(&mut scene.ws, &scene.scope, &[&one, &other], "x").await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("vectors of old"), "{error}");
 }
 

@@ -5,7 +5,7 @@ use diesel_async::SimpleAsyncConnection as _;
 use secrecy::SecretString;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::db;
-use workspace_db::db::migrations::{Migrator, Revert};
+use workspace_db::db::migrations::{Migrator, RevertCount};
 use workspace_db::embedded::{Cluster, Durability, install};
 use workspace_db::tenancy::{Database, TENANT_TABLES};
 use workspace_db::testing::{conformance, seed};
@@ -86,7 +86,7 @@ async fn an_owner_who_may_make_roles_needs_nobody_else() {
     }
     assert_eq!(conformance::violations(&config, TENANT_TABLES).await.unwrap(), []);
     drop(platform);
-    Migrator::new(&owner, Environment::Development).revert(Revert::All).await.unwrap();
+    Migrator::new(&owner, Environment::Development).revert(RevertCount::All).await.unwrap();
 }
 
 #[tokio::test]

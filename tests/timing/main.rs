@@ -22,7 +22,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
-use workspace_db::auth::{self, Client, Token};
+use workspace_db::auth::{self, ClientInfo, Token};
 use workspace_db::models::{AdminUser, NewAdminUser};
 use workspace_db::schema::{admin_users, documents};
 use workspace_db::sql_types::{AdminRole, PasswordHash};
@@ -38,10 +38,10 @@ const PASSWORD: &str = "correct horse battery staple";
 const RUNS: usize = 10;
 
 /// A client from an address of its own: those without one share what they may.
-fn somewhere() -> Client {
+fn somewhere() -> ClientInfo {
     static NEXT: AtomicU32 = AtomicU32::new(0x0a00_0001);
     let address = Ipv4Addr::from_bits(NEXT.fetch_add(1, Ordering::Relaxed));
-    Client { address: Some(address.into()), ..Client::default() }
+    ClientInfo { address: Some(address.into()), ..ClientInfo::default() }
 }
 
 /// Attempts of each kind; `WORKSPACE_DB_TIMING=2000` is the long run.
@@ -114,8 +114,8 @@ async fn the_time_of_a_refusal_does_not_tell_why() {
     let db = database.open(2).await.unwrap();
     let hash = PasswordHash::of(&SecretString::from(PASSWORD)).unwrap();
     let space = workspace(&mut conn, "a").await.unwrap();
-    let owner = WorkspaceScope::administered(space.id, "a test");
-    let operator = PlatformScope::vouched_for("a test");
+    let owner = WorkspaceScope::unchecked_administer(space.id, "a test");
+    let operator = PlatformScope::unchecked("a test");
     let mut comparison = Comparison::of(kinds);
     for run in 1..=RUNS {
         let count = attempts();
@@ -165,7 +165,7 @@ async fn the_time_of_a_lookup_does_not_tell_how_much_of_a_token_was_right() {
     let db = database.open(2).await.unwrap();
     let hash = PasswordHash::of(&SecretString::from(PASSWORD)).unwrap();
     insert(&mut conn, &["jane@example.com".to_owned()], &hash).await;
-    let (_, token) = auth::log_in(&db, "jane@example.com", &PASSWORD.into(), &Client::default()).await.unwrap();
+    let (_, token) = auth::log_in(&db, "jane@example.com", &PASSWORD.into(), &ClientInfo::default()).await.unwrap();
     let text = token.expose();
     // All of it but the last character, and none of it.
     let last = if text.ends_with('A') { "E" } else { "A" };
@@ -204,9 +204,9 @@ async fn two_hundred_logins_at_once_take_turns_and_leave_others_their_time() {
     let mut conn = database.connect().await.unwrap();
     let seeded = seed(&mut conn, "a").await.unwrap();
     let db = database.open(4).await.unwrap();
-    let scope = WorkspaceScope::vouched_for(seeded.workspace, "a test");
+    let scope = WorkspaceScope::unchecked(seeded.workspace, "a test");
     // The hash that unknown emails are compared with is made once a process.
-    auth::log_in(&db, "nobody@example.com", &PASSWORD.into(), &Client::default()).await.unwrap_err();
+    auth::log_in(&db, "nobody@example.com", &PASSWORD.into(), &ClientInfo::default()).await.unwrap_err();
     let limit = (std::thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1);
     for run in 1..=RUNS {
         let alone = asked(&db, &scope, || false).await;

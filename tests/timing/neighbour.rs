@@ -57,7 +57,7 @@ async fn filled(conn: &mut diesel_async::AsyncPgConnection, slug: &str) -> Works
 /// What a visitor of a well-behaved workspace asks for.
 async fn visit(db: &Database, scope: &WorkspaceScope) -> Result<()> {
     let mut ws = db.workspace(scope).await?;
-    let answer = document_chunks::table.in_workspace(scope).matching("w7 w21", 10).run(&mut ws).await?;
+    let answer = document_chunks::table.in_workspace(scope).full_text("w7 w21", 10).run(&mut ws).await?;
     assert_eq!(answer.returned, 10);
     let listed: Vec<Document> =
         documents::table.in_workspace(scope).order(documents::id).limit(20).load(&mut ws).await?;
@@ -102,7 +102,7 @@ async fn worst(db: &Database, scope: &WorkspaceScope, kind: usize, of: &Worst) -
     match kind {
         // The longest question, of the most frequent words, for the most passages with all their neighbours.
         0 => {
-            let search = document_chunks::table.in_workspace(scope).matching(&of.question, MAX_K);
+            let search = document_chunks::table.in_workspace(scope).full_text(&of.question, MAX_K);
             search.neighbours(MAX_NEIGHBOURS).run(&mut ws).await.map(drop)
         }
         // Deep pages in an order without an index.
@@ -115,7 +115,8 @@ async fn worst(db: &Database, scope: &WorkspaceScope, kind: usize, of: &Worst) -
         2 => {
             let found = documents::table.in_workspace(scope).filter(documents::title.eq_any(&of.titles));
             found.load::<Document>(&mut ws).await?;
-            let search = document_chunks::table.in_workspace(scope).matching("w1", MAX_K).metadata(of.metadata.clone());
+            let search =
+                document_chunks::table.in_workspace(scope).full_text("w1", MAX_K).metadata(of.metadata.clone());
             search.run(&mut ws).await.map(drop)
         }
         // As many jobs as there are in a run, once: each of the tasks adds its part of them.
@@ -126,12 +127,12 @@ async fn worst(db: &Database, scope: &WorkspaceScope, kind: usize, of: &Worst) -
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 return Ok(());
             }
-            let job = || NewJob::of(Nothing { padding: "x".repeat(200) });
+            let job = || NewJob::new(Nothing { padding: "x".repeat(200) });
             enqueue_all(&mut ws, (0..JOBS_AT_ONCE).map(|_| job())).await.map(drop)
         }
         4 => {
             for number in 0..101 {
-                let new = NewSchedule::of(format!("s{number}"), "* * * * *", Nothing { padding: String::new() });
+                let new = NewSchedule::new(format!("s{number}"), "* * * * *", Nothing { padding: String::new() });
                 schedule(&mut ws, new).await?;
             }
             Ok(())
@@ -163,7 +164,7 @@ async fn a_workspace_at_its_worst_leaves_the_others_their_time() {
         ..database.config().unwrap()
     };
     let db = Database::open(&config).await.unwrap();
-    let (greedy, other) = (WorkspaceScope::vouched_for(a, "a test"), WorkspaceScope::vouched_for(b, "a test"));
+    let (greedy, other) = (WorkspaceScope::unchecked(a, "a test"), WorkspaceScope::unchecked(b, "a test"));
     // As a process of its own would: what is measured is what they share, which is the server and the pool.
     let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     p99(&db, &other, Duration::from_secs(1)).await;

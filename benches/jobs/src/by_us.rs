@@ -47,7 +47,7 @@ impl Us {
         };
         for n in 0..workspaces {
             let of: WorkspaceId = workspace(&mut conn, &format!("w{n}")).await?.id;
-            scopes.push(WorkspaceScope::vouched_for(of, "a benchmark"));
+            scopes.push(WorkspaceScope::unchecked(of, "a benchmark"));
         }
         let db = database.open(12).await?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -76,7 +76,7 @@ impl Us {
             let first = turn as u64 * each;
             for from in (first..first + each).step_by(TOGETHER) {
                 let numbers = from..(from + TOGETHER as u64).min(first + each);
-                enqueue_all(&mut ws, numbers.map(|number| NewJob::of(Nothing(Arguments::new(number, clock))))).await?;
+                enqueue_all(&mut ws, numbers.map(|number| NewJob::new(Nothing(Arguments::new(number, clock))))).await?;
             }
         }
         Ok(())
@@ -89,7 +89,7 @@ impl Us {
         let turn = usize::try_from(number).unwrap_or(0) % self.scopes.len();
         if let Some(scope) = self.scopes.get(turn) {
             let mut ws = self.db.workspace(scope).await?;
-            enqueue(&mut ws, NewJob::of(Nothing(Arguments::new(number, clock)))).await?;
+            enqueue(&mut ws, NewJob::new(Nothing(Arguments::new(number, clock)))).await?;
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Us {
         let mut conn = self.db.workspace(&self.scopes[0]).await?;
         // Nobody is told of them, and they are taken before anybody looks.
         conn.transaction(async |tx| {
-            let dead = (0..jobs).map(|number| NewJob::of(Nothing(Arguments::new(number, clock))).unannounced());
+            let dead = (0..jobs).map(|number| NewJob::new(Nothing(Arguments::new(number, clock))).without_notify());
             enqueue_all(tx, dead).await?;
             let claimed = "UPDATE jobs SET status = 'running', attempts = 1, started_at = now(), heartbeat_at = now(),
                 lease_expires_at = now() + interval '10 s', lease_token = gen_random_uuid(), leased_by = 'dead'

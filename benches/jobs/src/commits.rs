@@ -41,7 +41,7 @@ pub async fn a_second(database: &TestDatabase, telling: Telling) -> Result<f64> 
     let mut scopes = Vec::new();
     for n in 0..10 {
         let of = workspace(&mut conn, &format!("w{n}")).await?.id;
-        scopes.push(WorkspaceScope::vouched_for(of, "a benchmark"));
+        scopes.push(WorkspaceScope::unchecked(of, "a benchmark"));
     }
     let db = database.open(CONNECTIONS).await?;
     // Somebody listens, as workers do.
@@ -55,8 +55,8 @@ pub async fn a_second(database: &TestDatabase, telling: Telling) -> Result<f64> 
             tokio::spawn(async move {
                 while begun.elapsed() < EACH {
                     let mut ws = db.workspace(&scope).await?;
-                    let job = NewJob::of(Told {});
-                    enqueue(&mut ws, if telling == Telling::Workers { job } else { job.unannounced() }).await?;
+                    let job = NewJob::new(Told {});
+                    enqueue(&mut ws, if telling == Telling::Workers { job } else { job.without_notify() }).await?;
                     committed.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok::<_, workspace_db::Error>(())

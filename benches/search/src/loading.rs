@@ -117,7 +117,7 @@ impl<'a> Loading<'a> {
 
     async fn by_us(&self) {
         let documents = self.documents.iter().map(|document| Ok(document.clone()));
-        let options = LoadOptions::into(self.source);
+        let options = LoadOptions::new(self.source);
         load(&self.db, &self.scope, &options, stream::iter(documents), &|_| ()).await.expect("loaded");
     }
 

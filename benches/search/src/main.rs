@@ -56,7 +56,7 @@ async fn main() {
     let tenants = fill(&database, &dataset, chunks).await;
     said("retraining, as `workspace-db index retrain` does");
     let from = Config::default().own_index_from;
-    let progress = |progress: &indexes::Progress| {
+    let progress = |progress: &indexes::IndexProgress| {
         if progress.phase.is_empty() {
             said(&progress.step.to_string());
         }

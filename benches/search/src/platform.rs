@@ -109,7 +109,7 @@ async fn fill(
 ) -> WorkspaceId {
     let (scope, source) = workspace(database, db, slug).await;
     let documents = documents(Arc::clone(dataset), vectors);
-    load(db, &scope, &LoadOptions::into(source), stream::iter(documents), &|_| ()).await.expect("loaded");
+    load(db, &scope, &LoadOptions::new(source), stream::iter(documents), &|_| ()).await.expect("loaded");
     scope.workspace()
 }
 
@@ -117,7 +117,7 @@ async fn fill(
 pub async fn workspace(database: &TestDatabase, db: &Database, slug: &str) -> (WorkspaceScope, DatasourceId) {
     let mut conn = database.connect().await.expect("a connection");
     let workspace = workspace_db::testing::workspace(&mut conn, slug).await.expect("a workspace").id;
-    let scope = WorkspaceScope::vouched_for(workspace, "a benchmark");
+    let scope = WorkspaceScope::unchecked(workspace, "a benchmark");
     let source = NewDatasource::named(workspace, "benchmark", DatasourceType::Api);
     let mut ws = db.workspace(&scope).await.expect("lent");
     let source = source.find_or_insert(&mut ws, &scope).await.expect("a datasource");

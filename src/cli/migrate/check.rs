@@ -8,12 +8,12 @@ use clap::Args;
 use serde_json::json;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::db::migrations::Migrator;
-use workspace_db::doctor::{Doctor, Finding, Limits, State};
+use workspace_db::doctor::{CheckStatus, Doctor, Finding, Thresholds};
 use workspace_db::tenancy::TENANT_TABLES;
 use workspace_db::testing::TestDatabase;
 
-use crate::cli::database::Database;
-use crate::cli::doctor::{Unfit, lines};
+use crate::cli::database::DatabaseTarget;
+use crate::cli::doctor::{UnhealthyDatabase, lines};
 use crate::cli::{Context, output};
 
 #[derive(Args, Debug)]
@@ -53,12 +53,13 @@ impl Check {
         of_files.extend(models(&self.crate_folder, &tables));
         let mut parts = vec![("files", of_files)];
         let mut left_out = None;
-        match Database::of(context).and_then(|database| database.config()) {
+        match DatabaseTarget::of(context).and_then(|database| database.config()) {
             _ if self.files => {}
             Ok(config) => parts.push(("database", examined(&config, folder, &tables).await?)),
             Err(error) => left_out = Some(format!("the database was left out: {error}")),
         }
-        let worst = parts.iter().flat_map(|(_, findings)| findings).map(|one| one.state).max().unwrap_or(State::Pass);
+        let worst =
+            parts.iter().flat_map(|(_, findings)| findings).map(|one| one.state).max().unwrap_or(CheckStatus::Pass);
         let printed = if context.json {
             let [of_files, live] =
                 ["files", "database"].map(|part| parts.iter().find(|(name, _)| *name == part).map(|(_, all)| all));
@@ -69,7 +70,7 @@ impl Check {
                 .flat_map(|(part, findings)| findings.iter().flat_map(move |one| lines(&format!("{part:<9} "), one)));
             output::print_lines(lines.chain(left_out))
         };
-        if worst > State::Skipped { Err(Unfit(worst).into()) } else { printed }
+        if worst > CheckStatus::Skipped { Err(UnhealthyDatabase(worst).into()) } else { printed }
     }
 }
 
@@ -94,12 +95,13 @@ fn migrator(url: &DatabaseUrl, folder: Option<&Path>) -> Result<Migrator> {
 }
 
 async fn examined(config: &Config, folder: Option<&Path>, tables: &[String]) -> Result<Vec<Finding>> {
-    let doctor = Doctor::new(config)?.with_tables(tables).with_limits(Limits { questions: 0, ..Limits::default() });
+    let doctor =
+        Doctor::new(config)?.with_tables(tables).with_thresholds(Thresholds { questions: 0, ..Thresholds::default() });
     let doctor = match &config.database_url {
         Some(url) => doctor.with_migrations(migrator(url, folder)?),
         None => doctor,
     };
-    Ok(doctor.examine().await?.into_iter().filter(|one| OF_THE_SCHEMA.contains(&one.check)).collect())
+    Ok(doctor.run_checks().await?.into_iter().filter(|one| OF_THE_SCHEMA.contains(&one.check)).collect())
 }
 
 /// The tables that the sources register, wherever they do.
@@ -119,7 +121,7 @@ fn models(root: &Path, tables: &[String]) -> Option<Finding> {
     let found: Vec<String> = without.map(|name| format!("{name} has no src/models/{name}.rs")).collect();
     (!found.is_empty()).then_some(Finding {
         check: "registry",
-        state: State::Warn,
+        state: CheckStatus::Warn,
         found,
         remedy: Some("write it; `workspace-db migrate generate` does"),
     })

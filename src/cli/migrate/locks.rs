@@ -34,7 +34,7 @@ const MODES: &[(&str, &str)] = &[
 ];
 
 #[derive(diesel::QueryableByName)]
-struct Table {
+struct TableFile {
     #[diesel(sql_type = Oid)]
     oid: u32,
     #[diesel(sql_type = Text)]
@@ -45,7 +45,7 @@ struct Table {
 }
 
 #[derive(diesel::QueryableByName)]
-struct Held {
+struct HeldLock {
     #[diesel(sql_type = Oid)]
     oid: u32,
     #[diesel(sql_type = Text)]
@@ -53,11 +53,11 @@ struct Held {
 }
 
 /// A database to try migrations on.
-pub(super) struct Trial {
+pub(super) struct ScratchDatabase {
     conn: AsyncPgConnection,
 }
 
-impl Trial {
+impl ScratchDatabase {
     pub(super) async fn on(url: &DatabaseUrl) -> Result<Self> {
         let mut conn = db::connect(url).await?;
         conn.batch_execute("SET workspace_db.bootstrap = 'off'").await?;
@@ -87,7 +87,7 @@ impl Trial {
         Ok(locks)
     }
 
-    async fn tables(&mut self) -> Result<Vec<Table>> {
+    async fn tables(&mut self) -> Result<Vec<TableFile>> {
         let query = "SELECT oid, oid::regclass::text AS name, coalesce(pg_relation_filenode(oid), 0)::bigint AS file
             FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relnamespace NOT IN (
                 SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg\\_%' OR nspname = 'information_schema')";
@@ -95,11 +95,11 @@ impl Trial {
     }
 
     /// What the last statement has locked more strongly than those before it in the transaction.
-    async fn locks(&mut self, tables: &mut [Table], seen: &mut BTreeMap<u32, usize>) -> Result<Vec<Lock>> {
+    async fn locks(&mut self, tables: &mut [TableFile], seen: &mut BTreeMap<u32, usize>) -> Result<Vec<Lock>> {
         let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
         let query = "SELECT relation AS oid, mode FROM pg_locks
             WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation = ANY ($1)";
-        let held: Vec<Held> = diesel::sql_query(query).bind::<Array<Oid>, _>(&oids).load(&mut self.conn).await?;
+        let held: Vec<HeldLock> = diesel::sql_query(query).bind::<Array<Oid>, _>(&oids).load(&mut self.conn).await?;
         let now = self.tables().await?;
         let mut strongest: BTreeMap<u32, usize> = BTreeMap::new();
         for held in &held {
@@ -131,9 +131,10 @@ fn lock(table: String, strength: usize, rewrites: bool) -> Lock {
 }
 
 /// What is done outside of a transaction has let go of its locks by the time that anybody could look.
-fn concurrent(statement: &MigrationStatement<'_>, tables: &[Table]) -> Vec<Lock> {
-    let named =
-        |table: &&Table| statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table.name);
+fn concurrent(statement: &MigrationStatement<'_>, tables: &[TableFile]) -> Vec<Lock> {
+    let named = |table: &&TableFile| {
+        statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table.name)
+    };
     // ShareUpdateExclusiveLock, as the documentation of CREATE INDEX CONCURRENTLY says.
     tables.iter().filter(named).map(|table| lock(table.name.clone(), 3, false)).collect()
 }

@@ -13,9 +13,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::catalog::Catalog;
-use workspace_db::db::migrations::{MigrationState, Migrator, Revert};
+use workspace_db::db::migrations::{MigrationState, Migrator, RevertCount};
 
-use super::database::Database;
+use super::database::DatabaseTarget;
 use super::{Context, output};
 
 /// Run, revert and list the migrations
@@ -31,7 +31,7 @@ pub(super) struct Migrate {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Run what is pending
-    Run(Limits),
+    Run(TimeoutArgs),
     /// Take back the last migration, with the data in the tables that it made
     Revert {
         /// How many to take back
@@ -44,7 +44,7 @@ enum Action {
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
-        limits: Limits,
+        limits: TimeoutArgs,
     },
     /// List the migrations, how the database has them, and where its schema is another than they make
     Status,
@@ -63,7 +63,7 @@ enum Action {
 
 /// How long a migration may stand in others' way.
 #[derive(Args, Debug)]
-struct Limits {
+struct TimeoutArgs {
     /// Seconds that a statement waits for a lock, with readers and writers behind it
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
     lock_timeout: f64,
@@ -81,7 +81,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("not between 0 and a day".to_owned()) }
 }
 
-impl Limits {
+impl TimeoutArgs {
     fn of(&self, migrator: Migrator) -> Migrator {
         migrator
             .lock_timeout(Duration::from_secs_f64(self.lock_timeout))
@@ -109,7 +109,7 @@ impl Migrate {
                     );
                 }
                 let (migrator, _) = migrator(context, folder)?;
-                let which = if all { Revert::All } else { Revert::Last(number) };
+                let which = if all { RevertCount::All } else { RevertCount::Last(number) };
                 changed(context, "reverted", &limits.of(migrator).revert(which).await?)
             }
             Action::Status => {
@@ -153,7 +153,7 @@ async fn status(context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> 
 
 /// Of the database that the environment names, whose owner's URL it returns too.
 fn migrator(context: &Context, folder: Option<&Path>) -> Result<(Migrator, DatabaseUrl)> {
-    let owner = Database::of(context)?.owner_url()?;
+    let owner = DatabaseTarget::of(context)?.owner_url()?;
     let migrator = Migrator::new(&owner, context.config.environment);
     let migrator = match folder {
         Some(folder) => migrator.with_folder(folder)?,

@@ -13,7 +13,7 @@ use workspace_db::db::catalog::{Catalog, Drift};
 use workspace_db::db::migrations::{Migration, Migrator};
 use workspace_db::testing::TestDatabase;
 
-use super::locks::{Lock, Trial};
+use super::locks::{Lock, ScratchDatabase};
 use crate::cli::{Context, output};
 
 #[derive(Args, Debug)]
@@ -25,21 +25,21 @@ pub(super) struct Plan {
 
 /// What would be run, and what the database would have to wait for.
 #[derive(Serialize)]
-struct Planned {
-    pending: Vec<Pending>,
+struct MigrationPlan {
+    pending: Vec<PendingMigration>,
     /// Where the database is another than the migrations that it has would make it.
     drift: Vec<Drift>,
 }
 
 #[derive(Serialize)]
-struct Pending {
+struct PendingMigration {
     name: String,
     in_transaction: bool,
-    statements: Vec<Step>,
+    statements: Vec<PlannedStatement>,
 }
 
 #[derive(Serialize)]
-struct Step {
+struct PlannedStatement {
     line: usize,
     sql: String,
     locks: Vec<Lock>,
@@ -68,7 +68,7 @@ impl Plan {
             };
         }
         let planned = if pending.is_empty() {
-            Planned { pending: Vec::new(), drift: Vec::new() }
+            MigrationPlan { pending: Vec::new(), drift: Vec::new() }
         } else {
             planned(migrator, &pending, owner).await?
         };
@@ -82,12 +82,12 @@ impl Plan {
 }
 
 /// Runs what the database has, and then what it lacks, on a server that was started for it.
-async fn planned(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl) -> Result<Planned> {
+async fn planned(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl) -> Result<MigrationPlan> {
     let spinner = output::spinner();
     output::tell(&spinner, "looking at locks on a database of its own");
     let scratch = TestDatabase::unmigrated().await?;
     let url = scratch.url()?;
-    let mut trial = Trial::on(&url).await?;
+    let mut trial = ScratchDatabase::on(&url).await?;
     for applied in migrator.migrations().filter(|one| !pending.contains(one)) {
         trial.run(applied).await?;
     }
@@ -96,15 +96,15 @@ async fn planned(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl
     for migration in pending {
         let locks = trial.run(migration).await?;
         let steps = migration.statements().into_iter().zip(locks);
-        let steps = steps.map(|(one, locks)| Step { line: one.line, sql: one.sql.to_owned(), locks });
-        all.push(Pending {
+        let steps = steps.map(|(one, locks)| PlannedStatement { line: one.line, sql: one.sql.to_owned(), locks });
+        all.push(PendingMigration {
             name: migration.name().to_owned(),
             in_transaction: migration.runs_in_transaction(),
             statements: steps.collect(),
         });
     }
     spinner.finish_and_clear();
-    Ok(Planned { pending: all, drift })
+    Ok(MigrationPlan { pending: all, drift })
 }
 
 async fn sizes(owner: &DatabaseUrl) -> Result<BTreeMap<String, Size>> {
@@ -115,7 +115,7 @@ async fn sizes(owner: &DatabaseUrl) -> Result<BTreeMap<String, Size>> {
 }
 
 /// SQL, with what it locks in comments.
-fn lines(migration: &Pending, sizes: &BTreeMap<String, Size>) -> Vec<String> {
+fn lines(migration: &PendingMigration, sizes: &BTreeMap<String, Size>) -> Vec<String> {
     let outside = if migration.in_transaction { "" } else { ", outside of a transaction" };
     let mut lines = vec![format!("-- {}{outside}", migration.name)];
     for step in &migration.statements {

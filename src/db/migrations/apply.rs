@@ -5,9 +5,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio_postgres::Client;
 
-use super::failure::Failure;
+use super::failure::MigrationFailure;
 use super::history;
-use super::session::Session;
+use super::session::MigrationSession;
 use super::source::Migration;
 use super::statements::MigrationStatement;
 use crate::config::Environment;
@@ -27,7 +27,7 @@ impl Direction {
 }
 
 pub(super) async fn up(
-    session: &Session,
+    session: &MigrationSession,
     migration: &Migration,
     environment: Environment,
     attempts: usize,
@@ -35,12 +35,17 @@ pub(super) async fn up(
     repeat(session, migration, Direction::Up(environment), attempts).await
 }
 
-pub(super) async fn down(session: &Session, migration: &Migration, attempts: usize) -> Result<()> {
+pub(super) async fn down(session: &MigrationSession, migration: &Migration, attempts: usize) -> Result<()> {
     repeat(session, migration, Direction::Down, attempts).await
 }
 
 /// Readers and writers that wait behind a migrator's wait for a lock go on in the pauses.
-async fn repeat(session: &Session, migration: &Migration, direction: Direction, attempts: usize) -> Result<()> {
+async fn repeat(
+    session: &MigrationSession,
+    migration: &Migration,
+    direction: Direction,
+    attempts: usize,
+) -> Result<()> {
     let pauses = ExponentialBuilder::default()
         .with_jitter()
         .with_min_delay(Duration::from_millis(250))
@@ -64,7 +69,7 @@ async fn repeat(session: &Session, migration: &Migration, direction: Direction, 
     }
 }
 
-async fn once(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
+async fn once(client: &Client, migration: &Migration, direction: Direction) -> Result<(), MigrationFailure> {
     if !migration.runs_in_transaction() {
         return outside_a_transaction(client, migration, direction).await;
     }
@@ -76,8 +81,12 @@ async fn once(client: &Client, migration: &Migration, direction: Direction) -> R
     done
 }
 
-async fn within_a_transaction(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
-    let around = |what| move |error| Failure::around(migration, what, error);
+async fn within_a_transaction(
+    client: &Client,
+    migration: &Migration,
+    direction: Direction,
+) -> Result<(), MigrationFailure> {
+    let around = |what| move |error| MigrationFailure::around(migration, what, error);
     client.batch_execute("BEGIN").await.map_err(around("BEGIN"))?;
     if direction == Direction::Up(Environment::Production) {
         client.batch_execute("SET LOCAL workspace_db.bootstrap = 'off'").await.map_err(around("its settings"))?;
@@ -91,8 +100,12 @@ async fn within_a_transaction(client: &Client, migration: &Migration, direction:
 }
 
 /// Whatever is cut short here is done again by the next run: the statement can be repeated, and half an index is dropped.
-async fn outside_a_transaction(client: &Client, migration: &Migration, direction: Direction) -> Result<(), Failure> {
-    let around = |what| move |error| Failure::around(migration, what, error);
+async fn outside_a_transaction(
+    client: &Client,
+    migration: &Migration,
+    direction: Direction,
+) -> Result<(), MigrationFailure> {
+    let around = |what| move |error| MigrationFailure::around(migration, what, error);
     let path = search_path(client).await.map_err(around("its settings"))?;
     for statement in statements(migration, direction) {
         if let Some(index) = statement.concurrent_index() {
@@ -118,8 +131,8 @@ async fn run(
     migration: &Migration,
     direction: Direction,
     statement: &MigrationStatement<'_>,
-) -> Result<(), Failure> {
-    let failed = |error| Failure::of(migration, direction.file(), statement, error);
+) -> Result<(), MigrationFailure> {
+    let failed = |error| MigrationFailure::of(migration, direction.file(), statement, error);
     client.batch_execute(statement.sql).await.map_err(failed)
 }
 
@@ -128,14 +141,19 @@ async fn search_path(client: &Client) -> Result<String, tokio_postgres::Error> {
 }
 
 /// Where the migrator began: a migration may have left another search path behind, as what `pg_dump` writes does.
-async fn record(client: &Client, migration: &Migration, direction: Direction, path: &str) -> Result<(), Failure> {
+async fn record(
+    client: &Client,
+    migration: &Migration,
+    direction: Direction,
+    path: &str,
+) -> Result<(), MigrationFailure> {
     let back = client.query_one("SELECT pg_catalog.set_config('search_path', $1, false)", &[&path]).await;
-    back.map_err(|error| Failure::around(migration, "its settings", error))?;
+    back.map_err(|error| MigrationFailure::around(migration, "its settings", error))?;
     let recorded = match direction {
         Direction::Up(_) => history::insert(client, migration).await,
         Direction::Down => history::delete(client, migration).await,
     };
-    recorded.map_err(|error| Failure::around(migration, "recording it", error))
+    recorded.map_err(|error| MigrationFailure::around(migration, "recording it", error))
 }
 
 async fn drop_if_invalid(client: &Client, index: &str) -> Result<(), tokio_postgres::Error> {

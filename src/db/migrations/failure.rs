@@ -7,13 +7,13 @@ use super::statements::MigrationStatement;
 use crate::error::{Error, Kind};
 
 /// A statement that failed, before anybody knows whether it is tried again.
-pub(super) struct Failure {
+pub(super) struct MigrationFailure {
     /// Where, as a person finds it.
     place: String,
     error: tokio_postgres::Error,
 }
 
-impl Failure {
+impl MigrationFailure {
     /// Of a statement of `file`.
     pub(super) fn of(
         migration: &Migration,

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use self::failure::Failure;
+use self::failure::MigrationFailure;
 use self::history::History;
-use self::session::Session;
+use self::session::MigrationSession;
 pub use self::source::Migration;
-use self::source::Sources;
+use self::source::MigrationSet;
 pub use self::statements::{MigrationStatement, statements};
 use crate::config::{DatabaseUrl, Environment};
 use crate::error::{Error, Kind, Result};
@@ -75,7 +75,7 @@ impl MigrationState {
 
 /// How many of the applied migrations are taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revert {
+pub enum RevertCount {
     /// The last so many.
     Last(u32),
     /// Every one.
@@ -84,7 +84,7 @@ pub enum Revert {
 
 /// How long a statement of a migration may wait and run.
 #[derive(Clone, Copy, Debug)]
-struct TimeOuts {
+struct MigrationTimeouts {
     lock: Duration,
     statement: Duration,
     attempts: usize,
@@ -114,8 +114,8 @@ struct TimeOuts {
 pub struct Migrator {
     url: DatabaseUrl,
     environment: Environment,
-    sources: Sources,
-    time_outs: TimeOuts,
+    sources: MigrationSet,
+    time_outs: MigrationTimeouts,
 }
 
 impl Migrator {
@@ -124,8 +124,9 @@ impl Migrator {
     /// `url` is the owner's, and leads to the server itself: a pooler in transaction mode would give the lock to another session.
     #[must_use]
     pub fn new(url: &DatabaseUrl, environment: Environment) -> Self {
-        let time_outs = TimeOuts { lock: Duration::from_secs(2), statement: Duration::from_secs(60), attempts: 10 };
-        Self { url: url.clone(), environment, sources: Sources::ours(), time_outs }
+        let time_outs =
+            MigrationTimeouts { lock: Duration::from_secs(2), statement: Duration::from_secs(60), attempts: 10 };
+        Self { url: url.clone(), environment, sources: MigrationSet::ours(), time_outs }
     }
 
     /// Of these migrations alone, without this crate's.
@@ -138,7 +139,7 @@ impl Migrator {
         environment: Environment,
         migrations: impl IntoIterator<Item = Migration>,
     ) -> Result<Self> {
-        Self { sources: Sources::default(), ..Self::new(url, environment) }.with(migrations)
+        Self { sources: MigrationSet::default(), ..Self::new(url, environment) }.with(migrations)
     }
 
     /// And of those in a folder, in the order of their versions. One that has the name of another replaces it.
@@ -216,19 +217,21 @@ impl Migrator {
     /// [`is_invalid_input`](Error::is_invalid_input) for a syntax error;
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn run(&self, before_each: impl Fn(&str)) -> Result<Vec<String>> {
-        let session = Session::open(&self.url, self.time_outs).await?;
+        let session = MigrationSession::open(&self.url, self.time_outs).await?;
         let ran = self.run_on(&session, before_each).await;
         session.close().await;
         ran
     }
 
-    async fn run_on(&self, session: &Session, before_each: impl Fn(&str)) -> Result<Vec<String>> {
-        history::prepare(session.client()).await.map_err(|error| Failure::before(error).into_error(1, None))?;
+    async fn run_on(&self, session: &MigrationSession, before_each: impl Fn(&str)) -> Result<Vec<String>> {
+        history::prepare(session.client())
+            .await
+            .map_err(|error| MigrationFailure::before(error).into_error(1, None))?;
         squash::take_over(session.client(), &self.sources).await?;
         let history = history::read(session.client()).await?;
-        self.refuse_what_was_edited(&history)?;
+        self.reject_edited(&history)?;
         let pending: Vec<_> = self.sources.iter().filter(|one| !history.contains_key(&one.version())).collect();
-        self.refuse_what_is_ahead(&history, &pending)?;
+        self.reject_unknown_versions(&history, &pending)?;
         for applied in self.sources.iter().filter(|one| history.get(&one.version()) == Some(&None)) {
             history::adopt(session.client(), applied).await?;
         }
@@ -241,7 +244,7 @@ impl Migrator {
         Ok(ran)
     }
 
-    fn refuse_what_was_edited(&self, history: &History) -> Result<()> {
+    fn reject_edited(&self, history: &History) -> Result<()> {
         let edited: Vec<_> = self.sources.iter().filter(|one| state(one, history) == MigrationState::Edited).collect();
         let [first, ..] = edited.as_slice() else { return Ok(()) };
         let names = edited.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
@@ -261,7 +264,7 @@ impl Migrator {
     }
 
     /// With nothing pending, an older program is content with a newer database, as expand and contract promises.
-    fn refuse_what_is_ahead(&self, history: &History, pending: &[&Migration]) -> Result<()> {
+    fn reject_unknown_versions(&self, history: &History, pending: &[&Migration]) -> Result<()> {
         let unknown: Vec<&str> =
             history.keys().map(String::as_str).filter(|version| self.sources.get(version).is_none()).collect();
         match (unknown.as_slice(), pending) {
@@ -293,19 +296,19 @@ impl Migrator {
     ///
     /// As [`run`](Self::run); [`is_not_found`](Error::is_not_found) where the database has a migration that this program has
     /// not, and [`is_invalid_input`](Error::is_invalid_input) where one has no `down.sql`: then none is reverted.
-    pub async fn revert(&self, which: Revert) -> Result<Vec<String>> {
-        let session = Session::open(&self.url, self.time_outs).await?;
+    pub async fn revert(&self, which: RevertCount) -> Result<Vec<String>> {
+        let session = MigrationSession::open(&self.url, self.time_outs).await?;
         let reverted = self.revert_on(&session, which).await;
         session.close().await;
         reverted
     }
 
-    async fn revert_on(&self, session: &Session, which: Revert) -> Result<Vec<String>> {
+    async fn revert_on(&self, session: &MigrationSession, which: RevertCount) -> Result<Vec<String>> {
         squash::take_over(session.client(), &self.sources).await?;
         let history = history::read(session.client()).await?;
         let most = match which {
-            Revert::Last(count) => count.try_into().unwrap_or(usize::MAX),
-            Revert::All => usize::MAX,
+            RevertCount::Last(count) => count.try_into().unwrap_or(usize::MAX),
+            RevertCount::All => usize::MAX,
         };
         // All of them are found before the first is reverted, so that an unknown one stops nothing half-way.
         let found = history.keys().rev().take(most).map(|version| {
@@ -318,7 +321,7 @@ impl Migrator {
             })
         });
         let found = found.collect::<Result<Vec<_>>>()?;
-        found.iter().try_for_each(|migration| migration.refuse_without_way_back())?;
+        found.iter().try_for_each(|migration| migration.require_down_sql())?;
         let mut reverted = Vec::with_capacity(found.len());
         for migration in found {
             apply::down(session, migration, self.time_outs.attempts).await?;
@@ -359,7 +362,7 @@ impl Migrator {
 
 /// The version and the checksum of each of this crate's migrations.
 pub(crate) fn checksums() -> Vec<(String, String)> {
-    Sources::ours().iter().map(|one| (one.version(), one.checksum())).collect()
+    MigrationSet::ours().iter().map(|one| (one.version(), one.checksum())).collect()
 }
 
 fn state(migration: &Migration, history: &History) -> MigrationState {

@@ -5,23 +5,23 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use super::failure::READ_ONLY;
-use super::{ADVISORY_LOCK, TimeOuts};
+use super::{ADVISORY_LOCK, MigrationTimeouts};
 use crate::config::DatabaseUrl;
-use crate::db::{CancelOnDrop, SETTLED, client_with};
+use crate::db::{CATALOG_SETTINGS, CancelOnDrop, client_with};
 use crate::error::{Error, Kind, Result};
 
 const POLL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) struct Session {
+pub(super) struct MigrationSession {
     client: Client,
     /// A migrator that is given up leaves no statement behind.
     cancel: CancelOnDrop,
 }
 
-impl Session {
+impl MigrationSession {
     /// A connection on which this migrator is alone.
-    pub(super) async fn open(url: &DatabaseUrl, time_outs: TimeOuts) -> Result<Self> {
+    pub(super) async fn open(url: &DatabaseUrl, time_outs: MigrationTimeouts) -> Result<Self> {
         // From the beginning of the session, so that a migration's own RESET goes back to them.
         let settings = format!(
             "-c lock_timeout={} -c statement_timeout={}",
@@ -33,7 +33,7 @@ impl Session {
         })?;
         let cancel = CancelOnDrop::new(url, &client)?;
         let session = Self { client, cancel };
-        session.look_around(url).await?;
+        session.check_server(url).await?;
         session.lock().await?;
         Ok(session)
     }
@@ -42,7 +42,7 @@ impl Session {
         &self.client
     }
 
-    async fn look_around(&self, url: &DatabaseUrl) -> Result<()> {
+    async fn check_server(&self, url: &DatabaseUrl) -> Result<()> {
         // On a replica every transaction is read-only.
         let ask = "SELECT current_setting('transaction_read_only')::bool, current_setting('lock_timeout') = '0',
             current_setting('server_encoding'), to_regclass('__diesel_schema_migrations') IS NULL
@@ -71,7 +71,7 @@ impl Session {
 
     /// The session as it began, whatever the last migration has set in it and left.
     pub(super) async fn refresh(&self) -> Result<()> {
-        self.client.batch_execute(&format!("RESET ROLE; RESET ALL; {SETTLED}")).await?;
+        self.client.batch_execute(&format!("RESET ROLE; RESET ALL; {CATALOG_SETTINGS}")).await?;
         // Where this process is killed, its statement ends and the lock is free; not every system's server can tell.
         let _ = self.client.batch_execute("SET client_connection_check_interval = '2s'").await;
         Ok(())

@@ -95,7 +95,7 @@ impl Migration {
     }
 
     /// Fails if the migration has no `down.sql`. Diesel's runner takes such a migration too.
-    pub(super) fn refuse_without_way_back(&self) -> Result<()> {
+    pub(super) fn require_down_sql(&self) -> Result<()> {
         if self.down.is_some() {
             return Ok(());
         }
@@ -192,9 +192,9 @@ fn without_mark(text: &str) -> &str {
 
 /// Migrations by version, which is also their order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sources(BTreeMap<String, Migration>);
+pub(super) struct MigrationSet(BTreeMap<String, Migration>);
 
-impl Sources {
+impl MigrationSet {
     /// This crate's own.
     ///
     /// What is wrong with one of them is not told here, where nobody could do anything about it: a test runs them all.

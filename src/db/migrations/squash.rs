@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::history::{self, History};
-use super::source::Sources;
+use super::source::MigrationSet;
 use crate::error::{Error, Kind, Result};
 
 /// The versions before 0.1.0. Together they make the same schema as today's migrations of the day [`SQUASHED_INTO`].
@@ -39,7 +39,7 @@ const SQUASHED_INTO: &str = "2026112400";
 
 /// Returns the history with today's versions for those of before 0.1.0, if the database has all of them. They have no
 /// checksums, so the next run records today's.
-pub(super) fn translate(mut history: History, sources: &Sources) -> History {
+pub(super) fn translate(mut history: History, sources: &MigrationSet) -> History {
     if BEFORE_0_1_0.iter().all(|version| history.contains_key(*version)) {
         history.retain(|version, _| !BEFORE_0_1_0.contains(&version.as_str()));
         for version in squashed(sources) {
@@ -54,7 +54,7 @@ pub(super) fn translate(mut history: History, sources: &Sources) -> History {
 /// # Errors
 ///
 /// [`is_conflict`](Error::is_conflict) if the database has only some of the old versions.
-pub(super) async fn take_over(client: &Client, sources: &Sources) -> Result<()> {
+pub(super) async fn take_over(client: &Client, sources: &MigrationSet) -> Result<()> {
     let history = history::read(client).await?;
     let old = BEFORE_0_1_0.iter().filter(|version| history.contains_key(**version)).count();
     if old == 0 || squashed(sources).next().is_none() {
@@ -75,7 +75,7 @@ pub(super) async fn take_over(client: &Client, sources: &Sources) -> Result<()> 
     Ok(taken?)
 }
 
-async fn in_one_transaction(client: &Client, sources: &Sources) -> Result<(), tokio_postgres::Error> {
+async fn in_one_transaction(client: &Client, sources: &MigrationSet) -> Result<(), tokio_postgres::Error> {
     client.batch_execute("BEGIN").await?;
     for function in functions(sources) {
         client.batch_execute(&function).await?;
@@ -89,12 +89,12 @@ async fn in_one_transaction(client: &Client, sources: &Sources) -> Result<(), to
     client.batch_execute("COMMIT").await
 }
 
-fn squashed(sources: &Sources) -> impl Iterator<Item = String> {
+fn squashed(sources: &MigrationSet) -> impl Iterator<Item = String> {
     sources.iter().map(super::Migration::version).filter(|version| version.starts_with(SQUASHED_INTO))
 }
 
 /// The functions of the squashed migrations, whose comments and two of whose bodies differ from those of before 0.1.0.
-fn functions(sources: &Sources) -> Vec<String> {
+fn functions(sources: &MigrationSet) -> Vec<String> {
     let squashed = sources.iter().filter(|one| one.version().starts_with(SQUASHED_INTO));
     squashed
         .flat_map(|one| one.statements().into_iter().map(|statement| statement.sql.to_owned()).collect::<Vec<_>>())

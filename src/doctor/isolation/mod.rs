@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 pub(crate) const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
 
 /// A rule that an object breaks.
-pub(crate) struct Offence {
+pub(crate) struct IsolationViolation {
     /// The check that asks.
     pub(crate) check: &'static str,
     pub(crate) object: String,
@@ -26,7 +26,7 @@ pub(crate) struct Offence {
 }
 
 /// Every object that breaks one of the rules; `tables` are the registered ones.
-pub(crate) async fn offences(client: &Client, tables: &[&str]) -> Result<Vec<Offence>> {
+pub(crate) async fn isolation_violations(client: &Client, tables: &[&str]) -> Result<Vec<IsolationViolation>> {
     let asked = RULES.iter().enumerate().map(|(at, (.., query))| {
         format!("SELECT {at} AS rule, object COLLATE \"C\" AS object FROM ({query}) AS offenders (object)")
     });
@@ -41,7 +41,7 @@ pub(crate) async fn offences(client: &Client, tables: &[&str]) -> Result<Vec<Off
         let (check, is_grave, fault, _) = *RULES.get(at)?;
         #[cfg(not(feature = "testing"))]
         let _ = is_grave;
-        Some(Offence {
+        Some(IsolationViolation {
             check,
             object: row.get(1),
             fault,

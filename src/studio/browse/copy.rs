@@ -7,32 +7,32 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
 
-use super::page::Reading;
-use super::wanted::Wanted;
+use super::page::PageReader;
+use super::query::ListQuery;
 use super::{count, refuse_slow_order};
 use crate::error::{Error, Kind, Result};
-use crate::studio::catalog::Column;
+use crate::studio::catalog::ColumnInfo;
 use crate::studio::json;
 use crate::studio::problem::Problem;
 use crate::studio::shape::Shape;
 use crate::studio::statement::{Row, quoted};
-use crate::studio::view::Visit;
+use crate::studio::view::StudioRequest;
 
 /// `GET /{view}/tables/{table}/copy?as=`: what the page shows, whole, without secrets.
-pub(in crate::studio) async fn copy(visit: Visit) -> Result<Response, Problem> {
+pub(in crate::studio) async fn copy(visit: StudioRequest) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let table = catalog.seen_table(&visit.view, visit.part("table"))?;
-    let mut wanted = Wanted::read(table, &visit.view, &visit.params)?;
-    refuse_slow_order(&visit, &wanted, count(&visit, table).await?)?;
+    let table = catalog.visible_table(&visit.view, visit.part("table"))?;
+    let mut query = ListQuery::read(table, &visit.view, &visit.params)?;
+    refuse_slow_order(&visit, &query, count(&visit, table).await?)?;
     let form = visit.params.value("as").unwrap_or("json");
-    wanted.columns.retain(|column| column.shape != Shape::Secret && (form != "sql" || !column.generated));
-    let cells = wanted.columns.iter().map(|column| column.shape.whole(&column.name)).collect();
-    let page = Reading { wanted: &wanted, view: &visit.view, raw: &[], cells }.page(&visit.shared).await?;
-    let rows: Vec<Row> = page.rows.into_iter().map(|row| without_secrets(&wanted.columns, row.cells)).collect();
+    query.columns.retain(|column| column.shape != Shape::Secret && (form != "sql" || !column.generated));
+    let cells = query.columns.iter().map(|column| column.shape.whole(&column.name)).collect();
+    let page = PageReader { query: &query, view: &visit.view, raw: &[], cells }.page(&visit.shared).await?;
+    let rows: Vec<Row> = page.rows.into_iter().map(|row| without_secrets(&query.columns, row.cells)).collect();
     let (kind, text) = match form {
-        "csv" => ("text/csv; charset=utf-8", csv(&wanted.columns, &rows)?),
-        "sql" => ("text/plain; charset=utf-8", sql(&table.name, &wanted.columns, &rows)),
-        "json" => ("application/json", json(&wanted.columns, &rows)?),
+        "csv" => ("text/csv; charset=utf-8", csv(&query.columns, &rows)?),
+        "sql" => ("text/plain; charset=utf-8", sql(&table.name, &query.columns, &rows)),
+        "json" => ("application/json", json(&query.columns, &rows)?),
         other => {
             return Err(Error::invalid(format!("rows are not copied as {other:?}")).remedy("sql, json or csv").into());
         }
@@ -40,8 +40,8 @@ pub(in crate::studio) async fn copy(visit: Visit) -> Result<Response, Problem> {
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }
 
-fn without_secrets(columns: &[&Column], row: Row) -> Row {
-    let safe = |(column, cell): (&&Column, Option<String>)| match column.shape {
+fn without_secrets(columns: &[&ColumnInfo], row: Row) -> Row {
+    let safe = |(column, cell): (&&ColumnInfo, Option<String>)| match column.shape {
         Shape::Json => cell.map(|cell| json::safe(&cell).to_string()),
         _ => cell,
     };
@@ -59,7 +59,7 @@ fn inert(cell: &str) -> Cow<'_, str> {
     Cow::Borrowed(cell)
 }
 
-fn csv(columns: &[&Column], rows: &[Row]) -> Result<String> {
+fn csv(columns: &[&ColumnInfo], rows: &[Row]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| Error::new(Kind::Io, "the rows can't be written as CSV").caused_by(error);
     writer.write_record(columns.iter().map(|column| inert(&column.name).into_owned())).map_err(failed)?;
@@ -71,8 +71,8 @@ fn csv(columns: &[&Column], rows: &[Row]) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn json(columns: &[&Column], rows: &[Row]) -> Result<String> {
-    let value = |(column, cell): (&&Column, &Option<String>)| {
+fn json(columns: &[&ColumnInfo], rows: &[Row]) -> Result<String> {
+    let value = |(column, cell): (&&ColumnInfo, &Option<String>)| {
         let value = match (column.shape, cell.as_deref()) {
             (_, None) => Value::Null,
             // Numbers that JSON has no word for stay texts, as everything else that is written so.
@@ -87,7 +87,7 @@ fn json(columns: &[&Column], rows: &[Row]) -> Result<String> {
     serde_json::to_string_pretty(&rows).map_err(|error| Error::new(Kind::Io, "the rows are no JSON").caused_by(error))
 }
 
-fn sql(table: &str, columns: &[&Column], rows: &[Row]) -> String {
+fn sql(table: &str, columns: &[&ColumnInfo], rows: &[Row]) -> String {
     let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
     let names = names.join(", ");
     let is_hidden = rows.iter().flatten().flatten().any(|cell| cell.contains("(hidden)"));

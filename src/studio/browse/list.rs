@@ -2,37 +2,37 @@
 
 use maud::{Markup, html};
 
-use super::page::{Found, LOOKED_AT, Page};
-use super::wanted::{Comparison, FILTER, PLACE, Place, Wanted};
+use super::page::{LOOKED_AT, ListedRow, Page};
+use super::query::{Comparison, FILTER, ListQuery, PLACE, PageCursor};
 use super::{COUNTED, page::ROWS};
-use crate::studio::catalog::{Column, ForeignKey, Table};
+use crate::studio::catalog::{ColumnInfo, ForeignKey, TableInfo};
 use crate::studio::cells::{Budget, short};
-use crate::studio::view::{View, Visit};
+use crate::studio::view::{StudioRequest, View};
 
 /// Bytes of all values of a page.
 const PAGE: usize = 120_000;
 
-pub(super) struct List<'l> {
-    pub(super) visit: &'l Visit,
-    pub(super) table: &'l Table,
+pub(super) struct RowList<'l> {
+    pub(super) visit: &'l StudioRequest,
+    pub(super) table: &'l TableInfo,
     /// Rows, counted up to a bound.
     pub(super) count: usize,
 }
 
-impl List<'_> {
-    pub(super) fn with(&self, wanted: &Wanted<'_>, raw: &[&Column], page: &Page) -> Markup {
+impl RowList<'_> {
+    pub(super) fn with(&self, query: &ListQuery<'_>, raw: &[&ColumnInfo], page: &Page) -> Markup {
         let budget = Budget::new(PAGE);
         html! {
             @if let Some(comment) = &self.table.comment { p class="quiet" { (comment) } }
-            (self.form(Some(wanted)))
+            (self.form(Some(query)))
             @if page.rows.is_empty() {
                 p class="empty" { @if self.count == 0 { "There are no rows here." } @else { "No row fits." } }
             } @else {
                 div class="wide" tabindex="0" role="region" aria-label={ "Rows of " (self.table.name) } {
                     table {
-                        (self.head(wanted))
+                        (self.head(query))
                         tbody {
-                            @for row in &page.rows { (self.row(wanted, raw, row, &budget)) }
+                            @for row in &page.rows { (self.row(query, raw, row, &budget)) }
                         }
                     }
                 }
@@ -46,13 +46,13 @@ impl List<'_> {
     }
 
     /// The fields that narrow the rows and choose columns.
-    pub(super) fn form(&self, wanted: Option<&Wanted<'_>>) -> Markup {
+    pub(super) fn form(&self, query: Option<&ListQuery<'_>>) -> Markup {
         let params = &self.visit.params;
         let values: Vec<Vec<&str>> = FILTER.iter().map(|name| params.all(name).collect()).collect();
         let value =
             |part: usize, row: usize| values.get(part).and_then(|all| all.get(row)).copied().unwrap_or_default();
         let given = values.first().map_or(0, |all| all.iter().filter(|name| !name.is_empty()).count());
-        let chosen = |name: &str| wanted.is_some_and(|wanted| wanted.columns.iter().any(|column| column.name == name));
+        let chosen = |name: &str| query.is_some_and(|query| query.columns.iter().any(|column| column.name == name));
         let chosen_by_hand = params.value("col").is_some();
         html! {
             form class="filter" action=(self.path()) role="search" {
@@ -95,22 +95,22 @@ impl List<'_> {
         }
     }
 
-    fn head(&self, wanted: &Wanted<'_>) -> Markup {
+    fn head(&self, query: &ListQuery<'_>) -> Markup {
         let view = &self.visit.view;
         let plain = self.visit.params.without(&["sort"]).without(&PLACE);
         html! {
             thead { tr {
                 th scope="col" { span class="unseen" { "Row" } }
-                @for column in &wanted.columns {
-                    @let is_sort = wanted.sort.is_some_and(|sort| sort.name == column.name);
+                @for column in &query.columns {
+                    @let is_sort = query.sort.is_some_and(|sort| sort.name == column.name);
                     @let can_sort = column.shape.is_ordered()
                         && (self.count <= COUNTED || self.table.is_indexed(view, &column.name));
-                    @let order = if wanted.descending { "descending" } else { "ascending" };
+                    @let order = if query.descending { "descending" } else { "ascending" };
                     th scope="col" title=[column.comment.as_deref()] aria-sort=[is_sort.then_some(order)] {
                         @if can_sort {
-                            @let next = if is_sort && !wanted.descending { format!("-{}", column.name) } else { column.name.clone() };
+                            @let next = if is_sort && !query.descending { format!("-{}", column.name) } else { column.name.clone() };
                             a href=(plain.clone().with("sort", next).at(&self.path())) {
-                                (column.name) @if is_sort { @if wanted.descending { " ↓" } @else { " ↑" } }
+                                (column.name) @if is_sort { @if query.descending { " ↓" } @else { " ↑" } }
                             }
                         } @else { (column.name) }
                         span class="type" { (column.of_type) }
@@ -120,7 +120,7 @@ impl List<'_> {
         }
     }
 
-    fn row(&self, wanted: &Wanted<'_>, raw: &[&Column], row: &Found, budget: &Budget) -> Markup {
+    fn row(&self, query: &ListQuery<'_>, raw: &[&ColumnInfo], row: &ListedRow, budget: &Budget) -> Markup {
         let value = |name: &str| {
             let at = raw.iter().position(|column| column.name == name)?;
             row.raw.get(at)?.as_deref()
@@ -129,7 +129,7 @@ impl List<'_> {
         html! {
             tr {
                 th scope="row" { @if let Some(address) = address { a href=(address) { "open" } } }
-                @for (column, cell) in wanted.columns.iter().zip(&row.cells) {
+                @for (column, cell) in query.columns.iter().zip(&row.cells) {
                     @let reference = self.table.reference(&column.name).filter(|_| cell.is_some());
                     td class=(format!("{:?}", column.shape).to_lowercase()) {
                         @match reference.and_then(|key| self.referred(key, value)) {
@@ -148,7 +148,7 @@ impl List<'_> {
 
     fn foot(&self, page: &Page) -> Markup {
         let params = &self.visit.params;
-        let turned = |name: &str, place: &Place| {
+        let turned = |name: &str, place: &PageCursor| {
             let place = serde_json::to_string(place).unwrap_or_default();
             params.without(&PLACE).with(name, place).at(&self.path()).into_owned()
         };
@@ -157,7 +157,7 @@ impl List<'_> {
             div class="bar foot" {
                 @if let Some(place) = &page.before { a class="button" rel="prev" href=(turned("before", place)) { "← Before" } }
                 @if let Some(place) = &page.after { a class="button" rel="next" href=(turned("after", place)) { "Next →" } }
-                @if let Some(place) = &page.look_on {
+                @if let Some(place) = &page.resume_at {
                     span role="status" { (page.rows.len()) " of the next " (LOOKED_AT) " rows fit." }
                     @if params.value("before").is_some() {
                         a class="button" rel="prev" href=(turned("before", place)) { "← Look on" }

@@ -3,44 +3,44 @@
 mod copy;
 mod list;
 mod page;
-mod wanted;
+mod query;
 
 use axum::response::{Html, IntoResponse as _, Response};
 use maud::html;
 
 pub(super) use self::copy::copy;
-use self::list::List;
+use self::list::RowList;
 pub(super) use self::list::key_address;
-use self::page::Reading;
-use self::wanted::Wanted;
-use super::catalog::{Catalog, Column, Table};
+use self::page::PageReader;
+use self::query::ListQuery;
+use super::catalog::{ColumnInfo, TableCatalog, TableInfo};
 use super::layout;
 use super::problem::{Problem, message, status};
 use super::shape::Shape;
-use super::statement::{Statement, only, quoted};
-use super::view::Visit;
+use super::statement::{DynamicStatement, only, quoted};
+use super::view::StudioRequest;
 use crate::error::{Error, Result};
 
 /// Rows that are counted; beyond, and for an order that no index has, there are too many.
 const COUNTED: usize = 10_000;
 
 /// `GET /{view}/tables/{table}`
-pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
+pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let table = catalog.seen_table(&visit.view, visit.part("table"))?;
+    let table = catalog.visible_table(&visit.view, visit.part("table"))?;
     let count = count(&visit, table).await?;
     let read = async {
-        let wanted = Wanted::read(table, &visit.view, &visit.params)?;
-        refuse_slow_order(&visit, &wanted, count)?;
+        let query = ListQuery::read(table, &visit.view, &visit.params)?;
+        refuse_slow_order(&visit, &query, count)?;
         let raw = linked_by(&catalog, table);
-        let cells = wanted.columns.iter().map(|column| column.shape.short(&column.name)).collect();
-        let page = Reading { wanted: &wanted, view: &visit.view, raw: &raw, cells }.page(&visit.shared).await?;
-        Ok::<_, Problem>((wanted, raw, page))
+        let cells = query.columns.iter().map(|column| column.shape.short(&column.name)).collect();
+        let page = PageReader { query: &query, view: &visit.view, raw: &raw, cells }.page(&visit.shared).await?;
+        Ok::<_, Problem>((query, raw, page))
     };
-    let list = List { visit: &visit, table, count };
+    let list = RowList { visit: &visit, table, count };
     match read.await {
-        Ok((wanted, raw, page)) => {
-            let body = list.with(&wanted, &raw, &page);
+        Ok((query, raw, page)) => {
+            let body = list.with(&query, &raw, &page);
             Ok(layout::page(&visit, "tables", &table.name, &body).into_response())
         }
         // What was typed into the form stays there, beside what is wrong with it.
@@ -56,8 +56,8 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
 }
 
 /// How many rows there are, counted no further than one beyond `COUNTED`.
-async fn count(visit: &Visit, table: &Table) -> Result<usize> {
-    let mut statement = Statement::default();
+async fn count(visit: &StudioRequest, table: &TableInfo) -> Result<usize> {
+    let mut statement = DynamicStatement::default();
     let own = match (visit.view.workspace(), table.workspace_column()) {
         (Some(id), Some(column)) => {
             format!(" WHERE {} = {}", quoted(column), statement.bind(Some(&id.to_string()), "uuid"))
@@ -74,9 +74,9 @@ async fn count(visit: &Visit, table: &Table) -> Result<usize> {
 }
 
 /// Putting many rows in an order that no index has would take longer than anybody waits.
-fn refuse_slow_order(visit: &Visit, wanted: &Wanted<'_>, count: usize) -> Result<()> {
-    let Some(sort) = wanted.sort else { return Ok(()) };
-    if sort.shape.is_ordered() && (count <= COUNTED || wanted.table.is_indexed(&visit.view, &sort.name)) {
+fn refuse_slow_order(visit: &StudioRequest, query: &ListQuery<'_>, count: usize) -> Result<()> {
+    let Some(sort) = query.sort else { return Ok(()) };
+    if sort.shape.is_ordered() && (count <= COUNTED || query.table.is_indexed(&visit.view, &sort.name)) {
         return Ok(());
     }
     Err(Error::invalid(format!("rows can't be put in the order of {}", sort.name))
@@ -84,11 +84,11 @@ fn refuse_slow_order(visit: &Visit, wanted: &Wanted<'_>, count: usize) -> Result
 }
 
 /// The columns whose plain values are needed to link a row: its key, and what refers to others or is referred to.
-fn linked_by<'c>(catalog: &'c Catalog, table: &'c Table) -> Vec<&'c Column> {
+fn linked_by<'c>(catalog: &'c TableCatalog, table: &'c TableInfo) -> Vec<&'c ColumnInfo> {
     let key = table.key.iter();
     let out = table.foreign_keys.iter().flat_map(|key| &key.columns);
     let names = key.chain(out).chain(catalog.referring(&table.name).flat_map(|(_, key)| &key.refers_to));
-    let mut columns: Vec<&Column> = Vec::new();
+    let mut columns: Vec<&ColumnInfo> = Vec::new();
     for column in names.filter_map(|name| table.column(name)).filter(|column| column.shape != Shape::Secret) {
         if !columns.iter().any(|known| known.name == column.name) {
             columns.push(column);

@@ -7,12 +7,12 @@ use uuid::Uuid;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
-use crate::studio::Shared;
-use crate::studio::catalog::{Catalog, Column, Table};
+use crate::studio::AppState;
+use crate::studio::catalog::{ColumnInfo, TableCatalog, TableInfo};
 use crate::studio::cells::cut;
 use crate::studio::json;
 use crate::studio::shape::Shape;
-use crate::studio::statement::{Row, Statement, begin, quoted};
+use crate::studio::statement::{DynamicStatement, Row, begin, quoted};
 use crate::tenancy::{Actor, WorkspaceScope};
 
 /// Characters of a value that the audit log keeps.
@@ -23,7 +23,7 @@ pub(in crate::studio) type Values = Vec<(String, Option<String>)>;
 
 /// What is done to a row.
 #[derive(Clone, Debug)]
-pub(in crate::studio) enum Deed {
+pub(in crate::studio) enum RowChange {
     Insert(Values),
     /// Of the row of that key, as long as nobody has changed it since it was that version.
     Update {
@@ -37,7 +37,7 @@ pub(in crate::studio) enum Deed {
     },
 }
 
-impl Deed {
+impl RowChange {
     fn action(&self) -> &'static str {
         match self {
             Self::Insert(_) => "row.insert",
@@ -49,56 +49,59 @@ impl Deed {
 
 /// A change that was made, and what takes it back.
 #[derive(Clone, Debug)]
-pub(in crate::studio) struct Made {
+pub(in crate::studio) struct AppliedChange {
     pub(in crate::studio) workspace: WorkspaceId,
     pub(in crate::studio) table: String,
     /// Of the row that was changed.
     pub(in crate::studio) key: Values,
-    pub(in crate::studio) back: Deed,
+    pub(in crate::studio) back: RowChange,
 }
 
 /// A row's values, of all columns that are stored, and its version.
-struct Whole {
+struct StoredRow {
     values: Values,
     version: String,
 }
 
-impl Whole {
-    fn key(&self, table: &Table) -> Values {
+impl StoredRow {
+    fn key(&self, table: &TableInfo) -> Values {
         table.key.iter().map(|name| (name.clone(), value(&self.values, name))).collect()
     }
 }
 
-impl Shared {
+impl AppState {
     pub(in crate::studio) async fn change(
         &self,
-        catalog: &Catalog,
-        table: &Table,
+        catalog: &TableCatalog,
+        table: &TableInfo,
         workspace: WorkspaceId,
-        deed: Deed,
+        change: RowChange,
         why: &str,
-    ) -> Result<Made> {
+    ) -> Result<AppliedChange> {
         self.refuse_to_write()?;
         if !table.is_edited() {
             return Err(Error::new(Kind::Forbidden, format!("rows of {} are not changed in the studio", table.name))
                 .remedy("use the command that is for it"));
         }
-        let scope = WorkspaceScope::vouched_for(workspace, why);
+        let scope = WorkspaceScope::unchecked(workspace, why);
         let mut ws = self.db.workspace(&scope).await?;
-        let (action, why) = (deed.action(), why.to_owned());
-        ws.own_sql(async |conn| {
+        let (action, why) = (change.action(), why.to_owned());
+        ws.internal_sql(async |conn| {
             begin(conn, "").await?;
-            let changing = Changing { conn, table, workspace };
-            let (before, after, back) = changing.run(catalog, deed).await?;
+            let changing = RowEditor { conn, table, workspace };
+            let (before, after, back) = changing.run(catalog, change).await?;
             let is_update = before.is_some() && after.is_some();
             let key = before.as_ref().or(after.as_ref()).map(|row| row.key(table)).unwrap_or_default();
             let id = value(&key, "id").and_then(|id| id.parse::<Uuid>().ok());
             let entry = NewAuditEntry::new(Actor::Operator { reason: why.clone() }, action, table.name.as_str(), id)
                 .of(workspace)
-                .change(&told(table, before.as_ref(), is_update), &told(table, after.as_ref(), is_update));
+                .change(
+                    &audit_value(table, before.as_ref(), is_update),
+                    &audit_value(table, after.as_ref(), is_update),
+                );
             // Before the change is kept: there may be an entry of a change that failed, and none is without an entry.
             self.db.platform(async |conn| entry.insert(conn).await).await?;
-            Ok::<_, Error>(Made { workspace, table: table.name.clone(), key, back })
+            Ok::<_, Error>(AppliedChange { workspace, table: table.name.clone(), key, back })
         })
         .await
     }
@@ -110,7 +113,7 @@ fn value(values: &[(String, Option<String>)], name: &str) -> Option<String> {
 
 /// A row for the audit log, which outlives the workspace: without secrets, of a change how what was written begins, and of a
 /// row that comes or goes how long it is.
-fn told(table: &Table, row: Option<&Whole>, is_update: bool) -> Value {
+fn audit_value(table: &TableInfo, row: Option<&StoredRow>, is_update: bool) -> Value {
     let Some(row) = row else { return Value::Null };
     let length = |value: &str| Value::from(format!("{} characters", value.chars().count()));
     let shown = |(name, value): &(String, Option<String>)| {
@@ -131,55 +134,59 @@ fn told(table: &Table, row: Option<&Whole>, is_update: bool) -> Value {
     Value::Object(row.values.iter().map(shown).collect::<Map<_, _>>())
 }
 
-struct Changing<'c> {
+struct RowEditor<'c> {
     conn: &'c mut AsyncPgConnection,
-    table: &'c Table,
+    table: &'c TableInfo,
     workspace: WorkspaceId,
 }
 
-impl Changing<'_> {
+impl RowEditor<'_> {
     /// The row before and after, and what takes the change back.
-    async fn run(mut self, catalog: &Catalog, deed: Deed) -> Result<(Option<Whole>, Option<Whole>, Deed)> {
-        match deed {
-            Deed::Insert(values) => {
+    async fn run(
+        mut self,
+        catalog: &TableCatalog,
+        change: RowChange,
+    ) -> Result<(Option<StoredRow>, Option<StoredRow>, RowChange)> {
+        match change {
+            RowChange::Insert(values) => {
                 let after = self.insert(values).await?;
-                let back = Deed::Delete { key: after.key(self.table), version: after.version.clone() };
+                let back = RowChange::Delete { key: after.key(self.table), version: after.version.clone() };
                 Ok((None, Some(after), back))
             }
-            Deed::Update { key, version, to } => {
+            RowChange::Update { key, version, to } => {
                 let before = self.locked(&key, &version).await?;
                 let after = self.update(&key, &to).await?;
                 let was = to.iter().map(|(name, _)| (name.clone(), value(&before.values, name))).collect();
-                let back = Deed::Update { key, version: after.version.clone(), to: was };
+                let back = RowChange::Update { key, version: after.version.clone(), to: was };
                 Ok((Some(before), Some(after), back))
             }
-            Deed::Delete { key, version } => {
+            RowChange::Delete { key, version } => {
                 let before = self.locked(&key, &version).await?;
                 self.refuse_if_referred_to(catalog, &before).await?;
-                let mut statement = Statement::default();
+                let mut statement = DynamicStatement::default();
                 let which = self.which(&key, &mut statement);
                 statement.push(&format!(
                     "DELETE FROM {} WHERE {which} RETURNING ARRAY['']::text[] AS cells",
                     quoted(&self.table.name)
                 ));
                 self.rows(statement).await?;
-                let back = Deed::Insert(before.values.clone());
+                let back = RowChange::Insert(before.values.clone());
                 Ok((Some(before), None, back))
             }
         }
     }
 
-    fn stored(&self) -> impl Iterator<Item = &Column> {
+    fn stored(&self) -> impl Iterator<Item = &ColumnInfo> {
         self.table.columns.iter().filter(|column| !column.generated)
     }
 
-    /// SQL of the whole row, as `Whole` reads it.
+    /// SQL of the whole row, as `StoredRow` reads it.
     fn cells(&self) -> String {
         let cells: Vec<String> = self.stored().map(|column| format!("{}::text", quoted(&column.name))).collect();
         format!("ARRAY[xmin::text, {}]::text[] AS cells", cells.join(", "))
     }
 
-    fn which(&self, key: &Values, statement: &mut Statement) -> String {
+    fn which(&self, key: &Values, statement: &mut DynamicStatement) -> String {
         let mut conditions: Vec<String> =
             key.iter().map(|(name, value)| self.table.equals(name, value.as_deref(), statement)).collect();
         if let Some(column) = self.table.workspace_column() {
@@ -188,19 +195,19 @@ impl Changing<'_> {
         conditions.join(" AND ")
     }
 
-    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>> {
+    async fn rows(&mut self, statement: DynamicStatement) -> Result<Vec<Row>> {
         statement.rows(self.conn).await
     }
 
-    async fn whole(&mut self, statement: Statement) -> Result<Option<Whole>> {
+    async fn whole(&mut self, statement: DynamicStatement) -> Result<Option<StoredRow>> {
         let Some(mut row) = self.rows(statement).await?.into_iter().next() else { return Ok(None) };
         let version = if row.is_empty() { String::new() } else { row.remove(0).unwrap_or_default() };
-        Ok(Some(Whole { values: self.stored().map(|column| column.name.clone()).zip(row).collect(), version }))
+        Ok(Some(StoredRow { values: self.stored().map(|column| column.name.clone()).zip(row).collect(), version }))
     }
 
     /// The row, kept as it is until the change is made.
-    async fn locked(&mut self, key: &Values, version: &str) -> Result<Whole> {
-        let mut statement = Statement::default();
+    async fn locked(&mut self, key: &Values, version: &str) -> Result<StoredRow> {
+        let mut statement = DynamicStatement::default();
         let which = self.which(key, &mut statement);
         statement.push(&format!("SELECT {} FROM {} WHERE {which} FOR UPDATE", self.cells(), quoted(&self.table.name)));
         let found = self.whole(statement).await?;
@@ -212,8 +219,8 @@ impl Changing<'_> {
         }
     }
 
-    async fn update(&mut self, key: &Values, to: &Values) -> Result<Whole> {
-        let mut statement = Statement::default();
+    async fn update(&mut self, key: &Values, to: &Values) -> Result<StoredRow> {
+        let mut statement = DynamicStatement::default();
         let mut set = Vec::new();
         for (name, value) in to {
             let column = self.writable(name)?;
@@ -232,8 +239,8 @@ impl Changing<'_> {
         self.whole(statement).await?.ok_or_else(|| Error::new(Kind::NotFound, "the row is gone"))
     }
 
-    async fn insert(&mut self, values: Values) -> Result<Whole> {
-        let mut statement = Statement::default();
+    async fn insert(&mut self, values: Values) -> Result<StoredRow> {
+        let mut statement = DynamicStatement::default();
         let (mut names, mut texts) = (Vec::new(), Vec::new());
         let own = self.table.workspace_column().map(ToOwned::to_owned);
         let given = values.into_iter().filter(|(name, _)| Some(name) != own.as_ref());
@@ -254,15 +261,15 @@ impl Changing<'_> {
         self.whole(statement).await?.ok_or_else(|| Error::new(Kind::Database, "no row came of the insert"))
     }
 
-    fn writable(&self, name: &str) -> Result<&Column> {
+    fn writable(&self, name: &str) -> Result<&ColumnInfo> {
         let column = self.stored().find(|column| column.name == name);
         column.ok_or_else(|| Error::invalid(format!("{} has no column {name:?} to write", self.table.name)))
     }
 
     /// What hangs on a row would go with it and not come back with it.
-    async fn refuse_if_referred_to(&mut self, catalog: &Catalog, row: &Whole) -> Result<()> {
+    async fn refuse_if_referred_to(&mut self, catalog: &TableCatalog, row: &StoredRow) -> Result<()> {
         for (other, key) in catalog.referring(&self.table.name).filter(|(other, _)| other.in_workspace) {
-            let mut statement = Statement::default();
+            let mut statement = DynamicStatement::default();
             let conditions: Vec<String> = key
                 .columns
                 .iter()

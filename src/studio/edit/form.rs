@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use crate::studio::address::Params;
-use crate::studio::catalog::{Column, Table};
+use crate::studio::catalog::{ColumnInfo, TableInfo};
 use crate::studio::json;
+use crate::studio::params::Params;
 use crate::studio::shape::Shape;
-use crate::studio::view::Visit;
+use crate::studio::view::StudioRequest;
 
 /// Longer values are not edited in a form.
 const MOST: usize = 100_000;
@@ -16,7 +16,12 @@ const MOST: usize = 100_000;
 const KEPT: &[&str] = &["created_at", "updated_at"];
 
 /// Why a column has no field, or that it has one.
-pub(super) fn refusal(table: &Table, column: &Column, value: Option<&str>, is_new: bool) -> Option<&'static str> {
+pub(super) fn refusal(
+    table: &TableInfo,
+    column: &ColumnInfo,
+    value: Option<&str>,
+    is_new: bool,
+) -> Option<&'static str> {
     let is_key = table.key.contains(&column.name);
     match column.shape {
         _ if Some(column.name.as_str()) == table.workspace_column() => Some("the workspace that is looked at"),
@@ -36,8 +41,8 @@ pub(super) fn refusal(table: &Table, column: &Column, value: Option<&str>, is_ne
 
 /// A form with what the fields say, and what is wrong with them.
 pub(super) struct Form<'f> {
-    pub(super) visit: &'f Visit,
-    pub(super) table: &'f Table,
+    pub(super) visit: &'f StudioRequest,
+    pub(super) table: &'f TableInfo,
     /// What the row has now, by column, which decides whether there is a field.
     pub(super) stored: BTreeMap<String, Option<String>>,
     /// By column; a column without a value is left to its default where the row is new.
@@ -83,7 +88,7 @@ impl Form<'_> {
         }
     }
 
-    fn field(&self, column: &Column, value: Option<&str>, error: Option<&str>) -> Markup {
+    fn field(&self, column: &ColumnInfo, value: Option<&str>, error: Option<&str>) -> Markup {
         let (id, name) = (format!("v.{}", column.name), column.name.as_str());
         let described = error.map(|_| format!("e.{name}"));
         let text = value.unwrap_or_default();

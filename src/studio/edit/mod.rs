@@ -10,19 +10,19 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use diesel::result::Error as DieselError;
 
-pub(super) use self::change::Made;
-use self::change::{Deed, Values};
+pub(super) use self::change::AppliedChange;
+use self::change::{RowChange, Values};
 use self::form::{Form, refusal};
-use super::Shared;
-use super::address::{Params, see};
-use super::catalog::{Catalog, Column, Table};
-use super::gate::Posted;
+use super::AppState;
+use super::catalog::{ColumnInfo, TableCatalog, TableInfo};
+use super::gate::PostedForm;
 use super::layout;
+use super::params::{Params, see};
 use super::problem::{Problem, message, status};
-use super::record::which;
+use super::row::which;
 use super::shape::Shape;
-use super::statement::{Statement, quoted};
-use super::view::{View, Visit};
+use super::statement::{DynamicStatement, quoted};
+use super::view::{StudioRequest, View};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 
@@ -30,55 +30,55 @@ const REASON: &str = "the operator in the studio";
 const UNDONE: &str = "the operator in the studio takes the last change back";
 
 /// What is asked for, and whether it may be.
-struct Asked<'a> {
-    table: &'a Table,
+struct EditTarget<'a> {
+    table: &'a TableInfo,
     workspace: WorkspaceId,
 }
 
-fn asked<'a>(visit: &Visit, catalog: &'a Catalog) -> Result<Asked<'a>, Problem> {
+fn edit_target<'a>(visit: &StudioRequest, catalog: &'a TableCatalog) -> Result<EditTarget<'a>, Problem> {
     visit.shared.refuse_to_write()?;
     let workspace = visit.the_workspace("changes")?;
-    Ok(Asked { table: catalog.seen_table(&visit.view, visit.part("table"))?, workspace })
+    Ok(EditTarget { table: catalog.visible_table(&visit.view, visit.part("table"))?, workspace })
 }
 
 /// `GET /{view}/tables/{table}/new`
-pub(super) async fn new(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn new(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let Asked { table, .. } = asked(&visit, &catalog)?;
+    let EditTarget { table, .. } = edit_target(&visit, &catalog)?;
     let (stored, values) = (BTreeMap::new(), BTreeMap::new());
     let form = Form { visit: &visit, table, stored, values, version: None, error: None };
     Ok(layout::page(&visit, "tables", &format!("New row of {}", table.name), &form.markup()))
 }
 
 /// `POST /{view}/tables/{table}/new`
-pub(super) async fn insert(visit: Visit, Posted(posted): Posted) -> Result<Response, Problem> {
+pub(super) async fn insert(visit: StudioRequest, PostedForm(posted): PostedForm) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
     let fields = table.columns.iter().filter(|column| refusal(table, column, None, true).is_none());
     let values: Values = fields
         .filter(|column| !is_left_to_its_default(&posted, column))
         .filter_map(|column| Some((column.name.clone(), Some(given(&posted, &column.name)?))))
         .collect();
     let typed = values.iter().cloned().collect();
-    match visit.shared.change(&catalog, table, workspace, Deed::Insert(values), REASON).await {
+    match visit.shared.change(&catalog, table, workspace, RowChange::Insert(values), REASON).await {
         Ok(made) => done(&visit, made.clone(), Some(made)).await,
         Err(error) => wrong(&visit, table, [BTreeMap::new(), typed], None, error).await,
     }
 }
 
 /// `GET /{view}/tables/{table}/edit?k.column=value`
-pub(super) async fn edit(visit: Visit) -> Result<Html<String>, Problem> {
+pub(super) async fn edit(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
     let (values, version) = current(&visit, table, workspace).await?;
     let form = Form { visit: &visit, table, stored: values.clone(), values, version: Some(version), error: None };
     Ok(layout::page(&visit, "tables", &format!("Row of {}", table.name), &form.markup()))
 }
 
 /// `POST /{view}/tables/{table}/edit?k.column=value`
-pub(super) async fn update(visit: Visit, Posted(posted): Posted) -> Result<Response, Problem> {
+pub(super) async fn update(visit: StudioRequest, PostedForm(posted): PostedForm) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
     let version = posted.value("version").unwrap_or_default().to_owned();
     let (stored, _) = current(&visit, table, workspace).await?;
     let mut typed = stored.clone();
@@ -102,36 +102,36 @@ pub(super) async fn update(visit: Visit, Posted(posted): Posted) -> Result<Respo
         return see(&address(&visit, &table.name, &key(&visit, table)?));
     }
     typed.extend(to.iter().cloned());
-    let deed = Deed::Update { key: key(&visit, table)?, version: version.clone(), to };
-    match visit.shared.change(&catalog, table, workspace, deed, REASON).await {
+    let change = RowChange::Update { key: key(&visit, table)?, version: version.clone(), to };
+    match visit.shared.change(&catalog, table, workspace, change, REASON).await {
         Ok(made) => done(&visit, made.clone(), Some(made)).await,
         Err(error) => wrong(&visit, table, [stored, typed], Some(version), error).await,
     }
 }
 
 /// `POST /{view}/tables/{table}/delete?k.column=value`
-pub(super) async fn delete(visit: Visit, Posted(posted): Posted) -> Result<Response, Problem> {
+pub(super) async fn delete(visit: StudioRequest, PostedForm(posted): PostedForm) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let Asked { table, workspace } = asked(&visit, &catalog)?;
+    let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
     let version = posted.value("version").unwrap_or_default().to_owned();
-    let deed = Deed::Delete { key: key(&visit, table)?, version };
-    let made = visit.shared.change(&catalog, table, workspace, deed, REASON).await?;
+    let change = RowChange::Delete { key: key(&visit, table)?, version };
+    let made = visit.shared.change(&catalog, table, workspace, change, REASON).await?;
     done(&visit, made.clone(), Some(made)).await
 }
 
 /// `POST /{view}/undo`
-pub(super) async fn undo(visit: Visit, Posted(_): Posted) -> Result<Response, Problem> {
+pub(super) async fn undo(visit: StudioRequest, PostedForm(_): PostedForm) -> Result<Response, Problem> {
     visit.shared.refuse_to_write()?;
     let workspace = visit.the_workspace("changes")?;
     let last = visit.shared.last_change.lock().await.clone().filter(|last| last.workspace == workspace);
     let last = last.ok_or_else(|| Problem::not_found("there is no change of this workspace to take back"))?;
     let catalog = visit.shared.catalog().await?;
-    let table = catalog.seen_table(&visit.view, &last.table)?;
+    let table = catalog.visible_table(&visit.view, &last.table)?;
     let made = visit.shared.change(&catalog, table, workspace, last.back, UNDONE).await?;
     done(&visit, made, None).await
 }
 
-impl Shared {
+impl AppState {
     /// Whether the last change is of the workspace that is looked at, so that it can be taken back there.
     pub(super) fn can_undo(&self, view: &View) -> bool {
         let last = self.last_change.try_lock();
@@ -140,29 +140,29 @@ impl Shared {
 }
 
 /// Remembers what takes the change back, if anything may, and shows the row, or the table that it was of.
-async fn done(visit: &Visit, made: Made, undo: Option<Made>) -> Result<Response, Problem> {
-    let is_gone = matches!(made.back, Deed::Insert(_));
+async fn done(visit: &StudioRequest, made: AppliedChange, undo: Option<AppliedChange>) -> Result<Response, Problem> {
+    let is_gone = matches!(made.back, RowChange::Insert(_));
     let all = visit.view.path(&format!("tables/{}", made.table));
     let to = if is_gone { all } else { address(visit, &made.table, &made.key) };
     *visit.shared.last_change.lock().await = undo;
     see(&to)
 }
 
-fn address(visit: &Visit, table: &str, key: &Values) -> String {
+fn address(visit: &StudioRequest, table: &str, key: &Values) -> String {
     visit.view.row(table, key.iter().map(|(name, value)| (name.as_str(), value.clone().unwrap_or_default())))
 }
 
-fn key(visit: &Visit, table: &Table) -> Result<Values, Problem> {
+fn key(visit: &StudioRequest, table: &TableInfo) -> Result<Values, Problem> {
     table.key.iter().map(|name| Ok((name.clone(), Some(visit.key_part(name)?.to_owned())))).collect()
 }
 
 /// Whether its field is a choice, which always says something.
-fn is_chosen(column: &Column) -> bool {
+fn is_chosen(column: &ColumnInfo) -> bool {
     column.labels.is_some() || column.shape == Shape::Bool
 }
 
 /// What is typed is meant, whatever is ticked beside it.
-fn is_left_to_its_default(posted: &Params, column: &Column) -> bool {
+fn is_left_to_its_default(posted: &Params, column: &ColumnInfo) -> bool {
     let is_empty = posted.value(&format!("v.{}", column.name)).is_none();
     posted.value(&format!("d.{}", column.name)).is_some() && (is_empty || is_chosen(column))
 }
@@ -173,11 +173,11 @@ fn given(posted: &Params, column: &str) -> Option<String> {
 
 /// The values of a row that a form may show, and its version.
 async fn current(
-    visit: &Visit,
-    table: &Table,
+    visit: &StudioRequest,
+    table: &TableInfo,
     workspace: WorkspaceId,
 ) -> Result<(BTreeMap<String, Option<String>>, String), Problem> {
-    let mut statement = Statement::default();
+    let mut statement = DynamicStatement::default();
     let which = which(visit, table, &mut statement)?;
     let cells: Vec<String> = table
         .columns
@@ -202,8 +202,8 @@ async fn current(
 
 /// The form again, with what was typed, and what is wrong with it at the field that it is about.
 async fn wrong(
-    visit: &Visit,
-    table: &Table,
+    visit: &StudioRequest,
+    table: &TableInfo,
     [stored, values]: [BTreeMap<String, Option<String>>; 2],
     version: Option<String>,
     error: Error,
@@ -220,7 +220,7 @@ async fn wrong(
 }
 
 /// The column that the database complains of, by the name of what is violated.
-fn field_of(error: &Error, table: &Table) -> Option<String> {
+fn field_of(error: &Error, table: &TableInfo) -> Option<String> {
     let Some(DieselError::DatabaseError(_, said)) = error.source()?.downcast_ref::<DieselError>() else { return None };
     if let Some(column) = said.column_name() {
         return Some(column.to_owned());
@@ -238,13 +238,17 @@ fn field_of(error: &Error, table: &Table) -> Option<String> {
 }
 
 /// The first field whose text is no value of its column's type.
-async fn misread(visit: &Visit, table: &Table, values: &BTreeMap<String, Option<String>>) -> Option<String> {
+async fn misread(
+    visit: &StudioRequest,
+    table: &TableInfo,
+    values: &BTreeMap<String, Option<String>>,
+) -> Option<String> {
     for column in &table.columns {
         let Some(Some(value)) = values.get(&column.name) else { continue };
         if matches!(column.shape, Shape::Text | Shape::Secret) {
             continue;
         }
-        let mut statement = Statement::default();
+        let mut statement = DynamicStatement::default();
         let cast = statement.bind(Some(value), column.bound());
         statement.push(&format!("SELECT ARRAY[{cast}::text] AS cells"));
         if visit.shared.rows(visit.view.workspace(), statement).await.is_err() {

@@ -19,7 +19,7 @@ enum Setting {
 
 /// What became of a statement.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+enum AttemptOutcome {
     /// So many rows.
     Rows(u64),
     /// Insufficient privilege, which a policy's refusal is too.
@@ -56,15 +56,15 @@ pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str
         violation("has no row in two workspaces, so nothing could be tried".to_owned());
         return Ok(found);
     };
-    let mut client = db::settled_client(app).await?;
+    let mut client = db::catalog_client(app).await?;
     for (what, setting, sql, expected) in subject.attempts() {
         let outcome = run(&mut client, setting.sql(&subject.own).as_deref(), &sql).await?;
-        if outcome == Outcome::Accepted {
+        if outcome == AttemptOutcome::Accepted {
             // The server waits for rows on this one.
-            client = db::settled_client(app).await?;
+            client = db::catalog_client(app).await?;
         }
         let is_as_it_must_be =
-            if subject.is_read_only && !reads(&sql) { outcome == Outcome::Refused } else { expected(&outcome) };
+            if subject.is_read_only && !reads(&sql) { outcome == AttemptOutcome::Refused } else { expected(&outcome) };
         if !is_as_it_must_be {
             violation(format!("{what}, with the setting {setting:?}, gave {outcome:?}"));
         }
@@ -77,7 +77,7 @@ fn reads(sql: &str) -> bool {
 }
 
 /// Whether an outcome is as it must be.
-type Expected = fn(&Outcome) -> bool;
+type Expected = fn(&AttemptOutcome) -> bool;
 
 impl<'a> Subject<'a> {
     async fn of(platform: &Client, table: &'a str) -> Result<Option<Self>> {
@@ -113,11 +113,11 @@ impl<'a> Subject<'a> {
         use Setting::{Empty, Malformed, Own, Unset};
         let Self { table, own, other, .. } = self;
         let (mine, theirs) = (format!("workspace_id = '{own}'"), format!("workspace_id = '{other}'"));
-        let some: Expected = |outcome| matches!(outcome, Outcome::Rows(rows) if *rows > 0);
-        let none: Expected = |outcome| *outcome == Outcome::Rows(0);
-        let refused: Expected = |outcome| *outcome == Outcome::Refused;
-        let no_uuid: Expected = |outcome| *outcome == Outcome::NoUuid;
-        let unsupported: Expected = |outcome| *outcome == Outcome::Unsupported;
+        let some: Expected = |outcome| matches!(outcome, AttemptOutcome::Rows(rows) if *rows > 0);
+        let none: Expected = |outcome| *outcome == AttemptOutcome::Rows(0);
+        let refused: Expected = |outcome| *outcome == AttemptOutcome::Refused;
+        let no_uuid: Expected = |outcome| *outcome == AttemptOutcome::NoUuid;
+        let unsupported: Expected = |outcome| *outcome == AttemptOutcome::Unsupported;
         // To bring a row back that is there, it goes first; what refers to it goes and returns with the rollback.
         let again = format!("DELETE FROM {table} WHERE {mine}; {}", self.insert(&self.own_row));
         let upsert = |row: &str| {
@@ -209,7 +209,7 @@ impl Setting {
 }
 
 /// Runs it in a transaction that is rolled back; of several statements the last one counts.
-async fn run(app: &mut Client, setting: Option<&str>, sql: &str) -> Result<Outcome> {
+async fn run(app: &mut Client, setting: Option<&str>, sql: &str) -> Result<AttemptOutcome> {
     let transaction = app.transaction().await.map_err(failed("begin"))?;
     if let Some(setting) = setting {
         transaction.batch_execute(setting).await.map_err(failed(setting))?;
@@ -220,13 +220,15 @@ async fn run(app: &mut Client, setting: Option<&str>, sql: &str) -> Result<Outco
         transaction.simple_query(sql).await.map(|messages| last_count(&messages))
     };
     let outcome = match done {
-        Ok(rows) => Outcome::Rows(rows),
+        Ok(rows) => AttemptOutcome::Rows(rows),
         Err(error) => match error.code() {
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Outcome::Refused,
-            Some(&SqlState::INVALID_TEXT_REPRESENTATION) => Outcome::NoUuid,
-            Some(&SqlState::FEATURE_NOT_SUPPORTED) => Outcome::Unsupported,
-            None => return Ok(Outcome::Accepted),
-            Some(_) => Outcome::Failed(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)),
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => AttemptOutcome::Refused,
+            Some(&SqlState::INVALID_TEXT_REPRESENTATION) => AttemptOutcome::NoUuid,
+            Some(&SqlState::FEATURE_NOT_SUPPORTED) => AttemptOutcome::Unsupported,
+            None => return Ok(AttemptOutcome::Accepted),
+            Some(_) => {
+                AttemptOutcome::Failed(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
+            }
         },
     };
     transaction.rollback().await.map_err(failed("rollback"))?;

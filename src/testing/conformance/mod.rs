@@ -62,7 +62,7 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
         return Err(Error::invalid("the suite needs the logins of application and platform")
             .remedy("set DATABASE_APP_URL and DATABASE_PLATFORM_URL; `workspace-db roles` makes them"));
     };
-    let platform = db::settled_client(platform).await?;
+    let platform = db::catalog_client(platform).await?;
     let mut found = of_catalog(&platform, tables).await?;
     for table in tables {
         // What is not there has been said.
@@ -96,17 +96,20 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
 /// }
 /// ```
 pub async fn violations_after(superuser: &DatabaseUrl, statements: &str, tables: &[&str]) -> Result<Vec<Violation>> {
-    let client = db::settled_client(superuser).await?;
+    let client = db::catalog_client(superuser).await?;
     client.batch_execute(&format!("BEGIN; {statements}")).await.map_err(failed("the statements"))?;
     // The connection ends with the function, and the server rolls back.
     of_catalog(&client, tables).await
 }
 
 async fn of_catalog(client: &tokio_postgres::Client, tables: &[&str]) -> Result<Vec<Violation>> {
-    let offences = isolation::offences(client, tables).await?;
-    let violation =
-        |one: isolation::Offence| Violation { object: one.object, fault: one.fault.to_owned(), is_grave: one.is_grave };
-    Ok(offences.into_iter().map(violation).collect())
+    let isolation_violations = isolation::isolation_violations(client, tables).await?;
+    let violation = |one: isolation::IsolationViolation| Violation {
+        object: one.object,
+        fault: one.fault.to_owned(),
+        is_grave: one.is_grave,
+    };
+    Ok(isolation_violations.into_iter().map(violation).collect())
 }
 
 fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> Error {

@@ -3,7 +3,7 @@
 use diesel_async::SimpleAsyncConnection as _;
 use secrecy::SecretString;
 use workspace_db::adopt::Adoption;
-use workspace_db::auth::{self, Client};
+use workspace_db::auth::{self, ClientInfo};
 use workspace_db::config::{Config, Environment};
 use workspace_db::db::catalog::Catalog;
 use workspace_db::tenancy::Database;
@@ -40,7 +40,7 @@ async fn the_new_tables_take_the_place_of_the_old_ones_which_are_kept_until_the_
     let config = Config { database_url: Some(url), environment: Environment::Development, ..Config::default() };
     let db = Database::open(&config).await.unwrap();
     let (session, _) =
-        auth::log_in(&db, "jane@example.com", &SecretString::from(PASSWORD), &Client::default()).await.unwrap();
+        auth::log_in(&db, "jane@example.com", &SecretString::from(PASSWORD), &ClientInfo::default()).await.unwrap();
     assert!(session.platform(&db).await.is_ok());
     let again = adoption.run(&|_| ()).await.unwrap_err();
     assert!(again.is_conflict() && again.to_string().contains("--finish"), "{again}");

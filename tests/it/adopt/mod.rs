@@ -12,8 +12,8 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use workspace_db::adopt::{Adoption, AdoptionReport, Outcome};
-use workspace_db::auth::{self, Client};
+use workspace_db::adopt::{Adoption, AdoptionOutcome, AdoptionReport};
+use workspace_db::auth::{self, ClientInfo};
 use workspace_db::db;
 use workspace_db::schema::{webhook_subscriptions, workspace_settings};
 use workspace_db::sql_types::{SealedSecret, SecretKey};
@@ -99,29 +99,32 @@ async fn the_plan_counts_every_fault_and_writes_nothing() {
     let plan = scene.adoption().plan().await.unwrap();
     assert_eq!(plan.differences.missing, Vec::<String>::new());
     assert_eq!(plan.rows["document_chunks"], 6);
-    let found: BTreeMap<(&str, &str), (u64, Outcome)> = plan
+    let found: BTreeMap<(&str, &str), (u64, AdoptionOutcome)> = plan
         .findings
         .iter()
         .map(|one| ((one.table, one.what.split([',', ':']).next().unwrap()), (one.rows, one.becomes)))
         .collect();
     let expected = [
-        (("workspace_settings", "default_language"), (1, Outcome::Kept)),
-        (("workspace_settings", "a webhook secret in the clear"), (1, Outcome::Changed)),
-        (("workspace_admins", "not joined yet"), (1, Outcome::Kept)),
-        (("admin_users", "a password that is no hash of bcrypt or argon2id"), (1, Outcome::SetAside)),
-        (("documents", "a datasource of another workspace"), (1, Outcome::Changed)),
-        (("documents", "an external id that another document of the same datasource has"), (1, Outcome::SetAside)),
-        (("documents", "a status that is none of the five"), (1, Outcome::SetAside)),
-        (("document_chunks", "a document of another workspace"), (1, Outcome::SetAside)),
-        (("document_chunks", "a vector that has not 1536 dimensions"), (2, Outcome::SetAside)),
-        (("messages", "a conversation of another workspace"), (1, Outcome::SetAside)),
-        (("feedback", "a message of another workspace"), (2, Outcome::SetAside)),
-        (("analytics_events", "a conversation or a message of another workspace"), (2, Outcome::Changed)),
-        (("webhook_subscriptions", "a secret in the clear"), (1, Outcome::Changed)),
-        (("jobs", "no workspace"), (1, Outcome::SetAside)),
-        (("jobs", "running"), (1, Outcome::Changed)),
-        (("jobs", "ended without the time or the reason"), (3, Outcome::Changed)),
-        (("jobs", "a kind without a name or with one of more than 100 characters"), (1, Outcome::SetAside)),
+        (("workspace_settings", "default_language"), (1, AdoptionOutcome::Kept)),
+        (("workspace_settings", "a webhook secret in the clear"), (1, AdoptionOutcome::Changed)),
+        (("workspace_admins", "not joined yet"), (1, AdoptionOutcome::Kept)),
+        (("admin_users", "a password that is no hash of bcrypt or argon2id"), (1, AdoptionOutcome::SetAside)),
+        (("documents", "a datasource of another workspace"), (1, AdoptionOutcome::Changed)),
+        (
+            ("documents", "an external id that another document of the same datasource has"),
+            (1, AdoptionOutcome::SetAside),
+        ),
+        (("documents", "a status that is none of the five"), (1, AdoptionOutcome::SetAside)),
+        (("document_chunks", "a document of another workspace"), (1, AdoptionOutcome::SetAside)),
+        (("document_chunks", "a vector that has not 1536 dimensions"), (2, AdoptionOutcome::SetAside)),
+        (("messages", "a conversation of another workspace"), (1, AdoptionOutcome::SetAside)),
+        (("feedback", "a message of another workspace"), (2, AdoptionOutcome::SetAside)),
+        (("analytics_events", "a conversation or a message of another workspace"), (2, AdoptionOutcome::Changed)),
+        (("webhook_subscriptions", "a secret in the clear"), (1, AdoptionOutcome::Changed)),
+        (("jobs", "no workspace"), (1, AdoptionOutcome::SetAside)),
+        (("jobs", "running"), (1, AdoptionOutcome::Changed)),
+        (("jobs", "ended without the time or the reason"), (3, AdoptionOutcome::Changed)),
+        (("jobs", "a kind without a name or with one of more than 100 characters"), (1, AdoptionOutcome::SetAside)),
     ];
     assert_eq!(found, expected.into_iter().collect());
     assert_eq!(count(&mut scene.here().await, "workspaces").await, 0);
@@ -201,7 +204,7 @@ async fn an_administrator_logs_in_with_the_old_password_and_secrets_are_sealed()
     scene.adoption().switch(false, &|_| ()).await.unwrap();
     let db = scene.new.open(2).await.unwrap();
     let password = SecretString::from(PASSWORD);
-    let (session, _) = auth::log_in(&db, "jane@example.com", &password, &Client::default()).await.unwrap();
+    let (session, _) = auth::log_in(&db, "jane@example.com", &password, &ClientInfo::default()).await.unwrap();
     let one = "00000000-0000-4000-8000-000000000001".parse().unwrap();
     let scope = session.workspace(one, &db).await.unwrap();
     assert_eq!(scope.workspace(), one);

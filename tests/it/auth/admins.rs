@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use workspace_db::auth::{self, AuditFilter, Client};
+use workspace_db::auth::{self, AuditFilter, ClientInfo};
 use workspace_db::models::AdminUserChanges;
 use workspace_db::schema::admin_users;
 use workspace_db::sql_types::{AdminRole, AdminStatus};
@@ -26,7 +26,7 @@ async fn an_administrator_is_made_once_whatever_the_case_of_the_email() {
         .unwrap();
     let adopted = auth::create_admin(&scene.db, &platform, &new_admin("old@example.com", AdminRole::Admin)).await;
     assert!(adopted.unwrap_err().is_conflict());
-    auth::set_password(&scene.db, &secret, &password(), &Client::default()).await.unwrap();
+    auth::set_password(&scene.db, &secret, &password(), &ClientInfo::default()).await.unwrap();
     let changes = AdminUserChanges { first_name: Some(Some("Jane".parse().unwrap())), ..Default::default() };
     let renamed = auth::change_details(&scene.db, &platform, jane.id, &changes).await.unwrap();
     assert_eq!((renamed.first_name.as_deref(), renamed.role), (Some("Jane"), AdminRole::Admin));
@@ -49,8 +49,8 @@ async fn an_ordinary_administrators_scope_administers_nothing() {
         auth::disable(&scene.db, &kept, scene.root).await.map(drop),
         auth::enable(&scene.db, &kept, scene.root).await.map(drop),
         auth::reset_password(&scene.db, &kept, scene.root).await.map(drop),
-        auth::create_token_for(&scene.db, &kept, scene.root, &"x".parse().unwrap(), 1).await.map(drop),
-        auth::tokens_of(&scene.db, &kept, scene.root).await.map(drop),
+        auth::create_admin_token(&scene.db, &kept, scene.root, &"x".parse().unwrap(), 1).await.map(drop),
+        auth::list_admin_tokens(&scene.db, &kept, scene.root).await.map(drop),
         auth::admins(&scene.db, &kept).await.map(drop),
         auth::restore(&scene.db, &kept, scene.a.workspace).await.map(drop),
         auth::audit_log(&scene.db, &kept, &AuditFilter::default(), 1).await.map(drop),
@@ -65,7 +65,7 @@ async fn an_ordinary_administrators_scope_administers_nothing() {
 #[tokio::test]
 async fn the_last_superadmin_is_neither_disabled_nor_demoted() {
     let mut scene = Scene::new().await;
-    let operator = PlatformScope::vouched_for("a test");
+    let operator = PlatformScope::unchecked("a test");
     let platform = scene.platform().await;
     // Neither one who is disabled nor one who has yet to set a password could take over.
     auth::create_admin(&scene.db, &platform, &new_admin("pending@example.com", AdminRole::Superadmin)).await.unwrap();

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use serde_json::json;
-use workspace_db::auth::{self, AuditFilter, Client, SettingsInput};
+use workspace_db::auth::{self, AuditFilter, ClientInfo, SettingsInput};
 use workspace_db::db;
 use workspace_db::id::WorkspaceId;
 use workspace_db::models::AuditEntry;
@@ -58,11 +58,11 @@ async fn no_secret_is_in_the_log() {
         auth::create_admin(&scene.db, &platform, &super::new_admin("jane@example.com", AdminRole::Admin))
             .await
             .unwrap();
-    let (_, token) = auth::create_token_for(&scene.db, &platform, jane.id, &"x".parse().unwrap(), 1).await.unwrap();
+    let (_, token) = auth::create_admin_token(&scene.db, &platform, jane.id, &"x".parse().unwrap(), 1).await.unwrap();
     let access = workspace_db::sql_types::ServiceAccess::Write;
     let (_, service) = auth::create_service_token(&scene.db, &owner, &"x".parse().unwrap(), access, 1).await.unwrap();
     let invited = auth::invite(&scene.db, &owner, &"joe@example.com".parse().unwrap(), AdminRole::Admin).await.unwrap();
-    auth::set_password(&scene.db, &secret, &password(), &Client::default()).await.unwrap();
+    auth::set_password(&scene.db, &secret, &password(), &ClientInfo::default()).await.unwrap();
     let key = workspace_db::sql_types::SecretKey::from_base64("q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=").unwrap();
     let sealed = workspace_db::sql_types::SealedSecret::seal(&key, scene.a.workspace, &"whsec_1".into()).unwrap();
     let input: SettingsInput = serde_json::from_value(json!({ "tone": "dry" })).unwrap();
@@ -92,7 +92,7 @@ async fn an_entry_is_written_with_the_deed_or_neither_is() {
     assert!(scene.db.published("a").await.unwrap_err().is_not_found(), "it was done and not told");
     let email = "x@example.com".parse().unwrap();
     assert!(auth::invite(&scene.db, &owner, &email, AdminRole::Admin).await.is_err());
-    assert!(auth::log_in(&scene.db, "root@example.com", &password(), &Client::default()).await.is_err());
+    assert!(auth::log_in(&scene.db, "root@example.com", &password(), &ClientInfo::default()).await.is_err());
     let members = auth::members(&scene.db, &owner).await.unwrap();
     assert!(members.iter().all(|member| member.email != "x@example.com"));
     assert_eq!(scene.told().await, ["session.begin"]);
@@ -153,9 +153,9 @@ async fn a_scope_of_another_database_does_nothing() {
     assert!(auth::publish(&elsewhere, &owner).await.unwrap_err().is_invalid_input());
     assert!(auth::workspaces(&elsewhere, &platform).await.unwrap_err().is_invalid_input());
     // One that was vouched for fits every database, and says so.
-    let vouched = WorkspaceScope::administered(scene.a.workspace, "a test");
+    let vouched = WorkspaceScope::unchecked_administer(scene.a.workspace, "a test");
     auth::publish(&elsewhere, &vouched).await.unwrap();
-    let operator = PlatformScope::vouched_for("a test looks");
+    let operator = PlatformScope::unchecked("a test looks");
     let published = AuditFilter { action: Some("workspace.publish".to_owned()), ..Default::default() };
     let told = auth::audit_log(&elsewhere, &operator, &published, 5).await.unwrap();
     assert_eq!(told[0].reason.as_deref(), Some("a test"));

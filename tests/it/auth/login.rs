@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
-use workspace_db::auth::{self, Client};
+use workspace_db::auth::{self, ClientInfo};
 use workspace_db::config::Environment;
 use workspace_db::db::migrations::Migrator;
 use workspace_db::schema::{admin_tokens, admin_users};
@@ -16,7 +16,7 @@ use super::{PASSWORD, Scene, from, new_admin, password};
 #[tokio::test]
 async fn a_login_gives_a_session_whose_token_is_nowhere_in_the_database() {
     let mut scene = Scene::new().await;
-    let client = Client { name: Some("Firefox\non a laptop".to_owned()), ..from("203.0.113.7") };
+    let client = ClientInfo { name: Some("Firefox\non a laptop".to_owned()), ..from("203.0.113.7") };
     let (session, token) = auth::log_in(&scene.db, " Root@Example.COM ", &password(), &client).await.unwrap();
     assert_eq!(
         (session.admin(), session.email(), session.role()),
@@ -67,7 +67,8 @@ async fn every_refusal_says_the_same() {
         ("root@example.com", ""),
         ("", ""),
     ] {
-        let error = auth::log_in(&scene.db, email, &SecretString::from(tried), &Client::default()).await.unwrap_err();
+        let error =
+            auth::log_in(&scene.db, email, &SecretString::from(tried), &ClientInfo::default()).await.unwrap_err();
         assert!(error.is_unauthenticated(), "{error}");
         told.push(error.to_string());
     }
@@ -87,7 +88,7 @@ async fn the_bootstrap_password_is_good_for_a_change_alone() {
     let development = workspace_db::config::Config { environment: Environment::Development, ..production.clone() };
     let db = Database::open(&development).await.unwrap();
     let (email, documented) = ("admin@example.com", SecretString::from("ChangeMe123!"));
-    let client = Client::default();
+    let client = ClientInfo::default();
     let error = auth::log_in(&db, email, &documented, &client).await.unwrap_err();
     assert!(error.is_password_change_required(), "{error}");
     let wrong = auth::log_in(&db, email, &password(), &client).await.unwrap_err();
@@ -109,7 +110,7 @@ async fn a_changed_password_ends_every_session_and_token() {
     let (session, token) = scene.enter("root@example.com").await;
     let (_, api) = session.create_token(&scene.db, &"import".parse().unwrap(), 30).await.unwrap();
     let new = SecretString::from("another good password");
-    let changed = auth::change_password(&scene.db, "root@example.com", &password(), &new, &Client::default()).await;
+    let changed = auth::change_password(&scene.db, "root@example.com", &password(), &new, &ClientInfo::default()).await;
     let (_, fresh) = changed.unwrap();
     for (token, holds) in [(&token, false), (&api, false), (&fresh, true)] {
         assert_eq!(auth::session(&scene.db, token, None).await.is_ok(), holds);
@@ -130,10 +131,9 @@ async fn a_login_whose_account_is_disabled_meanwhile_is_none() {
         .await
         .unwrap();
     let db = scene.db.clone();
-    let login =
-        tokio::spawn(
-            async move { auth::log_in(&db, "victim@example.com", &super::password(), &Client::default()).await },
-        );
+    let login = tokio::spawn(async move {
+        auth::log_in(&db, "victim@example.com", &super::password(), &ClientInfo::default()).await
+    });
     crate::until(&mut scene.conn, super::SOMEBODY_WAITS).await;
     diesel::sql_query("COMMIT").execute(&mut holder).await.unwrap();
     assert!(login.await.unwrap().unwrap_err().is_unauthenticated());
@@ -149,9 +149,9 @@ async fn a_password_secret_is_good_once_and_for_a_day() {
         auth::create_admin(&scene.db, &platform, &new_admin("jane@example.com", AdminRole::Superadmin)).await.unwrap();
     let set = |secret| {
         let db = scene.db.clone();
-        async move { auth::set_password(&db, &secret, &password(), &Client::default()).await }
+        async move { auth::set_password(&db, &secret, &password(), &ClientInfo::default()).await }
     };
-    let short = auth::set_password(&scene.db, &secret, &"short".into(), &Client::default()).await.unwrap_err();
+    let short = auth::set_password(&scene.db, &secret, &"short".into(), &ClientInfo::default()).await.unwrap_err();
     assert_eq!(short.field(), Some("password"));
     // Of two who use it at once, one gets in.
     let (one, other) = tokio::join!(set(secret.clone()), set(secret.clone()));

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use workspace_db::auth::{self, Client};
+use workspace_db::auth::{self, ClientInfo};
 use workspace_db::schema::{admin_users, workspace_admins};
 use workspace_db::sql_types::AdminRole;
 
@@ -15,7 +15,7 @@ async fn somebody_new_joins_with_a_password_of_their_own() {
     let jane = "jane@example.com".parse().unwrap();
     let invited = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap();
     assert!(invited.is_new && invited.membership.joined_at.is_none());
-    let client = Client::default();
+    let client = ClientInfo::default();
     let short = auth::join(&scene.db, &invited.token, &"short".into(), &client).await.unwrap_err();
     assert_eq!(short.field(), Some("password"));
     let (session, _) = auth::join(&scene.db, &invited.token, &password(), &client).await.unwrap();
@@ -46,7 +46,7 @@ async fn an_invitation_is_accepted_by_the_invited_alone() {
     let mallory = scene.log_in("mallory@example.com").await;
     assert!(mallory.accept(&scene.db, &invited.token).await.unwrap_err().is_unauthenticated());
     // Whoever has the link of an account that is somebody's does not get that account by it.
-    let taken = auth::join(&scene.db, &invited.token, &password(), &Client::default()).await.unwrap_err();
+    let taken = auth::join(&scene.db, &invited.token, &password(), &ClientInfo::default()).await.unwrap_err();
     assert!(taken.is_unauthenticated());
     let jane = scene.log_in("jane@example.com").await;
     assert!(jane.workspace(scene.a.workspace, &scene.db).await.unwrap_err().is_not_found());
@@ -74,7 +74,7 @@ async fn an_invitation_is_no_way_into_an_account_that_waits_for_its_owner() {
     for email in ["boss@example.com", "joe@example.com", "admin@example.com"] {
         let invited = auth::invite(&scene.db, &owner, &email.parse().unwrap(), AdminRole::Admin).await.unwrap();
         assert!(!invited.is_new, "{email}");
-        let joined = auth::join(&scene.db, &invited.token, &password(), &Client::default()).await;
+        let joined = auth::join(&scene.db, &invited.token, &password(), &ClientInfo::default()).await;
         assert!(joined.unwrap_err().is_unauthenticated(), "{email} was taken over");
     }
 }
@@ -84,7 +84,7 @@ async fn an_invitation_expires_is_replaced_and_is_withdrawn() {
     let mut scene = Scene::new().await;
     let owner = scene.administer().await;
     let jane = "jane@example.com".parse().unwrap();
-    let join = async |token| auth::join(&scene.db, &token, &password(), &Client::default()).await;
+    let join = async |token| auth::join(&scene.db, &token, &password(), &ClientInfo::default()).await;
     let first = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap();
     let second = auth::invite(&scene.db, &owner, &jane, AdminRole::Superadmin).await.unwrap();
     assert_eq!(first.membership.id, second.membership.id);
@@ -108,7 +108,7 @@ async fn of_two_who_use_one_invitation_one_joins() {
     let token = auth::invite(&scene.db, &owner, &jane, AdminRole::Admin).await.unwrap().token;
     let join = || {
         let (db, token) = (scene.db.clone(), token.clone());
-        async move { auth::join(&db, &token, &password(), &Client::default()).await }
+        async move { auth::join(&db, &token, &password(), &ClientInfo::default()).await }
     };
     let (one, other) = tokio::join!(join(), join());
     assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1);
@@ -170,7 +170,7 @@ async fn of_two_workspaces_that_invite_one_new_person_both_do_and_one_gives_the_
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!(one.membership.admin_user_id, other.membership.admin_user_id);
     let another = "another good password".into();
-    let (right, client) = (password(), Client::default());
+    let (right, client) = (password(), ClientInfo::default());
     let (first, second) = tokio::join!(
         auth::join(&scene.db, &one.token, &right, &client),
         auth::join(&scene.db, &other.token, &another, &client),

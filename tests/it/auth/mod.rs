@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use secrecy::SecretString;
-use workspace_db::auth::{self, AdminSession, Client, NewAdmin, Token};
+use workspace_db::auth::{self, AdminSession, ClientInfo, NewAdmin, Token};
 use workspace_db::id::AdminUserId;
 use workspace_db::models::{AdminUser, NewAdminUser};
 use workspace_db::schema::{admin_users, audit_log};
@@ -62,7 +62,7 @@ impl Scene {
     }
 
     async fn enter(&self, email: &str) -> (AdminSession, Token) {
-        auth::log_in(&self.db, email, &password(), &Client::default()).await.unwrap()
+        auth::log_in(&self.db, email, &password(), &ClientInfo::default()).await.unwrap()
     }
 
     /// The scope of a superadmin's session.
@@ -114,8 +114,8 @@ async fn admin(conn: &mut AsyncPgConnection, email: &str, role: AdminRole) -> Ad
     row.id
 }
 
-fn from(address: &str) -> Client {
-    Client { address: Some(address.parse::<IpAddr>().unwrap()), ..Client::default() }
+fn from(address: &str) -> ClientInfo {
+    ClientInfo { address: Some(address.parse::<IpAddr>().unwrap()), ..ClientInfo::default() }
 }
 
 fn new_admin(email: &str, role: AdminRole) -> NewAdmin {

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use rstest::rstest;
 use secrecy::SecretString;
-use workspace_db::auth::{self, Client};
+use workspace_db::auth::{self, ClientInfo};
 use workspace_db::schema::admin_users;
 use workspace_db::sql_types::{AdminRole, PasswordHash};
 
@@ -36,7 +36,7 @@ async fn a_login_renews_a_weaker_hash_and_no_stronger_one(#[case] stored: String
         .execute(&mut scene.conn)
         .await
         .unwrap();
-    let wrong = auth::log_in(&scene.db, "root@example.com", &"wrong".into(), &Client::default()).await.unwrap_err();
+    let wrong = auth::log_in(&scene.db, "root@example.com", &"wrong".into(), &ClientInfo::default()).await.unwrap_err();
     assert!(wrong.is_unauthenticated());
     let before = scene.row(scene.root).await.password_hash;
     scene.log_in("root@example.com").await;
@@ -65,7 +65,7 @@ async fn a_hash_that_was_changed_meanwhile_is_not_overwritten() {
     set(another.clone()).execute(&mut holder).await.unwrap();
     let db = scene.db.clone();
     let login =
-        tokio::spawn(async move { auth::log_in(&db, "root@example.com", &password(), &Client::default()).await });
+        tokio::spawn(async move { auth::log_in(&db, "root@example.com", &password(), &ClientInfo::default()).await });
     crate::until(&mut scene.conn, super::SOMEBODY_WAITS).await;
     diesel::sql_query("COMMIT").execute(&mut holder).await.unwrap();
     assert!(login.await.unwrap().unwrap_err().is_unauthenticated());
@@ -88,7 +88,7 @@ async fn a_planted_hash_that_asks_for_gigabytes_costs_nothing() {
             .execute(&mut scene.conn)
             .await
             .unwrap();
-        let (right, client) = (password(), Client::default());
+        let (right, client) = (password(), ClientInfo::default());
         let tried = auth::log_in(&scene.db, "root@example.com", &right, &client);
         let answer = tokio::time::timeout(Duration::from_secs(10), tried).await.expect("it was computed");
         assert!(answer.unwrap_err().is_unauthenticated(), "{planted}");
@@ -118,7 +118,7 @@ async fn a_password_is_taken_or_refused_with_its_field(#[case] tried: &str, #[ca
         ..new_admin("jane.doe@example.com", AdminRole::Admin)
     };
     let (_, secret) = auth::create_admin(&scene.db, &platform, &new).await.unwrap();
-    let done = auth::set_password(&scene.db, &secret, &SecretString::from(tried), &Client::default()).await;
+    let done = auth::set_password(&scene.db, &secret, &SecretString::from(tried), &ClientInfo::default()).await;
     match done {
         Ok(_) => assert!(taken, "{tried} was taken"),
         Err(error) => assert!(!taken && error.is_invalid_input() && error.field() == Some("password"), "{error}"),
@@ -134,7 +134,7 @@ async fn two_first_logins_at_once_both_get_in() {
             .execute(&mut scene.conn)
             .await
             .unwrap();
-        let (right, client) = (password(), Client::default());
+        let (right, client) = (password(), ClientInfo::default());
         let log_in = || auth::log_in(&scene.db, "root@example.com", &right, &client);
         let (one, other) = tokio::join!(log_in(), log_in());
         assert!(one.is_ok() && other.is_ok(), "round {round}: {:?} {:?}", one.err(), other.err());

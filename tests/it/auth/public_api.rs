@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
-use workspace_db::auth::{self, AuditFilter, Client, SettingsInput};
+use workspace_db::auth::{self, AuditFilter, ClientInfo, SettingsInput};
 use workspace_db::models::{AdminUserChanges, NewWorkspace, NewWorkspaceSettings, WorkspaceChanges};
 use workspace_db::retention::expire;
 use workspace_db::sql_types::{AdminRole, ServiceAccess};
@@ -25,7 +25,7 @@ const READS: &[&str] = &[
     "session",
     "settings",
     "tokens",
-    "tokens_of",
+    "list_admin_tokens",
     "workspace",
     "workspaces",
 ];
@@ -93,11 +93,11 @@ fn every_module_with_public_functions_is_accounted_for() {
 #[tokio::test]
 async fn every_deed_is_told() {
     let mut scene = Scene::new().await;
-    let client = Client::default();
+    let client = ClientInfo::default();
     let mut done = BTreeSet::new();
     let mut since_then = scene.told().await.len();
     // Does it, and sees that the log has the action, which the next deed does not get for its own.
-    macro_rules! deed {
+    macro_rules! audited {
         ($name:literal tells $action:literal: $deed:expr) => {{
             let result = $deed.await.unwrap();
             let now = scene.told().await;
@@ -109,57 +109,57 @@ async fn every_deed_is_told() {
         }};
     }
     let db = scene.db.clone();
-    let (root, _) = deed!("log_in" tells "session.begin": auth::log_in(&db, "root@example.com", &password(), &client));
+    let (root, _) =
+        audited!("log_in" tells "session.begin": auth::log_in(&db, "root@example.com", &password(), &client));
     let platform = root.platform(&db).await.unwrap();
     let owner = root.administer(scene.a.workspace, &db).await.unwrap();
 
     let new = new_admin("jane@example.com", AdminRole::Admin);
-    let (jane, secret) = deed!("create_admin" tells "admin.create": auth::create_admin(&db, &platform, &new));
-    deed!("set_password" tells "password.set": auth::set_password(&db, &secret, &password(), &client));
+    let (jane, secret) = audited!("create_admin" tells "admin.create": auth::create_admin(&db, &platform, &new));
+    audited!("set_password" tells "password.set": auth::set_password(&db, &secret, &password(), &client));
     let better = "a better one than that".into();
-    deed!("change_password" tells "password.change": auth::change_password(&db, "jane@example.com", &password(), &better, &client));
-    deed!("reset_password" tells "password.reset": auth::reset_password(&db, &platform, jane.id));
-    deed!("change_role" tells "admin.change_role": auth::change_role(&db, &platform, jane.id, AdminRole::Superadmin));
+    audited!("change_password" tells "password.change": auth::change_password(&db, "jane@example.com", &password(), &better, &client));
+    audited!("reset_password" tells "password.reset": auth::reset_password(&db, &platform, jane.id));
+    audited!("change_role" tells "admin.change_role": auth::change_role(&db, &platform, jane.id, AdminRole::Superadmin));
     let changes = AdminUserChanges { first_name: Some(Some("Jane".parse().unwrap())), ..Default::default() };
-    deed!("change_details" tells "admin.change_details": auth::change_details(&db, &platform, jane.id, &changes));
+    audited!("change_details" tells "admin.change_details": auth::change_details(&db, &platform, jane.id, &changes));
     let name = "import".parse().unwrap();
-    let (row, _) =
-        deed!("create_token_for" tells "token.create": auth::create_token_for(&db, &platform, jane.id, &name, 1));
-    deed!("revoke_token_of" tells "token.revoke": auth::revoke_token_of(&db, &platform, jane.id, row.id));
-    deed!("disable" tells "admin.disable": auth::disable(&db, &platform, jane.id));
-    deed!("enable" tells "admin.enable": auth::enable(&db, &platform, jane.id));
-    let (row, _) = deed!("create_token" tells "token.create": root.create_token(&db, &name, 1));
-    deed!("revoke" tells "token.revoke": root.revoke(&db, row.id));
+    let (row, _) = audited!("create_admin_token" tells "token.create": auth::create_admin_token(&db, &platform, jane.id, &name, 1));
+    audited!("revoke_admin_token" tells "token.revoke": auth::revoke_admin_token(&db, &platform, jane.id, row.id));
+    audited!("disable" tells "admin.disable": auth::disable(&db, &platform, jane.id));
+    audited!("enable" tells "admin.enable": auth::enable(&db, &platform, jane.id));
+    let (row, _) = audited!("create_token" tells "token.create": root.create_token(&db, &name, 1));
+    audited!("revoke" tells "token.revoke": root.revoke(&db, row.id));
 
     let access = ServiceAccess::Read;
-    let (row, _) = deed!("create_service_token" tells "service_token.create": auth::create_service_token(&db, &owner, &name, access, 1));
-    deed!("revoke_service_token" tells "service_token.revoke": auth::revoke_service_token(&db, &owner, row.id));
+    let (row, _) = audited!("create_service_token" tells "service_token.create": auth::create_service_token(&db, &owner, &name, access, 1));
+    audited!("revoke_service_token" tells "service_token.revoke": auth::revoke_service_token(&db, &owner, row.id));
     let joe = "joe@example.com".parse().unwrap();
-    let invited = deed!("invite" tells "member.invite": auth::invite(&db, &owner, &joe, AdminRole::Admin));
-    deed!("join" tells "member.join": auth::join(&db, &invited.token, &password(), &client));
+    let invited = audited!("invite" tells "member.invite": auth::invite(&db, &owner, &joe, AdminRole::Admin));
+    audited!("join" tells "member.join": auth::join(&db, &invited.token, &password(), &client));
     let invited = auth::invite(&db, &owner, &"jane@example.com".parse().unwrap(), AdminRole::Admin).await.unwrap();
     let (jane, _) = auth::log_in(&db, "jane@example.com", &better, &client).await.unwrap();
-    deed!("accept" tells "member.join": jane.accept(&db, &invited.token));
+    audited!("accept" tells "member.join": jane.accept(&db, &invited.token));
     let member = invited.membership.id;
-    deed!("change_member_role" tells "member.change_role": auth::change_member_role(&db, &owner, member, AdminRole::Superadmin));
-    deed!("remove_member" tells "member.remove": auth::remove_member(&db, &owner, member));
+    audited!("change_member_role" tells "member.change_role": auth::change_member_role(&db, &owner, member, AdminRole::Superadmin));
+    audited!("remove_member" tells "member.remove": auth::remove_member(&db, &owner, member));
 
     let new = NewWorkspace::new("c".parse().unwrap(), "C".parse().unwrap());
     let settings = NewWorkspaceSettings::default();
-    deed!("create_workspace" tells "workspace.create": auth::create_workspace(&db, &platform, &new, &settings, None));
+    audited!("create_workspace" tells "workspace.create": auth::create_workspace(&db, &platform, &new, &settings, None));
     let changes = WorkspaceChanges { name: Some("Ay".parse().unwrap()), ..Default::default() };
-    deed!("change_workspace" tells "workspace.change": auth::change_workspace(&db, &owner, &changes));
+    audited!("change_workspace" tells "workspace.change": auth::change_workspace(&db, &owner, &changes));
     let input: SettingsInput = serde_json::from_value(json!({ "event_retention_days": 1 })).unwrap();
     let changes = input.checked().unwrap();
-    deed!("change_settings" tells "settings.change": auth::change_settings(&db, &owner, &changes));
-    deed!("publish" tells "workspace.publish": auth::publish(&db, &owner));
-    deed!("unpublish" tells "workspace.unpublish": auth::unpublish(&db, &owner));
+    audited!("change_settings" tells "settings.change": auth::change_settings(&db, &owner, &changes));
+    audited!("publish" tells "workspace.publish": auth::publish(&db, &owner));
+    audited!("unpublish" tells "workspace.unpublish": auth::unpublish(&db, &owner));
     let old = "UPDATE analytics_events SET occurred_at = now() - interval '2 days'";
     diesel_async::RunQueryDsl::execute(diesel::sql_query(old), &mut scene.conn).await.unwrap();
-    deed!("expire" tells "retention.expire": expire(&db, &platform));
-    deed!("archive" tells "workspace.archive": auth::archive(&db, &owner));
-    deed!("restore" tells "workspace.restore": auth::restore(&db, &platform, scene.a.workspace));
-    deed!("log_out" tells "token.revoke": root.log_out(&db));
+    audited!("expire" tells "retention.expire": expire(&db, &platform));
+    audited!("archive" tells "workspace.archive": auth::archive(&db, &owner));
+    audited!("restore" tells "workspace.restore": auth::restore(&db, &platform, scene.a.workspace));
+    audited!("log_out" tells "token.revoke": root.log_out(&db));
 
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut public = async_functions(&src.join("auth"));
@@ -189,7 +189,7 @@ async fn what_reads_leaves_nothing() {
     auth::service_tokens(&db, &owner).await.unwrap();
     auth::settings(&db, &owner).await.unwrap();
     root.tokens(&db).await.unwrap();
-    auth::tokens_of(&db, &platform, scene.root).await.unwrap();
+    auth::list_admin_tokens(&db, &platform, scene.root).await.unwrap();
     auth::audit_log(&db, &platform, &AuditFilter::default(), 10).await.unwrap();
     assert_eq!(scene.told().await, told);
 }

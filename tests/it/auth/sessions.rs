@@ -292,7 +292,7 @@ async fn a_superadmins_token_does_not_give_what_it_has() {
     let platform = program.platform(&scene.db).await.unwrap();
     let name = "x".parse().unwrap();
     for refused in [
-        auth::create_token_for(&scene.db, &platform, scene.root, &name, 366).await.map(drop),
+        auth::create_admin_token(&scene.db, &platform, scene.root, &name, 366).await.map(drop),
         auth::reset_password(&scene.db, &platform, jane).await.map(drop),
         auth::create_admin(&scene.db, &platform, &super::new_admin("x@example.com", AdminRole::Superadmin))
             .await

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use serde_json::Value;
-use workspace_db::auth::{self, Client};
+use workspace_db::auth::{self, ClientInfo};
 use workspace_db::config::Environment;
 use workspace_db::db::migrations::Migrator;
 use workspace_db::testing::TestDatabase;
@@ -36,7 +36,7 @@ async fn the_first_administrator_is_made_with_a_secret_and_manages_the_others() 
     let (code, said) = set_password(&shell, secret, PASSWORD);
     assert!(code == 9 && said.contains("not valid"), "{said}");
     let db = database.open(2).await.unwrap();
-    let (session, _) = auth::log_in(&db, "jane@example.com", &password(), &Client::default()).await.unwrap();
+    let (session, _) = auth::log_in(&db, "jane@example.com", &password(), &ClientInfo::default()).await.unwrap();
     assert!(session.platform(&db).await.is_ok());
 
     assert!(shell.fails(&["admin", "create", "JANE@example.com"], 7).contains("jane@example.com exists"));
@@ -86,7 +86,7 @@ async fn a_workspace_is_made_shown_published_and_archived() {
     );
     let db = database.open(2).await.unwrap();
     let invitation = made["invitation"].as_str().unwrap().parse().unwrap();
-    auth::join(&db, &invitation, &password(), &Client::default()).await.unwrap();
+    auth::join(&db, &invitation, &password(), &ClientInfo::default()).await.unwrap();
     assert!(shell.fails(&["workspace", "create", "acme"], 7).contains("a workspace \"acme\" exists"));
     assert!(shell.fails(&["workspace", "create", "Acme"], 2).contains("not a slug"));
     let shown = shell.json(&["workspace", "show", "acme"]);

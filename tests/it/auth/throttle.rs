@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::join_all;
-use workspace_db::auth::{self, Client};
+use workspace_db::auth::{self, ClientInfo};
 use workspace_db::schema::{admin_tokens, login_throttles};
 use workspace_db::sql_types::AdminRole;
 
@@ -71,23 +71,23 @@ async fn the_owner_gets_in_while_strangers_try() {
     // The session has ended, and long ago: the device is known all the same.
     let past = admin_tokens::expires_at.eq(chrono::Utc::now() - chrono::TimeDelta::days(60));
     diesel::update(admin_tokens::table).set(past).execute(&mut scene.conn).await.unwrap();
-    let wrong = async |client: &Client| {
+    let wrong = async |client: &ClientInfo| {
         for _ in 0..15 {
             let error = auth::log_in(&scene.db, "jane@example.com", &"x".into(), client).await.unwrap_err();
             assert!(error.is_unauthenticated(), "{error}");
         }
     };
-    wrong(&Client::default()).await;
+    wrong(&ClientInfo::default()).await;
     let anywhere = auth::log_in(&scene.db, "jane@example.com", &password(), &from("192.0.2.1")).await;
     assert!(anywhere.unwrap_err().is_unauthenticated(), "the strangers' bucket is full");
     assert!(auth::log_in(&scene.db, "jane@example.com", &password(), &at_home).await.is_ok());
     // Somebody behind the same address fills that bucket too; the device has one of its own.
     wrong(&at_home).await;
     assert!(auth::log_in(&scene.db, "jane@example.com", &password(), &at_home).await.is_err());
-    let travelling = Client { device: Some(device.clone()), ..from("192.0.2.2") };
+    let travelling = ClientInfo { device: Some(device.clone()), ..from("192.0.2.2") };
     let (_, fresh) = auth::log_in(&scene.db, "jane@example.com", &password(), &travelling).await.unwrap();
     // And it is a device of this account alone.
-    let other = Client { device: Some(fresh), ..from("192.0.2.3") };
+    let other = ClientInfo { device: Some(fresh), ..from("192.0.2.3") };
     for _ in 0..10 {
         auth::log_in(&scene.db, "root@example.com", &"x".into(), &other).await.unwrap_err();
     }
@@ -118,7 +118,7 @@ async fn a_neighbour_who_fills_the_address_does_not_keep_a_known_device_out() {
     }
     let anybody = auth::log_in(&scene.db, "root@example.com", &password(), &from("::ffff:203.0.113.7")).await;
     assert!(anybody.unwrap_err().is_throttled(), "the same address in another form is another bucket");
-    let owner = Client { device: Some(device), ..office };
+    let owner = ClientInfo { device: Some(device), ..office };
     assert!(auth::log_in(&scene.db, "root@example.com", &password(), &owner).await.is_ok());
 }
 
@@ -128,7 +128,7 @@ async fn a_right_password_that_must_be_changed_is_not_counted() {
     let must = "UPDATE admin_users SET must_change_password = true WHERE email = 'root@example.com'";
     diesel::sql_query(must).execute(&mut scene.conn).await.unwrap();
     for _ in 0..15 {
-        let error = auth::log_in(&scene.db, "root@example.com", &password(), &Client::default()).await.unwrap_err();
+        let error = auth::log_in(&scene.db, "root@example.com", &password(), &ClientInfo::default()).await.unwrap_err();
         assert!(error.is_password_change_required(), "{error}");
     }
 }
@@ -178,13 +178,13 @@ async fn networks_of_one_owner_share_what_they_may(#[case] address: fn(u32) -> S
 #[tokio::test]
 async fn clients_without_an_address_share_one_allowance_and_a_known_device_passes() {
     let scene = Scene::new().await;
-    let (_, device) = auth::log_in(&scene.db, "root@example.com", &password(), &Client::default()).await.unwrap();
+    let (_, device) = auth::log_in(&scene.db, "root@example.com", &password(), &ClientInfo::default()).await.unwrap();
     let mut throttled = 0;
     for n in 0..80 {
-        let login = auth::log_in(&scene.db, &format!("x{n}@example.com"), &"x".into(), &Client::default()).await;
+        let login = auth::log_in(&scene.db, &format!("x{n}@example.com"), &"x".into(), &ClientInfo::default()).await;
         throttled += usize::from(login.unwrap_err().is_throttled());
     }
     assert!(throttled > 0, "nobody without an address was held back");
-    let owner = Client { device: Some(device), ..Client::default() };
+    let owner = ClientInfo { device: Some(device), ..ClientInfo::default() };
     assert!(auth::log_in(&scene.db, "root@example.com", &password(), &owner).await.is_ok());
 }

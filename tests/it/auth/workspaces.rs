@@ -3,10 +3,10 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
-use workspace_db::auth::{self, Client, SettingsInput};
+use workspace_db::auth::{self, ClientInfo, SettingsInput};
 use workspace_db::config::{Config, Retention};
 use workspace_db::models::{NewWorkspace, NewWorkspaceSettings, WorkspaceChanges};
-use workspace_db::retention::{Expired, expire};
+use workspace_db::retention::{RetentionReport, expire};
 use workspace_db::schema::{admin_tokens, admin_users, analytics_events, audit_log, conversations, jobs, workspaces};
 use workspace_db::sql_types::{AdminRole, ConversationStatus, JobStatus};
 use workspace_db::tenancy::{Database, PlatformScope};
@@ -22,7 +22,7 @@ async fn a_workspace_is_made_with_settings_and_its_first_administrator_or_not_at
     let jane = "jane@example.com".parse().unwrap();
     let made = auth::create_workspace(&scene.db, &platform, &new, &settings, Some(&jane)).await.unwrap();
     let invited = made.first_admin.unwrap();
-    let (session, _) = auth::join(&scene.db, &invited.token, &password(), &Client::default()).await.unwrap();
+    let (session, _) = auth::join(&scene.db, &invited.token, &password(), &ClientInfo::default()).await.unwrap();
     let scope = session.administer(made.workspace.id, &scene.db).await.unwrap();
     assert_eq!(auth::settings(&scene.db, &scope).await.unwrap().tone, "dry");
 
@@ -150,14 +150,14 @@ async fn what_was_kept_for_long_enough_goes_and_nothing_else() {
         .await
         .unwrap();
 
-    let nightly = PlatformScope::vouched_for("a test");
+    let nightly = PlatformScope::unchecked("a test");
     // Of the audit log a keeps ten days, and b the platform's five.
     let platform = Retention { audit_days: Some(5), ..Default::default() };
     let db = Database::open(&Config { retention: platform, ..scene.database.config().unwrap() }).await.unwrap();
     let expired = expire(&db, &nightly).await.unwrap();
-    let one_of_each = Expired { audit_log: 1, conversations: 1, analytics_events: 1, jobs: 1, tokens: 1 };
+    let one_of_each = RetentionReport { audit_log: 1, conversations: 1, analytics_events: 1, jobs: 1, tokens: 1 };
     assert_eq!(expired, one_of_each);
-    assert_eq!(expire(&db, &nightly).await.unwrap(), Expired::default());
+    assert_eq!(expire(&db, &nightly).await.unwrap(), RetentionReport::default());
     let left: Vec<workspace_db::id::WorkspaceId> = audit_log::table
         .filter(audit_log::reason.eq("seeded"))
         .select(audit_log::workspace_id)

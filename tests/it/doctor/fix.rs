@@ -6,8 +6,8 @@ use crate::until;
 #[tokio::test]
 async fn what_is_safe_is_mended() {
     let database = seeded().await;
-    let few = Limits { dead_rows: 2, ..Limits::default() };
-    let doctor = doctor(&database).with_limits(few);
+    let few = Thresholds { dead_rows: 2, ..Thresholds::default() };
+    let doctor = doctor(&database).with_thresholds(few);
     for sql in [
         "ALTER TABLE documents DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE messages NO FORCE ROW LEVEL SECURITY",
@@ -21,9 +21,9 @@ async fn what_is_safe_is_mended() {
     }
     let mut conn = connect(&database.superuser_url().unwrap()).await.unwrap();
     until(&mut conn, "SELECT n_dead_tup >= 2 AS met FROM pg_stat_user_tables WHERE relname = 'documents'").await;
-    let before = doctor.examine().await.unwrap();
+    let before = doctor.run_checks().await.unwrap();
     let broken = ["policies", "grants", "invalid_indexes", "dead_rows"];
-    assert!(broken.iter().all(|check| of(&before, check).state > State::Skipped), "{before:#?}");
+    assert!(broken.iter().all(|check| of(&before, check).state > CheckStatus::Skipped), "{before:#?}");
     let tried = doctor.fix().await.unwrap();
     assert!(tried.iter().all(|one| one.refused.is_none()), "{tried:#?}");
     for sql in [
@@ -34,9 +34,9 @@ async fn what_is_safe_is_mended() {
         assert!(tried.iter().any(|one| one.sql == sql), "{tried:#?}");
     }
     until(&mut conn, "SELECT n_dead_tup = 0 AS met FROM pg_stat_user_tables WHERE relname = 'documents'").await;
-    let after = doctor.examine().await.unwrap();
+    let after = doctor.run_checks().await.unwrap();
     for check in broken {
-        assert_eq!(of(&after, check).state, State::Pass, "{after:#?}");
+        assert_eq!(of(&after, check).state, CheckStatus::Pass, "{after:#?}");
     }
     assert_eq!(doctor.fix().await.unwrap(), []);
 }

@@ -1,8 +1,8 @@
 //! Every check of the doctor: a database on which it passes, and one on which it does not.
 
 mod fix;
+mod maintenance;
 mod serve;
-mod wear;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use rstest::rstest;
 use workspace_db::config::{Config, Environment};
 use workspace_db::db::connect;
 use workspace_db::db::migrations::Migrator;
-use workspace_db::doctor::{CHECKS, Doctor, Finding, Limits, State};
+use workspace_db::doctor::{CHECKS, CheckStatus, Doctor, Finding, Thresholds};
 use workspace_db::testing::{TestDatabase, seed};
 
 use crate::skipped;
@@ -45,135 +45,145 @@ fn of<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
 }
 
 /// Asserts that a check came out so, and says so.
-fn assert_found(findings: &[Finding], check: &str, state: State, word: &str) {
+fn assert_found(findings: &[Finding], check: &str, state: CheckStatus, word: &str) {
     let finding = of(findings, check);
     assert_eq!(finding.state, state, "{finding:#?}");
     assert!(finding.found.iter().any(|one| one.contains(word)), "nothing says {word:?} in {finding:#?}");
-    assert_eq!(finding.remedy.is_some(), state > State::Skipped, "{finding:#?}");
+    assert_eq!(finding.remedy.is_some(), state > CheckStatus::Skipped, "{finding:#?}");
 }
 
 #[tokio::test]
 async fn every_check_passes_on_a_sound_database() {
     let database = seeded().await;
-    let findings = doctor(&database).examine().await.unwrap();
-    let not: Vec<_> = findings.iter().filter(|one| one.state != State::Pass).collect();
+    let findings = doctor(&database).run_checks().await.unwrap();
+    let not: Vec<_> = findings.iter().filter(|one| one.state != CheckStatus::Pass).collect();
     assert!(not.is_empty(), "{not:#?}");
     assert_eq!(findings.len(), CHECKS.len());
 }
 
 /// One way to break each check that a statement can break; the others have tests of their own, by the names below.
-const BROKEN: &[(&str, State, &str, &str)] = &[
-    ("extensions", State::Fail, "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'", "0.7.4"),
+const BROKEN: &[(&str, CheckStatus, &str, &str)] = &[
+    ("extensions", CheckStatus::Fail, "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'", "0.7.4"),
     (
         "texts",
-        State::Warn,
+        CheckStatus::Warn,
         "UPDATE pg_database SET datctype = 'C', datcollate = 'C', datcollversion = NULL WHERE datname = current_database()",
         "no capital letters beyond ASCII",
     ),
     (
         "texts",
-        State::Fail,
+        CheckStatus::Fail,
         "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1') WHERE datname = current_database()",
         "is encoded in LATIN1",
     ),
     (
         "registry",
-        State::Fail,
+        CheckStatus::Fail,
         "CREATE TABLE tags (workspace_id uuid, id uuid, PRIMARY KEY (workspace_id, id))",
         "tags: has a workspace_id",
     ),
     (
         "policies",
-        State::Fail,
+        CheckStatus::Fail,
         "ALTER TABLE documents DISABLE ROW LEVEL SECURITY",
         "documents: does not have row-level security",
     ),
-    ("grants", State::Fail, "GRANT SELECT ON documents TO PUBLIC", "table documents (SELECT to everyone)"),
+    ("grants", CheckStatus::Fail, "GRANT SELECT ON documents TO PUBLIC", "table documents (SELECT to everyone)"),
     (
         "default_privileges",
-        State::Fail,
+        CheckStatus::Fail,
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO workspace_app",
         "has default privileges",
     ),
-    ("keys", State::Fail, "CREATE UNIQUE INDEX hash_key ON documents (content_hash)", "hash_key: is a key without"),
+    (
+        "keys",
+        CheckStatus::Fail,
+        "CREATE UNIQUE INDEX hash_key ON documents (content_hash)",
+        "hash_key: is a key without",
+    ),
     (
         "views",
-        State::Fail,
+        CheckStatus::Fail,
         "CREATE VIEW recent AS SELECT * FROM documents",
         "recent: is a view with its owner's rights",
     ),
     (
         "functions",
-        State::Fail,
+        CheckStatus::Fail,
         "CREATE FUNCTION titles() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT title FROM documents'",
         "titles(): is a function",
     ),
     (
         "migrations",
-        State::Fail,
+        CheckStatus::Fail,
         "DELETE FROM __diesel_schema_migrations WHERE version = '20261124002000'",
         "2026-11-24-002000_create_job_functions is pending",
     ),
     (
         "migrations",
-        State::Fail,
+        CheckStatus::Fail,
         "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '20261124002000'",
         "is edited",
     ),
-    ("migrations", State::Warn, "UPDATE __diesel_schema_migrations SET checksum = NULL", "is unrecorded"),
+    ("migrations", CheckStatus::Warn, "UPDATE __diesel_schema_migrations SET checksum = NULL", "is unrecorded"),
     (
         "migrations",
-        State::Warn,
+        CheckStatus::Warn,
         "INSERT INTO __diesel_schema_migrations VALUES ('29990101000000')",
         "29990101000000 is unknown",
     ),
-    ("drift", State::Warn, "ALTER TABLE documents ADD COLUMN extra text", "column documents.extra is no migration's"),
-    ("comments", State::Warn, "CREATE TABLE notes (id uuid PRIMARY KEY)", "notes.id"),
+    (
+        "drift",
+        CheckStatus::Warn,
+        "ALTER TABLE documents ADD COLUMN extra text",
+        "column documents.extra is no migration's",
+    ),
+    ("comments", CheckStatus::Warn, "CREATE TABLE notes (id uuid PRIMARY KEY)", "notes.id"),
     (
         "invalid_indexes",
-        State::Fail,
+        CheckStatus::Fail,
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'documents_content_hash_idx'::regclass",
         "documents_content_hash_idx on documents is not whole",
     ),
     (
         "unreadable_values",
-        State::Warn,
+        CheckStatus::Warn,
         "ALTER TABLE messages DROP CONSTRAINT messages_metadata_readable",
         "messages.metadata has no CHECK",
     ),
     (
         "unreadable_values",
-        State::Fail,
+        CheckStatus::Fail,
         "ALTER TABLE workspaces DROP CONSTRAINT workspaces_updated_at_readable; UPDATE workspaces SET updated_at = 'infinity'",
         "workspaces.updated_at has values",
     ),
     (
         "missing_indexes",
-        State::Warn,
+        CheckStatus::Warn,
         "DROP INDEX analytics_events_message_id_idx",
         "analytics_events_message_id_fkey on analytics_events (workspace_id, message_id)",
     ),
     (
         "vector_columns",
-        State::Warn,
+        CheckStatus::Warn,
         "CREATE TABLE images (workspace_id uuid, id uuid, look vector(3), PRIMARY KEY (workspace_id, id))",
         "images.look has no generated column",
     ),
     (
         "vector_indexes",
-        State::Warn,
+        CheckStatus::Warn,
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', current_database()); END $$",
         "set ",
     ),
     (
         "stuck_jobs",
-        State::Warn,
+        CheckStatus::Warn,
         "UPDATE jobs SET scheduled_at = now() - interval '1 hour'",
         "2 jobs of the queue default are due",
     ),
     (
         "dead_rows",
-        State::Warn,
+        CheckStatus::Warn,
         "ALTER TABLE documents SET (autovacuum_enabled = false)",
         "documents has autovacuum switched off",
     ),
@@ -185,7 +195,7 @@ async fn what_a_statement_can_break_is_found() {
     for (check, state, sql, word) in BROKEN {
         let database = whole.copy().await.unwrap();
         as_superuser(&database, sql).await;
-        assert_found(&doctor(&database).examine().await.unwrap(), check, *state, word);
+        assert_found(&doctor(&database).run_checks().await.unwrap(), check, *state, word);
     }
 }
 
@@ -216,30 +226,30 @@ fn every_check_has_a_test_in_which_it_does_not_pass() {
 async fn what_can_not_be_asked_is_skipped_with_the_reason() {
     let database = seeded().await;
     as_superuser(&database, "DROP TABLE jobs, job_queues CASCADE").await;
-    let findings = doctor(&database).examine().await.unwrap();
-    assert_found(&findings, "stuck_jobs", State::Skipped, "\"jobs\" does not exist");
-    assert_found(&findings, "registry", State::Fail, "jobs: is registered, and there is no such table");
+    let findings = doctor(&database).run_checks().await.unwrap();
+    assert_found(&findings, "stuck_jobs", CheckStatus::Skipped, "\"jobs\" does not exist");
+    assert_found(&findings, "registry", CheckStatus::Fail, "jobs: is registered, and there is no such table");
     let unmigrated = TestDatabase::unmigrated().await.unwrap();
-    let findings = doctor(&unmigrated).examine().await.unwrap();
-    assert_found(&findings, "migrations", State::Fail, "create_documents is pending");
-    assert_found(&findings, "drift", State::Skipped, "migrate first");
-    assert_found(&findings, "credentials", State::Skipped, "can't be opened");
+    let findings = doctor(&unmigrated).run_checks().await.unwrap();
+    assert_found(&findings, "migrations", CheckStatus::Fail, "create_documents is pending");
+    assert_found(&findings, "drift", CheckStatus::Skipped, "migrate first");
+    assert_found(&findings, "credentials", CheckStatus::Skipped, "can't be opened");
 }
 
 #[rstest]
-#[case::the_owner(|database: &TestDatabase| Config { database_app_url: None, ..config(database) }, State::Fail, "DATABASE_APP_URL is not set")]
-#[case::the_owner_on_a_laptop(|database: &TestDatabase| Config { database_app_url: None, environment: Environment::Development, ..config(database) }, State::Warn, "DATABASE_APP_URL is not set")]
-#[case::a_superuser(|database: &TestDatabase| Config { database_app_url: Some(database.superuser_url().unwrap()), ..config(database) }, State::Fail, "is a superuser")]
-#[case::the_platform(|database: &TestDatabase| Config { database_app_url: Some(database.platform_url().unwrap()), ..config(database) }, State::Fail, "may become workspace_platform, which sees every workspace")]
-#[case::the_application_as_the_platform(|database: &TestDatabase| Config { database_platform_url: Some(database.app_url().unwrap()), ..config(database) }, State::Fail, "is not a member of workspace_platform")]
+#[case::the_owner(|database: &TestDatabase| Config { database_app_url: None, ..config(database) }, CheckStatus::Fail, "DATABASE_APP_URL is not set")]
+#[case::the_owner_on_a_laptop(|database: &TestDatabase| Config { database_app_url: None, environment: Environment::Development, ..config(database) }, CheckStatus::Warn, "DATABASE_APP_URL is not set")]
+#[case::a_superuser(|database: &TestDatabase| Config { database_app_url: Some(database.superuser_url().unwrap()), ..config(database) }, CheckStatus::Fail, "is a superuser")]
+#[case::the_platform(|database: &TestDatabase| Config { database_app_url: Some(database.platform_url().unwrap()), ..config(database) }, CheckStatus::Fail, "may become workspace_platform, which sees every workspace")]
+#[case::the_application_as_the_platform(|database: &TestDatabase| Config { database_platform_url: Some(database.app_url().unwrap()), ..config(database) }, CheckStatus::Fail, "is not a member of workspace_platform")]
 #[tokio::test]
 async fn a_login_that_may_more_or_less_than_it_should_is_found(
     #[case] wrong: fn(&TestDatabase) -> Config,
-    #[case] state: State,
+    #[case] state: CheckStatus,
     #[case] word: &str,
 ) {
     let database = seeded().await;
-    let findings = Doctor::new(&wrong(&database)).unwrap().examine().await.unwrap();
+    let findings = Doctor::new(&wrong(&database)).unwrap().run_checks().await.unwrap();
     assert_found(&findings, "logins", state, word);
 }
 
@@ -247,15 +257,20 @@ async fn a_login_that_may_more_or_less_than_it_should_is_found(
 async fn the_bootstraps_password_is_found() {
     let database = TestDatabase::unmigrated().await.unwrap();
     Migrator::new(&database.url().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
-    let findings = doctor(&database).examine().await.unwrap();
-    assert_found(&findings, "credentials", State::Fail, "admin@example.com");
+    let findings = doctor(&database).run_checks().await.unwrap();
+    assert_found(&findings, "credentials", CheckStatus::Fail, "admin@example.com");
 }
 
 #[tokio::test]
 async fn powers_of_the_group_roles_are_found() {
     let database = TestDatabase::alone().await.unwrap();
     as_superuser(&database, "ALTER ROLE workspace_app BYPASSRLS").await;
-    assert_found(&doctor(&database).examine().await.unwrap(), "roles", State::Fail, "workspace_app: has powers");
+    assert_found(
+        &doctor(&database).run_checks().await.unwrap(),
+        "roles",
+        CheckStatus::Fail,
+        "workspace_app: has powers",
+    );
 }
 
 #[tokio::test]
@@ -263,16 +278,16 @@ async fn what_a_pooler_refuses_is_found() {
     let database = seeded().await;
     let url = format!("{}?options=-c%20work_mem%3D1MB", database.app_url().unwrap().expose()).parse().unwrap();
     let with_options = Config { database_app_url: Some(url), ..config(&database) };
-    let findings = Doctor::new(&with_options).unwrap().examine().await.unwrap();
-    assert_found(&findings, "pooler", State::Warn, "DATABASE_APP_URL sets options=");
+    let findings = Doctor::new(&with_options).unwrap().run_checks().await.unwrap();
+    assert_found(&findings, "pooler", CheckStatus::Warn, "DATABASE_APP_URL sets options=");
     match PgBouncer::before(&database) {
         Err(why) => skipped(&format!("the doctor before PgBouncer: {why}")),
         Ok(bouncer) => {
             // The platform's login stands for an owner's who has put a pooler before the server.
             let url = bouncer.config(&database).database_platform_url;
             let pooled = Config { database_url: url, ..config(&database) };
-            let findings = Doctor::new(&pooled).unwrap().examine().await.unwrap();
-            assert_found(&findings, "pooler", State::Fail, "DATABASE_URL leads to a pooler");
+            let findings = Doctor::new(&pooled).unwrap().run_checks().await.unwrap();
+            assert_found(&findings, "pooler", CheckStatus::Fail, "DATABASE_URL leads to a pooler");
         }
     }
 }
@@ -285,13 +300,13 @@ async fn recall_below_its_gate_is_found() {
         SELECT d.workspace_id, d.id, n, 'x', (SELECT array_agg(random())::vector FROM generate_series(1, 1536) WHERE n > 0), 'seeded'
         FROM documents AS d, generate_series(1, 30) AS n";
     database.connect().await.unwrap().batch_execute(chunks).await.unwrap();
-    let strict = Limits { recall: 1.01, ..Limits::default() };
-    let findings = doctor(&database).with_limits(strict).examine().await.unwrap();
-    assert_found(&findings, "recall", State::Warn, "1 of the nearest passages of a were found");
-    assert_eq!(of(&doctor(&database).examine().await.unwrap(), "recall").state, State::Pass);
-    let none = Limits { questions: 0, ..Limits::default() };
-    let findings = doctor(&database).with_limits(none).examine().await.unwrap();
-    assert_found(&findings, "recall", State::Skipped, "not asked for");
+    let strict = Thresholds { recall: 1.01, ..Thresholds::default() };
+    let findings = doctor(&database).with_thresholds(strict).run_checks().await.unwrap();
+    assert_found(&findings, "recall", CheckStatus::Warn, "1 of the nearest passages of a were found");
+    assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "recall").state, CheckStatus::Pass);
+    let none = Thresholds { questions: 0, ..Thresholds::default() };
+    let findings = doctor(&database).with_thresholds(none).run_checks().await.unwrap();
+    assert_found(&findings, "recall", CheckStatus::Skipped, "not asked for");
 }
 
 /// Tables and migrations of one's own are none of the doctor's business once it knows of them.
@@ -299,7 +314,7 @@ async fn recall_below_its_gate_is_found() {
 async fn what_is_registered_passes() {
     let database = seeded().await;
     as_superuser(&database, include_str!("../../../examples/add_a_table/up.sql")).await;
-    assert_found(&doctor(&database).examine().await.unwrap(), "registry", State::Fail, "document_tags");
-    let findings = doctor(&database).with_tables(["document_tags"]).examine().await.unwrap();
-    assert!(findings.iter().all(|one| one.state == State::Pass), "{findings:#?}");
+    assert_found(&doctor(&database).run_checks().await.unwrap(), "registry", CheckStatus::Fail, "document_tags");
+    let findings = doctor(&database).with_tables(["document_tags"]).run_checks().await.unwrap();
+    assert!(findings.iter().all(|one| one.state == CheckStatus::Pass), "{findings:#?}");
 }

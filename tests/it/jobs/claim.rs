@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use workspace_db::id::WorkspaceId;
-use workspace_db::jobs::{Claim, ClaimedJob, claim, enqueue, enqueue_all, pause, resume};
+use workspace_db::jobs::{ClaimRequest, ClaimedJob, claim, enqueue, enqueue_all, pause, resume};
 use workspace_db::models::Document;
 use workspace_db::schema::{documents, jobs};
 use workspace_db::sql_types::JobStatus;
@@ -58,7 +58,7 @@ async fn a_claimed_job_is_leased_and_not_claimed_again() {
     assert_eq!((row.status, row.attempts, row.leased_by.as_deref()), (JobStatus::Running, 1, Some("a test")));
     assert_eq!(row.lease_expires_at.unwrap() - row.heartbeat_at.unwrap(), TimeDelta::seconds(30));
     assert_eq!(scene.claim(10).await.len(), 0);
-    assert_eq!(claim(&scene.db, &Claim { queue: "another".to_owned(), ..next(10) }).await.unwrap().len(), 0);
+    assert_eq!(claim(&scene.db, &ClaimRequest { queue: "another".to_owned(), ..next(10) }).await.unwrap().len(), 0);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn turns_go_round_one_job_at_a_time() {
     let mut after = None;
     let mut order = Vec::new();
     for _ in 0..120 {
-        let claimed = claim(&scene.db, &Claim { after, ..next(1) }).await.unwrap();
+        let claimed = claim(&scene.db, &ClaimRequest { after, ..next(1) }).await.unwrap();
         after = Some(claimed[0].job.workspace_id);
         order.extend(after);
     }
@@ -169,7 +169,7 @@ async fn an_archived_workspace_waits_and_does_not_stand_in_the_way() {
 #[tokio::test]
 async fn a_paused_queue_gives_nothing_until_it_is_resumed() {
     let scene = Scene::new().await;
-    let operator = PlatformScope::vouched_for("a test");
+    let operator = PlatformScope::unchecked("a test");
     enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap();
     assert!(pause(&scene.db, &operator, "default").await.unwrap().paused_at.is_some());
     assert_eq!(scene.claim(10).await.len(), 0);
@@ -183,7 +183,7 @@ async fn a_paused_queue_gives_nothing_until_it_is_resumed() {
 async fn what_an_operator_does_to_a_queue_is_in_the_audit_log() {
     use workspace_db::auth::{AuditFilter, audit_log};
     let scene = Scene::new().await;
-    let operator = PlatformScope::vouched_for("a test");
+    let operator = PlatformScope::unchecked("a test");
     pause(&scene.db, &operator, "default").await.unwrap();
     resume(&scene.db, &operator, "default").await.unwrap();
     workspace_db::jobs::limit(&scene.db, &operator, "default", Some(3)).await.unwrap();

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde::{Deserialize, Serialize};
 use workspace_db::Error;
 use workspace_db::jobs::{
-    Enqueued, JobKind, MAX_ARGUMENT_BYTES, NewJob, OnConflict, Outcome, claim, enqueue, enqueue_all, finish,
+    EnqueueResult, JobKind, MAX_ARGUMENT_BYTES, NewJob, OnDuplicate, Outcome, claim, enqueue, enqueue_all, finish,
 };
 use workspace_db::sql_types::{JobStatus, JobUniqueness};
 use workspace_db::tenancy::WorkspaceConnection;
@@ -50,8 +50,8 @@ async fn many_are_answered_in_their_order() {
     let mut ws = scene.a().await;
     let unique = |n: u32| match n % 3 {
         0 => Write::titled(n),
-        1 => Write::titled(n).unique(n.to_string(), JobUniqueness::Unfinished, OnConflict::Keep),
-        _ => Write::titled(n).unique(n.to_string(), JobUniqueness::Kept, OnConflict::Replace),
+        1 => Write::titled(n).unique(n.to_string(), JobUniqueness::Unfinished, OnDuplicate::Keep),
+        _ => Write::titled(n).unique(n.to_string(), JobUniqueness::Kept, OnDuplicate::Replace),
     };
     let answers = enqueue_all(&mut ws, (0..2_500).map(unique)).await.unwrap();
     assert_eq!(answers.len(), 2_500);
@@ -67,21 +67,21 @@ async fn a_held_key_keeps_replaces_or_refuses() {
     let mut scene = Scene::new().await;
     let mut ws = scene.a().await;
     let unique = |title, answer| Write::titled(title).unique("key", JobUniqueness::Unfinished, answer);
-    let first = enqueue(&mut ws, unique("first", OnConflict::Keep)).await.unwrap();
+    let first = enqueue(&mut ws, unique("first", OnDuplicate::Keep)).await.unwrap();
     let id = first.id();
-    assert_eq!(first, Enqueued::Inserted(id));
-    assert_eq!(enqueue(&mut ws, unique("second", OnConflict::Keep)).await.unwrap(), Enqueued::Kept(id));
+    assert_eq!(first, EnqueueResult::Inserted(id));
+    assert_eq!(enqueue(&mut ws, unique("second", OnDuplicate::Keep)).await.unwrap(), EnqueueResult::Kept(id));
     assert_eq!(scene.row(id).await.payload["title"], "first");
-    let third = unique("third", OnConflict::Replace).priority(1);
-    assert_eq!(enqueue(&mut ws, third).await.unwrap(), Enqueued::Replaced(id));
+    let third = unique("third", OnDuplicate::Replace).priority(1);
+    assert_eq!(enqueue(&mut ws, third).await.unwrap(), EnqueueResult::Replaced(id));
     let row = scene.row(id).await;
     assert_eq!((row.payload["title"].as_str(), row.priority), (Some("third"), 1));
-    let refused = enqueue(&mut ws, unique("fourth", OnConflict::Refuse)).await.unwrap_err();
+    let refused = enqueue(&mut ws, unique("fourth", OnDuplicate::Refuse)).await.unwrap_err();
     assert!(refused.is_conflict(), "{refused}");
     // Started, it is not replaced any more; and the key of one workspace is none in another.
     assert_eq!(scene.claim(1).await.len(), 1);
-    assert_eq!(enqueue(&mut ws, unique("fifth", OnConflict::Replace)).await.unwrap(), Enqueued::Kept(id));
-    let elsewhere = enqueue(&mut scene.b().await, unique("sixth", OnConflict::Refuse)).await.unwrap();
+    assert_eq!(enqueue(&mut ws, unique("fifth", OnDuplicate::Replace)).await.unwrap(), EnqueueResult::Kept(id));
+    let elsewhere = enqueue(&mut scene.b().await, unique("sixth", OnDuplicate::Refuse)).await.unwrap();
     assert_ne!(elsewhere.id(), id);
     assert_eq!(scene.row(elsewhere.id()).await.workspace_id, scene.b.workspace());
 }
@@ -98,9 +98,9 @@ async fn a_key_is_taken_for_as_long_as_was_asked(#[case] until: JobUniqueness, #
     let mut ws = scene.a().await;
     for (end, taken_then) in [(Outcome::Done, taken[2]), (Outcome::dead("no"), taken[3])] {
         let key = end.clone();
-        let job = || Write::titled("x").unique(format!("{key:?}"), until, OnConflict::Keep);
+        let job = || Write::titled("x").unique(format!("{key:?}"), until, OnDuplicate::Keep);
         let is_taken =
-            async |ws: &mut WorkspaceConnection| matches!(enqueue(ws, job()).await.unwrap(), Enqueued::Kept(_));
+            async |ws: &mut WorkspaceConnection| matches!(enqueue(ws, job()).await.unwrap(), EnqueueResult::Kept(_));
         assert!(!is_taken(&mut ws).await);
         assert_eq!(is_taken(&mut ws).await, taken[0]);
         let claimed = scene.claim(1).await.remove(0);
@@ -130,22 +130,22 @@ async fn arguments_that_cannot_be_stored_are_refused_with_the_reason() {
     let scene = Scene::new().await;
     let mut ws = scene.a().await;
     let most = MAX_ARGUMENT_BYTES - r#"{"text":""}"#.len();
-    enqueue(&mut ws, NewJob::of(Large { text: "x".repeat(most) })).await.unwrap();
-    let larger = enqueue(&mut ws, NewJob::of(Large { text: "x".repeat(most + 1) })).await.unwrap_err();
+    enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(most) })).await.unwrap();
+    let larger = enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(most + 1) })).await.unwrap_err();
     assert!(larger.is_invalid_input() && larger.to_string().contains("262145 bytes"), "{larger}");
     let nul = enqueue(&mut ws, Write::titled("\0")).await.unwrap_err();
     assert!(nul.is_invalid_input() && nul.field() == Some("payload"), "{nul}");
-    let twins = ["same", "same"].map(|key| Write::titled("x").unique(key, JobUniqueness::Kept, OnConflict::Keep));
+    let twins = ["same", "same"].map(|key| Write::titled("x").unique(key, JobUniqueness::Kept, OnDuplicate::Keep));
     let twins = enqueue_all(&mut ws, twins).await.unwrap_err();
     assert!(twins.is_invalid_input() && twins.to_string().contains("\"same\""), "{twins}");
     for wrong in [
         Write::titled("x").priority(-1),
         Write::titled("x").max_attempts(0),
         Write::titled("x").max_attempts(u32::MAX),
-        Write::titled("x").unique("", JobUniqueness::Kept, OnConflict::Keep),
-        Write::titled("x").unique("k".repeat(501), JobUniqueness::Kept, OnConflict::Keep),
+        Write::titled("x").unique("", JobUniqueness::Kept, OnDuplicate::Keep),
+        Write::titled("x").unique("k".repeat(501), JobUniqueness::Kept, OnDuplicate::Keep),
     ] {
         assert!(enqueue(&mut ws, wrong).await.unwrap_err().is_invalid_input());
     }
-    assert_eq!(claim(&scene.db, &next(10).of::<Large>()).await.unwrap().len(), 1);
+    assert_eq!(claim(&scene.db, &next(10).kind::<Large>()).await.unwrap().len(), 1);
 }

@@ -25,7 +25,7 @@ async fn places(scene: &Scene, small: &[WorkspaceId], together: usize) -> Vec<us
             }
             claimed_before += 1;
         }
-        claims.pass_the_turn(&claimed);
+        claims.advance(&claimed);
     }
     places.sort_unstable();
     places

@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use rstest::rstest;
 use serde_json::json;
 use workspace_db::id::JobId;
-use workspace_db::jobs::{Backoff, ClaimedJob, Outcome, Pulse, cancel, enqueue, finish, heartbeat, rescue, retry};
+use workspace_db::jobs::{
+    Backoff, ClaimedJob, LeaseStatus, Outcome, cancel, enqueue, finish, heartbeat, rescue, retry,
+};
 use workspace_db::models::{Job, NewDocument};
 use workspace_db::schema::documents;
 use workspace_db::sql_types::JobStatus;
@@ -109,7 +111,7 @@ async fn who_has_lost_the_lease_can_neither_end_nor_extend_a_job() {
     assert_eq!(scene.end(&stale, Outcome::Done).await.0, None);
     assert_eq!(
         heartbeat(&scene.db, &[stale.lease()], Duration::from_secs(9)).await.unwrap(),
-        [(stale.lease(), Pulse::Lost)]
+        [(stale.lease(), LeaseStatus::Lost)]
     );
     let rescued = rescue(&scene.db, 10).await.unwrap();
     assert_eq!(
@@ -123,7 +125,7 @@ async fn who_has_lost_the_lease_can_neither_end_nor_extend_a_job() {
         assert_eq!((status, row.status, row.attempts), (None, JobStatus::Running, 2));
     }
     let pulses = heartbeat(&scene.db, &[stale.lease(), fresh.lease()], Duration::from_secs(90)).await.unwrap();
-    assert_eq!(pulses, [(stale.lease(), Pulse::Lost), (fresh.lease(), Pulse::Held)]);
+    assert_eq!(pulses, [(stale.lease(), LeaseStatus::Lost), (fresh.lease(), LeaseStatus::Held)]);
     assert_eq!(scene.end(&fresh, Outcome::Done).await.0, Some(JobStatus::Completed));
     let errors = scene.row(fresh.job.id).await.errors;
     assert!(errors[0]["error"].as_str().unwrap().contains("ran out"), "{errors}");
@@ -206,7 +208,7 @@ async fn a_job_that_waits_is_cancelled_at_once_and_one_that_runs_is_asked_to_sto
     let claimed = scene.running(Write::titled("y")).await;
     assert_eq!(cancel(&mut ws, claimed.job.id).await.unwrap(), JobStatus::Running);
     let pulses = heartbeat(&scene.db, &[claimed.lease()], Duration::from_secs(9)).await.unwrap();
-    assert_eq!(pulses, [(claimed.lease(), Pulse::CancelRequested)]);
+    assert_eq!(pulses, [(claimed.lease(), LeaseStatus::CancelRequested)]);
     // A handler that fails meanwhile is not started again.
     assert_eq!(scene.end(&claimed, Outcome::retry("stopped")).await.0, Some(JobStatus::Cancelled));
     assert_eq!(cancel(&mut ws, claimed.job.id).await.unwrap(), JobStatus::Cancelled);
@@ -247,7 +249,7 @@ async fn a_job_that_is_finishing_does_not_keep_the_heartbeats_of_others_waiting(
     })
     .await
     .unwrap();
-    assert_eq!(pulses, [(one.lease(), Pulse::Busy), (other.lease(), Pulse::Held)]);
+    assert_eq!(pulses, [(one.lease(), LeaseStatus::Busy), (other.lease(), LeaseStatus::Held)]);
 }
 
 /// The server's clock goes forward: leases end early and are rescued. It goes back: leases of the dead would seem to last.

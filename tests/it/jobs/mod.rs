@@ -2,17 +2,17 @@
 
 mod caps;
 mod claim;
+mod cursors;
 mod enqueue;
 mod fairness;
+mod fencing;
 mod finish;
 mod kill;
-mod lanes;
 mod process;
 mod races;
 mod schedule;
 mod shell;
 mod worker;
-mod zombies;
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use workspace_db::Result;
 use workspace_db::id::{JobId, WorkspaceId};
-use workspace_db::jobs::{self, Backoff, Claim, ClaimedJob, JobKind, NewJob, Outcome, RunningJob, Worker};
+use workspace_db::jobs::{self, Backoff, ClaimRequest, ClaimedJob, JobKind, NewJob, Outcome, RunningJob, Worker};
 use workspace_db::models::{Job, NewDocument};
 use workspace_db::schema::documents;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
@@ -43,7 +43,7 @@ impl JobKind for Write {
 impl Write {
     #[expect(clippy::needless_pass_by_value, reason = "numbers and texts read better by value")]
     fn titled(title: impl ToString) -> NewJob<Self> {
-        NewJob::of(Self { title: title.to_string() })
+        NewJob::new(Self { title: title.to_string() })
     }
 }
 
@@ -132,10 +132,10 @@ impl Scene {
 }
 
 /// Of the kinds whose jobs are only claimed.
-fn next(most: usize) -> Claim {
-    Claim::new("default", "a test", most).of::<Write>().of::<process::Number>()
+fn next(most: usize) -> ClaimRequest {
+    ClaimRequest::new("default", "a test", most).kind::<Write>().kind::<process::Number>()
 }
 
 fn scope(workspace: WorkspaceId) -> WorkspaceScope {
-    WorkspaceScope::vouched_for(workspace, "a test")
+    WorkspaceScope::unchecked(workspace, "a test")
 }

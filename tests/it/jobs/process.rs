@@ -54,11 +54,11 @@ impl Number {
             2 => How::Apart,
             _ => How::AtTheSecond,
         };
-        NewJob::of(Self { number, how })
+        NewJob::new(Self { number, how })
     }
 
     pub(super) fn done(self, how: How) -> NewJob<Self> {
-        NewJob::of(Self { how, ..self })
+        NewJob::new(Self { how, ..self })
     }
 
     pub(super) const fn of(number: u64) -> Self {
@@ -156,7 +156,7 @@ pub(super) async fn number(job: RunningJob<Number>, by: &str, gate: Option<&Gate
 }
 
 #[derive(Serialize, Deserialize)]
-struct Orders {
+struct WorkerConfig {
     name: String,
     app_url: String,
     platform_url: String,
@@ -173,7 +173,7 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn start(database: &TestDatabase, name: &str, lease: Duration, gate: Option<Gate>) -> Self {
         let url = |url: workspace_db::config::DatabaseUrl| format!("{}?application_name={name}", url.expose());
-        let orders = Orders {
+        let orders = WorkerConfig {
             name: name.to_owned(),
             app_url: url(database.app_url().unwrap()),
             platform_url: url(database.platform_url().unwrap()),
@@ -231,7 +231,7 @@ impl Drop for Process {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a process that other tests start"]
 async fn a_worker_process() {
-    let orders: Orders = serde_json::from_str(&env::var(ORDERS).expect("other tests start this one")).unwrap();
+    let orders: WorkerConfig = serde_json::from_str(&env::var(ORDERS).expect("other tests start this one")).unwrap();
     let config = Config {
         database_app_url: Some(orders.app_url.parse().unwrap()),
         database_platform_url: Some(orders.platform_url.parse().unwrap()),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use workspace_db::jobs::{Claim, Enqueued, OnConflict, Outcome, claim, enqueue_all, finish, rescue};
+use workspace_db::jobs::{ClaimRequest, EnqueueResult, OnDuplicate, Outcome, claim, enqueue_all, finish, rescue};
 use workspace_db::sql_types::{JobStatus, JobUniqueness};
 
 use super::process::{Number, count, keep_ledger};
@@ -28,7 +28,7 @@ async fn rescue_and_completion_never_both_have_a_job() {
         enqueue_all(&mut scene.a().await, numbers.map(Number::job)).await.unwrap();
         // Leases that run out while they are being ended: some before, some between, some after.
         let most = usize::try_from(ROUND).unwrap();
-        let claimed = claim(&scene.db, &Claim { lease: Duration::from_secs(60), ..next(most) }).await.unwrap();
+        let claimed = claim(&scene.db, &ClaimRequest { lease: Duration::from_secs(60), ..next(most) }).await.unwrap();
         assert_eq!(claimed.len(), most);
         scene.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() + random() * interval '60 ms' WHERE status = 'running'").await;
         let mut leases: Vec<_> = claimed.iter().map(workspace_db::jobs::ClaimedJob::lease).collect();
@@ -101,10 +101,10 @@ async fn of_a_hundred_racers_one_has_the_key() {
                     // One at a time, since there are fewer connections than racers.
                     let mut ws = db.workspace(&scope).await.unwrap();
                     let job = |key: &u64| {
-                        Write::titled(key).unique(key.to_string(), JobUniqueness::Unfinished, OnConflict::Keep)
+                        Write::titled(key).unique(key.to_string(), JobUniqueness::Unfinished, OnDuplicate::Keep)
                     };
                     let answers = enqueue_all(&mut ws, some.iter().map(job)).await.unwrap();
-                    inserted += answers.iter().filter(|answer| matches!(answer, Enqueued::Inserted(_))).count();
+                    inserted += answers.iter().filter(|answer| matches!(answer, EnqueueResult::Inserted(_))).count();
                 }
                 inserted
             })

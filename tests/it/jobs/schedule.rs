@@ -15,7 +15,7 @@ use super::process::Process;
 use super::{Scene, Write};
 
 fn each(cron: &str) -> NewSchedule<Write> {
-    NewSchedule::of("digest", cron, Write { title: "digest".to_owned() })
+    NewSchedule::new("digest", cron, Write { title: "digest".to_owned() })
 }
 
 impl Scene {
@@ -157,7 +157,7 @@ async fn schedules_that_are_far_behind_do_not_hold_the_others_up() {
     let mut scene = Scene::new().await;
     let mut ws = scene.a().await;
     for n in 0..60 {
-        let often = NewSchedule::of(format!("{n}"), "* * * * *", Write { title: "often".to_owned() });
+        let often = NewSchedule::new(format!("{n}"), "* * * * *", Write { title: "often".to_owned() });
         schedule(&mut ws, often).await.unwrap();
     }
     scene.last_fired(Utc::now() - TimeDelta::days(7)).await;
@@ -210,7 +210,7 @@ async fn schedulers_that_are_killed_leave_no_occurrence_out_and_do_none_twice() 
     let mut random = fastrand::Rng::with_seed(seed);
     let mut scene = Scene::new().await;
     for n in 0..12 {
-        let hourly = NewSchedule::of(format!("hourly {n}"), "0 * * * *", Tick {}).in_zone("Europe/Amsterdam");
+        let hourly = NewSchedule::new(format!("hourly {n}"), "0 * * * *", Tick {}).in_zone("Europe/Amsterdam");
         let mut ws = if n % 2 == 0 { scene.a().await } else { scene.b().await };
         schedule(&mut ws, hourly).await.unwrap();
     }
@@ -260,7 +260,7 @@ async fn a_workspace_has_a_hundred_schedules_and_no_more() {
         async move {
             let (mut made, mut refused) = (0, 0);
             for n in 0..30 {
-                let new = NewSchedule::of(format!("{racer} {n}"), "0 0 * * *", Write { title: "digest".to_owned() });
+                let new = NewSchedule::new(format!("{racer} {n}"), "0 0 * * *", Write { title: "digest".to_owned() });
                 match schedule(&mut scene.a().await, new).await {
                     Ok(_) => made += 1,
                     Err(error) if error.is_conflict() => refused += 1,

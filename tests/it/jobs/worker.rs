@@ -69,7 +69,7 @@ async fn what_is_enqueued_is_done() {
 async fn a_handler_that_misbehaves_fails_its_job_alone(#[case] how: Misbehave, #[case] why: &str) {
     let mut scene = Scene::new().await;
     let mut ws = scene.a().await;
-    let bad = enqueue(&mut ws, NewJob::of(how)).await.unwrap().id();
+    let bad = enqueue(&mut ws, NewJob::new(how)).await.unwrap().id();
     enqueue(&mut ws, Write::titled("x")).await.unwrap();
     scene.worker().handle(misbehave).handle(write).drain().await.unwrap();
     let row = scene.row(bad).await;
@@ -81,7 +81,7 @@ async fn a_handler_that_misbehaves_fails_its_job_alone(#[case] how: Misbehave, #
 #[tokio::test]
 async fn a_handler_that_only_says_that_it_has_settled_is_found_out_by_its_lease() {
     let mut scene = Scene::new().await;
-    let id = enqueue(&mut scene.a().await, NewJob::of(Misbehave::SettleWithoutDoingSo)).await.unwrap().id();
+    let id = enqueue(&mut scene.a().await, NewJob::new(Misbehave::SettleWithoutDoingSo)).await.unwrap().id();
     scene.worker().handle(misbehave).lease(Duration::from_secs(1)).drain().await.unwrap();
     assert_eq!(scene.row(id).await.status, JobStatus::Running);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -110,8 +110,8 @@ impl JobKind for Unknown {
 async fn arguments_that_do_not_parse_are_dead_at_once_and_an_unknown_kind_waits_for_who_knows_it() {
     let mut scene = Scene::new().await;
     let mut ws = scene.a().await;
-    let other = enqueue(&mut ws, NewJob::of(OtherWrite { number: 1 })).await.unwrap().id();
-    let unknown = enqueue(&mut ws, NewJob::of(Unknown {})).await.unwrap().id();
+    let other = enqueue(&mut ws, NewJob::new(OtherWrite { number: 1 })).await.unwrap().id();
+    let unknown = enqueue(&mut ws, NewJob::new(Unknown {})).await.unwrap().id();
     scene.worker().handle(write).drain().await.unwrap();
     let other = scene.row(other).await;
     assert_eq!((other.status, other.attempts), (JobStatus::Failed, 1));
@@ -168,7 +168,7 @@ async fn a_worker_that_is_told_to_stop_gives_its_jobs_back() {
     let ids = enqueue_all(&mut scene.a().await, (0..3).map(Write::titled)).await.unwrap();
     let begun = Arc::new(Notify::new());
     let (stop, stopped) = oneshot::channel::<()>();
-    let worker = waiting(&scene, &begun).concurrency("default", 1).shutdown_within(Duration::from_millis(50));
+    let worker = waiting(&scene, &begun).concurrency("default", 1).shutdown_grace_period(Duration::from_millis(50));
     let running = tokio::spawn(worker.run(async { drop(stopped.await) }));
     begun.notified().await;
     stop.send(()).unwrap();
@@ -273,7 +273,7 @@ async fn what_becomes_of_jobs_is_counted() {
     let scene = Scene::new().await;
     let mut ws = scene.a().await;
     enqueue_all(&mut ws, (0..5).map(Write::titled)).await.unwrap();
-    enqueue(&mut ws, NewJob::of(Misbehave::Fail)).await.unwrap();
+    enqueue(&mut ws, NewJob::new(Misbehave::Fail)).await.unwrap();
     scene.worker().handle(write).handle(misbehave).drain().await.unwrap();
     let mut counts = std::collections::BTreeMap::new();
     let mut runs = 0;
@@ -303,7 +303,7 @@ impl JobKind for OneByOne {
 #[tokio::test]
 async fn a_slot_below_a_cap_is_used_as_soon_as_it_is_free() {
     let mut scene = Scene::new().await;
-    enqueue_all(&mut scene.a().await, (0..20).map(|_| NewJob::of(OneByOne {}))).await.unwrap();
+    enqueue_all(&mut scene.a().await, (0..20).map(|_| NewJob::new(OneByOne {}))).await.unwrap();
     let handler = async |_: RunningJob<OneByOne>| Ok::<_, Error>(Outcome::Done);
     let worker = scene.worker().handle(handler).poll(Duration::from_secs(3_600));
     let running = tokio::spawn(worker.run(std::future::pending()));
@@ -324,7 +324,7 @@ async fn a_handler_that_blocks_its_thread_does_not_keep_the_worker_from_stopping
     let (begun, free) = (Arc::new(Notify::new()), Arc::new(std::sync::Barrier::new(2)));
     let worker = {
         let (begun, free) = (Arc::clone(&begun), Arc::clone(&free));
-        scene.worker().shutdown_within(Duration::from_millis(50)).handle(move |_: RunningJob<Write>| {
+        scene.worker().shutdown_grace_period(Duration::from_millis(50)).handle(move |_: RunningJob<Write>| {
             begun.notify_one();
             block(&free);
             async { Ok::<_, Error>(Outcome::Done) }
@@ -361,14 +361,14 @@ impl JobKind for Back {
 #[tokio::test]
 async fn a_drain_ends_when_no_queue_has_anything_left() {
     let mut scene = Scene::new().await;
-    enqueue(&mut scene.a().await, NewJob::of(Relay { rounds: 5 })).await.unwrap();
+    enqueue(&mut scene.a().await, NewJob::new(Relay { rounds: 5 })).await.unwrap();
     let there = async |job: RunningJob<Relay>| {
-        enqueue(&mut job.workspace().await?, NewJob::of(Back { rounds: job.arguments.rounds })).await?;
+        enqueue(&mut job.workspace().await?, NewJob::new(Back { rounds: job.arguments.rounds })).await?;
         Ok::<_, Error>(Outcome::Done)
     };
     let back = async |job: RunningJob<Back>| {
         if let Some(rounds) = job.arguments.rounds.checked_sub(1) {
-            enqueue(&mut job.workspace().await?, NewJob::of(Relay { rounds })).await?;
+            enqueue(&mut job.workspace().await?, NewJob::new(Relay { rounds })).await?;
         }
         Ok::<_, Error>(Outcome::Done)
     };
@@ -453,7 +453,7 @@ impl JobKind for Blocks {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_job_whose_handler_blocks_its_thread_is_rescued_after_its_time_out() {
     let mut scene = Scene::new().await;
-    let id = enqueue(&mut scene.a().await, NewJob::of(Blocks {})).await.unwrap().id();
+    let id = enqueue(&mut scene.a().await, NewJob::new(Blocks {})).await.unwrap().id();
     let free = Arc::new(std::sync::Barrier::new(2));
     let blocking = {
         let free = Arc::clone(&free);
@@ -488,7 +488,7 @@ impl JobKind for WriteOfOld {
 #[tokio::test]
 async fn jobs_of_a_kind_that_has_moved_are_done_in_the_queue_that_they_wait_in() {
     let mut scene = Scene::new().await;
-    enqueue(&mut scene.a().await, NewJob::of(WriteOfOld { title: "old".to_owned() })).await.unwrap();
+    enqueue(&mut scene.a().await, NewJob::new(WriteOfOld { title: "old".to_owned() })).await.unwrap();
     scene.worker().handle(write).concurrency("old", 1).drain().await.unwrap();
     assert_eq!(scene.titles().await, ["old"]);
 }

@@ -16,7 +16,7 @@ async fn a_full_disk_is_told_and_what_was_told_as_done_is_there() {
     disk.make_tablespace(&mut superuser, &name).await;
     superuser.batch_execute(&format!("ALTER TABLE document_chunks SET TABLESPACE {name}")).await.unwrap();
 
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let done = AtomicUsize::new(0);
     let tell = |report: &LoadReport| done.store(report.chunks, Ordering::Relaxed);
     let many = || stream::iter(documents_of_ten(800).map(Ok));

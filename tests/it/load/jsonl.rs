@@ -19,10 +19,10 @@ fn lines() -> Vec<String> {
         .to_vec()
 }
 
-async fn loaded(scene: &Scene, text: Vec<u8>, broken: BrokenLines) -> (Result<LoadReport>, Broken) {
+async fn loaded(scene: &Scene, text: Vec<u8>, broken: OnRejectedLine) -> (Result<LoadReport>, RejectedLines) {
     let lines = JsonLines::new(BufReader::new(Cursor::new(text)), "test-model", broken);
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
-    let options = LoadOptions { all_or_nothing: broken == BrokenLines::Refuse, ..scene.options() };
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
+    let options = LoadOptions { all_or_nothing: broken == OnRejectedLine::Refuse, ..scene.options() };
     (load(&scene.db, &scope, &options, lines.documents, &|_| ()).await, lines.broken)
 }
 
@@ -45,7 +45,7 @@ async fn lines_become_documents_and_passages() {
     second["embedding_model"] = json!("other-model");
     // Blank lines, Windows' ends of lines, and no end of the last one.
     let text = format!("{first}\r\n\n{second}\n   \n{}", line("faq/2", "third", 3));
-    let (report, broken) = loaded(&scene, text.into_bytes(), BrokenLines::Refuse).await;
+    let (report, broken) = loaded(&scene, text.into_bytes(), OnRejectedLine::Refuse).await;
     assert_eq!(report.unwrap(), LoadReport { added: 2, chunks: 3, ..LoadReport::default() });
     assert_eq!(broken.count(), 0);
     let documents = scene.documents(scene.a).await;
@@ -90,13 +90,13 @@ async fn a_broken_line_is_named_and_the_rest_goes_in_or_nothing_does(#[case] bro
     text.push(b'\n');
     text.extend(lines[3].as_bytes());
 
-    let (report, _) = loaded(&scene, text.clone(), BrokenLines::Refuse).await;
+    let (report, _) = loaded(&scene, text.clone(), OnRejectedLine::Refuse).await;
     let error = report.unwrap_err();
     assert!(error.is_invalid_input(), "{error}");
     assert!(error.to_string().starts_with("line 4: ") && error.to_string().contains(why), "{error}");
     assert!(scene.documents(scene.a).await.is_empty());
 
-    let (report, left_out) = loaded(&scene, text, BrokenLines::Skip).await;
+    let (report, left_out) = loaded(&scene, text, OnRejectedLine::Skip).await;
     assert_eq!(report.unwrap(), LoadReport { added: 2, chunks: 4, ..LoadReport::default() });
     assert_eq!(left_out.count(), 1);
     assert!(left_out.lines()[0].line == 4 && left_out.lines()[0].why.contains(why), "{left_out:?}");
@@ -119,8 +119,8 @@ impl std::io::Read for Panics {
 async fn a_reader_that_dies_is_not_taken_for_the_end() {
     let mut scene = Scene::new().await;
     let text = Cursor::new(lines().join("\n").into_bytes());
-    let lines = JsonLines::new(BufReader::new(Panics(text)), "test-model", BrokenLines::Refuse);
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let lines = JsonLines::new(BufReader::new(Panics(text)), "test-model", OnRejectedLine::Refuse);
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let options = LoadOptions { all_or_nothing: true, ..scene.options() };
     let error = load(&scene.db, &scope, &options, lines.documents, &|_| ()).await.unwrap_err();
     assert!(error.is_io_failure() && error.to_string().contains("panicked"), "{error}");
@@ -132,7 +132,7 @@ async fn the_lines_of_a_document_must_follow_one_another() {
     let scene = Scene::new().await;
     let text =
         [("one", 1), ("two", 2), ("one", 3)].map(|(name, number)| line(name, "x", number).to_string()).join("\n");
-    let (report, _) = loaded(&scene, text.into_bytes(), BrokenLines::Refuse).await;
+    let (report, _) = loaded(&scene, text.into_bytes(), OnRejectedLine::Refuse).await;
     let error = report.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("comes twice"), "{error}");
 }

@@ -50,11 +50,11 @@ impl Scene {
     }
 
     fn options(&self) -> LoadOptions {
-        LoadOptions::into(self.datasource)
+        LoadOptions::new(self.datasource)
     }
 
     async fn bring_into(&self, workspace: WorkspaceId, documents: Vec<SourceDocument>) -> Result<LoadReport> {
-        let scope = WorkspaceScope::vouched_for(workspace, "a test");
+        let scope = WorkspaceScope::unchecked(workspace, "a test");
         load(&self.db, &scope, &self.options(), stream::iter(documents.into_iter().map(Ok)), &|_| ()).await
     }
 
@@ -125,7 +125,7 @@ async fn what_is_loaded_is_what_was_given() {
     given.document.status = Some(DocumentStatus::Draft);
     given.document.is_published = Some(false);
     let mut reports = Vec::new();
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let documents = stream::iter([Ok(given.clone())]);
     let told = std::sync::Mutex::new(&mut reports);
     let tell = |so_far: &LoadReport| told.lock().unwrap().push(*so_far);
@@ -189,7 +189,7 @@ async fn a_document_with_the_passages_of_another_is_left_out_within_its_workspac
     let report = scene.bring(vec![document("three", &["the same"]), document("one", &["the same"])]).await.unwrap();
     assert_eq!((report.duplicates, report.unchanged), (1, 1));
     let keep = LoadOptions { keep_duplicates: true, ..scene.options() };
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let documents = stream::iter([Ok(document("three", &["the same"]))]);
     let report = load(&scene.db, &scope, &keep, documents, &|_| ()).await.unwrap();
     assert_eq!((report.added, report.duplicates), (1, 0));
@@ -216,7 +216,7 @@ async fn a_staged_row_can_not_get_into_another_workspace() {
     let scene = Scene::new().await;
     scene.bring_into(scene.b, vec![document("theirs", &["theirs"])]).await.unwrap();
     scene.bring(vec![document("mine", &["mine"])]).await.unwrap();
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let mut ws = scene.db.workspace(&scope).await.unwrap();
     let smuggled = format!(
         "CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT document_id, content, vector FROM document_chunks;
@@ -236,7 +236,7 @@ async fn a_staged_row_can_not_get_into_another_workspace() {
 #[tokio::test]
 async fn a_load_that_fails_keeps_its_batches_or_nothing_as_asked() {
     let mut scene = Scene::new().await;
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let failing = || {
         let whole = documents_of_ten(250).map(Ok);
         stream::iter(whole.chain([Err(Error::from(Embedding::<DIMENSIONS>::try_from(vec![0.0]).unwrap_err()))]))
@@ -315,7 +315,7 @@ async fn a_value_that_the_database_refuses_is_told_and_nothing_of_its_batch_stay
 #[tokio::test]
 async fn a_stream_is_asked_for_no_more_than_there_is_room_for() {
     let mut scene = Scene::new().await;
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let mut owner = workspace_db::db::connect(&scene.database.url().unwrap()).await.unwrap();
     owner.batch_execute("BEGIN; LOCK TABLE document_chunks IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let asked = std::sync::Arc::new(AtomicUsize::new(0));
@@ -363,7 +363,7 @@ async fn two_loads_of_the_same_documents_end_as_one() {
 #[tokio::test]
 async fn foreign_keys_are_not_checked_by_the_plan_of_a_small_table() {
     let mut scene = Scene::new().await;
-    let scope = WorkspaceScope::vouched_for(scene.a, "a test");
+    let scope = WorkspaceScope::unchecked(scene.a, "a test");
     let options = LoadOptions { all_or_nothing: true, ..scene.options() };
     let documents = stream::iter(documents_of_ten(1_000).map(Ok));
     assert_eq!(load(&scene.db, &scope, &options, documents, &|_| ()).await.unwrap().chunks, 10_000);

@@ -35,7 +35,7 @@ async fn an_index_that_could_not_be_built_is_built_by_the_next_run() {
     conn.batch_execute("UPDATE documents SET title = id::text").await.unwrap();
     assert_eq!(with_index(&url).run(|_| ()).await.unwrap(), ["29990101000000_index_titles"]);
     until(&mut conn, IS_VALID).await;
-    assert_eq!(with_index(&url).revert(Revert::Last(1)).await.unwrap(), ["29990101000000_index_titles"]);
+    assert_eq!(with_index(&url).revert(RevertCount::Last(1)).await.unwrap(), ["29990101000000_index_titles"]);
     until(&mut conn, "SELECT to_regclass('titles_idx') IS NULL AS met").await;
 }
 

@@ -62,7 +62,7 @@ async fn a_database_that_is_ahead_is_left_alone() {
     let last = migrator(&url).migrations().last().unwrap().version();
     let said = error.to_string();
     assert!(said.contains(&last) && said.contains("29990101000000_more") && said.contains("--migrations"), "{said}");
-    let error = only(&url, all - 1).revert(Revert::Last(1)).await.unwrap_err();
+    let error = only(&url, all - 1).revert(RevertCount::Last(1)).await.unwrap_err();
     assert!(error.is_not_found() && error.to_string().contains(&last), "{error}");
 }
 
@@ -76,9 +76,9 @@ async fn migrations_of_ones_own_run_beside_ours_in_the_order_of_their_versions()
     let ran = both.run(|_| ()).await.unwrap();
     assert_eq!(ran.first().map(String::as_str), Some("2000-01-01-000000_first"));
     assert_eq!(ran.last().map(String::as_str), Some("29990101000000_create_tags"));
-    assert_eq!(both.revert(Revert::Last(1)).await.unwrap(), ["29990101000000_create_tags"]);
+    assert_eq!(both.revert(RevertCount::Last(1)).await.unwrap(), ["29990101000000_create_tags"]);
     assert_eq!(both.plan().await.unwrap().len(), 1);
-    assert_eq!(both.revert(Revert::All).await.unwrap().len(), ran.len() - 1);
+    assert_eq!(both.revert(RevertCount::All).await.unwrap().len(), ran.len() - 1);
 }
 
 /// The commit whose migrations version 0.1.0 squashed, and the number of these.
@@ -123,6 +123,6 @@ async fn a_database_of_before_0_1_0_is_taken_over_with_its_rows() {
     assert!(states(&with_own).await.iter().all(|state| *state == MigrationState::Applied));
     assert_eq!(Catalog::expected().drift(&Catalog::read(&url).await.unwrap()), []);
     assert_eq!(dump(&database, &["--data-only"]), rows);
-    with_own.revert(Revert::All).await.unwrap();
+    with_own.revert(RevertCount::All).await.unwrap();
     assert_eq!(with_own.run(|_| ()).await.unwrap().len(), with_own.migrations().count());
 }

@@ -72,13 +72,13 @@ async fn readers_and_writers_go_on_during_every_migration() {
         let update = |table: &Table| format!("UPDATE {0} SET {1} = {1}", table.name, table.column);
         let (writer, written) = keep_at_it(&database, update, &stop);
         let name = &all[known - 1];
-        migrator(&url).revert(Revert::Last(1)).await.unwrap_or_else(|error| panic!("reverting {name}: {error}"));
+        migrator(&url).revert(RevertCount::Last(1)).await.unwrap_or_else(|error| panic!("reverting {name}: {error}"));
         only(&url, known).run(|_| ()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         stop.store(true, Ordering::SeqCst);
         reader.await.unwrap_or_else(|error| panic!("a reader, with {name}: {error}"));
         writer.await.unwrap_or_else(|error| panic!("a writer, with {name}: {error}"));
         done += read.load(Ordering::SeqCst).min(written.load(Ordering::SeqCst));
-        migrator(&url).revert(Revert::Last(1)).await.unwrap();
+        migrator(&url).revert(RevertCount::Last(1)).await.unwrap();
     }
     assert!(done > 20 * all.len(), "both did {done} statements during {} migrations", all.len());
 }

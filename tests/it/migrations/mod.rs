@@ -1,7 +1,7 @@
 //! Every migration undoes itself, on an empty database and on one full of rows, and racing deployers share the work.
 
 mod concurrent;
-mod cut;
+mod disconnects;
 mod history;
 mod input;
 mod load;
@@ -16,10 +16,10 @@ use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::connect;
-use workspace_db::db::migrations::{ADVISORY_LOCK, EMBEDDED, Migration, MigrationState, Migrator, Revert};
+use workspace_db::db::migrations::{ADVISORY_LOCK, EMBEDDED, Migration, MigrationState, Migrator, RevertCount};
 use workspace_db::testing::{TestDatabase, seed};
 
-use crate::until;
+use crate::{is_long, size, until};
 
 /// The schema and, where asked for, the rows, as `pg_dump` writes them, without Diesel's own table and without the
 /// random tokens that newer versions of pg_dump put around them.
@@ -69,7 +69,7 @@ async fn every_migration_reverts_over_rows_in_every_table_and_runs_again() {
     assert!(all.len() >= 9, "only {} migrations ran", all.len());
     let full = dump(&database, &["--schema-only"]);
     seed(&mut database.connect().await.unwrap(), "a").await.unwrap();
-    let mut reverted = migrator(&url).revert(Revert::All).await.unwrap();
+    let mut reverted = migrator(&url).revert(RevertCount::All).await.unwrap();
     reverted.reverse();
     assert_eq!(reverted, all);
     assert_eq!(dump(&database, &[]), empty);
@@ -89,12 +89,12 @@ async fn each_migration_runs_and_is_undone_over_rows() {
     }
     let all: Vec<String> = migrator(&url).migrations().map(|one| one.name().to_owned()).collect();
     for name in all.iter().rev() {
-        migrator(&url).revert(Revert::Last(1)).await.unwrap();
+        migrator(&url).revert(RevertCount::Last(1)).await.unwrap();
         let before = dump(&database, &[]);
         let known = migrator(&url).migrations().filter(|one| one.name() <= name.as_str()).count();
         let again = only(&url, known).run(|_| ()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(again, [name.as_str()]);
-        migrator(&url).revert(Revert::Last(1)).await.unwrap();
+        migrator(&url).revert(RevertCount::Last(1)).await.unwrap();
         assert_eq!(dump(&database, &[]), before, "mend the down.sql of {name}");
     }
 }
@@ -103,8 +103,8 @@ async fn each_migration_runs_and_is_undone_over_rows() {
 #[tokio::test]
 async fn racing_deployers_apply_each_migration_once() {
     let nearly = TestDatabase::new().await.unwrap();
-    migrator(&nearly.url().unwrap()).revert(Revert::Last(3)).await.unwrap();
-    for race in 0..50 {
+    migrator(&nearly.url().unwrap()).revert(RevertCount::Last(3)).await.unwrap();
+    for race in 0..size("WORKSPACE_DB_MIGRATION_RACES", 8, 50) {
         // One race over everything, and the others where they meet more often.
         let database = if race == 0 { TestDatabase::unmigrated().await } else { nearly.copy().await }.unwrap();
         let url = database.url().unwrap();
@@ -157,7 +157,7 @@ async fn a_migration_that_only_the_database_knows_is_listed_and_not_reverted() {
         status.last().map(|last| (last.name.as_str(), last.state)),
         Some(("29990101000000", MigrationState::Unknown))
     );
-    let error = migrator(&url).revert(Revert::Last(1)).await.unwrap_err();
+    let error = migrator(&url).revert(RevertCount::Last(1)).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
 }
 
@@ -211,7 +211,7 @@ async fn reverting_drops_the_extension_that_was_made(#[case] template: &str, #[c
     conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
     let url = superuser.with_database(&name);
     run(&url).await;
-    migrator(&url).revert(Revert::All).await.unwrap();
+    migrator(&url).revert(RevertCount::All).await.unwrap();
     let mut inside = workspace_db::db::connect(&url).await.unwrap();
     let expected =
         format!("SELECT count(*) = {} AS met FROM pg_extension WHERE extname = 'vector'", i32::from(!dropped));

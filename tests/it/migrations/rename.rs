@@ -147,7 +147,7 @@ async fn a_column_of_a_live_table_is_renamed_without_downtime() {
     let violations = workspace_db::testing::conformance::violations(&config, &tables).await.unwrap();
     assert!(violations.iter().all(|one| !one.object.contains("document_tags")), "{violations:?}");
     // And back, over the rows, and forth again.
-    whole.revert(Revert::Last(6)).await.unwrap();
+    whole.revert(RevertCount::Last(6)).await.unwrap();
     until(&mut conn, &counted.replace("label", "tag")).await;
     step(1).await;
     backfill(&mut conn).await;

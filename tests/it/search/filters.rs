@@ -70,8 +70,9 @@ async fn a_selective_filter_still_gives_k(#[case] narrow: fn(Search, &Document) 
         assert_eq!((answer.asked, answer.returned, answer.is_bounded()), (k, expected, false));
         assert_eq!(answer.by_vector.unwrap().plan, Plan::Bits);
         assert!(answer.hits.iter().all(|hit| hit.document_id == document.id));
-        let ids =
-            |answer: &workspace_db::search::Answer| answer.hits.iter().map(|hit| hit.chunk_id).collect::<Vec<_>>();
+        let ids = |answer: &workspace_db::search::SearchResults| {
+            answer.hits.iter().map(|hit| hit.chunk_id).collect::<Vec<_>>()
+        };
         assert_eq!(ids(&answer), ids(&exact));
     }
 }

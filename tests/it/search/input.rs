@@ -9,13 +9,13 @@ use super::*;
 #[rstest]
 #[case::no_passages(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 0), "ask for 1 to 1000")]
 #[case::too_many(|chunks: Chunks, asked: &Question| chunks.nearest(asked, MAX_K + 1), "ask for 1 to 1000")]
-#[case::no_text(|chunks: Chunks, _: &Question| chunks.matching(" \n", 5), "at least one word")]
+#[case::no_text(|chunks: Chunks, _: &Question| chunks.full_text(" \n", 5), "at least one word")]
 #[case::no_text_for_both(|chunks: Chunks, asked: &Question| chunks.hybrid(asked, "", 5), "at least one word")]
 #[case::too_many_neighbours(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).neighbours(11), "at most 10")]
 #[case::no_weight(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).diversify(1.5), "between 0")]
 #[case::no_number(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).diversify(f64::NAN), "between 0")]
 #[case::no_least(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).min_score(f64::NAN), "between -1 and 1")]
-#[case::no_question(|chunks: Chunks, _: &Question| chunks.matching("word", 5).diversify(0.5), "have a question")]
+#[case::no_question(|chunks: Chunks, _: &Question| chunks.full_text("word", 5).diversify(0.5), "have a question")]
 #[tokio::test]
 async fn what_can_not_be_asked_is_refused_with_a_remedy(
     #[case] search: fn(Chunks, &Question) -> Search,
@@ -46,7 +46,7 @@ async fn a_workspace_without_chunks_has_no_hits() {
     for search in [
         scene.chunks().nearest(&asked, 5),
         scene.chunks().nearest(&asked, 5).exact(),
-        scene.chunks().matching("theirs", 5),
+        scene.chunks().full_text("theirs", 5),
         scene.chunks().hybrid(&asked, "theirs", 5).neighbours(1).diversify(0.5),
     ] {
         let answer = search.run(&mut scene.ws).await.unwrap();
@@ -65,17 +65,17 @@ async fn vectors_of_another_model_are_refused_and_not_compared() {
 
 #[tokio::test]
 async fn a_question_without_words_has_no_vector() {
-    let error = Question::of(&FeatureHashing, "?!").await.unwrap_err();
+    let error = Question::embed(&FeatureHashing, "?!").await.unwrap_err();
     assert!(error.is_invalid_input(), "{error}");
 }
 
 #[tokio::test]
 async fn a_connection_of_another_workspace_is_refused() {
     let mut scene = Scene::new().await;
-    let b = WorkspaceScope::vouched_for(scene.b, "a test");
+    let b = WorkspaceScope::unchecked(scene.b, "a test");
     let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
     let theirs = document_chunks::table.in_workspace(&b);
-    for search in [theirs.nearest(&asked, 5), theirs.nearest(&asked, 5).exact(), theirs.matching("word", 5)] {
+    for search in [theirs.nearest(&asked, 5), theirs.nearest(&asked, 5).exact(), theirs.full_text("word", 5)] {
         let error = search.run(&mut scene.ws).await.unwrap_err();
         assert!(error.is_invalid_input() && error.to_string().contains("is scoped to workspace"), "{error}");
     }
@@ -90,5 +90,5 @@ async fn a_document_that_is_deleted_meanwhile_is_not_in_the_next_answer() {
     assert_eq!(search.clone().run(&mut scene.ws).await.unwrap().returned, 2);
     documents::table.in_workspace(&scene.scope).find(document).delete().execute(&mut scene.ws).await.unwrap();
     assert_eq!(search.run(&mut scene.ws).await.unwrap().returned, 0);
-    assert_eq!(scene.chunks().matching("bicycles", 5).run(&mut scene.ws).await.unwrap().returned, 0);
+    assert_eq!(scene.chunks().full_text("bicycles", 5).run(&mut scene.ws).await.unwrap().returned, 0);
 }

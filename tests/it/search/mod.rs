@@ -1,9 +1,9 @@
 //! The right passages, of one workspace alone.
 
 mod filters;
+mod full_text;
 mod input;
 mod plans;
-mod words;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -38,7 +38,7 @@ impl Scene {
         let a = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
         let b = workspace_db::testing::workspace(&mut conn, "b").await.unwrap().id;
         let db = by_candidates(&database).await;
-        let scope = WorkspaceScope::vouched_for(a, "a test");
+        let scope = WorkspaceScope::unchecked(a, "a test");
         let ws = db.workspace(&scope).await.unwrap();
         Self { conn, a, b, scope, ws, db, database }
     }

@@ -159,7 +159,7 @@ async fn an_index_of_the_workspaces_own_is_used_and_one_that_is_invalid_is_not()
     assert!(mean >= 0.99, "recall is {mean}");
 
     // The neighbour has none, and its rows are in nobody else's.
-    let b = WorkspaceScope::vouched_for(scene.b, "a test");
+    let b = WorkspaceScope::unchecked(scene.b, "a test");
     let mut other = scene.db.workspace(&b).await.unwrap();
     let theirs = document_chunks::table.in_workspace(&b);
     let answer = theirs.nearest(&question(&questions[0]), 10).run(&mut other).await.unwrap();

@@ -1,16 +1,16 @@
 //! Pages of rows: each row once, whichever the order, the direction and the filter.
 
-use super::{Said, Scene};
+use super::{HttpResponse, Scene};
 
 /// What stands in the links of a page, by their relation.
-fn link(said: &Said, relation: &str) -> Option<String> {
+fn link(said: &HttpResponse, relation: &str) -> Option<String> {
     let at = said.body.find(&format!("rel=\"{relation}\""))?;
     let rest = &said.body[at..];
     Some(rest[rest.find("href=\"")? + 6..].split('"').next()?.replace("&amp;", "&"))
 }
 
 /// The texts of a column that is the only one shown.
-fn cells(said: &Said) -> Vec<String> {
+fn cells(said: &HttpResponse) -> Vec<String> {
     let body = said.body.split("<tbody>").nth(1).map_or("", |rest| rest.split("</tbody>").next().unwrap());
     let cell = |row: &str| row.split("<td").nth(1).map(|cell| text(&cell[cell.find('>').unwrap() + 1..]));
     body.split("<tr>").skip(1).filter_map(cell).collect()
@@ -20,7 +20,7 @@ fn text(markup: &str) -> String {
     markup.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect()
 }
 
-async fn all(scene: &Scene, first: String, relation: &str) -> (Vec<String>, Said) {
+async fn all(scene: &Scene, first: String, relation: &str) -> (Vec<String>, HttpResponse) {
     let (mut seen, mut said) = (Vec::new(), scene.get(&first).await);
     loop {
         assert_eq!(said.status, 200, "{}", said.body);

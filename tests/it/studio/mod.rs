@@ -25,13 +25,13 @@ struct Scene {
 }
 
 #[derive(Debug)]
-struct Said {
+struct HttpResponse {
     status: u16,
     body: String,
     headers: ureq::http::HeaderMap,
 }
 
-impl Said {
+impl HttpResponse {
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -74,12 +74,12 @@ impl Scene {
         self.conn.batch_execute(sql).await.unwrap();
     }
 
-    async fn get(&self, path: &str) -> Said {
+    async fn get(&self, path: &str) -> HttpResponse {
         ask("GET", &format!("{}{path}", self.address), &[("cookie", &self.cookie)], None).await
     }
 
     /// As a form of the studio's own page would be sent.
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Said {
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> HttpResponse {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let headers = [
             ("cookie", self.cookie.as_str()),
@@ -100,7 +100,7 @@ fn row(
     format!("/{view}/tables/{table}/row?k.workspace_id={workspace}&k.id={id}")
 }
 
-async fn ask(method: &'static str, url: &str, headers: &[(&str, &str)], body: Option<String>) -> Said {
+async fn ask(method: &'static str, url: &str, headers: &[(&str, &str)], body: Option<String>) -> HttpResponse {
     let mut request = ureq::http::Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -111,7 +111,7 @@ async fn ask(method: &'static str, url: &str, headers: &[(&str, &str)], body: Op
             ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
         let mut response = agent.run(request).unwrap();
         let body = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
-        Said { status: response.status().as_u16(), headers: response.headers().clone(), body }
+        HttpResponse { status: response.status().as_u16(), headers: response.headers().clone(), body }
     };
     tokio::task::spawn_blocking(asking).await.unwrap()
 }

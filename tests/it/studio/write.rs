@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Said, Scene, row};
+use super::{HttpResponse, Scene, row};
 
 async fn audit(scene: &Scene) -> Vec<Value> {
     let path = format!("/{}/tables/audit_log/copy?as=json&sort=occurred_at", scene.a.workspace);
@@ -12,7 +12,7 @@ async fn audit(scene: &Scene) -> Vec<Value> {
 }
 
 /// The fields of a form as a browser would send them, with others in the place of some.
-fn filled<'f>(form: &'f Said, with: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
+fn filled<'f>(form: &'f HttpResponse, with: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
     let mut fields = vec![("form_token", form.form_token())];
     if form.body.contains("name=\"version\"") {
         fields.push(("version", form.between("name=\"version\" value=\"", "\"")));

@@ -423,7 +423,7 @@ async fn a_changeset_with_a_field_workspace_id_is_refused_before_it_is_sent() {
         workspace_id: Option<workspace_db::id::WorkspaceId>,
     }
     impl workspace_db::tenancy::Changes<documents::table> for Moved {
-        const DECLARED: workspace_db::tenancy::Declared = workspace_db::tenancy::declared_by_a_macro();
+        const DECLARED: workspace_db::tenancy::MacroMarker = workspace_db::tenancy::macro_marker();
     }
     let Scene { database: _database, a, b, scope, mut ws, .. } = Scene::new().await;
     let set = |workspace_id| {

@@ -37,5 +37,5 @@ impl Scene {
 }
 
 pub(crate) fn scope_of(seeded: &Seeded) -> WorkspaceScope {
-    WorkspaceScope::vouched_for(seeded.workspace, "a test")
+    WorkspaceScope::unchecked(seeded.workspace, "a test")
 }

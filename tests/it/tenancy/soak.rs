@@ -151,7 +151,7 @@ impl Soak {
         let mut acknowledged = Vec::new();
         for _ in 0..OPERATIONS {
             let workspace = self.workspaces[random.usize(..WORKSPACES)];
-            let scope = WorkspaceScope::vouched_for(workspace, "soak");
+            let scope = WorkspaceScope::unchecked(workspace, "soak");
             let Ok(mut ws) = self.db.workspace(&scope).await else {
                 self.failed.fetch_add(1, Ordering::Relaxed);
                 continue;
@@ -207,7 +207,7 @@ async fn soak(database: &TestDatabase, config: Config) {
     let killed = execution.await.unwrap();
     // Healthy afterwards: every connection of the pool serves, and nothing strayed or was lost.
     for workspace in &soak.workspaces {
-        let scope = WorkspaceScope::vouched_for(*workspace, "soak");
+        let scope = WorkspaceScope::unchecked(*workspace, "soak");
         let mut ws = soak.db.workspace(&scope).await.unwrap();
         // A connection that was killed last may be noticed by its first statement alone, once each.
         let mut dead = 2 * POOL;

@@ -7,7 +7,7 @@ use workspace_db::id::WorkspaceId;
 use workspace_db::retention::expire;
 use workspace_db::schema::audit_log;
 use workspace_db::tenancy::Database;
-use workspace_db::transfer::{Erased, ReceiptKey, SignedReceipt, erase};
+use workspace_db::transfer::{ErasureScope, ReceiptKey, SignedReceipt, erase};
 
 use super::{Scene, key, platform, told};
 
@@ -16,7 +16,10 @@ async fn every_table_is_empty_of_it_and_the_receipt_says_what_was_there() {
     let scene = Scene::that_hurts().await;
     let (of_a, of_b) = (scene.rows(scene.a.workspace).await, scene.rows(scene.b.workspace).await);
     let receipt = scene.erase().await.unwrap();
-    assert_eq!((receipt.erased, receipt.workspace, receipt.slug.as_str()), (Erased::Workspace, scene.a.workspace, "a"));
+    assert_eq!(
+        (receipt.erased, receipt.workspace, receipt.slug.as_str()),
+        (ErasureScope::Workspace, scene.a.workspace, "a")
+    );
     assert_eq!(receipt.tables.len(), of_a.len());
     for (table, rows) in &of_a {
         let told = receipt.tables[table];

@@ -1,15 +1,15 @@
 //! Workspaces out of a database, and into one.
 
-mod beside;
-mod broken;
+mod corrupt_archives;
 mod erase;
-mod foreign;
+mod import_as_copy;
+mod import_rows;
 mod kill;
 mod person;
 mod relocate;
 mod round_trip;
 mod shell;
-mod strange;
+mod untrusted_archives;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -78,11 +78,11 @@ impl Scene {
 }
 
 fn administer(workspace: WorkspaceId) -> WorkspaceScope<Administer> {
-    WorkspaceScope::administered(workspace, "a test")
+    WorkspaceScope::unchecked_administer(workspace, "a test")
 }
 
 fn platform() -> PlatformScope {
-    PlatformScope::vouched_for("a test")
+    PlatformScope::unchecked("a test")
 }
 
 fn key() -> ReceiptKey {

@@ -1,7 +1,7 @@
 //! One person of a workspace.
 
 use diesel_async::SimpleAsyncConnection as _;
-use workspace_db::transfer::{Erased, Holds, ImportOptions, erase_person, export_person, import};
+use workspace_db::transfer::{ArchiveScope, ErasureScope, ImportOptions, erase_person, export_person, import};
 
 use super::{Scene, administer, key, platform};
 
@@ -35,7 +35,7 @@ async fn a_persons_rows_are_exported_and_erased_and_no_other_ones() {
     let (of_a, of_b) = (scene.rows(scene.a.workspace).await, scene.rows(scene.b.workspace).await);
     let scope = administer(scene.a.workspace);
     let exported = export_person(&scene.db, &scope, "jane's", &scene.path("jane.tar"), &|_| ()).await.unwrap();
-    assert_eq!(exported.holds, Holds::Person { external_user_id: "jane's".to_owned() });
+    assert_eq!(exported.holds, ArchiveScope::Person { external_user_id: "jane's".to_owned() });
     let told: Vec<_> = exported.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
     assert_eq!(told, [("conversations", 3), ("messages", 3), ("analytics_events", 9), ("feedback", 3)]);
     let refused = import(&scene.db, &platform(), &scene.path("jane.tar"), ImportOptions::default(), &|_| ()).await;
@@ -45,7 +45,7 @@ async fn a_persons_rows_are_exported_and_erased_and_no_other_ones() {
     assert!(!serde_json::to_string(&signed).unwrap().contains("jane"), "the receipt names nobody");
     let receipt = signed.verified(&key().public()).unwrap();
     assert!(
-        matches!(&receipt.erased, Erased::Person { external_user_id_sha256 } if external_user_id_sha256.len() == 64)
+        matches!(&receipt.erased, ErasureScope::Person { external_user_id_sha256 } if external_user_id_sha256.len() == 64)
     );
     for (table, rows) in told {
         assert_eq!((receipt.tables[table].before, receipt.tables[table].left), (rows, 0), "{table}");

@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use diesel_async::SimpleAsyncConnection as _;
 use workspace_db::schema::workspaces;
 use workspace_db::testing::TestDatabase;
-use workspace_db::transfer::{Moved, Side, relocate};
+use workspace_db::transfer::{DatabaseSide, RelocationReport, relocate};
 
 use super::{Scene, key, platform, rows, told};
 
-pub(super) async fn to(scene: &Scene, there: &TestDatabase) -> workspace_db::Result<Moved> {
+pub(super) async fn to(scene: &Scene, there: &TestDatabase) -> workspace_db::Result<RelocationReport> {
     let (platform, there) = (platform(), there.open(4).await.unwrap());
-    let (from, to) = (Side { db: &scene.db, platform: &platform }, Side { db: &there, platform: &platform });
+    let (from, to) =
+        (DatabaseSide { db: &scene.db, platform: &platform }, DatabaseSide { db: &there, platform: &platform });
     relocate(from, to, scene.a.workspace, &scene.path("a.tar"), &key(), &|_| ()).await
 }
 

@@ -9,8 +9,8 @@ use anyhow::{Result, bail};
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db::migrations::statements;
 
-use super::Known;
-use super::table::Table;
+use super::ExistingSchema;
+use super::table::TableSchema;
 
 /// Statements of both directions, and what was not looked at.
 #[derive(Default)]
@@ -26,8 +26,8 @@ pub(super) fn differences(
     version: &str,
     name: &str,
     owner: &DatabaseUrl,
-    known: &Known,
-    all: &[Table],
+    known: &ExistingSchema,
+    all: &[TableSchema],
     stays: &[String],
 ) -> Result<Differences> {
     let new = || all.iter().filter(|table| !known.tables.contains(&table.name));
@@ -39,7 +39,7 @@ pub(super) fn differences(
     fs::create_dir_all(root.join("migrations"))?;
     let output = match command.output() {
         Ok(output) => output,
-        Err(_) if new().all(Table::is_tenants) => {
+        Err(_) if new().all(TableSchema::is_tenants) => {
             let why = "changes of tables that are there already: the Diesel CLI, which finds them, is not on the PATH";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
         }
@@ -48,7 +48,7 @@ pub(super) fn differences(
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         // It can't write a table with such a key anew, which it would for each that schema.rs does not have.
-        if said.contains("composite foreign keys") && new().all(Table::is_tenants) {
+        if said.contains("composite foreign keys") && new().all(TableSchema::is_tenants) {
             let why = "changes of tables that are there already: name the tables that src/schema.rs does not have under \
                        `filter = { except_tables = [...] }` in diesel.toml, so that the Diesel CLI passes them over";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
@@ -68,7 +68,7 @@ pub(super) fn differences(
 /// writing alone, as an enum's does (`document_status` and `DocumentStatus`), and would drop it with all that is in it; and
 /// a table that `schema.rs` does not have, as those of a library, for one that nobody wants. `others` are tables that are
 /// made and dropped elsewhere.
-fn real(text: &str, known: &Known, others: &[&str]) -> Vec<String> {
+fn real(text: &str, known: &ExistingSchema, others: &[&str]) -> Vec<String> {
     let statements: Vec<&str> = statements(text).into_iter().map(|one| one.sql).collect();
     let dropped: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "DROP")).collect();
     let added: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "ADD")).collect();
@@ -84,7 +84,7 @@ fn real(text: &str, known: &Known, others: &[&str]) -> Vec<String> {
 
 /// Columns in the order of `schema.rs`, behind whole tables: the Diesel CLI writes them in another one each time, and
 /// `diesel print-schema` would put them elsewhere than they were written.
-fn in_order(mut statements: Vec<String>, all: &[Table]) -> Vec<String> {
+fn in_order(mut statements: Vec<String>, all: &[TableSchema]) -> Vec<String> {
     statements.sort_by_key(|sql| {
         let (name, changed) = column(sql, "ADD").or_else(|| column(sql, "DROP"))?;
         let table = all.iter().position(|table| table.name == name);
@@ -100,6 +100,6 @@ fn column(sql: &str, verb: &str) -> Option<(String, String)> {
 }
 
 /// An enum's name as the database has it: the Diesel CLI writes `DOCUMENTSTATUS`.
-fn with_enums(sql: &str, known: &Known) -> String {
+fn with_enums(sql: &str, known: &ExistingSchema) -> String {
     known.enums.iter().fold(sql.to_owned(), |sql, name| sql.replace(&name.replace('_', "").to_uppercase(), name))
 }

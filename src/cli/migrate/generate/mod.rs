@@ -2,6 +2,7 @@
 
 mod diesel_cli;
 mod edit;
+mod functions;
 mod model;
 mod sql;
 mod table;
@@ -20,8 +21,8 @@ use workspace_db::db;
 use workspace_db::db::catalog::Catalog;
 use workspace_db::db::migrations::Migrator;
 
-use self::table::{Reference, Table};
-use crate::cli::{Context, Contradiction, output};
+use self::table::{Reference, TableSchema};
+use crate::cli::{ConflictingArguments, Context, output};
 
 #[derive(Args, Debug)]
 pub(super) struct Generate {
@@ -36,6 +37,9 @@ pub(super) struct Generate {
     /// Folder of the crate, with diesel.toml, src and migrations
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     crate_folder: PathBuf,
+    /// Write the functions of this folder that differ from the database, and nothing else
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["references", "unique"])]
+    functions: Option<PathBuf>,
 }
 
 fn reference(text: &str) -> Result<(String, String), String> {
@@ -44,7 +48,7 @@ fn reference(text: &str) -> Result<(String, String), String> {
 }
 
 /// What the database has already.
-pub(super) struct Known {
+pub(super) struct ExistingSchema {
     pub(super) tables: Vec<String>,
     pub(super) enums: Vec<String>,
     /// Tables with a `workspace_id`.
@@ -66,13 +70,16 @@ impl Generate {
                 first.name()
             );
         }
+        if let Some(folder) = &self.functions {
+            return self.write_functions(context, migrator, owner, folder).await;
+        }
         let root = &self.crate_folder;
         let schema = root.join("src/schema.rs");
         let text = fs::read_to_string(&schema)
             .with_context(|| format!("can't read {}; `diesel print-schema` writes it", schema.display()))?;
-        let known = Known::of(owner).await?;
+        let known = ExistingSchema::of(owner).await?;
         let all = table::parse(&text).with_context(|| schema.display().to_string())?;
-        let new: Vec<&Table> = all.iter().filter(|table| !known.tables.contains(&table.name)).collect();
+        let new: Vec<&TableSchema> = all.iter().filter(|table| !known.tables.contains(&table.name)).collect();
         // Before anything is written, so that what can't be generated leaves nothing behind.
         let created = self.created(&new, &known)?;
         let is_ours =
@@ -87,16 +94,51 @@ impl Generate {
             down.insert(0, format!("DROP TABLE {};", table.name));
             written.extend(model::write(root, is_ours, table, &references)?);
         }
-        let folder = root.join("migrations").join(format!("{version}_{}", self.name));
-        fs::create_dir_all(&folder)?;
-        for (file, statements) in [("up.sql", &up), ("down.sql", &down)] {
-            fs::write(folder.join(file), file_of(statements))?;
-            written.push(folder.join(file));
-        }
+        let folder = self.write_migration(&version, &up, &down, &mut written)?;
         let mut names: Vec<String> = written.iter().map(|path| shown(root, path)).collect();
         names.sort_unstable();
         names.dedup();
         report(context, &folder, &names, &rest.skipped)
+    }
+
+    async fn write_functions(
+        &self,
+        context: &Context,
+        migrator: &Migrator,
+        owner: &DatabaseUrl,
+        functions: &Path,
+    ) -> Result<()> {
+        let changes = functions::changes(owner, functions).await?;
+        if changes.up.is_empty() {
+            let why = if changes.skipped.is_empty() {
+                String::new()
+            } else {
+                format!("; skipped {}", changes.skipped.join(", "))
+            };
+            bail!("every function in {} is as the database has it{why}", functions.display());
+        }
+        let version = next_version(&self.crate_folder.join("migrations"), migrator);
+        let mut written = Vec::new();
+        let folder = self.write_migration(&version, &changes.up, &changes.down, &mut written)?;
+        let names: Vec<String> = written.iter().map(|path| shown(&self.crate_folder, path)).collect();
+        report(context, &folder, &names, &changes.skipped)
+    }
+
+    /// Writes both files, and returns their folder.
+    fn write_migration(
+        &self,
+        version: &str,
+        up: &[String],
+        down: &[String],
+        written: &mut Vec<PathBuf>,
+    ) -> Result<PathBuf> {
+        let folder = self.crate_folder.join("migrations").join(format!("{version}_{}", self.name));
+        fs::create_dir_all(&folder)?;
+        for (file, statements) in [("up.sql", up), ("down.sql", down)] {
+            fs::write(folder.join(file), file_of(statements))?;
+            written.push(folder.join(file));
+        }
+        Ok(folder)
     }
 
     fn check_arguments(&self) -> Result<()> {
@@ -106,17 +148,21 @@ impl Generate {
         }
         let message =
             format!("{:?} is no name for a migration; write what it does, such as create_document_tags", self.name);
-        Err(Contradiction(message).into())
+        Err(ConflictingArguments(message).into())
     }
 
     /// The SQL of each new tenants' table, what is referred to first.
-    fn created<'a>(&self, new: &[&'a Table], known: &Known) -> Result<Vec<(&'a Table, Vec<Reference>, String)>> {
-        let tenants: Vec<&Table> = new.iter().copied().filter(|table| table.is_tenants()).collect();
+    fn created<'a>(
+        &self,
+        new: &[&'a TableSchema],
+        known: &ExistingSchema,
+    ) -> Result<Vec<(&'a TableSchema, Vec<Reference>, String)>> {
+        let tenants: Vec<&TableSchema> = new.iter().copied().filter(|table| table.is_tenants()).collect();
         let given =
             self.unique.iter().map(String::as_str).chain(self.references.iter().map(|(column, _)| column.as_str()));
         for columns in given {
             if !tenants.iter().any(|table| table.has_all(columns)) {
-                return Err(Contradiction(format!("no new table in src/schema.rs has {columns}")).into());
+                return Err(ConflictingArguments(format!("no new table in src/schema.rs has {columns}")).into());
             }
         }
         let mut with_references = Vec::new();
@@ -134,7 +180,12 @@ impl Generate {
     }
 
     /// By `--references`, else by the name of the column: `document_id` refers to `documents`.
-    fn references_of(&self, table: &Table, new: &[&Table], known: &Known) -> Result<Vec<Reference>> {
+    fn references_of(
+        &self,
+        table: &TableSchema,
+        new: &[&TableSchema],
+        known: &ExistingSchema,
+    ) -> Result<Vec<Reference>> {
         let tenants: Vec<&str> = known
             .tenants
             .iter()
@@ -150,7 +201,7 @@ impl Generate {
             });
             let Some(to) = said.or(by_name) else { continue };
             if !tenants.contains(&to) && to != "admin_users" {
-                return Err(Contradiction(format!(
+                return Err(ConflictingArguments(format!(
                     "{}.{} can't refer to {to}: there is no such tenants' table",
                     table.name, column.name
                 ))
@@ -167,7 +218,7 @@ impl Generate {
     }
 }
 
-impl Known {
+impl ExistingSchema {
     async fn of(owner: &DatabaseUrl) -> Result<Self> {
         let mut conn = db::connect(owner).await?;
         let mut names = async |query: &str| -> Result<Vec<String>> {
@@ -209,8 +260,8 @@ fn next_version(folder: &Path, migrator: &Migrator) -> String {
 }
 
 /// What is referred to comes first, else in the order of the file.
-fn in_order(mut tables: Vec<(&Table, Vec<Reference>)>) -> Vec<(&Table, Vec<Reference>)> {
-    let mut ordered: Vec<(&Table, Vec<Reference>)> = Vec::with_capacity(tables.len());
+fn in_order(mut tables: Vec<(&TableSchema, Vec<Reference>)>) -> Vec<(&TableSchema, Vec<Reference>)> {
+    let mut ordered: Vec<(&TableSchema, Vec<Reference>)> = Vec::with_capacity(tables.len());
     while !tables.is_empty() {
         let waits = |references: &[Reference], name: &str| {
             references.iter().any(|one| one.to != name && tables.iter().any(|(other, _)| other.name == one.to))

@@ -7,7 +7,7 @@ use anyhow::Result;
 use workspace_db::tenancy::TENANT_TABLES;
 
 use super::edit;
-use super::table::{Column, Reference, Table, camel, singular};
+use super::table::{ColumnSchema, Reference, TableSchema, camel, singular};
 
 /// Where a crate keeps what is generated.
 struct Layout {
@@ -21,7 +21,7 @@ struct Layout {
 }
 
 /// Writes or extends the sources, and returns which.
-pub(super) fn write(root: &Path, is_ours: bool, table: &Table, references: &[Reference]) -> Result<Vec<PathBuf>> {
+pub(super) fn write(root: &Path, is_ours: bool, table: &TableSchema, references: &[Reference]) -> Result<Vec<PathBuf>> {
     let src = root.join("src");
     let layout = if is_ours {
         Layout {
@@ -66,7 +66,7 @@ use workspace_db::schema::*;
 use crate::schema::*;
 ";
 
-fn ids(layout: &Layout, is_ours: bool, table: &Table) -> Result<()> {
+fn ids(layout: &Layout, is_ours: bool, table: &TableSchema) -> Result<()> {
     let opening = if is_ours { "typed_ids! {" } else { "workspace_db::typed_ids! {" };
     let line = format!(
         "    /// Names a row of `{}` within its workspace.\n    pub {}Id, \"{}\";",
@@ -77,7 +77,7 @@ fn ids(layout: &Layout, is_ours: bool, table: &Table) -> Result<()> {
     edit::file(&layout.ids, REGISTRY, |text| edit::into_block(&begun(text, opening), opening, &line))
 }
 
-fn registry(layout: &Layout, is_ours: bool, table: &Table, references: &[Reference]) -> Result<()> {
+fn registry(layout: &Layout, is_ours: bool, table: &TableSchema, references: &[Reference]) -> Result<()> {
     let (name, row) = (&table.name, table.type_name());
     let macro_of = |name: &str| format!("{}::{name}! {{", layout.library);
     edit::file(&layout.registry, REGISTRY, |mut text| {
@@ -127,7 +127,7 @@ fn into_lines(text: &str, prefix: &str, line: &str) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-fn stub(layout: &Layout, table: &Table, references: &[Reference]) -> String {
+fn stub(layout: &Layout, table: &TableSchema, references: &[Reference]) -> String {
     let (name, row, library) = (&table.name, table.type_name(), layout.library);
     let docs = if table.docs.is_empty() { format!("A row of `{name}`.") } else { table.docs.clone() };
     // The signs of a vector are for searches, which name the column.
@@ -214,7 +214,7 @@ struct Field {
 }
 
 impl Field {
-    fn of(column: &Column, table: &Table, references: &[Reference]) -> Self {
+    fn of(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> Self {
         Self {
             name: column.name.clone(),
             docs: column.docs.clone(),
@@ -237,7 +237,7 @@ impl Field {
     }
 }
 
-fn rust_type(column: &Column, table: &Table, references: &[Reference]) -> String {
+fn rust_type(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> String {
     if let Some(reference) = references.iter().find(|one| one.column == column.name) {
         return format!("{}Id", camel(&singular(&reference.to)));
     }

@@ -2,15 +2,20 @@
 
 use anyhow::Result;
 
-use super::Known;
-use super::table::{Column, Reference, Table, snake};
-use crate::cli::Contradiction;
+use super::ExistingSchema;
+use super::table::{ColumnSchema, Reference, TableSchema, snake};
+use crate::cli::ConflictingArguments;
 
 /// The dimensions of [`Embedding`](workspace_db::sql_types::Embedding).
 const DIMENSIONS: usize = workspace_db::sql_types::DIMENSIONS;
 
 /// Everything that the table needs, its isolation last.
-pub(super) fn create(table: &Table, references: &[Reference], unique: &[&str], known: &Known) -> Result<String> {
+pub(super) fn create(
+    table: &TableSchema,
+    references: &[Reference],
+    unique: &[&str],
+    known: &ExistingSchema,
+) -> Result<String> {
     table.validate()?;
     let name = &table.name;
     let mut parts = Vec::new();
@@ -74,21 +79,21 @@ pub(super) fn create(table: &Table, references: &[Reference], unique: &[&str], k
     ))
 }
 
-pub(super) fn is_vector(column: &Column) -> bool {
+pub(super) fn is_vector(column: &ColumnSchema) -> bool {
     column.sql_type == "Vector" && !column.is_array
 }
 
 /// Whether PostgreSQL holds values of its type that a program can't read.
-fn may_be_unreadable(column: &Column) -> bool {
+fn may_be_unreadable(column: &ColumnSchema) -> bool {
     column.is_array || matches!(column.sql_type.as_str(), "Jsonb" | "Timestamptz" | "Date")
 }
 
 /// The column of a vector's signs.
-pub(super) fn bits(column: &Column) -> String {
+pub(super) fn bits(column: &ColumnSchema) -> String {
     format!("{}_bits", column.name)
 }
 
-fn docs_of(table: &Table) -> String {
+fn docs_of(table: &TableSchema) -> String {
     if table.docs.is_empty() { format!("Rows of {}.", table.name.replace('_', " ")) } else { table.docs.clone() }
 }
 
@@ -100,7 +105,7 @@ fn quoted(text: &str) -> String {
     text.replace('\'', "''")
 }
 
-fn define(column: &Column, known: &Known, table: &Table) -> Result<String> {
+fn define(column: &ColumnSchema, known: &ExistingSchema, table: &TableSchema) -> Result<String> {
     let name = &column.name;
     let array = if column.is_array { "[]" } else { "" };
     let null = if column.is_nullable { "" } else { " NOT NULL" };
@@ -108,7 +113,7 @@ fn define(column: &Column, known: &Known, table: &Table) -> Result<String> {
     Ok(format!("{name} {}{array}{null}{default}", type_of(column, known, table)?))
 }
 
-fn type_of(column: &Column, known: &Known, table: &Table) -> Result<String> {
+fn type_of(column: &ColumnSchema, known: &ExistingSchema, table: &TableSchema) -> Result<String> {
     Ok(match column.sql_type.as_str() {
         "Uuid" => "uuid",
         "Text" => "text",
@@ -130,7 +135,7 @@ fn type_of(column: &Column, known: &Known, table: &Table) -> Result<String> {
                  make the type in a migration before this one, or write the SQL by hand",
                 table.name, column.name
             );
-            return Err(Contradiction(message).into());
+            return Err(ConflictingArguments(message).into());
         }
     }
     .to_owned())

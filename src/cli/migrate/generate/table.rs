@@ -4,16 +4,16 @@ use anyhow::{Context as _, Result};
 use diesel_table_macro_syntax::{ColumnDef, TableDecl};
 use syn::{Attribute, Expr, ExprLit, GenericArgument, Item, Lit, Meta, PathArguments};
 
-use crate::cli::Contradiction;
+use crate::cli::ConflictingArguments;
 
-pub(super) struct Table {
+pub(super) struct TableSchema {
     pub(super) name: String,
     pub(super) docs: String,
     key: Vec<String>,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<ColumnSchema>,
 }
 
-pub(super) struct Column {
+pub(super) struct ColumnSchema {
     pub(super) name: String,
     pub(super) docs: String,
     /// The SQL type without `Nullable`, by its last name; that of the elements for an array.
@@ -31,19 +31,19 @@ pub(super) struct Reference {
 }
 
 /// Every `table!` of a file.
-pub(super) fn parse(text: &str) -> Result<Vec<Table>> {
+pub(super) fn parse(text: &str) -> Result<Vec<TableSchema>> {
     let file = syn::parse_file(text)?;
     let macros = file.items.into_iter().filter_map(|item| match item {
         Item::Macro(item) if item.mac.path.segments.last().is_some_and(|last| last.ident == "table") => Some(item.mac),
         _ => None,
     });
-    macros.map(|one| Table::of(&one.parse_body().context("a table! can't be read")?)).collect()
+    macros.map(|one| TableSchema::of(&one.parse_body().context("a table! can't be read")?)).collect()
 }
 
-impl Table {
+impl TableSchema {
     fn of(declared: &TableDecl) -> Result<Self> {
         let key = declared.primary_keys.iter().flat_map(|key| key.keys.iter().map(ToString::to_string)).collect();
-        let columns = declared.column_defs.iter().map(Column::of).collect::<Result<_>>()?;
+        let columns = declared.column_defs.iter().map(ColumnSchema::of).collect::<Result<_>>()?;
         Ok(Self { name: declared.sql_name.clone(), docs: docs(&declared.meta), key, columns })
     }
 
@@ -51,7 +51,7 @@ impl Table {
         self.columns.iter().any(|column| column.name == "workspace_id")
     }
 
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&ColumnSchema> {
         self.columns.iter().find(|column| column.name == name)
     }
 
@@ -61,7 +61,7 @@ impl Table {
 
     /// Whether it can be a tenants' table, and what to write where it can't.
     pub(super) fn validate(&self) -> Result<()> {
-        let wrong = |what: &str| Err(Contradiction(format!("{} in src/schema.rs {what}", self.name)).into());
+        let wrong = |what: &str| Err(ConflictingArguments(format!("{} in src/schema.rs {what}", self.name)).into());
         if self.key != ["workspace_id", "id"] {
             return wrong("needs the key (workspace_id, id), the workspace first");
         }
@@ -89,7 +89,7 @@ impl Table {
     }
 }
 
-impl Column {
+impl ColumnSchema {
     fn of(declared: &ColumnDef) -> Result<Self> {
         let name = declared.sql_name.clone();
         let mut is_nullable = false;

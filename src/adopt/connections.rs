@@ -1,0 +1,93 @@
+//! Both ends of an adoption.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::copy::{SourceDatabase, TableCopier};
+use super::tables::TABLES;
+use crate::error::{Error, Kind, Result};
+use crate::sql_types::SecretKey;
+
+/// For how long writers are asked to let go.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What puts the new tables in the place of the old ones.
+const SWAP: &str = include_str!("swap.sql");
+/// The enums of the old package.
+const OLD_TYPES: &str = "language,admin_role,admin_status,datasource_type,datasource_sync_status,conversation_status,\
+                         message_role,job_status";
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections to the old database and to the new one.
+pub(super) struct Connections {
+    pub(super) source: Client,
+    pub(super) target: Client,
+    /// The schema of the old tables, quoted.
+    pub(super) old: String,
+}
+
+impl Connections {
+    pub(super) fn there<'a>(&'a self, key: Option<&'a SecretKey>) -> SourceDatabase<'a> {
+        SourceDatabase { client: &self.source, old: &self.old, key }
+    }
+
+    pub(super) fn copying<'a>(&'a mut self, key: Option<&'a SecretKey>) -> TableCopier<'a> {
+        TableCopier { there: SourceDatabase { client: &self.source, old: &self.old, key }, target: &mut self.target }
+    }
+
+    /// Until the transaction that is begun here ends. Asked for again and again, each time for less than it takes PostgreSQL to
+    /// look for a deadlock: a writer that has some of these tables and wants others gets them, and is not the one that fails.
+    pub(super) async fn lock_out_writers(&self, they_are_stopped: bool) -> Result<()> {
+        let tables =
+            TABLES.iter().map(|mapping| format!("{}.{}", self.old, mapping.table)).collect::<Vec<_>>().join(", ");
+        let lock = format!("BEGIN; SET LOCAL lock_timeout = '300ms'; LOCK TABLE {tables} IN SHARE MODE");
+        let began = Instant::now();
+        loop {
+            let Err(error) = self.source.batch_execute(&lock).await else { return Ok(()) };
+            self.source.batch_execute("ROLLBACK").await?;
+            match error.code() {
+                Some(&SqlState::INSUFFICIENT_PRIVILEGE) if they_are_stopped => {
+                    return Ok(self.source.batch_execute("BEGIN").await?);
+                }
+                Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                    return Err(Error::new(
+                        Kind::MissingPrerequisite,
+                        "this login may not keep writers out of the old tables",
+                    )
+                    .remedy("stop the writers and say so with --writers-are-stopped, or use the owner's login")
+                    .caused_by(error));
+                }
+                Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED))
+                    if began.elapsed() < PATIENCE =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED)) => {
+                    return Err(Error::new(Kind::Conflict, "writers did not let go of the old tables within 10 s")
+                        .remedy("stop the writers and try again")
+                        .caused_by(error));
+                }
+                _ => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Puts the new tables in the place of the old ones, which go aside, and ends the transaction that keeps writers out.
+    pub(super) async fn swap(&self) -> Result<()> {
+        let tables: Vec<&str> = TABLES.iter().map(|mapping| mapping.table).collect();
+        let swap = SWAP.replace("{tables}", &tables.join(",")).replace("{types}", OLD_TYPES);
+        let swap = format!(
+            "SET LOCAL lock_timeout = '10s'; {swap} INSERT INTO workspace_db_adoption.switched DEFAULT VALUES; COMMIT"
+        );
+        self.source.batch_execute(&swap).await.map_err(|error| match error.code() {
+            Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED)) => {
+                Error::new(Kind::Conflict, "readers did not let go of the old tables within 10 s")
+                    .remedy("everything is as it was: end their transactions and try again")
+                    .caused_by(error)
+            }
+            _ => error.into(),
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! What a backend asks before it serves.
+
+use diesel::sql_types::{Array, Text};
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
+
+use super::isolation;
+use super::server::{OLDEST_SERVER, OLDEST_VECTOR};
+use crate::db::roles;
+use crate::db::{CATALOG_SETTINGS, migrations};
+use crate::error::{Error, Kind, Result};
+use crate::tenancy::{Database, TENANT_TABLES};
+
+#[derive(diesel::QueryableByName)]
+struct FaultRow {
+    #[diesel(sql_type = Text)]
+    fault: String,
+}
+
+/// Whether a backend may serve from this database: nothing is returned, or the error says all that is in the way.
+///
+/// It asks what is cheap and grave, in few round trips: that the server and pgvector are new enough, that the application's login is
+/// bound by row-level security, that every tenants' table of this crate is there under its policies, that no migration is
+/// pending and none was another when it was applied. Call it once, between [`Database::open`] and the first request.
+/// A database that is ahead of this program is served: the previous release works on the next one's schema.
+///
+/// # Errors
+///
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) with every fault that was found, and where there is no
+/// platform's login to ask by;
+/// [`is_unreachable`](Error::is_unreachable), [`is_exhausted`](Error::is_exhausted).
+///
+/// ```no_run
+/// # async fn example() -> workspace_db::Result<()> {
+/// use workspace_db::config::Config;
+/// use workspace_db::doctor;
+/// use workspace_db::tenancy::Database;
+///
+/// let db = Database::open(&Config::from_env()?).await?;
+/// doctor::fit_to_serve(&db).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn fit_to_serve(db: &Database) -> Result<()> {
+    let mut faults = Vec::new();
+    let (mut conn, drops) = db.app_connection().await?;
+    let powers = roles::of_connection(&mut conn).await?;
+    drop(conn);
+    // Where it drops for each transaction, which production refuses, it is bound in each.
+    if let Some(why) = powers.beyond().filter(|_| !drops) {
+        faults.push(format!(
+            "the application's login \"{}\" {why}, so row-level security would not bind it",
+            powers.login
+        ));
+    }
+    let (versions, checksums): (Vec<String>, Vec<String>) = migrations::checksums().into_iter().unzip();
+    let [major, minor] = OLDEST_VECTOR;
+    let query = format!(
+        "{} UNION ALL
+        SELECT CASE WHEN m.version IS NULL THEN 'migration ' || known.version || ' is pending'
+            ELSE 'migration ' || known.version || ' was another text when it was applied' END
+        FROM unnest($2, $3) AS known (version, checksum) LEFT JOIN __diesel_schema_migrations AS m USING (version)
+        WHERE m.version IS NULL OR to_jsonb(m) ->> 'checksum' <> known.checksum
+        UNION ALL SELECT 'the server is PostgreSQL ' || current_setting('server_version') || ', older than 16'
+        WHERE current_setting('server_version_num')::int < {OLDEST_SERVER}
+        UNION ALL SELECT 'pgvector is older than {major}.{minor}, or not there'
+        WHERE NOT EXISTS (SELECT FROM pg_extension
+            WHERE extname = 'vector' AND string_to_array(extversion, '.')::int[] >= ARRAY[{major}, {minor}])",
+        isolation::grave()
+    );
+    let query = diesel::sql_query(query)
+        .bind::<Array<Text>, _>(TENANT_TABLES)
+        .bind::<Array<Text>, _>(versions)
+        .bind::<Array<Text>, _>(checksums);
+    // PostgreSQL writes policies and functions out according to the login's settings.
+    let settled = CATALOG_SETTINGS.replace("SET ", "SET LOCAL ");
+    let found: Vec<FaultRow> = db
+        .platform(async |conn| {
+            conn.batch_execute(&settled).await?;
+            Ok::<_, Error>(query.load(conn).await?)
+        })
+        .await?;
+    faults.extend(found.into_iter().map(|one| one.fault));
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::MissingPrerequisite, format!("this database is not fit to serve from: {}", faults.join("; ")))
+        .remedy("`workspace-db doctor` says of each what to do"))
+}

@@ -1,0 +1,187 @@
+//! The part of a worker that writes how jobs have ended, as many together as have gathered while the last were written.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::claimer::{ABORT_TIMEOUT, CapacityGuard};
+use super::lease::{Lease, LeaseStatus, heartbeat};
+use super::outcome::{Outcome, finish_with_lock_timeout};
+use super::worker::WorkerContext;
+use crate::error::Error;
+use crate::sql_types::JobStatus;
+
+/// Outcomes that one statement writes.
+const TOGETHER: usize = 500;
+/// How long it waits for a row that another transaction has, and before it tries again.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How often the end of a job is tried that fails by itself.
+const FAILURES: u32 = 10;
+
+/// A job that its handler is done with.
+pub(super) struct CompletedAttempt {
+    pub(super) lease: Lease,
+    pub(super) outcome: Outcome,
+    pub(super) queue: String,
+    pub(super) kind: String,
+    /// How often its end could not be written, for no reason that was seen.
+    pub(super) failures: u32,
+    /// Gone once the end is written.
+    pub(super) _in_hand: CapacityGuard,
+}
+
+pub(super) struct Completer {
+    shared: Arc<WorkerContext>,
+    outcomes: mpsc::Receiver<CompletedAttempt>,
+    /// Jobs whose rows other transactions have, as one that cancels them and stays open.
+    busy: Vec<CompletedAttempt>,
+    /// When those were last looked at.
+    looked_at: Instant,
+}
+
+impl Completer {
+    pub(super) fn new(shared: Arc<WorkerContext>, outcomes: mpsc::Receiver<CompletedAttempt>) -> Self {
+        Self { shared, outcomes, busy: Vec::new(), looked_at: Instant::now() }
+    }
+
+    /// Goes on until there is nobody left who could bring an outcome, or until it is told so: a handler that does not yield
+    /// can't be dropped, and with it neither its way to here.
+    pub(super) async fn run(mut self, mut is_over: oneshot::Receiver<()>) {
+        let mut batch = Vec::with_capacity(TOGETHER);
+        let mut is_last = false;
+        let mut since = Instant::now();
+        while !is_last || !self.busy.is_empty() && since.elapsed() < ABORT_TIMEOUT {
+            tokio::select! {
+                biased;
+                received = self.outcomes.recv_many(&mut batch, TOGETHER), if !is_last => {
+                    is_last = received == 0;
+                    since = Instant::now();
+                }
+                _ = &mut is_over, if !self.outcomes.is_closed() => self.outcomes.close(),
+                () = tokio::time::sleep(PATIENCE), if !self.busy.is_empty() => {}
+            }
+            self.write(std::mem::take(&mut batch)).await;
+            if self.looked_at.elapsed() >= PATIENCE {
+                self.retry_busy().await;
+            }
+        }
+        if !self.busy.is_empty() {
+            tracing::warn!(jobs = self.busy.len(), "jobs whose rows others have are left to their leases");
+        }
+    }
+
+    async fn write(&mut self, batch: Vec<CompletedAttempt>) {
+        let (settled, mut batch): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|ended| ended.outcome == Outcome::Settled);
+        for ended in settled {
+            ended.count("settled");
+            self.shared.active_jobs.unregister(ended.lease);
+        }
+        while !batch.is_empty() {
+            let outcomes = batch.iter().map(|ended| (ended.lease, ended.outcome.clone()));
+            match finish_with_lock_timeout(&self.shared.db, outcomes, Some(PATIENCE)).await {
+                Ok(finished) => {
+                    for (ended, finished) in batch.iter().zip(finished) {
+                        self.note(ended, finished.status);
+                    }
+                    return;
+                }
+                Err(error) if error.is_unreachable() || error.is_exhausted() => {
+                    tracing::warn!(%error, jobs = batch.len(), "ends of jobs could not be written yet");
+                    tokio::time::sleep(PATIENCE).await;
+                }
+                Err(error) => {
+                    let together = batch.len();
+                    batch = self.defer_busy(batch).await;
+                    if batch.len() == together {
+                        self.complete_one_by_one(batch, &error).await;
+                        return;
+                    }
+                }
+            }
+            batch = self.retain_valid(batch);
+        }
+    }
+
+    /// One of them is at fault, and takes the others with it.
+    async fn complete_one_by_one(&mut self, batch: Vec<CompletedAttempt>, error: &Error) {
+        if batch.len() > 1 {
+            for ended in batch {
+                Box::pin(self.write(vec![ended])).await;
+            }
+            return;
+        }
+        for mut ended in batch {
+            ended.failures += 1;
+            if ended.failures < FAILURES {
+                // Somebody may have had its row for a moment.
+                self.busy.push(ended);
+            } else {
+                tracing::error!(%error, job = %ended.lease.job(), "the end of a job can't be written; it is left to its lease");
+                self.shared.active_jobs.unregister(ended.lease);
+            }
+        }
+    }
+
+    /// Those that no other transaction has; none where that can't be told, as while the table is locked.
+    async fn defer_busy(&mut self, batch: Vec<CompletedAttempt>) -> Vec<CompletedAttempt> {
+        let leases: Vec<Lease> = batch.iter().map(|ended| ended.lease).collect();
+        let asked = heartbeat(&self.shared.db, &leases, self.shared.lease);
+        let Ok(Ok(pulses)) = tokio::time::timeout(PATIENCE * 5, asked).await else {
+            self.busy.extend(batch);
+            return Vec::new();
+        };
+        let is_busy: HashSet<Lease> =
+            pulses.into_iter().filter_map(|(lease, pulse)| (pulse == LeaseStatus::Busy).then_some(lease)).collect();
+        let (busy, free): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ended| is_busy.contains(&ended.lease));
+        self.busy.extend(busy);
+        free
+    }
+
+    async fn retry_busy(&mut self) {
+        self.looked_at = Instant::now();
+        let busy = std::mem::take(&mut self.busy);
+        let busy = self.retain_valid(busy);
+        if !busy.is_empty() {
+            let free = self.defer_busy(busy).await;
+            self.write(free).await;
+        }
+    }
+
+    /// Whose lease has run out has been put back by others.
+    fn retain_valid(&self, mut batch: Vec<CompletedAttempt>) -> Vec<CompletedAttempt> {
+        batch.retain(|ended| {
+            let is_valid = self.shared.active_jobs.is_valid(ended.lease);
+            if !is_valid {
+                self.note(ended, None);
+            }
+            is_valid
+        });
+        batch
+    }
+
+    /// `status` is that of the job now; none where its lease was over.
+    fn note(&self, ended: &CompletedAttempt, status: Option<JobStatus>) {
+        self.shared.active_jobs.unregister(ended.lease);
+        if status.is_some() {
+            ended.count(ended.outcome.label());
+        } else {
+            tracing::warn!(job = %ended.lease.job(), kind = ended.kind, "the lease of a job was over before its end could be written");
+            count_lost(ended.queue.clone(), ended.kind.clone());
+        }
+    }
+}
+
+/// A job was given up, since its lease is over.
+pub(super) fn count_lost(queue: String, kind: String) {
+    metrics::counter!("workspace_db_jobs_lost_total", "queue" => queue, "kind" => kind).increment(1);
+}
+
+impl CompletedAttempt {
+    fn count(&self, outcome: &'static str) {
+        let labels = [("queue", self.queue.clone()), ("kind", self.kind.clone()), ("outcome", outcome.to_owned())];
+        metrics::counter!("workspace_db_jobs_finished_total", &labels).increment(1);
+    }
+}

@@ -1,0 +1,190 @@
+//! What an operator does to jobs and queues.
+
+use chrono::Utc;
+use diesel::dsl::{AsExprOf, now};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::CHANNEL;
+use crate::error::{Error, Kind, Result};
+use crate::id::JobId;
+use crate::models::{JobQueue, NewAuditEntry};
+use crate::schema::job_queues;
+use crate::sql_types::JobStatus;
+use crate::tenancy::{Database, FunctionCall, MayWrite, PlatformScope, WorkspaceConnection};
+
+/// Cancels a job of the connection's workspace, and returns its state now.
+///
+/// One that waits is cancelled at once. The worker of one that runs hears of it with its next heartbeat and drops the
+/// handler; until then it is `running`. One that has ended stays as it is.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where this workspace has no such job.
+pub async fn cancel(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> Result<JobStatus> {
+    let call = FunctionCall::<_, _, JobStatus>::new("workspace_db_cancel_job", "rows", of(ws, job));
+    call.load_in(ws).await?.into_iter().next().ok_or_else(|| no_job(job))
+}
+
+/// Has a job of the connection's workspace start as soon as may be, once more than it might: one that is dead, that was
+/// cancelled, or that waits for its time.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) where this workspace has no such job; [`is_conflict`](Error::is_conflict) where it
+/// runs, has completed, or where another holds its unique key by now.
+pub async fn retry(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> Result<()> {
+    let columns = "status_now, of_queue, is_changed";
+    let call = FunctionCall::<_, _, (JobStatus, Text, Bool)>::new("workspace_db_retry_job", columns, of(ws, job));
+    let found: Vec<(JobStatus, String, bool)> = call.load_in(ws).await?;
+    match found.into_iter().next() {
+        None => Err(no_job(job)),
+        Some((status, _, false)) => {
+            Err(Error::new(Kind::Conflict, format!("job {job} is {status}, so it is not started again")))
+        }
+        Some((_, queue, true)) => {
+            ws.notify(CHANNEL, queue);
+            Ok(())
+        }
+    }
+}
+
+fn of(ws: &WorkspaceConnection<impl MayWrite>, job: JobId) -> (AsExprOf<Uuid, SqlUuid>, AsExprOf<Uuid, SqlUuid>) {
+    ((*ws.workspace().as_uuid()).into_sql::<SqlUuid>(), (*job.as_uuid()).into_sql::<SqlUuid>())
+}
+
+fn no_job(job: JobId) -> Error {
+    Error::new(Kind::NotFound, format!("there is no job {job} in this workspace"))
+}
+
+/// How a kind of job stands in a queue, over all workspaces.
+#[derive(Clone, Debug, PartialEq, Serialize, QueryableByName)]
+pub struct QueueStats {
+    /// The queue.
+    #[diesel(sql_type = Text)]
+    pub queue: String,
+    /// The kind.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// Jobs that could start now.
+    #[diesel(sql_type = BigInt)]
+    pub due: i64,
+    /// Jobs whose time has not come.
+    #[diesel(sql_type = BigInt)]
+    pub scheduled: i64,
+    /// Jobs that a worker has.
+    #[diesel(sql_type = BigInt)]
+    pub running: i64,
+    /// Dead letters.
+    #[diesel(sql_type = BigInt)]
+    pub failed: i64,
+    /// Workspaces that have jobs which are due.
+    #[diesel(sql_type = BigInt)]
+    pub workspaces: i64,
+    /// For how long the oldest of them has been due, in seconds.
+    #[diesel(sql_type = Nullable<Double>)]
+    pub oldest_due_seconds: Option<f64>,
+    /// Whether the queue is paused.
+    #[diesel(sql_type = Bool)]
+    pub is_paused: bool,
+}
+
+/// How the queues stand, by queue and kind. Jobs that ended well or were cancelled are not counted.
+///
+/// # Errors
+///
+/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more;
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+pub async fn stats(db: &Database, platform: &PlatformScope) -> Result<Vec<QueueStats>> {
+    db.platform(async |conn| {
+        platform.actor(conn, db).await?;
+        Ok(diesel::sql_query(
+            "SELECT j.queue, j.job_type AS kind,
+                count(*) FILTER (WHERE j.status = 'queued' AND j.scheduled_at <= now()) AS due,
+                count(*) FILTER (WHERE j.status = 'queued' AND j.scheduled_at > now()) AS scheduled,
+                count(*) FILTER (WHERE j.status = 'running') AS running,
+                count(*) FILTER (WHERE j.status = 'failed') AS failed,
+                count(DISTINCT j.workspace_id) FILTER (WHERE j.status = 'queued' AND j.scheduled_at <= now()) AS workspaces,
+                extract(epoch FROM now() - min(j.scheduled_at) FILTER (WHERE j.status = 'queued' AND j.scheduled_at <= now() AND isfinite(j.scheduled_at)))
+                    ::double precision AS oldest_due_seconds,
+                EXISTS (SELECT FROM job_queues q WHERE q.name = j.queue AND q.paused_at IS NOT NULL) AS is_paused
+            FROM jobs j WHERE j.status IN ('queued', 'running', 'failed')
+            GROUP BY j.queue, j.job_type ORDER BY j.queue, j.job_type",
+        )
+        .load(conn)
+        .await?)
+    })
+    .await
+}
+
+/// Stops workers from claiming of a queue; what runs goes on, and what is enqueued waits.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) where the name is empty or has more than 100 characters; as [`stats`].
+pub async fn pause(db: &Database, platform: &PlatformScope, queue: &str) -> Result<JobQueue> {
+    set(db, platform, queue, "queue.pause", |queue| JobQueue { paused_at: Some(Utc::now()), ..queue }).await
+}
+
+/// Lets workers claim of a queue again.
+///
+/// # Errors
+///
+/// As [`pause`].
+pub async fn resume(db: &Database, platform: &PlatformScope, queue: &str) -> Result<JobQueue> {
+    let row = set(db, platform, queue, "queue.resume", |queue| JobQueue { paused_at: None, ..queue }).await?;
+    db.notify(CHANNEL, queue);
+    Ok(row)
+}
+
+/// Sets how many jobs of one workspace run from a queue at once, over all workers and kinds; `None` for any number.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) where it is 0; as [`pause`].
+pub async fn limit(
+    db: &Database,
+    platform: &PlatformScope,
+    queue: &str,
+    per_workspace: Option<u32>,
+) -> Result<JobQueue> {
+    let most = per_workspace.map(|most| i32::try_from(most).unwrap_or(i32::MAX));
+    let row =
+        set(db, platform, queue, "queue.limit", |queue| JobQueue { max_running_per_workspace: most, ..queue }).await?;
+    db.notify(CHANNEL, queue);
+    Ok(row)
+}
+
+async fn set(
+    db: &Database,
+    platform: &PlatformScope,
+    queue: &str,
+    action: &'static str,
+    change: impl FnOnce(JobQueue) -> JobQueue + Send,
+) -> Result<JobQueue> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        diesel::insert_into(job_queues::table)
+            .values(job_queues::name.eq(queue))
+            .on_conflict_do_nothing()
+            .execute(conn)
+            .await?;
+        let before = JobQueue::query().find(queue).for_update().first(conn).await?;
+        let wanted = change(before.clone());
+        let after = diesel::update(job_queues::table.find(queue))
+            .set((
+                job_queues::paused_at.eq(wanted.paused_at),
+                job_queues::max_running_per_workspace.eq(wanted.max_running_per_workspace),
+                job_queues::updated_at.eq(now),
+            ))
+            .returning(JobQueue::as_returning())
+            .get_result(conn)
+            .await?;
+        NewAuditEntry::new(actor, action, "job_queues", None).change(&before, &after).insert(conn).await?;
+        Ok(after)
+    })
+    .await
+}

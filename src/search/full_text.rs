@@ -1,0 +1,295 @@
+//! One list of passages by words.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::sql_types::{BigInt, Bool, Double, Integer, Text, Uuid as SqlUuid};
+
+use super::filter::Filter;
+use super::plan::Plan;
+use super::reranked::{CHUNK_COLUMNS, RERANKED_CTE, reranked, scored_passage_columns};
+use super::results::RetrievalStats;
+use super::scored_passage::ScoredPassage;
+use crate::config::SearchLimits;
+use crate::error::Result;
+use crate::id::WorkspaceId;
+use crate::schema::{document_chunks, documents};
+use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, StatementSettings, WorkspaceConnection};
+use crate::words::{normalize, words};
+
+/// The most distinct words of a text that are looked for. Each is read in up to three languages, and each lexeme costs a look
+/// at every passage that is ranked.
+pub const MAX_WORDS: usize = 64;
+/// The most characters of a text.
+pub const MAX_TEXT: usize = 10_000;
+
+/// The text that is looked for, and how many of its words are left out.
+///
+/// A text of more words than [`MAX_WORDS`] is a message rather than a query: of it the longest words are looked for, which
+/// are the rarest as a rule (G. Zipf, "Human Behavior and the Principle of Least Effort", 1949), and quotes and minuses mean
+/// nothing there.
+fn bounded(text: &str) -> (Cow<'_, str>, usize) {
+    if words(text).nth(MAX_WORDS).is_none() {
+        return (Cow::Borrowed(text), 0);
+    }
+    let mut known = HashSet::new();
+    let mut words: Vec<(usize, String)> =
+        words(text).map(|word| word.to_lowercase()).filter(|word| known.insert(word.clone())).enumerate().collect();
+    let left_out = words.len().saturating_sub(MAX_WORDS);
+    words.sort_by_key(|(_, word)| Reverse(word.chars().count()));
+    words.truncate(MAX_WORDS);
+    words.sort_unstable();
+    (Cow::Owned(words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")), left_out)
+}
+
+/// Splits a text into what is looked for and what must not be there: words and quoted phrases behind one minus. Any other dash
+/// is punctuation.
+///
+/// It quotes a word of several parts (a path, an identifier), since the parts are neighbours in the passage too.
+fn apart(text: &str) -> (String, Option<String>) {
+    let (mut wanted, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
+    while let Some(first) = rest.chars().next() {
+        let dashes = rest.len() - rest.trim_start_matches('-').len();
+        let term = rest.get(dashes..).unwrap_or_default();
+        let length = if first == '"' || dashes > 0 && term.starts_with('"') {
+            term.get(1..).and_then(|phrase| phrase.find('"')).map_or(term.len(), |end| end + 2)
+        } else {
+            term.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(term.len())
+        };
+        let (term, behind) = term.split_at_checked(length).unwrap_or((term, ""));
+        if term.contains(char::is_alphanumeric) {
+            let term = if has_parts(term) { format!("\"{term}\"") } else { term.to_owned() };
+            let is_or = dashes == 0 && term.eq_ignore_ascii_case("or");
+            if dashes == 1 {
+                // Of the two that an `or` stands between, one is not wanted.
+                wanted.pop_if(|last| last.eq_ignore_ascii_case("or"));
+                excluded.push(term);
+            } else if !(is_or && (is_behind_excluded || wanted.is_empty())) {
+                wanted.push(term);
+            }
+            is_behind_excluded = dashes == 1;
+        }
+        rest = behind.trim_start();
+    }
+    wanted.pop_if(|last| last.eq_ignore_ascii_case("or"));
+    (wanted.join(" "), (!excluded.is_empty()).then(|| excluded.join(" or ")))
+}
+
+/// Returns true if a word outside of quotes has ASCII punctuation within it, or humps like `fromText`.
+fn has_parts(term: &str) -> bool {
+    let word = term.trim_matches(|c: char| !c.is_alphanumeric());
+    !term.starts_with('"') && (word.contains(|c: char| c.is_ascii_punctuation()) || is_camel_case(word))
+}
+
+/// Returns true if `workspace_db_split_identifiers` may split the word.
+fn is_camel_case(word: &str) -> bool {
+    let pairs = word.as_bytes().windows(2);
+    word.contains(|c: char| c.is_ascii_lowercase())
+        && pairs
+            .into_iter()
+            .any(|pair| matches!(pair, [one, next] if one.is_ascii_alphanumeric() && next.is_ascii_uppercase()))
+}
+
+/// The ids of the passages that share words with a text, and the text as PostgreSQL reads it.
+///
+/// The text is read in the language that is asked for, else in the workspace's own and in the one that it falls back to,
+/// and word for word beside: the passages may be of any of these.
+struct FullTextQuery {
+    text: String,
+    /// What must not be there, in any reading.
+    excluded: Option<String>,
+    workspace: WorkspaceId,
+    language: Option<String>,
+    /// Whether one word is enough, where all are asked for otherwise.
+    any_word: bool,
+    most: i32,
+}
+
+impl QueryFragment<Pg> for FullTextQuery {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT unnest(workspace_db_matching_chunks(question");
+        // Apart from what is looked for: a reading by which a word is another one must not let it in again. What passages are
+        // ranked by is without it.
+        out.push_sql(if self.excluded.is_some() { " && !! excluded, " } else { ", " });
+        out.push_bind_param::<Integer, _>(&self.most)?;
+        out.push_sql(")), question FROM (SELECT ");
+        out.push_sql(if self.any_word { "replace(read::text, ' & ', ' | ')::tsquery" } else { "read" });
+        out.push_sql(" AS question");
+        out.push_sql(if self.excluded.is_some() { ", excluded FROM (SELECT " } else { " FROM (SELECT " });
+        self.readings(&mut out, &self.text)?;
+        out.push_sql(" AS read");
+        if let Some(excluded) = &self.excluded {
+            out.push_sql(", ");
+            self.readings(&mut out, excluded)?;
+            out.push_sql(" AS excluded");
+        }
+        out.push_sql(") AS text) AS asked");
+        Ok(())
+    }
+}
+
+impl FullTextQuery {
+    /// A text in each language that the passages may be of, and word for word; with its identifiers whole, and in parts.
+    fn readings<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
+        out.push_sql("(SELECT ");
+        self.in_each_language(out, "words")?;
+        if text.split_whitespace().any(is_camel_case) {
+            out.push_sql(" || ");
+            self.in_each_language(out, "workspace_db_split_identifiers(words)")?;
+        }
+        // The OFFSET keeps the planner from normalizing the text once for each language.
+        out.push_sql(" FROM (SELECT workspace_db_normalize_words(");
+        out.push_bind_param::<Text, _>(text)?;
+        out.push_sql(") AS words OFFSET 0) AS normalized)");
+        Ok(())
+    }
+
+    fn in_each_language<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, words: &str) -> QueryResult<()> {
+        if let Some(language) = &self.language {
+            out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
+            out.push_bind_param::<Text, _>(language)?;
+            out.push_sql("), ");
+            out.push_sql(words);
+            out.push_sql(") || ");
+        } else {
+            for of_workspace in [
+                "(SELECT default_language FROM workspaces WHERE id = ",
+                "(SELECT fallback_language FROM workspace_settings WHERE workspace_id = ",
+            ] {
+                out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
+                out.push_sql(of_workspace);
+                out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
+                out.push_sql(")), ");
+                out.push_sql(words);
+                out.push_sql(") || ");
+            }
+        }
+        out.push_sql("websearch_to_tsquery('simple', ");
+        out.push_sql(words);
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// A passage, and how many share words with the text.
+#[derive(Queryable)]
+struct FullTextRow {
+    found: ScoredPassage,
+    matches: i64,
+}
+
+/// The `k` passages that share most with the text, the best first, and how they were found.
+///
+/// Passages with all of its words, as a search engine reads them (quotes, `or`, a minus); where these are fewer than
+/// `k`, passages with any.
+pub(super) async fn full_text(
+    ws: &mut WorkspaceConnection<impl Access>,
+    scope: &impl ProvesWorkspace,
+    text: &str,
+    filter: &Filter,
+    k: u32,
+    limits: SearchLimits,
+) -> Result<(Vec<ScoredPassage>, RetrievalStats)> {
+    let most = i32::try_from(limits.most_matches).unwrap_or(i32::MAX);
+    // First: a character in another form may be many words.
+    let text: String = normalize(text).chars().take(MAX_TEXT).collect();
+    let (text, words_left_out) = bounded(&text);
+    let (text, excluded) = apart(&text);
+    let mut widened = 0;
+    loop {
+        let matching = FullTextQuery {
+            text: text.clone(),
+            excluded: excluded.clone(),
+            workspace: scope.workspace(),
+            language: filter.language.as_ref().map(ToString::to_string),
+            any_word: widened > 0,
+            most,
+        };
+        let reranked = document_chunks::table
+            .in_workspace(scope)
+            .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
+            .filter(filter.chunk_conditions())
+            .select((
+                CHUNK_COLUMNS,
+                // 1: divided by one plus the logarithm of the passage's length. `ts_rank_cd` looks for every cover of the
+                // words, which takes minutes where a text has hundreds of them; this takes time by their number.
+                sql::<Double>(
+                    "ts_rank(document_chunks.search_text, (SELECT question FROM candidates LIMIT 1), 1)::float8",
+                ),
+                sql::<Double>("0::float8"),
+                sql::<Double>("0::float8"),
+                sql::<BigInt>("(SELECT count(*) FROM candidates)"),
+            ))
+            .order((sql::<Double>("5").desc(), document_chunks::id))
+            .with_fragment("candidates (id, question)", matching);
+        let rows: Vec<FullTextRow> = reranked::table
+            .in_workspace(scope)
+            .inner_join(documents::table)
+            .filter(filter.document_conditions())
+            .order((reranked::score.desc(), reranked::id))
+            .limit(k.into())
+            .select((scored_passage_columns(), reranked::candidates))
+            .with_candidates(RERANKED_CTE, reranked)
+            .load_under(&StatementSettings::searching(), ws)
+            .await?;
+        let candidates = rows.first().map_or(0, |row| row.matches.unsigned_abs());
+        let bound_reached = candidates >= u64::from(limits.most_matches);
+        if rows.len() < k as usize && !bound_reached && widened == 0 {
+            widened = 1;
+            continue;
+        }
+        let list =
+            RetrievalStats { plan: Plan::Words, candidates: Some(candidates), widened, bound_reached, words_left_out };
+        return Ok((rows.into_iter().map(|row| row.found).collect(), list));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_looked_for_as_it_is() {
+        let query = r#""opening hours" or -sunday"#;
+        assert_eq!(bounded(query), (Cow::Borrowed(query), 0));
+    }
+
+    #[test]
+    fn what_must_not_be_there_stands_apart() {
+        for (text, wanted, excluded) in [
+            ("garden -dogs", "garden", Some("dogs")),
+            ("-dogs garden -\"two cats\" house", "garden house", Some("dogs or \"two cats\"")),
+            ("\"opening hours\" or well-known", "\"opening hours\" or \"well-known\"", None),
+            ("src/search/words.rs fromText HTTP (x)", "\"src/search/words.rs\" \"fromText\" HTTP (x)", None),
+            ("x -fromText -a.b", "x", Some("\"fromText\" or \"a.b\"")),
+            ("use --force -- or - not", "use force or not", None),
+            ("-dogs or -cats", "", Some("dogs or cats")),
+            ("cats or -dogs garden", "cats garden", Some("dogs")),
+            ("|----------------------------------|---| cursors ---- - -", "cursors", None),
+            ("a----------------------------------b", "\"a----------------------------------b\"", None),
+            ("\"an open phrase", "\"an open phrase", None),
+            ("-\"an open phrase", "", Some("\"an open phrase")),
+            ("????? !!! *** ()", "", None),
+        ] {
+            assert_eq!(apart(text), (wanted.to_owned(), excluded.map(str::to_owned)), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_message_the_longest_words_are_looked_for_once_each() {
+        assert_eq!(bounded(&"Nine ".repeat(500)), (Cow::Owned("nine".to_owned()), 0));
+        let message = (0..100).map(|n| format!("{}{n:02}", "w".repeat(1 + n % 2))).collect::<Vec<_>>().join("-");
+        let (kept, left_out) = bounded(&message);
+        assert_eq!(left_out, 36);
+        let kept: Vec<&str> = kept.split(' ').collect();
+        assert_eq!(kept.len(), MAX_WORDS);
+        assert_eq!(kept.iter().filter(|word| word.starts_with("ww")).count(), 50);
+        assert_eq!(kept.first(), Some(&"w00"), "in the order of the text");
+    }
+}

@@ -1,0 +1,73 @@
+//! What stands behind the question mark, and how one comes to other addresses from it.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::LOCATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use url::form_urlencoded::{Serializer, parse};
+
+use super::AppState;
+use super::problem::Problem;
+use crate::error::Error;
+
+/// Names and values, in the order in which they came; a name may come more than once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub(super) fn parse(text: &[u8]) -> Self {
+        Self(parse(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// The first value of that name that says something.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.pairs().find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    pub(super) fn all<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The same without these names.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect())
+    }
+
+    /// The same, and one more.
+    pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.0.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// An address with them.
+    pub(super) fn at<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        if self.0.is_empty() {
+            return Cow::Borrowed(path);
+        }
+        let query = Serializer::new(String::new()).extend_pairs(self.pairs()).finish();
+        Cow::Owned(format!("{path}?{query}"))
+    }
+}
+
+impl FromRequestParts<Arc<AppState>> for Params {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<AppState>) -> Result<Self, Infallible> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default().as_bytes()))
+    }
+}
+
+/// Sends the browser to another address.
+pub(super) fn see(address: &str) -> Result<Response, Problem> {
+    let to = HeaderValue::from_str(address).map_err(|error| Error::invalid("no address").caused_by(error))?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
+}

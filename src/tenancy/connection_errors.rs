@@ -1,0 +1,29 @@
+//! The errors of a connection that was cut short or lost.
+
+use crate::error::{Error, Kind};
+
+pub(super) fn interrupted_error() -> Error {
+    Error::new(Kind::Interrupted, "an earlier statement of this transaction was cut short")
+        .remedy("let the transaction end, and begin a new one")
+}
+
+pub(super) fn connection_lost_error(error: diesel::result::Error) -> Error {
+    Error::new(Kind::Unreachable, format!("the connection was lost, and nothing was changed: {error}")).caused_by(error)
+}
+
+pub(super) fn commit_failed_error(error: diesel::result::Error) -> Error {
+    let error = Error::from(error);
+    if error.is_unreachable() {
+        return Error::new(
+            Kind::Unreachable,
+            "the connection was lost while committing: look whether the change is there",
+        )
+        .caused_by(error);
+    }
+    error
+}
+
+/// The server has closed the connection, since its transaction stood idle for too long.
+pub(super) fn stood_idle(error: diesel::result::Error) -> Error {
+    Error::timed_out("terminating connection due to idle-in-transaction timeout").caused_by(error)
+}

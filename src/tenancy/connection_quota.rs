@@ -1,0 +1,52 @@
+//! How much of the pool one workspace may hold.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::db::WAIT_TIMEOUT;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+
+/// For each workspace at work, the connections that it may still take.
+pub(super) struct ConnectionQuota {
+    most: usize,
+    free: Mutex<HashMap<WorkspaceId, Weak<Semaphore>>>,
+}
+
+impl ConnectionQuota {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, free: Mutex::default() }
+    }
+
+    /// One connection of the workspace, which is given back when the permit is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`is_exhausted`](Error::is_exhausted) where the workspace holds as many as it may for longer than a caller waits.
+    pub(super) async fn acquire(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
+        let acquired = tokio::time::timeout(WAIT_TIMEOUT, self.of(workspace).acquire_owned()).await;
+        acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| {
+            let seconds = WAIT_TIMEOUT.as_secs();
+            let what = format!("workspace {workspace} has held its {} connections for {seconds} s", self.most);
+            Error::new(Kind::Exhausted, what).remedy(
+                "give connections back sooner, or allow more with WORKSPACE_DB_WORKSPACE_CONNECTIONS or WORKSPACE_DB_POOL_SIZE",
+            )
+        })
+    }
+
+    fn of(&self, workspace: WorkspaceId) -> Arc<Semaphore> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = free.get(&workspace).and_then(Weak::upgrade) {
+            return known;
+        }
+        if free.len() == free.capacity() {
+            // Before it grows, workspaces that hold nothing go.
+            free.retain(|_, semaphore| semaphore.strong_count() > 0);
+        }
+        let new = Arc::new(Semaphore::new(self.most));
+        free.insert(workspace, Arc::downgrade(&new));
+        new
+    }
+}

@@ -1,0 +1,236 @@
+//! Rows that hang on a workspace, or on a person's rows in it, in tables that no archive holds: of other schemas, and those
+//! that have no `workspace_id` and refer to one that has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::GenericClient;
+
+use super::layout::{Layout, PEOPLE};
+use super::selection::Selection;
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+
+/// A table, and which of its rows hang on what is meant.
+pub(super) struct DependentTable {
+    /// With its schema, as SQL writes it.
+    pub(super) name: String,
+    /// The foreign key or the column by which they do.
+    by: String,
+    condition: String,
+    /// How many they are.
+    pub(super) rows: u64,
+    /// Whether they are deleted with what they hang on.
+    is_cascading: bool,
+}
+
+const KEYS: &str = "
+SELECT format('%I.%I', cn.nspname, child.relname), format('%I.%I', pn.nspname, parent.relname), f.conname::text, f.confdeltype::text,
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(f.conkey) WITH ORDINALITY AS u (attnum, n)
+        JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.attnum),
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(f.confkey) WITH ORDINALITY AS u (attnum, n)
+        JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = u.attnum)
+FROM pg_constraint f
+JOIN pg_class child ON child.oid = f.conrelid JOIN pg_namespace cn ON cn.oid = child.relnamespace
+JOIN pg_class parent ON parent.oid = f.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
+WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 3";
+
+/// Tables of the schema, as SQL writes their names.
+const NAMES: &str = "
+SELECT c.relname::text, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.oid = current_schema()::regnamespace";
+
+/// Tables of other schemas that say by a column of that name which workspace a row is of.
+const SCOPED: &str = "
+SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped AND a.atttypid = 'uuid'::regtype
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.oid <> current_schema()::regnamespace
+    AND n.nspname NOT LIKE 'workspace\\_db\\_%' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1";
+
+impl DependentTable {
+    /// All that hang on the rows which a selection means, counted.
+    ///
+    /// # Errors
+    ///
+    /// [`is_conflict`](Error::is_conflict) where the platform's login may not look at one of them.
+    pub(super) async fn of(
+        client: &impl GenericClient,
+        layout: &Layout,
+        selection: Selection,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<Self>> {
+        let ArchivedTables { names: carried, mut meant } =
+            ArchivedTables::of(client, layout, selection, workspace).await?;
+        for name in carried.iter().filter(|name| meant.contains_key(*name)) {
+            reject_hidden(client, name).await?;
+        }
+        let keys = client.query(KEYS, &[]).await?;
+        let mut found: Vec<Self> = Vec::new();
+        // Those whose rows are known by their own column, however else they refer to others.
+        let mut scoped: BTreeSet<String> = BTreeSet::new();
+        if selection == Selection::Workspace {
+            for row in client.query(SCOPED, &[]).await? {
+                let name: String = row.get(0);
+                let is_cascading = keys.iter().any(|key| {
+                    let (child, parent, columns): (&str, &str, &str) = (key.get(0), key.get(1), key.get(4));
+                    child == name
+                        && meant.contains_key(parent)
+                        && columns == "workspace_id"
+                        && key.get::<_, &str>(3) == "c"
+                });
+                let condition = format!("workspace_id = '{workspace}'::uuid");
+                meant.insert(name.clone(), condition.clone());
+                scoped.insert(name.clone());
+                found.push(Self { name, by: "its column workspace_id".to_owned(), condition, rows: 0, is_cascading });
+            }
+        }
+        let mut followed: BTreeSet<(String, String)> = BTreeSet::new();
+        loop {
+            let known = followed.len();
+            for key in &keys {
+                let (child, parent, by): (String, String, String) = (key.get(0), key.get(1), key.get(2));
+                let is_known = carried.contains(&child) || scoped.contains(&child) || child == parent;
+                let Some(rows) = meant.get(&parent).filter(|_| !is_known) else { continue };
+                if !followed.insert((child.clone(), by.clone())) {
+                    continue;
+                }
+                let (columns, of): (String, String) = (key.get(4), key.get(5));
+                let condition = format!("({columns}) IN (SELECT {of} FROM {parent} WHERE {rows})");
+                let goes_along = found.iter().filter(|one| one.name == parent).all(|one| one.is_cascading);
+                let is_cascading = goes_along && key.get::<_, &str>(3) == "c";
+                match found.iter_mut().find(|one| one.name == child) {
+                    None => found.push(Self { name: child.clone(), by, condition, rows: 0, is_cascading }),
+                    // By another key, other rows may hang on the workspace.
+                    Some(one) => {
+                        one.by = format!("{}, {by}", one.by);
+                        one.condition = format!("{} OR {condition}", one.condition);
+                        one.is_cascading &= is_cascading;
+                    }
+                }
+                let condition = found.iter().find(|one| one.name == child).map(|one| one.condition.clone());
+                meant.extend(condition.map(|condition| (child, condition)));
+            }
+            if followed.len() == known {
+                break;
+            }
+        }
+        for one in &mut found {
+            one.rows = one.count(client).await?;
+        }
+        Ok(found)
+    }
+
+    async fn count(&self, client: &impl GenericClient) -> Result<u64> {
+        let may = "SELECT has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+            FROM pg_class c WHERE c.oid = to_regclass($1)";
+        let may = client.query_one(may, &[&self.name]).await.is_ok_and(|row| row.get(0));
+        if !may {
+            let what =
+                format!("{} hangs on the workspace by {}, and the platform may not look at it", self.name, self.by);
+            return Err(Error::new(Kind::Conflict, what)
+                .remedy(format!("GRANT SELECT ON {} TO workspace_platform, and USAGE on its schema", self.name)));
+        }
+        reject_hidden(client, &self.name).await?;
+        let count = format!("SELECT count(*) FROM {} WHERE {}", self.name, self.condition);
+        Ok(client.query_one(&count, &[]).await?.get::<_, i64>(0).unsigned_abs())
+    }
+
+    /// Refuses to go on where rows hang on the workspace that no archive would hold.
+    pub(super) fn reject_unarchived(dependents: &[Self]) -> Result<()> {
+        let remedy = "give the table a workspace_id in the schema of the others, or take its rows away first";
+        refuse(dependents.iter().find(|one| one.rows > 0), "an archive holds no such table", remedy)
+    }
+
+    /// Refuses to go on where rows hang on the workspace that would not go with it.
+    pub(super) fn reject_unerased(dependents: &[Self]) -> Result<()> {
+        let remedy = "delete them first, or make the foreign key ON DELETE CASCADE";
+        let stays = dependents.iter().find(|one| one.rows > 0 && !one.is_cascading);
+        refuse(stays, "would not be deleted with it", remedy)
+    }
+}
+
+/// The tables that an archive holds.
+struct ArchivedTables {
+    /// With their schema, as SQL writes them.
+    names: Vec<String>,
+    /// Which of a table's rows are meant, where any are.
+    meant: BTreeMap<String, String>,
+}
+
+impl ArchivedTables {
+    async fn of(
+        client: &impl GenericClient,
+        layout: &Layout,
+        selection: Selection,
+        workspace: WorkspaceId,
+    ) -> Result<Self> {
+        let qualified: BTreeMap<String, String> =
+            client.query(NAMES, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut carried = Self { names: Vec::new(), meant: BTreeMap::new() };
+        for table in &layout.tables {
+            let Some(name) = qualified.get(&table.name) else { continue };
+            let condition = selection.condition(table, workspace).filter(|_| table.name != PEOPLE);
+            carried.meant.extend(condition.map(|condition| (name.clone(), condition)));
+            carried.names.push(name.clone());
+        }
+        Ok(carried)
+    }
+}
+
+/// Refuses to delete rows that others refer to which are not among them: another person's comment on one, or, by a key
+/// without the workspace, another workspace's row, which a cascade would take along.
+pub(super) async fn reject_referenced(
+    client: &impl GenericClient,
+    layout: &Layout,
+    selection: Selection,
+    workspace: WorkspaceId,
+) -> Result<()> {
+    let ArchivedTables { names, meant } = ArchivedTables::of(client, layout, selection, workspace).await?;
+    for key in client.query(KEYS, &[]).await? {
+        let (child, parent, by, on_delete): (&str, &str, &str, &str) = (key.get(0), key.get(1), key.get(2), key.get(3));
+        let (columns, of): (&str, &str) = (key.get(4), key.get(5));
+        let Some(of_parent) = meant.get(parent).filter(|_| names.iter().any(|name| name == child)) else { continue };
+        let is_within = selection == Selection::Workspace && columns.split(", ").any(|column| column == "workspace_id");
+        // `SET NULL` and `SET DEFAULT` leave the row where it is.
+        if is_within || !["a", "r", "c"].contains(&on_delete) {
+            continue;
+        }
+        let of_child = meant.get(child).map_or("false", String::as_str);
+        let others = format!(
+            "SELECT count(*) FROM {child} WHERE ({columns}) IN (SELECT {of} FROM {parent} WHERE {of_parent}) AND ({of_child}) IS NOT TRUE"
+        );
+        let rows = client.query_one(&others, &[]).await?.get::<_, i64>(0);
+        if rows > 0 {
+            let what =
+                format!("{rows} rows of {child} refer by {by} to rows that would be deleted, and are not among those");
+            return Err(Error::new(Kind::Conflict, what).remedy(
+                "delete them first, let them refer to something else, or make the foreign key ON DELETE SET NULL",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// True if row-level security may hide rows of the table from the current role.
+const HIDES: &str = "
+SELECT row_security_active(c.oid) AND (
+    NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')
+        AND pg_get_expr(p.polqual, p.polrelid) = 'true' AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+    OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd IN ('*', 'r')
+        AND pg_get_expr(p.polqual, p.polrelid) <> 'true' AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
+FROM pg_class c WHERE c.oid = to_regclass($1)";
+
+/// Refuses to count what may be hidden: rows that nobody sees would be left behind, and the receipt would say that none are.
+async fn reject_hidden(client: &impl GenericClient, name: &str) -> Result<()> {
+    if !client.query_one(HIDES, &[&name]).await?.get::<_, bool>(0) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, format!("row-level security hides rows of {name} from the platform"))
+        .remedy("let a policy TO workspace_platform USING (true) show them, and none AS RESTRICTIVE hide them"))
+}
+
+fn refuse(table: Option<&DependentTable>, why: &str, remedy: &str) -> Result<()> {
+    let Some(DependentTable { name, by, rows, .. }) = table else { return Ok(()) };
+    let what = format!("{rows} rows of {name} hang on the workspace by {by}, and {why}");
+    Err(Error::new(Kind::Conflict, what).remedy(remedy))
+}

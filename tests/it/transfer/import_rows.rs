@@ -1,0 +1,146 @@
+//! Rows of another system.
+
+use std::io::Cursor;
+use std::process::{Command, Stdio};
+
+use diesel::prelude::*;
+use rstest::rstest;
+use serde_json::json;
+use workspace_db::Result;
+use workspace_db::schema::{conversations, documents, feedback, messages};
+use workspace_db::sql_types::ConversationStatus;
+use workspace_db::tenancy::WorkspaceScope;
+use workspace_db::testing::TestDatabase;
+use workspace_db::transfer::{RowImportReport, import_rows};
+
+use super::Scene;
+use crate::cli::Shell;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/moving_in");
+
+async fn bring(scene: &Scene, lines: &str) -> Result<RowImportReport> {
+    let scope = WorkspaceScope::unchecked(scene.a.workspace, "a test");
+    import_rows(&scene.db, &scope, Cursor::new(lines.to_owned()), &|_| ()).await
+}
+
+#[tokio::test]
+async fn the_help_desk_of_the_example_moves_in() {
+    let database = TestDatabase::new().await.unwrap();
+    let shell = Shell::of(&database);
+    // Python brings SQLite with it.
+    let make = "import sqlite3, sys; sqlite3.connect(sys.argv[2]).executescript(open(sys.argv[1]).read())";
+    let (sql, desk) = (format!("{EXAMPLE}/helpdesk.sql"), shell.path("helpdesk.db"));
+    assert!(Command::new("python3").args(["-c", make, &sql]).arg(&desk).status().unwrap().success());
+    for round in 0..2 {
+        let mut script = Command::new("python3");
+        script.arg(format!("{EXAMPLE}/to_jsonl.py")).arg(&desk).stdout(Stdio::piped());
+        let mut script = script.spawn().unwrap();
+        let import = ["import", "--jsonl", "-", "--workspace", "helpdesk", "--create-workspace", "--json"];
+        let output = shell.command(&import).stdin(script.stdout.take().unwrap()).output().unwrap();
+        assert!(script.wait().unwrap().success());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let counts = json!({ "conversations": 2, "datasources": 1, "documents": 2, "feedback": 1, "messages": 3 });
+        assert_eq!(said[["written", "found"][round]], counts, "{said}");
+    }
+    let mut conn = database.connect().await.unwrap();
+    let talks = conversations::table
+        .inner_join(messages::table.on(messages::conversation_id.eq(conversations::id)))
+        .left_join(feedback::table.on(feedback::message_id.eq(messages::id)))
+        .order(messages::created_at)
+        .select((
+            conversations::external_user_id,
+            conversations::status,
+            messages::content,
+            feedback::score.nullable(),
+        ));
+    let talks: Vec<(Option<String>, ConversationStatus, String, Option<i16>)> =
+        diesel_async::RunQueryDsl::load(talks, &mut conn).await.unwrap();
+    let (jane, joe) = (Some("jane@example.com".to_owned()), Some("joe@example.com".to_owned()));
+    assert_eq!(
+        talks,
+        [
+            (jane.clone(), ConversationStatus::Resolved, "When do you open?".to_owned(), None),
+            (jane, ConversationStatus::Resolved, "At nine.".to_owned(), Some(1)),
+            (joe, ConversationStatus::Open, "It's broken, and \"nothing\" helps.".to_owned(), None),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
+    let scene = Scene::new().await;
+    let vector: Vec<f32> = (0..1536_u16).map(|n| f32::from(n) / 7.0 - 1.0).collect();
+    let lines = [
+        json!({ "table": "documents", "id": "d/1", "title": "T", "slug": null }),
+        json!({ "table": "document_chunks", "id": 1, "document_id": "d/1", "chunk_index": 0, "content": "c", "vector": vector }),
+        json!({ "table": "webhook_subscriptions", "id": "w", "url": "https://example.com/", "events": ["a"] }),
+    ];
+    // Empty lines are none.
+    let lines = lines.map(|line| line.to_string()).join("\n\n");
+    let others = scene.rows(scene.b.workspace).await;
+    let rows = bring(&scene, &lines).await.unwrap();
+    assert_eq!(rows.written.values().sum::<u64>(), 3);
+    let mut conn = scene.database.connect().await.unwrap();
+    let found = documents::table.filter(documents::title.eq("T")).select((
+        documents::workspace_id,
+        documents::slug,
+        documents::metadata,
+        documents::is_published,
+    ));
+    let found: (workspace_db::id::WorkspaceId, Option<String>, serde_json::Value, bool) =
+        diesel_async::RunQueryDsl::get_result(found, &mut conn).await.unwrap();
+    assert_eq!(found, (scene.a.workspace, None, json!({}), true));
+    assert_eq!(scene.rows(scene.b.workspace).await, others);
+    // Another workspace's rows of the same ids are others.
+    let scope = WorkspaceScope::unchecked(scene.b.workspace, "a test");
+    let rows = import_rows(&scene.db, &scope, Cursor::new(lines), &|_| ()).await.unwrap();
+    assert_eq!(rows.written.values().sum::<u64>(), 3);
+}
+
+#[rstest]
+#[case::no_table(r#"{"id": 1}"#, "line 3: it names no table")]
+#[case::no_json("nonsense", "line 3: it names no table")]
+#[case::an_unknown_table(r#"{"table": "papers", "id": 1}"#, "no table \"papers\" for content; use one of")]
+#[case::what_administrates(r#"{"table": "workspace_admins", "id": 1}"#, "no table \"workspace_admins\" for content")]
+#[case::the_audit_log(r#"{"table": "audit_log", "id": 1}"#, "no table \"audit_log\" for content")]
+#[case::no_id(r#"{"table": "conversations", "title": "x"}"#, "line 3: it has no id")]
+#[case::an_unknown_column(
+    r#"{"table": "conversations", "id": 1, "titel": "x"}"#,
+    "line 3: conversations has no column \"titel\""
+)]
+#[case::another_workspace(r#"{"table": "conversations", "id": 1, "workspace_id": "x"}"#, "no column \"workspace_id\"")]
+#[case::a_nul(r#"{"table": "conversations", "id": 1, "title": "\u0000"}"#, "line 3: title: PostgreSQL stores no NUL")]
+#[case::a_time_without_an_offset(
+    r#"{"table": "conversations", "id": 1, "created_at": "2026-01-01"}"#,
+    "line 3: created_at: a time"
+)]
+#[case::a_parent_that_is_not_there(
+    r#"{"table": "messages", "id": 1, "conversation_id": "nobody", "role": "user", "content": ""}"#,
+    "lines 1 to 3, messages:"
+)]
+#[case::an_unknown_label(r#"{"table": "conversations", "id": 1, "status": "shut"}"#, "lines 1 to 3, conversations:")]
+#[tokio::test]
+async fn a_line_that_can_not_be_is_named(#[case] line: &str, #[case] says: &str) {
+    let scene = Scene::new().await;
+    let before = scene.rows(scene.a.workspace).await;
+    let error = bring(
+        &scene,
+        &format!("{{\"table\": \"datasources\", \"id\": 1, \"name\": \"n\", \"type\": \"api\"}}\n\n{line}\n"),
+    )
+    .await
+    .unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains(says), "{error}");
+    let after = scene.rows(scene.a.workspace).await;
+    assert_eq!(after["conversations"], before["conversations"]);
+    assert_eq!(after["messages"], before["messages"]);
+}
+
+#[tokio::test]
+async fn a_parent_of_another_workspace_is_not_there() {
+    let scene = Scene::new().await;
+    let line =
+        json!({ "table": "messages", "id": 1, "conversation_id": scene.b.conversation, "role": "user", "content": "" });
+    let error = bring(&scene, &line.to_string()).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains("not in this workspace"), "{error}");
+}
