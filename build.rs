@@ -1,4 +1,4 @@
-//! Embeds the migrations' files as they are, and notices a new migration.
+//! Embeds the files of the migrations unchanged, and runs again after a change to them.
 
 use std::error::Error;
 use std::path::Path;

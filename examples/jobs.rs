@@ -1,5 +1,5 @@
-//! Jobs: enqueued with the data that they are about, run by a worker in the scope of their workspace, and again and again by
-//! the calendar.
+//! Jobs: enqueued in the transaction of their data, run by a worker in the scope of their workspace, and repeated by a
+//! schedule.
 //!
 //! `cargo run --example jobs`
 
@@ -14,7 +14,7 @@ use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 use workspace_db::testing::{TestDatabase, workspace};
 use workspace_db::{Error, Result};
 
-/// Writes a summary of a document.
+/// A job that writes a summary of a document.
 #[derive(Serialize, Deserialize)]
 struct Summarize {
     document: DocumentId,
@@ -32,7 +32,7 @@ impl JobKind for Digest {
     const NAME: &'static str = "digest";
 }
 
-/// The summary and the end of the job are committed together; a worker that has lost the job commits neither.
+/// Commits the summary and the completion of the job together; a worker that has lost the lease commits neither.
 async fn summarize(job: RunningJob<Summarize>) -> Result<Outcome> {
     let mut ws = job.workspace().await?;
     ws.transaction(async |tx| {
@@ -60,7 +60,7 @@ async fn main() -> Result<()> {
     ws.transaction(async |tx| {
         documents::table.in_workspace(&scope).insert(&document).execute(tx).await?;
         let job = NewJob::new(Summarize { document: document.id });
-        // However often it is changed, one job waits for it.
+        // However often the document changes, only one job waits for it.
         let key = document.id.to_string();
         enqueue(tx, job.unique(key, JobUniqueness::Queued, OnDuplicate::Keep)).await?;
         Ok::<_, Error>(())
@@ -69,7 +69,7 @@ async fn main() -> Result<()> {
     let mondays = NewSchedule::new("weekly digest", "0 8 * * MON", Digest {}).in_zone("Europe/Amsterdam");
     println!("the next digest: {:?}", schedule(&mut ws, mondays).await?.next_at);
 
-    // A service calls `run` with what tells it to stop.
+    // A service calls `run` with a future that is ready when the worker must stop.
     Worker::new(&db).handle(summarize).drain().await?;
 
     let summary: Option<String> =

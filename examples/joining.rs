@@ -1,4 +1,4 @@
-//! Joining along declared relations: inner, left, several deep. Each carries the workspace by itself.
+//! Joins along declared relations: inner, left, several deep. Each join includes the workspace automatically.
 //!
 //! `cargo run --example joining`
 

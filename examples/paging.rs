@@ -1,4 +1,4 @@
-//! More than fits on a screen, and more than fits into memory: pages by keyset, and a stream.
+//! Results that exceed a screen or the memory: pages by keyset, and a stream.
 //!
 //! `cargo run --example paging`
 
@@ -25,7 +25,7 @@ async fn main() -> workspace_db::Result<()> {
             .load_page::<AnalyticsEvent, _, _>(&mut ws, analytics_events::created_at, after, 50)
             .await?;
         println!("a page of {}", page.rows.len());
-        // As text it goes into a link and comes back from one.
+        // As text, the key can be part of a link.
         let Some(link) = page.next.map(|key| key.to_string()) else { break };
         after = Some(link.parse()?);
     }

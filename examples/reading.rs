@@ -1,4 +1,4 @@
-//! Reading: one row, some rows, a count, groups, filters under a condition, a subquery.
+//! Reading: one row, several rows, a count, groups, conditional filters, a subquery.
 //!
 //! `cargo run --example reading`
 
@@ -22,7 +22,7 @@ async fn main() -> workspace_db::Result<()> {
     let one: Document = documents::table.in_workspace(&scope).find(here.document).first(&mut ws).await?;
     println!("by id: {}", one.title);
 
-    // Another workspace's row is not there, as an unknown one is not.
+    // Another workspace's row is not found, as an unknown id is not.
     let theirs: Option<Document> =
         documents::table.in_workspace(&scope).find(there.document).first(&mut ws).await.optional()?;
     assert_eq!(theirs, None);

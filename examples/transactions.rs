@@ -1,4 +1,4 @@
-//! Transactions: all or nothing, a savepoint within, rows that are locked so that two never take the same.
+//! Transactions: all or nothing, a savepoint inside, and row locks so that two sessions never take the same row.
 //!
 //! `cargo run --example transactions`
 
@@ -23,7 +23,7 @@ async fn main() -> Result<()> {
         conversations::table.in_workspace(&scope).insert(&conversation).execute(tx).await?;
         let message = NewMessage::new(conversation.id, MessageRole::User, "When do you open?");
         messages::table.in_workspace(&scope).insert(&message).execute(tx).await?;
-        // A transaction within is a savepoint: it fails alone.
+        // A nested transaction is a savepoint: its failure does not undo the outer transaction.
         let undone: Result<()> = tx
             .transaction(async |savepoint| {
                 messages::table.in_workspace(&scope).delete().execute(savepoint).await?;

@@ -1,5 +1,5 @@
-//! The two loud ways out of a scoped query, each with its reason: raw SQL that row-level security still binds, and the
-//! platform as a whole.
+//! The two explicit ways out of a scoped query, each with its reason: raw SQL under row-level security, and the platform
+//! as a whole.
 //!
 //! `cargo run --example ways_out`
 

@@ -1,4 +1,4 @@
-//! Writing: one row, a thousand, an upsert, an update, a delete, and what comes back of each.
+//! Writing: one row, a thousand rows, an upsert, an update, a delete, and the result of each.
 //!
 //! `cargo run --example writing`
 

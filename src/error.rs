@@ -1,4 +1,4 @@
-//! The one error of this crate: opaque, with predicates and a kept source.
+//! The error type of this crate: opaque, with predicates and a source.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,9 +8,9 @@ use tokio_postgres::error::SqlState;
 
 use crate::unreadable::{UnreadableRow, why_unreadable};
 
-/// What went wrong, where, and what to do about it.
+/// Error of this crate, with the input, the place and the remedy.
 ///
-/// The text names the input and the remedy; [`source`](StdError::source) keeps the cause. Ask a predicate instead of
+/// The text names the input and the remedy; [`source`](StdError::source) returns the cause. Call a predicate instead of
 /// comparing texts.
 ///
 /// ```
@@ -24,13 +24,13 @@ pub struct Error {
     inner: Box<Inner>,
 }
 
-/// What the functions of this crate return.
+/// Result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The constraint name that a migration raises when the server lacks something.
+/// Constraint name that a migration raises if the server lacks a prerequisite.
 const PREREQUISITE: &str = "workspace_db_prerequisite";
 
-/// The one that `workspace_db_hold_lease` raises.
+/// Constraint name that `workspace_db_hold_lease` raises.
 const LEASE: &str = "workspace_db_lease";
 
 struct Inner {
@@ -43,39 +43,39 @@ struct Inner {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The input itself can't be right.
+    /// The input itself is invalid.
     InvalidInput,
-    /// Nothing of that name or id, in this workspace.
+    /// No row has that name or id in this workspace.
     NotFound,
-    /// Another row, process or program holds what was asked for.
+    /// Another row, process or program has the requested key, port or lock.
     Conflict,
-    /// The database can't be reached or refused the login.
+    /// The database can't be reached or rejected the login.
     Unreachable,
     /// The machine or the server lacks something that must be installed or started.
     MissingPrerequisite,
-    /// The embeddings endpoint failed or answered nonsense.
+    /// The embeddings endpoint failed or returned an invalid response.
     Embeddings,
-    /// Nobody, or nobody any more, by that token or password.
+    /// The token or password is invalid, or no longer valid.
     Unauthenticated,
-    /// Somebody, who may not do this here.
+    /// The actor is known and lacks the permission.
     Forbidden,
-    /// Too many attempts of late.
+    /// There were too many recent attempts.
     Throttled,
-    /// Nothing but a change of password is allowed.
+    /// Only a change of the password is allowed.
     PasswordChange,
     /// Every connection of the pool is in use.
     Exhausted,
     /// The database ended a statement, a wait or an idle transaction that took too long.
     TimedOut,
-    /// A statement or transaction was cut short by the program itself.
+    /// The program itself interrupted a statement or transaction.
     Interrupted,
     /// A worker has lost the lease of its job.
     LeaseLost,
-    /// A row holds a value that the types can't read.
+    /// A row has a value that the types can't read.
     Unreadable,
-    /// The database refused or failed a statement.
+    /// The database rejected a statement, or failed to execute it.
     Database,
-    /// The operating system refused.
+    /// An operation of the operating system failed.
     Io,
 }
 
@@ -84,7 +84,7 @@ impl Error {
         Self { inner: Box::new(Inner { kind, message: message.into(), remedy: None, field: None, source: None }) }
     }
 
-    /// The database ended what took too long, as it says.
+    /// Returns the error for a timeout, from the database's message.
     pub(crate) fn timed_out(said: &str) -> Self {
         let setting = takes_too_long(said).unwrap_or("WORKSPACE_DB_STATEMENT_TIMEOUT");
         Self::new(Kind::TimedOut, format!("it took too long: {said}"))
@@ -100,13 +100,13 @@ impl Error {
         self
     }
 
-    /// Says which field of the input is meant.
+    /// Adds the field of the input to the error and its message.
     pub(crate) fn of_field(mut self, field: &'static str) -> Self {
         self.inner.message = format!("{field}: {}", self.inner.message);
         self.about(field)
     }
 
-    /// As [`of_field`](Self::of_field), where the message says already what it is about.
+    /// Adds the field to the error as [`of_field`](Self::of_field) does, if the message already names the subject.
     pub(crate) fn about(mut self, field: &'static str) -> Self {
         self.inner.field = Some(field);
         self
@@ -121,112 +121,114 @@ impl Error {
         self.inner.kind
     }
 
-    /// Whether the input itself can't be right, whatever the database holds.
+    /// Returns true if the input itself is invalid, independently of the database.
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
         self.inner.kind == Kind::InvalidInput
     }
 
-    /// The field of the input that can't be right, where it is one field, by the name of its column.
+    /// Returns the invalid field of the input, by the name of its column, if it is one field.
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         self.inner.field
     }
 
-    /// Whether a token or a password is no (longer) good. Why, and whether there is such an account, is not told.
+    /// Returns true if a token or a password is not or no longer valid. The error reveals neither the reason nor the
+    /// existence of an account.
     #[must_use]
     pub fn is_unauthenticated(&self) -> bool {
         self.inner.kind == Kind::Unauthenticated
     }
 
-    /// Whether somebody who is known here may not do this. What they may not even see is not found instead.
+    /// Returns true if a known actor lacks the permission. If the actor may not even see the row, the error is
+    /// [`is_not_found`](Self::is_not_found) instead.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.inner.kind == Kind::Forbidden
     }
 
-    /// Whether there were too many attempts of late from this address.
+    /// Returns true if there were too many recent attempts from this address.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.inner.kind == Kind::Throttled
     }
 
-    /// Whether the password was right and must be changed before anything else.
+    /// Returns true if the password was right and must be changed first.
     #[must_use]
     pub fn is_password_change_required(&self) -> bool {
         self.inner.kind == Kind::PasswordChange
     }
 
-    /// Whether nothing of that name or id exists. Another workspace's row answers this too.
+    /// Returns true if nothing of that name or id exists. It is also the error for another workspace's row.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.inner.kind == Kind::NotFound
     }
 
-    /// Whether another row, process or program holds what was asked for: a unique key, a port, a lock.
+    /// Returns true if another row, process or program has the requested unique key, port or lock.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.inner.kind == Kind::Conflict
     }
 
-    /// Whether the database can't be reached, or refused the login.
+    /// Returns true if the database can't be reached, or rejected the login.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.inner.kind == Kind::Unreachable
     }
 
-    /// Whether every connection of the pool stayed in use for as long as one may wait.
+    /// Returns true if no connection of the pool became free before the timeout.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.inner.kind == Kind::Exhausted
     }
 
-    /// Whether the database ended what took too long: a statement, a wait for a lock, a transaction that stood idle
-    /// ([`Timeouts`](crate::config::Timeouts)). Nothing of the transaction was kept.
+    /// Returns true if the database ended a statement, a wait for a lock or an idle transaction that took too long
+    /// ([`Timeouts`](crate::config::Timeouts)). The transaction was rolled back.
     #[must_use]
     pub fn is_timed_out(&self) -> bool {
         self.inner.kind == Kind::TimedOut
     }
 
-    /// Whether a statement before this one was cut short by the program, which ended its transaction.
+    /// Returns true if the program interrupted an earlier statement, which ended its transaction.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         self.inner.kind == Kind::Interrupted
     }
 
-    /// Whether the work was a job's whose lease is over: another worker has the job by now, or it has ended. Nothing of the
-    /// transaction was kept.
+    /// Returns true if a worker lost the lease of its job: another worker has the job, or the job has ended. The
+    /// transaction was rolled back.
     #[must_use]
     pub fn is_lease_lost(&self) -> bool {
         self.inner.kind == Kind::LeaseLost
     }
 
-    /// Whether something must be installed, upgraded or started first: pip, pgvector, PostgreSQL 16, a server.
+    /// Returns true if something must be installed, upgraded or started first: pip, pgvector, PostgreSQL 16, a server.
     #[must_use]
     pub fn is_missing_prerequisite(&self) -> bool {
         self.inner.kind == Kind::MissingPrerequisite
     }
 
-    /// Whether the embeddings endpoint failed or answered nonsense.
+    /// Returns true if the embeddings endpoint failed or returned an invalid response.
     #[must_use]
     pub fn is_embeddings_failure(&self) -> bool {
         self.inner.kind == Kind::Embeddings
     }
 
-    /// Whether the operating system refused: a file, a folder, a program.
+    /// Returns true if an operation of the operating system failed on a file, a folder or a program.
     #[must_use]
     pub fn is_io_failure(&self) -> bool {
         self.inner.kind == Kind::Io
     }
 
-    /// Whether a row holds a value that the types can't read, such as a time without end; the
-    /// [source](StdError::source) is an [`UnreadableRow`], where a scoped query met it.
+    /// Returns true if a row has a value that the types can't read, such as an infinite time. If a scoped query read it, the
+    /// [source](StdError::source) is an [`UnreadableRow`].
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
         self.inner.kind == Kind::Unreadable
     }
 
-    /// Whether the database refused or failed a statement for another reason than the ones above.
+    /// Returns true if the database rejected a statement, or failed to execute it, for another reason than the ones above.
     #[must_use]
     pub fn is_database_failure(&self) -> bool {
         self.inner.kind == Kind::Database
@@ -286,7 +288,7 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// The setting whose time is over, by PostgreSQL's own words. Diesel keeps the SQLSTATE to itself.
+/// Returns the setting of the timeout in PostgreSQL's message. Diesel does not expose the SQLSTATE.
 fn takes_too_long(message: &str) -> Option<&'static str> {
     const LIMITS: [(&str, &str); 4] = [
         ("canceling statement due to statement timeout", "WORKSPACE_DB_STATEMENT_TIMEOUT"),
@@ -297,7 +299,7 @@ fn takes_too_long(message: &str) -> Option<&'static str> {
     LIMITS.iter().find(|(said, _)| message.contains(said)).map(|(_, setting)| *setting)
 }
 
-/// Returns true if the server ended the connection for a reason of its own. It goes by PostgreSQL's words, as [`takes_too_long`].
+/// Returns true if the server ended the connection for a reason of its own, by its message, as in [`takes_too_long`].
 fn ends_connection(message: &str) -> bool {
     message.starts_with("terminating connection ") || message.starts_with("the database system is ")
 }
@@ -308,7 +310,7 @@ fn ended_by_server(message: &str) -> String {
 
 const UNSTORABLE: &str = "a text holds the character U+0000, which PostgreSQL can't store";
 
-/// By PostgreSQL's own words, as [`takes_too_long`].
+/// Returns true if PostgreSQL can't store a character, by its message, as in [`takes_too_long`].
 fn is_unstorable(message: &str) -> bool {
     message.starts_with("invalid byte sequence for encoding") || message == "unsupported Unicode escape sequence"
 }
@@ -340,7 +342,7 @@ fn database_says(message: &str, hint: Option<&str>) -> String {
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         let error = match error {
-            // What a query's own parts refuse, while its SQL is written.
+            // A part of this crate rejects the query while Diesel builds the SQL.
             DieselError::QueryBuilderError(cause) => match cause.downcast::<Self>() {
                 Ok(own) => return *own,
                 Err(cause) => DieselError::QueryBuilderError(cause),

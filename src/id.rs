@@ -1,4 +1,4 @@
-//! Typed ids: a document's id can't stand where a workspace's is asked for.
+//! Typed ids: a document's id can't be passed as a workspace's.
 
 use uuid::Uuid;
 
@@ -13,9 +13,9 @@ pub fn parse(text: &str, what: &str) -> Result<Uuid> {
     })
 }
 
-/// Makes types of ids: UUIDs underneath, which can't stand for one another.
+/// Declares types of ids. Each wraps a UUID, and no type converts into another.
 ///
-/// `"a tag"` is what an error says that the text should have been.
+/// `"a tag"` names the row in the error about a text that is not an id.
 ///
 /// ```
 /// workspace_db::typed_ids! {
@@ -30,20 +30,20 @@ macro_rules! typed_ids {
     ($($(#[$doc:meta])* $visibility:vis $name:ident, $what:literal;)+) => {$(
         $(#[$doc])*
         ///
-        /// A UUID underneath; [`generate`](Self::generate) makes version 7, whose order is the order of making.
+        /// It wraps a UUID; [`generate`](Self::generate) creates version 7, which sorts by the time of creation.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, $crate::__private::DieselNewType,
         )]
         $visibility struct $name($crate::__private::Uuid);
 
         impl $name {
-            /// A new id, later in order than every one made before on this machine.
+            /// Returns a new id, which sorts after every id created before on this machine.
             #[must_use]
             pub fn generate() -> Self {
                 Self($crate::__private::Uuid::now_v7())
             }
 
-            /// The same id as a plain UUID.
+            /// Returns the same id as a plain UUID.
             #[must_use]
             pub const fn as_uuid(&self) -> &$crate::__private::Uuid {
                 &self.0
@@ -120,6 +120,6 @@ typed_ids! {
 }
 
 impl WorkspaceId {
-    /// What stands for the platform as a whole in the audit log: the nil UUID, which no workspace has.
+    /// Id of the platform as a whole in the audit log: the nil UUID, which no workspace has.
     pub const PLATFORM: Self = Self(Uuid::nil());
 }

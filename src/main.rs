@@ -1,4 +1,4 @@
-//! The command line of workspace-db: the library's own functions, from a shell.
+//! The command line of workspace-db: the functions of the library, from a shell.
 
 mod cli;
 

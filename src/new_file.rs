@@ -1,4 +1,4 @@
-//! A file that is whole when it is there, and that nobody else has made.
+//! Files that appear only when they are complete, and that never replace another file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Kind, Result};
 
-/// A file that is written under a random name, readable by its owner alone, and removed unless it is put in its place.
+/// A file that is written under a random name, readable only by its owner. Dropping it removes that name.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
@@ -17,13 +17,13 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Creates the file, without following a link or replacing anything.
+    /// Creates the file without following a link or replacing another file.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where something of that name is there; [`is_io_failure`](Error::is_io_failure).
+    /// [`is_conflict`](Error::is_conflict) if something of that name exists; [`is_io_failure`](Error::is_io_failure).
     pub fn create(path: &Path) -> Result<Self> {
-        // A link that leads nowhere is there, too.
+        // A link without a target counts as existing too.
         if path.symlink_metadata().is_ok() {
             return Err(taken(path));
         }
@@ -31,7 +31,7 @@ impl NewFile {
         partial.push(format!(".{}.partial", Uuid::new_v4().simple()));
         let partial = PathBuf::from(partial);
         let mut options = OpenOptions::new();
-        // Together these follow no link, whatever it leads to: POSIX, open(), O_EXCL.
+        // Together these options follow no link, whatever its target: POSIX, open(), O_EXCL.
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -39,11 +39,11 @@ impl NewFile {
         Ok(Self { path: path.to_owned(), partial, file })
     }
 
-    /// Gives the file its name, once it is on the disk. Whatever somebody has put there meanwhile stays.
+    /// Gives the file its name after it is synced to the disk. A file that appeared there meanwhile stays.
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create).
+    /// The same as [`create`](Self::create).
     pub fn put_in_place(self) -> Result<()> {
         let (path, partial) = (&self.path, &self.partial);
         let refused = |error: io::Error| match error.kind() {
@@ -52,7 +52,7 @@ impl NewFile {
         };
         self.file.sync_all().map_err(refused)?;
         match fs::hard_link(partial, path) {
-            // A file system without links: a place of one's own, and then over that.
+            // A file system without hard links: create an empty file to reserve the name, and rename over it.
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 OpenOptions::new().write(true).create_new(true).open(path).map_err(refused)?;
                 fs::rename(partial, path).map_err(refused)
@@ -74,7 +74,7 @@ impl Write for NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // Put in its place, it has another name.
+        // A file that was put in place keeps its other name.
         let _ = fs::remove_file(&self.partial);
     }
 }

@@ -1,8 +1,8 @@
-//! Rows that hold a value which the types can't read: which row, and which of its columns.
+//! Rows with a value that the types can't read: the row, and the column of the value.
 //!
-//! PostgreSQL holds JSON that is nested more deeply and numbers that are larger than `serde_json` reads, and times before
-//! and after those of `chrono`. The tables' CHECKs refuse such values; where one is there all the same, the other rows are
-//! read, and this one is named.
+//! PostgreSQL stores JSON that is nested more deeply and numbers that are larger than `serde_json` reads, and times before
+//! and after those of `chrono`. The tables' CHECKs reject such values. If a row has one nevertheless, the other rows are
+//! read, and an error names this row.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,7 +14,7 @@ use diesel::sql_types::Uuid as SqlUuid;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// The row of an answer that can't be read, and why.
+/// A row of a result that can't be read, and the reason.
 ///
 /// ```
 /// # fn of(error: &workspace_db::Error) {
@@ -32,7 +32,7 @@ pub struct UnreadableRow {
     id: Option<Uuid>,
     #[serde(rename = "unreadable")]
     why: String,
-    /// Of a job that was claimed.
+    /// Lease token of a claimed job.
     #[serde(skip)]
     lease_token: Option<Uuid>,
 }
@@ -52,13 +52,13 @@ impl UnreadableRow {
         }
     }
 
-    /// The value of its column `id`, where the query asked for one that is a UUID.
+    /// Returns the value of the column `id`, if the query selects it and it is a UUID.
     #[must_use]
     pub fn id(&self) -> Option<Uuid> {
         self.id
     }
 
-    /// The value of its column `workspace_id`, where the query asked for it.
+    /// Returns the value of the column `workspace_id`, if the query selects it.
     #[must_use]
     pub fn workspace(&self) -> Option<Uuid> {
         self.workspace_id
@@ -68,14 +68,14 @@ impl UnreadableRow {
         self.lease_token
     }
 
-    /// Its column, and what is wrong with the value there. The value itself is not told.
+    /// Returns the column and the reason, without the value itself.
     #[must_use]
     pub fn why(&self) -> &str {
         &self.why
     }
 }
 
-/// The column and what is wrong there, as Diesel knows them.
+/// Returns the column and the reason, as Diesel reports them.
 pub(crate) fn why_unreadable(error: &(dyn StdError + Send + Sync + 'static)) -> String {
     match error.downcast_ref::<DeserializeFieldError>() {
         Some(DeserializeFieldError { field_name: Some(column), error, .. }) => format!("column {column}: {error}"),
@@ -97,5 +97,5 @@ impl fmt::Display for UnreadableRow {
 
 impl StdError for UnreadableRow {}
 
-/// A row, or why it can't be read: a list of these has every row that can, whatever stands in the others.
+/// A row, or the reason why it can't be read: one unreadable row does not hide the others of a list.
 pub type Readable<T> = Result<T, UnreadableRow>;

@@ -1,9 +1,9 @@
-//! The words of a text.
+//! Normalizes texts and splits them into words.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Returns true if the character's script puts no blanks between words. `workspace_db_unspaced_character()` has the same scripts
-/// and names them.
+/// Returns true if the character's script puts no blanks between words. `workspace_db_unspaced_character()` has the same
+/// scripts and names them.
 const fn is_unspaced(character: char) -> bool {
     matches!(
         character,
@@ -13,14 +13,15 @@ const fn is_unspaced(character: char) -> bool {
     )
 }
 
-/// Returns the text with its letters in one form, Unicode's NFKC, and without soft hyphens and characters of no width:
+/// Returns the text in Unicode's form NFKC, without soft hyphens and zero-width characters.
 /// `workspace_db_normalize_words` begins with the same step.
 pub(crate) fn normalize(text: &str) -> String {
     let is_seen = |c: &char| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}');
     text.chars().filter(is_seen).nfkc().collect()
 }
 
-/// Returns the words of a text in its order: runs of letters and digits, and in scripts without blanks each pair of neighbours.
+/// Returns the words of a text in order: runs of letters and digits. In scripts without blanks, each pair of adjacent
+/// characters is a word.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !(c.is_alphanumeric() || is_unspaced(c))).flat_map(|run| {
         let run: Vec<char> = run.chars().collect();

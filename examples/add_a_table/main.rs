@@ -1,6 +1,6 @@
-//! A table of your own, from the migration to the proof that it keeps workspaces apart.
+//! A table of your own, from the migration to the check that it keeps workspaces apart.
 //!
-//! `cargo run --example add_a_table`. The walk, step by step, is in CONTRIBUTING.md.
+//! `cargo run --example add_a_table`. CONTRIBUTING.md explains the steps.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -11,10 +11,10 @@ use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES as OURS, WorkspaceSc
 use workspace_db::testing::{TestDatabase, conformance, seed};
 use workspace_db::{Result, db};
 
-/// 1. The migration: a `workspace_id` in every key, and the last line puts the table under row-level security.
+/// 1. The migration: a `workspace_id` in every key; the last line enables row-level security for the table.
 const UP: &str = include_str!("up.sql");
 
-// 2. What `diesel print-schema` makes of it.
+// 2. The output of `diesel print-schema`.
 diesel::table! {
     /// Words that a workspace puts on its documents.
     document_tags (workspace_id, id) {
@@ -32,7 +32,7 @@ diesel::table! {
 }
 workspace_db::appear_together!(document_tags: documents);
 
-// 3. A type for its id, its place in the registry, and the relation that joins follow.
+// 3. A type for its id, its entry in the registry, and the relation for joins.
 workspace_db::typed_ids! {
     /// Names a row of `document_tags` within its workspace.
     pub DocumentTagId, "a tag";
@@ -44,7 +44,7 @@ workspace_db::relations! {
     document_tags.document_id => documents;
 }
 
-/// 4. The row, what is inserted, and what may change; the last two without a workspace.
+/// 4. The row, the row to insert, and the changes; the last two have no workspace.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = document_tags)]
 struct DocumentTag {
@@ -100,7 +100,7 @@ async fn main() -> Result<()> {
         println!("{tagged:?}");
     }
 
-    // 5. The proof, over this crate's tables and yours. Without a row of `b`, or without `workspace_db_isolate`, it fails.
+    // 5. The check of this crate's tables and yours. Without a row of `b`, or without `workspace_db_isolate`, it fails.
     let tables: Vec<&str> = OURS.iter().chain(TENANT_TABLES).copied().collect();
     let violations = conformance::violations(&database.config()?, &tables).await?;
     assert_eq!(violations, []);

@@ -1,4 +1,4 @@
-//! A backend: an administrator logs in, a cookie keeps the session, and each request gets a scope of it.
+//! A backend: an administrator logs in, a cookie keeps the session, and each request gets a scope from it.
 //!
 //! ```sh
 //! cargo run -- up && eval "$(cargo run -q -- env)"
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let db = Database::open(&Config::from_env()?).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("http://{}", listener.local_addr()?);
-    // The address of the peer: behind a proxy, take it from where your proxy puts it.
+    // The address is that of the peer. Behind a proxy, take it from the header that your proxy sets.
     let service = routes(db).into_make_service_with_connect_info::<SocketAddr>();
     Ok(axum::serve(listener, service).await?)
 }
@@ -64,13 +64,13 @@ async fn log_in(
     headers: HeaderMap,
     Json(credentials): Json<Credentials>,
 ) -> Answer<impl IntoResponse> {
-    // A cookie of an earlier session, even of one that has ended, tells the owner's browser from strangers.
+    // A cookie of an earlier session, even of one that has ended, distinguishes the owner's browser from strangers.
     let client = ClientInfo { address: Some(peer.ip()), name: None, device: session_cookie(&headers).ok() };
     let (_, token) = auth::log_in(&db, &credentials.email, &credentials.password, &client).await?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie(token.expose()))]))
 }
 
-/// The cookie stays, as the mark of this browser; the session that it named has ended.
+/// Ends the session and keeps its cookie, which still identifies this browser.
 async fn log_out(State(db): State<Database>, session: Session) -> Answer<StatusCode> {
     session.0.log_out(&db).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -97,7 +97,7 @@ async fn remove(mut entered: Entered, Path((_, document)): Path<(WorkspaceId, Do
     Ok(if gone == 0 { StatusCode::NOT_FOUND } else { StatusCode::NO_CONTENT })
 }
 
-/// The administrator whose cookie came with the request.
+/// The administrator's session, from the cookie of the request.
 struct Session(AdminSession);
 
 impl FromRequestParts<Database> for Session {
@@ -110,7 +110,7 @@ impl FromRequestParts<Database> for Session {
     }
 }
 
-/// The workspace in the request's path, as its session may enter it: what every route on a tenant's data takes.
+/// The scope of the request's session in the workspace of its path. Every route on a tenant's data takes it.
 struct Entered {
     scope: WorkspaceScope,
     ws: WorkspaceConnection,
@@ -133,7 +133,7 @@ impl FromRequestParts<Database> for Entered {
     }
 }
 
-/// Not readable by scripts, not sent by other sites' forms, and over TLS alone.
+/// Returns a cookie that scripts can't read, that forms of other sites don't send, and that requires TLS.
 fn cookie(token: &str) -> String {
     format!("session={token}; Path=/; Max-Age=31536000; HttpOnly; Secure; SameSite=Lax")
 }

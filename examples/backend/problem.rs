@@ -1,4 +1,4 @@
-//! What an error of the data layer is over HTTP.
+//! HTTP responses for errors of the data layer.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -39,7 +39,7 @@ impl IntoResponse for Problem {
             _ if error.is_exhausted() || error.is_unreachable() => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        // What went wrong inside is for the log; a caller gets the words that were written for callers.
+        // The text of an internal error is for the log; callers get only messages that were written for them.
         let message = if status.is_server_error() { "try again later".to_owned() } else { error.to_string() };
         (status, Json(json!({ "error": message, "field": error.field() }))).into_response()
     }

@@ -1,4 +1,4 @@
-//! The backend over HTTP, with a real server and a real database.
+//! Tests of the backend over HTTP, with a real server and a real database.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use workspace_db::testing::{Seeded, TestDatabase, seed};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// A server on a port of its own, over a database of its own, with two workspaces.
+/// A server on its own port, with its own database and two workspaces.
 struct Backend {
     address: SocketAddr,
     a: Seeded,

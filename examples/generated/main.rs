@@ -1,8 +1,9 @@
-//! A crate of one's own whose three tables `workspace-db migrate generate` has written, and the proof that they keep
-//! workspaces apart.
+//! A crate of your own with three tables that `workspace-db migrate generate` wrote, and a check that they keep workspaces
+//! apart.
 //!
-//! `cargo run --example generated`. Everything in `src` and `migrations` came from the generator and `diesel print-schema`, and
-//! `generate::three_tables_are_generated_as_the_example_has_them` holds that it still comes out so. This file alone was written by hand.
+//! `cargo run --example generated`. The generator and `diesel print-schema` wrote everything in `src` and `migrations`.
+//! `generate::three_tables_are_generated_as_the_example_has_them` compares it with their output. Only this file was
+//! written by hand.
 
 #![expect(unreachable_pub, reason = "the models of a library are public, and an example is none")]
 #![expect(clippy::option_option, reason = "in a changeset, nothing and NULL are two things")]

@@ -1,4 +1,4 @@
-//! What was written there since it was copied.
+//! The copying of rows that were written in the source meanwhile.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,24 +12,24 @@ use super::tables::{TABLES, TableMapping};
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::Result;
 
-/// Keys of a batch: as many as are copied at once.
+/// Number of keys in a batch, the same as the number of rows in a batch of the copy.
 const BATCH: usize = 2_000;
 
-/// What a round of catching up found.
+/// Result of one round of catching up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct CatchUpRound {
-    /// Rows that were new or changed there, or may have been: where a transaction ran for long, those since its beginning.
+    /// Number of rows that are or may be new or changed. During a long transaction these are all rows since its start.
     pub changed: u64,
-    /// Rows that were gone there.
+    /// Number of rows that were deleted in the source.
     pub gone: u64,
 }
 
 impl TableCopier<'_> {
-    /// Takes over what has changed, and deletes what is gone. Rows are known by the transaction that wrote them, so nothing has
-    /// to be installed there.
+    /// Copies changed rows, and deletes rows that the source no longer has. The transaction id of a row shows when it
+    /// changed, so the source needs no triggers.
     pub(super) async fn catch_up(&mut self) -> Result<CatchUpRound> {
         let mut done = CatchUpRound::default();
-        // Of this moment on the next round asks, also for what is written while this one runs.
+        // The next round starts from this point, so it also finds rows that are written during this round.
         let horizon = state::horizon(self.there.client).await?;
         for mapping in TABLES.iter().rev() {
             done.gone += self.delete_gone(mapping).await?;
@@ -40,7 +40,7 @@ impl TableCopier<'_> {
             let changed = self.changed(mapping, since).await?;
             done.changed += changed.len() as u64;
             let mut keys: BTreeSet<Uuid> = changed.into_iter().collect();
-            // What was in their way may be out of it, and what they refer to may be gone.
+            // Rows that were set aside may be valid now, and rows that they refer to may have been deleted.
             keys.extend(state::set_aside(&*self.target, mapping.table).await?);
             for (column, parent) in mapping.refers {
                 if let Some(parents) = refused.get(parent) {
@@ -58,8 +58,8 @@ impl TableCopier<'_> {
         Ok(done)
     }
 
-    /// Keys of the rows that transactions since then wrote. A transaction's number has 32 bits in a row and goes round;
-    /// those below 3 are frozen.
+    /// Returns the keys of the rows that transactions from `since` on wrote. A transaction id in a row has 32 bits and wraps
+    /// around; rows with ids below 3 are frozen.
     async fn changed(&self, mapping: &TableMapping, since: i64) -> Result<Vec<Uuid>> {
         let query = format!(
             "SELECT coalesce(array_agg({0}), '{{}}') FROM {1}.{2}

@@ -1,4 +1,4 @@
-//! Both ends of an adoption.
+//! The connections to both databases of an adoption.
 
 use std::time::{Duration, Instant};
 
@@ -10,21 +10,21 @@ use super::tables::TABLES;
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::SecretKey;
 
-/// For how long writers are asked to let go.
+/// Maximum time to wait until writers release the tables.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What puts the new tables in the place of the old ones.
+/// SQL that replaces the old tables by the new ones.
 const SWAP: &str = include_str!("swap.sql");
-/// The enums of the old package.
+/// Enums of the old package.
 const OLD_TYPES: &str = "language,admin_role,admin_status,datasource_type,datasource_sync_status,conversation_status,\
                          message_role,job_status";
-/// Between two attempts.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Connections to the old database and to the new one.
 pub(super) struct Connections {
     pub(super) source: Client,
     pub(super) target: Client,
-    /// The schema of the old tables, quoted.
+    /// Schema of the old tables, quoted.
     pub(super) old: String,
 }
 
@@ -37,8 +37,8 @@ impl Connections {
         TableCopier { there: SourceDatabase { client: &self.source, old: &self.old, key }, target: &mut self.target }
     }
 
-    /// Until the transaction that is begun here ends. Asked for again and again, each time for less than it takes PostgreSQL to
-    /// look for a deadlock: a writer that has some of these tables and wants others gets them, and is not the one that fails.
+    /// Locks out writers until the transaction that begins here ends. Each attempt takes less time than PostgreSQL waits
+    /// before it looks for a deadlock. So a writer that has locked some of these tables gets the others, and does not fail.
     pub(super) async fn lock_out_writers(&self, they_are_stopped: bool) -> Result<()> {
         let tables =
             TABLES.iter().map(|mapping| format!("{}.{}", self.old, mapping.table)).collect::<Vec<_>>().join(", ");
@@ -74,7 +74,7 @@ impl Connections {
         }
     }
 
-    /// Puts the new tables in the place of the old ones, which go aside, and ends the transaction that keeps writers out.
+    /// Replaces the old tables by the new ones, moves the old ones aside, and ends the transaction that locks out writers.
     pub(super) async fn swap(&self) -> Result<()> {
         let tables: Vec<&str> = TABLES.iter().map(|mapping| mapping.table).collect();
         let swap = SWAP.replace("{tables}", &tables.join(",")).replace("{types}", OLD_TYPES);

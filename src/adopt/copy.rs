@@ -1,4 +1,4 @@
-//! Rows of one table, batch by batch, each with what is kept aside of it and how far that is.
+//! The copying of a table in batches, each with the rows that it sets aside and its progress.
 
 use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
 use secrecy::SecretString;
@@ -11,36 +11,36 @@ use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::sql_types::{SealedSecret, SecretKey};
 
-/// Rows of a batch, which is a transaction: of chunks some 16 MB.
+/// Maximum number of rows in a batch, which is one transaction; about 16 MB of chunks.
 const BATCH: usize = 2_000;
 
-/// Which rows a batch takes.
+/// Selection of a batch's rows.
 pub(super) enum RowSelection<'a> {
-    /// Those behind a key.
+    /// Rows after a key.
     After(Option<Uuid>),
-    /// Those of these keys, which may be here already.
+    /// Rows with these keys, which may already exist in the target.
     Of(&'a [Uuid]),
 }
 
-/// The old platform.
+/// Database of the old platform.
 #[derive(Clone, Copy)]
 pub(super) struct SourceDatabase<'a> {
     pub(super) client: &'a Client,
-    /// The schema of its tables, quoted.
+    /// Schema of its tables, quoted.
     pub(super) old: &'a str,
-    /// What its secrets are sealed with.
+    /// Key for sealing its secrets.
     pub(super) key: Option<&'a SecretKey>,
 }
 
-/// From there into which database.
+/// Source and target of a copy.
 pub(super) struct TableCopier<'a> {
     pub(super) there: SourceDatabase<'a>,
     pub(super) target: &'a mut Client,
 }
 
 impl TableCopier<'_> {
-    /// Takes over at most so many rows of a table, in one transaction with what is noted of it, and returns the keys
-    /// of those that could not be.
+    /// Copies a batch of a table's rows, and records it in the same transaction. Returns the keys of the rows that are not
+    /// copied because they are invalid or conflict with others.
     pub(super) async fn batch(&mut self, mapping: &TableMapping, rows: RowSelection<'_>) -> Result<Vec<Uuid>> {
         let table = mapping.table;
         let transaction = self.target.transaction().await?;
@@ -93,7 +93,7 @@ impl TableCopier<'_> {
 }
 
 impl SourceDatabase<'_> {
-    /// Seals what was in the clear, in the rows that were just written.
+    /// Seals the secrets of the rows that were just written, which the source has in plain text.
     async fn seal(&self, transaction: &Transaction<'_>, mapping: &TableMapping) -> Result<()> {
         for column in mapping.sealed {
             let keys = format!("SELECT coalesce(array_agg({}), '{{}}') FROM workspace_db_adopting", mapping.key);
@@ -116,7 +116,7 @@ impl SourceDatabase<'_> {
         Ok(())
     }
 
-    /// Keeps the rows that were not taken over as they are, each as it is there, with the reason.
+    /// Sets aside the rows that were not copied unchanged, each as it is in the source, with the reason.
     async fn set_aside(&self, transaction: &Transaction<'_>, mapping: &TableMapping) -> Result<()> {
         if !mapping.repeated.is_empty() {
             self.repeated(transaction, mapping).await?;
@@ -144,7 +144,7 @@ impl SourceDatabase<'_> {
 }
 
 impl SourceDatabase<'_> {
-    /// What settings say otherwise than their workspace does.
+    /// Notes the settings that differ from the workspace's own columns.
     async fn repeated(&self, transaction: &Transaction<'_>, mapping: &TableMapping) -> Result<()> {
         for column in mapping.repeated {
             let keys = format!("SELECT coalesce(array_agg({}), '{{}}') FROM workspace_db_adopting", mapping.key);
@@ -168,7 +168,7 @@ pub(super) fn no_key() -> Error {
         .remedy("set WORKSPACE_DB_SECRET_KEY to the base64 of 32 bytes: openssl rand -base64 32")
 }
 
-/// Of a batch that the database refused.
+/// Returns the error of a batch that the database rejected.
 fn refused(table: &str, error: tokio_postgres::Error) -> Error {
     let detail =
         error.as_db_error().and_then(|said| said.detail()).map(|detail| format!(" ({detail})")).unwrap_or_default();

@@ -1,12 +1,12 @@
-//! Takes over the database of the TypeScript package that this project replaces, without losing a fact.
+//! Adoption of the database of the TypeScript package that this project replaces, without loss of data.
 //!
-//! [`Adoption::plan`] says first what will become of every row. [`run`](Adoption::run) copies in batches while the old
-//! application goes on, catches up with what it wrote meanwhile, and compares by counts and by a checksum of every column; it
-//! can be stopped anywhere and run again. [`switch`](Adoption::switch) keeps the writers out, catches up and compares a last
-//! time, and says for how long they had to stop. [`finish`](Adoption::finish) lets go of what was kept for that.
+//! [`Adoption::plan`] reports the outcome for every row in advance. [`run`](Adoption::run) copies in batches while the old
+//! application keeps writing, catches up with its writes, and compares counts and a checksum of every column. You can stop
+//! it at any point and run it again. [`switch`](Adoption::switch) locks out the writers, catches up and compares one last
+//! time, and reports how long they were stopped. [`finish`](Adoption::finish) deletes the adoption's own tables.
 //!
-//! Ids, times and password hashes stay what they are, so an administrator logs in with the old password. What can't be taken
-//! over is kept aside with the reason, and written into a file at the end.
+//! Ids, times and password hashes stay unchanged, so administrators log in with their old passwords. Rows that can't be
+//! copied are set aside with the reason, and written into a file at the end.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -61,59 +61,59 @@ use crate::error::{Error, Kind, Result};
 use crate::new_file::{NewFile, unwritable};
 use crate::sql_types::SecretKey;
 
-/// The schema that the old package's tables are in.
+/// Schema of the old package's tables.
 const OLD_SCHEMA: &str = "public";
-/// Rounds of catching up, after which what is left is the business of the last step.
+/// Maximum number of rounds of catching up. The last step handles the remaining changes.
 const ROUNDS: usize = 5;
-/// Changes that the last step may find, so that nobody has to wait for long.
+/// Number of changes below which catching up ends. The last step then takes only a short time.
 const FEW: u64 = 1_000;
 
-/// How far an adoption has come.
+/// Progress of an adoption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdoptionProgress {
-    /// What is being done.
+    /// Current step.
     pub step: AdoptionStep,
-    /// The table.
+    /// Table that is being copied; empty in other steps.
     pub table: &'static str,
-    /// Rows that are copied.
+    /// Number of rows copied.
     pub rows: u64,
-    /// Rows that there are.
+    /// Total number of rows.
     pub of: u64,
 }
 
-/// What is being done.
+/// Step of an adoption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdoptionStep {
-    /// Rows are copied.
+    /// Copying of rows.
     Copying,
-    /// What was written meanwhile is taken over.
+    /// Catching up with rows written meanwhile.
     CatchingUp,
-    /// Counts and checksums are compared.
+    /// Comparison of counts and checksums.
     Comparing,
 }
 
-/// What a run did.
+/// Result of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdoptionReport {
-    /// Rows of all tables that are copied.
+    /// Number of rows copied, in all tables.
     pub rows: u64,
-    /// What each round of catching up found.
+    /// Result of each round of catching up.
     pub rounds: Vec<CatchUpRound>,
-    /// Seconds that the last round took: about as long writers must stop, beside the comparison.
+    /// Duration of the last round in seconds. Writers must stop for about this time, in addition to the comparison.
     pub last_round_seconds: f64,
-    /// Every table, where nobody wrote while it was compared; else it is left to the last step.
+    /// Comparison of every table. None if rows were written during it; then the last step compares.
     pub compared: Option<Vec<TableComparison>>,
 }
 
-/// What the last step did.
+/// Result of the last step.
 #[derive(Clone, Debug, Serialize)]
 pub struct SwitchReport {
-    /// For how long writers were kept out.
+    /// Duration for which writers were locked out.
     #[serde(rename = "writers_stopped_seconds", serialize_with = "seconds")]
     pub writers_stopped: Duration,
-    /// What was written since the last run.
+    /// Rows that were written since the last run.
     pub caught_up: CatchUpRound,
-    /// Every table.
+    /// Comparison of every table.
     pub compared: Vec<TableComparison>,
 }
 
@@ -121,10 +121,10 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-/// Where the new tables are while the old application reads its own, in the same database.
+/// Schema of the new tables while the old application still uses its own tables in the same database.
 const NEXT_SCHEMA: &str = "workspace_db_next";
 
-/// The way from one database into another, or from the old tables of one to its new ones.
+/// Adoption from one database into another, or from the old tables of one database to its new ones.
 #[derive(Debug)]
 pub struct Adoption {
     from: DatabaseUrl,
@@ -134,27 +134,27 @@ pub struct Adoption {
 }
 
 impl Adoption {
-    /// From the old package's database, as a login that reads it, into a migrated and empty one, as its owner. `key` seals the
-    /// webhook secrets that lie there in the clear.
+    /// Creates an adoption from the old package's database into a migrated and empty one. The login of `from` must read its
+    /// tables; the login of `into` must be the owner. `key` seals the webhook secrets that the source has in plain text.
     #[must_use]
     pub fn new(from: &DatabaseUrl, into: &DatabaseUrl, key: Option<SecretKey>) -> Self {
         Self { from: from.clone(), into: into.clone(), key, is_in_place: false }
     }
 
-    /// Within one database, as the owner of its tables. The new ones are made in a schema of their own, `workspace_db_next`;
-    /// the last step moves the old ones aside, into `workspace_db_before`, and the new ones to their place, in one
-    /// transaction; and [`finish`](Self::finish) drops the old ones.
+    /// Creates an adoption within one database, as the owner of its tables. The new tables are created in the schema
+    /// `workspace_db_next`. In one transaction, the last step moves the old tables to `workspace_db_before` and the new ones
+    /// to their place. [`finish`](Self::finish) drops the old ones.
     #[must_use]
     pub fn in_place(url: &DatabaseUrl, key: Option<SecretKey>) -> Self {
         let into = url.with_search_path(&format!("{NEXT_SCHEMA},{OLD_SCHEMA}"));
         Self { from: url.clone(), into, key, is_in_place: true }
     }
 
-    /// What will become of the source. Nothing is written anywhere.
+    /// Reports the outcome for every row of the source, and writes nothing.
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure) where the login may not
+    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure) if the login may not
     /// read.
     pub async fn plan(&self) -> Result<AdoptionPlan> {
         let source = db::client(&self.from).await?;
@@ -162,19 +162,19 @@ impl Adoption {
         plan::plan(&source, OLD_SCHEMA).await
     }
 
-    /// Copies what is not copied yet, and catches up with what was written meanwhile.
+    /// Copies the rows that are not copied yet, and catches up with rows written meanwhile.
     ///
-    /// Batches of 2,000 rows are a transaction each; whatever ends a run, the next goes on behind the last one.
+    /// Each batch of 2,000 rows is a transaction. After an interruption, the next run resumes after the last batch.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the source is not the old package's, with what it lacks;
-    /// [`is_conflict`](Error::is_conflict) where the target is not empty, or another adoption runs;
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where secrets can't be sealed;
+    /// [`is_invalid_input`](Error::is_invalid_input) if the source is not the old package's, with the missing objects;
+    /// [`is_conflict`](Error::is_conflict) if the target is not empty, or another adoption runs;
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if secrets can't be sealed;
     /// [`is_unreachable`](Error::is_unreachable).
     pub async fn run(&self, on_progress: &(dyn Fn(AdoptionProgress) + Sync)) -> Result<AdoptionReport> {
         let mut connected = self.connect().await?;
-        // In place the old tables are elsewhere by then.
+        // After a switch in place, the old tables are in another schema.
         if state::is_open(&connected.target).await? && state::is_switched(&connected.target).await? {
             return Err(is_over());
         }
@@ -212,24 +212,24 @@ impl Adoption {
         on_progress(step(AdoptionStep::Comparing));
         let compared = match verify::compare(connected.there(self.key.as_ref()), &connected.target).await {
             Ok(compared) => Some(compared),
-            // The old application goes on.
+            // The old application is still writing.
             Err(error) if error.is_conflict() => None,
             Err(error) => return Err(error),
         };
         Ok(AdoptionReport { rows, rounds, last_round_seconds, compared })
     }
 
-    /// Keeps writers out there, takes over what was written last, and compares every table.
+    /// Locks out the source's writers, copies the last changes, and compares every table.
     ///
-    /// The tables are locked against writing where the login may do so, readers go on. Where it may not, somebody must have
-    /// stopped the writers and say so by `writers_are_stopped`. Whatever fails, the old application can go on, and this be
-    /// called again; afterwards the target may be written, and this refuses.
+    /// The old tables are locked against writes if the login may do so; readers are not blocked. Otherwise you must stop the
+    /// writers and set `writers_are_stopped`. If anything fails, the old application can resume, and you can call this
+    /// again. After success the target may be written, and another call returns an error.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where something is not copied yet, tables differ, a lock is not to be had within
-    /// 10 s, or it was done before; [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the login may not lock; as
-    /// [`run`](Self::run).
+    /// [`is_conflict`](Error::is_conflict) if a table is not copied completely, tables differ, a lock is not acquired within
+    /// 10 s, or the switch was done before; [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the login may not
+    /// lock; the errors of [`run`](Self::run).
     pub async fn switch(
         &self,
         writers_are_stopped: bool,
@@ -263,13 +263,14 @@ impl Adoption {
         Ok(SwitchReport { writers_stopped: began.elapsed(), caught_up, compared })
     }
 
-    /// Writes what was kept aside into a new file, as JSON Lines of table, key, reason and old row, and lets go of what the
-    /// adoption noted in the target. Another database stays as it is; in place the old tables are dropped. Returns how many
-    /// rows were kept aside.
+    /// Writes the rows that were set aside into a new file, and deletes the adoption's own tables in the target.
+    ///
+    /// Each line is JSON with the table, key, reason and old row. A separate source stays unchanged; in place, the old
+    /// tables are dropped. Returns the number of lines.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where the last step was not done, or the file exists;
+    /// [`is_conflict`](Error::is_conflict) if the switch was not done, or the file exists;
     /// [`is_io_failure`](Error::is_io_failure), [`is_unreachable`](Error::is_unreachable).
     pub async fn finish(&self, aside: &Path) -> Result<u64> {
         let target = db::client(&self.into).await?;
@@ -316,12 +317,12 @@ impl Adoption {
         Ok(())
     }
 
-    /// Makes the new tables beside the old ones.
+    /// Creates the new tables in a separate schema of the same database.
     async fn migrate(&self, target: &Client) -> Result<()> {
-        // As `public` is: a migration becomes workspace_platform, who has to find the tables.
+        // `public` has the same grant: a migration changes to the role workspace_platform, which must find the tables.
         let make = format!("CREATE SCHEMA IF NOT EXISTS {NEXT_SCHEMA}; GRANT USAGE ON SCHEMA {NEXT_SCHEMA} TO PUBLIC");
         target.batch_execute(&make).await?;
-        // As in production, where the bootstrap inserts nothing.
+        // In production the bootstrap inserts nothing.
         Migrator::new(&self.into, Environment::Production).run(|_| ()).await?;
         Ok(())
     }
@@ -329,7 +330,7 @@ impl Adoption {
     async fn connect(&self) -> Result<Connections> {
         let (source, target) = (db::client(&self.from).await?, db::client(&self.into).await?);
         state::lock(&target).await?;
-        // Times are compared as text, and whole tables are read.
+        // Times are compared as text, and reading whole tables may exceed the login's timeouts.
         let set = "SET TimeZone = 'UTC'; SET extra_float_digits = 1;
             SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
         for client in [&source, &target] {

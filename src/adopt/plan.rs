@@ -1,4 +1,4 @@
-//! What will become of a source, before anything is done.
+//! The plan of an adoption, before anything changes.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +9,41 @@ use super::source_schema::{self, SchemaDifferences};
 use super::tables::TABLES;
 use crate::error::Result;
 
-/// What will become of a source.
+/// Plan of an adoption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AdoptionPlan {
-    /// How it differs from the schema of the TypeScript package. Where something is missing, the rest is empty.
+    /// Differences from the schema of the TypeScript package. If anything is missing, the rest of the plan is empty.
     pub differences: SchemaDifferences,
-    /// Rows of each table.
+    /// Number of rows in each table.
     pub rows: BTreeMap<String, u64>,
-    /// What is not taken over as it is, and what disagrees. What does not occur is not listed.
+    /// Rows that are changed, set aside or inconsistent. Cases without rows are not listed.
     pub findings: Vec<AdoptionFinding>,
 }
 
-/// Rows that are not taken over as they are, or that need somebody's attention.
+/// Rows that are not copied unchanged, or that need attention.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AdoptionFinding {
-    /// Their table.
+    /// Table of the rows.
     pub table: &'static str,
-    /// What is the matter with them.
+    /// Problem of the rows.
     pub what: &'static str,
-    /// How many.
+    /// Number of rows.
     pub rows: u64,
-    /// What becomes of them.
+    /// Outcome for the rows.
     pub becomes: AdoptionOutcome,
-    /// What that means, and what can be done.
+    /// Consequences, and possible actions.
     pub note: &'static str,
 }
 
-/// What becomes of rows.
+/// Outcome for rows in an adoption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdoptionOutcome {
-    /// They are taken over as they are.
+    /// The rows are copied unchanged.
     Kept,
-    /// They are taken over with a value changed.
+    /// The rows are copied with a value changed.
     Changed,
-    /// They are not taken over, and kept aside with the reason.
+    /// The rows are not copied, but set aside with the reason.
     SetAside,
 }
 
@@ -52,7 +52,7 @@ struct PlanCheck {
     what: &'static str,
     becomes: AdoptionOutcome,
     note: &'static str,
-    /// What counts them; `{old}` is the schema of the source.
+    /// Query that counts the rows; `{old}` is the schema of the source.
     count: &'static str,
 }
 
@@ -193,7 +193,7 @@ const QUESTIONS: &[PlanCheck] = &[
     },
 ];
 
-/// Asks a source what will become of it.
+/// Queries a source, and returns the plan of its adoption.
 pub(super) async fn plan(client: &impl GenericClient, schema: &str) -> Result<AdoptionPlan> {
     let differences = source_schema::differences(client, schema).await?;
     let mut plan = AdoptionPlan { differences, rows: BTreeMap::new(), findings: Vec::new() };

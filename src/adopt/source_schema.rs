@@ -1,4 +1,4 @@
-//! The schema of the TypeScript package: what a source must have, to be one.
+//! The schema of the TypeScript package, which a source must have.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tokio_postgres::GenericClient;
 
 use crate::error::Result;
 
-/// Tables, each with its columns and their types as `format_type` writes them.
+/// Tables, each with its columns and their types as `pg_type.typname` has them.
 const TABLES: &[(&str, &str)] = &[
     (
         "admin_users",
@@ -81,12 +81,12 @@ const TABLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// How a source differs from the dictionary, object by object.
+/// Differences between a source and the schema above, object by object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SchemaDifferences {
-    /// Tables and columns that it lacks, and types that are others: it can't be adopted.
+    /// Missing tables and columns, and columns of another type. With any of them the source can't be adopted.
     pub missing: Vec<String>,
-    /// Columns that the dictionary does not know: nothing takes them over.
+    /// Columns that the schema above does not have. They would not be copied, so an adoption rejects them.
     pub unknown: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdroppe
 JOIN pg_type t ON t.oid = a.atttypid
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = to_regnamespace($1) AND c.relname = ANY ($2)";
 
-/// What the schema of that name lacks or has besides.
+/// Returns the differences between the schema with that name and the schema above.
 pub(super) async fn differences(client: &impl GenericClient, schema: &str) -> Result<SchemaDifferences> {
     let names: Vec<&str> = TABLES.iter().map(|(table, _)| *table).collect();
     let mut there: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();

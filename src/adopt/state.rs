@@ -1,4 +1,4 @@
-//! How far an adoption has come, in a schema of its own beside the tables.
+//! The progress of an adoption, in a separate schema of the target.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::tables::TABLES;
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::{Error, Kind, Result};
 
-/// Who adopts, "wsda" in ASCII.
+/// Key of the advisory lock of adoptions, "wsda" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7773_6461;
 const PATIENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS workspace_db_adoption.set_aside (
 CREATE TABLE IF NOT EXISTS workspace_db_adoption.switched (at timestamptz NOT NULL DEFAULT now());
 ";
 
-/// The progress of a table.
+/// Progress of a table.
 pub(super) struct TableProgress {
     pub(super) last_key: Option<Uuid>,
     pub(super) rows: u64,
@@ -43,10 +43,10 @@ pub(super) struct TableProgress {
     pub(super) horizon: i64,
 }
 
-/// Keeps other adoptions away until the connection ends.
+/// Excludes other adoptions until the connection ends.
 pub(super) async fn lock(target: &Client) -> Result<()> {
     let began = Instant::now();
-    // The server may have yet to notice that the last one has ended.
+    // The server may not have noticed yet that the previous connection ended.
     while began.elapsed() < PATIENCE {
         if target.query_one("SELECT pg_try_advisory_lock($1)", &[&ADVISORY_LOCK]).await?.get(0) {
             return Ok(());
@@ -56,7 +56,7 @@ pub(super) async fn lock(target: &Client) -> Result<()> {
     Err(Error::new(Kind::Conflict, "another adoption into this database runs").remedy("wait for its end"))
 }
 
-/// Begins one, or finds how far it has come. The database must be empty when it begins.
+/// Begins an adoption, or finds the progress of an earlier run. The database must be empty at the beginning.
 pub(super) async fn open(source: &Client, target: &Client) -> Result<()> {
     if !is_open(target).await? {
         let full = format!(
@@ -97,7 +97,7 @@ pub(super) async fn is_switched(target: &Client) -> Result<bool> {
     Ok(target.query_one("SELECT EXISTS (SELECT FROM workspace_db_adoption.switched)", &[]).await?.get(0))
 }
 
-/// The oldest transaction that may yet write: rows of those before it are there to be seen.
+/// Returns the oldest transaction that may still write. Rows of earlier transactions are visible.
 pub(super) async fn horizon(source: &impl GenericClient) -> Result<i64> {
     let query = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
     Ok(source.query_one(query, &[]).await?.get(0))
@@ -114,7 +114,7 @@ pub(super) async fn progress(target: &impl GenericClient, table: &str) -> Result
     })
 }
 
-/// Keys of the rows of a table that are set aside, or are here otherwise than there.
+/// Returns the keys of a table's rows that are set aside or differ from the source.
 pub(super) async fn set_aside(target: &impl GenericClient, table: &str) -> Result<Vec<Uuid>> {
     let query =
         "SELECT coalesce(array_agg(DISTINCT key), '{}') FROM workspace_db_adoption.set_aside WHERE table_name = $1";

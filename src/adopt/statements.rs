@@ -1,4 +1,4 @@
-//! The SQL of a table's way from the old platform to here.
+//! The SQL that copies a table of the old platform.
 
 use super::tables::{ColumnMapping, ReplayStrategy, TableMapping};
 
@@ -15,7 +15,7 @@ impl ColumnMapping {
 
     fn hash(&self, value: &str) -> String {
         match self.is_written_as {
-            // The text of a vector takes a millisecond to write.
+            // Writing a vector as text takes a millisecond.
             "vector" => format!("('x' || left(encode(sha256(vector_send({value})), 'hex'), 16))::bit(64)::bigint"),
             _ => format!("hashtextextended({value}::text, 0)"),
         }
@@ -23,7 +23,7 @@ impl ColumnMapping {
 }
 
 impl ColumnMapping {
-    /// Returns what takes the place of a value that programs can't read, which is what the migration writes there, too.
+    /// Returns the replacement for a value that programs can't read. The migration writes the same replacement.
     fn when_unreadable(&self) -> Option<String> {
         match self.comes_as {
             "jsonb" => Some(format!("jsonb_build_object('unreadable', s.\"{}\"::text)", self.name)),
@@ -37,7 +37,7 @@ impl ColumnMapping {
 }
 
 impl TableMapping {
-    /// The table that a batch comes into.
+    /// Returns the SQL that creates the temporary tables of a batch.
     pub(super) fn stage(&self) -> String {
         let columns = self.columns.iter().map(|column| format!("\"{}\" {}", column.name, column.comes_as));
         format!(
@@ -47,12 +47,12 @@ impl TableMapping {
         )
     }
 
-    /// What is asked of the source.
+    /// Returns the columns to select from the source.
     pub(super) fn selected(&self) -> String {
         self.columns.iter().map(ColumnMapping::old).collect::<Vec<_>>().join(", ")
     }
 
-    /// Sorts out what can't be taken over, and writes the rest; over what is there already, where it comes again.
+    /// Returns the SQL that sets invalid rows aside and writes the others, over existing ones if the rows come again.
     pub(super) fn write(&self, comes_again: bool) -> String {
         let (table, key) = (self.table, self.key);
         let mut statements = Vec::new();
@@ -137,19 +137,19 @@ impl TableMapping {
         statements.join(";\n")
     }
 
-    /// Gives rows that come again a key of their own, so that none meets another's on the way.
+    /// Returns the SQL that gives repeated rows a temporary unique key, so that they don't conflict with one another.
     pub(super) fn park(&self) -> Option<String> {
         let ReplayStrategy::Parked { assignment, .. } = self.again else { return None };
         Some(format!("UPDATE {} SET {assignment} WHERE {} = ANY ($1)", self.table, self.key))
     }
 
-    /// The number of rows and a checksum of every column, of the source.
+    /// Returns the query for the number of rows and a checksum of every column in the source.
     pub(super) fn source_checksums(&self, old: &str) -> String {
         let sums = self.columns.iter().map(|column| sum(&column.hash(&format!("({})", column.old()))));
         summed(sums, &format!("{old}.{} o", self.table), &format!("o.{}", self.key))
     }
 
-    /// The same here.
+    /// Returns the same query for the target.
     pub(super) fn target_checksums(&self) -> String {
         let sums = self.columns.iter().map(|column| sum(&column.hash(&format!("n.\"{}\"", column.name))));
         summed(sums, &format!("{} n", self.table), &format!("n.{}", self.key))

@@ -1,44 +1,44 @@
-//! Table by table, where each column of the old platform goes, and what of it can't.
+//! The mapping of the old platform's tables and columns, and the reasons to set rows aside.
 
-/// A table of the old platform and the one that its rows go to, which has the same name.
+/// Mapping of a table of the old platform to the table with the same name.
 pub(super) struct TableMapping {
     pub(super) table: &'static str,
-    /// What its rows are known by, in whose order they go.
+    /// Column that identifies the rows and gives their order.
     pub(super) key: &'static str,
     pub(super) columns: &'static [ColumnMapping],
-    /// What keeps a row from being taken over: a condition of `s`, the row as it came, and the reason.
+    /// Reasons to set a row aside: a condition on `s`, the incoming row, and the reason.
     pub(super) refused: &'static [(&'static str, &'static str)],
-    /// References that lead nowhere, and are NULL here: the column, a condition of `s`, the reason.
+    /// References to missing rows, which become NULL: the column, a condition on `s` and the reason.
     pub(super) cleared: &'static [(&'static str, &'static str, &'static str)],
-    /// Columns that are in the clear there, and sealed here.
+    /// Columns that are plain text in the source and sealed in the target.
     pub(super) sealed: &'static [&'static str],
-    /// Columns that are nowhere here, since the same is said elsewhere; what differs is set aside.
+    /// Columns that the target lacks, because the workspace has the same value. Differing values are set aside.
     pub(super) repeated: &'static [&'static str],
-    /// Columns that name rows of other tables, whose fate a row may share.
+    /// Columns that refer to rows of other tables. If these are set aside, the row may have to be, too.
     pub(super) refers: &'static [(&'static str, &'static str)],
-    /// How rows that come again are kept from meeting each other's unique keys on the way.
+    /// Strategy that keeps repeated rows from violating each other's unique keys.
     pub(super) again: ReplayStrategy,
 }
 
-/// What is done first to rows that come again: of two that have exchanged a key, each would meet the other's.
+/// First step for rows that come again. Otherwise two rows that have exchanged a unique key would conflict.
 #[derive(Clone, Copy)]
 pub(super) enum ReplayStrategy {
-    /// Nothing: the table has no other unique key.
+    /// No step, because the table has no other unique key.
     Over,
-    /// They are deleted, since nothing refers to them.
+    /// Deletion of the rows, because nothing refers to them.
     Anew,
-    /// They get a key of their own, as the assignment says; and a row is not taken over whose key another has for good.
+    /// Assignment of a temporary key. A row is set aside if another row permanently has its key.
     Parked { assignment: &'static str, is_taken: &'static str },
 }
 
-/// A column.
+/// Mapping of a column.
 pub(super) struct ColumnMapping {
     pub(super) name: &'static str,
-    /// What comes of `o`, the old row; else the column of that name.
+    /// SQL expression on `o`, the old row; by default the column with the same name.
     pub(super) old: Option<&'static str>,
-    /// As which type it comes.
+    /// Type in which the value arrives.
     pub(super) comes_as: &'static str,
-    /// As which it is written.
+    /// Type in which the value is written.
     pub(super) is_written_as: &'static str,
 }
 
@@ -46,7 +46,7 @@ const fn same(name: &'static str, of_type: &'static str) -> ColumnMapping {
     ColumnMapping { name, old: None, comes_as: of_type, is_written_as: of_type }
 }
 
-/// An enum, whose labels come as text: the type of the old platform is another one.
+/// Maps an enum, whose labels arrive as text because the old platform has a different type.
 const fn label(name: &'static str, of_type: &'static str) -> ColumnMapping {
     ColumnMapping { name, old: None, comes_as: "text", is_written_as: of_type }
 }
@@ -64,7 +64,7 @@ const NO_WORKSPACE: (&str, &str) = (
     "NOT EXISTS (SELECT FROM workspaces w WHERE w.id = s.workspace_id)",
     "it has no workspace, or one that is not taken over",
 );
-/// Of whichever workspace it is.
+/// Condition that the row names an administrator that does not exist, in any workspace.
 const NOBODY: &str =
     "s.admin_user_id IS NOT NULL AND NOT EXISTS (SELECT FROM admin_users a WHERE a.id = s.admin_user_id)";
 
@@ -80,7 +80,7 @@ const NOTHING: TableMapping = TableMapping {
     again: ReplayStrategy::Over,
 };
 
-/// Parents before children.
+/// Mappings of all tables, parents before children.
 pub(super) const TABLES: &[TableMapping] = &[
     TableMapping {
         table: "admin_users",
@@ -364,7 +364,7 @@ pub(super) const TABLES: &[TableMapping] = &[
         again: ReplayStrategy::Anew,
         ..NOTHING
     },
-    // The queue has states that the old one did not keep apart: what ran waits again, and what ended did so at some time.
+    // The new queue has stricter states: a running job is queued again, and an ended job has the time at which it ended.
     TableMapping {
         table: "jobs",
         columns: &[

@@ -1,4 +1,4 @@
-//! Whether everything is here, by counts and by a checksum of every column.
+//! The comparison of source and target, by counts and by a checksum of every column.
 
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -12,23 +12,23 @@ use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::sql_types::SealedSecret;
 
-/// A table that was compared.
+/// Comparison of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TableComparison {
-    /// Its name.
+    /// Name of the table.
     pub table: &'static str,
-    /// Rows that are the same there and here, by a checksum of every column.
+    /// Number of rows that are equal in source and target, by a checksum of every column.
     pub same: u64,
-    /// Rows that are here with a reference cleared, and were left out of the checksums.
+    /// Number of rows in the target with a change, such as a cleared reference. The checksums exclude them.
     pub changed: u64,
-    /// Rows that are not here, and kept aside.
+    /// Number of rows that are not in the target, but set aside.
     pub set_aside: u64,
 }
 
-/// Compares every table; the source must not change meanwhile.
+/// Compares every table. The source must not change during the comparison.
 pub(super) async fn compare(there: SourceDatabase<'_>, target: &Client) -> Result<Vec<TableComparison>> {
     let mut compared = Vec::with_capacity(TABLES.len());
-    // The owner of the tables sees no row.
+    // Row-level security hides all rows from the owner of the tables.
     let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL ROLE {PLATFORM_ROLE}");
     target.batch_execute(&begin).await?;
     for mapping in TABLES {
@@ -76,7 +76,7 @@ async fn table(there: SourceDatabase<'_>, target: &Client, mapping: &TableMappin
     })
 }
 
-/// Opens every secret, and compares it with what it was.
+/// Opens every secret, and compares it with the original.
 async fn secrets(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapping, column: &str) -> Result<()> {
     let of = |table: String, condition: &str| {
         let key = mapping.key;
@@ -84,7 +84,7 @@ async fn secrets(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapp
             "SELECT {key}, workspace_id, {column} FROM {table} WHERE {column} IS NOT NULL{condition} ORDER BY {key}"
         )
     };
-    // Those of rows that are set aside are nowhere here.
+    // Rows that are set aside are not in the target.
     let aside = "SELECT coalesce(array_agg(key), '{}') FROM workspace_db_adoption.set_aside
         WHERE table_name = $1 AND NOT is_kept";
     let aside: Vec<Uuid> = target.query_one(aside, &[&mapping.table]).await?.get(0);

@@ -1,4 +1,4 @@
-//! The platform's administrators: made, disabled, enabled, promoted, and never the last of them lost.
+//! Administrators of the platform: creation, roles, passwords and tokens. At least one superadmin always remains.
 
 use diesel::dsl::now;
 use diesel::prelude::*;
@@ -16,15 +16,15 @@ use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash, StatementTime};
 use crate::tenancy::{Actor, Database, admin_may_enter, load_readable};
 
-/// Days that a password secret is valid for.
+/// Number of days for which a password secret is valid.
 const SECRET_DAYS: i64 = 1;
 
-/// An administrator to be made.
+/// Input for a new administrator.
 #[derive(Clone, Debug)]
 pub struct NewAdmin {
     /// Login name.
     pub email: Email,
-    /// Reach.
+    /// Role on the platform.
     pub role: AdminRole,
     /// Given name.
     pub first_name: Option<Name>,
@@ -32,14 +32,15 @@ pub struct NewAdmin {
     pub last_name: Option<Name>,
 }
 
-/// Makes an administrator, and a secret with which they set their password once, within a day.
+/// Creates an administrator, and a secret with which they set their password once, within one day.
 ///
-/// The secret is shown this once; send it to them. Until it is used the account can't be entered.
+/// Only this call returns the secret; send it to the administrator. The account can't be used until then.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict), with the field `email`, where somebody has the email in whatever case;
-/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more.
+/// [`is_conflict`](Error::is_conflict), with the field `email`, if an administrator has this email, in upper or lower
+/// case; [`is_forbidden`](Error::is_forbidden) if the scope's administrator uses an API token or is no longer a
+/// superadmin.
 ///
 /// ```no_run
 /// use workspace_db::auth::{NewAdmin, create_admin};
@@ -71,7 +72,7 @@ pub async fn create_admin(db: &Database, platform: &PlatformScope, new: &NewAdmi
     .await
 }
 
-/// A row that can't be entered before its owner has set a password.
+/// Returns the row of an account that can't be used until its owner has set a password.
 pub(super) fn pending(new: &NewAdmin, unusable: PasswordHash) -> NewAdminUser {
     NewAdminUser {
         must_change_password: Some(true),
@@ -81,7 +82,7 @@ pub(super) fn pending(new: &NewAdmin, unusable: PasswordHash) -> NewAdminUser {
     }
 }
 
-/// Inserts it, where nobody has the email.
+/// Inserts the row unless an administrator has its email.
 pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> Result<Option<AdminUser>> {
     Ok(diesel::insert_into(admin_users::table)
         .values(row)
@@ -96,13 +97,14 @@ fn taken(email: &Email) -> Error {
     Error::new(Kind::Conflict, format!("an administrator with {email} exists")).of_field("email")
 }
 
-/// A fresh secret with which an administrator who forgot their password, or has yet to set one, does so once, within a day.
+/// Creates a secret with which an administrator sets their password once, within one day.
 ///
-/// Their sessions and tokens stay until it is used; an earlier secret ends.
+/// Use it for an administrator who forgot their password or has not set one. Their sessions and tokens stay valid until
+/// the secret is used. An earlier secret is revoked.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where there is no such administrator; [`is_forbidden`](Error::is_forbidden).
+/// [`is_not_found`](Error::is_not_found) if the administrator does not exist; [`is_forbidden`](Error::is_forbidden).
 pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Token> {
     db.platform(async |conn| {
         let held = find(conn, admin).await;
@@ -119,12 +121,12 @@ pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: Admi
     .await
 }
 
-/// Locks an administrator out: every session and token of theirs ends, everywhere within a second.
+/// Disables an administrator. All their sessions and tokens are revoked and end everywhere within one second.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) where they are the last active superadmin; [`is_not_found`](Error::is_not_found);
-/// [`is_forbidden`](Error::is_forbidden).
+/// [`is_conflict`](Error::is_conflict) if they are the last superadmin who can log in;
+/// [`is_not_found`](Error::is_not_found); [`is_forbidden`](Error::is_forbidden).
 pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
     db.platform(async |conn| {
         let superadmins = locked_superadmins(conn).await?;
@@ -145,7 +147,7 @@ pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId
     .await
 }
 
-/// Lets a disabled administrator in again, with the password that they had; their sessions and tokens stay ended.
+/// Enables a disabled administrator, with their earlier password. Their sessions and tokens stay revoked.
 ///
 /// # Errors
 ///
@@ -167,11 +169,11 @@ pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId)
     .await
 }
 
-/// Promotes an administrator to superadmin, or makes a superadmin an ordinary one.
+/// Promotes an administrator to superadmin, or demotes a superadmin to admin.
 ///
 /// # Errors
 ///
-/// As [`disable`].
+/// Same as [`disable`].
 pub async fn change_role(
     db: &Database,
     platform: &PlatformScope,
@@ -198,11 +200,11 @@ pub async fn change_role(
     .await
 }
 
-/// Changes an administrator's email and names.
+/// Changes the email and the names of an administrator.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) where somebody has the email; [`is_not_found`](Error::is_not_found);
+/// [`is_conflict`](Error::is_conflict) if another administrator has the email; [`is_not_found`](Error::is_not_found);
 /// [`is_forbidden`](Error::is_forbidden).
 pub async fn change_details(
     db: &Database,
@@ -229,7 +231,7 @@ pub async fn change_details(
     .await
 }
 
-/// Every administrator, by email. One whose row can't be read is left out, and named in the log.
+/// Lists all administrators by email. A row that can't be read is skipped and logged.
 ///
 /// # Errors
 ///
@@ -242,12 +244,12 @@ pub async fn admins(db: &Database, platform: &PlatformScope) -> Result<Vec<Admin
     .await
 }
 
-/// A token by which a program acts as an administrator, for so many days: shown this once.
+/// Creates a token with which a program acts as an administrator for `days` days. Only this call returns the token.
 ///
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden);
-/// [`is_invalid_input`](Error::is_invalid_input) where `days` is 0 or more than 366.
+/// [`is_invalid_input`](Error::is_invalid_input) if `days` is 0 or more than 366.
 pub async fn create_admin_token(
     db: &Database,
     platform: &PlatformScope,
@@ -264,7 +266,7 @@ pub async fn create_admin_token(
     .await
 }
 
-/// The valid sessions and API tokens of an administrator, the newest first.
+/// Lists the valid sessions and API tokens of an administrator, newest first.
 ///
 /// # Errors
 ///
@@ -277,7 +279,7 @@ pub async fn list_admin_tokens(db: &Database, platform: &PlatformScope, admin: A
     .await
 }
 
-/// Ends a session or token of an administrator.
+/// Revokes a session or token of an administrator.
 ///
 /// # Errors
 ///
@@ -296,7 +298,7 @@ pub async fn revoke_admin_token(
     .await
 }
 
-/// What no [`AdminUserChanges`] has.
+/// Changes of columns that [`AdminUserChanges`] does not have.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = admin_users)]
 struct AdminStateChange {
@@ -324,21 +326,23 @@ async fn change_state(
 async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Token> {
     let secret = Token::generate(TokenKind::Password, None)?;
     session::issue(conn, admin, &secret, "a password secret", None, days_from_now(SECRET_DAYS)).await?;
-    // Whoever has a secret proves themselves by it, and no longer by an invitation.
+    // An account with a password secret no longer gets its password from an invitation.
     let invited = admin_users::table.find(admin).filter(admin_users::is_invited);
     diesel::update(invited).set(admin_users::is_invited.eq(false)).execute(conn).await?;
     Ok(secret)
 }
 
-/// The row of whom a deed is about, held. It comes before the question who acts: whoever waited here for the one who
-/// disabled them must not be let in by what was true before.
+/// Finds the administrator that an action changes, and locks the row.
+///
+/// Callers check the authorization after they have the lock. An actor may have waited here for the transaction that
+/// disabled them, and must not act on their earlier rights.
 async fn find(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<AdminUser> {
     let found = AdminUser::query().find(admin).for_no_key_update().first(conn).await.optional()?;
     found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no administrator {admin}")))
 }
 
-/// The superadmins who can log in, locked in one order: of two who remove each other the second finds out, and waits for
-/// no one who waits for it.
+/// Returns the superadmins who can log in, with their rows locked in one order. If two superadmins remove each other,
+/// the second one waits and then gets an error. The order prevents a deadlock.
 async fn locked_superadmins(conn: &mut AsyncPgConnection) -> Result<Vec<AdminUserId>> {
     Ok(admin_users::table
         .filter(admin_users::role.eq(AdminRole::Superadmin).and(admin_may_enter()))

@@ -1,4 +1,4 @@
-//! Reading the audit log.
+//! Queries of the audit log.
 
 use diesel::prelude::*;
 
@@ -9,30 +9,31 @@ use crate::models::AuditEntry;
 use crate::schema::audit_log;
 use crate::tenancy::{Database, PageKey, load_readable};
 
-/// Entries of one page.
+/// Maximum number of entries on one page.
 const MOST: u32 = 1_000;
 
-/// Which entries are asked for; what is not said is not asked.
+/// Filter of the audit log. A field that is `None` does not restrict the entries.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// Of one workspace; [`WorkspaceId::PLATFORM`] for what concerns the platform as a whole.
+    /// Workspace of the entries; [`WorkspaceId::PLATFORM`] for entries of the platform as a whole.
     pub workspace: Option<WorkspaceId>,
-    /// By one administrator.
+    /// Administrator who acted.
     pub admin: Option<AdminUserId>,
-    /// Of one action, such as `workspace.publish`.
+    /// Action, such as `workspace.publish`.
     pub action: Option<String>,
-    /// Those before an entry, for the next page: the [`page_key`](crate::tenancy::Keyset::page_key) of the last one.
+    /// Start of the next page: the [`page_key`](crate::tenancy::Keyset::page_key) of the last entry. Only entries
+    /// before it are listed.
     pub before: Option<PageKey>,
 }
 
-/// At most so many entries, and 1,000, of all workspaces and the platform, the newest first.
+/// Lists at most `limit` entries, up to 1,000, of all workspaces and the platform, newest first.
 ///
-/// A workspace's own entries are rows of a tenant's table, which a scope reads:
+/// A scope also reads the entries of its workspace:
 /// `audit_log::table.in_workspace(&scope).order(audit_log::occurred_at.desc())`.
 ///
 /// # Errors
 ///
-/// [`is_forbidden`](crate::Error::is_forbidden) where the scope's superadmin is none any more.
+/// [`is_forbidden`](crate::Error::is_forbidden) if the scope's administrator is no longer a superadmin.
 ///
 /// ```no_run
 /// use workspace_db::auth::{AuditFilter, audit_log};

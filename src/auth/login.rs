@@ -1,4 +1,4 @@
-//! Logging in, and changing a password. Every attempt that fails costs the same and says the same.
+//! Login and change of password. Every failed attempt costs the same and returns the same error.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::now;
@@ -18,26 +18,26 @@ use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminStatus, AdminTokenKind, PasswordHash};
 use crate::tenancy::{Actor, Database, admin_may_enter};
 
-/// For how long a session is valid.
+/// Number of days for which a session is valid.
 const SESSION_DAYS: i64 = 7;
 
-/// Longer than any email; a request may bring more.
+/// Maximum length of an email. A request may contain a longer text.
 const MOST_EMAIL_BYTES: usize = 254;
 
-/// A session and its token, for the administrator of that email and password.
+/// Verifies an email and a password, and returns a session and its token.
 ///
-/// The token is shown this once; the database has its hash. It is valid for 7 days. Whether the email is unknown, the
-/// password wrong, the account disabled, invited and not yet joined, or has seen too many wrong passwords: the answer is
-/// the same and takes the same work, one hash of a password and the same statements. (An account that came from the old
-/// platform with a hash of bcrypt takes what that takes, until its first login.) A hash of other settings, or one of
-/// bcrypt from the old platform, is made anew.
+/// Only this call returns the token, which is valid for 7 days; the database stores its hash. A login fails if the
+/// email is unknown, the password is wrong or the account is disabled. It also fails for an invited account that has
+/// not joined, and after too many wrong passwords. All of these cases return the same error and do the same work: one
+/// password hash and the same statements. (An account from the old platform with a bcrypt hash takes the time of bcrypt
+/// until its first login.) A login replaces a hash that is bcrypt or weaker than a new one.
 ///
 /// # Errors
 ///
 /// [`is_unauthenticated`](Error::is_unauthenticated), for all of the above; [`is_throttled`](Error::is_throttled) after
-/// too many attempts from the client's address, which says nothing of an account;
-/// [`is_password_change_required`](Error::is_password_change_required) where the password is right and
-/// [`change_password`] must come first; [`is_exhausted`](Error::is_exhausted) where too many log in at once;
+/// too many attempts from the client's address, which reveals nothing about an account;
+/// [`is_password_change_required`](Error::is_password_change_required) if the password is right and [`change_password`]
+/// must come first; [`is_exhausted`](Error::is_exhausted) if too many logins run at once;
 /// [`is_unreachable`](Error::is_unreachable).
 ///
 /// ```no_run
@@ -68,7 +68,7 @@ pub async fn log_in(
     }
     let renewed = password::hash(password).await?;
     match enter(db, &admin, Some(&renewed), client).await {
-        // Another login of the same moment may have renewed it first: the password is right for that hash, too.
+        // A concurrent login may have renewed the hash first. The password is right for that hash too.
         Err(error) if error.is_unauthenticated() => {
             let admin = verify(db, email, password, client).await?;
             enter(db, &admin, None, client).await
@@ -77,14 +77,15 @@ pub async fn log_in(
     }
 }
 
-/// A session and its token under a new password: the one thing that the bootstrap's password is good for.
+/// Changes a password, and returns a session and its token. The bootstrap's password works only here.
 ///
-/// Every other session and token of the administrator ends.
+/// All other sessions and tokens of the administrator are revoked.
 ///
 /// # Errors
 ///
-/// As [`log_in`]; [`is_invalid_input`](Error::is_invalid_input), with the field `password`, where the new one is shorter
-/// than 12 characters, longer than 1,024 bytes, among the most common ones, the old one, the email or the name.
+/// Same as [`log_in`]; [`is_invalid_input`](Error::is_invalid_input), with the field `password`, if the new password is
+/// shorter than 12 characters or longer than 1,024 bytes. Also if it is a common one, the old one, the email or the
+/// name.
 ///
 /// ```no_run
 /// use secrecy::SecretString;
@@ -117,14 +118,14 @@ pub async fn change_password(
     .await
 }
 
-/// A session and its token, for whoever holds a password secret, under the password that they set with it.
+/// Sets a password with a password secret, and returns a session and its token.
 ///
-/// The secret is good once. Every other session and token of the administrator ends.
+/// The secret works once. All other sessions and tokens of the administrator are revoked.
 ///
 /// # Errors
 ///
-/// [`is_unauthenticated`](Error::is_unauthenticated) where the secret was used, has expired, or the administrator is
-/// disabled; [`is_invalid_input`](Error::is_invalid_input) as in [`change_password`], and the secret stays good.
+/// [`is_unauthenticated`](Error::is_unauthenticated) if the secret was used or has expired, or the administrator is
+/// disabled; [`is_invalid_input`](Error::is_invalid_input) as in [`change_password`], and the secret stays valid.
 ///
 /// ```no_run
 /// use secrecy::SecretString;
@@ -157,7 +158,7 @@ pub async fn set_password(
     check_for(&admin, new)?;
     let new_hash = password::hash(new).await?;
     db.platform(async |conn| {
-        // Of two who hold the same secret the second finds another hash.
+        // If two requests use the same secret, the second finds another hash.
         take_hash(conn, &admin, &new_hash).await?.then_some(()).ok_or_else(invalid_token)?;
         let used = diesel::update(admin_tokens::table)
             .filter(admin_tokens::token_hash.eq(&hash).and(admin_tokens::revoked_at.is_null()))
@@ -172,9 +173,9 @@ pub async fn set_password(
     .await
 }
 
-/// The administrator who has shown the password, whose attempt is then not counted.
+/// Verifies a password and returns its administrator, whose attempt is then refunded.
 ///
-/// Every attempt goes through the same steps, whatever becomes of it: two buckets, one look for the account, one hash.
+/// Every attempt within the rate of its address takes the same steps: count, look up the account, compute a hash.
 async fn verify(db: &Database, email: &str, password: &SecretString, client: &ClientInfo) -> Result<AdminUser> {
     let email = known_form(email);
     let (buckets, found) = db
@@ -202,8 +203,8 @@ async fn verify(db: &Database, email: &str, password: &SecretString, client: &Cl
     }
 }
 
-/// Ends a login that is right: under the row's lock, since the account may have been disabled or its password changed
-/// while the hash was computed.
+/// Completes a login with the right password. The update checks the row under its lock, since the account may have been
+/// disabled or its password changed while the hash was computed.
 async fn enter(
     db: &Database,
     admin: &AdminUser,
@@ -224,10 +225,10 @@ async fn enter(
     .await
 }
 
-/// Puts a new hash in the place of the one that was seen, and says whether that was still there.
+/// Replaces the hash that was read, and returns false if it has changed since.
 ///
-/// It comes first in its transaction: whoever touches an administrator's tokens holds their row, so that none is made
-/// beside a change of password, and nobody waits for one who waits.
+/// It comes first in its transaction. Every transaction that changes an administrator's tokens locks their row first.
+/// So no token is created during a change of password, and no deadlock occurs.
 pub(super) async fn take_hash(conn: &mut AsyncPgConnection, seen: &AdminUser, hash: &PasswordHash) -> Result<bool> {
     let still = admin_users::table
         .filter(admin_users::id.eq(seen.id).and(admin_users::status.eq(AdminStatus::Active)))
@@ -242,7 +243,7 @@ pub(super) async fn take_hash(conn: &mut AsyncPgConnection, seen: &AdminUser, ha
     Ok(diesel::update(still).set(set).execute(conn).await? > 0)
 }
 
-/// Ends every token of the administrator and begins one session, as after a change of password.
+/// Revokes all tokens of the administrator and starts one session, as after a change of password.
 pub(super) async fn replace_sessions(
     conn: &mut AsyncPgConnection,
     admin: &AdminUser,
@@ -253,7 +254,7 @@ pub(super) async fn replace_sessions(
     begin(conn, admin, action, client).await
 }
 
-/// Ends every session, API token and password secret of an administrator.
+/// Revokes all sessions, API tokens and password secrets of an administrator.
 pub(super) async fn revoke_all(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<usize> {
     let valid =
         admin_tokens::table.filter(admin_tokens::admin_user_id.eq(admin).and(admin_tokens::revoked_at.is_null()));
@@ -288,7 +289,8 @@ pub(super) fn check_for(admin: &AdminUser, new: &SecretString) -> Result<()> {
     password::check(new, &[&admin.email, local, first, last, &format!("{first} {last}"), &format!("{first}{last}")])
 }
 
-/// The form in which emails are compared. What can't be one is not told apart from one that nobody has.
+/// Returns the form in which emails are compared. A text that can't be an email becomes empty, which matches no
+/// account.
 fn known_form(email: &str) -> String {
     let email = email.trim().to_lowercase();
     if email.len() > MOST_EMAIL_BYTES || email.contains('\0') { String::new() } else { email }

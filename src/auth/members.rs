@@ -1,4 +1,4 @@
-//! The members of a workspace: invited, joined, of a role, removed.
+//! Members of a workspace: invitation, joining, roles and removal.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -21,41 +21,41 @@ use crate::schema::{admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, Email, PasswordHash, TokenHash};
 use crate::tenancy::{Actor, Administer, Database, WorkspaceScope, load_readable};
 
-/// Days that an invitation can be accepted.
+/// Number of days for which an invitation can be accepted.
 const INVITATION_DAYS: i64 = 7;
 
-/// An invitation that was made.
+/// Invitation to a workspace.
 #[derive(Clone, Debug)]
 pub struct Invitation {
-    /// The membership, which counts from its acceptance on.
+    /// Membership, which takes effect when the invitation is accepted.
     pub membership: WorkspaceAdmin,
-    /// What accepts it, once, within 7 days: shown this once, send it to the email.
+    /// Token that accepts the invitation once, within 7 days. It is shown only here; send it to the email.
     pub token: Token,
-    /// Whether the invited have yet to set a password, by [`join`]; else they log in and accept it. For the message to
-    /// them, and not for whoever invites: it tells whether the email has an account.
+    /// True if the invited person must set a password with [`join`]; otherwise they log in and accept. Use it in the
+    /// message to them only. It must not reach the inviter, because it reveals whether the email has an account.
     pub is_new: bool,
 }
 
-/// A member of a workspace, or somebody who is invited.
+/// Member of a workspace, or an invited administrator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Member {
-    /// The membership.
+    /// Membership.
     pub membership: WorkspaceAdmin,
-    /// The administrator's email.
+    /// Email of the administrator.
     pub email: String,
-    /// Their given and family name, once they have joined.
+    /// Given name and family name, once they have joined.
     pub name: (Option<String>, Option<String>),
 }
 
 /// Invites the owner of an email into the scope's workspace, with a role there.
 ///
-/// Where nobody has the email an account is made for it, which opens nothing before the invitation is accepted. Inviting
-/// again replaces an open invitation.
+/// If the email has no account, this creates one that can't be used until the invitation is accepted. Another
+/// invitation replaces an open one.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) where they are a member already; [`is_not_found`](Error::is_not_found) and
-/// [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not do so any more.
+/// [`is_conflict`](Error::is_conflict) if they are already a member; [`is_not_found`](Error::is_not_found) and
+/// [`is_forbidden`](Error::is_forbidden) if the scope's administrator may no longer administer the workspace.
 ///
 /// ```no_run
 /// use workspace_db::auth::invite;
@@ -74,7 +74,7 @@ pub async fn invite(
     email: &Email,
     role: AdminRole,
 ) -> Result<Invitation> {
-    // Made whether it is needed or not: how long an invitation takes does not tell who has an account.
+    // Computed in every case, so that the duration of an invitation does not reveal whether the email has an account.
     let unusable = password::unusable().await?;
     db.platform(async |conn| {
         let actor = scope.actor(conn, db).await?;
@@ -104,7 +104,7 @@ pub(super) async fn invite_to(
                 entry.made(&admin).insert(conn).await?;
                 admin
             }
-            // Another workspace has invited them at this moment.
+            // Another transaction has inserted this account since the query above.
             None => of_email().first(conn).await?,
         }
     };
@@ -151,13 +151,15 @@ pub(super) async fn invite_to(
     Ok(Invitation { membership, token, is_new })
 }
 
-/// Whether an account was made by an invitation and has never been anybody's: such a one, and no other, gets its password
-/// by accepting one. Whoever was given a password secret, and every superadmin, proves themselves in another way.
+/// Returns true if an invitation created the account and its owner has not set a password yet.
+///
+/// Only such an account may get its password from an invitation. An account with a password secret, and every
+/// superadmin, must use another way.
 fn is_invited_only(admin: &AdminUser) -> bool {
     admin.is_invited && admin.role == AdminRole::Admin && admin.status == AdminStatus::Active
 }
 
-/// An invitation that can be accepted, its row locked.
+/// Invitation that can be accepted, with its row locked.
 pub(super) struct PendingInvitation {
     workspace: WorkspaceId,
     membership: WorkspaceAdminId,
@@ -165,7 +167,7 @@ pub(super) struct PendingInvitation {
 }
 
 impl PendingInvitation {
-    /// The invitation of that token; `by` is who accepts it, where that is known.
+    /// Finds the invitation of this token. `by` is the administrator who accepts it, if known.
     pub(super) async fn find(
         conn: &mut AsyncPgConnection,
         invitation: &Token,
@@ -186,7 +188,8 @@ impl PendingInvitation {
         let invited: Option<AdminUserId> = open.select(workspace_admins::admin_user_id).first(conn).await.optional()?;
         let is_meant = |invited: &AdminUserId| is_open && by.is_none_or(|by| by == *invited);
         let invited = invited.filter(is_meant).ok_or_else(invalid_token)?;
-        // The administrator before the membership, as everywhere; then the invitation may be another's by now.
+        // The administrator's row is locked before the membership's, as everywhere. The invitation may have changed by
+        // then.
         let admin = AdminUser::query().find(invited).for_no_key_update().first(conn).await?;
         let of_them =
             open.filter(workspace_admins::admin_user_id.eq(invited)).select(workspace_admins::id).for_update();
@@ -210,15 +213,16 @@ impl PendingInvitation {
     }
 }
 
-/// Accepts an invitation that made the account, under the password that its owner sets with it; a session and its token.
+/// Accepts an invitation that created the account, sets the password, and returns a session and its token.
 ///
-/// Who has an account logs in and calls [`AdminSession::accept`] instead: an invitation is no way to a password.
+/// An administrator who has an account logs in and calls [`AdminSession::accept`] instead. An invitation never replaces
+/// a password.
 ///
 /// # Errors
 ///
-/// [`is_unauthenticated`](Error::is_unauthenticated) where the invitation was used, withdrawn, has expired, or is for an
-/// account that is somebody's; [`is_invalid_input`](Error::is_invalid_input), with the field `password`, where it is none
-/// that is taken, and the invitation stays good.
+/// [`is_unauthenticated`](Error::is_unauthenticated) if the invitation was used or withdrawn, has expired, or is for an
+/// account that has an owner; [`is_invalid_input`](Error::is_invalid_input), with the field `password`, if the password
+/// is rejected. The invitation then stays valid.
 pub async fn join(
     db: &Database,
     invitation: &Token,
@@ -245,7 +249,7 @@ pub async fn join(
     .await
 }
 
-/// The members of the scope's workspace and those who are invited, by email.
+/// Lists the members of the scope's workspace and the invited administrators, by email.
 ///
 /// # Errors
 ///
@@ -261,7 +265,7 @@ pub async fn members(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
             .select((WorkspaceAdmin::as_select(), admin_users::email, admin_users::first_name, admin_users::last_name));
         let rows: Vec<Row> = load_readable(members, conn).await?;
         let member = |(membership, email, first, last): Row| {
-            // Who is invited has not agreed to be known here.
+            // An invited administrator has not agreed to show their name here.
             let name = if membership.joined_at.is_some() { (first, last) } else { (None, None) };
             Member { membership, email, name }
         };
@@ -270,11 +274,12 @@ pub async fn members(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
     .await
 }
 
-/// Gives a member of the scope's workspace another role there, from their next request on.
+/// Changes the role of a member in the scope's workspace. It takes effect with their next request.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where there is no such membership here; [`is_forbidden`](Error::is_forbidden).
+/// [`is_not_found`](Error::is_not_found) if the workspace has no such membership;
+/// [`is_forbidden`](Error::is_forbidden).
 pub async fn change_member_role(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
@@ -282,7 +287,7 @@ pub async fn change_member_role(
     role: AdminRole,
 ) -> Result<WorkspaceAdmin> {
     db.platform(async |conn| {
-        // Held before it is asked who acts: whoever waited here for the one who removed them is out.
+        // Authorization is checked again after the row lock is taken: the actor may have been removed meanwhile.
         let held = find(conn, scope.workspace(), member).await;
         let actor = scope.actor(conn, db).await?;
         let before = held?;
@@ -301,14 +306,15 @@ pub async fn change_member_role(
     .await
 }
 
-/// Removes a member from the scope's workspace, or withdraws an invitation; they are out within a second.
+/// Removes a member from the scope's workspace, or withdraws an invitation. Their access ends within one second.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where there is no such membership here; [`is_forbidden`](Error::is_forbidden).
+/// [`is_not_found`](Error::is_not_found) if the workspace has no such membership;
+/// [`is_forbidden`](Error::is_forbidden).
 pub async fn remove_member(db: &Database, scope: &WorkspaceScope<Administer>, member: WorkspaceAdminId) -> Result<()> {
     db.platform(async |conn| {
-        // Held before it is asked who acts: whoever waited here for the one who removed them is out.
+        // Authorization is checked again after the row lock is taken: the actor may have been removed meanwhile.
         let held = find(conn, scope.workspace(), member).await;
         let actor = scope.actor(conn, db).await?;
         let before = held?;

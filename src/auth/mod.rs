@@ -1,6 +1,7 @@
-//! Who may enter: logins, sessions, tokens, members, and what administrators do to workspaces and to each other.
+//! Authentication and authorization: logins, sessions, tokens, members, and administration of workspaces and
+//! administrators.
 //!
-//! # How do I let an administrator in?
+//! # How do I log an administrator in?
 //!
 //! ```no_run
 //! use secrecy::SecretString;
@@ -22,16 +23,17 @@
 //!
 //! # Who may do what?
 //!
-//! | who | gets | by |
+//! | actor | access | call |
 //! |---|---|---|
-//! | a superadmin | [`PlatformScope`], and every workspace to administer | [`AdminSession::platform`], [`AdminSession::administer`] |
+//! | a superadmin | [`PlatformScope`] | [`AdminSession::platform`] |
+//! | a superadmin | any workspace to administer | [`AdminSession::administer`] |
 //! | a member whose role there is superadmin | their workspaces to administer | [`AdminSession::administer`] |
 //! | a member whose role there is admin | their workspaces to read and write | [`AdminSession::workspace`] |
 //! | a service with a token | one workspace to read, or to read and write | [`service`] |
 //!
-//! Nothing is remembered in the process for longer than a second, so a session that ends, a token that is revoked and a
-//! member who is removed are out everywhere within that time. Whatever changes something here leaves an entry in the
-//! audit log, in the same transaction; [`audit_log`] reads it.
+//! The process caches a right for at most one second. Within that time, an ended session, a revoked token and a removed
+//! member lose their access everywhere. Each change here inserts an audit entry in the same transaction; [`audit_log`]
+//! lists them.
 
 mod admins;
 mod audit;
@@ -69,34 +71,33 @@ pub use self::workspaces::{
 };
 use crate::tenancy::PlatformScope;
 
-/// Where a request comes from, as far as the backend knows.
+/// Client that sent a request, as far as the backend knows it.
 ///
-/// Behind a proxy the address is the one that the proxy vouches for; an address that the client could have written
-/// itself would be a way around the throttle.
+/// Behind a proxy, set the address that the proxy vouches for. A client that can write its own address bypasses the
+/// throttle.
 #[derive(Clone, Debug, Default)]
 pub struct ClientInfo {
-    /// The network address. All clients without one share one allowance of failed logins.
+    /// Network address. All clients without an address share one allowance of failed logins.
     pub address: Option<IpAddr>,
-    /// What the session is called in lists, such as the browser; at most 200 characters are kept.
+    /// Name of the session in lists, such as the browser. At most 200 characters are kept.
     pub name: Option<String>,
-    /// The session token that this device had last, even one that has expired: by it the owner gets in while strangers
-    /// try passwords.
+    /// Last session token of this device, even an expired one. It lets the owner log in while strangers try passwords.
     pub device: Option<Token>,
 }
 
 impl ClientInfo {
-    /// An address of version 4 in one form, however it was written.
+    /// Returns the address; an IPv4-mapped IPv6 address becomes IPv4.
     fn address(&self) -> Option<IpAddr> {
         self.address.map(|address| address.to_canonical())
     }
 }
 
-/// Whether a use is to be marked: once a minute, since a request that reads should not write.
+/// Returns true if a use must be recorded. This is at most once a minute, since a request that reads should not write.
 fn is_due(last_used_at: Option<DateTime<Utc>>) -> bool {
     last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::minutes(1))
 }
 
 define_sql_function! {
-    /// As the unique index on emails has it.
+    /// Lowercases a text, as the unique index on emails does.
     fn lower(text: Text) -> Text;
 }

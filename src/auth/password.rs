@@ -1,4 +1,4 @@
-//! Which passwords are taken, and their hashing: off the async threads, few at a time.
+//! Rules for passwords, and hashing on a few threads outside the async runtime.
 
 use std::collections::HashSet;
 use std::num::NonZero;
@@ -16,14 +16,15 @@ use crate::sql_types::{Memory, PasswordHash};
 const LEAST_CHARACTERS: usize = 12;
 const MOST_BYTES: usize = 1_024;
 
-/// The most common passwords that are long enough to be asked about, in lower case: those of 12 characters and more
-/// among the 19,640 of Django's list, which is Royce Williams's of what was leaked, and the one of the bootstrap.
+/// Common passwords of 12 and more characters, in lower case, and the password of the bootstrap. Source: the 19,640 of
+/// Django's list, which Royce Williams compiled from leaked passwords.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
-/// The threads that hash, half as many as cores, so that the other half answers: each takes 19 MiB and one core.
+/// Threads that hash passwords, half as many as cores, so that the other half serves requests. Each takes 19 MiB and
+/// one core.
 ///
-/// They are threads of their own, and not those of tokio's blocking pool: each keeps the memory that it hashes in. Given
-/// back and taken anew by many threads, it came to ten times what hashes at once.
+/// They are separate from tokio's blocking pool, because each thread keeps the memory that it hashes in. When many
+/// threads allocated and freed it, the process used ten times the memory of the concurrent hashes.
 static HASHING: LazyLock<HashingPool> = LazyLock::new(HashingPool::start);
 
 type Work = Box<dyn FnOnce(&mut Memory) + Send>;
@@ -44,7 +45,7 @@ impl HashingPool {
             let hashing = move || {
                 let mut memory = Memory::default();
                 while let Ok(work) = next() {
-                    // Whoever waits for it is told by the end of their channel.
+                    // If the work panics, its caller sees that the channel was closed.
                     let _ = panic::catch_unwind(AssertUnwindSafe(|| work(&mut memory)));
                 }
             };
@@ -56,10 +57,10 @@ impl HashingPool {
     }
 }
 
-/// How long a login waits for its turn.
+/// Maximum time that a login waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Refuses a password that is too short, too long, too common, or one of `known`: the email and the names.
+/// Rejects a password that is too short, too long or too common, or that is one of `known`: the email and the names.
 pub(super) fn check(password: &SecretString, known: &[&str]) -> Result<()> {
     let text = password.expose_secret();
     let refused = |why: &str| Err(Error::invalid(why).of_field("password"));
@@ -79,9 +80,9 @@ pub(super) fn check(password: &SecretString, known: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Whether it is the hash of that password.
+/// Returns true if `hash` is the hash of this password.
 pub(super) async fn verify(hash: &PasswordHash, password: &SecretString) -> Result<bool> {
-    // What no password here can be costs what any does: nothing tells from the time that it was not looked at.
+    // A password above the maximum length is replaced, not skipped, so that its check takes as long as any other.
     let password = if password.expose_secret().len() > MOST_BYTES { SecretString::default() } else { password.clone() };
     let hash = hash.clone();
     in_turn(move |memory| hash.verifies_within(memory, &password)).await
@@ -92,7 +93,8 @@ pub(super) async fn hash(password: &SecretString) -> Result<PasswordHash> {
     in_turn(move |memory| PasswordHash::of_within(memory, &password)).await?
 }
 
-/// A hash that no password verifies, for an account whose owner has yet to set one: of 256 random bits that nobody kept.
+/// Creates a hash that no password matches, for an account whose owner has not set one. It hashes 256 random bits that
+/// are not stored.
 pub(crate) async fn unusable() -> Result<PasswordHash> {
     let mut secret = [0_u8; 32];
     getrandom::fill(&mut secret)
@@ -100,13 +102,14 @@ pub(crate) async fn unusable() -> Result<PasswordHash> {
     hash(&SecretString::from(base16ct::lower::encode_string(&secret))).await
 }
 
-/// What an unknown email is verified against, made once a process.
+/// Returns the hash that an unknown email is verified against, computed once per process.
 pub(super) async fn dummy_hash() -> Result<PasswordHash> {
     static DUMMY_HASH: tokio::sync::OnceCell<PasswordHash> = tokio::sync::OnceCell::const_new();
     Ok(DUMMY_HASH.get_or_try_init(unusable).await?.clone())
 }
 
-/// The permit goes with the work, so that a request that is dropped does not let another begin beside it.
+/// Runs the work on a hashing thread. The permit moves with the work; otherwise a dropped request would let another
+/// start while its own work still runs.
 async fn in_turn<T: Send + 'static>(work: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T> {
     let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&HASHING.turns).acquire_owned()).await;
     let permit = turn
@@ -115,7 +118,7 @@ async fn in_turn<T: Send + 'static>(work: impl FnOnce(&mut Memory) -> T + Send +
     let (done, result) = oneshot::channel();
     let working = Box::new(move |memory: &mut Memory| {
         let _held = permit;
-        // Where nobody waits any more, nobody is told.
+        // The caller may have stopped waiting.
         let _ = done.send(work(memory));
     });
     let lost = || Error::new(Kind::Io, "the thread that hashes passwords is gone");

@@ -1,4 +1,4 @@
-//! Tokens of services: programs that work in one workspace, and are nobody.
+//! Tokens of services: programs that work in one workspace and have no account.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -15,17 +15,17 @@ use crate::schema::service_tokens;
 use crate::sql_types::{Name, ServiceAccess};
 use crate::tenancy::{Administer, Credential, Database, Read, WorkspaceScope, load_readable};
 
-/// What a service's token opens.
+/// Access that a service's token grants.
 #[derive(Clone, Debug)]
 pub enum ServiceScope {
-    /// To read its workspace.
+    /// Read access to its workspace.
     Reads(WorkspaceScope<Read>),
-    /// To read and write it.
+    /// Read and write access to its workspace.
     Writes(WorkspaceScope),
 }
 
 impl ServiceScope {
-    /// The scope to read, which either kind of token gives.
+    /// Returns the scope to read, which both kinds of tokens grant.
     #[must_use]
     pub fn read(&self) -> WorkspaceScope<Read> {
         match self {
@@ -34,11 +34,11 @@ impl ServiceScope {
         }
     }
 
-    /// The scope to write.
+    /// Returns the scope to write.
     ///
     /// # Errors
     ///
-    /// [`is_forbidden`](Error::is_forbidden) where the token may only read.
+    /// [`is_forbidden`](Error::is_forbidden) if the token may only read.
     pub fn write(&self) -> Result<WorkspaceScope> {
         match self {
             Self::Writes(scope) => Ok(scope.clone()),
@@ -48,12 +48,12 @@ impl ServiceScope {
     }
 }
 
-/// The scope of the workspace that a service's token is bound to.
+/// Returns the access that a service's token grants to its workspace.
 ///
 /// # Errors
 ///
-/// [`is_unauthenticated`](Error::is_unauthenticated) where the token was never given, has expired, was revoked, or its
-/// workspace is archived: these can't be told apart.
+/// [`is_unauthenticated`](Error::is_unauthenticated) if the token does not exist, has expired or was revoked, or if its
+/// workspace is archived. The error is the same in all of these cases.
 ///
 /// ```no_run
 /// use workspace_db::auth;
@@ -82,7 +82,7 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
         })
         .await?;
     let proof = Credential::Service { token: hash.clone() };
-    // Whether it is still valid, and what it may do, is asked where the scope is given.
+    // `authorize` verifies that the token is still valid and has this access.
     let opened = match access.ok_or_else(invalid_token)? {
         ServiceAccess::Read => db.authorize(proof, workspace).await.map(ServiceScope::Reads),
         ServiceAccess::Write => db.authorize(proof, workspace).await.map(ServiceScope::Writes),
@@ -90,12 +90,12 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
     opened.map_err(|error| if error.is_not_found() { invalid_token() } else { error })
 }
 
-/// A token for a service in the scope's workspace, for so many days: shown this once.
+/// Creates a token for a service in the scope's workspace, valid for `days` days. Only this call returns the token.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where `days` is 0 or more than 366; [`is_not_found`](Error::is_not_found)
-/// and [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not do so any more.
+/// [`is_invalid_input`](Error::is_invalid_input) if `days` is 0 or more than 366; [`is_not_found`](Error::is_not_found)
+/// and [`is_forbidden`](Error::is_forbidden) if the scope's administrator may no longer administer the workspace.
 pub async fn create_service_token(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
@@ -130,7 +130,7 @@ pub async fn create_service_token(
     .await
 }
 
-/// The valid tokens of services in the scope's workspace, the newest first.
+/// Lists the valid tokens of services in the scope's workspace, newest first.
 ///
 /// # Errors
 ///
@@ -147,11 +147,12 @@ pub async fn service_tokens(db: &Database, scope: &WorkspaceScope<Administer>) -
     .await
 }
 
-/// Ends a service's token: it is out everywhere within a second.
+/// Revokes a service's token. It ends everywhere within one second.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where there is no such valid token here; [`is_forbidden`](Error::is_forbidden).
+/// [`is_not_found`](Error::is_not_found) if the workspace has no such token or it was revoked already;
+/// [`is_forbidden`](Error::is_forbidden).
 pub async fn revoke_service_token(
     db: &Database,
     scope: &WorkspaceScope<Administer>,

@@ -1,4 +1,4 @@
-//! An administrator between two requests.
+//! Session of an administrator within one request.
 
 use std::net::IpAddr;
 
@@ -20,12 +20,13 @@ use crate::tenancy::{
     token_is_valid,
 };
 
-/// Days that a token of a program may be valid for.
+/// Maximum number of days for which an API token is valid.
 const MOST_TOKEN_DAYS: u32 = 366;
 
-/// An administrator who has shown a valid session or API token.
+/// Administrator who presented a valid session or API token.
 ///
-/// It belongs to one request: make it of the token each time, with [`session`]. What it opens is asked of the database.
+/// It belongs to one request: create it from the token each time, with [`session`]. Its methods query the current
+/// rights.
 #[derive(Clone, Debug)]
 pub struct AdminSession {
     admin: AdminUserId,
@@ -36,12 +37,13 @@ pub struct AdminSession {
     actor: Actor,
 }
 
-/// The session of a token that came with a request, from that address.
+/// Returns the session of a token that came with a request from `address`.
 ///
 /// # Errors
 ///
-/// [`is_unauthenticated`](Error::is_unauthenticated) where the token was never given, has expired, was revoked, is for
-/// something else, or its administrator is disabled: these can't be told apart. [`is_unreachable`](Error::is_unreachable).
+/// [`is_unauthenticated`](Error::is_unauthenticated) if the token does not exist, has expired, was revoked or is of
+/// another kind, or if its administrator is disabled. The error is the same in all of these cases.
+/// [`is_unreachable`](Error::is_unreachable).
 ///
 /// ```no_run
 /// use workspace_db::auth;
@@ -81,37 +83,37 @@ impl AdminSession {
         Self { admin: admin.id, email: admin.email.clone(), role: admin.role, token: id, proof, actor }
     }
 
-    /// The administrator.
+    /// Returns the administrator.
     #[must_use]
     pub fn admin(&self) -> AdminUserId {
         self.admin
     }
 
-    /// Their email.
+    /// Returns their email.
     #[must_use]
     pub fn email(&self) -> &str {
         &self.email
     }
 
-    /// Their role on the platform, as it was when the session was looked up.
+    /// Returns their role on the platform, as it was when the session was loaded.
     #[must_use]
     pub fn role(&self) -> AdminRole {
         self.role
     }
 
-    /// The token that was shown, by the id under which it is listed.
+    /// Returns the id under which lists show the presented token.
     #[must_use]
     pub fn token(&self) -> AdminTokenId {
         self.token
     }
 
-    /// The scope of a workspace that this administrator may enter, to read and write its content: any for a superadmin,
-    /// else those that they have joined.
+    /// Returns the scope of a workspace, to read and write its content. A superadmin may enter any workspace; other
+    /// administrators may enter those that they have joined.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where the workspace does not exist, is archived, is somebody else's, or the
-    /// session has ended meanwhile: these can't be told apart.
+    /// [`is_not_found`](Error::is_not_found) if the workspace does not exist, is archived or is not one of theirs, or
+    /// if the session has ended. The error is the same in all of these cases.
     ///
     /// ```no_run
     /// use workspace_db::auth::AdminSession;
@@ -129,30 +131,30 @@ impl AdminSession {
         db.authorize(self.proof.clone(), workspace).await
     }
 
-    /// The scope of a workspace that this administrator may administer: any for a superadmin, else those where their role
-    /// is superadmin.
+    /// Returns the scope to administer a workspace. A superadmin may administer any workspace; other administrators may
+    /// administer those in which their role is superadmin.
     ///
     /// # Errors
     ///
-    /// As [`workspace`](Self::workspace); [`is_forbidden`](Error::is_forbidden) for a member without that role.
+    /// Same as [`workspace`](Self::workspace); [`is_forbidden`](Error::is_forbidden) for a member without that role.
     pub async fn administer(&self, workspace: WorkspaceId, db: &Database) -> Result<WorkspaceScope<Administer>> {
         db.authorize(self.proof.clone(), workspace).await
     }
 
-    /// The scope of the platform, for a superadmin.
+    /// Returns the scope of the platform, for a superadmin.
     ///
     /// # Errors
     ///
-    /// [`is_forbidden`](Error::is_forbidden) for anybody else.
+    /// [`is_forbidden`](Error::is_forbidden) for any other administrator.
     pub async fn platform(&self, db: &Database) -> Result<PlatformScope> {
         db.authorize_platform(self.proof.clone()).await
     }
 
-    /// The workspaces that this administrator may enter, by slug.
+    /// Lists the workspaces that this administrator may enter, by slug.
     ///
     /// # Errors
     ///
-    /// [`is_unauthenticated`](Error::is_unauthenticated) where the session has ended;
+    /// [`is_unauthenticated`](Error::is_unauthenticated) if the session has ended;
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn workspaces(&self, db: &Database) -> Result<Vec<Workspace>> {
         let mine = workspace_admins::table
@@ -175,11 +177,11 @@ impl AdminSession {
         .await
     }
 
-    /// The valid sessions and API tokens of this administrator, the newest first.
+    /// Lists the valid sessions and API tokens of this administrator, newest first.
     ///
     /// # Errors
     ///
-    /// As [`workspaces`](Self::workspaces).
+    /// Same as [`workspaces`](Self::workspaces).
     pub async fn tokens(&self, db: &Database) -> Result<Vec<AdminToken>> {
         db.platform(async |conn| {
             self.still_valid(conn).await?;
@@ -188,13 +190,14 @@ impl AdminSession {
         .await
     }
 
-    /// A token by which a program acts as this administrator, for so many days: shown this once.
+    /// Creates a token with which a program acts as this administrator for `days` days. Only this call returns the
+    /// token.
     ///
     /// # Errors
     ///
-    /// [`is_forbidden`](Error::is_forbidden) where this is the session of such a token itself;
-    /// [`is_invalid_input`](Error::is_invalid_input) where `days` is 0 or more than 366;
-    /// [`is_unauthenticated`](Error::is_unauthenticated) where the session has ended.
+    /// [`is_forbidden`](Error::is_forbidden) if this session itself uses an API token;
+    /// [`is_invalid_input`](Error::is_invalid_input) if `days` is 0 or more than 366;
+    /// [`is_unauthenticated`](Error::is_unauthenticated) if the session has ended.
     ///
     /// ```no_run
     /// use workspace_db::auth::AdminSession;
@@ -218,12 +221,13 @@ impl AdminSession {
         .await
     }
 
-    /// Ends a session or token of this administrator: it is out everywhere from now on.
+    /// Revokes a session or token of this administrator. New requests fail at once, and its scopes end within one
+    /// second.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where it is none of theirs, or has ended already;
-    /// [`is_unauthenticated`](Error::is_unauthenticated) where this session has ended.
+    /// [`is_not_found`](Error::is_not_found) if it is not one of theirs or was revoked already;
+    /// [`is_unauthenticated`](Error::is_unauthenticated) if this session has ended.
     pub async fn revoke(&self, db: &Database, token: AdminTokenId) -> Result<()> {
         db.platform(async |conn| {
             self.held(conn).await?;
@@ -236,17 +240,17 @@ impl AdminSession {
     ///
     /// # Errors
     ///
-    /// As [`revoke`](Self::revoke).
+    /// Same as [`revoke`](Self::revoke).
     pub async fn log_out(self, db: &Database) -> Result<()> {
         self.revoke(db, self.token).await
     }
 
-    /// Joins the workspace of an invitation that was made for this administrator's email.
+    /// Accepts an invitation for this administrator's email and joins its workspace.
     ///
     /// # Errors
     ///
-    /// [`is_unauthenticated`](Error::is_unauthenticated) where the invitation is somebody else's, was used, withdrawn or
-    /// has expired: these can't be told apart.
+    /// [`is_unauthenticated`](Error::is_unauthenticated) if the invitation is for another account, was used or
+    /// withdrawn, or has expired. The error is the same in all of these cases.
     pub async fn accept(&self, db: &Database, invitation: &Token) -> Result<WorkspaceId> {
         db.platform(async |conn| {
             self.held(conn).await?;
@@ -256,8 +260,8 @@ impl AdminSession {
         .await
     }
 
-    /// Holds the administrator's row, so that nothing ends or begins beside what is done, and then refuses where the
-    /// session has ended since it was looked up.
+    /// Locks the administrator's row, so that no concurrent transaction creates or revokes tokens. Then returns an
+    /// error if the session has ended since it was loaded.
     async fn held(&self, conn: &mut AsyncPgConnection) -> Result<AdminTokenKind> {
         let row = admin_users::table.find(self.admin).select(admin_users::id).for_no_key_update();
         row.first::<AdminUserId>(conn).await.optional()?.ok_or_else(invalid_token)?;
@@ -273,7 +277,7 @@ impl AdminSession {
     }
 }
 
-/// Stores a token's hash.
+/// Inserts a token by its hash.
 pub(super) async fn issue(
     conn: &mut AsyncPgConnection,
     admin: AdminUserId,
@@ -344,7 +348,7 @@ pub(super) async fn valid_tokens(conn: &mut AsyncPgConnection, admin: AdminUserI
     load_readable(tokens, conn).await
 }
 
-/// The end of a token of so many days.
+/// Returns the time at which a token of `days` days expires.
 pub(super) fn valid_for(days: u32) -> Result<DateTime<Utc>> {
     if (1..=MOST_TOKEN_DAYS).contains(&days) {
         return Ok(days_from_now(days.into()));

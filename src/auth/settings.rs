@@ -1,4 +1,4 @@
-//! The settings of a workspace: what comes in, and what holds.
+//! Settings of a workspace: the input of a request, and the effective values.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -12,16 +12,17 @@ use crate::schema::workspace_settings;
 use crate::sql_types::{LanguageTag, Metadata, TextArray};
 use crate::tenancy::{Access, Administer, Database, WorkspaceScope};
 
-/// Manner of the answers where a workspace says nothing.
+/// Tone of the answers if the workspace sets none.
 const TONE: &str = "professional";
-/// Sampling temperature where a workspace says nothing.
+/// Sampling temperature if the workspace sets none.
 const TEMPERATURE: f64 = 0.7;
-/// A hundred years.
+/// Maximum number of days for which data is kept: 100 years.
 const MOST_DAYS: i32 = 36_500;
-/// Names of events that one webhook can receive.
+/// Maximum number of event names for one webhook.
 const MOST_EVENTS: usize = 100;
 
-/// What holds in a workspace: its settings, where those say nothing its row, and where that says nothing the platform.
+/// Effective settings of a workspace. A setting without a value falls back to the workspace's row, then to the
+/// platform.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "each field is the setting, or the workspace's column, of its name")]
 pub struct EffectiveSettings {
@@ -47,7 +48,7 @@ pub struct EffectiveSettings {
 }
 
 impl EffectiveSettings {
-    /// Resolved from the rows: the one place that says what overrides what.
+    /// Resolves the settings from the rows. Only this function defines their precedence.
     pub(crate) fn resolve(workspace: Workspace, settings: Option<&WorkspaceSettings>, platform: Retention) -> Self {
         let own = settings.map_or_else(Retention::default, |own| Retention {
             audit_days: days(own.audit_retention_days),
@@ -86,11 +87,11 @@ fn days(stored: Option<i32>) -> Option<u32> {
     stored.and_then(|days| u32::try_from(days).ok())
 }
 
-/// What holds in the scope's workspace.
+/// Returns the effective settings of the scope's workspace.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where the scope opens nothing any more.
+/// [`is_not_found`](Error::is_not_found) if the scope no longer grants access.
 ///
 /// ```no_run
 /// use workspace_db::auth;
@@ -114,13 +115,13 @@ pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Re
     .await
 }
 
-/// Changes the settings of the scope's workspace, and returns them.
+/// Changes the settings of the scope's workspace and returns them.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input), with the field, where a number is out of bounds;
-/// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not
-/// do so any more.
+/// [`is_invalid_input`](Error::is_invalid_input), with the field, if a number is out of bounds;
+/// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the scope's administrator may no
+/// longer administer the workspace.
 ///
 /// ```no_run
 /// use workspace_db::auth::{SettingsInput, change_settings};
@@ -141,7 +142,7 @@ pub async fn change_settings(
     let workspace = scope.workspace();
     db.platform(async |conn| {
         let actor = scope.actor(conn, db).await?;
-        // A workspace that came without settings has the defaults, as a row from now on.
+        // A workspace without a row of settings gets one with the defaults.
         diesel::insert_into(workspace_settings::table)
             .values(workspace_settings::workspace_id.eq(workspace))
             .on_conflict_do_nothing()
@@ -166,7 +167,7 @@ pub async fn change_settings(
     .await
 }
 
-/// What the types of settings leave open.
+/// Settings whose bounds their types do not check.
 pub(super) struct SettingsBounds<'a> {
     temperature: Option<f64>,
     days: [(&'static str, Option<i32>); 4],
@@ -221,10 +222,10 @@ pub(super) fn check_bounds(settings: &SettingsBounds<'_>) -> Result<()> {
     }
 }
 
-/// Settings as a request brings them, in JSON: a field that is not there stays as it is, `null` goes back to the
-/// default; `watermark_enabled`, `webhook_events` and `metadata` are never empty, and `null` leaves them.
+/// Settings of a request, in JSON. A missing field keeps its value, and `null` resets it to the default.
+/// `watermark_enabled`, `webhook_events` and `metadata` are never empty, so `null` keeps them.
 ///
-/// [`checked`](Self::checked) makes a changeset of it, or says which field can't be right.
+/// [`checked`](Self::checked) returns a changeset, or an error that names the invalid field.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "each field is the column of its name")]
@@ -265,11 +266,11 @@ pub struct SettingsInput {
 }
 
 impl SettingsInput {
-    /// The changeset.
+    /// Returns the changeset.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input), with the [`field`](Error::field) that can't be right.
+    /// [`is_invalid_input`](Error::is_invalid_input), with the invalid [`field`](Error::field).
     pub fn checked(self) -> Result<WorkspaceSettingsChanges> {
         let metadata = self.metadata.map(Metadata::try_from).transpose();
         let changes = WorkspaceSettingsChanges {
@@ -305,7 +306,7 @@ fn parsed<T: std::str::FromStr<Err = Error>>(field: &'static str, text: Patch<St
     text.map(|text| text.map(parse).transpose()).transpose()
 }
 
-/// Tells `null`, which is there, from a field that is not.
+/// Distinguishes `null` from a missing field: a present `null` is `Some(None)`.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

@@ -1,7 +1,7 @@
-//! How often a login may be tried: exact across processes, and nothing with which to lock an owner out.
+//! Rate limits of logins. They are exact across processes, and an attacker can't use them to lock an owner out.
 //!
-//! Each bucket is a row: the generic cell rate algorithm (ITU-T I.371), whose one timestamp says when the bucket will be
-//! empty. The row's lock makes it exact however many processes ask at once.
+//! Each bucket is a row with one timestamp, at which the bucket will be empty (generic cell rate algorithm, ITU-T
+//! I.371). The row lock keeps it exact for any number of processes.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminTokenKind, TokenHash};
 
-/// So many attempts at once, and then one in so many seconds.
+/// Rate of attempts: `burst` at once, then one every `seconds` seconds.
 #[derive(Clone, Copy)]
 struct Rate {
     burst: u32,
@@ -22,33 +22,34 @@ struct Rate {
 }
 
 const OF_ADDRESS: Rate = Rate { burst: 20, seconds: 3.0 };
-/// From all clients together whose address the backend does not know. A right password gives back what it took.
+/// Rate of all clients together whose address the backend does not know. A correct password refunds its attempt.
 const OF_NO_ADDRESS: Rate = Rate { burst: 60, seconds: 1.0 };
-/// From where the account was never entered, all such places together.
+/// Rate of all places together from which the account was never entered.
 const OF_STRANGERS: Rate = Rate { burst: 10, seconds: 60.0 };
-/// From one place or device where it was.
+/// Rate of one place or device from which the account was entered before.
 const OF_KNOWN: Rate = Rate { burst: 10, seconds: 10.0 };
 
 impl Rate {
-    /// So many times as much.
+    /// Multiplies the rate by `factor`.
     fn times(self, factor: u32) -> Self {
         Self { burst: self.burst * factor, seconds: self.seconds / f64::from(factor) }
     }
 }
 
-/// The buckets that an attempt was counted in.
+/// Buckets in which an attempt was counted.
 pub(super) struct Buckets {
     counted: Vec<Bucket>,
-    /// Whether that of the account was full: the attempt is refused, and nobody is told why.
+    /// True if the bucket of the account was full. The attempt is refused, and the error does not give this reason.
     pub(super) is_full: bool,
 }
 
 impl Buckets {
-    /// Counts an attempt at the account of that email, which need not exist.
+    /// Counts an attempt at the account of this email, which need not exist.
     ///
-    /// A device or an address from which the account was entered before has a bucket of its own, so that strangers who
-    /// try passwords fill theirs alone. The networks of the address are counted too, but for such a device: its neighbours behind one
-    /// address would fill that bucket. One that is full is told, since it says nothing of any account.
+    /// A device or an address from which the account was entered before has its own bucket. Strangers who try passwords
+    /// therefore fill only theirs. The networks of the address are counted too, except for such a device, because other
+    /// clients at its address could fill those buckets. A full network bucket is an error, since it reveals nothing
+    /// about an account.
     pub(super) async fn count(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
         let address = client.address();
         let known = Familiarity::of(conn, email, client).await?;
@@ -74,7 +75,7 @@ impl Buckets {
         Ok(Self { counted, is_full })
     }
 
-    /// Takes back what was counted: the password was right.
+    /// Refunds the counted attempt after a correct password.
     pub(super) async fn refund(&self, conn: &mut AsyncPgConnection) -> Result<()> {
         for bucket in &self.counted {
             bucket.refund(conn).await?;
@@ -83,7 +84,7 @@ impl Buckets {
     }
 }
 
-/// From where an account was entered before.
+/// Place from which an account was entered before.
 #[derive(Clone, Copy)]
 enum Familiarity {
     Device,
@@ -119,10 +120,10 @@ struct Bucket {
     rate: Rate,
 }
 
-/// The buckets of where an attempt comes from, the narrowest network first, so that everybody locks them in one order.
+/// Returns the buckets of the client's networks, narrowest first. All sessions lock them in this order.
 ///
-/// Of version 6 a host has a network of 64 bits, a household up to 256 of them and a company 65,536 (RIPE-690). Each wider
-/// network may have twice what the narrower one may, so that one part of it does not use up all of it.
+/// In IPv6, a host has a network of 64 bits, a household up to 256 of them and a company 65,536 (RIPE-690). Each wider
+/// network has twice the rate of the narrower one, so that one part can't use up the whole rate.
 fn networks(address: Option<IpAddr>) -> Vec<Bucket> {
     match address {
         None => vec![Bucket::new("no address", OF_NO_ADDRESS)],
@@ -161,7 +162,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// A refused attempt writes as an allowed one does, so that both cost the same.
+    /// Counts an attempt. A refused attempt writes as an allowed one does, so that both cost the same.
     async fn count(&self, conn: &mut AsyncPgConnection) -> Result<RateDecision> {
         const COUNT: &str = "
 INSERT INTO login_throttles AS bucket (key, free_at) VALUES ($1, statement_timestamp() + make_interval(secs => $2))

@@ -1,4 +1,4 @@
-//! Tokens: what a holder shows, and what is left of them at rest.
+//! Tokens that clients present, and their hashes for the database.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,14 +12,14 @@ use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::sql_types::TokenHash;
 
-/// Bytes of a token that nobody can guess.
+/// Number of random bytes in a token.
 const SECRET_LEN: usize = 32;
 const WORKSPACE_LEN: usize = 16;
 
-/// A token of 256 random bits: a session, an API token, a service's token, an invitation or a password secret.
+/// Token of 256 random bits: a session, an API token, a service's token, an invitation or a password secret.
 ///
-/// It reads `wdb_session_...`, so that a scanner for leaked secrets finds it, and its kind stands in its name. The
-/// database has its SHA-256 alone, so it is shown once, where it is made. Debug and Display show nothing of it.
+/// It begins with its kind, as in `wdb_session_...`, so that a scanner for leaked secrets finds it. The database stores
+/// only its SHA-256, so the token is shown once, when it is created. Its Debug output contains only the kind.
 ///
 /// ```
 /// use workspace_db::auth::Token;
@@ -32,18 +32,18 @@ pub struct Token {
     text: SecretString,
 }
 
-/// What a token is for.
+/// Purpose of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// A login of an administrator.
+    /// Login of an administrator.
     Session,
-    /// A program that acts as an administrator.
+    /// Program that acts as an administrator.
     Api,
-    /// Setting a password, once.
+    /// Secret that sets a password once.
     Password,
-    /// A service in one workspace.
+    /// Service in one workspace.
     Service,
-    /// Joining a workspace, once.
+    /// Invitation that joins a workspace once.
     Invitation,
 }
 
@@ -60,14 +60,14 @@ impl TokenKind {
         }
     }
 
-    /// Whether the workspace stands in the token: its row is found by it, under a key that begins with it.
+    /// Returns true if the token contains its workspace. The key of its row begins with the workspace.
     const fn names_workspace(self) -> bool {
         matches!(self, Self::Service | Self::Invitation)
     }
 }
 
 impl Token {
-    /// A fresh one.
+    /// Generates a token.
     pub(super) fn generate(kind: TokenKind, workspace: Option<WorkspaceId>) -> Result<Self> {
         let mut secret = [0; SECRET_LEN];
         getrandom::fill(&mut secret)
@@ -77,13 +77,13 @@ impl Token {
         Ok(Self { kind, text: format!("{}{}", kind.prefix(), BASE64.encode(bytes)).into() })
     }
 
-    /// The token as its holder has it. Whoever reads it is its holder.
+    /// Returns the text of the token. Any program that has this text can use the token.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
     }
 
-    /// What it is for.
+    /// Returns the purpose of the token.
     #[must_use]
     pub fn kind(&self) -> TokenKind {
         self.kind
@@ -93,14 +93,14 @@ impl Token {
         TokenHash::of(self.expose().as_bytes())
     }
 
-    /// The workspace that a service's token or an invitation names.
+    /// Returns the workspace that a service's token or an invitation contains.
     pub(super) fn workspace(&self) -> Result<WorkspaceId> {
         let named = self.bytes().filter(|_| self.kind.names_workspace());
         let uuid = named.and_then(|bytes| Uuid::from_slice(bytes.get(..WORKSPACE_LEN)?).ok());
         uuid.map(WorkspaceId::from).ok_or_else(invalid_token)
     }
 
-    /// Refuses a token that is for something else.
+    /// Rejects a token of another kind.
     pub(super) fn require_kind(&self, kinds: &[TokenKind]) -> Result<()> {
         if kinds.contains(&self.kind) { Ok(()) } else { Err(invalid_token()) }
     }
@@ -113,7 +113,7 @@ impl Token {
 impl FromStr for Token {
     type Err = Error;
 
-    /// Reads what a request brought. One that can't be a token is refused as one that nobody has.
+    /// Parses the token of a request. A malformed token gets the same error as an unknown one.
     fn from_str(text: &str) -> Result<Self> {
         let kind = TokenKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix())).ok_or_else(invalid_token)?;
         let token = Self { kind, text: text.into() };
@@ -122,7 +122,7 @@ impl FromStr for Token {
     }
 }
 
-/// The one answer, whether a token was never given, has expired, was revoked, or is for something else.
+/// Returns the error for a token that does not exist, has expired, was revoked or is of another kind.
 pub(super) fn invalid_token() -> Error {
     Error::new(Kind::Unauthenticated, "the token is not valid").remedy("log in again, or ask for a new one")
 }

@@ -1,4 +1,4 @@
-//! Workspaces: made with their settings and first administrator, published, archived.
+//! Workspaces: creation with settings and a first administrator, publication, archiving.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -17,10 +17,10 @@ use crate::schema::{workspace_settings, workspaces};
 use crate::sql_types::{AdminRole, Email, StatementTime};
 use crate::tenancy::{Actor, Administer, Database, WorkspaceScope, load_readable};
 
-/// A workspace that was made.
+/// Workspace that was created.
 #[derive(Clone, Debug)]
 pub struct CreatedWorkspace {
-    /// Its row.
+    /// Row of the workspace.
     pub workspace: Workspace,
     /// The invitation of its first administrator, where one was named.
     pub first_admin: Option<Invitation>,

@@ -16,7 +16,7 @@ use workspace_db::tenancy::{self, PlatformScope};
 use super::database::DatabaseTarget;
 use super::{ConflictingArguments, Context, NotFound, OPERATOR, output};
 
-/// Make, list, disable and enable the platform's administrators, and their tokens
+/// Create and manage the platform's administrators and their tokens
 #[derive(Args, Debug)]
 pub(super) struct Admin {
     #[command(subcommand)]
@@ -25,10 +25,12 @@ pub(super) struct Admin {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make an administrator, and print a secret with which they set their password once, within a day
+    /// Create an administrator and print a one-time secret to set the password
+    ///
+    /// The secret is valid for a day.
     Create {
         email: Email,
-        /// May enter every workspace, and administers the platform
+        /// Allow access to every workspace and administration of the platform
         #[arg(long)]
         superadmin: bool,
         #[arg(long, value_name = "NAME")]
@@ -38,17 +40,23 @@ enum Action {
     },
     /// List the administrators
     List,
-    /// Lock an administrator out; their sessions and tokens end within a second
+    /// Disable an administrator
+    ///
+    /// Their sessions and tokens end within a second.
     Disable { email: String },
-    /// Let a disabled administrator in again
+    /// Enable a disabled administrator
     Enable { email: String },
-    /// Promote to superadmin, or make an ordinary administrator
+    /// Change an administrator's role: superadmin or admin
     Role { email: String, role: AdminRole },
-    /// Print a secret with which an administrator sets their password once, within a day
+    /// Print a one-time secret to set an administrator's password again
+    ///
+    /// The secret is valid for a day.
     ResetPassword { email: String },
-    /// Set a password with a secret: the secret and the password are two lines of standard input
+    /// Set a password with a one-time secret
+    ///
+    /// Standard input has two lines: the secret and the new password.
     SetPassword,
-    /// Tokens by which programs act as an administrator
+    /// Manage the tokens with which programs act as an administrator
     Token {
         #[command(subcommand)]
         action: TokenAction,
@@ -57,17 +65,19 @@ enum Action {
 
 #[derive(Debug, Subcommand)]
 enum TokenAction {
-    /// Make a token, and print it this once
+    /// Create a token and print it
+    ///
+    /// The token is printed only this once.
     Create {
         email: String,
         name: Name,
-        /// For how long it is valid
+        /// Number of days for which the token is valid
         #[arg(long, default_value_t = 90)]
         days: u32,
     },
-    /// List the valid sessions and tokens
+    /// List the valid sessions and tokens of an administrator
     List { email: String },
-    /// End a session or token
+    /// Revoke a session or a token
     Revoke { email: String, id: AdminTokenId },
 }
 
@@ -121,7 +131,7 @@ impl Admin {
                 let client = ClientInfo { name: Some("the shell".to_owned()), ..ClientInfo::default() };
                 let (session, _) = auth::set_password(&db, &secret, &password, &client).await?;
                 let email = session.email().to_owned();
-                // Nobody keeps this session.
+                // This command has no further use for the session.
                 session.log_out(&db).await?;
                 if context.json {
                     return output::print_json(&json!({ "email": email }));
@@ -164,7 +174,7 @@ impl TokenAction {
     }
 }
 
-/// The administrator of that email, in whatever case.
+/// Returns the administrator with that email, ignoring case.
 async fn named(db: &tenancy::Database, platform: &PlatformScope, email: &str) -> Result<AdminUser> {
     let all = auth::admins(db, platform).await?;
     let found = all.into_iter().find(|admin| admin.email.to_lowercase() == email.to_lowercase());

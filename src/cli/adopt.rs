@@ -12,26 +12,29 @@ use super::database::DatabaseTarget;
 use super::transfer::SecretKeyArgs;
 use super::{Context, output};
 
-/// Take over the database of the TypeScript package, while its application goes on
+/// Adopt the database of the TypeScript package while its application runs
 ///
-/// First `--plan`, then without a flag, as often as it takes; then `--switch`, for which writers must stop; and `--finish` once
-/// nobody looks back. The database that it goes into must be migrated and empty.
+/// Run `--plan` first. Then run the command without a flag, as often as necessary. Stop the writers for `--switch`. Run
+/// `--finish` when you no longer need the old database. The target database must be migrated and empty.
 #[derive(Args, Debug)]
 pub(super) struct Adopt {
-    /// URL of the old database, by a login that reads it, better its owner's; without it DATABASE_URL is the old one, which is
-    /// adopted in place
+    /// URL of the old database; without it, DATABASE_URL is adopted in place
+    ///
+    /// The login must be able to read the old database. Its owner's login is better, because it can also lock out writers.
     #[arg(long, value_name = "URL", env = "WORKSPACE_DB_ADOPT_FROM", hide_env_values = true)]
     from: Option<DatabaseUrl>,
-    /// Say what will become of every row, and do nothing
+    /// Report the outcome for every row without changing anything
     #[arg(long, group = "step")]
     plan: bool,
-    /// Keep writers out, take over what was written last, and compare everything
+    /// Lock out writers, copy the last changes and compare every table
     #[arg(long, group = "step")]
     switch: bool,
-    /// The writers are stopped, where this login may not keep them out
+    /// Confirm that the writers are stopped, if this login can't lock them
     #[arg(long, requires = "switch")]
     writers_are_stopped: bool,
-    /// Write what was kept aside into a new file, and let go of the adoption's notes
+    /// Write rows set aside to a new file, and end the adoption
+    ///
+    /// The adoption's state is deleted. An adoption in place also drops the old tables.
     #[arg(long, group = "step", value_name = "FILE")]
     finish: Option<PathBuf>,
     #[command(flatten)]

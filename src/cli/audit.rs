@@ -10,21 +10,21 @@ use workspace_db::tenancy::PlatformScope;
 use super::database::DatabaseTarget;
 use super::{Context, output, workspace};
 
-/// Show who did what, the newest first
+/// Show audit entries, newest first
 #[derive(Args, Debug)]
 pub(super) struct Audit {
-    /// In one workspace alone
+    /// Show only the entries of one workspace
     #[arg(long, value_name = "SLUG", conflicts_with = "platform")]
     workspace: Option<String>,
-    /// What concerns the platform as a whole alone
+    /// Show only the entries of the platform as a whole
     #[arg(long)]
     platform: bool,
-    /// One action alone, such as workspace.publish
+    /// Show only one action, such as workspace.publish
     #[arg(long)]
     action: Option<String>,
-    /// At most so many entries
-    #[arg(short = 'n', long, default_value_t = 50)]
-    number: u32,
+    /// Maximum number of entries
+    #[arg(short = 'n', long, alias = "number", value_name = "N", default_value_t = 50)]
+    limit: u32,
 }
 
 impl Audit {
@@ -36,7 +36,7 @@ impl Audit {
         };
         let filter = AuditFilter { workspace: of, action: self.action, ..AuditFilter::default() };
         let platform = PlatformScope::unchecked("the operator reads the audit log at the shell");
-        let entries = auth::audit_log(&db, &platform, &filter, self.number).await?;
+        let entries = auth::audit_log(&db, &platform, &filter, self.limit).await?;
         if context.json {
             return output::print_json(&entries);
         }

@@ -1,4 +1,4 @@
-//! Which database a command means: `DATABASE_URL` wins, else the server that `up` keeps.
+//! The database of a command: `DATABASE_URL` if it is set, otherwise the server that `up` manages.
 
 use anyhow::Result;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
@@ -8,14 +8,14 @@ use workspace_db::tenancy;
 use super::{ConflictingArguments, Context};
 
 pub(super) enum DatabaseTarget {
-    /// The user's own server.
+    /// Server that the user provides.
     Given { owner: DatabaseUrl, config: Box<Config> },
-    /// The server in the data directory.
+    /// Server in the data directory.
     LocalServer { local: Box<LocalServer>, config: Box<Config> },
 }
 
 impl DatabaseTarget {
-    /// The database that the environment and the data directory name.
+    /// Returns the database that the environment and the data directory name.
     pub(super) fn of(context: &Context) -> Result<Self> {
         Ok(match given(context)? {
             Some(owner) => Self::Given { owner, config: Box::new(context.config.clone()) },
@@ -26,7 +26,7 @@ impl DatabaseTarget {
         })
     }
 
-    /// The owner's URL, for migrations.
+    /// Returns the owner's URL, for migrations.
     pub(super) fn owner_url(&self) -> Result<DatabaseUrl> {
         match self {
             Self::Given { owner, .. } => Ok(owner.clone()),
@@ -34,7 +34,7 @@ impl DatabaseTarget {
         }
     }
 
-    /// The URLs of its logins, as the library reads them.
+    /// Returns the configuration with the URLs of the logins.
     pub(super) fn config(&self) -> Result<Config> {
         match self {
             Self::Given { config, .. } => Ok(Config::clone(config)),
@@ -44,7 +44,7 @@ impl DatabaseTarget {
                     database_url: Some(local.owner_url()?),
                     database_app_url: Some(local.app_url()?),
                     database_platform_url: Some(local.platform_url()?),
-                    // The server of a laptop, whatever else the environment speaks of.
+                    // The local server is for development, even if the environment says production.
                     environment: Environment::Development,
                     ..Config::clone(config)
                 })
@@ -52,28 +52,29 @@ impl DatabaseTarget {
         }
     }
 
-    /// The database for who mends what `open` refuses in production: the bootstrap's password.
+    /// Opens the database for administration. In production `open` rejects the bootstrap's password, which `admin` can
+    /// change.
     pub(super) async fn open_to_administer(&self) -> Result<tenancy::Database> {
         let config = Config { environment: Environment::Development, pool_size: CONNECTIONS, ..self.config()? };
         Ok(tenancy::Database::open(&config).await?)
     }
 
-    /// The database, with one workspace at a time in reach.
+    /// Opens the database with a connection pool for one command.
     pub(super) async fn open(&self) -> Result<tenancy::Database> {
         self.open_for(CONNECTIONS).await
     }
 
-    /// The same for what does so many things at once.
+    /// Opens the database for `at_once` concurrent operations.
     pub(super) async fn open_for(&self, at_once: usize) -> Result<tenancy::Database> {
         Ok(tenancy::Database::open(&Config { pool_size: at_once, ..self.config()? }).await?)
     }
 }
 
-/// A command does one thing after the other.
+/// Size of the connection pool of a command that works sequentially.
 const CONNECTIONS: usize = 2;
 
-/// `DATABASE_URL`, unless it is that of the server in the data directory: a shell that has evaluated
-/// `workspace-db env` has it, and the server is still ours to start and stop.
+/// Returns `DATABASE_URL`, or `None` if it is the URL of the server in the data directory. A shell that evaluated
+/// `workspace-db env` has that URL, and this program still starts and stops the server.
 pub(super) fn given(context: &Context) -> Result<Option<DatabaseUrl>> {
     let Some(url) = context.config.database_url.clone() else { return Ok(None) };
     let local = LocalServer::open_existing(&context.data_dir)?;

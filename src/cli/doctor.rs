@@ -12,30 +12,30 @@ use workspace_db::doctor::{CHECKS, CheckStatus, Finding, Fix, Thresholds};
 use super::database::DatabaseTarget;
 use super::{Context, output};
 
-/// Say whether the database is fit to be used, and what to do where it is not
+/// Check the database and print a remedy for each problem
 #[derive(Args, Debug)]
 pub(super) struct Doctor {
-    /// Mend what can be mended without losing anything and without standing in anybody's way, then look again
+    /// Apply fixes that lose no data and block no session; check again
     #[arg(long)]
     fix: bool,
-    /// Look again every so many seconds, until interrupted
+    /// Repeat the checks at this interval until interrupted
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", conflicts_with = "fix")]
     watch: Option<u64>,
-    /// Only what is not as it should be
+    /// Print only findings that did not pass
     #[arg(long)]
     quiet: bool,
-    /// Leave out the recall of searches, the one check that reads many rows
+    /// Skip the recall of searches, the only check that reads many rows
     #[arg(long)]
     quick: bool,
-    /// A tenants' table of your own; may be given more than once
+    /// Name of your own tenants' table; can be repeated
     #[arg(long = "table", value_name = "NAME")]
     tables: Vec<String>,
-    /// Folder of migrations of your own
+    /// Folder of your own migrations
     #[arg(long, value_name = "FOLDER")]
     migrations: Option<PathBuf>,
 }
 
-/// The worst that was found, which the exit code tells.
+/// The worst status that the checks found. It determines the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", if *.0 == CheckStatus::Fail { "the database is not fit to be used" } else { "the database needs attention" })]
 pub(super) struct UnhealthyDatabase(pub(super) CheckStatus);
@@ -64,7 +64,7 @@ impl Doctor {
         }
         let Some(seconds) = self.watch else { return self.report(context, &doctor.run_checks().await?, &[]) };
         let mut ticks = tokio::time::interval(Duration::from_secs(seconds.max(1)));
-        // Waited for throughout: a signal that comes during an examination, when nobody waits for one, would be lost.
+        // Created once for all rounds, because a signal that arrives while no future waits for it would be lost.
         let mut stopped = std::pin::pin!(super::shutdown_signal());
         loop {
             let round = async {
@@ -76,12 +76,12 @@ impl Doctor {
                 () = &mut stopped => return Ok(()),
                 findings = round => findings?,
             };
-            // Somebody watches, so what is found ends nothing.
+            // In watch mode a finding does not end the command.
             self.print(context, &findings, &[])?;
         }
     }
 
-    /// The verdict, also where nobody reads why.
+    /// Prints the findings, and returns the verdict even if printing fails.
     fn report(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
         let printed = self.print(context, findings, fixes);
         let worst = worst(findings);
@@ -101,7 +101,7 @@ fn worst(findings: &[Finding]) -> CheckStatus {
     findings.iter().map(|one| one.state).max().unwrap_or(CheckStatus::Pass)
 }
 
-/// A finding for a person; `of` stands before the name of the check.
+/// Formats a finding for a person. `of` precedes the name of the check.
 pub(super) fn lines(of: &str, finding: &Finding) -> Vec<String> {
     let asks = CHECKS.iter().find(|check| check.name == finding.check).map_or("", |check| check.asks);
     let mut lines = vec![format!("{:<8} {of}{:<18} {asks}", finding.state.to_string(), finding.check)];

@@ -1,4 +1,4 @@
-//! The file `.env` of the working folder: settings of the user's own, and none that names programs.
+//! Settings from the file `.env` of the working folder. Settings that name programs are ignored.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -10,17 +10,17 @@ use anyhow::{Context as _, Result};
 /// Settings that name programs, or a server's files, which name programs.
 const NEVER: &[&str] = &["WORKSPACE_DB_CACHE_DIR", "WORKSPACE_DB_DATA_DIR", "WORKSPACE_DB_SYSTEM_POSTGRES"];
 
-/// Takes over what the file says where the environment says nothing, and returns what is to be told of it.
+/// Sets the variables `WORKSPACE_DB_*` and `DATABASE_*` of `.env` that the environment does not set. Returns warnings.
 ///
-/// Another user's file, or one that others may write, is ignored. So is an endpoint for embeddings where the key is of the
-/// environment: no file has it sent elsewhere.
+/// The file is ignored if another user owns it, or if another user may write it. An endpoint for embeddings is ignored if
+/// the environment has the key, so that a file can't redirect the key.
 pub(super) fn load() -> Result<Vec<String>> {
     let broken = "the file .env can't be read";
     let file = match File::open(".env") {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         file => file.context(broken)?,
     };
-    // Of what was opened, so that nothing changes places between the look and the reading.
+    // The metadata is that of the open file, so the file can't be swapped between check and read.
     let of = file.metadata().context(broken)?;
     if ![0, nix::unistd::geteuid().as_raw()].contains(&of.uid()) || of.mode() & 0o022 != 0 {
         let told = "the file .env is ignored: another user owns it or may write it; `chmod go-w .env` keeps others out";
@@ -42,7 +42,7 @@ pub(super) fn load() -> Result<Vec<String>> {
     Ok(told)
 }
 
-/// A value as it stands in double quotes.
+/// Escapes a value for double quotes.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('\n', "\\n")
 }

@@ -7,7 +7,7 @@ use workspace_db::embedded::LocalServer;
 
 use super::{Context, output};
 
-/// Stop the server that `up` started; its data stays
+/// Stop the server that `up` started and keep its data
 #[derive(Args, Debug)]
 pub(super) struct Down {}
 

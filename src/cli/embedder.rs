@@ -1,4 +1,4 @@
-//! Which embedder a command uses.
+//! The options that select an embedder.
 
 use std::time::Duration;
 
@@ -6,30 +6,32 @@ use anyhow::Result;
 use clap::Args;
 use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
 
-/// Where the vectors come from: feature hashing without a network, or an endpoint.
+/// Source of the vectors: feature hashing without a network, or an endpoint.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the options")]
 #[command(next_help_heading = "Embeddings")]
 pub(super) struct EmbedderArgs {
-    /// Endpoint that speaks OpenAI's protocol, such as http://localhost:11434/v1; without it, words are hashed
+    /// URL of an OpenAI-compatible endpoint; without it, words are hashed
+    ///
+    /// An example is http://localhost:11434/v1.
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_URL", value_name = "URL")]
     embeddings_url: Option<String>,
-    /// Model to ask the endpoint for; it must be able to give 1536 dimensions
+    /// Model of the endpoint; it must support 1536 dimensions
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_MODEL", value_name = "MODEL", default_value = "text-embedding-3-large")]
     embeddings_model: String,
-    /// Key of the endpoint
+    /// API key of the endpoint
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_KEY", value_name = "KEY", hide_env_values = true)]
     embeddings_key: Option<String>,
-    /// Longest time for one request, in seconds
+    /// Timeout of one request, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     embeddings_timeout: u64,
-    /// Texts in one request
+    /// Number of texts in one request
     #[arg(long, value_name = "TEXTS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=128))]
     embeddings_batch: u16,
 }
 
 impl EmbedderArgs {
-    /// Whether no endpoint is named, here or in the environment.
+    /// Returns true if neither the arguments nor the environment name an endpoint.
     pub(super) fn hashes_words(&self) -> bool {
         self.embeddings_url.is_none()
     }

@@ -9,10 +9,10 @@ use serde_json::json;
 use super::database::DatabaseTarget;
 use super::{Context, output};
 
-/// Print what a shell needs, for `eval "$(workspace-db env)"`
+/// Print shell variables for `eval "$(workspace-db env)"`
 ///
-/// DATABASE_URL is the owner's, which migrates; DATABASE_APP_URL the application's; DATABASE_PLATFORM_URL that of what
-/// sees every workspace. All hold passwords.
+/// DATABASE_URL is the login of the owner, which runs migrations. DATABASE_APP_URL is the application login.
+/// DATABASE_PLATFORM_URL is the platform login, which sees every workspace. All three contain passwords.
 #[derive(Args, Debug)]
 pub(super) struct Env {}
 
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context) -> Result<()> {
     for (name, value) in &variables {
         lines.push(format!("export {name}={}", quoted(value)?));
     }
-    // Behind what the shell has, and once: a second eval must not make it longer.
+    // The folder is appended to the shell's own PATH, and only once: a second eval must not make PATH longer.
     if let Some(bin) = bin.filter(|bin| std::env::var("PATH").is_ok_and(|path| !path.split(':').any(|p| p == bin))) {
         lines.push(format!("export PATH=\"$PATH\":{}", quoted(&bin)?));
     }

@@ -11,11 +11,11 @@ use workspace_db::transfer::{RowImportReport, import_rows, import_rows_with_jobs
 use super::database::DatabaseTarget;
 use super::{Context, NotFound, output, workspace};
 
-/// Write rows of another system into a workspace, from JSON Lines
+/// Import rows of another system into a workspace from JSON Lines
 ///
-/// Each line names its `table` beside the columns. Ids, and what refers to them, may be any text or number of the other
-/// system; what is referred to stands before what refers to it. Can be repeated: rows that are there stay as they are.
-/// docs/moving-in.md has the format and an example; `workspace import` takes an archive.
+/// Each line names its `table` in addition to the columns. Ids and references can be any text or number of the other system.
+/// A referenced row must precede the rows that refer to it. You can repeat the import: existing rows stay unchanged.
+/// docs/moving-in.md has the format and an example. To import an archive, use `workspace import`.
 #[derive(Args, Debug)]
 pub(super) struct Import {
     /// File of JSON Lines, or - for standard input
@@ -24,10 +24,12 @@ pub(super) struct Import {
     /// Slug of the workspace
     #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG")]
     workspace: String,
-    /// Make the workspace where there is none of that slug
+    /// Create the workspace if no workspace has that slug
     #[arg(long)]
     create_workspace: bool,
-    /// Have jobs that are not finished run here, and schedules fire: else they come cancelled and stopped
+    /// Run unfinished jobs and fire schedules here
+    ///
+    /// Without this option, the jobs are imported as cancelled and the schedules as stopped.
     #[arg(long)]
     with_jobs: bool,
 }

@@ -11,7 +11,7 @@ use workspace_db::indexes::{IndexProgress, IndexStatus, Recall, VerifyOptions, r
 use super::database::DatabaseTarget;
 use super::{BelowGate, Context, output};
 
-/// Look after the vector indexes: how they stand, bringing them up to date, what searches find
+/// Show, retrain and verify the vector indexes
 #[derive(Args, Debug)]
 pub(super) struct Index {
     #[command(subcommand)]
@@ -20,32 +20,38 @@ pub(super) struct Index {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Print the indexes, and what `retrain` would do
+    /// Print the indexes and the steps that `retrain` would take
     Status,
-    /// Build, train anew and drop what is due, while everybody goes on reading and writing
+    /// Build, retrain and drop indexes that are due
+    ///
+    /// Reads and writes continue meanwhile.
     Retrain,
-    /// Measure the recall of searches against exact ones, and fail where a workspace is below the gate
+    /// Measure the recall of searches against exact searches
+    ///
+    /// The command fails if the recall of a workspace is below the gate.
     Verify(Verify),
 }
 
 #[derive(Args, Debug)]
 struct Verify {
-    /// Slug of a workspace, may be given again; without it, the largest ones
+    /// Slug of a workspace; can be repeated; default: the largest workspaces
     #[arg(short = 'w', long = "workspace", value_name = "SLUG")]
     slugs: Vec<String>,
-    /// At most so many workspaces, the largest first, where none is named
+    /// Maximum number of workspaces, largest first, if no slug is given
     #[arg(long, value_name = "N", default_value_t = VerifyOptions::default().workspaces)]
     workspaces: u32,
-    /// Questions in each: passages of it, which must find their neighbours
+    /// Number of questions per workspace
+    ///
+    /// Each question is a passage of the workspace whose neighbours the search must find.
     #[arg(long, value_name = "N", default_value_t = VerifyOptions::default().questions)]
     questions: u32,
-    /// Passages that each question asks for
-    #[arg(short = 'k', long = "count", value_name = "N", default_value_t = VerifyOptions::default().k)]
+    /// Number of results per question
+    #[arg(short = 'k', long = "limit", alias = "count", value_name = "N", default_value_t = VerifyOptions::default().k)]
     k: u32,
-    /// Least mean recall of each workspace
+    /// Minimum mean recall of each workspace
     #[arg(long, value_name = "RECALL", default_value_t = 0.99, value_parser = share)]
     gate: f64,
-    /// Another seed takes other passages
+    /// Seed of the random selection of passages
     #[arg(long, value_name = "NUMBER", default_value_t = VerifyOptions::default().seed)]
     seed: u64,
 }
@@ -62,7 +68,7 @@ impl Index {
                 let bar = output::counter("");
                 let last = Mutex::new(None);
                 let on_progress = |progress: &IndexProgress| {
-                    // A person sees the bar; whoever reads the log sees each step once.
+                    // A terminal shows the bar. A log gets one line for each step.
                     let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     if last.as_ref() != Some(&progress.step) {
                         bar.suspend(|| output::note(&progress.step));

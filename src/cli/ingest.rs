@@ -20,13 +20,14 @@ use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
 use super::{Context, output, workspace};
 
-/// Skipped files that are listed for a person; `--json` lists all.
+/// Number of skipped files listed for a person; `--json` lists all.
 const LISTED: usize = 20;
 
-/// Read text files into a workspace: split, embed, store; or passages that have vectors already
+/// Read text files or embedded passages into a workspace
 ///
-/// Takes whatever is UTF-8 text, leaves out hidden files and what .gitignore names. Can be repeated: what is unchanged
-/// is left, what has changed is replaced, what has gone is archived.
+/// Files are split, embedded and stored. The command reads every UTF-8 text file, and skips hidden files and the files that
+/// .gitignore names. You can repeat it: it skips unchanged files, replaces changed ones, and archives the documents of
+/// deleted files.
 #[derive(Args, Debug)]
 pub(super) struct Ingest {
     /// Folders and files
@@ -35,13 +36,13 @@ pub(super) struct Ingest {
     /// Slug of the workspace
     #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG", default_value = "acme")]
     workspace: String,
-    /// Make the workspace where there is none of that slug
+    /// Create the workspace if no workspace has that slug
     #[arg(long)]
     create_workspace: bool,
-    /// Skip larger files
+    /// Maximum size of a file; larger files are skipped
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     max_bytes: u64,
-    /// Enqueue a job for each file instead, which `workspace-db jobs work` runs
+    /// Enqueue a job for each file, for `workspace-db jobs work`
     #[arg(long, conflicts_with = "jsonl")]
     background: bool,
     #[command(flatten)]
@@ -50,33 +51,35 @@ pub(super) struct Ingest {
     embedder: EmbedderArgs,
 }
 
-/// Passages that have vectors already, one a line
+/// Passages that already have vectors, one per line
 #[derive(Args, Debug)]
 #[command(next_help_heading = "JSON Lines")]
 struct JsonLinesArgs {
-    /// File of JSON Lines, or - for standard input: external_id, content and vector, and if need be embedding_model,
-    /// language, token_count, title, slug, summary, metadata, status, is_published; the lines of a document follow one another
+    /// File of JSON Lines, or - for standard input
+    ///
+    /// Each line has external_id, content and vector. Optional fields are embedding_model, language, token_count, title,
+    /// slug, summary, metadata, status and is_published. The lines of one document must be consecutive.
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
-    /// Name of the datasource that the documents are of; else that of the file
+    /// Name of the documents' datasource; default: the name of the file
     #[arg(long, value_name = "NAME", requires = "jsonl")]
     datasource: Option<String>,
-    /// What becomes of the rest where a line is broken
+    /// Effect of an invalid line on the other lines
     #[arg(long, value_enum, value_name = "HOW", default_value_t = OnRejectedLineArg::Refuse)]
     broken: OnRejectedLineArg,
-    /// Take documents also where another document of the workspace has the same passages
+    /// Load documents whose passages equal those of another document
     #[arg(long, requires = "jsonl")]
     keep_duplicates: bool,
-    /// What made the vectors of lines without embedding_model
+    /// Model of vectors on lines without embedding_model
     #[arg(long, value_name = "MODEL", default_value = "text-embedding-3-large")]
     model: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum OnRejectedLineArg {
-    /// Nothing goes in: all of it is one transaction
+    /// Load nothing: all lines are one transaction
     Refuse,
-    /// The rest goes in, batch by batch; a run that was cut short is gone on with by the next
+    /// Load the valid lines in batches; an interrupted run resumes
     Skip,
 }
 
@@ -108,14 +111,14 @@ impl Ingest {
     }
 }
 
-/// What came of JSON Lines.
+/// Result of loading JSON Lines.
 #[derive(Serialize)]
 struct LinesReport {
     #[serde(flatten)]
     report: LoadReport,
-    /// How many lines were left out.
+    /// Number of rejected lines.
     broken: u64,
-    /// The first hundred of them.
+    /// The first hundred rejected lines.
     broken_lines: Vec<RejectedLine>,
 }
 
@@ -147,7 +150,7 @@ impl JsonLinesArgs {
         let (documents, broken) = if let Some(lines) = opened {
             (lines.documents.boxed(), lines.broken)
         } else {
-            // Last of all: whoever waits for standard input can't be told that something else has failed.
+            // Standard input is opened last: a user who types would not see that an earlier step failed.
             let lines = JsonLines::new(BufReader::new(std::io::stdin()), &self.model, broken_lines);
             (lines.documents.boxed(), lines.broken)
         };
@@ -156,7 +159,7 @@ impl JsonLinesArgs {
         let loaded = load(db, scope, &options, documents, &on_progress).await;
         bar.finish_and_clear();
         let ended = DatasourceChanges::ended(loaded.as_ref().err());
-        // The load took its time, and the connection may be gone; and why the load failed comes first.
+        // The load may have outlived the connection, so this takes another one. The error of the load has priority.
         let marked = async { row.update().set(&ended).execute(&mut db.workspace(scope).await?).await }.await;
         let report = loaded?;
         marked?;

@@ -22,7 +22,7 @@ use workspace_db::{Error, Readable, UnreadableRow};
 use super::embedder::EmbedderArgs;
 use super::{Context, NotFound, OPERATOR, database, output, workspace};
 
-/// Run, look at and steer jobs in the background
+/// Run, inspect and control background jobs
 #[derive(Args, Debug)]
 pub(super) struct Jobs {
     #[command(subcommand)]
@@ -43,69 +43,75 @@ enum JobAction {
     Show {
         id: JobId,
     },
-    /// Have a job start now, once more than it might: one that waits, is dead or was cancelled
+    /// Retry a job now, with one extra attempt
+    ///
+    /// The job must be waiting, failed or cancelled.
     Retry {
         id: JobId,
     },
-    /// Cancel a job that waits, or ask the worker of one that runs to stop
+    /// Cancel a waiting job, or ask a running job to stop
     Cancel {
         id: JobId,
     },
-    /// Show how the queues stand
+    /// Show statistics of the queues
     Stats,
-    /// Stop workers from claiming of a queue
+    /// Stop workers from claiming jobs of a queue
     Pause {
         queue: String,
     },
-    /// Let workers claim of a queue again
+    /// Let workers claim jobs of a paused queue again
     Resume {
         queue: String,
     },
-    /// Bound how many jobs of one workspace run from a queue at once, over all workers
+    /// Limit the concurrent jobs of each workspace in a queue
+    ///
+    /// The limit applies to all workers together.
     Limit {
         queue: String,
-        /// How many; without it, any number
+        /// Maximum number of running jobs; without it, there is no limit
         most: Option<u32>,
     },
 }
 
-/// Run the jobs that this program knows, which is `ingest --background`, until it is told to stop
+/// Run the jobs of `ingest --background` until interrupted
 #[derive(Args, Debug)]
 struct Work {
-    /// Folder or file that the jobs of a workspace may read, as SLUG=PATH; can be repeated; without it no job reads any
+    /// Folder or file that a workspace's jobs may read; can be repeated
+    ///
+    /// Without this option, no job reads any file.
     #[arg(long = "files", value_name = "SLUG=PATH", value_parser = folder)]
     folders: Vec<(String, PathBuf)>,
-    /// Jobs that run at once
+    /// Maximum number of concurrent jobs
     #[arg(long, value_name = "JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
-    /// Stop once nothing is left to do
+    /// Stop when the queue has no jobs left
     #[arg(long)]
     until_empty: bool,
-    /// How long running jobs may go on once it is told to stop, in seconds
+    /// Time for running jobs to finish after a stop signal, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     grace: u64,
     #[command(flatten)]
     embedder: EmbedderArgs,
 }
 
-/// List jobs, the newest first
+/// List jobs, newest first
 #[derive(Args, Debug)]
 struct List {
-    /// Of one workspace alone
+    /// List only the jobs of one workspace
     #[arg(long, value_name = "SLUG")]
     workspace: Option<String>,
-    /// In one state alone; failed are the dead letters
+    /// List only jobs in this state; dead letters are failed
     #[arg(long, value_name = "STATE")]
     status: Option<JobStatus>,
-    /// Of one queue alone
+    /// List only the jobs of one queue
     #[arg(long)]
     queue: Option<String>,
-    /// Of one kind alone
+    /// List only the jobs of one kind
     #[arg(long)]
     kind: Option<String>,
-    /// At most so many
-    #[arg(short = 'n', long, default_value_t = 50)]
-    number: u32,
+    /// Maximum number of jobs
+    #[arg(short = 'n', long, alias = "number", value_name = "N", default_value_t = 50)]
+    limit: u32,
 }
 
 impl Jobs {
@@ -176,10 +182,10 @@ impl Work {
     }
 }
 
-/// How much longer than its jobs the worker itself may take to end.
+/// Time that the worker may take to end after the grace period of its jobs.
 const EXIT_GRACE: Duration = Duration::from_secs(5);
 
-/// Ends the process for so long after it was told to stop, whatever its jobs do: on a thread that none of them can keep busy.
+/// Ends the process at this time after a stop signal. It runs on a thread of its own, which no job can block.
 fn end_after(grace: Duration) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("end".to_owned()).spawn(move || {
@@ -215,7 +221,7 @@ impl List {
                 if let Some(kind) = &self.kind {
                     query = query.filter(jobs::job_type.eq(kind));
                 }
-                let query = query.order((jobs::created_at.desc(), jobs::id.desc())).limit(self.number.into());
+                let query = query.order((jobs::created_at.desc(), jobs::id.desc())).limit(self.limit.into());
                 conn.load_each(query).await
             })
             .await?;
@@ -226,7 +232,7 @@ impl List {
     }
 }
 
-/// A job of a list as JSON.
+/// A job as an element of the JSON list.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ListedJob<'a> {
@@ -240,12 +246,12 @@ impl<'a> ListedJob<'a> {
     }
 }
 
-/// Of a job by its id alone, whichever workspace it is of.
+/// Returns a job of any workspace by its id.
 async fn find(db: &Database, id: JobId) -> Result<(WorkspaceId, Readable<Job>)> {
     use schema::jobs;
     let found = db
         .across_workspaces("the operator names a job at the shell", async |conn| {
-            // The key has the workspace in front: each is asked, rather than every job looked at.
+            // The key begins with the workspace, so this looks up the id in each workspace and does not scan all jobs.
             let of_any = jobs::workspace_id.eq_any(schema::workspaces::table.select(schema::workspaces::id));
             let query = Job::query().filter(of_any).filter(jobs::id.eq(id)).limit(1);
             Ok::<_, Error>(conn.load_each::<Job>(query).await?.pop())
@@ -278,7 +284,7 @@ async fn show(context: &Context, db: &Database, id: JobId) -> Result<()> {
     output::print_lines(told.map(|(name, value)| format!("{name:<20}{value}")))
 }
 
-/// A job that can't be read, each of its columns as the text that PostgreSQL writes.
+/// Reads a job that can't be decoded, with each column as the text that PostgreSQL writes.
 async fn as_text(db: &Database, unreadable: &UnreadableRow) -> Result<serde_json::Value> {
     let columns = "SELECT jsonb_object_agg(key, value) AS columns FROM jobs AS j, json_each_text(row_to_json(j)) AS own (key, value)
         WHERE j.workspace_id = $1 AND j.id = $2 AND key <> 'lease_token'";

@@ -1,4 +1,4 @@
-//! Arguments, dispatch, and the exit code. One file per subcommand.
+//! Arguments, dispatch and the exit code. Each subcommand has its own file.
 
 mod admin;
 mod adopt;
@@ -64,13 +64,13 @@ Exit codes:
   10 the doctor warns
   11 the doctor has found what must be mended";
 
-/// What every command takes.
+/// Arguments of every command.
 #[derive(Args, Debug)]
 struct Global {
-    /// Folder of the server that `up` keeps
+    /// Folder of the server that `up` manages
     #[arg(long, global = true, env = "WORKSPACE_DB_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// Print JSON for a script to read
+    /// Print JSON for scripts
     #[arg(long, global = true)]
     json: bool,
 }
@@ -99,37 +99,37 @@ enum Command {
     Retention(retention::Retention),
 }
 
-/// Who acts, as the audit log tells it.
+/// Actor in the audit log.
 const OPERATOR: &str = "the operator at the shell";
 
-/// What a command gets besides its own arguments.
+/// State that a command gets in addition to its own arguments.
 struct Context {
     config: Config,
     data_dir: PathBuf,
-    /// Whether the folder stood on the command line, where it must not be overruled.
+    /// True if the command line names the folder. Then `DATABASE_URL` must not override it.
     data_dir_is_asked_for: bool,
     json: bool,
 }
 
-/// Arguments that can't be meant together; the exit code is that of wrong arguments.
+/// Error of arguments that contradict each other. The exit code is that of wrong arguments.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct ConflictingArguments(String);
 
-/// What was named does not exist.
+/// Error of a named object that does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct NotFound(String);
 
-/// What was measured is worse than it may be.
+/// Error of a measurement below its gate.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct BelowGate(String);
 
 pub(crate) fn run() -> ExitCode {
-    // The message of a panic may quote content, and the usual hook prints it as it is.
+    // The message of a panic may quote content, and the default hook prints it unchanged.
     std::panic::set_hook(Box::new(|panic| output::note(panic)));
-    // Before anything reads the environment.
+    // Must run before anything reads the environment.
     let dotenv = dotenv::load();
     let matches = without_empty_variables(Cli::command()).try_get_matches().unwrap_or_else(|error| refuse(&error));
     let data_dir_is_asked_for = is_on_the_command_line(&matches, "data_dir");
@@ -140,7 +140,7 @@ pub(crate) fn run() -> ExitCode {
         .with_writer(output::errors)
         .with_ansi(false)
         .without_time()
-        // The log may have lost its reader or its disk its room, and neither ends any work.
+        // A closed log or a full disk must not end the command.
         .log_internal_errors(false)
         .init();
     let dotenv = dotenv.map(|told| told.iter().for_each(|one| tracing::warn!("{one}")));
@@ -154,20 +154,20 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// A variable that is set to nothing is as good as unset, as in a file of Docker Compose: no argument takes it for its value.
+/// Treats an empty variable as unset, as Docker Compose files set it. No argument takes it as its value.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
     let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg });
     command.mut_subcommands(without_empty_variables)
 }
 
-/// Ends as clap does, but an argument that it quotes does nothing to a terminal.
+/// Exits as clap does, but sanitizes a quoted argument, which could contain control characters for the terminal.
 fn refuse(error: &clap::Error) -> ! {
     if !error.use_stderr() {
         // `--help` and `--version`.
         error.exit();
     }
-    // The quoted argument may be a database's URL, with the password that makes it a wrong one.
+    // The quoted argument may be an invalid database URL with a password.
     let quoted =
         [ContextKind::InvalidValue, ContextKind::InvalidArg].into_iter().filter_map(|kind| match error.get(kind) {
             Some(ContextValue::String(text)) if text.contains("://") => Some(text),
@@ -178,8 +178,8 @@ fn refuse(error: &clap::Error) -> ! {
     std::process::exit(error.exit_code())
 }
 
-/// Runs the command, and leaves what still runs in threads to the end of the process: a file that is being read, or an endpoint
-/// that does not answer, keeps nobody from ending.
+/// Runs the command, and does not wait for threads that still run. A file that is being read, or an endpoint that does not
+/// answer, must not delay the exit.
 fn run_to_end(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(dispatch(cli, data_dir_is_asked_for));
@@ -217,7 +217,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
     }
 }
 
-/// The message and its causes, leaving out a cause that the text has quoted already.
+/// Formats the message and its causes, without a cause that the text already quotes.
 fn described(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
         "" => cause,
@@ -253,7 +253,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The first of Ctrl-C and, where there is such a thing, SIGTERM.
+/// Waits for Ctrl-C or, on Unix, SIGTERM.
 async fn shutdown_signal() {
     #[cfg(unix)]
     if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
@@ -263,13 +263,13 @@ async fn shutdown_signal() {
         }
         return;
     }
-    // Where even that can't be waited for, the process ends by the signal itself.
+    // If no handler can be installed, the signal itself ends the process.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Whoever read the output has seen enough, as `head` does.
+/// Returns true if the reader closed the output, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
@@ -278,7 +278,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// A global argument is parsed where it stands: before the subcommand or, deeper, behind it.
+/// Returns true if the command line has the global argument, before the subcommand or, in a deeper match, after it.
 fn is_on_the_command_line(matches: &clap::ArgMatches, name: &str) -> bool {
     matches.value_source(name) == Some(ValueSource::CommandLine)
         || matches.subcommand().is_some_and(|(_, deeper)| is_on_the_command_line(deeper, name))

@@ -1,4 +1,4 @@
-//! Standard output for results, standard error for what goes on meanwhile.
+//! Standard output for results, standard error for progress and messages.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -8,8 +8,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-/// A stream on which no character acts on a terminal or turns the direction of the text beside it. Such characters are
-/// written as JSON writes them, `\\u001b`, so that JSON stays the same JSON.
+/// A stream that escapes characters that control a terminal or change the direction of the text. It writes them as JSON
+/// does, `\\u001b`, so that JSON stays the same JSON.
 pub(super) struct SanitizedWriter<W>(W);
 
 impl<W: Write> Write for SanitizedWriter<W> {
@@ -39,23 +39,23 @@ fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(harmless)
 }
 
-/// Whether a character is a control but for line and tab, or turns the direction of text.
+/// Returns true if a character is a control other than line feed and tab, or changes the direction of text.
 fn acts(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Standard error, for the log.
+/// Returns standard error, for the log.
 pub(super) fn errors() -> SanitizedWriter<io::Stderr> {
     SanitizedWriter(io::stderr())
 }
 
-/// Writes a line to standard error; where even that can't be written, nobody is told.
+/// Writes a line to standard error, and ignores an error of that.
 pub(super) fn note(line: impl Display) {
     let _ = writeln!(errors(), "{line}");
 }
 
-/// Says beside a bar what goes on, which may quote content.
+/// Sets the message of a progress bar. The message may quote content.
 pub(super) fn tell(bar: &ProgressBar, what: &str) {
     bar.set_message(harmless(what).into_owned());
 }
@@ -77,21 +77,21 @@ pub(super) fn print_lines(lines: impl IntoIterator<Item = String>) -> anyhow::Re
     Ok(())
 }
 
-/// A spinner on a terminal, and nothing elsewhere.
+/// Returns a spinner, visible only on a terminal.
 pub(super) fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }
 
-/// A bar that counts, on a terminal, and nothing elsewhere.
+/// Returns a bar that counts, visible only on a terminal.
 pub(super) fn counter(unit: &str) -> ProgressBar {
     let template = format!("{{bar:40}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}");
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style)
 }
 
-/// Whether somebody looks at standard output.
+/// Returns true if standard output is a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }

@@ -14,22 +14,24 @@ use workspace_db::embedded::{MajorVersion, cache_dir, install};
 use super::database::DatabaseTarget;
 use super::{Context, output};
 
-/// Open psql on the database, where it sees every workspace
+/// Open psql on the database with access to every workspace
 #[derive(Args, Debug)]
 pub(super) struct Psql {
-    /// Log in as the application: no row, until `SET app.workspace_id = '...'` says of which workspace
+    /// Log in as the application
+    ///
+    /// The application sees no rows until `SET app.workspace_id = '...'` names a workspace.
     #[arg(long)]
     app: bool,
-    /// Log in as the owner: may change tables, and sees no row of them
+    /// Log in as the owner, who changes tables and sees no rows
     #[arg(long, conflicts_with = "app")]
     owner: bool,
-    /// What psql takes, such as -c "SELECT 1"
+    /// Arguments of psql, such as -c "SELECT 1"
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }
 
 impl Psql {
-    /// Returns only where psql could not be started.
+    /// Replaces the process with psql. Returns only if psql could not be started.
     pub(super) fn run(self, context: &Context) -> Result<()> {
         let database = DatabaseTarget::of(context)?;
         let config = database.config()?;
@@ -40,12 +42,12 @@ impl Psql {
             None => (database.owner_url()?, Some(if self.app { APP_ROLE } else { PLATFORM_ROLE })),
         };
         let program = match &database {
-            // It is looked for again, since that verifies what was fetched.
+            // The installation is located again, because that verifies the downloaded files.
             DatabaseTarget::LocalServer { local, .. } => psql_of(Some(local.install().major))?,
             DatabaseTarget::Given { .. } => which::which("psql").or_else(|_| psql_of(None))?,
         };
         let mut command = Command::new(&program);
-        // The environment and not the arguments: everyone on the machine can read those.
+        // The URL goes into the environment, because every user of the machine can read arguments.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);
         }
@@ -54,7 +56,7 @@ impl Psql {
         let options = variables.iter().find(|(name, _)| *name == "PGOPTIONS");
         let options = options.map(|(_, options)| format!("{options} ")).unwrap_or_default();
         command.envs(variables).args(self.arguments);
-        // libpq by itself sends a password to any server that asks for it, and does not verify what `require` asks for.
+        // libpq by default sends a password to any server that requests one, and `require` does not verify the server.
         if db::is_verified(&url)? {
             command.env("PGSSLMODE", "verify-full");
             if !has_roots {

@@ -10,26 +10,28 @@ use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
 use super::{ConflictingArguments, Context, output, workspace};
 
-/// Switch a workspace to the vectors of another model, while searches go on
+/// Switch a workspace to another embedding model while searches continue
 ///
-/// The new vectors are made beside the old ones, and take their place in one transaction once every passage has one. A
-/// run that was stopped is gone on with by the next.
+/// New vectors are stored next to the old ones. They replace the old ones in one transaction when every passage has a new
+/// vector. An interrupted run resumes with the next.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Reembed {
     /// Slug of the workspace
     #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG", default_value = "acme")]
     workspace: String,
-    /// Say how far it is, and do nothing
+    /// Show the progress without changing anything
     #[arg(long, conflicts_with_all = ["prepare", "discard"])]
     status: bool,
-    /// Give up a switch that was prepared: its vectors go
+    /// Abandon a prepared switch and delete its vectors
     #[arg(long, conflicts_with = "prepare")]
     discard: bool,
-    /// Switch to hashed words, without an endpoint: they find passages that share words, and no meaning
+    /// Switch to hashed words, without an endpoint
+    ///
+    /// Hashed words find passages that share words, and not passages of similar meaning.
     #[arg(long, conflicts_with = "embeddings_url")]
     hash_words: bool,
-    /// Make the vectors, and leave the switch to a later run
+    /// Create the vectors and leave the switch to a later run
     #[arg(long)]
     prepare: bool,
     #[command(flatten)]
@@ -48,7 +50,7 @@ impl Reembed {
                 output::print_lines([format!("discarded {} vectors", HumanCount(discarded))])
             };
         }
-        // What a shell has forgotten to say must not cost a workspace its vectors.
+        // A forgotten option must not replace a workspace's vectors with hashed words.
         if !self.status && !self.hash_words && self.embedder.hashes_words() {
             let message = "the embedder of the new vectors is not named; give --embeddings-url, or --hash-words if \
                 hashed words are meant";

@@ -1,6 +1,6 @@
-//! Writes docs/reference/commands.md and settings.md, and fails if they differ from what the program says.
+//! Writes docs/reference/commands.md and settings.md, and fails if they differ from the program's help.
 //!
-//! `WORKSPACE_DB_WRITE_REFERENCE=1 cargo test --bin workspace-db reference` writes them.
+//! To write them, run `WORKSPACE_DB_WRITE_REFERENCE=1 cargo test --bin workspace-db reference`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,7 +14,7 @@ use super::Cli;
 const WRITE: &str = "WORKSPACE_DB_WRITE_REFERENCE";
 const TITLE: &str = "Generated from the program: do not edit. CONTRIBUTING.md, \"References\", has the command.";
 
-/// Fails if a file of docs/reference differs from the text, or writes it where that is asked for.
+/// Fails if a file of docs/reference differs from the text. If `WRITE` is set, it writes the file first.
 fn compare(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(file);
     if std::env::var_os(WRITE).is_some() {
@@ -24,7 +24,7 @@ fn compare(file: &str, text: &str) {
     assert!(there == text, "docs/reference/{file} is out of date: {WRITE}=1 cargo test --bin workspace-db reference");
 }
 
-/// The command as it is everywhere: of one width, and without the values that this machine's environment has.
+/// Returns the command with a fixed width, and without values from the environment of this machine.
 fn settled(command: clap::Command) -> clap::Command {
     let command = command.term_width(110).mut_args(|arg| arg.hide_env_values(true));
     command.mut_subcommands(settled)
@@ -33,7 +33,7 @@ fn settled(command: clap::Command) -> clap::Command {
 fn describe(command: &mut clap::Command, name: &str, text: &mut String) {
     writeln!(text, "\n## {name}\n\n```text\n{}\n```", command.render_long_help().to_string().trim_end()).unwrap();
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-        // The options of every command stand at the first.
+        // The first command lists the options that every command has.
         let is_global = |arg: &clap::Arg| ["data_dir", "json", "help", "version"].contains(&arg.get_id().as_str());
         let mut sub = sub.clone().mut_args(|arg| if is_global(&arg) { arg.hide(true) } else { arg });
         let name = format!("{name} {}", sub.get_name());

@@ -8,10 +8,10 @@ use workspace_db::tenancy::PlatformScope;
 use super::database::DatabaseTarget;
 use super::{Context, output};
 
-/// Delete what each workspace's settings have kept for long enough
+/// Delete data whose retention period has ended
 ///
-/// The settings `*_retention_days` of a workspace say for how long, else WORKSPACE_DB_RETENTION_*; without either it is
-/// kept for ever. Run it each night.
+/// The settings `*_retention_days` of a workspace define the periods, with WORKSPACE_DB_RETENTION_* as their default.
+/// Without either, data is kept indefinitely. Run this command each night.
 #[derive(Args, Debug)]
 pub(super) struct Retention {}
 

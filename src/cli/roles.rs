@@ -10,19 +10,21 @@ use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE, apply, group_roles_sql, l
 use super::database::DatabaseTarget;
 use super::{ConflictingArguments, Context, output};
 
-/// Print the SQL that makes the database's roles and logins, or run it
+/// Print or run the SQL that creates the database's roles and logins
 ///
-/// The application's login sees one workspace at a time and can't bypass row-level security; the platform's sees all.
-/// Neither owns anything. Their passwords are made anew each time.
+/// The application login sees one workspace at a time and can't bypass row-level security. The platform login sees all
+/// workspaces. Neither owns any object. Each run generates new passwords.
 #[derive(Args, Debug)]
 pub(super) struct Roles {
-    /// Run it as the owner, who needs CREATEROLE, and print the two URLs
+    /// Run the SQL as the owner and print the two URLs
+    ///
+    /// The owner needs CREATEROLE.
     #[arg(long)]
     apply: bool,
-    /// Name of the application's login
+    /// Name of the application login
     #[arg(long, value_name = "LOGIN", default_value = "workspace_app_login")]
     app_login: String,
-    /// Name of the platform's login
+    /// Name of the platform login
     #[arg(long, value_name = "LOGIN", default_value = "workspace_platform_login")]
     platform_login: String,
 }

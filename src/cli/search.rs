@@ -13,10 +13,10 @@ use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
 use super::{Context, output, workspace};
 
-/// Lines of a passage that are shown for a person; `--json` and `--full` show all.
+/// Number of lines of a passage shown for a person; `--json` and `--full` show all.
 const SHOWN: usize = 8;
 
-/// Print the passages of a workspace that are nearest to a question, or share its words
+/// Print passages that match a question by vector or full text
 #[derive(Args, Debug)]
 pub(super) struct Search {
     /// The question
@@ -24,10 +24,10 @@ pub(super) struct Search {
     /// Slug of the workspace
     #[arg(short, long, env = "WORKSPACE_DB_WORKSPACE", value_name = "SLUG", default_value = "acme")]
     workspace: String,
-    /// How many passages
-    #[arg(short = 'k', long = "count", value_name = "N", default_value_t = 5)]
+    /// Number of passages
+    #[arg(short = 'k', long = "limit", alias = "count", value_name = "N", default_value_t = 5)]
     k: u32,
-    /// By what passages are found
+    /// Method of the search
     #[arg(long, value_enum, default_value_t = SearchMode::Vector)]
     by: SearchMode,
     /// Compare every vector of the workspace
@@ -36,7 +36,7 @@ pub(super) struct Search {
     /// Print whole passages
     #[arg(long)]
     full: bool,
-    /// Print so many passages before and after each
+    /// Print this number of passages before and after each match
     #[arg(long, value_name = "N", default_value_t = 0)]
     neighbours: u32,
     #[command(flatten)]
@@ -49,13 +49,15 @@ pub(super) struct Search {
 enum SearchMode {
     /// The question's vector
     Vector,
-    /// The question's words, as a search engine reads them
-    Words,
+    /// The question's words, by full-text search
+    #[value(alias = "words")]
+    FullText,
     /// Both lists, fused by rank
-    Both,
+    #[value(alias = "both")]
+    Hybrid,
 }
 
-/// Which passages are searched
+/// Filters of the passages to search
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Filters")]
 struct FilterArgs {
@@ -65,10 +67,10 @@ struct FilterArgs {
     /// Id of a document
     #[arg(long, value_name = "ID")]
     document: Option<DocumentId>,
-    /// Status of the documents: draft, processing, ready, archived, error, or any
+    /// Status of the documents: draft, processing, ready, archived, error or any
     #[arg(long, value_name = "STATUS", default_value = "ready")]
     status: String,
-    /// Whether the public side may quote the documents
+    /// Search only documents that the public side may quote, or only others
     #[arg(long, value_name = "BOOL")]
     published: Option<bool>,
     /// JSON that the documents' metadata must contain
@@ -77,13 +79,13 @@ struct FilterArgs {
     /// Language of the passages, such as en
     #[arg(long, value_name = "TAG")]
     language: Option<LanguageTag>,
-    /// Documents that have changed since, such as 2026-11-01T00:00:00Z
+    /// Search documents changed since this time, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<DateTime<Utc>>,
-    /// Least score
+    /// Minimum score
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f64>,
-    /// Prefer passages that say something new: 1 is relevance alone, 0 novelty alone
+    /// Prefer passages with new content: 1 is only relevance, 0 only novelty
     #[arg(long, value_name = "WEIGHT")]
     diversify: Option<f64>,
 }
@@ -97,9 +99,9 @@ impl Search {
         let chunks = document_chunks::table.in_workspace(&scope);
         let embedder = self.embedder.embedder()?;
         let search = match self.by {
-            SearchMode::Words => chunks.full_text(&self.question, self.k),
+            SearchMode::FullText => chunks.full_text(&self.question, self.k),
             SearchMode::Vector => chunks.nearest(&Question::embed(embedder.as_ref(), &self.question).await?, self.k),
-            SearchMode::Both => {
+            SearchMode::Hybrid => {
                 let question = Question::embed(embedder.as_ref(), &self.question).await?;
                 chunks.hybrid(&question, &self.question, self.k)
             }
@@ -160,7 +162,7 @@ fn describe(rank: usize, hit: &Hit, shown: usize) -> Vec<String> {
     lines
 }
 
-/// How many came, and how they were found.
+/// Summarizes the number of matches and the search methods.
 fn summary(answer: &SearchResults) -> String {
     let lists: Vec<String> =
         [&answer.by_vector, &answer.by_words].into_iter().flatten().map(ToString::to_string).collect();

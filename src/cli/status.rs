@@ -8,11 +8,11 @@ use workspace_db::db::migrations::{MigrationState, Migrator};
 use super::database::DatabaseTarget;
 use super::{Context, output};
 
-/// Say whether the database runs and what is pending
+/// Show the state of the server and the number of pending migrations
 #[derive(Args, Debug)]
 pub(super) struct Status {}
 
-/// Prints what it finds and succeeds; only what can't be found out is an error.
+/// Prints the state and succeeds. It fails only if the state can't be determined.
 pub(super) async fn run(context: &Context) -> Result<()> {
     let database = DatabaseTarget::of(context)?;
     let server = match &database {

@@ -10,25 +10,25 @@ use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
 use super::{Context, output};
 
-/// Look at the data in a browser, as one workspace sees it
+/// Inspect the data of one workspace at a time in a browser
 ///
-/// Prints a link that lets one browser in; Enter prints another.
+/// The command prints a link that admits one browser. Press Enter for another link.
 #[derive(Args, Debug)]
 pub(super) struct Studio {
-    /// Loopback address to listen on; without it, one that no other server of this machine has
+    /// Loopback address; default: one that no other server on this machine uses
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
-    /// Port to listen on; 0 takes any that is free
+    /// Port to listen on; 0 selects a free port
     #[arg(long, value_name = "PORT", default_value_t = 4980)]
     port: u16,
-    /// Let rows be changed; each change goes into the audit log
+    /// Allow changes to rows; the audit log records each change
     #[arg(long)]
     write: bool,
     #[command(flatten)]
     embedder: EmbedderArgs,
 }
 
-/// A browser asks for several things at once.
+/// Size of the connection pool: a browser sends several requests at once.
 const CONNECTIONS: usize = 6;
 
 impl Studio {
@@ -43,7 +43,7 @@ impl Studio {
         let studio = Inspector::bind(&config, options).await?;
         let links = studio.links();
         output::print_lines([links.next()])?;
-        // A thread of its own, which ends with the process: one of the runtime's would keep it from ending until Enter is pressed.
+        // This thread ends with the process. A thread of the runtime would keep the process running until Enter is pressed.
         std::thread::spawn(move || {
             for _ in std::io::stdin().lines().map_while(std::result::Result::ok) {
                 let _ = output::print_lines([links.next()]);

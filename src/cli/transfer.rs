@@ -1,4 +1,4 @@
-//! `workspace-db workspace export`, `import`, `erase`, `move` and their like.
+//! `workspace-db workspace export`, `import`, `erase`, `move` and related commands.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -21,65 +21,79 @@ use super::{ConflictingArguments, Context, OPERATOR, database, output, workspace
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Transfer {
-    /// Write all rows of a workspace into an archive
+    /// Export all rows of a workspace to an archive
     Export {
         slug: String,
-        /// The archive, a new file; else SLUG.tar
+        /// New file for the archive; default: SLUG.tar
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
-        /// Of one person alone, as the embedding application knows them
+        /// Export only one person, by the embedding application's id
         #[arg(long, value_name = "EXTERNAL_USER_ID")]
         person: Option<String>,
     },
-    /// Say what an archive holds, once every byte of it is known to be what was written
+    /// Verify every byte of an archive and show its contents
     Inspect { archive: PathBuf },
-    /// Write the rows of an archive; again after a run that was cut short
+    /// Import the rows of an archive
+    ///
+    /// Run the command again to resume an interrupted import.
     Import {
         archive: PathBuf,
-        /// Beside the original, under this slug and with new ids; it stays archived until it is restored
+        /// Import a copy under this slug with new ids
+        ///
+        /// The original stays as it is. The copy stays archived until it is restored.
         #[arg(long, value_name = "SLUG")]
         beside_as: Option<Slug>,
-        /// Have jobs that are not finished run here, and schedules fire: where the archive is the operator's own
+        /// Run unfinished jobs and fire schedules here
+        ///
+        /// Use this option only for an archive that the operator created.
         #[arg(long)]
         with_jobs: bool,
-        /// Bring back a workspace that was here before, from an archive that was written elsewhere
+        /// Restore a workspace that existed here, from an archive of another database
         #[arg(long)]
         restore: bool,
         #[command(flatten)]
         key: SecretKeyArgs,
     },
-    /// Delete a workspace and all of its rows, and write the signed receipt; again after a run that was cut short
+    /// Delete a workspace with all rows and write a signed receipt
+    ///
+    /// Run the command again to resume an interrupted erasure.
     Erase {
-        /// Slug of the workspace, or its id where it is gone and the receipt was lost
+        /// Slug of the workspace, or its id
+        ///
+        /// Use the id if the workspace is already deleted and the receipt was lost.
         slug: String,
-        /// Of one person alone, as the embedding application knows them
+        /// Erase only one person, by the embedding application's id
         #[arg(long, value_name = "EXTERNAL_USER_ID")]
         person: Option<String>,
         #[command(flatten)]
         receipt: ReceiptArgs,
     },
-    /// Move a workspace into another database: export, import, compare, erase; again after a run that was cut short
+    /// Move a workspace to another database
+    ///
+    /// The command exports, imports, compares and erases. Run it again to resume an interrupted move.
     Move {
-        /// Slug of the workspace, or its id where it is gone and the receipt was lost
+        /// Slug of the workspace, or its id
+        ///
+        /// Use the id if the workspace is already deleted and the receipt was lost.
         slug: String,
-        /// URL of the platform's or the owner's login of the other database
+        /// URL of the platform login or the owner of the other database
         #[arg(long, value_name = "URL", env = "WORKSPACE_DB_MOVE_TO", hide_env_values = true)]
         to: DatabaseUrl,
-        /// The archive between the two; else SLUG.tar
+        /// File for the archive of the move; default: SLUG.tar
         #[arg(long, value_name = "FILE")]
         archive: Option<PathBuf>,
         #[command(flatten)]
         receipt: ReceiptArgs,
     },
-    /// Print the public half of the receipts' key, for whoever gets receipts
+    /// Print the public key for recipients of receipts
     ReceiptKey {
         #[command(flatten)]
         key: ReceiptKeyArgs,
     },
-    /// Say what a receipt says, if the key signed it
+    /// Verify the signature of a receipt and print the receipt
     VerifyReceipt {
         file: PathBuf,
-        /// The public half of the key, as `receipt-key` prints it
+        /// Public key, as `receipt-key` prints it
         #[arg(long, value_name = "BASE64")]
         key: String,
     },
@@ -87,24 +101,28 @@ pub(super) enum Transfer {
 
 #[derive(Args, Debug)]
 pub(super) struct SecretKeyArgs {
-    /// What webhook secrets are sealed with, as the base64 of 32 bytes; without it a copy has none
+    /// Key that seals webhook secrets, as the base64 of 32 bytes
+    ///
+    /// Without it, a copy has no webhook secrets.
     #[arg(long, value_name = "BASE64", env = "WORKSPACE_DB_SECRET_KEY", hide_env_values = true)]
     pub(super) secret_key: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct ReceiptKeyArgs {
-    /// Seed of the key that signs receipts, as the base64 of 32 bytes: openssl rand -base64 32
+    /// Seed of the key that signs receipts, as base64 of 32 bytes
+    ///
+    /// Create one with `openssl rand -base64 32`.
     #[arg(long, value_name = "BASE64", env = "WORKSPACE_DB_RECEIPT_KEY", hide_env_values = true)]
     receipt_key: String,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct ReceiptArgs {
-    /// The receipt, a new file
+    /// New file for the receipt
     #[arg(long, value_name = "FILE")]
     receipt: PathBuf,
-    /// Why, for the audit log
+    /// Reason for the audit log
     #[arg(long, value_name = "TEXT", default_value = OPERATOR)]
     reason: String,
     #[command(flatten)]
@@ -197,7 +215,7 @@ async fn open(context: &Context) -> Result<Database> {
     database::DatabaseTarget::of(context)?.open().await
 }
 
-/// An archive is written and read in places: a stream has none, and nobody means a file of that name.
+/// Rejects `-`: an archive is read and written at several positions, which a stream can't do.
 fn refuse_stream(archive: &std::path::Path) -> Result<()> {
     if archive.as_os_str() == "-" {
         return Err(ConflictingArguments(
@@ -208,13 +226,13 @@ fn refuse_stream(archive: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
-/// SLUG.tar, where the slug is one: an old one may name another folder.
+/// Returns SLUG.tar. A slug that is not valid today could name another folder, so it is rejected.
 fn archive_of(slug: &str) -> Result<PathBuf> {
     let slug: Slug = slug.parse().map_err(|error| ConflictingArguments(format!("{error}; name the file")))?;
     Ok(PathBuf::from(format!("{slug}.tar")))
 }
 
-/// The workspace of that slug, or of that id, which may be gone.
+/// Returns the id of the workspace with that slug. An id is returned as it is, because its workspace may be deleted.
 async fn named(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceId> {
     match slug.parse() {
         Ok(id) => Ok(id),
@@ -223,7 +241,7 @@ async fn named(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceI
 }
 
 impl ReceiptArgs {
-    /// The key, and the file: an erasure whose receipt can't be written is not begun.
+    /// Opens the key and the file first, so that no erasure begins whose receipt can't be written.
     fn open(&self) -> Result<(ReceiptKey, NewFile)> {
         let key = ReceiptKey::from_base64(&self.key.receipt_key)?;
         let file = NewFile::create(&self.receipt).map_err(|error| {
@@ -283,7 +301,7 @@ fn describe(report: &transfer::ImportReport) -> Vec<String> {
     lines
 }
 
-/// One bar for all steps.
+/// One progress bar for all steps.
 struct Bar {
     bar: ProgressBar,
     step: Mutex<Option<TransferStep>>,

@@ -10,13 +10,15 @@ use workspace_db::embedded::{LocalServer, MajorVersion, StartupStep};
 use super::database::given;
 use super::{ConflictingArguments, Context, output};
 
-/// Bring up a migrated database: the one of `DATABASE_URL`, else a PostgreSQL server of its own
+/// Start a local PostgreSQL server, or use DATABASE_URL, and run migrations
 #[derive(Args, Debug)]
 pub(super) struct Up {
     /// Major version of PostgreSQL for a new server, 16 or 18
     #[arg(long, value_name = "MAJOR")]
     postgres: Option<MajorVersion>,
-    /// Have the server listen on this port of 127.0.0.1, 0 for any free one; without it, on a Unix socket in its folder alone
+    /// Port of 127.0.0.1 for the server; 0 selects a free port
+    ///
+    /// Without it, the server listens only on a Unix socket in its folder.
     #[arg(long)]
     port: Option<u16>,
 }

@@ -13,10 +13,10 @@ use workspace_db::tenancy::{Database, PlatformScope, RawConnection, WorkspaceSco
 
 use super::{Context, OPERATOR, database, output, transfer};
 
-/// Slugs that an error message lists.
+/// Number of slugs that an error message lists.
 const LISTED: i64 = 10;
 
-/// Make, list, publish and archive workspaces; export, import, erase and move them
+/// Create, list, publish, archive, export, import, erase and move workspaces
 #[derive(Args, Debug)]
 pub(super) struct Workspace {
     #[command(subcommand)]
@@ -25,20 +25,22 @@ pub(super) struct Workspace {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a workspace with its settings, and invite its first administrator
+    /// Create a workspace with its settings and invite its first administrator
     Create {
         slug: Slug,
-        /// Name for people, else the slug
+        /// Display name; default: the slug
         #[arg(long)]
         name: Option<Name>,
-        /// Language of its content
+        /// Language of the content
         #[arg(long, value_name = "TAG")]
         language: Option<LanguageTag>,
-        /// Email of the first administrator; the invitation is printed this once
+        /// Email of the first administrator; the invitation is printed only once
         #[arg(long, value_name = "EMAIL")]
         admin: Option<Email>,
     },
-    /// Invite somebody into a workspace; the invitation is printed this once
+    /// Invite an administrator to a workspace and print the invitation
+    ///
+    /// The invitation is printed only this once.
     Invite {
         slug: String,
         email: Email,
@@ -48,15 +50,15 @@ enum Action {
     },
     /// List the workspaces
     List,
-    /// Show a workspace and the settings that hold in it
+    /// Show a workspace and its effective settings
     Show { slug: String },
-    /// Open the public side
+    /// Open the public side of a workspace
     Publish { slug: String },
-    /// Close the public side
+    /// Close the public side of a workspace
     Unpublish { slug: String },
-    /// Take a workspace out of use; its rows stay
+    /// Archive a workspace and keep its rows
     Archive { slug: String },
-    /// Take an archived workspace into use again
+    /// Restore an archived workspace
     Restore { slug: String },
     #[command(flatten)]
     Transfer(transfer::Transfer),
@@ -155,7 +157,7 @@ async fn administer(db: &Database, slug: &str) -> Result<WorkspaceScope<workspac
     Ok(WorkspaceScope::unchecked_administer(find(db, slug).await?.id, OPERATOR))
 }
 
-/// The scope of the workspace of that slug, made where there is none and `create` says so.
+/// Returns the scope of the workspace with that slug. If there is none and `create` is true, it creates the workspace.
 pub(super) async fn enter(db: &Database, slug: &str, create: bool) -> Result<WorkspaceScope> {
     let reason = "the operator names the workspace at the shell";
     let workspace = match find(db, slug).await {
@@ -165,7 +167,7 @@ pub(super) async fn enter(db: &Database, slug: &str, create: bool) -> Result<Wor
             let made = auth::create_workspace(db, &platform, &new, &NewWorkspaceSettings::default(), None).await;
             match made {
                 Ok(made) => made.workspace,
-                // Another has made it meanwhile.
+                // Another session has created it meanwhile.
                 Err(error) if error.is_conflict() => find(db, slug).await?,
                 Err(error) => return Err(error.into()),
             }
@@ -183,8 +185,8 @@ pub(super) async fn find(db: &Database, slug: &str) -> Result<models::Workspace>
     db.across_workspaces("the operator names the workspace at the shell", async |conn| named(conn, slug).await).await
 }
 
-/// The workspace of that slug. Where there is none, the error lists some: whoever is at this shell may see them all,
-/// which a user of the library may not.
+/// Returns the workspace with that slug. If there is none, the error lists some slugs. The operator at the shell may see all
+/// of them, unlike a user of the library.
 async fn named(conn: &mut RawConnection, slug: &str) -> Result<models::Workspace> {
     let error = match models::Workspace::find_by_slug(conn, slug).await {
         Err(error) if error.is_not_found() => error,

@@ -1,4 +1,4 @@
-//! Where a database is and who logs in.
+//! The URL of a database, with its login.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-/// Where a database is and who logs in: `postgres://user:password@host:port/database`.
+/// The URL of a database, with its login: `postgres://user:password@host:port/database`.
 ///
-/// Debug and Display leave the password out.
+/// Debug and Display omit the password.
 ///
 /// ```
 /// use workspace_db::config::DatabaseUrl;
@@ -24,13 +24,13 @@ use crate::error::{Error, Result};
 pub struct DatabaseUrl(SecretString);
 
 impl DatabaseUrl {
-    /// The whole URL, with the password.
+    /// Returns the whole URL, with the password.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// The same server and login, another database.
+    /// Returns the same server and login with another database.
     ///
     /// ```
     /// # use workspace_db::config::DatabaseUrl;
@@ -45,7 +45,7 @@ impl DatabaseUrl {
         Self(String::from(url).into())
     }
 
-    /// The same server and database, another login.
+    /// Returns the same server and database with another login.
     ///
     /// ```
     /// # use workspace_db::config::DatabaseUrl;
@@ -59,14 +59,14 @@ impl DatabaseUrl {
     #[must_use]
     pub fn with_login(&self, user: &str, password: &SecretString) -> Self {
         let mut url = self.parsed();
-        // Both fail only where there is no host; then the socket's folder is a parameter, and so is the login.
+        // Both fail only if there is no host. Then the socket's folder is a parameter, and the login becomes one.
         if url.set_username(user).is_err() || url.set_password(Some(password.expose_secret())).is_err() {
             url.query_pairs_mut().append_pair("user", user).append_pair("password", password.expose_secret());
         }
         Self(String::from(url).into())
     }
 
-    /// The same in the variables that libpq's programs read, such as `psql`: `PGHOST`, `PGPASSWORD` and so on.
+    /// Returns the same as variables that libpq's programs such as `psql` read: `PGHOST`, `PGPASSWORD` and so on.
     ///
     /// ```
     /// # use workspace_db::config::DatabaseUrl;
@@ -105,7 +105,7 @@ impl DatabaseUrl {
         variables
     }
 
-    /// The same login to the same database, where unqualified names mean these schemas, with commas between.
+    /// Returns the same login and database with these schemas, separated by commas, as the search path.
     #[cfg(feature = "adopt")]
     pub(crate) fn with_search_path(&self, schemas: &str) -> Self {
         let mut url = self.parsed();
@@ -122,7 +122,7 @@ impl DatabaseUrl {
         Self(String::from(url).into())
     }
 
-    /// What stands behind the question mark, decoded. Not as in a form: a plus is a plus.
+    /// Returns the decoded parameters after the question mark. Unlike in a form, a plus is a plus.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         let url = self.parsed();
         let pairs = url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
@@ -130,7 +130,7 @@ impl DatabaseUrl {
     }
 
     pub(crate) fn parsed(&self) -> Url {
-        // Only `from_str` and `with_database` make one, and both begin with a parsed URL.
+        // `from_str` creates it from a parsed URL, and the other constructors change a parsed URL.
         Url::parse(self.expose()).unwrap_or_else(|_| unreachable!("a DatabaseUrl was parsed when it was made"))
     }
 }
@@ -148,11 +148,11 @@ impl FromStr for DatabaseUrl {
                 .remedy("write it as postgres://user:password@host:port/database, special characters percent-encoded")
         };
         let url = Url::parse(text).map_err(|error| wrong("can't be read").caused_by(error))?;
-        // The slashes as well: without them, what looks like a login is a path, and no password is found to be hidden.
+        // The slashes are required: without them the login would be a path, and Display would not hide the password.
         if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(wrong("does not begin with postgres://"));
         }
-        // A slash, a question mark or a hash in a password ends the login, and what follows would be shown as path or query.
+        // A slash, a question mark or a hash in a password ends the login, and the rest would be shown as path or query.
         let behind = [Some(url.path()), url.query()].into_iter().flatten().any(|part| part.contains('@'));
         if behind || url.fragment().is_some() {
             return Err(wrong("has a character in its password, or an @ or # elsewhere, that ends the login"));
@@ -164,7 +164,7 @@ impl FromStr for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut url = self.parsed();
-        // Fails only where there is no host, and then there is no login before it either.
+        // Fails only if there is no host, and then there is no login before it either.
         let _ = url.set_password(None);
         if url.query().is_some_and(|query| query.contains("password")) {
             url.set_query(None);

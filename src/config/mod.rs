@@ -1,4 +1,4 @@
-//! Settings from the environment, typed, with secrets redacted.
+//! Typed settings from the environment, with redacted secrets.
 
 mod database_url;
 mod settings;
@@ -11,13 +11,13 @@ pub use self::database_url::DatabaseUrl;
 pub use self::settings::{Setting, settings};
 use crate::error::{Error, Result};
 
-/// What kind of deployment this is: `WORKSPACE_DB_ENV`.
+/// Kind of deployment: `WORKSPACE_DB_ENV`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Environment {
     /// A laptop or a test; the default.
     #[default]
     Development,
-    /// Tenants' data is here: no bootstrap administrator is inserted.
+    /// A deployment with tenants' data: the bootstrap inserts no administrator.
     Production,
 }
 
@@ -33,54 +33,55 @@ impl FromStr for Environment {
     }
 }
 
-/// What the environment says.
+/// Settings from the environment.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `DATABASE_URL`: the owner's login, which migrates. The Diesel CLI reads the same variable.
+    /// `DATABASE_URL`: the owner's login, which runs migrations. The Diesel CLI reads the same variable.
     pub database_url: Option<DatabaseUrl>,
     /// `DATABASE_APP_URL`: the application's login.
     pub database_app_url: Option<DatabaseUrl>,
-    /// `DATABASE_PLATFORM_URL`: the login that may see every workspace; else the owner's is used for that.
+    /// `DATABASE_PLATFORM_URL`: the platform's login, which sees every workspace. If unset, the owner's login is used.
     pub database_platform_url: Option<DatabaseUrl>,
-    /// `WORKSPACE_DB_POOL_SIZE`: connections that each login may open; raw SQL across workspaces has a quarter as many besides.
+    /// `WORKSPACE_DB_POOL_SIZE`: maximum number of connections of each login. Raw SQL across workspaces has a quarter as
+    /// many in addition.
     pub pool_size: usize,
-    /// `WORKSPACE_DB_WORKSPACE_CONNECTIONS`: connections of the application's pool that one workspace may hold at once; else
-    /// half of the pool, rounded up.
+    /// `WORKSPACE_DB_WORKSPACE_CONNECTIONS`: maximum number of connections of the application's pool that one workspace uses
+    /// at once. The default is half of the pool, rounded up.
     pub workspace_connections: Option<usize>,
-    /// `WORKSPACE_DB_STATEMENT_TIMEOUT`, `_IDLE_TIMEOUT`, `_LOCK_TIMEOUT`: the ends of the application's transactions.
+    /// `WORKSPACE_DB_STATEMENT_TIMEOUT`, `_IDLE_TIMEOUT`, `_LOCK_TIMEOUT`: timeouts of the application's transactions.
     pub timeouts: Timeouts,
     /// `WORKSPACE_DB_ENV`.
     pub environment: Environment,
-    /// `WORKSPACE_DB_SEARCH_*`: how a search is planned, and how many candidates it takes.
+    /// `WORKSPACE_DB_SEARCH_*`: limits for the plan of a search and for its number of candidates.
     pub search: SearchLimits,
-    /// `WORKSPACE_DB_OWN_INDEX_FROM`: chunks from which on a workspace gets an approximate index of its own, when the
-    /// indexes are retrained.
+    /// `WORKSPACE_DB_OWN_INDEX_FROM`: number of chunks from which `index retrain` builds an approximate index for a
+    /// workspace.
     pub own_index_from: u32,
-    /// `WORKSPACE_DB_RETENTION_*`: how long a workspace keeps what passes, where its settings say nothing.
+    /// `WORKSPACE_DB_RETENTION_*`: retention periods of a workspace whose settings have none.
     pub retention: Retention,
 }
 
-/// The longest that one workspace may keep PostgreSQL busy or waiting; zero is without end.
+/// Limits on the time that one workspace may keep PostgreSQL busy or waiting; zero disables a limit.
 ///
-/// Each transaction of the application sets them. What takes longer ends with
-/// [`is_timed_out`](crate::Error::is_timed_out). [`WorkspaceConnection::set_timeouts`](crate::tenancy::WorkspaceConnection::set_timeouts)
+/// Each transaction of the application sets them. If one is exceeded, the error is
+/// [`is_timed_out`](crate::Error::is_timed_out). [`set_timeouts`](crate::tenancy::WorkspaceConnection::set_timeouts)
 /// sets others for one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// `WORKSPACE_DB_STATEMENT_TIMEOUT`, in seconds: how long a statement may run.
+    /// `WORKSPACE_DB_STATEMENT_TIMEOUT`, in seconds: maximum duration of a statement.
     pub statement: Duration,
-    /// `WORKSPACE_DB_IDLE_TIMEOUT`, in seconds: how long a transaction may stay open without a statement.
+    /// `WORKSPACE_DB_IDLE_TIMEOUT`, in seconds: maximum time that a transaction stays open without a statement.
     pub idle_in_transaction: Duration,
-    /// `WORKSPACE_DB_LOCK_TIMEOUT`, in seconds: how long a statement may wait for a lock.
+    /// `WORKSPACE_DB_LOCK_TIMEOUT`, in seconds: maximum time that a statement waits for a lock.
     pub lock: Duration,
 }
 
 impl Timeouts {
-    /// No end to anything, for work of the operator's own that reads or writes a whole workspace.
+    /// No limits, for work of an operator that reads or writes a whole workspace.
     pub const NONE: Self =
         Self { statement: Duration::ZERO, idle_in_transaction: Duration::ZERO, lock: Duration::ZERO };
 
-    /// The SQL that sets them for a transaction.
+    /// Returns the SQL that sets them for a transaction.
     pub(crate) fn sql(self) -> String {
         format!(
             "; SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}; SET LOCAL lock_timeout = {}",
@@ -102,7 +103,7 @@ impl Timeouts {
     }
 }
 
-/// A request that nobody waits for any more should end soon after the usual half a minute of a proxy.
+/// Defaults that end an abandoned request soon after the usual timeout of a proxy, 30 seconds.
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
@@ -113,22 +114,22 @@ impl Default for Timeouts {
     }
 }
 
-/// For how many days a workspace keeps what passes; `None` is for ever.
+/// Number of days that a workspace keeps its rows; `None` keeps them for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Retention {
-    /// `WORKSPACE_DB_RETENTION_AUDIT_DAYS`: entries of the audit log.
+    /// `WORKSPACE_DB_RETENTION_AUDIT_DAYS`: audit entries.
     pub audit_days: Option<u32>,
-    /// `WORKSPACE_DB_RETENTION_CONVERSATION_DAYS`: conversations, from when they were closed.
+    /// `WORKSPACE_DB_RETENTION_CONVERSATION_DAYS`: conversations, counted from their closing.
     pub conversation_days: Option<u32>,
     /// `WORKSPACE_DB_RETENTION_EVENT_DAYS`: analytics events.
     pub event_days: Option<u32>,
-    /// `WORKSPACE_DB_RETENTION_JOB_DAYS`: jobs, from when they ended.
+    /// `WORKSPACE_DB_RETENTION_JOB_DAYS`: jobs, counted from their end.
     pub job_days: Option<u32>,
 }
 
 impl Retention {
-    /// These of a workspace, and where they say nothing, those of the platform. Of the audit log the longer one: a
-    /// workspace does not shorten the memory of what was done in it.
+    /// Returns the values of a workspace, with `those` of the platform as defaults. Audit entries are kept for the longer
+    /// of both periods, so a workspace can't shorten its audit log.
     #[must_use]
     pub fn over(self, those: Self) -> Self {
         Self {
@@ -150,17 +151,17 @@ impl Retention {
     }
 }
 
-/// How a search is planned, and how many candidates it takes. The defaults are measured: docs/figures.md, "Search".
+/// Limits for the plan of a search and for its number of candidates. The defaults are measured: docs/figures.md, "Search".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchLimits {
-    /// `WORKSPACE_DB_SEARCH_EXACT_BELOW`: of a workspace of fewer chunks every vector is compared.
+    /// `WORKSPACE_DB_SEARCH_EXACT_BELOW`: number of chunks below which a search compares every vector of a workspace.
     pub exact_below: u32,
-    /// `WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT`: candidates for each hit that is asked for, besides 40 in any case.
+    /// `WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT`: number of candidates per requested hit, in addition to 40.
     pub candidates_per_hit: u32,
-    /// `WORKSPACE_DB_SEARCH_MOST_CANDIDATES`: the most candidates of one search by vector. Where they do not settle it,
-    /// the answer says so.
+    /// `WORKSPACE_DB_SEARCH_MOST_CANDIDATES`: maximum number of candidates of one vector search. If they don't suffice,
+    /// the result states it.
     pub most_candidates: u32,
-    /// `WORKSPACE_DB_SEARCH_MOST_MATCHES`: the most passages that share words with a text which are ranked.
+    /// `WORKSPACE_DB_SEARCH_MOST_MATCHES`: maximum number of matching passages that a full-text search ranks.
     pub most_matches: u32,
 }
 
@@ -170,9 +171,9 @@ impl Default for SearchLimits {
     }
 }
 
-/// Enough for a process on two cores; PostgreSQL allows 100 in all by default.
+/// Default size of the pool, enough for a process on two cores. PostgreSQL allows 100 connections in all by default.
 const POOL_SIZE: usize = 8;
-/// Where an index of the workspace's own begins to be faster than its signs: docs/figures.md, "Search".
+/// Number of chunks from which an index for one workspace is faster than its sign bits: docs/figures.md, "Search".
 const OWN_INDEX_FROM: u32 = 20_000;
 
 impl Default for Config {
@@ -193,11 +194,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What the process's environment says; a variable that is unset or empty counts as absent.
+    /// Returns the settings of the process's environment. A variable that is empty counts as unset.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where a variable holds something that can't be read.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the value of a variable can't be read.
     ///
     /// ```
     /// let config = workspace_db::config::Config::from_env()?;

@@ -1,4 +1,4 @@
-//! The list of all environment variables, from which docs/reference/settings.md is written.
+//! The list of all environment variables, from which docs/reference/settings.md is generated.
 
 use super::{Config, SearchLimits, Timeouts};
 
@@ -7,7 +7,7 @@ use super::{Config, SearchLimits, Timeouts};
 pub struct Setting {
     /// Name of the variable.
     pub name: &'static str,
-    /// Value that holds if the variable is unset or empty; `None` if there is none.
+    /// Value if the variable is unset or empty; `None` if there is none.
     pub default: Option<String>,
     /// Meaning, in one or two sentences.
     pub meaning: &'static str,
@@ -205,7 +205,7 @@ mod tests {
                 continue;
             }
             let text = fs::read_to_string(entry.path()).unwrap();
-            // A name as a string of its own; an abbreviation in a comment ends with an underscore.
+            // A name is a whole string literal; an abbreviation in a comment ends with an underscore.
             let parts = text.split('"').filter(|part| {
                 (part.starts_with("WORKSPACE_DB_") || part.starts_with("DATABASE_"))
                     && part.chars().all(|c| c.is_ascii_uppercase() || c == '_')

@@ -1,4 +1,4 @@
-//! A schema, object by object, as text: what this crate's migrations make, what a database has, and where the two part.
+//! Catalog of a schema as text: the objects that the migrations make, those of a database, and the drift between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,26 +10,27 @@ use crate::error::{Error, Result};
 
 const QUERY: &str = include_str!("catalog.sql");
 
-/// What the migrations make. Written by `workspace-db migrate catalog`, and compared with a migrated database by a test.
+/// Objects that the migrations make. `workspace-db migrate catalog` writes them, and a test compares them with a
+/// database.
 const EXPECTED: &str = include_str!("catalog.txt");
 
 const IS: &str = " := ";
 
-/// Tables, columns, constraints, indexes, policies, triggers, grants to the group roles, enums and functions, each with its
-/// definition, the same on every supported version of PostgreSQL.
+/// Tables, columns, constraints, indexes, policies, triggers, grants to the group roles, enums and functions. Each has
+/// its definition, which is the same on every supported version of PostgreSQL.
 ///
-/// Display writes it one object a line.
+/// Display writes one object per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog(BTreeMap<String, String>);
 
-/// An object of this crate's that is another in a database, or missing there, or too many.
+/// Object of this crate that differs in a database, is missing there, or is unexpected.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Drift {
-    /// Its kind and name, such as `column documents.title`.
+    /// Kind and name of the object, such as `column documents.title`.
     pub object: String,
-    /// What the migrations make it, where they do.
+    /// Definition that the migrations make, if they make the object.
     pub expected: Option<String>,
-    /// What it is, where it is there.
+    /// Definition in the database, if it has the object.
     pub found: Option<String>,
 }
 
@@ -45,13 +46,13 @@ impl fmt::Display for Drift {
 }
 
 impl Catalog {
-    /// What this crate's migrations make, all of them.
+    /// Returns the objects that all of this crate's migrations make.
     #[must_use]
     pub fn expected() -> Self {
         Self(EXPECTED.lines().filter_map(|line| line.split_once(IS)).map(own).collect())
     }
 
-    /// What a database has, in the schema in which the login's tables are made.
+    /// Reads the objects of a database, in the schema that was migrated.
     ///
     /// # Errors
     ///
@@ -66,8 +67,8 @@ impl Catalog {
         Ok(Self(rows.into_iter().map(object).collect::<Result<_, _>>().map_err(Error::from)?))
     }
 
-    /// Where a database parts from this catalog, in the order of the objects' names. Tables, enums and triggers of your own are
-    /// yours; a column, index, policy or grant on a table of this crate's is not.
+    /// Returns the differences of a database from this catalog, by object name. Your own tables and enums are ignored.
+    /// An additional column, index, policy, trigger or grant on a table of this crate is drift.
     ///
     /// ```
     /// use workspace_db::db::catalog::Catalog;

@@ -20,25 +20,26 @@ use self::stream::MakeStream;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
-/// How long the server may take to answer a connection attempt, where the URL has no `connect_timeout`.
+/// Maximum time that the server may take to answer a connection attempt if the URL has no `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A new connection as the login of `url`, over TLS where `sslmode` asks for it.
+/// Opens a connection as the login of `url`, over TLS as `sslmode` requires.
 ///
-/// | `sslmode` | what happens |
+/// | `sslmode` | connection |
 /// |---|---|
-/// | absent, `prefer` | on this machine plain; elsewhere verified TLS |
-/// | `disable` | plain, wherever the server is |
+/// | absent, `prefer` | plain on this machine; verified TLS elsewhere |
+/// | `disable` | plain, to any server |
 /// | `require`, `verify-ca`, `verify-full` | verified TLS |
 ///
-/// Verified means: the certificate chains to a public authority, or to those in the PEM file of `sslrootcert`, and
-/// names the host. There is no TLS without verification. On a plain connection a server that asks for the password in clear
-/// text or by md5 is refused; so is a password for a Unix socket in a folder that any account may write.
+/// Verified TLS requires a certificate that names the host and chains to a public authority, or to one in the PEM file
+/// of `sslrootcert`. There is no TLS without verification. A plain connection rejects a server that requests the
+/// password in clear text or by md5. It also rejects a password for a Unix socket in a folder that any account may
+/// write.
 ///
 /// # Errors
 ///
-/// [`is_unreachable`](Error::is_unreachable) where nobody answers in time, the login is refused or the certificate
-/// is; [`is_invalid_input`](Error::is_invalid_input) where a parameter of the URL can't be read.
+/// [`is_unreachable`](Error::is_unreachable) if the server does not answer in time or rejects the login, or if the
+/// certificate is invalid; [`is_invalid_input`](Error::is_invalid_input) if a parameter of the URL can't be read.
 ///
 /// ```no_run
 /// # async fn example() -> workspace_db::Result<()> {
@@ -55,11 +56,11 @@ pub async fn connect(url: &DatabaseUrl) -> Result<AsyncPgConnection> {
         .map_err(|error| unreachable(url, &error.to_string()).caused_by(error))
 }
 
-/// Whether [`connect`] asks the server of `url` for a verified certificate.
+/// Returns true if [`connect`] requires a verified certificate from the server of `url`.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where a parameter of the URL can't be read.
+/// [`is_invalid_input`](Error::is_invalid_input) if a parameter of the URL can't be read.
 ///
 /// ```
 /// assert!(workspace_db::db::is_verified(&"postgres://app@db.example.com/platform".parse()?)?);
@@ -70,14 +71,14 @@ pub fn is_verified(url: &DatabaseUrl) -> Result<bool> {
     Ok(matches!(tls::settings(url)?.1, MakeStream::Verified(_)))
 }
 
-/// The driver's own client, for COPY and SQLSTATEs, which Diesel's connection keeps to itself.
+/// Opens a client of the driver, for COPY and SQLSTATEs, which Diesel's connection does not expose.
 pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
     let (client, connection) = dial(url).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-/// The same, with settings that hold from the beginning and to which RESET goes back. What the URL asks for itself wins.
+/// Opens a client with settings of the session, to which RESET returns. Options in the URL take precedence.
 pub(crate) async fn client_with(url: &DatabaseUrl, settings: &str) -> Result<tokio_postgres::Client> {
     let (client, connection) = dial_with(url, |config| {
         let asked_for = config.get_options().map(|options| format!(" {options}")).unwrap_or_default();
@@ -88,13 +89,12 @@ pub(crate) async fn client_with(url: &DatabaseUrl, settings: &str) -> Result<tok
     Ok(client)
 }
 
-/// Settings by which PostgreSQL reads and writes its own catalog, as they are where nobody has set them: a role or a database
-/// may have others.
+/// Default values of the settings with which PostgreSQL reads and writes its catalog. A role or a database may have
+/// others.
 pub(crate) const CATALOG_SETTINGS: &str = "SET standard_conforming_strings = on; SET quote_all_identifiers = off; \
     SET IntervalStyle = postgres; SET DateStyle = ISO; SET row_security = on";
 
-/// A connection for looking at the catalog, which looks the same whatever a role or a database has set: in the schema that
-/// has been migrated.
+/// Opens a client that reads the catalog in the migrated schema, independent of settings of the role or the database.
 pub(crate) async fn catalog_client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
     let client = client(url).await?;
     client.batch_execute(CATALOG_SETTINGS).await?;
@@ -106,9 +106,9 @@ pub(crate) async fn catalog_client(url: &DatabaseUrl) -> Result<tokio_postgres::
     Ok(client)
 }
 
-/// What is said on a channel from now on, until the connection is lost.
+/// Returns the notifications of a channel from now on, until the connection is lost.
 ///
-/// Behind a pooler in transaction mode nothing ever comes.
+/// A pooler in transaction mode never delivers one.
 async fn listen(url: &DatabaseUrl, channel: &str) -> Result<BoxStream<'static, String>> {
     let (client, mut connection) = dial(url).await?;
     let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));
@@ -116,7 +116,7 @@ async fn listen(url: &DatabaseUrl, channel: &str) -> Result<BoxStream<'static, S
     {
         let mut listening = std::pin::pin!(client.batch_execute(&listen));
         loop {
-            // Nothing is sent or answered unless the connection is polled beside it.
+            // The client sends and receives only while the connection is polled.
             match select(&mut listening, messages.next()).await {
                 Either::Left((done, _)) => break done?,
                 Either::Right((Some(Ok(_)), _)) => {}
@@ -137,8 +137,8 @@ async fn listen(url: &DatabaseUrl, channel: &str) -> Result<BoxStream<'static, S
     Ok(futures_util::stream::unfold((client, messages.boxed()), said).boxed())
 }
 
-/// Ends what runs on a client, where it is dropped before it is disarmed: the connection of a client that is dropped in the
-/// middle of a statement waits for its end.
+/// Guard that cancels the running statement of a client, unless it was disarmed before. If a client is dropped during a
+/// statement, its connection stays open until the statement ends.
 pub(crate) struct CancelOnDrop(Option<(tokio_postgres::CancelToken, MakeStream)>);
 
 impl CancelOnDrop {
@@ -177,7 +177,8 @@ async fn dial_with(
     configure(&mut config);
     let timeout = *config.get_connect_timeout().unwrap_or(&CONNECT_TIMEOUT);
     config.connect_timeout(timeout);
-    // The timeout of tokio-postgres ends with the TCP handshake; a server that accepts and then says nothing is as gone.
+    // The timeout of tokio-postgres ends with the TCP handshake. This one also covers a server that accepts and never
+    // answers.
     let patience = timeout * u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
     let connected = tokio::time::timeout(patience, config.connect(tls)).await;
     connected
@@ -192,7 +193,7 @@ fn unreachable(url: &DatabaseUrl, cause: &str) -> Error {
     )
 }
 
-/// The message at the bottom of the chain, which says more than "error connecting to server".
+/// Returns the innermost message of the chain, which says more than "error connecting to server".
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! A pool of connections.
+//! Connection pool.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,18 +17,18 @@ use super::stream::MakeStream;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
-/// How long a caller waits for a free connection.
+/// Maximum time that a caller waits for a free connection.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long the attempt to end an abandoned statement may take.
+/// Maximum time for the attempt to cancel an abandoned statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection that has lain idle for longer is asked whether it still lives before it is lent.
+/// Idle time after which a connection is tested before it is lent.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 
-/// Connections of one login to one database, lent and taken back.
+/// Connections of one login to one database.
 ///
-/// A connection that comes back closed or inside a transaction is not lent again.
+/// A connection that is returned closed or inside a transaction is not lent again.
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: deadpool::Pool<AsyncPgConnection>,
@@ -36,18 +36,18 @@ pub(crate) struct Pool {
     tls: MakeStream,
 }
 
-/// A connection on loan; it goes back when it is dropped.
+/// Connection on loan, which returns to the pool when it is dropped.
 pub(crate) type PooledConnection = deadpool::Object<AsyncPgConnection>;
 
-/// A pool of at most `size` connections, none of which is opened before it is asked for.
+/// Creates a pool of at most `size` connections, which open on demand.
 pub(crate) fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
     if size == 0 {
         return Err(Error::invalid("a pool of 0 connections can lend none").remedy("ask for at least 1"));
     }
-    // A URL that can't be read is told now, not by the first borrower as a database that is not there.
+    // Otherwise the first borrower would get an unreadable URL as an unreachable database.
     let (_, tls) = super::tls::settings(url)?;
     let mut config = ManagerConfig::default();
-    // Looks whether the socket is open, without a round trip.
+    // Checks that the socket is open, without a round trip.
     config.recycling_method = RecyclingMethod::Fast;
     let address = url.clone();
     config.custom_setup = Box::new(move |_| {
@@ -70,7 +70,7 @@ pub(crate) fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
     Ok(Pool { connections, url: url.clone(), tls })
 }
 
-/// A firewall may have forgotten an idle connection without telling either end.
+/// Tests a connection after a long idle time, since a firewall may have dropped it without notice to either end.
 async fn ping(conn: &mut AsyncPgConnection, idle: Duration) -> Result<(), deadpool::HookError> {
     if idle < TRUSTED_IDLE {
         return Ok(());
@@ -79,12 +79,12 @@ async fn ping(conn: &mut AsyncPgConnection, idle: Duration) -> Result<(), deadpo
 }
 
 impl Pool {
-    /// A connection, once one is free.
+    /// Returns a connection as soon as one is free.
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable) where the database does not answer, [`is_exhausted`](Error::is_exhausted)
-    /// where none is free within 30 s.
+    /// [`is_unreachable`](Error::is_unreachable) if the database does not answer, [`is_exhausted`](Error::is_exhausted)
+    /// if no connection is free within 30 s.
     pub(crate) async fn get(&self) -> Result<PooledConnection> {
         self.connections.get().await.map_err(|error| match error {
             deadpool::PoolError::Timeout(TimeoutType::Wait) => Error::new(
@@ -100,23 +100,23 @@ impl Pool {
         })
     }
 
-    /// A connection beside the pool, as the same login: the driver's own client.
+    /// Opens a client of the driver outside the pool, as the same login.
     pub(crate) async fn client(&self) -> Result<tokio_postgres::Client> {
         super::client(&self.url).await
     }
 
-    /// What is said on a channel, on a connection beside the pool, until that is lost.
+    /// Returns the notifications of a channel, from a connection outside the pool, until it is lost.
     pub(crate) async fn listen(&self, channel: &'static str) -> Result<BoxStream<'static, String>> {
         super::listen(&self.url, channel).await
     }
 
-    /// Takes a connection out of the pool, cancels what it runs and closes it.
+    /// Removes a connection from the pool, cancels its statement and closes it.
     pub(crate) fn abandon(&self, conn: PooledConnection) {
         let abandoned = deadpool::Object::take(conn);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let cancel = super::cancelled(abandoned.cancel_token(), self.tls.clone());
         runtime.spawn(async move {
-            // Where it can't be cancelled, the server notices the closed socket when it next writes.
+            // If the cancellation fails, the server notices the closed socket when it next writes.
             let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel).await;
             drop(abandoned);
         });

@@ -1,4 +1,4 @@
-//! What a login may do in the database, and the SQL that makes a right one.
+//! Privileges of logins, and the SQL that creates roles and logins.
 
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
@@ -8,17 +8,17 @@ use super::{Pool, pool};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
-/// The group role that sees the workspace that a transaction has set.
+/// Group role that sees the workspace that a transaction has set.
 pub const APP_ROLE: &str = "workspace_app";
-/// The group role that reads the workspace that a transaction has set, and can change nothing.
+/// Group role that reads the workspace that a transaction has set, and can't change anything.
 pub const READER_ROLE: &str = "workspace_reader";
-/// The group role that sees every workspace, by a policy.
+/// Group role that sees every workspace, by a policy.
 pub const PLATFORM_ROLE: &str = "workspace_platform";
 
-/// The SQL that makes the three group roles and lets `owner` drop to them, for someone who may: a superuser, or in most
+/// Returns the SQL that creates the three group roles and lets `owner` switch to them. A superuser runs it, or in most
 /// managed services the first login, which has CREATEROLE. It can be run again.
 ///
-/// The migrations do the same where the owner may; this is for an owner who may not.
+/// The migrations do the same if the owner has the right; this is for an owner without it.
 ///
 /// ```
 /// let sql = workspace_db::db::roles::group_roles_sql("platform_owner");
@@ -47,12 +47,14 @@ GRANT {READER_ROLE} TO {APP_ROLE} WITH INHERIT FALSE, SET TRUE;
     )
 }
 
-/// The SQL that takes from every login what PostgreSQL grants to all and what reaches other sessions, for a superuser, in each
-/// database: the functions that end or watch them, large objects, which have no policies, and the way into the databases in which
-/// these functions still are granted. It can be run again, and needs the [group roles](group_roles_sql).
+/// Returns the SQL that revokes privileges which PostgreSQL grants to all logins. A superuser runs it in each database.
 ///
-/// `owner`, the platform's role, `pg_monitor` and `pg_signal_backend` keep them. Advisory locks stay for all: the queue,
-/// [`reembed`](crate::reembed) and whoever migrates take turns by them.
+/// It revokes the functions that end or watch other sessions, and those of large objects, which have no policies. It
+/// also revokes CONNECT on the databases in which these functions are still granted. It can be run again, and needs the
+/// [group roles](group_roles_sql).
+///
+/// `owner`, the platform's role, `pg_monitor` and `pg_signal_backend` keep them. All logins keep advisory locks, which
+/// the queue, [`reembed`](crate::reembed) and migrators use.
 ///
 /// ```
 /// let sql = workspace_db::db::roles::restricted_functions_sql("platform_owner");
@@ -93,9 +95,9 @@ END $$;
     )
 }
 
-/// The SQL that makes a login of one of the group roles, or gives an existing one that role and this password.
+/// Returns the SQL that creates a login of a group role, or gives an existing login that role and this password.
 ///
-/// Such a login owns nothing, inherits the one role, and has no way around row-level security.
+/// Such a login owns nothing, inherits only that role, and can't bypass row-level security.
 ///
 /// ```
 /// use secrecy::SecretString;
@@ -118,18 +120,18 @@ GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
     )
 }
 
-/// Makes the group roles and gives each login its password and its role, as the owner; what is there already stays. Where the
-/// owner is a superuser, also [`restricted_functions_sql`].
+/// Creates the group roles as the owner, and gives each login its password and its role. Existing roles stay. If the
+/// owner is a superuser, it also runs [`restricted_functions_sql`].
 ///
 /// # Errors
 ///
-/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the owner may not make roles;
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the owner may not create roles;
 /// [`is_unreachable`](Error::is_unreachable).
 pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) -> Result<()> {
     let mut conn = super::connect(owner).await?;
     let LoginPrivileges { login: name, is_superuser, .. } = of_connection(&mut conn).await?;
     let statements = logins.iter().map(|(login, password, role)| login_sql(login, password, role));
-    // Only a superuser may take back what PostgreSQL grants to all.
+    // Only a superuser may revoke what PostgreSQL grants to all.
     let restricted = is_superuser.then(|| restricted_functions_sql(&name));
     for statement in std::iter::once(group_roles_sql(&name)).chain(statements).chain(restricted) {
         conn.batch_execute(&statement).await.map_err(|error| {
@@ -139,7 +141,7 @@ pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) 
                 .caused_by(error)
         })?;
     }
-    // A migration that was run before there was the role has left this to be done.
+    // A migration that ran before the role existed has left this step open.
     let let_in = "DO $$ BEGIN
         IF to_regprocedure('workspace_db_let_readers_in()') IS NOT NULL THEN PERFORM workspace_db_let_readers_in(); END IF;
     END $$";
@@ -150,19 +152,20 @@ fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// With `E` and doubled backslashes, so that it means the same whatever `standard_conforming_strings` says.
+/// Quotes a literal with `E` and doubled backslashes, so that `standard_conforming_strings` does not change its
+/// meaning.
 fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// A pool of one login, and how its transactions begin.
+/// Pool of one login, and the beginning of its transactions.
 #[derive(Clone)]
 pub(crate) struct Login {
     pool: Pool,
     drops: bool,
-    /// Whether it may become [`READER_ROLE`], which a database has once it is migrated.
+    /// True if it may become [`READER_ROLE`], which a migrated database has.
     reads: bool,
-    /// Where this crate's tables and the types of its extensions are, each quoted.
+    /// Schemas of this crate's tables and of its extensions' types, each quoted.
     schemas: String,
 }
 
@@ -171,31 +174,31 @@ impl Login {
         &self.pool
     }
 
-    /// Whether each transaction drops to a role that row-level security binds.
+    /// Returns true if each transaction switches to a role that row-level security binds.
     pub(crate) fn drops(&self) -> bool {
         self.drops
     }
 
-    /// SQL that a transaction adds to its `BEGIN` to run as `role`, with a search path in which no temporary table stands
-    /// before a table of the same name.
+    /// Returns SQL that a transaction adds to its `BEGIN` to run as `role`. In its search path, no temporary table
+    /// precedes a table of the same name.
     pub(crate) fn drop_to(&self, role: &str) -> String {
         let drops = self.drops || (role == READER_ROLE && self.reads);
         let role = if drops { format!("; SET LOCAL ROLE {role}") } else { String::new() };
         format!("; SET LOCAL search_path = {}, pg_temp{role}", self.schemas)
     }
 
-    /// The role of a transaction that only reads.
+    /// Returns the role of a transaction that only reads.
     pub(crate) fn reader(&self) -> &'static str {
         if self.reads { READER_ROLE } else { APP_ROLE }
     }
 
-    /// The same login with a pool of its own.
+    /// Returns the same login with another pool.
     pub(crate) fn with_pool(&self, pool: Pool) -> Self {
         Self { pool, ..self.clone() }
     }
 }
 
-/// What PostgreSQL says of a login.
+/// Privileges of a login, as PostgreSQL reports them.
 #[derive(Debug, diesel::QueryableByName)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of one query")]
 pub(crate) struct LoginPrivileges {
@@ -225,7 +228,8 @@ pub(crate) struct LoginPrivileges {
     schemas: String,
 }
 
-/// An unknown role is NULL to `to_regrole`, and what is asked of NULL is NULL; a superuser may do everything.
+/// Query of a login's privileges. `to_regrole` returns NULL for an unknown role, and a privilege of NULL is NULL. A
+/// superuser has all.
 const POWERS: &str = "
 SELECT current_user::text AS login,
     to_regrole('workspace_app') IS NOT NULL AND EXISTS (
@@ -261,18 +265,18 @@ SELECT current_user::text AS login,
 FROM pg_roles r WHERE r.rolname = current_user";
 
 impl LoginPrivileges {
-    /// Why this login is not bound by row-level security, or could free itself.
+    /// Returns the reason if row-level security does not bind this login or the login could escape it.
     pub(crate) fn beyond(&self) -> Option<&str> {
         self.reaches.as_deref()
     }
 }
 
-/// What the login of a URL may do.
+/// Returns the privileges of a URL's login.
 pub(crate) async fn login_privileges(url: &DatabaseUrl) -> Result<LoginPrivileges> {
     of_connection(&mut super::connect(url).await?).await
 }
 
-/// The same of a connection that is there.
+/// Returns the privileges of an open connection's login.
 pub(crate) async fn of_connection(conn: &mut AsyncPgConnection) -> Result<LoginPrivileges> {
     Ok(diesel::sql_query(POWERS).get_result(conn).await?)
 }
@@ -289,8 +293,8 @@ async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, LoginPrivileges)> 
     Ok((pool, powers))
 }
 
-/// The application's login: one that row-level security binds, or else, outside of production, one that drops to such a
-/// role for each transaction.
+/// Opens the application's login, which row-level security must bind. Outside production, it may also be a login that
+/// switches to such a role in each transaction.
 pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: bool) -> Result<Login> {
     let (pool, powers) = ask(url, size).await?;
     let login = &powers.login;
@@ -311,7 +315,7 @@ pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: boo
     Err(not_a_member(login, APP_ROLE))
 }
 
-/// The platform's login: a member of the platform's role, or one that may drop to it.
+/// Opens the platform's login: a member of the platform's role, or a login that may switch to it.
 pub(crate) async fn platform_login(url: &DatabaseUrl, size: usize) -> Result<Login> {
     let (pool, powers) = ask(url, size).await?;
     let above = powers.is_superuser || powers.bypasses || powers.owns_tables;

@@ -1,4 +1,4 @@
-//! The stream of a connection: verified TLS, or a plain one on which no password is given away.
+//! Stream of a connection: verified TLS, or a plain one that does not send a readable password.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,10 +14,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 type VerifiedConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
 type VerifiedStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
-/// Makes a stream of a socket.
+/// Factory of the stream on a socket.
 ///
-/// The driver hands over a bare socket where TLS is to begin without a request; a plain stream is made in the same way, so that
-/// what the server says first can be read here.
+/// The driver passes a bare socket if TLS begins without a request. A plain stream is created in the same way, so that
+/// it can read the first message of the server.
 #[derive(Clone)]
 pub(crate) enum MakeStream {
     Verified(MakeRustlsConnect),
@@ -60,19 +60,19 @@ impl TlsConnect<Socket> for TlsConnector {
     }
 }
 
-/// The beginning of the server's first message, which says how it wants the login to be proven.
+/// Beginning of the server's first message, which names the authentication method.
 #[derive(Default)]
 pub(crate) struct FirstMessage(Vec<u8>);
 
 impl FirstMessage {
-    /// Its kind, its length and the number of the method.
+    /// Length of the message's kind, its length field and the number of the method.
     /// Source: PostgreSQL's documentation, "Message Formats", AuthenticationCleartextPassword and AuthenticationMD5Password.
     const LEN: usize = 9;
     const CLEARTEXT: u8 = 3;
     const MD5: u8 = 5;
 
-    /// Refuses a server that asks for the password itself, or for a hash that is as good as the password: anybody may be asking.
-    /// Its first message is always that question, and no password is sent before it.
+    /// Rejects a server that requests the password or its md5 hash, which is as good as the password: the server is not
+    /// verified. Its first message is always this request, and no password is sent before it.
     fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
         let missing = Self::LEN - self.0.len();
         if missing == 0 {

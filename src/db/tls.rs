@@ -1,4 +1,4 @@
-//! What the URL says of TLS, in terms of rustls: libpq's parameters that tokio-postgres does not know.
+//! TLS settings of the URL for rustls: parameters of libpq that tokio-postgres does not know.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,10 +15,10 @@ use super::stream::{MakeStream, Stream};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
 
-/// What a connection is driven by.
+/// Future that drives a connection.
 pub(super) type Connection = tokio_postgres::Connection<tokio_postgres::Socket, Stream>;
 
-/// The URL without libpq's TLS parameters, and what they ask for.
+/// Returns the URL without libpq's TLS parameters, and the stream that they require.
 pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, MakeStream)> {
     let (mut mode, mut root_file) = (None, None);
     for (name, value) in url.parameters() {
@@ -60,15 +60,16 @@ pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, Mak
     Ok((config, MakeStream::Plain))
 }
 
-/// Has the driver hand over the bare socket of a plain connection, whose stream refuses to give a password away.
+/// Makes the driver pass the bare socket of a plain connection, whose stream protects the password.
 ///
-/// It never hands over that of a Unix socket. There the folder must be one in which not everybody may listen.
+/// The driver never passes a Unix socket. If the URL has a password, the folder of the socket must not be open to every
+/// account.
 fn prepare_plain(config: &mut tokio_postgres::Config) -> Result<()> {
     let hosts = config.get_hosts().to_vec();
     let sockets: Vec<&Path> = hosts.iter().filter_map(folder_of).collect();
     if sockets.is_empty() {
         if hosts.is_empty() {
-            // The driver asks for a name to verify, also where nothing is verified.
+            // The driver requires a name to verify, even if nothing is verified.
             for address in config.get_hostaddrs().to_vec() {
                 config.host(address.to_string());
             }
@@ -101,7 +102,7 @@ fn folder_of(host: &Host) -> Option<&Path> {
     }
 }
 
-/// Whether every address that may be tried is of this machine; an address goes before the name beside it.
+/// Returns true if all hosts and addresses of the URL are on this machine. An address takes precedence over its host.
 fn stays_here(config: &tokio_postgres::Config) -> bool {
     let (names, addresses) = (config.get_hosts(), config.get_hostaddrs());
     !(names.is_empty() && addresses.is_empty())

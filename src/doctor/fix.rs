@@ -1,4 +1,4 @@
-//! What can be mended by itself.
+//! Automatic fixes.
 
 use serde::Serialize;
 
@@ -6,16 +6,17 @@ use super::Doctor;
 use crate::db::client_with;
 use crate::error::{Error, Result};
 
-/// Something that was tried.
+/// Fix that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fix {
-    /// The statement.
+    /// Statement that was run.
     pub sql: String,
-    /// What the database said against it, where it did.
+    /// Error of the database, if it rejected the statement.
     pub refused: Option<String>,
 }
 
-/// Statements that mend, one a row; `$1` are the names of the registered tables, `$2` the bound of dead rows.
+/// Query that returns the fixing statements, one per row. `$1` are the names of the registered tables, `$2` is the
+/// limit of dead rows.
 const MENDING: &str = "
     SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', c.oid::regclass)
     FROM pg_class c WHERE c.oid IN (SELECT to_regclass(t) FROM unnest($1::text[]) t) AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
@@ -39,7 +40,7 @@ pub(super) async fn fix(doctor: &Doctor) -> Result<Vec<Fix>> {
     let mut tried = Vec::with_capacity(rows.len());
     for row in rows {
         let sql: String = row.try_get(0)?;
-        // A concurrent build waits for others, and nobody for it.
+        // A concurrent build waits for other transactions and blocks none.
         if sql.contains("CONCURRENTLY") {
             client.batch_execute("SET lock_timeout = 0").await?;
         }

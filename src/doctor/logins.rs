@@ -1,4 +1,4 @@
-//! Who logs in, what they could bypass, and what stands between them and the server.
+//! Privileges of the logins, default credentials, and poolers between the logins and the server.
 
 use super::{CheckContext, CheckStatus, Diagnostic};
 use crate::config::{DatabaseUrl, Environment};
@@ -76,7 +76,7 @@ async fn credentials(context: &CheckContext<'_>) -> Option<Diagnostic> {
     }
 }
 
-/// A pooler drops what a session begins with, or refuses it.
+/// Reports a pooler, which drops or rejects the settings that a session begins with.
 async fn pooler(context: &CheckContext<'_>) -> Vec<Diagnostic> {
     let config = &context.doctor.config;
     let mut noted = Vec::new();

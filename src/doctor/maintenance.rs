@@ -1,4 +1,4 @@
-//! What wears out while a database is used: indexes, dead rows, transaction ids, forgotten transactions, jobs.
+//! Maintenance of a database in use: indexes, dead rows, transaction ids, forgotten transactions, jobs.
 
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -7,7 +7,7 @@ use super::{CheckContext, CheckStatus, Diagnostic};
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::Result;
 
-/// A query whose every row is a complaint; `$1` is a bound.
+/// Query that returns one problem per row; `$1` is a limit.
 struct Rule {
     check: &'static str,
     state: CheckStatus,
@@ -47,7 +47,7 @@ const MISSING_INDEXES: Rule = Rule {
 const UNUSED_INDEXES: Rule = Rule {
     check: "unused_indexes",
     state: CheckStatus::Warn,
-    // The contract asks for the index over all vectors, whether this crate's own searches use it or not.
+    // The contract requires the index over all vectors, even if this crate's own searches do not use it.
     query: "SELECT s.indexrelid::regclass || ' on ' || s.relid::regclass || ', ' || pg_size_pretty(pg_relation_size(s.indexrelid))
         FROM pg_stat_user_indexes s JOIN pg_index i USING (indexrelid)
         WHERE s.idx_scan = 0 AND NOT i.indisunique AND pg_relation_size(s.indexrelid) >= $1::bigint
@@ -56,7 +56,7 @@ const UNUSED_INDEXES: Rule = Rule {
 const VECTOR_COLUMNS: Rule = Rule {
     check: "vector_columns",
     state: CheckStatus::Warn,
-    // What waits for a switch of models is not searched.
+    // Vectors that wait for a switch of models are not searched.
     query: "SELECT a.attrelid::regclass || '.' || a.attname || ' has no generated column of its signs with an index over workspace_id, id and those'
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE {own} AND a.atttypid = to_regtype('vector') AND a.attnum > 0 AND NOT a.attisdropped AND c.relname <> 'chunk_reembeddings'
@@ -81,7 +81,7 @@ const DEAD_ROWS: Rule = Rule {
 const WRAPAROUND: Rule = Rule {
     check: "wraparound",
     state: CheckStatus::Fail,
-    // Autovacuum begins at its own bound, so twice that says that it does not get through.
+    // Autovacuum starts at its own limit, so twice that limit shows that it does not finish.
     query: "SELECT 'the database has not been frozen for ' || age(datfrozenxid) || ' transactions, and autovacuum should have at '
             || current_setting('autovacuum_freeze_max_age')
         FROM pg_database WHERE datname = current_database() AND age(datfrozenxid) > 2 * current_setting('autovacuum_freeze_max_age')::bigint
@@ -136,7 +136,7 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
     ] {
         noted.extend(rule.ask(&context.owner, bound).await);
     }
-    // Of other logins' sessions the server tells nobody else anything.
+    // The server shows the sessions of other logins only to members of pg_read_all_stats.
     let sees = "SELECT pg_has_role('pg_read_all_stats', 'USAGE')";
     let sees_sessions = context.owner.query_one(sees, &[]).await.is_ok_and(|row| row.get(0));
     for (rule, bound) in [(LONG_TRANSACTIONS, long), (IDLE_TRANSACTIONS, idle)] {
@@ -151,14 +151,14 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
     noted
 }
 
-/// The owner sees no row, so this is asked as the platform.
+/// Queries the jobs as the platform, because the owner sees no rows.
 async fn jobs(owner: &Client, bound: i64) -> Vec<Diagnostic> {
     let begun = owner.batch_execute(&format!("BEGIN READ ONLY; SET LOCAL ROLE {PLATFORM_ROLE}")).await;
     let noted = match begun {
         Ok(()) => STUCK_JOBS.ask(owner, Some(bound)).await,
         Err(error) => vec![Diagnostic::skipped("stuck_jobs", &error.into())],
     };
-    // Whatever became of it, nothing was changed.
+    // The transaction is read-only, so there is nothing to commit.
     let _ = owner.batch_execute("ROLLBACK").await;
     noted
 }

@@ -1,7 +1,7 @@
-//! Is this database fit to be used? One table of checks, each with its state and what to do.
+//! Checks that a database is fit for use, in one table: each with its status and its remedy.
 //!
-//! [`Doctor`] runs them all, for an operator or a pipeline; [`fit_to_serve`] those that are cheap and without which a backend
-//! must not serve.
+//! [`Doctor`] runs them all, for an operator or a pipeline. [`fit_to_serve`] runs only the cheap ones that a backend
+//! must pass before it serves.
 
 mod fix;
 pub(crate) mod isolation;
@@ -27,17 +27,17 @@ use crate::db::migrations::Migrator;
 use crate::error::{Error, Kind, Result};
 use crate::tenancy::{Database, TENANT_TABLES};
 
-/// How a check came out, from the best to the worst.
+/// Status of a check, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
-    /// As it should be.
+    /// The condition holds.
     Pass,
-    /// It could not be asked here; what is found says why.
+    /// The check could not run here; the finding gives the reason.
     Skipped,
-    /// It works, and will not for ever.
+    /// The database works, but will fail later without action.
     Warn,
-    /// It must be mended: workspaces are not kept apart, or the program does not work on it.
+    /// The problem must be fixed: workspaces are not isolated, or the program does not work on this database.
     Fail,
 }
 
@@ -52,31 +52,31 @@ impl fmt::Display for CheckStatus {
     }
 }
 
-/// What one check has found.
+/// Result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Name of the check, one of [`CHECKS`].
     pub check: &'static str,
-    /// How it came out.
+    /// Status of the check.
     pub state: CheckStatus,
-    /// Each object that is not as it should be, and how.
+    /// Objects that fail the check, each with its problem.
     pub found: Vec<String>,
-    /// What to do, where there is something to be done.
+    /// Remedy, if one is needed.
     pub remedy: Option<&'static str>,
 }
 
-/// A check: its name, what it asks, and what to do where the answer is no.
+/// Check, with its name, its question and its remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name.
+    /// Name of the check.
     pub name: &'static str,
-    /// What it asks.
+    /// Question that it answers.
     pub asks: &'static str,
-    /// What to do where the answer is no.
+    /// Remedy if the answer is no.
     pub remedy: &'static str,
 }
 
-/// Every check, in the order in which they are told.
+/// All checks, in the order of a report.
 #[rustfmt::skip]
 pub const CHECKS: &[Check] = &[
     Check { name: "version", asks: "is the server one that this program works with?", remedy: "upgrade it to PostgreSQL 16 or newer" },
@@ -111,22 +111,22 @@ pub const CHECKS: &[Check] = &[
     Check { name: "stuck_jobs", asks: "does somebody run the jobs?", remedy: "start a worker: `workspace-db jobs work`; `jobs stats` and `jobs list` tell more" },
 ];
 
-/// From when on something is told.
+/// Limits from which a check reports a problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
-    /// A statement that has run for so long.
+    /// Running time of a statement.
     pub long_transaction: Duration,
-    /// A transaction in which nothing has happened for so long.
+    /// Idle time of a transaction.
     pub idle_transaction: Duration,
-    /// A job that is due, and one whose lease has been over, for so long.
+    /// Time since a job became due, or since its lease ended.
     pub stuck_job: Duration,
-    /// So many dead rows, where they are also a fifth of the table.
+    /// Number of dead rows, if they are also a fifth of the live rows.
     pub dead_rows: u32,
-    /// An index that was never used, of so many bytes.
+    /// Size in bytes of an index that was never used.
     pub unused_index: u64,
-    /// The least mean recall of a workspace.
+    /// Minimum mean recall of a workspace.
     pub recall: f64,
-    /// Questions that are asked of each of the five largest workspaces; with none, recall is not measured.
+    /// Number of questions for each of the five largest workspaces. With 0, recall is not measured.
     pub questions: u32,
 }
 
@@ -144,7 +144,7 @@ impl Default for Thresholds {
     }
 }
 
-/// Examines a database.
+/// Examination of a database.
 #[derive(Clone, Debug)]
 pub struct Doctor {
     config: Config,
@@ -154,21 +154,21 @@ pub struct Doctor {
     limits: Thresholds,
 }
 
-/// What an examination has at hand.
+/// Context of the checks.
 struct CheckContext<'a> {
     doctor: &'a Doctor,
-    /// As the owner.
+    /// Client of the owner.
     owner: Client,
-    /// As an application opens it, where it can be.
+    /// Database as an application opens it, if it can be opened.
     database: Option<Database>,
 }
 
 impl Doctor {
-    /// Of the database that `config` names, as its owner.
+    /// Creates an examination of the database in `config`, as its owner.
     ///
     /// # Errors
     ///
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where `DATABASE_URL` is not set.
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if `DATABASE_URL` is not set.
     pub fn new(config: &Config) -> Result<Self> {
         let owner = config.database_url.clone().ok_or_else(|| {
             Error::new(Kind::MissingPrerequisite, "an examination needs the owner's login").remedy("set DATABASE_URL")
@@ -182,30 +182,30 @@ impl Doctor {
         })
     }
 
-    /// With tenants' tables of your own, such as the list that [`tenant_tables!`](crate::tenant_tables) makes.
+    /// Adds your own tenant tables, such as the list that [`tenant_tables!`](crate::tenant_tables) makes.
     #[must_use]
     pub fn with_tables(mut self, tables: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.tables.extend(tables.into_iter().map(Into::into));
         self
     }
 
-    /// With migrations of your own.
+    /// Uses this migrator, for example one with your own migrations.
     #[must_use]
     pub fn with_migrations(self, migrator: Migrator) -> Self {
         Self { migrator, ..self }
     }
 
-    /// With other limits than the usual ones.
+    /// Replaces the default limits.
     #[must_use]
     pub fn with_thresholds(self, limits: Thresholds) -> Self {
         Self { limits, ..self }
     }
 
-    /// What every check finds, in the order of [`CHECKS`]. Changes nothing.
+    /// Runs every check and returns the findings, in the order of [`CHECKS`]. It changes nothing.
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable) where nobody answers. What can't be asked is a finding.
+    /// [`is_unreachable`](Error::is_unreachable) if the server does not answer. A check that can't run is a finding.
     ///
     /// ```no_run
     /// # async fn example() -> workspace_db::Result<()> {
@@ -238,15 +238,15 @@ impl Doctor {
         Ok(CHECKS.iter().map(|check| Finding::of(check, &noted)).collect())
     }
 
-    /// Mends what can be mended without losing anything and without standing in anybody's way for longer than two seconds,
-    /// and returns what was tried.
+    /// Fixes what can be fixed without loss of data, and without blocking other sessions for longer than two seconds.
+    /// Returns the statements that were tried.
     ///
-    /// That is: row-level security that was switched off, grants to everyone on tenants' tables, indexes that are not whole,
-    /// tables that vacuum does not keep up with.
+    /// It switches row-level security on again, and revokes grants to everyone on tenant tables. It repairs invalid
+    /// indexes, and vacuums tables that autovacuum does not keep up with.
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable). What the database refuses is told in the answer.
+    /// [`is_unreachable`](Error::is_unreachable). A statement that the database rejects is part of the result.
     pub async fn fix(&self) -> Result<Vec<Fix>> {
         fix::fix(self).await
     }
@@ -256,7 +256,7 @@ impl Doctor {
     }
 }
 
-/// Something that is not as it should be.
+/// Problem that a check has found.
 struct Diagnostic {
     check: &'static str,
     state: CheckStatus,
@@ -268,7 +268,7 @@ impl Diagnostic {
         Self { check, state, what: what.into() }
     }
 
-    /// What could not be asked.
+    /// Creates the diagnostic of a check that could not run.
     fn skipped(check: &'static str, error: &Error) -> Self {
         Self::new(check, CheckStatus::Skipped, error.to_string())
     }

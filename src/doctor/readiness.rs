@@ -1,4 +1,4 @@
-//! What a backend asks before it serves.
+//! Checks that a backend runs before it serves.
 
 use diesel::sql_types::{Array, Text};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
@@ -16,17 +16,18 @@ struct FaultRow {
     fault: String,
 }
 
-/// Whether a backend may serve from this database: nothing is returned, or the error says all that is in the way.
+/// Verifies that a backend may serve from this database. The error lists all problems.
 ///
-/// It asks what is cheap and grave, in few round trips: that the server and pgvector are new enough, that the application's login is
-/// bound by row-level security, that every tenants' table of this crate is there under its policies, that no migration is
-/// pending and none was another when it was applied. Call it once, between [`Database::open`] and the first request.
-/// A database that is ahead of this program is served: the previous release works on the next one's schema.
+/// It runs the cheap and critical checks in few round trips. The server and pgvector must be new enough, and row-level
+/// security must bind the application's login. Every tenant table of this crate must exist with its policies. No
+/// migration may be pending, or have been applied with another text. Call it once, between [`Database::open`] and the
+/// first request. A database that is newer than this program passes: the previous release works on the next one's
+/// schema.
 ///
 /// # Errors
 ///
-/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) with every fault that was found, and where there is no
-/// platform's login to ask by;
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) with all problems, and if the platform has no login for
+/// the queries;
 /// [`is_unreachable`](Error::is_unreachable), [`is_exhausted`](Error::is_exhausted).
 ///
 /// ```no_run
@@ -45,7 +46,7 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
     let (mut conn, drops) = db.app_connection().await?;
     let powers = roles::of_connection(&mut conn).await?;
     drop(conn);
-    // Where it drops for each transaction, which production refuses, it is bound in each.
+    // A login that drops to another role in each transaction, which production rejects, is bound in each.
     if let Some(why) = powers.beyond().filter(|_| !drops) {
         faults.push(format!(
             "the application's login \"{}\" {why}, so row-level security would not bind it",
@@ -71,7 +72,7 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
         .bind::<Array<Text>, _>(TENANT_TABLES)
         .bind::<Array<Text>, _>(versions)
         .bind::<Array<Text>, _>(checksums);
-    // PostgreSQL writes policies and functions out according to the login's settings.
+    // The output of policies and functions depends on the settings of the login.
     let settled = CATALOG_SETTINGS.replace("SET ", "SET LOCAL ");
     let found: Vec<FaultRow> = db
         .platform(async |conn| {

@@ -1,15 +1,15 @@
-//! The server's version, its known vulnerabilities, its extensions.
+//! Version of the server, its known vulnerabilities, its extensions.
 
 use super::{CheckContext, CheckStatus, Diagnostic};
 use crate::error::Result;
 
-/// The oldest that works, as `server_version_num` has it.
+/// Oldest supported version, in the form of `server_version_num`.
 pub(super) const OLDEST_SERVER: i32 = 160_000;
-/// Scans that go on until enough rows have passed a filter came with it.
+/// Oldest supported pgvector, the first with iterative scans, which continue until enough rows have passed a filter.
 pub(super) const OLDEST_VECTOR: [i32; 2] = [0, 8];
 
-/// What each minor release has mended, by major version: <https://www.postgresql.org/support/security/>, as it was in May 2026.
-/// Of clients' programs alone nothing is told.
+/// Vulnerabilities that each minor release fixes, by major version: <https://www.postgresql.org/support/security/>, as
+/// of May 2026. Vulnerabilities of client programs only are left out.
 #[rustfmt::skip]
 const MENDED: &[(i32, i32, &[&str])] = &[
     (16, 1, &["CVE-2023-5868", "CVE-2023-5869", "CVE-2023-5870"]),
@@ -46,7 +46,7 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Result<Vec<Diagno
     Ok(noted)
 }
 
-/// `number` is what `server_version_num` says, such as 160014.
+/// Checks a version in the form of `server_version_num`, such as 160014.
 fn of_version(number: i32) -> Vec<Diagnostic> {
     let (major, minor) = (number / 10_000, number % 10_000);
     let mut noted = Vec::new();
@@ -86,7 +86,7 @@ async fn of_texts(context: &CheckContext<'_>, encoding: &str) -> Result<Option<D
         let what = format!("the database is encoded in {encoding}, and refuses texts with other characters");
         return Ok(Some(Diagnostic::new("texts", CheckStatus::Fail, what)));
     }
-    // Other encodings can't read the letters of the query.
+    // Other encodings can't represent the letters of the query.
     let ask = "SELECT to_tsvector('simple', U&'\\00C4') = to_tsvector('simple', U&'\\00E4')";
     let knows_capitals: bool = context.owner.query_one(ask, &[]).await?.get(0);
     let what = "its locale knows no capital letters beyond ASCII: a search for \u{fc}ber does not find \u{dc}ber";

@@ -1,4 +1,4 @@
-//! Values that PostgreSQL holds and programs can't read.
+//! Values that PostgreSQL stores and programs can't read.
 
 use tokio_postgres::Client;
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 
 const CHECK: &str = "unreadable_values";
 
-/// Columns of tenants' and of this crate's own tables that may hold such a value, since no CHECK has looked at every row.
+/// Columns of tenant tables and of this crate's own tables that may have such a value, since no CHECK covers every row.
 const COLUMNS: &str = "SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname),
         CASE WHEN EXISTS (SELECT FROM pg_attribute AS i WHERE i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped)
             THEN 'id' ELSE 'ctid' END
@@ -23,11 +23,11 @@ const COLUMNS: &str = "SELECT format('%I.%I', n.nspname, c.relname), quote_ident
             SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
                 AND a.attnum = ANY (k.conkey) AND pg_get_constraintdef(k.oid) LIKE '%workspace\\_db\\_is\\_readable(%')
     ORDER BY c.oid, a.attnum";
-/// The platform's own tables without a workspace.
+/// Tables of the platform without a workspace.
 const WITHOUT_WORKSPACE: [&str; 5] = ["admin_users", "workspaces", "admin_tokens", "login_throttles", "job_queues"];
-/// Rows of a column that are named.
+/// Maximum number of rows that a finding names per column.
 const NAMED: usize = 3;
-/// How long one column may be looked at.
+/// Timeout of the query on one column.
 const LOOK: &str = "SET LOCAL statement_timeout = '5s'";
 
 pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
@@ -38,7 +38,7 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
 }
 
 async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
-    // Before the migration that makes the function there is nothing to ask with.
+    // The function does not exist before its migration.
     let knows = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'workspace_db_is_readable')";
     if !owner.query_one(knows, &[]).await?.get::<_, bool>(0) {
         return Ok(vec![Diagnostic::new(CHECK, CheckStatus::Skipped, "the migrations that ask for it are pending")]);
@@ -63,7 +63,7 @@ async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
     Ok(noted)
 }
 
-/// Some rows that can't be read, as the role that sees those of every workspace.
+/// Returns some rows that can't be read, as the role that sees the rows of every workspace.
 async fn rows(owner: &Client, table: &str, column: &str, key: &str) -> Result<Vec<String>> {
     let look = format!("SELECT {key}::text FROM {table} WHERE NOT workspace_db_is_readable({column}) LIMIT {NAMED}");
     owner.batch_execute(&format!("BEGIN READ ONLY; {LOOK}; SET LOCAL ROLE {PLATFORM_ROLE}")).await?;

@@ -1,4 +1,4 @@
-//! The vector indexes, and what searches find.
+//! Vector indexes, and the recall of searches.
 
 use super::{CheckContext, CheckStatus, Diagnostic};
 use crate::error::Error;
@@ -37,7 +37,7 @@ async fn recall(context: &CheckContext<'_>) -> Vec<Diagnostic> {
                 Diagnostic::new("recall", CheckStatus::Warn, what)
             })
             .collect(),
-        // Where there is nothing to find, nothing is missed.
+        // A search can't miss anything in a database without passages.
         Err(error) if Error::is_not_found(&error) => Vec::new(),
         Err(error) => vec![Diagnostic::skipped("recall", &error)],
     }

@@ -1,4 +1,4 @@
-//! Whom the server runs as: PostgreSQL refuses to run as root.
+//! The account of the server: PostgreSQL refuses to run as root.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -10,24 +10,24 @@ use nix::unistd::{User, geteuid};
 
 use crate::error::{Error, Kind, Result};
 
-/// Accounts to drop to when root starts the server, the first that exists. Numbers without a name would not do: initdb
-/// asks for the name.
+/// Accounts to switch to when root starts the server; the first existing one is used. A number without a name would fail,
+/// because initdb looks up the name.
 const UNPRIVILEGED: &[&str] = &["postgres", "nobody"];
 
 /// The account that the server runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     name: String,
-    /// User and group to change to; `None` where the caller is not root and stays who it is.
+    /// User and group to switch to; `None` if the caller is not root and keeps its own.
     ids: Option<(u32, u32)>,
 }
 
 impl Account {
-    /// The caller's own account, or an unprivileged one where the caller is root.
+    /// Returns the caller's own account, or an unprivileged one if the caller is root.
     ///
     /// # Errors
     ///
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where root finds no account to drop to.
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if root finds no account to switch to.
     pub fn for_server() -> Result<Self> {
         let lookup_failed = |error| Error::new(Kind::Io, "the system's accounts can't be read").caused_by(error);
         if !geteuid().is_root() {
@@ -47,18 +47,18 @@ impl Account {
         .remedy("make one (useradd --system postgres), or run this as an ordinary user"))
     }
 
-    /// The account's name.
+    /// Returns the account's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A command that runs as this account and gets nothing of the caller's environment, which may hold passwords and keys.
+    /// Returns a command that runs as this account without the caller's environment, which may contain passwords and keys.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");
-        // Without it, initdb looks for the time zone in the machine's own files.
+        // Without TZ, initdb looks for the time zone in the machine's own files.
         command.envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
         if let Some((uid, gid)) = self.ids {
             command.uid(uid).gid(gid);
@@ -66,11 +66,11 @@ impl Account {
         command
     }
 
-    /// Makes a directory that this account alone may enter.
+    /// Creates a directory that only this account may enter.
     ///
     /// # Errors
     ///
-    /// Where the caller may not make it, or not give it away.
+    /// Returns an error if the caller may not create the directory or change its owner.
     pub fn own_directory(&self, path: &Path) -> Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", path.display())).caused_by(error);
@@ -79,7 +79,7 @@ impl Account {
         self.own(path)
     }
 
-    /// Hands `path` over to this account.
+    /// Makes this account the owner of `path`.
     pub(super) fn own(&self, path: &Path) -> Result<()> {
         let Some((uid, gid)) = self.ids else { return Ok(()) };
         chown(path, Some(uid), Some(gid)).map_err(|error| {

@@ -1,4 +1,4 @@
-//! One data directory and the server on it.
+//! One data directory and its server.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -23,33 +23,33 @@ use crate::error::{Error, Kind, Result};
 /// Names below the folder of a cluster.
 const DATA: &str = "pgdata";
 const LOG: &str = "postgres.log";
-/// Beginning of the names of data directories that are not whole yet.
+/// Prefix of the names of incomplete data directories.
 const PARTIAL: &str = "pgdata.partial-";
-/// How long a server that somebody else has begun to start is waited for, and how often it is looked at.
+/// Longest time to wait for a server that another process is starting, and the interval of the checks.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const START_POLL: Duration = Duration::from_millis(50);
 
-/// The port in the name of the socket.
+/// Port in the name of the socket.
 const SOCKET_PORT: u16 = 54320;
-/// Bytes in the longest path of a socket on every system: that of macOS, without the zero at its end.
+/// Maximum bytes of a socket's path on every system: the limit of macOS, without the terminating zero.
 const MAX_SOCKET_PATH: usize = 103;
 
-/// Letters beyond ASCII must have an upper and a lower case: the unique key on lower(email) asks for them.
+/// Letters beyond ASCII must have upper and lower case, because the unique key on lower(email) needs them.
 const LOCALE: &str = if cfg!(target_os = "macos") { "en_US.UTF-8" } else { "C.UTF-8" };
 
-/// What a crash may cost.
+/// Data loss that a crash may cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing that was committed: PostgreSQL's own defaults.
+    /// No loss of committed data: PostgreSQL's own defaults.
     Full,
-    /// Everything: for tests, whose data nobody misses.
+    /// Possible loss of all data, for tests that can recreate it.
     None,
 }
 
-/// A PostgreSQL data directory in a folder of its own, with the log beside it.
+/// A PostgreSQL data directory in a folder of its own, next to its log.
 ///
-/// The server listens on a Unix socket in its private data directory, or on 127.0.0.1 where a port is asked for, never on both,
-/// and asks every login for its password.
+/// The server listens on a Unix socket in its private data directory, or on 127.0.0.1 if a port is requested, never on both.
+/// It requires a password of every login.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     install: Installation,
@@ -59,16 +59,16 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster in `folder`, whether it exists yet or not.
+    /// Returns the cluster in `folder`, which may not exist yet.
     ///
     /// # Errors
     ///
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where root finds no account to run the server.
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if root finds no account to run the server.
     pub fn new(install: Installation, folder: impl Into<PathBuf>, durability: Durability) -> Result<Self> {
         Ok(Self { install, folder: folder.into(), durability, account: Account::for_server()? })
     }
 
-    /// The programs that run it.
+    /// Returns the programs that run the server.
     #[must_use]
     pub fn install(&self) -> &Installation {
         &self.install
@@ -78,25 +78,25 @@ impl Cluster {
         self.folder.join(DATA)
     }
 
-    /// The file that the server writes its log to.
+    /// Returns the path of the server's log.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.folder.join(LOG)
     }
 
-    /// The major version of the data directory as it says itself, or `None` where there is none.
+    /// Returns the major version that the data directory states, or `None` if there is no data directory.
     #[must_use]
     pub fn data_version(&self) -> Option<String> {
         fs::read_to_string(self.data().join("PG_VERSION")).ok().map(|version| version.trim().to_owned())
     }
 
-    /// Makes the data directory where there is none, with a superuser `postgres` of that password.
+    /// Creates the data directory if it does not exist, with a superuser `postgres` and that password.
     ///
-    /// A directory appears whole or not at all: what an interrupted run left is removed first.
+    /// The directory appears complete or not at all. Files of an interrupted run are removed first.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where the directory is of another major version.
+    /// [`is_conflict`](Error::is_conflict) if the directory has another major version.
     pub fn initialise(&self, superuser_password: &SecretString) -> Result<()> {
         if let Some(found) = self.data_version() {
             let ours = self.install.major;
@@ -111,7 +111,7 @@ impl Cluster {
         }
         make_dir(&self.folder)?;
         remove_partial(&self.folder, PARTIAL);
-        // A name of its own: when this program is killed, its initdb lives on for a moment and writes.
+        // The name is unique, because the initdb of a killed process writes for a moment longer.
         let partial = self.folder.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
         let failed = |error| Error::new(Kind::Io, format!("can't prepare {}", partial.display())).caused_by(error);
         self.account.own_directory(&partial)?;
@@ -134,11 +134,11 @@ impl Cluster {
         fs::rename(&partial, self.data()).map_err(failed)
     }
 
-    /// Starts the server on a socket that its account alone can reach, and on no port; one that runs already is left as it is.
+    /// Starts the server on a socket that only its account can reach, without a port. A running server stays as it is.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the path of the folder is too long for a socket.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the path of the folder is too long for a socket.
     pub fn start_on_socket(&self) -> Result<()> {
         if self.is_running_or_starting() {
             return Ok(());
@@ -151,15 +151,15 @@ impl Cluster {
             ))
             .remedy("name a shorter --data-dir, or have the server listen on a port: --port 0 takes a free one"));
         }
-        // The server's working folder is its data directory, so this needs no quotes whatever the path is.
+        // The server's working folder is its data directory, so this works for any path without quotes.
         self.start_with(&format!("-p {SOCKET_PORT} -c listen_addresses= -c unix_socket_directories=."))
     }
 
-    /// Starts the server on `port` of 127.0.0.1 and returns once it takes connections; one that runs already is left as it is.
+    /// Starts the server on `port` of 127.0.0.1, and returns when it accepts connections. A running server stays as it is.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where another program has the port.
+    /// [`is_conflict`](Error::is_conflict) if another program uses the port.
     pub fn start(&self, port: u16) -> Result<()> {
         if self.is_running_or_starting() {
             return Ok(());
@@ -182,12 +182,13 @@ impl Cluster {
             settings.push_str(" -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300 -c max_wal_size=256MB");
         }
         let log = self.log();
-        // It quotes failed statements with the values in them.
+        // The log is private, because it quotes failed statements with their values.
         private_file(&log)
             .map_err(|error| Error::new(Kind::Io, format!("can't write {}", log.display())).caused_by(error))?;
         self.account.own(&log)?;
         let pg_ctl = self.install.program("pg_ctl");
-        // pg_ctl hands its own folder to a shell within double quotes; those of the server it finds below the working folder.
+        // pg_ctl passes the path of its own folder to a shell in double quotes. It finds the server's files relative to the
+        // working folder.
         if pg_ctl.as_os_str().as_encoded_bytes().iter().any(|byte| b"$`\"\\".contains(byte)) {
             return Err(Error::invalid(format!("the path {} has a character on which a shell acts", pg_ctl.display()))
                 .remedy("name another folder with WORKSPACE_DB_CACHE_DIR"));
@@ -201,7 +202,7 @@ impl Cluster {
             .arg(settings)
             .output();
         match self.succeeded("pg_ctl start", output) {
-            // Where an interrupted run's pg_ctl lived on and was first, its server is as good.
+            // If the pg_ctl of an interrupted run started the server first, that server is used.
             Err(_) if self.is_running_or_starting() => Ok(()),
             Err(error) => {
                 let tail = log_tail(&log);
@@ -211,9 +212,10 @@ impl Cluster {
         }
     }
 
-    /// Starts the server on a port that nobody has, and returns which.
+    /// Starts the server on a free port, and returns the port.
     ///
-    /// Between looking for a free port and listening on it, another program may take it; then another one is looked for.
+    /// Another program may take the port before the server listens on it. Then the function tries another port, up to 5
+    /// times.
     ///
     /// # Errors
     ///
@@ -234,7 +236,7 @@ impl Cluster {
         }
     }
 
-    /// Whether the server takes connections, after waiting for one that another process has begun to start.
+    /// Returns true if the server accepts connections. It waits for a server that another process is starting.
     fn is_running_or_starting(&self) -> bool {
         let deadline = Instant::now() + START_TIMEOUT;
         while self.pid().is_none() {
@@ -246,20 +248,21 @@ impl Cluster {
         true
     }
 
-    /// Stops the server, ending its sessions, and returns once it is gone; whether there was one to stop.
+    /// Stops the server with its sessions, and returns true if it was running.
     ///
     /// # Errors
     ///
-    /// Where the server does not stop within a minute.
+    /// Returns an error if the server does not stop within a minute.
     pub fn stop(&self) -> Result<bool> {
         self.stop_by("fast")
     }
 
-    /// Stops it as a crash does: nobody is told, and what is on the disk is what there is. It recovers when it starts again.
+    /// Stops the server as a crash does: its sessions get no warning, and only data on disk remains. The next start recovers
+    /// it.
     ///
     /// # Errors
     ///
-    /// [`is_io_failure`](Error::is_io_failure) where it does not stop.
+    /// [`is_io_failure`](Error::is_io_failure) if the server does not stop.
     pub fn crash(&self) -> Result<bool> {
         self.stop_by("immediate")
     }
@@ -277,7 +280,7 @@ impl Cluster {
         Ok(true)
     }
 
-    /// The process of the running server.
+    /// Returns the process id of the running server.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         let data = self.data();
@@ -291,21 +294,21 @@ impl Cluster {
         answers.then_some(pid)
     }
 
-    /// The port of the running server, where it listens on one.
+    /// Returns the port of the running server, or `None` if it listens only on its socket.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.pid()?;
         self.remembered_port()
     }
 
-    /// The socket of the running server, where it listens on none but that.
+    /// Returns the socket of the running server, or `None` if it listens on a port.
     #[must_use]
     pub fn socket(&self) -> Option<PathBuf> {
         self.pid()?;
         self.remembered_port().is_none().then(|| self.socket_file())
     }
 
-    /// The sixth line of the file is the address that the server listens on, and empty where there is only a socket.
+    /// Returns the port. The file's sixth line is the listen address, and is empty if the server has only a socket.
     fn remembered_port(&self) -> Option<u16> {
         let data = self.data();
         let file = PidFile::of(&data);
@@ -317,21 +320,21 @@ impl Cluster {
         self.data().join(format!(".s.PGSQL.{SOCKET_PORT}"))
     }
 
-    /// The URL of a login on a server that listens on `port`.
+    /// Returns the URL of a login on a server that listens on `port`.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where user or database is not fit for a URL.
+    /// [`is_invalid_input`](Error::is_invalid_input) if user or database is not valid in a URL.
     pub fn url(port: u16, user: &str, password: &SecretString, database: &str) -> Result<DatabaseUrl> {
         let password = encoded(password.expose_secret());
         format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}").parse()
     }
 
-    /// The URL of a login on this server: by its port where it listens on one, else by its socket.
+    /// Returns the URL of a login on this server: by its port if it listens on one, otherwise by its socket.
     ///
     /// # Errors
     ///
-    /// As [`url`](Self::url); also where the path of the folder is not UTF-8.
+    /// As [`url`](Self::url); also if the path of the folder is not UTF-8.
     pub fn login(&self, user: &str, password: &SecretString, database: &str) -> Result<DatabaseUrl> {
         if let Some(port) = self.port() {
             return Self::url(port, user, password, database);
@@ -339,14 +342,14 @@ impl Cluster {
         let folder = self.data();
         let folder =
             folder.to_str().ok_or_else(|| Error::invalid(format!("the path {} is not UTF-8", folder.display())))?;
-        // libpq and the driver take an encoded path in the place of the host for the folder of a socket.
+        // libpq and the driver accept an encoded path as the host, for the folder of a socket.
         let (folder, password) = (encoded(folder), encoded(password.expose_secret()));
         format!("postgres://{user}:{password}@{folder}:{SOCKET_PORT}/{database}").parse()
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = self.account.command(&self.install.program(program));
-        // The caller's folder may be closed to the server's account.
+        // The server's account may not have access to the caller's folder.
         command.current_dir(&self.folder).stdin(Stdio::null());
         command
     }
@@ -377,16 +380,16 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// A file that its owner alone may read, made where it is missing; what is written goes to its end.
+/// Opens a file for appending that only its owner may read, and creates it if necessary.
 fn private_file(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-/// A port of 127.0.0.1 that nobody listens on at this moment.
+/// Returns a port of 127.0.0.1 that no program listens on at this moment.
 ///
 /// # Errors
 ///
-/// Where the system has none left.
+/// Returns an error if the system has no free port.
 pub fn free_port() -> Result<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())

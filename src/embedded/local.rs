@@ -1,4 +1,4 @@
-//! The server that `workspace-db up` keeps in a directory of the user's, with its logins and its database.
+//! The server that `workspace-db up` manages in a directory of the user, with its logins and its database.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -22,26 +22,27 @@ use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind, Result};
 
 const DATABASE: &str = "workspace_db";
-/// Owns the database and migrates it; no superuser, so that nothing works here that a managed service would refuse.
+/// Owner of the database, which runs migrations. It is no superuser, so that nothing works here that a managed service would
+/// reject.
 const OWNER: &str = "workspace_owner";
-/// The application's login, which sees one workspace at a time.
+/// Application login, which sees one workspace at a time.
 const APP_LOGIN: &str = "workspace_app_login";
-/// The platform's login, which sees every workspace.
+/// Platform login, which sees every workspace.
 const PLATFORM_LOGIN: &str = "workspace_platform_login";
 const LOCK_FILE: &str = ".workspace-db.lock";
 
-/// What [`LocalServer::up`] is about to do, for whoever shows progress.
+/// Next step of [`LocalServer::up`], for a display of the progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartupStep {
     /// Waiting for another process that works on the same directory.
     Waiting,
     /// Downloading PostgreSQL, which takes seconds.
     Fetching,
-    /// Making the data directory.
+    /// Creating the data directory.
     Initialising,
     /// Starting the server.
     Starting,
-    /// Making the logins and the database.
+    /// Creating the logins and the database.
     Preparing,
 }
 
@@ -52,39 +53,39 @@ pub struct LocalServer {
     state: ServerState,
 }
 
-/// How a [`LocalServer`] server stands.
+/// State of a [`LocalServer`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LocalServerStatus {
-    /// Whether it takes connections.
+    /// True if the server accepts connections.
     pub running: bool,
-    /// Its process.
+    /// Its process id.
     pub pid: Option<i32>,
-    /// Its port on 127.0.0.1, where it runs and listens on one.
+    /// Its port on 127.0.0.1, if it is running and listens on one.
     pub port: Option<u16>,
-    /// Its Unix socket, where it runs and listens on that.
+    /// Its Unix socket, if it is running and listens on that.
     pub socket: Option<PathBuf>,
     /// Major version.
     pub postgres: MajorVersion,
-    /// Where the programs come from.
+    /// Source of the programs.
     pub source: InstallSource,
     /// Folder of the programs.
     pub bin: PathBuf,
-    /// The log.
+    /// Path of the log.
     pub log: PathBuf,
 }
 
 impl LocalServer {
-    /// Makes and starts the server in `dir`, or finds that it runs already, and returns it ready to be migrated.
+    /// Creates and starts the server in `dir`, or finds it running, and returns it ready for migrations.
     ///
-    /// Every step looks first at what is there, so a call after an interrupted one mends it, and a second call changes
-    /// nothing. `wanted` picks the major version of a new directory. Without a `port` the server listens on a Unix socket in
-    /// its folder alone; 0 asks for any free one.
+    /// Every step checks the current state first. A call after an interrupted one completes it, and a second call changes
+    /// nothing. `wanted` selects the major version of a new directory. Without a `port` the server listens only on a Unix
+    /// socket in its folder; 0 selects a free port.
     ///
     /// # Errors
     ///
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where no PostgreSQL is found or fetched;
-    /// [`is_conflict`](Error::is_conflict) where the directory holds something else or another major version, or the
-    /// port that was asked for is taken.
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if no PostgreSQL is found or downloaded;
+    /// [`is_conflict`](Error::is_conflict) if the directory contains foreign files or another major version, or if the
+    /// requested port is in use.
     ///
     /// ```no_run
     /// # async fn example() -> workspace_db::Result<()> {
@@ -110,11 +111,11 @@ impl LocalServer {
         Ok(local)
     }
 
-    /// The server in `dir` as it was last started, or `None` where there has been none.
+    /// Returns the server in `dir` as it was last started, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where the directory's memory can't be read.
+    /// [`is_conflict`](Error::is_conflict) if the directory's state file can't be parsed.
     pub fn open_existing(dir: &Path) -> Result<Option<Self>> {
         let Some(state) = ServerState::read(dir)? else { return Ok(None) };
         let install = found_again(state.made_by.major, state.made_by.source)?;
@@ -122,11 +123,11 @@ impl LocalServer {
         Ok(Some(Self { cluster, state }))
     }
 
-    /// The server in `dir` as it was last started.
+    /// Returns the server in `dir` as it was last started.
     ///
     /// # Errors
     ///
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there has been none; as
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if there is none; as
     /// [`open_existing`](Self::open_existing).
     pub fn open(dir: &Path) -> Result<Self> {
         Self::open_existing(dir)?.ok_or_else(|| {
@@ -136,11 +137,11 @@ impl LocalServer {
         })
     }
 
-    /// The same server, if it takes connections.
+    /// Returns the same server, if it accepts connections.
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable) where it does not.
+    /// [`is_unreachable`](Error::is_unreachable) if it does not.
     pub fn running(&self) -> Result<&Self> {
         if self.cluster.pid().is_some() {
             return Ok(self);
@@ -149,22 +150,23 @@ impl LocalServer {
             .remedy("start it with `workspace-db up`"))
     }
 
-    /// Whether `url` is this server's own, perhaps as it was reached before: its password is random and nobody else's.
+    /// Returns true if `url` has this server's owner password, even on another port. The password is random and therefore
+    /// unique.
     #[must_use]
     pub fn has_url(&self, url: &DatabaseUrl) -> bool {
         url.parsed().password() == Some(self.state.owner_password.expose_secret())
     }
 
-    /// Stops the server; whether it ran.
+    /// Stops the server, and returns true if it was running.
     ///
     /// # Errors
     ///
-    /// Where it does not stop within a minute.
+    /// Returns an error if the server does not stop within a minute.
     pub fn down(&self) -> Result<bool> {
         self.cluster.stop()
     }
 
-    /// How the server stands.
+    /// Returns the state of the server.
     #[must_use]
     pub fn status(&self) -> LocalServerStatus {
         let pid = self.cluster.pid();
@@ -180,22 +182,22 @@ impl LocalServer {
         }
     }
 
-    /// The programs of the server, `psql` among them.
+    /// Returns the programs of the server, which include `psql`.
     #[must_use]
     pub fn install(&self) -> &Installation {
         self.cluster.install()
     }
 
-    /// `DATABASE_URL`: the owner of the database, no superuser.
+    /// Returns `DATABASE_URL`, the login of the database's owner, which is no superuser.
     ///
     /// # Errors
     ///
-    /// None that a directory made by [`LocalServer::up`] could cause.
+    /// None for a directory that [`LocalServer::up`] created.
     pub fn owner_url(&self) -> Result<DatabaseUrl> {
         self.cluster.login(OWNER, &self.state.owner_password, DATABASE)
     }
 
-    /// `DATABASE_APP_URL`: the application's login, which owns nothing.
+    /// Returns `DATABASE_APP_URL`, the application login, which owns nothing.
     ///
     /// # Errors
     ///
@@ -204,7 +206,7 @@ impl LocalServer {
         self.cluster.login(APP_LOGIN, &self.state.app_password, DATABASE)
     }
 
-    /// `DATABASE_PLATFORM_URL`: the platform's login, which owns nothing either.
+    /// Returns `DATABASE_PLATFORM_URL`, the platform login, which owns nothing.
     ///
     /// # Errors
     ///
@@ -228,7 +230,7 @@ impl LocalServer {
             refuse_foreign(dir)?;
         }
         let held = lock(&dir.join(LOCK_FILE), || on_step(StartupStep::Waiting))?;
-        // Again: another process may have made a server here while this one waited.
+        // The state is read again, because another process may have created a server while this one waited.
         let known = ServerState::read(dir)?;
         let fetching = || on_step(StartupStep::Fetching);
         let install = match &known {
@@ -243,7 +245,7 @@ impl LocalServer {
         {
             return Err(conflict);
         }
-        // Before the data directory, which is made with these passwords.
+        // The state is written first, because the data directory is created with its passwords.
         state.write(dir)?;
         on_step(StartupStep::Initialising);
         cluster.initialise(&state.superuser_password)?;
@@ -256,7 +258,7 @@ impl LocalServer {
         Ok((Self { cluster, state }, held))
     }
 
-    /// Logins, extension and database, each made where it is missing.
+    /// Creates the logins, the extension and the database, each if it is missing.
     async fn prepare(&self) -> Result<()> {
         let mut template = db::connect(&self.superuser_url("template1")?).await?;
         template.batch_execute("CREATE EXTENSION IF NOT EXISTS vector").await?;
@@ -264,11 +266,11 @@ impl LocalServer {
         let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
         let password = self.state.owner_password.expose_secret();
         if !exists(&mut conn, "SELECT FROM pg_roles WHERE rolname = ", OWNER).await? {
-            // The name is a constant of this file and the password hexadecimal digits, so neither needs quoting.
+            // The name is a constant of this file and the password has only hexadecimal digits, so neither needs quoting.
             conn.batch_execute(&format!("CREATE ROLE {OWNER} LOGIN CREATEDB PASSWORD '{password}'")).await?;
         }
         conn.batch_execute(&roles::group_roles_sql(OWNER)).await?;
-        // So that `doctor` sees how long others have been at it.
+        // `doctor` needs this to see the duration of other sessions' transactions.
         conn.batch_execute(&format!("GRANT pg_read_all_stats TO {OWNER}")).await?;
         conn.batch_execute(&roles::login_sql(APP_LOGIN, &self.state.app_password, APP_ROLE)).await?;
         conn.batch_execute(&roles::login_sql(PLATFORM_LOGIN, &self.state.platform_password, PLATFORM_ROLE)).await?;
@@ -278,8 +280,8 @@ impl LocalServer {
         let mut database = db::connect(&self.superuser_url(DATABASE)?).await?;
         database.batch_execute(&roles::restricted_functions_sql(OWNER)).await?;
         drop(database);
-        // Before row-level security, the application's login was granted every table that the owner made. Taking back what
-        // is not there would still touch every table, in the way of somebody who migrates meanwhile.
+        // Before row-level security, the application login had grants on every table of the owner. A REVOKE without a grant
+        // would still touch every table, and block a concurrent migration.
         let mut database = db::connect(&self.owner_url()?).await?;
         let granted = "SELECT FROM information_schema.role_table_grants WHERE grantee = ";
         if !exists(&mut database, granted, APP_LOGIN).await? {
@@ -298,7 +300,7 @@ async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result
     Ok(diesel::select(exists).get_result(conn).await?)
 }
 
-/// The conflict where the server runs already and does not listen on the port that is asked for.
+/// Returns a conflict if the server is running and does not listen on the requested port.
 fn runs_elsewhere(cluster: &Cluster, asked: u16) -> Option<Error> {
     cluster.pid()?;
     let place = match cluster.port() {
@@ -325,12 +327,12 @@ fn refuse_foreign(dir: &Path) -> Result<()> {
     }
 }
 
-/// Where `up` keeps its server: `WORKSPACE_DB_DATA_DIR`, else `workspace-db` in the user's data folder, for root
-/// `/var/lib/workspace-db`, since the server's account may not look into root's home.
+/// Returns the directory of the server of `up`: `WORKSPACE_DB_DATA_DIR`, or `workspace-db` in the user's data folder. For
+/// root it is `/var/lib/workspace-db`, because the server's account may not have access to root's home.
 ///
 /// # Errors
 ///
-/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the user has no home.
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the user has no home.
 pub fn data_dir() -> Result<PathBuf> {
     user_dir("WORKSPACE_DB_DATA_DIR", "/var/lib/workspace-db", dirs::data_local_dir())
 }

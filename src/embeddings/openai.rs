@@ -12,35 +12,36 @@ use super::{Embedder, REFUSED_INPUT};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 
-/// Longest wait that an endpoint may ask for with Retry-After.
+/// Longest wait that an endpoint can request with Retry-After.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// 64 MB: a batch of two thousand vectors as JSON; what is larger is no answer of embeddings.
+/// Maximum size of a response: 64 MiB, enough for two thousand vectors as JSON.
 const LARGEST_ANSWER: u64 = 64 * 1024 * 1024;
-/// As much of an answer as an error message shows.
+/// Number of characters of a response that an error message shows.
 const EXCERPT: usize = 200;
 
-/// How an endpoint is asked.
+/// Settings of an endpoint.
 #[derive(Clone, Debug)]
 pub struct OpenAiSettings {
-    /// Base address, such as `http://localhost:11434/v1`; `/embeddings` is appended where it is missing.
+    /// Base address, such as `http://localhost:11434/v1`; `/embeddings` is appended if it is missing.
     pub url: String,
-    /// Model to ask for, and the name that is stored beside each vector.
+    /// Model to request, and the name that is stored with each vector.
     pub model: String,
-    /// Sent as a bearer token.
+    /// Bearer token.
     pub api_key: Option<SecretString>,
-    /// Texts in one request.
+    /// Number of texts in one request.
     pub batch: usize,
-    /// Longest time for one request, from connecting to the last byte.
+    /// Timeout of one request, from connecting to the last byte.
     pub timeout: Duration,
-    /// How often a request is repeated after 429, 5xx, a time-out or a broken connection; the waits begin at
-    /// `first_wait` and double, with jitter, and give way to the endpoint's own Retry-After.
+    /// Maximum number of retries after 429, 5xx, a timeout or a broken connection. The waits start at `first_wait` and
+    /// double, with jitter. A Retry-After header of the endpoint takes precedence.
     pub retries: usize,
-    /// Wait before the first repetition.
+    /// Wait before the first retry.
     pub first_wait: Duration,
 }
 
 impl OpenAiSettings {
-    /// The usual settings for an address: `text-embedding-3-large`, 64 texts a request, 30 s, 4 retries from 0.5 s.
+    /// Returns the default settings for an address: `text-embedding-3-large`, 64 texts a request, 30 s, 4 retries from
+    /// 0.5 s.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -55,7 +56,7 @@ impl OpenAiSettings {
     }
 }
 
-/// Asks `POST {url}/embeddings` for vectors of 1536 dimensions.
+/// Embedder that requests vectors of 1536 dimensions from `POST {url}/embeddings`.
 ///
 /// ```no_run
 /// use workspace_db::embeddings::{Embedder, OpenAiEmbeddings, OpenAiSettings};
@@ -93,7 +94,7 @@ struct Item {
     embedding: Vec<f32>,
 }
 
-/// Why one request failed, and whether another may succeed.
+/// Error of one request, and a flag for errors that a retry may resolve.
 struct RequestFailure {
     error: Error,
     again: bool,
@@ -101,11 +102,12 @@ struct RequestFailure {
 }
 
 impl OpenAiEmbeddings {
-    /// An embedder with these settings; nothing is sent yet.
+    /// Creates an embedder with these settings; it sends nothing yet.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the address is none, or the batch is 0.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the address is not an HTTP address or contains a password, or
+    /// the batch is 0.
     pub fn new(settings: OpenAiSettings) -> Result<Self> {
         let url = url::Url::parse(&settings.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         if url.is_none() {
@@ -122,7 +124,7 @@ impl OpenAiEmbeddings {
         let base = settings.url.trim_end_matches('/').trim_end_matches("/embeddings");
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(settings.timeout))
-            // Whoever answers in the endpoint's place could have the texts sent anywhere.
+            // A redirect could send the texts to any host.
             .max_redirects(0)
             .http_status_as_error(false)
             .build()
@@ -185,7 +187,7 @@ impl OpenAiEmbeddings {
         if !status.is_success() {
             let again = status.as_u16() == 429 || status.is_server_error();
             let error = self.failed(&format!("it answers {status}: {}", excerpt(&text)));
-            // It is about what was asked: another text, or fewer, may be taken.
+            // The error concerns the input: the endpoint may accept another text, or fewer.
             let error = if matches!(status.as_u16(), 400 | 413 | 422) { error.about(REFUSED_INPUT) } else { error };
             return Err(RequestFailure { error, again, wait: wait.map(Duration::from_secs) });
         }

@@ -1,4 +1,4 @@
-//! What the catalog knows of the indexes, asked as the owner.
+//! Catalog queries about the indexes, run as the owner.
 
 use tokio_postgres::Client;
 
@@ -7,13 +7,13 @@ use crate::embeddings::{Embedder as _, FeatureHashing};
 use crate::error::Result;
 use crate::id::WorkspaceId;
 
-/// The contract's index over all vectors.
+/// Name of the index over all vectors, which the contract requires.
 pub(super) const SHARED_INDEX: &str = "document_chunks_vector_idx";
 
-/// What it is called while it is trained anew.
+/// Name of the shared index while it is retrained.
 pub(super) const NEW_SHARED_INDEX: &str = "document_chunks_vector_idx_new";
 
-/// What stands before the number of chunks in the comment of the shared index.
+/// Text before the number of chunks in the comment of the shared index.
 pub(super) const TRAINED_ON: &str = "Trained on this many chunks: ";
 
 /// An index on `document_chunks`.
@@ -25,7 +25,7 @@ pub(super) struct Index {
     pub(super) trained_on: Option<u64>,
 }
 
-/// Every index on `document_chunks`, by name.
+/// Returns every index on `document_chunks`, by name.
 pub(super) async fn indexes(client: &Client) -> Result<Vec<Index>> {
     let query = "SELECT c.relname::text, i.indisvalid, pg_relation_size(c.oid), obj_description(c.oid, 'pg_class'),
             (SELECT option_value FROM pg_options_to_table(c.reloptions) WHERE option_name = 'lists')
@@ -48,11 +48,11 @@ pub(super) async fn indexes(client: &Client) -> Result<Vec<Index>> {
         .collect()
 }
 
-/// The chunks of each workspace that has any, and how many of them an index by signs can tell apart: not those of
-/// hashed words, whose vectors are mostly zeros.
+/// Returns the number of chunks of each workspace that has any, and the number that an index by sign bits can distinguish.
+/// Chunks of hashed words don't count as the latter, because their vectors are mostly zeros.
 pub(super) async fn chunks(client: &mut Client) -> Result<Vec<(WorkspaceId, u64, u64)>> {
     let transaction = client.transaction().await?;
-    // Forced row-level security shows the owner no row.
+    // Row-level security is forced, so the owner sees no rows.
     transaction.batch_execute(&format!("SET LOCAL ROLE {PLATFORM_ROLE}")).await?;
     let query = "SELECT workspace_id, count(*), count(*) FILTER (WHERE embedding_model <> $1)
         FROM document_chunks GROUP BY workspace_id";
@@ -67,7 +67,7 @@ pub(super) async fn chunks(client: &mut Client) -> Result<Vec<(WorkspaceId, u64,
         .collect()
 }
 
-/// What the database sets for every session, as `name=value`.
+/// Returns the database's default settings for every session, as `name=value`.
 pub(super) async fn settings(client: &Client) -> Result<Vec<String>> {
     let query = "SELECT unnest(s.setconfig) FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
         WHERE d.datname = current_database() AND s.setrole = 0";

@@ -1,8 +1,8 @@
-//! Upkeep of the vector indexes: how they stand, bringing them up to date, and measuring what searches find.
+//! Maintenance of the vector indexes: their state, retraining, and the recall of searches.
 //!
-//! Two kinds of index stand on `document_chunks`. The shared one, IVFFlat over all vectors, answers a query that orders by
-//! the distance itself; it knows the data that was there when it was built. And a workspace of many chunks has one
-//! of its own, HNSW over the signs of its vectors, which [`search`](mod@crate::search) uses.
+//! `document_chunks` has two kinds of index. The shared index, IVFFlat over all vectors, answers queries that order by the
+//! distance themselves; its lists reflect the data at the time of its build. A workspace with many chunks has an index of
+//! its own, HNSW over the sign bits of its vectors, which [`search`](mod@crate::search) uses.
 
 mod catalog;
 mod retrain;

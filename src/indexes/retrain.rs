@@ -1,4 +1,4 @@
-//! Doing what is due, without standing in anybody's way.
+//! Executes the steps that are due, without blocking readers and writers.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,45 +14,47 @@ use crate::db;
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::DIMENSIONS;
 
-/// The advisory lock of whoever retrains, "wsix" in ASCII.
+/// Advisory lock of a retraining, "wsix" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7773_6978;
-/// A build whose process is gone would go on, and keep the lock, until it is done; and one that takes long is no mistake,
-/// whatever time-outs the login has.
+/// Settings of the session. The server would otherwise continue a build whose client has ended, and keep the lock until
+/// then. A build may take long, whatever timeouts the login has.
 const SESSION: &str = "SET client_connection_check_interval = '1s';
 SELECT set_config(name, '0', false) FROM pg_settings
 WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_session_timeout')";
-/// How often the server is asked how far it is.
+/// Interval at which the progress is queried.
 const WATCHED_EVERY: Duration = Duration::from_millis(250);
-/// What HNSW needs in memory for a vector of 1,536 bits, with what its graph takes; measured: 48 MB for 100,000.
+/// Bytes of memory that HNSW needs for a vector of 1,536 bits and its part of the graph; measured: 48 MB for 100,000
+/// vectors.
 const BYTES_A_NODE: u64 = 1_024;
-/// What a build gets at least, in megabytes: PostgreSQL's own default.
+/// Minimum memory of a build in megabytes: PostgreSQL's own default.
 const LEAST_MEMORY: u64 = 64;
 
-/// How far a step is.
+/// Progress of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexProgress {
     /// The step.
     pub step: IndexAction,
-    /// What the server is about, in its own words; empty where it does not say.
+    /// Phase as the server names it; empty if the server does not report one.
     pub phase: String,
-    /// How much of the phase is done, in its unit.
+    /// Completed units of the phase.
     pub done: u64,
-    /// How much there is; 0 where the server does not know.
+    /// Total units of the phase; 0 if the server does not know.
     pub total: u64,
 }
 
-/// Does everything that [`status`](super::status()) says is due, and returns what was done.
+/// Executes everything that [`status`](super::status()) says is due, and returns the executed steps.
 ///
-/// Indexes are built and dropped CONCURRENTLY, so nobody waits for it to read or to write; it waits for transactions that are
-/// older. One at a time in a database. A run that is killed leaves an invalid index, which the next one drops and
-/// builds; its server process ends within a second or so, and one whose future is dropped is cancelled. `on_progress` is told at the beginning of each step and four
-/// times a second, from pg_stat_progress_create_index.
+/// Indexes are built and dropped CONCURRENTLY. This blocks no reader or writer, and waits for older transactions. Only one
+/// retraining runs in a database at a time. A killed run leaves an invalid index, which the next run drops and builds; its
+/// server process ends within about a second. If the future is dropped, the build is cancelled. `on_progress` is called at
+/// the beginning of each step and four times a second, with data of pg_stat_progress_create_index.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) where another one is at it; [`is_missing_prerequisite`](Error::is_missing_prerequisite)
-/// where `owner` may not set the database's defaults, which come last; [`is_unreachable`](Error::is_unreachable),
-/// [`is_database_failure`](Error::is_database_failure). What was done before stays.
+/// [`is_conflict`](Error::is_conflict) if another retraining is running;
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if `owner` may not set the database's defaults, which is the
+/// last step; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure). Completed
+/// steps remain.
 pub async fn retrain(
     owner: &DatabaseUrl,
     own_index_from: u32,
@@ -73,7 +75,7 @@ pub async fn retrain(
         watched(do_step(&worker, step), &watcher, pid, step, on_progress).await?;
     }
     abandoned.disarm();
-    // Closing the session is not enough: its socket closes when the runtime comes to it.
+    // Closing the session is not enough: the runtime may close its socket later.
     worker.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await?;
     Ok(due)
 }
@@ -85,8 +87,8 @@ async fn do_step(worker: &Client, step: &IndexAction) -> Result<()> {
         }
         IndexAction::Train { index, lists, chunks } => {
             allow_memory(worker, training_megabytes(*lists)).await?;
-            // Not REINDEX: the number of lists would have to be changed first, which waits for every query that has
-            // planned with the index, with every later one behind it.
+            // Not REINDEX: it needs a change of the number of lists first. That waits for every query that has planned with
+            // the index, and blocks later ones.
             let new = NEW_SHARED_INDEX;
             let columns = format!("USING ivfflat (vector vector_cosine_ops) WITH (lists = {lists})");
             for statement in [
@@ -112,12 +114,13 @@ async fn do_step(worker: &Client, step: &IndexAction) -> Result<()> {
     Ok(())
 }
 
-/// A name of the catalog's, as it must stand in a statement.
+/// Quotes a name of the catalog for a statement.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A build that has less memory than it needs fails (IVFFlat) or takes many times as long (HNSW).
+/// Raises `maintenance_work_mem`. With less memory than it needs, a build fails (IVFFlat) or takes many times as long
+/// (HNSW).
 async fn allow_memory(worker: &Client, megabytes: u64) -> Result<()> {
     let megabytes = megabytes.max(LEAST_MEMORY);
     let set = format!(
@@ -127,7 +130,8 @@ async fn allow_memory(worker: &Client, megabytes: u64) -> Result<()> {
     Ok(worker.batch_execute(&set).await?)
 }
 
-/// What k-means takes: the samples, the distances of each to each centre, and the centres thrice.
+/// Returns the megabytes that k-means needs: the samples, the distances of each to each centre, and three copies of the
+/// centres.
 /// Source: `ElkanKmeans` of pgvector 0.8.
 fn training_megabytes(lists: u32) -> u64 {
     let lists = u64::from(lists);
@@ -138,7 +142,7 @@ fn training_megabytes(lists: u32) -> u64 {
 }
 
 async fn set_default(worker: &Client, setting: &str, value: &str) -> Result<()> {
-    // Before pgvector is loaded its settings are names of nothing, which only a superuser may store.
+    // Until pgvector is loaded, its settings are unknown names, which only a superuser may store.
     worker.batch_execute("SELECT '[1]'::vector").await?;
     let alter: String = worker
         .query_one(
@@ -157,7 +161,7 @@ async fn set_default(worker: &Client, setting: &str, value: &str) -> Result<()> 
     })
 }
 
-/// Runs `work` on the worker, and tells meanwhile what its server process says of itself.
+/// Runs `work` on the worker, and meanwhile reports the progress of its server process.
 async fn watched(
     work: impl Future<Output = Result<()>>,
     watcher: &Client,
@@ -172,11 +176,11 @@ async fn watched(
             Either::Left((done, _)) => return done,
             Either::Right(((), work)) => work,
         };
-        // The number of tuples is known in some phases, that of blocks in others.
+        // Some phases report the number of tuples, others that of blocks.
         let query = "SELECT phase, CASE WHEN tuples_total > 0 THEN tuples_done ELSE blocks_done END,
                 CASE WHEN tuples_total > 0 THEN tuples_total ELSE blocks_total END
             FROM pg_stat_progress_create_index WHERE pid = $1";
-        // Where it can't be asked, the work goes on all the same.
+        // If the query fails, the work continues without progress.
         if let Ok(Some(row)) = watcher.query_opt(query, &[&pid]).await {
             let count = |at| row.get::<_, Option<i64>>(at).unwrap_or(0).unsigned_abs();
             on_progress(&IndexProgress { step: step.clone(), phase: row.get(0), done: count(1), total: count(2) });

@@ -1,4 +1,4 @@
-//! How the indexes stand, and what is to be done about it.
+//! State of the indexes, and the steps that are due.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,26 +13,27 @@ use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::search::{OWN_INDEX, own_index};
 
-/// Below so many chunks the lists of the shared index are as good as any.
+/// Minimum number of chunks for retraining. Below it, any lists of the shared index are good enough.
 const WORTH_TRAINING: u64 = 1_000;
-/// The shared index is trained anew once the table has so many times as many chunks, or as few.
+/// Factor by which the number of chunks must grow or shrink before the shared index is retrained.
 const STALE_AT: u64 = 2;
-/// A workspace loses its own index at this part of the chunks from which it gets one, so that none comes and goes.
+/// Divisor of the chunks from which a workspace gets its own index. Below that part it loses the index, so that indexes
+/// don't alternate.
 const KEPT_DOWN_TO: u64 = 2;
-/// What the contract gives the shared index, and the least it has.
+/// Numbers of lists and probes that the contract gives the shared index, which are also the minimum.
 const LEAST_LISTS: u32 = 100;
 const LEAST_PROBES: u32 = 10;
 
 /// The indexes on the vectors of `document_chunks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IndexStatus {
-    /// Chunks of all workspaces.
+    /// Number of chunks of all workspaces.
     pub chunks: u64,
-    /// The index over all vectors, `None` where somebody dropped it.
+    /// The index over all vectors, `None` if it was dropped.
     pub shared: Option<SharedIndex>,
     /// The indexes of single workspaces, the largest workspace first.
     pub own: Vec<WorkspaceIndex>,
-    /// What [`retrain`](super::retrain) would do, in its order.
+    /// Steps that [`retrain`](super::retrain) would execute, in order.
     pub due: Vec<IndexAction>,
 }
 
@@ -41,13 +42,13 @@ pub struct IndexStatus {
 pub struct SharedIndex {
     /// Its name.
     pub name: String,
-    /// Whether it may be used.
+    /// True if queries may use it.
     pub is_valid: bool,
-    /// Into how many lists it puts the vectors.
+    /// Number of lists into which it divides the vectors.
     pub lists: u32,
-    /// Chunks that there were when its lists were made, where this crate made them.
+    /// Number of chunks when its lists were created, if this crate created them.
     pub trained_on: Option<u64>,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
@@ -56,32 +57,32 @@ pub struct SharedIndex {
 pub struct WorkspaceIndex {
     /// Its name.
     pub name: String,
-    /// The workspace, which may be gone.
+    /// The workspace, which may be deleted.
     pub workspace: WorkspaceId,
-    /// Whether it may be used.
+    /// True if queries may use it.
     pub is_valid: bool,
-    /// Chunks of the workspace that it can tell apart: not those of hashed words.
+    /// Number of the workspace's chunks that it can distinguish: all except those of hashed words.
     pub chunks: u64,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// Something to be done.
+/// A maintenance step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum IndexAction {
-    /// Drops what a build left that did not come to its end.
+    /// Drops the index of an unfinished build.
     DropLeftOver {
         /// The index.
         index: String,
     },
-    /// Makes the lists of the shared index anew, of the vectors that are there.
+    /// Recreates the lists of the shared index from the current vectors.
     Train {
         /// The index.
         index: String,
-        /// How many lists.
+        /// Number of lists.
         lists: u32,
-        /// Chunks that there are.
+        /// Number of chunks.
         chunks: u64,
     },
     /// Builds a workspace's own index.
@@ -90,16 +91,16 @@ pub enum IndexAction {
         index: String,
         /// The workspace.
         workspace: WorkspaceId,
-        /// Its chunks.
+        /// Number of its chunks.
         chunks: u64,
     },
-    /// Drops the own index of a workspace that has become small, or is gone.
+    /// Drops the own index of a workspace that has become small or is deleted.
     Drop {
         /// The index.
         index: String,
         /// The workspace.
         workspace: WorkspaceId,
-        /// Its chunks.
+        /// Number of its chunks.
         chunks: u64,
     },
     /// Sets a default of the database, for queries that order by a distance themselves.
@@ -123,9 +124,9 @@ impl fmt::Display for IndexAction {
     }
 }
 
-/// How the indexes stand. Counts every chunk, in an index.
+/// Returns the state of the indexes. It counts every chunk, by an index scan.
 ///
-/// `owner` is the owner's login; a workspace gets an index of its own from `own_index_from` chunks on.
+/// `owner` is the owner's login. A workspace gets an index of its own from `own_index_from` chunks on.
 ///
 /// # Errors
 ///
@@ -220,7 +221,7 @@ fn due(
     let set = |name: &str| settings.iter().find_map(|known| known.strip_prefix(name)?.strip_prefix('='));
     let probes = probes_of(lists);
     let wanted = [
-        // More of them is somebody's choice; fewer are what an index of fewer lists needed.
+        // A higher value is the operator's choice. A lower value was set for an index with fewer lists.
         (
             "ivfflat.probes",
             probes.to_string(),
@@ -235,11 +236,11 @@ fn due(
     due
 }
 
-/// Whether it was left by a build of this crate, or of `REINDEX CONCURRENTLY`, that did not come to its end.
+/// Returns true if an unfinished build of this crate or of `REINDEX CONCURRENTLY` left the index.
 fn is_left_over(index: &Index) -> bool {
     let without_number = index.name.trim_end_matches(|c: char| c.is_ascii_digit());
     let by_reindexing = without_number.ends_with("_ccnew") || without_number.ends_with("_ccold");
-    // One that is being trained takes the name of the old one in the end.
+    // A retrained index is renamed to the old name at the end.
     index.name == NEW_SHARED_INDEX || (!index.is_valid && (index.name.starts_with(OWN_INDEX) || by_reindexing))
 }
 
@@ -248,13 +249,14 @@ fn is_stale(shared: &SharedIndex, chunks: u64) -> bool {
     !shared.is_valid || (chunks >= WORTH_TRAINING && shared.trained_on.is_none_or(moved))
 }
 
-/// A thousand vectors a list, and beyond a million the square root. Source: pgvector's README, "IVFFlat".
+/// Returns the number of lists: one per thousand vectors, and the square root beyond a million. Source: pgvector's README,
+/// "IVFFlat".
 fn lists_of(chunks: u64) -> u32 {
     let lists = if chunks <= 1_000_000 { chunks / 1_000 } else { chunks.isqrt() };
     u32::try_from(lists).unwrap_or(u32::MAX).clamp(LEAST_LISTS, 32_768)
 }
 
-/// The square root of the lists. Source: as above.
+/// Returns the square root of the lists. Source: as above.
 fn probes_of(lists: u32) -> u32 {
     lists.isqrt().max(LEAST_PROBES)
 }

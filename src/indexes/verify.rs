@@ -1,4 +1,4 @@
-//! What searches find, measured against what there is to be found.
+//! Measures the recall of searches against exact searches.
 
 use std::time::{Duration, Instant};
 
@@ -15,21 +15,21 @@ use crate::search::{MAX_K, Plan, Question, SearchChunks as _, SearchResults};
 use crate::sql_types::Embedding;
 use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 
-/// Scores this close are equal: pgvector computes in single precision, and not always in the same order.
+/// Maximum difference of equal scores: pgvector computes in single precision, and not always in the same order.
 const TIE: f64 = 1e-6;
 
-/// What [`verify`] measures.
+/// Options of [`verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyOptions {
-    /// Passages that each question asks for.
+    /// Number of results per question.
     pub k: u32,
-    /// Questions in each workspace.
+    /// Number of questions per workspace.
     pub questions: u32,
-    /// At most so many workspaces, the largest first, where none is named.
+    /// Maximum number of workspaces, the largest first, if `slugs` is empty.
     pub workspaces: u32,
-    /// The workspaces of these slugs.
+    /// Slugs of the workspaces to measure.
     pub slugs: Vec<String>,
-    /// Which passages are the questions: the same seed takes the same ones.
+    /// Seed of the selection of questions: the same seed selects the same passages.
     pub seed: u64,
 }
 
@@ -39,40 +39,40 @@ impl Default for VerifyOptions {
     }
 }
 
-/// What searches of one workspace find.
+/// Recall of the searches in one workspace.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recall {
     /// The workspace.
     pub workspace: WorkspaceId,
     /// Its slug.
     pub slug: String,
-    /// Its passages.
+    /// Number of its passages.
     pub chunks: u64,
-    /// Questions that were asked: each a passage of the workspace, which itself does not count as found.
+    /// Number of questions. Each is a passage of the workspace, and the passage itself does not count as found.
     pub questions: usize,
-    /// How the last of them was answered.
+    /// Plan of the last search.
     pub plan: Option<Plan>,
-    /// The share of the k nearest passages that came, on average.
+    /// Mean share of the k nearest passages that the search found.
     pub mean: f64,
-    /// The same for the question that fared worst.
+    /// Lowest share of any question.
     pub worst: f64,
-    /// Answers that said themselves that they reached a bound.
+    /// Number of answers that report that they reached a limit.
     pub bounded: usize,
-    /// Milliseconds that half of the searches took at most.
+    /// Median duration of the searches in milliseconds.
     pub p50: f64,
-    /// The same for exact ones.
+    /// Median duration of the exact searches in milliseconds.
     pub exact_p50: f64,
 }
 
-/// Asks passages of each workspace for their neighbours, by the plan that a search would take and exactly, and compares.
+/// Searches for the neighbours of passages in each workspace, by the usual plan and exactly, and compares the results.
 ///
-/// Reads across workspaces which there are, and then each under its own scope. A passage as near as the k-th counts as
-/// found, whichever it is. Only passages of ready documents are found, as by any search.
+/// It lists the workspaces with a query across workspaces, and measures each under its own scope. Any passage as near as the
+/// k-th counts as found. As in any search, only passages of ready documents are found.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where nothing would be measured or k is out of bounds;
-/// [`is_not_found`](Error::is_not_found) where a slug is of no workspace with passages, or none has any;
+/// [`is_invalid_input`](Error::is_invalid_input) if nothing would be measured or k is out of range;
+/// [`is_not_found`](Error::is_not_found) if a slug belongs to no workspace with passages, or no workspace has any;
 /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
 ///
 /// ```no_run
@@ -96,7 +96,7 @@ pub async fn verify(db: &Database, options: &VerifyOptions, on_each: &(dyn Fn(&R
     for (workspace, slug, chunks) in largest(db, options).await? {
         let scope = WorkspaceScope::unchecked(workspace, "the recall of every workspace is measured");
         let recall = measure(db, &scope, slug, chunks.unsigned_abs(), options).await?;
-        // One that has been emptied meanwhile says nothing.
+        // A workspace that was emptied meanwhile has no recall.
         if recall.questions > 0 {
             on_each(&recall);
             measured.push(recall);
@@ -142,7 +142,7 @@ async fn measure(
     let (mut times, mut exact_times) = (Vec::new(), Vec::new());
     let (mut plan, mut bounded) = (None, 0);
     for (itself, question) in questions(&mut ws, scope, options).await? {
-        // The passage finds itself, which says nothing, so one more is asked for.
+        // The passage always finds itself, so the search requests one more result.
         let search = document_chunks::table.in_workspace(scope).nearest(&question, options.k + 1);
         let began = Instant::now();
         let exact = search.clone().exact().run(&mut ws).await?;
@@ -170,7 +170,7 @@ async fn measure(
     })
 }
 
-/// Passages of the workspace as questions, picked by a hash of their ids.
+/// Returns passages of the workspace as questions, selected by a hash of their ids.
 async fn questions(
     ws: &mut WorkspaceConnection,
     scope: &WorkspaceScope,
@@ -179,7 +179,7 @@ async fn questions(
     let chunks = document_chunks::table.in_workspace(scope);
     let seed = options.seed.cast_signed();
     let by_hash = sql::<BigInt>(&format!("hashtextextended(document_chunks.id::text, '{seed}'::bigint)"));
-    // The vectors are read in a second step: a sort would carry them along.
+    // The vectors are read in a second step, because a sort would carry them along.
     let ids: Vec<DocumentChunkId> =
         chunks.select(document_chunks::id).order(by_hash).limit(options.questions.into()).load(ws).await?;
     let rows: Vec<(DocumentChunkId, String, Embedding)> = chunks
@@ -190,7 +190,7 @@ async fn questions(
     Ok(rows.into_iter().map(|(id, model, vector)| (id, Question::new(vector, model))).collect())
 }
 
-/// Of the k nearest besides the passage itself, the share that came.
+/// Returns the share of the k nearest passages, except the passage itself, that the answer has.
 fn recall(answer: &SearchResults, exact: &SearchResults, itself: DocumentChunkId, k: usize) -> f64 {
     let others = |answer: &SearchResults| -> Vec<f64> {
         answer.hits.iter().filter(|hit| hit.chunk_id != itself).map(|hit| hit.score).take(k).collect()

@@ -1,4 +1,4 @@
-//! Files as jobs: who asks enqueues one for each file, and workers read, split, embed and store them.
+//! Ingestion of files as jobs: the caller enqueues one for each file, and workers read, split, embed and store them.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -23,14 +23,14 @@ use crate::jobs::{EnqueueResult, JobKind, NewJob, OnDuplicate, Outcome, RunningJ
 use crate::sql_types::JobUniqueness;
 use crate::tenancy::{Database, WorkspaceScope};
 
-/// One file of a datasource, to be read, split, embedded and stored.
+/// Job that reads, splits, embeds and stores one file of a datasource.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IngestFile {
-    /// The file's path below the datasource's root, which its row names.
+    /// Path of the file below the root that the datasource's row names.
     pub name: String,
-    /// The datasource.
+    /// Datasource of the file.
     pub datasource: DatasourceId,
-    /// A larger file is skipped, in bytes.
+    /// Maximum size of the file in bytes; a larger file is skipped.
     pub max_bytes: u64,
 }
 
@@ -42,7 +42,7 @@ impl JobKind for IngestFile {
 }
 
 impl IngestFile {
-    /// One job waits for a file; one that runs may have read it already.
+    /// Creates the job. At most one job is queued for a file; a running job may have read the file already.
     fn job(self) -> NewJob<Self> {
         let name = base16ct::lower::encode_string(&Sha256::digest(&self.name));
         let key = format!("{} {name}", self.datasource);
@@ -50,31 +50,31 @@ impl IngestFile {
     }
 }
 
-/// What [`enqueue_files`] did.
+/// Result of [`enqueue_files`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EnqueueReport {
-    /// Files that a new job waits for.
+    /// Number of files with a new job.
     pub enqueued: usize,
-    /// Files that a job waited for already.
+    /// Number of files whose job was already queued.
     pub waiting: usize,
-    /// Documents whose file has gone; they are no longer searched.
+    /// Number of documents archived because their file no longer exists; searches don't find them.
     pub archived: usize,
-    /// What could not be listed.
+    /// Paths that could not be listed, or are not UTF-8.
     pub skipped: Vec<SkippedFile>,
-    /// Files that a `.gitignore` or `.ignore` leaves out.
+    /// Number of files that a `.gitignore` or `.ignore` excludes.
     pub ignored: usize,
 }
 
-/// Enqueues a job for every file under `options.roots`, and archives the documents whose file has gone.
+/// Enqueues a job for every file under `options.roots`, and archives the documents whose file no longer exists.
 ///
-/// The files are listed here and read by the workers, which must find them under the same paths: on the same machine or a
-/// shared disk. A file that a job waits for gets no second one. Everything is of the scope's workspace.
+/// This call lists the files, and the workers read them. They must find them under the same paths: on the same machine or a
+/// shared disk. A file with a queued job gets no second job. All jobs and documents are of the scope's workspace.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where a root does not exist or the workspace is gone,
-/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure). The files of a root are
-/// all enqueued, or none of them.
+/// [`is_not_found`](Error::is_not_found) if a root does not exist or the workspace was deleted,
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure). Either all files of a
+/// root are enqueued, or none of them.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -123,11 +123,11 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
     Ok(report)
 }
 
-/// What a worker needs to run [`IngestFile`]: an embedder, and the folders that the jobs of each workspace may read.
+/// Settings for a worker that runs [`IngestFile`]: an embedder, and the folders that each workspace's jobs may read.
 ///
-/// A job names a file of a datasource, whose row names the root. A worker reads the file only where it lies under a folder
-/// that was allowed to the job's workspace, and only if a walk of that folder comes by it: no hidden file, none that a
-/// .gitignore leaves out, none behind a link.
+/// A job names a file of a datasource, whose row names the root. A worker reads the file only if it is in a folder that is
+/// allowed for the job's workspace. A walk of that folder must also find it: no hidden file, none that a .gitignore
+/// excludes, none behind a link.
 #[derive(Clone)]
 pub struct FileIngestion {
     embedder: Arc<dyn Embedder>,
@@ -135,13 +135,13 @@ pub struct FileIngestion {
 }
 
 impl FileIngestion {
-    /// With that embedder, and without any folder yet.
+    /// Creates an ingestion with that embedder and no folders.
     #[must_use]
     pub fn new(embedder: Arc<dyn Embedder>) -> Self {
         Self { embedder, folders: Vec::new() }
     }
 
-    /// Allows the jobs of a workspace a folder, with all of it that a walk comes by, or a file.
+    /// Allows the jobs of a workspace to read a file, or the files that a walk of a folder finds.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl FileIngestion {
         Ok(self)
     }
 
-    /// The handler for [`Worker::handle`](crate::jobs::Worker::handle).
+    /// Returns the handler for [`Worker::handle`](crate::jobs::Worker::handle).
     pub fn handler(
         self,
     ) -> impl Fn(RunningJob<IngestFile>) -> BoxFuture<'static, Result<Outcome>> + Send + Sync + 'static {
@@ -179,7 +179,7 @@ impl FileIngestion {
             })
         };
         let outcome = match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {
-            // It may be readable again.
+            // The file may become readable again, so the job fails and is retried.
             FileState::Skipped(SkipReason::Unreadable { error }) => return Err(Error::new(Kind::Io, error)),
             FileState::Skipped(reason) => {
                 let to_go = usize::from(known.as_ref().is_some_and(ExistingDocument::is_in_use));
@@ -198,19 +198,19 @@ impl FileIngestion {
                     .await?
             }
         };
-        // Somebody else has written the document since it was looked at, from what the file was before or is by now.
+        // Another session has written the document meanwhile, from an older or newer file, so the job runs again.
         Ok(outcome.unwrap_or(Outcome::Snooze(Duration::ZERO)))
     }
 }
 
-/// What a job has found under its path.
+/// State of the file at a job's path.
 enum FileState {
     Skipped(SkipReason),
     Unchanged(ExistingDocument),
     Changed(Vec<Chunk>, File),
 }
 
-/// Reads the file of a job, where it lies under one of the folders.
+/// Reads the file of a job, if it is in one of the folders.
 fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<ReadOutcome> {
     let may_read = |path: &Path| folders.iter().any(|folder| folder.contains(path));
     let refused = |path: &Path| {
@@ -218,7 +218,7 @@ fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<ReadO
             .remedy("allow the workspace a folder that the file is in")
     };
     let skipped = |reason| Ok(ReadOutcome::Skipped(SkippedFile { name: file.name.clone(), reason }));
-    // Whether there is such a root, a worker does not say.
+    // The error does not reveal if the root exists.
     let root = SourceRoot::open(root).map_err(|_| refused(root))?;
     let path = root.path_of(&file.name);
     if !Path::new(&file.name).components().all(|part| matches!(part, Component::Normal(_))) {
@@ -226,22 +226,23 @@ fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<ReadO
     }
     let real = match path.canonicalize() {
         Ok(real) if may_read(&real) => real,
-        // It has gone since it was listed, and so goes its document; of what it may not read, a worker says nothing.
+        // The file was deleted since it was listed, so its document is archived. Outside its folders a worker reveals no
+        // file.
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_read(root.name().as_ref()) => {
             return skipped(SkipReason::Gone);
         }
         _ => return Err(refused(&path)),
     };
-    // By the rules of the folder that was allowed: the root is the tenant's word, and may itself be hidden.
+    // The rules of the allowed folder apply, because the tenant chooses the root, which may itself be hidden.
     if real != path || !folders.iter().any(|folder| folder.takes(&real)) {
         return skipped(SkipReason::LeftOut);
     }
-    // To open a pipe would be to wait for whoever writes to it.
+    // Opening a pipe would wait for its writer.
     if !real.is_file() {
         return Err(Error::new(Kind::Io, format!("{} is no file", path.display())));
     }
     let opened = Handle::from_path(&real);
-    // What was opened is what lies there, and not what a link led to for a moment.
+    // The opened file must be the one at this path, and not the target of a short-lived link.
     let is_there = |opened: &Handle| {
         real.canonicalize().is_ok_and(|now| now == real) && Handle::from_path(&real).is_ok_and(|now| now == *opened)
     };

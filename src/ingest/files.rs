@@ -1,4 +1,4 @@
-//! From a root to the texts under it, and the reasons why a file is none.
+//! Listing and reading of the texts under a root, and the reasons to skip a file.
 
 use std::fmt;
 use std::fs;
@@ -10,50 +10,50 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
 
-/// Size above which a file is skipped unless another limit is asked for: 1 MiB.
+/// Default limit of a file's size: 1 MiB. A larger file is skipped.
 pub const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
 
-/// A file that was not taken.
+/// File that was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SkippedFile {
     /// Path below the root.
     pub name: String,
-    /// Why.
+    /// Reason for skipping it.
     pub reason: SkipReason,
 }
 
-/// Why a file was not taken.
+/// Reason for skipping a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// It has NUL bytes, which no text has.
+    /// The file has NUL bytes, which no text has.
     Binary,
-    /// It has neither a letter nor a digit, by which anybody could find it.
+    /// The file has neither a letter nor a digit that a search could find.
     Empty,
-    /// It was there when it was listed.
+    /// The file existed when it was listed, and no longer exists.
     Gone,
-    /// It is hidden, a .gitignore leaves it out, or it lies behind a link.
+    /// The file is hidden, a .gitignore excludes it, or it is behind a link.
     LeftOut,
-    /// It is text in neither UTF-8 nor UTF-16 with a byte order mark.
+    /// The file is text in neither UTF-8 nor UTF-16 with a byte order mark.
     NotUtf8,
-    /// It is above the limit.
+    /// The file is larger than the limit.
     TooLarge {
-        /// Its size in bytes.
+        /// Size of the file in bytes.
         bytes: u64,
-        /// The limit in bytes.
+        /// Limit in bytes.
         limit: u64,
     },
-    /// Its name is not UTF-8, so no document could be told from another by it.
+    /// The file's name is not UTF-8, so it can't identify a document.
     NameNotUtf8,
-    /// The embedder refuses one of its texts.
+    /// The embedder rejects one of the file's texts.
     Refused {
-        /// What it says.
+        /// Message of the embedder.
         error: String,
     },
-    /// The operating system does not let it be read.
+    /// The operating system does not let the program read the file.
     Unreadable {
-        /// What the operating system says.
+        /// Message of the operating system.
         error: String,
     },
 }
@@ -74,23 +74,23 @@ impl fmt::Display for SkipReason {
     }
 }
 
-/// A folder or a file that a datasource is made of.
+/// Folder or file of a datasource.
 #[derive(Clone)]
 pub(super) struct SourceRoot {
     path: PathBuf,
 }
 
-/// What lies below a root.
+/// Files below a root.
 pub(super) struct FolderListing {
-    /// The files, in order of their names.
+    /// Paths of the files, ordered by name.
     pub(super) paths: Vec<PathBuf>,
-    /// What could not be listed.
+    /// Paths that could not be listed.
     pub(super) unreadable: Vec<SkippedFile>,
-    /// How many more there are that rules leave out.
+    /// Number of files that rules exclude.
     pub(super) ignored: usize,
 }
 
-/// A text.
+/// Text of a file.
 pub(super) struct File {
     /// Path below the root, which is the document's external id.
     pub(super) name: String,
@@ -116,12 +116,12 @@ impl SourceRoot {
         Ok(Self { path })
     }
 
-    /// The path of a file below, by its name.
+    /// Returns the path of a file by its name below the root.
     pub(super) fn path_of(&self, name: &str) -> PathBuf {
         if self.path.is_file() { self.path.clone() } else { self.path.join(name) }
     }
 
-    /// The path by which the datasource is known: absolute, without links.
+    /// Returns the path that identifies the datasource: absolute, without links.
     pub(super) fn name(&self) -> String {
         self.path.to_string_lossy().into_owned()
     }
@@ -135,7 +135,7 @@ impl SourceRoot {
             };
             match entry {
                 Ok(entry) => {
-                    // A .gitignore of which a line can't be read.
+                    // A .gitignore contains a line that can't be read.
                     entry.error().into_iter().for_each(&mut told);
                     if entry.file_type().is_some_and(|kind| kind.is_file()) {
                         walked.paths.push(entry.into_path());
@@ -151,21 +151,21 @@ impl SourceRoot {
         walked
     }
 
-    /// Rules of what a walk leaves out.
+    /// Returns the rules of a walk.
     fn rules(&self) -> ignore::WalkBuilder {
-        // The tree's own .gitignore counts, also outside of a repository; the caller's global one and those of folders above do
-        // not, or the same tree would be archived by one person and brought back by the next.
+        // The tree's own .gitignore applies, also outside a repository. The caller's global one and those of parent folders
+        // do not. Otherwise one person's run would archive files that the next person's run restores.
         let mut rules = ignore::WalkBuilder::new(&self.path);
         rules.parents(false).require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
         rules
     }
 
-    /// Whether a path without links lies here.
+    /// Returns true if a path without links is below the root.
     pub(super) fn contains(&self, path: &Path) -> bool {
         path.starts_with(&self.path)
     }
 
-    /// Whether a walk comes by a file, by its path without links.
+    /// Returns true if a walk finds the file at this path without links.
     pub(super) fn takes(&self, path: &Path) -> bool {
         let is_left_out =
             |below| self.rules().build_matchers().iter_mut().any(|rules| rules.matched(below, false).is_ignore());
@@ -176,7 +176,7 @@ impl SourceRoot {
         self.read_from(fs::File::open(path).as_ref(), path, max_bytes)
     }
 
-    /// As [`read`](Self::read), of what was opened by that path.
+    /// Reads as [`read`](Self::read) does, from the handle that was opened by that path.
     pub(super) fn read_from(&self, opened: Result<&fs::File, &io::Error>, path: &Path, max_bytes: u64) -> ReadOutcome {
         let name = self.name_of(path);
         if path.to_str().is_none() {
@@ -189,7 +189,7 @@ impl SourceRoot {
         }
     }
 
-    /// With `/` on every system; a root that is a file itself is known by its own name.
+    /// Returns the file's name with `/` on every system. A root that is a file has its own name.
     pub(super) fn name_of(&self, path: &Path) -> String {
         let below = path.strip_prefix(&self.path).unwrap_or(path);
         let below = if below.as_os_str().is_empty() { path.file_name().unwrap_or_default().as_ref() } else { below };
@@ -204,7 +204,7 @@ fn text_of(file: &fs::File, limit: u64) -> Result<(String, String), SkipReason> 
         return Err(SkipReason::TooLarge { bytes, limit });
     }
     let mut content = Vec::new();
-    // One byte more than the limit: a file may grow while it is read.
+    // Reads one byte more than the limit, because a file may grow meanwhile.
     let bytes = file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)? as u64;
     if bytes > limit {
         return Err(SkipReason::TooLarge { bytes, limit });
@@ -217,7 +217,7 @@ fn text_of(file: &fs::File, limit: u64) -> Result<(String, String), SkipReason> 
     Ok((text, hash))
 }
 
-/// The text of a file in UTF-8, or in UTF-16 where a byte order mark says so, without that mark.
+/// Decodes a file as UTF-8, or as UTF-16 if a byte order mark says so, without that mark.
 fn decoded(content: Vec<u8>) -> Result<String, SkipReason> {
     let of_pair: Option<fn([u8; 2]) -> u16> = match content.get(..2) {
         Some([0xff, 0xfe]) => Some(u16::from_le_bytes),

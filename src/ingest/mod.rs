@@ -1,9 +1,8 @@
-//! Files into documents and chunks of a workspace.
+//! Ingestion of files into documents and chunks of a workspace.
 //!
 //! A root (a folder or a file) becomes a datasource, each text file under it a document, each passage a chunk. A run
-//! compares contents by hash, so it can be repeated: what is unchanged costs a read, what has changed is replaced in
-//! one transaction a file, what has gone is archived. A run that is cut short anywhere leaves whole files behind it,
-//! and the next one goes on.
+//! compares contents by hash, so you can repeat it. Unchanged files are only read. A changed file is replaced in one
+//! transaction, and a deleted file's document is archived. An interrupted run leaves only complete files; the next resumes.
 
 mod background;
 mod files;
@@ -29,65 +28,65 @@ use crate::error::{Error, Kind, Result};
 use crate::sql_types::Embedding;
 use crate::tenancy::{Database, WorkspaceScope};
 
-/// Chunks that are embedded together; files are gathered until there are so many.
+/// Number of chunks that are embedded together. Files are collected until they have this many chunks.
 const EMBED_TOGETHER: usize = 128;
 
-/// What to ingest, and how.
+/// Options of an ingestion.
 #[derive(Clone, Debug)]
 pub struct IngestOptions {
-    /// Folders and files; each becomes a datasource of its own.
+    /// Folders and files. Each becomes a separate datasource.
     pub roots: Vec<PathBuf>,
-    /// Larger files are skipped, in bytes.
+    /// Maximum size of a file in bytes; larger files are skipped.
     pub max_bytes: u64,
 }
 
 impl IngestOptions {
-    /// These roots, files up to [`DEFAULT_MAX_BYTES`].
+    /// Creates options for these roots, with files up to [`DEFAULT_MAX_BYTES`].
     #[must_use]
     pub fn new(roots: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { roots: roots.into_iter().collect(), max_bytes: DEFAULT_MAX_BYTES }
     }
 }
 
-/// What a run did.
+/// Result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct IngestReport {
-    /// Files that are documents now and were none before.
+    /// Number of files that became new documents.
     pub added: usize,
-    /// Files whose chunks were replaced, since content, splitter or model changed.
+    /// Number of files whose chunks were replaced, because the content, splitter or model changed.
     pub replaced: usize,
-    /// Files that are as they were.
+    /// Number of unchanged files.
     pub unchanged: usize,
-    /// Documents whose file has gone, or can no longer be taken; they are no longer searched.
+    /// Number of documents archived because their file no longer exists or is now skipped; searches don't find them.
     pub archived: usize,
-    /// Chunks that were written.
+    /// Number of chunks written.
     pub chunks: usize,
-    /// Files that were not taken, and why.
+    /// Files that were skipped, with the reasons.
     pub skipped: Vec<SkippedFile>,
-    /// Files that a `.gitignore` or `.ignore` leaves out.
+    /// Number of files that a `.gitignore` or `.ignore` excludes.
     pub ignored: usize,
 }
 
-/// What is going on, for whoever shows progress.
+/// Event for a display of the progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IngestEvent {
-    /// A root was walked: so many files are to be read.
+    /// A root was walked, and this number of files is to be read.
     Found(usize),
-    /// A file is done, whatever became of it.
+    /// A file is done, with any outcome.
     Done,
 }
 
-/// Brings the files under `options.roots` into the workspace, and returns what it did.
+/// Ingests the files under `options.roots` into the workspace, and returns a report.
 ///
-/// Files are taken by their content, not by their names: whatever is UTF-8 text. `.gitignore` and hidden files are left
-/// out, symbolic links are not followed. Everything is written in the scope's workspace; others are neither read
-/// nor changed. Memory is bounded by a few dozen files of `max_bytes`.
+/// Files are selected by their content, not by their names: all UTF-8 text, and UTF-16 with a byte order mark. Hidden files
+/// and those that a `.gitignore` excludes are skipped, and symbolic links are not followed. Only the scope's workspace is
+/// read and changed. Memory is bounded by a few dozen files of `max_bytes`.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where a root does not exist or the workspace is gone,
-/// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable). Whole files that
-/// were stored before it stay; the datasource is marked `failed` with the reason.
+/// [`is_not_found`](Error::is_not_found) if a root does not exist or the workspace was deleted,
+/// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable). Complete files that
+/// were stored before remain; the datasource is marked `failed` with the reason.
 ///
 /// ```no_run
 /// use workspace_db::embeddings::FeatureHashing;
@@ -108,14 +107,14 @@ pub async fn ingest(
     embedder: &dyn Embedder,
     on_event: &(dyn Fn(IngestEvent) + Sync),
 ) -> Result<IngestReport> {
-    // All of them first, so that a wrong path is told before anything is written.
+    // All roots are opened first, so that a wrong path is reported before anything is written.
     let roots = options.roots.iter().map(|root| SourceRoot::open(root)).collect::<Result<Vec<_>>>()?;
     let mut report = IngestReport::default();
     for root in roots {
         let mut store = Store::open(db, scope, &root).await?;
         let done = ingest_root(&mut store, root, options.max_bytes, embedder, &mut report, on_event).await;
         let closed = store.close(done.as_ref().err()).await;
-        // Where both failed, as after a lost connection, the first says why.
+        // If both failed, for example after a lost connection, the first error is the cause.
         done.and(closed)?;
     }
     report.skipped.sort_by(|one, other| one.name.cmp(&other.name));
@@ -139,7 +138,7 @@ async fn ingest_root(
 
     let mut run = Run { store, embedder, report, on_event, overtaken: Vec::new() };
     let mut known = gone.clone();
-    // A file that somebody else has stored meanwhile is looked at again: it may be theirs that is older.
+    // If another session has stored a file's document meanwhile, the file is read again, because that version may be older.
     while !paths.is_empty() {
         run.files(&root, paths, max_bytes, known, &mut gone).await?;
         paths = std::mem::take(&mut run.overtaken);
@@ -151,18 +150,18 @@ async fn ingest_root(
     Ok(())
 }
 
-/// One root's way through the database.
+/// Ingestion of one root.
 struct Run<'a> {
     store: &'a mut Store,
     embedder: &'a dyn Embedder,
     report: &'a mut IngestReport,
     on_event: &'a (dyn Fn(IngestEvent) + Sync),
-    /// Files whose document was no longer what was known of it.
+    /// Files whose document has changed since it was read.
     overtaken: Vec<PathBuf>,
 }
 
 impl Run<'_> {
-    /// Takes the files in, and those out of `gone` that are there.
+    /// Ingests the files, and removes those that exist from `gone`.
     async fn files(
         &mut self,
         root: &SourceRoot,
@@ -177,7 +176,7 @@ impl Run<'_> {
         while let Some(outcome) = outcomes.recv().await {
             match outcome {
                 FileOutcome::Skipped(skipped) => {
-                    // A file that can't be read now may be as it was; any other reason means that its text is gone.
+                    // A file that can't be read now may be unchanged; any other reason means that its text no longer exists.
                     if matches!(skipped.reason, SkipReason::Unreadable { .. }) {
                         gone.remove(&skipped.name);
                     } else if let Some(known) = known.remove(&skipped.name) {
@@ -225,7 +224,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Of files that the embedder does not take together: a text that it refuses keeps out its own file alone.
+    /// Stores files that the embedder rejects together one by one. A rejected text excludes only its own file.
     async fn store_one_by_one(&mut self, files: Vec<PreparedFile>, mut error: Error) -> Result<()> {
         let mut refused = Vec::new();
         for prepared in files {
@@ -240,7 +239,7 @@ impl Run<'_> {
                 Err(why) => return Err(why),
             }
         }
-        // Where it has taken none so far, it is rather the endpoint than the texts.
+        // If the embedder has accepted no file so far, the cause is rather the endpoint than the texts.
         if self.report.chunks == 0 {
             let names: Vec<&str> = refused.iter().take(3).map(|skipped| skipped.name.as_str()).collect();
             return Err(Error::new(error.kind(), format!("{}: {error}", names.join(", "))).caused_by(error));
@@ -274,7 +273,7 @@ impl Run<'_> {
     }
 }
 
-/// The root again, and what is below it.
+/// Walks the root, and returns it with the files below it.
 async fn walk(root: SourceRoot) -> Result<(SourceRoot, FolderListing)> {
     let walk = move || {
         let walked = root.walk();
@@ -283,12 +282,12 @@ async fn walk(root: SourceRoot) -> Result<(SourceRoot, FolderListing)> {
     tokio::task::spawn_blocking(walk).await.map_err(reader_died)
 }
 
-/// Whether another text, or fewer at once, might be taken.
+/// Returns true if the embedder might accept another text, or fewer texts at once.
 fn refuses_texts(error: &Error) -> bool {
     error.is_invalid_input() || error.field() == Some(REFUSED_INPUT)
 }
 
-/// As [`embed`], in ever smaller parts where the embedder refuses them together.
+/// Embeds as [`embed`] does, in smaller and smaller parts if the embedder rejects them together.
 fn embed_by_halves<'a>(embedder: &'a dyn Embedder, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
     async move {
         match embed(embedder, texts).await {
@@ -304,7 +303,7 @@ fn embed_by_halves<'a>(embedder: &'a dyn Embedder, texts: &'a [String]) -> BoxFu
     .boxed()
 }
 
-/// A vector for each text, in their order.
+/// Returns a vector for each text, in their order.
 async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
     let vectors = embedder.embed(texts).await?;
     if vectors.len() != texts.len() {

@@ -1,4 +1,4 @@
-//! The disk's side of a run: files are read, compared and split on threads of their own.
+//! The disk's side of a run: threads read, compare and split the files.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -12,32 +12,32 @@ use super::files::{File, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
 use super::split::{Chunk, split};
 use super::store::{ExistingDocument, ExistingDocuments};
 
-/// Files that may wait for the database, which bounds the memory.
+/// Maximum number of files that wait for the database. It bounds the memory.
 const QUEUE: usize = 32;
 
-/// What became of one file.
+/// Outcome of one file.
 pub(super) enum FileOutcome {
     Skipped(SkippedFile),
     Unchanged(File),
     Prepared(Box<PreparedFile>),
 }
 
-/// A file on its way to the database.
+/// File that is ready for the database.
 pub(super) struct PreparedFile {
     pub(super) file: File,
-    /// The document that an earlier run made of it.
+    /// Document that an earlier run created from the file.
     pub(super) known: Option<ExistingDocument>,
     pub(super) chunks: Vec<Chunk>,
 }
 
 impl PreparedFile {
-    /// The texts of its passages.
+    /// Returns the texts of the passages.
     pub(super) fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.chunks.iter().map(|chunk| chunk.text.clone())
     }
 }
 
-/// What the threads share.
+/// State that the threads share.
 struct Work {
     root: SourceRoot,
     paths: Mutex<std::vec::IntoIter<PathBuf>>,
@@ -46,8 +46,8 @@ struct Work {
     pipeline: String,
 }
 
-/// Reads the files on as many threads as there are cores, and returns their outcomes in no order; a full queue holds the
-/// threads back, and a receiver that is dropped ends them.
+/// Reads the files on one thread per core, and returns their outcomes in no order. A full queue blocks the threads, and a
+/// dropped receiver ends them.
 pub(super) fn read(
     root: SourceRoot,
     paths: Vec<PathBuf>,
@@ -84,7 +84,7 @@ impl Work {
         match self.known.get(&file.name) {
             Some(known) if known.is_same(&file.hash, &self.pipeline) => FileOutcome::Unchanged(file),
             known => {
-                // A parser that panics over one file keeps no other one out.
+                // A parser that panics on one file must not exclude any other.
                 let Ok(chunks) = std::panic::catch_unwind(|| split(&file.path, &file.text)) else {
                     let reason = SkipReason::Unreadable { error: "it can't be split into passages".to_owned() };
                     return FileOutcome::Skipped(SkippedFile { name: file.name, reason });

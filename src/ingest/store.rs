@@ -20,13 +20,13 @@ use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
 use crate::tenancy::{Database, InWorkspace as _, OptionalRow as _, WorkspaceConnection, WorkspaceScope};
 
-/// Chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
+/// Number of chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
 
-/// Key of a document's metadata: whether a run archived it, since its file had gone.
+/// Key of a document's metadata. It is true if a run archived the document because its file no longer existed.
 const ARCHIVED: &str = "ingest_archived";
 
-/// A document that an earlier run made, as it was when it was looked at.
+/// Document that an earlier run created, in the state in which it was read.
 #[derive(Clone)]
 pub(super) struct ExistingDocument {
     id: DocumentId,
@@ -34,17 +34,17 @@ pub(super) struct ExistingDocument {
     made_by: Option<String>,
     is_archived_by_a_run: bool,
     status: DocumentStatus,
-    /// As the server keeps it, which may be further away than a date of this program.
+    /// Time in the server's format, which reaches further than the dates of this program.
     updated_at: PgTimestamp,
 }
 
 impl ExistingDocument {
-    /// Whether a file of that content, split and embedded this way, would give the same chunks.
+    /// Returns true if a file of that content, split and embedded this way, would give the same chunks.
     pub(super) fn is_same(&self, hash: &str, pipeline: &str) -> bool {
         self.hash.as_deref() == Some(hash) && self.made_by.as_deref() == Some(pipeline)
     }
 
-    /// The status once a run has found the file: a draft, and what a person archived, stay what they are.
+    /// Returns the status after a run has found the file. A draft, and a document that a person archived, keep their status.
     fn status_when_found(&self) -> DocumentStatus {
         match self.status {
             DocumentStatus::Draft => DocumentStatus::Draft,
@@ -53,7 +53,7 @@ impl ExistingDocument {
         }
     }
 
-    /// Whether it goes when its file goes.
+    /// Returns true if the document is archived when its file no longer exists.
     pub(super) fn is_in_use(&self) -> bool {
         !matches!(self.status, DocumentStatus::Draft | DocumentStatus::Archived)
     }
@@ -69,14 +69,14 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Finds or makes the datasource of a root, and marks it as running.
+    /// Finds or inserts the datasource of a root, and marks it as running.
     pub(super) async fn open(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
         let mut store = Self::find_or_insert(db, scope, root).await?;
         store.mark(DatasourceChanges::running()).await?;
         Ok(store)
     }
 
-    /// Finds or makes the datasource of a root.
+    /// Finds or inserts the datasource of a root.
     pub(super) async fn find_or_insert(db: &Database, scope: &WorkspaceScope, root: &SourceRoot) -> Result<Self> {
         let new = NewDatasource {
             config: Some(json!({ "root": root.name() })),
@@ -88,13 +88,13 @@ impl Store {
         Ok(Self { ws, scope: scope.clone(), datasource })
     }
 
-    /// Of a datasource that is there, for one of its files.
+    /// Opens the existing datasource of a job's file.
     pub(super) async fn of_file(job: &RunningJob<IngestFile>) -> Result<Self> {
         let ws = job.workspace().await?;
         Ok(Self { ws, scope: job.scope().clone(), datasource: job.arguments.datasource })
     }
 
-    /// Enqueues a job for each file, unless one for it waits already.
+    /// Enqueues a job for each file, unless one is already queued for it.
     pub(super) async fn enqueue(&mut self, jobs: Vec<NewJob<IngestFile>>) -> Result<Vec<EnqueueResult>> {
         self.ws.transaction(async |tx| enqueue_all(tx, jobs).await).await
     }
@@ -103,7 +103,7 @@ impl Store {
         self.datasource
     }
 
-    /// Where the files of the datasource are, as its row says.
+    /// Returns the path of the datasource's files, from its row.
     pub(super) async fn root(&mut self) -> Result<PathBuf> {
         let of_it = datasources::table.in_workspace(&self.scope).find(self.datasource);
         let root: Option<Option<String>> = of_it
@@ -132,12 +132,12 @@ impl Store {
         Ok(())
     }
 
-    /// The documents of the datasource.
+    /// Returns the documents of the datasource.
     pub(super) async fn known(&mut self) -> Result<ExistingDocuments> {
         self.load_known(None).await
     }
 
-    /// The document of one file.
+    /// Returns the document of one file.
     pub(super) async fn known_by(&mut self, name: &str) -> Result<Option<ExistingDocument>> {
         Ok(self.load_known(Some(name)).await?.remove(name))
     }
@@ -152,7 +152,7 @@ impl Store {
                 documents::external_id.assume_not_null(),
                 documents::id,
                 documents::content_hash,
-                // Not the whole of it: what others have written there may be more than this program can read.
+                // Not the whole metadata: other programs may have stored more in it than this program can read.
                 documents::metadata.retrieve_as_text(INGEST_PIPELINE).nullable(),
                 documents::metadata.retrieve_as_text(ARCHIVED).nullable(),
                 documents::status,
@@ -170,14 +170,14 @@ impl Store {
         Ok(known.collect())
     }
 
-    /// Puts one file's document and chunks in the place of what was there, in one transaction; whether that was still what
-    /// is known. Where it was not, somebody else has been there with what may be newer, and nothing is changed.
+    /// Replaces one file's document and chunks, in one transaction. Returns false and changes nothing if the document is no
+    /// longer in the known state, because another session may have stored a newer one.
     pub(super) async fn replace(&mut self, new: Replacement<'_>) -> Result<bool> {
         let (scope, datasource) = (&self.scope, self.datasource);
         self.ws.transaction(async |tx| new.write(tx, scope, datasource).await).await
     }
 
-    /// As [`replace`](Self::replace), as the work of a job that ends with it.
+    /// Replaces as [`replace`](Self::replace) does, and completes the job in the same transaction.
     pub(super) async fn replace_by(
         &mut self,
         job: &RunningJob<IngestFile>,
@@ -195,14 +195,14 @@ impl Store {
             .await
     }
 
-    /// Makes a document that a run archived searchable again, since its file is back, unchanged; whether it was still as
-    /// it is known.
+    /// Makes a document that a run archived searchable again, because its unchanged file exists again. Returns false if the
+    /// document is no longer in the known state.
     pub(super) async fn revive(&mut self, known: &ExistingDocument) -> Result<bool> {
         let status = known.status_when_found();
         Ok(status == known.status || self.set_status(std::slice::from_ref(known), status, false).await? == 1)
     }
 
-    /// Archives what has gone, where it is still as it is known, and returns how many documents that were.
+    /// Archives the documents that are still in the known state, and returns their number.
     pub(super) async fn archive(&mut self, gone: impl Iterator<Item = ExistingDocument>) -> Result<usize> {
         let gone: Vec<ExistingDocument> = gone.filter(ExistingDocument::is_in_use).collect();
         self.set_status(&gone, DocumentStatus::Archived, true).await
@@ -218,7 +218,7 @@ impl Store {
         let changed = documents::table
             .in_workspace(&self.scope)
             .filter(documents::id.eq_any(known.iter().map(|known| known.id).collect::<Vec<_>>()))
-            // Whoever has changed one since has given it a time that is none of these.
+            // If another session has changed a document since, its time is different.
             .filter(documents::updated_at.eq_any(known.iter().map(|known| known.updated_at).collect::<Vec<_>>()))
             .update()
             .set((
@@ -232,7 +232,7 @@ impl Store {
     }
 }
 
-/// What comes into the place of a document and its chunks.
+/// New content of a document and its chunks.
 pub(super) struct Replacement<'a> {
     pub(super) file: &'a File,
     pub(super) known: Option<&'a ExistingDocument>,

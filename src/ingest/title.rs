@@ -1,14 +1,14 @@
-//! What a document is called.
+//! The title of a document.
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
 use super::files::File;
 use super::split::{is_too_deep, markdown_options};
 
-/// Characters of a title.
+/// Maximum number of characters in a title.
 const LONGEST: usize = 200;
 
-/// The first heading of a Markdown file as it is read, without its marks, links and code; else the file's name.
+/// Returns the first heading of a Markdown file as readers see it, without markup, or else the file's name.
 pub(super) fn title_of(file: &File) -> String {
     let extension = file.path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let heading = matches!(extension.as_str(), "md" | "markdown" | "mdx").then(|| first_heading(&file.text)).flatten();
@@ -38,7 +38,7 @@ fn first_heading(text: &str) -> Option<String> {
     None
 }
 
-/// One line without control characters, and no longer than a title.
+/// Returns one line without control characters, no longer than a title.
 fn shortened(text: &str) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! The jobs that this process has in hand, and what is asked of those who run them.
+//! Jobs that this process has claimed, and the signals to the tasks that run them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,20 +8,20 @@ use tokio::sync::watch;
 
 use super::lease::{Lease, LeaseStatus};
 
-/// How much longer than it may a handler takes before its lease is left to run out: one that does not yield can't be
+/// Grace period after a handler's timeout before its lease stops being renewed. A handler that does not yield can't be
 /// dropped.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What is asked of whoever runs a job.
+/// Signal to the task that runs a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobSignal {
-    /// Go on.
+    /// Continue.
     Continue,
-    /// Stop: somebody cancelled it.
+    /// Stop: the job was cancelled.
     Cancel,
-    /// Stop: the lease is over.
+    /// Stop: the lease has expired.
     Abandon,
-    /// Stop: this worker does.
+    /// Stop and release the job: the worker shuts down, or the job has waited too long for a slot.
     Release,
 }
 
@@ -30,11 +30,11 @@ pub(super) struct ActiveJobs(Mutex<HashMap<Lease, ActiveJob>>);
 
 struct ActiveJob {
     order: watch::Sender<JobSignal>,
-    /// Until when the lease holds, for all that this process knows.
+    /// End of the lease, as far as this process knows.
     valid_until: Instant,
     taken_at: Instant,
     has_begun: bool,
-    /// Until when the handler may go on; `None` for as long as it likes.
+    /// Deadline of the handler, with its grace period; `None` if there is none.
     due_back: Option<Instant>,
 }
 
@@ -65,7 +65,7 @@ impl ActiveJobs {
         self.hands().get(&lease).is_some_and(|hand| hand.valid_until > Instant::now())
     }
 
-    /// Those to extend: whose lease has run for a third, and whose handler is not overdue.
+    /// Returns the leases to extend: a third of the lease has passed, and the handler is not overdue.
     pub(super) fn leases_to_extend(&self, length: Duration) -> Vec<Lease> {
         let now = Instant::now();
         let hands = self.hands();
@@ -94,7 +94,7 @@ impl ActiveJobs {
         }
     }
 
-    /// Stops those whose lease has run out while nobody could be asked.
+    /// Stops jobs whose lease has expired while the database could not be reached.
     pub(super) fn abandon_expired(&self) {
         let now = Instant::now();
         for hand in self.hands().values().filter(|hand| hand.valid_until <= now) {
@@ -102,12 +102,12 @@ impl ActiveJobs {
         }
     }
 
-    /// Gives back those that wait for a slot, or all of them.
+    /// Releases jobs that wait for a slot, or all jobs.
     pub(super) fn release(&self, also_begun: bool) {
         self.release_where(|hand| also_begun || !hand.has_begun);
     }
 
-    /// Gives back those that have waited for a slot for so long.
+    /// Releases jobs that have waited for a slot longer than a given time.
     pub(super) fn release_waiting(&self, for_so_long: Duration) {
         self.release_where(|hand| !hand.has_begun && hand.taken_at.elapsed() > for_so_long);
     }

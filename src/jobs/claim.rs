@@ -1,4 +1,4 @@
-//! Claiming: due jobs go to a worker, for the time of a lease.
+//! Claims: a worker takes due jobs for the time of a lease.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -18,43 +18,43 @@ use crate::schema::jobs;
 use crate::tenancy::{Database, FunctionCall, WorkspaceScope};
 use crate::unreadable::{Readable, UnreadableRow};
 
-/// What to claim.
+/// Parameters of a claim.
 #[derive(Clone, Debug)]
 pub struct ClaimRequest {
-    /// From which queue.
+    /// Queue to claim from.
     pub queue: String,
-    /// Name of the worker, for those who look at the table.
+    /// Name of the worker, shown in the table.
     pub worker: String,
-    /// At most so many, which one statement claims.
+    /// Maximum number of jobs, which one statement claims.
     pub most: usize,
-    /// For how long, unless a heartbeat comes.
+    /// Duration of the lease, unless a heartbeat extends it.
     pub lease: Duration,
-    /// The workspace that had the last turn; `None` begins anew.
+    /// Workspace that had the last turn; `None` starts with the first workspace.
     pub after: Option<WorkspaceId>,
-    /// Of which kinds, and how many of one run at once in one workspace, over all workers, see
-    /// [`JobKind::MAX_RUNNING_PER_WORKSPACE`]. Jobs of other kinds wait for a worker that knows them.
+    /// Kinds to claim, each with its maximum number of running jobs in one workspace, over all workers; see
+    /// [`JobKind::MAX_RUNNING_PER_WORKSPACE`]. Jobs of other kinds wait for a worker that handles them.
     pub kinds: Vec<(String, Option<u32>)>,
 }
 
 impl ClaimRequest {
-    /// At most so many of a queue, for a lease of 30 s, and as yet of no kind.
+    /// Creates a request for at most `most` jobs of a queue, with a lease of 30 s and no kinds yet.
     #[must_use]
     pub fn new(queue: impl Into<String>, worker: impl Into<String>, most: usize) -> Self {
         let (queue, worker, lease) = (queue.into(), worker.into(), Duration::from_secs(30));
         Self { queue, worker, most, lease, after: None, kinds: Vec::new() }
     }
 
-    /// Also of this kind.
+    /// Adds a kind.
     #[must_use]
     pub fn kind<K: JobKind>(mut self) -> Self {
         self.kinds.push((K::NAME.to_owned(), K::MAX_RUNNING_PER_WORKSPACE));
         self
     }
 
-    /// Gives the next turn to whoever comes after what was claimed.
+    /// Gives the next turn to the workspace that follows the claimed jobs.
     ///
-    /// The last turn, going round from that of the claim before, was of those who got the most: where a claim ends in the
-    /// middle of a round, the others are still to have theirs.
+    /// The last turn belongs to the workspaces with the largest share, in the order that starts after the last claim's
+    /// workspace. If a claim ends in the middle of a round, the other workspaces come next.
     pub fn advance(&mut self, claimed: &[ClaimedJob]) {
         let mut shares = HashMap::new();
         for claimed in claimed {
@@ -66,49 +66,49 @@ impl ClaimRequest {
     }
 }
 
-/// A job that this process has the lease of.
+/// Job that this process has leased.
 #[derive(Clone, Debug)]
 pub struct ClaimedJob {
-    /// Its row, as the claim left it.
+    /// Row of the job as of its claim.
     pub job: Job,
     lease: Lease,
     scope: WorkspaceScope,
 }
 
 impl ClaimedJob {
-    /// What shows that this process has it.
+    /// Returns the lease of the job.
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.lease
     }
 
-    /// The scope of its workspace, for as long as the lease holds: no transaction that is entered with it is committed
-    /// after.
+    /// Returns the scope of the job's workspace. It is valid as long as the lease: no transaction of this scope commits
+    /// after the lease ends.
     #[must_use]
     pub fn scope(&self) -> &WorkspaceScope {
         &self.scope
     }
 
-    /// Its arguments.
+    /// Returns the arguments of the job.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](crate::Error::is_invalid_input) where they are not this kind's.
+    /// [`is_invalid_input`](crate::Error::is_invalid_input) if they do not match this kind.
     pub fn arguments<K: JobKind>(&self) -> Result<K> {
         from_payload(&self.job.payload)
     }
 }
 
-/// Leases due jobs of a queue to a worker, of the kinds that it knows, and returns them in no order.
+/// Leases due jobs of a queue to a worker, limited to the requested kinds, and returns them in no particular order.
 ///
-/// Workspaces take turns: each that has due jobs gets an equal share, what some leave goes to the others. Within a
-/// workspace the smallest priority comes first, then the oldest. Caps hold over all claimers, whatever happens to them.
-/// Where nothing comes back, nothing could be claimed. Jobs of archived workspaces wait.
+/// Workspaces take turns. Each workspace with due jobs gets an equal share, and unused shares go to the others. Within
+/// a workspace, the smallest priority comes first, then the oldest job. Limits apply to all workers together, even if
+/// one of them crashes. An empty result means that no job could be claimed. Jobs of archived workspaces wait.
 ///
 /// # Errors
 ///
 /// [`is_invalid_input`](crate::Error::is_invalid_input) for a lease of more than [a day](super::MAX_LEASE);
-/// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) without a login of the platform;
+/// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) without a platform login;
 /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
 ///
 /// ```no_run
@@ -139,7 +139,7 @@ pub async fn claim(db: &Database, claim: &ClaimRequest) -> Result<Vec<ClaimedJob
     claim_after_cursors(db, claim, CursorColumns::default()).await
 }
 
-/// As [`claim`], but from where cursors were left, if anything is there.
+/// Claims as [`claim`] does, but resumes from cursors, if any are given.
 pub(super) async fn claim_after_cursors(
     db: &Database,
     claim: &ClaimRequest,
@@ -150,7 +150,7 @@ pub(super) async fn claim_after_cursors(
         let (claimed, unreadable) = claim_once(db, claim, std::mem::take(&mut cursors)).await?;
         let is_last = !claimed.is_empty() || unreadable.is_empty();
         fail_unreadable(db, unreadable).await;
-        // Else others may stand behind those that could not be read.
+        // If no job was readable, readable jobs may follow the unreadable ones.
         if is_last {
             return Ok(claimed);
         }
@@ -162,7 +162,7 @@ async fn claim_once(
     claim: &ClaimRequest,
     cursors: CursorColumns,
 ) -> Result<(Vec<ClaimedJob>, Vec<UnreadableRow>)> {
-    // Read before the claim is sent, so that what is remembered ends sooner than what the server grants.
+    // Read before the claim is sent, so that the local deadline is earlier than the lease that the server grants.
     let asked_at = Instant::now();
     let kinds: Vec<&str> = claim.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
     let caps: Vec<Option<i32>> =
@@ -199,7 +199,7 @@ async fn claim_once(
     Ok((claimed, dead))
 }
 
-/// Makes jobs dead that can't be read, each with the reason, so that they hold nobody up.
+/// Marks unreadable jobs as failed, each with its reason, so that they do not block the queue.
 async fn fail_unreadable(db: &Database, unreadable: Vec<UnreadableRow>) {
     if unreadable.is_empty() {
         return;

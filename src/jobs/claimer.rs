@@ -1,4 +1,4 @@
-//! The part of a worker that claims the jobs of one queue, and has them run.
+//! Part of a worker that claims the jobs of one queue and starts their handlers.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use super::outcome::Outcome;
 use super::worker::{RunMode, WorkerContext};
 use crate::error::Result;
 
-/// Jobs that are claimed ahead are as many as end within this time, going by the last while: short jobs come in large
-/// batches, long ones hardly before they can run.
+/// Time for which jobs are claimed ahead, at the recent rate. Short jobs come in large batches; long jobs are claimed
+/// shortly before they can run.
 const AHEAD: Duration = Duration::from_millis(100);
-/// Jobs that one statement claims.
+/// Maximum number of jobs that one statement claims.
 const TOGETHER: usize = 500;
-/// How long it waits, once a job has ended, before it looks whether that has made room below a cap.
+/// Delay between the end of a job and the next claim, which may find room below a limit.
 const SETTLE: Duration = Duration::from_millis(5);
-/// How long dropped handlers may take to be gone.
+/// Time that dropped handlers have to end.
 pub(super) const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A queue that is worked off.
+/// Queue that the worker processes.
 #[derive(Clone)]
 pub(super) struct Queue {
     pub(super) name: String,
     pub(super) concurrency: usize,
-    /// Somebody says that there are jobs.
+    /// Notified when the queue may have new jobs.
     pub(super) wake: Arc<Notify>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Claimer {
     pace: Throughput,
 }
 
-/// The jobs of the queue that this worker has claimed, and whose end is not written.
+/// Jobs of the queue that this worker has claimed, and whose outcome is not written yet.
 struct Capacity {
     slots: Semaphore,
     full: AtomicUsize,
@@ -56,7 +56,7 @@ struct Capacity {
     freed: Notify,
 }
 
-/// One of them, for as long as this is there.
+/// Counts one job in the capacity until it is dropped.
 pub(super) struct CapacityGuard(Arc<Capacity>);
 
 impl CapacityGuard {
@@ -73,7 +73,7 @@ impl Drop for CapacityGuard {
     }
 }
 
-/// How many jobs ended in the last while.
+/// Number of jobs that ended recently.
 struct Throughput {
     since: Instant,
     done: usize,
@@ -89,13 +89,13 @@ impl Claimer {
             freed: Notify::new(),
         };
         let pace = Throughput { since: Instant::now(), done: 0, ahead: 0 };
-        // All of them, whatever queue they are of by now: jobs stay in the one that they were enqueued for.
+        // All kinds, whatever their current queue: jobs stay in the queue that they were enqueued for.
         let kinds = shared.handlers.iter().map(|(kind, handler)| ((*kind).to_owned(), handler.cap())).collect();
         let next = ClaimRequest { lease: shared.lease, kinds, ..ClaimRequest::new(&queue.name, &shared.name, 0) };
         Self { shared, queue, next, cursors: ClaimCursors::default(), ended, hands: Arc::new(hands), pace }
     }
 
-    /// Returns how many jobs it has claimed.
+    /// Returns the number of claimed jobs.
     pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>, until: RunMode) -> usize {
         let mut all_claimed = 0;
         let mut running = JoinSet::new();
@@ -109,7 +109,7 @@ impl Claimer {
                 }
                 continue;
             }
-            // Asked before the claim: what ends beside it may be there again.
+            // Read before the claim: a job that ends during the claim may be due again.
             let is_idle = self.hands.full.load(Ordering::Acquire) == 0;
             let claimed = self.claim(room).await;
             let has_failed = claimed.is_err();
@@ -121,7 +121,7 @@ impl Claimer {
                 }
                 tokio::select! {
                     () = self.queue.wake.notified() => {}
-                    // What could not be claimed may have stood behind a cap.
+                    // A limit may have kept jobs from being claimed.
                     () = async {
                         self.hands.freed.notified().await;
                         tokio::time::sleep(SETTLE).await;
@@ -138,17 +138,17 @@ impl Claimer {
         all_claimed
     }
 
-    /// How many to claim now; none while it is not worth a statement.
+    /// Returns the number of jobs to claim now; 0 if there are too few for a statement.
     fn room(&mut self) -> usize {
         let done = self.hands.done.load(Ordering::Relaxed);
         let elapsed = self.pace.since.elapsed();
         if elapsed >= AHEAD {
-            // Over however long it was since the last look, which may be a long time where jobs are long.
+            // The rate covers the whole time since the last check, which is long if jobs are long.
             let while_ahead = AHEAD.as_millis() * (done - self.pace.done) as u128 / elapsed.as_millis().max(1);
             self.pace =
                 Throughput { since: Instant::now(), done, ahead: usize::try_from(while_ahead).unwrap_or(TOGETHER) };
         }
-        // One batch is claimed while the ends of another are written.
+        // One batch is claimed while the outcomes of another are written.
         let ahead = self.pace.ahead.min(2 * TOGETHER);
         let room = (self.queue.concurrency + ahead).saturating_sub(self.hands.full.load(Ordering::Acquire));
         if room > ahead / 2 { room.min(TOGETHER) } else { 0 }
@@ -169,7 +169,7 @@ impl Claimer {
         Ok(claimed.into_iter().map(|claimed| (claimed, valid_until)).collect())
     }
 
-    /// Takes a job in hand; the future runs it once there is a free slot.
+    /// Registers a job; the returned future runs it when a slot is free.
     fn start(&self, claimed: ClaimedJob, valid_until: Instant) -> impl Future<Output = ()> + Send + 'static {
         let (shared, in_hand, ended) = (Arc::clone(&self.shared), CapacityGuard::new(&self.hands), self.ended.clone());
         let lease = claimed.lease();
@@ -181,12 +181,12 @@ impl Claimer {
         let work = async move {
             let (queue, kind) = (claimed.job.queue.clone(), claimed.job.job_type.clone());
             let outcome = run(&shared, &in_hand.0.slots, claimed, orders).await;
-            // What is given back says nothing of the pace.
+            // A released job says nothing about the rate.
             if outcome != Some(Outcome::Release) {
                 in_hand.0.done.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(outcome) = outcome {
-                // The finisher lives for as long as there is a sender.
+                // The completer lives as long as there is a sender.
                 let _ =
                     ended.send(CompletedAttempt { lease, outcome, queue, kind, failures: 0, _in_hand: in_hand }).await;
             } else {
@@ -197,9 +197,9 @@ impl Claimer {
         work.instrument(span)
     }
 
-    /// Gives back what has not begun, waits for what has, and gives back what takes too long.
+    /// Releases jobs that have not started, waits for running ones, and releases those that take too long.
     async fn shut_down(self, mut running: JoinSet<()>) {
-        // Then it is not told to stop, and other queues may have much in hand.
+        // This queue has no job to release. In `drain`, a release would stop the jobs of other queues.
         if self.hands.full.load(Ordering::Acquire) == 0 {
             return;
         }
@@ -220,7 +220,7 @@ impl Claimer {
     }
 }
 
-/// Runs a job in one of the slots; `None` where it is this worker's no longer.
+/// Runs a job in one of the slots; returns `None` if this worker has lost the job.
 async fn run(
     shared: &WorkerContext,
     slots: &Semaphore,
@@ -232,7 +232,7 @@ async fn run(
         order = wait_for_signal(&mut orders) => return stopped(order),
         slot = slots.acquire() => slot.ok(),
     };
-    // Those of other kinds are not claimed.
+    // The worker claims only kinds that have a handler.
     let handler = shared.handlers.get(claimed.job.job_type.as_str())?;
     let job = &claimed.job;
     let labels = [("queue", job.queue.clone()), ("kind", job.job_type.clone())];
@@ -255,7 +255,7 @@ async fn run(
     })
 }
 
-/// The handler's outcome; that of one which panics is what it said.
+/// Returns the handler's outcome; a panic becomes a retry with its message.
 async fn catch_panic(handler: &dyn Handler, claimed: ClaimedJob, shared: &WorkerContext) -> Outcome {
     let work = async { handler.run(claimed, shared.db.clone()).await };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
@@ -266,12 +266,12 @@ async fn catch_panic(handler: &dyn Handler, claimed: ClaimedJob, shared: &Worker
     })
 }
 
-/// What it is asked to stop for; never, where it is not.
+/// Waits for a signal to stop; without one, it never returns.
 async fn wait_for_signal(orders: &mut watch::Receiver<JobSignal>) -> JobSignal {
     if let Ok(order) = orders.wait_for(|order| *order != JobSignal::Continue).await {
         return *order;
     }
-    // Nobody is left who could ask.
+    // No sender is left that could signal.
     std::future::pending().await
 }
 

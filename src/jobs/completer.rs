@@ -1,4 +1,4 @@
-//! The part of a worker that writes how jobs have ended, as many together as have gathered while the last were written.
+//! Part of a worker that writes the outcomes of jobs in batches. A batch gathers while the previous one is written.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use super::worker::WorkerContext;
 use crate::error::Error;
 use crate::sql_types::JobStatus;
 
-/// Outcomes that one statement writes.
+/// Maximum number of outcomes that one statement writes.
 const TOGETHER: usize = 500;
-/// How long it waits for a row that another transaction has, and before it tries again.
+/// Lock timeout of a write, and the delay before the next attempt.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How often the end of a job is tried that fails by itself.
+/// Maximum number of attempts to write an outcome that fails by itself.
 const FAILURES: u32 = 10;
 
-/// A job that its handler is done with.
+/// Job whose handler has ended.
 pub(super) struct CompletedAttempt {
     pub(super) lease: Lease,
     pub(super) outcome: Outcome,
     pub(super) queue: String,
     pub(super) kind: String,
-    /// How often its end could not be written, for no reason that was seen.
+    /// Number of failed writes that neither a lock nor the connection explains.
     pub(super) failures: u32,
-    /// Gone once the end is written.
+    /// Dropped when the outcome is written.
     pub(super) _in_hand: CapacityGuard,
 }
 
 pub(super) struct Completer {
     shared: Arc<WorkerContext>,
     outcomes: mpsc::Receiver<CompletedAttempt>,
-    /// Jobs whose rows other transactions have, as one that cancels them and stays open.
+    /// Jobs whose rows other transactions have locked, for example a cancellation that stays open.
     busy: Vec<CompletedAttempt>,
-    /// When those were last looked at.
+    /// Time of the last retry of the busy jobs.
     looked_at: Instant,
 }
 
@@ -46,8 +46,8 @@ impl Completer {
         Self { shared, outcomes, busy: Vec::new(), looked_at: Instant::now() }
     }
 
-    /// Goes on until there is nobody left who could bring an outcome, or until it is told so: a handler that does not yield
-    /// can't be dropped, and with it neither its way to here.
+    /// Runs until all senders are dropped, or until `is_over` closes the channel. The signal is necessary: a handler
+    /// that does not yield can't be dropped, and neither can its sender.
     pub(super) async fn run(mut self, mut is_over: oneshot::Receiver<()>) {
         let mut batch = Vec::with_capacity(TOGETHER);
         let mut is_last = false;
@@ -105,7 +105,7 @@ impl Completer {
         }
     }
 
-    /// One of them is at fault, and takes the others with it.
+    /// Writes each outcome separately, because one of them makes the batch fail.
     async fn complete_one_by_one(&mut self, batch: Vec<CompletedAttempt>, error: &Error) {
         if batch.len() > 1 {
             for ended in batch {
@@ -116,7 +116,7 @@ impl Completer {
         for mut ended in batch {
             ended.failures += 1;
             if ended.failures < FAILURES {
-                // Somebody may have had its row for a moment.
+                // Another session may have locked the row for a moment.
                 self.busy.push(ended);
             } else {
                 tracing::error!(%error, job = %ended.lease.job(), "the end of a job can't be written; it is left to its lease");
@@ -125,7 +125,8 @@ impl Completer {
         }
     }
 
-    /// Those that no other transaction has; none where that can't be told, as while the table is locked.
+    /// Moves jobs with locked rows to `busy` and returns the others. Returns none if the heartbeat gets no answer, for
+    /// example while the table is locked.
     async fn defer_busy(&mut self, batch: Vec<CompletedAttempt>) -> Vec<CompletedAttempt> {
         let leases: Vec<Lease> = batch.iter().map(|ended| ended.lease).collect();
         let asked = heartbeat(&self.shared.db, &leases, self.shared.lease);
@@ -150,7 +151,7 @@ impl Completer {
         }
     }
 
-    /// Whose lease has run out has been put back by others.
+    /// Removes outcomes whose lease has expired: a rescue puts those jobs back.
     fn retain_valid(&self, mut batch: Vec<CompletedAttempt>) -> Vec<CompletedAttempt> {
         batch.retain(|ended| {
             let is_valid = self.shared.active_jobs.is_valid(ended.lease);
@@ -162,7 +163,7 @@ impl Completer {
         batch
     }
 
-    /// `status` is that of the job now; none where its lease was over.
+    /// Records the result; `status` is the current state of the job, or `None` if its lease was over.
     fn note(&self, ended: &CompletedAttempt, status: Option<JobStatus>) {
         self.shared.active_jobs.unregister(ended.lease);
         if status.is_some() {
@@ -174,7 +175,7 @@ impl Completer {
     }
 }
 
-/// A job was given up, since its lease is over.
+/// Counts a job that was abandoned because its lease is over.
 pub(super) fn count_lost(queue: String, kind: String) {
     metrics::counter!("workspace_db_jobs_lost_total", "queue" => queue, "kind" => kind).increment(1);
 }

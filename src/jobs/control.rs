@@ -1,4 +1,4 @@
-//! What an operator does to jobs and queues.
+//! Operations on jobs and queues for operators.
 
 use chrono::Utc;
 use diesel::dsl::{AsExprOf, now};
@@ -16,26 +16,26 @@ use crate::schema::job_queues;
 use crate::sql_types::JobStatus;
 use crate::tenancy::{Database, FunctionCall, MayWrite, PlatformScope, WorkspaceConnection};
 
-/// Cancels a job of the connection's workspace, and returns its state now.
+/// Cancels a job of the connection's workspace and returns its current state.
 ///
-/// One that waits is cancelled at once. The worker of one that runs hears of it with its next heartbeat and drops the
-/// handler; until then it is `running`. One that has ended stays as it is.
+/// A queued job is cancelled at once. A running job stays `running` until the worker's next heartbeat, when the worker
+/// drops the handler. A job that has ended stays unchanged.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where this workspace has no such job.
+/// [`is_not_found`](Error::is_not_found) if this workspace has no such job.
 pub async fn cancel(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> Result<JobStatus> {
     let call = FunctionCall::<_, _, JobStatus>::new("workspace_db_cancel_job", "rows", of(ws, job));
     call.load_in(ws).await?.into_iter().next().ok_or_else(|| no_job(job))
 }
 
-/// Has a job of the connection's workspace start as soon as may be, once more than it might: one that is dead, that was
-/// cancelled, or that waits for its time.
+/// Requeues a job of the connection's workspace to run now, with at least one attempt left. The job must be queued,
+/// failed or cancelled.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where this workspace has no such job; [`is_conflict`](Error::is_conflict) where it
-/// runs, has completed, or where another holds its unique key by now.
+/// [`is_not_found`](Error::is_not_found) if this workspace has no such job; [`is_conflict`](Error::is_conflict) if the
+/// job runs, has completed, or if another job has its unique key now.
 pub async fn retry(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> Result<()> {
     let columns = "status_now, of_queue, is_changed";
     let call = FunctionCall::<_, _, (JobStatus, Text, Bool)>::new("workspace_db_retry_job", columns, of(ws, job));
@@ -60,43 +60,43 @@ fn no_job(job: JobId) -> Error {
     Error::new(Kind::NotFound, format!("there is no job {job} in this workspace"))
 }
 
-/// How a kind of job stands in a queue, over all workspaces.
+/// Statistics of a kind of job in a queue, over all workspaces.
 #[derive(Clone, Debug, PartialEq, Serialize, QueryableByName)]
 pub struct QueueStats {
-    /// The queue.
+    /// Name of the queue.
     #[diesel(sql_type = Text)]
     pub queue: String,
-    /// The kind.
+    /// Name of the kind.
     #[diesel(sql_type = Text)]
     pub kind: String,
-    /// Jobs that could start now.
+    /// Number of jobs that could start now.
     #[diesel(sql_type = BigInt)]
     pub due: i64,
-    /// Jobs whose time has not come.
+    /// Number of jobs that are scheduled for later.
     #[diesel(sql_type = BigInt)]
     pub scheduled: i64,
-    /// Jobs that a worker has.
+    /// Number of running jobs.
     #[diesel(sql_type = BigInt)]
     pub running: i64,
-    /// Dead letters.
+    /// Number of failed jobs (dead letters).
     #[diesel(sql_type = BigInt)]
     pub failed: i64,
-    /// Workspaces that have jobs which are due.
+    /// Number of workspaces with due jobs.
     #[diesel(sql_type = BigInt)]
     pub workspaces: i64,
-    /// For how long the oldest of them has been due, in seconds.
+    /// Time since the oldest due job became due, in seconds.
     #[diesel(sql_type = Nullable<Double>)]
     pub oldest_due_seconds: Option<f64>,
-    /// Whether the queue is paused.
+    /// True if the queue is paused.
     #[diesel(sql_type = Bool)]
     pub is_paused: bool,
 }
 
-/// How the queues stand, by queue and kind. Jobs that ended well or were cancelled are not counted.
+/// Returns statistics by queue and kind. Completed and cancelled jobs are not counted.
 ///
 /// # Errors
 ///
-/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more;
+/// [`is_forbidden`](Error::is_forbidden) if the scope's actor is no longer a superadmin;
 /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
 pub async fn stats(db: &Database, platform: &PlatformScope) -> Result<Vec<QueueStats>> {
     db.platform(async |conn| {
@@ -120,31 +120,33 @@ pub async fn stats(db: &Database, platform: &PlatformScope) -> Result<Vec<QueueS
     .await
 }
 
-/// Stops workers from claiming of a queue; what runs goes on, and what is enqueued waits.
+/// Stops workers from claiming jobs of a queue. Running jobs continue, and new jobs wait.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where the name is empty or has more than 100 characters; as [`stats`].
+/// [`is_invalid_input`](Error::is_invalid_input) if the name is empty or has more than 100 characters; otherwise the
+/// same as [`stats`].
 pub async fn pause(db: &Database, platform: &PlatformScope, queue: &str) -> Result<JobQueue> {
     set(db, platform, queue, "queue.pause", |queue| JobQueue { paused_at: Some(Utc::now()), ..queue }).await
 }
 
-/// Lets workers claim of a queue again.
+/// Lets workers claim jobs of a queue again.
 ///
 /// # Errors
 ///
-/// As [`pause`].
+/// Same as [`pause`].
 pub async fn resume(db: &Database, platform: &PlatformScope, queue: &str) -> Result<JobQueue> {
     let row = set(db, platform, queue, "queue.resume", |queue| JobQueue { paused_at: None, ..queue }).await?;
     db.notify(CHANNEL, queue);
     Ok(row)
 }
 
-/// Sets how many jobs of one workspace run from a queue at once, over all workers and kinds; `None` for any number.
+/// Limits how many jobs of one workspace run from a queue at once, over all workers and kinds; `None` removes the
+/// limit.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where it is 0; as [`pause`].
+/// [`is_invalid_input`](Error::is_invalid_input) if the limit is 0; otherwise the same as [`pause`].
 pub async fn limit(
     db: &Database,
     platform: &PlatformScope,

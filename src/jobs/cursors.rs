@@ -1,7 +1,7 @@
-//! How far a worker has claimed the cursors of a queue, so that its next claim goes on from there.
+//! Positions up to which a worker has claimed a queue, so that its next claim resumes there.
 //!
-//! What has been claimed leaves dead entries in the index until a vacuum, which a look at everything has to go over. While
-//! there is more than it can take, a worker spares itself that, and looks at everything now and then.
+//! Claimed jobs leave dead index entries until the next vacuum, and a full scan reads all of them. While a worker finds
+//! more jobs than it can take, it resumes from its cursors and makes full scans only from time to time.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -12,22 +12,23 @@ use uuid::Uuid;
 use super::claim::ClaimedJob;
 use crate::id::WorkspaceId;
 
-/// Of its time, a worker has one part in so many go to claims that look at everything,
+/// Factor between the duration of a full scan and the time until the next one.
 const PARTS: u32 = 5;
-/// but makes one so often, however long it takes: so long an urgent job, or one of a workspace that had none, may wait.
+/// Longest time between two full scans, whatever their duration. An urgent job, or the first job of a workspace, waits
+/// at most this long.
 const AT_LEAST_EVERY: Duration = Duration::from_millis(250);
 
-/// One kind of job at one priority in one workspace.
+/// Group of jobs with the same workspace, kind and priority.
 type CursorKey = (WorkspaceId, String, i32);
 
-/// Up to which job each lane has been claimed; without any, a claim looks at everything.
+/// Last claimed job of each group; without any, a claim makes a full scan.
 #[derive(Default)]
 pub(super) struct ClaimCursors {
     claimed: HashMap<CursorKey, (DateTime<Utc>, Uuid)>,
     look_again_at: Option<Instant>,
 }
 
-/// Lanes as the database takes them.
+/// Cursors as columns, for the function in the database.
 #[derive(Default)]
 pub(super) struct CursorColumns {
     pub(super) workspaces: Vec<Uuid>,
@@ -38,7 +39,7 @@ pub(super) struct CursorColumns {
 }
 
 impl ClaimCursors {
-    /// To go on from, where it is not time to look at everything.
+    /// Returns the cursors to resume from; none if a full scan is due.
     pub(super) fn columns(&mut self) -> CursorColumns {
         if self.look_again_at.is_some_and(|at| at <= Instant::now()) {
             self.claimed.clear();
@@ -54,13 +55,14 @@ impl ClaimCursors {
         columns
     }
 
-    /// After a claim of at most so many that took so long.
+    /// Records a claim of at most `most` jobs that took `took`.
     pub(super) fn note(&mut self, claimed: &[ClaimedJob], most: usize, took: Duration) {
         if self.claimed.is_empty() {
             self.look_again_at = Some(Instant::now() + (took * PARTS).min(AT_LEAST_EVERY));
         }
         let workspaces: HashSet<_> = claimed.iter().map(|claimed| claimed.job.workspace_id).collect();
-        // It must have left something, and have had a share for every workspace that waits: others may be due a turn now.
+        // The cursors stay only if jobs may be left and every waiting workspace had a share. Otherwise others may be
+        // due a turn.
         if claimed.len() < most || workspaces.len() > most / 2 {
             self.claimed.clear();
             return;

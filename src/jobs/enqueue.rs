@@ -1,4 +1,4 @@
-//! Jobs on their way into the queue.
+//! Insertion of jobs into the queue.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,10 +15,10 @@ use crate::id::JobId;
 use crate::sql_types::JobUniqueness;
 use crate::tenancy::{FunctionCall, MayWrite, WorkspaceConnection};
 
-/// Jobs that one statement inserts.
+/// Maximum number of jobs that one statement inserts.
 const TOGETHER: usize = 1_000;
 
-/// A job to enqueue: its arguments, and where it differs from what its kind says.
+/// Job to enqueue: its arguments, and the settings that differ from its kind.
 ///
 /// ```
 /// use chrono::{TimeDelta, Utc};
@@ -58,30 +58,31 @@ struct UniqueOptions {
     on_conflict: OnDuplicate,
 }
 
-/// What becomes of a job whose unique key another one holds.
+/// Action if another job has the unique key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDuplicate {
-    /// The other one stays as it is.
+    /// Keeps the other job unchanged.
     Keep,
-    /// The other one gets these arguments, priority and time, if it has not been started; else it stays as it is.
+    /// Replaces arguments, priority, time and attempt limit of the other job if it is queued; otherwise keeps it
+    /// unchanged.
     Replace,
-    /// [`is_conflict`](Error::is_conflict), and nothing of the batch is enqueued.
+    /// Returns an error, see [`is_conflict`](Error::is_conflict), and enqueues no job of the batch.
     Refuse,
 }
 
-/// What became of a job that was to be enqueued.
+/// Result of enqueuing a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnqueueResult {
-    /// It waits under this id.
+    /// The job waits under this id.
     Inserted(JobId),
-    /// Another one with its unique key is there and was left alone.
+    /// Another job has its unique key and was kept unchanged.
     Kept(JobId),
-    /// Another one with its unique key was there and has its arguments now.
+    /// Another job has its unique key and now has its arguments.
     Replaced(JobId),
 }
 
 impl EnqueueResult {
-    /// The job that does the work, whichever it is.
+    /// Returns the id of the job that does the work, in all three cases.
     #[must_use]
     pub fn id(self) -> JobId {
         match self {
@@ -91,7 +92,7 @@ impl EnqueueResult {
 }
 
 impl<K: JobKind> NewJob<K> {
-    /// Due at once, and otherwise as its kind says.
+    /// Creates a job that is due at once, with the settings of its kind.
     pub fn new(arguments: K) -> Self {
         Self {
             arguments,
@@ -103,40 +104,41 @@ impl<K: JobKind> NewJob<K> {
         }
     }
 
-    /// Not before that time, by the server's clock.
+    /// Delays the start until this time, by the server's clock.
     pub fn at(self, due: DateTime<Utc>) -> Self {
         Self { due: Some(due), ..self }
     }
 
-    /// Order within the workspace among those that are due, the smallest first; not below 0.
+    /// Sets the order among due jobs of the workspace, the smallest first; not below 0.
     pub fn priority(self, priority: i32) -> Self {
         Self { priority, ..self }
     }
 
-    /// How often it may be started, 1 to 1,000.
+    /// Sets the maximum number of attempts, 1 to 1,000.
     pub fn max_attempts(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
     }
 
-    /// Wakes nobody: a worker finds it when it next looks, within a second unless it was told otherwise.
+    /// Sends no notification. A worker finds the job at its next poll, within 1 s by default.
     pub fn without_notify(self) -> Self {
         Self { is_announced: false, ..self }
     }
 
-    /// Alone in its workspace among the jobs of its kind with that key, for as long as `until` says. The key has 1 to 500
-    /// characters.
+    /// Makes the job unique in its workspace among the jobs of its kind with this key, as long as `until` states. The
+    /// key has 1 to 500 characters.
     pub fn unique(self, key: impl Into<String>, until: JobUniqueness, on_conflict: OnDuplicate) -> Self {
         Self { unique: Some(UniqueOptions { key: key.into(), until, on_conflict }), ..self }
     }
 }
 
-/// Enqueues a job in the connection's workspace, in the transaction that is open there: it exists if that is committed.
+/// Enqueues a job in the connection's workspace, in the open transaction. The job exists if the transaction commits.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) where its unique key is taken and it was to be [refused](OnDuplicate::Refuse);
-/// [`is_invalid_input`](Error::is_invalid_input) where the arguments are too large, or a priority, number of attempts or key
-/// is out of bounds; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+/// [`is_conflict`](Error::is_conflict) if its unique key is taken and duplicates are [refused](OnDuplicate::Refuse);
+/// [`is_invalid_input`](Error::is_invalid_input) if the arguments are too large, or a priority, number of attempts or
+/// key is out of bounds; [`is_unreachable`](Error::is_unreachable),
+/// [`is_database_failure`](Error::is_database_failure).
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
@@ -171,12 +173,12 @@ pub async fn enqueue<K: JobKind>(ws: &mut WorkspaceConnection<impl MayWrite>, jo
     Ok(answer(id, &others))
 }
 
-/// Enqueues many jobs of one kind as [`enqueue`] does each, a thousand in one statement, and answers in their order.
+/// Enqueues jobs of one kind as [`enqueue`] does, a thousand per statement, and returns the results in the same order.
 ///
 /// # Errors
 ///
-/// As [`enqueue`], and [`is_invalid_input`](Error::is_invalid_input) where two of them have the same unique key. Outside of a
-/// transaction each thousand is one of its own.
+/// Same as [`enqueue`], and [`is_invalid_input`](Error::is_invalid_input) if two of the jobs have the same unique key.
+/// Outside of a transaction, each statement of a thousand jobs commits separately.
 pub async fn enqueue_all<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     jobs: impl IntoIterator<Item = NewJob<K>>,
@@ -187,13 +189,13 @@ pub async fn enqueue_all<K: JobKind>(
     Ok(ids.into_iter().map(|id| answer(id, &others)).collect())
 }
 
-/// Inserts jobs, and returns what became of those that were not inserted.
+/// Inserts jobs, and returns the results of those that were not inserted.
 async fn insert_all<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     mut jobs: Vec<(JobId, NewJob<K>)>,
 ) -> Result<HashMap<Uuid, EnqueueResult>> {
     let mut others = HashMap::new();
-    // What goes in one statement has one answer to a conflict.
+    // A statement has one rule for duplicates, so jobs are grouped by their rule.
     jobs.sort_by_key(|(_, job)| job.sort());
     for alike in jobs.chunk_by(|(_, one), (_, other)| one.sort() == other.sort()) {
         for batch in alike.chunks(TOGETHER) {
@@ -226,7 +228,7 @@ impl OnDuplicate {
     }
 }
 
-/// The id that was asked for, the one that is there, and what became of it.
+/// Requested id, id of the existing job, and the result.
 type EnqueueRow = (Uuid, JobId, String);
 
 async fn insert<K: JobKind>(

@@ -1,4 +1,4 @@
-//! What runs a kind of job, and what it is given.
+//! Handlers of jobs, and the context that they receive.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -16,56 +16,56 @@ use crate::id::JobId;
 use crate::models::Job;
 use crate::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
 
-/// A job that runs: its arguments, and the one workspace that it may touch.
+/// Running job: its arguments, and the one workspace that it may access.
 pub struct RunningJob<K> {
-    /// What it is asked to do.
+    /// Arguments of the job.
     pub arguments: K,
     claimed: ClaimedJob,
     db: Database,
 }
 
 impl<K: JobKind> RunningJob<K> {
-    /// Its id.
+    /// Returns the id of the job.
     #[must_use]
     pub fn id(&self) -> JobId {
         self.claimed.job.id
     }
 
-    /// Its row, as the claim left it: the number of this attempt, the errors of those before, when it was due.
+    /// Returns the row as of the claim, with the number of this attempt, earlier errors and the due time.
     #[must_use]
     pub fn row(&self) -> &Job {
         &self.claimed.job
     }
 
-    /// The database that it was claimed from.
+    /// Returns the database that the job was claimed from.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.db
     }
 
-    /// The scope of its workspace, and of no other, for as long as this worker has the job.
+    /// Returns the scope of the job's workspace, and of no other. It is valid while this worker has the lease.
     #[must_use]
     pub fn scope(&self) -> &WorkspaceScope {
         self.claimed.scope()
     }
 
-    /// A connection to its workspace. What is done on it is committed only while this worker has the job.
+    /// Opens a connection to the job's workspace. Its transactions commit only while this worker has the lease.
     ///
     /// # Errors
     ///
-    /// [`is_lease_lost`](crate::Error::is_lease_lost) where another worker has the job by now; as
+    /// [`is_lease_lost`](crate::Error::is_lease_lost) if this worker has lost the lease; otherwise the same as
     /// [`Database::workspace`].
     pub async fn workspace(&self) -> Result<WorkspaceConnection> {
         self.db.workspace(self.scope()).await
     }
 
-    /// Ends the job in the transaction that is open on a connection of its workspace, and returns what the handler then
-    /// returns. The work of that transaction and the end of the job are committed together, or not at all.
+    /// Ends the job in the open transaction of a connection to its workspace, and returns the outcome for the handler
+    /// to return. The work of the transaction and the end of the job commit together or not at all.
     ///
     /// # Errors
     ///
-    /// [`is_lease_lost`](crate::Error::is_lease_lost) where another worker has the job by now, so that the transaction must be
-    /// given up.
+    /// [`is_lease_lost`](crate::Error::is_lease_lost) if this worker has lost the lease; the transaction must then be
+    /// rolled back.
     ///
     /// ```no_run
     /// use serde::{Deserialize, Serialize};
@@ -106,11 +106,11 @@ impl<K: JobKind> RunningJob<K> {
     }
 }
 
-/// What a worker knows of a kind.
+/// Handler of one kind, with the settings that a worker needs.
 pub(super) trait Handler: Send + Sync {
     fn timeout(&self) -> Duration;
     fn cap(&self) -> Option<u32>;
-    /// How long a failure of this attempt waits.
+    /// Returns the delay before a retry if this attempt fails.
     fn delay(&self, attempt: u32) -> Duration;
     fn run(&self, claimed: ClaimedJob, db: Database) -> BoxFuture<'static, Outcome>;
 }
@@ -152,7 +152,7 @@ where
     fn run(&self, claimed: ClaimedJob, db: Database) -> BoxFuture<'static, Outcome> {
         let arguments = match claimed.arguments() {
             Ok(arguments) => arguments,
-            // They will be no better the next time.
+            // A retry would read the same arguments.
             Err(error) => return futures_util::future::ready(Outcome::dead(error.to_string())).boxed(),
         };
         let done = (self.function)(RunningJob { arguments, claimed, db });

@@ -1,4 +1,4 @@
-//! What a job is asked to do, as a type.
+//! Kinds of jobs, each a type.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes that the arguments of a job may have as JSON: 256 KiB. What is larger belongs into a row that the job names.
+/// Maximum size of a job's arguments as JSON: 256 KiB. Store larger data in a row, and pass its id.
 pub const MAX_ARGUMENT_BYTES: usize = 256 * 1024;
 
-/// A kind of job: its name, how it is run, and its arguments, which are the type itself.
+/// Kind of job: its name, its settings and its arguments, which are the type itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,36 +33,36 @@ pub const MAX_ARGUMENT_BYTES: usize = 256 * 1024;
 /// }
 /// ```
 pub trait JobKind: Serialize + DeserializeOwned + Send + 'static {
-    /// What the rows call it. Jobs that wait are known by it, so it outlives the type's own name.
+    /// Name in the rows. Waiting jobs are stored under this name, so keep it if you rename the type.
     const NAME: &'static str;
-    /// The queue that it waits in.
+    /// Queue of the jobs.
     const QUEUE: &'static str = "default";
-    /// Order within a workspace among those that are due, the smallest first.
+    /// Order among due jobs of a workspace, the smallest first.
     const PRIORITY: i32 = 5;
-    /// How often it may be started, 1 to 1,000.
+    /// Maximum number of attempts, 1 to 1,000.
     const MAX_ATTEMPTS: u32 = 3;
-    /// How many run at once in one workspace, over all workers.
+    /// Maximum number of jobs that run at once in one workspace, over all workers.
     const MAX_RUNNING_PER_WORKSPACE: Option<u32> = None;
-    /// How long a handler may take; one that takes longer is dropped, and the job tried again.
+    /// Timeout of the handler. A handler that takes longer is dropped, and the job is retried.
     const TIMEOUT: Duration = Duration::from_secs(5 * 60);
-    /// How long it waits after a failure.
+    /// Delay after a failure.
     const BACKOFF: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(60 * 60) };
 }
 
-/// How long a job waits after a failure: a random time up to a limit that doubles with each attempt, up to a cap.
+/// Delay before a retry: a random time up to a limit, which doubles with each attempt until it reaches a cap.
 ///
-/// "Full jitter" of the Amazon Builders' Library, "Timeouts, retries, and backoff with jitter": it spreads the retries of
-/// many that failed together as far as they can be spread.
+/// This is the "full jitter" of the Amazon Builders' Library, "Timeouts, retries, and backoff with jitter". It spreads
+/// the retries of jobs that failed together as widely as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// The limit after the first attempt.
+    /// Limit after the first attempt.
     pub base: Duration,
-    /// The limit that is never passed.
+    /// Maximum of the limit.
     pub cap: Duration,
 }
 
 impl Backoff {
-    /// The limit after an attempt, which are counted from 1.
+    /// Returns the limit after an attempt; the first attempt is 1.
     ///
     /// ```
     /// use std::time::Duration;
@@ -78,15 +78,15 @@ impl Backoff {
         doubled.unwrap_or(self.cap).min(self.cap)
     }
 
-    /// A random time up to the [`limit`](Self::limit), all of them equally likely.
+    /// Returns a random time up to the [`limit`](Self::limit), with a uniform distribution.
     pub(crate) fn delay(self, attempt: u32) -> Duration {
-        // Without randomness the retries are on time, if not spread.
+        // Without randomness, the retry uses the full limit.
         let random = getrandom::u32().unwrap_or(u32::MAX);
         self.limit(attempt).mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 }
 
-/// The arguments as the row keeps them.
+/// Serializes the arguments for the row.
 pub(super) fn to_payload<K: JobKind>(arguments: &K) -> Result<Value> {
     let wrong =
         |what: String| Error::invalid(format!("the arguments of a job of kind {} {what}", K::NAME)).about("payload");
@@ -104,7 +104,7 @@ pub(super) fn to_payload<K: JobKind>(arguments: &K) -> Result<Value> {
     Ok(value)
 }
 
-/// The arguments that a row keeps, if they are this kind's.
+/// Reads the arguments of a row, if they match this kind.
 pub(super) fn from_payload<K: JobKind>(payload: &Value) -> Result<K> {
     K::deserialize(payload).map_err(|error| {
         Error::new(Kind::InvalidInput, format!("the arguments are not those of kind {}: {error}", K::NAME))

@@ -1,4 +1,4 @@
-//! Leases of jobs: extended by heartbeats, and over where those stay out.
+//! Leases of jobs: heartbeats extend them, and they expire without.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::id::{JobId, WorkspaceId};
 use crate::sql_types::JobStatus;
 use crate::tenancy::{Database, FunctionCall};
 
-/// The longest lease; a job whose worker dies is nobody's for so long.
+/// Maximum duration of a lease. If a worker dies, its job waits up to this long for another worker.
 pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What shows that a worker has a job: whatever it does to the job has to match it, and while it holds, nobody else can
-/// claim the job.
+/// Proof that a worker has a job. Every change to the job must match it, and no other worker can claim the job while it
+/// is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     pub(super) workspace: WorkspaceId,
@@ -26,13 +26,13 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The workspace of the job.
+    /// Returns the workspace of the job.
     #[must_use]
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
     }
 
-    /// The job.
+    /// Returns the id of the job.
     #[must_use]
     pub fn job(&self) -> JobId {
         self.job
@@ -43,24 +43,24 @@ impl Lease {
     }
 }
 
-/// What a heartbeat says of a lease.
+/// Result of a heartbeat for one lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseStatus {
-    /// It has been extended.
+    /// The lease was extended.
     Held,
-    /// It has been extended, and somebody wants the job cancelled.
+    /// The lease was extended, and cancellation of the job was requested.
     CancelRequested,
-    /// Another statement has the row; ask again before the lease ends.
+    /// Another statement has locked the row; repeat the heartbeat before the lease ends.
     Busy,
-    /// It is over: whatever the worker still does for the job is refused.
+    /// The lease is over: PostgreSQL rejects further changes for the job.
     Lost,
 }
 
-/// Extends those leases that hold, from now, and says for each how it stands.
+/// Extends the valid leases, counted from now, and returns the status of each lease.
 ///
 /// # Errors
 ///
-/// As [`claim`](super::claim()).
+/// Same as [`claim`](super::claim()).
 pub async fn heartbeat(db: &Database, leases: &[Lease], length: Duration) -> Result<Vec<(Lease, LeaseStatus)>> {
     check(length)?;
     let (workspaces, ids, tokens) = columns_of(leases);
@@ -81,27 +81,27 @@ pub async fn heartbeat(db: &Database, leases: &[Lease], length: Duration) -> Res
     Ok(leases.iter().map(|lease| (*lease, of(lease))).collect())
 }
 
-/// A job whose worker let its lease run out.
+/// Job whose lease has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RescuedJob {
-    /// Its workspace.
+    /// Workspace of the job.
     pub workspace: WorkspaceId,
-    /// The job.
+    /// Id of the job.
     pub job: JobId,
-    /// Its queue.
+    /// Queue of the job.
     pub queue: String,
-    /// Its kind.
+    /// Kind of the job.
     pub kind: String,
-    /// What it is now: queued, failed where that was its last attempt, cancelled where that was asked for.
+    /// New state: queued; failed after the last attempt; cancelled if cancellation was requested.
     pub status: JobStatus,
 }
 
-/// Puts back at most so many jobs whose leases have run out, in every workspace; [`Worker`](super::Worker) does so each
+/// Requeues at most `most` jobs with expired leases, in all workspaces. [`Worker`](super::Worker) does so once per
 /// second.
 ///
 /// # Errors
 ///
-/// As [`claim`](super::claim()).
+/// Same as [`claim`](super::claim()).
 pub async fn rescue(db: &Database, most: usize) -> Result<Vec<RescuedJob>> {
     type Columns = (SqlUuid, SqlUuid, Text, Text, JobStatus);
     let arguments = (i32::try_from(most).unwrap_or(i32::MAX).into_sql::<Integer>(),);
@@ -118,7 +118,7 @@ pub async fn rescue(db: &Database, most: usize) -> Result<Vec<RescuedJob>> {
     Ok(rescued.collect())
 }
 
-/// The same leases, as the functions of the database take them.
+/// Splits leases into columns, for the functions of the database.
 pub(super) fn columns_of<'a>(leases: impl IntoIterator<Item = &'a Lease>) -> (Vec<Uuid>, Vec<Uuid>, Vec<Uuid>) {
     let mut columns = (Vec::new(), Vec::new(), Vec::new());
     for lease in leases {

@@ -1,4 +1,4 @@
-//! The parts of a worker that go on beside its jobs: heartbeats, rescue, schedules, and listening.
+//! Background tasks of a worker: heartbeats, rescue, schedules, and listening.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use super::worker::WorkerContext;
 use crate::error::Result;
 use crate::sql_types::JobStatus;
 
-/// How often leases that ran out are looked for, and schedules that are due.
+/// Interval of the search for expired leases and due schedules.
 const EACH: Duration = Duration::from_secs(1);
-/// Rows that one statement extends or rescues.
+/// Maximum number of rows that one statement extends or rescues.
 const TOGETHER: usize = 500;
-/// Schedules of one transaction.
+/// Maximum number of schedules in one transaction.
 const SCHEDULES_TOGETHER: usize = 50;
-/// How long a job may wait in hand; then others may have it.
+/// Longest time that a claimed job waits for a slot. Then the worker releases it for others.
 const IN_HAND: Duration = Duration::from_secs(1);
-/// How long it waits before it tries to listen again.
+/// Delay before the next attempt to listen.
 const DEAF_FOR: Duration = Duration::from_secs(5);
 
-/// Extends the leases of what is in hand, stops what has lost its own, and gives back what waits for too long.
+/// Extends the leases of claimed jobs, stops jobs that have lost theirs, and releases jobs that wait too long.
 pub(super) async fn extend(shared: Arc<WorkerContext>) {
-    // Often enough that one beat may be missed.
+    // Short enough that a lease survives one failed heartbeat.
     let mut beat = tokio::time::interval((shared.lease / 12).min(EACH));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -48,7 +48,7 @@ pub(super) async fn extend(shared: Arc<WorkerContext>) {
     }
 }
 
-/// Rescues jobs of any worker, and fires schedules of any workspace.
+/// Rescues jobs of all workers, and fires schedules of all workspaces.
 #[derive(Clone)]
 pub(super) struct Maintainer {
     shared: Arc<WorkerContext>,
@@ -98,7 +98,7 @@ impl Maintainer {
         }
     }
 
-    /// What stays as it is stays due, and is told once and not each second.
+    /// Fires due schedules. A failed schedule stays due, and its error is logged once and not every second.
     async fn fire_due_schedules(&self, told: &mut HashMap<Uuid, String>) -> Result<()> {
         let (mut next, mut failed) = (None, HashMap::new());
         loop {
@@ -132,13 +132,13 @@ fn each() -> Interval {
     each
 }
 
-/// Wakes a queue's claimer when somebody says that there are jobs. Where nobody can be heard, as behind a pooler in
-/// transaction mode, the claimers look by themselves.
+/// Wakes the claimer of a queue at a notification. Without notifications, as behind a pooler in transaction mode, the
+/// claimers poll.
 pub(super) async fn listen(shared: Arc<WorkerContext>, wakes: HashMap<String, Arc<Notify>>) {
     loop {
         match shared.db.listen(CHANNEL).await {
             Ok(mut said) => {
-                // Something may have been said before anybody listened.
+                // Notifications may have been sent before the connection listened.
                 for wake in wakes.values() {
                     wake.notify_one();
                 }

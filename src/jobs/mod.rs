@@ -1,28 +1,28 @@
-//! Background work: a queue inside PostgreSQL that loses nothing, fences everyone, and is fair between workspaces.
+//! Background jobs: a queue inside PostgreSQL that loses no job, fences every worker, and is fair between workspaces.
 //!
-//! # How do I have something done?
+//! # How do I run a job?
 //!
-//! A [`JobKind`] says what; [`enqueue`](enqueue()) puts it into the transaction of the data that it is about; a [`Worker`] runs its
-//! handler. [`schedule`](schedule()) has it enqueued again and again.
+//! A [`JobKind`] defines the job. [`enqueue`](enqueue()) inserts it in the transaction of the related data. A
+//! [`Worker`] runs its handler. [`schedule`](schedule()) enqueues it repeatedly.
 //!
-//! # What holds, and what does not?
+//! # What is guaranteed, and what is not?
 //!
-//! - A job runs **at least once**. A worker has it by a [`Lease`], which its heartbeats extend; where they stay out, the job
-//!   goes to another worker, up to its number of attempts, and then lies in its place as a dead letter.
-//! - A worker that lost its lease changes nothing in the database: neither the job's state, nor anything that it does by the
-//!   job's scope, since every transaction of that scope asks for the lease directly before its commit. What it does
-//!   elsewhere, such as a request to a provider, can happen twice: give the job's id along as the key of idempotency.
-//! - [`RunningJob::complete`] commits the work and the end of the job together, or neither.
-//! - A handler gets the scope of its job's workspace, and of no other.
-//! - Workspaces take turns in a claim, so that a thousand small ones do not wait for a large one; a workspace that is alone
-//!   has everything. Within a workspace, priority and then age decide. A [`Worker`] with more than it can take looks at
-//!   everything four times a second or more often; in between it goes on with the cursors that it has.
-//! - Caps by kind and by workspace ([`JobKind::MAX_RUNNING_PER_WORKSPACE`], [`limit`]) hold over all workers.
-//! - Every time is the server's: a clock of another machine can be wrong.
+//! - A job runs **at least once**. A worker has the job by a [`Lease`], which its heartbeats extend. Without
+//!   heartbeats, the job goes to another worker. After its last attempt it remains in the table as a dead letter.
+//! - A worker that has lost its lease changes nothing in the database, neither the job's state nor anything by the
+//!   job's scope. Every transaction of that scope checks the lease directly before its commit. External effects, such
+//!   as a request to a provider, can happen twice: pass the job's id as the idempotency key.
+//! - [`RunningJob::complete`] commits the work and the end of the job together or not at all.
+//! - A handler gets the scope of its job's workspace, and no other.
+//! - Workspaces take turns in a claim, so a thousand small workspaces do not wait for a large one. A workspace without
+//!   competitors gets all slots. Within a workspace, priority and then age decide. A [`Worker`] with more jobs than it
+//!   can take scans the whole queue at least four times a second. In between it resumes from its cursors.
+//! - Limits by kind and by workspace ([`JobKind::MAX_RUNNING_PER_WORKSPACE`], [`limit`]) apply to all workers together.
+//! - Every time is the server's, because the clock of another machine can be wrong.
 //!
-//! # How do I see how it goes?
+//! # How do I monitor jobs?
 //!
-//! [`stats`], `workspace-db jobs`, and the [`metrics`] facade:
+//! Use [`stats`], `workspace-db jobs`, and the [`metrics`] facade:
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -58,5 +58,5 @@ pub use self::outcome::{FinishResult, Outcome, finish};
 pub use self::schedule::{NewSchedule, schedule, unschedule};
 pub use self::worker::Worker;
 
-/// Where a queue's name is said when it has got jobs.
+/// Channel of notifications; the payload is the name of a queue with new jobs.
 const CHANNEL: &str = "workspace_db_jobs";

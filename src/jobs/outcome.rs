@@ -1,4 +1,4 @@
-//! How a job ends.
+//! Outcomes of jobs.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,54 +14,55 @@ use crate::error::Result;
 use crate::sql_types::{JobStatus, MAX_LEVELS, has_nul, is_deeper};
 use crate::tenancy::{Database, FunctionCall, WorkspaceConnection, lease_is_over};
 
-/// Bytes of an error that are kept.
+/// Maximum size of a stored error, in bytes.
 const MAX_ERROR_BYTES: usize = 8 * 1024;
 
-/// How a job ends, or goes on later.
+/// Outcome of a job, or the reason to run it again later.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a job ends when its outcome is given to `finish`, or returned by its handler"]
 pub enum Outcome {
-    /// It is completed.
+    /// The job is completed.
     Done,
-    /// It is completed, and what came of it is kept in its row.
+    /// The job is completed, and its row stores this result.
     DoneWith(Value),
-    /// It failed, and is tried again, if it has attempts left; else it is dead.
+    /// The attempt failed. The job is retried if it has attempts left; otherwise it is failed.
     Retry {
-        /// What went wrong.
+        /// Error message.
         error: String,
-        /// How long it waits; `None` leaves that to the kind's [`Backoff`](super::Backoff), or to nothing in [`finish`].
+        /// Delay before the retry. With `None`, the kind's [`Backoff`](super::Backoff) decides; [`finish`] then uses no
+        /// delay.
         after: Option<Duration>,
     },
-    /// It failed, and trying again would not help.
+    /// The attempt failed, and a retry would not help.
     Dead {
-        /// What went wrong.
+        /// Error message.
         error: String,
     },
-    /// It is given up.
+    /// The job is cancelled.
     Cancel {
-        /// Why.
+        /// Reason of the cancellation.
         reason: String,
     },
-    /// It goes on later. This start does not count as an attempt.
+    /// The job runs again later. This start does not count as an attempt.
     Snooze(Duration),
-    /// It waits again, in its place, as if it had not been started: for a worker that stops.
+    /// The job waits again in its place, as if it had not started; for a worker that stops.
     Release,
-    /// It ended in the handler's own transaction, see [`RunningJob::complete`](super::RunningJob::complete).
+    /// The job ended in the handler's own transaction, see [`RunningJob::complete`](super::RunningJob::complete).
     Settled,
 }
 
 impl Outcome {
-    /// It failed, and is tried again.
+    /// Returns an outcome that retries the job.
     pub fn retry(error: impl Into<String>) -> Self {
         Self::Retry { error: error.into(), after: None }
     }
 
-    /// It failed for good.
+    /// Returns an outcome that fails the job for good.
     pub fn dead(error: impl Into<String>) -> Self {
         Self::Dead { error: error.into() }
     }
 
-    /// What the database and the metrics call it.
+    /// Returns the name in the database and in metrics.
     pub(super) const fn label(&self) -> &'static str {
         match self {
             Self::Done | Self::DoneWith(_) => "completed",
@@ -80,11 +81,11 @@ impl Outcome {
             Self::Snooze(delay) => *delay,
             _ => Duration::ZERO,
         };
-        // A thousand years: PostgreSQL's times end before its intervals do.
+        // A thousand years: the maximum of PostgreSQL's timestamps is below that of its intervals.
         i64::try_from(delay.as_millis()).unwrap_or(i64::MAX).min(1000 * 365 * 86_400_000)
     }
 
-    /// Bounded, and without the character NUL, which PostgreSQL can't store.
+    /// Returns the message, truncated and without the character NUL, which PostgreSQL can't store.
     fn reason(&self) -> Option<String> {
         let (Self::Retry { error: text, .. } | Self::Dead { error: text } | Self::Cancel { reason: text }) = self
         else {
@@ -98,7 +99,8 @@ impl Outcome {
         Some(kept)
     }
 
-    /// The same, where what it brings can be stored; else the job is dead, since doing it again would bring the same.
+    /// Returns the outcome if its result can be stored. Otherwise the job fails, because a retry would return the same
+    /// result.
     fn storable(self) -> Self {
         let why = match &self {
             Self::DoneWith(result) if is_deeper(result, MAX_LEVELS) => "is nested more than 127 deep",
@@ -117,25 +119,25 @@ impl Outcome {
     }
 }
 
-/// A job that has ended, or not.
+/// Result of ending one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FinishResult {
-    /// What was shown for it.
+    /// Lease that the caller passed.
     pub lease: Lease,
-    /// Its state now; `None` where the lease was over, and the job is as it was.
+    /// Current state of the job; `None` if the lease was over and the job is unchanged.
     pub status: Option<JobStatus>,
 }
 
-/// Ends jobs, in one statement, and says for each whether its lease held; where it did not, nothing was changed.
+/// Ends jobs in one statement, and returns the state of each. If a lease is over, its job stays unchanged.
 ///
 /// # Errors
 ///
-/// As [`claim`](super::claim).
+/// Same as [`claim`](super::claim).
 pub async fn finish(db: &Database, outcomes: impl IntoIterator<Item = (Lease, Outcome)>) -> Result<Vec<FinishResult>> {
     finish_with_lock_timeout(db, outcomes, None).await
 }
 
-/// As [`finish`], but fails as a whole where it would wait for other transactions for longer than that.
+/// Ends jobs as [`finish`] does, but fails as a whole if it would wait for a lock longer than `patience`.
 pub(super) async fn finish_with_lock_timeout(
     db: &Database,
     outcomes: impl IntoIterator<Item = (Lease, Outcome)>,
@@ -168,12 +170,11 @@ pub(super) async fn finish_with_lock_timeout(
     Ok(leases.into_iter().map(|lease| FinishResult { lease, status: status(&lease) }).collect())
 }
 
-/// Ends a job in the transaction that is open in its workspace, so that the work and its end are kept together or not at
-/// all.
+/// Ends a job in the open transaction of its workspace, so that the work and the end commit together or not at all.
 ///
 /// # Errors
 ///
-/// [`is_lease_lost`](crate::Error::is_lease_lost) where the lease is over: the transaction has to be given up.
+/// [`is_lease_lost`](crate::Error::is_lease_lost) if the lease is over; the transaction must then be rolled back.
 pub(super) async fn finish_in_transaction(ws: &mut WorkspaceConnection, lease: Lease, outcome: Outcome) -> Result<()> {
     let outcome = outcome.storable();
     let (label, delay, reason) = (outcome.label(), outcome.delay_ms(), outcome.reason());

@@ -1,4 +1,4 @@
-//! Jobs that come again and again, by the calendar.
+//! Schedules: jobs that recur by the calendar.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -17,20 +17,20 @@ use crate::models::{JobSchedule, NewJobSchedule};
 use crate::schema::{job_schedules, jobs, workspaces};
 use crate::tenancy::{Database, FunctionCall, MayWrite, WorkspaceConnection, load_each};
 
-/// Occurrences of one schedule that one pass enqueues; what it missed beyond that, the next pass does.
+/// Maximum number of occurrences of one schedule that one pass enqueues; the next pass enqueues the rest.
 const CATCH_UP: usize = 100;
-/// The shortest time between two occurrences.
+/// Shortest time between two occurrences.
 const LEAST_INTERVAL: TimeDelta = TimeDelta::minutes(1);
-/// The most schedules of one workspace.
+/// Maximum number of schedules of one workspace.
 const MOST_SCHEDULES: i64 = 100;
-/// The most occurrences that a schedule makes up for, about; the latest ones.
+/// Approximate maximum number of missed occurrences that a schedule makes up for; the latest ones count.
 const MOST_MISSED: i32 = 2_000;
 
-/// A job that a workspace has done again and again.
+/// Recurring job of a workspace.
 ///
-/// The fields are those of cron, `minute hour day month weekday`, or six with the second first. They are wall-clock time
-/// of a time zone: where the clock skips an hour, what was to be done in it is done at its end; where an hour comes
-/// twice, what has a fixed time is done in the first, what is done each so many minutes goes on through both.
+/// The fields are those of cron, `minute hour day month weekday`, or six with the second first. They are wall-clock
+/// times of a time zone. If the clock skips an hour, the occurrences of this hour fire at its end. If an hour comes
+/// twice, a fixed time fires in the first one, and a repetition by minutes continues through both.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -55,35 +55,38 @@ pub struct NewSchedule<K> {
 }
 
 impl<K: JobKind> NewSchedule<K> {
-    /// By the calendar of UTC. The name says which schedule of its workspace it is.
+    /// Creates a schedule by the calendar of UTC. The name identifies it in its workspace.
     pub fn new(name: impl Into<String>, cron: impl Into<String>, arguments: K) -> Self {
         Self { name: name.into(), cron: cron.into(), time_zone: "UTC".to_owned(), arguments }
     }
 
-    /// By the calendar of a time zone, by its name in the IANA database.
+    /// Sets the time zone, by its name in the IANA database.
     pub fn in_zone(self, time_zone: impl Into<String>) -> Self {
         Self { time_zone: time_zone.into(), ..self }
     }
 }
 
-/// Has a job enqueued in the connection's workspace at every occurrence from now on, and returns the schedule.
+/// Enqueues a job in the connection's workspace at every occurrence from now on, and returns the schedule.
 ///
-/// One of that name is changed; if its calendar stays the same, so does its next occurrence, so that this can be said at
-/// every start of a program. Each occurrence gets one job, due at its time, whichever of the workers comes first, also
-/// those that were missed while none ran, of which the latest 2,000 are made up for. A workspace has at most 100 schedules,
-/// and each fires at most once a minute.
+/// A schedule with the same name is updated. If its calendar is unchanged, its next occurrence stays, so a program can
+/// call this at every start.
+///
+/// Each occurrence gets one job, due at its time, whichever worker is first. Occurrences that were missed while no
+/// worker ran are made up for, up to about the latest 2,000. A workspace has at most 100 schedules, and each fires at
+/// most once a minute.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where the fields or the time zone can't be read, where there is no occurrence
-/// ever, as of 30 February, or more than one a minute, or where the name is empty or has more than 100 characters;
-/// [`is_conflict`](Error::is_conflict) where the workspace has 100 schedules of other names; as [`enqueue`](super::enqueue()).
+/// [`is_invalid_input`](Error::is_invalid_input) if the fields or the time zone can't be parsed; if there is no
+/// occurrence, as for 30 February, or more than one a minute; if the name is empty or has more than 100 characters;
+/// [`is_conflict`](Error::is_conflict) if the workspace has 100 schedules of other names; otherwise the same as
+/// [`enqueue`](super::enqueue()).
 pub async fn schedule<K: JobKind>(
     ws: &mut WorkspaceConnection<impl MayWrite>,
     new: NewSchedule<K>,
 ) -> Result<JobSchedule> {
     let calendar = Calendar::parse(&new.cron, &new.time_zone)?;
-    // The server's clock, as for everything here: this machine's may be wrong.
+    // The server's clock, because this machine's clock may be wrong.
     let today: Vec<DateTime<Utc>> =
         FunctionCall::<_, _, Timestamptz>::new("clock_timestamp", "rows", ()).load_in(ws).await?;
     let moment = today.into_iter().next().unwrap_or_else(Utc::now);
@@ -110,7 +113,7 @@ pub async fn schedule<K: JobKind>(
         next_at: Some(next_at),
     };
     ws.internal_sql(async move |conn| {
-        // Whoever adds another waits here, and then counts this one.
+        // The lock makes concurrent calls wait, so that each of them counts the schedules of the others.
         let lock =
             "SELECT pg_advisory_xact_lock(hashtextextended('schedules ' || current_setting('app.workspace_id'), 0))";
         diesel::sql_query(lock).execute(conn).await?;
@@ -154,11 +157,11 @@ async fn upsert(conn: &mut &AsyncPgConnection, new: &NewJobSchedule) -> QueryRes
         .await
 }
 
-/// Ends the schedule of that name in the connection's workspace; jobs that it has enqueued stay.
+/// Ends the schedule with this name in the connection's workspace; jobs that it has enqueued remain.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where the workspace has none of that name.
+/// [`is_not_found`](Error::is_not_found) if the workspace has no schedule with this name.
 pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str) -> Result<()> {
     let (workspace, name) = (ws.workspace(), name.to_owned());
     let of_that_name = job_schedules::workspace_id.eq(workspace).and(job_schedules::name.eq(name.clone()));
@@ -173,23 +176,24 @@ pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str)
     }
 }
 
-/// A part of a pass over the schedules that are due.
+/// Part of a pass over the due schedules.
 pub(super) struct FiredBatch {
-    /// The queues that have got jobs.
+    /// Queues that have received jobs.
     pub(super) queues: Vec<String>,
     /// Schedules that did not fire, each with the reason.
     pub(super) failed: Vec<(Uuid, String)>,
-    /// Where the pass goes on; `None` where it has seen all of them.
+    /// Key from which the pass resumes; `None` if the pass is complete.
     pub(super) next: Option<ScheduleKey>,
 }
 
-/// Of a schedule, in the order of a pass.
+/// Key of a schedule, in the order of a pass.
 pub(super) type ScheduleKey = (WorkspaceId, JobScheduleId);
 
-/// Enqueues what is due by at most so many schedules after a place, in every workspace.
+/// Enqueues the due jobs of at most `most` schedules after a key, in all workspaces.
 ///
-/// A schedule and its jobs are one transaction, and whoever has it keeps the others out, so that no occurrence gets two
-/// jobs and none gets none. A pass comes by each once, so that none holds the others up, however much it has missed.
+/// A schedule and its jobs change in one transaction, and its lock keeps other workers out. So each occurrence gets
+/// exactly one row in `jobs`. A pass visits each schedule once, so a schedule with many missed occurrences does not
+/// delay the others.
 pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, most: usize) -> Result<FiredBatch> {
     db.platform(async |conn| {
         let (workspace, id) = after.unwrap_or((WorkspaceId::from(Uuid::nil()), JobScheduleId::from(Uuid::nil())));
@@ -208,7 +212,7 @@ pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, most: us
         if due.is_empty() {
             return Ok(FiredBatch { queues: Vec::new(), failed: Vec::new(), next: None });
         }
-        // The workspace first, as whoever deletes it has it first.
+        // Lock the workspace first: a deletion of the workspace takes its locks in this order too.
         let open: Vec<WorkspaceId> = workspaces::table
             .select(workspaces::id)
             .filter(workspaces::is_active.and(workspaces::id.eq_any(due.iter().map(|(workspace, _)| *workspace))))
@@ -236,7 +240,7 @@ pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, most: us
             match conn.transaction(async |conn| fire(conn, &schedule, moment).await).await {
                 Ok(()) => queues.push(schedule.queue),
                 Err(error) if error.is_unreachable() => return Err(error),
-                // It stays due: another worker may know a time zone that this one does not.
+                // The schedule stays due: another worker may know a time zone that this worker does not.
                 Err(error) => {
                     let why = format!("{:?} of workspace {}: {error}", schedule.name, schedule.workspace_id);
                     failed.push((*schedule.id.as_uuid(), why));
@@ -275,10 +279,10 @@ async fn fire(conn: &mut AsyncPgConnection, schedule: &JobSchedule, moment: Date
     Ok(())
 }
 
-/// Those that are due, and the one that comes then.
+/// Due occurrences, and the next one after them.
 type Occurrences = (Vec<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-/// When a schedule fires.
+/// Calendar of a schedule.
 struct Calendar {
     cron: Cron,
     time_zone: Tz,
@@ -300,7 +304,7 @@ impl Calendar {
         Ok(Self { cron, time_zone })
     }
 
-    /// The first occurrence after a moment, if there is one.
+    /// Returns the first occurrence after a time, if there is one.
     fn after(&self, moment: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
         use croner::errors::CronError;
         match self.cron.find_next_occurrence(&moment.with_timezone(&self.time_zone), false) {
@@ -312,15 +316,15 @@ impl Calendar {
         }
     }
 
-    /// Whether a minute has more than one: of three in a row, two are then of one minute.
+    /// Returns true if a minute has several occurrences: then two of three successive ones are in one minute.
     fn fires_too_often(&self, first: DateTime<Utc>) -> Result<bool> {
         let Some(second) = self.after(first)? else { return Ok(false) };
         let third = self.after(second)?;
         Ok(second - first < LEAST_INTERVAL || third.is_some_and(|third| third - second < LEAST_INTERVAL))
     }
 
-    /// The first occurrence to make up for: the first that was missed, or the first within reach, which is as far back as the
-    /// most occurrences take that may be made up for, by the next fifty of them.
+    /// Returns the first occurrence to make up for: the first missed one, or the first one within reach. The reach is
+    /// the time span of as many occurrences as may be made up for, estimated from the next fifty.
     fn within_reach(&self, moment: DateTime<Utc>, first: DateTime<Utc>) -> Result<DateTime<Utc>> {
         const SAMPLE: i32 = 50;
         let (mut last, mut seen) = (moment, 0);
@@ -336,7 +340,7 @@ impl Calendar {
         Ok(from)
     }
 
-    /// The occurrences from one on that are not after a moment, at most one a minute whatever the row says.
+    /// Returns the occurrences from `first` up to a time, at most one a minute whatever the row states.
     fn up_to(&self, moment: DateTime<Utc>, first: Option<DateTime<Utc>>) -> Result<Occurrences> {
         let first = first.map(|first| self.within_reach(moment, first)).transpose()?;
         let (mut occurrences, mut next) = (Vec::new(), first);

@@ -1,4 +1,4 @@
-//! The runtime that claims jobs and runs their handlers.
+//! Runtime that claims jobs and runs their handlers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -18,19 +18,19 @@ use super::outcome::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::tenancy::Database;
 
-/// Jobs of one queue that run at once, where nothing else is asked for.
+/// Default number of jobs of one queue that run at once.
 const CONCURRENCY: usize = 16;
-/// Outcomes that may wait for the database before handlers wait with them.
+/// Maximum number of outcomes that wait to be written; beyond it, handlers wait too.
 const BACKLOG: usize = 4_096;
 
-/// Claims jobs and runs their handlers, until it is told to stop.
+/// Claims jobs and runs their handlers until it is stopped.
 ///
-/// One process has one or more, any number of processes work off the same queues. A job runs at least once: where a worker
-/// dies, its leases run out and others take over; where one was only slow, nothing that it still does to the database by its
-/// job's scope is committed. What happens outside of the database can happen twice.
+/// A process runs one or more workers, and any number of processes share the same queues. A job runs at least once. If
+/// a worker dies, its leases expire and other workers take over. If a worker is only slow, no later change by its job's
+/// scope is committed. External effects can happen twice.
 ///
-/// A handler that blocks its thread belongs into [`spawn_blocking`](tokio::task::spawn_blocking): tokio's timers and sockets can
-/// stand still behind it, and with them the heartbeats of all jobs of this process, which others then take over.
+/// Run blocking code of a handler in [`spawn_blocking`](tokio::task::spawn_blocking). Otherwise tokio's timers and
+/// sockets can stop, and with them the heartbeats of all jobs of this process. Other workers then take these jobs over.
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ pub struct Worker {
     shutdown_grace: Duration,
 }
 
-/// What the parts of a worker share.
+/// State that the parts of a worker share.
 pub(super) struct WorkerContext {
     pub(super) db: Database,
     pub(super) name: String,
@@ -78,7 +78,7 @@ pub(super) struct WorkerContext {
     pub(super) shutdown_grace: Duration,
 }
 
-/// When a worker ends.
+/// Condition that ends a worker.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunMode {
     UntilStopped,
@@ -86,7 +86,7 @@ pub(super) enum RunMode {
 }
 
 impl Worker {
-    /// A worker without handlers, which runs nothing yet.
+    /// Creates a worker without handlers, which runs nothing yet.
     #[must_use]
     pub fn new(db: &Database) -> Self {
         Self {
@@ -100,9 +100,9 @@ impl Worker {
         }
     }
 
-    /// What runs the jobs of a kind, and has the kind's queue worked off. Jobs of other kinds are left to other workers.
+    /// Sets the handler of a kind, and adds the kind's queue. Jobs of other kinds are left to other workers.
     ///
-    /// A handler's error and its panic are attempts that failed. One that takes longer than the kind's time-out is dropped.
+    /// An error or a panic of the handler fails the attempt. A handler that exceeds the kind's timeout is dropped.
     #[must_use]
     pub fn handle<K, F, Fut, E>(mut self, handler: F) -> Self
     where
@@ -116,66 +116,68 @@ impl Worker {
         self
     }
 
-    /// How many jobs of a queue run here at once; 16 unless said. It may be one that its kinds were of before: jobs stay in
-    /// the queue that they were enqueued for.
+    /// Sets how many jobs of a queue run at once in this worker, 16 by default. It also accepts a former queue of a
+    /// kind: jobs stay in the queue that they were enqueued for.
     #[must_use]
     pub fn concurrency(mut self, queue: impl Into<String>, most: usize) -> Self {
         self.queues.insert(queue.into(), most);
         self
     }
 
-    /// What others see as the holder of its jobs; unless said, the number of the process and something random.
+    /// Sets the name of the worker in its leases; by default the process id and a random part.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// After how long without a sign of life others take its jobs over; 30 s unless said. A heartbeat comes each third of
-    /// it, so it has to be longer than the database may be out of reach; at most [`MAX_LEASE`](super::MAX_LEASE).
+    /// Sets the duration of a lease, 30 s by default. Without heartbeats, other workers take the jobs over after this
+    /// time. A lease is extended after a third of it, so it must be longer than an outage of the database; at most
+    /// [`MAX_LEASE`](super::MAX_LEASE).
     #[must_use]
     pub fn lease(self, length: Duration) -> Self {
         Self { lease: length, ..self }
     }
 
-    /// How often it looks for jobs that nobody told it of, such as those whose time has come; 1 s unless said.
+    /// Sets the interval of polls for jobs without a notification, such as scheduled jobs; 1 s by default.
     #[must_use]
     pub fn poll(self, interval: Duration) -> Self {
         Self { poll: interval, ..self }
     }
 
-    /// How long handlers may go on once it has been told to stop; 30 s unless said. What runs then is dropped, and waits again.
+    /// Sets how long handlers may continue after a stop, 30 s by default. Handlers that still run are then dropped, and
+    /// their jobs are requeued.
     #[must_use]
     pub fn shutdown_grace_period(self, deadline: Duration) -> Self {
         Self { shutdown_grace: deadline, ..self }
     }
 
-    /// Works until `stop` is ready, then ends what it has in hand, and returns.
+    /// Runs until `stop` is ready, then finishes the claimed jobs and returns.
     ///
-    /// While the database is out of reach it tries again, and does not return.
+    /// While the database is unreachable, it retries and does not return.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where there is no queue, or a setting is out of bounds;
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the database has no login of the platform;
-    /// [`is_unreachable`](Error::is_unreachable) where it can't be reached at the start.
+    /// [`is_invalid_input`](Error::is_invalid_input) if there is no queue, or a setting is out of bounds;
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the database has no platform login;
+    /// [`is_unreachable`](Error::is_unreachable) if it can't be reached at the start.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
         self.work(stop, RunMode::UntilStopped).await
     }
 
-    /// Works until nothing more can be claimed, then returns: for a test, or a worker that a timer starts.
+    /// Runs until no more jobs can be claimed, then returns; for a test, or for a worker that a timer starts.
     ///
-    /// What its jobs enqueue for any of its queues is done too. Jobs whose time has not come are left.
+    /// It also runs jobs that its jobs enqueue for its queues. Jobs that are scheduled for later remain.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// Same as [`run`](Self::run).
     pub async fn drain(self) -> Result<()> {
         self.work(std::future::pending(), RunMode::UntilEmpty).await
     }
 
     async fn work(self, stop: impl Future<Output = ()>, until: RunMode) -> Result<()> {
         self.check()?;
-        // A wrong login is told now, and not as a line in the log each second.
+        // A wrong login is reported here, and not as a line in the log every second.
         super::lease::rescue(&self.db, 0).await?;
         let queues = self.queues;
         let shared = Arc::new(WorkerContext {
@@ -196,7 +198,7 @@ impl Worker {
         let (written, is_written) = oneshot::channel();
         let finisher = Completer::new(Arc::clone(&shared), outcomes);
         let keeper = Maintainer::new(Arc::clone(&shared), wakes.clone());
-        // Dropped, and ended with it, when this returns.
+        // Dropping the set aborts its tasks when this function returns.
         let mut beside = JoinSet::new();
         beside.spawn(async move {
             finisher.run(is_over).await;
@@ -219,7 +221,7 @@ impl Worker {
             }
             stopping.send_replace(true);
         };
-        // Every claimer is gone, so what waits is written, and then this ends.
+        // All claimers have ended; the completer writes the remaining outcomes and stops.
         let _ = over.send(());
         let written = is_written.await;
         match worked_off.err().or(death) {
@@ -249,7 +251,7 @@ impl Worker {
     }
 }
 
-/// Has the queues worked off until it is time to stop, or until a lap of all of them claims nothing.
+/// Runs the claimers of all queues until the worker is stopped, or until a round of all queues claims nothing.
 async fn run_queues(
     shared: &Arc<WorkerContext>,
     queues: &[Queue],

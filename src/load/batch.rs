@@ -1,4 +1,4 @@
-//! Documents of a stream, as many as go into one transaction.
+//! Batches of a stream's documents, each for one transaction.
 
 use std::collections::HashSet;
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use super::{SourceDocument, hash};
 use crate::error::{Error, Result};
 use crate::sql_types::DIMENSIONS;
 
-/// The most passages of one document: all of them are in memory at once, some 60 MB of vectors.
+/// Maximum number of passages in a document. All of them are in memory at once, with about 60 MB of vectors.
 pub const MAX_PASSAGES: usize = 10_000;
 
-/// A batch is full with so many passages, or so many bytes. Measured: more are not faster (docs/figures.md).
+/// Numbers of passages and of bytes with which a batch is full. Measured: larger batches are not faster (docs/figures.md).
 const FULL_PASSAGES: usize = 1_000;
 const FULL_BYTES: usize = 8 << 20;
 
@@ -26,22 +26,22 @@ pub(super) struct Batch {
     bytes: usize,
 }
 
-/// A document that may be written, with the names by which it is known.
+/// Valid document with its external id and content hash.
 pub(super) struct PreparedDocument {
     pub(super) source: SourceDocument,
     pub(super) external_id: String,
     pub(super) content_hash: String,
 }
 
-/// What has come of a stream so far.
+/// Builder of batches from a stream.
 #[derive(Default)]
 pub(super) struct BatchBuilder {
-    /// Hashes of the external ids that have come: a document that comes twice would replace itself.
+    /// Hashes of the external ids so far. A document that comes twice would replace itself.
     seen: HashSet<u64>,
 }
 
 impl BatchBuilder {
-    /// The next batch, or none where the stream has ended. Nothing of a stream that fails is in one.
+    /// Returns the next batch, or none at the end of the stream. If the stream fails, the unfinished batch is dropped.
     pub(super) async fn next(
         &mut self,
         documents: &mut Pin<&mut (impl Stream<Item = Result<SourceDocument>> + Send)>,

@@ -1,11 +1,11 @@
-//! By what a document is known to be the same.
+//! The content hash that identifies unchanged documents.
 
 use sha2::{Digest as _, Sha256};
 
 use super::SourceDocument;
 
-/// SHA-256 in hexadecimal of all that a document's chunks are made of. Each part goes in behind its length, so that no
-/// two documents give the same bytes.
+/// Returns the SHA-256, in hexadecimal, of everything that a document's chunks are created from. Each part follows its
+/// length, so that no two documents give the same bytes.
 pub(super) fn of_passages(source: &SourceDocument) -> String {
     let mut hasher = Sha256::new();
     let mut part = |bytes: &[u8]| {

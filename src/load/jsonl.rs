@@ -1,4 +1,4 @@
-//! Documents out of JSON Lines, one passage a line.
+//! A reader of documents from JSON Lines, one passage a line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read as _};
@@ -15,46 +15,46 @@ use crate::error::{Error, Kind, Result};
 use crate::models::NewDocument;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
 
-/// The longest line, in bytes: a vector is some 35 kB of digits, the rest is text.
+/// Maximum length of a line in bytes. A vector has about 35 kB of digits; the rest is text.
 const MAX_LINE: u64 = 8 << 20;
-/// What is read of a file at once, in bytes.
+/// Number of bytes that are read from a file at once.
 const READ_TOGETHER: usize = 1 << 20;
-/// Documents that are read ahead.
+/// Maximum number of documents that are read ahead.
 const AHEAD: usize = 16;
-/// Broken lines that are remembered with their reasons.
+/// Maximum number of broken lines that are recorded with their reasons.
 const REMEMBERED: usize = 100;
 
-/// What becomes of a line that can't be read.
+/// Handling of a line that can't be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRejectedLine {
     /// The stream ends with an error that names the line.
     #[default]
     Refuse,
-    /// It is left out, and [remembered](JsonLines::broken).
+    /// The line is skipped and [recorded](JsonLines::broken).
     Skip,
 }
 
-/// A line that could not be read.
+/// Line that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RejectedLine {
-    /// Its number, from 1.
+    /// Number of the line, from 1.
     pub line: u64,
-    /// Why it could not.
+    /// Reason of the failure.
     pub why: String,
 }
 
-/// Documents out of JSON Lines, for [`load`](super::load): each line is one passage, and the lines of one document follow one
-/// another in the passages' order.
+/// Documents from JSON Lines, for [`load`](super::load). Each line is one passage. The lines of a document follow one
+/// another, in the order of the passages.
 ///
-/// | field | |
+/// | field | content |
 /// |---|---|
-/// | `external_id` | the document's name in its datasource; needed |
-/// | `content`, `vector` | the passage and its 1536 numbers; needed |
-/// | `embedding_model` | what made the vector; else the model that is given here |
+/// | `external_id` | the document's id in its datasource; required |
+/// | `content`, `vector` | the passage and its 1536 numbers; required |
+/// | `embedding_model` | the model that computed the vector; by default the model of the call |
 /// | `language`, `token_count` | of the passage |
-/// | `title`, `slug`, `summary`, `metadata`, `status`, `is_published` | of the document, taken from its first line; the title is else the external id |
+/// | `title`, `slug`, `summary`, `metadata`, `status`, `is_published` | of the document, from its first line; the default title is the external id |
 ///
-/// Reading is done on a thread of its own, a few documents ahead.
+/// A separate thread reads a few documents ahead.
 ///
 /// ```no_run
 /// use workspace_db::load::{OnRejectedLine, JsonLines, LoadOptions, load};
@@ -73,24 +73,24 @@ pub struct RejectedLine {
 /// # }
 /// ```
 pub struct JsonLines<S> {
-    /// The documents.
+    /// Stream of the documents.
     pub documents: S,
-    /// The lines that were left out so far.
+    /// Lines that were skipped so far.
     pub broken: RejectedLines,
 }
 
-/// Lines that were left out.
+/// Lines that were skipped.
 #[derive(Clone, Debug, Default)]
 pub struct RejectedLines(Arc<Mutex<(u64, Vec<RejectedLine>)>>);
 
 impl RejectedLines {
-    /// How many.
+    /// Returns the number of skipped lines.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// The first hundred of them.
+    /// Returns the first hundred of them.
     #[must_use]
     pub fn lines(&self) -> Vec<RejectedLine> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
@@ -106,7 +106,7 @@ impl RejectedLines {
 }
 
 impl JsonLines<()> {
-    /// Begins to read, in a tokio runtime. `model` is what made the vectors of lines that don't say.
+    /// Starts to read, in a tokio runtime. `model` is the model of the lines that name none.
     pub fn new(
         reader: impl BufRead + Send + 'static,
         model: impl Into<String>,
@@ -126,7 +126,7 @@ impl JsonLines<()> {
         let thread = tokio::task::spawn_blocking(move || {
             while let Some(document) = reading.next().transpose() {
                 let failed = document.is_err();
-                // Nobody listens any more where the load has failed.
+                // After a failed load, the receiver no longer exists.
                 if sender.blocking_send(document).is_err() || failed {
                     return;
                 }
@@ -137,19 +137,19 @@ impl JsonLines<()> {
             if let Some(next) = receiver.recv().await {
                 return Some((next, Some((receiver, thread))));
             }
-            // The end of the lines, unless the thread did not come to it.
+            // The channel has closed at the end of the lines, or because the thread panicked.
             let died = thread.await.err()?;
             Some((Err(Error::new(Kind::Io, "the reading thread panicked").caused_by(died)), None))
         });
         JsonLines { documents, broken }
     }
 
-    /// Begins to read a file, in a tokio runtime.
+    /// Starts to read a file, in a tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where there is no such file, [`is_io_failure`](Error::is_io_failure) where it
-    /// can't be opened.
+    /// [`is_not_found`](Error::is_not_found) if the file does not exist, [`is_io_failure`](Error::is_io_failure) if it can't
+    /// be opened.
     pub fn open(
         path: &Path,
         model: impl Into<String>,
@@ -187,12 +187,12 @@ struct LineReader<R> {
     model: String,
     broken_lines: OnRejectedLine,
     broken: RejectedLines,
-    /// The document whose lines are being read.
+    /// Document whose lines are being read.
     open: Option<SourceDocument>,
 }
 
 impl<R: BufRead> LineReader<R> {
-    /// The next document, once the first line of another has come or the lines have ended.
+    /// Returns the next document, after the first line of another document or at the end of the lines.
     fn next(&mut self) -> Result<Option<SourceDocument>> {
         loop {
             let Some(parsed) = self.parsed_line()? else { return Ok(self.open.take()) };
@@ -212,7 +212,7 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 
-    /// The next line that is not empty; none at the end.
+    /// Returns the next line that is not empty, or none at the end.
     fn parsed_line(&mut self) -> Result<Option<Result<Line>>> {
         loop {
             self.text.clear();
@@ -232,7 +232,7 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 
-    /// Adds a line to the document that is open, or opens its own and gives the one before.
+    /// Adds a line to the open document. If the line begins another document, opens that one and returns the previous one.
     fn add(&mut self, line: Line) -> Result<Option<SourceDocument>> {
         line.refuse_nul()?;
         let passage = Passage {
@@ -278,7 +278,7 @@ impl<R: BufRead> LineReader<R> {
 }
 
 impl Line {
-    /// PostgreSQL's text holds no NUL, and would refuse the whole batch.
+    /// Rejects NUL, which PostgreSQL's text can't contain, because it would fail the whole batch.
     fn refuse_nul(&self) -> Result<()> {
         let texts = [Some(&self.external_id), Some(&self.content), self.embedding_model.as_ref(), self.title.as_ref()];
         let more = [self.slug.as_ref(), self.summary.as_ref()];
@@ -304,7 +304,7 @@ fn a_field_has_nul(fields: &Map<String, Value>) -> bool {
     fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value))
 }
 
-/// serde_json counts lines as well, and each of these is its first.
+/// Returns the message without serde_json's line number, which is always 1.
 fn what_is_wrong(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! Documents with their vectors into a workspace, at the speed of COPY.
+//! Loading of documents with their vectors into a workspace, at the speed of COPY.
 //!
 //! ```no_run
 //! use futures_util::stream;
@@ -39,87 +39,87 @@ use crate::models::NewDocument;
 use crate::sql_types::{Embedding, LanguageTag};
 use crate::tenancy::{Database, WorkspaceScope};
 
-/// A document to load, with all of its passages.
+/// Document to load, with all of its passages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceDocument {
-    /// The document. It needs an `external_id`, by which it is known when it comes again; its datasource is that of the
-    /// load, and a `content_hash` that is not given is made of the passages.
+    /// Document without passages. The required `external_id` identifies it in later loads. Its datasource is that of the
+    /// load. A missing `content_hash` is computed from the passages.
     pub document: NewDocument,
-    /// What made the vectors.
+    /// Model that computed the vectors.
     pub model: String,
-    /// The passages in their order, at most [`MAX_PASSAGES`].
+    /// Passages in their order, at most [`MAX_PASSAGES`].
     pub passages: Vec<Passage>,
 }
 
-/// A passage with its vector.
+/// Passage with its vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Passage {
-    /// The passage.
+    /// Text of the passage.
     pub content: String,
-    /// Its embedding.
+    /// Embedding of the text.
     pub vector: Embedding,
-    /// Its length in tokens of cl100k_base.
+    /// Length in tokens of cl100k_base.
     pub token_count: Option<i32>,
-    /// Its language, by which its words are stemmed.
+    /// Language by which the words are stemmed.
     pub language: Option<LanguageTag>,
 }
 
 impl Passage {
-    /// A passage of unknown length and language.
+    /// Creates a passage of unknown length and language.
     #[must_use]
     pub fn new(content: impl Into<String>, vector: Embedding) -> Self {
         Self { content: content.into(), vector, token_count: None, language: None }
     }
 }
 
-/// How documents are loaded.
+/// Options of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// The datasource that the documents are of.
+    /// Datasource of the documents.
     pub datasource: DatasourceId,
-    /// Whether everything goes in or nothing does. Otherwise every thousand passages or so are kept as they are written,
-    /// and a load that was cut short goes on where it was when it is run again.
+    /// True if the load commits everything or nothing. Otherwise it commits about every thousand passages, and an
+    /// interrupted load resumes when it is run again.
     pub all_or_nothing: bool,
-    /// Whether a document with the same passages as another of the workspace goes in all the same.
+    /// True if the load keeps a document although another document of the workspace has the same passages.
     pub keep_duplicates: bool,
 }
 
 impl LoadOptions {
-    /// Batch by batch, and no document twice.
+    /// Creates options that commit batch by batch and skip duplicates.
     #[must_use]
     pub fn new(datasource: DatasourceId) -> Self {
         Self { datasource, all_or_nothing: false, keep_duplicates: false }
     }
 }
 
-/// What a load did.
+/// Result of a load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LoadReport {
-    /// Documents that were not there before.
+    /// Number of new documents.
     pub added: usize,
-    /// Documents whose passages have changed.
+    /// Number of documents whose passages have changed.
     pub replaced: usize,
-    /// Documents whose passages are the same.
+    /// Number of documents whose passages are the same.
     pub unchanged: usize,
-    /// Documents left out, since another document of the workspace has the same passages.
+    /// Number of documents skipped, because another document of the workspace has the same passages.
     pub duplicates: usize,
-    /// Passages written.
+    /// Number of passages written.
     pub chunks: usize,
 }
 
-/// Loads documents from a stream into the scope's workspace, and tells after each batch what has been done so far.
+/// Loads documents from a stream into the scope's workspace, and reports the progress after each batch.
 ///
-/// A document replaces the one of its external id, with all its passages, in one transaction. The stream is asked for
-/// more only while there is room: two batches are in memory, some 20 MB, however long it is. Passages go by binary COPY
-/// into a table of the transaction's own, and from there by one INSERT under row-level security, since PostgreSQL takes
-/// no COPY into a table that has it: no passage can get into another workspace.
+/// A document replaces the one with its external id, with all passages, in one transaction. The stream is polled only while
+/// memory allows: two batches are in memory, about 20 MB, however long the stream is. Passages are copied by binary COPY
+/// into a temporary table. One INSERT writes them from there under row-level security, because PostgreSQL rejects COPY into
+/// a table that has it. So no passage can get into another workspace.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where a document has no external id, no passages, too many of
-/// them, or comes twice; [`is_conflict`](Error::is_conflict) where another load writes the same documents;
-/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure); the
-/// first error of the stream. What was told before as done stays, unless it is all or nothing.
+/// [`is_invalid_input`](Error::is_invalid_input) if a document has no external id, no passages or too many of them, or comes
+/// twice; [`is_conflict`](Error::is_conflict) if another load writes the same documents;
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure); the first error of the
+/// stream. Batches that were reported before stay written, unless `all_or_nothing` is set.
 pub async fn load(
     db: &Database,
     scope: &WorkspaceScope,

@@ -1,4 +1,4 @@
-//! A batch into the database.
+//! The writing of a batch into the database.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,8 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
 use crate::sql_types::LanguageTag;
 
-/// A table of the transaction's own. It has no workspace: the INSERT from it supplies the one that is set. The vector
-/// stays inline, as in the table that it goes to.
+/// Statement that creates a temporary table. The table has no workspace: the INSERT from it supplies the current one. The
+/// vector stays inline, as in the target table.
 const STAGING: &str = "
 CREATE TEMPORARY TABLE workspace_db_load (
     id uuid, document_id uuid, chunk_index integer, content text, token_count integer, embedding_model text,
@@ -25,7 +25,7 @@ ALTER TABLE workspace_db_load ALTER vector SET STORAGE PLAIN, ALTER content SET 
 
 const COLUMNS: &str = "id, document_id, chunk_index, content, token_count, embedding_model, vector, language";
 
-/// Locks what is there in one order, so that two loads of the same documents wait for each other.
+/// Query that locks the existing documents in a fixed order, so that two loads of the same documents wait for each other.
 const KNOWN: &str = "SELECT external_id, id, content_hash FROM documents
     WHERE workspace_id = $1 AND datasource_id = $2 AND external_id = ANY ($3) ORDER BY external_id FOR UPDATE";
 
@@ -33,11 +33,11 @@ const SAME_CONTENT: &str = "SELECT DISTINCT content_hash FROM documents
     WHERE workspace_id = $1 AND content_hash = ANY ($2)
         AND NOT (datasource_id IS NOT DISTINCT FROM $3 AND external_id = ANY ($4))";
 
-/// The columns of a document, an array each.
+/// Columns of a document, one array each.
 const GIVEN: &str = "unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bool[])
     AS given (id, external_id, title, slug, summary, content_hash, metadata, status, is_published)";
 
-/// Writes the batches of one load.
+/// Writer of the batches of one load.
 pub(super) struct Writer {
     workspace: WorkspaceId,
     options: LoadOptions,
@@ -54,7 +54,7 @@ impl Writer {
         let known = self.known(tx, &batch).await?;
         let mut elsewhere =
             if self.options.keep_duplicates { HashSet::new() } else { self.same_content_elsewhere(tx, &batch).await? };
-        // What the batch's own documents will have, and not what they had.
+        // The hashes that the batch's own documents will have, not those that they had.
         let kept = batch.documents.iter().filter(|document| known.contains_key(&document.external_id));
         elsewhere.extend(kept.map(|document| document.content_hash.clone()));
         let (mut new, mut old, mut to_copy) = (DocumentColumns::default(), DocumentColumns::default(), Vec::new());
@@ -95,7 +95,7 @@ impl Writer {
         Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
     }
 
-    /// Which of the batch's contents another document of the workspace has.
+    /// Returns the contents of the batch that another document of the workspace has.
     async fn same_content_elsewhere(&self, tx: &Transaction<'_>, batch: &Batch) -> Result<HashSet<String>> {
         let hashes: Vec<&str> = batch.documents.iter().map(|document| document.content_hash.as_str()).collect();
         let parameters: [&(dyn ToSql + Sync); 4] =
@@ -104,7 +104,7 @@ impl Writer {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// What is not given stays; a document that stays as it is keeps its `updated_at`.
+    /// Updates documents. Omitted fields keep their values, and an unchanged document keeps its `updated_at`.
     async fn update(&self, tx: &Transaction<'_>, old: &DocumentColumns) -> Result<()> {
         let query = format!(
             "UPDATE documents AS d SET title = new.title, slug = new.slug, summary = new.summary,
@@ -144,10 +144,10 @@ impl Writer {
         let exists: bool =
             tx.query_one("SELECT to_regclass('pg_temp.workspace_db_load') IS NOT NULL", &[]).await?.get(0);
         let make_room = if exists { "TRUNCATE pg_temp.workspace_db_load" } else { STAGING };
-        // Foreign keys are checked by a plan that is kept for the session. Made while the table was small, it reads all
+        // A session keeps its plan for foreign key checks. If the plan is from a time when the table was small, it reads all
         // documents of the workspace for every passage.
         tx.batch_execute(&format!("DISCARD PLANS; {make_room}")).await.map_err(no_staging)?;
-        // The types as this database knows them: that of a vector has another number in each.
+        // The types as this database knows them: the OID of the vector type differs between databases.
         let columns = tx.prepare(&format!("SELECT {COLUMNS} FROM pg_temp.workspace_db_load")).await?;
         let types: Vec<_> = columns.columns().iter().map(|column| column.type_().clone()).collect();
         let sink =
@@ -193,7 +193,7 @@ fn no_staging(error: tokio_postgres::Error) -> Error {
         .caused_by(error)
 }
 
-/// Documents by column, as [`GIVEN`] takes them.
+/// Documents by column, in the order of [`GIVEN`].
 #[derive(Default)]
 struct DocumentColumns {
     ids: Vec<Uuid>,
@@ -221,7 +221,7 @@ impl DocumentColumns {
         self.published.push(given.is_published);
     }
 
-    /// Runs the query with `$1` and what follows `$10` from `around`.
+    /// Runs the query. `around` supplies `$1` and the parameters after `$10`.
     async fn execute(&self, tx: &Transaction<'_>, query: &str, around: &[&(dyn ToSql + Sync)]) -> Result<()> {
         if self.ids.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Table `admin_tokens`: sessions, API tokens and password secrets of administrators. Global, as they are.
+//! Table `admin_tokens`: sessions, API tokens and password secrets of administrators. It is global, as administrators are.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use crate::id::{AdminTokenId, AdminUserId};
 use crate::schema::admin_tokens;
 use crate::sql_types::{AdminTokenKind, TokenHash};
 
-/// What stands for an administrator between two requests, without the token itself, which nobody has but its holder.
+/// A token of an administrator, without the token itself, which only its holder has.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = admin_tokens)]
 pub struct AdminToken {
@@ -16,11 +16,11 @@ pub struct AdminToken {
     pub id: AdminTokenId,
     /// The administrator.
     pub admin_user_id: AdminUserId,
-    /// What it is for.
+    /// Purpose.
     pub kind: AdminTokenKind,
-    /// What it is called in lists: of a session, the browser.
+    /// Display name; the browser, for a session.
     pub name: String,
-    /// Network address that it was made from, where it is known.
+    /// Network address of the client that created it, if known.
     pub address: Option<String>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
@@ -28,7 +28,7 @@ pub struct AdminToken {
     pub last_used_at: Option<DateTime<Utc>>,
     /// End of its validity.
     pub expires_at: DateTime<Utc>,
-    /// Time from which it is no longer valid, or of its single use.
+    /// Time of revocation, or of the single use.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 

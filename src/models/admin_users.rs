@@ -1,4 +1,4 @@
-//! Table `admin_users`: people who administer the platform. Global: an administrator may enter several workspaces.
+//! Table `admin_users`: people who administer the platform. It is global: an administrator may enter several workspaces.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -19,7 +19,7 @@ pub struct AdminUser {
     /// Hash in PHC string format: argon2id, or bcrypt in an adopted row until its first login.
     #[serde(skip)]
     pub password_hash: PasswordHash,
-    /// Whether nothing but a change of password is allowed.
+    /// True if the administrator may only change the password.
     pub must_change_password: bool,
     /// Given name.
     pub first_name: Option<String>,
@@ -27,7 +27,7 @@ pub struct AdminUser {
     pub last_name: Option<String>,
     /// Reach: superadmin enters every workspace, admin those of workspace_admins.
     pub role: AdminRole,
-    /// Whether this administrator may log in.
+    /// Active or disabled.
     pub status: AdminStatus,
     /// Time of the last successful login.
     pub last_login_at: Option<DateTime<Utc>>,
@@ -35,13 +35,13 @@ pub struct AdminUser {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
-    /// Whether an invitation made the account and nobody has entered it yet.
+    /// True until the first login to an account that an invitation created.
     pub is_invited: bool,
 }
 
 /// A row of `admin_users` to insert.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = admin_users)]
 pub struct NewAdminUser {
@@ -51,7 +51,7 @@ pub struct NewAdminUser {
     pub email: Email,
     /// Hash in PHC string format: argon2id, or bcrypt in an adopted row until its first login.
     pub password_hash: PasswordHash,
-    /// Whether nothing but a change of password is allowed.
+    /// True if the administrator may only change the password.
     pub must_change_password: Option<bool>,
     /// Given name.
     pub first_name: Option<Name>,
@@ -59,16 +59,16 @@ pub struct NewAdminUser {
     pub last_name: Option<Name>,
     /// Reach: superadmin enters every workspace, admin those of workspace_admins.
     pub role: Option<AdminRole>,
-    /// Whether this administrator may log in.
+    /// Active or disabled.
     pub status: Option<AdminStatus>,
     /// Time of the last successful login.
     pub last_login_at: Option<DateTime<Utc>>,
-    /// Whether an invitation made the account and nobody has entered it yet.
+    /// True until the first login to an account that an invitation created.
     pub is_invited: Option<bool>,
 }
 
 impl NewAdminUser {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(email: Email, password_hash: PasswordHash) -> Self {
         Self {
@@ -86,9 +86,9 @@ impl NewAdminUser {
     }
 }
 
-/// What may change in a row of `admin_users`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `admin_users`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// Password, role and status are not among it: [`auth`](crate::auth) changes those, and leaves an entry in the audit log.
+/// It has no password, role or status: [`auth`](crate::auth) changes those, and inserts an audit entry.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = admin_users)]
 pub struct AdminUserChanges {
@@ -98,6 +98,6 @@ pub struct AdminUserChanges {
     pub first_name: Option<Option<Name>>,
     /// Family name.
     pub last_name: Option<Option<Name>>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }

@@ -1,4 +1,4 @@
-//! Table `analytics_events`: what happened in a workspace; outlives the conversation it happened in.
+//! Table `analytics_events`: events of a workspace; an event outlives its conversation.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::id::{AnalyticsEventId, ConversationId, MessageId, WorkspaceId};
 use crate::schema::analytics_events;
 
-/// Something that happened.
+/// An event of a workspace.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = analytics_events)]
 pub struct AnalyticsEvent {
@@ -16,50 +16,50 @@ pub struct AnalyticsEvent {
     pub id: AnalyticsEventId,
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The conversation, NULL once it is deleted.
+    /// The conversation; NULL after its deletion.
     pub conversation_id: Option<ConversationId>,
-    /// The message, NULL once it is deleted.
+    /// The message; NULL after its deletion.
     pub message_id: Option<MessageId>,
     /// Kind of event.
     pub event_type: String,
-    /// Who, as the embedding application knows them.
+    /// Id of the user in the embedding application.
     pub user_identifier: Option<String>,
-    /// Which part of the platform reported it.
+    /// Part of the platform that reported it.
     pub source: Option<String>,
     /// Details of the event, as a JSON object.
     pub properties: Value,
-    /// Time at which it happened.
+    /// Time of the event.
     pub occurred_at: DateTime<Utc>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of `analytics_events` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `analytics_events` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = analytics_events)]
 pub struct NewAnalyticsEvent {
     /// Identity within the workspace.
     pub id: AnalyticsEventId,
-    /// The conversation, NULL once it is deleted.
+    /// The conversation; NULL after its deletion.
     pub conversation_id: Option<ConversationId>,
-    /// The message, NULL once it is deleted.
+    /// The message; NULL after its deletion.
     pub message_id: Option<MessageId>,
     /// Kind of event.
     pub event_type: String,
-    /// Who, as the embedding application knows them.
+    /// Id of the user in the embedding application.
     pub user_identifier: Option<String>,
-    /// Which part of the platform reported it.
+    /// Part of the platform that reported it.
     pub source: Option<String>,
     /// Details of the event, as a JSON object.
     pub properties: Option<Value>,
-    /// Time at which it happened.
+    /// Time of the event.
     pub occurred_at: Option<DateTime<Utc>>,
 }
 
 impl NewAnalyticsEvent {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(event_type: impl Into<String>) -> Self {
         Self {
@@ -75,15 +75,15 @@ impl NewAnalyticsEvent {
     }
 }
 
-/// What may change in a row of `analytics_events`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `analytics_events`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset whose fields are all `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = analytics_events)]
 pub struct AnalyticsEventChanges {
-    /// Who, as the embedding application knows them.
+    /// Id of the user in the embedding application.
     pub user_identifier: Option<Option<String>>,
-    /// Which part of the platform reported it.
+    /// Part of the platform that reported it.
     pub source: Option<Option<String>>,
     /// Details of the event, as a JSON object.
     pub properties: Option<Value>,

@@ -1,4 +1,4 @@
-//! Table `audit_log`: who did what. Append-only: nobody updates an entry, and only retention deletes some.
+//! Table `audit_log`: actions and their actors. Append-only: no role updates an entry, and only retention deletes entries.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -13,37 +13,37 @@ use crate::schema::audit_log;
 use crate::sql_types::AuditActor;
 use crate::tenancy::Actor;
 
-/// An entry of the audit log.
+/// An audit entry.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = audit_log)]
 pub struct AuditEntry {
     /// Identity within the workspace.
     pub id: AuditEntryId,
-    /// The workspace, which may be gone; the nil UUID for the platform as a whole.
+    /// The workspace, which may have been erased; the nil UUID for the platform as a whole.
     pub workspace_id: WorkspaceId,
-    /// What was done, such as workspace.publish.
+    /// Action, such as workspace.publish.
     pub action: String,
-    /// What kind of actor did it.
+    /// Kind of actor.
     pub actor: AuditActor,
-    /// The administrator, who may be gone.
+    /// The administrator, who may have been deleted.
     pub admin_user_id: Option<AdminUserId>,
-    /// What an operator gave as the reason.
+    /// Reason that an operator gave.
     pub reason: Option<String>,
-    /// Network address that it was done from, where it is known.
+    /// Network address of the client, if known.
     pub address: Option<String>,
-    /// Table of the row that it was done to.
+    /// Table of the changed row.
     pub object_table: String,
-    /// Id of that row.
+    /// Id of the changed row.
     pub object_id: Option<Uuid>,
-    /// What changed, as it was; secrets are left out.
+    /// Changed values before the action, without secrets.
     pub before: Option<Value>,
-    /// What changed, as it is now; secrets are left out.
+    /// Changed values after the action, without secrets.
     pub after: Option<Value>,
-    /// Time of the transaction that did it.
+    /// Time of the transaction.
     pub occurred_at: DateTime<Utc>,
 }
 
-/// An entry to write, in the transaction of what it tells.
+/// An audit entry to insert, in the transaction of its action.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = audit_log)]
 pub(crate) struct NewAuditEntry {
@@ -61,7 +61,7 @@ pub(crate) struct NewAuditEntry {
 }
 
 impl NewAuditEntry {
-    /// What somebody does to a row of a table.
+    /// Returns an entry for an action of an actor on a row of a table.
     pub(crate) fn new(actor: Actor, action: &'static str, table: impl Into<String>, row: Option<Uuid>) -> Self {
         let mut entry = Self {
             id: AuditEntryId::generate(),
@@ -87,18 +87,18 @@ impl NewAuditEntry {
         entry
     }
 
-    /// It is of that workspace, and not of the platform as a whole.
+    /// Assigns the entry to a workspace, instead of the platform as a whole.
     pub(crate) fn of(self, workspace: WorkspaceId) -> Self {
         Self { workspace_id: workspace, ..self }
     }
 
-    /// What was there before and after, as the models serialise it: without secrets.
+    /// Records the changed values before and after the action, as the models serialize them: without secrets.
     pub(crate) fn change(self, before: &impl Serialize, after: &impl Serialize) -> Self {
         let (before, after) = difference(to_json(before), to_json(after));
         Self { before, after, ..self }
     }
 
-    /// That a secret beside it was changed, and not to what.
+    /// Records that a secret of the row changed too, without its value.
     pub(crate) fn and_changed(mut self, secret: &str) -> Self {
         if let Some(Value::Object(after)) = &mut self.after {
             after.insert(secret.to_owned(), Value::from("changed"));
@@ -106,7 +106,7 @@ impl NewAuditEntry {
         self
     }
 
-    /// What is there now.
+    /// Records the values after the action.
     pub(crate) fn made(self, after: &impl Serialize) -> Self {
         Self { after: Some(to_json(after)), ..self }
     }
@@ -121,7 +121,7 @@ fn to_json(row: &impl Serialize) -> Value {
     serde_json::to_value(row).unwrap_or_default()
 }
 
-/// Of two objects the fields that differ; anything else as it is.
+/// Returns the differing fields of two objects; other values are unchanged, and null becomes `None`.
 fn difference(before: Value, after: Value) -> (Option<Value>, Option<Value>) {
     match (before, after) {
         (Value::Object(mut before), Value::Object(mut after)) => {

@@ -1,4 +1,4 @@
-//! Table `chunk_reembeddings`: vectors of the model that a workspace is being switched to.
+//! Table `chunk_reembeddings`: vectors of the model to which a workspace is being switched.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,17 +9,17 @@ use crate::id::{DocumentChunkId, WorkspaceId};
 use crate::schema::chunk_reembeddings;
 use crate::sql_types::Embedding;
 
-/// A vector that waits to take the place of a passage's.
+/// A vector of the new model, which replaces the vector of its chunk at the switch.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = chunk_reembeddings)]
 pub struct ChunkReembedding {
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The passage.
+    /// The chunk.
     pub chunk_id: DocumentChunkId,
-    /// What made the vector.
+    /// Model that made the vector.
     pub embedding_model: String,
-    /// SHA-256 of the text that the vector was made of, in hexadecimal: a passage that has changed since needs another.
+    /// SHA-256 of the embedded text in hexadecimal; a chunk that has changed since needs a new vector.
     pub content_hash: String,
     /// The embedding, 1536 dimensions.
     #[serde(skip)]
@@ -28,22 +28,22 @@ pub struct ChunkReembedding {
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of `chunk_reembeddings` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `chunk_reembeddings` to insert. It has no workspace: the statement supplies it.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = chunk_reembeddings)]
 pub struct NewChunkReembedding {
-    /// The passage.
+    /// The chunk.
     pub chunk_id: DocumentChunkId,
-    /// What made the vector.
+    /// Model that made the vector.
     pub embedding_model: String,
-    /// SHA-256 of the text that the vector was made of, in hexadecimal.
+    /// SHA-256 of the embedded text in hexadecimal; a chunk that has changed since needs a new vector.
     pub content_hash: String,
     /// The embedding, 1536 dimensions.
     pub vector: Embedding,
 }
 
 impl NewChunkReembedding {
-    /// A vector of the passage's text as it is now.
+    /// Returns a row for the chunk, with the hash of its current text.
     #[must_use]
     pub fn new(
         chunk_id: DocumentChunkId,
@@ -56,15 +56,15 @@ impl NewChunkReembedding {
     }
 }
 
-/// What may change in a row of `chunk_reembeddings`; `None` leaves a column as it is.
+/// Changes to a row of `chunk_reembeddings`; `None` leaves a column unchanged.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset whose fields are all `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = chunk_reembeddings)]
 pub struct ChunkReembeddingChanges {
-    /// What made the vector.
+    /// Model that made the vector.
     pub embedding_model: Option<String>,
-    /// SHA-256 of the text that the vector was made of, in hexadecimal.
+    /// SHA-256 of the embedded text in hexadecimal; a chunk that has changed since needs a new vector.
     pub content_hash: Option<String>,
     /// The embedding, 1536 dimensions.
     pub vector: Option<Embedding>,

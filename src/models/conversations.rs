@@ -1,4 +1,4 @@
-//! Table `conversations`: talks between a visitor and the assistant of a workspace.
+//! Table `conversations`: conversations between a visitor and the assistant of a workspace.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use crate::id::{ConversationId, WorkspaceId};
 use crate::schema::conversations;
 use crate::sql_types::{ConversationStatus, StatementTime};
 
-/// A talk between a visitor and the assistant.
+/// A conversation between a visitor and the assistant.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = conversations)]
 pub struct Conversation {
@@ -17,11 +17,11 @@ pub struct Conversation {
     pub id: ConversationId,
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The visitor, as the embedding application knows them.
+    /// Id of the visitor in the embedding application.
     pub external_user_id: Option<String>,
     /// Title for people.
     pub title: Option<String>,
-    /// Stage.
+    /// State.
     pub status: ConversationStatus,
     /// Anything else, as a JSON object.
     pub metadata: Value,
@@ -33,23 +33,23 @@ pub struct Conversation {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
-    /// Time at which it was closed.
+    /// Time of closing.
     pub closed_at: Option<DateTime<Utc>>,
 }
 
-/// A row of `conversations` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `conversations` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = conversations)]
 pub struct NewConversation {
     /// Identity within the workspace.
     pub id: ConversationId,
-    /// The visitor, as the embedding application knows them.
+    /// Id of the visitor in the embedding application.
     pub external_user_id: Option<String>,
     /// Title for people.
     pub title: Option<String>,
-    /// Stage.
+    /// State.
     pub status: Option<ConversationStatus>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
@@ -57,7 +57,7 @@ pub struct NewConversation {
     pub first_message_at: Option<DateTime<Utc>>,
     /// Time of the last message.
     pub last_message_at: Option<DateTime<Utc>>,
-    /// Time at which it was closed.
+    /// Time of closing.
     pub closed_at: Option<DateTime<Utc>>,
 }
 
@@ -76,15 +76,15 @@ impl Default for NewConversation {
     }
 }
 
-/// What may change in a row of `conversations`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `conversations`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = conversations)]
 pub struct ConversationChanges {
-    /// The visitor, as the embedding application knows them.
+    /// Id of the visitor in the embedding application.
     pub external_user_id: Option<Option<String>>,
     /// Title for people.
     pub title: Option<Option<String>>,
-    /// Stage.
+    /// State.
     pub status: Option<ConversationStatus>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
@@ -92,9 +92,9 @@ pub struct ConversationChanges {
     pub first_message_at: Option<Option<DateTime<Utc>>>,
     /// Time of the last message.
     pub last_message_at: Option<Option<DateTime<Utc>>>,
-    /// Time at which it was closed.
+    /// Time of closing.
     pub closed_at: Option<Option<DateTime<Utc>>>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }
 

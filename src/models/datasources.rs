@@ -1,4 +1,4 @@
-//! Table `datasources`: where a workspace's documents come from.
+//! Table `datasources`: sources of a workspace's documents.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -23,21 +23,21 @@ pub struct Datasource {
     pub workspace_id: WorkspaceId,
     /// Name for people.
     pub name: String,
-    /// What is in it.
+    /// Description of its content.
     pub description: Option<String>,
     /// Kind of source.
     pub type_: DatasourceType,
-    /// What the kind needs to read it, as a JSON object without secrets.
+    /// Settings of the source, as a JSON object without secrets.
     pub config: Value,
-    /// How the last synchronisation stands.
+    /// State of the last synchronization.
     pub sync_status: DatasourceSyncStatus,
-    /// Where the next synchronisation goes on.
+    /// Position at which the next synchronization resumes.
     pub sync_cursor: Option<String>,
-    /// Why the last synchronisation failed.
+    /// Error of the last synchronization.
     pub error_message: Option<String>,
-    /// Whether the platform keeps it up to date by itself.
+    /// True if the platform synchronizes it automatically.
     pub is_managed: bool,
-    /// Time of the last completed synchronisation.
+    /// Time of the last completed synchronization.
     pub last_synced_at: Option<DateTime<Utc>>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
@@ -45,9 +45,9 @@ pub struct Datasource {
     pub updated_at: DateTime<Utc>,
 }
 
-/// A row of `datasources` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `datasources` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = datasources)]
 pub struct NewDatasource {
@@ -55,26 +55,26 @@ pub struct NewDatasource {
     pub id: DatasourceId,
     /// Name for people.
     pub name: String,
-    /// What is in it.
+    /// Description of its content.
     pub description: Option<String>,
     /// Kind of source.
     pub type_: DatasourceType,
-    /// What the kind needs to read it, as a JSON object without secrets.
+    /// Settings of the source, as a JSON object without secrets.
     pub config: Option<Value>,
-    /// How the last synchronisation stands.
+    /// State of the last synchronization.
     pub sync_status: Option<DatasourceSyncStatus>,
-    /// Where the next synchronisation goes on.
+    /// Position at which the next synchronization resumes.
     pub sync_cursor: Option<String>,
-    /// Why the last synchronisation failed.
+    /// Error of the last synchronization.
     pub error_message: Option<String>,
-    /// Whether the platform keeps it up to date by itself.
+    /// True if the platform synchronizes it automatically.
     pub is_managed: Option<bool>,
-    /// Time of the last completed synchronisation.
+    /// Time of the last completed synchronization.
     pub last_synced_at: Option<DateTime<Utc>>,
 }
 
 impl NewDatasource {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(name: impl Into<String>, type_: DatasourceType) -> Self {
         Self {
@@ -91,8 +91,8 @@ impl NewDatasource {
         }
     }
 
-    /// The same, with an id that is made of the workspace and the name: the same name in the same workspace is the same
-    /// datasource, also for two that begin at once.
+    /// Returns the same, with an id that is derived from the workspace and the name. The same name in the same workspace is
+    /// the same datasource, even if two callers insert it at once.
     ///
     /// ```
     /// use workspace_db::id::WorkspaceId;
@@ -115,11 +115,11 @@ impl NewDatasource {
         Self { id: Uuid::new_v8(bytes).into(), ..new }
     }
 
-    /// Inserts it into the scope's workspace unless its id is there; gives the id.
+    /// Inserts it into the scope's workspace unless its id exists, and returns the id.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](crate::Error::is_invalid_input) where `ws` is of another workspace;
+    /// [`is_invalid_input`](crate::Error::is_invalid_input) if `ws` is of another workspace;
     /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
     pub async fn find_or_insert(&self, ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> Result<DatasourceId> {
         datasources::table
@@ -133,40 +133,40 @@ impl NewDatasource {
     }
 }
 
-/// What may change in a row of `datasources`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `datasources`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = datasources)]
 pub struct DatasourceChanges {
     /// Name for people.
     pub name: Option<String>,
-    /// What is in it.
+    /// Description of its content.
     pub description: Option<Option<String>>,
     /// Kind of source.
     pub type_: Option<DatasourceType>,
-    /// What the kind needs to read it, as a JSON object without secrets.
+    /// Settings of the source, as a JSON object without secrets.
     pub config: Option<Value>,
-    /// How the last synchronisation stands.
+    /// State of the last synchronization.
     pub sync_status: Option<DatasourceSyncStatus>,
-    /// Where the next synchronisation goes on.
+    /// Position at which the next synchronization resumes.
     pub sync_cursor: Option<Option<String>>,
-    /// Why the last synchronisation failed.
+    /// Error of the last synchronization.
     pub error_message: Option<Option<String>>,
-    /// Whether the platform keeps it up to date by itself.
+    /// True if the platform synchronizes it automatically.
     pub is_managed: Option<bool>,
-    /// Time of the last completed synchronisation.
+    /// Time of the last completed synchronization.
     pub last_synced_at: Option<Option<DateTime<Utc>>>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }
 
 impl DatasourceChanges {
-    /// A synchronisation has begun.
+    /// Returns the changes for a synchronization that starts.
     #[must_use]
     pub fn running() -> Self {
         Self { sync_status: Some(DatasourceSyncStatus::Running), ..Self::default() }
     }
 
-    /// A synchronisation has ended, well or with this error.
+    /// Returns the changes for a synchronization that ended, successfully or with this error.
     #[must_use]
     pub fn ended(failure: Option<&crate::Error>) -> Self {
         match failure {

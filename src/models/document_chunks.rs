@@ -1,4 +1,4 @@
-//! Table `document_chunks`: passages of documents with their embeddings.
+//! Table `document_chunks`: chunks (passages) of documents with their embeddings.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use crate::id::{DocumentChunkId, DocumentId, WorkspaceId};
 use crate::schema::document_chunks;
 use crate::sql_types::{Embedding, LanguageTag};
 
-/// A passage of a document with its embedding.
+/// A chunk of a document with its embedding.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = document_chunks)]
 pub struct DocumentChunk {
@@ -18,26 +18,26 @@ pub struct DocumentChunk {
     pub workspace_id: WorkspaceId,
     /// The document.
     pub document_id: DocumentId,
-    /// Place in the document, from 0.
+    /// Position in the document, from 0.
     pub chunk_index: i32,
-    /// The passage.
+    /// Text of the chunk.
     pub content: String,
-    /// Length of the passage in tokens of cl100k_base.
+    /// Length in tokens of cl100k_base.
     pub token_count: Option<i32>,
-    /// What made the vector; vectors of two models can't be compared.
+    /// Model that made the vector; vectors of different models can't be compared.
     pub embedding_model: String,
     /// The embedding, 1536 dimensions.
     #[serde(skip)]
     pub vector: Embedding,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
-    /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+    /// Language of the text, a BCP 47 tag, which selects the stemmer; NULL for no stemming.
     pub language: Option<LanguageTag>,
 }
 
-/// A row of `document_chunks` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `document_chunks` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = document_chunks)]
 pub struct NewDocumentChunk {
@@ -45,22 +45,22 @@ pub struct NewDocumentChunk {
     pub id: DocumentChunkId,
     /// The document.
     pub document_id: DocumentId,
-    /// Place in the document, from 0.
+    /// Position in the document, from 0.
     pub chunk_index: i32,
-    /// The passage.
+    /// Text of the chunk.
     pub content: String,
-    /// Length of the passage in tokens of cl100k_base.
+    /// Length in tokens of cl100k_base.
     pub token_count: Option<i32>,
-    /// What made the vector; vectors of two models can't be compared.
+    /// Model that made the vector; vectors of different models can't be compared.
     pub embedding_model: String,
     /// The embedding, 1536 dimensions.
     pub vector: Embedding,
-    /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+    /// Language of the text, a BCP 47 tag, which selects the stemmer; NULL for no stemming.
     pub language: Option<LanguageTag>,
 }
 
 impl NewDocumentChunk {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(
         document_id: DocumentId,
@@ -82,21 +82,21 @@ impl NewDocumentChunk {
     }
 }
 
-/// What may change in a row of `document_chunks`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `document_chunks`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset whose fields are all `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = document_chunks)]
 pub struct DocumentChunkChanges {
-    /// The passage.
+    /// Text of the chunk.
     pub content: Option<String>,
-    /// Length of the passage in tokens of cl100k_base.
+    /// Length in tokens of cl100k_base.
     pub token_count: Option<Option<i32>>,
-    /// What made the vector; vectors of two models can't be compared.
+    /// Model that made the vector; vectors of different models can't be compared.
     pub embedding_model: Option<String>,
     /// The embedding, 1536 dimensions.
     pub vector: Option<Embedding>,
-    /// BCP 47 language of the passage, which decides how its words are stemmed; without one they are taken as they are.
+    /// Language of the text, a BCP 47 tag, which selects the stemmer; NULL for no stemming.
     pub language: Option<Option<LanguageTag>>,
 }
 

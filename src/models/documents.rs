@@ -1,4 +1,4 @@
-//! Table `documents`: texts that a workspace answers from.
+//! Table `documents`: texts from which a workspace answers.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,11 +9,11 @@ use crate::id::{DatasourceId, DocumentId, WorkspaceId};
 use crate::schema::documents;
 use crate::sql_types::{DocumentStatus, StatementTime};
 
-/// Key of a document's metadata, for what [`ingest`](crate::ingest) made of its file: the version of the splitter and the
-/// model of its passages, with a space between them. Keys that are not a run's own stay.
+/// Key of a document's metadata for the pipeline of [`ingest`](crate::ingest): the version of the splitter and the model
+/// of its chunks, separated by a space. A run keeps the keys that are not its own.
 pub(crate) const INGEST_PIPELINE: &str = "ingest_pipeline";
 
-/// A text that a workspace answers from.
+/// A text from which a workspace answers.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = documents)]
 pub struct Document {
@@ -21,23 +21,23 @@ pub struct Document {
     pub id: DocumentId,
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The datasource that brought it, if one did.
+    /// The datasource of the document, if any.
     pub datasource_id: Option<DatasourceId>,
-    /// Its name in the datasource, unique there.
+    /// Id in the datasource, unique there.
     pub external_id: Option<String>,
     /// Title for people.
     pub title: String,
-    /// Name in addresses.
+    /// Name in URLs.
     pub slug: Option<String>,
-    /// A few sentences on what is in it.
+    /// Summary in a few sentences.
     pub summary: Option<String>,
-    /// SHA-256 of the source bytes in hexadecimal, by which a change is noticed.
+    /// SHA-256 of the source bytes in hexadecimal, which detects a change.
     pub content_hash: Option<String>,
     /// Anything else, as a JSON object.
     pub metadata: Value,
-    /// Stage; only a ready document is searched.
+    /// State; searches find only ready documents.
     pub status: DocumentStatus,
-    /// Whether the public side may quote it.
+    /// True if public answers may quote it.
     pub is_published: bool,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
@@ -45,36 +45,36 @@ pub struct Document {
     pub updated_at: DateTime<Utc>,
 }
 
-/// A row of `documents` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `documents` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = documents)]
 pub struct NewDocument {
     /// Identity within the workspace.
     pub id: DocumentId,
-    /// The datasource that brought it, if one did.
+    /// The datasource of the document, if any.
     pub datasource_id: Option<DatasourceId>,
-    /// Its name in the datasource, unique there.
+    /// Id in the datasource, unique there.
     pub external_id: Option<String>,
     /// Title for people.
     pub title: String,
-    /// Name in addresses.
+    /// Name in URLs.
     pub slug: Option<String>,
-    /// A few sentences on what is in it.
+    /// Summary in a few sentences.
     pub summary: Option<String>,
-    /// SHA-256 of the source bytes in hexadecimal, by which a change is noticed.
+    /// SHA-256 of the source bytes in hexadecimal, which detects a change.
     pub content_hash: Option<String>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
-    /// Stage; only a ready document is searched.
+    /// State; searches find only ready documents.
     pub status: Option<DocumentStatus>,
-    /// Whether the public side may quote it.
+    /// True if public answers may quote it.
     pub is_published: Option<bool>,
 }
 
 impl NewDocument {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
         Self {
@@ -92,27 +92,27 @@ impl NewDocument {
     }
 }
 
-/// What may change in a row of `documents`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `documents`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = documents)]
 pub struct DocumentChanges {
-    /// Its name in the datasource, unique there.
+    /// Id in the datasource, unique there.
     pub external_id: Option<Option<String>>,
     /// Title for people.
     pub title: Option<String>,
-    /// Name in addresses.
+    /// Name in URLs.
     pub slug: Option<Option<String>>,
-    /// A few sentences on what is in it.
+    /// Summary in a few sentences.
     pub summary: Option<Option<String>>,
-    /// SHA-256 of the source bytes in hexadecimal, by which a change is noticed.
+    /// SHA-256 of the source bytes in hexadecimal, which detects a change.
     pub content_hash: Option<Option<String>>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
-    /// Stage; only a ready document is searched.
+    /// State; searches find only ready documents.
     pub status: Option<DocumentStatus>,
-    /// Whether the public side may quote it.
+    /// True if public answers may quote it.
     pub is_published: Option<bool>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }
 

@@ -1,4 +1,4 @@
-//! Table `feedback`: judgements of messages, at most one each.
+//! Table `feedback`: ratings of messages, at most one each.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::id::{AdminUserId, FeedbackId, MessageId, WorkspaceId};
 use crate::schema::feedback;
 
-/// A judgement of a message.
+/// A rating of a message.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = feedback)]
 pub struct Feedback {
@@ -15,61 +15,61 @@ pub struct Feedback {
     pub id: FeedbackId,
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The message that is judged.
+    /// The rated message.
     pub message_id: MessageId,
-    /// The administrator who judged, NULL for a visitor.
+    /// The administrator who rated it; NULL for a visitor.
     pub admin_user_id: Option<AdminUserId>,
-    /// Bad -1, neither 0, good 1.
+    /// Rating: -1 bad, 0 neutral, 1 good.
     pub score: i16,
-    /// Kind of fault or merit.
+    /// Category of the rating.
     pub label: Option<String>,
-    /// The judge's own words.
+    /// Comment in free text.
     pub comment: Option<String>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of `feedback` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `feedback` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = feedback)]
 pub struct NewFeedback {
     /// Identity within the workspace.
     pub id: FeedbackId,
-    /// The message that is judged.
+    /// The rated message.
     pub message_id: MessageId,
-    /// The administrator who judged, NULL for a visitor.
+    /// The administrator who rated it; NULL for a visitor.
     pub admin_user_id: Option<AdminUserId>,
-    /// Bad -1, neither 0, good 1.
+    /// Rating: -1 bad, 0 neutral, 1 good.
     pub score: i16,
-    /// Kind of fault or merit.
+    /// Category of the rating.
     pub label: Option<String>,
-    /// The judge's own words.
+    /// Comment in free text.
     pub comment: Option<String>,
 }
 
 impl NewFeedback {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(message_id: MessageId, score: i16) -> Self {
         Self { id: FeedbackId::generate(), message_id, score, admin_user_id: None, label: None, comment: None }
     }
 }
 
-/// What may change in a row of `feedback`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `feedback`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset whose fields are all `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = feedback)]
 pub struct FeedbackChanges {
-    /// The administrator who judged, NULL for a visitor.
+    /// The administrator who rated it; NULL for a visitor.
     pub admin_user_id: Option<Option<AdminUserId>>,
-    /// Bad -1, neither 0, good 1.
+    /// Rating: -1 bad, 0 neutral, 1 good.
     pub score: Option<i16>,
-    /// Kind of fault or merit.
+    /// Category of the rating.
     pub label: Option<Option<String>>,
-    /// The judge's own words.
+    /// Comment in free text.
     pub comment: Option<Option<String>>,
 }
 

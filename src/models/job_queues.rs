@@ -1,4 +1,4 @@
-//! Table `job_queues`: what operators have set for a queue.
+//! Table `job_queues`: settings of queues.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use crate::schema::job_queues;
 
-/// What operators have set for a queue; one without a row is neither paused nor capped.
+/// Settings of a queue; a queue without a row is neither paused nor capped.
 #[derive(Clone, Debug, PartialEq, Eq, HasQuery, Serialize)]
 #[diesel(table_name = job_queues)]
 pub struct JobQueue {
     /// Name of the queue.
     pub name: String,
-    /// Time from which nothing is claimed from it.
+    /// Time from which no job is claimed.
     pub paused_at: Option<DateTime<Utc>>,
-    /// How many jobs of one workspace run from it at once, over all workers.
+    /// Maximum number of jobs of one workspace that run at once, over all workers.
     pub max_running_per_workspace: Option<i32>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,

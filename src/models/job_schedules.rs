@@ -1,4 +1,4 @@
-//! Table `job_schedules`: jobs that are enqueued again and again, by the calendar.
+//! Table `job_schedules`: schedules by which jobs are enqueued repeatedly.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,19 +8,19 @@ use serde_json::Value;
 use crate::id::{JobScheduleId, WorkspaceId};
 use crate::schema::job_schedules;
 
-/// Jobs that are enqueued again and again, by the calendar.
+/// A schedule by which jobs are enqueued repeatedly.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = job_schedules)]
 pub struct JobSchedule {
     /// Identity within the workspace.
     pub id: JobScheduleId,
-    /// The workspace that the jobs are for.
+    /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// What it is known by in the workspace.
+    /// Name, unique in the workspace.
     pub name: String,
-    /// When it fires, as five fields of cron, or six with seconds first.
+    /// Cron expression of five fields, or six with seconds first.
     pub cron: String,
-    /// Time zone of those fields, by its name in the IANA database.
+    /// Time zone of the expression, a name of the IANA database.
     pub time_zone: String,
     /// Kind of the jobs.
     pub job_type: String,
@@ -30,11 +30,11 @@ pub struct JobSchedule {
     pub payload: Value,
     /// Priority of the jobs.
     pub priority: i32,
-    /// How often each may be started.
+    /// Maximum number of attempts of each job.
     pub max_attempts: i32,
-    /// The next occurrence, which is the first that has no job yet; NULL where there is none.
+    /// The next occurrence, the first without a job; NULL if there is none.
     pub next_at: Option<DateTime<Utc>>,
-    /// Time at which the last occurrence got its job.
+    /// Time at which the last occurrence was enqueued.
     pub fired_at: Option<DateTime<Utc>>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,

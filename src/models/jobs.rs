@@ -1,4 +1,4 @@
-//! Table `jobs`: work to be done in the background, each for one workspace.
+//! Table `jobs`: background jobs, each of one workspace.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,27 +9,27 @@ use crate::id::{JobId, WorkspaceId};
 use crate::schema::jobs;
 use crate::sql_types::{JobStatus, JobUniqueness};
 
-/// Work to be done in the background, without the token of its lease, which nobody has but the worker.
+/// A background job, without the token of its lease, which only its worker has.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = jobs)]
 pub struct Job {
     /// Identity within the workspace.
     pub id: JobId,
-    /// The workspace that the work is for.
+    /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// Kind of work.
+    /// Kind of job.
     pub job_type: String,
     /// State.
     pub status: JobStatus,
     /// Arguments, as a JSON object.
     pub payload: Value,
-    /// How often it was started.
+    /// Number of attempts so far.
     pub attempts: i32,
-    /// How often it may be started.
+    /// Maximum number of attempts.
     pub max_attempts: i32,
-    /// Order among those that are due, the smallest first.
+    /// Order among due jobs, the smallest first.
     pub priority: i32,
-    /// Earliest time to start.
+    /// Earliest start.
     pub scheduled_at: Option<DateTime<Utc>>,
     /// Time of the last start.
     pub started_at: Option<DateTime<Utc>>,
@@ -37,35 +37,35 @@ pub struct Job {
     pub completed_at: Option<DateTime<Utc>>,
     /// Time of the last failure.
     pub failed_at: Option<DateTime<Utc>>,
-    /// What the last failure said.
+    /// Error of the last failure.
     pub last_error: Option<String>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
-    /// The queue that it waits in.
+    /// Queue of the job.
     pub queue: String,
-    /// What no other job of this kind may have in this workspace, for as long as uniqueness says.
+    /// Key that no other job of this kind in the workspace may have, in the states of uniqueness.
     pub unique_key: Option<String>,
-    /// For how long unique_key is taken.
+    /// States in which the job reserves unique_key.
     pub uniqueness: Option<JobUniqueness>,
-    /// Until when the worker has the job, unless a heartbeat comes.
+    /// End of the lease, unless a heartbeat extends it.
     pub lease_expires_at: Option<DateTime<Utc>>,
     /// Time of the claim or of the last heartbeat.
     pub heartbeat_at: Option<DateTime<Utc>>,
-    /// Name of the worker that has it.
+    /// Name of the worker that runs it.
     pub leased_by: Option<String>,
-    /// Time at which the worker was asked to stop.
+    /// Time of the request to cancel it.
     pub cancel_requested_at: Option<DateTime<Utc>>,
     /// Time of cancellation.
     pub cancelled_at: Option<DateTime<Utc>>,
-    /// What the handler returned.
+    /// Value that the handler returned.
     pub result: Option<Value>,
-    /// Every failure: a list of {attempt, at, error}.
+    /// All failures: a list of {attempt, at, error}.
     pub errors: Value,
 }
 
-/// A row of `jobs` to insert, where nothing is asked for but that it is there.
+/// A row of `jobs` to insert, with defaults for all other columns.
 #[cfg(feature = "testing")]
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = jobs)]

@@ -1,4 +1,4 @@
-//! Table `messages`: what was said in a conversation.
+//! Table `messages`: messages of conversations.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use crate::id::{ConversationId, MessageId, WorkspaceId};
 use crate::schema::messages;
 use crate::sql_types::MessageRole;
 
-/// One utterance of a conversation.
+/// A message of a conversation.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = messages)]
 pub struct Message {
@@ -19,13 +19,13 @@ pub struct Message {
     pub workspace_id: WorkspaceId,
     /// The conversation.
     pub conversation_id: ConversationId,
-    /// Who speaks.
+    /// Author.
     pub role: MessageRole,
-    /// The words.
+    /// Text.
     pub content: String,
-    /// Length in tokens of the model that read or wrote it.
+    /// Length in tokens of the model.
     pub tokens: Option<i32>,
-    /// How sure the assistant was, 0 to 1.
+    /// Confidence of the assistant, 0 to 1.
     pub confidence: Option<f64>,
     /// Anything else, as a JSON object.
     pub metadata: Value,
@@ -33,9 +33,9 @@ pub struct Message {
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of `messages` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `messages` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = messages)]
 pub struct NewMessage {
@@ -43,20 +43,20 @@ pub struct NewMessage {
     pub id: MessageId,
     /// The conversation.
     pub conversation_id: ConversationId,
-    /// Who speaks.
+    /// Author.
     pub role: MessageRole,
-    /// The words.
+    /// Text.
     pub content: String,
-    /// Length in tokens of the model that read or wrote it.
+    /// Length in tokens of the model.
     pub tokens: Option<i32>,
-    /// How sure the assistant was, 0 to 1.
+    /// Confidence of the assistant, 0 to 1.
     pub confidence: Option<f64>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
 }
 
 impl NewMessage {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(conversation_id: ConversationId, role: MessageRole, content: impl Into<String>) -> Self {
         Self {
@@ -71,17 +71,17 @@ impl NewMessage {
     }
 }
 
-/// What may change in a row of `messages`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `messages`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset whose fields are all `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = messages)]
 pub struct MessageChanges {
-    /// The words.
+    /// Text.
     pub content: Option<String>,
-    /// Length in tokens of the model that read or wrote it.
+    /// Length in tokens of the model.
     pub tokens: Option<Option<i32>>,
-    /// How sure the assistant was, 0 to 1.
+    /// Confidence of the assistant, 0 to 1.
     pub confidence: Option<Option<f64>>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,

@@ -1,4 +1,4 @@
-//! One file per table: the row, what is inserted, what may change, and the queries that more than one caller needs.
+//! One file per table: its row, the row to insert, the changes, and the queries that more than one caller needs.
 //!
 //! | table | row | to insert | to change |
 //! |---|---|---|---|
@@ -20,9 +20,9 @@
 //! | `job_queues` | [`JobQueue`] | by [`jobs`](crate::jobs) | by [`jobs`](crate::jobs) |
 //! | `admin_tokens` | [`AdminToken`] | by [`auth`](crate::auth) | by [`auth`](crate::auth) |
 //! | `service_tokens` | [`ServiceToken`] | by [`auth`](crate::auth) | by [`auth`](crate::auth) |
-//! | `audit_log` | [`AuditEntry`] | with the deed | never |
+//! | `audit_log` | [`AuditEntry`] | with the action | never |
 //!
-//! A `New...` of a workspace's table has no `workspace_id`: the scope supplies it, see [`tenancy`](crate::tenancy).
+//! A `New...` of a tenant table has no `workspace_id`: the scope supplies it, see [`tenancy`](crate::tenancy).
 
 mod admin_tokens;
 mod admin_users;

@@ -8,7 +8,7 @@ use crate::id::{ServiceTokenId, WorkspaceId};
 use crate::schema::service_tokens;
 use crate::sql_types::{ServiceAccess, TokenHash};
 
-/// What a service may do in a workspace, without the token itself, which nobody has but the service.
+/// A token of a service, without the token itself, which only the service has.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = service_tokens)]
 pub struct ServiceToken {
@@ -16,9 +16,9 @@ pub struct ServiceToken {
     pub id: ServiceTokenId,
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// What it is called in lists.
+    /// Display name.
     pub name: String,
-    /// What the service may do.
+    /// Read, or read and write.
     pub access: ServiceAccess,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
@@ -26,7 +26,7 @@ pub struct ServiceToken {
     pub last_used_at: Option<DateTime<Utc>>,
     /// End of its validity.
     pub expires_at: DateTime<Utc>,
-    /// Time from which it is no longer valid.
+    /// Time of revocation.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 

@@ -1,4 +1,4 @@
-//! Table `webhook_subscriptions`: addresses that a workspace sends its events to.
+//! Table `webhook_subscriptions`: URLs to which a workspace sends its events.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use crate::id::{WebhookSubscriptionId, WorkspaceId};
 use crate::schema::webhook_subscriptions;
 use crate::sql_types::{SealedSecret, StatementTime, TextArray};
 
-/// An address that events are sent to.
+/// A URL to which events are sent.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = webhook_subscriptions)]
 pub struct WebhookSubscription {
@@ -17,16 +17,16 @@ pub struct WebhookSubscription {
     pub id: WebhookSubscriptionId,
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The address, unique within the workspace.
+    /// The URL, unique within the workspace.
     pub url: String,
     /// Sealed secret that signs deliveries: XChaCha20-Poly1305, bound to the workspace.
     #[serde(skip)]
     pub secret: Option<SealedSecret>,
-    /// Names of the events that are sent.
+    /// Names of the events to send.
     pub events: TextArray,
-    /// Further headers of a delivery, as a JSON object of strings.
+    /// Additional headers of a delivery, as a JSON object of strings.
     pub headers: Value,
-    /// Whether anything is sent.
+    /// True if events are sent.
     pub is_active: bool,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
@@ -34,28 +34,28 @@ pub struct WebhookSubscription {
     pub updated_at: DateTime<Utc>,
 }
 
-/// A row of `webhook_subscriptions` to insert. The workspace is not in it: the statement supplies it.
+/// A row of `webhook_subscriptions` to insert. It has no workspace: the statement supplies it.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = webhook_subscriptions)]
 pub struct NewWebhookSubscription {
     /// Identity within the workspace.
     pub id: WebhookSubscriptionId,
-    /// The address, unique within the workspace.
+    /// The URL, unique within the workspace.
     pub url: String,
     /// Sealed secret that signs deliveries: XChaCha20-Poly1305, bound to the workspace.
     pub secret: Option<SealedSecret>,
-    /// Names of the events that are sent.
+    /// Names of the events to send.
     pub events: Option<TextArray>,
-    /// Further headers of a delivery, as a JSON object of strings.
+    /// Additional headers of a delivery, as a JSON object of strings.
     pub headers: Option<Value>,
-    /// Whether anything is sent.
+    /// True if events are sent.
     pub is_active: Option<bool>,
 }
 
 impl NewWebhookSubscription {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -69,21 +69,21 @@ impl NewWebhookSubscription {
     }
 }
 
-/// What may change in a row of `webhook_subscriptions`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `webhook_subscriptions`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = webhook_subscriptions)]
 pub struct WebhookSubscriptionChanges {
-    /// The address, unique within the workspace.
+    /// The URL, unique within the workspace.
     pub url: Option<String>,
     /// Sealed secret that signs deliveries: XChaCha20-Poly1305, bound to the workspace.
     pub secret: Option<Option<SealedSecret>>,
-    /// Names of the events that are sent.
+    /// Names of the events to send.
     pub events: Option<TextArray>,
-    /// Further headers of a delivery, as a JSON object of strings.
+    /// Additional headers of a delivery, as a JSON object of strings.
     pub headers: Option<Value>,
-    /// Whether anything is sent.
+    /// True if events are sent.
     pub is_active: Option<bool>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }
 

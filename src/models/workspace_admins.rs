@@ -1,4 +1,4 @@
-//! Table `workspace_admins`: which administrators may enter a workspace, and as what.
+//! Table `workspace_admins`: members, the administrators of a workspace and their roles.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use crate::id::{AdminUserId, WorkspaceAdminId, WorkspaceId};
 use crate::schema::workspace_admins;
 use crate::sql_types::{AdminRole, TokenHash};
 
-/// An administrator's place in a workspace.
+/// Membership of an administrator in a workspace.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = workspace_admins)]
 pub struct WorkspaceAdmin {
@@ -22,17 +22,17 @@ pub struct WorkspaceAdmin {
     pub role: AdminRole,
     /// Time of the invitation.
     pub invited_at: DateTime<Utc>,
-    /// Time of the acceptance, NULL while it is open.
+    /// Time of acceptance; NULL for an open invitation.
     pub joined_at: Option<DateTime<Utc>>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
-    /// Time until which the invitation can be accepted.
+    /// Expiry of the invitation.
     pub invitation_expires_at: Option<DateTime<Utc>>,
 }
 
-/// A row of `workspace_admins` to insert. The workspace is not in it: [`auth`](crate::auth) adds members.
+/// A row of `workspace_admins` to insert. It has no workspace: [`auth`](crate::auth) adds members.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = workspace_admins)]
 pub struct NewWorkspaceAdmin {
@@ -44,16 +44,16 @@ pub struct NewWorkspaceAdmin {
     pub role: Option<AdminRole>,
     /// Time of the invitation.
     pub invited_at: Option<DateTime<Utc>>,
-    /// Time of the acceptance, NULL while it is open.
+    /// Time of acceptance; NULL for an open invitation.
     pub joined_at: Option<DateTime<Utc>>,
-    /// SHA-256 of the token that accepts the invitation, once.
+    /// SHA-256 of the token that accepts the invitation once.
     pub invitation_hash: Option<TokenHash>,
-    /// Time until which the invitation can be accepted.
+    /// Expiry of the invitation.
     pub invitation_expires_at: Option<DateTime<Utc>>,
 }
 
 impl NewWorkspaceAdmin {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(admin_user_id: AdminUserId) -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! Table `workspace_settings`: look and behaviour of a workspace, one row each. Language, threshold and publication live in workspaces alone.
+//! Table `workspace_settings`: appearance and behaviour of a workspace, one row each.
+//! Language, threshold and publication are columns of workspaces.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -11,13 +12,13 @@ use crate::sql_types::{
     Email, HexColor, LanguageTag, Metadata, Name, Prose, SealedSecret, StatementTime, TextArray, WebUrl,
 };
 
-/// Look and behaviour of a workspace.
+/// Appearance and behaviour of a workspace.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
 #[diesel(table_name = workspace_settings)]
 pub struct WorkspaceSettings {
     /// The workspace, and the primary key.
     pub workspace_id: WorkspaceId,
-    /// Manner of the answers.
+    /// Tone of the answers.
     pub tone: Option<String>,
     /// Main colour of the branding.
     pub primary_color: Option<String>,
@@ -25,19 +26,19 @@ pub struct WorkspaceSettings {
     pub accent_color: Option<String>,
     /// Background colour of the branding.
     pub background_color: Option<String>,
-    /// First words to a visitor.
+    /// Greeting for a visitor.
     pub welcome_message: Option<String>,
-    /// Address of the logo.
+    /// URL of the logo.
     pub logo_url: Option<String>,
-    /// Address of the banner.
+    /// URL of the banner.
     pub banner_url: Option<String>,
-    /// Where a visitor finds a person.
+    /// Email address for visitors who need a person.
     pub support_email: Option<String>,
-    /// Language where the visitor's own is not served, a BCP 47 tag.
+    /// Language if the visitor's own is not available, a BCP 47 tag.
     pub fallback_language: Option<LanguageTag>,
-    /// Whether answers carry the platform's mark.
+    /// True if answers show the platform's watermark.
     pub watermark_enabled: bool,
-    /// Default address for webhooks.
+    /// Default URL for webhooks.
     pub webhook_url: Option<String>,
     /// Sealed secret that signs the default webhook: XChaCha20-Poly1305, bound to the workspace.
     #[serde(skip)]
@@ -52,23 +53,23 @@ pub struct WorkspaceSettings {
     pub created_at: DateTime<Utc>,
     /// Time of the last change, set by the statement that makes it.
     pub updated_at: DateTime<Utc>,
-    /// Days that entries of the audit log are kept, where that is more than the platform's.
+    /// Days that audit entries are kept, if more than the platform's default.
     pub audit_retention_days: Option<i32>,
-    /// Days that closed conversations are kept; NULL for the platform's.
+    /// Days that closed conversations are kept; NULL for the platform's default.
     pub conversation_retention_days: Option<i32>,
-    /// Days that analytics events are kept; NULL for the platform's.
+    /// Days that analytics events are kept; NULL for the platform's default.
     pub event_retention_days: Option<i32>,
-    /// Days that finished jobs are kept; NULL for the platform's.
+    /// Days that finished jobs are kept; NULL for the platform's default.
     pub job_retention_days: Option<i32>,
 }
 
-/// A row of `workspace_settings` to insert. The workspace is not in it: [`auth`](crate::auth) makes both together.
+/// A row of `workspace_settings` to insert. It has no workspace: [`auth`](crate::auth) inserts both together.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, Default, PartialEq, Insertable)]
 #[diesel(table_name = workspace_settings)]
 pub struct NewWorkspaceSettings {
-    /// Manner of the answers.
+    /// Tone of the answers.
     pub tone: Option<Name>,
     /// Main colour of the branding.
     pub primary_color: Option<HexColor>,
@@ -76,19 +77,19 @@ pub struct NewWorkspaceSettings {
     pub accent_color: Option<HexColor>,
     /// Background colour of the branding.
     pub background_color: Option<HexColor>,
-    /// First words to a visitor.
+    /// Greeting for a visitor.
     pub welcome_message: Option<Prose>,
-    /// Address of the logo.
+    /// URL of the logo.
     pub logo_url: Option<WebUrl>,
-    /// Address of the banner.
+    /// URL of the banner.
     pub banner_url: Option<WebUrl>,
-    /// Where a visitor finds a person.
+    /// Email address for visitors who need a person.
     pub support_email: Option<Email>,
-    /// Language where the visitor's own is not served, a BCP 47 tag.
+    /// Language if the visitor's own is not available, a BCP 47 tag.
     pub fallback_language: Option<LanguageTag>,
-    /// Whether answers carry the platform's mark.
+    /// True if answers show the platform's watermark.
     pub watermark_enabled: Option<bool>,
-    /// Default address for webhooks.
+    /// Default URL for webhooks.
     pub webhook_url: Option<WebUrl>,
     /// Sealed secret that signs the default webhook: XChaCha20-Poly1305, bound to the workspace.
     pub webhook_secret: Option<SealedSecret>,
@@ -98,21 +99,21 @@ pub struct NewWorkspaceSettings {
     pub temperature: Option<f64>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Metadata>,
-    /// Days that entries of the audit log are kept, where that is more than the platform's.
+    /// Days that audit entries are kept, if more than the platform's default.
     pub audit_retention_days: Option<i32>,
-    /// Days that closed conversations are kept; NULL for the platform's.
+    /// Days that closed conversations are kept; NULL for the platform's default.
     pub conversation_retention_days: Option<i32>,
-    /// Days that analytics events are kept; NULL for the platform's.
+    /// Days that analytics events are kept; NULL for the platform's default.
     pub event_retention_days: Option<i32>,
-    /// Days that finished jobs are kept; NULL for the platform's.
+    /// Days that finished jobs are kept; NULL for the platform's default.
     pub job_retention_days: Option<i32>,
 }
 
-/// What may change in a row of `workspace_settings`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `workspace_settings`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = workspace_settings)]
 pub struct WorkspaceSettingsChanges {
-    /// Manner of the answers.
+    /// Tone of the answers.
     pub tone: Option<Option<Name>>,
     /// Main colour of the branding.
     pub primary_color: Option<Option<HexColor>>,
@@ -120,19 +121,19 @@ pub struct WorkspaceSettingsChanges {
     pub accent_color: Option<Option<HexColor>>,
     /// Background colour of the branding.
     pub background_color: Option<Option<HexColor>>,
-    /// First words to a visitor.
+    /// Greeting for a visitor.
     pub welcome_message: Option<Option<Prose>>,
-    /// Address of the logo.
+    /// URL of the logo.
     pub logo_url: Option<Option<WebUrl>>,
-    /// Address of the banner.
+    /// URL of the banner.
     pub banner_url: Option<Option<WebUrl>>,
-    /// Where a visitor finds a person.
+    /// Email address for visitors who need a person.
     pub support_email: Option<Option<Email>>,
-    /// Language where the visitor's own is not served, a BCP 47 tag.
+    /// Language if the visitor's own is not available, a BCP 47 tag.
     pub fallback_language: Option<Option<LanguageTag>>,
-    /// Whether answers carry the platform's mark.
+    /// True if answers show the platform's watermark.
     pub watermark_enabled: Option<bool>,
-    /// Default address for webhooks.
+    /// Default URL for webhooks.
     pub webhook_url: Option<Option<WebUrl>>,
     /// Sealed secret that signs the default webhook: XChaCha20-Poly1305, bound to the workspace.
     pub webhook_secret: Option<Option<SealedSecret>>,
@@ -142,14 +143,14 @@ pub struct WorkspaceSettingsChanges {
     pub temperature: Option<Option<f64>>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Metadata>,
-    /// Days that entries of the audit log are kept, where that is more than the platform's.
+    /// Days that audit entries are kept, if more than the platform's default.
     pub audit_retention_days: Option<Option<i32>>,
-    /// Days that closed conversations are kept; NULL for the platform's.
+    /// Days that closed conversations are kept; NULL for the platform's default.
     pub conversation_retention_days: Option<Option<i32>>,
-    /// Days that analytics events are kept; NULL for the platform's.
+    /// Days that analytics events are kept; NULL for the platform's default.
     pub event_retention_days: Option<Option<i32>>,
-    /// Days that finished jobs are kept; NULL for the platform's.
+    /// Days that finished jobs are kept; NULL for the platform's default.
     pub job_retention_days: Option<Option<i32>>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }

@@ -1,4 +1,4 @@
-//! Table `workspaces`: the tenants. Every other table but admin_users belongs to one of them.
+//! Table `workspaces`: the tenants. Every tenant table refers to one of them.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -17,19 +17,19 @@ use crate::sql_types::{LanguageTag, Name, Prose, Slug, StatementTime};
 pub struct Workspace {
     /// The workspace_id of every tenant table.
     pub id: WorkspaceId,
-    /// Name in addresses and on the command line, unique on the platform.
+    /// Name in URLs and on the command line, unique on the platform.
     pub slug: String,
     /// Name for people.
     pub name: String,
-    /// What the workspace is for.
+    /// Purpose of the workspace.
     pub description: Option<String>,
     /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
     pub default_language: LanguageTag,
-    /// Whether the workspace is in use.
+    /// False if the workspace is archived.
     pub is_active: bool,
-    /// Whether the public side may be entered by slug.
+    /// True if the public may read the workspace by its slug.
     pub is_published: bool,
-    /// Least confidence, 0 to 1, at which an answer is given.
+    /// Minimum confidence of an answer, 0 to 1.
     pub confidence_threshold: f64,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
@@ -38,11 +38,11 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The workspace of that slug.
+    /// Returns the workspace with that slug.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where there is none.
+    /// [`is_not_found`](Error::is_not_found) if there is none.
     ///
     /// ```no_run
     /// use workspace_db::models::Workspace;
@@ -54,7 +54,7 @@ impl Workspace {
     /// # }
     /// ```
     pub async fn find_by_slug(conn: &mut impl AsyncConnectionCore<Backend = Pg>, slug: &str) -> Result<Self> {
-        // No text of PostgreSQL holds U+0000, so nothing has that name.
+        // PostgreSQL can't store U+0000 in a text, so no workspace has such a slug.
         let found = if slug.contains('\0') {
             None
         } else {
@@ -66,30 +66,30 @@ impl Workspace {
 
 /// A row of `workspaces` to insert.
 ///
-/// `None` leaves a column to its default, or to NULL where it has none.
+/// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = workspaces)]
 pub struct NewWorkspace {
     /// The workspace_id of every tenant table.
     pub id: WorkspaceId,
-    /// Name in addresses and on the command line, unique on the platform.
+    /// Name in URLs and on the command line, unique on the platform.
     pub slug: Slug,
     /// Name for people.
     pub name: Name,
-    /// What the workspace is for.
+    /// Purpose of the workspace.
     pub description: Option<Prose>,
     /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
     pub default_language: Option<LanguageTag>,
-    /// Whether the workspace is in use.
+    /// False if the workspace is archived.
     pub is_active: Option<bool>,
-    /// Whether the public side may be entered by slug.
+    /// True if the public may read the workspace by its slug.
     pub is_published: Option<bool>,
-    /// Least confidence, 0 to 1, at which an answer is given.
+    /// Minimum confidence of an answer, 0 to 1.
     pub confidence_threshold: Option<f64>,
 }
 
 impl NewWorkspace {
-    /// What is needed; everything else has its default, and the id is fresh.
+    /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(slug: Slug, name: Name) -> Self {
         Self {
@@ -105,22 +105,22 @@ impl NewWorkspace {
     }
 }
 
-/// What may change in a row of `workspaces`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `workspaces`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// Whether it is in use and published is not among it: [`auth`](crate::auth) publishes and archives.
+/// It has no `is_active` or `is_published`: [`auth`](crate::auth) publishes and archives workspaces.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = workspaces)]
 pub struct WorkspaceChanges {
-    /// Name in addresses and on the command line, unique on the platform.
+    /// Name in URLs and on the command line, unique on the platform.
     pub slug: Option<Slug>,
     /// Name for people.
     pub name: Option<Name>,
-    /// What the workspace is for.
+    /// Purpose of the workspace.
     pub description: Option<Option<Prose>>,
     /// Language of its content and answers, a BCP 47 tag such as en or pt-BR.
     pub default_language: Option<LanguageTag>,
-    /// Least confidence, 0 to 1, at which an answer is given.
+    /// Minimum confidence of an answer, 0 to 1.
     pub confidence_threshold: Option<f64>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }

@@ -1,9 +1,9 @@
-//! A workspace's vectors of one model, replaced by those of another while searches go on.
+//! Replacement of a workspace's vectors by those of another model, while searches continue.
 //!
-//! Vectors of two models can't be compared, so a workspace is switched as a whole. [`reembed`] makes the new vectors in a
-//! table of their own, passage by passage, and can be stopped and begun again; meanwhile searches find what they found
-//! before. Once every passage has its vector, all of them take the place of the old ones in one transaction. From then
-//! on questions must be embedded by the new model, which [`Question::embed_for_workspace`](crate::search::Question::embed_for_workspace) sees to.
+//! Vectors of two models can't be compared, so a workspace is switched as a whole. [`reembed`] stores the new vectors
+//! in a separate table, passage by passage. It can be stopped and resumed, and searches meanwhile use the old vectors.
+//! Once every passage has a new vector, one transaction replaces all old ones. From then on, questions must be embedded
+//! by the new model; [`Question::embed_for_workspace`](crate::search::Question::embed_for_workspace) does so.
 
 mod store;
 
@@ -15,43 +15,43 @@ use crate::error::{Error, Kind, Result};
 use crate::id::DocumentChunkId;
 use crate::tenancy::{Database, WorkspaceScope};
 
-/// Passages that are embedded and kept together.
+/// Number of passages that are embedded and stored together.
 const TOGETHER: usize = 256;
-/// After the switch, passages may still come that were embedded by the old model. So often they are brought over.
+/// Maximum number of switches in a run. Passages with vectors of the old model may still arrive after a switch.
 const ROUNDS: u32 = 10;
 
-/// How far a switch has come.
+/// Progress of a switch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReembedStatus {
-    /// The model that the workspace is switched to.
+    /// Model that the workspace is switched to.
     pub model: String,
-    /// Passages by the model of their vectors, the most frequent first: what searches find now.
+    /// Number of passages by the model of their live vectors, the most frequent first. Searches use these vectors.
     pub live: Vec<(String, u64)>,
-    /// Vectors that wait for a switch, by their model.
+    /// Number of vectors that wait for a switch, by model.
     pub waiting: Vec<(String, u64)>,
-    /// Passages that have no vector of the new model yet.
+    /// Number of passages that have no vector of the new model yet.
     pub missing: u64,
 }
 
-/// What a run of [`reembed`] did.
+/// Result of a run of [`reembed`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReembedReport {
-    /// Passages that were embedded.
+    /// Number of embedded passages.
     pub embedded: u64,
-    /// Passages whose vector was replaced.
+    /// Number of passages whose vector was replaced.
     pub switched: u64,
 }
 
-/// Whether a run ends with the switch.
+/// Extent of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReembedMode {
-    /// Makes the vectors that are missing, and leaves the live ones as they are.
+    /// Creates the missing vectors and leaves the live ones unchanged.
     Prepare,
-    /// Makes those that are missing, then switches.
+    /// Creates the missing vectors, then switches.
     Complete,
 }
 
-/// How far the workspace is from being switched to the model.
+/// Returns the progress of the workspace's switch to the model.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub async fn status(db: &Database, scope: &WorkspaceScope, model: &str) -> Resul
     Store::open(db, scope, model).await?.status().await
 }
 
-/// Drops the vectors that wait for a switch which is given up; how many.
+/// Deletes the vectors that wait for an abandoned switch, and returns their number.
 ///
 /// # Errors
 ///
@@ -69,16 +69,17 @@ pub async fn discard(db: &Database, scope: &WorkspaceScope) -> Result<u64> {
     Store::open(db, scope, "").await?.discard().await
 }
 
-/// Switches the scope's workspace to the embedder's model, or goes on with it where an earlier run was stopped.
+/// Switches the scope's workspace to the embedder's model, or resumes an interrupted run.
 ///
-/// Nothing is embedded twice: a vector that was made is kept until the switch, unless its passage has changed. The switch
-/// itself is one transaction, which rewrites the rows of the workspace and blocks no search. Passages
-/// that come meanwhile are embedded too, those of the old model that come during the switch right after it. So let
-/// ingestion go on with the old embedder until the switch, and use the new one from then on. `on_progress` is told after
-/// each batch, and after the switch.
+/// No text is embedded twice: a vector is kept until the switch, unless its passage changes. The switch is one
+/// transaction, which rewrites the rows of the workspace and blocks no search.
 ///
-/// The lists of the shared vector index are still those of the old vectors, and half of a large workspace's own index is
-/// dead rows until the next vacuum: `workspace-db index verify` measures what that comes to.
+/// New passages are embedded too; passages of the old model that arrive during the switch follow right after it. So
+/// ingest with the old embedder until the switch, and with the new one from then on. `on_progress` is called after each
+/// batch, and after the switch.
+///
+/// The lists of the shared vector index still derive from the old vectors. Half of a large workspace's own index
+/// consists of dead rows until the next vacuum. `workspace-db index verify` measures the effect.
 ///
 /// ```no_run
 /// use workspace_db::embeddings::Embedder;
@@ -95,10 +96,10 @@ pub async fn discard(db: &Database, scope: &WorkspaceScope) -> Result<u64> {
 /// # Errors
 ///
 /// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable),
-/// [`is_database_failure`](Error::is_database_failure): run it again and it goes on.
-/// [`is_invalid_input`](Error::is_invalid_input) where the embedder refuses a passage, which is then named.
-/// [`is_conflict`](Error::is_conflict) where a switch to another model was begun, which [`discard`] gives up, or
-/// passages of another model come faster than they are embedded.
+/// [`is_database_failure`](Error::is_database_failure): run it again, and it resumes.
+/// [`is_invalid_input`](Error::is_invalid_input) if the embedder rejects a passage; the error names the passage.
+/// [`is_conflict`](Error::is_conflict) if a switch to another model has begun, which [`discard`] abandons, or if
+/// passages of another model arrive faster than they are embedded.
 pub async fn reembed(
     db: &Database,
     scope: &WorkspaceScope,
@@ -135,7 +136,7 @@ async fn fill(
     loop {
         let passages = store.missing(behind, TOGETHER).await?;
         let Some((last, _)) = passages.last() else {
-            // Ids have no order that could be relied on: what came meanwhile may stand before.
+            // New passages may have ids before this position, because ids are not in order of insertion.
             match behind.take() {
                 Some(_) => continue,
                 None => return Ok(()),
@@ -158,7 +159,7 @@ async fn fill(
     }
 }
 
-/// The error with the passage that is to blame for it: nobody could mend it otherwise.
+/// Returns the error with the id of the rejected passage, so that the user can correct it.
 async fn refused(embedder: &dyn Embedder, passages: &[(DocumentChunkId, String)], error: Error) -> Error {
     for (id, text) in passages {
         if let Err(error) = embedder.embed(std::slice::from_ref(text)).await {

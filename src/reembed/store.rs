@@ -1,4 +1,4 @@
-//! The database's side of a switch.
+//! Queries of a switch.
 
 use std::collections::HashSet;
 
@@ -16,13 +16,13 @@ use crate::schema::{chunk_reembeddings, document_chunks};
 use crate::sql_types::Embedding;
 use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 
-/// Whether the vector that waits is of another text than the passage has now.
+/// Condition that holds if the waiting vector belongs to an earlier text of the passage.
 const IS_OUTDATED: &str = "chunk_reembeddings.content_hash
     IS DISTINCT FROM encode(sha256(convert_to(document_chunks.content, 'UTF8')), 'hex')";
 
-/// The vectors that wait take the place of those that are live, and what waited goes. What has changed since stays, and so
-/// does what waits for it. A document that a run of `ingest` made says by which model, or the next run would embed it
-/// again; its `updated_at` is that of its text.
+/// Statement that replaces live vectors by waiting ones, and deletes the waiting rows. Passages whose text has changed
+/// keep their live vector and their waiting row. Documents of `ingest` store the name of the new model in their
+/// metadata, or the next run would embed them again. Their `updated_at` stays, because it dates the text.
 const SWITCH: &str = "WITH switched AS (
         UPDATE document_chunks SET vector = waiting.vector, embedding_model = waiting.embedding_model
         FROM chunk_reembeddings AS waiting
@@ -39,8 +39,8 @@ const SWITCH: &str = "WITH switched AS (
     )
     SELECT count(*) AS switched FROM switched";
 
-/// Whoever writes here has this advisory lock of the workspace first, until the transaction ends: two runs of one switch
-/// take and give the same rows, each in an order of its own, and would wait for each other.
+/// Advisory lock of the workspace, which every writer takes first and keeps until its transaction ends. Without it, two
+/// runs of one switch could lock the same rows in different orders and deadlock.
 const ALONE: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('reembed ' || current_setting('app.workspace_id'), 0))";
 
@@ -100,7 +100,7 @@ impl Store {
         Ok(ReembedStatus { model: self.model.clone(), live, waiting, missing })
     }
 
-    /// Refuses to go on where another switch was begun, whose vectors would be lost one by one.
+    /// Rejects the switch if vectors of another switch wait, because this one would replace them one by one.
     pub(super) async fn reject_other_switch(&mut self) -> Result<()> {
         let other: Option<String> = chunk_reembeddings::table
             .in_workspace(&self.scope)
@@ -120,7 +120,7 @@ impl Store {
         }
     }
 
-    /// Drops what waits, of every model; how many.
+    /// Deletes the waiting vectors of all models, and returns their number.
     pub(super) async fn discard(&mut self) -> Result<u64> {
         let scope = self.scope.clone();
         let discard = async move |tx: &mut WorkspaceConnection| {
@@ -130,7 +130,7 @@ impl Store {
         Ok(self.ws.transaction(discard).await? as u64)
     }
 
-    /// Passages behind that one which have no vector of the model, live or waiting, in the order of their ids.
+    /// Returns passages after `behind` that have no vector of the model, live or waiting, ordered by id.
     pub(super) async fn missing(
         &mut self,
         behind: Option<DocumentChunkId>,
@@ -154,7 +154,7 @@ impl Store {
             .await
     }
 
-    /// Keeps vectors for the switch, of those passages that are still there.
+    /// Stores vectors for the switch, for the passages that still exist.
     pub(super) async fn insert(
         &mut self,
         passages: &[(DocumentChunkId, String)],
@@ -180,7 +180,7 @@ impl Store {
                     .await?
                     .into_iter()
                     .collect();
-                // What waits for another text.
+                // These rows belong to earlier texts of the passages.
                 let waiting = chunk_reembeddings::table.in_workspace(&scope);
                 waiting.filter(chunk_reembeddings::chunk_id.eq_any(ids)).delete().execute(tx).await?;
                 let rows: Vec<_> = rows.into_iter().filter(|row| there.contains(&row.chunk_id)).collect();
@@ -191,7 +191,7 @@ impl Store {
         Ok(())
     }
 
-    /// Puts all that wait into place, at once; how many.
+    /// Replaces the live vectors by all waiting ones at once, and returns their number.
     pub(super) async fn switch(&mut self) -> Result<u64> {
         let (workspace, model) = (self.scope.workspace(), self.model.clone());
         let switched: SwitchedRow = self
@@ -208,7 +208,7 @@ impl Store {
         Ok(switched.switched.unsigned_abs())
     }
 
-    /// Drops what another run of the same switch has made of passages that were switched by then.
+    /// Deletes vectors that another run of the same switch created for passages that were already switched.
     pub(super) async fn tidy(&mut self) -> Result<()> {
         let (scope, model) = (self.scope.clone(), self.model.clone());
         let tidy = async move |tx: &mut WorkspaceConnection| {
@@ -220,7 +220,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether every passage has a live vector of the model.
+    /// Returns true if every passage has a live vector of the model.
     pub(super) async fn is_switched(&mut self) -> Result<bool> {
         let other: Vec<DocumentChunkId> = document_chunks::table
             .in_workspace(&self.scope)

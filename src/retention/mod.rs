@@ -1,5 +1,5 @@
-//! What has been kept for as long as its workspace keeps it goes: entries of the audit log, closed conversations, events,
-//! finished jobs; and tokens that have ended.
+//! Deletes rows after their workspace's retention period: audit entries, closed conversations, events and finished jobs.
+//! It also deletes tokens that have ended.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Uuid as SqlUuid};
@@ -15,35 +15,35 @@ use crate::models::{NewAuditEntry, Workspace, WorkspaceSettings};
 use crate::schema::{audit_log, workspace_settings, workspaces};
 use crate::tenancy::{Database, PlatformScope, load_readable};
 
-/// Rows that one statement deletes, so that none holds its locks for long.
+/// Number of rows that one statement deletes, so that it doesn't hold its locks for long.
 const BATCH: i32 = 5_000;
 
-/// Days that ended tokens are kept: for that long a device or an address is known for its account.
+/// Number of days that ended tokens are kept. Until then, the throttle recognizes the device or address of an account.
 const ENDED_TOKENS_DAYS: u32 = 90;
 
-/// How many rows went.
+/// Numbers of deleted rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RetentionReport {
-    /// Entries of the audit log.
+    /// Audit entries.
     pub audit_log: i64,
     /// Closed conversations, each with its messages and feedback.
     pub conversations: i64,
     /// Analytics events.
     pub analytics_events: i64,
-    /// Jobs that were completed, had failed or were cancelled.
+    /// Completed, failed and cancelled jobs.
     pub jobs: i64,
     /// Sessions, API tokens, password secrets and tokens of services.
     pub tokens: i64,
 }
 
-/// Deletes in every workspace what is older than its settings keep, and returns how much it was.
+/// Deletes the rows of every workspace that are older than its retention periods, and returns their numbers.
 ///
-/// A batch is a transaction, with its entry in the audit log, so that what is done stays done and told where a later one
-/// fails; the next run goes on. Nothing of the audit log goes within a day.
+/// Each batch is a transaction with its audit entry. If a later batch fails, the earlier ones remain committed, and the
+/// next run resumes. Audit entries are kept for at least a day.
 ///
 /// # Errors
 ///
-/// [`is_forbidden`](crate::Error::is_forbidden) where the scope's superadmin is none any more;
+/// [`is_forbidden`](crate::Error::is_forbidden) if the scope's superadmin is no longer one;
 /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
 ///
 /// ```no_run
@@ -96,7 +96,7 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Retention
     failed.map_or(Ok(expired), Err)
 }
 
-/// Workspaces that are no more, of which the audit log still tells; their settings are gone with them.
+/// Returns the erased workspaces that still have audit entries. Their settings were deleted with them.
 async fn gone(db: &Database) -> Result<Vec<WorkspaceId>> {
     let query = audit_log::table
         .filter(audit_log::workspace_id.ne(WorkspaceId::PLATFORM))
@@ -106,8 +106,8 @@ async fn gone(db: &Database) -> Result<Vec<WorkspaceId>> {
     db.platform(async |conn| Ok(query.load(conn).await?)).await
 }
 
-/// A table of which rows go, and the statement that deletes a batch of them and says how many they were: `$1` is the
-/// workspace, `$2` the days, `$3` the size of the batch.
+/// A table and the statement that deletes a batch of its rows and returns their number: `$1` is the workspace, `$2` the
+/// days, `$3` the size of the batch.
 struct RetentionRule {
     table: &'static str,
     delete: &'static str,
@@ -134,7 +134,7 @@ const JOBS: RetentionRule = RetentionRule {
           AND coalesce(completed_at, cancelled_at, failed_at) < now() - make_interval(days => $2)
         LIMIT $3) RETURNING 1) SELECT count(*) AS rows FROM gone",
 };
-/// The one function that may delete there.
+/// Rule for audit entries, which only this function may delete.
 const AUDIT_LOG: RetentionRule = RetentionRule {
     table: "audit_log",
     delete: "SELECT workspace_db_expire_audit_log($1, now() - make_interval(days => $2), $3) AS rows",
@@ -165,12 +165,12 @@ struct DeletedRows {
     rows: i64,
 }
 
-/// A run over one workspace, or over what belongs to none.
+/// A run over one workspace, or over the rows that belong to none.
 struct Run<'a> {
     db: &'a Database,
     platform: &'a PlatformScope,
     of: WorkspaceId,
-    /// Whose audit log tells it: that of one that is gone would never end.
+    /// Workspace of the audit entry. For an erased workspace it is the platform, or its audit log would never become empty.
     told: WorkspaceId,
 }
 
@@ -183,7 +183,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Deletes what is older than so many days, if it is not kept for ever, and returns how many rows it was.
+    /// Deletes the rows that are older than `days`, and returns their number. `None` keeps them for ever.
     async fn in_batches(&self, expiry: &RetentionRule, days: Option<u32>) -> Result<i64> {
         let Some(days) = days else { return Ok(0) };
         let days = i32::try_from(days).unwrap_or(i32::MAX);

@@ -1,4 +1,4 @@
-//! A search as it is put together, and run.
+//! Builder of searches.
 
 use std::collections::HashMap;
 
@@ -20,37 +20,37 @@ use crate::schema::document_chunks;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
 use crate::tenancy::{Access, InWorkspace as _, Read, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
 
-/// The most passages that one search gives.
+/// Maximum number of passages that one search returns.
 pub const MAX_K: u32 = 1000;
-/// The most passages on each side of a hit.
+/// Maximum number of passages on each side of a hit.
 pub const MAX_NEIGHBOURS: u32 = 10;
 
-/// The most bytes of the JSON that [`metadata`](Search::metadata) filters by.
+/// Maximum size of the JSON that [`metadata`](Search::metadata) filters by, in bytes.
 pub const MAX_METADATA: usize = 10_000;
 
-/// Of the two lists of a hybrid search each gives at least so many, for the ranks to mean something.
+/// Minimum length of each list of a hybrid search. Shorter lists give ranks little meaning.
 const FUSED_AT_LEAST: u32 = 50;
-/// What is added to a rank before it is inverted. Source: G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank fusion
-/// outperforms Condorcet and individual rank learning methods", SIGIR 2009.
+/// Constant that is added to a rank before it is inverted. Source: G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank
+/// fusion outperforms Condorcet and individual rank learning methods", SIGIR 2009.
 const FUSION: f64 = 60.0;
-/// Hits among which those that say something new are picked, as a multiple of those asked for.
+/// Number of hits from which diverse ones are picked, as a multiple of the requested number.
 const DIVERSE_AMONG: u32 = 4;
 
-/// Searches, on the chunks of a workspace.
+/// Searches on the chunks of a workspace.
 ///
-/// Only passages of ready documents are found, unless [`status`](Search::status) says otherwise.
+/// They find only passages of ready documents, unless [`status`](Search::status) sets another status.
 pub trait SearchChunks {
-    /// The `k` passages whose vectors are nearest to the question's by cosine, of the same model.
+    /// Returns a search for the `k` passages whose vectors are nearest to the question's by cosine, of the same model.
     fn nearest(&self, question: &Question, k: u32) -> Search;
 
-    /// The `k` passages that share most with a text, each stemmed by its own language.
+    /// Returns a search for the `k` passages that best match a text, each stemmed by its own language.
     ///
-    /// The text is what people type into a search engine: words, `"a phrase"`, `or`, `-without`. Of a text of more than
-    /// [`MAX_WORDS`](super::MAX_WORDS) words the longest are looked for, and [`RetrievalStats::words_left_out`](super::RetrievalStats) says how
-    /// many were not.
+    /// The text has the syntax of search engines: words, `"a phrase"`, `or`, `-without`. If a text has more than
+    /// [`MAX_WORDS`](super::MAX_WORDS) words, only the longest are searched.
+    /// [`RetrievalStats::words_left_out`](super::RetrievalStats) states how many were not.
     fn full_text(&self, text: impl Into<String>, k: u32) -> Search;
 
-    /// The `k` passages that stand highest in both lists together, by reciprocal rank fusion.
+    /// Returns a search for the `k` passages with the highest ranks in both lists together, by reciprocal rank fusion.
     fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search;
 }
 
@@ -68,7 +68,7 @@ impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspac
     }
 }
 
-/// A search in one workspace, to be narrowed and [run](Self::run). [`SearchChunks`] begins one.
+/// Search in one workspace; narrow it, then [run](Self::run) it. [`SearchChunks`] creates one.
 #[derive(Clone, Debug)]
 #[must_use = "a search does nothing before `run`"]
 pub struct Search {
@@ -77,7 +77,7 @@ pub struct Search {
     question: Option<Question>,
     text: Option<String>,
     filter: Filter,
-    /// How the list by vector is made, whatever the workspace's size says.
+    /// Plan of the vector search, in place of the plan by the size of the workspace.
     plan: Option<Plan>,
     least: Option<f64>,
     relevance: Option<f64>,
@@ -101,102 +101,106 @@ impl Search {
         }
     }
 
-    /// Passages of one datasource's documents alone.
+    /// Limits the search to passages of one datasource's documents.
     pub fn datasource(mut self, id: DatasourceId) -> Self {
         self.filter.datasource = Some(id);
         self
     }
 
-    /// Passages of one document alone.
+    /// Limits the search to passages of one document.
     pub fn document(mut self, id: DocumentId) -> Self {
         self.filter.document = Some(id);
         self
     }
 
-    /// Passages of documents of that status, in place of the ready ones.
+    /// Searches passages of documents with this status, in place of the ready ones.
     pub fn status(mut self, status: DocumentStatus) -> Self {
         self.filter.status = Some(status);
         self
     }
 
-    /// Passages of documents of every status, drafts and archived ones too.
+    /// Searches passages of documents of every status, drafts and archived ones too.
     pub fn any_status(mut self) -> Self {
         self.filter.status = None;
         self
     }
 
-    /// Passages of documents that the public side may quote, or of those it may not.
+    /// Limits the search to passages of published documents, or of unpublished ones. The public side may quote
+    /// published documents.
     pub fn published(mut self, published: bool) -> Self {
         self.filter.published = Some(published);
         self
     }
 
-    /// Passages of documents whose metadata contain all of this, as `@>` compares JSON; at most [`MAX_METADATA`] bytes.
+    /// Limits the search to documents whose metadata contain all of this, as `@>` compares JSON; at most
+    /// [`MAX_METADATA`] bytes.
     pub fn metadata(mut self, part: Value) -> Self {
         self.filter.metadata = Some(part);
         self
     }
 
-    /// Passages in that language; `en` takes `en-GB` too. By words, the text is then read in it alone.
+    /// Limits the search to passages in this language; `en` includes `en-GB`. A full-text search then parses the text
+    /// in this language only.
     pub fn language(mut self, language: LanguageTag) -> Self {
         self.filter.language = Some(language);
         self
     }
 
-    /// Passages of documents that have changed since.
+    /// Limits the search to passages of documents that have changed since this time.
     pub fn changed_since(mut self, time: DateTime<Utc>) -> Self {
         self.filter.changed_since = Some(time);
         self
     }
 
-    /// Leaves out hits that score less. In a hybrid search the cosine is meant, and a passage that was found by words
-    /// alone stays.
+    /// Excludes hits with a lower score. In a hybrid search, the limit applies to the cosine; a passage that full-text
+    /// search finds stays in the result.
     pub fn min_score(mut self, least: f64) -> Self {
         self.least = Some(least);
         self
     }
 
-    /// Prefers passages that say something new, by maximal marginal relevance among four times as many hits: 1 looks
-    /// at relevance alone, 0 at novelty alone, 0.5 to 0.7 is usual. Needs a question.
+    /// Prefers passages with new content, by maximal marginal relevance among four times as many hits. 1 weighs
+    /// relevance only, 0 novelty only; 0.5 to 0.7 is usual. It requires a question.
     pub fn diversify(mut self, relevance: f64) -> Self {
         self.relevance = Some(relevance);
         self
     }
 
-    /// Brings so many passages before and after each hit in its document, at most [`MAX_NEIGHBOURS`].
+    /// Adds this number of passages before and after each hit in its document, at most [`MAX_NEIGHBOURS`].
     pub fn neighbours(mut self, passages: u32) -> Self {
         self.neighbours = passages;
         self
     }
 
-    /// Compares every vector of the workspace that passes the filters, and is certain.
+    /// Compares every vector of the workspace that passes the filters, so the result is exact.
     pub fn exact(mut self) -> Self {
         self.plan = Some(Plan::Exact);
         self
     }
 
-    /// Makes the list by vector in one way, for who compares the ways.
+    /// Sets the plan of the vector search, for a comparison of plans.
     #[cfg(feature = "studio")]
     pub(crate) fn with_plan(mut self, plan: Plan) -> Self {
         self.plan = Some(plan);
         self
     }
 
-    /// Other bounds than the database was opened with.
+    /// Replaces the limits that the database was opened with.
     pub fn limits(mut self, limits: SearchLimits) -> Self {
         self.limits = Some(limits);
         self
     }
 
-    /// The passages, and how they were found.
+    /// Runs the search, and returns the passages and how they were found.
     ///
-    /// One statement in the usual case; another where more candidates must be taken, and one each for the second list,
-    /// for diversity and for neighbours.
+    /// A search usually takes one statement. More candidates take another one; the second list, diversity and
+    /// neighbours take one each.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where `k` is 0 or above [`MAX_K`], the text is empty or has more than [`MAX_TEXT`]
-    /// characters, the metadata are longer than [`MAX_METADATA`], a setting is out of its bounds, `ws` is of another workspace, or the workspace holds vectors of other models alone;
+    /// [`is_invalid_input`](Error::is_invalid_input) if `k` is 0 or above [`MAX_K`]; if the text is empty or has more
+    /// than [`MAX_TEXT`] characters; if the metadata exceed [`MAX_METADATA`]; if a setting is out of bounds; if `ws`
+    /// belongs to another workspace; or if the workspace has only vectors of other models;
     /// [`is_timed_out`](Error::is_timed_out), [`is_unreachable`](Error::is_unreachable),
     /// [`is_database_failure`](Error::is_database_failure).
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {
@@ -298,7 +302,7 @@ impl Search {
         Ok((hits(found, |hit, place| hit.by_words = Some(place)), list))
     }
 
-    /// An empty answer because of another model is a mistake of the caller, not an answer.
+    /// Returns an error if all vectors are of other models, because an empty result would hide the caller's mistake.
     async fn reject_other_models(&self, ws: &mut WorkspaceConnection<impl Access>, question: &Question) -> Result<()> {
         let models = live_models(ws, &self.scope).await?;
         if models.is_empty() || models.iter().any(|model| model == question.model()) {
@@ -327,7 +331,7 @@ impl Search {
             .load(ws)
             .await?;
         let vectors: HashMap<_, _> = rows.into_iter().collect();
-        // A passage that was deleted since it was found is none.
+        // Passages that were deleted since the search have no vector.
         let mut hits: Vec<_> = hits.into_iter().filter(|hit| vectors.contains_key(&hit.chunk_id)).map(Some).collect();
         let of_hits: Vec<&[f32]> =
             hits.iter().flatten().filter_map(|hit| vectors.get(&hit.chunk_id)).map(Embedding::as_slice).collect();
@@ -364,7 +368,7 @@ impl Search {
     }
 }
 
-/// One list of two, by reciprocal rank fusion; of equal scores the one that is nearer comes first.
+/// Merges two lists by reciprocal rank fusion; with equal scores, hits of the vector search come first.
 fn fused(near: Vec<Hit>, shared: Vec<Hit>) -> Vec<Hit> {
     let mut both: Vec<Hit> = near;
     let places: HashMap<DocumentChunkId, usize> = both.iter().enumerate().map(|(at, hit)| (hit.chunk_id, at)).collect();

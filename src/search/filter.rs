@@ -1,4 +1,4 @@
-//! Which passages may be found at all.
+//! Filters of a search.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl;
@@ -13,7 +13,7 @@ use crate::id::{DatasourceId, DocumentId};
 use crate::schema::{document_chunks, documents};
 use crate::sql_types::{DocumentStatus, LanguageTag};
 
-/// What a passage must be; `None` asks nothing.
+/// Conditions on a passage; `None` sets no condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Filter {
     pub(super) document: Option<DocumentId>,
@@ -40,13 +40,13 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Whether it may leave out most of a workspace: then candidates are picked from what it leaves. A status and
-    /// whether it is published leave most in, and are cheaper to look at afterwards.
+    /// Returns true if the filter may exclude most of a workspace. Candidates are then picked from the filtered
+    /// passages. Status and publication exclude few passages, and are cheaper to check afterwards.
     pub(super) fn is_selective(&self) -> bool {
         self.datasource.is_some() || self.metadata.is_some() || self.changed_since.is_some()
     }
 
-    /// What it asks of the chunk itself.
+    /// Returns the conditions on the chunk itself.
     pub(super) fn chunk_conditions(&self) -> ChunkConditions {
         ChunkConditions {
             document: self.document.map(|id| document_chunks::document_id.eq(id)),
@@ -58,7 +58,7 @@ impl Filter {
         }
     }
 
-    /// What it asks of the chunk's document.
+    /// Returns the conditions on the chunk's document.
     pub(super) fn document_conditions(&self) -> DocumentConditions {
         DocumentConditions {
             datasource: self.datasource.map(|id| documents::datasource_id.eq(id)),
@@ -70,7 +70,7 @@ impl Filter {
     }
 }
 
-/// A struct of conditions, as a predicate: all that are there, joined by AND.
+/// Defines a struct of conditions as a predicate: the present ones, joined by AND.
 macro_rules! all_of {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $condition:ty,)+ }) => {
         $(#[$doc])*
@@ -104,7 +104,7 @@ macro_rules! all_of {
             }
         }
 
-        /// Known by its text, which depends on what is there.
+        /// No static id, because the SQL depends on the present conditions.
         impl QueryId for $name {
             type QueryId = ();
             const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,4 +1,4 @@
-//! One list of passages by words.
+//! Full-text search for passages.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -22,17 +22,17 @@ use crate::schema::{document_chunks, documents};
 use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, StatementSettings, WorkspaceConnection};
 use crate::words::{normalize, words};
 
-/// The most distinct words of a text that are looked for. Each is read in up to three languages, and each lexeme costs a look
-/// at every passage that is ranked.
+/// Maximum number of distinct words of a text that are searched. Each word is parsed in up to three languages, and each
+/// lexeme adds a lookup in every ranked passage.
 pub const MAX_WORDS: usize = 64;
-/// The most characters of a text.
+/// Maximum number of characters of a text.
 pub const MAX_TEXT: usize = 10_000;
 
-/// The text that is looked for, and how many of its words are left out.
+/// Returns the text to search, and the number of words left out.
 ///
-/// A text of more words than [`MAX_WORDS`] is a message rather than a query: of it the longest words are looked for, which
-/// are the rarest as a rule (G. Zipf, "Human Behavior and the Principle of Least Effort", 1949), and quotes and minuses mean
-/// nothing there.
+/// A text of more words than [`MAX_WORDS`] is a message rather than a query. Only its longest words are searched, which
+/// are usually the rarest (G. Zipf, "Human Behavior and the Principle of Least Effort", 1949). Quotes and minus signs
+/// have no meaning there.
 fn bounded(text: &str) -> (Cow<'_, str>, usize) {
     if words(text).nth(MAX_WORDS).is_none() {
         return (Cow::Borrowed(text), 0);
@@ -47,10 +47,10 @@ fn bounded(text: &str) -> (Cow<'_, str>, usize) {
     (Cow::Owned(words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ")), left_out)
 }
 
-/// Splits a text into what is looked for and what must not be there: words and quoted phrases behind one minus. Any other dash
-/// is punctuation.
+/// Splits a text into wanted and excluded terms. Excluded terms are words and quoted phrases after one minus sign. Any
+/// other dash is punctuation.
 ///
-/// It quotes a word of several parts (a path, an identifier), since the parts are neighbours in the passage too.
+/// Quotes a word of several parts (a path, an identifier), because the parts are adjacent in the passage too.
 fn apart(text: &str) -> (String, Option<String>) {
     let (mut wanted, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
@@ -67,7 +67,7 @@ fn apart(text: &str) -> (String, Option<String>) {
             let term = if has_parts(term) { format!("\"{term}\"") } else { term.to_owned() };
             let is_or = dashes == 0 && term.eq_ignore_ascii_case("or");
             if dashes == 1 {
-                // Of the two that an `or` stands between, one is not wanted.
+                // An `or` needs two terms, and this one is excluded.
                 wanted.pop_if(|last| last.eq_ignore_ascii_case("or"));
                 excluded.push(term);
             } else if !(is_or && (is_behind_excluded || wanted.is_empty())) {
@@ -81,7 +81,7 @@ fn apart(text: &str) -> (String, Option<String>) {
     (wanted.join(" "), (!excluded.is_empty()).then(|| excluded.join(" or ")))
 }
 
-/// Returns true if a word outside of quotes has ASCII punctuation within it, or humps like `fromText`.
+/// Returns true if a word outside of quotes has ASCII punctuation within it, or camel case as in `fromText`.
 fn has_parts(term: &str) -> bool {
     let word = term.trim_matches(|c: char| !c.is_alphanumeric());
     !term.starts_with('"') && (word.contains(|c: char| c.is_ascii_punctuation()) || is_camel_case(word))
@@ -96,17 +96,17 @@ fn is_camel_case(word: &str) -> bool {
             .any(|pair| matches!(pair, [one, next] if one.is_ascii_alphanumeric() && next.is_ascii_uppercase()))
 }
 
-/// The ids of the passages that share words with a text, and the text as PostgreSQL reads it.
+/// Ids of the passages that match a text, and the text as PostgreSQL parses it.
 ///
-/// The text is read in the language that is asked for, else in the workspace's own and in the one that it falls back to,
-/// and word for word beside: the passages may be of any of these.
+/// The text is parsed in the requested language, or else in the workspace's default and fallback languages. It is also
+/// parsed without stemming. Passages may be in any of these languages.
 struct FullTextQuery {
     text: String,
-    /// What must not be there, in any reading.
+    /// Terms to exclude, however they are parsed.
     excluded: Option<String>,
     workspace: WorkspaceId,
     language: Option<String>,
-    /// Whether one word is enough, where all are asked for otherwise.
+    /// True if one word is sufficient; otherwise all words must match.
     any_word: bool,
     most: i32,
 }
@@ -114,8 +114,8 @@ struct FullTextQuery {
 impl QueryFragment<Pg> for FullTextQuery {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT unnest(workspace_db_matching_chunks(question");
-        // Apart from what is looked for: a reading by which a word is another one must not let it in again. What passages are
-        // ranked by is without it.
+        // Exclusion is a separate condition, or another parse of the same word could admit the passage again. The
+        // ranking ignores it.
         out.push_sql(if self.excluded.is_some() { " && !! excluded, " } else { ", " });
         out.push_bind_param::<Integer, _>(&self.most)?;
         out.push_sql(")), question FROM (SELECT ");
@@ -135,7 +135,8 @@ impl QueryFragment<Pg> for FullTextQuery {
 }
 
 impl FullTextQuery {
-    /// A text in each language that the passages may be of, and word for word; with its identifiers whole, and in parts.
+    /// Writes a text parsed in each possible language of the passages, and without stemming; with identifiers whole and
+    /// split.
     fn readings<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
         out.push_sql("(SELECT ");
         self.in_each_language(out, "words")?;
@@ -177,17 +178,17 @@ impl FullTextQuery {
     }
 }
 
-/// A passage, and how many share words with the text.
+/// Passage, and the number of passages that match the text.
 #[derive(Queryable)]
 struct FullTextRow {
     found: ScoredPassage,
     matches: i64,
 }
 
-/// The `k` passages that share most with the text, the best first, and how they were found.
+/// Returns the `k` passages that best match the text, the best first, and how they were found.
 ///
-/// Passages with all of its words, as a search engine reads them (quotes, `or`, a minus); where these are fewer than
-/// `k`, passages with any.
+/// Searches for passages with all words, with the syntax of search engines (quotes, `or`, a minus). If there are fewer
+/// than `k`, it searches for passages with any word.
 pub(super) async fn full_text(
     ws: &mut WorkspaceConnection<impl Access>,
     scope: &impl ProvesWorkspace,
@@ -197,7 +198,7 @@ pub(super) async fn full_text(
     limits: SearchLimits,
 ) -> Result<(Vec<ScoredPassage>, RetrievalStats)> {
     let most = i32::try_from(limits.most_matches).unwrap_or(i32::MAX);
-    // First: a character in another form may be many words.
+    // Normalize first: one character can become several words.
     let text: String = normalize(text).chars().take(MAX_TEXT).collect();
     let (text, words_left_out) = bounded(&text);
     let (text, excluded) = apart(&text);
@@ -217,8 +218,8 @@ pub(super) async fn full_text(
             .filter(filter.chunk_conditions())
             .select((
                 CHUNK_COLUMNS,
-                // 1: divided by one plus the logarithm of the passage's length. `ts_rank_cd` looks for every cover of the
-                // words, which takes minutes where a text has hundreds of them; this takes time by their number.
+                // 1 divides by one plus the logarithm of the passage's length. `ts_rank_cd` searches every cover of the
+                // words, which takes minutes for hundreds of words. The time of `ts_rank` grows with their number.
                 sql::<Double>(
                     "ts_rank(document_chunks.search_text, (SELECT question FROM candidates LIMIT 1), 1)::float8",
                 ),

@@ -1,7 +1,7 @@
-//! Maximal marginal relevance: passages that say something new.
+//! Maximal marginal relevance, which prefers passages with new content.
 
-/// Picks `k` of the vectors, each time the one with the largest `weight * relevance - (1 - weight) * likeness`, where
-/// likeness is the largest cosine to one that is picked already; gives their places in that order.
+/// Picks `k` of the vectors and returns their positions in the order of selection. Each step picks the largest
+/// `weight * relevance - (1 - weight) * likeness`. Likeness is the largest cosine to a vector that is already picked.
 ///
 /// Source: J. Carbonell, J. Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998.
 pub(super) fn select(k: usize, weight: f64, relevance: &[f64], vectors: &[&[f32]]) -> Vec<usize> {
@@ -17,7 +17,7 @@ pub(super) fn select(k: usize, weight: f64, relevance: &[f64], vectors: &[&[f32]
             let likeness = if likeness.is_finite() { likeness } else { 0.0 };
             weight.mul_add(relevance, (weight - 1.0) * likeness)
         };
-        // Of equal worth the more relevant, which stands first.
+        // With equal values, the more relevant vector wins, which comes first.
         let best = left
             .iter()
             .enumerate()

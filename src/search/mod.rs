@@ -1,4 +1,4 @@
-//! The passages of a workspace that are nearest to a question, or share its words, or both.
+//! Search for passages of a workspace by vector, by full text, or by both.
 //!
 //! ```no_run
 //! use workspace_db::schema::document_chunks;
@@ -16,18 +16,20 @@
 //! # }
 //! ```
 //!
-//! # How the list by vector is made
+//! # How does vector search work?
 //!
-//! Of a small workspace every vector is compared ([`Plan::Exact`], below
-//! [`SearchLimits::exact_below`](crate::config::SearchLimits::exact_below) chunks). Of a larger one not:
+//! In a small workspace, every vector is compared ([`Plan::Exact`], below
+//! [`SearchLimits::exact_below`](crate::config::SearchLimits::exact_below) chunks). A larger workspace uses sign bits:
 //!
-//! The signs of a vector's components, 192 bytes, tell nearly as well as the vector which passages are near. So every
-//! chunk of the workspace is compared by its signs, in an index that holds nothing else, and the best of them again by
-//! cosine ([`Plan::Bits`]). A workspace that has an approximate index of its own asks that instead ([`Plan::Approximate`]):
-//! an HNSW index on `vector_bits` with `bit_hamming_ops`, for that `workspace_id` alone, named `document_chunks_near_` and
-//! the id in 32 hexadecimal digits. Where too few candidates pass the filters, or a hit stands
-//! among the worse half of the candidates, more are taken, up to [`SearchLimits::most_candidates`](crate::config::SearchLimits::most_candidates); every answer says so.
-//! [`Search::exact`] compares all vectors.
+//! The sign bits of a vector take 192 bytes and show nearly as well as the vector which passages are near. An index
+//! that stores only sign bits compares every chunk of the workspace, and the best candidates are reranked by cosine
+//! ([`Plan::Bits`]). A workspace can have an approximate index of its own, which replaces this scan
+//! ([`Plan::Approximate`]). It is an HNSW index on `vector_bits` with `bit_hamming_ops`, for that `workspace_id` only.
+//! Its name is `document_chunks_near_` and the id in 32 hexadecimal digits.
+//!
+//! The search takes more candidates if too few pass the filters, or if a hit is in the worse half of the candidates.
+//! [`SearchLimits::most_candidates`](crate::config::SearchLimits::most_candidates) limits their number, and every
+//! result reports it. [`Search::exact`] compares all vectors.
 
 mod builder;
 mod filter;

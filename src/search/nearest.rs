@@ -1,4 +1,4 @@
-//! One list of passages by vector.
+//! Vector search for passages.
 
 use diesel::dsl::sql;
 use diesel::pg::Pg;
@@ -18,20 +18,21 @@ use crate::schema::{document_chunks, documents};
 use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
 use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Scoped, StatementSettings, WorkspaceConnection};
 
-/// pgvector allows no more.
+/// Maximum of `hnsw.ef_search` in pgvector.
 const MOST_EF_SEARCH: u32 = 1000;
 
-/// A passage, the distance of its bits, and what the candidates were.
+/// Passage, the distance of its bits, and statistics of the candidates.
 #[derive(Queryable)]
 struct Candidate {
     found: ScoredPassage,
     distance: f64,
-    /// The distance that half of the candidates don't pass; equal ones can't be told apart.
+    /// Median distance of the candidates. Hits at this distance count as the worse half, because equal distances have
+    /// no order.
     median: f64,
     candidates: i64,
 }
 
-/// The `k` passages nearest to the question, the nearest first, and how they were found.
+/// Returns the `k` passages nearest to the question, the nearest first, and how they were found.
 pub(super) async fn nearest(
     ws: &mut WorkspaceConnection<impl Access>,
     scope: &impl ProvesWorkspace,
@@ -41,7 +42,7 @@ pub(super) async fn nearest(
     asked: Option<Plan>,
     limits: SearchLimits,
 ) -> Result<(Vec<ScoredPassage>, RetrievalStats)> {
-    // The signs of a vector that is mostly zero say next to nothing: nothing could be reranked by them.
+    // The signs of a sparse vector carry too little information to select candidates.
     let plan = match asked {
         Some(plan) => plan,
         None if question.is_sparse() => Plan::Exact,
@@ -76,13 +77,13 @@ pub(super) async fn nearest(
     }
 }
 
-/// Whether more candidates would, as far as can be told, bring nothing better.
+/// Returns true if more candidates would probably bring no better hit.
 ///
-/// A hit among the second half of the candidates says that a passage which was no candidate may be a hit as well. The
-/// rule asks nothing of the vectors' distribution; what recall it gives is in docs/figures.md.
+/// If a hit is in the second half of the candidates, a passage outside of the candidates may be a hit as well. The rule
+/// assumes nothing about the distribution of the vectors; docs/figures.md has the measured recall.
 fn is_enough(rows: &[Candidate], k: u32, attempt: Attempt) -> bool {
     let Some(first) = rows.first() else {
-        // None passed the filters. That is the answer only where they were applied first.
+        // No candidate passed the filters. This result is final only if the filters were applied first.
         return attempt.plan == Plan::Bits && attempt.filters_first;
     };
     let all_were_candidates = attempt.plan == Plan::Bits && first.candidates < i64::from(attempt.candidates);
@@ -104,7 +105,7 @@ async fn attempted(
             .and("hnsw.ef_search", attempt.candidates.min(MOST_EF_SEARCH)),
         _ => StatementSettings::searching(),
     };
-    // An index answers an order by the distance itself, and no order by a sum.
+    // An index supports an order by the distance itself, and no order by a sum.
     let distance = document_chunks::vector_bits.hamming_distance(&question.bits);
     let scanned = document_chunks::vector_bits.hamming_distance_scanned(&question.bits);
     let by_index = attempt.plan == Plan::Approximate;
@@ -154,7 +155,8 @@ where
             sql::<Double>("(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY distance) FROM candidates)"),
             sql::<BigInt>("(SELECT count(*) FROM candidates)"),
         ))
-        // In the order of the answer, which PostgreSQL 17 keeps in mind: it then asks for the documents of the first k alone.
+        // Sorted like the result: PostgreSQL 17 and later know the order of a CTE, and then read the documents of the
+        // first k rows only.
         .order((sql::<Double>("5").desc(), document_chunks::id))
         .with_candidates("candidates (id, distance)", candidates);
     reranked::table

@@ -1,4 +1,4 @@
-//! How a list of passages is made, and what decides it.
+//! Plans of a search, and the choice between them.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -13,31 +13,32 @@ use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{Access, DatabaseToken, WorkspaceConnection};
 
-/// How a list of passages was made.
+/// Method by which a list of passages is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
-    /// Every passage that passes the filters, by cosine.
+    /// Compares every passage that passes the filters by cosine.
     Exact,
-    /// Every passage that passes the filters, by the signs of its vector; the best of them again by cosine.
+    /// Compares every passage that passes the filters by sign bits, and reranks the best by cosine.
     Bits,
-    /// The passages that the workspace's own approximate index gives, by signs; the best of them again by cosine.
+    /// Takes the passages that the workspace's own approximate index returns by sign bits, and reranks the best by
+    /// cosine.
     Approximate,
-    /// Passages that share words with the text, by `ts_rank`.
+    /// Ranks passages that match the full-text query by `ts_rank`.
     Words,
 }
 
-/// One hit needs more than 16 candidates to choose from.
+/// Number of candidates in addition to those per hit: 16 are too few for a single hit.
 const CANDIDATES_IN_ANY_CASE: u32 = 40;
-/// Each further attempt takes so many times as many candidates.
+/// Factor by which each further attempt increases the candidates.
 const WIDENS_BY: u32 = 4;
 
-/// What one attempt at a list by vector does.
+/// Parameters of one attempt at a vector search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
     pub(super) plan: Plan,
     pub(super) candidates: u32,
-    /// Whether candidates are picked from what the filters leave, and not filtered afterwards.
+    /// True if filters apply before candidates are picked, and not afterwards.
     pub(super) filters_first: bool,
 }
 
@@ -47,7 +48,7 @@ impl Attempt {
         Self { plan, candidates: candidates.min(limits.most_candidates).max(k), filters_first }
     }
 
-    /// What to do where this one was not enough: more candidates, by a plan that can't run out of them.
+    /// Returns the next attempt if this one was insufficient: more candidates, by a plan that can't run out of them.
     pub(super) fn wider(self, limits: SearchLimits) -> Option<Self> {
         let wider = Self {
             plan: Plan::Bits,
@@ -58,22 +59,22 @@ impl Attempt {
     }
 }
 
-/// How long it is remembered how a workspace stands.
+/// Time for which the statistics of a workspace are cached.
 const STATS_TTL: Duration = Duration::from_secs(60);
 
-/// What the name of a workspace's own index begins with; its id in hexadecimal follows.
+/// Prefix of the name of a workspace's own index; its id in hexadecimal follows.
 pub(crate) const OWN_INDEX: &str = "document_chunks_near_";
 
-/// The name of the workspace's own index.
+/// Returns the name of the workspace's own index.
 pub(crate) fn own_index(workspace: WorkspaceId) -> String {
     format!("{OWN_INDEX}{}", workspace.as_uuid().simple())
 }
 
-/// What the plan of a search depends on.
+/// Facts about a workspace that determine the plan of a search.
 #[derive(Clone, Copy, Debug)]
 struct WorkspaceStats {
     has_own_index: bool,
-    /// Passages of the workspace, counted no further than asked.
+    /// Number of passages in the workspace, counted up to `counted_to`.
     chunks: u32,
     counted_to: u32,
     asked: Instant,
@@ -82,11 +83,11 @@ struct WorkspaceStats {
 static STATS_CACHE: LazyLock<Mutex<HashMap<(DatabaseToken, WorkspaceId), WorkspaceStats>>> =
     LazyLock::new(Mutex::default);
 
-/// How a search of the workspace is planned, by its size and by whether it has an approximate index of its own.
+/// Returns the plan for a search of the workspace, by its size and by whether it has its own approximate index.
 ///
-/// Asked once a minute and workspace, which costs as much as a search of a small one; no statistics are read, since those that PostgreSQL gathers know nothing of small
-/// workspaces and are hidden under row-level security. Where the answer is out of date, a search is slower than it could
-/// be, and not wrong: a plan that finds no index scans.
+/// A query refreshes these facts once a minute for each workspace, which costs as much as a search of a small one. The
+/// statistics of PostgreSQL are not used: they omit small workspaces and are hidden under row-level security. An
+/// outdated plan makes a search slower and not wrong, because a plan without its index scans.
 pub(super) async fn choose_plan(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<Plan> {
     let standing = match remembered(ws, limits) {
         Some(known) => known,
@@ -136,7 +137,7 @@ async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) ->
     };
     let mut standings = STATS_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     if standings.len() == standings.capacity() {
-        // Before it grows, what nobody may use any more goes.
+        // Remove expired entries before the map grows.
         standings.retain(|_, known| known.asked.elapsed() < STATS_TTL);
     }
     standings.insert((ws.database(), workspace), standing);

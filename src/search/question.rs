@@ -1,4 +1,4 @@
-//! What is looked for, as a vector.
+//! Question of a search, as a vector.
 
 use diesel::dsl::{count_star, max, min};
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use crate::schema::document_chunks;
 use crate::sql_types::{Embedding, SignBits};
 use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, WorkspaceConnection};
 
-/// A vector to search with, and the model that made it: vectors of two models are never compared.
+/// Vector to search with, and the model that created it. Vectors of two models are never compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     pub(super) vector: Embedding,
@@ -18,9 +18,9 @@ pub struct Question {
 }
 
 impl Question {
-    /// A question of a vector that was made elsewhere, by the model of that name.
+    /// Creates a question from an existing vector of the model with this name.
     ///
-    /// The name is compared with `document_chunks.embedding_model` as it is.
+    /// The name must equal `document_chunks.embedding_model` exactly.
     ///
     /// ```
     /// use workspace_db::search::Question;
@@ -35,11 +35,11 @@ impl Question {
         Self { bits: vector.sign_bits(), vector, model: model.into() }
     }
 
-    /// A question of a text, which the embedder turns into a vector.
+    /// Embeds a text as a question.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the text has no words;
+    /// [`is_invalid_input`](Error::is_invalid_input) if the text has no words;
     /// [`is_embeddings_failure`](Error::is_embeddings_failure).
     pub async fn embed(embedder: &dyn Embedder, text: &str) -> Result<Self> {
         let mut vectors = embedder.embed(&[text.to_owned()]).await?;
@@ -49,16 +49,16 @@ impl Question {
         }
     }
 
-    /// A question of a text, by whichever of the embedders made the vectors that the workspace has now.
+    /// Embeds a text as a question, with the embedder whose model created the workspace's current vectors.
     ///
-    /// For the time in which a workspace is [switched](mod@crate::reembed) from one to another: before the switch the old
-    /// one embeds, behind it the new one. A search whose question was embedded just before the switch, and which runs
-    /// just behind it, is refused, since it would find nothing: ask again.
+    /// Use it while a workspace is [switched](mod@crate::reembed) to another model: the old embedder applies before the
+    /// switch, the new one after it. If the switch happens between embedding and search, the search is rejected,
+    /// because it would find nothing; repeat it.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where none of the embedders made the workspace's vectors;
-    /// otherwise as [`embed`](Self::embed).
+    /// [`is_invalid_input`](Error::is_invalid_input) if none of the embedders created the workspace's vectors;
+    /// otherwise the same as [`embed`](Self::embed).
     ///
     /// ```no_run
     /// use workspace_db::embeddings::Embedder;
@@ -90,26 +90,26 @@ impl Question {
         }
     }
 
-    /// What made the vector.
+    /// Returns the name of the model that created the vector.
     #[must_use]
     pub fn model(&self) -> &str {
         &self.model
     }
 
-    /// Whether most components are zero, as those of hashed words are: their signs then tell next to nothing.
+    /// Returns true if most components are zero, as with hashed words. Their signs then carry almost no information.
     pub(super) fn is_sparse(&self) -> bool {
         let zeros = self.vector.as_slice().iter().filter(|&&component| component == 0.0).count();
         2 * zeros > self.vector.as_slice().len()
     }
 }
 
-/// The models of the workspace's vectors, the most frequent first.
+/// Returns the models of the workspace's vectors, the most frequent first.
 pub(super) async fn live_models(
     ws: &mut WorkspaceConnection<impl Access>,
     scope: &impl ProvesWorkspace,
 ) -> Result<Vec<String>> {
     let chunks = document_chunks::table.in_workspace(scope);
-    // Both ends of the index, which are mostly the same; only where they are not, every passage is counted.
+    // Both ends of the index are usually equal; otherwise all passages are counted.
     let ends = chunks.select((min(document_chunks::embedding_model), max(document_chunks::embedding_model)));
     let (first, last): (Option<String>, Option<String>) = ends.get_result(ws).await?;
     if first == last {

@@ -1,7 +1,7 @@
-//! Candidates that have been compared, as a part of the statement that Diesel takes for a table.
+//! Reranked candidates, as a CTE that Diesel treats as a table.
 //!
-//! They meet their documents only once they are reranked. Where the planner had the choice, and took a workspace of forty
-//! documents for one of a single document, it read every candidate once for each of the forty.
+//! The statement joins documents only after the rerank. With a free choice of order, the planner estimated one document
+//! for a workspace of forty. It then read every candidate once for each of the forty.
 
 #![expect(dead_code, unreachable_pub, reason = "what `tenant_tables!` writes is meant for a crate's own list")]
 
@@ -12,7 +12,7 @@ use diesel::sql_types::Text;
 use crate::schema::{document_chunks, documents};
 
 diesel::table! {
-    /// The rows of [`RERANKED_CTE`].
+    /// Rows of [`RERANKED_CTE`].
     reranked (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
@@ -33,11 +33,11 @@ crate::relations! {
     reranked.document_id => documents;
 }
 
-/// Its name and columns, as the statement defines them.
+/// Name and columns of the CTE, as the statement defines them.
 pub(super) const RERANKED_CTE: &str =
     "reranked (workspace_id, id, document_id, chunk_index, score, distance, median, candidates)";
 
-/// The first of its columns, as they come from the chunk.
+/// First columns of the CTE, which come from the chunk.
 pub(super) const CHUNK_COLUMNS: (
     document_chunks::workspace_id,
     document_chunks::id,
@@ -54,8 +54,8 @@ type PassageColumns = (
     SqlLiteral<Text>,
 );
 
-/// What a [`ScoredPassage`](super::scored_passage::ScoredPassage) is read from. The text is read for those rows alone that are given: thousands may
-/// be reranked, and all of them are sorted.
+/// Returns the columns of a [`ScoredPassage`](super::scored_passage::ScoredPassage). The text is read for the returned
+/// rows only: thousands may be reranked, and all of them are sorted.
 pub(super) fn scored_passage_columns() -> (reranked::score, PassageColumns) {
     let content = "(SELECT of_passage.content FROM document_chunks AS of_passage
         WHERE of_passage.workspace_id = reranked.workspace_id AND of_passage.id = reranked.id)";

@@ -1,4 +1,4 @@
-//! What comes back: the passages, and how they were found.
+//! Results of a search: the passages, and how they were found.
 
 use std::fmt;
 
@@ -7,47 +7,48 @@ use serde::Serialize;
 use super::plan::Plan;
 use crate::id::{DocumentChunkId, DocumentId};
 
-/// The passages that were found, and how: no answer is shorter or less sure than it says.
+/// Passages that a search has found, and how. They show if the result is incomplete or uncertain.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SearchResults {
-    /// How many passages were asked for.
+    /// Requested number of passages.
     pub asked: u32,
-    /// How many came: fewer where the workspace has no more that pass the filters and the least score, or where a bound
-    /// was reached.
+    /// Number of returned passages. It is lower if no more passages pass the filters and the minimum score, or if a
+    /// limit was reached.
     pub returned: usize,
-    /// How the list by vector was made, where there is one.
+    /// Statistics of the vector search, if there was one.
     pub by_vector: Option<RetrievalStats>,
-    /// How the list by words was made, where there is one.
+    /// Statistics of the full-text search, if there was one.
     pub by_words: Option<RetrievalStats>,
-    /// The passages, the best first.
+    /// Passages, the best first.
     pub hits: Vec<Hit>,
 }
 
 impl SearchResults {
-    /// Whether a bound was reached before the answer was certain: more passages, or nearer ones, may be there.
-    /// [`exact`](super::Search::exact) finds out.
+    /// Returns true if a limit was reached before the result was certain. More passages, or nearer ones, may exist;
+    /// [`exact`](super::Search::exact) finds them.
     #[must_use]
     pub fn is_bounded(&self) -> bool {
         [&self.by_vector, &self.by_words].into_iter().flatten().any(|list| list.bound_reached)
     }
 }
 
-/// How one list of passages was made.
+/// Statistics of one list of passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RetrievalStats {
-    /// The plan whose rows these are.
+    /// Plan that found the rows.
     pub plan: Plan,
-    /// Passages that were compared in full; `None` where the plan compares all of the workspace's.
+    /// Number of passages that were compared in full; `None` if the plan compares all of the workspace's.
     pub candidates: Option<u64>,
-    /// How often more candidates were taken, since too few passed the filters or the last of them was still good.
+    /// Number of times that more candidates were taken, because too few passed the filters or the last of them was
+    /// still good.
     pub widened: u32,
-    /// Whether the most candidates that may be taken were not enough to be certain.
+    /// True if the maximum number of candidates was too low for a certain result.
     pub bound_reached: bool,
-    /// Words of the text that were not looked for, since it has more than [`MAX_WORDS`](super::MAX_WORDS).
+    /// Number of words of the text that were not searched, because it has more than [`MAX_WORDS`](super::MAX_WORDS).
     pub words_left_out: usize,
 }
 
-/// For a person: by which plan, and out of how many candidates.
+/// Text for users: the plan, and the number of candidates.
 impl fmt::Display for RetrievalStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = format!("{:?}", self.plan).to_lowercase();
@@ -65,48 +66,48 @@ impl fmt::Display for RetrievalStats {
     }
 }
 
-/// A passage that was found.
+/// Passage that a search has found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
-    /// By which the hits are ordered. By vector: the cosine, 1 for the same direction to -1 for the opposite. By words:
-    /// `ts_rank`, from 0. By both: the sum of 1 / (60 + rank) over the two lists.
+    /// Score that orders the hits. Vector search: the cosine, from 1 for the same direction to -1 for the opposite.
+    /// Full-text search: `ts_rank`, from 0. Hybrid search: the sum of 1 / (60 + rank) over the two lists.
     pub score: f64,
-    /// The passage's id.
+    /// Id of the passage.
     pub chunk_id: DocumentChunkId,
-    /// Its document.
+    /// Id of its document.
     pub document_id: DocumentId,
-    /// The document's title.
+    /// Title of the document.
     pub title: String,
-    /// The document's name in its datasource.
+    /// Name of the document in its datasource.
     pub external_id: Option<String>,
-    /// Place of the passage in the document, from 0.
+    /// Position of the passage in the document, from 0.
     pub chunk_index: i32,
-    /// The passage.
+    /// Text of the passage.
     pub content: String,
-    /// Where it stands in the list by vector, if it is there.
+    /// Rank in the vector search, if it is a hit there.
     pub by_vector: Option<HitRank>,
-    /// Where it stands in the list by words, if it is there.
+    /// Rank in the full-text search, if it is a hit there.
     pub by_words: Option<HitRank>,
-    /// The passages before it in its document, in their order, where neighbours were asked for.
+    /// Passages before it in its document, in their order, if neighbours were requested.
     pub before: Vec<Neighbour>,
-    /// The passages after it.
+    /// Passages after it.
     pub after: Vec<Neighbour>,
 }
 
-/// A hit's place in one list.
+/// Rank of a hit in one list.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct HitRank {
-    /// From 1.
+    /// Rank, from 1.
     pub rank: usize,
-    /// Its score there.
+    /// Score in this list.
     pub score: f64,
 }
 
-/// A passage beside a hit.
+/// Passage next to a hit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Neighbour {
-    /// Place in the document, from 0.
+    /// Position in the document, from 0.
     pub chunk_index: i32,
-    /// The passage.
+    /// Text of the passage.
     pub content: String,
 }

@@ -1,4 +1,4 @@
-//! What a list is read as.
+//! Rows of a list of passages.
 
 use diesel::prelude::*;
 
@@ -6,7 +6,7 @@ use super::results::{Hit, HitRank};
 use crate::id::{DocumentChunkId, DocumentId};
 use crate::schema::{document_chunks, documents};
 
-/// The columns of a passage, behind its score.
+/// Columns of a passage, which follow its score.
 pub(super) const PASSAGE_COLUMNS: (
     document_chunks::id,
     document_chunks::document_id,
@@ -23,7 +23,7 @@ pub(super) const PASSAGE_COLUMNS: (
     document_chunks::content,
 );
 
-/// A row of a list: the score, and the passage.
+/// Row of a list: the score, and the passage.
 #[derive(Queryable)]
 pub(super) struct ScoredPassage {
     pub(super) score: f64,
@@ -40,7 +40,7 @@ pub(super) struct PassageRow {
     content: String,
 }
 
-/// Rows of one list as hits that know their place; `set` says in which.
+/// Converts the rows of one list to hits with their ranks; `set` stores the rank for this list.
 pub(super) fn hits(found: Vec<ScoredPassage>, set: fn(&mut Hit, HitRank)) -> Vec<Hit> {
     let hit = |(at, ScoredPassage { score, passage }): (usize, ScoredPassage)| {
         let mut hit = Hit {

@@ -1,4 +1,4 @@
-//! PostgreSQL's `bit(n)`, and the distance that pgvector defines on it.
+//! PostgreSQL's `bit(n)` and the distance that pgvector defines on it.
 
 use std::io::Write as _;
 
@@ -15,24 +15,24 @@ use super::operators::vector_operator;
 
 /// The SQL type `bit(n)`.
 ///
-/// Not `diesel::sql_types::Bit`, which is another name for `bytea`; import this one by name.
+/// It is not `diesel::sql_types::Bit`, which is another name for `bytea`; import this one by name.
 #[derive(Clone, Copy, Debug, Default, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 1560, array_oid = 1561))]
 pub struct Bit;
 
 vector_operator!(
-    /// `(left <~> right)`, made by [`hamming_distance`](BitExpressionMethods::hamming_distance).
+    /// `(left <~> right)`, created by [`hamming_distance`](BitExpressionMethods::hamming_distance).
     HammingDistance, "(", " <~> ", ")"
 );
 
 vector_operator!(
-    /// `(0 + (left <~> right))`, made by [`hamming_distance_scanned`](BitExpressionMethods::hamming_distance_scanned).
+    /// `(0 + (left <~> right))`, created by [`hamming_distance_scanned`](BitExpressionMethods::hamming_distance_scanned).
     ScannedHammingDistance, "(0 + (", " <~> ", "))"
 );
 
-/// The distance of pgvector on every expression of type [`Bit`].
+/// Distance operator of pgvector on every expression of type [`Bit`].
 pub trait BitExpressionMethods: Expression<SqlType = Bit> + Sized {
-    /// `self <~> other`: the number of bits that differ; both sides must have the same length.
+    /// Returns `self <~> other`, the number of bits that differ. Both sides must have the same length.
     ///
     /// ```
     /// use diesel::prelude::*;
@@ -50,8 +50,8 @@ pub trait BitExpressionMethods: Expression<SqlType = Bit> + Sized {
         HammingDistance::new(self, other.as_expression())
     }
 
-    /// The same number, whose order no index offers: a query that is ordered by it reads every row that its filters leave,
-    /// and is exact.
+    /// Returns the same number in a form that no index supports. A query that is ordered by it reads every row that its
+    /// filters leave, and is exact.
     fn hamming_distance_scanned<T: AsExpression<Bit>>(self, other: T) -> ScannedHammingDistance<Self, T::Expression> {
         ScannedHammingDistance::new(self, other.as_expression())
     }
@@ -59,9 +59,9 @@ pub trait BitExpressionMethods: Expression<SqlType = Bit> + Sized {
 
 impl<E: Expression<SqlType = Bit>> BitExpressionMethods for E {}
 
-/// The signs of an embedding's components, one bit each; 1 where the component is above zero.
+/// Sign bits of an embedding's components, one bit each: 1 if the component is above zero.
 ///
-/// Made by [`Embedding::sign_bits`](super::Embedding::sign_bits).
+/// [`Embedding::sign_bits`](super::Embedding::sign_bits) creates them.
 #[derive(Clone, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Bit)]
 pub struct SignBits(pgvector::Bit);
@@ -72,13 +72,13 @@ impl SignBits {
         Self(pgvector::Bit::new(&signs))
     }
 
-    /// The number of bits.
+    /// Returns the number of bits.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are no bits at all.
+    /// Returns true if there are no bits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,4 +1,4 @@
-//! Texts that people type and others read: each is checked where it comes in, and can't be anything else afterwards.
+//! Texts that people type and others read. Each type checks its text on input, so a value is always valid.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ macro_rules! checked_texts {
         pub struct $name(String);
 
         impl $name {
-            /// As text.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -55,8 +55,8 @@ macro_rules! checked_texts {
 }
 
 checked_texts! {
-    /// An email address, in lower case and ASCII: a domain of other letters is written in its `xn--` form, so that no
-    /// look-alike of another's address can be registered. At most 254 bytes.
+    /// An email address, in lower case and ASCII, of at most 254 bytes. A domain of other letters is written in its `xn--`
+    /// form, so that a look-alike of another address can't be registered.
     ///
     /// ```
     /// use workspace_db::sql_types::Email;
@@ -68,8 +68,8 @@ checked_texts! {
     /// ```
     Email = email, "email";
 
-    /// The name of a workspace in addresses: groups of lower-case letters and digits of ASCII, joined by single hyphens, at
-    /// most 63 in all, as in a label of a domain name.
+    /// The name of a workspace in URLs: groups of lower-case ASCII letters and digits, joined by single hyphens. It has at
+    /// most 63 characters, as a label of a domain name has.
     ///
     /// ```
     /// use workspace_db::sql_types::Slug;
@@ -79,8 +79,8 @@ checked_texts! {
     /// ```
     Slug = slug, "slug";
 
-    /// A name for people: one line of 1 to 200 characters, without control characters and without those that hide or turn
-    /// around what stands beside them. Spaces around it are taken off.
+    /// A name for people: one line of 1 to 200 characters. It has no control characters, and none that hide text or change
+    /// its direction. Surrounding spaces are removed.
     ///
     /// ```
     /// use workspace_db::sql_types::Name;
@@ -91,14 +91,14 @@ checked_texts! {
     /// ```
     Name = name, "name";
 
-    /// Text of several lines, at most 10,000 characters, without control characters but line feeds and tabs.
+    /// Text of several lines, at most 10,000 characters, without control characters other than line feeds and tabs.
     ///
     /// ```
     /// assert!("Hello!\nWhat would you like to know?".parse::<workspace_db::sql_types::Prose>().is_ok());
     /// ```
     Prose = prose, "text";
 
-    /// A colour as CSS writes it in hexadecimal: `#rgb`, `#rrggbb`, or either with an alpha digit or two; in lower case.
+    /// A colour in the hexadecimal notation of CSS: `#rgb`, `#rrggbb`, or either with one or two alpha digits; in lower case.
     ///
     /// ```
     /// use workspace_db::sql_types::HexColor;
@@ -108,7 +108,7 @@ checked_texts! {
     /// ```
     HexColor = hex_color, "color";
 
-    /// An address of the web: `https` or `http`, with a host and without a login, at most 2,048 bytes.
+    /// A web URL: `https` or `http`, with a host and without a login, at most 2,048 bytes.
     ///
     /// ```
     /// use workspace_db::sql_types::WebUrl;
@@ -183,8 +183,8 @@ fn prose(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// Line and paragraph separators, zero-width spaces, and what changes the direction of the text beside it. Joiners stay:
-/// scripts and emoji need them.
+/// Returns true for line and paragraph separators, zero-width spaces, and characters that change the direction of text.
+/// Joiners are allowed: scripts and emoji need them.
 fn misleads(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -209,7 +209,7 @@ fn web_url(text: &str) -> Result<String> {
     if text.len() > 2_048 {
         return Err(wrong("it has more than 2,048 bytes"));
     }
-    // Url drops these without a word, so that what is stored would not be what was meant.
+    // `Url` removes these silently, so the stored value would differ from the input.
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(wrong("it has spaces or control characters"));
     }
@@ -223,7 +223,7 @@ fn web_url(text: &str) -> Result<String> {
     Ok(String::from(url))
 }
 
-/// So much of the input as an error may quote.
+/// Quotes at most the first 60 characters of the input, for an error.
 fn quoted(text: &str) -> String {
     const MOST: usize = 60;
     let beginning: String = text.chars().take(MOST).collect();

@@ -1,4 +1,4 @@
-//! A vector that may go into the database.
+//! Embeddings: vectors that the database accepts.
 
 use bytes::BytesMut;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -12,15 +12,15 @@ use tokio_postgres::types::{FromSql as _, ToSql as _, Type};
 use super::{SignBits, Vector};
 use crate::error::Error;
 
-/// The number of dimensions of `document_chunks.vector`.
+/// Number of dimensions of `document_chunks.vector`.
 pub const DIMENSIONS: usize = 1536;
 
-/// A vector of `D` finite components, of a length between 10⁻¹⁵ and 10¹⁵.
+/// A vector of `D` finite components, with a length between 10⁻¹⁵ and 10¹⁵.
 ///
-/// An array has its number of components in its type, so one of another number does not compile; a `Vec` is counted when
-/// it comes. Either is refused where a component is NaN or infinite, where all are zero, which has no direction, and
-/// where the vector is so short or so long that pgvector, which sums squares in single precision, takes its cosine to
-/// anything for 1 or 0.
+/// An array of another size does not compile; the size of a `Vec` is checked at run time. Both are rejected if a
+/// component is NaN or infinite, or if all are zero, because such a vector has no direction. Vectors outside of these
+/// lengths are rejected too. pgvector sums squares in single precision, and would compute their cosine to any vector as
+/// 1 or 0.
 ///
 /// ```
 /// use workspace_db::sql_types::{Embedding, EmbeddingError};
@@ -36,41 +36,41 @@ pub const DIMENSIONS: usize = 1536;
 #[diesel(sql_type = Vector)]
 pub struct Embedding<const D: usize = DIMENSIONS>(pgvector::Vector);
 
-/// Why numbers are not an [`Embedding`]: what came, and what was expected.
+/// Reason why numbers are not an [`Embedding`], with the actual and the expected value.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddingError {
-    /// There are too many components, or too few.
+    /// The vector has too many components, or too few.
     #[error("an embedding of {expected} dimensions was expected, {found} came")]
     Dimensions {
-        /// How many the type asks for.
+        /// Number of components that the type requires.
         expected: usize,
-        /// How many came.
+        /// Number of components found.
         found: usize,
     },
     /// A component is NaN or infinite.
     #[error("every component of an embedding must be finite, number {index} is {value}")]
     NotFinite {
-        /// Which one, from 0.
+        /// Index of the component, from 0.
         index: usize,
-        /// What it is.
+        /// Value of the component.
         value: f32,
     },
     /// All components are zero.
     #[error("an embedding must have a direction, all {dimensions} components are zero")]
     ZeroLength {
-        /// How many there are.
+        /// Number of components.
         dimensions: usize,
     },
     /// The vector is too short or too long for its cosine to be computed in single precision.
     #[error("an embedding must have a length between 1e-15 and 1e15, this one has {length:e}; divide it by its length")]
     Length {
-        /// How long it is.
+        /// Length of the vector.
         length: f64,
     },
 }
 
-/// Lengths whose squares, and the sums of those, are far from both ends of a float.
+/// Range of lengths whose squares, and the sums of those, are far from both ends of the range of an `f32`.
 const LENGTHS: RangeInclusive<f64> = 1e-15..=1e15;
 
 impl From<EmbeddingError> for Error {
@@ -80,13 +80,13 @@ impl From<EmbeddingError> for Error {
 }
 
 impl<const D: usize> Embedding<D> {
-    /// The components.
+    /// Returns the components.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {
         self.0.as_slice()
     }
 
-    /// The same direction at length 1, by which cosine and inner product become the same.
+    /// Returns the vector of the same direction and of length 1, for which cosine and inner product are equal.
     ///
     /// ```
     /// # use workspace_db::sql_types::{Embedding, EmbeddingError};
@@ -102,13 +102,13 @@ impl<const D: usize> Embedding<D> {
         Self(components.into())
     }
 
-    /// The signs of the components, equal to pgvector's `binary_quantize`: 1 where a component is above zero.
+    /// Returns the sign bits of the components, equal to pgvector's `binary_quantize`: 1 if a component is above zero.
     #[must_use]
     pub fn sign_bits(&self) -> SignBits {
         SignBits::of(self.as_slice())
     }
 
-    /// The driver's value, for COPY.
+    /// Returns the driver's value, for COPY.
     pub(crate) fn as_pgvector(&self) -> &pgvector::Vector {
         &self.0
     }

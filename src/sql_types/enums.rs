@@ -1,4 +1,4 @@
-//! The native enums of the schema. Each is its own SQL type, so that a query and `schema.rs` name the same thing.
+//! The native enums of the schema. Each is its own SQL type, so that queries and `schema.rs` use the same name.
 
 use std::fmt;
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-// An own macro until a `derive` for enums is part of a Diesel release.
+// This macro is needed until a Diesel release has a `derive` for enums.
 macro_rules! pg_enums {
     ($(
         $(#[$doc:meta])*
@@ -36,7 +36,7 @@ macro_rules! pg_enums {
                 /// All values, in the order of the database.
                 pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-                /// The label in the database.
+                /// Returns the label in the database.
                 #[must_use]
                 pub const fn label(self) -> &'static str {
                     match self {
@@ -77,7 +77,7 @@ macro_rules! pg_enums {
             }
         )+
 
-        /// Every enum of the schema with its labels in order, to be compared with `pg_enum`.
+        /// Returns every enum of the schema with its labels in order, for a comparison with `pg_enum`.
         #[must_use]
         pub fn all_labels() -> Vec<(&'static str, Vec<&'static str>)> {
             vec![$(($pg_name, $name::ALL.iter().map(|value| value.label()).collect()),)+]
@@ -86,7 +86,7 @@ macro_rules! pg_enums {
 }
 
 pg_enums! {
-    /// What an administrator may enter.
+    /// Reach of an administrator.
     AdminRole = "admin_role" {
         /// Every workspace.
         Superadmin = "superadmin",
@@ -94,87 +94,87 @@ pg_enums! {
         Admin = "admin",
     }
 
-    /// Whether an administrator may log in.
+    /// State of an administrator's account.
     AdminStatus = "admin_status" {
-        /// May log in.
+        /// The administrator may log in.
         Active = "active",
-        /// May not.
+        /// The administrator may not log in.
         Disabled = "disabled",
     }
 
-    /// What an administrator's token is for.
+    /// Purpose of an administrator's token.
     AdminTokenKind = "admin_token_kind" {
-        /// A login.
+        /// A session after a login.
         Session = "session",
-        /// A program of the administrator's.
+        /// An API client of the administrator.
         Api = "api",
         /// Setting a password, once.
         Password = "password",
     }
 
-    /// Who does what the audit log tells.
+    /// Kind of actor in an audit entry.
     AuditActor = "audit_actor" {
-        /// Someone with a session.
+        /// An administrator with a session.
         Administrator = "administrator",
-        /// Whoever holds the platform's login.
+        /// An operator with the platform's login.
         Operator = "operator",
     }
 
-    /// Where a datasource reads from.
+    /// Kind of a datasource.
     DatasourceType = "datasource_type" {
         /// Pages of a site.
         Web = "web",
         /// Files of a folder.
         File = "file",
-        /// Answers of a service.
+        /// Responses of a service.
         Api = "api",
         /// A Notion space.
         Notion = "notion",
         /// A Slack team.
         Slack = "slack",
-        /// People's own typing.
+        /// Texts that people type.
         Manual = "manual",
     }
 
-    /// How the last synchronisation of a datasource stands.
+    /// State of the last synchronization of a datasource.
     DatasourceSyncStatus = "datasource_sync_status" {
-        /// Not begun.
+        /// Not started.
         Idle = "idle",
-        /// Under way.
+        /// Running.
         Running = "running",
-        /// Ended with an error.
+        /// Failed with an error.
         Failed = "failed",
         /// Ended well.
         Completed = "completed",
     }
 
-    /// Stage of a document.
+    /// State of a document.
     DocumentStatus = "document_status" {
-        /// Being written.
+        /// Draft, still being written.
         Draft = "draft",
         /// Being split and embedded.
         Processing = "processing",
-        /// Searched.
+        /// Ready; searches find it.
         Ready = "ready",
-        /// Kept, not searched.
+        /// Archived; searches don't find it.
         Archived = "archived",
-        /// Could not be processed.
+        /// Not processed because of an error.
         Error = "error",
     }
 
-    /// Stage of a conversation.
+    /// State of a conversation.
     ConversationStatus = "conversation_status" {
-        /// Going on.
+        /// Open.
         Open = "open",
-        /// Waiting for somebody.
+        /// Waiting for a reply.
         Pending = "pending",
         /// Answered.
         Resolved = "resolved",
-        /// Over.
+        /// Closed.
         Closed = "closed",
     }
 
-    /// Who speaks in a message.
+    /// Author of a message.
     MessageRole = "message_role" {
         /// The platform.
         System = "system",
@@ -188,35 +188,35 @@ pg_enums! {
 
     /// State of a job.
     JobStatus = "job_status" {
-        /// Waiting.
+        /// Waiting for a worker.
         Queued = "queued",
-        /// Held by a worker.
+        /// Leased by a worker.
         Running = "running",
         /// Ended well.
         Completed = "completed",
-        /// Ended with an error, and not to be tried again.
+        /// Failed, without a further attempt.
         Failed = "failed",
-        /// Given up on request.
+        /// Cancelled on request.
         Cancelled = "cancelled",
     }
 
-    /// For how long a job keeps its unique key to itself.
+    /// States in which a job reserves its unique key.
     JobUniqueness = "job_uniqueness" {
-        /// While it waits for its first start.
+        /// Until its first start.
         Queued = "queued",
         /// While it waits or runs.
         Unfinished = "unfinished",
-        /// While it waits or runs, and once it has ended well.
+        /// While it waits or runs, and after it has completed.
         Succeeded = "succeeded",
-        /// For as long as its row is there.
+        /// As long as its row exists.
         Kept = "kept",
     }
 
-    /// What a service may do in its workspace.
+    /// Access of a service to its workspace.
     ServiceAccess = "service_access" {
-        /// Read its rows.
+        /// Reads rows.
         Read = "read",
-        /// Read and change them.
+        /// Reads and changes rows.
         Write = "write",
     }
 }

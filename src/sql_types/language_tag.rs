@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 
 /// A language such as `en`, `nl` or `pt-BR`, in the shape of a BCP 47 tag.
 ///
-/// The shape is checked, as the database's CHECK does it: letters first, then groups of at most eight letters or
-/// digits. Whether somebody speaks it is not.
+/// Parsing checks the shape, as the database's CHECK does: letters first, then groups of at most eight letters or
+/// digits. It does not check that the language exists.
 ///
 /// ```
 /// use workspace_db::sql_types::LanguageTag;
@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 pub struct LanguageTag(String);
 
 impl LanguageTag {
-    /// The tag as text.
+    /// Returns the tag as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

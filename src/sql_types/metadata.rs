@@ -1,4 +1,4 @@
-//! JSON that comes from outside, bounded.
+//! JSON objects from outside, with limits.
 
 use diesel_derive_newtype::DieselNewType;
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Bytes that the object may have as text.
+/// Maximum size of the object as text, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
-/// How deep arrays and objects may lie within each other.
+/// Maximum number of nested levels of arrays and objects.
 const MOST_DEPTH: usize = 32;
 
-/// A JSON object of at most 64 KiB as text, nested at most 32 deep, without the character NUL, which PostgreSQL can't store.
+/// A JSON object of at most 64 KiB as text and 32 nested levels. It has no NUL character, which PostgreSQL can't store.
 ///
 /// ```
 /// use serde_json::json;
@@ -56,10 +56,10 @@ impl From<Metadata> for Value {
     }
 }
 
-/// Levels of arrays and objects that `serde_json` reads.
+/// Maximum number of nested levels of arrays and objects that `serde_json` reads.
 pub(crate) const MAX_LEVELS: usize = 127;
 
-/// Whether arrays and objects lie deeper within each other than so many levels.
+/// Returns true if arrays and objects are nested more than `most` levels deep.
 pub(crate) fn is_deeper(value: &Value, most: usize) -> bool {
     match value {
         Value::Array(items) => most == 0 || items.iter().any(|item| is_deeper(item, most - 1)),
@@ -68,7 +68,7 @@ pub(crate) fn is_deeper(value: &Value, most: usize) -> bool {
     }
 }
 
-/// Whether a text in the value has a character that PostgreSQL can't store.
+/// Returns true if a text in the value has a character that PostgreSQL can't store.
 pub(crate) fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),

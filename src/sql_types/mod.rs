@@ -1,15 +1,15 @@
-//! SQL types that Diesel doesn't bring, and the Rust values that go with them.
+//! SQL types that Diesel lacks, and their Rust values.
 //!
 //! | in the database | SQL type | Rust value |
 //! |---|---|---|
 //! | `vector(1536)` | [`Vector`] | [`Embedding`] |
 //! | `bit(1536)` | [`Bit`] | [`SignBits`] |
 //! | an enum such as `document_status` | the enum itself | [`DocumentStatus`], ... |
-//! | `tsvector` | [`Tsvector`] | none: it is searched and not read |
+//! | `tsvector` | [`Tsvector`] | none: queries search it and don't read it |
 //! | `text[]` whose elements are not null | `Array<Nullable<Text>>` | [`TextArray`] |
 //! | `text` with a language | `Text` | [`LanguageTag`] |
 //! | `text` that people type | `Text` | [`Email`], [`Slug`], [`Name`], [`Prose`], [`HexColor`], [`WebUrl`] |
-//! | `jsonb` that comes from outside | `Jsonb` | [`Metadata`] |
+//! | `jsonb` from outside | `Jsonb` | [`Metadata`] |
 //! | `bytea` with a secret | `Bytea` | [`SealedSecret`] |
 //! | `text` with the hash of a password | `Text` | [`PasswordHash`] |
 //! | `bytea` with the hash of a token | `Bytea` | [`TokenHash`] |

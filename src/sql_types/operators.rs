@@ -1,9 +1,9 @@
-//! Operators of pgvector as expressions that may stand anywhere in a larger one.
+//! Operators of pgvector as expressions that can be part of a larger one.
 
-/// A binary operator that writes its own parentheses.
+/// Defines a binary operator that writes its own parentheses.
 ///
 /// `diesel::infix_operator!` writes none, and PostgreSQL binds `-` tighter than `<=>`: one minus a distance would
-/// subtract the vector. The parentheses cost nothing, an index is found through them.
+/// subtract the vector. The parentheses cost nothing, because PostgreSQL still uses an index.
 macro_rules! vector_operator {
     ($(#[$doc:meta])* $name:ident, $before:literal, $operator:literal, $after:literal) => {
         $(#[$doc])*

@@ -1,4 +1,4 @@
-//! Passwords at rest.
+//! Hashes of passwords at rest.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{Error, Result};
 
-/// Memory of one hash in KiB, its passes and its lanes: the first of the settings that OWASP's Password Storage Cheat
-/// Sheet gives for argon2id.
+/// Memory of one hash in KiB, its passes and its lanes: the first configuration that OWASP's Password Storage Cheat
+/// Sheet lists for argon2id.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// Bytes of the hash itself.
+/// Length of the hash itself, in bytes.
 const OUTPUT_LEN: usize = 32;
 
-/// What a stored hash may ask for at most, so that a later release can raise its settings and an earlier one still
-/// verifies; a row that somebody planted may ask for gigabytes.
+/// Maximum parameters of a stored hash. A later release can raise its settings up to them, and this one still verifies
+/// its hashes. Without a maximum, the hash of a planted row could require gigabytes.
 const MOST_MEMORY_KIB: u32 = 64 * 1024;
 const MOST_PASSES: u32 = 6;
 const MOST_LANES: u32 = 4;
-/// Of bcrypt, whose time doubles with each: the old platform used 10 to 12.
+/// Maximum cost of bcrypt, whose time doubles with each step; the old platform used 10 to 12.
 const MOST_BCRYPT_COST: u32 = 14;
 
-/// The hash of an administrator's password, a PHC string. Its Debug shows nothing of it.
+/// The hash of an administrator's password, a PHC string. Its Debug output hides the hash.
 ///
 /// ```
 /// use secrecy::SecretString;
@@ -40,18 +40,18 @@ const MOST_BCRYPT_COST: u32 = 14;
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// argon2id of the password with a fresh salt, at 19 MiB, 2 passes and 1 lane.
+    /// Hashes the password with argon2id and a new salt, at 19 MiB, 2 passes and 1 lane.
     ///
-    /// Takes tens of milliseconds of one core: call it where that does not hold up others.
+    /// It takes tens of milliseconds of one core: call it on a thread that may block.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where argon2 refuses the password, which it does above 4 GiB.
+    /// [`is_invalid_input`](Error::is_invalid_input) if argon2 rejects the password, which it does above 4 GiB.
     pub fn of(password: &SecretString) -> Result<Self> {
         Self::of_within(&mut Memory::default(), password)
     }
 
-    /// As [`of`](Self::of), within memory that is used again.
+    /// Hashes the password as [`of`](Self::of) does, in reused memory.
     pub(crate) fn of_within(memory: &mut Memory, password: &SecretString) -> Result<Self> {
         let refused =
             |error: argon2::password_hash::Error| Error::invalid("the password can't be hashed").caused_by(error);
@@ -68,16 +68,16 @@ impl PasswordHash {
         Ok(Self(phc.to_string()))
     }
 
-    /// Whether this is the hash of that password: argon2id, or bcrypt in a row that came from the old platform.
+    /// Returns true if this is the hash of that password: argon2id, or bcrypt in a row from the old platform.
     ///
-    /// A hash that asks for more than 64 MiB, 6 passes, 4 lanes, or of bcrypt a cost of more than 14, verifies nothing
-    /// and costs nothing.
+    /// A hash that requires more than 64 MiB, 6 passes or 4 lanes, or a bcrypt cost above 14, is not computed and verifies
+    /// no password.
     #[must_use]
     pub fn verifies(&self, password: &SecretString) -> bool {
         self.verifies_within(&mut Memory::default(), password)
     }
 
-    /// As [`verifies`](Self::verifies), within memory that is used again.
+    /// Verifies the password as [`verifies`](Self::verifies) does, in reused memory.
     pub(crate) fn verifies_within(&self, memory: &mut Memory, password: &SecretString) -> bool {
         if !self.is_affordable() {
             return false;
@@ -97,7 +97,7 @@ impl PasswordHash {
         recompute() == Some(true)
     }
 
-    /// Whether it asks for no more than a hash may.
+    /// Returns true if the parameters of the hash are within the maximum.
     pub(crate) fn is_affordable(&self) -> bool {
         if self.is_bcrypt() {
             return self.bcrypt_cost().is_some_and(|cost| cost <= MOST_BCRYPT_COST);
@@ -107,8 +107,8 @@ impl PasswordHash {
         })
     }
 
-    /// Whether a hash that is made now would be stronger: this one is bcrypt, or in no parameter above what is used now
-    /// and in one below. A stronger one stays.
+    /// Returns true if a new hash would be stronger: this one is bcrypt, or no parameter is above the current settings and
+    /// at least one is below. A stronger hash stays.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
         if self.is_bcrypt() {
@@ -129,14 +129,14 @@ impl PasswordHash {
         self.0.starts_with("$2")
     }
 
-    /// `$2b$12$...`: the second field.
+    /// Returns the cost, the second field of `$2b$12$...`.
     fn bcrypt_cost(&self) -> Option<u32> {
         self.0.split('$').nth(2)?.parse().ok()
     }
 }
 
-/// The blocks that argon2 fills: kept by a thread that hashes, since an allocator that gets 19 MiB back does not find the
-/// same place for the next 19.
+/// Blocks that argon2 fills. A thread that hashes keeps them, because an allocator that gets 19 MiB back does not reuse
+/// the same memory for the next 19 MiB.
 #[derive(Default)]
 pub(crate) struct Memory(Vec<Block>);
 
@@ -150,7 +150,7 @@ impl Memory {
         salt: &Salt,
     ) -> Result<Output, argon2::password_hash::Error> {
         let len = params.output_len().unwrap_or(OUTPUT_LEN);
-        // A hash that asked for more has made it longer.
+        // An earlier hash with a higher memory parameter may have enlarged it.
         self.0.truncate(params.block_count());
         self.0.shrink_to(params.block_count());
         self.0.resize(params.block_count(), Block::new());

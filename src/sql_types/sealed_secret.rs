@@ -1,4 +1,4 @@
-//! Secrets at rest: authenticated encryption, bound to the workspace that they belong to.
+//! Secrets at rest: authenticated encryption, bound to the workspace of the secret.
 
 use std::fmt;
 
@@ -19,18 +19,18 @@ const KEY_ID_LEN: usize = 8;
 const NONCE_LEN: usize = 24;
 const HEADER_LEN: usize = 1 + KEY_ID_LEN + NONCE_LEN;
 
-/// A key of 256 bits that seals and opens [`SealedSecret`]s. Its Debug shows the id alone.
+/// A key of 256 bits that seals and opens [`SealedSecret`]s. Its Debug output shows only the id.
 pub struct SecretKey {
     id: [u8; KEY_ID_LEN],
     key: SecretBox<[u8; 32]>,
 }
 
 impl SecretKey {
-    /// The key that is written as 44 characters of base64, such as `openssl rand -base64 32` prints.
+    /// Reads a key from 44 characters of base64, as `openssl rand -base64 32` prints them.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the text is not the base64 of 32 bytes.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the text is not the base64 of 32 bytes.
     ///
     /// ```
     /// use workspace_db::sql_types::SecretKey;
@@ -50,7 +50,7 @@ impl SecretKey {
         Ok(Self { id, key: SecretBox::new(Box::new(key)) })
     }
 
-    /// The id of the key in hexadecimal: the first 8 bytes of its SHA-256. Every secret names the key that sealed it.
+    /// Returns the id of the key in hexadecimal: the first 8 bytes of its SHA-256. Every sealed secret has the id of its key.
     #[must_use]
     pub fn id(&self) -> String {
         hex(&self.id)
@@ -67,10 +67,10 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// A secret as it lies in the database: XChaCha20-Poly1305 under a [`SecretKey`], bound to one workspace.
+/// A secret as the database stores it: XChaCha20-Poly1305 under a [`SecretKey`], bound to one workspace.
 ///
 /// The bytes are a version (1), the key's id (8), the nonce (24), then ciphertext and tag. A row that is copied into
-/// another workspace does not open there. Only sealing makes one, so a secret in the clear can't be stored by mistake.
+/// another workspace can't be opened there. Only sealing creates one, so plain text can't be stored by mistake.
 ///
 /// ```
 /// use secrecy::{ExposeSecret, SecretString};
@@ -88,11 +88,11 @@ impl fmt::Debug for SecretKey {
 pub struct SealedSecret(Vec<u8>);
 
 impl SealedSecret {
-    /// The secret, sealed for `workspace` under a fresh random nonce.
+    /// Seals the secret for `workspace` under a new random nonce.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the cipher can't take the text, which at under 256 GiB it can.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the text is too long for the cipher, which accepts under 256 GiB.
     pub fn seal(key: &SecretKey, workspace: WorkspaceId, secret: &SecretString) -> Result<Self> {
         let nonce = XNonce::generate();
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: workspace.as_uuid().as_bytes() };
@@ -106,12 +106,12 @@ impl SealedSecret {
         Ok(Self(bytes))
     }
 
-    /// The secret in the clear.
+    /// Returns the secret in plain text.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where another key sealed it, where it was sealed for another
-    /// workspace, or where a byte was changed since.
+    /// [`is_invalid_input`](Error::is_invalid_input) if another key sealed it, if it was sealed for another workspace, or if
+    /// a byte was changed since.
     pub fn open(&self, key: &SecretKey, workspace: WorkspaceId) -> Result<SecretString> {
         let (nonce, ciphertext) = self.parts(key)?;
         let payload = Payload { msg: ciphertext, aad: workspace.as_uuid().as_bytes() };
@@ -124,7 +124,7 @@ impl SealedSecret {
         Ok(SecretString::from(text))
     }
 
-    /// As it lies in a database, here or elsewhere.
+    /// Returns the sealed secret from its bytes in this or another database.
     #[cfg(any(feature = "adopt", feature = "transfer"))]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())

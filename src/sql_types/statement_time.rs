@@ -1,12 +1,12 @@
-//! The time of the change, for `updated_at`.
+//! The time of a change, for `updated_at`.
 
 use diesel::dsl::now;
 use diesel::expression::AsExpression;
 use diesel::sql_types::Timestamptz;
 
-/// `CURRENT_TIMESTAMP`, the beginning of the statement's transaction, as a field of a changeset: whatever else changes, `updated_at` changes with it.
+/// `CURRENT_TIMESTAMP`, the start of the statement's transaction, as a field of a changeset: every change sets `updated_at`.
 ///
-/// The database's clock sets it, not the caller's. There is nothing to fill in: `..Default::default()` brings it.
+/// The database's clock sets it, not the caller's. You don't fill it in: `..Default::default()` supplies it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatementTime;
 

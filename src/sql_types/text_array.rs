@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// A list of texts for a column of type `text[]`.
 ///
-/// PostgreSQL can't say in the type that no element is null, so `schema.rs` has `Array<Nullable<Text>>`; a CHECK on
-/// each such column says it, and this type is what comes out.
+/// A type of PostgreSQL can't state that no element is null, so `schema.rs` has `Array<Nullable<Text>>`. A CHECK on
+/// each such column rejects nulls, and so does this type when it reads one.
 ///
 /// ```
 /// use workspace_db::sql_types::TextArray;

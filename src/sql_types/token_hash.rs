@@ -1,12 +1,12 @@
-//! Tokens at rest.
+//! Hashes of tokens at rest.
 
 use std::fmt;
 
 use diesel_derive_newtype::DieselNewType;
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a token of 256 random bits, for which nothing slower is needed: there is nothing to guess. Its Debug
-/// shows nothing of it.
+/// The SHA-256 of a token of 256 random bits. Such a token can't be guessed, so it needs no slower hash. Its Debug output
+/// hides the hash.
 ///
 /// ```
 /// use workspace_db::sql_types::TokenHash;
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 pub struct TokenHash(Vec<u8>);
 
 impl TokenHash {
-    /// The hash of a token's bytes.
+    /// Hashes a token's bytes.
     #[must_use]
     pub fn of(token: &[u8]) -> Self {
         Self(Sha256::digest(token).to_vec())

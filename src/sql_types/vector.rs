@@ -1,4 +1,4 @@
-//! pgvector's `vector`, and its operators.
+//! pgvector's `vector` and its operators.
 
 use diesel::expression::{AsExpression, Expression};
 use diesel::query_builder::QueryId;
@@ -6,33 +6,33 @@ use diesel::sql_types::SqlType;
 
 use super::operators::vector_operator;
 
-/// The SQL type `vector` of pgvector, of any number of dimensions.
+/// The SQL type `vector` of pgvector, with any number of dimensions.
 ///
-/// Its value in Rust is [`Embedding`](super::Embedding). `schema.rs` names it; queries rarely have to.
+/// Its Rust value is [`Embedding`](super::Embedding). `schema.rs` names the type; queries rarely need to.
 #[derive(Clone, Copy, Debug, Default, QueryId, SqlType)]
 #[diesel(postgres_type(name = "vector"))]
 pub struct Vector;
 
 vector_operator!(
-    /// `(left <=> right)`, made by [`cosine_distance`](VectorExpressionMethods::cosine_distance).
+    /// `(left <=> right)`, created by [`cosine_distance`](VectorExpressionMethods::cosine_distance).
     CosineDistance, "(", " <=> ", ")"
 );
 vector_operator!(
-    /// `(1 - (left <=> right))`, made by [`cosine_similarity`](VectorExpressionMethods::cosine_similarity).
+    /// `(1 - (left <=> right))`, created by [`cosine_similarity`](VectorExpressionMethods::cosine_similarity).
     CosineSimilarity, "(1 - (", " <=> ", "))"
 );
 vector_operator!(
-    /// `(left <-> right)`, made by [`l2_distance`](VectorExpressionMethods::l2_distance).
+    /// `(left <-> right)`, created by [`l2_distance`](VectorExpressionMethods::l2_distance).
     L2Distance, "(", " <-> ", ")"
 );
 vector_operator!(
-    /// `(left <#> right)`, made by [`negative_inner_product`](VectorExpressionMethods::negative_inner_product).
+    /// `(left <#> right)`, created by [`negative_inner_product`](VectorExpressionMethods::negative_inner_product).
     NegativeInnerProduct, "(", " <#> ", ")"
 );
 
-/// The distances of pgvector, on every expression of type [`Vector`].
+/// Distance operators of pgvector on every expression of type [`Vector`].
 ///
-/// Ascending order puts the nearest first, for all three distances. None of them knows a workspace: filter by it as well.
+/// Ascending order puts the nearest first, for all three distances. The operators don't know workspaces: filter by one.
 ///
 /// ```
 /// use diesel::prelude::*;
@@ -52,25 +52,25 @@ vector_operator!(
 /// # }
 /// ```
 pub trait VectorExpressionMethods: Expression<SqlType = Vector> + Sized {
-    /// `self <=> other`: one minus the cosine of the angle, 0 for the same direction to 2 for the opposite.
+    /// Returns `self <=> other`, one minus the cosine of the angle: from 0 for the same direction to 2 for the opposite.
     fn cosine_distance<T: AsExpression<Vector>>(self, other: T) -> CosineDistance<Self, T::Expression> {
         CosineDistance::new(self, other.as_expression())
     }
 
-    /// The cosine of the angle, 1 for the same direction to -1 for the opposite: one minus the distance.
+    /// Returns the cosine of the angle, one minus the distance: from 1 for the same direction to -1 for the opposite.
     ///
-    /// No index offers this order, so a query that is ordered by it (descending) reads every row that its filters
+    /// No index supports this order, so a query that is ordered by it (descending) reads every row that its filters
     /// leave, and is exact.
     fn cosine_similarity<T: AsExpression<Vector>>(self, other: T) -> CosineSimilarity<Self, T::Expression> {
         CosineSimilarity::new(self, other.as_expression())
     }
 
-    /// `self <-> other`: the length of the difference.
+    /// Returns `self <-> other`, the length of the difference.
     fn l2_distance<T: AsExpression<Vector>>(self, other: T) -> L2Distance<Self, T::Expression> {
         L2Distance::new(self, other.as_expression())
     }
 
-    /// `self <#> other`: the inner product times minus one, so that ascending order puts the largest first.
+    /// Returns `self <#> other`, the inner product times minus one, so that ascending order puts the largest first.
     #[doc(alias = "max_inner_product")]
     fn negative_inner_product<T: AsExpression<Vector>>(self, other: T) -> NegativeInnerProduct<Self, T::Expression> {
         NegativeInnerProduct::new(self, other.as_expression())

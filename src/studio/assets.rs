@@ -1,4 +1,4 @@
-//! The files that a page needs besides itself, in the binary; whose they are stands in the licences beside them.
+//! The static files of the pages, embedded in the binary. The licence files next to them name their authors.
 
 use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::problem::Problem;
 
-/// Files are fetched once for each version of the program.
+/// Version in the paths of the files, so that a browser fetches each file once per version of the program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const FILES: &[(&str, &str, &str)] = &[
@@ -30,17 +30,17 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Where a file is.
+/// Returns the path of a file.
 pub(super) fn path(name: &str) -> String {
     format!("/assets/{VERSION}/{name}")
 }
 
-/// `GET /assets/{version}/{name}`
+/// Handles `GET /assets/{version}/{name}`.
 pub(super) async fn file(Path((_, name)): Path<(String, String)>) -> Result<Response, Problem> {
     let (_, kind, text) = FILES
         .iter()
         .find(|(known, ..)| *known == name)
         .ok_or_else(|| Problem::not_found(format!("there is no file {name:?}")))?;
-    // A build of the same version may have other files, so a browser asks again after a while.
+    // A build of the same version may have other files, so the browser must request them again after ten minutes.
     Ok(([(CONTENT_TYPE, *kind), (CACHE_CONTROL, "private, max-age=600")], *text).into_response())
 }

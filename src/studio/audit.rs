@@ -1,4 +1,4 @@
-//! Who did what.
+//! Pages of the audit log.
 
 use axum::response::Html;
 use diesel::prelude::*;
@@ -17,13 +17,13 @@ use crate::models::AuditEntry;
 use crate::schema::audit_log;
 use crate::tenancy::{InWorkspace as _, Keyset as _, PageKey, PlatformScope, WorkspaceScope};
 
-/// Entries on a page.
+/// Maximum number of entries on a page.
 const LISTED: usize = 50;
-/// Bytes of what was changed, on one page.
+/// Maximum bytes of changed values on a page.
 const PAGE: usize = 100_000;
 const REASON: &str = "the studio shows the audit log";
 
-/// `GET /{view}/audit?before=`
+/// Handles `GET /{view}/audit?before=`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let before: Option<PageKey> = visit.params.value("before").map(str::parse).transpose()?;
     let mut found = entries(&visit, before).await?;
@@ -41,7 +41,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     Ok(layout::page(&visit, "audit", "Audit log", &body))
 }
 
-/// A workspace's own entries, or all, the newest first and one more than are shown.
+/// Returns a workspace's own entries, or all entries, newest first. It returns one entry more than the page shows.
 async fn entries(visit: &StudioRequest, before: Option<PageKey>) -> Result<Vec<AuditEntry>> {
     let most = u32::try_from(LISTED + 1).unwrap_or(u32::MAX);
     let Some(workspace) = visit.view.workspace() else {

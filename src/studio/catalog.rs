@@ -1,4 +1,4 @@
-//! What tables there are, and what is known of them: asked of the database, so tables of one's own are shown too.
+//! The tables and their properties, read from the database, so that your own tables are shown too.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use super::statement::{DynamicStatement, only, quoted};
 use super::view::View;
 use crate::error::{Error, Kind, Result};
 
-/// For so long a catalog is taken to be true; a migration shows after it.
+/// Lifetime of a cached catalog. A migration is visible after this time.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
-/// The tables that can be read, by name.
+/// The readable tables, by name.
 #[derive(Debug)]
 pub(super) struct TableCatalog {
     pub(super) tables: Vec<TableInfo>,
@@ -26,14 +26,14 @@ pub(super) struct TableCatalog {
 pub(super) struct TableInfo {
     pub(super) name: String,
     pub(super) comment: Option<String>,
-    /// Rows, as the last ANALYZE saw them; -1 where there was none.
+    /// Number of rows at the last ANALYZE; -1 without one.
     pub(super) estimate: f64,
-    /// Whether a workspace sees its rows.
+    /// True if a workspace can read its rows.
     pub(super) in_workspace: bool,
-    /// Whether a workspace changes its rows.
+    /// True if a workspace can change its rows.
     pub(super) is_written: bool,
     pub(super) columns: Vec<ColumnInfo>,
-    /// Columns of the primary key; none where it holds a secret.
+    /// Columns of the primary key; empty if it contains a secret.
     pub(super) key: Vec<String>,
     pub(super) foreign_keys: Vec<ForeignKey>,
     pub(super) indexes: Vec<IndexInfo>,
@@ -49,7 +49,7 @@ pub(super) struct ColumnInfo {
     pub(super) generated: bool,
     pub(super) default: Option<String>,
     pub(super) comment: Option<String>,
-    /// Of an enum.
+    /// Labels of an enum.
     pub(super) labels: Option<Vec<String>>,
     #[serde(skip, default = "unknown")]
     pub(super) shape: Shape,
@@ -69,7 +69,7 @@ pub(super) struct IndexInfo {
     pub(super) definition: String,
     pub(super) is_unique: bool,
     pub(super) is_valid: bool,
-    /// Where rows can be found and put in order by it alone.
+    /// Columns of the index, if rows can be found and sorted by these columns only.
     pub(super) columns: Option<Vec<String>>,
 }
 
@@ -84,19 +84,19 @@ fn unknown() -> Shape {
 }
 
 impl TableCatalog {
-    /// The tables that are seen.
+    /// Returns the tables that the view can see.
     pub(super) fn seen(&self, view: &View) -> impl Iterator<Item = &TableInfo> {
         let all = *view == View::Platform;
         self.tables.iter().filter(move |table| all || table.in_workspace)
     }
 
-    /// A table that is seen.
+    /// Returns a table that the view can see.
     pub(super) fn visible_table(&self, view: &View, name: &str) -> Result<&TableInfo, Problem> {
         let found = self.seen(view).find(|table| table.name == name);
         found.ok_or_else(|| Problem::not_found(format!("there is no table {name:?} here")))
     }
 
-    /// The keys of other tables that refer to one.
+    /// Returns the foreign keys of other tables that refer to a table.
     pub(super) fn referring<'c>(&'c self, name: &'c str) -> impl Iterator<Item = (&'c TableInfo, &'c ForeignKey)> {
         let keys = self.tables.iter().flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
         keys.filter(move |(_, key)| key.table == name)
@@ -104,14 +104,15 @@ impl TableCatalog {
 }
 
 impl ColumnInfo {
-    /// The type as which a value is bound: a cast to one of a given length would cut it without a word.
+    /// Returns the type to which a value is cast. A cast to a character type with a length would truncate it silently.
     pub(super) fn bound(&self) -> &str {
         if self.of_type.starts_with("character") { "text" } else { &self.of_type }
     }
 }
 
 impl TableInfo {
-    /// Whether its rows are changed in the studio; jobs and schedules are changed by what keeps their states in order.
+    /// Returns true if the studio can edit its rows. Jobs and schedules change only through functions that keep their states
+    /// consistent.
     pub(super) fn is_edited(&self) -> bool {
         self.is_written && !matches!(self.name.as_str(), "jobs" | "job_schedules")
     }
@@ -120,13 +121,13 @@ impl TableInfo {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The condition that a column has a value, NULL never.
+    /// Returns the condition that a column equals a value. It never holds for NULL.
     pub(super) fn equals(&self, column: &str, value: Option<&str>, statement: &mut DynamicStatement) -> String {
         let of_type = self.column(column).map_or("text", ColumnInfo::bound);
         format!("{} = {}", quoted(column), statement.bind(value, of_type))
     }
 
-    /// The column by which a workspace's rows are told.
+    /// Returns the column that identifies a workspace's rows.
     pub(super) fn workspace_column(&self) -> Option<&str> {
         match self.name.as_str() {
             "workspaces" => Some("id"),
@@ -134,13 +135,14 @@ impl TableInfo {
         }
     }
 
-    /// The reference that a column is part of; the workspace alone is part of nearly all and stands for its own.
+    /// Returns the reference that contains a column. Nearly every reference contains the workspace, so that column gets only
+    /// its own reference.
     pub(super) fn reference(&self, column: &str) -> Option<&ForeignKey> {
         let keys = self.foreign_keys.iter().filter(|key| key.columns.iter().any(|part| part == column));
         keys.filter(|key| column != "workspace_id" || key.columns.len() == 1).min_by_key(|key| key.columns.len())
     }
 
-    /// Whether an index finds a workspace's rows, or all, by that column.
+    /// Returns true if an index finds the view's rows by that column.
     pub(super) fn is_indexed(&self, view: &View, column: &str) -> bool {
         self.indexes.iter().filter_map(|index| index.columns.as_deref()).any(|columns| match columns {
             [first, ..] if first == column => true,
@@ -152,7 +154,7 @@ impl TableInfo {
     }
 }
 
-/// The catalog as it was asked for last.
+/// The most recently read catalog.
 #[derive(Default)]
 pub(super) struct CatalogCache(Mutex<Option<(Instant, Arc<TableCatalog>)>>);
 
@@ -173,7 +175,7 @@ impl AppState {
             for column in &mut table.columns {
                 column.shape = Shape::of(&table.name, &column.name, &column.of_type, column.labels.is_some());
             }
-            // A key that is a secret stands in no address, so such a row has none.
+            // A secret key must not appear in an address, so such a row has no address.
             let is_shown =
                 |name: &String| table.columns.iter().any(|one| one.name == *name && one.shape != Shape::Secret);
             if !table.key.iter().all(is_shown) {

@@ -44,7 +44,7 @@ FROM (
                 'definition', regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', ''),
                 'is_unique', i.indisunique,
                 'is_valid', i.indisvalid,
-                -- Of the columns that rows are found and put in order by.
+                -- Columns by which rows are filtered and sorted.
                 'columns', CASE WHEN m.amname = 'btree' AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid THEN (
                     SELECT json_agg(a.attname ORDER BY k.n)
                     FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, n)

@@ -1,4 +1,4 @@
-//! Values as they are shown: escaped, cut to what fits, with characters that deceive made visible.
+//! Values for display: escaped, truncated to the space of a page, with deceptive characters made visible.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ use super::catalog::ColumnInfo;
 use super::json;
 use super::shape::{SHORT, Shape};
 
-/// How many bytes a page may still hold.
+/// Number of bytes that the page may still contain.
 pub(super) struct Budget(Cell<usize>);
 
 impl Budget {
@@ -21,12 +21,12 @@ impl Budget {
         self.0.get() > 0
     }
 
-    /// Markup of its own, with nothing in it that could be cut.
+    /// Subtracts the bytes of markup that can't be truncated.
     pub(super) fn spend(&self) {
         self.0.set(self.0.get().saturating_sub(AROUND));
     }
 
-    /// As much of a text as is left for it, in bytes of the page.
+    /// Truncates a text to the remaining bytes of the page, and subtracts them.
     pub(super) fn cut(&self, text: &str) -> String {
         let mut left = self.0.get().saturating_sub(AROUND);
         let fits = text.chars().take_while(|c| {
@@ -45,12 +45,12 @@ impl Budget {
     }
 }
 
-/// Bytes of the markup around a value, of a character that does not stand for itself, and of one that is named.
+/// Bytes of the markup around a value, of an escaped character, and of a named character.
 const AROUND: usize = 110;
 const ESCAPED: usize = 6;
 const NAMED: usize = 40;
 
-/// The first characters of a text, with an ellipsis where there are more.
+/// Truncates a text to its first characters, and adds an ellipsis if there are more.
 pub(super) fn cut(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -58,13 +58,13 @@ pub(super) fn cut(text: &str, characters: usize) -> String {
     }
 }
 
-/// Whether a character is not seen, or turns the direction of what stands around it.
+/// Returns true if a character is invisible, or changes the direction of the text around it.
 fn is_deceptive(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
 }
 
-/// A text of somebody else's: in its own direction, and with what can't be seen said.
+/// Renders a user's text: isolated in its own direction, with names for invisible characters.
 pub(super) fn text(text: &str) -> Markup {
     html! {
         bdi {
@@ -81,7 +81,7 @@ pub(super) fn text(text: &str) -> Markup {
     }
 }
 
-/// The same where no markup can stand: in a title or a label.
+/// Renders the same text without markup, for a title or a label.
 pub(super) fn plain(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut plain, c| {
         match c {
@@ -96,23 +96,23 @@ fn name_of(deceptive: char) -> String {
     format!("U+{:04X}", u32::from(deceptive))
 }
 
-/// A moment: exact here, and relative beside it where scripts run.
+/// Renders a time. Scripts add the relative time next to it.
 pub(super) fn time(text: &str) -> Markup {
     let iso = text.replacen(' ', "T", 1).replace("+00", "Z");
     html! { time datetime=(iso) { (text) } }
 }
 
-/// The same of a moment that this crate knows.
+/// Renders a time of this crate.
 pub(super) fn moment(at: DateTime<Utc>) -> Markup {
     time(&at.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string())
 }
 
-/// What a value is that is not there.
+/// Renders NULL.
 pub(super) fn null() -> Markup {
     html! { span class="null" { "NULL" } }
 }
 
-/// A value in a list, as `Shape::short` asks for it.
+/// Renders a value in a list, as `Shape::short` selects it.
 pub(super) fn short(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -> Markup {
     let text_of = |value: &str| text(&budget.cut(&cut(value, SHORT)));
     let Some(value) = value else { return null() };
@@ -137,7 +137,7 @@ fn vector(value: &str) -> Markup {
     }
 }
 
-/// The components of a vector as strokes up and down, the largest as high as there is room.
+/// Draws the components of a vector as vertical strokes. The largest takes the full height.
 pub(super) fn strip(components: &str) -> Markup {
     let numbers: Vec<f32> = components.trim_matches(['[', ']']).split(',').filter_map(|one| one.parse().ok()).collect();
     let largest = numbers.iter().fold(f32::MIN_POSITIVE, |most, one| most.max(one.abs()));

@@ -1,4 +1,4 @@
-//! Conversations as they were held, with how sure the assistant was and what was thought of it.
+//! Conversations with the confidence of the answers and the feedback on them.
 
 use std::collections::HashMap;
 
@@ -18,22 +18,22 @@ use crate::models::{Conversation, Feedback, Message};
 use crate::schema::{conversations, feedback, messages};
 use crate::tenancy::{InWorkspace as _, WorkspaceScope};
 
-/// Conversations on a page.
+/// Maximum number of conversations on a page.
 const LISTED: usize = 50;
-/// Characters of a title.
+/// Maximum characters of a title.
 const TITLE: usize = 200;
-/// Messages on a page.
+/// Maximum number of messages on a page.
 const SHOWN: usize = 200;
-/// Bytes of all messages on a page.
+/// Maximum bytes of all messages on a page.
 const PAGE: usize = 120_000;
 
-/// `GET /{view}/conversations?before=`
+/// Handles `GET /{view}/conversations?before=`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("conversations")?;
     let scope = WorkspaceScope::unchecked(workspace, "the studio shows conversations").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let before = visit.params.value("before").and_then(|id| id.parse().ok()).unwrap_or(Uuid::max());
-    // The newest first, as long as their ids tell it; then those whose ids another program has made of chance.
+    // Newest first, if their ids are in order of time. Conversations with random ids of other programs follow.
     let in_order = (Uuid::nil(), before.min(LAST_IN_ORDER));
     let others = (LAST_IN_ORDER, before);
     let ranges = if before == Uuid::max() || before < LAST_IN_ORDER {
@@ -75,7 +75,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     Ok(layout::page(&visit, "conversations", "Conversations", &body))
 }
 
-/// `GET /{view}/conversations/{conversation}`
+/// Handles `GET /{view}/conversations/{conversation}`.
 pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("conversations")?;
     let id: ConversationId = visit.id("conversation")?;

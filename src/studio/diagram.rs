@@ -1,4 +1,4 @@
-//! The tables and their references as a picture.
+//! The tables and their references as a diagram.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ const GAP_ACROSS: usize = 80;
 const GAP_DOWN: usize = 24;
 const LINE: usize = 16;
 
-/// A table where it is drawn.
+/// A table and its position.
 struct PlacedTable<'t> {
     table: &'t TableInfo,
-    /// The columns that say what it hangs on.
+    /// Columns that refer to other tables.
     columns: Vec<&'t str>,
     x: usize,
     y: usize,
@@ -27,7 +27,7 @@ impl PlacedTable<'_> {
     }
 }
 
-/// The tables from left to right, each to the right of what it refers to.
+/// Draws the tables from left to right, each to the right of the tables that it refers to.
 pub(super) fn of(tables: &[&TableInfo], view: &View) -> Markup {
     let drawn: Vec<&TableInfo> = tables.iter().copied().filter(|table| table.name != "workspaces").collect();
     let depths = depths(&drawn);
@@ -61,7 +61,7 @@ pub(super) fn of(tables: &[&TableInfo], view: &View) -> Markup {
     }
 }
 
-/// What a table refers to and the column that says so, besides the workspace.
+/// Returns the tables that a table refers to, except the workspace, and the columns of the references.
 fn references<'t>(drawn: &'t [&'t TableInfo], table: &'t TableInfo) -> impl Iterator<Item = (&'t TableInfo, &'t str)> {
     table.foreign_keys.iter().filter_map(|key| {
         let to = drawn.iter().copied().find(|other| other.name == key.table)?;
@@ -69,7 +69,7 @@ fn references<'t>(drawn: &'t [&'t TableInfo], table: &'t TableInfo) -> impl Iter
     })
 }
 
-/// How many references away from each table the farthest is that it hangs on; a ring is left where it comes round.
+/// Returns the length of each table's longest chain of references. A cycle ends at its first repeated table.
 fn depths<'t>(drawn: &'t [&'t TableInfo]) -> HashMap<&'t str, usize> {
     let mut known = HashMap::new();
     for table in drawn {

@@ -1,4 +1,4 @@
-//! Who is answered: a browser on this machine that has opened the link.
+//! Access control: only a browser on this machine that has opened the link gets an answer.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,19 +22,19 @@ use super::problem::{Problem, bare};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::TokenHash;
 
-/// Scripts, styles and pictures of this server alone, nothing inline, nothing evaluated, in no frame.
+/// Content security policy: only this server's scripts, styles and images, nothing inline, no eval, no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// Bytes that nobody can guess.
+/// Number of random bytes of a secret.
 const SECRET: usize = 32;
-/// After so long a request is ended: five searches that are compared wait for each other.
+/// Timeout of a request: five compared searches run one after another.
 const REQUEST: Duration = Duration::from_secs(30);
-/// After so long without a sign of anybody a session ends.
+/// Time without user activity after which a session ends.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-/// Links that were printed and not opened yet.
+/// Maximum number of printed links that were not opened yet.
 const MOST_LINKS: usize = 100;
 
-/// What lets a browser in, and what it is known by afterwards.
+/// The one-time links and the sessions.
 pub(super) struct Gate {
     address: SocketAddr,
     known: Mutex<GateState>,
@@ -42,21 +42,21 @@ pub(super) struct Gate {
 
 #[derive(Default)]
 struct GateState {
-    /// The hashes of one-time tokens.
+    /// Hashes of one-time tokens.
     links: Vec<TokenHash>,
-    /// By the hash of the cookie.
+    /// Sessions by the hash of the cookie.
     sessions: HashMap<TokenHash, SessionEntry>,
 }
 
 /// A session that has not ended.
 struct SessionEntry {
-    /// What forms must carry.
+    /// Token that forms must contain.
     form_token: String,
-    /// When somebody last asked for something.
+    /// Time of the last request by the user.
     seen: Instant,
 }
 
-/// A browser that was let in: what its forms must carry, so that no other site's forms do anything.
+/// The session of an admitted browser. Its forms must contain the token, so that forms of other sites have no effect.
 #[derive(Clone)]
 pub(super) struct BrowserSession {
     pub(super) form_token: String,
@@ -64,12 +64,12 @@ pub(super) struct BrowserSession {
 
 impl Gate {
     pub(super) fn new(address: SocketAddr) -> Result<Self> {
-        // Where there are no random bytes, it is known before anybody waits for an answer.
+        // Fails at the start if there are no random bytes, and not at a later request.
         secret()?;
         Ok(Self { address, known: Mutex::default() })
     }
 
-    /// A link that opens once.
+    /// Returns a one-time link.
     pub(super) fn link(&self) -> String {
         let Ok(token) = secret() else { return String::new() };
         let mut known = self.known();
@@ -84,7 +84,7 @@ impl Gate {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a session of a token that was not used before, and returns its cookie.
+    /// Creates a session for an unused token, and returns its cookie.
     fn open(&self, token: &str) -> Result<Option<String>> {
         let hash = TokenHash::of(token.as_bytes());
         let mut known = self.known();
@@ -95,7 +95,7 @@ impl Gate {
         Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
     }
 
-    /// Cookies know no ports, and two studios may run.
+    /// Returns a name with the port, because cookies ignore ports and two studios may run.
     fn cookie_name(&self) -> String {
         format!("workspace_db_studio_{}", self.address.port())
     }
@@ -108,7 +108,7 @@ impl Gate {
         let mut known = self.known();
         known.sessions.retain(|_, held| held.seen.elapsed() < IDLE);
         let held = known.sessions.get_mut(&hash)?;
-        // What an open page asks for by itself, such as the jobs every two seconds, is no sign of anybody.
+        // Requests that an open page sends by itself, such as the jobs every two seconds, are no user activity.
         if !headers.contains_key("hx-request") {
             held.seen = Instant::now();
         }
@@ -120,7 +120,7 @@ impl Gate {
         self.known().sessions.retain(|_, held| held.form_token != session.form_token);
     }
 
-    /// Whether a name is one of this studio's own: a page of another site that has its name resolve to loopback has another.
+    /// Returns true if the host is this studio's own. Another site whose name resolves to loopback has another name.
     fn is_own_host(&self, host: &str) -> bool {
         let port = self.address.port();
         host == self.address.to_string() || host == format!("localhost:{port}")
@@ -144,7 +144,7 @@ fn secret() -> Result<String> {
     Ok(base16ct::lower::encode_string(&bytes))
 }
 
-/// Refuses what another site's page sends here, and says to the browser what a page of the studio may do.
+/// Rejects requests of other sites' pages, and sets headers that restrict the studio's pages in the browser.
 pub(super) async fn require_same_origin(State(shared): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let mut response = if shared.gate.is_same_origin(&request) {
         next.run(request).await
@@ -156,7 +156,7 @@ pub(super) async fn require_same_origin(State(shared): State<Arc<AppState>>, req
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        // With `no-referrer` a browser would leave out the origin of a form too.
+        // With `no-referrer` a browser would also omit the origin of a form.
         (REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -167,12 +167,12 @@ pub(super) async fn require_same_origin(State(shared): State<Arc<AppState>>, req
     response
 }
 
-/// Lets those through who have opened the link.
+/// Admits requests of a session.
 pub(super) async fn require_session(State(shared): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     match shared.gate.session(request.headers()) {
         Some(session) => {
             request.extensions_mut().insert(session);
-            // Whatever it waits for; a request that is dropped has its statement cancelled and its transaction undone.
+            // The timeout covers every wait. A dropped request has its statement cancelled and its transaction rolled back.
             tokio::time::timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
                 refused(StatusCode::GATEWAY_TIMEOUT, "This took longer than half a minute and was ended.")
             })
@@ -185,7 +185,7 @@ pub(super) async fn require_session(State(shared): State<Arc<AppState>>, mut req
     }
 }
 
-/// `GET /enter?token=`
+/// Handles `GET /enter?token=`.
 pub(super) async fn enter(State(shared): State<Arc<AppState>>, params: Params) -> Result<Response, Problem> {
     let Some(cookie) = shared.gate.open(params.value("token").unwrap_or_default())? else {
         return Ok(refused(
@@ -197,7 +197,7 @@ pub(super) async fn enter(State(shared): State<Arc<AppState>>, params: Params) -
     Ok((StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, HeaderValue::from_static("/"))]).into_response())
 }
 
-/// `GET /leave`: ends the session. No other site can ask for it, since the cookie does not come with what is asked from there.
+/// Handles `GET /leave`, which ends the session. Other sites can't end it, because their requests do not carry the cookie.
 pub(super) async fn leave(
     State(shared): State<Arc<AppState>>,
     Extension(session): Extension<BrowserSession>,
@@ -211,7 +211,7 @@ fn refused(status: StatusCode, why: &str) -> Response {
     (status, bare("No answer", &html! { p { (why) } })).into_response()
 }
 
-/// The fields of a form that was filled in on a page of this studio.
+/// The fields of a form that a page of this studio sent.
 pub(super) struct PostedForm(pub(super) Params);
 
 impl FromRequest<Arc<AppState>> for PostedForm {

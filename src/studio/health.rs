@@ -1,4 +1,4 @@
-//! The doctor's table.
+//! The results of the doctor as a table.
 
 use axum::response::Html;
 use maud::html;
@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::view::StudioRequest;
 use crate::doctor::{CHECKS, CheckStatus, Doctor, Thresholds};
 
-/// `GET /{view}/health`
+/// Handles `GET /{view}/health`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let body = html! {
         p class="quiet" { "What " code { "workspace-db doctor --quick" } " says of the whole database: everything but the recall of searches." }
@@ -17,7 +17,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     Ok(layout::page(&visit, "health", "Doctor", &body))
 }
 
-/// `GET /{view}/health/examined`
+/// Handles `GET /{view}/health/examined`.
 pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let limits = Thresholds { questions: 0, ..Thresholds::default() };
     let mut findings = Doctor::new(&visit.shared.config)?.with_thresholds(limits).run_checks().await?;

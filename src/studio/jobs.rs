@@ -1,4 +1,4 @@
-//! Jobs: how they stand now, how they went, and each of them.
+//! Jobs: their current state, their recent results, and single jobs.
 
 use std::collections::BTreeMap;
 
@@ -23,20 +23,20 @@ use crate::schema::jobs;
 use crate::sql_types::JobStatus;
 use crate::tenancy::{Actor, InWorkspace as _, WorkspaceScope};
 
-/// Jobs that are looked at, the newest of a workspace, or on the platform those of each state.
+/// Maximum number of examined jobs: the newest of a workspace, or those of each state across workspaces.
 const NEWEST: usize = 10_000;
-/// Workspaces whose newest jobs are looked at on the platform, and how many of each.
+/// Number of workspaces whose newest jobs are examined across workspaces, and number of jobs of each.
 const WORKSPACES: usize = 100;
 const OF_EACH: usize = 50;
-/// Queues, each with one kind, that are shown.
+/// Maximum number of shown queues, each with one kind.
 const QUEUES: usize = 200;
-/// Jobs that are listed.
+/// Maximum number of listed jobs.
 const LISTED: usize = 50;
-/// Bytes of a job's arguments, result and errors.
+/// Maximum bytes of a job's arguments, result and errors.
 const PAGE: usize = 120_000;
 const REASON: &str = "the operator in the studio";
 
-/// `GET /{view}/jobs`
+/// Handles `GET /{view}/jobs`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let address = visit.params.at(&visit.view.path("jobs/live")).into_owned();
     let first = live_part(&visit).await?;
@@ -52,7 +52,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     Ok(layout::page(&visit, "jobs", "Jobs", &body))
 }
 
-/// `GET /{view}/jobs/live`: what changes, again and again
+/// Handles `GET /{view}/jobs/live`: the part of the page that refreshes itself.
 pub(super) async fn live(visit: StudioRequest) -> Result<Html<String>, Problem> {
     Ok(Html(live_part(&visit).await?.into_string()))
 }
@@ -60,12 +60,12 @@ pub(super) async fn live(visit: StudioRequest) -> Result<Html<String>, Problem> 
 const COLUMNS: &str = "id, workspace_id, queue, job_type, status, attempts, max_attempts, scheduled_at, created_at,
     coalesce(completed_at, failed_at, cancelled_at) AS ended_at, last_error";
 
-/// The newest jobs, a bounded number: of a workspace, whose ids are in the order of time, or of many workspaces each.
+/// Returns the SQL of the newest jobs up to a limit: of one workspace, or of each of many workspaces.
 fn newest(view: &View) -> String {
     match view {
         View::Workspace { id, .. } => {
-            // Ids of version 7 are in the order of time and below this; those of version 4, which other programs made, mostly
-            // above, so each kind has its part.
+            // Ids of version 7 are in order of time and below this limit. Ids of version 4, from other programs, are mostly
+            // above it. Each kind gets half of the limit.
             let part = NEWEST / 2;
             let own = format!("SELECT {COLUMNS} FROM jobs WHERE workspace_id = '{id}'");
             format!(
@@ -91,8 +91,8 @@ fn newest(view: &View) -> String {
     }
 }
 
-/// Those by which queues are judged: of a workspace the newest, and those that run or are dead; of the platform a bounded
-/// number of those that wait, run or are dead, which partial indexes hold.
+/// Returns the SQL of the jobs that the statistics of queues count. For a workspace these are the newest, running and failed
+/// jobs. Across workspaces they are a limited number of queued, running and failed jobs, which partial indexes find.
 fn queue_jobs_sql(view: &View) -> String {
     if let View::Workspace { id, .. } = view {
         let own = |status: &str| {
@@ -104,7 +104,7 @@ fn queue_jobs_sql(view: &View) -> String {
     format!("{} UNION ALL {} UNION ALL {}", of("queued"), of("running"), of("failed"))
 }
 
-/// How the jobs stand by queue and kind, how many ended in each minute, and the newest of them.
+/// Returns the statements of the jobs by queue and kind, of the jobs that ended per minute, and of the newest jobs.
 fn statements(visit: &StudioRequest) -> [DynamicStatement; 3] {
     let (newest, standing) = (newest(&visit.view), queue_jobs_sql(&visit.view));
     let by_queue = format!(
@@ -178,10 +178,10 @@ fn queues(standing: &[Row]) -> Markup {
     }
 }
 
-/// Jobs that ended, by the minute; the numbers stand beside the picture for who can't see it.
+/// Draws the ended jobs per minute, with the numbers as text for users who can't see the chart.
 fn chart(over_time: &[Row], of: &str) -> Markup {
     let number = |row: &Row, at: usize| cell(row, at).parse::<i64>().unwrap_or(0);
-    // A minute in which nothing ended is a point too.
+    // A minute in which no job ended is also a point.
     let minutes: BTreeMap<i64, (i64, i64)> =
         over_time.iter().map(|row| (number(row, 0), (number(row, 1), number(row, 2)))).collect();
     let (Some((first, _)), Some((last, _))) = (minutes.first_key_value(), minutes.last_key_value()) else {
@@ -224,7 +224,7 @@ fn list(listed: &[Row]) -> Markup {
     }
 }
 
-/// `GET /{view}/jobs/{job}`
+/// Handles `GET /{view}/jobs/{job}`.
 pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("jobs one by one")?;
     let scope = WorkspaceScope::unchecked(workspace, "the studio shows a job").to_read();
@@ -289,12 +289,12 @@ fn action_forms(visit: &StudioRequest, id: JobId) -> Markup {
     }
 }
 
-/// `POST /{view}/jobs/{job}/retry`
+/// Handles `POST /{view}/jobs/{job}/retry`.
 pub(super) async fn retry(visit: StudioRequest, PostedForm(_): PostedForm) -> Result<Response, Problem> {
     steer(visit, "job.retry").await
 }
 
-/// `POST /{view}/jobs/{job}/cancel`
+/// Handles `POST /{view}/jobs/{job}/cancel`.
 pub(super) async fn cancel(visit: StudioRequest, PostedForm(_): PostedForm) -> Result<Response, Problem> {
     steer(visit, "job.cancel").await
 }
@@ -313,7 +313,7 @@ async fn steer(visit: StudioRequest, action: &'static str) -> Result<Response, P
             "job.retry" => crate::jobs::retry(ws, id).await?,
             _ => drop(crate::jobs::cancel(ws, id).await?),
         }
-        // Before it is kept, as with rows.
+        // The entry is committed before the change, as for rows.
         db.platform(async |conn| entry.insert(conn).await).await
     })
     .await?;
@@ -321,7 +321,7 @@ async fn steer(visit: StudioRequest, action: &'static str) -> Result<Response, P
 }
 
 impl super::AppState {
-    /// Refuses a change where the studio was started to look.
+    /// Rejects a change if the studio was started without `--write`.
     pub(super) fn refuse_to_write(&self) -> Result<()> {
         if self.may_write {
             return Ok(());

@@ -1,4 +1,4 @@
-//! JSON without secrets, and as something to fold.
+//! JSON without secrets, and as a tree that folds.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::cells::{Budget, text};
 
-/// The words of which the names of fields that are shown consist, in the singular: what this schema calls its columns, and what
-/// is said of texts, places and amounts. Whoever calls a secret by one of them is left with [`looks_random`].
+/// Words, in the singular, that the names of shown fields may consist of: this schema's column words, and words for texts,
+/// places and amounts. If a secret has such a name, only [`looks_random`] can hide it.
 const HARMLESS: &str = "\
     a action active added address admin after agent alt amount analytics annotation answer archive archived area \
     article at attempt audit author backend banner batch before body book bot branch browser by byte cancelled case \
@@ -49,17 +49,17 @@ const SECRET_PARTS: &[&str] = &[
 /// Endings of such names.
 const SECRET_ENDINGS: &[&str] = &["token", "tokens", "tokenhash", "auth", "sessionid"];
 const HIDDEN: &str = "(hidden)";
-/// Numbers from here on may be a PIN.
+/// Smallest number that may be a PIN.
 const SHORTEST_PIN: f64 = 1_000.0;
-/// Characters from which on letters and digits in a row may be a key.
+/// Minimum length of a run of letters and digits that may be a key.
 const SHORTEST_KEY: usize = 16;
-/// Bits of a character by Shannon's entropy; prose and repetitions have fewer in so short a run.
+/// Shannon entropy in bits per character of a key. Prose and repetitions have less in such a short run.
 const KEY_ENTROPY: f64 = 3.0;
-/// Levels below which nothing is folded apart any more.
+/// Maximum depth of folded levels.
 const DEEPEST: usize = 32;
 
-/// The same, with what is not known to be harmless left out: a value is shown where each word of each name on the way to it is
-/// on the list and the value itself does not look like a key.
+/// Replaces everything that is not known to be harmless. A value is shown if each word of each name on its path is listed,
+/// and if the value does not look like a key.
 pub(super) fn without_secrets(value: Value) -> Value {
     shown(value, true)
 }
@@ -90,7 +90,7 @@ fn is_harmless(name: &str) -> bool {
     words.peek().is_some() && words.all(|word| is_listed(&word) || word.strip_suffix('s').is_some_and(is_listed))
 }
 
-/// `externalId`, `external_id` and `External-ID` are two words each.
+/// Splits a name into words: `externalId`, `external_id` and `External-ID` have two words each.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
@@ -107,8 +107,8 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Returns true for a text with many letters and digits in a row, of several kinds, without much repetition: a key, not prose.
-/// The parts of a UUID are short, and a capital at the beginning of a long word is no kind.
+/// Returns true if a text has a long run of letters and digits of several kinds without much repetition: a key, not prose.
+/// The parts of a UUID are too short. A capital at the beginning of a run does not count as a kind.
 fn looks_random(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
         let has = |kind: fn(&char) -> bool| run.chars().skip(1).any(|c| kind(&c));
@@ -117,7 +117,7 @@ fn looks_random(text: &str) -> bool {
     })
 }
 
-/// Shannon's, in bits of a character.
+/// Returns the Shannon entropy in bits per character.
 fn entropy(run: &str) -> f64 {
     let mut counts = BTreeMap::<char, u32>::new();
     run.chars().for_each(|c| *counts.entry(c).or_default() += 1);
@@ -131,24 +131,24 @@ fn holds_a_login(text: &str) -> bool {
     text.split("://").skip(1).any(has_login) || ["Bearer ", "Basic "].iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// Returns true where a column of that name holds a secret.
+/// Returns true if a column with that name holds a secret.
 pub(super) fn is_secret(name: &str) -> bool {
     let name: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     SECRET_PARTS.iter().any(|part| name.contains(part)) || SECRET_ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
-/// A JSON text without secrets. One that PostgreSQL takes and this program does not, such as of a number without bounds, is not
-/// shown at all, since nobody knows what is in it.
+/// Parses a JSON text and removes secrets. A text that PostgreSQL accepts and this program can't parse, such as an unbounded
+/// number, is not shown, because its content is unknown.
 pub(super) fn safe(json: &str) -> Value {
     serde_json::from_str(json).map_or_else(|_| Value::from("(can't be read here)"), without_secrets)
 }
 
-/// Whether a JSON text is shown as it is.
+/// Returns true if a JSON text is shown unchanged.
 pub(super) fn is_safe(json: &str) -> bool {
     serde_json::from_str::<Value>(json).is_ok_and(|plain| without_secrets(plain.clone()) == plain)
 }
 
-/// As nested parts that fold; the outermost is open.
+/// Renders nested parts that fold. Only the outermost is open.
 pub(super) fn folded(value: &Value, budget: &Budget) -> Markup {
     html! { div class="json" { (part(None, value, 0, budget)) } }
 }

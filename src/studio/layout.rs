@@ -1,4 +1,4 @@
-//! What stands around every page: where one is, as whom, and where one can go.
+//! The frame of every page: the view, the navigation and the footer.
 
 use axum::response::Html;
 use maud::{DOCTYPE, Markup, html};
@@ -9,8 +9,8 @@ use super::cells::{plain, text};
 use super::problem::head;
 use super::view::{StudioRequest, View};
 
-/// Every page that can be gone to, in the order of the navigation. What comes later (webhooks with their deliveries,
-/// analytics) is a line here, one in `routes`, and a file of its own.
+/// Every page in the order of the navigation. A future page (webhooks with their deliveries, analytics) needs a line here,
+/// one in `routes`, and a file of its own.
 const PAGES: &[(&str, &str)] = &[
     ("tables", "Tables"),
     ("schema", "Schema"),
@@ -22,17 +22,17 @@ const PAGES: &[(&str, &str)] = &[
     ("health", "Doctor"),
 ];
 
-/// The page that a name stands for, which is one of ours whatever was asked.
+/// Returns the page with that name, or `tables` for any unknown name.
 pub(super) fn known_page(name: &str) -> &'static str {
     PAGES.iter().map(|(page, _)| *page).find(|page| *page == name).unwrap_or("tables")
 }
 
-/// Where a page is: the doctor looks at the database as a whole.
+/// Returns the path of a page. The doctor always checks the whole database.
 fn path(view: &View, page: &str) -> String {
     if page == "health" { View::Platform.path(page) } else { view.path(page) }
 }
 
-/// A page for somebody who looks as somebody.
+/// Renders a page of a view.
 pub(super) fn page(visit: &StudioRequest, current: &str, title: &str, body: &Markup) -> Html<String> {
     let view = &visit.view;
     let (class, slug) = match view {
@@ -81,7 +81,7 @@ pub(super) fn page(visit: &StudioRequest, current: &str, title: &str, body: &Mar
     )
 }
 
-/// A page before anybody has said as whom they look.
+/// Renders a page before a view is chosen.
 pub(super) fn front(title: &str, shared: &AppState, body: &Markup) -> Html<String> {
     whole("front", title, shared, &html! {}, &html! {}, &html! { h1 { (title) } (body) })
 }

@@ -1,4 +1,4 @@
-//! A workspace's passages as a map: near each other where their vectors are.
+//! A map of a workspace's passages: passages with similar vectors are near each other.
 
 use axum::response::Html;
 use diesel::prelude::*;
@@ -17,16 +17,16 @@ use crate::schema::{datasources, document_chunks, documents};
 use crate::sql_types::Embedding;
 use crate::tenancy::{InWorkspace as _, WorkspaceScope};
 
-/// Passages on the map.
+/// Maximum number of passages on the map.
 const POINTS: usize = 400;
-/// Characters of a passage that are shown.
+/// Maximum characters of a shown passage.
 const SHOWN: usize = 120;
-/// Colours that can be told apart; further datasources share the last.
+/// Number of distinguishable colours; further datasources share the last one.
 const COLOURS: usize = 8;
 const SIZE: f32 = 1000.0;
 const MARGIN: f32 = 20.0;
 
-/// `GET /{view}/map`
+/// Handles `GET /{view}/map`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     visit.the_workspace("maps")?;
     let body = html! {
@@ -43,7 +43,7 @@ struct Point {
     vector: Embedding,
 }
 
-/// `GET /{view}/map/picture`
+/// Handles `GET /{view}/map/picture`.
 pub(super) async fn picture(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("maps")?;
     let ids = sample(&visit, workspace).await?;
@@ -83,8 +83,8 @@ pub(super) async fn picture(visit: StudioRequest) -> Result<Html<String>, Proble
     Ok(Html(drawing(&visit, workspace, &points, &places, &names).into_string()))
 }
 
-/// Passages all over the workspace: those next to ids that lie at even distances, which are found without reading any
-/// other, and where these are few, the first.
+/// Returns a sample from the whole workspace. It takes the passages next to evenly spaced ids, which an index finds without
+/// other reads, and adds the first `POINTS` passages.
 async fn sample(visit: &StudioRequest, workspace: WorkspaceId) -> Result<Vec<DocumentChunkId>> {
     let ends = "SELECT ARRAY[(SELECT id FROM document_chunks WHERE workspace_id = CAST($1 AS uuid) ORDER BY id LIMIT 1)::text,
         (SELECT id FROM document_chunks WHERE workspace_id = CAST($1 AS uuid) ORDER BY id DESC LIMIT 1)::text] AS cells";
@@ -108,7 +108,7 @@ async fn sample(visit: &StudioRequest, workspace: WorkspaceId) -> Result<Vec<Doc
     let rows = visit.shared.rows(Some(workspace), found).await?;
     let ids: Vec<DocumentChunkId> =
         rows.into_iter().flatten().flatten().filter_map(|id| id.parse().ok()).map(|id: Uuid| id.into()).collect();
-    // At most twice as many as fit, of which every other one stands for its neighbour.
+    // There may be up to twice as many ids as points. Then every second id is skipped.
     let every = ids.len().div_ceil(POINTS).max(1);
     Ok(ids.into_iter().step_by(every).collect())
 }
@@ -153,7 +153,7 @@ fn drawing(
     }
 }
 
-/// Where values lie between the least and the greatest.
+/// Scale from the smallest to the largest value.
 struct Axis {
     least: f32,
     span: f32,

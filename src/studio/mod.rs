@@ -1,11 +1,11 @@
-//! The web inspector: what is in the database, as one workspace sees it, in a browser on the same machine.
+//! The web inspector: the database as one workspace sees it, in a browser on the same machine.
 //!
-//! As a workspace, rows are read on a [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection), so row-level security
-//! decides what is seen; across workspaces, on the platform's login, and every page says so. Transactions are read-only
-//! for PostgreSQL too; a statement that is put together here ends after [`TIMEOUT`], and every request after half a minute.
-//! Secrets are never shown: neither passwords and tokens nor their hashes, nor what is not known to be harmless in JSON.
+//! In the view of a workspace, rows are read on a [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection), so row-level
+//! security determines what is visible. Across workspaces they are read with the platform login, and every page says so.
+//! Transactions are also read-only for PostgreSQL. A dynamic statement ends after [`TIMEOUT`], and every request after 30 s.
+//! Secrets are never shown: neither passwords and tokens nor their hashes, nor JSON that is not known to be harmless.
 //!
-//! It listens on loopback alone, and speaks only to a browser that has opened the link with its one-time token.
+//! The studio listens only on loopback, and answers only a browser that has opened the link with its one-time token.
 
 mod assets;
 mod audit;
@@ -52,15 +52,15 @@ use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
 use crate::tenancy::Database;
 
-/// After so long a statement that is put together for a page is ended.
+/// Timeout of a dynamic statement of a page.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
-/// Ids of version 7 begin with the time, and come to this in 2039.
+/// Ids of version 7 begin with the time, and reach this value in 2039.
 const LAST_IN_ORDER: Uuid = Uuid::from_u128(0x0200_0000_0000_0000_0000_0000_0000_0000);
-/// Bytes of a form.
+/// Maximum bytes of a form.
 const MOST_POSTED: usize = 4 << 20;
 
-/// An address of this machine that hardly another server has: to a browser and its cookies, which know no ports, a site of
-/// its own. 127.0.0.1 where the system has no other, as on macOS.
+/// Returns a random loopback address that other servers hardly use. Browsers and cookies ignore ports, so the address makes
+/// the studio a site of its own. It is 127.0.0.1 if the system has no other, as on macOS.
 ///
 /// ```
 /// assert!(workspace_db::studio::own_address().is_loopback());
@@ -77,13 +77,13 @@ pub fn own_address() -> IpAddr {
     IpAddr::V4(if is_there { address } else { Ipv4Addr::LOCALHOST })
 }
 
-/// What a studio is started with.
+/// Options of a studio.
 pub struct Options {
-    /// Where it listens; loopback alone, port 0 for any that is free.
+    /// Address to listen on; only loopback, port 0 for a free one.
     pub listen: SocketAddr,
-    /// Whether rows can be changed.
+    /// True if rows can be changed.
     pub may_write: bool,
-    /// What makes vectors of the questions that are searched for.
+    /// Embedder for the questions of searches.
     pub embedder: Box<dyn Embedder>,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// A studio that has its port, and answers once it is [served](Self::serve).
+/// A studio that has bound its port, and answers once it is [served](Self::serve).
 ///
 /// ```no_run
 /// use workspace_db::config::Config;
@@ -117,7 +117,7 @@ pub struct Studio {
     shared: Arc<AppState>,
 }
 
-/// What every request has in common.
+/// State that all requests share.
 struct AppState {
     db: Database,
     config: Config,
@@ -125,20 +125,20 @@ struct AppState {
     may_write: bool,
     embedder: Box<dyn Embedder>,
     catalog: CatalogCache,
-    /// Searches that are compared take turns.
+    /// Lock that runs compared searches one after another.
     searching: Mutex<()>,
-    /// What can be taken back.
+    /// Last change, for undo.
     last_change: Mutex<Option<edit::AppliedChange>>,
 }
 
 impl Studio {
-    /// Takes the port, and makes sure that the database answers.
+    /// Binds the port, and verifies that the database answers.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where `listen` is not on loopback: whoever reaches the studio reads
-    /// every workspace, so from elsewhere it is reached by a tunnel of SSH. [`is_conflict`](Error::is_conflict) where the
-    /// port is taken; as [`Database::open`].
+    /// [`is_invalid_input`](Error::is_invalid_input) if `listen` is not on loopback: a client that reaches the studio can
+    /// read every workspace, so use an SSH tunnel from other machines. [`is_conflict`](Error::is_conflict) if the port is in
+    /// use; as [`Database::open`].
     pub async fn bind(config: &Config, options: Options) -> Result<Self> {
         let Options { listen, may_write, embedder } = options;
         if !listen.ip().is_loopback() {
@@ -168,21 +168,22 @@ impl Studio {
         Ok(Self { listener, shared })
     }
 
-    /// The address to open, with the token that lets one browser in, once.
+    /// Returns the address to open, with a token that admits one browser once.
     #[must_use]
     pub fn link(&self) -> String {
         self.links().next()
     }
 
-    /// Where further links come from once the studio is served.
+    /// Returns the source of further links while the studio is served.
     #[must_use]
     pub fn links(&self) -> Links {
         Links(Arc::clone(&self.shared))
     }
 
-    /// Answers until `end` is done, and lets what runs then go on for up to 5 s.
+    /// Answers requests until `end` completes. Then running requests may continue for up to 5 s.
     ///
-    /// A request whose head takes longer than 10 s is cut; so is the oldest connection where there are more than 128.
+    /// A connection is closed if the head of its request takes longer than 10 s. With more than 128 connections, the oldest
+    /// is closed.
     ///
     /// # Errors
     ///
@@ -193,12 +194,12 @@ impl Studio {
     }
 }
 
-/// Links to a studio, each of which lets one browser in.
+/// Links to a studio, each of which admits one browser.
 #[derive(Clone)]
 pub struct Links(Arc<AppState>);
 
 impl Links {
-    /// One that was not given yet.
+    /// Returns a new link.
     #[must_use]
     pub fn next(&self) -> String {
         self.0.gate.link()
@@ -221,7 +222,7 @@ fn io(what: &str, error: std::io::Error) -> Error {
     Error::new(Kind::Io, what).caused_by(error)
 }
 
-/// Every address, one line each; a page that comes later is a line here and one in `layout`'s list.
+/// Returns all routes, one per line. A new page needs a line here and one in `layout`'s list.
 fn routes(shared: Arc<AppState>) -> Router {
     let pages = Router::new()
         .route("/", get(view::choose))

@@ -1,4 +1,4 @@
-//! What stands behind the question mark, and how one comes to other addresses from it.
+//! The query parameters of an address, and addresses derived from them.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use super::AppState;
 use super::problem::Problem;
 use crate::error::Error;
 
-/// Names and values, in the order in which they came; a name may come more than once.
+/// Names and values in the order of the address. A name can occur several times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Params(Vec<(String, String)>);
 
@@ -24,7 +24,7 @@ impl Params {
         Self(parse(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
-    /// The first value of that name that says something.
+    /// Returns the first non-empty value of that name.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.pairs().find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
     }
@@ -37,18 +37,18 @@ impl Params {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The same without these names.
+    /// Returns the parameters without these names.
     pub(super) fn without(&self, names: &[&str]) -> Self {
         Self(self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect())
     }
 
-    /// The same, and one more.
+    /// Adds a parameter.
     pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.0.push((name.to_owned(), value.into()));
         self
     }
 
-    /// An address with them.
+    /// Returns the path with these parameters.
     pub(super) fn at<'p>(&self, path: &'p str) -> Cow<'p, str> {
         if self.0.is_empty() {
             return Cow::Borrowed(path);
@@ -66,7 +66,7 @@ impl FromRequestParts<Arc<AppState>> for Params {
     }
 }
 
-/// Sends the browser to another address.
+/// Redirects the browser to another address.
 pub(super) fn see(address: &str) -> Result<Response, Problem> {
     let to = HeaderValue::from_str(address).map_err(|error| Error::invalid("no address").caused_by(error))?;
     Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())

@@ -1,4 +1,4 @@
-//! What is shown where something does not work.
+//! Pages for errors.
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -35,7 +35,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// The message for whoever looks; a statement that took too long says what to do.
+/// Returns the message for the user. A statement timeout has a remedy.
 pub(super) fn message(error: &Error) -> String {
     let message = error.to_string();
     if message.contains("statement timeout") {
@@ -54,7 +54,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What the head of every page has.
+/// Renders the elements in the head of every page.
 pub(super) fn head(title: &str) -> Markup {
     html! {
         meta charset="utf-8";
@@ -65,7 +65,7 @@ pub(super) fn head(title: &str) -> Markup {
     }
 }
 
-/// A page without what leads to others.
+/// Renders a page without navigation.
 pub(super) fn bare(title: &str, body: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)

@@ -1,11 +1,12 @@
-//! Many dimensions as two: the principal components, which keep as much of the differences as two numbers can.
+//! Projection to two dimensions by the principal components, which preserve as much of the variance as two numbers can.
 
-/// Rounds of the power method; the directions change by less than a point of the picture after them.
+/// Number of iterations of the power method. After them, the directions change by less than a point of the picture.
 const ROUNDS: usize = 24;
 
-/// Each vector's place along the two directions in which the vectors differ most.
+/// Returns each vector's position along the two directions of greatest variance.
 ///
-/// By the power method on the vectors as they are, without their covariance: two passes over the vectors a round.
+/// It uses the power method on the vectors themselves, without their covariance matrix: two passes over the vectors per
+/// iteration.
 pub(super) fn principal(vectors: &[Vec<f32>]) -> Vec<(f32, f32)> {
     let Some(dimensions) = vectors.first().map(Vec::len) else { return Vec::new() };
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
@@ -21,9 +22,9 @@ pub(super) fn principal(vectors: &[Vec<f32>]) -> Vec<(f32, f32)> {
     centred.iter().map(|vector| (dot(vector, &first), dot(vector, &second))).collect()
 }
 
-/// The direction in which the vectors differ most, or most of those at right angles to another.
+/// Returns the direction of greatest variance, or of the greatest among those orthogonal to `beside`.
 fn direction(vectors: &[Vec<f32>], dimensions: usize, beside: Option<&[f32]>) -> Vec<f32> {
-    // Where it begins decides nothing, as long as it is not at right angles to what is looked for.
+    // Any initial vector works unless it is orthogonal to the result.
     let mut best: Vec<f32> = (0..dimensions).map(|at| if at % 3 == 0 { 1.0 } else { 0.5 }).collect();
     for _ in 0..ROUNDS {
         let mut next = vec![0.0; dimensions];

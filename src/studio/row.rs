@@ -1,4 +1,4 @@
-//! One row, whole, with what it refers to and what refers to it.
+//! One whole row, with its references in both directions.
 
 use axum::response::Html;
 use maud::{Markup, html};
@@ -15,14 +15,14 @@ use super::statement::{DynamicStatement, Row, only, quoted};
 use super::view::StudioRequest;
 use crate::error::{Error, Kind, Result};
 
-/// Rows that refer to one are counted so far.
+/// Maximum count of rows that refer to the row.
 const COUNTED: usize = 1_000;
-/// Rows of a table in which those that refer to one are counted without an index.
+/// Maximum number of rows of a table whose references are counted without an index.
 const FEW: f64 = 100_000.0;
-/// Bytes of all values of a page.
+/// Maximum bytes of all values on a page.
 const PAGE: usize = 150_000;
 
-/// `GET /{view}/tables/{table}/row?k.column=value`
+/// Handles `GET /{view}/tables/{table}/row?k.column=value`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let table = catalog.visible_table(&visit.view, visit.part("table"))?;
@@ -47,7 +47,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
         quoted(&table.name)
     ));
     let rows = visit.shared.rows(visit.view.workspace(), statement).await.map_err(|error| {
-        // A value that is none of the column's type names no row.
+        // A value that is invalid for the column's type identifies no row.
         if (error.is_database_failure() || error.is_invalid_input()) && !error.to_string().contains("timeout") {
             not_there(table, error)
         } else {
@@ -67,7 +67,7 @@ fn not_there(table: &TableInfo, cause: Error) -> Error {
     Error::new(Kind::NotFound, format!("there is no such row of {}", table.name)).caused_by(cause)
 }
 
-/// The condition that names one row, and in a workspace's view one of its own.
+/// Returns the condition that identifies one row, which in a workspace's view must be one of its own.
 pub(super) fn which(
     visit: &StudioRequest,
     table: &TableInfo,
@@ -128,7 +128,7 @@ async fn referring<'c>(
     Ok(found)
 }
 
-/// How many rows of a table refer to the row, and the filter that shows them.
+/// Returns the statement that counts a table's rows that refer to the row, and the filter that shows them.
 fn count<'v>(
     visit: &StudioRequest,
     other: &TableInfo,
@@ -139,7 +139,7 @@ fn count<'v>(
     for (column, refers_to) in key.columns.iter().zip(&key.refers_to) {
         let value = value(refers_to)?;
         conditions.push(other.equals(column, Some(value), &mut statement));
-        // The view says which workspace.
+        // The view already determines the workspace.
         if visit.view.workspace().is_none() || Some(column.as_str()) != other.workspace_column() {
             params = params.with("fc", column).with("fo", "is").with("fv", value);
         }
@@ -202,7 +202,7 @@ fn body(
     }
 }
 
-/// What leads to a change of the row.
+/// Renders the buttons that change the row.
 fn to_change(visit: &StudioRequest, table: &TableInfo, version: &str) -> Markup {
     let at = |deed: &str| visit.params.at(&visit.view.path(&format!("tables/{}/{deed}", table.name))).into_owned();
     html! {
@@ -215,7 +215,7 @@ fn to_change(visit: &StudioRequest, table: &TableInfo, version: &str) -> Markup 
     }
 }
 
-/// A value on the page of its row, as `Shape::long` asks for it.
+/// Renders a value on the page of its row, as `Shape::long` selects it.
 fn long(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -> Markup {
     let Some(value) = value else { return null() };
     match column.shape {

@@ -1,4 +1,4 @@
-//! A question, and what each way of searching answers to it, side by side.
+//! A comparison of the search methods for one question.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::search::{Hit, Plan, Question, SearchChunks as _, SearchResults, own_i
 use crate::sql_types::Embedding;
 use crate::tenancy::{InWorkspace as _, Read, WorkspaceConnection, WorkspaceScope};
 
-/// Ways to search: the name in an address, and what it is called.
+/// Search methods: the name in an address, and the title.
 const WAYS: [(&str, &str); 5] = [
     ("exact", "Exact"),
     ("bits", "Bits"),
@@ -27,12 +27,12 @@ const WAYS: [(&str, &str); 5] = [
     ("words", "Full text"),
     ("hybrid", "Hybrid"),
 ];
-/// Passages of each list.
+/// Number of passages per list.
 const K: u32 = 10;
-/// Characters of a passage.
+/// Maximum characters of a passage.
 const SHOWN: usize = 280;
 
-/// `GET /{view}/search?q=`, or `?like=` with a passage's id
+/// Handles `GET /{view}/search?q=`, or `?like=` with a passage's id.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     visit.the_workspace("searches")?;
     let params = &visit.params;
@@ -66,7 +66,7 @@ fn is_by_vector_alone(way: &str) -> bool {
     matches!(way, "exact" | "bits" | "approximate")
 }
 
-/// `GET /{view}/search/{way}?q=`: one list
+/// Handles `GET /{view}/search/{way}?q=`, which returns one list.
 pub(super) async fn list(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("searches")?;
     let way = visit.part("way").to_owned();
@@ -118,7 +118,7 @@ async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Res
     Ok((answer, began.elapsed()))
 }
 
-/// The vector that is searched for: of a passage that is there, or of the text.
+/// Returns the vector to search for: that of an existing passage, or that of the text.
 async fn question(
     visit: &StudioRequest,
     ws: &mut WorkspaceConnection<Read>,

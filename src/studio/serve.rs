@@ -1,4 +1,4 @@
-//! Connections of the studio: slow ones, and those beyond a number, are cut.
+//! Connections of the studio. It closes slow ones and those beyond a limit.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -12,16 +12,17 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-/// How long the head of a request may take to come, and a connection may wait for another request.
+/// Maximum time for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections at once; a browser opens six. Beyond it the oldest is cut, so that whoever comes is answered.
+/// Maximum number of connections; a browser opens six. Beyond it the oldest is closed, so that new connections get an
+/// answer.
 const MAX_CONNECTIONS: usize = 128;
-/// How long requests may go on after the end.
+/// Maximum time for running requests after the end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait where the system gives no connection, for want of descriptors.
+/// Pause after a failed accept, for example if the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers until `end` is done. axum's own server takes neither a time-out for heads nor a limit of connections.
+/// Answers until `end` completes. axum's own server supports neither a timeout for heads nor a limit of connections.
 pub(super) async fn serve(listener: TcpListener, routes: Router, end: impl Future<Output = ()>) {
     let service = TowerToHyperService::new(routes);
     let mut http = http1::Builder::new();

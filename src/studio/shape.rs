@@ -1,4 +1,4 @@
-//! What a column holds, as far as it decides how a value is asked for and shown.
+//! The kind of a column's content, which determines how a value is selected and shown.
 
 use super::json::is_secret;
 use super::statement::quoted;
@@ -14,17 +14,17 @@ const SECRETS: &[(&str, &str)] = &[
     ("workspace_admins", "invitation_hash"),
     ("workspace_settings", "webhook_secret"),
 ];
-/// Characters of a value in a list.
+/// Maximum characters of a value in a list.
 pub(super) const SHORT: usize = 160;
-/// Characters of a value on a page of its own.
+/// Maximum characters of a value on a page of its own.
 pub(super) const LONG: usize = 60_000;
-/// Components of a vector that are asked for in a list.
+/// Number of a vector's components that a list selects.
 const STRIP: usize = 32;
 
-/// What a column holds.
+/// Kind of a column's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// Never shown.
+    /// Secret, never shown.
     Secret,
     Text,
     Json,
@@ -49,7 +49,7 @@ impl Shape {
             "timestamp with time zone" | "timestamp without time zone" | "timestamp" | "date" => Self::Time,
             "boolean" => Self::Bool,
             "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => Self::Number,
-            // A flag, a time and a number say something of a secret; whatever else has its name is one.
+            // Flags, times and numbers only describe a secret. Any other column with the name of a secret is one.
             _ if is_secret(column) => Self::Secret,
             "text" | "character varying" | "character" | "citext" => Self::Text,
             "json" | "jsonb" => Self::Json,
@@ -62,22 +62,22 @@ impl Shape {
         }
     }
 
-    /// Whether rows can be put into its order.
+    /// Returns true if rows can be sorted by the column.
     pub(super) fn is_ordered(self) -> bool {
         matches!(self, Self::Text | Self::Time | Self::Bool | Self::Number | Self::Uuid | Self::Enum)
     }
 
-    /// Whether it is shown in a list before somebody chooses it.
+    /// Returns true if a list shows the column by default.
     pub(super) fn is_shown_at_first(self) -> bool {
         !matches!(self, Self::Bits | Self::Words | Self::Bytes | Self::Secret)
     }
 
-    /// SQL of a value for a list: never more than is shown.
+    /// Returns the SQL of a value for a list, without more than the list shows.
     pub(super) fn short(self, column: &str) -> String {
         let name = quoted(column);
         match self {
             Self::Secret => hidden(&name),
-            // Compressed, so that one of a megabyte is not fetched to be cut.
+            // The size is that of the compressed value, so that a megabyte is not fetched only to be truncated.
             Self::Json => format!(
                 "CASE WHEN pg_column_size({name}) <= 2000 THEN {name}::text \
                  ELSE to_json(pg_size_pretty(pg_column_size({name})::bigint) || ' of JSON')::text END"
@@ -92,13 +92,13 @@ impl Shape {
         }
     }
 
-    /// SQL of a value to copy: all of it.
+    /// Returns the SQL of a whole value, for a copy.
     pub(super) fn whole(self, column: &str) -> String {
         let name = quoted(column);
         if self == Self::Secret { hidden(&name) } else { format!("{name}::text") }
     }
 
-    /// SQL of a value for a page of its own.
+    /// Returns the SQL of a value for a page of its own.
     pub(super) fn long(self, column: &str) -> String {
         let name = quoted(column);
         match self {

@@ -1,4 +1,4 @@
-//! SQL that is put together while the studio runs, of names that the catalog gave and values that are bound.
+//! SQL that the studio builds at run time, from names of the catalog and bound values.
 
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, Nullable, Text};
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::WorkspaceScope;
 
-/// One row; every value as PostgreSQL writes it.
+/// One row, with every value as PostgreSQL writes it.
 pub(super) type Row = Vec<Option<String>>;
 
 const REASON: &str = "the studio shows rows";
@@ -32,7 +32,7 @@ impl DynamicStatement {
         Self { sql: sql.into(), binds: Vec::new() }
     }
 
-    /// Adds a value, and returns what stands for it, as a value of that type.
+    /// Binds a value, and returns its placeholder with a cast to that type.
     pub(super) fn bind(&mut self, value: Option<&str>, of_type: &str) -> String {
         self.binds.push(value.map(ToOwned::to_owned));
         format!("CAST(${} AS {of_type})", self.binds.len())
@@ -42,7 +42,7 @@ impl DynamicStatement {
         self.sql.push_str(sql);
     }
 
-    /// With values for `$1`, `$2` and so on, as they stand in its text.
+    /// Binds values for `$1`, `$2` and so on in its text.
     pub(super) fn with(mut self, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.binds.extend(values.into_iter().map(|value| Some(value.into())));
         self
@@ -58,24 +58,24 @@ impl DynamicStatement {
     }
 }
 
-/// A name as it stands in SQL.
+/// Quotes a name for SQL.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A text as LIKE takes it for itself.
+/// Escapes a text so that LIKE matches it literally.
 pub(super) fn literally(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-/// The one value that was asked for.
+/// Returns the only value of a result.
 pub(super) fn only(rows: Vec<Row>) -> Option<String> {
     rows.into_iter().flatten().flatten().next()
 }
 
 impl AppState {
-    /// What statements answer, each in its turn, in one transaction that changes nothing: of one workspace, under row-level
-    /// security, or of all.
+    /// Returns the rows of each statement. All statements run in one read-only transaction: of one workspace under row-level
+    /// security, or of all workspaces.
     pub(super) async fn ask(
         &self,
         workspace: Option<WorkspaceId>,
@@ -84,7 +84,8 @@ impl AppState {
         let statements: Vec<DynamicStatement> = statements.into_iter().collect();
         match workspace {
             Some(workspace) => {
-                // Not as a reader, who may lack your own tables: what is asked reads only, as its transaction begins.
+                // The reader role may lack grants on your own tables, so this is no read scope. The transaction itself is
+                // read-only.
                 let scope = WorkspaceScope::unchecked(workspace, REASON);
                 let mut ws = self.db.workspace(&scope).await?;
                 ws.internal_sql(async |conn| answers(conn, statements).await).await
@@ -93,7 +94,7 @@ impl AppState {
         }
     }
 
-    /// As [`ask`](Self::ask), for one statement.
+    /// Runs one statement as [`ask`](Self::ask) does.
     pub(super) async fn rows(&self, workspace: Option<WorkspaceId>, statement: DynamicStatement) -> Result<Vec<Row>> {
         Ok(self.ask(workspace, [statement]).await?.pop().unwrap_or_default())
     }
@@ -108,9 +109,9 @@ async fn answers(conn: &mut AsyncPgConnection, statements: Vec<DynamicStatement>
     Ok(answers)
 }
 
-/// What each transaction of the studio sets: one time zone and one way to write values, an end to what takes long, and no
-/// table read from end to end where an index may do: what a page asks for is little, and the planner takes a large table in
-/// which something is rare for one that soon has enough of it.
+/// Sets the options of each transaction: one time zone, one format of values, a timeout, and no sequential scan if an index
+/// can be used. A page needs few rows. For rare values in a large table, the planner would expect a sequential scan to find
+/// enough rows soon.
 pub(super) async fn begin(conn: &mut AsyncPgConnection, first: &str) -> Result<()> {
     let settings = format!(
         "{first}SET LOCAL statement_timeout = {}; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; \

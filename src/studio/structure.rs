@@ -1,4 +1,4 @@
-//! The tables: those that there are, and how they are made.
+//! The list of tables, and their definitions.
 
 use axum::response::Html;
 use maud::{Markup, html};
@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::view::{StudioRequest, View};
 use crate::search::{OWN_INDEX, own_index};
 
-/// `GET /{view}/tables`
+/// Handles `GET /{view}/tables`.
 pub(super) async fn tables(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let body = html! {
@@ -31,7 +31,7 @@ pub(super) async fn tables(visit: StudioRequest) -> Result<Html<String>, Problem
     Ok(layout::page(&visit, "tables", "Tables", &body))
 }
 
-/// `GET /{view}/schema`
+/// Handles `GET /{view}/schema`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let seen: Vec<&TableInfo> = catalog.seen(&visit.view).collect();
@@ -82,7 +82,7 @@ fn described(table: &TableInfo, view: &View) -> Markup {
     }
 }
 
-/// A workspace's own index is nothing to others.
+/// Returns true unless the index is another workspace's own index.
 fn is_shown(index: &IndexInfo, view: &View) -> bool {
     !index.name.starts_with(OWN_INDEX) || view.workspace().is_some_and(|id| own_index(id) == index.name)
 }

@@ -1,4 +1,4 @@
-//! As whom one looks: as one workspace, or as the platform, which sees all of them.
+//! Views: one workspace, or the platform, which sees all workspaces.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::schema::workspaces;
 
-/// How the platform is named in an address, where a workspace's id stands else.
+/// Name of the platform in an address, in the position of a workspace's id.
 const PLATFORM: &str = "platform";
-/// Workspaces on one page.
+/// Maximum number of workspaces on one page.
 const MOST: i64 = 100;
 
-/// As whom one looks.
+/// View of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum View {
     Platform,
@@ -41,7 +41,7 @@ impl View {
         }
     }
 
-    /// The address of a page, as this view sees it.
+    /// Returns the address of a page in this view.
     pub(super) fn path(&self, page: &str) -> String {
         match self {
             Self::Platform => format!("/{PLATFORM}/{page}"),
@@ -49,20 +49,20 @@ impl View {
         }
     }
 
-    /// The address of a row, by the names and values of its key.
+    /// Returns the address of a row, by the names and values of its key.
     pub(super) fn row<'k>(&self, table: &str, key: impl IntoIterator<Item = (&'k str, String)>) -> String {
         let with = |params: Params, (name, value): (&str, String)| params.with(&format!("k.{name}"), value);
         let params = key.into_iter().fold(Params::default(), with);
         params.at(&self.path(&format!("tables/{table}/row"))).into_owned()
     }
 
-    /// The same, of a row that this crate knows.
+    /// Returns the address of a row in a table of this crate.
     pub(super) fn known_row(&self, table: &str, workspace: WorkspaceId, id: Uuid) -> String {
         self.row(table, [("workspace_id", workspace.to_string()), ("id", id.to_string())])
     }
 }
 
-/// A request that was let in: who looks, as whom, at what.
+/// An admitted request with its session, view and parameters.
 pub(super) struct StudioRequest {
     pub(super) shared: Arc<AppState>,
     pub(super) view: View,
@@ -72,29 +72,29 @@ pub(super) struct StudioRequest {
 }
 
 impl StudioRequest {
-    /// A part of the address, by its name in `routes`.
+    /// Returns a part of the address by its name in `routes`.
     pub(super) fn part(&self, name: &str) -> &str {
         self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
-    /// A part of the address that is an id; what is none is the id of nothing.
+    /// Returns a part of the address as an id. Text that is no id is reported as not found.
     pub(super) fn id<I: From<Uuid>>(&self, name: &str) -> Result<I, Problem> {
         let text = self.part(name);
         text.parse().map(|id: Uuid| id.into()).map_err(|_| Problem::not_found(format!("{text:?} is no id")))
     }
 
-    /// What the address says of a column of a row's key.
+    /// Returns the value that the address gives for a column of a row's key.
     pub(super) fn key_part(&self, column: &str) -> Result<&str, Problem> {
         let value = self.params.value(&format!("k.{column}"));
         value.ok_or_else(|| Problem::not_found(format!("the address says no {column}")))
     }
 
-    /// Whether rows of a table are changed from here.
+    /// Returns true if rows of a table can be changed in this view.
     pub(super) fn may_edit(&self, table: &TableInfo) -> bool {
         self.shared.may_write && self.view != View::Platform && table.is_edited()
     }
 
-    /// The workspace, for a page that shows one workspace alone.
+    /// Returns the workspace, for a page that shows only one workspace.
     pub(super) fn the_workspace(&self, what: &str) -> Result<WorkspaceId, Problem> {
         self.view.workspace().ok_or_else(|| {
             let error = Error::invalid(format!("{what} are shown as one workspace sees them"));
@@ -139,7 +139,7 @@ impl AppState {
         Ok(View::Workspace { id, slug, name })
     }
 
-    /// Workspaces whose slug or name begins so, by slug.
+    /// Returns workspaces whose slug or name begins with that text, ordered by slug.
     async fn workspaces(&self, begins: &str, most: i64) -> Result<Vec<(WorkspaceId, String, String)>> {
         let pattern = format!("{}%", literally(begins));
         self.db
@@ -155,7 +155,7 @@ impl AppState {
     }
 }
 
-/// `GET /`: the workspaces, to choose one.
+/// Handles `GET /`: the list of workspaces.
 pub(super) async fn choose(State(shared): State<Arc<AppState>>, params: Params) -> Result<Html<String>, Problem> {
     let begins = params.value("q").unwrap_or_default();
     let found = shared.workspaces(begins, MOST + 1).await?;
@@ -177,7 +177,7 @@ pub(super) async fn choose(State(shared): State<Arc<AppState>>, params: Params) 
     Ok(layout::front("Workspaces", &shared, &body))
 }
 
-/// `GET /switch?to=`: the same page as another workspace sees it, else its tables.
+/// Handles `GET /switch?to=`: redirects to the same page of another workspace, or to the list if none has that slug.
 pub(super) async fn switch(State(shared): State<Arc<AppState>>, params: Params) -> Result<Response, Problem> {
     let slug = params.value("to").unwrap_or_default();
     let page = params.value("page").unwrap_or("tables");

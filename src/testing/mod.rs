@@ -1,9 +1,12 @@
-//! Databases for your own tests: real PostgreSQL, one database a test, nothing to install and nothing left behind.
+//! Databases for your own tests: real PostgreSQL with one database per test. You install nothing, and nothing is left
+//! behind.
 //!
-//! The first test of a process starts a server of its own (see [`embedded`](crate::embedded)) and migrates a template;
-//! each [`TestDatabase`] is a copy of that, dropped with it. The server ends with the process, however that ends.
+//! The first test of a process starts a server of its own (see [`embedded`](crate::embedded)) and migrates a template. Each
+//! [`TestDatabase`] is a copy of the template, and is dropped with its value. The server ends with the process, however the
+//! process ends.
 //!
-//! `WORKSPACE_DB_TEST_POSTGRES` picks the major version, 16 or 18. On Linux the server's data are in memory if `/dev/shm` has room.
+//! `WORKSPACE_DB_TEST_POSTGRES` selects the major version, 16 or 18. On Linux the server's data is in memory if `/dev/shm`
+//! has room.
 
 pub mod conformance;
 mod seed;
@@ -43,16 +46,16 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A migrated database without any rows: the bootstrap is off.
+    /// Creates a migrated database without any rows. The bootstrap is off.
     ///
     /// # Errors
     ///
-    /// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) where no PostgreSQL is found or fetched.
+    /// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) if no PostgreSQL is found or downloaded.
     pub async fn new() -> Result<Self> {
         Self::copy_of(server::TEMPLATE).await
     }
 
-    /// A database in which no migration ran; pgvector is installed, since its owner is no superuser and could not.
+    /// Creates a database without migrations. pgvector is installed, because the owner is no superuser and can't install it.
     ///
     /// # Errors
     ///
@@ -61,8 +64,8 @@ impl TestDatabase {
         Self::copy_of("template1").await
     }
 
-    /// As [`new`](Self::new), on a server that belongs to this test alone, for what concerns the whole of one: roles,
-    /// settings, a restart. Starting it takes a second or two.
+    /// Creates a database as [`new`](Self::new) does, on a server that only this test uses. Use it for roles, settings, a
+    /// restart and other state of a whole server. The start takes a second or two.
     ///
     /// # Errors
     ///
@@ -71,21 +74,22 @@ impl TestDatabase {
         Self::on(TestServer::alone()?, server::TEMPLATE).await
     }
 
-    /// Stops the server and starts it again, with everyone's connections lost. Only where it is this test's
+    /// Stops the server and starts it again, which closes all connections. Call it only on a database of
     /// [alone](Self::alone).
     ///
     /// # Errors
     ///
-    /// Where the server does not stop or start.
+    /// Returns an error if the server does not stop or start.
     pub async fn restart_server(&self) -> Result<()> {
         self.of_server(TestServer::restart).await
     }
 
-    /// As [`restart_server`](Self::restart_server), by a crash: the server stops at once and recovers as it starts.
+    /// Restarts the server as [`restart_server`](Self::restart_server) does, by a crash: it stops at once and recovers as it
+    /// starts.
     ///
     /// # Errors
     ///
-    /// Where the server does not stop or start.
+    /// Returns an error if the server does not stop or start.
     pub async fn crash_server(&self) -> Result<()> {
         self.of_server(TestServer::crash).await
     }
@@ -97,11 +101,11 @@ impl TestDatabase {
             .map_err(|error| Error::new(Kind::Io, "the restarting thread panicked").caused_by(error))?
     }
 
-    /// A database with all that is in this one, to which nobody may be connected meanwhile.
+    /// Copies this database with its content. No session may be connected to it meanwhile.
     ///
     /// # Errors
     ///
-    /// [`is_database_failure`](crate::Error::is_database_failure) where somebody stays connected for 5 s.
+    /// [`is_database_failure`](crate::Error::is_database_failure) if a session stays connected for 5 s.
     pub async fn copy(&self) -> Result<Self> {
         Self::on(self.server, &self.name).await
     }
@@ -122,16 +126,16 @@ impl TestDatabase {
         Ok(Self { name, server })
     }
 
-    /// The URL of the database's owner, who is no superuser.
+    /// Returns the URL of the database's owner, who is no superuser.
     ///
     /// # Errors
     ///
-    /// None: the URL is made of fixed parts.
+    /// None: the URL consists of fixed parts.
     pub fn url(&self) -> Result<DatabaseUrl> {
         self.server.owner_url(&self.name)
     }
 
-    /// The URL of the server's superuser in this database, for what only they may do.
+    /// Returns the URL of the server's superuser in this database, for actions that need one.
     ///
     /// # Errors
     ///
@@ -140,19 +144,19 @@ impl TestDatabase {
         self.server.superuser_url(&self.name)
     }
 
-    /// The port that the server listens on, at 127.0.0.1.
+    /// Returns the port of the server on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.server.port()
     }
 
-    /// The programs of the server, such as `pg_dump`.
+    /// Returns the programs of the server, such as `pg_dump`.
     #[must_use]
     pub fn install(&self) -> &Installation {
         self.server.install()
     }
 
-    /// The URL of the application's login, which sees the workspace that a transaction has set.
+    /// Returns the URL of the application login, which sees the workspace that a transaction has set.
     ///
     /// # Errors
     ///
@@ -161,7 +165,7 @@ impl TestDatabase {
         self.server.app_url(&self.name)
     }
 
-    /// The URL of the platform's login, which sees every workspace.
+    /// Returns the URL of the platform login, which sees every workspace.
     ///
     /// # Errors
     ///
@@ -170,17 +174,17 @@ impl TestDatabase {
         self.server.platform_url(&self.name)
     }
 
-    /// A connection as the platform's login, which sees every workspace: to arrange a test, and to look afterwards.
+    /// Connects as the platform login, which sees every workspace, to prepare a test and to check its results.
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](crate::Error::is_unreachable) where the server is gone.
+    /// [`is_unreachable`](crate::Error::is_unreachable) if the server has stopped.
     pub async fn connect(&self) -> Result<AsyncPgConnection> {
         db::connect(&self.platform_url()?).await
     }
 
-    /// The database as an application opens it, with the logins of application and platform, and as the application
-    /// would in production: `size` connections each.
+    /// Opens the database with the logins of application and platform, as an application does in production. Each pool has
+    /// `size` connections.
     ///
     /// # Errors
     ///
@@ -189,7 +193,7 @@ impl TestDatabase {
         Database::open(&Config { pool_size: size, ..self.config()? }).await
     }
 
-    /// The URLs of application and platform, as an application has them in production.
+    /// Returns the URLs of application and platform, as an application has them in production.
     ///
     /// # Errors
     ///
@@ -204,7 +208,7 @@ impl TestDatabase {
     }
 }
 
-/// A copy of a database does not have what was set by ALTER DATABASE, which a migration does.
+/// Copies the settings of ALTER DATABASE, which a migration sets and a copy of a database does not have.
 async fn copy_settings(conn: &mut AsyncPgConnection, template: &str, copy: &str) -> Result<()> {
     let set = format!(
         "DO $$ DECLARE one text; BEGIN
@@ -220,8 +224,8 @@ async fn copy_settings(conn: &mut AsyncPgConnection, template: &str, copy: &str)
 }
 
 impl Drop for TestDatabase {
-    /// Dropped on a thread of its own, since the test's runtime may be blocked or ending; and not waited for: where the
-    /// test is just opening a connection, the server waits for that, and it for the test's runtime.
+    /// Drops the database on another thread, because the test's runtime may be blocked or ending. It does not wait for that
+    /// thread: PostgreSQL waits for a connection that the test is opening, and that needs the test's runtime.
     fn drop(&mut self) {
         let (server, name) = (self.server, std::mem::take(&mut self.name));
         thread::spawn(move || {
@@ -230,7 +234,7 @@ impl Drop for TestDatabase {
                 Ok(conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?)
             });
             if let Err(error) = dropped {
-                // The whole server goes with the process, so a database that stays costs space for a while.
+                // The server ends with the process, so a remaining database only costs space for a while.
                 tracing::warn!(database = name, %error, "the test's database could not be dropped");
             }
         });

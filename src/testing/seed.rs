@@ -24,7 +24,7 @@ use crate::schema::{
 use crate::sql_types::{DIMENSIONS, DatasourceType, Embedding, MessageRole, PasswordHash, ServiceAccess, TokenHash};
 use crate::tenancy::Actor;
 
-/// The ids of the rows that [`seed`] made.
+/// The ids of the rows that [`seed`] inserted.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "each field is the id of the row in the table of its name")]
 pub struct Seeded {
@@ -42,13 +42,14 @@ pub struct Seeded {
     pub job: JobId,
 }
 
-/// A workspace of that slug with one row in every tenant table, and an administrator of its own, all tied together.
+/// Inserts a workspace with that slug, one row in every tenant table and an administrator. The rows are linked with each
+/// other.
 ///
-/// Seed two, `a` and `b`, and ask as `a`: what comes back must be `a`'s alone.
+/// Seed two, `a` and `b`, and query as `a`: the result must have only rows of `a`.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](crate::Error::is_conflict) where the slug is taken.
+/// [`is_conflict`](crate::Error::is_conflict) if the slug is taken.
 ///
 /// ```no_run
 /// # async fn example(conn: &mut diesel_async::AsyncPgConnection) -> workspace_db::Result<()> {
@@ -141,12 +142,12 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
     })
 }
 
-/// An empty workspace of that slug, for tests that fill it themselves.
+/// Inserts an empty workspace with that slug, for tests that fill it themselves.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](crate::Error::is_conflict) where the slug is taken; [`is_invalid_input`](crate::Error::is_invalid_input)
-/// where it is none.
+/// [`is_conflict`](crate::Error::is_conflict) if the slug is taken; [`is_invalid_input`](crate::Error::is_invalid_input) if
+/// it is not a valid slug.
 ///
 /// ```no_run
 /// # async fn example(conn: &mut diesel_async::AsyncPgConnection) -> workspace_db::Result<()> {

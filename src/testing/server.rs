@@ -17,22 +17,22 @@ use crate::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
 use crate::embedded::{Cluster, Durability, Installation, MajorVersion, install};
 use crate::error::{Error, Kind, Result};
 
-/// The migrated database that tests are copies of.
+/// Name of the migrated database that tests copy.
 pub(super) const TEMPLATE: &str = "template_migrated";
 /// Owner of every test's database, no superuser.
 pub(super) const OWNER: &str = "test_owner";
-/// The application's login in every test's database.
+/// Application login in every test's database.
 const APP_LOGIN: &str = "test_app";
-/// The platform's login in every test's database.
+/// Platform login in every test's database.
 const PLATFORM_LOGIN: &str = "test_platform";
-/// Where Linux mounts a file system in memory.
+/// Mount point of Linux's file system in memory.
 const MEMORY: &str = "/dev/shm";
-/// Bytes of that file system that must be free: a container often has 64 MB of it.
+/// Minimum free bytes of that file system: a container often has 64 MB of it.
 const LEAST_ROOM: u128 = 4 << 30;
 const MAJOR_VARIABLE: &str = "WORKSPACE_DB_TEST_POSTGRES";
 
-/// Waits until the test's process is gone, which closes the pipe to its standard input, then ends the server and
-/// removes its folder. A process can't do that for itself: it may be killed.
+/// Script that waits for the end of the test's process, which closes the pipe to its standard input. Then it ends the server
+/// and removes its folder. The process can't do that itself, because it may be killed.
 const REAPER_SCRIPT: &str = r#"
 read -r _
 pid=$(head -n 1 "$0/pgdata/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid"
@@ -45,22 +45,22 @@ pub(super) struct TestServer {
     cluster: Cluster,
     port: u16,
     password: SecretString,
-    /// Its standard input is open as long as this process lives.
+    /// Child whose standard input is open as long as this process lives.
     _undertaker: Child,
 }
 
 impl TestServer {
-    /// The server of this process, started by whoever asks first.
+    /// Returns the server of this process. The first caller starts it.
     pub(super) fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<TestServer>> = OnceLock::new();
-        // On a thread of its own: a runtime can't be blocked on from within another.
+        // A thread of its own is necessary, because a runtime can't block inside another.
         let shared = SHARED.get_or_init(|| {
             thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the starting thread panicked")))
         });
         shared.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()))
     }
 
-    /// A server that nobody else uses, until the process ends: what is changed on it is not found by another test.
+    /// Starts a server for one test, until the process ends. Other tests don't see changes to it.
     pub(super) fn alone() -> Result<&'static Self> {
         let started = thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the starting thread panicked")));
         started.map(|server| &*Box::leak(Box::new(server)))
@@ -72,7 +72,7 @@ impl TestServer {
         self.cluster.start(self.port)
     }
 
-    /// Has the server crash, and starts it again on the same port.
+    /// Crashes the server, and starts it again on the same port.
     pub(super) fn crash(&self) -> Result<()> {
         self.cluster.crash()?;
         self.cluster.start(self.port)
@@ -98,11 +98,11 @@ impl TestServer {
     async fn prepare(&self) -> Result<()> {
         let mut template = db::connect(&self.superuser_url("template1")?).await?;
         let password = self.password.expose_secret();
-        // CREATE DATABASE can't share a message with another statement, which would make one transaction of both.
+        // CREATE DATABASE can't share a message with another statement, which would put both in one transaction.
         template.batch_execute("CREATE EXTENSION vector").await?;
         template.batch_execute(&format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{password}'")).await?;
         template.batch_execute(&roles::group_roles_sql(OWNER)).await?;
-        // So that a doctor sees how long others have been at it.
+        // The doctor needs this to see the duration of other sessions' transactions.
         template.batch_execute(&format!("GRANT pg_read_all_stats TO {OWNER}")).await?;
         template.batch_execute(&roles::login_sql(APP_LOGIN, &self.password, APP_ROLE)).await?;
         template.batch_execute(&roles::login_sql(PLATFORM_LOGIN, &self.password, PLATFORM_ROLE)).await?;
@@ -110,7 +110,7 @@ impl TestServer {
         drop(template);
         let mut conn = db::connect(&self.superuser_url("postgres")?).await?;
         conn.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER {OWNER}")).await?;
-        // As in production: no bootstrap rows, a test brings its own.
+        // Production inserts no bootstrap rows: a test inserts its own.
         Migrator::new(&self.owner_url(TEMPLATE)?, Environment::Production).run(|_| ()).await?;
         Ok(())
     }
@@ -140,7 +140,8 @@ impl TestServer {
     }
 }
 
-/// The folder for the data of test servers: in memory if there is room, where creating a database takes a third of the time.
+/// Returns the folder for the data of test servers. It is in memory if there is room, because creating a database then takes
+/// a third of the time.
 fn parent_folder() -> PathBuf {
     let memory = Path::new(MEMORY);
     let has_room = nix::sys::statvfs::statvfs(memory)
@@ -159,13 +160,13 @@ fn reaper(folder: &Path) -> Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // Ctrl-C in the terminal goes to the test's group, and must not end this one before its work.
+        // Ctrl-C in the terminal goes to the test's process group, and must not end this process before its cleanup.
         .process_group(0)
         .spawn()
         .map_err(|error| failed("the shell that would end the server can't be started").caused_by(error))
 }
 
-/// Runs a future on a runtime of its own.
+/// Runs a future on a new runtime.
 pub(super) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! A row of an archive as it is written here.
+//! Adaptation of an archive's rows to the target.
 
 use std::collections::BTreeSet;
 
@@ -14,53 +14,53 @@ use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::sql_types::{SealedSecret, SecretKey};
 
-/// Rows that an import does not take over, or not as they are.
+/// Numbers of rows that an import omits or changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OmittedRows {
-    /// Tokens of services, which let somebody in.
+    /// Tokens of services, which are omitted because they grant access.
     pub service_tokens: u64,
-    /// Invitations that nobody has accepted; who was invited is kept.
+    /// Open invitations, which are omitted; the invited members are kept.
     pub invitations: u64,
-    /// Webhook secrets, which are sealed for one workspace: those for which no key was given.
+    /// Webhook secrets that are omitted because no key was given. A secret is sealed for one workspace.
     pub secrets: u64,
-    /// Jobs that were not finished: they are cancelled here.
+    /// Unfinished jobs, which are cancelled.
     pub jobs: u64,
-    /// Schedules that would have fired: they are stopped here, until somebody schedules them again.
+    /// Active schedules, which are stopped until they are scheduled again.
     pub schedules: u64,
-    /// Memberships that were not accepted here: they are open, without an invitation.
+    /// Memberships that were not accepted in this database. They are open, without an invitation.
     pub memberships: u64,
-    /// Rows of tables of your own that no workspace may write.
+    /// Rows of your own tables that no workspace may write, which are omitted.
     pub others: u64,
 }
 
-/// How rows become those of the workspace that they are written for.
+/// Conversion of rows for the workspace that they are written into.
 pub(super) struct RowAdapter {
     pub(super) from: WorkspaceId,
     pub(super) to: WorkspaceId,
     pub(super) people: People,
     pub(super) key: Option<SecretKey>,
-    /// Names of the tables of workspaces.
+    /// Names of the tables with rows of workspaces.
     pub(super) tables: Vec<String>,
-    /// Whether the operator vouches for the archive.
+    /// True if the operator vouches for the archive.
     pub(super) with_jobs: bool,
-    /// Since when what would run is at rest: the time of the archive, in microseconds of PostgreSQL.
+    /// Time from which jobs and schedules are suspended: the time of the archive, in microseconds of PostgreSQL.
     pub(super) suspended_at: i64,
-    /// Whether this database wrote the archive, so that whoever had joined has joined here.
+    /// True if this database wrote the archive, so that memberships accepted before stay accepted.
     pub(super) is_own: bool,
     pub(super) left_out: OmittedRows,
-    /// Emails of those who have to be invited again.
+    /// Emails of members that must be invited again.
     pub(super) to_invite: BTreeSet<String>,
 }
 
-/// Names of the tables of workspaces, which an entry of the audit log may be about.
+/// Returns the names of the tables with rows of workspaces, which an audit entry may be about.
 pub(super) fn tables_of_workspaces(layout: &Layout) -> Vec<String> {
     let tables = layout.tables.iter().filter(|table| table.scope() == "workspace_id");
     tables.map(|table| table.name.clone()).collect()
 }
 
 impl RowAdapter {
-    /// Changes what must be another here, and tells whether the row is written at all.
+    /// Changes the values that must differ in this database. Returns true if the row is to be written.
     pub(super) fn row(&mut self, table: &TableLayout, row: &mut Row) -> Result<bool> {
         for (at, column) in table.columns.iter().enumerate() {
             if column.is_person
@@ -102,7 +102,7 @@ impl RowAdapter {
         Ok(true)
     }
 
-    /// Gives a copy's row the ids of the copy.
+    /// Replaces the ids in a copy's row, and seals its secrets again.
     fn rename(&mut self, table: &TableLayout, row: &mut Row) -> Result<()> {
         for (at, column) in table.columns.iter().enumerate() {
             if column.names.is_some()
@@ -124,7 +124,7 @@ impl RowAdapter {
         Ok(())
     }
 
-    /// A membership counts once it was accepted here, and no invitation of elsewhere accepts it.
+    /// Removes the invitation, and the acceptance unless this database wrote the archive. Members must accept here.
     fn open_membership(&mut self, table: &TableLayout, row: &mut Row) {
         let columns = ["invitation_hash", "invitation_expires_at", "joined_at"].map(|name| table.position(name));
         let [Some(hash), Some(expires_at), Some(joined_at)] = columns else { return };
@@ -140,7 +140,7 @@ impl RowAdapter {
         }
     }
 
-    /// The row that an entry of the audit log is about, which no foreign key tells.
+    /// Replaces the id of the row that an audit entry is about, because no foreign key shows it.
     fn object_of_audit(&self, table: &TableLayout, row: &mut Row) {
         let (Some(of), Some(at)) = (table.position("object_table"), table.position("object_id")) else { return };
         let Some(id) = row.uuid(at) else { return };
@@ -152,8 +152,8 @@ impl RowAdapter {
         row.set(at, Some(here.as_bytes()));
     }
 
-    /// The id of a copy: the same for the same id and workspace, so that an import can be gone on with and references
-    /// stay what they are. The leading 48 bits, the time of version 7, are kept, and with them the order.
+    /// Returns the id in a copy. The same id and workspace always give the same result, so that an interrupted import
+    /// resumes and references stay valid. The first 48 bits are kept, which are the time in version 7, and so the order.
     fn id(&self, id: Uuid) -> Uuid {
         let mut hash = Sha256::new();
         hash.update(self.to.as_uuid().as_bytes());
@@ -161,7 +161,7 @@ impl RowAdapter {
         let hash = hash.finalize();
         let mut bytes = *id.as_bytes();
         for (at, (byte, drawn)) in bytes.iter_mut().zip(&hash).enumerate() {
-            // What says the version and the variant stays.
+            // The bits of the version and the variant are kept.
             let kept = match at {
                 0..6 => 0xFF,
                 6 => 0xF0,
@@ -183,7 +183,7 @@ impl RowAdapter {
     }
 }
 
-/// Cancels a job that would run, and stops a schedule that would fire; tells whether there was one to.
+/// Cancels an unfinished job, and stops an active schedule. Returns true if it changed one.
 pub(super) fn suspend(table: &TableLayout, row: &mut Row, at: i64) -> bool {
     match table.name.as_str() {
         "jobs" => {
@@ -210,11 +210,11 @@ pub(super) fn suspend(table: &TableLayout, row: &mut Row, at: i64) -> bool {
     }
 }
 
-/// Says of an entry of the audit log that an archive brought it. As text, in which no digit of a number is lost; at the end,
-/// since of two keys `jsonb` keeps the last.
+/// Marks an audit entry as imported. The mark is added to the text, so that no digit of a number is lost. It is at the end,
+/// because `jsonb` keeps the last of two equal keys.
 fn mark_as_imported(table: &TableLayout, row: &mut Row) {
     let Some(at) = table.position("after") else { return };
-    // Behind the version with which jsonb begins.
+    // The text follows the version byte of jsonb.
     let told = row.get(at).and_then(|json| std::str::from_utf8(json.get(1..)?).ok()).unwrap_or("null").trim();
     let marked = match told.strip_suffix('}') {
         Some(fields) if fields.trim_end() == "{" => r#"{"imported":true}"#.to_owned(),

@@ -1,4 +1,4 @@
-//! Opening an archive: a plain file that is not compressed as a whole.
+//! Opening an archive, which must be a plain file that is not compressed as a whole.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 
-/// Opens it, at its beginning.
+/// Opens the file at its beginning.
 pub(super) fn open(path: &Path) -> Result<File> {
     let unreadable = |error: std::io::Error| {
         let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
         Error::new(kind, format!("can't read {}: {error}", path.display())).caused_by(error)
     };
-    // Before it is opened: to open a pipe is to wait for whoever writes to it.
+    // Checked before the file is opened, because opening a pipe waits for its writer.
     let metadata = path.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         let remedy = if metadata.is_dir() {
@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Refuses an archive that is compressed as a whole: it can't be read from the middle, and its parts are compressed already.
+/// Rejects an archive that is compressed as a whole. It can't be read from the middle, and its parts are already compressed.
 fn refuse_compressed(mut file: &File, path: &Path) -> Result<()> {
     const PROGRAMS: [(&[u8], &str); 4] =
         [(&[0x1f, 0x8b], "gunzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd -d"), (b"BZh", "bunzip2"), (b"\xfd7zXZ", "unxz")];

@@ -1,26 +1,26 @@
-//! The one list of what an import writes of rows that come from outside.
+//! The single list of tables and of how an import treats their rows.
 
 use super::layout::{PEOPLE, TableLayout, WORKSPACES};
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::sql_types::{Name, Slug};
 
-/// Rows of a table, as far as an import writes them.
+/// Treatment of a table's rows by an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// As they are; lines of another system may name the table, too.
+    /// Written unchanged, from archives and from lines of another system.
     Plain,
-    /// As they are, from an archive alone: administrators write them.
+    /// Written unchanged, but only from an archive, because administrators write these rows.
     Archived,
-    /// From an archive and from lines, but at rest unless the operator says otherwise: they would run by themselves.
+    /// Written from archives and lines, but suspended unless the operator decides otherwise: they would run by themselves.
     AtRest,
-    /// With the operator's word alone: no workspace may write them.
+    /// Written only if the operator vouches for them, because no workspace may write them.
     Vouched,
-    /// Never: they let somebody in.
+    /// Never written, because they grant access.
     Credential,
 }
 
-/// The content of a table of this crate by its name, and of any other by whether a workspace may write it.
+/// Returns the treatment of a table of this crate by its name, and of others by `is_writable`: a workspace may write them.
 pub(super) fn of(table: &str, is_writable: bool) -> Content {
     match table {
         "analytics_events"
@@ -40,8 +40,8 @@ pub(super) fn of(table: &str, is_writable: bool) -> Content {
     }
 }
 
-/// The columns that an import sets by itself. It writes them also where an archive leaves them out, since a default would
-/// stand there.
+/// Returns the columns that an import sets by itself. It also writes them if an archive omits them, because they would
+/// otherwise get their default.
 pub(super) fn set_here(table: &str) -> &'static [&'static str] {
     match table {
         WORKSPACES => &["slug", "is_active", "is_published"],
@@ -53,8 +53,8 @@ pub(super) fn set_here(table: &str) -> &'static [&'static str] {
     }
 }
 
-/// Refuses texts that have a type of their own and are none of it, and entries of the audit log later than `now`, in
-/// microseconds of PostgreSQL.
+/// Rejects invalid slugs and names. Also rejects audit entries without a time or with one later than `now`, in microseconds
+/// of PostgreSQL.
 pub(super) fn check(table: &TableLayout, row: &Row, now: i64) -> Result<()> {
     for (at, column) in table.columns.iter().enumerate() {
         let Some(text) = row.text(at) else { continue };

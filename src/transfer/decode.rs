@@ -1,4 +1,4 @@
-//! A line of JSON as a row.
+//! Decoding of a line of JSON into a row.
 
 use std::borrow::Cow;
 
@@ -17,18 +17,18 @@ use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 
-/// The times that programs read, in microseconds from 2000 on as PostgreSQL counts: those of the years 1 to 9999.
+/// Bounds of the times that programs can read, in microseconds since 2000 as PostgreSQL counts: the years 1 to 9999.
 const YEAR_1: i64 = -63_082_281_600_000_000;
 const YEAR_10000: i64 = 252_455_616_000_000_000;
 
 impl Row {
-    /// Reads what [`write_line`](Self::write_line) wrote.
+    /// Reads a line that [`write_line`](Self::write_line) wrote.
     pub(super) fn read_line(&mut self, table: &TableLayout, line: &[u8]) -> Result<()> {
         self.read(table, line, None)
     }
 
-    /// Reads a line that another system wrote, with a `table` beside the columns, whose ids may be any text or number: of
-    /// each one is made for that workspace, the same for the same.
+    /// Reads a line of another system, which has a `table` in addition to the columns. Its ids may be any text or number.
+    /// Each becomes a UUID for that workspace, and the same id always becomes the same UUID.
     pub(super) fn read_external_line(
         &mut self,
         table: &TableLayout,
@@ -49,7 +49,7 @@ impl Row {
 struct Line<'r> {
     row: &'r mut Row,
     table: &'r TableLayout,
-    /// The workspace that ids are made for, in a line of another system.
+    /// Workspace for which ids are derived, in a line of another system.
     made_for: Option<WorkspaceId>,
 }
 
@@ -73,7 +73,7 @@ impl<'de> Visitor<'de> for Line<'_> {
                 return Err(A::Error::custom(format!("{name} comes twice")));
             }
             let json = map.next_value::<&RawValue>()?.get();
-            // Elsewhere there is no such difference, and a column that is left out has its default.
+            // Other systems don't distinguish null from an omitted column, which has its default.
             if self.made_for.is_some() && json == "null" {
                 continue;
             }
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for Line<'_> {
     }
 }
 
-/// Appends the binary value that a JSON text stands for.
+/// Appends the binary value of a JSON text.
 fn decode(kind: Kind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
     let expected = |what: &str| format!("{what} is expected, and not {}", shortened(json));
     match kind {
@@ -119,7 +119,7 @@ fn decode(kind: Kind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
         }
         Kind::Jsonb => {
             check_escapes(json)?;
-            // What a program can't read would stop whoever meets it.
+            // A value that serde_json can't parse would break every program that reads the row.
             serde_json::from_str::<serde_json::Value>(json).map_err(|error| not_parsed(&error))?;
             out.push(1);
             out.extend_from_slice(json.as_bytes());
@@ -146,7 +146,7 @@ fn decode(kind: Kind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
-/// A UUID as it is; of anything else one of version 8, by the workspace, the table and the text.
+/// Returns a UUID unchanged. Derives a UUID of version 8 from any other value, by the workspace, the table and the text.
 fn made_id(workspace: WorkspaceId, table: &str, json: &str) -> Result<Uuid, String> {
     let text = if json.starts_with('"') { string(json)? } else { Cow::Borrowed(json) };
     if let Ok(id) = Uuid::try_parse(&text) {
@@ -169,7 +169,7 @@ fn not_read(error: &serde_json::Error) -> Error {
     Error::invalid(format!("{}, at column {}", not_parsed(error), error.column()))
 }
 
-/// Without the line, which is always the parser's first: that of the file is named by whoever knows it.
+/// Returns the message without the parser's line number, which is always 1. The caller adds the line number of the file.
 fn not_parsed(error: &serde_json::Error) -> String {
     let said = error.to_string();
     match said.rfind(" at line ") {
@@ -186,7 +186,7 @@ fn shortened(json: &str) -> String {
     }
 }
 
-/// The text of a JSON string, without a copy where nothing in it is escaped.
+/// Returns the text of a JSON string, without a copy if it contains no escapes.
 fn string(json: &str) -> Result<Cow<'_, str>, String> {
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Err(format!("a string is expected, and not {}", shortened(json)));
@@ -197,7 +197,7 @@ fn string(json: &str) -> Result<Cow<'_, str>, String> {
     serde_json::from_str(json).map(Cow::Owned).map_err(|error| error.to_string())
 }
 
-/// By the standard library, which finds the nearest number for each text.
+/// Parses a number with the standard library, which finds the nearest number for each text.
 fn number<N: std::str::FromStr>(json: &str) -> Option<N> {
     match json {
         "\"NaN\"" | "\"Infinity\"" | "\"-Infinity\"" => json.trim_matches('"').parse().ok(),
@@ -249,11 +249,11 @@ fn decode_texts(json: &str, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// What jsonb refuses, though it is well-formed JSON: NUL, and halves of surrogate pairs.
+/// Rejects escapes that are well-formed JSON, but that jsonb rejects: NUL and halves of surrogate pairs.
 fn check_escapes(json: &str) -> Result<(), String> {
     let mut rest = json;
     while let Some((_, escaped)) = rest.split_once('\\') {
-        // A string that is read without its escapes has none that is cut off.
+        // The parser has already accepted the syntax, so no escape is cut off.
         let Some(digits) = escaped.strip_prefix('u') else {
             rest = escaped.get(1..).unwrap_or_default();
             continue;

@@ -1,4 +1,4 @@
-//! Deleting a workspace's rows, table by table.
+//! Deletion of a workspace's rows, table by table.
 
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
@@ -10,10 +10,10 @@ use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{BulkConnection, Database};
 
-/// Rows that one statement deletes, so that none holds its locks for long.
+/// Maximum number of rows that one statement deletes, so that it holds its locks only briefly.
 const BATCH: u32 = 5_000;
 
-/// Deletes in batches, what refers to something before that.
+/// Deletes rows in batches. Rows are deleted before the rows that they refer to.
 pub(super) async fn delete_rows(
     db: &Database,
     layout: &Layout,
@@ -55,12 +55,12 @@ pub(super) async fn delete_rows(
     Ok(())
 }
 
-/// Whether an erasure deletes the table's rows by themselves.
+/// Returns true if an erasure deletes rows of this table directly.
 pub(super) fn is_deleted(table: &TableLayout) -> bool {
     table.is_deletable && ![PEOPLE, WORKSPACES].contains(&table.name.as_str())
 }
 
-/// Deletes the rows of tables that refer to each other: foreign keys are looked at when the one statement ends.
+/// Deletes rows of tables that refer to each other in one statement, because foreign keys are checked at its end.
 async fn delete_together(
     bulk: &mut BulkConnection,
     cycle: &[&TableLayout],
@@ -90,7 +90,7 @@ async fn delete_together(
     Ok(rows)
 }
 
-/// Tries to delete one row, and takes that back: a trigger may keep it, or raise an error.
+/// Tries to delete one row and rolls that back. Returns an error if a trigger keeps the row or raises an error.
 pub(super) async fn reject_undeletable(
     transaction: &Transaction<'_>,
     table: &TableLayout,
@@ -110,7 +110,7 @@ pub(super) async fn reject_undeletable(
     let why = match tried {
         Ok(0) => "a trigger keeps them".to_owned(),
         Ok(_) => return Ok(()),
-        // What refers to the row goes before it.
+        // The erasure deletes the rows that refer to this row before it.
         Err(error) if error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION) => return Ok(()),
         Err(error) => Error::from(error).to_string(),
     };

@@ -1,5 +1,5 @@
-//! Rows that hang on a workspace, or on a person's rows in it, in tables that no archive holds: of other schemas, and those
-//! that have no `workspace_id` and refer to one that has.
+//! Rows that depend on a workspace, or on a person's rows in it, in tables that no archive contains. These tables are in
+//! other schemas, or have no `workspace_id` and refer to a table that has one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +10,16 @@ use super::selection::Selection;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 
-/// A table, and which of its rows hang on what is meant.
+/// Table with the condition of its rows that depend on the selected rows.
 pub(super) struct DependentTable {
-    /// With its schema, as SQL writes it.
+    /// Name with its schema, quoted for SQL.
     pub(super) name: String,
-    /// The foreign key or the column by which they do.
+    /// Foreign keys or column by which the rows depend.
     by: String,
     condition: String,
-    /// How many they are.
+    /// Number of these rows.
     pub(super) rows: u64,
-    /// Whether they are deleted with what they hang on.
+    /// True if the rows are deleted together with the rows that they depend on.
     is_cascading: bool,
 }
 
@@ -34,12 +34,12 @@ JOIN pg_class child ON child.oid = f.conrelid JOIN pg_namespace cn ON cn.oid = c
 JOIN pg_class parent ON parent.oid = f.confrelid JOIN pg_namespace pn ON pn.oid = parent.relnamespace
 WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 3";
 
-/// Tables of the schema, as SQL writes their names.
+/// Query for the tables of the schema and their names in SQL.
 const NAMES: &str = "
 SELECT c.relname::text, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.oid = current_schema()::regnamespace";
 
-/// Tables of other schemas that say by a column of that name which workspace a row is of.
+/// Query for tables of other schemas that have a `workspace_id`.
 const SCOPED: &str = "
 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped AND a.atttypid = 'uuid'::regtype
@@ -48,11 +48,11 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.oid <> current_sche
 ORDER BY 1";
 
 impl DependentTable {
-    /// All that hang on the rows which a selection means, counted.
+    /// Finds all tables with rows that depend on the selected rows, and counts these rows.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where the platform's login may not look at one of them.
+    /// [`is_conflict`](Error::is_conflict) if the platform login may not read such a table, or not all of its rows.
     pub(super) async fn of(
         client: &impl GenericClient,
         layout: &Layout,
@@ -66,7 +66,7 @@ impl DependentTable {
         }
         let keys = client.query(KEYS, &[]).await?;
         let mut found: Vec<Self> = Vec::new();
-        // Those whose rows are known by their own column, however else they refer to others.
+        // Tables with a `workspace_id` of their own, which selects their rows whatever they refer to.
         let mut scoped: BTreeSet<String> = BTreeSet::new();
         if selection == Selection::Workspace {
             for row in client.query(SCOPED, &[]).await? {
@@ -100,7 +100,7 @@ impl DependentTable {
                 let is_cascading = goes_along && key.get::<_, &str>(3) == "c";
                 match found.iter_mut().find(|one| one.name == child) {
                     None => found.push(Self { name: child.clone(), by, condition, rows: 0, is_cascading }),
-                    // By another key, other rows may hang on the workspace.
+                    // By another foreign key, other rows may depend on the workspace.
                     Some(one) => {
                         one.by = format!("{}, {by}", one.by);
                         one.condition = format!("{} OR {condition}", one.condition);
@@ -135,13 +135,13 @@ impl DependentTable {
         Ok(client.query_one(&count, &[]).await?.get::<_, i64>(0).unsigned_abs())
     }
 
-    /// Refuses to go on where rows hang on the workspace that no archive would hold.
+    /// Returns an error if rows depend on the workspace that no archive would contain.
     pub(super) fn reject_unarchived(dependents: &[Self]) -> Result<()> {
         let remedy = "give the table a workspace_id in the schema of the others, or take its rows away first";
         refuse(dependents.iter().find(|one| one.rows > 0), "an archive holds no such table", remedy)
     }
 
-    /// Refuses to go on where rows hang on the workspace that would not go with it.
+    /// Returns an error if rows depend on the workspace that would not be deleted with it.
     pub(super) fn reject_unerased(dependents: &[Self]) -> Result<()> {
         let remedy = "delete them first, or make the foreign key ON DELETE CASCADE";
         let stays = dependents.iter().find(|one| one.rows > 0 && !one.is_cascading);
@@ -149,11 +149,11 @@ impl DependentTable {
     }
 }
 
-/// The tables that an archive holds.
+/// Tables that an archive contains.
 struct ArchivedTables {
-    /// With their schema, as SQL writes them.
+    /// Names with their schema, quoted for SQL.
     names: Vec<String>,
-    /// Which of a table's rows are meant, where any are.
+    /// Condition of a table's selected rows, if any are selected.
     meant: BTreeMap<String, String>,
 }
 
@@ -177,8 +177,8 @@ impl ArchivedTables {
     }
 }
 
-/// Refuses to delete rows that others refer to which are not among them: another person's comment on one, or, by a key
-/// without the workspace, another workspace's row, which a cascade would take along.
+/// Rejects an erasure if other rows refer to the rows that it deletes. Such a row may be another person's comment. If the
+/// key has no workspace, it may be a row of another workspace, which a cascade would delete.
 pub(super) async fn reject_referenced(
     client: &impl GenericClient,
     layout: &Layout,
@@ -191,7 +191,7 @@ pub(super) async fn reject_referenced(
         let (columns, of): (&str, &str) = (key.get(4), key.get(5));
         let Some(of_parent) = meant.get(parent).filter(|_| names.iter().any(|name| name == child)) else { continue };
         let is_within = selection == Selection::Workspace && columns.split(", ").any(|column| column == "workspace_id");
-        // `SET NULL` and `SET DEFAULT` leave the row where it is.
+        // `SET NULL` and `SET DEFAULT` keep the row.
         if is_within || !["a", "r", "c"].contains(&on_delete) {
             continue;
         }
@@ -211,7 +211,7 @@ pub(super) async fn reject_referenced(
     Ok(())
 }
 
-/// True if row-level security may hide rows of the table from the current role.
+/// Query that returns true if row-level security may hide rows of the table from the current role.
 const HIDES: &str = "
 SELECT row_security_active(c.oid) AND (
     NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')
@@ -220,7 +220,7 @@ SELECT row_security_active(c.oid) AND (
         AND pg_get_expr(p.polqual, p.polrelid) <> 'true' AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
 FROM pg_class c WHERE c.oid = to_regclass($1)";
 
-/// Refuses to count what may be hidden: rows that nobody sees would be left behind, and the receipt would say that none are.
+/// Returns an error if row-level security may hide rows. They would remain, and the receipt would say that none are left.
 async fn reject_hidden(client: &impl GenericClient, name: &str) -> Result<()> {
     if !client.query_one(HIDES, &[&name]).await?.get::<_, bool>(0) {
         return Ok(());

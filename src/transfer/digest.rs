@@ -1,4 +1,4 @@
-//! A checksum of a set of rows, whatever their order.
+//! A checksum of a set of rows that does not depend on their order.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,15 +8,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 
-/// The sum of the SHA-256 of every row's line, modulo 2^256: equal where the rows are, in whichever order they are read.
+/// Sum of the SHA-256 of every row's line, modulo 2^256. Equal rows have equal sums, in any order.
 ///
-/// It finds what was lost, added or changed by accident. Against somebody who makes rows up on purpose it is no proof; the
-/// SHA-256 of the archive's files is.
+/// It detects rows that were lost, added or changed by accident. It does not protect against deliberately forged rows; the
+/// SHA-256 of the archive's files does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digest([u64; 4]);
 
 impl Digest {
-    /// That of those lines, each with its line feed.
+    /// Returns the checksum of the lines, each with its line feed.
     ///
     /// ```
     /// use workspace_db::transfer::Digest;

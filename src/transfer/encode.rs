@@ -1,4 +1,4 @@
-//! A row as a line of JSON, without losing a bit.
+//! Encoding of a row as a line of JSON, without loss.
 
 use std::io::Write as _;
 
@@ -13,7 +13,8 @@ use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 
 impl Row {
-    /// The row as one line of JSON with its line feed. A value that is NULL is left out, since JSON's `null` is one of jsonb's.
+    /// Appends the row as a line of JSON with its line feed. NULL values are omitted, since JSON's `null` is a value of
+    /// jsonb.
     pub(super) fn write_line(&self, table: &TableLayout, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'{');
         let mut separator = "";
@@ -33,7 +34,7 @@ impl Row {
 }
 
 fn json_string(out: &mut Vec<u8>, text: &str) {
-    // Writing to memory can't fail, and a string is no map whose keys are not strings.
+    // Writing to memory can't fail, and a string contains no map with keys that are not strings.
     let _ = serde_json::to_writer(out, text);
 }
 
@@ -41,7 +42,7 @@ fn array<const N: usize>(value: &[u8]) -> Option<[u8; N]> {
     value.try_into().ok()
 }
 
-/// Appends a value's JSON, unless the value is not what its type says.
+/// Appends a value as JSON. Returns none if the bytes don't match the type.
 fn encode(kind: Kind, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     match kind {
         Kind::Bool => out.extend_from_slice(if array::<1>(value)? == [0] { b"false" } else { b"true" }),
@@ -59,7 +60,7 @@ fn encode(kind: Kind, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         Kind::Text | Kind::Other => json_string(out, std::str::from_utf8(value).ok()?),
         Kind::Uuid => write!(out, "\"{}\"", Uuid::from_slice(value).ok()?).ok()?,
         Kind::Timestamp => encode_time(i64::from_be_bytes(array(value)?), out)?,
-        // A version, then the text of the value, in which PostgreSQL breaks no line.
+        // A version byte, then the text of the value. PostgreSQL writes no line breaks into it.
         Kind::Jsonb => out.extend_from_slice(value.strip_prefix(b"\x01")?),
         Kind::Bytes => encode_base64(value, out),
         Kind::TextArray => encode_texts(value, out)?,
@@ -84,7 +85,7 @@ fn encode_float(number: f64, shortest: impl serde::Serialize, out: &mut Vec<u8>)
     Some(())
 }
 
-/// A time of the years 0 to 9999 as RFC 3339; any other, and the infinite ones, as PostgreSQL's own number.
+/// Appends a time of the years 0 to 9999 as RFC 3339, and other or infinite times as PostgreSQL's own number.
 fn encode_time(micros: i64, out: &mut Vec<u8>) -> Option<()> {
     let time = micros.checked_add(EPOCH).and_then(DateTime::from_timestamp_micros);
     match time.filter(|time| (0..=9999).contains(&time.year())) {
@@ -93,12 +94,12 @@ fn encode_time(micros: i64, out: &mut Vec<u8>) -> Option<()> {
     }
 }
 
-/// An array of several dimensions, or one that does not count from 1.
+/// Array with several dimensions, or with a first subscript other than 1.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShapedArray<T> {
     pub(super) dimensions: Vec<Dimension>,
-    /// Row by row.
+    /// Elements, row by row.
     pub(super) elements: Vec<Option<T>>,
 }
 
@@ -106,7 +107,7 @@ pub(super) struct ShapedArray<T> {
 #[serde(deny_unknown_fields)]
 pub(super) struct Dimension {
     pub(super) length: i32,
-    /// The subscript of its first element.
+    /// Subscript of the first element.
     pub(super) first: i32,
 }
 
@@ -116,8 +117,8 @@ fn encode_base64(value: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// A list, where the array has one dimension that counts from 1, as most have; else the dimensions and all elements in
-/// their order.
+/// Appends a list if the array is empty or its first subscript is 1, as in most arrays of one dimension. Otherwise appends
+/// the dimensions and all elements in their order.
 fn encode_texts(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut rest = value;
     let mut number = || {

@@ -1,4 +1,4 @@
-//! Rows out of a database, with a proof that none is left.
+//! Erasure of rows from a database, with a proof that none is left.
 
 use base16ct::lower::encode_string as hex;
 use chrono::{DateTime, Utc};
@@ -23,19 +23,19 @@ use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope}
 
 /// Deletes a workspace and all of its rows, and returns the signed receipt.
 ///
-/// It is taken out of use first. Rows go in batches, each a transaction, so that others wait for nothing; a run that was
-/// killed is gone on with by the next, and one whose receipt was lost gives it again. Then every table that has a
-/// `workspace_id` is asked anew for rows of it. Entries of its audit log are kept for as long as the platform keeps them,
-/// since nobody may delete those before; the receipt says how many.
+/// The workspace is deactivated first. Each batch of rows is deleted in its own transaction, so that other sessions don't
+/// wait. An interrupted run resumes with the next call. If a receipt was lost, the next call returns it again. At the end,
+/// every table that has a `workspace_id` is queried again for rows of the workspace. The workspace's audit entries remain
+/// for the platform's retention period, because no login may delete them earlier. The receipt states their number.
 ///
-/// What was deleted is out of every query's reach, and in files of the server until vacuum has passed, and in backups.
+/// No query can reach deleted rows. They remain in files of the server until a vacuum, and in backups.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where there is no such workspace and never was one that was erased;
-/// [`is_conflict`](Error::is_conflict) where another transfer of it runs, or something is left;
-/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more;
-/// [`is_unreachable`](Error::is_unreachable), after which the next run goes on.
+/// [`is_not_found`](Error::is_not_found) if the workspace does not exist and was never erased;
+/// [`is_conflict`](Error::is_conflict) if another transfer of it runs, or rows are left;
+/// [`is_forbidden`](Error::is_forbidden) if the scope's administrator is no longer a superadmin;
+/// [`is_unreachable`](Error::is_unreachable), after which the next run resumes.
 ///
 /// ```no_run
 /// use workspace_db::id::WorkspaceId;
@@ -75,7 +75,7 @@ pub async fn erase(
     let receipt = db
         .platform(async |conn| {
             let actor = platform.actor(conn, db).await?;
-            // With whatever somebody may have written since: everything that refers to it cascades.
+            // Also deletes rows that were written since: everything that refers to the workspace cascades.
             let delete = diesel::sql_query("DELETE FROM workspaces WHERE id = $1").bind::<SqlUuid, _>(workspace);
             delete.execute(conn).await?;
             erasing.end(conn, actor, "workspace.erase", began).await
@@ -84,16 +84,17 @@ pub async fn erase(
     erasing.verify_and_sign(receipt, key).await
 }
 
-/// Deletes the rows of one person of the scope's workspace, and returns the signed receipt: their conversations with messages
-/// and feedback, and their events, as [`export_person`](super::export_person) writes them.
+/// Deletes the rows of one person of the scope's workspace, and returns the signed receipt.
 ///
-/// What others have written about the person elsewhere, as in a document, a job or the audit log, stays. In batches, and to
-/// be repeated, as [`erase`]. A person who has no rows is erased: the receipt says so.
+/// The rows are the person's conversations with messages and feedback, and their events, as
+/// [`export_person`](super::export_person) writes them. Other rows that mention the person, such as a document, a job or an
+/// audit entry, remain. Rows are deleted in batches, and the call can be repeated, as with [`erase`]. If the person has no
+/// rows, the receipt says so.
 ///
 /// # Errors
 ///
-/// As [`erase`]; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's
-/// administrator may not do so any more.
+/// As [`erase`]; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the scope's
+/// administrator may no longer do this.
 pub async fn erase_person(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
@@ -122,7 +123,7 @@ pub async fn erase_person(
     erasing.verify_and_sign(receipt, key).await
 }
 
-/// Refuses what would fail on the way of a move, before anything is touched.
+/// Rejects a move whose erasure would fail, before anything changes.
 pub(super) async fn preflight_erase(db: &Database, workspace: WorkspaceId) -> Result<()> {
     let layout = layout_of(db).await?;
     DependentTable::reject_unarchived(&Erasure { db, layout: &layout, workspace, person: None }.preflight().await?)
@@ -180,7 +181,7 @@ impl Erasure<'_> {
         })
     }
 
-    /// What the audit log says of this erasure last, if that was one of two actions.
+    /// Returns the last audit entry of this erasure with one of the two actions.
     async fn last(&self, conn: &mut AsyncPgConnection, actions: [&str; 2]) -> Result<Option<LastAuditEntry>> {
         let erased = serde_json::to_value(self.erased()).unwrap_or_default();
         let [first, second] = actions;
@@ -192,7 +193,7 @@ impl Erasure<'_> {
         Ok(query.get_result(conn).await.optional()?)
     }
 
-    /// The receipt of an erasure that has ended, where the workspace is gone.
+    /// Returns the receipt of a completed erasure, or none if the workspace still exists.
     async fn earlier(&self, action: &str) -> Result<Option<Receipt>> {
         self.db
             .platform(async |conn| {
@@ -211,7 +212,7 @@ impl Erasure<'_> {
         Ok(query.bind::<SqlUuid, _>(self.workspace).get_result(conn).await.optional()?)
     }
 
-    /// Counts what there is and writes it down, unless a run that was cut short has done so.
+    /// Counts the rows and records the counts in the audit log, unless an interrupted run has already done so.
     async fn begin(
         &self,
         conn: &mut AsyncPgConnection,
@@ -271,7 +272,7 @@ impl Erasure<'_> {
         entry.of(self.workspace).made(receipt).insert(conn).await
     }
 
-    /// How many rows each table has, in all of its partitions.
+    /// Counts the rows of each table, in all of its partitions.
     async fn count(
         &self,
         conn: &mut AsyncPgConnection,
@@ -295,8 +296,8 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Refuses what would fail on the way, before anything is touched: rows that hang on these and would not go with them, and
-    /// tables that don't let go of a row. Returns the tables whose rows go with these.
+    /// Rejects an erasure that would fail, before anything changes. The reasons are rows that depend on these but would
+    /// remain, and tables that reject a delete. Returns the tables whose rows are deleted with these.
     async fn preflight(&self) -> Result<Vec<DependentTable>> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
@@ -307,7 +308,7 @@ impl Erasure<'_> {
             let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
             reject_undeletable(&transaction, table, &condition).await?;
         }
-        // What was tried goes with the transaction, which ends here.
+        // The trial deletes are rolled back with the transaction, which ends here.
         Ok(dependents)
     }
 
@@ -316,7 +317,7 @@ impl Erasure<'_> {
         DependentTable::of(transaction, self.layout, self.selection(), self.workspace).await
     }
 
-    /// What is left in tables that hang on the workspace; those that were counted when it was begun stay in the receipt.
+    /// Counts the rows left in dependent tables. Tables that were counted at the start stay in the receipt.
     async fn count_dependents(&self, receipt: &mut Receipt) -> Result<()> {
         let mut bulk = self.db.platform_bulk().await?;
         let transaction = bulk.begin().await?;
@@ -332,7 +333,7 @@ impl Erasure<'_> {
         delete_rows(self.db, self.layout, self.workspace, self.person, &on_rows).await
     }
 
-    /// Asks every table anew, in a transaction of its own, and signs what it says.
+    /// Counts the rows of every table again in a separate transaction, and signs the result.
     async fn verify_and_sign(&self, mut receipt: Receipt, key: &ReceiptKey) -> Result<SignedReceipt> {
         let mut asked = receipt.clone();
         self.db.platform(async |conn| self.count(conn, &mut asked, |rows, count| rows.left = count).await).await?;

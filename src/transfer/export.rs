@@ -1,4 +1,4 @@
-//! Rows into an archive.
+//! Export of rows into an archive.
 
 use std::path::Path;
 
@@ -21,19 +21,20 @@ use crate::error::{Error, Kind, Result};
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Administer, Database, WorkspaceScope};
 
-/// Parts that wait for being compressed.
+/// Maximum number of parts that wait for compression.
 const AHEAD: usize = 2;
 
-/// Writes all rows of the scope's workspace into a new archive, as of one snapshot, whatever others write meanwhile.
+/// Writes all rows of the scope's workspace into a new archive, as of one snapshot.
 ///
-/// The workspace's own rows are read under its row-level security, so that no other's can get into the file. The file
-/// is there once it is whole; until then, and after a process that was killed, it has `.partial` behind its name, and the next
-/// run begins anew: a snapshot ends with its process. Memory stays below some 50 MB, whatever the workspace's size.
+/// Concurrent writes don't affect the archive. The workspace's rows are read under its row-level security, so that rows of
+/// other workspaces can't get into the file. The file gets its name when it is complete. Until then, and after a killed
+/// process, the name ends in `.partial`. The next run starts again, because a snapshot ends with its process. Memory stays
+/// below about 50 MB, whatever the size of the workspace.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where there is no such workspace; [`is_conflict`](Error::is_conflict) where the
-/// file exists; [`is_invalid_input`](Error::is_invalid_input) where a row has more than 64 MiB;
+/// [`is_not_found`](Error::is_not_found) if the workspace does not exist; [`is_conflict`](Error::is_conflict) if the file
+/// exists; [`is_invalid_input`](Error::is_invalid_input) if a row has more than 64 MiB;
 /// [`is_io_failure`](Error::is_io_failure), [`is_unreachable`](Error::is_unreachable).
 pub async fn export(
     db: &Database,
@@ -46,8 +47,8 @@ pub async fn export(
 
 /// Writes the rows of one person into a new archive: their conversations with messages and feedback, and their events.
 ///
-/// The person is who the embedding application knows by that id: `external_user_id` of conversations, `user_identifier` of
-/// events. Such an archive is for reading; it can't be imported.
+/// The embedding application identifies the person by this id: `external_user_id` of conversations and `user_identifier` of
+/// events. You can read such an archive, but not import it.
 ///
 /// # Errors
 ///
@@ -136,7 +137,7 @@ async fn run(
     };
     let read = read.await;
     drop(sender);
-    // Why it could not be written comes first.
+    // The error of the writing thread comes first, because it is the cause.
     let manifest = ended(thread.await)?;
     read?;
     let (manifest, id) = manifest.ok_or_else(hung_up)?;
@@ -163,7 +164,7 @@ enum Message {
     End,
 }
 
-/// The thread that compresses and writes. Without an end, whoever reads has failed, and so has the archive.
+/// Compresses and writes parts on a thread. Without an end message, the reading side has failed and no archive is created.
 fn write(
     mut writer: ArchiveWriter,
     mut manifest: Manifest,
@@ -185,7 +186,7 @@ fn write(
     Ok(None)
 }
 
-/// Rows of a table, and the transaction that sees them.
+/// Table, the condition of its rows, and the transaction that sees them.
 struct TableSource<'a> {
     table: &'a TableLayout,
     condition: String,
@@ -231,7 +232,7 @@ impl TableSource<'_> {
     }
 }
 
-/// The rows of a table that fulfil a condition, as COPY sends them.
+/// Returns the rows of a table that meet a condition, as COPY sends them.
 pub(super) async fn rows_of(
     transaction: &Transaction<'_>,
     table: &TableLayout,
@@ -255,7 +256,7 @@ pub(super) fn read_into(
     Ok(())
 }
 
-/// A value as it comes.
+/// Value in its binary format.
 struct Value<'a>(&'a [u8]);
 
 impl<'a> FromSql<'a> for Value<'a> {

@@ -1,4 +1,4 @@
-//! An archive into a database.
+//! Import of an archive into a database.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,65 +27,65 @@ use crate::models::NewAuditEntry;
 use crate::sql_types::{SecretKey, Slug};
 use crate::tenancy::{BulkConnection, Database, PlatformScope};
 
-/// Parts that wait for being written.
+/// Maximum number of parts that wait to be written.
 const AHEAD: usize = 1;
 
-/// How an archive is imported.
+/// Options of an import.
 #[derive(Debug, Default)]
 pub struct ImportOptions {
-    /// Beside the original, under this slug: everything gets a new id, and the workspace stays out of use until it is
-    /// restored. Without it everything is what it was.
+    /// Slug of a copy that is imported in addition to the original. The copy gets new ids, and stays inactive until it is
+    /// restored. Without a slug, the workspace keeps its ids and state.
     pub beside_as: Option<Slug>,
-    /// What webhook secrets are sealed with. A copy has another id, for which they are sealed anew; without the key it has none.
+    /// Key that seals webhook secrets. A copy has another id and seals them again; without the key they are omitted.
     pub key: Option<SecretKey>,
-    /// Leaves the workspace out of use, whatever it was.
+    /// True if the workspace stays inactive, whatever its state was.
     pub stays_archived: bool,
-    /// Has jobs that are not finished run here, schedules fire, and takes over rows that no workspace may write: where the
-    /// operator made the archive. Else these jobs come cancelled, schedules stopped, and those rows are left out.
+    /// True if the operator created the archive: unfinished jobs run, schedules fire, and rows that no workspace may write
+    /// are imported. Otherwise the jobs are cancelled, the schedules stopped and those rows omitted.
     pub with_jobs: bool,
-    /// Takes an id of which the audit log here tells already, as of a workspace that was erased, from an archive that was
-    /// written elsewhere.
+    /// True if the import may use an id that the audit log already knows, such as that of an erased workspace. This matters
+    /// only if another database wrote the archive.
     pub restores: bool,
 }
 
-/// What an import did.
+/// Result of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
-    /// The workspace.
+    /// Imported workspace.
     pub workspace: WorkspaceId,
-    /// Its slug.
+    /// Slug of the workspace.
     pub slug: String,
-    /// Rows of the archive.
+    /// Number of rows in the archive.
     pub rows: u64,
-    /// Rows that an earlier run had written already.
+    /// Number of rows that an earlier run had already written.
     pub found: u64,
-    /// Emails of administrators who were not known here: each has an account now, without a password.
+    /// Emails of administrators that were unknown here. Each now has an account without a password.
     pub people_added: Vec<String>,
-    /// Rows that were not taken over, or not as they are.
+    /// Rows that were omitted or changed.
     pub left_out: OmittedRows,
-    /// Emails of members who have to be invited again: a membership counts once it was accepted here.
+    /// Emails of members that must be invited again, because a membership must be accepted in this database.
     #[serde(default)]
     pub to_invite: Vec<String>,
 }
 
-/// Writes the rows of an archive, once all of it has been read and found whole.
+/// Writes the rows of an archive, after verifying all of it.
 ///
-/// Meanwhile the workspace is out of use: nobody enters it and none of its jobs is claimed. At the end everything is
-/// read again and compared with what was to be written. A run that was killed is gone on with by the next of the same
-/// archive. Where anything in it is refused, what was written is deleted again, but for entries of the audit log.
-/// An archive is content, whoever made it: jobs that are not finished come cancelled and schedules stopped, unless
-/// [`with_jobs`](ImportOptions::with_jobs) says otherwise; tokens and invitations are left out; entries of the audit log say
-/// that they were imported. Members are found by their email; whoever is not known here gets an account without a password.
-/// A membership counts once it was accepted here, which it was where this database wrote the archive itself.
+/// Meanwhile the workspace is inactive: no session enters it and no worker claims its jobs. At the end, the rows are read
+/// again and compared with the expected ones. An interrupted run resumes if you import the same archive again. If the import
+/// fails, the written rows are deleted, except audit entries.
+///
+/// Every archive is treated as content. Unfinished jobs are cancelled and schedules stopped, unless
+/// [`with_jobs`](ImportOptions::with_jobs) is set. Tokens and invitations are omitted, and audit entries are marked as
+/// imported. Members are found by their email; unknown ones get an account without a password. A membership must be accepted
+/// here, unless this database wrote the archive.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input), with the place, where the archive is cut off, was changed, is of a later
-/// version, has something that this database does not know, or holds one person alone;
-/// [`is_conflict`](Error::is_conflict) where the workspace or its slug is there, where the audit log tells of a workspace of
-/// that id and not of this archive, or another transfer of it runs;
-/// [`is_forbidden`](Error::is_forbidden) where the scope's superadmin is none any more;
-/// [`is_unreachable`](Error::is_unreachable), after which the next run goes on.
+/// [`is_invalid_input`](Error::is_invalid_input), with the place, if the archive is cut off or changed, has a later version,
+/// has objects that this database does not know, or contains only one person; [`is_conflict`](Error::is_conflict) if the
+/// workspace or its slug exists, the audit log knows that id but not this archive, or another transfer of the workspace
+/// runs; [`is_forbidden`](Error::is_forbidden) if the scope's administrator is no longer a superadmin;
+/// [`is_unreachable`](Error::is_unreachable), after which the next run resumes.
 pub async fn import(
     db: &Database,
     platform: &PlatformScope,
@@ -120,7 +120,7 @@ pub async fn import(
     let import = Import { db, platform, layout: &layout, tables, manifest: &manifest, target, archive };
     import.begin(&reader).await?;
     match import.write(reader, options, on_progress).await {
-        // The next run goes on from here.
+        // The next run resumes from here.
         Err(error) if error.is_unreachable() || error.is_exhausted() => Err(error),
         Err(error) => {
             import.discard(&error).await?;
@@ -130,7 +130,7 @@ pub async fn import(
     }
 }
 
-/// Reads everything, before anything is written.
+/// Verifies the whole archive, before anything is written.
 async fn check(
     mut reader: ArchiveReader,
     tables: Vec<(TableLayout, ArchivedTable)>,
@@ -141,7 +141,7 @@ async fn check(
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let thread = tokio::task::spawn_blocking(move || {
         reader.verify(&tables, now, |rows| {
-            // Nobody listens any more where the import was dropped, and then nobody minds.
+            // If the import was dropped, the channel is closed, and the progress is no longer needed.
             let _ = sender.send(rows);
         })?;
         Ok(reader)
@@ -164,7 +164,7 @@ pub(super) struct Import<'a> {
     archive: &'a Path,
 }
 
-/// What the thread that reads hands over.
+/// Rows of one part, from the thread that reads.
 struct Batch {
     table: usize,
     file: String,
@@ -179,7 +179,7 @@ impl Import<'_> {
         entry.of(id).made(&made).insert(conn).await
     }
 
-    /// Writes down what is about to be done. A workspace that is there must be one that an earlier run of this began.
+    /// Records the start in the audit log. An existing workspace must come from an interrupted run of the same import.
     async fn begin(&self, reader: &ArchiveReader) -> Result<()> {
         let id = self.target.workspace;
         self.db
@@ -208,7 +208,7 @@ impl Import<'_> {
         let archive_id = reader.id().to_owned();
         let is_first = |table: &TableLayout| [PEOPLE, WORKSPACES].contains(&table.name.as_str());
         let (first, mut rest): (Vec<_>, Vec<_>) = self.tables.iter().cloned().partition(|(table, _)| is_first(table));
-        // Entries of the audit log can't be taken back, so they are written when everything else is.
+        // Audit entries can't be deleted again, so they are written last.
         rest.sort_by_key(|(table, _)| !table.is_deletable);
         let (reader, first) = first_rows(reader, first).await?;
         let unusable = unusable_password().await?;
@@ -302,14 +302,14 @@ impl Import<'_> {
 
     fn at(&self, file: &str, error: &Error) -> Error {
         let kind = match error.kind() {
-            // What the database refuses of the archive is wrong with the archive.
+            // If the database rejects a row, the archive is invalid.
             Kind::Conflict | Kind::NotFound | Kind::Database => Kind::InvalidInput,
             kind => kind,
         };
         Error::new(kind, format!("{}: {file}: {error}", self.archive.display()))
     }
 
-    /// Writes the workspace's own row, out of use.
+    /// Writes the workspace's own row, inactive and unpublished.
     async fn write_own(&self, bulk: &mut BulkConnection, table: &TableLayout, mut row: Row) -> Result<()> {
         let mut set = |name, value: &[u8]| table.position(name).into_iter().for_each(|at| row.set(at, Some(value)));
         set("slug", self.target.slug.as_bytes());
@@ -323,12 +323,12 @@ impl Import<'_> {
         transaction.commit().await
     }
 
-    /// How many rows of each table are there already: those of whole parts, in the archive's order.
+    /// Counts the rows that each table already has. They are those of complete parts, in the archive's order.
     async fn found(&self, bulk: &mut BulkConnection, tables: &[(TableLayout, ArchivedTable)]) -> Result<Vec<u64>> {
         let mut found = Vec::with_capacity(tables.len());
         let transaction = bulk.begin().await?;
         for (table, _) in tables {
-            // In the audit log are others, and there the same rows may come twice.
+            // The audit log also has other entries. Its count is 0, because writing the same entries again has no effect.
             let count = format!("SELECT count(*) FROM {} WHERE workspace_id = $1 AND $2", identifier(&table.name));
             let row = transaction.query_one(&count, &[self.target.workspace.as_uuid(), &table.is_deletable]).await?;
             found.push(row.get::<_, i64>(0).unsigned_abs());
@@ -337,7 +337,7 @@ impl Import<'_> {
         Ok(found)
     }
 
-    /// Deletes what was written, as far as it can be.
+    /// Deletes the written rows, as far as possible.
     async fn discard(&self, why: &Error) -> Result<()> {
         delete_rows(self.db, self.layout, self.target.workspace, None, &|_| ()).await?;
         let id = self.target.workspace;
@@ -351,7 +351,7 @@ impl Import<'_> {
     }
 }
 
-/// The few rows that everything else depends on.
+/// Reads the few rows that all others depend on.
 async fn first_rows(
     mut reader: ArchiveReader,
     tables: Vec<(TableLayout, ArchivedTable)>,
@@ -373,7 +373,7 @@ async fn first_rows(
     ended(tokio::task::spawn_blocking(read).await)
 }
 
-/// The thread that reads: hands over what is not there yet, and returns the checksums of all that should be.
+/// Reads rows on a thread, and sends those that are not written yet. Returns the checksums of all expected rows.
 fn read_rows(
     mut reader: ArchiveReader,
     tables: &[(TableLayout, ArchivedTable)],
@@ -398,7 +398,7 @@ fn read_rows(
             rows += tuples.rows;
             let is_new = rows > *found;
             let batch = Batch { table: at, file: part.file.clone(), tuples };
-            // Whoever hangs up has failed, and says why.
+            // The receiver closes the channel only after an error, which it reports itself.
             if is_new && sender.blocking_send(batch).is_err() {
                 return Ok((expected, adapting));
             }

@@ -1,4 +1,4 @@
-//! Rows of another system, as lines of JSON that a short script writes.
+//! Import of another system's rows, as lines of JSON that a short script writes.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -17,19 +17,19 @@ use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{Database, WorkspaceScope};
 
-/// Rows of a batch, which is a transaction.
+/// Maximum number of rows in a batch. The rows of one table in a batch are one transaction.
 const BATCH_ROWS: u64 = 5_000;
-/// And the most of its bytes, without the last row's.
+/// Maximum number of bytes in a batch, without its last row.
 const BATCH_BYTES: usize = 8 << 20;
-/// Batches that are read ahead.
+/// Maximum number of batches that are read ahead.
 const AHEAD: usize = 1;
 
-/// What an import of another system's rows did.
+/// Result of an import of another system's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RowImportReport {
-    /// Rows that were written, by table.
+    /// Number of rows written, by table.
     pub written: BTreeMap<String, u64>,
-    /// Rows that were there already, by table: they were left as they are.
+    /// Number of rows that existed already and stay unchanged, by table.
     pub found: BTreeMap<String, u64>,
 }
 
@@ -40,20 +40,21 @@ pub struct RowImportReport {
 /// {"table": "messages", "id": "4711/1", "conversation_id": 4711, "role": "user", "content": "When do you open?"}
 /// ```
 ///
-/// | field | |
+/// | field | content |
 /// |---|---|
-/// | `table` | one of the tables that a workspace's content is in: `datasources`, `documents`, `document_chunks`, `conversations`, `messages`, `feedback`, `analytics_events`, `webhook_subscriptions`, your own |
-/// | `id`, and what refers to one | any text or number by which the other system knows the row, or a UUID, which is kept; needed |
-/// | the columns | as [in an archive](super); a vector also as a list of numbers. What is left out, or `null`, has its default |
+/// | `table` | a table for content of a workspace: `datasources`, `documents`, `document_chunks`, `conversations`, `messages`, `feedback`, `analytics_events`, `webhook_subscriptions`, or your own |
+/// | `id`, and references to ids | the other system's id of the row, any text or number, or a UUID, which is kept; `id` is required |
+/// | the columns | as [in an archive](super); a vector may also be a list of numbers. An omitted or `null` column has its default |
 ///
-/// What is referred to stands before what refers to it. Of an id a UUID is made, the same each time for the workspace, the table
-/// and the text, so that the same lines can be given again: after a run that was cut short the rest is written, and rows
-/// that are there stay as they are. Batches of 5,000 rows are a transaction each, under row-level security.
+/// A row must come after the rows that it refers to. Each id becomes a UUID that depends only on the workspace, the table
+/// and the text, so you can import the same lines again. After an interrupted run this writes the remaining rows, and
+/// existing rows stay unchanged. Batches have at most 5,000 rows. The rows of one table in a batch are one transaction,
+/// under row-level security.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input), with the line, where a line can't be read, and with the lines of its
-/// batch where the database refuses a row; what was written before stays. [`is_unreachable`](Error::is_unreachable).
+/// [`is_invalid_input`](Error::is_invalid_input) with the line if it can't be read, or with the lines of the batch if the
+/// database rejects a row; rows written before remain. [`is_unreachable`](Error::is_unreachable).
 ///
 /// ```no_run
 /// use std::fs::File;
@@ -77,7 +78,7 @@ pub async fn import_rows(
     run(db, scope, lines, false, on_progress).await
 }
 
-/// As [`import_rows`], where the lines are the operator's own: jobs that are not finished wait here, and schedules fire.
+/// Imports the operator's own lines as [`import_rows`] does, but unfinished jobs wait to run and schedules fire.
 ///
 /// # Errors
 ///
@@ -104,7 +105,7 @@ async fn run(
         let mut bulk = db.platform_bulk().await?;
         Layout::read(&*bulk.begin().await?).await?
     };
-    // Without a key nobody can tell whether a row is there already.
+    // Without a primary key, existing rows can't be recognized.
     let is_brought = |table: &TableLayout| table.has_key() && matches!(table.content, Content::Plain | Content::AtRest);
     let mut tables: Vec<TableLayout> = layout.tables.into_iter().filter(is_brought).collect();
     // No other system knows the platform's administrators.
@@ -143,7 +144,7 @@ async fn run(
     Ok(report)
 }
 
-/// Rows of each table, and the lines that they are of.
+/// Rows of each table, and the range of their lines.
 struct Batch {
     tables: Vec<Tuples>,
     lines: Lines,
@@ -170,7 +171,7 @@ struct Head {
     table: String,
 }
 
-/// The thread that reads.
+/// Reads lines on a thread, and sends them in batches.
 fn read(
     mut lines: impl BufRead,
     tables: &[TableLayout],
@@ -191,7 +192,7 @@ fn read(
             batch.lines.last = number;
             let full = std::mem::replace(&mut batch, fresh(number + 1));
             (rows, bytes) = (0, 0);
-            // Whoever hangs up has failed, and says why.
+            // The receiver closes the channel only after an error, which it reports itself.
             if sender.blocking_send(full).is_err() || is_end {
                 return Ok(());
             }
@@ -219,7 +220,7 @@ fn read(
     }
 }
 
-/// Which of the tables a line is of.
+/// Returns the position of the table that a line names.
 fn place(tables: &[TableLayout], line: &[u8]) -> Result<usize> {
     let head: Head = serde_json::from_slice(line)
         .map_err(|error| Error::invalid(format!("it names no table: {error}")).caused_by(error))?;

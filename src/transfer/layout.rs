@@ -1,4 +1,4 @@
-//! Which rows are a workspace's: those of every table that has a `workspace_id`, as the live catalog knows them.
+//! The tables with a workspace's rows: every table that has a `workspace_id` in the live catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::id::WorkspaceId;
 
-/// The workspaces themselves, of which an archive holds one row.
+/// Table of the workspaces. An archive contains one row of it.
 pub(super) const WORKSPACES: &str = "workspaces";
-/// The people that a workspace's rows name, of whom an archive holds who they are and nothing they log in with.
+/// Table of the administrators. An archive contains the identity of those that its rows name, and no credentials.
 pub(super) const PEOPLE: &str = "admin_users";
 const PEOPLES_COLUMNS: [&str; 4] = ["id", "email", "first_name", "last_name"];
 
-/// How a column's values look, in the binary format of COPY and in JSON.
+/// Format of a column's values, in binary COPY and in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Bool,
@@ -33,7 +33,7 @@ pub(super) enum Kind {
     Bytes,
     TextArray,
     Vector,
-    /// Of any other type: as PostgreSQL writes it.
+    /// Any other type, in PostgreSQL's text format.
     Other,
 }
 
@@ -41,39 +41,39 @@ pub(super) enum Kind {
 pub(super) struct ColumnLayout {
     pub(super) name: String,
     pub(super) kind: Kind,
-    /// The type as SQL names it.
+    /// Name of the type in SQL.
     pub(super) type_name: String,
-    /// The table whose rows it names by their ids, this one or another of the workspace.
+    /// Table whose ids the column contains: this one or another table of the workspace.
     pub(super) names: Option<String>,
-    /// Whether it names an administrator.
+    /// True if the column refers to an administrator.
     pub(super) is_person: bool,
-    /// What a row has where nothing is said, as SQL.
+    /// Default value of the column, as SQL.
     pub(super) default: Option<String>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct TableLayout {
     pub(super) name: String,
-    /// What an archive holds of it: neither the workspace, which is the same in each row, nor what is generated.
+    /// Columns in an archive. They exclude the workspace, which is the same in each row, and generated columns.
     pub(super) columns: Vec<ColumnLayout>,
-    /// Whether rows can be deleted at all; those of the audit log go by retention alone.
+    /// True if rows can be deleted. Only retention deletes rows of the audit log.
     pub(super) is_deletable: bool,
     pub(super) content: Content,
-    /// What makes a row of a table of your own one of a person: it goes with a row that is the person's.
+    /// Condition of a person's rows in one of your own tables. Such rows refer to a row of the person.
     pub(super) of_person: Option<String>,
-    /// The tables that refer to each other, or the one that refers to itself, of which this is one: their rows come and go in
-    /// one statement.
+    /// Number of the reference cycle that contains the table, or of the table's references to itself. Rows of a cycle are
+    /// inserted and deleted in one statement.
     pub(super) cycle: Option<usize>,
-    /// Whether triggers of its own change what is inserted, or tell of it.
+    /// True if the table has its own enabled triggers, which may change inserted rows or report them.
     pub(super) has_triggers: bool,
     key: Vec<String>,
 }
 
-/// The tables of a database, what is referred to before what refers to it.
+/// Tables of a database, each after the tables that it refers to.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) tables: Vec<TableLayout>,
-    /// Version of the last migration.
+    /// Version of this crate's last applied migration.
     pub(super) schema: String,
 }
 
@@ -104,8 +104,8 @@ JOIN pg_class parent ON parent.oid = f.confrelid
 JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = ANY (f.conkey)
 WHERE f.contype = 'f' AND child.relnamespace = current_schema()::regnamespace AND f.conparentid = 0";
 
-/// Foreign keys whose rows go with what they refer to, or keep it from going; what is set to NULL stays by itself. Of tables
-/// that refer to such ones in turn, the nearer ones first.
+/// Query for foreign keys whose rows are deleted with the referenced row, or prevent its deletion. Keys that set NULL or a
+/// default are excluded, because they keep the row. Tables that refer to such tables in turn follow, nearer ones first.
 const GOES_WITH: &str = "
 WITH RECURSIVE goes AS (
     SELECT f.oid, f.conrelid, f.confrelid, 1 AS depth FROM pg_constraint f
@@ -128,7 +128,7 @@ JOIN pg_class parent ON parent.oid = f.confrelid AND parent.relnamespace = curre
 ORDER BY nearest.depth, f.conname";
 
 impl Layout {
-    /// As the catalog of the connected database has it.
+    /// Reads the layout from the catalog of the connected database.
     pub(super) async fn read(client: &impl GenericClient) -> Result<Self> {
         let mut tables: BTreeMap<String, TableLayout> = BTreeMap::new();
         for row in client.query(COLUMNS, &[&PLATFORM_ROLE, &APP_ROLE]).await? {
@@ -170,7 +170,7 @@ impl Layout {
             }
             let Some(table) = tables.get_mut(&child) else { continue };
             if let Some(column) = table.columns.iter_mut().find(|one| one.name == column && one.kind == Kind::Uuid) {
-                // An administrator is the same person in each workspace.
+                // An administrator is the same person in every workspace.
                 if parent == PEOPLE { column.is_person = true } else { column.names = Some(parent) }
             }
         }
@@ -188,14 +188,14 @@ impl Layout {
                 });
             }
         }
-        // Of this crate's own: your own migrations say nothing of what an archive holds.
+        // Only this crate's versions count, because your own migrations don't determine the content of an archive.
         let (own_versions, _): (Vec<String>, Vec<String>) = migrations::checksums().into_iter().unzip();
         let latest = "SELECT max(version)::text FROM __diesel_schema_migrations WHERE version = ANY ($1)";
         let schema = client.query_one(latest, &[&own_versions]).await?;
         Ok(Self { tables: in_order(tables, &parents, &own), schema: schema.get(0) })
     }
 
-    /// The condition of the administrators whom the workspace's rows name.
+    /// Returns the condition of the administrators that the workspace's rows name.
     pub(super) fn people_of(&self, workspace: WorkspaceId) -> String {
         let of_column = |table: &TableLayout, column: &ColumnLayout| {
             let (name, column) = (identifier(&table.name), identifier(&column.name));
@@ -212,8 +212,8 @@ impl Layout {
     }
 }
 
-/// Parents first, by name where neither refers to the other. Tables that refer to each other in a cycle come last, and with
-/// them those that refer to one of the cycle.
+/// Orders parents first, and tables by name if neither refers to the other. Tables in a cycle come last, together with
+/// tables that refer to one of the cycle.
 fn in_order(
     mut tables: BTreeMap<String, TableLayout>,
     parents: &BTreeMap<String, BTreeSet<String>>,
@@ -236,11 +236,11 @@ fn in_order(
 }
 
 impl TableLayout {
-    /// The column that says which workspace a row is of.
+    /// Returns the column that contains the workspace of a row.
     pub(super) fn scope(&self) -> &'static str {
         match self.name.as_str() {
             WORKSPACES => "id",
-            // Of none.
+            // An administrator belongs to no workspace.
             PEOPLE => "",
             _ => "workspace_id",
         }
@@ -250,12 +250,12 @@ impl TableLayout {
         self.columns.iter().position(|one| one.name == column)
     }
 
-    /// Whether its rows can be told apart.
+    /// Returns true if the table has a primary key.
     pub(super) fn has_key(&self) -> bool {
         !self.key.is_empty()
     }
 
-    /// The columns of the primary key, by which a batch of rows is named; without one, the rows' places.
+    /// Returns the columns of the primary key, which identify a batch's rows, or the rows' locations if there is no key.
     pub(super) fn key(&self) -> String {
         if self.key.is_empty() {
             return "tableoid, ctid".to_owned();
@@ -263,7 +263,7 @@ impl TableLayout {
         self.key.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
     }
 
-    /// The same with those columns alone, in that order, and behind them those that an import sets by itself.
+    /// Returns the table with only these columns in this order, followed by the columns that an import sets by itself.
     pub(super) fn with_columns(&self, names: &[String]) -> Result<Self> {
         let set = content::set_here(&self.name).iter().copied().filter(|set| !names.iter().any(|name| name == set));
         let columns = names.iter().map(String::as_str).chain(set).map(|name| {
@@ -273,7 +273,7 @@ impl TableLayout {
         Ok(Self { columns: columns.collect::<Result<_>>()?, ..self.clone() })
     }
 
-    /// The columns for a SELECT whose rows [`Row`](super::row::Row) reads.
+    /// Returns the columns for a SELECT whose rows [`Row`](super::row::Row) reads.
     pub(super) fn selected(&self) -> String {
         let column = |column: &ColumnLayout| match column.kind {
             Kind::Other => format!("{}::text", identifier(&column.name)),

@@ -1,4 +1,4 @@
-//! What an archive says of itself.
+//! The description of an archive, which the archive contains.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,72 +7,72 @@ use super::digest::Digest;
 use crate::id::WorkspaceId;
 
 pub(super) const FORMAT: &str = "workspace-db archive";
-/// Of the format; that of the schema stands beside it.
+/// Version of the format. The schema has its own version.
 pub(super) const VERSION: u32 = 1;
 
-/// What an archive holds, as it says itself in its last but one file, `manifest.json`.
+/// Description of an archive's content, from its last file but one, `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     pub(super) format: String,
     pub(super) version: u32,
-    /// Whose rows they are.
+    /// Workspace or person that the rows belong to.
     pub holds: ArchiveScope,
-    /// The workspace.
+    /// Workspace of the rows.
     pub workspace: WorkspaceId,
-    /// Its slug when the archive was made.
+    /// Slug of the workspace when the archive was created.
     pub slug: String,
-    /// Time of the snapshot that all rows are of.
+    /// Time of the snapshot that all rows come from.
     pub taken_at: DateTime<Utc>,
-    /// Version of the last migration of the database that they are of.
+    /// Version of the last migration of the source database.
     pub schema: String,
-    /// The tables, what is referred to before what refers to it.
+    /// Tables, each after the tables that it refers to.
     pub tables: Vec<ArchivedTable>,
 }
 
-/// Whose rows an archive holds.
+/// Workspace or person that the rows of an archive belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ArchiveScope {
-    /// All of a workspace.
+    /// All rows of a workspace.
     Workspace,
-    /// Those of one person of a workspace.
+    /// Rows of one person of a workspace.
     Person {
-        /// The person, as the embedding application knows them.
+        /// Id of the person in the embedding application.
         external_user_id: String,
     },
 }
 
-/// A table in an archive.
+/// Table in an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArchivedTable {
-    /// Its name.
+    /// Name of the table.
     pub name: String,
-    /// Columns that the archive has of it. The workspace's is not among them: it is the same in each row.
+    /// Columns of the table in the archive. The column of the workspace is omitted, because it is the same in each row.
     pub columns: Vec<String>,
-    /// How many rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Their checksum.
+    /// Checksum of the rows.
     pub digest: Digest,
-    /// The files that hold them.
+    /// Files that contain the rows.
     pub parts: Vec<ArchivePart>,
 }
 
-/// A file of an archive.
+/// File of an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArchivePart {
-    /// Its path in the archive.
+    /// Path in the archive.
     pub file: String,
-    /// How many rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Its length in bytes, when it is unpacked.
+    /// Uncompressed size in bytes.
     pub bytes: u64,
 }
 
 impl Manifest {
-    /// How many rows, of all tables.
+    /// Returns the number of rows in all tables.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum()

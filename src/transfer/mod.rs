@@ -1,31 +1,32 @@
-//! A workspace's rows in one file, and out of it: export, import, erase, move. And one person's.
+//! Export, import, erasure and move of a workspace, and export and erasure of one person's rows.
 //!
 //! # The archive
 //!
-//! A tar of plain files, which `tar`, `zstd`, `sha256sum` and `jq` read without this crate:
+//! An archive is a tar of plain files that `tar`, `zstd`, `sha256sum` and `jq` read without this crate:
 //!
-//! | file | |
+//! | file | content |
 //! |---|---|
-//! | `documents/000001.jsonl.zst`, ... | rows as JSON Lines, some 8 MB a file, each compressed by itself; one that would get smaller than a hundredth is left as it is, without `.zst` |
-//! | `manifest.json` | whose rows they are, of which time and schema; tables, columns, counts and checksums |
-//! | `SHA256SUMS` | of every file before it, as `sha256sum --check` reads it |
+//! | `documents/000001.jsonl.zst`, ... | rows as JSON Lines, about 8 MB a file, each file compressed separately; a file that would shrink to less than a hundredth stays uncompressed, without `.zst` |
+//! | `manifest.json` | the workspace or person, the time and the schema; the tables with their columns, counts and checksums |
+//! | `SHA256SUMS` | checksums of all files before it, in the format of `sha256sum --check` |
 //!
-//! | a column of type | is in a line |
+//! | type of the column | value in a line |
 //! |---|---|
 //! | `text`, enums, `uuid` | a string |
-//! | `boolean`, integers, floats | itself; `"NaN"`, `"Infinity"` and `"-Infinity"` as strings |
-//! | `timestamptz` | a string as in RFC 3339, in UTC, to the microsecond; outside of the years 0 to 9999 the microseconds since 2000-01-01 as a number |
-//! | `jsonb` | itself |
+//! | `boolean`, integers, floats | the JSON value; `"NaN"`, `"Infinity"` and `"-Infinity"` as strings |
+//! | `timestamptz` | an RFC 3339 string in UTC with microseconds; outside the years 0 to 9999 the microseconds since 2000-01-01 as a number |
+//! | `jsonb` | the JSON value |
 //! | `text[]` | a list |
 //! | `vector` | the base64 of its components as little-endian 32-bit floats, for NumPy `frombuffer(b64decode(text), '<f4')` |
 //! | `bytea` | base64 |
-//! | any other | a string, as PostgreSQL writes it |
+//! | any other | a string in PostgreSQL's text format |
 //!
-//! What is NULL is left out. The workspace is in no line: it is the same for each, and stands in the manifest. So no line can
-//! name another one. Generated columns are made again.
+//! NULL values are omitted. No line contains the workspace, because it is the same for all lines; the manifest contains it.
+//! So no line can name another workspace. An import computes generated columns again.
 //!
-//! Every table with a `workspace_id` is in it, also your own, as the live catalog has them; and of administrators whom the
-//! rows name, their id, email and names. Passwords and sessions are in no archive. Webhook secrets are, sealed as they are.
+//! An archive contains every table of the live catalog that has a `workspace_id`, including your own tables. Of
+//! administrators that the rows name, it contains the id, email and names. Passwords and sessions are in no archive. Webhook
+//! secrets are, in their sealed form.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -89,51 +90,51 @@ use crate::tenancy::{BulkConnection, Database};
 const MANIFEST: &str = "manifest.json";
 const SUMS: &str = "SHA256SUMS";
 
-/// Rows of a file are gathered up to here.
+/// Number of bytes after which a file of rows is complete.
 const PART_BYTES: usize = 8 << 20;
-/// The largest row, as a line: what doesn't fit into memory a few times can't be streamed.
+/// Maximum size of a row as a line, in bytes. A row is in memory several times, so a larger one can't be streamed.
 const MAX_ROW_BYTES: u64 = 64 << 20;
-/// A part that was not full, and the largest row behind it.
+/// Maximum size of a file of rows: an almost full one and the largest row after it.
 const MAX_PART_BYTES: u64 = PART_BYTES as u64 + MAX_ROW_BYTES;
-/// How much smaller compression makes a file at most.
+/// Maximum factor by which compression may shrink a file.
 const MAX_RATIO: usize = 100;
 
-/// Of a transaction that reads a whole workspace, whatever the login's own time-outs are made for.
+/// Settings of a transaction that reads a whole workspace. They turn off the login's own timeouts.
 const NO_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
-/// How far something has come.
+/// Progress of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferProgress {
-    /// What is being done.
+    /// Current step.
     pub step: TransferStep,
-    /// Rows that are done, of the step.
+    /// Number of rows processed in this step.
     pub rows: u64,
-    /// Rows that there are.
+    /// Total number of rows of this step.
     pub of: u64,
 }
 
-/// What is being done.
+/// Step of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferStep {
-    /// Rows are read from the database into an archive.
+    /// Export of rows from the database into an archive.
     Exporting,
-    /// An archive is read, before anything is written.
+    /// Check of the archive, before anything is written.
     Checking,
-    /// Rows are written.
+    /// Insertion of rows.
     Importing,
-    /// What was written is read again, and compared.
+    /// Comparison of the written rows with the expected ones.
     Verifying,
-    /// Rows are deleted.
+    /// Deletion of rows.
     Erasing,
 }
 
-/// A workspace's own row, as far as it is asked here.
+/// Slug of a workspace, and the time of the transaction that read it.
 struct WorkspaceIdentity {
     slug: String,
     taken_at: DateTime<Utc>,
 }
 
-/// Who the workspace is, and the time of the transaction.
+/// Returns the slug of the workspace and the time of the transaction.
 async fn named(client: &impl GenericClient, workspace: WorkspaceId) -> Result<WorkspaceIdentity> {
     let query = "SELECT slug, (extract(epoch FROM now()) * 1000000)::bigint FROM workspaces WHERE id = $1";
     let row = client.query_opt(query, &[workspace.as_uuid()]).await?;
@@ -142,7 +143,7 @@ async fn named(client: &impl GenericClient, workspace: WorkspaceId) -> Result<Wo
     Ok(WorkspaceIdentity { slug: row.get(0), taken_at })
 }
 
-/// Keeps other transfers of the workspace away until it is dropped.
+/// Excludes other transfers of the workspace until the returned connection is dropped.
 async fn lock(db: &Database, workspace: WorkspaceId) -> Result<BulkConnection> {
     let held = db.platform_bulk().await?.holding(&format!("transfer of {workspace}")).await?;
     held.ok_or_else(|| {
@@ -151,7 +152,7 @@ async fn lock(db: &Database, workspace: WorkspaceId) -> Result<BulkConnection> {
     })
 }
 
-/// Of something that runs on a thread of its own.
+/// Returns the result of a thread, or an error if the thread panicked.
 fn ended<T>(thread: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
     thread.map_err(|error| Error::new(Kind::Io, "the thread of the archive panicked").caused_by(error))?
 }

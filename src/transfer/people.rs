@@ -1,4 +1,4 @@
-//! The administrators whom a workspace's rows name, in the database that the rows come to.
+//! The administrators that a workspace's rows name, in the target database.
 
 use std::collections::HashMap;
 
@@ -13,19 +13,19 @@ use crate::error::Result;
 use crate::id::AdminUserId;
 use crate::sql_types::{Email, PasswordHash};
 
-/// Who is who.
+/// Administrators of an archive and their accounts in this database.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    /// By the id in the archive, the one here.
+    /// Id in this database, by the id in the archive.
     pub(super) here: HashMap<Uuid, Uuid>,
-    /// Emails of those who were not here, and have an account without a password now.
+    /// Emails of administrators that were unknown here. Each now has an account without a password.
     pub(super) added: Vec<String>,
-    /// Emails, by the id here.
+    /// Emails, by the id in this database.
     pub(super) emails: HashMap<Uuid, String>,
 }
 
 const FIND: &str = "SELECT id FROM admin_users WHERE lower(email) = lower($1)";
-/// The id of the archive, unless it is somebody else's here.
+/// Statement that inserts an account with the archive's id, or with a new one if another account has that id.
 const ADD: &str = "
 INSERT INTO admin_users (id, email, password_hash, first_name, last_name, is_invited)
 SELECT CASE WHEN EXISTS (SELECT FROM admin_users WHERE id = $1) THEN $2 ELSE $1 END, $3, $4, $5, $6, true
@@ -37,8 +37,8 @@ struct AdminRow {
     id: Uuid,
 }
 
-/// Finds each by email, whatever the id; makes an account for whoever has none, as an invitation does. Whoever is
-/// found may have an email that could not be given today.
+/// Finds each administrator by email, whatever the id. Creates an account for each unknown one, as an invitation does. A
+/// found account may have an email that would be rejected today.
 pub(super) async fn settle(
     conn: &mut AsyncPgConnection,
     table: &TableLayout,

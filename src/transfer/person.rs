@@ -1,13 +1,13 @@
-//! Which rows are one person's, as the embedding application knows them.
+//! Conditions for the rows of one person, as the embedding application identifies the person.
 
 use tokio_postgres::Transaction;
 
 use crate::error::Result;
 
-/// The setting that the person of a transaction is in, so that no statement has a text in it that came from outside.
+/// Setting that contains the person of a transaction, so that no statement contains a text from outside.
 pub(super) const PERSON: &str = "workspace_db.person";
 
-/// Sets the person of a transaction, where it is about one.
+/// Sets the person of a transaction, if it is about one.
 pub(super) async fn set(transaction: &Transaction<'_>, person: Option<&str>) -> Result<()> {
     if let Some(person) = person {
         transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
@@ -15,10 +15,10 @@ pub(super) async fn set(transaction: &Transaction<'_>, person: Option<&str>) -> 
     Ok(())
 }
 
-/// Where a condition names the workspace.
+/// Placeholder for the workspace in a condition.
 pub(super) const THE_WORKSPACE: &str = "{workspace}";
 
-/// What makes a row of a table of this crate one of the person whom the transaction has set.
+/// Returns the condition of the rows of the person that the transaction has set, in a table of this crate.
 pub(super) fn of_person(table: &str) -> Option<String> {
     let (person, workspace) = (format!("current_setting('{PERSON}')"), THE_WORKSPACE);
     let conversations =

@@ -1,4 +1,4 @@
-//! Reading an archive, trusting nothing in it.
+//! A reader of archives that trusts no content of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -18,15 +18,15 @@ use super::row::Row;
 use super::{MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS, ended};
 use crate::error::{Error, Kind, Result};
 
-/// Manifest and sums of some ten million files.
+/// Maximum size of the manifest and of the sums, in bytes: enough for several hundred thousand files.
 const MAX_DESCRIPTION_BYTES: u64 = 64 << 20;
 
-/// What an archive says of itself, once every byte of it has been compared with that; against no database.
+/// Verifies every file of an archive by its checksum and size, and returns the manifest. Uses no database.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) where there is no such file; [`is_invalid_input`](Error::is_invalid_input), with
-/// the place, where it is no whole archive that this version reads.
+/// [`is_not_found`](Error::is_not_found) if the file does not exist; [`is_invalid_input`](Error::is_invalid_input), with the
+/// place, if it is not a complete archive that this version reads.
 ///
 /// ```no_run
 /// # async fn example() -> workspace_db::Result<()> {
@@ -39,7 +39,7 @@ pub async fn inspect(archive: &Path) -> Result<Manifest> {
     Ok(inspected(archive).await?.0)
 }
 
-/// The same, and what the archive is known by.
+/// Verifies an archive as `inspect` does, and returns its manifest and its id.
 pub(super) async fn inspected(archive: &Path) -> Result<(Manifest, String)> {
     let archive = archive.to_owned();
     let read = move || {
@@ -50,29 +50,29 @@ pub(super) async fn inspected(archive: &Path) -> Result<(Manifest, String)> {
     ended(tokio::task::spawn_blocking(read).await)
 }
 
-/// Where a file of the archive lies.
+/// Position and size of a file in the archive.
 #[derive(Clone, Copy)]
 struct FileLocation {
     offset: u64,
     size: u64,
 }
 
-/// An archive whose description is sound: every file is what the manifest names, and nothing else is there.
+/// Archive with a verified description: it contains exactly the files that the manifest names.
 pub(super) struct ArchiveReader {
     path: PathBuf,
     file: File,
     places: BTreeMap<String, FileLocation>,
     sums: BTreeMap<String, String>,
     manifest: Manifest,
-    /// SHA-256 of the sums, and with that of everything.
+    /// SHA-256 of the sums, which covers the whole archive.
     id: String,
 }
 
 impl ArchiveReader {
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where there is no such file; [`is_invalid_input`](Error::is_invalid_input), with
-    /// the place, where it is no whole archive that this version reads.
+    /// [`is_not_found`](Error::is_not_found) if the file does not exist; [`is_invalid_input`](Error::is_invalid_input), with
+    /// the place, if it is not a complete archive that this version reads.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = archive_file::open(path)?;
         let places = places(&file).map_err(|error| in_archive(path, &error))?;
@@ -158,7 +158,7 @@ impl ArchiveReader {
         Err(Error::invalid(format!("{name} is not what was written: its SHA-256 is not that of {SUMS}")))
     }
 
-    /// The lines of a part, all of them.
+    /// Returns all lines of a part, and verifies its checksum and size.
     fn lines(&mut self, part: &ArchivePart) -> Result<Vec<u8>> {
         let lines = self.unpacked(part)?;
         if lines.len() as u64 == part.bytes {
@@ -185,7 +185,7 @@ impl ArchiveReader {
         Ok(lines)
     }
 
-    /// Each row of a part, once the whole part is known to be what was written.
+    /// Calls `each` for every row of a part, after verifying the whole part.
     pub(super) fn rows(
         &mut self,
         table: &TableLayout,
@@ -214,7 +214,7 @@ impl ArchiveReader {
         read().map_err(|error| in_archive(&self.path, &error))
     }
 
-    /// The tables as this database knows them, with the columns that the archive has, and each in the archive's order.
+    /// Returns the tables as this database has them, with the archive's columns, in the archive's order.
     pub(super) fn tables(&self, layout: &Layout) -> Result<Vec<(TableLayout, ArchivedTable)>> {
         let found = self.manifest.tables.iter().map(|archived| {
             let unknown = || Error::invalid(format!("this database has no table {:?} of workspaces", archived.name));
@@ -235,7 +235,7 @@ impl ArchiveReader {
         found.map_err(|error| in_archive(&self.path, &error))
     }
 
-    /// Whether every file is what was written, and of the length that the manifest says: of no database's business.
+    /// Verifies the checksum and size of every file, without a database.
     pub(super) fn check_files(&mut self) -> Result<()> {
         for part in self.manifest.tables.clone().iter().flat_map(|table| &table.parts) {
             self.lines(part).map_err(|error| in_archive(&self.path, &error))?;
@@ -243,8 +243,8 @@ impl ArchiveReader {
         Ok(())
     }
 
-    /// Reads every row, and compares with what the manifest says: whatever is wrong is found before anything is written.
-    /// Nothing in it may be later than `now`, in microseconds of PostgreSQL.
+    /// Reads every row and compares the checksums with the manifest, so that errors are found before anything is written. No
+    /// audit entry may be later than `now`, in microseconds of PostgreSQL.
     pub(super) fn verify(
         &mut self,
         tables: &[(TableLayout, ArchivedTable)],
@@ -274,7 +274,7 @@ fn in_archive(path: &Path, error: &Error) -> Error {
     Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// The part of a manifest that every version has.
+/// Fields that the manifest of every version has.
 #[derive(serde::Deserialize)]
 struct FormatHeader {
     format: String,
@@ -292,9 +292,9 @@ fn places(file: &File) -> Result<BTreeMap<String, FileLocation>> {
         let entry = entry.map_err(broken)?;
         let name = String::from_utf8(entry.path_bytes().into_owned())
             .map_err(|error| Error::invalid("the name of a file in it is not UTF-8").caused_by(error))?;
-        // As `tar --create .` writes it.
+        // `tar --create .` writes names with this prefix.
         let name = name.strip_prefix("./").map(str::to_owned).unwrap_or(name);
-        // Whoever packs an archive again has folders in it, which hold nothing.
+        // A repacked archive contains folders, which have no content.
         if entry.header().entry_type() == EntryType::Directory {
             continue;
         }
@@ -315,7 +315,8 @@ fn places(file: &File) -> Result<BTreeMap<String, FileLocation>> {
     Ok(places)
 }
 
-/// `manifest.json`, `SHA256SUMS`, `documents/000001.jsonl.zst`: nothing that is absolute or climbs.
+/// Returns true for names such as `manifest.json`, `SHA256SUMS` and `documents/000001.jsonl.zst`, and false for absolute
+/// paths and paths with `..`.
 fn is_name(name: &str) -> bool {
     let is_plain = |part: &str| !part.is_empty() && !part.chars().any(|c| c == '/' || c == '\\' || c.is_control());
     match name.split_once('/') {
@@ -361,7 +362,7 @@ impl Manifest {
         self.tables.iter().flat_map(|table| &table.parts).map(|part| part.file.as_str())
     }
 
-    /// Whether it agrees with itself.
+    /// Verifies that the manifest is consistent.
     fn check(&self) -> Result<()> {
         let all = self.tables.iter().try_fold(0_u64, |sum, table| sum.checked_add(table.rows));
         all.ok_or_else(|| Error::invalid(format!("{MANIFEST}: it has more rows than can be counted")))?;

@@ -1,4 +1,4 @@
-//! The proof of an erasure that leaves the house.
+//! The receipt of an erasure, which others can verify.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,30 +13,30 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 
-/// What was erased, and that nothing of it is left.
+/// Record of the rows that were erased, and of the rows that are left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// What was erased.
+    /// Workspace or person that was erased.
     pub erased: ErasureScope,
-    /// The workspace.
+    /// Workspace of the rows.
     pub workspace: WorkspaceId,
-    /// Its slug when it was erased.
+    /// Slug of the workspace when it was erased.
     pub slug: String,
-    /// When it was begun; the rows were counted then.
+    /// Time at which the erasure began and the rows were counted.
     pub began_at: DateTime<Utc>,
-    /// When nothing was left.
+    /// Time at which nothing was left.
     pub ended_at: DateTime<Utc>,
     /// Version of the last migration of the database.
     pub schema: String,
-    /// Every table with rows of workspaces.
+    /// Row counts of every table with rows of workspaces.
     pub tables: BTreeMap<String, ErasedRowCounts>,
-    /// Entries of the workspace's audit log that are kept, which retention deletes.
+    /// Number of the workspace's audit entries that remain until retention deletes them.
     pub audit_entries_kept: u64,
-    /// Days that the platform keeps them; for ever where it says nothing.
+    /// Number of days for which the platform keeps them; unlimited if it sets none.
     pub audit_entries_kept_days: Option<u32>,
 }
 
-/// What was erased.
+/// Workspace or person that was erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErasureScope {
@@ -44,30 +44,30 @@ pub enum ErasureScope {
     Workspace,
     /// A person of a workspace.
     Person {
-        /// SHA-256 of the id by which the embedding application knows them, in hexadecimal: a receipt that named them
-        /// would be one more thing to erase.
+        /// SHA-256 of the person's id in the embedding application, in hexadecimal. A receipt with the id itself would be
+        /// one more thing to erase.
         external_user_id_sha256: String,
     },
 }
 
-/// Rows of a table.
+/// Row counts of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasedRowCounts {
-    /// How many there were.
+    /// Number of rows before the erasure.
     pub before: u64,
-    /// How many are left, in all partitions.
+    /// Number of rows that are left, in all partitions.
     pub left: u64,
 }
 
-/// A key that signs receipts: Ed25519. Its Debug shows the public half alone.
+/// Ed25519 key that signs receipts. Its Debug output shows only the public key.
 pub struct ReceiptKey(Ed25519KeyPair);
 
 impl ReceiptKey {
-    /// The key whose seed is written as 44 characters of base64, such as `openssl rand -base64 32` prints.
+    /// Creates the key from a seed of 44 characters of base64, such as `openssl rand -base64 32` prints.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where the text is not the base64 of 32 bytes.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the text is not the base64 of 32 bytes.
     ///
     /// ```
     /// use workspace_db::transfer::ReceiptKey;
@@ -84,17 +84,17 @@ impl ReceiptKey {
         Ed25519KeyPair::from_seed_unchecked(&seed).map(Self).map_err(|_| wrong())
     }
 
-    /// The half that verifies, in base64: for whoever gets receipts.
+    /// Returns the public key in base64, with which recipients verify receipts.
     #[must_use]
     pub fn public(&self) -> String {
         BASE64.encode(self.0.public_key().as_ref())
     }
 
-    /// The receipt with its signature.
+    /// Returns the receipt with its signature.
     ///
     /// # Errors
     ///
-    /// [`is_io_failure`](Error::is_io_failure) where it can't be written as JSON.
+    /// [`is_io_failure`](Error::is_io_failure) if it can't be written as JSON.
     pub fn sign(&self, receipt: &Receipt) -> Result<SignedReceipt> {
         let unwritable = |error| Error::new(Kind::Io, "the receipt can't be written").caused_by(error);
         let text = serde_json::to_string(receipt).map_err(unwritable)?;
@@ -109,22 +109,22 @@ impl fmt::Debug for ReceiptKey {
     }
 }
 
-/// A receipt as it is handed out, in JSON. What is signed is the text of its `receipt` to the byte.
+/// Receipt with its signature, in JSON. The signature covers the exact bytes of its `receipt`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedReceipt {
     receipt: Box<RawValue>,
-    /// The public half of the key that signed it, in base64.
+    /// Public key of the signer, in base64.
     pub key: String,
-    /// The signature, Ed25519 in base64.
+    /// Ed25519 signature, in base64.
     pub signature: String,
 }
 
 impl SignedReceipt {
-    /// What it says, if a key that is trusted signed just this.
+    /// Returns the receipt if the trusted key signed exactly this text.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where it was changed since, or another key signed it.
+    /// [`is_invalid_input`](Error::is_invalid_input) if the receipt was changed, or another key signed it.
     ///
     /// ```
     /// # use workspace_db::transfer::{ReceiptKey, SignedReceipt};

@@ -1,4 +1,4 @@
-//! A workspace from one database into another.
+//! Move of a workspace from one database into another.
 
 use std::path::Path;
 use std::time::Duration;
@@ -28,37 +28,38 @@ use crate::tenancy::{Database, PlatformScope, WorkspaceScope};
 const BEGIN: &str = "workspace.move_begin";
 const COMPARED: &str = "workspace.move_compared";
 
-/// For how long whoever was let in before may still write: what a scope was given for is asked again each second.
+/// Time for which sessions that had access before may still write: a scope's permission is checked once per second.
 const LAST_WRITES: Duration = Duration::from_millis(1_100);
 
-/// A database, and the proof that somebody may administer it.
+/// Database, and the proof that the caller may administer it.
 #[derive(Clone, Copy, Debug)]
 pub struct DatabaseSide<'a> {
-    /// The database.
+    /// Database of this side.
     pub db: &'a Database,
-    /// Of the same database.
+    /// Scope of the platform of the same database.
     pub platform: &'a PlatformScope,
 }
 
-/// What a move did.
+/// Result of a move.
 #[derive(Debug, Serialize)]
 pub struct RelocationReport {
-    /// What was imported.
+    /// Report of the import.
     pub imported: ImportReport,
-    /// That nothing is left where it was.
+    /// Receipt that no rows are left in the source.
     pub receipt: SignedReceipt,
 }
 
-/// Moves a workspace from one database into another: out of use, exported, imported, compared, into use there, erased here.
+/// Moves a workspace from one database into another.
 ///
-/// The archive lies between; it is left where it was written, and is one more copy of everything. A run that was killed is
-/// gone on with by the next with the same archive. Nothing is erased unless every row here is, by its checksum, in the
-/// archive, and every row of the archive there.
+/// The workspace is deactivated, exported, imported, compared, activated in the target and erased in the source. The archive
+/// remains in its place, and is one more copy of all rows. An interrupted run resumes if you call this again with the same
+/// archive. The source is erased only if checksums show that the archive has every row of it, and the target has every row
+/// of the archive.
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) where the workspace or its slug is there already, or somebody wrote after the archive
-/// was made; what [`export`], [`import`] and [`erase`] return.
+/// [`is_conflict`](Error::is_conflict) if the target already has the workspace or its slug, or if rows were written after
+/// the archive was created; the errors of [`export`], [`import`] and [`erase`].
 ///
 /// ```no_run
 /// use std::path::Path;
@@ -97,17 +98,17 @@ pub async fn relocate(
     let report = if let Some(report) = imported(to.db, workspace, &archive_id).await? {
         report
     } else {
-        // The rows are compared with the source's before they come into use.
+        // The rows are compared with the source's before the workspace is activated.
         let options =
             ImportOptions { stays_archived: true, with_jobs: true, restores: true, ..ImportOptions::default() };
         import(to.db, to.platform, archive, options, on_progress).await?;
-        // Somebody may have put another file there since it was looked at.
+        // Another session may have replaced the file since it was inspected.
         imported(to.db, workspace, &archive_id).await?.ok_or_else(|| {
             Error::new(Kind::Conflict, format!("{} was another while it was imported", archive.display()))
         })?
     };
     if let Some(before) = before {
-        // A run that was cut short while it erased has compared already, and there is less here now.
+        // A run that was interrupted during the erasure has already compared, and the source has fewer rows now.
         if before.compared.as_deref() != Some(archive_id.as_str()) {
             from.compare(&manifest, archive, on_progress).await?;
             from.note(workspace, COMPARED, &PriorState { compared: Some(archive_id), ..before.clone() }).await?;
@@ -118,7 +119,7 @@ pub async fn relocate(
     Ok(RelocationReport { imported: report, receipt })
 }
 
-/// How a workspace was used before a move, and which archive was found to hold all of it.
+/// State of a workspace before a move, and the id of the archive that was found to contain all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct PriorState {
     is_active: bool,
@@ -140,7 +141,7 @@ struct AuditPayload {
     after: Value,
 }
 
-/// Unless somebody has used it otherwise since.
+/// Query for the last audit entry of a move, unless the workspace was archived or restored since.
 const LAST_BEGUN: &str = "
 SELECT after FROM (
     SELECT action, after FROM audit_log
@@ -150,7 +151,7 @@ SELECT after FROM (
 ) AS last WHERE action LIKE 'workspace.move%'";
 
 impl DatabaseSide<'_> {
-    /// How the workspace was used before, where it is still here.
+    /// Deactivates the workspace and returns its state before. Returns none if this database no longer has it.
     async fn deactivate(self, workspace: WorkspaceId) -> Result<Option<PriorState>> {
         self.db
             .platform(async |conn| {
@@ -196,7 +197,7 @@ impl DatabaseSide<'_> {
         entry.of(workspace).made(before).insert(conn).await
     }
 
-    /// Whether what is here is what the archive holds.
+    /// Verifies that the workspace's rows in this database are those of the archive.
     async fn compare(
         self,
         manifest: &Manifest,
@@ -209,7 +210,7 @@ impl DatabaseSide<'_> {
         transaction.batch_execute(&begin).await?;
         let layout = Layout::read(&*transaction).await?;
         let mut rows = 0;
-        // Over what is here, and not over what the archive names: what it lacks would be erased.
+        // Compares all tables of this database, not only those in the archive: rows that the archive lacks would be erased.
         for table in layout.tables.iter().filter(|table| table.is_deletable && table.name != WORKSPACES) {
             let differs = || {
                 let what = format!("rows of {} were written after {} was made", table.name, archive.display());

@@ -1,4 +1,4 @@
-//! A row, with its values as COPY has them in its binary format.
+//! A row with its values in the binary format of COPY.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// Microseconds from the epoch of Unix to that of PostgreSQL, 2000-01-01.
+/// Microseconds from the Unix epoch to PostgreSQL's epoch, 2000-01-01.
 pub(super) const EPOCH: i64 = 946_684_800_000_000;
 
-/// Values of a row, in the binary format, by the columns of its table.
+/// Values of a row in the binary format, in the order of the table's columns.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Row {
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Without a value in any of so many columns.
+    /// Clears the row and gives it that number of columns, all NULL.
     pub(super) fn reset(&mut self, columns: usize) {
         self.bytes.clear();
         self.values.clear();
@@ -45,7 +45,7 @@ impl Row {
         self.get(column).and_then(|bytes| Uuid::from_slice(bytes).ok())
     }
 
-    /// A time, in microseconds of PostgreSQL.
+    /// Returns a time in microseconds of PostgreSQL.
     pub(super) fn time(&self, column: usize) -> Option<i64> {
         Some(i64::from_be_bytes(self.get(column)?.try_into().ok()?))
     }
@@ -54,7 +54,7 @@ impl Row {
         self.get(column).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// The row as a tuple of binary COPY.
+    /// Appends the row as a tuple of binary COPY.
     pub(super) fn write_tuple(&self, out: &mut Vec<u8>) -> Result<()> {
         let too_large = |_| Error::invalid("a value is larger than 2 GiB");
         out.extend_from_slice(&i16::try_from(self.values.len()).map_err(too_large)?.to_be_bytes());

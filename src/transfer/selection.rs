@@ -1,10 +1,10 @@
-//! Which of a workspace's rows are meant.
+//! The selection of a workspace's rows for a transfer.
 
 use super::layout::{PEOPLE, TableLayout, WORKSPACES};
 use super::person::{THE_WORKSPACE, of_person};
 use crate::id::WorkspaceId;
 
-/// All of them, or those of one person.
+/// All rows of the workspace, or those of one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Selection {
     Workspace,
@@ -12,11 +12,11 @@ pub(super) enum Selection {
 }
 
 impl Selection {
-    /// The condition of the table's rows, where any are meant.
+    /// Returns the condition of the table's selected rows, or none if no rows are selected.
     pub(super) fn condition(self, table: &TableLayout, workspace: WorkspaceId) -> Option<String> {
         let scoped = format!("{} = '{workspace}'::uuid", table.scope());
         match (self, table.name.as_str()) {
-            // Those whom the workspace's rows name are found by who knows these.
+            // `Layout::people_of` selects administrators, by the rows that name them.
             (_, PEOPLE) | (Self::Person, WORKSPACES) => None,
             (Self::Workspace, _) => Some(scoped),
             (Self::Person, name) => {

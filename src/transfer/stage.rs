@@ -1,5 +1,5 @@
-//! Rows into a table by COPY, which PostgreSQL does not take into one under row-level security: into a table of the
-//! transaction's own, and by one INSERT from there, which supplies the workspace.
+//! Insertion of rows into tables under row-level security, for which PostgreSQL rejects COPY. Rows are copied into a
+//! temporary table, and one INSERT from there supplies the workspace.
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, pin_mut};
@@ -13,7 +13,7 @@ use crate::id::WorkspaceId;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
-/// Rows as binary COPY has them.
+/// Rows in the format of binary COPY.
 pub(super) struct Tuples {
     bytes: Vec<u8>,
     pub(super) rows: u64,
@@ -35,31 +35,31 @@ impl Tuples {
     }
 }
 
-/// The statements that write rows of one table.
+/// Statements that write rows of one table.
 pub(super) struct Stage {
     create: String,
     copy: String,
     insert: String,
-    /// The table, where it has triggers that must not change what an archive says.
+    /// Table, if it has triggers that must not change the archive's values.
     disables: Option<String>,
-    /// How many of the rows are there as they should be, for a table whose rows nobody may delete.
+    /// Query for the number of rows that exist with the expected values, for a table whose rows can't be deleted.
     count_same: Option<String>,
 }
 
 impl Stage {
-    /// For rows of an archive: what is not there is NULL.
+    /// Creates the statements for rows of an archive. A missing value becomes NULL.
     pub(super) fn of(table: &TableLayout, workspace: WorkspaceId) -> Self {
         Self::numbered(table, workspace, 0)
     }
 
-    /// The same, beside others of one transaction.
+    /// Creates the same statements with a numbered temporary table, so that one transaction can use several.
     pub(super) fn numbered(table: &TableLayout, workspace: WorkspaceId, number: usize) -> Self {
         let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
         let disables = table.has_triggers.then(|| identifier(&table.name));
         Self { disables, ..Self::new(table, workspace, number, on_conflict, |value, _| value) }
     }
 
-    /// For rows of another system: what is not there has its default, and a row that is there stays as it is.
+    /// Creates the statements for rows of another system. A missing value becomes its default, and an existing row stays.
     pub(super) fn for_external_rows(table: &TableLayout, workspace: WorkspaceId) -> Self {
         let on_conflict = format!(" ON CONFLICT ({}) DO NOTHING", table.key());
         Self::new(table, workspace, 0, &on_conflict, |value, column| match &column.default {
@@ -76,7 +76,7 @@ impl Stage {
         completed: impl Fn(String, &ColumnLayout) -> String,
     ) -> Self {
         let stage = format!("workspace_db_transfer_{number}");
-        // Values lie as they come: they are read once.
+        // Values are stored as they arrive, because they are read only once.
         let column = |column: &ColumnLayout| {
             let type_name = if column.kind == Kind::Other { "text" } else { &column.type_name };
             format!("{} {type_name}", identifier(&column.name))
@@ -106,7 +106,7 @@ impl Stage {
             "INSERT INTO {name} ({}, {names}) OVERRIDING SYSTEM VALUE SELECT '{workspace}'::uuid, {values} FROM {stage}{on_conflict}",
             identifier(table.scope()),
         );
-        // An entry that was here before does not say that it was imported.
+        // Excludes `after`, because an entry that existed before is not marked as imported.
         let same = || table.columns.iter().filter(|column| column.name != "after");
         let count_same = (!table.is_deletable).then(|| {
             format!(
@@ -128,7 +128,7 @@ impl Stage {
         sink.finish().await.map(drop)
     }
 
-    /// Writes the rows within the transaction, and returns how many were not there.
+    /// Writes the rows within the transaction, and returns the number of new rows.
     pub(super) async fn write(&self, transaction: &Transaction<'_>, tuples: Tuples) -> Result<u64> {
         let rows = tuples.rows;
         let written = async {
@@ -149,7 +149,7 @@ impl Stage {
     }
 }
 
-/// Writes the rows of tables that refer to each other: foreign keys are looked at when the one statement ends.
+/// Insertion into tables that refer to each other, in one statement, because foreign keys are checked at its end.
 pub(super) struct CyclicInsert<'s> {
     stages: Vec<(usize, &'s Stage)>,
 }
@@ -159,7 +159,7 @@ impl<'s> CyclicInsert<'s> {
         Self { stages: Vec::new() }
     }
 
-    /// Takes rows of one of the tables, which `number` tells from the others.
+    /// Adds rows of one of the tables, which `number` identifies.
     pub(super) async fn add(
         &mut self,
         transaction: &Transaction<'_>,
@@ -195,10 +195,10 @@ impl<'s> CyclicInsert<'s> {
     }
 }
 
-/// A table whose triggers are out of use, and their names.
+/// Table whose triggers are disabled, with their names.
 type Disabled = Option<(String, Vec<String>)>;
 
-/// Puts the triggers of a table out of use, until the transaction [enables](enable_triggers) them or ends.
+/// Disables the triggers of a table until the transaction [enables](enable_triggers) them or ends.
 pub(super) async fn disable_triggers(
     transaction: &Transaction<'_>,
     table: Option<&str>,
@@ -214,13 +214,13 @@ pub(super) async fn enable_triggers(
     disabled: Disabled,
 ) -> Result<(), tokio_postgres::Error> {
     let Some((table, names)) = disabled else { return Ok(()) };
-    // PostgreSQL changes no table on whose rows something is still to be looked at.
+    // PostgreSQL can't alter a table that has pending trigger events, such as deferred checks.
     transaction.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
     let enable = "SELECT workspace_db_enable_triggers($1::text::regclass, $2)";
     transaction.query_one(enable, &[&table, &names]).await.map(drop)
 }
 
-/// With what the database says of the row.
+/// Converts an error, and adds PostgreSQL's detail about the row.
 fn refused(error: tokio_postgres::Error) -> Error {
     let detail = error.as_db_error().and_then(|said| said.detail()).map(|detail| format!(" ({detail})"));
     let error = Error::from(error);

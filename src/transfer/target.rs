@@ -1,4 +1,4 @@
-//! The workspace that an archive becomes, and what was done for it before.
+//! The workspace that an import creates from an archive, and its earlier imports.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
@@ -16,18 +16,18 @@ pub(super) const BEGIN: &str = "workspace.import_begin";
 pub(super) const DONE: &str = "workspace.import";
 pub(super) const DISCARD: &str = "workspace.import_discard";
 
-/// The workspace that the rows become.
+/// Workspace that the archive's rows go into.
 pub(super) struct Target {
     pub(super) workspace: WorkspaceId,
     pub(super) slug: String,
     pub(super) is_copy: bool,
     pub(super) is_there: bool,
-    /// Whether this database wrote the archive, and its workspace is to be what it was.
+    /// True if this database wrote the archive, and the import restores the workspace itself and not a copy.
     pub(super) is_own: bool,
 }
 
-/// Whether the audit log tells of a workspace besides what archives brought and imports did, and whether this archive was
-/// written here.
+/// Query of the audit log. `is_known` is true if the workspace has entries other than those of archives and imports.
+/// `is_own` is true if this database wrote the archive.
 const KNOWN: &str = "
 SELECT count(*) FILTER (WHERE action NOT IN ('workspace.import_begin', 'workspace.import', 'workspace.import_discard')) > 0 AS is_known,
     count(*) FILTER (WHERE action = 'workspace.export' AND after->>'archive' = $2) > 0 AS is_own
@@ -49,7 +49,7 @@ struct ExistingWorkspace {
     slug: String,
 }
 
-/// The last that the audit log tells of imports of a workspace.
+/// Last audit entry about an import of a workspace.
 #[derive(QueryableByName)]
 pub(super) struct LastTransfer {
     #[diesel(sql_type = Text)]
@@ -76,7 +76,7 @@ impl LastTransfer {
     }
 }
 
-/// What the import of that archive did, where it was the last of that workspace.
+/// Returns the report of the archive's import, if the workspace exists and this was its last import.
 pub(super) async fn imported(db: &Database, workspace: WorkspaceId, archive: &str) -> Result<Option<ImportReport>> {
     let last = db
         .platform(async |conn| {
@@ -91,8 +91,9 @@ pub(super) async fn imported(db: &Database, workspace: WorkspaceId, archive: &st
 }
 
 impl Target {
-    /// Where the rows of an archive go. The id is the archive's own unless the audit log tells of another workspace of that
-    /// id: then it must be an archive that was written here, or the operator's word that it is to be restored.
+    /// Finds the workspace that an archive's rows go into. Unless the import makes a copy, the workspace keeps the archive's
+    /// id. If the audit log knows a deleted workspace with that id, this database must have written the archive, or the
+    /// operator must request a restore.
     pub(super) async fn find(
         db: &Database,
         manifest: &Manifest,

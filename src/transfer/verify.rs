@@ -1,4 +1,4 @@
-//! What was written, read again and compared.
+//! Comparison of the written rows with the expected checksums.
 
 use futures_util::{TryStreamExt as _, pin_mut};
 use tokio_postgres::Transaction;
@@ -17,7 +17,7 @@ use crate::id::WorkspaceId;
 use crate::tenancy::BulkConnection;
 
 impl Import<'_> {
-    /// Reads again what was written.
+    /// Reads the written rows again, and compares their checksums with the expected ones.
     pub(super) async fn compare(
         &self,
         bulk: &mut BulkConnection,
@@ -31,7 +31,7 @@ impl Import<'_> {
         let of = tables.iter().map(|(_, archived)| archived.rows).sum();
         let mut rows = 0;
         for ((table, archived), expected) in tables.iter().zip(expected) {
-            // Each batch of the audit log was compared as it was written.
+            // Each batch of the audit log was compared when it was written.
             if table.is_deletable {
                 let found = digest_of_workspace(&transaction, table, self.target.workspace).await?;
                 if found != *expected {
@@ -50,7 +50,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Takes the workspace into use, if it was, and compares its own row.
+    /// Activates and publishes the workspace if it was, unless it is a copy or stays archived. Compares its own row.
     pub(super) async fn finish(
         &self,
         bulk: &mut BulkConnection,
@@ -86,7 +86,7 @@ impl Import<'_> {
     }
 }
 
-/// The checksum of a workspace's rows in a table.
+/// Returns the checksum of a workspace's rows in a table.
 pub(super) async fn digest_of_workspace(
     transaction: &Transaction<'_>,
     table: &TableLayout,
@@ -98,7 +98,7 @@ pub(super) async fn digest_of_workspace(
     }
 }
 
-/// The checksum of the rows of a table that meet a condition.
+/// Returns the checksum of a table's rows that meet a condition.
 pub(super) async fn digest_of(transaction: &Transaction<'_>, table: &TableLayout, condition: &str) -> Result<Digest> {
     let (mut digest, mut row, mut line) = (Digest::default(), Row::default(), Vec::new());
     let rows = rows_of(transaction, table, condition).await?;

@@ -1,4 +1,4 @@
-//! Writing an archive: a tar of JSON Lines, each file compressed by itself, so that `tar`, `zstd` and `sha256sum` read it.
+//! A writer of archives: a tar of JSON Lines, each file compressed separately, that `tar`, `zstd` and `sha256sum` read.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use super::{MANIFEST, MAX_RATIO, SUMS};
 use crate::error::{Error, Kind, Result};
 use crate::new_file::{NewFile, unwritable};
 
-/// Of zstd, the fastest that is worth it: most of an archive is vectors, which hardly get smaller.
+/// Level of zstd. The fastest useful one is enough, because most of an archive is vectors, which hardly compress.
 const LEVEL: i32 = 1;
 
-/// An archive that is being written under another name, which is its own once it is whole.
+/// Archive that is written under a temporary name, and renamed when it is complete.
 pub(super) struct ArchiveWriter {
     path: PathBuf,
     tar: Builder<BufWriter<NewFile>>,
@@ -28,7 +28,7 @@ pub(super) struct ArchiveWriter {
 impl ArchiveWriter {
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) where the file is there, [`is_io_failure`](Error::is_io_failure).
+    /// [`is_conflict`](Error::is_conflict) if the file exists, [`is_io_failure`](Error::is_io_failure).
     pub(super) fn create(path: &Path, mtime: u64) -> Result<Self> {
         let file = NewFile::create(path)?;
         Ok(Self {
@@ -39,14 +39,14 @@ impl ArchiveWriter {
         })
     }
 
-    /// Adds rows to a table.
+    /// Adds a part with rows to a table.
     pub(super) fn add(&mut self, table: &mut ArchivedTable, lines: &[u8], rows: u64) -> Result<()> {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             table.digest.add(line);
         }
         let packed = zstd::bulk::compress(lines, LEVEL).map_err(|error| unwritable(&self.path, error))?;
         let number = table.parts.len() + 1;
-        // What gets too small is left as it is, since a reader takes it for a bomb.
+        // A reader rejects a higher ratio as a decompression bomb, so such content stays uncompressed.
         let is_packed = lines.len() / packed.len().max(1) < MAX_RATIO;
         let (suffix, content) = if is_packed { (".zst", packed.as_slice()) } else { ("", lines) };
         let file = format!("{}/{number:06}.jsonl{suffix}", table.name);
@@ -67,8 +67,7 @@ impl ArchiveWriter {
         Ok(())
     }
 
-    /// Writes what the archive says of itself, and gives the file its name once it is on the disk; returns the id by which
-    /// the archive is known.
+    /// Writes the manifest and the sums, and renames the file after it is on disk. Returns the id of the archive.
     pub(super) fn finish(mut self, manifest: &Manifest) -> Result<String> {
         let json = serde_json::to_vec_pretty(manifest)
             .map_err(|error| Error::new(Kind::Io, "the manifest can't be written").caused_by(error))?;

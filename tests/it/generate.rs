@@ -359,16 +359,21 @@ async fn a_changed_function_becomes_a_migration() {
     let said = shell.fails(&same.each_ref().map(String::as_str), 1);
     assert!(said.contains("is as the database has it") && said.contains("matching_chunks.sql"), "{said}");
 
-    let compose = text(format!("{functions}/search/compose.sql"));
-    folder.write("functions/search/compose.sql", compose.replace("{1,255}", "{1,200}"));
+    let triggers = text(format!("{functions}/transfer/enable_triggers.sql"));
+    folder.write("functions/transfer/enable_triggers.sql", triggers.replace("tgenabled = 'D'", "tgenabled = 'R'"));
     folder.write("functions/added.sql", "CREATE OR REPLACE FUNCTION added(a int) RETURNS int LANGUAGE sql RETURN a;");
     let changed = generate(&format!("{root}/functions"));
     let said = shell.json(&changed.each_ref().map(String::as_str));
     let migration = Path::new(said["migration"].as_str().unwrap()).to_owned();
-    assert!(text(migration.join("up.sql")).contains("{1,200}") && text(migration.join("down.sql")).contains("{1,255}"));
+    let (up, down) = (text(migration.join("up.sql")), text(migration.join("down.sql")));
+    assert!(up.contains("FUNCTION added") && up.contains("tgenabled = 'R'"), "{up}");
+    assert!(down.contains("DROP FUNCTION added(integer);") && down.contains("tgenabled = 'D'"), "{down}");
     let migrations = format!("{root}/migrations");
     shell.succeed(&["migrate", "run", "--migrations", &migrations]);
-    assert!(shell.run(&["migrate", "status"]).out.contains("function workspace_db_compose(text)"));
+    assert!(shell.run(&["migrate", "status"]).out.contains("workspace_db_enable_triggers"));
     shell.succeed(&["migrate", "revert", "--yes", "--migrations", &migrations]);
-    assert!(!shell.run(&["migrate", "status"]).out.contains("workspace_db_compose"), "down.sql did not bring it back");
+    assert!(
+        !shell.run(&["migrate", "status"]).out.contains("workspace_db_enable_triggers"),
+        "down.sql did not bring it back"
+    );
 }

@@ -18,15 +18,15 @@ use crate::cli::{Context, output};
 
 #[derive(Args, Debug)]
 pub(super) struct Check {
-    /// Folder of the crate, in whose src the tables are registered
+    /// Folder of the crate whose src registers the tables
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     crate_folder: PathBuf,
-    /// Leave the database out, and check the files alone
+    /// Check only the files and skip the database
     #[arg(long)]
     files: bool,
 }
 
-/// What concerns the shape of a schema, and not how a database is doing.
+/// Checks of the schema. Checks of a running database are not listed.
 const OF_THE_SCHEMA: &[&str] = &[
     "registry",
     "policies",
@@ -44,7 +44,7 @@ const OF_THE_SCHEMA: &[&str] = &[
 ];
 
 impl Check {
-    /// The files on a server that is started for it, and the database as it is.
+    /// Checks the files on a temporary server, and the database as it is.
     pub(super) async fn run(self, context: &Context, folder: Option<&Path>) -> Result<()> {
         let registered = registered(&self.crate_folder);
         let tables: Vec<String> =
@@ -104,7 +104,7 @@ async fn examined(config: &Config, folder: Option<&Path>, tables: &[String]) -> 
     Ok(doctor.run_checks().await?.into_iter().filter(|one| OF_THE_SCHEMA.contains(&one.check)).collect())
 }
 
-/// The tables that the sources register, wherever they do.
+/// Returns the tables that the sources register, in either place.
 fn registered(root: &Path) -> Vec<String> {
     let texts = ["src/registry.rs", "src/tenancy/registry.rs"]
         .map(|file| fs::read_to_string(root.join(file)).unwrap_or_default());
@@ -115,7 +115,7 @@ fn registered(root: &Path) -> Vec<String> {
     names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
-/// A table that nobody can read as a row is none that a program uses.
+/// Returns a finding for tables without a model: no program can read their rows.
 fn models(root: &Path, tables: &[String]) -> Option<Finding> {
     let without = tables.iter().filter(|name| !root.join(format!("src/models/{name}.rs")).exists());
     let found: Vec<String> = without.map(|name| format!("{name} has no src/models/{name}.rs")).collect();

@@ -1,4 +1,4 @@
-//! What a migration locks, seen on a database that was made for it: the server itself says so, and nobody waits.
+//! The locks of a migration, as PostgreSQL reports them on a temporary database that has no other users.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use workspace_db::config::DatabaseUrl;
 use workspace_db::db;
 use workspace_db::db::migrations::{Migration, MigrationStatement};
 
-/// A table that was there before, and what a statement does to it.
+/// A table that existed before, and the effect of a statement on it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Lock {
     pub(super) table: String,
-    /// The strongest that the statement takes, in PostgreSQL's words.
+    /// Strongest lock that the statement takes, by PostgreSQL's name.
     pub(super) mode: String,
     pub(super) keeps_out: &'static str,
-    /// Whether every row is written anew, which takes as long as there are rows, under that lock.
+    /// True if PostgreSQL rewrites every row under that lock, which takes time in proportion to the rows.
     pub(super) rewrites: bool,
 }
 
-/// From the weakest to the strongest, and who waits for it.
+/// Lock modes from the weakest to the strongest, each with the sessions that it blocks.
 const MODES: &[(&str, &str)] = &[
     ("AccessShareLock", "nobody but changes of the schema"),
     ("RowShareLock", "nobody but changes of the schema"),
@@ -39,7 +39,7 @@ struct TableFile {
     oid: u32,
     #[diesel(sql_type = Text)]
     name: String,
-    /// The file that has its rows, which is another after a rewrite.
+    /// File that stores its rows. A rewrite changes it.
     #[diesel(sql_type = BigInt)]
     file: i64,
 }
@@ -52,7 +52,7 @@ struct HeldLock {
     mode: String,
 }
 
-/// A database to try migrations on.
+/// A temporary database on which migrations run.
 pub(super) struct ScratchDatabase {
     conn: AsyncPgConnection,
 }
@@ -64,7 +64,7 @@ impl ScratchDatabase {
         Ok(Self { conn })
     }
 
-    /// Runs it, and tells for each statement what it locks.
+    /// Runs the migration, and returns the locks of each statement.
     pub(super) async fn run(&mut self, migration: &Migration) -> Result<Vec<Vec<Lock>>> {
         let mut tables = self.tables().await?;
         let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
@@ -94,7 +94,7 @@ impl ScratchDatabase {
         Ok(diesel::sql_query(query).load(&mut self.conn).await?)
     }
 
-    /// What the last statement has locked more strongly than those before it in the transaction.
+    /// Returns the locks of the last statement that are stronger than those of earlier statements in the transaction.
     async fn locks(&mut self, tables: &mut [TableFile], seen: &mut BTreeMap<u32, usize>) -> Result<Vec<Lock>> {
         let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
         let query = "SELECT relation AS oid, mode FROM pg_locks
@@ -130,7 +130,8 @@ fn lock(table: String, strength: usize, rewrites: bool) -> Lock {
     Lock { table, mode: mode.to_owned(), keeps_out, rewrites }
 }
 
-/// What is done outside of a transaction has let go of its locks by the time that anybody could look.
+/// Returns the locks of a statement outside a transaction. PostgreSQL has released them before another query could read
+/// them.
 fn concurrent(statement: &MigrationStatement<'_>, tables: &[TableFile]) -> Vec<Lock> {
     let named = |table: &&TableFile| {
         statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table.name)

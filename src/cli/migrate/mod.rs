@@ -18,10 +18,10 @@ use workspace_db::db::migrations::{MigrationState, Migrator, RevertCount};
 use super::database::DatabaseTarget;
 use super::{Context, output};
 
-/// Run, revert and list the migrations
+/// Run, revert, inspect and generate migrations
 #[derive(Args, Debug)]
 pub(super) struct Migrate {
-    /// Folder of migrations of your own, beside those of workspace-db
+    /// Folder of your own migrations, in addition to those of workspace-db
     #[arg(long, global = true, value_name = "FOLDER")]
     migrations: Option<PathBuf>,
     #[command(subcommand)]
@@ -30,54 +30,58 @@ pub(super) struct Migrate {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Run what is pending
+    /// Run pending migrations
     Run(TimeoutArgs),
-    /// Take back the last migration, with the data in the tables that it made
+    /// Revert the last migration and delete the data in its tables
     Revert {
-        /// How many to take back
-        #[arg(short = 'n', long, default_value_t = 1, conflicts_with = "all")]
-        number: u32,
-        /// Take back every one
+        /// Number of migrations to revert
+        #[arg(short = 'n', long, alias = "number", value_name = "N", default_value_t = 1, conflicts_with = "all")]
+        steps: u32,
+        /// Revert all migrations
         #[arg(long)]
         all: bool,
-        /// Do it where WORKSPACE_DB_ENV is production
+        /// Confirm the revert if WORKSPACE_DB_ENV is production
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
         limits: TimeoutArgs,
     },
-    /// List the migrations, how the database has them, and where its schema is another than they make
+    /// Show applied and pending migrations, and schema drift
     Status,
-    /// Show what `run` would do, and what it would lock, without doing it
+    /// Show pending migrations and their locks without running them
     ///
-    /// The locks are seen on a server that is started for it and has no rows: PostgreSQL 18, or the major version that
-    /// WORKSPACE_DB_TEST_POSTGRES says
+    /// The locks are measured on a temporary server without rows. It is PostgreSQL 18, or the major version in
+    /// WORKSPACE_DB_TEST_POSTGRES.
     Plan(plan::Plan),
-    /// Write a migration, and what a new tenants' table needs in SQL and Rust, from what src/schema.rs has more than the database
+    /// Generate a migration from the differences between src/schema.rs and the database
+    ///
+    /// For a new tenants' table, the command also writes the SQL and Rust code that isolate workspaces.
     Generate(generate::Generate),
-    /// Find tenants' tables that lack what keeps workspaces apart, in the files and in the database
+    /// Check that tenants' tables isolate workspaces
+    ///
+    /// The command checks the migration files and the database.
     Check(check::Check),
-    /// Print the schema of the database, object by object, as `status` compares it
+    /// Print the schema object by object, as `status` compares it
     Catalog,
 }
 
-/// How long a migration may stand in others' way.
+/// Limits on the time that a migration may block other sessions.
 #[derive(Args, Debug)]
 struct TimeoutArgs {
-    /// Seconds that a statement waits for a lock, with readers and writers behind it
+    /// Seconds that a statement waits for a lock, which blocks later sessions
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
     lock_timeout: f64,
-    /// Seconds that a statement runs; 0 for as long as it takes
+    /// Maximum seconds of a statement; 0 means no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
     statement_timeout: f64,
-    /// How often a migration that got no lock is tried
+    /// Maximum attempts of a migration that can't get its lock
     #[arg(long, value_name = "N", default_value_t = 10)]
     attempts: usize,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
-    // A day, in milliseconds, is well within what PostgreSQL takes.
+    // A day, in milliseconds, is well within PostgreSQL's range.
     if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("not between 0 and a day".to_owned()) }
 }
 
@@ -102,14 +106,14 @@ impl Migrate {
                 spinner.finish_and_clear();
                 changed(context, "applied", &applied)
             }
-            Action::Revert { number, all, yes, limits } => {
+            Action::Revert { steps, all, yes, limits } => {
                 if context.config.environment == Environment::Production && !yes {
                     bail!(
                         "reverting drops tables with the data in them, and this is production; say --yes if you mean it"
                     );
                 }
                 let (migrator, _) = migrator(context, folder)?;
-                let which = if all { RevertCount::All } else { RevertCount::Last(number) };
+                let which = if all { RevertCount::All } else { RevertCount::Last(steps) };
                 changed(context, "reverted", &limits.of(migrator).revert(which).await?)
             }
             Action::Status => {
@@ -139,7 +143,8 @@ impl Migrate {
     }
 }
 
-/// What is pending would be drift, so that is told where nothing is.
+/// Prints the migrations and the drift. A pending migration would appear as drift, so drift is printed only if none is
+/// pending.
 async fn status(context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> Result<()> {
     let all = migrator.status().await?;
     let is_whole = all.iter().all(|one| one.state != MigrationState::Pending);
@@ -151,7 +156,7 @@ async fn status(context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> 
     output::print_lines(migrations.chain(drift.iter().map(|one| format!("drift       {one}"))))
 }
 
-/// Of the database that the environment names, whose owner's URL it returns too.
+/// Returns the migrator of the database that the environment names, and the owner's URL.
 fn migrator(context: &Context, folder: Option<&Path>) -> Result<(Migrator, DatabaseUrl)> {
     let owner = DatabaseTarget::of(context)?.owner_url()?;
     let migrator = Migrator::new(&owner, context.config.environment);

@@ -18,16 +18,16 @@ use crate::cli::{Context, output};
 
 #[derive(Args, Debug)]
 pub(super) struct Plan {
-    /// The names alone, without a server on which locks are looked at
+    /// Print only the names, without starting a server to measure locks
     #[arg(long)]
     names: bool,
 }
 
-/// What would be run, and what the database would have to wait for.
+/// The pending migrations, and the locks that they take.
 #[derive(Serialize)]
 struct MigrationPlan {
     pending: Vec<PendingMigration>,
-    /// Where the database is another than the migrations that it has would make it.
+    /// Differences between the database and the schema that its applied migrations create.
     drift: Vec<Drift>,
 }
 
@@ -45,7 +45,7 @@ struct PlannedStatement {
     locks: Vec<Lock>,
 }
 
-/// How large a table is, as the planner believes.
+/// Size of a table, as the planner estimates it.
 #[derive(Clone, diesel::QueryableByName)]
 struct Size {
     #[diesel(sql_type = Text)]
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// Runs what the database has, and then what it lacks, on a server that was started for it.
+/// Runs the applied and then the pending migrations on a temporary server.
 async fn planned(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl) -> Result<MigrationPlan> {
     let spinner = output::spinner();
     output::tell(&spinner, "looking at locks on a database of its own");
@@ -114,7 +114,7 @@ async fn sizes(owner: &DatabaseUrl) -> Result<BTreeMap<String, Size>> {
     Ok(all.into_iter().map(|size| (size.name.clone(), size)).collect())
 }
 
-/// SQL, with what it locks in comments.
+/// Formats the SQL, with its locks as comments.
 fn lines(migration: &PendingMigration, sizes: &BTreeMap<String, Size>) -> Vec<String> {
     let outside = if migration.in_transaction { "" } else { ", outside of a transaction" };
     let mut lines = vec![format!("-- {}{outside}", migration.name)];
@@ -132,7 +132,7 @@ fn lines(migration: &PendingMigration, sizes: &BTreeMap<String, Size>) -> Vec<St
 
 fn size(size: Option<&Size>) -> String {
     match size {
-        // A table that was never analyzed.
+        // The table was never analyzed.
         Some(Size { rows, bytes, .. }) if *rows < 0 => format!(" ({})", indicatif::BinaryBytes(bytes.unsigned_abs())),
         Some(Size { rows, bytes, .. }) => {
             format!(" (about {rows} rows, {})", indicatif::BinaryBytes(bytes.unsigned_abs()))

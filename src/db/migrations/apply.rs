@@ -1,4 +1,4 @@
-//! One migration, up or down, as often as it takes.
+//! Execution of one migration, up or down, with retries.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::statements::MigrationStatement;
 use crate::config::Environment;
 use crate::error::Result;
 
-/// Which way.
+/// Direction of a migration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Up(Environment),
@@ -39,7 +39,7 @@ pub(super) async fn down(session: &MigrationSession, migration: &Migration, atte
     repeat(session, migration, Direction::Down, attempts).await
 }
 
-/// Readers and writers that wait behind a migrator's wait for a lock go on in the pauses.
+/// Runs a migration with retries. In the pauses, readers and writers that wait behind its lock request can proceed.
 async fn repeat(
     session: &MigrationSession,
     migration: &Migration,
@@ -75,7 +75,7 @@ async fn once(client: &Client, migration: &Migration, direction: Direction) -> R
     }
     let done = within_a_transaction(client, migration, direction).await;
     if done.is_err() {
-        // Where the connection is gone, so is the transaction.
+        // If the connection is lost, the server has rolled back the transaction.
         let _ = client.batch_execute("ROLLBACK").await;
     }
     done
@@ -99,7 +99,8 @@ async fn within_a_transaction(
     client.batch_execute("COMMIT").await.map_err(around("COMMIT"))
 }
 
-/// Whatever is cut short here is done again by the next run: the statement can be repeated, and half an index is dropped.
+/// Runs a migration without a transaction. After an interruption, the next run repeats the statement, which is
+/// repeatable, and drops a half-built index.
 async fn outside_a_transaction(
     client: &Client,
     migration: &Migration,
@@ -140,7 +141,8 @@ async fn search_path(client: &Client) -> Result<String, tokio_postgres::Error> {
     Ok(client.query_one("SELECT current_setting('search_path')", &[]).await?.get(0))
 }
 
-/// Where the migrator began: a migration may have left another search path behind, as what `pg_dump` writes does.
+/// Restores the search path and records the migration. A migration may change the path, as the output of `pg_dump`
+/// does.
 async fn record(
     client: &Client,
     migration: &Migration,

@@ -1,4 +1,4 @@
-//! What a migration's failure says: which migration, which statement, and what to do.
+//! Error of a failed migration: the migration, the statement and the remedy.
 
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
@@ -6,15 +6,15 @@ use super::source::Migration;
 use super::statements::MigrationStatement;
 use crate::error::{Error, Kind};
 
-/// A statement that failed, before anybody knows whether it is tried again.
+/// Failure of a statement, before the decision about a retry.
 pub(super) struct MigrationFailure {
-    /// Where, as a person finds it.
+    /// Place of the failure, as the error message names it.
     place: String,
     error: tokio_postgres::Error,
 }
 
 impl MigrationFailure {
-    /// Of a statement of `file`.
+    /// Creates the failure of a statement in `file`.
     pub(super) fn of(
         migration: &Migration,
         file: &str,
@@ -33,17 +33,17 @@ impl MigrationFailure {
         Self { place, error }
     }
 
-    /// Of what surrounds the statements: beginning, recording and committing.
+    /// Creates the failure of a step around the statements: beginning, recording or committing.
     pub(super) fn around(migration: &Migration, what: &str, error: tokio_postgres::Error) -> Self {
         Self { place: format!("migration {}, {what}", migration.name()), error }
     }
 
-    /// Of what comes before the first migration.
+    /// Creates the failure of the step before the first migration.
     pub(super) fn before(error: tokio_postgres::Error) -> Self {
         Self { place: "preparing the table of what was applied".to_owned(), error }
     }
 
-    /// Whether somebody else was in the way, who may be gone the next time.
+    /// Returns true if another session was in the way, so that a retry may succeed.
     pub(super) fn is_worth_another_try(&self) -> bool {
         matches!(
             self.error.code(),
@@ -57,7 +57,7 @@ impl MigrationFailure {
         &self.place
     }
 
-    /// The error for whoever asked for the migration, after the last try.
+    /// Returns the error for the caller, after the last attempt.
     pub(super) fn into_error(self, attempts: usize, holders: Option<String>) -> Error {
         let Self { place, error } = self;
         let (kind, remedy) = match error.code() {
@@ -93,7 +93,7 @@ impl MigrationFailure {
         let tried = if attempts > 1 { format!(" {attempts} times") } else { String::new() };
         let remedy = holders.map_or_else(|| remedy.to_owned(), |holders| format!("{remedy}; {holders}"));
         let error = Error::from(error);
-        // A prerequisite that the migration itself has raised knows its own remedy.
+        // A prerequisite error that the migration raises contains its own remedy.
         if error.is_missing_prerequisite() {
             return Error::new(Kind::MissingPrerequisite, format!("{place} failed: {error}")).caused_by(error);
         }

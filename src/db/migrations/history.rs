@@ -1,4 +1,4 @@
-//! What a database says was applied: Diesel's own table, with a checksum beside each version.
+//! History of applied migrations: Diesel's own table, with a checksum for each version.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,26 @@ use tokio_postgres::Client;
 use super::source::Migration;
 use crate::error::Result;
 
-/// The table as Diesel makes it.
+/// Statement with which Diesel creates the table.
 const TABLE: &str = diesel::migration::CREATE_MIGRATIONS_TABLE;
 
-/// The versions that a database has, with the checksums under which they were applied: none where the stock Diesel CLI
-/// did it, which records none.
+/// Versions that a database has, with the checksums of the applied texts. The checksum is `None` after the stock Diesel
+/// CLI, which records none.
 pub(super) type History = BTreeMap<String, Option<String>>;
 
-/// Reads it, also as somebody who may do nothing else; a database without the table has none.
+/// Reads the history, also as a login that may do nothing else. A database without the table has an empty history.
 pub(super) async fn read(client: &Client) -> Result<History> {
     let exists = client.query_one("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL", &[]).await?;
     if !exists.get::<_, bool>(0) {
         return Ok(History::new());
     }
-    // The column is missing where only the stock Diesel CLI was at work.
+    // The column is missing if only the stock Diesel CLI has run migrations.
     let rows =
         client.query("SELECT m.version, to_jsonb(m) ->> 'checksum' FROM __diesel_schema_migrations AS m", &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Makes the table and its column where they are missing. Diesel's own inserts leave the column alone.
+/// Creates the table and its column if they are missing. Diesel's own inserts ignore the column.
 pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(TABLE).await?;
     let has_column = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = '__diesel_schema_migrations'::regclass
@@ -44,7 +44,7 @@ pub(super) async fn insert(client: &Client, migration: &Migration) -> Result<(),
     client.execute(insert, &[&migration.version(), &migration.checksum()]).await.map(drop)
 }
 
-/// Writes the checksum of one that was applied by somebody who records none.
+/// Records the checksum of a migration that was applied without one.
 pub(super) async fn adopt(client: &Client, migration: &Migration) -> Result<(), tokio_postgres::Error> {
     let update = "UPDATE __diesel_schema_migrations SET checksum = $2 WHERE version = $1 AND checksum IS NULL";
     client.execute(update, &[&migration.version(), &migration.checksum()]).await.map(drop)

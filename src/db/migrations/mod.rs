@@ -1,7 +1,7 @@
-//! The migrations: the same files that the Diesel CLI runs, in the same table of what was applied.
+//! Migrations: the same files that the Diesel CLI runs, and the same table of applied versions.
 //!
-//! [`Migrator`] runs them so that they hold in production: one migrator at a time, short waits for locks, a checksum of what
-//! was applied. [`EMBEDDED`] are the same for Diesel's own harness.
+//! [`Migrator`] runs them safely in production: one migrator at a time, short waits for locks, a checksum of each
+//! applied text. [`EMBEDDED`] contains the same migrations for Diesel's own harness.
 
 mod apply;
 mod failure;
@@ -25,42 +25,41 @@ pub use self::statements::{MigrationStatement, statements};
 use crate::config::{DatabaseUrl, Environment};
 use crate::error::{Error, Kind, Result};
 
-/// The migrations for `diesel_migrations`' own harness, which keeps no lock and no checksums.
+/// Migrations for the harness of `diesel_migrations`, which takes no lock and records no checksums.
 pub const EMBEDDED: EmbeddedMigrations = embed_migrations!();
 
-/// The advisory lock of whoever migrates, "wsdb" in ASCII: `SELECT * FROM pg_locks WHERE locktype = 'advisory'` shows who
-/// has it. It is polled, since a blocking wait and CREATE INDEX CONCURRENTLY deadlock.
+/// Advisory lock of a migrator, "wsdb" in ASCII: `SELECT * FROM pg_locks WHERE locktype = 'advisory'` shows its holder.
+/// A migrator polls it, since a blocking wait and CREATE INDEX CONCURRENTLY deadlock.
 pub const ADVISORY_LOCK: i64 = 0x7773_6462;
 
-/// One migration and how it stands in a database.
+/// Migration and its state in a database.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct MigrationStatus {
-    /// Folder name, whose part before the first underscore is the version; the version alone where only the database
-    /// knows it.
+    /// Name of the folder, which begins with the version up to the first underscore. For an unknown migration it is
+    /// only the version.
     pub name: String,
-    /// How it stands.
+    /// State of the migration.
     pub state: MigrationState,
 }
 
-/// How a migration stands in a database.
+/// State of a migration in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationState {
-    /// The database has it, as it is here.
+    /// Applied, with the text of this program.
     Applied,
-    /// The database has it, and nobody wrote down what it was: the stock Diesel CLI applied it. The next run takes what is
-    /// here for it.
+    /// Applied without a checksum, by the stock Diesel CLI. The next run records the checksum of this program's text.
     Unrecorded,
-    /// The database does not have it.
+    /// Not applied.
     Pending,
-    /// The database has it, and it was another text.
+    /// Applied, with another text.
     Edited,
-    /// The database has it, and this program does not know it.
+    /// Applied, but unknown to this program.
     Unknown,
 }
 
 impl MigrationState {
-    /// Its name, in one word.
+    /// Returns its name in one word.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -73,16 +72,16 @@ impl MigrationState {
     }
 }
 
-/// How many of the applied migrations are taken back.
+/// Number of applied migrations to revert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevertCount {
-    /// The last so many.
+    /// Last migrations, up to this number.
     Last(u32),
-    /// Every one.
+    /// All migrations.
     All,
 }
 
-/// How long a statement of a migration may wait and run.
+/// Timeouts of a migration's statements, and the number of its attempts.
 #[derive(Clone, Copy, Debug)]
 struct MigrationTimeouts {
     lock: Duration,
@@ -90,12 +89,13 @@ struct MigrationTimeouts {
     attempts: usize,
 }
 
-/// Runs migrations on one database: this crate's, and yours beside them.
+/// Runner of migrations on one database: this crate's and your own.
 ///
-/// One migrator at a time: others wait for up to a minute. A statement waits for a lock for at most two seconds, in which
-/// readers and writers may have to wait behind it; then the migration is taken back and tried again, ten times, with growing
-/// pauses between. A statement that runs for longer than a minute is ended. Both hold from the beginning of the session, so a RESET in
-/// a migration goes back to them; a statement that says CONCURRENTLY stands in nobody's way and has neither.
+/// One migrator runs at a time; others wait for up to a minute. A statement waits for a lock for at most two seconds,
+/// while readers and writers may have to wait behind it. Then the migration is rolled back and retried, with at most
+/// ten attempts and growing pauses. A statement that runs for longer than a minute is cancelled. Both timeouts are set
+/// when the session starts, so a RESET in a migration returns to them. A CONCURRENTLY statement blocks no other session
+/// and has no timeouts.
 ///
 /// ```no_run
 /// # async fn example() -> workspace_db::Result<()> {
@@ -119,9 +119,10 @@ pub struct Migrator {
 }
 
 impl Migrator {
-    /// Of this crate's migrations. In production the bootstrap migration inserts nothing.
+    /// Creates a migrator of this crate's migrations. In production the bootstrap migration inserts nothing.
     ///
-    /// `url` is the owner's, and leads to the server itself: a pooler in transaction mode would give the lock to another session.
+    /// `url` is the owner's and leads to the server itself. A pooler in transaction mode would give the lock to another
+    /// session.
     #[must_use]
     pub fn new(url: &DatabaseUrl, environment: Environment) -> Self {
         let time_outs =
@@ -129,11 +130,11 @@ impl Migrator {
         Self { url: url.clone(), environment, sources: MigrationSet::ours(), time_outs }
     }
 
-    /// Of these migrations alone, without this crate's.
+    /// Creates a migrator of these migrations only, without this crate's.
     ///
     /// # Errors
     ///
-    /// As [`with_folder`](Self::with_folder).
+    /// Same as [`with_folder`](Self::with_folder).
     pub fn of(
         url: &DatabaseUrl,
         environment: Environment,
@@ -142,22 +143,23 @@ impl Migrator {
         Self { sources: MigrationSet::default(), ..Self::new(url, environment) }.with(migrations)
     }
 
-    /// And of those in a folder, in the order of their versions. One that has the name of another replaces it.
+    /// Adds the migrations of a folder, in the order of their versions. A migration replaces another of the same name.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where one of them lacks a file, has no version, or could not be run again after a
-    /// crash; [`is_conflict`](Error::is_conflict) where two have one version; [`is_io_failure`](Error::is_io_failure).
+    /// [`is_invalid_input`](Error::is_invalid_input) if a migration lacks `up.sql`, has no version, or can't be run
+    /// safely, such as again after a crash; [`is_conflict`](Error::is_conflict) if two have the same version;
+    /// [`is_io_failure`](Error::is_io_failure).
     pub fn with_folder(mut self, folder: impl AsRef<Path>) -> Result<Self> {
         self.sources.add_folder(folder.as_ref())?;
         Ok(self)
     }
 
-    /// And of these, as [`with_folder`](Self::with_folder), for a program that carries its own.
+    /// Adds these migrations, as [`with_folder`](Self::with_folder) does, for a program that embeds its own.
     ///
     /// # Errors
     ///
-    /// As [`with_folder`](Self::with_folder).
+    /// Same as [`with_folder`](Self::with_folder).
     ///
     /// ```
     /// # fn example(url: &workspace_db::config::DatabaseUrl) -> workspace_db::Result<()> {
@@ -176,44 +178,45 @@ impl Migrator {
         Ok(self)
     }
 
-    /// How long a statement may wait for a lock, else two seconds; at least a millisecond.
+    /// Sets the maximum time that a statement waits for a lock: two seconds by default, at least one millisecond.
     #[must_use]
     pub fn lock_timeout(mut self, most: Duration) -> Self {
         self.time_outs.lock = most.max(Duration::from_millis(1));
         self
     }
 
-    /// How long a statement may run, else a minute; zero is for as long as it takes.
+    /// Sets the maximum time that a statement runs: one minute by default, unlimited if zero.
     #[must_use]
     pub fn statement_timeout(mut self, most: Duration) -> Self {
         self.time_outs.statement = most;
         self
     }
 
-    /// How often a migration that got no lock is tried, else ten times; at least once.
+    /// Sets the number of attempts for a migration that gets no lock: ten by default, at least one.
     #[must_use]
     pub fn attempts(mut self, most: usize) -> Self {
         self.time_outs.attempts = most.max(1);
         self
     }
 
-    /// Every migration that this migrator knows, in order.
+    /// Returns all migrations of this migrator, in order.
     pub fn migrations(&self) -> impl Iterator<Item = &Migration> {
         self.sources.iter()
     }
 
-    /// Runs what is pending, each in a transaction of its own, and returns the names of what ran, in order.
+    /// Runs the pending migrations, each in its own transaction, and returns their names in order.
     ///
-    /// `before_each` is called with the name of each migration before it runs. What ran before a failure stays, and the
-    /// next run goes on there. An index whose concurrent build was cut short is dropped and built again.
+    /// `before_each` is called with the name of each migration before it runs. After a failure, the earlier migrations
+    /// stay applied, and the next run resumes there. An index whose concurrent build was interrupted is dropped and
+    /// built again.
     ///
     /// # Errors
     ///
-    /// Each names the migration and the statement.
-    /// [`is_conflict`](Error::is_conflict) where the text of an applied migration has changed, where the database has migrations that this
-    /// program does not know and lacks some that it does, and where another migrator, or a transaction that holds a lock, stays in the way;
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where the server lacks pgvector, is older than
-    /// PostgreSQL 16 or takes no writes, and where the login may not do what a migration does;
+    /// Each error names the migration and the statement. [`is_conflict`](Error::is_conflict) if the text of an applied
+    /// migration has changed, or if another migrator or another transaction's lock stays in the way. Also if the
+    /// database has migrations that this program does not know, and lacks some that it has.
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the server lacks pgvector, is older than
+    /// PostgreSQL 16 or accepts no writes; also if the login may not do what a migration does;
     /// [`is_invalid_input`](Error::is_invalid_input) for a syntax error;
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn run(&self, before_each: impl Fn(&str)) -> Result<Vec<String>> {
@@ -263,7 +266,7 @@ impl Migrator {
         )))
     }
 
-    /// With nothing pending, an older program is content with a newer database, as expand and contract promises.
+    /// With nothing pending, an older program accepts a newer database, as expand and contract promises.
     fn reject_unknown_versions(&self, history: &History, pending: &[&Migration]) -> Result<()> {
         let unknown: Vec<&str> =
             history.keys().map(String::as_str).filter(|version| self.sources.get(version).is_none()).collect();
@@ -288,14 +291,15 @@ impl Migrator {
         }
     }
 
-    /// Takes back the last applied migrations, each in a transaction of its own, and returns their names, the last first.
+    /// Reverts the last applied migrations, each in its own transaction, and returns their names, the last one first.
     ///
     /// Their `down.sql` drops tables **with the data in them**.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run); [`is_not_found`](Error::is_not_found) where the database has a migration that this program has
-    /// not, and [`is_invalid_input`](Error::is_invalid_input) where one has no `down.sql`: then none is reverted.
+    /// Same as [`run`](Self::run); [`is_not_found`](Error::is_not_found) if the database has a migration that this
+    /// program does not have; [`is_invalid_input`](Error::is_invalid_input) if one has no `down.sql`. In both cases
+    /// none is reverted.
     pub async fn revert(&self, which: RevertCount) -> Result<Vec<String>> {
         let session = MigrationSession::open(&self.url, self.time_outs).await?;
         let reverted = self.revert_on(&session, which).await;
@@ -310,7 +314,7 @@ impl Migrator {
             RevertCount::Last(count) => count.try_into().unwrap_or(usize::MAX),
             RevertCount::All => usize::MAX,
         };
-        // All of them are found before the first is reverted, so that an unknown one stops nothing half-way.
+        // All are found before the first is reverted, so that an unknown one does not stop the run halfway.
         let found = history.keys().rev().take(most).map(|version| {
             self.sources.get(version).ok_or_else(|| {
                 Error::new(
@@ -330,8 +334,8 @@ impl Migrator {
         Ok(reverted)
     }
 
-    /// Every migration that this migrator knows, in order, and how the database has it; then those that only the
-    /// database knows.
+    /// Lists all migrations of this migrator, in order, with their state in the database. Then it lists those that only
+    /// the database has.
     ///
     /// # Errors
     ///
@@ -345,11 +349,11 @@ impl Migrator {
         Ok(known.chain(unknown).collect())
     }
 
-    /// What [`run`](Self::run) would run, in order.
+    /// Returns the migrations that [`run`](Self::run) would run, in order.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status).
+    /// Same as [`status`](Self::status).
     pub async fn plan(&self) -> Result<Vec<Migration>> {
         let history = self.history().await?;
         Ok(self.sources.iter().filter(|one| !history.contains_key(&one.version())).cloned().collect())
@@ -360,7 +364,7 @@ impl Migrator {
     }
 }
 
-/// The version and the checksum of each of this crate's migrations.
+/// Returns the version and the checksum of each of this crate's migrations.
 pub(crate) fn checksums() -> Vec<(String, String)> {
     MigrationSet::ours().iter().map(|one| (one.version(), one.checksum())).collect()
 }

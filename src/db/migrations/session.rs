@@ -1,4 +1,4 @@
-//! The connection that migrates: it has the time-outs and the lock, and gives the lock back.
+//! Connection of a migrator, with its timeouts and its advisory lock.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct MigrationSession {
     client: Client,
-    /// A migrator that is given up leaves no statement behind.
+    /// Guard that cancels the running statement of an abandoned migrator.
     cancel: CancelOnDrop,
 }
 
 impl MigrationSession {
-    /// A connection on which this migrator is alone.
+    /// Opens a connection and takes the lock, so that no other migrator runs.
     pub(super) async fn open(url: &DatabaseUrl, time_outs: MigrationTimeouts) -> Result<Self> {
-        // From the beginning of the session, so that a migration's own RESET goes back to them.
+        // Set at the start of the session, so that a RESET in a migration returns to them.
         let settings = format!(
             "-c lock_timeout={} -c statement_timeout={}",
             time_outs.lock.as_millis(),
@@ -43,7 +43,7 @@ impl MigrationSession {
     }
 
     async fn check_server(&self, url: &DatabaseUrl) -> Result<()> {
-        // On a replica every transaction is read-only.
+        // On a replica, every transaction is read-only.
         let ask = "SELECT current_setting('transaction_read_only')::bool, current_setting('lock_timeout') = '0',
             current_setting('server_encoding'), to_regclass('__diesel_schema_migrations') IS NULL
                 AND current_setting('server_version_num')::int >= 160000";
@@ -69,15 +69,16 @@ impl MigrationSession {
         Ok(())
     }
 
-    /// The session as it began, whatever the last migration has set in it and left.
+    /// Restores the session to its beginning, regardless of what the last migration has set in it.
     pub(super) async fn refresh(&self) -> Result<()> {
         self.client.batch_execute(&format!("RESET ROLE; RESET ALL; {CATALOG_SETTINGS}")).await?;
-        // Where this process is killed, its statement ends and the lock is free; not every system's server can tell.
+        // With this, the server ends the statement and frees the lock if this process is killed. Not every system
+        // supports it.
         let _ = self.client.batch_execute("SET client_connection_check_interval = '2s'").await;
         Ok(())
     }
 
-    /// Polls, since a blocking wait for the lock and CREATE INDEX CONCURRENTLY wait for each other.
+    /// Polls for the lock, since a blocking wait and CREATE INDEX CONCURRENTLY wait for each other.
     async fn lock(&self) -> Result<()> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !self.client.query_one("SELECT pg_try_advisory_lock($1)", &[&ADVISORY_LOCK]).await?.get::<_, bool>(0) {
@@ -93,16 +94,16 @@ impl MigrationSession {
         Ok(())
     }
 
-    /// Gives the lock back. Dropping the connection is not enough: its socket closes when the runtime comes to it.
+    /// Releases the lock. Dropping the connection is not enough, because the runtime closes its socket later.
     pub(super) async fn close(self) {
-        // Where the session is gone, so is the lock.
+        // If the session is lost, so is the lock.
         let _ = self.client.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await;
         self.cancel.disarm();
     }
 
-    /// Who holds locks, for the message of a migrator that got none.
+    /// Describes the sessions that hold locks, for the error of a migrator that got none.
     pub(super) async fn holders(&self) -> Option<String> {
-        // Of another login's session the server tells the owner no more than its number.
+        // The server shows the owner only the process id of another login's session.
         let ask = "SELECT DISTINCT ON (l.pid) l.pid, coalesce(a.usename::text, ''), coalesce(a.state, ''), extract(epoch FROM now() - a.xact_start)::bigint
             FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a USING (pid)
             WHERE l.locktype = 'relation' AND l.granted AND l.relation >= 16384 AND l.pid <> pg_backend_pid()

@@ -1,4 +1,4 @@
-//! A migration as it lies in its folder.
+//! Migration as its folder contains it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::statements::{MigrationStatement, statements};
 use crate::error::{Error, Kind, Result};
 
-/// This crate's own, as `build.rs` found them: folder, `up.sql`, `down.sql`, `metadata.toml`.
+/// Migrations of this crate, as `build.rs` found them: folder, `up.sql`, `down.sql`, `metadata.toml`.
 const OURS: &[(&str, &str, &str, Option<&str>)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// One change of the schema: what makes it, and what takes it back.
+/// Change of the schema: the SQL that applies it and the SQL that reverts it.
 ///
 /// ```
 /// use workspace_db::db::migrations::Migration;
@@ -28,56 +28,59 @@ const OURS: &[(&str, &str, &str, Option<&str>)] = include!(concat!(env!("OUT_DIR
 pub struct Migration {
     name: Cow<'static, str>,
     up: Cow<'static, str>,
-    /// None where there is no way back.
+    /// SQL that reverts the change; `None` if the folder has no `down.sql`.
     down: Option<Cow<'static, str>>,
     in_transaction: bool,
 }
 
 impl Migration {
-    /// A migration of that name, which runs in a transaction: `<timestamp>_<what it does>`, as the Diesel CLI writes it.
+    /// Creates a migration that runs in a transaction. The name is `<timestamp>_<what it does>`, as the Diesel CLI
+    /// writes it.
     #[must_use]
     pub const fn new(name: &'static str, up: &'static str, down: &'static str) -> Self {
         Self { name: Cow::Borrowed(name), up: Cow::Borrowed(up), down: Some(Cow::Borrowed(down)), in_transaction: true }
     }
 
-    /// The same outside of a transaction, as `run_in_transaction = false` in its `metadata.toml` asks: for one statement
-    /// that PostgreSQL allows nowhere else, such as `CREATE INDEX CONCURRENTLY IF NOT EXISTS`.
+    /// Returns the migration to run outside a transaction, as `run_in_transaction = false` in its `metadata.toml` does.
+    /// Use it for one statement that PostgreSQL rejects in a transaction, such as
+    /// `CREATE INDEX CONCURRENTLY IF NOT EXISTS`.
     #[must_use]
     pub fn outside_a_transaction(self) -> Self {
         Self { in_transaction: false, ..self }
     }
 
-    /// Its folder's name.
+    /// Returns the name of its folder.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What Diesel's table of applied migrations calls it: what stands before the first underscore, without dashes.
+    /// Returns the version in Diesel's table of applied migrations: its name before the first underscore, without
+    /// dashes.
     #[must_use]
     pub fn version(&self) -> String {
         self.name.split('_').next().unwrap_or_default().replace('-', "")
     }
 
-    /// The text of its `up.sql`.
+    /// Returns the text of its `up.sql`.
     #[must_use]
     pub fn sql(&self) -> &str {
         &self.up
     }
 
-    /// The statements of its `up.sql`, in order.
+    /// Returns the statements of its `up.sql`, in order.
     #[must_use]
     pub fn statements(&self) -> Vec<MigrationStatement<'_>> {
         statements(without_mark(&self.up))
     }
 
-    /// Whether it runs in a transaction.
+    /// Returns true if it runs in a transaction.
     #[must_use]
     pub fn runs_in_transaction(&self) -> bool {
         self.in_transaction
     }
 
-    /// The SHA-256 of its `up.sql`, in hexadecimal digits.
+    /// Returns the SHA-256 of its `up.sql`, in hexadecimal digits.
     #[must_use]
     pub fn checksum(&self) -> String {
         checksum_of(&self.up)
@@ -94,7 +97,7 @@ impl Migration {
         statements(without_mark(self.text("down.sql")))
     }
 
-    /// Fails if the migration has no `down.sql`. Diesel's runner takes such a migration too.
+    /// Returns an error if the migration has no `down.sql`. Diesel's runner accepts such a migration too.
     pub(super) fn require_down_sql(&self) -> Result<()> {
         if self.down.is_some() {
             return Ok(());
@@ -103,7 +106,7 @@ impl Migration {
             .remedy("write into it what takes up.sql back"))
     }
 
-    /// What `metadata.toml` says, where there is one, is what this migration does.
+    /// Applies the settings of `metadata.toml`, if the migration has one.
     fn described_by(self, metadata: Option<&str>) -> Result<Self> {
         let Some(metadata) = metadata else { return Ok(self) };
         let metadata: Metadata = toml::from_str(without_mark(metadata)).map_err(|error| {
@@ -118,7 +121,7 @@ impl Migration {
         if file == "up.sql" { &self.up } else { self.down.as_deref().unwrap_or_default() }
     }
 
-    /// Why it could not be run safely, where it could not.
+    /// Returns an error if the migration could not be run safely.
     pub(super) fn validate(&self) -> Result<()> {
         let name = &self.name;
         if self.version().is_empty() {
@@ -178,14 +181,14 @@ fn checksum_of(up: &str) -> String {
     base16ct::lower::encode_string(&Sha256::digest(up.as_bytes()))
 }
 
-/// What Diesel reads of a `metadata.toml`: what it does not say is `false`.
+/// Settings that Diesel reads from `metadata.toml`. A missing setting is `false`.
 #[derive(Deserialize)]
 struct Metadata {
     #[serde(default)]
     run_in_transaction: bool,
 }
 
-/// Without the mark that some editors put before a text.
+/// Removes the byte order mark that some editors write before a text.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
@@ -195,9 +198,9 @@ fn without_mark(text: &str) -> &str {
 pub(super) struct MigrationSet(BTreeMap<String, Migration>);
 
 impl MigrationSet {
-    /// This crate's own.
+    /// Returns this crate's migrations.
     ///
-    /// What is wrong with one of them is not told here, where nobody could do anything about it: a test runs them all.
+    /// An invalid one is not reported, since the caller could not fix it: a test runs them all.
     pub(super) fn ours() -> Self {
         let ours = OURS.iter().map(|(name, up, down, metadata)| {
             let migration = Migration::new(name, up, down);
@@ -206,7 +209,7 @@ impl MigrationSet {
         Self(ours.map(|migration| (migration.version(), migration)).collect())
     }
 
-    /// Adds one; the same name again replaces what was there.
+    /// Adds a migration, which replaces one of the same name.
     pub(super) fn add(&mut self, migration: Migration) -> Result<()> {
         migration.validate()?;
         let version = migration.version();
@@ -217,7 +220,7 @@ impl MigrationSet {
         Ok(())
     }
 
-    /// Adds what lies in a folder, in which each migration has one of its own.
+    /// Adds the migrations of a folder, each in its own subfolder.
     pub(super) fn add_folder(&mut self, folder: &Path) -> Result<()> {
         let failed = |error| {
             Error::new(Kind::Io, format!("the migrations in {} can't be read", folder.display())).caused_by(error)
@@ -225,7 +228,7 @@ impl MigrationSet {
         let mut folders = fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
             .map_err(failed)?;
-        // A folder that begins with a dot is an editor's or a repository's, and Diesel passes over it, too.
+        // A folder that begins with a dot belongs to an editor or a repository. Diesel skips it too.
         let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         folders.retain(|path| path.is_dir() && !is_hidden(path));
         folders.sort();

@@ -1,4 +1,4 @@
-//! The migrations of before 0.1.0, which were squashed into those of today.
+//! Migrations before version 0.1.0, which were squashed into today's.
 
 use tokio_postgres::Client;
 
@@ -6,7 +6,7 @@ use super::history::{self, History};
 use super::source::MigrationSet;
 use crate::error::{Error, Kind, Result};
 
-/// The versions before 0.1.0. Together they make the same schema as today's migrations of the day [`SQUASHED_INTO`].
+/// Versions before 0.1.0. Together they make the same schema as today's migrations that begin with [`SQUASHED_INTO`].
 const BEFORE_0_1_0: [&str; 24] = [
     "20261124220100",
     "20261124220200",
@@ -34,11 +34,11 @@ const BEFORE_0_1_0: [&str; 24] = [
     "20261129110000",
 ];
 
-/// How the versions of the squashed migrations begin.
+/// Beginning of the versions of the squashed migrations.
 const SQUASHED_INTO: &str = "2026112400";
 
-/// Returns the history with today's versions for those of before 0.1.0, if the database has all of them. They have no
-/// checksums, so the next run records today's.
+/// Returns the history with today's versions instead of those before 0.1.0, if the database has all of them. They have
+/// no checksums, so the next run records today's.
 pub(super) fn translate(mut history: History, sources: &MigrationSet) -> History {
     if BEFORE_0_1_0.iter().all(|version| history.contains_key(*version)) {
         history.retain(|version, _| !BEFORE_0_1_0.contains(&version.as_str()));
@@ -49,7 +49,7 @@ pub(super) fn translate(mut history: History, sources: &MigrationSet) -> History
     history
 }
 
-/// Records today's versions in the place of those of before 0.1.0, in one transaction, with the functions as they are today.
+/// Replaces the versions before 0.1.0 by today's in one transaction, and replaces the functions by today's.
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ pub(super) async fn take_over(client: &Client, sources: &MigrationSet) -> Result
     }
     let taken = in_one_transaction(client, sources).await;
     if taken.is_err() {
-        // Where the connection is gone, so is the transaction.
+        // If the connection is lost, the server has rolled back the transaction.
         let _ = client.batch_execute("ROLLBACK").await;
     }
     Ok(taken?)
@@ -93,12 +93,13 @@ fn squashed(sources: &MigrationSet) -> impl Iterator<Item = String> {
     sources.iter().map(super::Migration::version).filter(|version| version.starts_with(SQUASHED_INTO))
 }
 
-/// The functions of the squashed migrations, whose comments and two of whose bodies differ from those of before 0.1.0.
+/// Returns the functions of the squashed migrations. Their comments and two of their bodies differ from those before
+/// 0.1.0.
 fn functions(sources: &MigrationSet) -> Vec<String> {
     let squashed = sources.iter().filter(|one| one.version().starts_with(SQUASHED_INTO));
     squashed
         .flat_map(|one| one.statements().into_iter().map(|statement| statement.sql.to_owned()).collect::<Vec<_>>())
-        // The owner does not own this one, and it has not changed.
+        // The owner of the tables does not own this function, and it has not changed.
         .filter(|sql| !sql.starts_with("CREATE FUNCTION workspace_db_matching_chunks("))
         .filter_map(|sql| Some(format!("CREATE OR REPLACE FUNCTION{}", sql.strip_prefix("CREATE FUNCTION")?)))
         .collect()

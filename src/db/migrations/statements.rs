@@ -1,20 +1,21 @@
-//! SQL text into its statements, so that an error can name the one that failed.
+//! Parser that splits SQL text into statements, so that an error can name the one that failed.
 
 use std::ops::Range;
 
 use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
-/// One statement of a migration, and where it begins.
+/// Statement of a migration, and the line on which it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationStatement<'a> {
-    /// The line of the file on which it begins, counted from 1.
+    /// Line of the file on which it begins, counted from 1.
     pub line: usize,
-    /// Its text, without the comments before it and without the semicolon.
+    /// Text, without the comments before it and without the semicolon.
     pub sql: &'a str,
 }
 
 impl<'a> MigrationStatement<'a> {
-    /// Its words in lower case, without comments, punctuation and what stands in quotes; quoted names keep their quotes.
+    /// Returns its words and dots, without comments, other punctuation and literals. Unquoted words are in lower case;
+    /// quoted names keep their quotes.
     pub(crate) fn words(&self) -> impl Iterator<Item = String> + use<'a> {
         let sql = self.sql;
         tokens(sql).filter_map(move |(kind, at)| match kind {
@@ -25,25 +26,26 @@ impl<'a> MigrationStatement<'a> {
         })
     }
 
-    /// Its beginning on one line, for a message.
+    /// Returns its beginning on one line, for a message.
     pub(crate) fn beginning(&self) -> String {
         let words: Vec<&str> = self.sql.split_whitespace().take(12).collect();
         let text = words.join(" ");
         if text.chars().count() > 80 { format!("{}…", text.chars().take(79).collect::<String>()) } else { text }
     }
 
-    /// Whether it begins or ends a transaction.
+    /// Returns true if it begins or ends a transaction.
     pub(crate) fn controls_the_transaction(&self) -> bool {
         let first = self.words().next();
         matches!(first.as_deref(), Some("begin" | "start" | "commit" | "end" | "rollback" | "abort" | "prepare"))
     }
 
-    /// Whether it is one that PostgreSQL does not allow within a transaction, or that waits for others without a lock.
+    /// Returns true if it says CONCURRENTLY: PostgreSQL rejects it in a transaction, or it waits for others without a
+    /// lock.
     pub(crate) fn is_concurrent(&self) -> bool {
         self.words().any(|word| word == "concurrently") && self.words().next().as_deref() != Some("refresh")
     }
 
-    /// Returns true for a COPY that takes the rows that follow it, as `pg_dump` writes them.
+    /// Returns true for a COPY with rows after it, as `pg_dump` writes them.
     pub(crate) fn copies_from_stdin(&self) -> bool {
         let words: Vec<String> = self.words().collect();
         words.first().is_some_and(|word| word == "copy") && words.windows(2).any(|pair| pair == ["from", "stdin"])
@@ -54,7 +56,8 @@ impl<'a> MigrationStatement<'a> {
         self.sql.starts_with('\\')
     }
 
-    /// Whether it can be run again where it was done already: it says IF EXISTS or IF NOT EXISTS, or changes nothing that stays.
+    /// Returns true if it can be run again after a success: it says IF EXISTS or IF NOT EXISTS, or makes no lasting
+    /// change.
     pub(crate) fn is_repeatable(&self) -> bool {
         let words: Vec<String> = self.words().collect();
         if matches!(words.first().map(String::as_str), Some("vacuum" | "analyze" | "reindex" | "refresh")) {
@@ -64,7 +67,7 @@ impl<'a> MigrationStatement<'a> {
         says(&["if", "exists"]) || says(&["if", "not", "exists"]) || says(&["validate", "constraint"])
     }
 
-    /// The index that it makes concurrently, as it is written there.
+    /// Returns the name of the index that it creates concurrently, as the statement writes it.
     pub(crate) fn concurrent_index(&self) -> Option<String> {
         let mut words = self.words().skip_while(|word| word != "concurrently").skip(1).peekable();
         if !self.words().take(3).any(|word| word == "index") || self.words().next()? != "create" {
@@ -78,10 +81,10 @@ impl<'a> MigrationStatement<'a> {
     }
 }
 
-/// The statements of a text, in order.
+/// Splits a text into its statements, in order.
 ///
-/// Semicolons within strings, dollar quotes, comments and parentheses, and those of the body of a function that is
-/// written as SQL (BEGIN ATOMIC ... END), end no statement.
+/// A semicolon ends no statement within a string, a dollar quote, a comment, parentheses, or the body of an SQL
+/// function (BEGIN ATOMIC ... END).
 ///
 /// ```
 /// use workspace_db::db::migrations::statements;
@@ -113,13 +116,13 @@ pub fn statements(text: &str) -> Vec<MigrationStatement<'_>> {
         .collect()
 }
 
-/// The tokens of a text and where they are.
+/// Returns the tokens of a text and their positions.
 fn tokens(text: &str) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let rest = text.get(from..)?;
         let token = tokenize(rest).next().filter(|token| token.len > 0)?;
-        // The lexer takes a quote behind a backslash for the end of an E'...' string.
+        // The lexer treats a quote after a backslash as the end of an E'...' string.
         let len = match token.kind {
             TokenKind::Literal { kind: LiteralKind::EscStr { .. } } => escaped_string(rest),
             _ => token.len as usize,
@@ -130,7 +133,7 @@ fn tokens(text: &str) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
     })
 }
 
-/// How long the E'...' is with which the text begins.
+/// Returns the length of the E'...' string with which the text begins.
 fn escaped_string(text: &str) -> usize {
     let mut bytes = text.bytes().enumerate().skip(2).peekable();
     while let Some((at, byte)) = bytes.next() {
@@ -144,11 +147,11 @@ fn escaped_string(text: &str) -> usize {
     text.len()
 }
 
-/// How deep the text is in what may hold semicolons of its own.
+/// Nesting depth in constructs that may contain semicolons.
 #[derive(Default)]
 struct Depth {
     parentheses: i32,
-    /// BEGIN ATOMIC and the CASEs within.
+    /// Number of open BEGIN ATOMIC bodies and of CASEs within them.
     bodies: i32,
     last: String,
 }

@@ -1,7 +1,7 @@
-//! What keeps workspaces apart, as far as the catalog tells: rules, and the objects that break them.
+//! Rules that isolate workspaces, as far as the catalog shows them, and the objects that break them.
 //!
-//! The rules are positive lists: of what an application's login may be and have, of policies, of keys. What is beyond them
-//! breaks a rule, whatever it is called and wherever it is.
+//! The rules are positive lists: privileges of an application's login, policies, and keys. Any other object breaks a
+//! rule, regardless of its name and its schema.
 
 mod rules;
 mod terms;
@@ -14,18 +14,18 @@ use crate::error::{Error, Result};
 
 pub(crate) const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
 
-/// A rule that an object breaks.
+/// Object that breaks a rule.
 pub(crate) struct IsolationViolation {
-    /// The check that asks.
+    /// Check to which the rule belongs.
     pub(crate) check: &'static str,
     pub(crate) object: String,
     pub(crate) fault: &'static str,
-    /// Nothing may be served while it does.
+    /// True if a backend must not serve while the rule is broken.
     #[cfg(feature = "testing")]
     pub(crate) is_grave: bool,
 }
 
-/// Every object that breaks one of the rules; `tables` are the registered ones.
+/// Returns every object that breaks a rule. `tables` are the registered tables.
 pub(crate) async fn isolation_violations(client: &Client, tables: &[&str]) -> Result<Vec<IsolationViolation>> {
     let asked = RULES.iter().enumerate().map(|(at, (.., query))| {
         format!("SELECT {at} AS rule, object COLLATE \"C\" AS object FROM ({query}) AS offenders (object)")
@@ -52,7 +52,7 @@ pub(crate) async fn isolation_violations(client: &Client, tables: &[&str]) -> Re
     Ok(rows.iter().filter_map(offence).collect())
 }
 
-/// A query for what breaks the rules without which nothing may be served, as one text a row, in a column `fault`.
+/// Returns a query of the objects that break critical rules, as one text per row in the column `fault`.
 pub(super) fn grave() -> String {
     let grave = RULES.iter().filter(|(_, is_grave, ..)| *is_grave);
     let asked = grave.map(|(_, _, fault, query)| {

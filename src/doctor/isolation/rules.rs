@@ -1,9 +1,9 @@
-//! The rules.
+//! Rules of isolation.
 
 use super::NOT_THERE;
 
-/// The check, whether nothing may be served while it fails, what is wrong, and a query for the objects with which it is; `$1`
-/// are the names of the registered tables. The names are those of [`terms`](super::terms).
+/// Rules of isolation: the check, true if no backend may serve while it fails, the fault, and a query of the objects.
+/// `$1` are the names of the registered tables. [`terms`](super::terms) defines the other names.
 pub(super) const RULES: &[(&str, bool, &str, &str)] = &[
     (
         "registry", true, NOT_THERE,

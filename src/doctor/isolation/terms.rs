@@ -1,6 +1,6 @@
-//! The terms in which the rules are written: relations, logins, and what they are given.
+//! Common table expressions of the rules: relations, logins and their privileges.
 
-/// `roles` has the oids of the group roles; each other term says what it is.
+/// Common table expressions. `roles` has the oids of the group roles; each other one has a comment.
 pub(super) const WITH: &str = "
 WITH RECURSIVE roles AS (
     SELECT to_regrole('workspace_app')::oid AS app, to_regrole('workspace_reader')::oid AS reader,

@@ -1,4 +1,4 @@
-//! The structure of source: its items, by how deep each lies.
+//! The structure of source code: its items, by their depth.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -8,19 +8,19 @@ use tree_sitter_language::LanguageFn;
 
 use super::cuts::{LineStarts, Structure};
 
-/// How long a parser may take; a file that needs longer is made by a program or to do harm.
+/// Maximum time of a parser. A file that takes longer is generated or malicious.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Below, an item is one of many.
+/// Maximum depth that is distinguished. Deeper items have the same rank.
 const DEEPEST: u8 = 24;
 
-/// Of a file of that extension, where a grammar for it is here.
+/// Returns the structure of a file with that extension, if this crate has a grammar for it.
 pub(super) fn structure(extension: &str, text: &str) -> Option<Structure> {
     let language: LanguageFn = match extension {
         "rs" => tree_sitter_rust::LANGUAGE,
         "py" | "pyi" => tree_sitter_python::LANGUAGE,
         "go" => tree_sitter_go::LANGUAGE,
         "ts" | "mts" | "cts" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
-        // The grammar of TSX takes JavaScript as well.
+        // The grammar of TSX also parses JavaScript.
         "tsx" | "jsx" | "js" | "mjs" | "cjs" => tree_sitter_typescript::LANGUAGE_TSX,
         _ => return None,
     };
@@ -29,7 +29,7 @@ pub(super) fn structure(extension: &str, text: &str) -> Option<Structure> {
 
 fn parse(language: LanguageFn, text: &str) -> Option<Tree> {
     let mut parser = Parser::new();
-    // A grammar of an ABI that this tree-sitter does not speak is none.
+    // This tree-sitter may not support the grammar's ABI.
     parser.set_language(&language.into()).ok()?;
     let until = Instant::now() + PATIENCE;
     let mut go_on = |_: &ParseState| {
@@ -39,18 +39,18 @@ fn parse(language: LanguageFn, text: &str) -> Option<Tree> {
     parser.parse_with_options(&mut read, None, Some(ParseOptions::new().progress_callback(&mut go_on)))
 }
 
-/// The nodes with which a line begins. What follows a comment or an attribute belongs to it.
+/// Returns the nodes that begin a line. A node after a comment or an attribute belongs to it.
 fn items(tree: &Tree, starts: &LineStarts) -> Structure {
     let mut structure = Structure::new();
     let mut cursor = tree.walk();
-    // Of each level whether the node before was about the next one.
+    // For each level, true if the previous node belongs to the next one.
     let mut introduced = vec![false];
     loop {
         let node = cursor.node();
         let depth = u8::try_from(introduced.len()).unwrap_or(u8::MAX).min(DEEPEST);
         let follows = introduced.last().copied().unwrap_or_default();
         if let Some(start) = starts.before(node.start_byte()).filter(|_| node.is_named() && !follows) {
-            // The outermost of several that begin there.
+            // Of several nodes that begin there, the outermost counts.
             structure.entry(start).or_insert(depth);
         }
         if cursor.goto_first_child() {

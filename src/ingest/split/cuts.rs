@@ -1,34 +1,34 @@
-//! The places where a text may be cut, and how good each is.
+//! The places at which a text may be cut, and their ranks.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// How good a place is; the smaller, the better. Below are headings and items, by their depth.
+/// Rank of a place; the smaller, the better. Headings and items have smaller ranks, by their depth.
 pub(super) const PARAGRAPH: u8 = 30;
 pub(super) const LINE: u8 = 40;
-/// A line of something that belongs together, as a block of code in Markdown.
+/// Rank of a line in a block that belongs together, such as code in Markdown.
 pub(super) const INNER_LINE: u8 = 45;
 pub(super) const SENTENCE: u8 = 50;
 const WORD: u8 = 60;
 const CHARACTER: u8 = 70;
 
-/// Bytes from which on a line is looked into for places.
+/// Number of bytes above which a line is searched for places.
 const LONG_LINE: usize = 400;
-/// A word is a place of its own where the last one is so many bytes away.
+/// Minimum number of bytes between the last place and one at a word.
 const WORDS_APART: usize = 100;
-/// Wherever there is no better place within so many bytes, one is made between two characters: less than a passage's tokens.
+/// Maximum number of bytes without a place. Then one is added between characters; it is below a passage's tokens.
 const APART: usize = 400;
 
-/// What a parser knows of the beginnings of lines.
+/// Ranks of the beginnings of lines, from a parser.
 pub(super) type Structure = BTreeMap<usize, u8>;
 
-/// A text between two places, and how good the first of them is.
+/// Text between two places, and the rank of the first one.
 pub(super) struct Piece {
     pub(super) range: Range<usize>,
     pub(super) rank: u8,
 }
 
-/// The pieces of a text, in order: between the places that every text has, which are better where its structure says so.
+/// Returns the pieces of a text in order, between the places that every text has. The structure improves their ranks.
 pub(super) fn pieces(text: &str, structure: Option<Structure>) -> Vec<Piece> {
     let structure = structure.unwrap_or_default();
     let (mut places, mut start, mut is_behind_blank) = (Vec::new(), 0, false);
@@ -45,7 +45,7 @@ pub(super) fn pieces(text: &str, structure: Option<Structure>) -> Vec<Piece> {
     places.iter().zip(ends).map(|((start, rank), end)| Piece { range: *start..end, rank: *rank }).collect()
 }
 
-/// Sentences, words and, where there are none, characters of a long line.
+/// Adds the sentences and words of a long line, and characters if it has none of those.
 fn cut_line(line: &str, start: usize, places: &mut Vec<(usize, u8)>) {
     let (mut last, mut before) = (0, ['\0'; 2]);
     for (at, char) in line.char_indices().skip(1) {
@@ -66,7 +66,7 @@ fn cut_line(line: &str, start: usize, places: &mut Vec<(usize, u8)>) {
     }
 }
 
-/// The first character of each line that is no white space, and where its line begins.
+/// Beginning of each line, by the position of its first character that is not white space.
 pub(super) struct LineStarts(BTreeMap<usize, usize>);
 
 impl LineStarts {
@@ -81,12 +81,12 @@ impl LineStarts {
         Self(lines.collect())
     }
 
-    /// Where the line begins whose first character is there.
+    /// Returns the beginning of the line whose first character that is not white space is at this position.
     pub(super) fn before(&self, first: usize) -> Option<usize> {
         self.0.get(&first).copied()
     }
 
-    /// The beginnings of the lines of a range.
+    /// Returns the beginnings of the lines in a range.
     pub(super) fn within(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
         self.0.range(range).map(|(_, start)| *start)
     }

@@ -4,17 +4,17 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::cuts::{INNER_LINE, LineStarts, Structure};
 
-/// Nesting beyond which nobody reads a list or a quotation as such, and the parser takes its time.
+/// Maximum nesting. People don't use deeper lists or quotations, and the parser takes long for them.
 const DEEPEST: usize = 100;
 
-/// Markdown as people write it, with tables, and with what stands before the text for other programs.
+/// Returns the options of Markdown in common use: with tables, and with metadata for other programs before the text.
 pub(in super::super) fn options() -> Options {
     Options::ENABLE_TABLES
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
         | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
 }
 
-/// Whether a line is nested so deep that the text is none for people.
+/// Returns true if a line is nested so deep that the text is not for people.
 pub(in super::super) fn is_too_deep(text: &str) -> bool {
     text.lines().any(|line| {
         let indent = line.len() - line.trim_start().len();
@@ -22,7 +22,7 @@ pub(in super::super) fn is_too_deep(text: &str) -> bool {
     })
 }
 
-/// The quotations and lists that a line opens: a ruler of dashes opens none.
+/// Counts the quotations and lists that a line opens. A ruler of dashes opens none.
 fn marks(line: &str) -> usize {
     let (mut rest, mut marks) = (line.trim_start(), 0);
     loop {

@@ -1,8 +1,8 @@
-//! Texts into passages, at their structure: headings of Markdown, items of source, paragraphs of everything else.
+//! Splitting of texts into passages, at headings of Markdown, items of source code and paragraphs of other texts.
 //!
-//! Each text is gone over once for the places where it may be cut, and once for its tokens, so that time grows with its
-//! length and with nothing else: not with how deep it is nested, how long its lines are, or what they are made of. Where a
-//! parser needs too long, the text is cut as a plain one.
+//! Each text is searched once for the places at which it may be cut, and once for its tokens. So the time grows only with
+//! the length of the text. It does not depend on the nesting, the length of the lines or the characters. If a parser takes
+//! too long, the text is split as plain text.
 
 mod code;
 mod cuts;
@@ -16,32 +16,32 @@ use tiktoken_rs::cl100k_base_singleton;
 use self::cuts::{LINE, Piece, SENTENCE, pieces};
 pub(super) use self::markdown::{is_too_deep, options as markdown_options};
 
-/// A passage is closed at the best place from here on, in tokens of `cl100k_base`.
+/// Length from which a passage ends at the best place, in tokens of `cl100k_base`.
 pub const MIN_TOKENS: usize = 500;
-/// No passage is longer, in tokens.
+/// Maximum length of a passage, in tokens.
 pub const MAX_TOKENS: usize = 1000;
-/// At most so much of a passage stands at the beginning of the next one again, in tokens; nothing does where the next one
-/// begins with a heading or an item of its own.
+/// Maximum part of a passage that the next one repeats, in tokens. Nothing is repeated if the next one begins with a
+/// heading, an item or a paragraph.
 pub const OVERLAP_TOKENS: usize = 80;
 
-/// Bytes between two short passages and in them, up to which they are looked at as one.
+/// Maximum number of bytes, with those between them, up to which two passages are considered for a join.
 const MOST_BYTES: usize = 32 * MAX_TOKENS;
 
-/// Raised when the splitter gives other passages for the same text, so that the next run replaces them.
+/// Version of the splitter. Raise it if the splitter gives other passages for a text, so that the next run replaces them.
 const SPLITTER_VERSION: u32 = 2;
 
-/// A passage.
+/// Passage of a text.
 pub(super) struct Chunk {
     pub(super) text: String,
     pub(super) tokens: usize,
 }
 
-/// What a document's chunks depend on besides its text.
+/// Returns everything that a document's chunks depend on in addition to its text.
 pub(super) fn pipeline(model: &str) -> String {
     format!("split-v{SPLITTER_VERSION} {model}")
 }
 
-/// The passages of a text, in order; `path` tells its language.
+/// Returns the passages of a text, in order. `path` determines its language.
 pub(super) fn split(path: &Path, text: &str) -> Vec<Chunk> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let structure = match extension.as_str() {
@@ -52,16 +52,16 @@ pub(super) fn split(path: &Path, text: &str) -> Vec<Chunk> {
 }
 
 fn tokens(text: &str) -> usize {
-    // A run of white space has few tokens, and looking for them costs the stack of the tokenizer's regex.
+    // White space has few tokens, and searching for them uses much of the stack in the tokenizer's regex.
     if text.trim().is_empty() {
-        // Of blanks and line feeds many are one token; any other kind of white space may be two each.
+        // Many blanks and line feeds make one token; each character of other white space may be two.
         return text.len().div_ceil(16) + 2 * text.chars().filter(|c| !matches!(c, ' ' | '\n')).count();
     }
     cl100k_base_singleton().encode_ordinary(text).len()
 }
 
-/// From each beginning up to the best of the places at which the passage would be long enough and not too long; of equally
-/// good ones the first.
+/// Returns the passages. Each ends at the best of the places at which it is long enough and not too long. Of equally good
+/// places, it ends at the first.
 fn passages(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
     let lengths: Vec<usize> =
         pieces.iter().map(|piece| tokens(text.get(piece.range.clone()).unwrap_or_default())).collect();
@@ -85,7 +85,7 @@ fn passages(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
     found
 }
 
-/// Where the next passage begins: within the last one, at a line or a sentence, unless it begins with something of its own.
+/// Returns the beginning of the next passage: within the last one, at a line or a sentence, if they overlap.
 fn overlapping(start: usize, end: usize, length: &dyn Fn(usize) -> usize, rank: &dyn Fn(usize) -> u8) -> usize {
     let (mut at, mut sum, mut begin) = (end, 0, end);
     while rank(end) >= LINE && at > start + 1 && sum + length(at - 1) <= OVERLAP_TOKENS {
@@ -98,8 +98,8 @@ fn overlapping(start: usize, end: usize, length: &dyn Fn(usize) -> usize, rank: 
     begin
 }
 
-/// Joins a short passage with its neighbour where both fit: what is left at the end of a section may be a few words, and a
-/// vector of five words is near to everything that has one of them.
+/// Joins a short passage with its neighbour if both fit. The rest of a section may be a few words, and a vector of five
+/// words is near to everything that has one of them.
 fn joined(text: &str, passages: Vec<Range<usize>>) -> Vec<Chunk> {
     let mut chunks: Vec<(Range<usize>, Chunk)> = Vec::with_capacity(passages.len());
     for range in passages {
@@ -119,7 +119,7 @@ fn joined(text: &str, passages: Vec<Range<usize>>) -> Vec<Chunk> {
     chunks.into_iter().map(|(_, chunk)| chunk).collect()
 }
 
-/// The passage, unless it has nothing that a question could find, as a ruler of dashes.
+/// Returns the passage, or none if it has nothing that a query could find, such as a ruler of dashes.
 fn chunk_of(text: &str, range: &Range<usize>) -> Option<Chunk> {
     let passage = text.get(range.clone()).filter(|passage| passage.contains(char::is_alphanumeric))?;
     let passage = passage.trim_end().trim_start_matches(['\n', '\r']);

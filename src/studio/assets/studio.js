@@ -1,4 +1,4 @@
-// What pages do beyond links and forms: times told relative to now, charts, copying, and a key for the search field.
+// Additions to links and forms: relative times, charts, copying, and a key for the search field.
 "use strict";
 
 const spans = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -17,7 +17,7 @@ function tellTimes(root) {
   }
 }
 
-// The colour that the style sheet gives to a state, in the light or the dark.
+// Returns the colour of a state in the style sheet, in the light or the dark scheme.
 function colourOf(state) {
   const probe = document.createElement("span");
   probe.className = `state ${state}`;
@@ -78,7 +78,7 @@ for (const happening of ["pointerover", "focusin"]) {
   });
 }
 
-// Who types a value does not mean NULL, or the default.
+// A typed value clears the boxes for NULL and the default.
 document.addEventListener("input", ({ target }) => {
   const name = target.name?.startsWith("v.") ? target.name.slice(2) : null;
   for (const prefix of name ? ["n.", "d."] : []) {

@@ -1,4 +1,4 @@
-//! The rows of a page as text for elsewhere.
+//! Export of a page's rows as text.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use crate::studio::shape::Shape;
 use crate::studio::statement::{Row, quoted};
 use crate::studio::view::StudioRequest;
 
-/// `GET /{view}/tables/{table}/copy?as=`: what the page shows, whole, without secrets.
+/// Handles `GET /{view}/tables/{table}/copy?as=`: the rows of the page with whole values and without secrets.
 pub(in crate::studio) async fn copy(visit: StudioRequest) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
     let table = catalog.visible_table(&visit.view, visit.part("table"))?;
@@ -48,7 +48,7 @@ fn without_secrets(columns: &[&ColumnInfo], row: Row) -> Row {
     columns.iter().zip(row).map(safe).collect()
 }
 
-/// A cell that a spreadsheet would take for a formula stands behind an apostrophe, as a text; numbers stay numbers.
+/// Prefixes a cell that a spreadsheet would read as a formula with an apostrophe, which makes it text. Numbers stay numbers.
 ///
 /// The characters are those of OWASP's "CSV Injection", with their full-width forms.
 fn inert(cell: &str) -> Cow<'_, str> {
@@ -75,7 +75,7 @@ fn json(columns: &[&ColumnInfo], rows: &[Row]) -> Result<String> {
     let value = |(column, cell): (&&ColumnInfo, &Option<String>)| {
         let value = match (column.shape, cell.as_deref()) {
             (_, None) => Value::Null,
-            // Numbers that JSON has no word for stay texts, as everything else that is written so.
+            // Numbers that JSON can't represent stay texts, as does every other value that is no JSON.
             (Shape::Json | Shape::Bool | Shape::Number | Shape::Vector, Some(text)) => {
                 serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
             }
@@ -99,7 +99,7 @@ fn sql(table: &str, columns: &[&ColumnInfo], rows: &[Row]) -> String {
     })
 }
 
-/// A value as it stands in SQL; a backslash makes it an escape string, which reads the same under every setting.
+/// Quotes a value for SQL. A backslash makes it an escape string, which has the same meaning under every setting.
 fn literal(value: Option<&str>) -> String {
     match value {
         None => "NULL".to_owned(),

@@ -1,4 +1,4 @@
-//! Rows as a table, with what narrows them, puts them in order and leads to others.
+//! Rows as a table, with filters, sort order and links to other rows.
 
 use maud::{Markup, html};
 
@@ -9,13 +9,13 @@ use crate::studio::catalog::{ColumnInfo, ForeignKey, TableInfo};
 use crate::studio::cells::{Budget, short};
 use crate::studio::view::{StudioRequest, View};
 
-/// Bytes of all values of a page.
+/// Maximum bytes of all values on a page.
 const PAGE: usize = 120_000;
 
 pub(super) struct RowList<'l> {
     pub(super) visit: &'l StudioRequest,
     pub(super) table: &'l TableInfo,
-    /// Rows, counted up to a bound.
+    /// Number of rows, counted up to a limit.
     pub(super) count: usize,
 }
 
@@ -45,7 +45,7 @@ impl RowList<'_> {
         self.visit.view.path(&format!("tables/{}", self.table.name))
     }
 
-    /// The fields that narrow the rows and choose columns.
+    /// Returns the form with filters and a choice of columns.
     pub(super) fn form(&self, query: Option<&ListQuery<'_>>) -> Markup {
         let params = &self.visit.params;
         let values: Vec<Vec<&str>> = FILTER.iter().map(|name| params.all(name).collect()).collect();
@@ -190,7 +190,7 @@ impl RowList<'_> {
     }
 }
 
-/// The address of a row: of which table, the names of its key, and the columns that hold the values of it here.
+/// Returns the address of a row from its table, the names of its key, and the columns that hold the key's values here.
 pub(in crate::studio) fn key_address<'v>(
     view: &View,
     table: &str,

@@ -21,10 +21,10 @@ use super::statement::{DynamicStatement, only, quoted};
 use super::view::StudioRequest;
 use crate::error::{Error, Result};
 
-/// Rows that are counted; beyond, and for an order that no index has, there are too many.
+/// Maximum number of counted rows. A table with more rows can only be sorted by an index.
 const COUNTED: usize = 10_000;
 
-/// `GET /{view}/tables/{table}`
+/// Handles `GET /{view}/tables/{table}`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
     let table = catalog.visible_table(&visit.view, visit.part("table"))?;
@@ -43,7 +43,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
             let body = list.with(&query, &raw, &page);
             Ok(layout::page(&visit, "tables", &table.name, &body).into_response())
         }
-        // What was typed into the form stays there, beside what is wrong with it.
+        // The form keeps its input next to the error.
         Err(Problem(error)) if error.is_invalid_input() || error.is_database_failure() => {
             let body = html! { (list.form(None)) p class="error" role="alert" { (message(&error)) } };
             let code =
@@ -55,7 +55,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
     }
 }
 
-/// How many rows there are, counted no further than one beyond `COUNTED`.
+/// Returns the number of rows, counted up to `COUNTED` + 1.
 async fn count(visit: &StudioRequest, table: &TableInfo) -> Result<usize> {
     let mut statement = DynamicStatement::default();
     let own = match (visit.view.workspace(), table.workspace_column()) {
@@ -73,7 +73,7 @@ async fn count(visit: &StudioRequest, table: &TableInfo) -> Result<usize> {
     Ok(only(rows).and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
-/// Putting many rows in an order that no index has would take longer than anybody waits.
+/// Rejects a sort order without an index on many rows, which would take too long.
 fn refuse_slow_order(visit: &StudioRequest, query: &ListQuery<'_>, count: usize) -> Result<()> {
     let Some(sort) = query.sort else { return Ok(()) };
     if sort.shape.is_ordered() && (count <= COUNTED || query.table.is_indexed(&visit.view, &sort.name)) {
@@ -83,7 +83,7 @@ fn refuse_slow_order(visit: &StudioRequest, query: &ListQuery<'_>, count: usize)
         .remedy("there are too many for an order that no index has, or its values have none"))
 }
 
-/// The columns whose plain values are needed to link a row: its key, and what refers to others or is referred to.
+/// Returns the columns whose plain values a row's links need: its key, and the columns of references in both directions.
 fn linked_by<'c>(catalog: &'c TableCatalog, table: &'c TableInfo) -> Vec<&'c ColumnInfo> {
     let key = table.key.iter();
     let out = table.foreign_keys.iter().flat_map(|key| &key.columns);

@@ -1,4 +1,4 @@
-//! One page of rows by keyset: as quick at the end of ten million rows as at their beginning.
+//! One page of rows by keyset: the last page of ten million rows is as fast as the first.
 
 use super::query::{ListQuery, PageCursor};
 use crate::error::Result;
@@ -8,32 +8,32 @@ use crate::studio::shape::Shape;
 use crate::studio::statement::{DynamicStatement, Row, quoted};
 use crate::studio::view::View;
 
-/// Rows of a page.
+/// Number of rows of a page.
 pub(super) const ROWS: usize = 50;
-/// Rows that are looked at one by one for a page, where no index answers the filter.
+/// Maximum number of rows that a page filters one by one, if no index answers the filter.
 pub(super) const LOOKED_AT: usize = 10_000;
 
-/// Characters of a text by which rows are put in order.
+/// Number of characters of a text that determine the sort order.
 const BEGINNING: usize = 100;
 
-/// The rows of one page and what lies around them.
+/// The rows of one page, and the cursors of its neighbours.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) rows: Vec<ListedRow>,
     pub(super) before: Option<PageCursor>,
     pub(super) after: Option<PageCursor>,
-    /// Where to look on, after so many rows were looked at and too few of them fit.
+    /// Cursor to resume the filter, after the maximum of rows was filtered and too few matched.
     pub(super) resume_at: Option<PageCursor>,
 }
 
-/// A row: what is not shown but linked by, and what is shown.
+/// A row: the plain values for its links, and the displayed values.
 #[derive(Debug)]
 pub(super) struct ListedRow {
     pub(super) raw: Row,
     pub(super) cells: Row,
 }
 
-/// Rows whose value in the column of the order is there come before those in which it is NULL, whichever the direction.
+/// Rows with a value in the sort column precede those with NULL, in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NullsPart {
     Present,
@@ -43,9 +43,9 @@ enum NullsPart {
 pub(super) struct PageReader<'r, 'c> {
     pub(super) query: &'r ListQuery<'c>,
     pub(super) view: &'r View,
-    /// Columns whose plain values come with each row.
+    /// Columns whose plain values are read with each row.
     pub(super) raw: &'r [&'c ColumnInfo],
-    /// SQL of the values that are shown.
+    /// SQL of the displayed values.
     pub(super) cells: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl PageReader<'_, '_> {
             parts.push(NullsPart::Missing);
         }
         let mut from = query.place.clone();
-        // A place without a value of the order's column is among the rows that have none.
+        // A cursor without a value of the sort column points to the rows with NULL.
         let begins = from.as_ref().map(|place| match place.first() {
             Some(None) if query.sort.is_some() => NullsPart::Missing,
             _ => NullsPart::Present,
@@ -104,7 +104,7 @@ impl PageReader<'_, '_> {
         })
     }
 
-    /// The columns that rows are in order by: the one that is asked for, where it is there, and the key.
+    /// Returns the sort columns: the requested column, if the rows have a value in it, and the key.
     fn order(&self, part: NullsPart) -> Vec<&ColumnInfo> {
         let key = self.query.key(self.view);
         let sort = self.query.sort.filter(|_| part == NullsPart::Present);
@@ -113,8 +113,8 @@ impl PageReader<'_, '_> {
             .collect()
     }
 
-    /// SQL by which rows are in order: a long text, which no index holds anyway, by its beginning, so that its value fits into
-    /// an address.
+    /// Returns the SQL of a sort column. A text without an index is sorted by its first characters, so that its value fits
+    /// into an address.
     fn ordered(&self, column: &ColumnInfo) -> String {
         let name = quoted(&column.name);
         let is_key = self.query.table.key.contains(&column.name);
@@ -124,7 +124,8 @@ impl PageReader<'_, '_> {
         name
     }
 
-    /// The rows from a place on, and where no index answers all of it, the place up to which rows are looked at.
+    /// Returns the statement of the rows after a cursor. If an index doesn't answer all filters, the second statement finds
+    /// the cursor of the last filtered row.
     fn statements(
         &self,
         part: NullsPart,
@@ -144,7 +145,7 @@ impl PageReader<'_, '_> {
             let is = if part == NullsPart::Present { "IS NOT NULL" } else { "IS NULL" };
             quick.push(format!("{} {is}", quoted(&sort.name)));
         }
-        // A place of rows without a value begins with that; the rest of it is the key.
+        // A cursor of rows with NULL begins with that NULL; the rest is the key.
         let skipped = usize::from(part == NullsPart::Missing);
         if let Some(from) = from.filter(|from| from.len() == order.len() + skipped && !order.is_empty()) {
             let values: Vec<String> = order
@@ -163,7 +164,7 @@ impl PageReader<'_, '_> {
         let source = format!("{table}{}{by}", all(&quick));
         let place = self.order(NullsPart::Present).into_iter().map(|column| format!("{}::text", self.ordered(column)));
         let place: Vec<String> = place.collect();
-        // Those of a key are short, whatever others may be.
+        // Values of a key are short, and the other values are truncated.
         let raw = self.raw.iter().map(|column| format!("left({}::text, 1000)", quoted(&column.name)));
         let cells: Vec<String> = place.iter().cloned().chain(raw).chain(self.cells.iter().cloned()).collect();
         let cells = cells.join(", ");

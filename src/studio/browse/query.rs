@@ -1,4 +1,4 @@
-//! What is asked of a table: which columns, in which order, narrowed by what, from where on.
+//! A query on a table: columns, sort order, filters and cursor.
 
 use crate::error::Error;
 use crate::studio::catalog::{ColumnInfo, TableInfo};
@@ -9,14 +9,14 @@ use crate::studio::shape::Shape;
 use crate::studio::statement::{DynamicStatement, literally, quoted};
 use crate::studio::view::View;
 
-/// Columns that are shown before somebody chooses.
+/// Number of columns shown by default.
 const FEW: usize = 12;
 
-/// The names that a filter's parts have in an address.
+/// Names of a filter's parts in an address.
 pub(super) const FILTER: [&str; 3] = ["fc", "fo", "fv"];
 pub(super) const PLACE: [&str; 2] = ["after", "before"];
 
-/// How a column is compared.
+/// Comparison of a column with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
     Is,
@@ -80,12 +80,12 @@ impl Filter<'_> {
     }
 }
 
-/// Whether a text stands somewhere in a column.
+/// Returns the condition that a column contains a text.
 fn contains(name: &str, value: &str, statement: &mut DynamicStatement) -> String {
     format!("{name}::text ILIKE {}", statement.bind(Some(&format!("%{}%", literally(value))), "text"))
 }
 
-/// Where a page begins or ends: the values of the columns that rows are in order by.
+/// First or last row of a page: the values of the sort columns.
 pub(super) type PageCursor = Vec<Option<String>>;
 
 pub(super) struct ListQuery<'c> {
@@ -94,10 +94,10 @@ pub(super) struct ListQuery<'c> {
     pub(super) sort: Option<&'c ColumnInfo>,
     pub(super) descending: bool,
     pub(super) filters: Vec<Filter<'c>>,
-    /// A text that some column must contain.
+    /// Text that some column must contain.
     pub(super) text: Option<String>,
     pub(super) place: Option<PageCursor>,
-    /// Whether the page ends at the place, and does not begin there.
+    /// True if the page ends at the cursor instead of beginning there.
     pub(super) backwards: bool,
 }
 
@@ -124,7 +124,7 @@ impl<'c> ListQuery<'c> {
                 .filter(|how| how.fits(column.shape))
                 .ok_or_else(|| Error::invalid(format!("{by} can't be filtered by {how:?}")))?;
             let is_sought = !matches!(comparison, Comparison::Null | Comparison::NotNull);
-            // Who asks whether a hidden value is this or that finds it out in the end.
+            // Repeated filters on a hidden value would reveal it.
             if is_sought && column.shape == Shape::Json && (column.of_type == "json" || !is_safe(value)) {
                 return Err(Error::invalid(format!("{by} can't be filtered by that"))
                     .remedy("give a JSON object that names no secret, with fields that the studio shows alone")
@@ -147,14 +147,14 @@ impl<'c> ListQuery<'c> {
         })
     }
 
-    /// The columns of the key that tell rows apart in this view.
+    /// Returns the columns of the key that identify a row in this view.
     pub(super) fn key(&self, view: &View) -> Vec<&'c ColumnInfo> {
         let own = self.table.workspace_column().filter(|_| view.workspace().is_some() && self.table.key.len() > 1);
         let parts = self.table.key.iter().filter(|name| Some(name.as_str()) != own);
         parts.filter_map(|name| self.table.column(name)).collect()
     }
 
-    /// The conditions that an index answers, and those for which rows are looked at one by one.
+    /// Returns the conditions that an index answers, and those that filter rows one by one.
     pub(super) fn conditions(&self, view: &View, statement: &mut DynamicStatement) -> (Vec<String>, Vec<String>) {
         let (mut quick, mut slow) = (Vec::new(), Vec::new());
         if let (Some(id), Some(column)) = (view.workspace(), self.table.workspace_column()) {
@@ -177,7 +177,7 @@ impl<'c> ListQuery<'c> {
     }
 }
 
-/// Those that say something, the workspace only where there are several.
+/// Returns the readable columns, with the workspace only if the view has several.
 fn at_first<'c>(table: &'c TableInfo, view: &View) -> Vec<&'c ColumnInfo> {
     let own = table.workspace_column().filter(|name| view.workspace().is_some() && *name == "workspace_id");
     let shown = table.columns.iter().filter(|column| column.shape.is_shown_at_first());

@@ -1,4 +1,4 @@
-//! A change of one row: made under row-level security, written into the audit log before it is kept, and taken back.
+//! A change of one row under row-level security. Its audit entry is committed first, and the change can be undone.
 
 use diesel_async::AsyncPgConnection;
 use serde_json::{Map, Value};
@@ -15,17 +15,17 @@ use crate::studio::shape::Shape;
 use crate::studio::statement::{DynamicStatement, Row, begin, quoted};
 use crate::tenancy::{Actor, WorkspaceScope};
 
-/// Characters of a value that the audit log keeps.
+/// Maximum characters of a value in the audit log.
 const TOLD: usize = 200;
 
 /// Columns with their values as PostgreSQL writes them.
 pub(in crate::studio) type Values = Vec<(String, Option<String>)>;
 
-/// What is done to a row.
+/// A change of a row.
 #[derive(Clone, Debug)]
 pub(in crate::studio) enum RowChange {
     Insert(Values),
-    /// Of the row of that key, as long as nobody has changed it since it was that version.
+    /// Update of the row with that key, if its version is still the same.
     Update {
         key: Values,
         version: String,
@@ -47,17 +47,17 @@ impl RowChange {
     }
 }
 
-/// A change that was made, and what takes it back.
+/// An applied change, and the change that undoes it.
 #[derive(Clone, Debug)]
 pub(in crate::studio) struct AppliedChange {
     pub(in crate::studio) workspace: WorkspaceId,
     pub(in crate::studio) table: String,
-    /// Of the row that was changed.
+    /// Key of the changed row.
     pub(in crate::studio) key: Values,
     pub(in crate::studio) back: RowChange,
 }
 
-/// A row's values, of all columns that are stored, and its version.
+/// The values of a row's stored columns, and its version.
 struct StoredRow {
     values: Values,
     version: String,
@@ -99,7 +99,7 @@ impl AppState {
                     &audit_value(table, before.as_ref(), is_update),
                     &audit_value(table, after.as_ref(), is_update),
                 );
-            // Before the change is kept: there may be an entry of a change that failed, and none is without an entry.
+            // The entry is committed before the change. A failed change may have an entry, and no change lacks one.
             self.db.platform(async |conn| entry.insert(conn).await).await?;
             Ok::<_, Error>(AppliedChange { workspace, table: table.name.clone(), key, back })
         })
@@ -111,8 +111,8 @@ fn value(values: &[(String, Option<String>)], name: &str) -> Option<String> {
     values.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone())
 }
 
-/// A row for the audit log, which outlives the workspace: without secrets, of a change how what was written begins, and of a
-/// row that comes or goes how long it is.
+/// Returns a row for the audit log, which outlives the workspace. It contains no secrets. An update has the beginnings of
+/// the values, an insert or a deletion only their lengths.
 fn audit_value(table: &TableInfo, row: Option<&StoredRow>, is_update: bool) -> Value {
     let Some(row) = row else { return Value::Null };
     let length = |value: &str| Value::from(format!("{} characters", value.chars().count()));
@@ -141,7 +141,7 @@ struct RowEditor<'c> {
 }
 
 impl RowEditor<'_> {
-    /// The row before and after, and what takes the change back.
+    /// Executes the change, and returns the row before and after, and the change that undoes it.
     async fn run(
         mut self,
         catalog: &TableCatalog,
@@ -180,7 +180,7 @@ impl RowEditor<'_> {
         self.table.columns.iter().filter(|column| !column.generated)
     }
 
-    /// SQL of the whole row, as `StoredRow` reads it.
+    /// Returns the SQL of the whole row, as `StoredRow` reads it.
     fn cells(&self) -> String {
         let cells: Vec<String> = self.stored().map(|column| format!("{}::text", quoted(&column.name))).collect();
         format!("ARRAY[xmin::text, {}]::text[] AS cells", cells.join(", "))
@@ -205,7 +205,7 @@ impl RowEditor<'_> {
         Ok(Some(StoredRow { values: self.stored().map(|column| column.name.clone()).zip(row).collect(), version }))
     }
 
-    /// The row, kept as it is until the change is made.
+    /// Locks the row until the transaction ends, and verifies its version.
     async fn locked(&mut self, key: &Values, version: &str) -> Result<StoredRow> {
         let mut statement = DynamicStatement::default();
         let which = self.which(key, &mut statement);
@@ -244,7 +244,7 @@ impl RowEditor<'_> {
         let (mut names, mut texts) = (Vec::new(), Vec::new());
         let own = self.table.workspace_column().map(ToOwned::to_owned);
         let given = values.into_iter().filter(|(name, _)| Some(name) != own.as_ref());
-        // Whatever a form says, a row is of the workspace that is looked at.
+        // The row belongs to the workspace of the view, whatever the form contains.
         let all = given.chain(own.clone().map(|name| (name, Some(self.workspace.to_string()))));
         for (name, value) in all {
             let column = self.writable(&name)?;
@@ -266,7 +266,7 @@ impl RowEditor<'_> {
         column.ok_or_else(|| Error::invalid(format!("{} has no column {name:?} to write", self.table.name)))
     }
 
-    /// What hangs on a row would go with it and not come back with it.
+    /// Rejects the deletion of a row that others refer to: they would be deleted too, and undo could not restore them.
     async fn refuse_if_referred_to(&mut self, catalog: &TableCatalog, row: &StoredRow) -> Result<()> {
         for (other, key) in catalog.referring(&self.table.name).filter(|(other, _)| other.in_workspace) {
             let mut statement = DynamicStatement::default();

@@ -1,4 +1,4 @@
-//! The fields of a row, by what its columns hold.
+//! The form fields of a row, by the types of its columns.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::studio::params::Params;
 use crate::studio::shape::Shape;
 use crate::studio::view::StudioRequest;
 
-/// Longer values are not edited in a form.
+/// Maximum bytes of a value that a form edits.
 const MOST: usize = 100_000;
-/// Columns that statements set, and not people.
+/// Columns that only statements set.
 const KEPT: &[&str] = &["created_at", "updated_at"];
 
-/// Why a column has no field, or that it has one.
+/// Returns the reason why a column has no field, or `None` if it has one.
 pub(super) fn refusal(
     table: &TableInfo,
     column: &ColumnInfo,
@@ -39,15 +39,15 @@ pub(super) fn refusal(
     }
 }
 
-/// A form with what the fields say, and what is wrong with them.
+/// A form with the values of its fields and their error.
 pub(super) struct Form<'f> {
     pub(super) visit: &'f StudioRequest,
     pub(super) table: &'f TableInfo,
-    /// What the row has now, by column, which decides whether there is a field.
+    /// Current values of the row by column. They determine which columns have a field.
     pub(super) stored: BTreeMap<String, Option<String>>,
-    /// By column; a column without a value is left to its default where the row is new.
+    /// Values by column. In a new row, a column without a value gets its default.
     pub(super) values: BTreeMap<String, Option<String>>,
-    /// Of the row that is changed; none for a new one.
+    /// Version of the row to change; `None` for a new row.
     pub(super) version: Option<String>,
     pub(super) error: Option<(Option<String>, String)>,
 }
@@ -105,7 +105,7 @@ impl Form<'_> {
                 },
                 None if matches!(column.shape, Shape::Text | Shape::Json | Shape::Vector | Shape::Other) => {
                     textarea id=(id) name=(id) rows=(text.lines().count().clamp(1, 12)) aria-describedby=[described] aria-invalid=[error.map(|_| "true")] {
-                        // A first line break is the field's own in HTML.
+                        // HTML ignores the first line break of a field.
                         "\n" (text)
                     }
                 },

@@ -1,4 +1,4 @@
-//! Rows that are changed: one at a time, by hand, as one workspace, and back again.
+//! Edits of rows by hand: one row of one workspace at a time, with undo.
 
 mod change;
 mod form;
@@ -29,7 +29,7 @@ use crate::id::WorkspaceId;
 const REASON: &str = "the operator in the studio";
 const UNDONE: &str = "the operator in the studio takes the last change back";
 
-/// What is asked for, and whether it may be.
+/// The table and workspace of a permitted edit.
 struct EditTarget<'a> {
     table: &'a TableInfo,
     workspace: WorkspaceId,
@@ -41,7 +41,7 @@ fn edit_target<'a>(visit: &StudioRequest, catalog: &'a TableCatalog) -> Result<E
     Ok(EditTarget { table: catalog.visible_table(&visit.view, visit.part("table"))?, workspace })
 }
 
-/// `GET /{view}/tables/{table}/new`
+/// Handles `GET /{view}/tables/{table}/new`.
 pub(super) async fn new(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let EditTarget { table, .. } = edit_target(&visit, &catalog)?;
@@ -50,7 +50,7 @@ pub(super) async fn new(visit: StudioRequest) -> Result<Html<String>, Problem> {
     Ok(layout::page(&visit, "tables", &format!("New row of {}", table.name), &form.markup()))
 }
 
-/// `POST /{view}/tables/{table}/new`
+/// Handles `POST /{view}/tables/{table}/new`.
 pub(super) async fn insert(visit: StudioRequest, PostedForm(posted): PostedForm) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
     let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
@@ -66,7 +66,7 @@ pub(super) async fn insert(visit: StudioRequest, PostedForm(posted): PostedForm)
     }
 }
 
-/// `GET /{view}/tables/{table}/edit?k.column=value`
+/// Handles `GET /{view}/tables/{table}/edit?k.column=value`.
 pub(super) async fn edit(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
     let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
@@ -75,7 +75,7 @@ pub(super) async fn edit(visit: StudioRequest) -> Result<Html<String>, Problem> 
     Ok(layout::page(&visit, "tables", &format!("Row of {}", table.name), &form.markup()))
 }
 
-/// `POST /{view}/tables/{table}/edit?k.column=value`
+/// Handles `POST /{view}/tables/{table}/edit?k.column=value`.
 pub(super) async fn update(visit: StudioRequest, PostedForm(posted): PostedForm) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
     let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
@@ -88,7 +88,7 @@ pub(super) async fn update(visit: StudioRequest, PostedForm(posted): PostedForm)
         if refusal(table, column, now.as_deref(), false).is_some() {
             continue;
         }
-        // A form turns line breaks into those of its own.
+        // A form converts line breaks to CRLF.
         let keeps = now.as_ref().is_some_and(|now| now.contains('\r'));
         let text = given(&posted, &column.name).map(|text| if keeps { text } else { text.replace("\r\n", "\n") });
         let is_typed = text.as_ref().is_some_and(|text| !text.is_empty()) && text != now && !is_chosen(column);
@@ -109,7 +109,7 @@ pub(super) async fn update(visit: StudioRequest, PostedForm(posted): PostedForm)
     }
 }
 
-/// `POST /{view}/tables/{table}/delete?k.column=value`
+/// Handles `POST /{view}/tables/{table}/delete?k.column=value`.
 pub(super) async fn delete(visit: StudioRequest, PostedForm(posted): PostedForm) -> Result<Response, Problem> {
     let catalog = visit.shared.catalog().await?;
     let EditTarget { table, workspace } = edit_target(&visit, &catalog)?;
@@ -119,7 +119,7 @@ pub(super) async fn delete(visit: StudioRequest, PostedForm(posted): PostedForm)
     done(&visit, made.clone(), Some(made)).await
 }
 
-/// `POST /{view}/undo`
+/// Handles `POST /{view}/undo`.
 pub(super) async fn undo(visit: StudioRequest, PostedForm(_): PostedForm) -> Result<Response, Problem> {
     visit.shared.refuse_to_write()?;
     let workspace = visit.the_workspace("changes")?;
@@ -132,14 +132,14 @@ pub(super) async fn undo(visit: StudioRequest, PostedForm(_): PostedForm) -> Res
 }
 
 impl AppState {
-    /// Whether the last change is of the workspace that is looked at, so that it can be taken back there.
+    /// Returns true if the last change belongs to the workspace of the view, so that it can be undone there.
     pub(super) fn can_undo(&self, view: &View) -> bool {
         let last = self.last_change.try_lock();
         last.is_ok_and(|last| last.as_ref().is_some_and(|last| Some(last.workspace) == view.workspace()))
     }
 }
 
-/// Remembers what takes the change back, if anything may, and shows the row, or the table that it was of.
+/// Stores the change for undo, if there is one, and redirects to the row. After a deletion it redirects to the table.
 async fn done(visit: &StudioRequest, made: AppliedChange, undo: Option<AppliedChange>) -> Result<Response, Problem> {
     let is_gone = matches!(made.back, RowChange::Insert(_));
     let all = visit.view.path(&format!("tables/{}", made.table));
@@ -156,12 +156,12 @@ fn key(visit: &StudioRequest, table: &TableInfo) -> Result<Values, Problem> {
     table.key.iter().map(|name| Ok((name.clone(), Some(visit.key_part(name)?.to_owned())))).collect()
 }
 
-/// Whether its field is a choice, which always says something.
+/// Returns true if the column's field is a select, which always has a value.
 fn is_chosen(column: &ColumnInfo) -> bool {
     column.labels.is_some() || column.shape == Shape::Bool
 }
 
-/// What is typed is meant, whatever is ticked beside it.
+/// Returns true if the default is ticked. A typed value has priority over the tick.
 fn is_left_to_its_default(posted: &Params, column: &ColumnInfo) -> bool {
     let is_empty = posted.value(&format!("v.{}", column.name)).is_none();
     posted.value(&format!("d.{}", column.name)).is_some() && (is_empty || is_chosen(column))
@@ -171,7 +171,7 @@ fn given(posted: &Params, column: &str) -> Option<String> {
     posted.all(&format!("v.{column}")).next().map(ToOwned::to_owned)
 }
 
-/// The values of a row that a form may show, and its version.
+/// Returns the values of a row that a form may show, and its version.
 async fn current(
     visit: &StudioRequest,
     table: &TableInfo,
@@ -200,7 +200,7 @@ async fn current(
     Ok((table.columns.iter().map(|column| column.name.clone()).zip(row).collect(), version))
 }
 
-/// The form again, with what was typed, and what is wrong with it at the field that it is about.
+/// Returns the form with its input and the error at the field that caused it.
 async fn wrong(
     visit: &StudioRequest,
     table: &TableInfo,
@@ -219,7 +219,7 @@ async fn wrong(
     Ok((code, layout::page(visit, "tables", &title, &form.markup())).into_response())
 }
 
-/// The column that the database complains of, by the name of what is violated.
+/// Returns the column that the database's error concerns, by the name of the violated constraint.
 fn field_of(error: &Error, table: &TableInfo) -> Option<String> {
     let Some(DieselError::DatabaseError(_, said)) = error.source()?.downcast_ref::<DieselError>() else { return None };
     if let Some(column) = said.column_name() {
@@ -237,7 +237,7 @@ fn field_of(error: &Error, table: &TableInfo) -> Option<String> {
     key.or_else(|| check().or_else(index).and_then(named))
 }
 
-/// The first field whose text is no value of its column's type.
+/// Returns the first field whose text is not valid for its column's type.
 async fn misread(
     visit: &StudioRequest,
     table: &TableInfo,

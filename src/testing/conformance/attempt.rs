@@ -1,4 +1,4 @@
-//! What the application's login gets when it tries.
+//! Attempts to cross workspaces as the application login.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -8,7 +8,7 @@ use crate::config::DatabaseUrl;
 use crate::db;
 use crate::error::Result;
 
-/// Which workspace the transaction says that it is in.
+/// Value of the transaction's workspace setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Setting {
     Own,
@@ -17,38 +17,38 @@ enum Setting {
     Malformed,
 }
 
-/// What became of a statement.
+/// Result of a statement.
 #[derive(Debug, PartialEq, Eq)]
 enum AttemptOutcome {
-    /// So many rows.
+    /// Number of rows.
     Rows(u64),
-    /// Insufficient privilege, which a policy's refusal is too.
+    /// Error of insufficient privilege, which a policy also raises.
     Refused,
-    /// The setting is no UUID.
+    /// Error because the setting is no UUID.
     NoUuid,
-    /// What PostgreSQL refuses for any table under row-level security.
+    /// Error of a statement that PostgreSQL rejects for any table under row-level security.
     Unsupported,
-    /// A COPY in that the server would have taken rows for.
+    /// A COPY FROM that the server would have accepted rows for.
     Accepted,
-    /// Any other error, by which the attempt has told nothing.
+    /// Any other error, which proves nothing.
     Failed(String),
 }
 
 /// A table with one row of each of two workspaces.
 struct Subject<'a> {
     table: &'a str,
-    /// All but generated columns, quoted.
+    /// Quoted names of all columns except generated ones.
     columns: String,
     key: String,
     own: String,
     other: String,
     own_row: String,
     other_row: String,
-    /// The application may read it and no more: each write must be refused, whatever the setting.
+    /// True if the application may only read it. Then each write must be rejected, whatever the setting.
     is_read_only: bool,
 }
 
-/// Tries everything on one table, as the login of `app`.
+/// Tries all attempts on one table, as the login of `app`.
 pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str) -> Result<Vec<Violation>> {
     let mut found = Vec::new();
     let mut violation = |fault: String| found.push(Violation { object: table.to_owned(), fault, is_grave: true });
@@ -60,7 +60,7 @@ pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str
     for (what, setting, sql, expected) in subject.attempts() {
         let outcome = run(&mut client, setting.sql(&subject.own).as_deref(), &sql).await?;
         if outcome == AttemptOutcome::Accepted {
-            // The server waits for rows on this one.
+            // The old connection still waits for COPY data.
             client = db::catalog_client(app).await?;
         }
         let is_as_it_must_be =
@@ -76,7 +76,7 @@ fn reads(sql: &str) -> bool {
     sql.starts_with("SELECT") || sql.ends_with("TO STDOUT")
 }
 
-/// Whether an outcome is as it must be.
+/// Function that returns true if an outcome is the expected one.
 type Expected = fn(&AttemptOutcome) -> bool;
 
 impl<'a> Subject<'a> {
@@ -108,7 +108,7 @@ impl<'a> Subject<'a> {
         }))
     }
 
-    /// What is tried, under which setting, by which SQL, and what must come of it.
+    /// Returns the attempts: description, setting, SQL and expected outcome.
     fn attempts(&self) -> Vec<(&'static str, Setting, String, Expected)> {
         use Setting::{Empty, Malformed, Own, Unset};
         let Self { table, own, other, .. } = self;
@@ -118,7 +118,7 @@ impl<'a> Subject<'a> {
         let refused: Expected = |outcome| *outcome == AttemptOutcome::Refused;
         let no_uuid: Expected = |outcome| *outcome == AttemptOutcome::NoUuid;
         let unsupported: Expected = |outcome| *outcome == AttemptOutcome::Unsupported;
-        // To bring a row back that is there, it goes first; what refers to it goes and returns with the rollback.
+        // An existing row is deleted before it is inserted again. The rollback restores the rows that refer to it.
         let again = format!("DELETE FROM {table} WHERE {mine}; {}", self.insert(&self.own_row));
         let upsert = |row: &str| {
             format!(
@@ -174,7 +174,7 @@ impl<'a> Subject<'a> {
             ]);
         }
         if *table == "document_chunks" {
-            // It reads past row-level security: what it gives must be what the policy shows.
+            // The function bypasses row-level security, so its result must equal what the policy shows.
             let matches =
                 "SELECT 1 FROM unnest(workspace_db_matching_chunks('!nothing'::tsquery, 1000000)) AS found (id)";
             let hidden = format!("{matches} WHERE NOT EXISTS (SELECT FROM {table} c WHERE c.id = found.id)");
@@ -208,7 +208,7 @@ impl Setting {
     }
 }
 
-/// Runs it in a transaction that is rolled back; of several statements the last one counts.
+/// Runs it in a transaction that is rolled back. Of several statements, the last one counts.
 async fn run(app: &mut Client, setting: Option<&str>, sql: &str) -> Result<AttemptOutcome> {
     let transaction = app.transaction().await.map_err(failed("begin"))?;
     if let Some(setting) = setting {

@@ -1,8 +1,8 @@
-//! Does the database keep workspaces apart? The same suite that this crate runs over its own tables, for yours.
+//! A suite that verifies that the database isolates workspaces. This crate runs it over its own tables; run it over yours.
 //!
-//! It looks at the catalog (row-level security enabled and forced, policies, keys, views, functions, roles, grants), then
-//! tries, as the application's login, to select, insert, update, delete, upsert and COPY in every tenant's table: in its
-//! own workspace, in another's, and with the setting unset, empty and malformed. All of it is rolled back.
+//! It checks the catalog: row-level security enabled and forced, policies, keys, views, functions, roles and grants. Then it
+//! tries, as the application login, to select, insert, update, delete, upsert and COPY in every tenant's table. It does so
+//! in its own workspace, in another, and with the setting unset, empty and malformed. Everything is rolled back.
 
 mod attempt;
 
@@ -13,15 +13,15 @@ use crate::db;
 use crate::doctor::isolation;
 use crate::error::{Error, Result};
 
-/// A way in which the database would not keep workspaces apart.
+/// A defect that lets one workspace reach another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
     /// The table, role, key or function.
     pub object: String,
-    /// What is wrong with it.
+    /// Description of the defect.
     pub fault: String,
-    /// Whether [`fit_to_serve`](crate::doctor::fit_to_serve) refuses to serve while it is so: somebody could see or change
-    /// another workspace's rows.
+    /// True if [`fit_to_serve`](crate::doctor::fit_to_serve) refuses to serve, because a session could see or change another
+    /// workspace's rows.
     pub is_grave: bool,
 }
 
@@ -31,16 +31,16 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Everything that is wrong in the database that `config` names, or nothing.
+/// Returns all violations in the database that `config` names.
 ///
 /// `tables` are the registered ones, such as [`TENANT_TABLES`](crate::tenancy::TENANT_TABLES) and the list that
-/// [`tenant_tables!`](crate::tenant_tables) made of your own. A table with a `workspace_id` that is not among them is a
-/// violation, and so is one without a row in at least two workspaces, since nothing could be tried there:
-/// [`seed`](super::seed) two, and add rows to your own tables. The database should be a test's own.
+/// [`tenant_tables!`](crate::tenant_tables) generated from your own. A table with a `workspace_id` that is not among them is
+/// a violation. So is a table without rows in at least two workspaces, because the suite can't try anything there.
+/// [`seed`](super::seed) two workspaces, and add rows to your own tables. Use a database of a test.
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) where `config` lacks the application's or the platform's URL;
+/// [`is_invalid_input`](Error::is_invalid_input) if `config` lacks the application's or the platform's URL;
 /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
 ///
 /// ```no_run
@@ -65,7 +65,7 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
     let platform = db::catalog_client(platform).await?;
     let mut found = of_catalog(&platform, tables).await?;
     for table in tables {
-        // What is not there has been said.
+        // A missing table is already reported.
         if !found.iter().any(|violation| violation.fault == isolation::NOT_THERE && violation.object == *table) {
             found.extend(attempt::violations(app, &platform, table).await?);
         }
@@ -75,12 +75,12 @@ pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violatio
     Ok(found)
 }
 
-/// The violations that the catalog shows once a superuser has run `statements`, which are rolled back: whether a change of
-/// grants, roles, policies or keys would be noticed.
+/// Returns the violations that the catalog shows after a superuser has run `statements`, which are rolled back. Use it to
+/// test that a change of grants, roles, policies or keys is detected.
 ///
 /// # Errors
 ///
-/// [`is_database_failure`](Error::is_database_failure) where a statement fails; [`is_unreachable`](Error::is_unreachable).
+/// [`is_database_failure`](Error::is_database_failure) if a statement fails; [`is_unreachable`](Error::is_unreachable).
 ///
 /// ```no_run
 /// use workspace_db::tenancy::TENANT_TABLES;

@@ -69,6 +69,10 @@ async fn an_import_goes_on_where_it_was_killed() {
         if child.try_wait().unwrap().is_some() {
             break;
         }
+        if kills == 3 && !crate::is_long() {
+            assert!(child.wait().unwrap().success());
+            break;
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         kills += 1;

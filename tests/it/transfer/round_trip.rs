@@ -154,7 +154,7 @@ async fn an_archive_is_of_one_moment() {
     let (scene, other) = (Scene::that_hurts().await, TestDatabase::new().await.unwrap());
     let writers = Writers::start(&scene, scene.a.workspace).await;
     let mut conn = scene.database.connect().await.unwrap();
-    for round in 0..5 {
+    for round in 0..crate::size("WORKSPACE_DB_ARCHIVE_ROUNDS", 2, 5) {
         let name = format!("{round}.tar");
         let (exported, ()) = tokio::join!(scene.export(&name), async {
             // What a conversation has, and what it is, in one transaction.
@@ -225,7 +225,7 @@ async fn random_workspaces_come_back_as_they_were() {
     let mut runner = crate::generator(20_261_127, 1);
     let scene = Scene::new().await;
     let mut conn = scene.database.connect().await.unwrap();
-    for case in 0..24 {
+    for case in 0..crate::size("WORKSPACE_DB_RANDOM_WORKSPACES", 8, 24) {
         let Random { texts, numbers, times } = random().new_tree(&mut runner).unwrap().current();
         let insert = format!(
             "WITH c AS (INSERT INTO conversations (workspace_id, title, metadata, first_message_at)

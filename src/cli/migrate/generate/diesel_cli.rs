@@ -1,4 +1,4 @@
-//! What the stock Diesel CLI finds changed, less what it finds wrongly.
+//! The changes that the stock Diesel CLI finds, without its false positives.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use workspace_db::db::migrations::statements;
 use super::ExistingSchema;
 use super::table::TableSchema;
 
-/// Statements of both directions, and what was not looked at.
+/// Statements of both directions, and the parts that were skipped.
 #[derive(Default)]
 pub(super) struct Differences {
     pub(super) up: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct Differences {
     pub(super) skipped: Vec<String>,
 }
 
-/// Runs `diesel migration generate --diff-schema`, where there is one, and reads what it wrote.
+/// Runs `diesel migration generate --diff-schema`, if the Diesel CLI is installed, and reads its output.
 pub(super) fn differences(
     root: &Path,
     version: &str,
@@ -47,7 +47,7 @@ pub(super) fn differences(
     };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        // It can't write a table with such a key anew, which it would for each that schema.rs does not have.
+        // The Diesel CLI can't write a table with such a key, and tries to for each table that schema.rs does not have.
         if said.contains("composite foreign keys") && new().all(TableSchema::is_tenants) {
             let why = "changes of tables that are there already: name the tables that src/schema.rs does not have under \
                        `filter = { except_tables = [...] }` in diesel.toml, so that the Diesel CLI passes them over";
@@ -64,10 +64,10 @@ pub(super) fn differences(
     Ok(Differences { up: found(&up), down: found(&down), skipped: Vec::new() })
 }
 
-/// What stays of a file. The Diesel CLI takes a column for another where the name of its type or its own differs in
-/// writing alone, as an enum's does (`document_status` and `DocumentStatus`), and would drop it with all that is in it; and
-/// a table that `schema.rs` does not have, as those of a library, for one that nobody wants. `others` are tables that are
-/// made and dropped elsewhere.
+/// Returns the statements without false positives. If only the spelling of a column's name or type differs, the Diesel CLI
+/// sees another column and would drop its data. An enum is an example (`document_status` and `DocumentStatus`). It also
+/// drops each table that `schema.rs` does not have, such as those of a library. `others` are tables that are created and
+/// dropped elsewhere.
 fn real(text: &str, known: &ExistingSchema, others: &[&str]) -> Vec<String> {
     let statements: Vec<&str> = statements(text).into_iter().map(|one| one.sql).collect();
     let dropped: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "DROP")).collect();
@@ -82,8 +82,8 @@ fn real(text: &str, known: &ExistingSchema, others: &[&str]) -> Vec<String> {
     statements.iter().filter(is_real).map(|sql| format!("{};", with_enums(sql, known))).collect()
 }
 
-/// Columns in the order of `schema.rs`, behind whole tables: the Diesel CLI writes them in another one each time, and
-/// `diesel print-schema` would put them elsewhere than they were written.
+/// Sorts columns in the order of `schema.rs`, after whole tables. The Diesel CLI changes the order with each run, and
+/// `diesel print-schema` would then list them in another order.
 fn in_order(mut statements: Vec<String>, all: &[TableSchema]) -> Vec<String> {
     statements.sort_by_key(|sql| {
         let (name, changed) = column(sql, "ADD").or_else(|| column(sql, "DROP"))?;
@@ -93,13 +93,13 @@ fn in_order(mut statements: Vec<String>, all: &[TableSchema]) -> Vec<String> {
     statements
 }
 
-/// The table and column of `ALTER TABLE "t" DROP COLUMN "c"`, without the underscore that sets a keyword apart in Rust.
+/// Returns the table and column of `ALTER TABLE "t" DROP COLUMN "c"`, without the underscore that avoids a keyword in Rust.
 fn column(sql: &str, verb: &str) -> Option<(String, String)> {
     let (table, column) = sql.strip_prefix("ALTER TABLE \"")?.split_once(&format!("\" {verb} COLUMN \""))?;
     Some((table.to_owned(), column.split('"').next()?.trim_end_matches('_').to_owned()))
 }
 
-/// An enum's name as the database has it: the Diesel CLI writes `DOCUMENTSTATUS`.
+/// Restores the database's names of enums: the Diesel CLI writes `DOCUMENTSTATUS`.
 fn with_enums(sql: &str, known: &ExistingSchema) -> String {
     known.enums.iter().fold(sql.to_owned(), |sql, name| sql.replace(&name.replace('_', "").to_uppercase(), name))
 }

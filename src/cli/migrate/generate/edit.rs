@@ -1,12 +1,12 @@
-//! Lines put into sources that are there already.
+//! Edits of existing source files.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// Puts a line before the closing brace of the block that begins with `opening`, in its place by the alphabet where the
-/// lines of the block are in that order; once.
+/// Inserts a line once before the closing brace of the block that begins with `opening`. If the lines of the block are
+/// sorted, it inserts the line in alphabetical order.
 pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<String> {
     if text.contains(lines.trim()) {
         return Ok(text.to_owned());
@@ -17,7 +17,7 @@ pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<Strin
     let ends = rest.find("\n}").context("the block does not end")? + 1;
     let (block, after) = rest.split_at_checked(ends).context("the block does not end")?;
     let is_before = |line: &str| line.trim_start() > lines.trim_start();
-    // A comment belongs to the line behind it, so a block with comments grows at its end.
+    // A comment belongs to the line after it, so a block with comments grows at its end.
     let at = if block.contains("//") {
         None
     } else {
@@ -35,7 +35,7 @@ pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<Strin
     Ok(format!("{before}{first}{lines}\n{second}{after}"))
 }
 
-/// Adds a name to `use path::{...};`, in the order of the alphabet; rustfmt breaks the lines.
+/// Adds a name to `use path::{...};` in alphabetical order; rustfmt breaks the lines.
 pub(super) fn into_import(text: &str, opening: &str, name: &str) -> Result<String> {
     let begins = text.find(opening).with_context(|| format!("there is no `{opening}`"))? + opening.len();
     let (before, rest) = text.split_at_checked(begins).context("the import does not go on")?;
@@ -46,7 +46,7 @@ pub(super) fn into_import(text: &str, opening: &str, name: &str) -> Result<Strin
     Ok(format!("{before}{}}}{after}", all.join(", ")))
 }
 
-/// Changes a file, which is begun with `new` where it is not there, and has rustfmt put it in order.
+/// Changes a file and formats it with rustfmt. A missing file starts with the content `new`.
 pub(super) fn file(path: &Path, new: &str, change: impl FnOnce(String) -> Result<String>) -> Result<()> {
     let text = if path.exists() { fs::read_to_string(path)? } else { new.to_owned() };
     let text = change(text).with_context(|| path.display().to_string())?;
@@ -54,7 +54,7 @@ pub(super) fn file(path: &Path, new: &str, change: impl FnOnce(String) -> Result
         fs::create_dir_all(folder)?;
     }
     fs::write(path, text)?;
-    // Without it the file is as good, with longer lines.
+    // Without rustfmt the file is correct and has longer lines.
     let _ = std::process::Command::new("rustfmt")
         .args(["--edition", "2024", "--config", "max_width=120,use_small_heuristics=Max"])
         .arg(path)

@@ -27,8 +27,8 @@ struct Function {
     definition: String,
 }
 
-/// Returns the files that change the database, in the order of their paths. Each is applied in a transaction that is rolled back,
-/// and PostgreSQL's own definitions are compared.
+/// Returns the files that change the database, in the order of their paths. Each file is applied in a transaction that is
+/// rolled back, and PostgreSQL's own definitions are compared.
 pub(super) async fn changes(owner: &DatabaseUrl, folder: &Path) -> Result<FunctionChanges> {
     let mut conn = db::connect(owner).await?;
     let mut found = FunctionChanges::default();
@@ -66,7 +66,7 @@ async fn definitions(conn: &mut AsyncPgConnection) -> Result<BTreeMap<String, St
     Ok(functions.into_iter().map(|one| (one.signature, one.definition)).collect())
 }
 
-/// The SQL files of a folder and of those below it.
+/// Returns the SQL files of a folder and its subfolders.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("can't read the folder {}", folder.display()))?;
     let mut found = Vec::new();

@@ -26,18 +26,18 @@ use crate::cli::{ConflictingArguments, Context, output};
 
 #[derive(Args, Debug)]
 pub(super) struct Generate {
-    /// What it does, such as create_document_tags
+    /// Description of the migration, such as create_document_tags
     name: String,
-    /// A column and the table that it refers to, where the name of the column does not tell
+    /// Referenced table of a column, if its name does not imply it
     #[arg(long, value_name = "COLUMN=TABLE", value_parser = reference)]
     references: Vec<(String, String)>,
-    /// Columns of a new table that no two rows of a workspace share, with commas between
+    /// Columns of a new table that are unique in a workspace, comma-separated
     #[arg(long, value_name = "COLUMNS")]
     unique: Vec<String>,
     /// Folder of the crate, with diesel.toml, src and migrations
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     crate_folder: PathBuf,
-    /// Write the functions of this folder that differ from the database, and nothing else
+    /// Write only the functions of this folder that differ from the database
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["references", "unique"])]
     functions: Option<PathBuf>,
 }
@@ -47,7 +47,7 @@ fn reference(text: &str) -> Result<(String, String), String> {
     Ok((column.to_owned(), table.to_owned()))
 }
 
-/// What the database has already.
+/// Tables and enums that the database already has.
 pub(super) struct ExistingSchema {
     pub(super) tables: Vec<String>,
     pub(super) enums: Vec<String>,
@@ -80,7 +80,7 @@ impl Generate {
         let known = ExistingSchema::of(owner).await?;
         let all = table::parse(&text).with_context(|| schema.display().to_string())?;
         let new: Vec<&TableSchema> = all.iter().filter(|table| !known.tables.contains(&table.name)).collect();
-        // Before anything is written, so that what can't be generated leaves nothing behind.
+        // Runs before any file is written, so that an error leaves no files behind.
         let created = self.created(&new, &known)?;
         let is_ours =
             fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
@@ -151,7 +151,7 @@ impl Generate {
         Err(ConflictingArguments(message).into())
     }
 
-    /// The SQL of each new tenants' table, what is referred to first.
+    /// Returns the SQL of each new tenants' table, with referenced tables first.
     fn created<'a>(
         &self,
         new: &[&'a TableSchema],
@@ -179,7 +179,7 @@ impl Generate {
             .collect()
     }
 
-    /// By `--references`, else by the name of the column: `document_id` refers to `documents`.
+    /// Returns the references by `--references`, or by the name of the column: `document_id` refers to `documents`.
     fn references_of(
         &self,
         table: &TableSchema,
@@ -238,13 +238,13 @@ impl ExistingSchema {
     }
 }
 
-/// The tables of this library, which a crate that stands on it has in its database and not in its `schema.rs`.
+/// Returns the tables of this library. A crate that uses it has them in its database and not in its `schema.rs`.
 fn tables_of_ours() -> Vec<String> {
     let all = Catalog::expected().to_string();
     all.lines().filter_map(|line| line.strip_prefix("table ")?.split(' ').next().map(str::to_owned)).collect()
 }
 
-/// The time, as the Diesel CLI writes it, or the first second behind it that no migration has.
+/// Returns the current time in the format of the Diesel CLI, or the next second that no migration uses.
 fn next_version(folder: &Path, migrator: &Migrator) -> String {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut taken: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
@@ -259,14 +259,14 @@ fn next_version(folder: &Path, migrator: &Migrator) -> String {
     }
 }
 
-/// What is referred to comes first, else in the order of the file.
+/// Sorts referenced tables first, and otherwise keeps the order of the file.
 fn in_order(mut tables: Vec<(&TableSchema, Vec<Reference>)>) -> Vec<(&TableSchema, Vec<Reference>)> {
     let mut ordered: Vec<(&TableSchema, Vec<Reference>)> = Vec::with_capacity(tables.len());
     while !tables.is_empty() {
         let waits = |references: &[Reference], name: &str| {
             references.iter().any(|one| one.to != name && tables.iter().any(|(other, _)| other.name == one.to))
         };
-        // Of tables that refer to each other in a circle, the first; the database says what is missing.
+        // If tables refer to each other in a circle, take the first. PostgreSQL then reports the missing table.
         let at = tables.iter().position(|(table, references)| !waits(references, &table.name)).unwrap_or(0);
         ordered.push(tables.remove(at));
     }

@@ -1,4 +1,4 @@
-//! The Rust side of a tenants' table: its id, its line in the registry, and a model to begin with.
+//! The Rust code of a tenants' table: its id, its line in the registry, and an initial model.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use workspace_db::tenancy::TENANT_TABLES;
 use super::edit;
 use super::table::{ColumnSchema, Reference, TableSchema, camel, singular};
 
-/// Where a crate keeps what is generated.
+/// Locations of the generated code in a crate.
 struct Layout {
     ids: PathBuf,
     registry: PathBuf,
     models: PathBuf,
-    /// What stands before this library's macros and modules.
+    /// Path prefix of this library's macros and modules.
     library: &'static str,
-    /// The module of the crate's own ids.
+    /// Module of the crate's own ids.
     ids_module: &'static str,
 }
 
-/// Writes or extends the sources, and returns which.
+/// Writes or extends the sources, and returns their paths.
 pub(super) fn write(root: &Path, is_ours: bool, table: &TableSchema, references: &[Reference]) -> Result<Vec<PathBuf>> {
     let src = root.join("src");
     let layout = if is_ours {
@@ -105,12 +105,12 @@ fn registry(layout: &Layout, is_ours: bool, table: &TableSchema, references: &[R
     })
 }
 
-/// With an empty block at the end, where there is none.
+/// Appends an empty block if the text has none.
 fn begun(text: String, opening: &str) -> String {
     if text.contains(&format!("\n{opening}")) { text } else { format!("{text}\n{opening}\n}}\n") }
 }
 
-/// A line among those that begin as it does, in their order; behind everything where there are none.
+/// Inserts a line in order among the lines with the same prefix, or appends it if there are none.
 fn into_lines(text: &str, prefix: &str, line: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
     if lines.contains(&line) {
@@ -130,7 +130,7 @@ fn into_lines(text: &str, prefix: &str, line: &str) -> String {
 fn stub(layout: &Layout, table: &TableSchema, references: &[Reference]) -> String {
     let (name, row, library) = (&table.name, table.type_name(), layout.library);
     let docs = if table.docs.is_empty() { format!("A row of `{name}`.") } else { table.docs.clone() };
-    // The signs of a vector are for searches, which name the column.
+    // The sign bits of a vector are for searches, which name the column.
     let fields: Vec<Field> = table
         .columns
         .iter()
@@ -209,7 +209,7 @@ struct Field {
     docs: String,
     rust: String,
     is_optional: bool,
-    /// Whether a program writes it: not the workspace, what the database generates, and times of its own.
+    /// True if a program writes it: not the workspace, generated values, or `created_at` and `updated_at`.
     is_written: bool,
 }
 
@@ -266,7 +266,7 @@ fn rust_type(column: &ColumnSchema, table: &TableSchema, references: &[Reference
     }
 }
 
-/// Imports in the order that rustfmt keeps.
+/// Returns the imports in the order of rustfmt.
 fn imports(layout: &Layout, table: &str, row: &str, fields: &[Field], has_time: bool) -> String {
     let library = layout.library;
     let own_id = format!("{row}Id");

@@ -6,10 +6,10 @@ use super::ExistingSchema;
 use super::table::{ColumnSchema, Reference, TableSchema, snake};
 use crate::cli::ConflictingArguments;
 
-/// The dimensions of [`Embedding`](workspace_db::sql_types::Embedding).
+/// Number of dimensions of [`Embedding`](workspace_db::sql_types::Embedding).
 const DIMENSIONS: usize = workspace_db::sql_types::DIMENSIONS;
 
-/// Everything that the table needs, its isolation last.
+/// Returns all SQL that the table needs. The statement that isolates it comes last.
 pub(super) fn create(
     table: &TableSchema,
     references: &[Reference],
@@ -69,7 +69,7 @@ pub(super) fn create(
         parts.push(format!("CONSTRAINT {name}_{0}_readable CHECK (workspace_db_is_readable({0}))", column.name));
     }
     let parts = parts.join(",\n    ");
-    // The linters would have an index built beside writers, of whom a table that was not there has none.
+    // Linters require a concurrent index creation to spare writers. A new table has no writers.
     let behind: Vec<String> =
         behind.iter().map(|index| format!("-- squawk-ignore require-concurrent-index-creation\n{index}\n")).collect();
     Ok(format!(
@@ -83,12 +83,12 @@ pub(super) fn is_vector(column: &ColumnSchema) -> bool {
     column.sql_type == "Vector" && !column.is_array
 }
 
-/// Whether PostgreSQL holds values of its type that a program can't read.
+/// Returns true if PostgreSQL can store values of the column's type that a program can't read.
 fn may_be_unreadable(column: &ColumnSchema) -> bool {
     column.is_array || matches!(column.sql_type.as_str(), "Jsonb" | "Timestamptz" | "Date")
 }
 
-/// The column of a vector's signs.
+/// Returns the column of a vector's sign bits.
 pub(super) fn bits(column: &ColumnSchema) -> String {
     format!("{}_bits", column.name)
 }

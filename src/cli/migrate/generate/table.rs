@@ -16,7 +16,7 @@ pub(super) struct TableSchema {
 pub(super) struct ColumnSchema {
     pub(super) name: String,
     pub(super) docs: String,
-    /// The SQL type without `Nullable`, by its last name; that of the elements for an array.
+    /// SQL type without `Nullable`, by its last name; for an array, the type of its elements.
     pub(super) sql_type: String,
     pub(super) is_array: bool,
     pub(super) is_nullable: bool,
@@ -30,7 +30,7 @@ pub(super) struct Reference {
     pub(super) is_tenants: bool,
 }
 
-/// Every `table!` of a file.
+/// Parses every `table!` of a file.
 pub(super) fn parse(text: &str) -> Result<Vec<TableSchema>> {
     let file = syn::parse_file(text)?;
     let macros = file.items.into_iter().filter_map(|item| match item {
@@ -59,7 +59,7 @@ impl TableSchema {
         columns.split(',').all(|name| self.column(name.trim()).is_some())
     }
 
-    /// Whether it can be a tenants' table, and what to write where it can't.
+    /// Verifies that it can be a tenants' table. Otherwise the error states the required change.
     pub(super) fn validate(&self) -> Result<()> {
         let wrong = |what: &str| Err(ConflictingArguments(format!("{} in src/schema.rs {what}", self.name)).into());
         if self.key != ["workspace_id", "id"] {
@@ -76,12 +76,12 @@ impl TableSchema {
         Ok(())
     }
 
-    /// `DocumentTag` of `document_tags`.
+    /// Returns the name of the type: `DocumentTag` for `document_tags`.
     pub(super) fn type_name(&self) -> String {
         camel(&singular(&self.name))
     }
 
-    /// `a document tag`, for an error that says what a text should have been.
+    /// Returns `a document tag` for `document_tags`.
     pub(super) fn article(&self) -> String {
         let words = singular(&self.name).replace('_', " ");
         let an = words.starts_with(['a', 'e', 'i', 'o', 'u']);
@@ -105,7 +105,7 @@ impl ColumnSchema {
                 _ => None,
             };
             match (last.ident.to_string().as_str(), within) {
-                // Of an array's elements nobody can say that they are not null.
+                // The elements of an array can always be null, so this says nothing about the column.
                 ("Nullable", Some(inner)) => {
                     is_nullable |= !is_array;
                     path = inner;
@@ -128,7 +128,7 @@ impl ColumnSchema {
         }
     }
 
-    /// Whether the database gives it a value where nobody does.
+    /// Returns true if the database has a default value for it.
     pub(super) fn has_default(&self) -> bool {
         self.default().is_some()
     }
@@ -142,7 +142,7 @@ impl ColumnSchema {
     }
 }
 
-/// One of Diesel's names for a type that has several.
+/// Returns one of Diesel's names for a type that has several.
 fn plain(name: &str) -> String {
     match name {
         "Integer" => "Int4",
@@ -158,7 +158,7 @@ fn plain(name: &str) -> String {
     .to_owned()
 }
 
-/// What everybody knows of a column by its name, where nothing is said of it.
+/// Returns the conventional description of a column without a doc comment.
 fn usual(name: &str) -> String {
     match name {
         "id" => "Identity within the workspace.".to_owned(),
@@ -197,7 +197,7 @@ pub(super) fn camel(name: &str) -> String {
     name.split('_').map(word).collect()
 }
 
-/// `document_status` of `DocumentStatus`.
+/// Returns `document_status` for `DocumentStatus`.
 pub(super) fn snake(name: &str) -> String {
     name.chars()
         .enumerate()
