@@ -25,7 +25,7 @@ async fn main() -> workspace_db::Result<()> {
             .load_page::<AnalyticsEvent, _, _>(&mut ws, analytics_events::created_at, after, 50)
             .await?;
         println!("a page of {}", page.rows.len());
-        // As text, the key can be part of a link.
+        // As text, the key can be part of a link, and is parsed from it.
         let Some(link) = page.next.map(|key| key.to_string()) else { break };
         after = Some(link.parse()?);
     }

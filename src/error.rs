@@ -133,7 +133,7 @@ impl Error {
         self.inner.field
     }
 
-    /// Returns true if a token or a password is not or no longer valid. The error reveals neither the reason nor the
+    /// Returns true if a token or a password is invalid, or no longer valid. The error reveals neither the reason nor the
     /// existence of an account.
     #[must_use]
     pub fn is_unauthenticated(&self) -> bool {

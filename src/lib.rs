@@ -19,7 +19,7 @@
 //! | export, import, erase or move a workspace's rows | [`mod@transfer`] |
 //! | keep searches fast, and measure what they miss | [`indexes`] |
 //! | inspect the data in a browser | [`studio`] |
-//! | use an id of the right table | [`id`] |
+//! | use typed ids | [`id`] |
 //! | run PostgreSQL without installing it | [`embedded`] |
 //! | test your own queries | [`testing`] |
 //! | handle errors | [`Error`] and its predicates |

@@ -196,17 +196,17 @@ impl Worker {
         let (ended, outcomes) = mpsc::channel::<CompletedAttempt>(BACKLOG);
         let (over, is_over) = oneshot::channel();
         let (written, is_written) = oneshot::channel();
-        let finisher = Completer::new(Arc::clone(&shared), outcomes);
-        let keeper = Maintainer::new(Arc::clone(&shared), wakes.clone());
+        let completer = Completer::new(Arc::clone(&shared), outcomes);
+        let maintainer = Maintainer::new(Arc::clone(&shared), wakes.clone());
         // Dropping the set aborts its tasks when this function returns.
         let mut beside = JoinSet::new();
         beside.spawn(async move {
-            finisher.run(is_over).await;
+            completer.run(is_over).await;
             let _ = written.send(());
         });
         beside.spawn(maintenance::extend(Arc::clone(&shared)));
-        beside.spawn(keeper.clone().rescue());
-        beside.spawn(keeper.fire());
+        beside.spawn(maintainer.clone().rescue());
+        beside.spawn(maintainer.fire());
         beside.spawn(maintenance::listen(Arc::clone(&shared), wakes));
 
         let stopping = watch::Sender::new(false);

@@ -98,7 +98,7 @@ checked_texts! {
     /// ```
     Prose = prose, "text";
 
-    /// A colour in the hexadecimal notation of CSS: `#rgb`, `#rrggbb`, or either with one or two alpha digits; in lower case.
+    /// A colour in CSS hexadecimal notation: `#rgb`, `#rrggbb`, or either with one or two alpha digits; in lower case.
     ///
     /// ```
     /// use workspace_db::sql_types::HexColor;

@@ -108,7 +108,7 @@ pg_enums! {
         Session = "session",
         /// An API client of the administrator.
         Api = "api",
-        /// Setting a password, once.
+        /// A secret that sets a password once.
         Password = "password",
     }
 
@@ -144,7 +144,7 @@ pg_enums! {
         Running = "running",
         /// Failed with an error.
         Failed = "failed",
-        /// Ended well.
+        /// Completed.
         Completed = "completed",
     }
 
@@ -152,7 +152,7 @@ pg_enums! {
     DocumentStatus = "document_status" {
         /// Draft, still being written.
         Draft = "draft",
-        /// Being split and embedded.
+        /// In processing: it is split and embedded.
         Processing = "processing",
         /// Ready; searches find it.
         Ready = "ready",
@@ -192,7 +192,7 @@ pg_enums! {
         Queued = "queued",
         /// Leased by a worker.
         Running = "running",
-        /// Ended well.
+        /// Completed.
         Completed = "completed",
         /// Failed, without a further attempt.
         Failed = "failed",

@@ -50,7 +50,7 @@ impl SecretKey {
         Ok(Self { id, key: SecretBox::new(Box::new(key)) })
     }
 
-    /// Returns the id of the key in hexadecimal: the first 8 bytes of its SHA-256. Every sealed secret has the id of its key.
+    /// Returns the id of the key in hexadecimal: the first 8 bytes of its SHA-256. Every secret names its key.
     #[must_use]
     pub fn id(&self) -> String {
         hex(&self.id)
