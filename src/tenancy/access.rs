@@ -1,17 +1,17 @@
-//! What a scope may do, as a type: a write with a scope that may only read does not compile.
+//! Access levels of scopes, as types: a write with a scope that may only read does not compile.
 
-/// What a [`WorkspaceScope`](super::WorkspaceScope) and the connection that it opens may do: [`Read`], [`Write`] or
-/// [`Administer`].
+/// Access level of a [`WorkspaceScope`](super::WorkspaceScope) and of the connection that it opens: [`Read`],
+/// [`Write`] or [`Administer`].
 pub trait Access: private::Sealed + Copy + Send + Sync + 'static {
-    /// How a transaction begins: one that may only read says so to PostgreSQL too.
+    /// Statement that begins a transaction. A transaction that may only read is also read-only in PostgreSQL.
     #[doc(hidden)]
     const BEGIN: &'static str;
-    /// The same as a value.
+    /// The level as a value.
     #[doc(hidden)]
     const LEVEL: AccessLevel;
 }
 
-/// Access with which rows of a workspace may be changed: [`Write`] and [`Administer`].
+/// Access level that permits changes to rows of a workspace: [`Write`] and [`Administer`].
 #[diagnostic::on_unimplemented(
     message = "a connection with `{Self}` access can't change rows",
     label = "this scope may only read",
@@ -20,19 +20,19 @@ pub trait Access: private::Sealed + Copy + Send + Sync + 'static {
 )]
 pub trait MayWrite: Access {}
 
-/// To read the rows of a workspace: a published workspace's public side, a service that only looks.
+/// Access to read the rows of a workspace, for the public side of a published workspace or a service that only reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Read;
 
-/// To read and change its content: a member, a service that ingests.
+/// Access to read and change the content of a workspace, for a member or a service that ingests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Write;
 
-/// To change the workspace itself as well: its settings, its members, its tokens, whether it is published.
+/// Access to change also the workspace itself: its settings, its members, its tokens and its publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Administer;
 
-/// From the least to the most.
+/// Access levels, from the lowest to the highest.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccessLevel {

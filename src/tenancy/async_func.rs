@@ -1,11 +1,11 @@
-//! A bound that the standard library can't state yet.
+//! Bound that the standard library can't state yet.
 
-/// An async closure whose future is of a type that can be named, and so be asked to be [`Send`].
+/// Async closure with a nameable future type, so that a bound can require [`Send`] of the future.
 ///
-/// Implemented for every async closure; nothing to do with it but to meet the bound. Diesel's `AsyncConnection` states
-/// its own transactions in the same way.
+/// Every async closure implements it, and callers only meet the bound. Diesel's `AsyncConnection` declares its own
+/// transactions in the same way.
 pub trait AsyncFunc<A, R>: AsyncFnOnce(A) -> R + FnOnce(A) -> <Self as AsyncFunc<A, R>>::Fut {
-    /// What the closure returns.
+    /// Future that the closure returns.
     type Fut: Future<Output = R>;
 }
 

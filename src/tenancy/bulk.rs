@@ -1,4 +1,4 @@
-//! A connection of one workspace that speaks COPY, which Diesel's does not.
+//! Connection of one workspace that supports COPY, which Diesel's connection does not.
 
 use std::ops::Deref;
 
@@ -11,24 +11,25 @@ use super::{Database, WorkspaceScope};
 use crate::db::roles::{Login, PLATFORM_ROLE};
 use crate::error::Result;
 
-/// The driver's own client, as the application's login, whose transactions all have the workspace set: row-level
-/// security binds it as it binds a [`WorkspaceConnection`](super::WorkspaceConnection), and nothing else does.
+/// The driver's own client, under the application login. Each of its transactions sets the workspace. Only row-level
+/// security restricts it, as it restricts a [`WorkspaceConnection`](super::WorkspaceConnection).
 ///
-/// It is no connection of the pool. Dropped in the middle of something, it is closed, and the server rolls back.
+/// It is not a connection of the pool. If it is dropped during an operation, it is closed and the server rolls back.
 pub(crate) struct BulkConnection {
     client: Client,
     settings: String,
     fence: Option<String>,
 }
 
-/// A transaction in the workspace.
+/// Transaction in the workspace.
 pub(crate) struct BulkTransaction<'c> {
     transaction: Transaction<'c>,
     fence: Option<&'c str>,
 }
 
 impl BulkConnection {
-    /// As the platform's login, which sees every workspace: whatever runs on it names one by itself.
+    /// Opens a connection under the platform login, which sees every workspace. Each statement must name its
+    /// workspace.
     #[cfg(feature = "transfer")]
     pub(super) async fn of_platform(login: &Login) -> Result<Self> {
         let settings = login.drop_to(PLATFORM_ROLE);
@@ -41,8 +42,9 @@ impl BulkConnection {
         Ok(Self { client, settings, fence: scope.fence() })
     }
 
-    /// The connection with a lock that it holds until it is dropped, unless another holds it for longer than the server may
-    /// need to notice that one has ended: within a transaction, which a pooler keeps to one connection of the server.
+    /// Takes an advisory lock, which the connection holds until it is dropped. Returns `None` if another session holds
+    /// the lock for more than 5 s. The server may need that time to notice that a session has ended. The lock belongs
+    /// to a transaction, because a pooler keeps a transaction on one server connection.
     #[cfg(feature = "transfer")]
     pub(crate) async fn holding(self, what: &str) -> Result<Option<Self>> {
         use std::time::{Duration, Instant};
@@ -71,7 +73,7 @@ impl BulkConnection {
 }
 
 impl BulkTransaction<'_> {
-    /// Keeps what was done, while what the scope was given for holds.
+    /// Commits the transaction if the fence of its scope succeeds.
     pub(crate) async fn commit(self) -> Result<()> {
         if let Some(fence) = self.fence {
             self.transaction.batch_execute(fence).await?;

@@ -1,4 +1,4 @@
-//! Functions of this crate's own that the database has.
+//! Calls of this crate's own functions in the database.
 
 use std::marker::PhantomData;
 
@@ -14,7 +14,7 @@ use super::table::TenantTable;
 use crate::error::Result;
 use crate::unreadable::Readable;
 
-/// `SELECT columns FROM function(arguments) AS rows`, prepared once a connection, where Diesel prepares the SQL of
+/// `SELECT columns FROM function(arguments) AS rows`, prepared once per connection. Diesel prepares the SQL of
 /// `sql_query` each time.
 ///
 /// `ST` is the SQL type of the columns.
@@ -26,26 +26,26 @@ pub(crate) struct FunctionCall<A, C, ST> {
     row: PhantomData<ST>,
 }
 
-/// Names of columns that the function itself gives to what it returns.
+/// Names of columns that the function itself defines for its result.
 pub(crate) struct NamedColumns(&'static str);
 
 impl<A, ST> FunctionCall<A, NamedColumns, ST> {
-    /// The columns of that name, whose types nobody checks, of what a function returns for a tuple of arguments. No text
-    /// may come from outside.
+    /// Returns a call with a tuple of arguments that selects these columns of the result. Their types are not checked.
+    /// No text may come from outside.
     pub(crate) fn new(function: &'static str, columns: &'static str, arguments: A) -> Self {
         Self { function, alias: "rows", columns: NamedColumns(columns), arguments, row: PhantomData }
     }
 }
 
 impl<A, C: Expression> FunctionCall<A, C, C::SqlType> {
-    /// Columns of a table, for a function that returns its rows.
+    /// Returns a call of a function that returns rows of a table, and selects columns of the table.
     pub(crate) fn rows_of<T: TenantTable>(_table: T, function: &'static str, columns: C, arguments: A) -> Self {
         Self { function, alias: T::NAME, columns, arguments, row: PhantomData }
     }
 }
 
 impl<A, C, ST> FunctionCall<A, C, ST> {
-    /// Runs it where every workspace is seen, in a transaction of its own that takes two round trips.
+    /// Runs the call for all workspaces, in its own transaction, which takes two round trips.
     pub(crate) async fn load_across<U>(self, db: &Database) -> Result<Vec<U>>
     where
         Self: LoadsAs<U> + Send,
@@ -54,7 +54,8 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         db.platform_session(OWN).await?.statement(|conn| all(self.start(conn))).await
     }
 
-    /// As [`load_across`](Self::load_across), each row that can't be read as the reason why.
+    /// Runs the call, like [`load_across`](Self::load_across), and returns each row, or the reason why it can't be
+    /// read.
     pub(crate) async fn load_each_across<U>(self, db: &Database) -> Result<Vec<Readable<U>>>
     where
         Self: LoadsAs<U> + Send,
@@ -63,7 +64,7 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         db.platform_session(OWN).await?.statement(|conn| each(self.start(conn))).await
     }
 
-    /// Runs it in a workspace, where row-level security binds it like any statement.
+    /// Runs the call in a workspace. Row-level security applies to it as to any statement.
     pub(crate) async fn load_in<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
     where
         Self: LoadsAs<U> + Send,
@@ -97,7 +98,7 @@ impl<A, C, ST> Query for FunctionCall<A, C, ST> {
     type SqlType = ST;
 }
 
-/// Known by its text.
+/// Prepared statements are cached by their text.
 impl<A, C, ST> QueryId for FunctionCall<A, C, ST> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

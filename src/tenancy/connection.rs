@@ -1,4 +1,4 @@
-//! A connection that sees one workspace.
+//! Connection that sees one workspace.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,32 +20,33 @@ use crate::db::roles::APP_ROLE;
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 
-/// A connection that sees and changes the rows of one workspace. [`Database::workspace`] lends it.
+/// Connection that sees and changes the rows of one workspace. [`Database::workspace`] lends it.
 ///
-/// It is **not** a Diesel connection: `documents::table.load(&mut ws)` does not compile, only a query that is
-/// [scoped](super::InWorkspace::in_workspace) runs on it, as a method of the query. Beneath, every statement runs in a
-/// transaction that has the workspace set for PostgreSQL's row-level security.
+/// It is **not** a Diesel connection: `documents::table.load(&mut ws)` does not compile. Only a
+/// [scoped](super::InWorkspace::in_workspace) query runs on it, as a method of the query. Every statement runs in a
+/// transaction that has set the workspace for PostgreSQL's row-level security.
 ///
-/// `A` is what the scope may do: with [`Read`](super::Read) no statement that changes rows compiles, and each transaction is
-/// read-only for PostgreSQL too, so that a lock (`for_update`) fails there.
+/// `A` is the access of the scope. With [`Read`](super::Read), no statement that changes rows compiles. Each
+/// transaction is also read-only in PostgreSQL, so a lock (`for_update`) fails.
 ///
-/// A statement outside of [`transaction`](Self::transaction) has a transaction of its own. A future that is dropped
-/// half-way costs the connection, never the isolation: the next statement gets a fresh one from the pool.
+/// A statement outside of [`transaction`](Self::transaction) has its own transaction. If a future is dropped before it
+/// ends, the connection is lost and the workspace stays isolated. The next statement gets a fresh connection from the
+/// pool.
 pub struct WorkspaceConnection<A: Access = Write> {
     pub(super) session: PooledSession,
     workspace: WorkspaceId,
     database: DatabaseToken,
     search_limits: SearchLimits,
-    /// SQL that a transaction in the workspace sets behind its `BEGIN`, without the timeouts.
+    /// SQL that a transaction in the workspace runs after its `BEGIN`, without the timeouts.
     settings: String,
     timeouts: Timeouts,
     access: PhantomData<A>,
 }
 
-/// What a transaction in a workspace sets, behind its `BEGIN`.
+/// Returns the SQL that a transaction in a workspace runs after its `BEGIN`.
 ///
-/// A UUID is written in hexadecimal digits and dashes, so there is nothing to escape; and one message is one message
-/// fewer than a bound value would take.
+/// A UUID consists of hexadecimal digits and dashes, so nothing needs to be escaped. A bound value would take one more
+/// message.
 pub(super) fn settings_of(database: &Database, workspace: WorkspaceId, level: AccessLevel) -> String {
     let role = if level == AccessLevel::Read { database.app().reader() } else { APP_ROLE };
     format!("; SET LOCAL app.workspace_id = '{workspace}'{}", database.app().drop_to(role))
@@ -71,7 +72,7 @@ impl<A: Access> WorkspaceConnection<A> {
         Ok(ws)
     }
 
-    /// Ends what takes longer than that, from the next transaction on, in place of what the database was opened with.
+    /// Sets the timeouts from the next transaction on, in place of those with which the database was opened.
     ///
     /// ```no_run
     /// use workspace_db::config::Timeouts;
@@ -88,28 +89,28 @@ impl<A: Access> WorkspaceConnection<A> {
         self.session.begin_with(begin, timeouts.idle_in_transaction);
     }
 
-    /// The workspace.
+    /// Returns the workspace.
     #[must_use]
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
     }
 
-    /// Which of this process's databases it is a connection to.
+    /// Returns the token of the database to which it is connected.
     pub(crate) fn database(&self) -> DatabaseToken {
         self.database
     }
 
-    /// The bounds of searches that the database was opened with.
+    /// Returns the limits of searches with which the database was opened.
     pub(crate) fn search_limits(&self) -> SearchLimits {
         self.search_limits
     }
 
-    /// Says something on a channel of the database once what is open has been committed, or at once.
+    /// Sends a notification on a channel of the database, after the commit of an open transaction or else at once.
     pub(crate) fn notify(&mut self, channel: &'static str, message: impl Into<String>) {
         self.session.notify((channel, message.into()));
     }
 
-    /// Runs a statement of this crate's own that writes what a scope alone does not; row-level security binds it.
+    /// Runs one of this crate's own statements that writes rows which a scope can't write. Row-level security applies.
     pub(crate) async fn internal<R>(
         &mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
@@ -117,7 +118,7 @@ impl<A: Access> WorkspaceConnection<A> {
         self.session.statement(start).await
     }
 
-    /// Refuses a query that is bound to another workspace than this connection.
+    /// Rejects a query that is bound to another workspace than this connection.
     pub(super) fn check(&self, workspace: WorkspaceId) -> Result<()> {
         if workspace == self.workspace {
             return Ok(());
@@ -129,15 +130,16 @@ impl<A: Access> WorkspaceConnection<A> {
         .remedy("make both of the same scope"))
     }
 
-    /// Runs `work` in a transaction: all of it is kept, or where it returns an error, nothing.
+    /// Runs `work` in a transaction. If `work` returns an error, the transaction is rolled back.
     ///
-    /// Called within itself, it makes a savepoint. No transaction should stay open while something slow goes on, such as
-    /// an answer that is being generated: a scope is cheap, come back with it.
+    /// Within another transaction, it creates a savepoint. Do not keep a transaction open during slow work, such as
+    /// the generation of an answer. A scope is cheap: open another connection with it afterwards.
     ///
     /// # Errors
     ///
-    /// What `work` returns; [`is_unreachable`](Error::is_unreachable) where the connection is lost, and then nothing was
-    /// changed; [`is_interrupted`](Error::is_interrupted) where a statement of it was cut short and `work` ended well.
+    /// The error of `work`; [`is_unreachable`](Error::is_unreachable) if the connection is lost;
+    /// [`is_interrupted`](Error::is_interrupted) if one of its statements was cut short and `work` returned `Ok`.
+    /// After a loss nothing was changed, unless the message says that the connection was lost during the commit.
     ///
     /// ```no_run
     /// use workspace_db::models::{NewConversation, NewMessage};
@@ -168,24 +170,29 @@ impl<A: Access> WorkspaceConnection<A> {
         transaction.end_with(done).await
     }
 
-    /// The first loud way out: lends a connection for SQL that a scoped query can't say.
+    /// Lends a connection for SQL that a scoped query can't express. It is one of the two calls that leave the scope.
     ///
-    /// Row-level security still holds: whatever `work` runs sees and changes this workspace alone. It runs in a
-    /// transaction (a savepoint within one) and must leave it open. When the transaction ends, the connection is closed, so
-    /// that no temporary table, cursor, lock, setting or prepared statement reaches the next tenant; that costs a
-    /// connection. The reason is logged (`tracing`, level `INFO`).
+    /// Row-level security still applies: `work` sees and changes only this workspace. It runs in a transaction (a
+    /// savepoint within one) and must leave it open. When the transaction ends, the connection is closed, which costs
+    /// a connection. So no temporary table, cursor, lock, setting or prepared statement reaches the next tenant. The
+    /// reason is logged (`tracing`, level `INFO`).
     ///
-    /// It is a rail against mistakes and not against malice: SQL that sets `app.workspace_id` is in that workspace, so
-    /// never run text that a tenant wrote. PostgreSQL itself shows a little of others to every login: in
-    /// `pg_stat_activity` the statements of the same login, with their literals; large objects, which have no policies;
-    /// the planner's estimates in `EXPLAIN`, which come from statistics of whole tables; names and sizes in the catalog.
-    /// A superuser takes the first two away with
+    /// It protects against mistakes and not against malice. SQL that sets `app.workspace_id` enters that workspace, so
+    /// never run text that a tenant wrote. PostgreSQL itself shows every login some data of others:
+    ///
+    /// - the statements of the same login in `pg_stat_activity`, with their literals;
+    /// - large objects, which have no policies;
+    /// - the planner's estimates in `EXPLAIN`, which come from statistics of whole tables;
+    /// - names and sizes in the catalog.
+    ///
+    /// A superuser can revoke the first two with
     /// [`restricted_functions_sql`](crate::db::roles::restricted_functions_sql).
     ///
     /// # Errors
     ///
-    /// What `work` returns; as [`transaction`](Self::transaction); [`is_interrupted`](Error::is_interrupted) where
-    /// `work` has ended the transaction that it was lent, even if it began another.
+    /// The error of `work`; the errors of [`transaction`](Self::transaction);
+    /// [`is_interrupted`](Error::is_interrupted) if `work` has ended the transaction that it was lent, even if it
+    /// began another.
     ///
     /// ```no_run
     /// use diesel::sql_types::{BigInt, Text};
@@ -227,8 +234,8 @@ impl<A: Access> WorkspaceConnection<A> {
         loan.end_with(raw, &settings, done).await
     }
 
-    /// As [`under_row_security`](Self::under_row_security), for this crate's own statements, which leave nothing behind:
-    /// without the log, and with the connection as it was.
+    /// Lends the connection to this crate's own statements, which leave no state behind. Unlike
+    /// [`under_row_security`](Self::under_row_security), it writes no log and keeps the connection.
     pub(crate) async fn internal_sql<'a, F, R, E>(&mut self, work: F) -> Result<R, E>
     where
         for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
@@ -244,7 +251,7 @@ impl<A: Access> WorkspaceConnection<A> {
     }
 }
 
-/// Holds for no connection; it is here for its message.
+/// Bound that no connection meets. It exists for its compile error.
 #[diagnostic::on_unimplemented(
     message = "only a query that is scoped runs on a `{Self}`",
     label = "this query is not scoped to a workspace",
@@ -253,16 +260,16 @@ impl<A: Access> WorkspaceConnection<A> {
     note = "raw SQL of one workspace: `ws.under_row_security(\"why\", async |conn| ...)`"
 )]
 pub trait RunsUnscopedQueries<'a> {
-    /// What Diesel would take for a connection.
+    /// Returns the connection that Diesel would use.
     #[doc(hidden)]
     fn connection(&self) -> &AsyncPgConnection;
-    /// The same.
+    /// Returns the same connection, mutable.
     #[doc(hidden)]
     fn connection_mut(&mut self) -> &mut AsyncPgConnection;
 }
 
-// Diesel takes whatever dereferences to a connection for one. This does so under a condition that nothing meets, so the
-// compiler names the condition, and with it what to write, instead of a trait of Diesel's.
+// Diesel accepts every type that dereferences to a connection. This type does so under a condition that no type meets.
+// So the compiler names the condition and what to write, instead of a trait of Diesel's.
 impl<A: Access> Deref for WorkspaceConnection<A>
 where
     for<'a> Self: RunsUnscopedQueries<'a>,

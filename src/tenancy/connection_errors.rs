@@ -1,4 +1,4 @@
-//! The errors of a connection that was cut short or lost.
+//! Errors of a connection that was interrupted or lost.
 
 use crate::error::{Error, Kind};
 
@@ -23,7 +23,7 @@ pub(super) fn commit_failed_error(error: diesel::result::Error) -> Error {
     error
 }
 
-/// The server has closed the connection, since its transaction stood idle for too long.
+/// Returns the error of a connection that the server closed because its transaction idled for too long.
 pub(super) fn stood_idle(error: diesel::result::Error) -> Error {
     Error::timed_out("terminating connection due to idle-in-transaction timeout").caused_by(error)
 }

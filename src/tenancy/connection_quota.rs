@@ -1,4 +1,4 @@
-//! How much of the pool one workspace may hold.
+//! Limit of the connections that one workspace may hold.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,7 +9,7 @@ use crate::db::WAIT_TIMEOUT;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 
-/// For each workspace at work, the connections that it may still take.
+/// Connections that each active workspace may still take.
 pub(super) struct ConnectionQuota {
     most: usize,
     free: Mutex<HashMap<WorkspaceId, Weak<Semaphore>>>,
@@ -20,11 +20,12 @@ impl ConnectionQuota {
         Self { most, free: Mutex::default() }
     }
 
-    /// One connection of the workspace, which is given back when the permit is dropped.
+    /// Acquires one connection of the workspace. Dropping the permit releases it.
     ///
     /// # Errors
     ///
-    /// [`is_exhausted`](Error::is_exhausted) where the workspace holds as many as it may for longer than a caller waits.
+    /// [`is_exhausted`](Error::is_exhausted) if the workspace holds all its connections for longer than a caller
+    /// waits.
     pub(super) async fn acquire(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
         let acquired = tokio::time::timeout(WAIT_TIMEOUT, self.of(workspace).acquire_owned()).await;
         acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| {
@@ -42,7 +43,7 @@ impl ConnectionQuota {
             return known;
         }
         if free.len() == free.capacity() {
-            // Before it grows, workspaces that hold nothing go.
+            // Before the map grows, workspaces that hold no connection are removed.
             free.retain(|_, semaphore| semaphore.strong_count() > 0);
         }
         let new = Arc::new(Semaphore::new(self.most));

@@ -1,5 +1,5 @@
-//! What search needs beneath its queries: candidates that one part of a statement picks and another reads, and settings
-//! of the planner that hold for one statement.
+//! Parts of the statements that search: candidates that one part selects and another reads, and settings of the
+//! planner for one statement.
 
 use std::fmt::{Display, Write as _};
 
@@ -11,7 +11,8 @@ use super::query::Scoped;
 
 /// `WITH name (...) AS MATERIALIZED (...)` before a query.
 ///
-/// Materialized, so that the candidates are picked once and by their own order, whatever the planner makes of the rest.
+/// The candidates are materialized. So PostgreSQL selects them once and in their own order, whatever plan it chooses
+/// for the rest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WithCte<C, Q> {
     name: &'static str,
@@ -20,7 +21,7 @@ pub(crate) struct WithCte<C, Q> {
 }
 
 impl<Q, S> Scoped<Q, S> {
-    /// Puts the rows of another scoped query in reach of this one's SQL, under that name and those of its columns.
+    /// Makes the rows of another scoped query readable for this one's SQL, under `name` and the names of its columns.
     pub(crate) fn with_candidates<C, T>(
         self,
         name: &'static str,
@@ -29,7 +30,8 @@ impl<Q, S> Scoped<Q, S> {
         self.with_fragment(name, candidates.query)
     }
 
-    /// As [`with_candidates`](Self::with_candidates), with SQL that keeps to the workspace by itself.
+    /// Adds candidates, like [`with_candidates`](Self::with_candidates), from SQL that restricts itself to the
+    /// workspace.
     pub(crate) fn with_fragment<C>(self, name: &'static str, candidates: C) -> Scoped<WithCte<C, Q>, S> {
         self.map(|query| WithCte { name, candidates, query })
     }
@@ -50,14 +52,14 @@ impl<C, Q: Query> Query for WithCte<C, Q> {
     type SqlType = Q::SqlType;
 }
 
-/// Known by its text: the same type has several.
+/// Prepared statements are cached by their text, because one type has several texts.
 impl<C, Q> QueryId for WithCte<C, Q> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// Settings of the server for one statement. They travel with the `BEGIN` of its transaction, or with the statement
-/// itself where a transaction is open, and are then put back.
+/// Settings of the server for one statement. They are sent with the `BEGIN` of its transaction. If a transaction is
+/// already open, they are sent with the statement and reset afterwards.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StatementSettings {
     pub(super) set: String,
@@ -65,15 +67,16 @@ pub(crate) struct StatementSettings {
 }
 
 impl StatementSettings {
-    /// What every search needs. A generic plan knows neither how many candidates are asked for nor of which workspace
-    /// they are, so it can't tell which index has them; and compiling a plan that runs for milliseconds costs more.
+    /// Returns the settings that every search needs. A generic plan knows neither the number of requested candidates
+    /// nor their workspace, so it can't choose the right index. JIT compilation of a plan that runs for milliseconds
+    /// costs more than it saves.
     pub(crate) fn searching() -> Self {
         Self::default().and("plan_cache_mode", "force_custom_plan").and("jit", "off")
     }
 
-    /// The same with one more. Neither name nor value may come from outside.
+    /// Adds one setting. Neither name nor value may come from outside.
     pub(crate) fn and(mut self, name: &'static str, value: impl Display) -> Self {
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = write!(self.set, "; SET LOCAL {name} = {value}");
         let _ = write!(self.reset, "; SET LOCAL {name} TO DEFAULT");
         self

@@ -1,4 +1,4 @@
-//! A database with its logins: where workspaces are entered, and the one place from which all of them are seen.
+//! Database with its logins, which opens workspaces. No other type reaches all of them at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,17 +32,18 @@ use crate::id::{AdminUserId, JobId, WorkspaceId};
 use crate::schema::{admin_users, workspaces};
 use crate::sql_types::AdminStatus;
 
-/// What this crate's own transactions across workspaces have set: none idles, so that the locks of a process that was
-/// stopped in the middle are free again, as those of a heartbeat, which would keep others from its jobs.
+/// Settings of this crate's own transactions across workspaces. The server ends one that idles for 5 s, so the locks
+/// of a stopped process become free. The locks of a stopped heartbeat, for example, would keep other workers from its
+/// jobs.
 pub(super) const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
-/// A database with the logins that reach it. Cloning it is cheap and shares the pools.
+/// Database with the logins that reach it. Cloning it is cheap and shares the pools.
 ///
-/// | login | setting | what runs on it |
+/// | login | setting | use |
 /// |---|---|---|
 /// | the application's | `DATABASE_APP_URL` | workspaces, one at a time |
 /// | the platform's | `DATABASE_PLATFORM_URL` | [`across_workspaces`](Self::across_workspaces) |
-/// | the owner's | `DATABASE_URL` | either, where its own login is not set: each transaction then drops to that role |
+/// | the owner's | `DATABASE_URL` | each of these if its own login is not set; each transaction then drops to that role |
 ///
 /// ```no_run
 /// use diesel::prelude::*;
@@ -63,14 +64,14 @@ pub(super) const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = 
 #[derive(Clone)]
 pub struct Database(Arc<DatabaseInner>);
 
-/// The administrator that the bootstrap migration inserts, the same in every database.
+/// Id of the administrator that the bootstrap migration inserts, the same in every database.
 const BOOTSTRAP_ADMIN: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
 
 struct DatabaseInner {
     token: DatabaseToken,
     app: Login,
     platform: Option<Login>,
-    /// The platform's login once more, for raw SQL: none of its connections is one by which somebody is admitted.
+    /// Platform login with its own pool, for raw SQL. No connection of this pool checks a credential.
     lent: Option<Login>,
     shares: ConnectionQuota,
     timeouts: Timeouts,
@@ -80,14 +81,15 @@ struct DatabaseInner {
 }
 
 impl Database {
-    /// The database that `config` names, once it has been asked what the logins may do there.
+    /// Opens the database that `config` names, after it has checked the privileges of the logins there.
     ///
     /// # Errors
     ///
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where no URL is set, the database has not been
-    /// migrated, a login is not a member of its role, or, in production, the application's login could bypass row-level
-    /// security (a superuser, one with BYPASSRLS, an owner of tables) or the bootstrap's documented password still opens. The remedy says how to make a right one.
-    /// [`is_unreachable`](Error::is_unreachable) where nobody answers.
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if no URL is set, the database has not been
+    /// migrated, or a login is not a member of its role. Production also rejects an application login that could
+    /// bypass row-level security (a superuser, one with BYPASSRLS, an owner of tables). It also rejects the
+    /// bootstrap's documented password if it still works. The remedy states the correction.
+    /// [`is_unreachable`](Error::is_unreachable) if the server does not respond.
     pub async fn open(config: &Config) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = config.database_url.as_ref();
@@ -130,9 +132,10 @@ impl Database {
         Ok(database)
     }
 
-    /// Whether the administrator that the bootstrap migration inserts is active and has the documented password still.
+    /// Returns true if the administrator of the bootstrap migration is active and has not changed the documented
+    /// password.
     ///
-    /// Where there is no login that may see administrators, nobody can log in either, and the answer is no.
+    /// Returns false if there is no login that may see administrators, because then nobody can log in.
     ///
     /// # Errors
     ///
@@ -149,43 +152,43 @@ impl Database {
         self.platform(async |conn| Ok(query.get_result(conn).await?)).await
     }
 
-    /// A connection that sees the scope's workspace, and may do there what the scope may.
+    /// Returns a connection that sees the scope's workspace and has the access of the scope.
     ///
-    /// Where the scope is more than a second old, what it was given for is asked again first. A connection that was lent
-    /// before stays good until it is given back.
+    /// If the last check of the scope's credential is at least one second old, the database checks it again first. A
+    /// connection that was lent before remains valid until it is returned.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where the scope opens nothing any more: its session has ended, its token was
-    /// revoked, the workspace was archived; [`is_forbidden`](Error::is_forbidden) where it may do less by now;
-    /// [`is_invalid_input`](Error::is_invalid_input) where another database gave the scope;
-    /// [`is_exhausted`](Error::is_exhausted) where no connection becomes free in time;
+    /// [`is_not_found`](Error::is_not_found) if the scope opens nothing any more: its session has ended, its token was
+    /// revoked, or the workspace was archived; [`is_forbidden`](Error::is_forbidden) if it has less access by now;
+    /// [`is_invalid_input`](Error::is_invalid_input) if another database returned the scope;
+    /// [`is_exhausted`](Error::is_exhausted) if no connection becomes free in time;
     /// [`is_unreachable`](Error::is_unreachable).
     pub async fn workspace<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<WorkspaceConnection<A>> {
         self.reauthorize(scope).await?;
         WorkspaceConnection::new(self, scope).await
     }
 
-    /// A connection for COPY that sees the scope's workspace, beside the pool.
+    /// Returns a connection for COPY that sees the scope's workspace, outside of the pool.
     pub(crate) async fn bulk(&self, scope: &WorkspaceScope) -> Result<BulkConnection> {
         self.reauthorize(scope).await?;
         BulkConnection::new(self, scope).await
     }
 
-    /// A connection for COPY that sees every workspace, beside the pool.
+    /// Returns a connection for COPY that sees every workspace, outside of the pool.
     #[cfg(feature = "transfer")]
     pub(crate) async fn platform_bulk(&self) -> Result<BulkConnection> {
         BulkConnection::of_platform(self.platform_login()?).await
     }
 
-    /// Whether the database answers, on a connection as the next caller would get it, with nothing set on it: for the
-    /// readiness probe of a service.
+    /// Verifies that the database responds, on a connection of the pool that has no workspace or role set. Use it for
+    /// the readiness probe of a service.
     ///
     /// # Errors
     ///
     /// [`is_unreachable`](Error::is_unreachable), [`is_exhausted`](Error::is_exhausted);
-    /// [`is_database_failure`](Error::is_database_failure) where the connection has a workspace or a role set, which is a
-    /// fault of this crate or of a pooler that is not in transaction mode.
+    /// [`is_database_failure`](Error::is_database_failure) if the connection has a workspace or a role set. That is a
+    /// fault of this crate, or of a pooler that is not in transaction mode.
     ///
     /// ```no_run
     /// # async fn example(db: &workspace_db::tenancy::Database) -> workspace_db::Result<()> {
@@ -206,13 +209,15 @@ impl Database {
         ))
     }
 
-    /// The scope of a workspace's public side, which reads: of an active and published one, by its slug.
+    /// Returns the scope of a workspace's public side, which reads. The workspace with this slug must be active and
+    /// published.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where there is none, or it is not published: the two can't be told apart.
+    /// [`is_not_found`](Error::is_not_found) if there is no such workspace or it is not published. The error is the
+    /// same.
     pub async fn published(&self, slug: &str) -> Result<WorkspaceScope<Read>> {
-        // No text of PostgreSQL holds it, so nothing has that name.
+        // PostgreSQL's text can't contain NUL, so no workspace has that slug.
         if slug.contains('\0') {
             return Err(no_workspace(&format!("{slug:?}")));
         }
@@ -229,7 +234,7 @@ impl Database {
         Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(Credential::Published, asked_at)))
     }
 
-    /// The scope that a proof opens, with the access that is asked for.
+    /// Returns the scope that a credential opens, with the requested access.
     pub(crate) async fn authorize<A: Access>(
         &self,
         proof: Credential,
@@ -240,19 +245,19 @@ impl Database {
         Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at)))
     }
 
-    /// The scope of a job that the database has just given to this process.
+    /// Returns the scope of a job that this process has just claimed.
     pub(crate) fn claimed(&self, workspace: WorkspaceId, job: JobId, lease: Uuid, asked_at: Instant) -> WorkspaceScope {
         WorkspaceScope::granted(workspace, self.0.token, Grant::new(Credential::Job { job, lease }, asked_at))
     }
 
-    /// The scope of the platform, for a superadmin's proof.
+    /// Returns the scope of the platform for a superadmin's credential.
     pub(crate) async fn authorize_platform(&self, proof: Credential) -> Result<PlatformScope> {
         let asked_at = Instant::now();
         self.platform(async |conn| proof.authorize_superadmin(conn, false).await).await?;
         Ok(PlatformScope::granted(self.0.token, Grant::new(proof, asked_at)))
     }
 
-    /// Refuses a scope of another database, or whose grant no longer holds.
+    /// Rejects a scope of another database, or one whose credential is no longer valid.
     pub(crate) async fn reauthorize<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<()> {
         scope.check(self.0.token)?;
         let Some(grant) = scope.stale_grant() else { return Ok(()) };
@@ -262,16 +267,17 @@ impl Database {
         Ok(())
     }
 
-    /// The second loud way out: lends a connection that sees every workspace, and the global tables.
+    /// Lends a connection that sees every workspace and the global tables. It is one of the two calls that leave the
+    /// scope.
     ///
-    /// For `workspaces` and `admin_users`, for what concerns the platform as a whole, and never for one tenant's work.
-    /// `work` runs in one transaction and must leave it open; then the connection is closed, so that nothing which raw SQL
-    /// leaves in a session is met by anybody else. The reason is logged (`tracing`, level `INFO`).
+    /// Use it for `workspaces` and `admin_users`, and for work on the platform as a whole, never for one tenant's
+    /// work. `work` runs in one transaction and must leave it open. Then the connection is closed, so that no other
+    /// caller gets session state that raw SQL has left. The reason is logged (`tracing`, level `INFO`).
     ///
     /// # Errors
     ///
-    /// What `work` returns; [`is_interrupted`](Error::is_interrupted) where `work` has ended the transaction;
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) where there is no login for it;
+    /// The error of `work`; [`is_interrupted`](Error::is_interrupted) if `work` has ended the transaction;
+    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if there is no platform login;
     /// [`is_exhausted`](Error::is_exhausted), [`is_unreachable`](Error::is_unreachable).
     ///
     /// ```no_run
@@ -307,8 +313,9 @@ impl Database {
         loan.end_with(raw, &login.drop_to(PLATFORM_ROLE), done).await
     }
 
-    /// As [`across_workspaces`](Self::across_workspaces), for this crate's own statements, which set nothing: without the
-    /// log, since what is done by them is told by the audit log, and without a round trip to put things back.
+    /// Lends a connection like [`across_workspaces`](Self::across_workspaces) to this crate's own statements, which
+    /// set nothing. It writes no log, because the audit log records the actions. It needs no round trip to reset the
+    /// session.
     pub(crate) async fn platform<'a, F, R, E>(&self, work: F) -> Result<R, E>
     where
         for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R, E>
@@ -328,7 +335,7 @@ impl Database {
         self.0.platform.as_ref().ok_or_else(no_platform_login)
     }
 
-    /// The part of the pool that one more connection of the workspace takes, once it has one left.
+    /// Acquires a connection permit of the workspace; waits for one if the workspace has none left.
     pub(super) async fn acquire_connection_permit(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
         self.0.shares.acquire(workspace).await
     }
@@ -337,7 +344,7 @@ impl Database {
         self.0.timeouts
     }
 
-    /// A connection as the application's login, and whether its transactions drop to a role that is bound.
+    /// Returns a connection of the application login, and true if its transactions drop to a restricted role.
     pub(crate) async fn app_connection(&self) -> Result<(crate::db::PooledConnection, bool)> {
         Ok((self.0.app.pool().get().await?, self.0.app.drops()))
     }
@@ -346,12 +353,12 @@ impl Database {
         session_of(self.platform_login()?, settings).await
     }
 
-    /// Says something on a channel of the database, without waiting for it.
+    /// Sends a notification on a channel of the database, without waiting for it.
     pub(crate) fn notify(&self, channel: &'static str, message: &str) {
         self.0.notifier.send([(channel, message.to_owned())].into());
     }
 
-    /// What is said on a channel of the database, on a connection of its own, until that is lost.
+    /// Returns the notifications of a channel, on a connection of its own, until that connection is lost.
     pub(crate) async fn listen(&self, channel: &'static str) -> Result<BoxStream<'static, String>> {
         self.platform_login()?.pool().listen(channel).await
     }
@@ -360,7 +367,7 @@ impl Database {
         self.0.token
     }
 
-    /// How long workspaces keep what passes, where their settings say nothing.
+    /// Returns the default retention, for workspaces whose settings state none.
     pub(crate) fn retention(&self) -> Retention {
         self.0.retention
     }
@@ -378,7 +385,7 @@ impl Database {
     }
 }
 
-/// Of the platform, whose transactions begin with `settings`.
+/// Opens a session of the platform login, whose transactions begin with `settings`.
 async fn session_of(login: &Login, settings: &str) -> Result<PooledSession> {
     PooledSession::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
 }

@@ -1,4 +1,4 @@
-//! What may stand in a scoped query: expressions over its own tables, and no subquery that is not scoped itself.
+//! Expressions that a scoped query accepts: those over its own tables, without an unscoped subquery.
 
 use std::marker::PhantomData;
 
@@ -14,10 +14,10 @@ use diesel::{Column, QueryResult};
 use super::inspection;
 use super::table::TenantTable;
 
-/// The tables of a scoped query, as the list `S`, in the eyes of an expression that is about to enter it.
+/// The tables of a scoped query, as the list `S`. An expression must fit them before the query accepts it.
 ///
-/// Columns of these tables appear here. Diesel's own subqueries do not: they ask for a `QuerySource`, which this never
-/// is, so an unscoped `exists(...)` or `eq_any(...)` fails to compile, however deep it is hidden.
+/// Columns of these tables appear here. Diesel's own subqueries do not: they require a `QuerySource`, which this type
+/// never is. So an unscoped `exists(...)` or `eq_any(...)` does not compile, at any depth.
 #[derive(Clone, Copy, Debug)]
 pub struct Within<S>(PhantomData<S>);
 
@@ -25,9 +25,9 @@ impl<T, S: Tables<T, Count = Once>> AppearsInFromClause<T> for Within<S> {
     type Count = Once;
 }
 
-/// How often `T` is among the tables.
+/// Number of times that `T` is among the tables.
 pub trait Tables<T> {
-    /// Never, once, or more.
+    /// Never, once, or more often.
     type Count;
 }
 
@@ -44,22 +44,22 @@ where
     type Count = <Head::Count as Plus<Tail::Count>>::Output;
 }
 
-/// Holds for no query; it is here for its message.
+/// Bound that no query meets. It exists for its compile error.
 #[diagnostic::on_unimplemented(
     message = "a subquery that is not scoped can't stand in a scoped query: it would read every workspace",
     label = "a subquery without a scope",
     note = "give it one: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(document_chunks::document_id))`"
 )]
 pub trait TakesUnscopedSubqueries {
-    /// What Diesel would take for the tables.
+    /// Selection that Diesel would use for the tables.
     type Nothing: SelectableExpression<Self>;
-    /// The same.
+    /// Returns that selection.
     #[doc(hidden)]
     fn nothing(&self) -> Self::Nothing;
 }
 
-// Diesel's subqueries ask whether the query around them is a source of rows. This is one under a condition that nothing
-// meets, so that the compiler names the condition.
+// Diesel's subqueries require the surrounding query to be a `QuerySource`. This type is one under a condition that no
+// type meets, so the compiler names the condition.
 impl<S> QuerySource for Within<S>
 where
     Self: TakesUnscopedSubqueries,
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// An expression that may enter a scoped query on the tables `S`; implemented for every expression that qualifies.
+/// Expression that a scoped query on the tables `S` accepts. Every expression that qualifies implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't stand in this scoped query",
     label = "not over the query's own tables, or with a subquery that is not scoped",
@@ -84,10 +84,10 @@ where
 )]
 pub trait ScopedExpression<S>: AppearsOnTable<Within<S>> {}
 
-// `Sync`, since Diesel's boxed query is not: it would hide an unscoped subquery.
+// `Sync`, because Diesel's boxed query is not `Sync`: it would hide an unscoped subquery.
 impl<S, E: AppearsOnTable<Within<S>> + Sync> ScopedExpression<S> for E {}
 
-/// An expression in parentheses, so that nothing in it binds to what stands before: `workspace_id = $1 AND (a OR b)`.
+/// Expression in parentheses, so that no operator in it binds to the text before it: `workspace_id = $1 AND (a OR b)`.
 #[derive(Clone, Copy, Debug, QueryId, ValidGrouping)]
 pub struct Group<E>(pub(super) E);
 
@@ -108,10 +108,10 @@ impl<E: QueryFragment<Pg>> QueryFragment<Pg> for Group<E> {
 impl<E: AppearsOnTable<QS>, QS> AppearsOnTable<QS> for Group<E> {}
 impl<E: SelectableExpression<QS>, QS> SelectableExpression<QS> for Group<E> {}
 
-/// The columns of `T` that a statement may set: all but its `workspace_id`.
+/// Columns of `T` that a statement may set: all except its `workspace_id`.
 ///
-/// Diesel's `table!` says for any two columns whether grouping by one settles the other, which only a column itself
-/// does to `workspace_id`: that tells them apart.
+/// Diesel's `table!` states for any two columns if grouping by one determines the other. Only `workspace_id`
+/// determines `workspace_id`, which distinguishes it from the other columns.
 #[derive(Debug)]
 pub struct Settable<T>(PhantomData<T>);
 
@@ -125,7 +125,7 @@ where
     type Output = is_contained_in_group_by::Yes;
 }
 
-/// Whether an assignment leaves `workspace_id` as it is.
+/// Assignment that does not change `workspace_id`.
 #[diagnostic::on_unimplemented(
     message = "a statement in a workspace can't set or read `workspace_id` in its values",
     label = "this sets `workspace_id`",
@@ -134,9 +134,9 @@ where
 pub trait LeavesTheWorkspace {}
 impl LeavesTheWorkspace for is_contained_in_group_by::No {}
 
-/// The value that an upsert's row would have brought: `excluded.title`.
+/// Returns the value in the row that an upsert proposes for insertion: `excluded.title`.
 ///
-/// As [`diesel::upsert::excluded`], for a scoped upsert.
+/// It replaces [`diesel::upsert::excluded`] in a scoped upsert.
 ///
 /// ```
 /// use diesel::prelude::*;
@@ -150,7 +150,7 @@ pub fn excluded<C: Column>(column: C) -> Excluded<C> {
     Excluded(column)
 }
 
-/// What [`excluded`] returns.
+/// Expression that [`excluded`] returns.
 #[derive(Clone, Copy, Debug, QueryId)]
 pub struct Excluded<C>(C);
 

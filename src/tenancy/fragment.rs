@@ -1,7 +1,7 @@
-//! The SQL of the statements that change rows.
+//! SQL of the statements that change rows.
 //!
-//! They are this crate's own, so that a statement can do what the types of `write` let it, and nothing that Diesel's
-//! builders would let one add.
+//! These fragments belong to this crate. A statement can do what the types of `write` permit, and Diesel's builders
+//! can't add anything to it.
 
 use std::marker::PhantomData;
 
@@ -34,13 +34,13 @@ pub struct Delete<W, T> {
 #[derive(Clone, Copy, Debug)]
 pub struct OnConflict<I, P, A> {
     pub(super) insert: I,
-    /// None for any key.
+    /// Columns of the conflict target; empty for any key.
     pub(super) columns: &'static [&'static str],
     pub(super) condition: P,
     pub(super) action: A,
 }
 
-/// The predicate of the partial unique index that an upsert means.
+/// Predicate of the partial unique index that is the target of an upsert.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetCondition<E>(pub(super) E);
 
@@ -48,21 +48,21 @@ pub struct TargetCondition<E>(pub(super) E);
 #[derive(Clone, Copy, Debug)]
 pub struct DoNothing;
 
-/// The assignments of an update, or of an upsert.
+/// Assignments of an update or of an upsert.
 #[derive(Clone, Copy, Debug)]
 pub struct Set<V> {
     changes: V,
     refusal: Option<Refusal>,
 }
 
-/// Why a changeset is not sent.
+/// Reason why a changeset is not sent.
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
     Empty,
     SetsTheWorkspace,
 }
 
-/// A statement with its `RETURNING`.
+/// Statement with its `RETURNING` clause.
 #[derive(Clone, Copy, Debug)]
 pub struct Returning<F, E> {
     pub(super) statement: F,
@@ -111,9 +111,9 @@ impl<E: QueryFragment<Pg>> QueryFragment<Pg> for TargetCondition<E> {
     }
 }
 
-/// What an upsert does with the row that is there.
+/// Action of an upsert on a row that already exists.
 pub trait ConflictAction {
-    /// Its SQL.
+    /// Writes the SQL of the action.
     #[doc(hidden)]
     fn walk_action<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()>;
 }
@@ -142,14 +142,14 @@ impl<V: QueryFragment<Pg>> QueryFragment<Pg> for Set<V> {
 }
 
 impl<V: QueryFragment<Pg>> Set<V> {
-    /// Looks for a `workspace_id` that a derived changeset sets, into whose fields no type here can look, and for assignments
-    /// that a literal adds: each begins with one column, in quotes.
+    /// Creates the assignments and inspects their SQL for faults that the types can't detect. A derived changeset may
+    /// set `workspace_id`, and a literal may add assignments. Each assignment must begin with one quoted column.
     pub(super) fn new(changes: V) -> Self {
         let mut text = PgQueryBuilder::default();
         let written = changes.to_sql(&mut text, &Pg);
         let text = text.finish();
         let refusal = match written {
-            // It fails again when it is sent, and is told then.
+            // The same error occurs again when the statement is sent, and the caller receives it then.
             Err(_) => None,
             Ok(()) if text.is_empty() => Some(Refusal::Empty),
             Ok(()) => assigned(&text)
@@ -160,7 +160,7 @@ impl<V: QueryFragment<Pg>> Set<V> {
     }
 }
 
-/// The column of each assignment of a list, where it begins with one.
+/// Returns the column of each assignment in a list, or `None` for an assignment that does not begin with one.
 fn assigned(text: &str) -> impl Iterator<Item = Option<&str>> {
     let (mut depth, mut begins, mut ended) = (0_i32, true, Ok(()));
     let tokens: Vec<SqlToken<'_>> = SqlLexer::new(text).tokens(&mut ended).collect();
@@ -203,10 +203,11 @@ impl<F, E: Expression> Query for Returning<F, E> {
     type SqlType = E::SqlType;
 }
 
-/// A statement that a connection may keep prepared, although it has a part of a kind that Diesel prepares each time.
+/// Statement that a connection may keep prepared, although Diesel would prepare a part of it each time.
 ///
-/// Diesel does so with inserts and updates, whose text depends on which fields are `None`. Prepared each time, an insert
-/// of one row takes 2.4 times as long (docs/figures.md). This is kept by its text, where there are few such texts.
+/// Diesel prepares inserts and updates each time, because their text depends on which fields are `None`. An insert of
+/// one row then takes 2.4 times as long (docs/figures.md). A connection keeps this statement by its text, if there are
+/// few such texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Prepared<F> {
     pub(super) statement: F,
@@ -227,7 +228,7 @@ impl<F: Query> Query for Prepared<F> {
     type SqlType = F::SqlType;
 }
 
-/// Prepared statements of these are kept by their text: the same type has several.
+/// Implements `QueryId` so that prepared statements are cached by their text, because one type has several texts.
 macro_rules! impl_dynamic_query_id {
     ($($fragment:ident<$($parameter:ident),+>),+) => {$(
         impl<$($parameter),+> QueryId for $fragment<$($parameter),+> {
@@ -239,9 +240,9 @@ macro_rules! impl_dynamic_query_id {
 
 impl_dynamic_query_id!(Update<W, V, T>, Delete<W, T>, OnConflict<I, P, A>, Returning<F, E>, Prepared<F>);
 
-/// A statement that has no `RETURNING` yet.
+/// Statement without a `RETURNING` clause.
 pub trait ReturnsNothing {
-    /// The table whose columns it would bring.
+    /// Table whose columns it would return.
     type Table: Table;
 }
 
@@ -261,12 +262,12 @@ impl<I: ReturnsNothing, P, A> ReturnsNothing for OnConflict<I, P, A> {
     type Table = I::Table;
 }
 
-/// A statement that says what comes back, or else brings all columns.
+/// Statement that returns the columns of its `RETURNING` clause, or else all columns.
 pub trait ReturnsRows {
-    /// The statement with its `RETURNING`.
+    /// Statement with its `RETURNING` clause.
     type Query;
 
-    /// Adds it where there is none.
+    /// Adds the clause if it is missing.
     #[doc(hidden)]
     fn returning_rows(self) -> Self::Query;
 }

@@ -1,4 +1,4 @@
-//! What a scope was given for, and whether that still holds.
+//! Credentials for which scopes are granted, and the checks that they are still valid.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,27 +16,27 @@ use crate::id::{AdminUserId, JobId, WorkspaceId};
 use crate::schema::{admin_tokens, admin_users, jobs, service_tokens, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, ServiceAccess, TokenHash};
 
-/// For how long what the database said is taken for true: what is revoked counts everywhere within this time.
+/// Time for which an answer of the database counts as valid. A revocation takes effect everywhere within this time.
 const GRANT_TTL: Duration = Duration::from_secs(1);
 
-/// Who does something, as the audit log tells it.
+/// Actor of an action, as the audit log records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// An administrator with a session or an API token.
     Administrator {
-        /// Who it is.
+        /// Id of the administrator.
         id: AdminUserId,
-        /// Where the request came from, where the backend said so.
+        /// Address of the request, if the backend states it.
         address: Option<IpAddr>,
     },
-    /// Whoever holds the platform's login, such as an operator at the shell.
+    /// A holder of the platform login, such as an operator at the shell.
     Operator {
-        /// Why it is done.
+        /// Reason for the action.
         reason: String,
     },
 }
 
-/// What somebody showed to be let in.
+/// Credential that a caller has presented.
 #[derive(Clone)]
 pub(crate) enum Credential {
     /// An administrator's session or API token.
@@ -45,11 +45,11 @@ pub(crate) enum Credential {
     Service { token: TokenHash },
     /// The lease of a claimed job.
     Job { job: JobId, lease: Uuid },
-    /// Nothing: the workspace is published.
+    /// No credential: the workspace is published.
     Published,
 }
 
-/// A proof that the database has accepted, and when it last did.
+/// Credential that the database has accepted, and the time of the last check.
 #[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) proof: Credential,
@@ -57,12 +57,12 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
-    /// Of a proof that the database accepted when it was asked at that time.
+    /// Returns a grant for a credential that the database accepted when it was asked at `asked_at`.
     pub(crate) fn new(proof: Credential, asked_at: Instant) -> Self {
         Self { proof, asked_at: Arc::new(Mutex::new(asked_at)) }
     }
 
-    /// The same with a clock of its own: what is asked for one level says nothing of another.
+    /// Returns the same grant with its own time of check, because a check for one level says nothing about another.
     pub(super) fn of_another_level(&self) -> Self {
         let asked_at = *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
         Self::new(self.proof.clone(), asked_at)
@@ -78,10 +78,10 @@ impl Grant {
 }
 
 impl Credential {
-    /// Asks the database whether the proof opens the workspace at that level, now.
+    /// Verifies in the database that the credential opens the workspace at this level now.
     ///
-    /// [`is_not_found`](Error::is_not_found) where it does not open it at all, be it that there is no such workspace;
-    /// [`is_forbidden`](Error::is_forbidden) where it opens it at a lower level.
+    /// Returns [`is_not_found`](Error::is_not_found) if it does not open the workspace, even if there is no such
+    /// workspace; [`is_forbidden`](Error::is_forbidden) if it opens it at a lower level.
     pub(crate) async fn authorize(
         &self,
         conn: &mut AsyncPgConnection,
@@ -104,7 +104,8 @@ impl Credential {
         }
     }
 
-    /// What a transaction of somebody who shows this must end with, so that it is only committed while the proof holds.
+    /// Returns the SQL that must run last in a transaction with this credential, so that it commits only while the
+    /// credential is valid.
     pub(super) fn fence(&self, workspace: WorkspaceId) -> Option<String> {
         match self {
             Self::Job { job, lease } => {
@@ -114,7 +115,7 @@ impl Credential {
         }
     }
 
-    /// Who showed it, where that is somebody who may administer.
+    /// Returns the actor of the credential, if its holder may administer.
     pub(super) fn actor(&self) -> Result<Actor> {
         match self {
             Self::Admin { actor, .. } => Ok(actor.clone()),
@@ -122,7 +123,8 @@ impl Credential {
         }
     }
 
-    /// Asks the database whether the proof is a superadmin's, now; `in_person` it must be a login and no API token.
+    /// Verifies in the database that the credential is a superadmin's now. `in_person` requires a login session and
+    /// rejects an API token.
     pub(super) async fn authorize_superadmin(&self, conn: &mut AsyncPgConnection, in_person: bool) -> Result<()> {
         let Self::Admin { token, .. } = self else { return Err(not_a_superadmin()) };
         let found: Option<(AdminRole, AdminTokenKind)> = admin_tokens::table
@@ -144,14 +146,15 @@ impl Credential {
     }
 }
 
-/// Whether a session or an API token is good: every question of who somebody is has this in it.
+/// Returns the predicate that a session or an API token is valid. Every query that identifies a caller by one includes
+/// it.
 #[auto_type(no_type_alias)]
 pub(crate) fn token_is_valid() -> _ {
     let secret: AdminTokenKind = AdminTokenKind::Password;
     admin_tokens::kind.ne(secret).and(admin_tokens::revoked_at.is_null()).and(admin_tokens::expires_at.gt(now))
 }
 
-/// Whether an administrator may do more than change their password.
+/// Returns the predicate that an administrator may do more than change their password.
 #[auto_type(no_type_alias)]
 pub(crate) fn admin_may_enter() -> _ {
     let active: AdminStatus = AdminStatus::Active;
@@ -236,13 +239,13 @@ async fn level_of_public(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -
     Ok(found.map(|_| AccessLevel::Read))
 }
 
-/// A worker has lost a job, or has finished it.
+/// Returns the error of a worker that has lost its job or finished it.
 pub(crate) fn lease_is_over(job: JobId) -> Error {
     Error::new(Kind::LeaseLost, format!("the lease of job {job} is over"))
         .remedy("stop: another worker has the job, or it has ended")
 }
 
-/// The same words whether there is none or it is somebody else's.
+/// Returns the same message for a workspace that does not exist and for one that the caller may not enter.
 pub(super) fn no_workspace(which: &str) -> Error {
     Error::new(Kind::NotFound, format!("no workspace {which} is open here"))
 }

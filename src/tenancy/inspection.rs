@@ -1,9 +1,10 @@
-//! A look at the SQL of a query before it is sent, for what the types can't tell.
+//! Inspection of a query's SQL before it is sent, for faults that the types can't detect.
 //!
-//! Values are bound, so the text is the program's own. Diesel's bounds let some expressions through that they do not look
-//! into: the filter, order and window of an aggregate, a boxed subquery, a literal of SQL, the fields of a declared row. So
-//! each SELECT, FROM and JOIN that no node of this crate accounts for is refused, and each parenthesis that closes what it
-//! did not open. A query whose type has one text is looked at once, others each time.
+//! Values are bound, so the text comes from the program. Diesel's bounds accept some expressions without checking
+//! their content: the filter, order and window of an aggregate, a boxed subquery, an SQL literal, the fields of a
+//! declared row. So this module rejects each SELECT, FROM and JOIN that no node of this crate accounts for. It also
+//! rejects each parenthesis that closes one outside of its expression. If a query's type has only one text, the query
+//! is inspected once, otherwise each time.
 
 use std::any::TypeId;
 use std::cell::Cell;
@@ -19,7 +20,7 @@ use super::sql_lexer::{SqlLexer, UnsafeSql};
 use crate::error::Error;
 use crate::id::WorkspaceId;
 
-/// Keywords that read rows.
+/// Number of each of the keywords that read rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReadKeywords {
     pub(super) selects: u32,
@@ -28,7 +29,7 @@ pub(super) struct ReadKeywords {
 }
 
 impl ReadKeywords {
-    /// Those of a scoped query that joins so many tables.
+    /// Returns the keywords of a scoped query with `joins` joined tables.
     pub(super) fn query(joins: u32) -> Self {
         Self { selects: 1, froms: 1, joins }
     }
@@ -40,11 +41,11 @@ impl ReadKeywords {
     }
 }
 
-/// What is known while the SQL of a query is written.
+/// State while the SQL of a query is written.
 #[derive(Clone, Copy)]
 struct RenderContext {
     workspace: WorkspaceId,
-    /// Keywords that nodes of this crate account for, while the query is looked at.
+    /// Keywords that nodes of this crate account for; `None` outside of an inspection.
     accounted: Option<ReadKeywords>,
 }
 
@@ -52,7 +53,7 @@ thread_local! {
     static RENDERING: Cell<Option<RenderContext>> = const { Cell::new(None) };
 }
 
-/// Puts back what was known before, whatever happens meanwhile.
+/// Guard that restores the earlier state, even after a panic.
 struct RestoreGuard(Option<RenderContext>);
 
 impl Drop for RestoreGuard {
@@ -61,7 +62,7 @@ impl Drop for RestoreGuard {
     }
 }
 
-/// Has `write` write the SQL of a query of that workspace; a subquery of another one fails.
+/// Writes the SQL of a query of this workspace by `write`. A subquery of another workspace fails.
 pub(super) fn within<R>(workspace: WorkspaceId, write: impl FnOnce() -> R) -> R {
     let _restored = RestoreGuard(RENDERING.replace(Some(RenderContext { workspace, accounted: None })));
     write()
@@ -75,7 +76,7 @@ pub(super) fn account(reads: ReadKeywords) {
     }
 }
 
-/// Accounts for a scoped query within another, which must be of the same workspace.
+/// Accounts for a scoped query within another one, which must be of the same workspace.
 pub(super) fn account_for_subquery(workspace: WorkspaceId, joins: u32) -> QueryResult<()> {
     if let Some(outer) = RENDERING.get().map(|rendering| rendering.workspace)
         && outer != workspace
@@ -87,16 +88,16 @@ pub(super) fn account_for_subquery(workspace: WorkspaceId, joins: u32) -> QueryR
     Ok(())
 }
 
-/// Refuses the content of parentheses that closes them, or leaves something open; once a query is looked at.
+/// Rejects the content of parentheses that closes them or leaves something open, during an inspection.
 pub(super) fn check_enclosed(content: &impl QueryFragment<Pg>) -> QueryResult<()> {
     let Some(RenderContext { workspace, accounted: Some(_) }) = RENDERING.get() else { return Ok(()) };
-    // What stands within is accounted for when it is written for the query as a whole.
+    // The inspection accounts for the content when it writes the whole query.
     let text = within(workspace, || rendered(content))?;
     SqlLexer::new(&text).reads().map(drop).map_err(|fault| QueryBuilderError(refused(&fault, &text).into()))
 }
 
-/// Refuses a query whose SQL reads rows which no scope binds. It is one that joins so many tables, or a
-/// statement that begins with none.
+/// Rejects a query whose SQL reads rows that no scope binds. `joins` is the number of joined tables of a query, or
+/// `None` for a statement that changes rows.
 pub(super) fn check<Q: QueryFragment<Pg> + QueryId>(
     query: &Q,
     workspace: WorkspaceId,
@@ -124,7 +125,7 @@ fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadK
         Err(fault) => fault,
     };
     let error = refused(&fault, &text);
-    // A program's own mistake, and the same each time: it is to be seen where the program is tested.
+    // It is a mistake in the program and occurs each time, so tests of the program must show it.
     #[cfg(debug_assertions)]
     #[expect(clippy::panic, reason = "in a build for development alone")]
     {

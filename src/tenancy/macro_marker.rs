@@ -1,10 +1,10 @@
-//! A mark that only this crate's macros leave.
+//! Mark that only this crate's macros leave.
 
-/// The mark of an implementation that one of this crate's macros wrote.
+/// Mark of an implementation that one of this crate's macros wrote.
 ///
-/// A trait that has a constant of it makes a promise that the compiler can't check, such as that a table's rows belong to one
-/// workspace each. [`tenant_tables!`](crate::tenant_tables), [`relations!`](crate::relations) and
-/// [`tenant_rows!`](crate::tenant_rows) keep it; an implementation by hand is no part of the public API.
+/// A trait with a constant of this type makes a promise that the compiler can't check. For example, each row of a
+/// table belongs to one workspace. [`tenant_tables!`](crate::tenant_tables), [`relations!`](crate::relations) and
+/// [`tenant_rows!`](crate::tenant_rows) keep it. An implementation by hand is not part of the public API.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct MacroMarker(());
@@ -15,7 +15,7 @@ pub const fn macro_marker() -> MacroMarker {
     MacroMarker(())
 }
 
-/// Whether two names are the same, where a `const` asks.
+/// Returns true if two names are equal, in a `const` context.
 #[doc(hidden)]
 #[must_use]
 pub const fn is_same_name(one: &str, other: &str) -> bool {

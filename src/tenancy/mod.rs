@@ -1,4 +1,4 @@
-//! The heart: queries that can't leave their workspace, on connections that could not either.
+//! Queries that can't leave their workspace, on connections that enforce the same limit.
 //!
 //! # How do I query?
 //!
@@ -24,21 +24,21 @@
 //! # }
 //! ```
 //!
-//! | Diesel | here |
+//! | Diesel | this crate |
 //! |---|---|
 //! | `documents::table.filter(..)` | `documents::table.in_workspace(&scope).filter(..)` |
 //! | `documents::table.find((workspace, id))` | `documents::table.in_workspace(&scope).find(id)` |
 //! | `insert_into(documents::table).values(&new)` | `documents::table.in_workspace(&scope).insert(&new)` |
 //! | `update(documents::table.filter(..)).set(..)` | `documents::table.in_workspace(&scope).filter(..).update().set(..)` |
 //! | `delete(documents::table.filter(..))` | `documents::table.in_workspace(&scope).filter(..).delete()` |
-//! | `.inner_join(datasources::table)` with `joinable!` | the same, along [`relations!`](crate::relations) |
-//! | `.or_filter(p)` | `.filter(a.or(p))`: it can't leave its group |
+//! | `.inner_join(datasources::table)` with `joinable!` | the same, with [`relations!`](crate::relations) |
+//! | `.or_filter(p)` | `.filter(a.or(p))`: the OR stays within its parentheses |
 //! | `conn.transaction(..)` | `ws.transaction(async \|tx\| ..)` |
 //! | raw SQL | `ws.under_row_security("why", async \|conn\| ..)` |
 //!
-//! Two lines hold, each without the other. The first is the types: a [`WorkspaceConnection`] runs [`Scoped`] queries
-//! alone, and nothing can be added to one that would widen it. The second is PostgreSQL: row-level security, forced on
-//! every table, for a role that sees the workspace which the transaction has set.
+//! Two independent barriers keep a query in its workspace. The first is the type system: a [`WorkspaceConnection`]
+//! runs only [`Scoped`] queries, and no method of such a query can widen it. The second is PostgreSQL: row-level
+//! security is forced on every table. It applies to a role that sees only the workspace that the transaction has set.
 
 mod access;
 mod async_func;

@@ -1,7 +1,8 @@
-//! Notifications that follow a commit, in a transaction of their own.
+//! Notifications that follow a commit, in their own transaction.
 //!
-//! A `NOTIFY` within the transaction makes its commit wait for every other that notifies: PostgreSQL holds one lock for
-//! the whole server over them. Here the commit is not touched, and a thousand of them within a moment send one.
+//! A `NOTIFY` within a transaction makes its commit wait for every other one that notifies, because PostgreSQL holds
+//! one lock for the whole server. Here the commit does not wait, and a thousand equal notifications within 5 ms are
+//! sent as one.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +14,14 @@ use diesel_async::RunQueryDsl;
 use crate::db::Pool;
 use crate::error::Result;
 
-/// How long what comes next is gathered, after a notification was sent.
+/// Time for which notifications are collected after one was sent.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// A channel and what is said on it.
+/// A channel and the message on it.
 pub(super) type Notification = (&'static str, String);
 
-/// Sends what a process has to say, at most once in 5 ms. What it can't send is lost: whoever listens polls as well.
+/// Sender of a process's notifications, at most once in 5 ms. If it can't send one, that one is lost: listeners poll
+/// as well.
 pub(super) struct Notifier {
     pool: Pool,
     waiting: Mutex<PendingNotifications>,
@@ -36,7 +38,7 @@ impl Notifier {
         Arc::new(Self { pool, waiting: Mutex::default() })
     }
 
-    /// Has the notices sent, without waiting for it.
+    /// Sends the notifications in the background.
     pub(super) fn send(self: &Arc<Self>, notices: BTreeSet<Notification>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

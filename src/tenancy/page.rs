@@ -1,4 +1,4 @@
-//! Pages by keyset: where the last row was, and not how many rows came before.
+//! Pages by keyset: a page starts after the key of the last row, not at an offset.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,28 +22,28 @@ use super::run::LoadsAs;
 use super::table::IdentifiedTable;
 use crate::error::{Error, Result};
 
-/// Where a row stands in the order of pages. As text it is opaque, fits into a URL, and means something only together
-/// with a scope: another workspace's key names a place, never a row.
+/// Position of a row in the order of pages. As text it is opaque and fits into a URL. It needs a scope to return rows:
+/// another workspace's key names a position, never a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageKey {
-    /// When the row was made.
+    /// Time at which the row was created.
     pub created_at: DateTime<Utc>,
-    /// Its id, which orders those of one moment.
+    /// Id of the row, which orders rows of the same time.
     pub id: Uuid,
 }
 
-/// A row that knows its [`PageKey`].
+/// Row that has a [`PageKey`].
 pub trait Keyset {
-    /// Where it stands.
+    /// Returns the position of the row.
     fn page_key(&self) -> PageKey;
 }
 
-/// Rows, the newest first, and where the next page begins.
+/// Rows, the newest first, and the start of the next page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<U> {
-    /// At most as many as were asked for.
+    /// At most the requested number of rows.
     pub rows: Vec<U>,
-    /// What to ask for next; `None` on the last page.
+    /// Key to pass for the next page; `None` on the last page.
     pub next: Option<PageKey>,
 }
 
@@ -71,18 +71,18 @@ impl FromStr for PageKey {
     }
 }
 
-/// What a page of `Q` is: `... AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`.
+/// Query of a page: `... AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`.
 pub type PageOf<Q, C, Id> = Limit<Order<Filter<Q, Before<C, Id>>, (Desc<C>, Desc<Id>)>>;
 
 impl<Q, S> Scoped<Q, S> {
-    /// A page of at most `size` rows, the newest first by the time in `column`, then by id.
+    /// Returns a page of at most `size` rows, the newest first by the time in `column`, then by id.
     ///
-    /// An index on `(workspace_id, column, id)` makes every page as fast as the first. Rows that are inserted meanwhile
-    /// don't move what comes after `after`.
+    /// An index on `(workspace_id, column, id)` makes every page as fast as the first. Rows that are inserted
+    /// meanwhile don't move the rows that follow `after`.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load).
+    /// Same as [`load`](Self::load).
     ///
     /// ```no_run
     /// use workspace_db::models::Document;
@@ -118,7 +118,7 @@ impl<Q, S> Scoped<Q, S> {
         U: Keyset + Send + 'static,
     {
         let order = (column.desc(), T::IdColumn::default().desc());
-        // One more than was asked for says whether there is a next page.
+        // One row more than requested shows that a next page exists.
         let page: Scoped<PageOf<Q, C, T::IdColumn>, S> =
             self.map(|query| query.filter(Before::new(column, after)).order(order).limit(i64::from(size) + 1));
         let mut rows = page.load(ws).await?;
@@ -132,7 +132,7 @@ impl<Q, S> Scoped<Q, S> {
 type Moment = AsExprOf<DateTime<Utc>, Timestamptz>;
 type Identity = AsExprOf<Uuid, SqlUuid>;
 
-/// `(created_at, id) < ($1, $2)`, or every row where there is no key.
+/// `(created_at, id) < ($1, $2)`, or every row if there is no key.
 #[derive(Clone, Debug)]
 pub struct Before<C, Id> {
     columns: (C, Id),
@@ -169,7 +169,7 @@ impl<C: QueryFragment<Pg>, Id: QueryFragment<Pg>> QueryFragment<Pg> for Before<C
     }
 }
 
-/// By its text and not by its type, which has two texts.
+/// Prepared statements are cached by their text and not by this type, because the type has two texts.
 impl<C, Id> QueryId for Before<C, Id> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,4 +1,4 @@
-//! A query that is bound to one workspace, and what may be added to it.
+//! Queries that are bound to one workspace, and the methods that extend them.
 
 use std::marker::PhantomData;
 
@@ -20,15 +20,14 @@ use super::scope::WorkspaceScope;
 use super::table::{IdentifiedTable, TenantTable};
 use crate::id::WorkspaceId;
 
-// Hidden names of Diesel's: its own `table!` macro writes them into every `schema.rs`.
+// Diesel hides these names, but its own `table!` macro writes them into every `schema.rs`.
 use diesel::internal::table_macro::{Inner, LeftOuter};
 
-/// A query on rows of one workspace. [`in_workspace`](super::InWorkspace::in_workspace) begins one.
+/// Query on rows of one workspace. [`in_workspace`](super::InWorkspace::in_workspace) starts one.
 ///
-/// `Q` is Diesel's query, `S` the list of its tables. `workspace_id = $1` stands first in its WHERE clause, and each
-/// later predicate is joined by AND as one group. There is no `or_filter`, no join but along a declared relation, and no
-/// way to the query inside: what could widen it can't be said. Otherwise the methods are Diesel's, and so are their
-/// rules.
+/// `Q` is Diesel's query and `S` the list of its tables. The WHERE clause begins with `workspace_id = $1`, and AND
+/// adds each later predicate as one group. There is no `or_filter`, no join except along a declared relation, and no
+/// access to the inner query. So no method can widen the query. The other methods and their rules are Diesel's.
 ///
 /// ```no_run
 /// use diesel::prelude::*;
@@ -60,14 +59,14 @@ use diesel::internal::table_macro::{Inner, LeftOuter};
 pub struct Scoped<Q, S> {
     pub(super) query: Q,
     pub(super) workspace: WorkspaceId,
-    /// Tables beside the first.
+    /// Number of joined tables, without the first table.
     pub(super) joins: u32,
     tables: PhantomData<S>,
 }
 
-/// The table `R` beside those of a query.
+/// Query with an inner join to the table `R`.
 pub type InnerJoined<Q, S, R, Place> = Scoped<dsl::InnerJoin<Q, dsl::On<R, <S as JoinsTo<R, Place>>::On>>, (R, S)>;
-/// The table `R` beside those of a query, its columns nullable.
+/// Query with a left join to the table `R`, whose columns are nullable.
 pub type LeftJoined<Q, S, R, Place> = Scoped<dsl::LeftJoin<Q, dsl::On<R, <S as JoinsTo<R, Place>>::On>>, (R, S)>;
 
 impl<Q, S> Scoped<Q, S> {
@@ -94,7 +93,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.filter(Group(predicate)))
     }
 
-    /// Chooses what comes back: columns, expressions, aggregates, or `Model::as_select()`.
+    /// Selects the result: columns, expressions, aggregates, or `Model::as_select()`.
     pub fn select<E>(self, selection: E) -> Scoped<dsl::Select<Q, E>, S>
     where
         E: ScopedExpression<S>,
@@ -103,7 +102,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.select(selection))
     }
 
-    /// The number of rows.
+    /// Selects the number of rows.
     pub fn count(self) -> Scoped<dsl::Select<Q, dsl::CountStar>, S>
     where
         Q: SelectDsl<dsl::CountStar>,
@@ -111,7 +110,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.select(dsl::count_star()))
     }
 
-    /// Sets the order, in place of an earlier one.
+    /// Sets the order and replaces an earlier one.
     pub fn order<E>(self, order: E) -> Scoped<dsl::Order<Q, E>, S>
     where
         E: ScopedExpression<S> + Expression,
@@ -120,7 +119,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.order(order))
     }
 
-    /// As [`order`](Self::order).
+    /// Sets the order, like [`order`](Self::order).
     pub fn order_by<E>(self, order: E) -> Scoped<dsl::Order<Q, E>, S>
     where
         E: ScopedExpression<S> + Expression,
@@ -129,7 +128,7 @@ impl<Q, S> Scoped<Q, S> {
         self.order(order)
     }
 
-    /// Adds to the order.
+    /// Adds an expression to the order.
     pub fn then_order_by<E>(self, order: E) -> Scoped<dsl::ThenOrderBy<Q, E>, S>
     where
         E: ScopedExpression<S>,
@@ -138,7 +137,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.then_order_by(order))
     }
 
-    /// At most so many rows.
+    /// Limits the result to `rows` rows.
     pub fn limit(self, rows: i64) -> Scoped<dsl::Limit<Q>, S>
     where
         Q: LimitDsl,
@@ -146,7 +145,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.limit(rows))
     }
 
-    /// Passes over so many rows. For pages, [`load_page`](Self::load_page) does not slow down towards the end.
+    /// Skips `rows` rows. For pages, use [`load_page`](Self::load_page), which does not slow down on later pages.
     pub fn offset(self, rows: i64) -> Scoped<dsl::Offset<Q>, S>
     where
         Q: OffsetDsl,
@@ -154,7 +153,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.offset(rows))
     }
 
-    /// Equal rows once.
+    /// Removes duplicate rows.
     pub fn distinct(self) -> Scoped<dsl::Distinct<Q>, S>
     where
         Q: DistinctDsl,
@@ -162,7 +161,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(DistinctDsl::distinct)
     }
 
-    /// One row for each value of the expression, the first in order.
+    /// Keeps one row for each value of the expression: the first in order.
     pub fn distinct_on<E>(self, expression: E) -> Scoped<dsl::DistinctOn<Q, E>, S>
     where
         E: ScopedExpression<S>,
@@ -171,7 +170,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.distinct_on(expression))
     }
 
-    /// Groups for aggregates. Diesel wants it before `select`.
+    /// Groups rows for aggregates. Diesel requires it before `select`.
     pub fn group_by<E>(self, expression: E) -> Scoped<dsl::GroupBy<Q, E>, S>
     where
         E: ScopedExpression<S> + Expression,
@@ -180,7 +179,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.group_by(expression))
     }
 
-    /// Narrows the groups.
+    /// Filters the groups.
     pub fn having<P>(self, predicate: P) -> Scoped<dsl::Having<Q, Group<P>>, S>
     where
         P: ScopedExpression<S> + Expression,
@@ -190,10 +189,23 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.having(Group(predicate)))
     }
 
-    /// Joins a table of the workspace along the declared relation, rows with a match alone.
+    /// Joins a tenant table along the declared relation, and keeps only rows with a match.
     ///
-    /// Always `ON a.workspace_id = b.workspace_id AND a.foreign_key = b.id`. Where two tables of the query are related to
-    /// the one that joins, it must be clear which is meant: begin with the other.
+    /// The condition is always `ON a.workspace_id = b.workspace_id AND a.foreign_key = b.id`. If two tables of the
+    /// query are related to `right`, the compiler can't infer which one you mean. Then name it:
+    /// `.inner_join::<_, Here>(right)` means the table that was joined last, `There<Here>` the one before.
+    ///
+    /// ```
+    /// # fn example(scope: &workspace_db::tenancy::WorkspaceScope) {
+    /// use workspace_db::schema::{analytics_events, conversations, messages};
+    /// use workspace_db::tenancy::{Here, InWorkspace};
+    ///
+    /// let of_messages = analytics_events::table.in_workspace(scope).inner_join(messages::table);
+    /// // Events and messages both refer to conversations.
+    /// let joined = of_messages.inner_join::<_, Here>(conversations::table);
+    /// # drop(joined);
+    /// # }
+    /// ```
     pub fn inner_join<R, Place>(self, right: R) -> InnerJoined<Q, S, R, Place>
     where
         R: TenantTable,
@@ -203,7 +215,8 @@ impl<Q, S> Scoped<Q, S> {
         self.join(|query| query.join_with_implicit_on_clause(right.on(S::on()), Inner))
     }
 
-    /// As [`inner_join`](Self::inner_join), keeping the rows that have no match; the columns of `right` are nullable.
+    /// Joins like [`inner_join`](Self::inner_join) and keeps the rows without a match. The columns of `right` are
+    /// nullable.
     pub fn left_join<R, Place>(self, right: R) -> LeftJoined<Q, S, R, Place>
     where
         R: TenantTable,
@@ -213,9 +226,9 @@ impl<Q, S> Scoped<Q, S> {
         self.join(|query| query.join_with_implicit_on_clause(right.on(S::on()), LeftOuter))
     }
 
-    /// Finds the row of that id: its own table's id, and of this workspace.
+    /// Finds the row of this workspace with this id. The type of the id must be that of the query's table.
     ///
-    /// [`first`](Self::first) answers `is_not_found` where there is none here, whatever another workspace has.
+    /// [`first`](Self::first) returns an `is_not_found` error if this workspace has no such row, whatever others have.
     pub fn find<T>(self, id: T::Id) -> Scoped<dsl::Filter<Q, T::HasId>, S>
     where
         S: OneTable<Table = T>,
@@ -225,7 +238,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.filter(T::has_id(id)))
     }
 
-    /// Erases the query's type, for filters that are added under a condition.
+    /// Erases the query's type, so that filters can be added conditionally.
     pub fn into_boxed<'a>(self) -> Scoped<dsl::IntoBoxed<'a, Q, Pg>, S>
     where
         Q: BoxedDsl<'a, Pg>,
@@ -233,22 +246,22 @@ impl<Q, S> Scoped<Q, S> {
         self.map(BoxedDsl::internal_into_boxed)
     }
 
-    /// Locks the rows until the transaction ends, against all who would change, delete or lock them. Comes last.
+    /// Locks the rows until the transaction ends. No other transaction can change, delete or lock them. Call it last.
     pub fn for_update(self) -> Scoped<Locked<Q>, S> {
         self.locked(" FOR UPDATE")
     }
 
-    /// As [`for_update`](Self::for_update), but foreign keys may go on pointing to the rows.
+    /// Locks like [`for_update`](Self::for_update), but foreign keys may still refer to the rows.
     pub fn for_no_key_update(self) -> Scoped<Locked<Q>, S> {
         self.locked(" FOR NO KEY UPDATE")
     }
 
-    /// Locks the rows against change; others may read and share them. Comes last.
+    /// Locks the rows against changes. Other transactions may read them and lock them with `for_share`. Call it last.
     pub fn for_share(self) -> Scoped<Locked<Q>, S> {
         self.locked(" FOR SHARE")
     }
 
-    /// Locks the rows against deletion and change of their key. Comes last.
+    /// Locks the rows against deletion and changes of their key. Call it last.
     pub fn for_key_share(self) -> Scoped<Locked<Q>, S> {
         self.locked(" FOR KEY SHARE")
     }
@@ -257,18 +270,18 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| Locked { query, strength, others: "" })
     }
 
-    /// Is not there: an OR beside the workspace's own predicate would let every workspace in.
+    /// Does not compile: an OR next to the predicate on `workspace_id` would match rows of every workspace.
     #[doc(hidden)]
     pub fn or_filter<P: LeavesTheScope>(self, _predicate: P) -> Self {
         self
     }
 
-    /// The scope that it was begun with, for further queries that belong to it.
+    /// Returns a scope that reads the query's workspace, for further queries that belong to this one.
     pub(crate) fn scope(&self) -> WorkspaceScope<Read> {
         WorkspaceScope::derived(self.workspace)
     }
 
-    /// The SQL, with placeholders for the values.
+    /// Returns the SQL, with placeholders for the values.
     #[must_use]
     pub fn to_sql(&self) -> String
     where
@@ -280,18 +293,18 @@ impl<Q, S> Scoped<Q, S> {
 }
 
 impl<Q, S> Scoped<Locked<Q>, S> {
-    /// Passes over rows that others have locked, as a queue does.
+    /// Skips rows that other transactions have locked, as a queue does.
     pub fn skip_locked(self) -> Self {
         self.map(|locked| Locked { others: " SKIP LOCKED", ..locked })
     }
 
-    /// Fails where another has locked a row, instead of waiting.
+    /// Returns an error if another transaction has locked a row, instead of waiting.
     pub fn no_wait(self) -> Self {
         self.map(|locked| Locked { others: " NOWAIT", ..locked })
     }
 }
 
-/// Holds for no predicate; it is here for its message.
+/// Bound that no predicate meets. It exists for its compile error.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`or_filter` would let every workspace into this query",
@@ -300,7 +313,7 @@ impl<Q, S> Scoped<Locked<Q>, S> {
 )]
 pub trait LeavesTheScope {}
 
-/// The list of one table, from which `find`, `update`, `delete` and `insert` start.
+/// Table list with exactly one table, which `find`, `update`, `delete` and `insert` require.
 pub trait OneTable {
     /// The table.
     type Table: TenantTable;
@@ -310,7 +323,7 @@ impl<T: TenantTable> OneTable for (T, ()) {
     type Table = T;
 }
 
-/// A query that locks what it reads.
+/// Query that locks the rows that it reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Locked<Q> {
     query: Q,
@@ -331,7 +344,7 @@ impl<Q: Query> Query for Locked<Q> {
     type SqlType = Q::SqlType;
 }
 
-/// Not by type: the same type has several texts, and Diesel keeps prepared statements by the one or the other.
+/// Prepared statements are cached by their text and not by this type, because one type has several texts.
 impl<Q> QueryId for Locked<Q> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,4 +1,4 @@
-//! Diesel's connection as raw SQL gets it.
+//! Diesel's connection for raw SQL.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -13,13 +13,13 @@ use crate::db::{Pool, PooledConnection};
 use crate::error::Result as Loaded;
 use crate::unreadable::Readable;
 
-/// A connection for raw SQL and for Diesel's own queries, on which [`RunQueryDsl`](diesel_async::RunQueryDsl) and
-/// [`batch_execute`](SimpleAsyncConnection::batch_execute) work.
+/// Connection for raw SQL and for Diesel's own queries. [`RunQueryDsl`](diesel_async::RunQueryDsl) and
+/// [`batch_execute`](SimpleAsyncConnection::batch_execute) work on it.
 ///
 /// [`under_row_security`](super::WorkspaceConnection::under_row_security) and
-/// [`across_workspaces`](super::Database::across_workspaces) lend it for one piece of work, after which the connection
-/// beneath is closed. It is not that connection: nothing can be taken out of it or left behind to watch it, and two that
-/// change places are noticed.
+/// [`across_workspaces`](super::Database::across_workspaces) lend it for one call, after which the underlying
+/// connection is closed. This type hides that connection: code can't take it out or leave anything behind to observe
+/// it. If code swaps two of these connections, the call returns an error.
 ///
 /// ```
 /// use diesel::prelude::*;
@@ -32,7 +32,7 @@ use crate::unreadable::Readable;
 /// }
 /// ```
 pub struct RawConnection {
-    /// Empty only once it was given back.
+    /// Connection; `None` only after it was given back.
     conn: Option<PooledConnection>,
     pool: Pool,
 }
@@ -47,15 +47,15 @@ impl RawConnection {
     }
 
     fn beneath(&mut self) -> &mut AsyncPgConnection {
-        // `give_back` alone empties it, and takes the whole.
+        // Only `give_back` empties it, and `give_back` consumes the value.
         self.conn.as_deref_mut().unwrap_or_else(|| unreachable!("a connection that was given back is used"))
     }
 
-    /// Runs `work` behind a savepoint: all of it is kept, or where it returns an error, nothing.
+    /// Runs `work` behind a savepoint. If `work` returns an error, its changes are rolled back.
     ///
     /// # Errors
     ///
-    /// What `work` returns, and Diesel's error where the savepoint can't be made or ended.
+    /// The error of `work`, or Diesel's error if the savepoint can't be created or ended.
     ///
     /// ```no_run
     /// use diesel_async::RunQueryDsl;
@@ -98,7 +98,8 @@ impl RawConnection {
 }
 
 impl RawConnection {
-    /// All rows of a query, each that can't be read as the reason why: one tenant's row must not keep the others' out.
+    /// Returns each row of a query, or the reason why it can't be read. One tenant's row must not hide the others'
+    /// rows.
     ///
     /// # Errors
     ///
@@ -129,7 +130,7 @@ impl RawConnection {
     }
 }
 
-/// Work that was cut short leaves a statement running.
+/// Abandons the connection of work that was cut short, because its statement may still run.
 impl Drop for RawConnection {
     fn drop(&mut self) {
         if let Some(conn) = self.conn.take() {

@@ -1,4 +1,4 @@
-//! A connection on loan to raw SQL, and what becomes of its transaction.
+//! Transaction that lends its connection to raw SQL.
 
 use uuid::Uuid;
 
@@ -14,8 +14,9 @@ pub(super) struct RawTransaction<'s, C: HasSession> {
 }
 
 impl<'s, C: HasSession> RawTransaction<'s, C> {
-    /// As [`begin`](TransactionGuard::begin), and the connection for raw SQL. Nobody else knows the name of the savepoint, so it is gone
-    /// where the work has ended the transaction, even if it began another one.
+    /// Begins a transaction, like [`begin`](TransactionGuard::begin), and returns the connection for raw SQL. Only
+    /// this type knows the name of the savepoint. If the work ends the transaction, the savepoint no longer exists,
+    /// even if the work began another one.
     pub(super) async fn begin(lent: &'s mut C) -> Result<(Self, RawConnection)> {
         let mut transaction = TransactionGuard::begin(lent).await?;
         let savepoint = format!("lent_{}", Uuid::new_v4().simple());
@@ -26,8 +27,8 @@ impl<'s, C: HasSession> RawTransaction<'s, C> {
         Ok((Self { transaction, savepoint }, raw))
     }
 
-    /// As [`end_with`](TransactionGuard::end_with), where raw SQL has run: the rest of the transaction is as `settings` say, and the
-    /// connection is closed when the transaction ends.
+    /// Ends the transaction, like [`end_with`](TransactionGuard::end_with), after raw SQL has run. The rest of an
+    /// outer transaction has the settings in `settings`. The connection is closed when the transaction ends.
     pub(super) async fn end_with<R, E: From<Error>>(
         self,
         raw: RawConnection,
@@ -50,7 +51,7 @@ impl<'s, C: HasSession> RawTransaction<'s, C> {
         match (result, is_open) {
             (Ok(value), Ok(())) => transaction.commit().await.map(|()| value).map_err(E::from),
             (Ok(_), Err(error)) => Err(error.into()),
-            // What was cut short or ended by the work has lost its connection: nothing is left to be undone.
+            // The connection of this work is lost, so nothing is left to roll back.
             (Err(error), Err(_)) => Err(error),
             (Err(error), Ok(())) => {
                 transaction.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error))

@@ -1,4 +1,4 @@
-//! The one list of this crate's tenant tables and of the relations between them.
+//! The only list of this crate's tenant tables and of the relations between them.
 
 use crate::id::{
     AnalyticsEventId, AuditEntryId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,

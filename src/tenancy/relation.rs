@@ -1,47 +1,47 @@
-//! Joins along declared relations, which always carry the workspace.
+//! Joins along declared relations, which always include the workspace.
 
 use std::marker::PhantomData;
 
 use super::macro_marker::MacroMarker;
 use super::table::TenantTable;
 
-/// A foreign key between two tenants' tables, in the direction from `Self`. [`relations!`](crate::relations) implements
-/// it both ways.
+/// Foreign key between two tenant tables, in the direction from `Self`. [`relations!`](crate::relations) implements it
+/// in both directions.
 #[diagnostic::on_unimplemented(
     message = "no relation is declared between `{Self}` and `{Other}`",
     label = "joins follow declared relations, which always carry the workspace",
     note = "declare the foreign key once: `relations! {{ document_chunks.document_id => documents; }}`"
 )]
 pub trait RelatedTo<Other: TenantTable>: TenantTable {
-    /// Same workspace, and the foreign key meets the id.
+    /// Join condition: the workspaces are the same, and the foreign key equals the id.
     type On;
 
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const DECLARED: MacroMarker;
 
-    /// What the join is `ON`.
+    /// Returns the join condition.
     fn on() -> Self::On;
 }
 
-/// The relation from one of the tables `S` of a query to the table `R`; `Place` says which, and is inferred.
+/// Relation from one of the tables `S` of a query to the table `R`. `Place` is the position in `S`, which is inferred.
 #[diagnostic::on_unimplemented(
     message = "no relation is declared between `{R}` and the tables of this query",
     label = "joins follow declared relations, which always carry the workspace",
     note = "declare the foreign key once: `relations! {{ document_chunks.document_id => documents; }}`"
 )]
 pub trait JoinsTo<R, Place> {
-    /// What the join is `ON`.
+    /// Join condition.
     type On;
 
-    /// The same as a value.
+    /// Returns the join condition.
     fn on() -> Self::On;
 }
 
-/// The first table of the list.
+/// Position of the first table in the list, which was joined last.
 #[derive(Debug)]
 pub struct Here;
-/// A table behind the first.
+/// Position of a table after the first.
 #[derive(Debug)]
 pub struct There<Place>(PhantomData<Place>);
 
@@ -61,10 +61,10 @@ impl<R, Head, Tail: JoinsTo<R, Place>, Place> JoinsTo<R, There<Place>> for (Head
     }
 }
 
-/// Lets a table of your crate stand in one query with tables of this one: `appear_together!(document_tags: documents)`.
+/// Permits a table of your crate in one query with tables of this one: `appear_together!(document_tags: documents)`.
 ///
-/// Within one crate Diesel's `allow_tables_to_appear_in_same_query!` does it; across two it does not compile, since it
-/// also speaks for the other crate's tables alone.
+/// Within one crate, use Diesel's `allow_tables_to_appear_in_same_query!`. Across two crates it does not compile,
+/// because it also implements traits only for tables of the other crate.
 #[macro_export]
 macro_rules! appear_together {
     ($mine:ident: $($theirs:ident),+ $(,)?) => {$(
@@ -73,11 +73,11 @@ macro_rules! appear_together {
     )+};
 }
 
-/// Declares foreign keys between tenants' tables, for joins in both directions.
+/// Declares foreign keys between tenant tables, for joins in both directions.
 ///
-/// `document_chunks.document_id => documents` says that the column refers to `documents.id` of the same workspace. The
-/// tables must also be known to Diesel's `allow_tables_to_appear_in_same_query!`, or where they are of two crates to
-/// [`appear_together!`](crate::appear_together).
+/// `document_chunks.document_id => documents` states that the column refers to `documents.id` of the same workspace.
+/// Also list the tables in Diesel's `allow_tables_to_appear_in_same_query!`. If they are of two crates, use
+/// [`appear_together!`](crate::appear_together) instead.
 #[macro_export]
 macro_rules! relations {
     ($($child:ident . $column:ident => $parent:ident;)+) => {$(

@@ -1,4 +1,4 @@
-//! What may go into a workspace's row: what can be inserted, what can be set, and what an upsert may meet.
+//! Values for the rows of a workspace: those that can be inserted or set, and those by which an upsert finds a row.
 
 use diesel::Column;
 use diesel::expression::{AppearsOnTable, ValidGrouping};
@@ -9,17 +9,18 @@ use super::macro_marker::{MacroMarker, macro_marker};
 use super::table::TenantTable;
 use crate::id::WorkspaceId;
 
-/// A `New...` of a workspace's table: a row without its workspace. [`tenant_rows!`](crate::tenant_rows) implements it.
+/// Row to insert into a tenant table (`New...`), without its workspace. [`tenant_rows!`](crate::tenant_rows)
+/// implements it.
 pub trait NewRow: Sized {
     /// The table.
     type Table: TenantTable;
 
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const DECLARED: MacroMarker;
 }
 
-/// What can be inserted: one [`NewRow`] or many, owned or not.
+/// Rows to insert: one [`NewRow`] or many, owned or borrowed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be inserted into a workspace",
     label = "not declared as a row to insert",
@@ -29,18 +30,18 @@ pub trait NewRow: Sized {
 pub trait NewRows {
     /// The table.
     type Table: TenantTable;
-    /// The rows, each with the workspace beside it.
+    /// Rows, each with its workspace.
     type InWorkspace;
 
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const DECLARED: MacroMarker;
 
-    /// How many they are.
+    /// Returns the number of rows.
     #[doc(hidden)]
     fn count(&self) -> usize;
 
-    /// Puts the workspace beside each row.
+    /// Adds the workspace to each row.
     #[doc(hidden)]
     fn in_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace;
 }
@@ -103,7 +104,7 @@ where
     }
 }
 
-/// What a statement may set in `T`: an assignment, a tuple of them, or a declared `...Changes`.
+/// Assignments that a statement may set in `T`: one assignment, a tuple of them, or a declared `...Changes`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be set in a workspace's row",
     label = "not an assignment to a column of this table, and not declared as its changes",
@@ -111,7 +112,7 @@ where
     note = "`workspace_id` can't be set: a row stays in its workspace"
 )]
 pub trait Changes<T: TenantTable>: AsChangeset<Target = T> {
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const DECLARED: MacroMarker;
 }
@@ -119,24 +120,24 @@ pub trait Changes<T: TenantTable>: AsChangeset<Target = T> {
 impl<T, V> Changes<T> for V
 where
     T: TenantTable,
-    // `Sync`, since Diesel's boxed query is not: it would hide an unscoped subquery.
+    // `Sync`, because Diesel's boxed query is not `Sync`: it would hide an unscoped subquery.
     V: AsChangeset<Target = T> + AppearsOnTable<Within<(T, ())>> + ValidGrouping<Settable<T>> + Sync,
 {
     const DECLARED: MacroMarker = macro_marker();
 }
 
-/// The columns by which an upsert finds the row that is there: `workspace_id` first.
+/// Columns by which an upsert finds the existing row, beginning with `workspace_id`.
 #[diagnostic::on_unimplemented(
     message = "an upsert's conflict target must begin with `workspace_id`",
     label = "this could meet a row of another workspace",
     note = "write `.on_conflict((documents::workspace_id, documents::id))`"
 )]
 pub trait ConflictTarget<T: TenantTable> {
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const DECLARED: MacroMarker;
 
-    /// Their names.
+    /// Names of the columns.
     #[doc(hidden)]
     const COLUMNS: &'static [&'static str];
 }
@@ -161,10 +162,10 @@ conflict_targets! {
     A, B, C;
 }
 
-/// Declares the rows to insert and the changesets of workspaces' tables.
+/// Declares the rows to insert and the changesets of tenant tables.
 ///
 /// `documents: NewDocument, DocumentChanges;` names a struct that derives `Insertable` and one that derives
-/// `AsChangeset`, neither with a field `workspace_id`.
+/// `AsChangeset`. Neither has a field `workspace_id`.
 #[macro_export]
 macro_rules! tenant_rows {
     ($($table:ident: $new:ident, $changes:ident;)+) => {$(

@@ -1,4 +1,4 @@
-//! Running a scoped query on a connection of its workspace.
+//! Execution of scoped queries on a connection of their workspace.
 
 use diesel::QueryResult;
 use diesel::deserialize::FromSqlRow;
@@ -22,22 +22,22 @@ use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::unreadable::{Readable, UnreadableRow};
 
-/// A query whose rows are `U`; implemented for every query that PostgreSQL takes and whose columns fit.
+/// Query whose rows load as `U`. Every query that PostgreSQL accepts and whose columns fit implements it.
 #[diagnostic::on_unimplemented(
     message = "the rows of this query do not load as `{U}`",
     label = "the columns of the query and the fields of `{U}` differ in number, order or type",
     note = "write `.select({U}::as_select())` before it, for a struct that derives `Selectable` or `HasQuery`"
 )]
 pub trait LoadsAs<U>: Sized {
-    /// Sends it, and gives the rows, each that can't be read as the reason why.
+    /// Sends the query and returns each row, or the reason why it can't be read.
     #[doc(hidden)]
     fn start(
         self,
         conn: &AsyncPgConnection,
     ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<Readable<U>>>>>;
 
-    /// As [`start`](Self::start), for a query of a workspace whose SQL is looked at first: a query that
-    /// joins so many tables, or a statement that begins with none.
+    /// Sends a query of a workspace, like [`start`](Self::start), after an inspection of its SQL. `joins` is the
+    /// number of joined tables of a query, or `None` for a statement that changes rows.
     #[doc(hidden)]
     fn start_checked(
         self,
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// All rows of a query without a scope, each that can't be read as the reason why.
+/// Returns each row of a query without a scope, or the reason why it can't be read.
 pub(crate) async fn load_each<U: Send + 'static>(
     query: impl LoadsAs<U> + Send,
     conn: &AsyncPgConnection,
@@ -82,7 +82,7 @@ pub(crate) async fn load_each<U: Send + 'static>(
     Ok(each(query.start(conn)).await?)
 }
 
-/// Those rows of a list that can be read; each other is named in the log.
+/// Returns the rows of a list that can be read, and logs each of the others.
 pub(crate) async fn load_readable<U: Send + 'static>(
     query: impl LoadsAs<U> + Send,
     conn: &AsyncPgConnection,
@@ -99,11 +99,11 @@ fn readable<U>(rows: Vec<Readable<U>>) -> Vec<U> {
 }
 
 impl<Q, S> Scoped<Q, S> {
-    /// All rows.
+    /// Returns all rows.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) where `ws` is of another workspace than the query;
+    /// [`is_invalid_input`](Error::is_invalid_input) if `ws` is of another workspace than the query;
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn load<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
     where
@@ -115,12 +115,12 @@ impl<Q, S> Scoped<Q, S> {
         ws.session.statement(|conn| all(self.query.start_checked(conn, workspace, joins))).await
     }
 
-    /// All rows, each that can't be read as the reason why, so that one value which the types don't know hides none of the
-    /// others.
+    /// Returns all rows: each row, or the reason why it can't be read. So a value that the types don't know hides no
+    /// other row.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), but never [`is_unreadable`](Error::is_unreadable).
+    /// Same as [`load`](Self::load), except [`is_unreadable`](Error::is_unreadable).
     ///
     /// ```no_run
     /// use workspace_db::models::Document;
@@ -147,7 +147,7 @@ impl<Q, S> Scoped<Q, S> {
         ws.session.statement(|conn| each(self.query.start_checked(conn, workspace, joins))).await
     }
 
-    /// As [`load_each`](Self::load_each), with what can't be read in the log.
+    /// Returns the rows that can be read, like [`load_each`](Self::load_each), and logs each of the others.
     #[cfg(feature = "studio")]
     pub(crate) async fn load_readable<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
     where
@@ -157,8 +157,8 @@ impl<Q, S> Scoped<Q, S> {
         Ok(readable(self.load_each(ws).await?))
     }
 
-    /// As [`load`](Self::load), under settings that hold for this statement alone, and for SQL of this crate's own, at which
-    /// nobody needs to look.
+    /// Returns all rows, like [`load`](Self::load), under settings that apply only to this statement. The SQL is this
+    /// crate's own and needs no inspection.
     pub(crate) async fn load_under<U>(
         self,
         settings: &StatementSettings,
@@ -172,11 +172,11 @@ impl<Q, S> Scoped<Q, S> {
         ws.session.statement_under(settings, |conn| all(self.query.start(conn))).await
     }
 
-    /// As [`load`](Self::load).
+    /// Returns all rows, like [`load`](Self::load).
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load).
+    /// Same as [`load`](Self::load).
     pub async fn get_results<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
     where
         Q: LoadsAs<U> + Send,
@@ -185,11 +185,11 @@ impl<Q, S> Scoped<Q, S> {
         self.load(ws).await
     }
 
-    /// The first row of an answer of any length; [`first`](Self::first) asks for one alone.
+    /// Returns the first row of a result of any length; [`first`](Self::first) requests only one row.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where there is none; as [`load`](Self::load).
+    /// [`is_not_found`](Error::is_not_found) if there is no row; otherwise same as [`load`](Self::load).
     pub async fn get_result<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<U>
     where
         Q: LoadsAs<U> + Send,
@@ -198,12 +198,12 @@ impl<Q, S> Scoped<Q, S> {
         self.load(ws).await?.into_iter().next().ok_or_else(no_row)
     }
 
-    /// The first row, asking for no more.
+    /// Returns the first row and requests no more.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](Error::is_not_found) where there is none, be it that another workspace has it; as
-    /// [`load`](Self::load).
+    /// [`is_not_found`](Error::is_not_found) if this workspace has no such row, even if another workspace has it;
+    /// otherwise same as [`load`](Self::load).
     pub async fn first<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<U>
     where
         Q: LimitDsl,
@@ -213,14 +213,14 @@ impl<Q, S> Scoped<Q, S> {
         self.limit(1).get_result(ws).await
     }
 
-    /// The rows as they come, for more than should be in memory at once.
+    /// Returns the rows as a stream, for results that are too large for memory.
     ///
-    /// The transaction stays open until the stream ends. A stream that is dropped before costs the connection, and the
-    /// transaction that it stands in, so take few rows by `limit` and not by stopping.
+    /// The transaction stays open until the stream ends. A stream that is dropped earlier costs the connection and the
+    /// surrounding transaction. To read few rows, use `limit`.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), here and in the stream, which ends with its first error.
+    /// Same as [`load`](Self::load), here and in the stream, which ends after its first error.
     ///
     /// ```no_run
     /// use futures_util::TryStreamExt as _;
@@ -252,13 +252,13 @@ impl<Q, S> Scoped<Q, S> {
     }
 }
 
-/// A row, or none, of a result where none is no error.
+/// Conversion of a result so that a missing row is no error.
 pub trait OptionalRow<U> {
-    /// `None` where the row is not there.
+    /// Returns `None` if the row does not exist.
     ///
     /// # Errors
     ///
-    /// Every error but [`is_not_found`](Error::is_not_found).
+    /// Every error except [`is_not_found`](Error::is_not_found).
     fn optional(self) -> Result<Option<U>>;
 }
 
@@ -272,14 +272,14 @@ impl<U> OptionalRow<U> for Result<U> {
     }
 }
 
-/// The rows, or the first of them that can't be read.
+/// Returns the rows, or the error of the first row that can't be read.
 pub(super) fn all<U: Send + 'static>(
     rows: BoxFuture<'_, QueryResult<Rows<Readable<U>>>>,
 ) -> BoxFuture<'_, QueryResult<Vec<U>>> {
     rows.and_then(|rows| rows.map(readable_or_failed).try_collect()).boxed()
 }
 
-/// The rows, each that can't be read as the reason why.
+/// Returns each row, or the reason why it can't be read.
 pub(super) fn each<U: Send + 'static>(
     rows: BoxFuture<'_, QueryResult<Rows<Readable<U>>>>,
 ) -> BoxFuture<'_, QueryResult<Vec<Readable<U>>>> {

@@ -1,4 +1,4 @@
-//! The proof that someone may be in a workspace, and the one that someone may administer the platform.
+//! Scopes: proof that the caller may enter one workspace, and proof that the caller may administer the platform.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,39 +11,39 @@ use super::grant::{Actor, Grant};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 
-/// The proof that someone may work in one workspace: every query on a tenant's table takes one.
+/// Proof that the caller may work in one workspace. Every query on a tenant table takes one.
 ///
-/// It can't be made of an id that came from outside. The ways to get one, and what each may do:
+/// The id of a workspace does not give access by itself. These calls return a scope:
 ///
-/// | who asks | what gives the scope | access |
+/// | caller | call | access |
 /// |---|---|---|
 /// | an administrator | `auth::AdminSession::workspace` | [`Write`] |
-/// | one who administers the workspace | `auth::AdminSession::administer` | [`Administer`] |
+/// | an administrator of the workspace | `auth::AdminSession::administer` | [`Administer`] |
 /// | the handler of a job | `jobs::RunningJob::scope` | [`Write`] |
-/// | a service with a token of its own | `auth::service` | [`Read`] or [`Write`], as its token says |
+/// | a service with its own token | `auth::service` | [`Read`] or [`Write`], as its token states |
 /// | the public side | [`Database::published`](super::Database::published) | [`Read`] |
-/// | code that knows better | [`WorkspaceScope::unchecked`], with the reason | [`Write`] |
+/// | code that vouches for its caller | [`WorkspaceScope::unchecked`], with the reason | [`Write`] |
 ///
-/// A scope is a cheap token without a connection or a transaction: keep it, clone it, enter again with it. What it was
-/// given for is asked again when it is a second old, so that a session that has ended, a token that was revoked or a
-/// workspace that is no longer published opens nothing from then on. It is not serialisable, so it can't come in with a
-/// request.
+/// A scope is a cheap token without a connection or a transaction. Keep it, clone it, and open connections with it
+/// again. If the last check of its credential is at least one second old, the database checks it again. After such a
+/// check, an ended session, a revoked token or an unpublished workspace opens nothing. A scope is not serializable, so
+/// a request can't supply one.
 pub struct WorkspaceScope<A: Access = Write> {
     workspace: WorkspaceId,
     source: ScopeOrigin,
     access: PhantomData<A>,
 }
 
-/// Tells the databases of one process apart.
+/// Token that distinguishes the databases of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DatabaseToken(pub(super) u64);
 
-/// Where a scope comes from.
+/// Origin of a scope.
 #[derive(Clone)]
 enum ScopeOrigin {
-    /// A database said so.
+    /// The database has accepted a credential.
     Granted(DatabaseToken, Grant),
-    /// Somebody vouches, or a query that was scoped goes on.
+    /// Code vouches for the access with this reason, or the scope derives from a scoped query.
     Unchecked(String),
 }
 
@@ -57,24 +57,24 @@ impl ScopeOrigin {
 }
 
 impl<A: Access> WorkspaceScope<A> {
-    /// The scope that a proof opens, which the database was asked about.
+    /// Returns the scope for a credential that the database has accepted.
     pub(super) fn granted(workspace: WorkspaceId, database: DatabaseToken, grant: Grant) -> Self {
         Self { workspace, source: ScopeOrigin::Granted(database, grant), access: PhantomData }
     }
 
-    /// The workspace.
+    /// Returns the workspace.
     #[must_use]
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
     }
 
-    /// The same, and no more than reading.
+    /// Returns the same scope, restricted to reading.
     #[must_use]
     pub fn to_read(&self) -> WorkspaceScope<Read> {
         WorkspaceScope { workspace: self.workspace, source: self.source.of_another_level(), access: PhantomData }
     }
 
-    /// Refuses a scope that another database of this process gave.
+    /// Rejects a scope that another database of this process has returned.
     pub(super) fn check(&self, database: DatabaseToken) -> Result<()> {
         match self.source {
             ScopeOrigin::Granted(given, _) if given != database => {
@@ -85,7 +85,8 @@ impl<A: Access> WorkspaceScope<A> {
         }
     }
 
-    /// What a transaction that changes rows must end with, see [`Credential::fence`](super::Credential::fence).
+    /// Returns the SQL that must run last in a transaction that changes rows, see
+    /// [`Credential::fence`](super::Credential::fence).
     pub(super) fn fence(&self) -> Option<String> {
         match &self.source {
             ScopeOrigin::Granted(_, grant) if A::LEVEL > AccessLevel::Read => grant.proof.fence(self.workspace),
@@ -93,7 +94,7 @@ impl<A: Access> WorkspaceScope<A> {
         }
     }
 
-    /// What it was given for, where that is so long ago that it must be asked again.
+    /// Returns the grant if its last check is so old that the database must check it again.
     pub(super) fn stale_grant(&self) -> Option<&Grant> {
         match &self.source {
             ScopeOrigin::Granted(_, grant) if !grant.is_fresh() => Some(grant),
@@ -103,7 +104,7 @@ impl<A: Access> WorkspaceScope<A> {
 }
 
 impl<A: MayWrite> WorkspaceScope<A> {
-    /// The same, and no more than changing its content.
+    /// Returns the same scope, restricted to reading and changing the content.
     #[must_use]
     pub fn to_write(&self) -> WorkspaceScope<Write> {
         WorkspaceScope { workspace: self.workspace, source: self.source.of_another_level(), access: PhantomData }
@@ -111,9 +112,9 @@ impl<A: MayWrite> WorkspaceScope<A> {
 }
 
 impl WorkspaceScope {
-    /// A scope that nobody checked: you vouch that whoever it is made for may be in the workspace, and why.
+    /// Returns a scope without a check: you vouch that its user may enter the workspace, and state the reason.
     ///
-    /// For a command line, a migration of data, a test. The reason is logged (`tracing`, level `INFO`).
+    /// Use it on a command line, in a data migration or in a test. The reason is logged (`tracing`, level `INFO`).
     ///
     /// ```
     /// use workspace_db::id::WorkspaceId;
@@ -131,15 +132,15 @@ impl WorkspaceScope {
 }
 
 impl WorkspaceScope<Read> {
-    /// The scope of a query that has been scoped already.
+    /// Returns a scope for the workspace of a query that is already scoped.
     pub(super) fn derived(workspace: WorkspaceId) -> Self {
         Self { workspace, source: ScopeOrigin::Unchecked(String::new()), access: PhantomData }
     }
 }
 
 impl WorkspaceScope<Administer> {
-    /// As [`unchecked`](WorkspaceScope::unchecked), for whoever administers the workspace; the reason goes into the
-    /// audit log with what is done.
+    /// Returns a scope to administer the workspace without a check, like [`unchecked`](WorkspaceScope::unchecked). The
+    /// reason goes into the audit log with each action.
     ///
     /// ```
     /// use workspace_db::id::WorkspaceId;
@@ -154,7 +155,8 @@ impl WorkspaceScope<Administer> {
         Self { workspace, source: ScopeOrigin::Unchecked(reason.to_owned()), access: PhantomData }
     }
 
-    /// Who acts with it. Asked again within the transaction of the deed, so that it can't outlive its right.
+    /// Returns the actor. The transaction of the action checks the credential again, so that the scope can't outlive
+    /// its rights.
     pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
         self.check(db.token())?;
         match &self.source {
@@ -167,9 +169,9 @@ impl WorkspaceScope<Administer> {
     }
 }
 
-/// The proof that someone may administer the platform: its administrators and its workspaces.
+/// Proof that the caller may administer the platform: its administrators and its workspaces.
 ///
-/// `auth::AdminSession::platform` gives it to a superadmin.
+/// `auth::AdminSession::platform` returns it to a superadmin.
 #[derive(Clone)]
 pub struct PlatformScope(ScopeOrigin);
 
@@ -178,8 +180,8 @@ impl PlatformScope {
         Self(ScopeOrigin::Granted(database, grant))
     }
 
-    /// A scope that nobody checked: you vouch that whoever it is made for may administer the platform, and why. The
-    /// reason goes into the audit log with what is done.
+    /// Returns a scope without a check: you vouch that its user may administer the platform, and state the reason. The
+    /// reason goes into the audit log with each action.
     ///
     /// ```
     /// use workspace_db::tenancy::PlatformScope;
@@ -193,12 +195,13 @@ impl PlatformScope {
         Self(ScopeOrigin::Unchecked(reason.to_owned()))
     }
 
-    /// Who acts with it. Asked again within the transaction of the deed.
+    /// Returns the actor. The transaction of the action checks the credential again.
     pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
         self.asked(conn, db, false).await
     }
 
-    /// As [`actor`](Self::actor), for a deed that gives somebody power or a credential: an API token does not do it.
+    /// Returns the actor, like [`actor`](Self::actor), for an action that grants power or a credential. Rejects an API
+    /// token.
     pub(crate) async fn actor_in_person(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
         self.asked(conn, db, true).await
     }
@@ -218,7 +221,7 @@ impl PlatformScope {
     }
 }
 
-/// A scope, and nothing else.
+/// Trait of [`WorkspaceScope`], which no other type implements.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not prove that someone may be in the workspace",
     label = "a `WorkspaceScope` is asked for",
@@ -227,7 +230,7 @@ impl PlatformScope {
     note = "where you know better: `WorkspaceScope::unchecked(id, \"why\")`"
 )]
 pub trait ProvesWorkspace: private::Sealed {
-    /// The workspace.
+    /// Returns the workspace.
     fn workspace(&self) -> WorkspaceId;
 }
 
@@ -242,7 +245,7 @@ mod private {
     impl<A: super::Access> Sealed for super::WorkspaceScope<A> {}
 }
 
-// By hand: derives would ask the same of the marker.
+// Implemented by hand, because a derive would require the same traits of the marker `A`.
 impl<A: Access> Clone for WorkspaceScope<A> {
     fn clone(&self) -> Self {
         Self { workspace: self.workspace, source: self.source.clone(), access: PhantomData }

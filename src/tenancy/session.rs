@@ -1,4 +1,4 @@
-//! A connection on loan whose transactions begin in one way alone, and which never goes back half-used.
+//! Lent connection whose transactions all begin in the same way, and which never returns to the pool half-used.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -20,40 +20,40 @@ use super::notify::{Notification, Notifier};
 use crate::db::{Pool, PooledConnection};
 use crate::error::{Error, Result};
 
-/// The loan, and what is known of the state that the server has for it.
+/// Lent connection, and the known state of its server session.
 ///
-/// A future that is dropped in the middle leaves a statement running, a transaction open or a role set. Such a
+/// A future that is dropped before it ends leaves a statement running, a transaction open or a role set. Such a
 /// connection is never used again: it leaves the pool, its statement is cancelled and its socket closed.
 pub(super) struct PooledSession {
-    /// Empty only while it is replaced or given up.
+    /// Connection; `None` only while it is replaced, or after it was abandoned.
     pub(super) lent: Option<PooledConnection>,
     pub(super) pool: Pool,
-    /// `BEGIN`, with all that a transaction here needs to have set, in one message.
+    /// `BEGIN` with all settings that a transaction needs, in one message.
     begin: String,
-    /// What has to succeed directly before a `COMMIT`.
+    /// SQL that must succeed directly before a `COMMIT`.
     fence: Option<String>,
-    /// What is said once the transaction that is open has been committed.
+    /// Notifications to send after the open transaction has been committed.
     notices: BTreeSet<Notification>,
     notifier: Option<Arc<Notifier>>,
     depth: u32,
-    /// Something was cut short, so the server's state is not known.
+    /// True if a statement was cut short, so that the server's state is unknown.
     broken: bool,
-    /// Raw SQL has run on the connection. Temporary tables, cursors, settings, locks and prepared statements may be left in
-    /// it, so it is closed when its transaction ends, and nobody else gets it.
+    /// True if raw SQL has run on the connection. It may have left temporary tables, cursors, settings, locks and
+    /// prepared statements. So the connection is closed when its transaction ends, and no other caller gets it.
     pub(super) is_tainted: bool,
     share: Option<OwnedSemaphorePermit>,
-    /// When the server last answered: a transaction that it ended for standing idle is known by that.
+    /// Time of the server's last answer, which shows if the server has ended an idle transaction.
     answered: Instant,
-    /// How long the server lets a transaction stand idle.
+    /// Time for which the server lets a transaction idle.
     idle: Duration,
 }
 
-/// Leaves nothing in a session of the server, for whoever gets it next from a pooler. It is what `DISCARD ALL` does and a
-/// transaction allows, without prepared statements, of which poolers keep their own account.
+/// SQL that clears a session of the server before a pooler gives it to another client. It does what `DISCARD ALL`
+/// does, as far as a transaction permits. It keeps prepared statements, because poolers track their own.
 const CLEAN: &str = "CLOSE ALL; UNLISTEN *; RESET ALL; RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD SEQUENCES; \
                      DISCARD TEMP; SELECT pg_advisory_unlock_all()";
 
-/// What a statement's rows come from: the future of its execution, then the rows.
+/// Stream of the rows of a statement.
 pub(super) type Rows<U> = BoxStream<'static, QueryResult<U>>;
 
 impl PooledSession {
@@ -75,24 +75,24 @@ impl PooledSession {
         })
     }
 
-    /// The same, which holds a part of the pool for as long as it lives.
+    /// Adds a connection permit, which the session holds for as long as it lives.
     pub(super) fn with_connection_permit(mut self, share: OwnedSemaphorePermit) -> Self {
         self.share = Some(share);
         self
     }
 
-    /// Begins each transaction from now on with that.
+    /// Sets the SQL that begins each transaction from now on, and the idle timeout that it sets.
     pub(super) fn begin_with(&mut self, begin: String, idle: Duration) {
         (self.begin, self.idle) = (begin, idle);
     }
 
-    /// The same, with somebody to send what is to follow a commit.
+    /// Adds the notifier that sends notifications after a commit.
     pub(super) fn with_notifier(mut self, notifier: &Arc<Notifier>) -> Self {
         self.notifier = Some(Arc::clone(notifier));
         self
     }
 
-    /// Says something once the transaction that is open, if one is, has been committed.
+    /// Sends a notification after the open transaction has been committed, or at once if none is open.
     pub(super) fn notify(&mut self, notice: Notification) {
         self.notices.insert(notice);
         if self.depth == 0 {
@@ -111,10 +111,10 @@ impl PooledSession {
         self.lent.as_deref_mut().ok_or_else(interrupted_error)
     }
 
-    /// Runs one statement: in the transaction that is open, else in one of its own.
+    /// Runs one statement in the open transaction, or else in its own transaction.
     ///
-    /// One of its own costs two round trips: `BEGIN` travels with the statement, the end follows the answer. An end that
-    /// was sent along would overtake a statement that has yet to be prepared.
+    /// Its own transaction costs two round trips: `BEGIN` is sent with the statement, the end after the answer. An end
+    /// that was sent with the statement would overtake one that must first be prepared.
     pub(super) async fn statement<R>(
         &mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
@@ -122,7 +122,7 @@ impl PooledSession {
         self.statement_under(&StatementSettings::default(), start).await
     }
 
-    /// As [`statement`](Self::statement), under settings that hold for it alone.
+    /// Runs one statement, like [`statement`](Self::statement), under settings that apply only to it.
     pub(super) async fn statement_under<R>(
         &mut self,
         settings: &StatementSettings,
@@ -131,14 +131,15 @@ impl PooledSession {
         self.usable().await?;
         let mut unfinished = TransactionGuard::new(self);
         let mut result = unfinished.start(&settings.set, start).await;
-        // A transaction of the statement's own ends with the settings, and a failed one puts them back.
+        // The statement's own transaction ends with its settings, and a rollback resets them.
         if unfinished.depth > 0 && result.is_ok() && !settings.reset.is_empty() {
             result = batch(unfinished.lent.connection()?, &settings.reset).await.and(result);
         }
         unfinished.end(result).await
     }
 
-    /// As [`statement`](Self::statement), with the rows as they come. Dropped before its end, it costs the connection.
+    /// Runs one statement, like [`statement`](Self::statement), and streams its rows. If the stream is dropped before
+    /// its end, the connection is lost.
     pub(super) async fn stream<'s, U: Send + 'static>(
         &'s mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<Rows<U>>>,
@@ -161,7 +162,7 @@ impl PooledSession {
         Ok(rows.boxed())
     }
 
-    /// Makes sure that the connection can be used: replaces a broken one, unless a transaction would be lost with it.
+    /// Replaces a broken connection, or returns an error if a transaction would be lost with it.
     async fn usable(&mut self) -> Result<()> {
         if !self.broken {
             return Ok(());
@@ -184,7 +185,8 @@ impl PooledSession {
 }
 
 impl PooledSession {
-    /// Closes a connection on which raw SQL has run, once its transaction is over. The next statement gets another.
+    /// Closes a connection on which raw SQL has run, after its transaction. The next statement gets another
+    /// connection.
     fn retire(&mut self) {
         if self.is_tainted && self.depth == 0 {
             drop(self.lent.take().map(Object::take));
@@ -192,13 +194,13 @@ impl PooledSession {
         }
     }
 
-    /// Whether the server has ended the transaction for standing idle, by the time that has passed: it says so on a
-    /// connection on which nobody listens, and the next statement only finds it closed.
+    /// Returns true if the server has ended the idle transaction, judged by the elapsed time. The server reports it
+    /// while the client does not read, and the next statement only finds the connection closed.
     fn stood_idle(&self, error: &diesel::result::Error) -> bool {
         use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
         let is_closed =
             matches!(error, diesel::result::Error::DatabaseError(ClosedConnection | UnableToSendCommand, _));
-        // The server's clock began a moment before this one.
+        // The server's timer started slightly before this one.
         is_closed && self.depth > 0 && !self.idle.is_zero() && self.answered.elapsed() >= self.idle * 9 / 10
     }
 }
@@ -211,7 +213,7 @@ impl Drop for PooledSession {
     }
 }
 
-/// Whatever has a session in it: a transaction is begun on the whole of it, and lent to the work as a whole.
+/// Type that contains a session. A transaction begins on the whole value, and the work gets the whole value.
 pub(super) trait HasSession {
     fn session(&mut self) -> &mut PooledSession;
 }
@@ -222,7 +224,7 @@ impl HasSession for PooledSession {
     }
 }
 
-/// A statement or transaction that is under way. Dropped before it is told how it went, it breaks its session.
+/// Running statement or transaction. If it is dropped before its result is known, it breaks its session.
 pub(super) struct TransactionGuard<'s, C: HasSession> {
     pub(super) lent: &'s mut C,
     depth: u32,
@@ -249,19 +251,19 @@ impl<'s> TransactionGuard<'s, PooledSession> {
             (_, "") => return start(conn).await,
             (_, settings) => Cow::Borrowed(settings),
         };
-        // Polled in this order, so they are sent in this order.
+        // `join` polls in this order, so the messages are sent in this order.
         let (begun, result) = join(batch(conn, &first), start(conn)).await;
         begun.and(result)
     }
 
-    /// Ends the statement's own transaction, if it has one, as its result says.
+    /// Ends the statement's own transaction, if it has one: commits it, or rolls it back after an error.
     async fn end<R>(&mut self, result: QueryResult<R>) -> Result<R> {
         if self.depth == 0 {
             let Some(conn) = self.lent.lent.as_deref() else { return Err(interrupted_error()) };
             let end = match (&result, &self.lent.fence) {
                 (Err(_), _) => Cow::Borrowed("ROLLBACK"),
                 (Ok(_), None) => Cow::Borrowed("COMMIT"),
-                // One message, of which nothing runs behind what fails.
+                // One message, so that PostgreSQL skips the `COMMIT` if the fence fails.
                 (Ok(_), Some(fence)) => Cow::Owned(format!("{fence}; COMMIT")),
             };
             if let Err(error) = batch(conn, &end).await {
@@ -301,7 +303,7 @@ impl<'s, C: HasSession> TransactionGuard<'s, C> {
         Ok(unfinished)
     }
 
-    /// Ends it as the work that it was for has ended: keeps what was done since it began, or takes it back.
+    /// Ends the transaction by the result of its work: commits it, or rolls it back after an error.
     pub(super) async fn end_with<R, E: From<Error>>(mut self, result: Result<R, E>) -> Result<R, E> {
         match result {
             Ok(value) => self.commit().await.map(|()| value).map_err(E::from),
@@ -333,13 +335,13 @@ impl<'s, C: HasSession> TransactionGuard<'s, C> {
     }
 
     pub(super) async fn roll_back(&mut self) -> Result<()> {
-        // What was cut short has lost its connection, and with it all that was done.
+        // A broken session has lost its connection, and all that was done on it.
         if self.lent.session().broken {
             return Ok(());
         }
         let ends_what_was_lent = self.depth == 0 && self.lent.session().is_tainted;
         let ended = if ends_what_was_lent {
-            // In one message, which a pooler sends to one session of the server.
+            // One message, which a pooler sends to one session of the server.
             batch(self.open()?, &format!("ROLLBACK; {CLEAN}")).await
         } else {
             AnsiTransactionManager::rollback_transaction(self.open()?).await

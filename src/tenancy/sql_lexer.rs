@@ -1,10 +1,10 @@
-//! SQL as text: which keywords read rows, and whether parentheses and quotes are closed.
+//! Lexer for SQL text. It finds the keywords that read rows, and checks that parentheses and quotes are closed.
 
 use std::fmt;
 
 use super::inspection::ReadKeywords;
 
-/// Why a text can't be part of a scoped query.
+/// Reason why a text can't be part of a scoped query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum UnsafeSql {
     Unscoped,
@@ -12,7 +12,7 @@ pub(super) enum UnsafeSql {
     Quote,
     Comment,
     Semicolon,
-    /// It names something that reads other rows by itself.
+    /// A name that reads other rows by itself.
     Reader(String),
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for UnsafeSql {
     }
 }
 
-/// What takes the name of a table, or SQL, as an argument. Source: PostgreSQL 18, "Functions and Operators".
+/// Names that take a table name or SQL as an argument. Source: PostgreSQL 18, "Functions and Operators".
 const READERS: &[&str] = &[
     "table",
     "query_to_xml",
@@ -52,10 +52,10 @@ const READERS: &[&str] = &[
     "dblink",
 ];
 
-/// Functions whose arguments have a FROM that is none of a query.
+/// Functions whose arguments contain a FROM that reads no rows.
 const WITH_FROM: &[&str] = &["extract", "substring", "trim", "overlay", "position"];
 
-/// A text of SQL, read byte by byte: every character that means something to PostgreSQL is ASCII.
+/// SQL text that is read byte by byte: every character with a meaning for PostgreSQL is ASCII.
 pub(super) struct SqlLexer<'t> {
     text: &'t str,
     at: usize,
@@ -66,9 +66,9 @@ pub(super) struct SqlLexer<'t> {
 pub(super) enum SqlToken<'t> {
     /// A keyword or a name without quotes.
     Word(&'t str),
-    /// A name in double quotes, with them.
+    /// A name in double quotes, with the quotes.
     Name(&'t str),
-    /// Whatever else is one character or one literal.
+    /// Any other single character or literal.
     Other(u8),
 }
 
@@ -77,10 +77,10 @@ impl<'t> SqlLexer<'t> {
         Self { text, at: 0 }
     }
 
-    /// The keywords that read rows, in a text of which every part is whole.
+    /// Returns the keywords that read rows, in a text whose parts are all complete.
     pub(super) fn reads(self) -> Result<ReadKeywords, UnsafeSql> {
         let mut reads = ReadKeywords::default();
-        // For each parenthesis that is open, the word before it.
+        // For each open parenthesis, the word before it.
         let mut open: Vec<&str> = Vec::new();
         let (mut last, mut ended) = ("", Ok(()));
         for token in self.tokens(&mut ended) {
@@ -124,7 +124,7 @@ impl<'t> SqlLexer<'t> {
         if open.is_empty() { Ok(reads) } else { Err(UnsafeSql::Parenthesis) }
     }
 
-    /// The tokens; `ended` says afterwards whether the text ended within one.
+    /// Returns the tokens. Afterwards `ended` is an error if the text ended within a token.
     pub(super) fn tokens<'e>(
         mut self,
         ended: &'e mut Result<(), UnsafeSql>,
@@ -169,7 +169,8 @@ impl<'t> SqlLexer<'t> {
                 }
                 let word = self.since(from);
                 match self.peek(0) {
-                    // E'...' knows a backslash; in U&"..." a name can be written so that nobody recognizes it.
+                    // E'...' has backslash escapes. U&"..." can write a name in a form that this lexer does not
+                    // recognize.
                     Some(b'\'') if word.eq_ignore_ascii_case("e") => self.quoted(b'\'', true)?,
                     Some(b'&') if word.eq_ignore_ascii_case("u") && self.peek(1) == Some(b'"') => {
                         return Err(UnsafeSql::Reader("U&\"\"".to_owned()));
@@ -190,7 +191,7 @@ impl<'t> SqlLexer<'t> {
         self.text.get(from..self.at).unwrap_or_default()
     }
 
-    /// Goes behind a literal or a name in quotes, in which a quote is written twice.
+    /// Skips a literal or a name in quotes, in which a quote is written twice.
     fn quoted(&mut self, quote: u8, escapes: bool) -> Result<(), UnsafeSql> {
         self.at += 1;
         loop {
@@ -204,7 +205,7 @@ impl<'t> SqlLexer<'t> {
         Ok(())
     }
 
-    /// Goes behind `$1`, or behind a text between `$$` or `$tag$`.
+    /// Skips `$1`, or a text between `$$` or `$tag$`.
     fn dollar(&mut self) -> Result<(), UnsafeSql> {
         let from = self.at;
         self.at += 1;

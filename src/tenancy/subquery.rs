@@ -1,4 +1,4 @@
-//! A scoped query within another.
+//! Scoped queries within another query.
 
 use std::marker::PhantomData;
 
@@ -15,9 +15,9 @@ use super::inspection;
 use super::query::Scoped;
 use crate::id::WorkspaceId;
 
-/// A scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(..))`.
+/// Scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(..))`.
 ///
-/// Diesel's own subqueries are not taken, since they may read every workspace.
+/// Diesel's own subqueries do not compile here, since they may read every workspace.
 #[derive(Clone, Copy, Debug)]
 pub struct Subquery<Q, ST> {
     query: Q,
@@ -26,7 +26,7 @@ pub struct Subquery<Q, ST> {
     sql_type: PhantomData<ST>,
 }
 
-/// The values beside the query are in no text.
+/// The fields other than `query` do not change the SQL text.
 impl<Q: QueryId, ST: 'static> QueryId for Subquery<Q, ST> {
     type QueryId = Subquery<Q::QueryId, ST>;
     const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;

@@ -1,4 +1,4 @@
-//! Which tables belong to a workspace, and how a query on one begins.
+//! Registration of tenant tables, and the start of a query on one.
 
 use diesel::expression::ValidGrouping;
 use diesel::query_builder::QueryId;
@@ -10,7 +10,7 @@ use super::query::Scoped;
 use super::scope::ProvesWorkspace;
 use crate::id::WorkspaceId;
 
-/// A table whose rows belong to one workspace each. [`tenant_tables!`](crate::tenant_tables) implements it.
+/// Table whose rows belong to one workspace each. [`tenant_tables!`](crate::tenant_tables) implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not registered as a workspace's table",
     label = "no table of a workspace",
@@ -18,66 +18,66 @@ use crate::id::WorkspaceId;
     note = "a global table such as `admin_users` or `workspaces`: query it in `db.across_workspaces(\"why\", ...)`"
 )]
 pub trait TenantTable: Table + QueryId + Send + 'static {
-    /// Its column `workspace_id`.
+    /// Column `workspace_id` of the table.
     type WorkspaceColumn: Column<Table = Self, SqlType = SqlUuid> + ValidGrouping<()>;
     /// `SELECT ... FROM self WHERE workspace_id = $1`.
     type InWorkspace;
     /// `workspace_id = $1` as a value of an insert.
     type WorkspaceValue;
 
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const DECLARED: MacroMarker;
-    /// Its name in the database.
+    /// Name of the table in the database.
     const NAME: &'static str;
 
-    /// The rows of a workspace.
+    /// Returns the rows of a workspace.
     #[doc(hidden)]
     fn of_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace;
 
-    /// The workspace of a row to insert.
+    /// Returns the workspace as a value of a row to insert.
     #[doc(hidden)]
     fn workspace_value(workspace: WorkspaceId) -> Self::WorkspaceValue;
 }
 
-/// A [`TenantTable`] whose rows a scope that may write can insert, change and delete.
+/// A [`TenantTable`] whose rows a scope with write access can insert, change and delete.
 #[diagnostic::on_unimplemented(
     message = "the rows of `{Self}` are not changed through a scope",
     label = "a scope reads this table, and no more",
     note = "`workspace_db::auth` changes it, and leaves an entry in the audit log: members, settings, tokens"
 )]
 pub trait WritableTable: TenantTable {
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const MAY_BE_WRITTEN: MacroMarker;
 }
 
-/// A [`TenantTable`] whose rows have an `id` of their own; `workspace_settings` has none.
+/// A [`TenantTable`] whose rows have their own `id`; `workspace_settings` has none.
 #[diagnostic::on_unimplemented(
     message = "the rows of `{Self}` have no id of their own",
     note = "`find` needs an id; where the workspace itself is the key, `.first(&mut ws)` is the one row"
 )]
 pub trait IdentifiedTable: TenantTable {
-    /// Its column `id`.
+    /// Column `id` of the table.
     type IdColumn: Column<Table = Self, SqlType = SqlUuid> + Default;
-    /// The id's own type: another table's id does not fit.
+    /// Type of the id; the id of another table does not fit.
     type Id;
     /// `id = $1`.
     type HasId;
 
-    /// Left by the macro that implements this.
+    /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const HAS_AN_ID: MacroMarker;
 
-    /// Whether a row has this id.
+    /// Returns the predicate that a row has this id.
     #[doc(hidden)]
     fn has_id(id: Self::Id) -> Self::HasId;
 }
 
-/// Begins a query on a workspace's table: the only way to one that a [`WorkspaceConnection`](super::WorkspaceConnection)
-/// runs.
+/// Start of a query on a tenant table. A [`WorkspaceConnection`](super::WorkspaceConnection) runs only queries that
+/// start with it.
 pub trait InWorkspace: Sized {
-    /// The rows of the scope's workspace, and no others, whatever is added to the query.
+    /// Returns a query on the rows of the scope's workspace. Nothing that you add to the query reaches other rows.
     ///
     /// ```
     /// use diesel::prelude::*;
@@ -105,8 +105,9 @@ impl<T> InWorkspace for T {
 
 /// Registers tables whose rows belong to a workspace, and lists their names in `TENANT_TABLES`.
 ///
-/// `documents: DocumentId` is a table module of `schema.rs` with the type of its `id`; `workspace_settings` without a
-/// type is a table whose key is the workspace itself; `=> read_only` is one that a scope reads and does not change. Invoke it once a module; the list is made where it stands.
+/// `documents: DocumentId` is a table module of `schema.rs` with the type of its `id`. A table without a type has no
+/// `id`, such as `workspace_settings`, whose key is the workspace itself. A scope reads a table with `=> read_only`
+/// and does not change it. Invoke the macro once per module; it defines the list there.
 ///
 /// ```
 /// mod schema {
@@ -131,7 +132,7 @@ impl<T> InWorkspace for T {
 #[macro_export]
 macro_rules! tenant_tables {
     ($($table:ident $(: $id:ty)? $(=> $read_only:ident)?),+ $(,)?) => {
-        /// The names of the tables that are registered here.
+        /// Names of the tables that are registered here.
         pub const TENANT_TABLES: &[&str] = &[$(stringify!($table)),+];
 
         $($crate::tenant_tables!(@writable $table $($read_only)?);)+

@@ -21,22 +21,22 @@ use super::table::{TenantTable, WritableTable};
 use crate::error::Result;
 use crate::id::WorkspaceId;
 
-/// Batches of a multiple of this are kept prepared: one size, for whoever inserts in batches, and not a hundred.
+/// Batch size whose multiples are kept prepared. If all sizes were kept, a connection would keep a statement for each.
 const KEPT_BATCH: usize = 250;
 
-/// A statement that changes rows of one workspace. Nothing happens before it is run.
+/// Statement that changes rows of one workspace. It does nothing before it runs.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a statement does nothing before `execute`, `get_result` or the like"]
 pub struct ScopedStatement<F, T> {
-    /// Nothing to do where there are no rows to insert.
+    /// Statement to run; `None` if there are no rows to insert.
     fragment: Option<F>,
     workspace: WorkspaceId,
-    /// Whether a connection keeps it prepared.
+    /// True if a connection keeps the statement prepared.
     is_kept: bool,
     table: PhantomData<T>,
 }
 
-/// An update that has yet to be told what to [`set`](Self::set).
+/// Update that still needs its [`set`](Self::set).
 #[derive(Clone, Copy, Debug)]
 #[must_use = "an update does nothing before `set` and `execute`"]
 pub struct ScopedUpdate<W, T> {
@@ -46,7 +46,7 @@ pub struct ScopedUpdate<W, T> {
 }
 
 impl<Q, S> Scoped<Q, S> {
-    /// Changes the rows that the filters leave. `set` comes next.
+    /// Starts an update of the rows that match the filters. Call `set` next.
     ///
     /// ```no_run
     /// use diesel::prelude::*;
@@ -72,7 +72,7 @@ impl<Q, S> Scoped<Q, S> {
         ScopedUpdate { target, workspace: self.workspace, table: PhantomData }
     }
 
-    /// Deletes the rows that the filters leave, and all that refers to them by a cascading key.
+    /// Deletes the rows that match the filters, and all rows that refer to them by a cascading key.
     pub fn delete<T>(self) -> ScopedStatement<Delete<Q::WhereClause, T>, T>
     where
         S: OneTable<Table = T>,
@@ -85,11 +85,11 @@ impl<Q, S> Scoped<Q, S> {
 }
 
 impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
-    /// Inserts one row (`&NewDocument`) or many (`Vec`, `&Vec`, slice); the scope supplies the workspace.
+    /// Inserts one row (`&NewDocument`) or many (`Vec`, `&Vec`, slice). The scope supplies the workspace.
     ///
-    /// All rows go in one statement, and PostgreSQL takes 65,535 values in one: some 5,000 rows of 13 columns. An empty
-    /// list is no statement at all. One row, and batches of a multiple of 250, are prepared once a connection; other
-    /// numbers each time, since each is another statement.
+    /// All rows go in one statement. PostgreSQL accepts 65,535 values in one statement, about 5,000 rows of 13
+    /// columns. An empty list runs no statement. A connection prepares a statement once if it inserts one row or a
+    /// multiple of 250. It prepares other numbers of rows each time, because each number is another statement.
     ///
     /// ```no_run
     /// use diesel::prelude::*;
@@ -129,7 +129,7 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
 }
 
 impl<W, T: TenantTable> ScopedUpdate<W, T> {
-    /// What changes: `documents::title.eq("x")`, a tuple of such, or a declared `...Changes`.
+    /// Sets the changes: `documents::title.eq("x")`, a tuple of such assignments, or a declared `...Changes`.
     pub fn set<V>(self, changes: V) -> ScopedStatement<Update<W, V::Changeset, T>, T>
     where
         V: Changes<T>,
@@ -150,7 +150,7 @@ impl<F, T> ScopedStatement<F, T> {
         ScopedStatement { is_kept, ..ScopedStatement::new(self.workspace, self.fragment.map(change)) }
     }
 
-    /// What comes back of each row. Without it, `get_result` and `load` bring all columns.
+    /// Sets the expressions that each row returns. Without it, `get_result` and `load` return all columns.
     pub fn returning<E>(self, expression: E) -> ScopedStatement<Returning<F, E>, T>
     where
         T: TenantTable,
@@ -159,15 +159,16 @@ impl<F, T> ScopedStatement<F, T> {
         self.map(|statement| Returning { statement, expression })
     }
 
-    /// Runs it; returns the number of rows that it inserted, changed or deleted in this workspace.
+    /// Runs the statement and returns the number of rows that it inserted, changed or deleted in this workspace.
     ///
-    /// A row of another workspace is none, so its id gives 0, as an unknown one does.
+    /// A row of another workspace does not match, so its id returns 0, like an unknown id.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](crate::Error::is_conflict) where a unique key is taken, [`is_not_found`](crate::Error::is_not_found) where a row
-    /// that is referred to is not in this workspace; [`is_invalid_input`](crate::Error::is_invalid_input) where a CHECK refuses
-    /// a value or `ws` is of another workspace; [`is_unreachable`](crate::Error::is_unreachable),
+    /// [`is_conflict`](crate::Error::is_conflict) if a unique key is taken;
+    /// [`is_not_found`](crate::Error::is_not_found) if a referenced row is not in this workspace;
+    /// [`is_invalid_input`](crate::Error::is_invalid_input) if a CHECK rejects a value or `ws` is of another
+    /// workspace; [`is_unreachable`](crate::Error::is_unreachable),
     /// [`is_database_failure`](crate::Error::is_database_failure).
     pub async fn execute(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<usize>
     where
@@ -185,20 +186,20 @@ impl<F, T> ScopedStatement<F, T> {
 }
 
 impl<T: TenantTable, V> ScopedStatement<InsertStatement<T, V>, T> {
-    /// What to do where a row with the same key is there; the target says which key, `workspace_id` first.
+    /// Sets the action for a row whose key already exists. The target names the key, beginning with `workspace_id`.
     ///
-    /// `do_update().set(...)` or `do_nothing()` comes next.
+    /// Call `do_update().set(...)` or `do_nothing()` next.
     pub fn on_conflict<C: ConflictTarget<T>>(self, _target: C) -> Upsert<InsertStatement<T, V>, (), T> {
         Upsert { insert: self, columns: C::COLUMNS, condition: () }
     }
 
-    /// Leaves a row as it is where one with the same key, any key, is there; every key here has the workspace in it.
+    /// Keeps an existing row with the same key, whichever key it is. Every key here includes the workspace.
     pub fn on_conflict_do_nothing(self) -> ScopedStatement<OnConflict<InsertStatement<T, V>, (), DoNothing>, T> {
         Upsert { insert: self, columns: &[], condition: () }.do_nothing()
     }
 }
 
-/// An insert that has yet to be told what to do where the row is there.
+/// Insert that still needs an action for rows that already exist.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "an upsert does nothing before `do_update` or `do_nothing`, and `execute`"]
 pub struct Upsert<I, P, T> {
@@ -207,13 +208,13 @@ pub struct Upsert<I, P, T> {
     condition: P,
 }
 
-/// An upsert that has yet to be told what to [`set`](Self::set).
+/// Upsert that still needs its [`set`](Self::set).
 #[derive(Clone, Copy, Debug)]
 #[must_use = "an upsert does nothing before `set` and `execute`"]
 pub struct DoUpdate<I, P, T>(Upsert<I, P, T>);
 
 impl<I, P, T: TenantTable> Upsert<I, P, T> {
-    /// The predicate of a partial unique index, which is part of its target.
+    /// Adds the predicate of a partial unique index to the conflict target.
     pub fn filter_target<E>(self, predicate: E) -> Upsert<I, TargetCondition<E>, T>
     where
         E: ScopedExpression<(T, ())>,
@@ -221,12 +222,12 @@ impl<I, P, T: TenantTable> Upsert<I, P, T> {
         Upsert { insert: self.insert, columns: self.columns, condition: TargetCondition(predicate) }
     }
 
-    /// Leaves the row that is there.
+    /// Keeps the existing row.
     pub fn do_nothing(self) -> ScopedStatement<OnConflict<I, P, DoNothing>, T> {
         self.then(DoNothing)
     }
 
-    /// Changes the row that is there.
+    /// Changes the existing row. Call `set` next.
     pub fn do_update(self) -> DoUpdate<I, P, T> {
         DoUpdate(self)
     }
@@ -238,7 +239,7 @@ impl<I, P, T: TenantTable> Upsert<I, P, T> {
 }
 
 impl<I, P, T: TenantTable> DoUpdate<I, P, T> {
-    /// What changes in the row that is there; [`excluded`](super::excluded) is what the new one would have brought.
+    /// Sets the changes to the existing row. [`excluded`](super::excluded) refers to the row proposed for insertion.
     pub fn set<V>(self, changes: V) -> ScopedStatement<OnConflict<I, P, Set<V::Changeset>>, T>
     where
         V: Changes<T>,
@@ -249,11 +250,11 @@ impl<I, P, T: TenantTable> DoUpdate<I, P, T> {
 }
 
 impl<F, T> ScopedStatement<F, T> {
-    /// Runs it; returns what is `RETURNING` of every row.
+    /// Runs the statement and returns its `RETURNING` columns for every row.
     ///
     /// # Errors
     ///
-    /// As [`execute`](Self::execute).
+    /// Same as [`execute`](Self::execute).
     pub async fn load<U>(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<Vec<U>>
     where
         F: ReturnsRows,
@@ -268,11 +269,11 @@ impl<F, T> ScopedStatement<F, T> {
         ws.session.statement(|conn| all(fragment.start_checked(conn, workspace, None))).await
     }
 
-    /// As [`load`](Self::load).
+    /// Runs the statement, like [`load`](Self::load).
     ///
     /// # Errors
     ///
-    /// As [`execute`](Self::execute).
+    /// Same as [`execute`](Self::execute).
     pub async fn get_results<U>(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<Vec<U>>
     where
         F: ReturnsRows,
@@ -283,11 +284,12 @@ impl<F, T> ScopedStatement<F, T> {
         self.load(ws).await
     }
 
-    /// Runs it; returns what is `RETURNING` of the first row.
+    /// Runs the statement and returns its `RETURNING` columns for the first row.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](crate::Error::is_not_found) where no row was changed; as [`execute`](Self::execute).
+    /// [`is_not_found`](crate::Error::is_not_found) if no row was changed; otherwise same as
+    /// [`execute`](Self::execute).
     pub async fn get_result<U>(self, ws: &mut WorkspaceConnection<impl MayWrite>) -> Result<U>
     where
         F: ReturnsRows,
