@@ -87,7 +87,10 @@ const BEFORE_0_1_0: (&str, usize) = ("1fc5045", 24);
 /// The folder of the migrations of before 0.1.0, from the history of this clone.
 fn before_0_1_0() -> Option<crate::folder::Folder> {
     let root = env!("CARGO_MANIFEST_DIR");
-    let archive = Command::new("git").args(["-C", root, "archive", BEFORE_0_1_0.0, "migrations"]).output().unwrap();
+    let archive = Command::new("git")
+        .args(["-c", "safe.directory=*", "-C", root, "archive", BEFORE_0_1_0.0, "migrations"])
+        .output()
+        .unwrap();
     if !archive.status.success() {
         crate::skipped("the history of this clone does not have the migrations of before 0.1.0");
         return None;
