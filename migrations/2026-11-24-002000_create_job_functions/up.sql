@@ -95,7 +95,7 @@ DECLARE
     remaining integer := most;
     of_all integer;
     is_paused boolean;
-    -- The lap goes from one workspace to another; the second goes up to where the first began.
+    -- The first lap goes from the start to the last workspace; the second ends where the first began.
     start uuid := after_workspace;
     lap_end uuid;
     seen_by_now uuid[];
@@ -108,13 +108,13 @@ DECLARE
     kinds text[];
     priorities integer[];
     turns integer[];
-    -- Where the jobs of a lane begin: what is before has been claimed, and its entries in the index would be gone over in vain.
+    -- The first job of each lane. Earlier jobs have been claimed, and a scan would read their index entries in vain.
     times timestamptz[];
     firsts uuid[];
     kind_caps integer[];
     is_going_on boolean;
     locked uuid[];
-    -- By their places in the table: they are locked from the statement that finds them to the one that changes them.
+    -- The places of the jobs in the table. Row locks keep these valid from the SELECT to the UPDATE.
     chosen tid[];
 BEGIN
     SELECT q.max_running_per_workspace, q.paused_at IS NOT NULL INTO of_all, is_paused FROM job_queues q WHERE q.name = of_queue;
@@ -159,7 +159,7 @@ BEGIN
                 array_agg(priority) FILTER (WHERE is_open), array_agg(turn) FILTER (WHERE is_open),
                 array_agg(scheduled_at) FILTER (WHERE is_open), array_agg(id) FILTER (WHERE is_open),
                 array_agg(caps[array_position(known_kinds, job_type)]) FILTER (WHERE is_open),
-                -- Not one whose turn has yet to come: of the next workspace a lane that is not due may stand before its due one.
+                -- Leaves out a workspace whose turn comes in the next window: a lane that is not due can precede its due lane.
                 array_agg(workspace_id) FILTER (WHERE has_turn AND turn <= window_size),
                 coalesce(max(turn), 0) <= window_size
             INTO workspaces, kinds, priorities, turns, times, firsts, kind_caps, seen_by_now, is_lap_over
@@ -167,22 +167,22 @@ BEGIN
         END IF;
 
         IF workspaces IS NOT NULL THEN
-            -- Who counts what runs must be alone with it, up to its commit; whoever comes meanwhile leaves that lane out.
-            -- The count is of a later statement than the lock, so it sees what the last holder of the lock has claimed.
+            -- The lock lets one claim at a time count the running jobs of a workspace, until it commits. Other claims skip the workspace.
+            -- The count runs in a later statement than the lock, so it sees the jobs that the last holder of the lock claimed.
             locked := ARRAY(
                 SELECT capped.workspace_id
                 FROM (SELECT DISTINCT w AS workspace_id FROM unnest(workspaces, kind_caps) AS lane (w, cap)
                     WHERE of_all IS NOT NULL OR cap IS NOT NULL) AS capped
                 WHERE pg_try_advisory_xact_lock(hashtextextended(of_queue || ' ' || capped.workspace_id, 6))
             );
-            -- Each an equal share first; then what others have left of theirs.
+            -- Each workspace first gets an equal share, then the part that others left of theirs.
             sharers := (SELECT count(DISTINCT t) FROM unnest(turns) AS t);
             quota := ceil(remaining::numeric / sharers);
             is_rest := sharers = 1;
             is_plain := cardinality(workspaces) = sharers AND of_all IS NULL AND array_remove(kind_caps, NULL) = '{}';
             LOOP
                 IF is_plain THEN
-                    -- Where each workspace has one lane and none a cap, the shares can be told before anything is read.
+                    -- If each workspace has one lane and none has a cap, the shares are known before any job is read.
                     chosen := ARRAY(
                         SELECT c.place
                         FROM unnest(workspaces, kinds, priorities, times, firsts)
@@ -208,7 +208,7 @@ BEGIN
                         FROM unnest(workspaces, kinds, priorities, turns, kind_caps, times, firsts)
                             AS l (workspace_id, job_type, priority, turn, cap, at, first)
                     ), candidate AS MATERIALIZED (
-                        -- Of several lanes of one workspace more are locked than are taken; they are free again at once.
+                        -- Locks more jobs than it takes if a workspace has several lanes. The others are free after the commit.
                         SELECT c.*, lane.turn, lane.kind_room, lane.workspace_room
                         FROM lane CROSS JOIN LATERAL (
                             SELECT j.ctid AS place, j.workspace_id, j.job_type, j.priority, j.scheduled_at, j.id
@@ -232,14 +232,14 @@ BEGIN
                 RETURN QUERY
                 UPDATE jobs SET status = 'running', attempts = attempts + 1, started_at = moment, updated_at = moment,
                     heartbeat_at = moment, lease_expires_at = moment + lease, lease_token = gen_random_uuid(), leased_by = worker,
-                    -- Who was to be alone while it waited no longer is, also if it should come to wait again.
+                    -- A job that was unique only while it was queued loses its key, also if it is queued again.
                     unique_key = CASE uniqueness WHEN 'queued' THEN NULL ELSE unique_key END,
                     uniqueness = nullif(uniqueness, 'queued')
                 WHERE jobs.ctid = ANY (chosen)
                 RETURNING jobs.*;
                 remaining := remaining - coalesce(cardinality(chosen), 0);
                 EXIT WHEN remaining = 0 OR is_rest OR coalesce(cardinality(chosen), 0) = 0 AND NOT is_plain;
-                -- What is left is shared round by round, also by those whose share was nothing.
+                -- The next round shares the rest, also among workspaces that got nothing.
                 quota := remaining;
                 is_rest := true;
                 is_plain := false;

@@ -165,15 +165,12 @@ async fn functions_and_policies_stand_in_sql() {
     let mut owner = connect(&database.url().unwrap()).await.unwrap();
     // The owner does not own the one that runs as workspace_platform.
     let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
-    for domain in fs::read_dir(root.join("functions")).unwrap() {
-        for file in fs::read_dir(domain.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let text = fs::read_to_string(&path).unwrap();
-            assert!(text.contains(&format!("CREATE OR REPLACE FUNCTION workspace_db_{name}(")), "{}", path.display());
-            superuser.batch_execute(&text).await.unwrap();
-            assert!(names.insert(format!("workspace_db_{name}")), "{name} stands in two folders");
-        }
+    for path in crate::docs::files(&root.join("functions"), ".sql") {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(&format!("CREATE OR REPLACE FUNCTION workspace_db_{name}(")), "{}", path.display());
+        superuser.batch_execute(&text).await.unwrap();
+        assert!(names.insert(format!("workspace_db_{name}")), "{name} stands in two folders");
     }
     owner.batch_execute(&fs::read_to_string(root.join("policies.sql")).unwrap()).await.unwrap();
     let query = "SELECT DISTINCT proname::text AS name, true AS holds FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'workspace\\_db\\_%'";

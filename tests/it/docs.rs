@@ -1,4 +1,4 @@
-//! The documents: their links lead somewhere, their tests exist, and what a stranger reads first is short.
+//! Tests of the documents: links lead to files, named tests exist, and the first pages are short.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,8 +8,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file below a folder whose name ends so, without the folders that are built or fetched.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+/// Returns every file below a folder whose name ends with `ending`. Skips the folders of builds and downloads.
+pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
         let name = entry.file_name().into_string().unwrap();
@@ -24,7 +24,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The targets of `[text](target)`, outside of code.
+/// Returns the targets of `[text](target)`, except in code.
 fn links(text: &str) -> Vec<String> {
     use pulldown_cmark::{Event, Parser, Tag};
     Parser::new(text)

@@ -27,16 +27,7 @@ const ASIDE: &[(&str, &[&str])] = &[
 const GENERATED: (&str, &str) = ("schema", "sql_types");
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
+    crate::docs::files(folder, ".rs")
 }
 
 /// The modules of this crate that a source names in its code, comments left out.

@@ -230,8 +230,7 @@ impl Migrator {
         history::prepare(session.client())
             .await
             .map_err(|error| MigrationFailure::before(error).into_error(1, None))?;
-        squash::take_over(session.client(), &self.sources).await?;
-        let history = history::read(session.client()).await?;
+        let history = squash::take_over(session.client(), &self.sources).await?;
         self.reject_edited(&history)?;
         let pending: Vec<_> = self.sources.iter().filter(|one| !history.contains_key(&one.version())).collect();
         self.reject_unknown_versions(&history, &pending)?;
@@ -308,8 +307,7 @@ impl Migrator {
     }
 
     async fn revert_on(&self, session: &MigrationSession, which: RevertCount) -> Result<Vec<String>> {
-        squash::take_over(session.client(), &self.sources).await?;
-        let history = history::read(session.client()).await?;
+        let history = squash::take_over(session.client(), &self.sources).await?;
         let most = match which {
             RevertCount::Last(count) => count.try_into().unwrap_or(usize::MAX),
             RevertCount::All => usize::MAX,

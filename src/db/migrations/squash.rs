@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::history::{self, History};
-use super::source::MigrationSet;
+use super::source::{Migration, MigrationSet};
 use crate::error::{Error, Kind, Result};
 
 /// Versions before 0.1.0. Together they make the same schema as today's migrations that begin with [`SQUASHED_INTO`].
@@ -42,23 +42,24 @@ const SQUASHED_INTO: &str = "2026112400";
 pub(super) fn translate(mut history: History, sources: &MigrationSet) -> History {
     if BEFORE_0_1_0.iter().all(|version| history.contains_key(*version)) {
         history.retain(|version, _| !BEFORE_0_1_0.contains(&version.as_str()));
-        for version in squashed(sources) {
-            history.entry(version).or_insert(None);
+        for migration in squashed(sources) {
+            history.entry(migration.version()).or_insert(None);
         }
     }
     history
 }
 
-/// Replaces the versions before 0.1.0 by today's in one transaction, and replaces the functions by today's.
+/// Replaces the versions before 0.1.0 by today's in one transaction, and replaces the functions by today's. Returns the
+/// history after that.
 ///
 /// # Errors
 ///
 /// [`is_conflict`](Error::is_conflict) if the database has only some of the old versions.
-pub(super) async fn take_over(client: &Client, sources: &MigrationSet) -> Result<()> {
+pub(super) async fn take_over(client: &Client, sources: &MigrationSet) -> Result<History> {
     let history = history::read(client).await?;
     let old = BEFORE_0_1_0.iter().filter(|version| history.contains_key(**version)).count();
     if old == 0 || squashed(sources).next().is_none() {
-        return Ok(());
+        return Ok(history);
     }
     if old < BEFORE_0_1_0.len() {
         return Err(Error::new(
@@ -72,7 +73,8 @@ pub(super) async fn take_over(client: &Client, sources: &MigrationSet) -> Result
         // If the connection is lost, the server has rolled back the transaction.
         let _ = client.batch_execute("ROLLBACK").await;
     }
-    Ok(taken?)
+    taken?;
+    Ok(translate(history, sources))
 }
 
 async fn in_one_transaction(client: &Client, sources: &MigrationSet) -> Result<(), tokio_postgres::Error> {
@@ -83,22 +85,22 @@ async fn in_one_transaction(client: &Client, sources: &MigrationSet) -> Result<(
     client
         .execute("DELETE FROM __diesel_schema_migrations WHERE version = ANY ($1)", &[&BEFORE_0_1_0.as_slice()])
         .await?;
-    let versions: Vec<String> = squashed(sources).collect();
+    let versions: Vec<String> = squashed(sources).map(Migration::version).collect();
     let insert = "INSERT INTO __diesel_schema_migrations (version) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING";
     client.execute(insert, &[&versions]).await?;
     client.batch_execute("COMMIT").await
 }
 
-fn squashed(sources: &MigrationSet) -> impl Iterator<Item = String> {
-    sources.iter().map(super::Migration::version).filter(|version| version.starts_with(SQUASHED_INTO))
+fn squashed(sources: &MigrationSet) -> impl Iterator<Item = &Migration> {
+    sources.iter().filter(|one| one.version().starts_with(SQUASHED_INTO))
 }
 
 /// Returns the functions of the squashed migrations. Their comments and two of their bodies differ from those before
 /// 0.1.0.
 fn functions(sources: &MigrationSet) -> Vec<String> {
-    let squashed = sources.iter().filter(|one| one.version().starts_with(SQUASHED_INTO));
-    squashed
-        .flat_map(|one| one.statements().into_iter().map(|statement| statement.sql.to_owned()).collect::<Vec<_>>())
+    squashed(sources)
+        .flat_map(Migration::statements)
+        .map(|statement| statement.sql)
         // The owner of the tables does not own this function, and it has not changed.
         .filter(|sql| !sql.starts_with("CREATE FUNCTION workspace_db_matching_chunks("))
         .filter_map(|sql| Some(format!("CREATE OR REPLACE FUNCTION{}", sql.strip_prefix("CREATE FUNCTION")?)))

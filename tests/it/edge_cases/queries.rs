@@ -149,7 +149,7 @@ async fn no_question_fails() {
     }
     for question in questions.iter().filter(|question| !question.contains('\0')) {
         let short: String = question.chars().take(60).collect();
-        // What has no words at all is refused as wrong input, and nothing is the database's fault.
+        // A question without words is invalid input. No question causes an error of the database.
         if let Err(error) = scene.full_text(question).await {
             assert!(error.is_invalid_input(), "{short:?}: {error}");
         }
