@@ -11,8 +11,8 @@ use workspace_db::models::NewDocument;
 use workspace_db::schema::{documents, jobs};
 use workspace_db::sql_types::{JobUniqueness, StatementTime};
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, workspace};
 use workspace_db::{Error, Result};
+use workspace_db_testing::{TestDatabase, workspace};
 
 /// A job that writes a summary of a document.
 #[derive(Serialize, Deserialize)]

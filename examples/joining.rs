@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use workspace_db::models::{Document, DocumentChunk};
 use workspace_db::schema::{conversations, datasources, document_chunks, documents, feedback, messages};
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::{TestDatabase, seed};
 
 #[tokio::main]
 async fn main() -> workspace_db::Result<()> {

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use workspace_db::models::{AnalyticsEvent, NewAnalyticsEvent};
 use workspace_db::schema::analytics_events;
 use workspace_db::tenancy::{InWorkspace as _, PageKey, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::{TestDatabase, seed};
 
 #[tokio::main]
 async fn main() -> workspace_db::Result<()> {

@@ -8,7 +8,7 @@ use workspace_db::models::Document;
 use workspace_db::schema::{document_chunks, documents};
 use workspace_db::sql_types::DocumentStatus;
 use workspace_db::tenancy::{InWorkspace as _, OptionalRow as _, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::{TestDatabase, seed};
 
 #[tokio::main]
 async fn main() -> workspace_db::Result<()> {

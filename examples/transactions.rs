@@ -7,8 +7,8 @@ use workspace_db::models::{Conversation, NewConversation, NewMessage};
 use workspace_db::schema::{conversations, messages};
 use workspace_db::sql_types::{ConversationStatus, MessageRole, StatementTime};
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, seed};
 use workspace_db::{Error, Result};
+use workspace_db_testing::{TestDatabase, seed};
 
 #[tokio::main]
 async fn main() -> Result<()> {

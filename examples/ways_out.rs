@@ -10,7 +10,7 @@ use workspace_db::Error;
 use workspace_db::models::Workspace;
 use workspace_db::schema::workspaces;
 use workspace_db::tenancy::WorkspaceScope;
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::{TestDatabase, seed};
 
 #[derive(Debug, QueryableByName)]
 struct Kind {

@@ -8,7 +8,7 @@ use workspace_db::models::{Document, DocumentChanges, NewDocument};
 use workspace_db::schema::documents;
 use workspace_db::sql_types::{DocumentStatus, StatementTime};
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope, excluded};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::{TestDatabase, seed};
 
 #[tokio::main]
 async fn main() -> workspace_db::Result<()> {

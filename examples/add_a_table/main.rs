@@ -8,8 +8,8 @@ use diesel_async::SimpleAsyncConnection as _;
 use workspace_db::id::{DocumentId, WorkspaceId};
 use workspace_db::schema::documents;
 use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES as OURS, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, conformance, seed};
 use workspace_db::{Result, db};
+use workspace_db_testing::{TestDatabase, conformance, seed};
 
 /// 1. The migration: a `workspace_id` in every key; the last line enables row-level security for the table.
 const UP: &str = include_str!("up.sql");

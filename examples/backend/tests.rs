@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use workspace_db::schema::{admin_tokens, admin_users};
 use workspace_db::sql_types::PasswordHash;
-use workspace_db::testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 const PASSWORD: &str = "correct horse battery staple";
 

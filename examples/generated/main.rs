@@ -23,7 +23,7 @@ use workspace_db::db::migrations::Migrator;
 use workspace_db::schema::documents;
 use workspace_db::sql_types::{DIMENSIONS, DocumentStatus, Embedding, TextArray};
 use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES as OURS, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, conformance, seed};
+use workspace_db_testing::{TestDatabase, conformance, seed};
 
 use crate::models::{
     Caption, CaptionChanges, DocumentTag, DocumentTagChanges, NewCaption, NewDocumentTag, NewPicture, Picture,

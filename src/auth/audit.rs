@@ -1,11 +1,13 @@
-//! Queries of the audit log.
+//! Queries of the audit log, and entries for changes that a program makes itself.
 
 use diesel::prelude::*;
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::PlatformScope;
 use crate::error::Result;
 use crate::id::{AdminUserId, AuditEntryId, WorkspaceId};
-use crate::models::AuditEntry;
+use crate::models::{AuditEntry, NewAuditEntry};
 use crate::schema::audit_log;
 use crate::tenancy::{Database, PageKey, load_readable};
 
@@ -74,6 +76,67 @@ pub async fn audit_log(
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
         load_readable(query, conn).await
+    })
+    .await
+}
+
+/// Change that a program makes itself, by a scoped query or by raw SQL.
+#[derive(Clone, Debug)]
+pub struct AuditedChange {
+    /// Workspace of the row; [`WorkspaceId::PLATFORM`] for the platform as a whole.
+    pub workspace: WorkspaceId,
+    /// Action, such as `invoice.cancel`.
+    pub action: &'static str,
+    /// Table of the row.
+    pub table: String,
+    /// Id of the row, if it has one.
+    pub row: Option<Uuid>,
+    /// Row before the change, without secrets; null if there was none.
+    pub before: Value,
+    /// Row after the change, without secrets; null if there is none.
+    pub after: Value,
+}
+
+/// Adds an audit entry for a change that the caller makes itself, and commits it.
+///
+/// Of two objects, only the fields that differ are recorded. The actor is that of the scope: the administrator, or an
+/// operator with the reason of [`PlatformScope::unchecked`]. Call it before your own transaction commits: then a failed
+/// change may have an entry, but no change lacks one.
+///
+/// # Errors
+///
+/// [`is_forbidden`](crate::Error::is_forbidden) if the scope's administrator is no longer a superadmin;
+/// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) if the database was opened without a platform
+/// login; [`is_unreachable`](crate::Error::is_unreachable).
+///
+/// ```no_run
+/// use serde_json::{Value, json};
+/// use workspace_db::auth::{AuditedChange, record_change};
+/// use workspace_db::id::WorkspaceId;
+/// use workspace_db::tenancy::{Database, PlatformScope};
+///
+/// # async fn example(db: &Database, workspace: WorkspaceId) -> workspace_db::Result<()> {
+/// let support = PlatformScope::unchecked("ticket 4711: the customer asked for it");
+/// let change = AuditedChange {
+///     workspace,
+///     action: "invoice.cancel",
+///     table: "invoices".to_owned(),
+///     row: None,
+///     before: json!({ "status": "open" }),
+///     after: json!({ "status": "cancelled" }),
+/// };
+/// record_change(db, &support, change).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn record_change(db: &Database, platform: &PlatformScope, change: AuditedChange) -> Result<()> {
+    db.platform(async |conn| {
+        let actor = platform.actor(conn, db).await?;
+        NewAuditEntry::new(actor, change.action, change.table, change.row)
+            .of(change.workspace)
+            .change(&change.before, &change.after)
+            .insert(conn)
+            .await
     })
     .await
 }

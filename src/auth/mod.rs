@@ -57,7 +57,7 @@ pub use self::admins::{
     NewAdmin, admins, change_details, change_role, create_admin, create_admin_token, disable, enable,
     list_admin_tokens, reset_password, revoke_admin_token,
 };
-pub use self::audit::{AuditFilter, audit_log};
+pub use self::audit::{AuditFilter, AuditedChange, audit_log, record_change};
 pub use self::login::{change_password, log_in, set_password};
 pub use self::members::{Invitation, Member, change_member_role, invite, join, members, remove_member};
 #[cfg(feature = "transfer")]

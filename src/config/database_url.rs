@@ -106,8 +106,8 @@ impl DatabaseUrl {
     }
 
     /// Returns the same login and database with these schemas, separated by commas, as the search path.
-    #[cfg(feature = "adopt")]
-    pub(crate) fn with_search_path(&self, schemas: &str) -> Self {
+    #[must_use]
+    pub fn with_search_path(&self, schemas: &str) -> Self {
         let mut url = self.parsed();
         let others =
             self.parameters().into_iter().find(|(name, _)| name == "options").map(|(_, options)| options + " ");

@@ -72,7 +72,22 @@ pub fn is_verified(url: &DatabaseUrl) -> Result<bool> {
 }
 
 /// Opens a client of the driver, for COPY and SQLSTATEs, which Diesel's connection does not expose.
-pub(crate) async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
+///
+/// Nothing scopes it: it may do what the login may do. The task of the connection ends with the client.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) if a parameter of the URL can't be read;
+/// [`is_unreachable`](Error::is_unreachable).
+///
+/// ```no_run
+/// # async fn example(owner: &workspace_db::config::DatabaseUrl) -> workspace_db::Result<()> {
+/// let client = workspace_db::db::client(owner).await?;
+/// client.batch_execute("COPY (SELECT 1) TO STDOUT").await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
     let (client, connection) = dial(url).await?;
     tokio::spawn(connection);
     Ok(client)
@@ -95,7 +110,20 @@ pub(crate) const CATALOG_SETTINGS: &str = "SET standard_conforming_strings = on;
     SET IntervalStyle = postgres; SET DateStyle = ISO; SET row_security = on";
 
 /// Opens a client that reads the catalog in the migrated schema, independent of settings of the role or the database.
-pub(crate) async fn catalog_client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
+///
+/// # Errors
+///
+/// Same as [`client`].
+///
+/// ```no_run
+/// # async fn example(owner: &workspace_db::config::DatabaseUrl) -> workspace_db::Result<()> {
+/// let client = workspace_db::db::catalog_client(owner).await?;
+/// let tables = client.query("SELECT relname FROM pg_catalog.pg_class WHERE relkind = 'r'", &[]).await?;
+/// # drop(tables);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn catalog_client(url: &DatabaseUrl) -> Result<tokio_postgres::Client> {
     let client = client(url).await?;
     client.batch_execute(CATALOG_SETTINGS).await?;
     let schema = "SELECT pg_catalog.set_config('search_path', quote_ident(n.nspname) || ', public', false)

@@ -4,7 +4,7 @@
 //! must pass before it serves.
 
 mod fix;
-pub(crate) mod isolation;
+pub mod isolation;
 mod logins;
 mod maintenance;
 mod readiness;

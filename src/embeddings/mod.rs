@@ -15,9 +15,9 @@ pub use self::openai::{OpenAiEmbeddings, OpenAiSettings};
 use crate::error::Result;
 use crate::sql_types::Embedding;
 
-/// Field name of errors that concern the input and not the endpoint.
-#[cfg(any(feature = "ingest", feature = "openai"))]
-pub(crate) const REFUSED_INPUT: &str = "input";
+/// [Field](crate::Error::field) of an embedder's error that concerns one of the texts and not the endpoint. A retry
+/// does not help then.
+pub const REFUSED_INPUT: &str = "input";
 
 /// Model that turns texts into vectors.
 ///

@@ -9,9 +9,9 @@ use crate::id::{DatasourceId, DocumentId, WorkspaceId};
 use crate::schema::documents;
 use crate::sql_types::{DocumentStatus, StatementTime};
 
-/// Key of a document's metadata for the pipeline of [`ingest`](crate::ingest): the version of the splitter and the model
+/// Key of a document's metadata for the pipeline that `workspace-db-ingest` used: the version of the splitter and the model
 /// of its chunks, separated by a space. A run keeps the keys that are not its own.
-pub(crate) const INGEST_PIPELINE: &str = "ingest_pipeline";
+pub const INGEST_PIPELINE: &str = "ingest_pipeline";
 
 /// A text from which a workspace answers.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]

@@ -64,13 +64,3 @@ pub struct Job {
     /// All failures: a list of {attempt, at, error}.
     pub errors: Value,
 }
-
-/// A row of `jobs` to insert, with defaults for all other columns.
-#[cfg(feature = "testing")]
-#[derive(Clone, Debug, Insertable)]
-#[diesel(table_name = jobs)]
-pub(crate) struct NewJob {
-    pub(crate) id: JobId,
-    pub(crate) workspace_id: WorkspaceId,
-    pub(crate) job_type: String,
-}

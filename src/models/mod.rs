@@ -54,15 +54,13 @@ pub use self::chunk_reembeddings::{ChunkReembedding, ChunkReembeddingChanges, Ne
 pub use self::conversations::{Conversation, ConversationChanges, NewConversation};
 pub use self::datasources::{Datasource, DatasourceChanges, NewDatasource};
 pub use self::document_chunks::{DocumentChunk, DocumentChunkChanges, NewDocumentChunk};
-pub(crate) use self::documents::INGEST_PIPELINE;
+pub use self::documents::INGEST_PIPELINE;
 pub use self::documents::{Document, DocumentChanges, NewDocument};
 pub use self::feedback::{Feedback, FeedbackChanges, NewFeedback};
 pub use self::job_queues::JobQueue;
 pub use self::job_schedules::JobSchedule;
 pub(crate) use self::job_schedules::NewJobSchedule;
 pub use self::jobs::Job;
-#[cfg(feature = "testing")]
-pub(crate) use self::jobs::NewJob;
 pub use self::messages::{Message, MessageChanges, NewMessage};
 pub(crate) use self::service_tokens::NewServiceToken;
 pub use self::service_tokens::ServiceToken;

@@ -178,9 +178,8 @@ impl Search {
         self
     }
 
-    /// Sets the plan of the vector search, for a comparison of plans.
-    #[cfg(feature = "studio")]
-    pub(crate) fn with_plan(mut self, plan: Plan) -> Self {
+    /// Forces a plan of the vector search, to compare plans. [`exact`](Self::exact) forces the exact one.
+    pub fn with_plan(mut self, plan: Plan) -> Self {
         self.plan = Some(plan);
         self
     }

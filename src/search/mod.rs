@@ -44,7 +44,6 @@ mod scored_passage;
 
 pub use self::builder::{MAX_K, MAX_METADATA, MAX_NEIGHBOURS, Search, SearchChunks};
 pub use self::full_text::{MAX_TEXT, MAX_WORDS};
-pub use self::plan::Plan;
-pub(crate) use self::plan::{OWN_INDEX, own_index};
+pub use self::plan::{OWN_INDEX, Plan, own_index};
 pub use self::question::Question;
 pub use self::results::{Hit, HitRank, Neighbour, RetrievalStats, SearchResults};

@@ -63,10 +63,20 @@ impl Attempt {
 const STATS_TTL: Duration = Duration::from_secs(60);
 
 /// Prefix of the name of a workspace's own index; its id in hexadecimal follows.
-pub(crate) const OWN_INDEX: &str = "document_chunks_near_";
+pub const OWN_INDEX: &str = "document_chunks_near_";
 
 /// Returns the name of the workspace's own index.
-pub(crate) fn own_index(workspace: WorkspaceId) -> String {
+///
+/// ```
+/// use workspace_db::id::WorkspaceId;
+/// use workspace_db::search::own_index;
+///
+/// let workspace: WorkspaceId = "0198c0de-0000-7000-8000-000000000001".parse()?;
+/// assert_eq!(own_index(workspace), "document_chunks_near_0198c0de000070008000000000000001");
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+#[must_use]
+pub fn own_index(workspace: WorkspaceId) -> String {
     format!("{OWN_INDEX}{}", workspace.as_uuid().simple())
 }
 

@@ -124,14 +124,15 @@ impl SealedSecret {
         Ok(SecretString::from(text))
     }
 
-    /// Returns the sealed secret from its bytes in this or another database.
-    #[cfg(any(feature = "adopt", feature = "transfer"))]
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+    /// Returns the sealed secret from its bytes in this or another database. [`open`](Self::open) verifies them.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
     }
 
-    #[cfg(any(feature = "adopt", feature = "transfer"))]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// Returns the sealed bytes, as the database stores them.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 

@@ -147,16 +147,6 @@ impl<Q, S> Scoped<Q, S> {
         ws.session.statement(|conn| each(self.query.start_checked(conn, workspace, joins))).await
     }
 
-    /// Returns the rows that can be read, like [`load_each`](Self::load_each), and logs each of the others.
-    #[cfg(feature = "studio")]
-    pub(crate) async fn load_readable<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<U>>
-    where
-        Q: LoadsAs<U> + Send,
-        U: Send + 'static,
-    {
-        Ok(readable(self.load_each(ws).await?))
-    }
-
     /// Returns all rows, like [`load`](Self::load), under settings that apply only to this statement. The SQL is this
     /// crate's own and needs no inspection.
     pub(crate) async fn load_under<U>(

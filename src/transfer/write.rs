@@ -9,9 +9,9 @@ use tar::{Builder, EntryType, Header};
 
 use super::digest::Digest;
 use super::manifest::{ArchivePart, ArchivedTable, Manifest};
+use super::new_file::{NewFile, unwritable};
 use super::{MANIFEST, MAX_RATIO, SUMS};
 use crate::error::{Error, Kind, Result};
-use crate::new_file::{NewFile, unwritable};
 
 /// Level of zstd. The fastest useful one is enough, because most of an archive is vectors, which hardly compress.
 const LEVEL: i32 = 1;

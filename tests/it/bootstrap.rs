@@ -9,7 +9,7 @@ use workspace_db::db::migrations::{Migrator, RevertCount};
 use workspace_db::models::{AdminUser, Datasource, Workspace, WorkspaceAdmin, WorkspaceSettings};
 use workspace_db::schema::{admin_users, datasources, workspace_admins, workspaces};
 use workspace_db::sql_types::{AdminRole, AdminStatus, DatasourceSyncStatus, DatasourceType};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 /// Reverts the bootstrap, and the migrations after it.
 async fn revert_bootstrap(url: &DatabaseUrl) {

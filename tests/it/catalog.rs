@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
@@ -10,7 +9,7 @@ use rstest::rstest;
 use workspace_db::db::catalog::Catalog;
 use workspace_db::db::connect;
 use workspace_db::sql_types::all_labels;
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 #[derive(Debug, diesel::QueryableByName)]
 struct Object {
@@ -160,7 +159,7 @@ async fn drift_is_named_object_by_object(#[case] change: &str, #[case] said: &st
 #[tokio::test]
 async fn functions_and_policies_stand_in_sql() {
     let database = TestDatabase::new().await.unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let root = crate::repository().join("sql");
     let mut names = BTreeSet::new();
     let mut owner = connect(&database.url().unwrap()).await.unwrap();
     // The owner does not own the one that runs as workspace_platform.

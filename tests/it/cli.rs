@@ -12,7 +12,7 @@ use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use serde_json::Value;
 use workspace_db::db::connect;
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::folder::Folder;
 use crate::until;
@@ -623,7 +623,7 @@ fn a_dotenv_file_names_no_programs_and_has_no_key_sent_elsewhere() {
 async fn nothing_that_a_tenant_wrote_acts_on_a_terminal() {
     let database = TestDatabase::new().await.unwrap();
     let mut conn = connect(&database.superuser_url().unwrap()).await.unwrap();
-    workspace_db::testing::seed(&mut conn, "acme").await.unwrap();
+    workspace_db_testing::seed(&mut conn, "acme").await.unwrap();
     let acts = "zebra \u{1b}]52;c;aGk=\u{7}\u{1b}[2J\r\u{8}\u{7f}\u{9b}31m\u{202e}\u{2066}end";
     conn.batch_execute(&format!(
         "UPDATE documents SET title = $t${acts}$t$, status = 'ready'; UPDATE document_chunks SET content = $t${acts}$t$;

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::db;
 use workspace_db::tenancy::Database;
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::folder::Folder;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    crate::repository()
 }
 
 /// Returns every file below a folder whose name ends with `ending`. Skips the folders of builds and downloads.

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::migrations::{Migrator, RevertCount};
-use workspace_db::embedded::{Account, Cluster, Durability, InstallSource, Installation, free_port, install};
+use workspace_db_embedded::{Account, Cluster, Durability, InstallSource, Installation, free_port, install};
 
 use crate::cli::{Shell, major};
 use crate::folder::Folder;
@@ -107,7 +107,7 @@ fn a_system_server_with_pgvector_is_taken_before_anything_is_fetched() {
 }
 
 fn migrations_known() -> usize {
-    fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations"))
+    fs::read_dir(crate::repository().join("migrations"))
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().path().join("up.sql").is_file())
         .count()

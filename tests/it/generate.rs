@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::cli::Shell;
 use crate::folder::Folder;
 use crate::skipped;
 
 /// The crate that the walk ends with; `cargo run --example generated` proves that it keeps workspaces apart.
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generated");
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/generated");
 
 fn text(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap()
@@ -147,7 +147,7 @@ async fn three_tables_are_generated_as_the_example_has_them() {
 async fn a_table_of_this_repository_is_registered_among_the_others() {
     let database = TestDatabase::new().await.unwrap();
     let shell = shell(&database);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = crate::repository();
     let folder = Folder::new();
     for file in ["Cargo.toml", "diesel.toml", "src/id.rs", "src/tenancy/registry.rs", "src/models/mod.rs"] {
         folder.write(file, text(root.join(file)));
@@ -315,8 +315,8 @@ async fn a_new_column_is_found_by_the_diesel_command_line_and_no_enum_is_dropped
     let path = format!("{}:{}", Path::new(&diesel).parent().unwrap().display(), std::env::var("PATH").unwrap());
     let shell = shell(&database).with("PATH", path);
     let folder = Folder::new();
-    folder.write("diesel.toml", text(concat!(env!("CARGO_MANIFEST_DIR"), "/diesel.toml")));
-    let schema = text(concat!(env!("CARGO_MANIFEST_DIR"), "/src/schema.rs"));
+    folder.write("diesel.toml", text(concat!(env!("CARGO_MANIFEST_DIR"), "/../../diesel.toml")));
+    let schema = text(concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/schema.rs"));
     let column = "documents (workspace_id, id) {\n";
     assert!(schema.contains(column));
     folder.write(
@@ -348,7 +348,7 @@ async fn a_new_column_is_found_by_the_diesel_command_line_and_no_enum_is_dropped
 async fn a_changed_function_becomes_a_migration() {
     let database = TestDatabase::new().await.unwrap();
     let shell = shell(&database);
-    let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/functions");
+    let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sql/functions");
     let folder = Folder::new();
     let root = folder.path().to_str().unwrap().to_owned();
     let generate = |functions: &str| {

@@ -12,13 +12,13 @@ use rstest::rstest;
 use tokio::sync::Notify;
 use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
 use workspace_db::id::{DocumentChunkId, DocumentId, WorkspaceId};
-use workspace_db::ingest::*;
 use workspace_db::jobs::Worker;
 use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::*;
 use workspace_db::tenancy::{Database, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
+use workspace_db_ingest::*;
+use workspace_db_testing::TestDatabase;
 
 use crate::folder::Folder;
 use crate::skipped;
@@ -36,7 +36,7 @@ impl Scene {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
-        let workspace = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
+        let workspace = workspace_db_testing::workspace(&mut conn, "a").await.unwrap().id;
         let scope = WorkspaceScope::unchecked(workspace, "a test");
         Self { db: database.open(4).await.unwrap(), database, conn, workspace, scope, folder: Folder::new() }
     }
@@ -287,7 +287,7 @@ async fn a_long_file_is_split_within_the_bounds_and_nothing_is_lost(#[case] name
 #[tokio::test]
 async fn the_same_folder_in_two_workspaces_is_two_datasources() {
     let mut scene = Scene::new().await;
-    let other = workspace_db::testing::workspace(&mut scene.conn, "b").await.unwrap().id;
+    let other = workspace_db_testing::workspace(&mut scene.conn, "b").await.unwrap().id;
     scene.folder.write("a.txt", "some words");
     scene.ingest().await;
     let report =

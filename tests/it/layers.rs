@@ -1,4 +1,4 @@
-//! Arrows run downward only: a module may name those below it, never those beside or above.
+//! Arrows run downward only: a crate, a module or a file may name those below it, never those beside or above.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,20 +8,14 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["unreadable", "words"],
     &["error", "schema"],
-    &["config", "id", "new_file"],
+    &["config", "id"],
     &["sql_types", "db"],
     &["tenancy"],
     &["models"],
     &["embeddings", "jobs"],
-    &["search", "ingest", "load", "reembed", "auth"],
+    &["search", "load", "reembed", "auth"],
     &["indexes", "retention", "transfer"],
-    &["adopt", "doctor"],
-    &["studio"],
-];
-/// What hangs off the side: each may name these.
-const ASIDE: &[(&str, &[&str])] = &[
-    ("embedded", &["error", "config", "db"]),
-    ("testing", &["error", "config", "db", "doctor", "embedded", "id", "models", "schema", "sql_types", "tenancy"]),
+    &["doctor"],
 ];
 /// `schema.rs` is generated and needs its SQL types, which know nothing of tables: the one arrow upward.
 const GENERATED: (&str, &str) = ("schema", "sql_types");
@@ -46,9 +40,6 @@ fn may_name(from: &str, to: &str) -> bool {
     if from == to || (from, to) == GENERATED {
         return true;
     }
-    if let Some((_, allowed)) = ASIDE.iter().find(|(name, _)| *name == from) {
-        return allowed.contains(&to);
-    }
     let level = |name: &str| LAYERS.iter().position(|layer| layer.contains(&name));
     match (level(from), level(to)) {
         (Some(from), Some(to)) => to < from,
@@ -58,12 +49,12 @@ fn may_name(from: &str, to: &str) -> bool {
 
 #[test]
 fn no_module_names_one_beside_or_above_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = crate::repository().join("src");
     let (mut seen, mut isolation_violations) = (0, Vec::new());
     for path in sources(&root) {
         let below = path.strip_prefix(&root).unwrap();
         let from = below.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
-        if matches!(from.as_str(), "lib" | "main" | "cli") {
+        if from == "lib" {
             continue;
         }
         for to in named(&fs::read_to_string(&path).unwrap()) {
@@ -79,17 +70,15 @@ fn no_module_names_one_beside_or_above_it() {
 
 #[test]
 fn every_layer_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = crate::repository().join("src");
     let exists = |name: &str| root.join(name).is_dir() || root.join(format!("{name}.rs")).is_file();
-    let listed: Vec<&str> =
-        LAYERS.iter().copied().flatten().copied().chain(ASIDE.iter().map(|(name, _)| *name)).collect();
-    let missing: Vec<&&str> = listed.iter().filter(|name| !exists(name)).collect();
+    let missing: Vec<&&str> = LAYERS.iter().copied().flatten().filter(|name| !exists(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
 fn modules_are_named_in_a_way_that_these_tests_see() {
-    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    for path in all_sources() {
         let source = fs::read_to_string(&path).unwrap();
         for hidden in ["crate::{", "super::super::"] {
             assert!(!source.contains(hidden), "{} in {}: name each module by its path", hidden, path.display());
@@ -99,7 +88,7 @@ fn modules_are_named_in_a_way_that_these_tests_see() {
 
 #[test]
 fn the_command_line_prints_in_one_place() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let root = crate::repository().join("crates/cli/src");
     for path in sources(&root).into_iter().filter(|path| !path.ends_with("output.rs")) {
         let text = fs::read_to_string(&path).unwrap();
         for way in ["print!(", "println!(", "dbg!(", ".set_message(", "stdout()", "io::stderr"] {
@@ -111,8 +100,7 @@ fn the_command_line_prints_in_one_place() {
 
 #[test]
 fn a_file_is_short_enough_to_be_read() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let long: Vec<_> = sources(&root)
+    let long: Vec<_> = all_sources()
         .into_iter()
         .filter(|path| !path.ends_with("schema.rs"))
         .map(|path| (fs::read_to_string(&path).unwrap().lines().count(), path))
@@ -122,12 +110,43 @@ fn a_file_is_short_enough_to_be_read() {
 }
 
 #[test]
-fn the_binary_reaches_the_library_by_its_public_front_alone() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let main = fs::read_to_string(root.join("main.rs")).unwrap();
-    assert!(main.lines().count() < 40, "main.rs parses and dispatches, nothing else");
-    for path in sources(&root).into_iter().filter(|path| !path.starts_with(root.join("cli"))) {
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("anyhow"), "anyhow lives in the binary alone, not in {}", path.display());
+fn the_crates_around_the_library_use_its_public_api_alone() {
+    for (name, manifest) in crates() {
+        let text = fs::read_to_string(&manifest).unwrap();
+        assert!(name == "cli" || !text.contains("anyhow"), "anyhow lives in the command line alone, not in {name}");
+        for path in sources(&manifest.parent().unwrap().join("src")) {
+            let source = fs::read_to_string(&path).unwrap();
+            assert!(!source.contains("__private"), "{} uses what macros expand to", path.display());
+        }
     }
+}
+
+#[test]
+fn no_crate_depends_on_one_beside_or_above_it() {
+    const ORDER: &[&[&str]] = &[&["embedded"], &["adopt", "ingest", "studio", "testing"], &["cli"]];
+    let level = |name: &str| ORDER.iter().position(|level| level.contains(&name)).expect(name);
+    for (name, manifest) in crates() {
+        let text = fs::read_to_string(manifest).unwrap();
+        let normal = text.split("[dev-dependencies]").next().unwrap();
+        for other in normal.lines().filter_map(|line| line.strip_prefix("workspace-db-")) {
+            let other = &other[..other.find(|c: char| !c.is_alphanumeric()).unwrap()];
+            assert!(level(other) < level(&name), "{name} depends on {other}");
+        }
+    }
+}
+
+/// The name and the manifest of each crate around the library.
+fn crates() -> Vec<(String, PathBuf)> {
+    let found = fs::read_dir(crate::repository().join("crates")).unwrap().map(|folder| folder.unwrap());
+    let found: Vec<_> =
+        found.map(|folder| (folder.file_name().into_string().unwrap(), folder.path().join("Cargo.toml"))).collect();
+    assert!(found.len() >= 6, "{found:?}");
+    found
+}
+
+/// The sources of the library and of the crates around it.
+fn all_sources() -> Vec<PathBuf> {
+    let mut all = sources(&crate::repository().join("src"));
+    all.extend(crates().iter().flat_map(|(_, manifest)| sources(&manifest.parent().unwrap().join("src"))));
+    all
 }

@@ -1,4 +1,4 @@
-//! The one integration binary. Modules mirror `src/`.
+//! The one integration binary. Modules mirror `src/` and `crates/`.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -32,6 +32,12 @@ mod tenancy;
 mod transfer;
 
 use std::io::Write as _;
+use std::path::Path;
+
+/// The root of the repository. Cargo runs this binary for crates/cli, since it needs the command line.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
 
 /// Says that a test could not do its work here. Not by `eprintln`, which the test harness keeps to itself.
 pub(crate) fn skipped(why: &str) {

@@ -9,7 +9,7 @@ use workspace_db::Error;
 use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::*;
-use workspace_db::testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 /// A database with two workspaces, each with a row in every table.
 async fn two_workspaces() -> (TestDatabase, AsyncPgConnection, Seeded, Seeded) {

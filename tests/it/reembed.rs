@@ -11,7 +11,6 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::json;
 use workspace_db::embeddings::{Embedder, FeatureHashing};
 use workspace_db::id::{DocumentId, WorkspaceId};
-use workspace_db::ingest::{IngestOptions, ingest};
 use workspace_db::load::{JsonLines, OnRejectedLine};
 use workspace_db::models::{NewDocument, NewDocumentChunk};
 use workspace_db::reembed::{ReembedMode, ReembedReport, discard, reembed, status};
@@ -19,6 +18,7 @@ use workspace_db::schema::*;
 use workspace_db::search::{Question, SearchChunks as _};
 use workspace_db::sql_types::{DIMENSIONS, Embedding};
 use workspace_db::{Error, Result};
+use workspace_db_ingest::{IngestOptions, ingest};
 
 use crate::cli::Shell;
 use crate::folder::Folder;

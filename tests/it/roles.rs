@@ -6,9 +6,9 @@ use secrecy::SecretString;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::db;
 use workspace_db::db::migrations::{Migrator, RevertCount};
-use workspace_db::embedded::{Cluster, Durability, install};
 use workspace_db::tenancy::{Database, TENANT_TABLES};
-use workspace_db::testing::{conformance, seed};
+use workspace_db_embedded::{Cluster, Durability, install};
+use workspace_db_testing::{conformance, seed};
 
 use crate::cli::Shell;
 use crate::folder::Folder;

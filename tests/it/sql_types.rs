@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use workspace_db::id::WorkspaceId;
 use workspace_db::schema::{admin_users, document_chunks};
 use workspace_db::sql_types::*;
-use workspace_db::testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 async fn seeded() -> (TestDatabase, AsyncPgConnection, Seeded) {
     let database = TestDatabase::new().await.unwrap();

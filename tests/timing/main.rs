@@ -27,7 +27,7 @@ use workspace_db::models::{AdminUser, NewAdminUser};
 use workspace_db::schema::{admin_users, documents};
 use workspace_db::sql_types::{AdminRole, PasswordHash};
 use workspace_db::tenancy::{Database, InWorkspace, PlatformScope, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, seed, workspace};
+use workspace_db_testing::{TestDatabase, seed, workspace};
 
 mod neighbour;
 

@@ -15,8 +15,8 @@ use workspace_db::models::Document;
 use workspace_db::schema::{document_chunks, documents};
 use workspace_db::search::{MAX_K, MAX_NEIGHBOURS, SearchChunks as _};
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, workspace};
 use workspace_db::{Error, Result};
+use workspace_db_testing::{TestDatabase, workspace};
 
 use super::{ALONE, RUNS};
 

@@ -8,7 +8,7 @@ pub mod latency;
 
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db;
-use workspace_db::testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 /// Documents of the workspace that is read.
 pub const DOCUMENTS: usize = 10_000;

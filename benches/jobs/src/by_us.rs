@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use workspace_db::id::WorkspaceId;
 use workspace_db::jobs::{JobKind, NewJob, Outcome, RunningJob, Worker, enqueue, enqueue_all};
 use workspace_db::tenancy::{Database, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, workspace};
 use workspace_db::{Error, Result};
+use workspace_db_testing::{TestDatabase, workspace};
 
 use crate::{Arguments, CONCURRENCY, Clock, TOGETHER, Tally};
 

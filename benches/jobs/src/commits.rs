@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use workspace_db::Result;
 use workspace_db::jobs::{JobKind, NewJob, enqueue};
 use workspace_db::tenancy::WorkspaceScope;
-use workspace_db::testing::{TestDatabase, workspace};
+use workspace_db_testing::{TestDatabase, workspace};
 
 const ENQUEUERS: usize = 500;
 const CONNECTIONS: usize = 250;

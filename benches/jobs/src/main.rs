@@ -16,7 +16,7 @@ use jobs::by_us::{Of, Us};
 use jobs::commits::{Telling, a_second};
 use jobs::measure::Server;
 use jobs::{Clock, Tally};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 /// Rounds, in each of which every side has its turn; odd, so that there is a median.
 const ROUNDS: usize = 5;

@@ -17,7 +17,7 @@ use workspace_db::id::DatasourceId;
 use workspace_db::load::{LoadOptions, Passage, SourceDocument, load};
 use workspace_db::sql_types::Embedding;
 use workspace_db::tenancy::{Database, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::platform::{MODEL, document, text, workspace};
 

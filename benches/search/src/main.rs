@@ -15,8 +15,8 @@ use std::time::Instant;
 use dataset::Dataset;
 use diesel_async::SimpleAsyncConnection as _;
 use workspace_db::config::Config;
-use workspace_db::testing::TestDatabase;
 use workspace_db::{db, indexes};
+use workspace_db_testing::TestDatabase;
 
 use crate::measure::{Measured, grouped, measure, median};
 use crate::platform::Tenant;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::platform::Tenant;
 use crate::sides::{Searcher, Side};

@@ -12,7 +12,7 @@ use workspace_db::load::{LoadOptions, Passage, SourceDocument, load};
 use workspace_db::models::{NewDatasource, NewDocument};
 use workspace_db::sql_types::{DatasourceType, Embedding};
 use workspace_db::tenancy::{Database, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 /// What made the vectors.
 pub const MODEL: &str = "all-MiniLM-L6-v2";
@@ -116,7 +116,7 @@ async fn fill(
 /// A workspace of that slug, with a datasource.
 pub async fn workspace(database: &TestDatabase, db: &Database, slug: &str) -> (WorkspaceScope, DatasourceId) {
     let mut conn = database.connect().await.expect("a connection");
-    let workspace = workspace_db::testing::workspace(&mut conn, slug).await.expect("a workspace").id;
+    let workspace = workspace_db_testing::workspace(&mut conn, slug).await.expect("a workspace").id;
     let scope = WorkspaceScope::unchecked(workspace, "a benchmark");
     let source = NewDatasource::named(workspace, "benchmark", DatasourceType::Api);
     let mut ws = db.workspace(&scope).await.expect("lent");

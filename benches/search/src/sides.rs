@@ -9,7 +9,7 @@ use workspace_db::schema::document_chunks;
 use workspace_db::search::{Question, SearchChunks as _};
 use workspace_db::sql_types::Embedding;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::K;
 use crate::platform::{MODEL, Tenant};

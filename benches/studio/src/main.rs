@@ -14,8 +14,8 @@ use ureq::Agent;
 use workspace_db::config::Config;
 use workspace_db::db::connect;
 use workspace_db::embeddings::FeatureHashing;
-use workspace_db::studio::{Options, Studio};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_studio::{Options, Studio};
+use workspace_db_testing::{TestDatabase, seed};
 
 /// Odd, so that there is a median.
 const ROUNDS: usize = 11;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use workspace_db::adopt::Adoption;
 use workspace_db::config::DatabaseUrl;
-use workspace_db::testing::TestDatabase;
+use workspace_db_adopt::Adoption;
+use workspace_db_testing::TestDatabase;
 
 use crate::{ROUNDS, Side, peak_kb};
 

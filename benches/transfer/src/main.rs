@@ -21,8 +21,8 @@ use workspace_db::load::{LoadOptions, Passage, SourceDocument, load};
 use workspace_db::models::NewDocument;
 use workspace_db::sql_types::Embedding;
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, seed};
 use workspace_db::transfer::{ImportOptions, ReceiptKey, erase, export, import};
+use workspace_db_testing::{TestDatabase, seed};
 
 /// Rounds, in each of which every side has its turn; odd, so that there is a median.
 const ROUNDS: usize = 5;

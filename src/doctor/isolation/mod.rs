@@ -12,21 +12,46 @@ use self::rules::RULES;
 use self::terms::WITH;
 use crate::error::{Error, Result};
 
-pub(crate) const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
+/// Fault of a registered table that does not exist, or has no `workspace_id`.
+pub const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
 
 /// Object that breaks a rule.
-pub(crate) struct IsolationViolation {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsolationViolation {
     /// Check to which the rule belongs.
-    pub(crate) check: &'static str,
-    pub(crate) object: String,
-    pub(crate) fault: &'static str,
+    pub check: &'static str,
+    /// The table, role, key or function.
+    pub object: String,
+    /// Description of the defect.
+    pub fault: &'static str,
     /// True if a backend must not serve while the rule is broken.
-    #[cfg(feature = "testing")]
-    pub(crate) is_grave: bool,
+    pub is_grave: bool,
 }
 
-/// Returns every object that breaks a rule. `tables` are the registered tables.
-pub(crate) async fn isolation_violations(client: &Client, tables: &[&str]) -> Result<Vec<IsolationViolation>> {
+/// Returns every object that breaks a rule, ordered by rule and object.
+///
+/// `tables` are the registered tables, such as [`TENANT_TABLES`](crate::tenancy::TENANT_TABLES) and your own. It reads
+/// the catalog of all schemas and changes nothing. [`Doctor`](super::Doctor) and [`fit_to_serve`](super::fit_to_serve)
+/// apply the same rules. `workspace-db-testing` also tries to break them.
+///
+/// # Errors
+///
+/// [`is_database_failure`](Error::is_database_failure) if the login may not read the catalog;
+/// [`is_unreachable`](Error::is_unreachable).
+///
+/// ```no_run
+/// use workspace_db::config::DatabaseUrl;
+/// use workspace_db::db;
+/// use workspace_db::doctor::isolation::isolation_violations;
+/// use workspace_db::tenancy::TENANT_TABLES;
+///
+/// # async fn example(owner: &DatabaseUrl) -> workspace_db::Result<()> {
+/// let client = db::catalog_client(owner).await?;
+/// assert_eq!(isolation_violations(&client, TENANT_TABLES).await?, []);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn isolation_violations(client: &Client, tables: &[&str]) -> Result<Vec<IsolationViolation>> {
     let asked = RULES.iter().enumerate().map(|(at, (.., query))| {
         format!("SELECT {at} AS rule, object COLLATE \"C\" AS object FROM ({query}) AS offenders (object)")
     });
@@ -39,15 +64,7 @@ pub(crate) async fn isolation_violations(client: &Client, tables: &[&str]) -> Re
     let offence = |row: &tokio_postgres::Row| {
         let at = usize::try_from(row.get::<_, i32>(0)).ok()?;
         let (check, is_grave, fault, _) = *RULES.get(at)?;
-        #[cfg(not(feature = "testing"))]
-        let _ = is_grave;
-        Some(IsolationViolation {
-            check,
-            object: row.get(1),
-            fault,
-            #[cfg(feature = "testing")]
-            is_grave,
-        })
+        Some(IsolationViolation { check, object: row.get(1), fault, is_grave })
     };
     Ok(rows.iter().filter_map(offence).collect())
 }

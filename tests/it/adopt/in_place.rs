@@ -2,11 +2,11 @@
 
 use diesel_async::SimpleAsyncConnection as _;
 use secrecy::SecretString;
-use workspace_db::adopt::Adoption;
 use workspace_db::auth::{self, ClientInfo};
 use workspace_db::config::{Config, Environment};
 use workspace_db::db::catalog::Catalog;
 use workspace_db::tenancy::Database;
+use workspace_db_adopt::Adoption;
 
 use super::{PASSWORD, Scene, count, key, rows};
 

@@ -12,12 +12,12 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use workspace_db::adopt::{Adoption, AdoptionOutcome, AdoptionReport};
 use workspace_db::auth::{self, ClientInfo};
 use workspace_db::db;
 use workspace_db::schema::{webhook_subscriptions, workspace_settings};
 use workspace_db::sql_types::{SealedSecret, SecretKey};
-use workspace_db::testing::TestDatabase;
+use workspace_db_adopt::{Adoption, AdoptionOutcome, AdoptionReport};
+use workspace_db_testing::TestDatabase;
 
 use crate::folder::Folder;
 

@@ -2,9 +2,9 @@
 
 use diesel_async::SimpleAsyncConnection as _;
 use secrecy::SecretString;
-use workspace_db::adopt::Adoption;
 use workspace_db::db::{self, roles};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_adopt::Adoption;
+use workspace_db_testing::{TestDatabase, seed};
 
 use super::{Scene, key};
 

@@ -9,7 +9,7 @@ use workspace_db::db::migrations::Migrator;
 use workspace_db::schema::{admin_tokens, admin_users};
 use workspace_db::sql_types::{AdminRole, AdminStatus};
 use workspace_db::tenancy::Database;
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use super::{PASSWORD, Scene, from, new_admin, password};
 

@@ -24,7 +24,7 @@ use workspace_db::models::{AdminUser, NewAdminUser};
 use workspace_db::schema::{admin_users, audit_log};
 use workspace_db::sql_types::{AdminRole, PasswordHash};
 use workspace_db::tenancy::{Administer, Database, PlatformScope, WorkspaceScope};
-use workspace_db::testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 const PASSWORD: &str = "correct horse battery staple";
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use workspace_db::auth::{self, ClientInfo};
 use workspace_db::config::Environment;
 use workspace_db::db::migrations::Migrator;
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use super::{PASSWORD, password};
 use crate::cli::Shell;

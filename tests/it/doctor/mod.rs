@@ -12,7 +12,7 @@ use workspace_db::config::{Config, Environment};
 use workspace_db::db::connect;
 use workspace_db::db::migrations::Migrator;
 use workspace_db::doctor::{CHECKS, CheckStatus, Doctor, Finding, Thresholds};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::{TestDatabase, seed};
 
 use crate::skipped;
 use crate::tenancy::pgbouncer::PgBouncer;

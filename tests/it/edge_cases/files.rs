@@ -13,11 +13,11 @@ use diesel_async::RunQueryDsl;
 use rstest::rstest;
 use serde_json::{Value, json};
 use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
-use workspace_db::ingest::{IngestOptions, IngestReport, MAX_TOKENS, SkipReason, ingest};
 use workspace_db::models::DocumentChunk;
 use workspace_db::schema::{document_chunks, documents};
 use workspace_db::tenancy::{Database, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, workspace};
+use workspace_db_ingest::{IngestOptions, IngestReport, MAX_TOKENS, SkipReason, ingest};
+use workspace_db_testing::{TestDatabase, workspace};
 
 use crate::folder::Folder;
 

@@ -5,7 +5,7 @@ use std::fs;
 use rstest::rstest;
 use workspace_db::config::Environment;
 use workspace_db::db::migrations::{Migrator, RevertCount};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::folder::Folder;
 

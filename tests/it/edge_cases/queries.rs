@@ -3,11 +3,11 @@
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use rstest::rstest;
 use workspace_db::embeddings::FeatureHashing;
-use workspace_db::ingest::{IngestOptions, ingest};
 use workspace_db::schema::document_chunks;
 use workspace_db::search::SearchChunks as _;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, workspace};
+use workspace_db_ingest::{IngestOptions, ingest};
+use workspace_db_testing::{TestDatabase, workspace};
 
 use crate::cli::Shell;
 use crate::folder::Folder;

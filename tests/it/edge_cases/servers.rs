@@ -7,7 +7,7 @@ use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::db::connect;
 use workspace_db::tenancy::TENANT_TABLES;
-use workspace_db::testing::{TestDatabase, conformance, seed, workspace};
+use workspace_db_testing::{TestDatabase, conformance, seed, workspace};
 
 use crate::cli::Shell;
 

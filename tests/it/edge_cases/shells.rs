@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::config::DatabaseUrl;
-use workspace_db::testing::{TestDatabase, workspace};
+use workspace_db_testing::{TestDatabase, workspace};
 
 use crate::cli::Shell;
 

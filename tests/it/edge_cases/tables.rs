@@ -6,10 +6,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use rstest::rstest;
 use workspace_db::db::connect;
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
-use workspace_db::testing::{Seeded, TestDatabase, seed};
 use workspace_db::transfer::{
     DatabaseSide, ImportOptions, ReceiptKey, erase, erase_person, export, export_person, import, relocate,
 };
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 use crate::folder::Folder;
 

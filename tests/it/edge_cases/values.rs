@@ -12,14 +12,14 @@ use serde_json::json;
 use workspace_db::db::connect;
 use workspace_db::doctor::{CheckStatus, Doctor};
 use workspace_db::embeddings::FeatureHashing;
-use workspace_db::ingest::{IngestOptions, ingest};
 use workspace_db::jobs::{self, JobKind, NewJob, NewSchedule, Outcome, RunningJob, Worker, enqueue, schedule};
 use workspace_db::models::{Document, NewDocument};
 use workspace_db::retention::expire;
 use workspace_db::schema::documents;
 use workspace_db::tenancy::{Database, InWorkspace as _, PlatformScope, WorkspaceScope};
-use workspace_db::testing::{Seeded, TestDatabase, seed};
 use workspace_db::transfer::import_rows;
+use workspace_db_ingest::{IngestOptions, ingest};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 use crate::cli::Shell;
 use crate::folder::Folder;

@@ -11,7 +11,7 @@ use workspace_db::jobs::{ClaimRequest, NewJob, Outcome, claim, enqueue_all, fini
 use workspace_db::schema::jobs;
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{Database, PlatformScope};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use super::process::{OneOfFour, Process, count, keep_ledger, reach};
 use super::{Scene, Write};

@@ -10,7 +10,7 @@ use workspace_db::models::Document;
 use workspace_db::schema::{documents, jobs};
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{InWorkspace as _, PlatformScope};
-use workspace_db::testing::workspace;
+use workspace_db_testing::workspace;
 
 use super::{Scene, Write, next, scope};
 

@@ -5,7 +5,7 @@
 
 use workspace_db::id::WorkspaceId;
 use workspace_db::jobs::{claim, enqueue_all};
-use workspace_db::testing::workspace;
+use workspace_db_testing::workspace;
 
 use super::{Scene, Write, next, scope};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use workspace_db::db;
 use workspace_db::jobs::enqueue_all;
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use super::Scene;
 use super::process::{Number, Process, count, keep_ledger, reach};

@@ -25,7 +25,7 @@ use workspace_db::jobs::{self, Backoff, ClaimRequest, ClaimedJob, JobKind, NewJo
 use workspace_db::models::{Job, NewDocument};
 use workspace_db::schema::documents;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
-use workspace_db::testing::{TestDatabase, workspace};
+use workspace_db_testing::{TestDatabase, workspace};
 
 const NOW: Backoff = Backoff { base: Duration::ZERO, cap: Duration::ZERO };
 

@@ -14,8 +14,8 @@ use workspace_db::models::NewDocument;
 use workspace_db::schema::{documents, jobs};
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{Database, InWorkspace as _};
-use workspace_db::testing::TestDatabase;
 use workspace_db::{Error, Result, db};
+use workspace_db_testing::TestDatabase;
 
 use super::{NOW, Scene};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::cli::Shell;
 

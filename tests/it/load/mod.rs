@@ -17,8 +17,8 @@ use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::*;
 use workspace_db::tenancy::{Database, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
 use workspace_db::{Error, Result};
+use workspace_db_testing::TestDatabase;
 
 use crate::until;
 
@@ -36,8 +36,8 @@ impl Scene {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
-        let a = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
-        let b = workspace_db::testing::workspace(&mut conn, "b").await.unwrap().id;
+        let a = workspace_db_testing::workspace(&mut conn, "a").await.unwrap().id;
+        let b = workspace_db_testing::workspace(&mut conn, "b").await.unwrap().id;
         let source = NewDatasource::new("crm", DatasourceType::Api);
         for workspace in [a, b] {
             diesel::insert_into(datasources::table)

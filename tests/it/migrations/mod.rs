@@ -17,7 +17,7 @@ use rstest::rstest;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::connect;
 use workspace_db::db::migrations::{ADVISORY_LOCK, EMBEDDED, Migration, MigrationState, Migrator, RevertCount};
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::{TestDatabase, seed};
 
 use crate::{is_long, size, until};
 

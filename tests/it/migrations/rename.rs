@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
 /// A release of the program: what it writes, and what it reads.
 #[derive(Clone, Copy)]
@@ -144,7 +144,7 @@ async fn a_column_of_a_live_table_is_renamed_without_downtime() {
     until(&mut conn, &counted).await;
     let tables = [workspace_db::tenancy::TENANT_TABLES, &["document_tags"]].concat();
     let config = database.config().unwrap();
-    let violations = workspace_db::testing::conformance::violations(&config, &tables).await.unwrap();
+    let violations = workspace_db_testing::conformance::violations(&config, &tables).await.unwrap();
     assert!(violations.iter().all(|one| !one.object.contains("document_tags")), "{violations:?}");
     // And back, over the rows, and forth again.
     whole.revert(RevertCount::Last(6)).await.unwrap();

@@ -14,7 +14,7 @@ use workspace_db::schema::*;
 use workspace_db::search::Question;
 use workspace_db::sql_types::*;
 use workspace_db::tenancy::{Database, InWorkspace as _, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 pub(crate) const MODEL: &str = "test-model";
 
@@ -35,8 +35,8 @@ impl Scene {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
-        let a = workspace_db::testing::workspace(&mut conn, "a").await.unwrap().id;
-        let b = workspace_db::testing::workspace(&mut conn, "b").await.unwrap().id;
+        let a = workspace_db_testing::workspace(&mut conn, "a").await.unwrap().id;
+        let b = workspace_db_testing::workspace(&mut conn, "b").await.unwrap().id;
         let db = by_candidates(&database).await;
         let scope = WorkspaceScope::unchecked(a, "a test");
         let ws = db.workspace(&scope).await.unwrap();

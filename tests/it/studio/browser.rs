@@ -31,7 +31,7 @@ async fn each_page_is_used_by_hand() {
                 SELECT '{a}', 'reindex', 'completed', now() - n * interval '1 minute', now() - n * interval '2 minutes' FROM generate_series(1, 30) n"
         ))
         .await;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/studio/browser.mjs");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/it/studio/browser.mjs");
     let output = tokio::process::Command::new("node")
         .arg(script)
         .env("LINK", scene.links.next())

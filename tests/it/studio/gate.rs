@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use workspace_db::embeddings::FeatureHashing;
-use workspace_db::studio::{Options, Studio};
-use workspace_db::testing::TestDatabase;
+use workspace_db_studio::{Options, Studio};
+use workspace_db_testing::TestDatabase;
 
 use super::{Scene, ask, row};
 

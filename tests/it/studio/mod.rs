@@ -10,8 +10,8 @@ mod write;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use workspace_db::config::Config;
 use workspace_db::embeddings::FeatureHashing;
-use workspace_db::studio::{Links, Options, Studio};
-use workspace_db::testing::{Seeded, TestDatabase, seed};
+use workspace_db_studio::{Links, Options, Studio};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 /// A studio over a database of its own with two workspaces, and a browser that was let in.
 struct Scene {

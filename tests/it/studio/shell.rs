@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use super::ask;
 use crate::cli::Shell;

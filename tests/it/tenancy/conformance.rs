@@ -4,8 +4,8 @@ use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::db;
 use workspace_db::tenancy::TENANT_TABLES;
-use workspace_db::testing::conformance;
-use workspace_db::testing::{TestDatabase, seed};
+use workspace_db_testing::conformance;
+use workspace_db_testing::{TestDatabase, seed};
 
 async fn seed_two(database: &TestDatabase) {
     let mut conn = database.connect().await.unwrap();

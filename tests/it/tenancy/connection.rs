@@ -13,8 +13,8 @@ use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::PasswordHash;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection};
-use workspace_db::testing::{TestDatabase, seed};
 use workspace_db::{Error, Result, db};
+use workspace_db_testing::{TestDatabase, seed};
 
 use super::{Scene, scope_of};
 use crate::until;

@@ -11,8 +11,8 @@ use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::{DatasourceType, MessageRole};
 use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES, WorkspaceConnection, excluded};
-use workspace_db::testing::{Seeded, conformance};
 use workspace_db::{Error, Result, db};
+use workspace_db_testing::{Seeded, conformance};
 
 use super::{Scene, scope_of};
 use crate::until;
@@ -44,7 +44,7 @@ async fn raw(ws: &mut WorkspaceConnection, statement: &str) -> Result<usize> {
 }
 
 /// The titles of `b`'s documents, as the platform sees them.
-async fn titles_of(database: &workspace_db::testing::TestDatabase, of: &Seeded) -> Vec<String> {
+async fn titles_of(database: &workspace_db_testing::TestDatabase, of: &Seeded) -> Vec<String> {
     let mut conn = database.connect().await.unwrap();
     documents::table
         .filter(documents::workspace_id.eq(of.workspace))

@@ -11,7 +11,7 @@ mod soak;
 mod timeouts;
 
 use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
-use workspace_db::testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 /// Two workspaces with a row in every table, and a connection as `a`. What comes back must be `a`'s alone.
 pub(crate) struct Scene {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use workspace_db::config::{Config, DatabaseUrl};
-use workspace_db::testing::TestDatabase;
+use workspace_db_testing::TestDatabase;
 
 use crate::folder::Folder;
 

@@ -19,8 +19,8 @@ use workspace_db::models::{Document, NewDocument};
 use workspace_db::schema::documents;
 use workspace_db::sql_types::StatementTime;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
 use workspace_db::{Error, Result, db};
+use workspace_db_testing::TestDatabase;
 
 use super::pgbouncer::PgBouncer;
 use crate::skipped;
@@ -181,7 +181,7 @@ async fn soak(database: &TestDatabase, config: Config) {
     let mut conn = database.connect().await.unwrap();
     let mut workspaces = Vec::new();
     for n in 0..WORKSPACES {
-        let workspace = workspace_db::testing::workspace(&mut conn, &format!("w{n}")).await.unwrap().id;
+        let workspace = workspace_db_testing::workspace(&mut conn, &format!("w{n}")).await.unwrap().id;
         let row = (documents::workspace_id.eq(workspace), NewDocument::new(title(workspace)));
         diesel::insert_into(documents::table).values(row).execute(&mut conn).await.unwrap();
         workspaces.push(workspace);

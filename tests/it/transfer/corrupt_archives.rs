@@ -9,8 +9,8 @@ use base16ct::lower::encode_string as hex;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use workspace_db::testing::TestDatabase;
 use workspace_db::transfer::{Digest, ImportOptions, import, inspect};
+use workspace_db_testing::TestDatabase;
 
 use super::{Scene, platform, rows};
 

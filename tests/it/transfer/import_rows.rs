@@ -10,13 +10,13 @@ use workspace_db::Result;
 use workspace_db::schema::{conversations, documents, feedback, messages};
 use workspace_db::sql_types::ConversationStatus;
 use workspace_db::tenancy::WorkspaceScope;
-use workspace_db::testing::TestDatabase;
 use workspace_db::transfer::{RowImportReport, import_rows};
+use workspace_db_testing::TestDatabase;
 
 use super::Scene;
 use crate::cli::Shell;
 
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/moving_in");
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/moving_in");
 
 async fn bring(scene: &Scene, lines: &str) -> Result<RowImportReport> {
     let scope = WorkspaceScope::unchecked(scene.a.workspace, "a test");

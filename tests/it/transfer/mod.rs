@@ -22,8 +22,8 @@ use workspace_db::Result;
 use workspace_db::id::WorkspaceId;
 use workspace_db::schema::audit_log;
 use workspace_db::tenancy::{Administer, Database, PlatformScope, TENANT_TABLES, WorkspaceScope};
-use workspace_db::testing::{Seeded, TestDatabase, seed};
 use workspace_db::transfer::{ImportOptions, ImportReport, Manifest, Receipt, ReceiptKey, erase, export, import};
+use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 use crate::folder::Folder;
 

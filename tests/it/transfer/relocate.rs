@@ -5,8 +5,8 @@ use std::fs;
 use diesel::prelude::*;
 use diesel_async::SimpleAsyncConnection as _;
 use workspace_db::schema::workspaces;
-use workspace_db::testing::TestDatabase;
 use workspace_db::transfer::{DatabaseSide, RelocationReport, relocate};
+use workspace_db_testing::TestDatabase;
 
 use super::{Scene, key, platform, rows, told};
 

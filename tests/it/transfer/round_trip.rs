@@ -10,8 +10,8 @@ use workspace_db::id::WorkspaceId;
 use workspace_db::models::NewDocument;
 use workspace_db::schema::documents;
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
-use workspace_db::testing::TestDatabase;
 use workspace_db::transfer::{ArchivedTable, ImportOptions, Manifest, export, import, inspect};
+use workspace_db_testing::TestDatabase;
 
 use super::kill::large;
 use super::{Scene, administer, imported, platform, rows};

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use workspace_db::Result;
 use workspace_db::auth::{self, ClientInfo};
 use workspace_db::sql_types::AdminRole;
-use workspace_db::testing::TestDatabase;
 use workspace_db::transfer::{ImportOptions, ImportReport, import};
+use workspace_db_testing::TestDatabase;
 
 use super::corrupt_archives::{DOCUMENTS, Files, packed, replace, unpacked};
 use super::{Scene, administer, imported, platform};
@@ -105,7 +105,7 @@ async fn an_invitation_of_an_archive_opens_nothing() {
     let joined = auth::join(&there, &planted.token, &"a password of theirs".into(), &ClientInfo::default()).await;
     assert!(joined.unwrap_err().is_unauthenticated());
     let mut conn = other.connect().await.unwrap();
-    let real = workspace_db::testing::workspace(&mut conn, "real").await.unwrap();
+    let real = workspace_db_testing::workspace(&mut conn, "real").await.unwrap();
     let invited = auth::invite(&there, &administer(real.id), &email, AdminRole::Admin).await.unwrap();
     assert!(invited.is_new);
     let (session, _) =

@@ -1,0 +1,111 @@
+//! The comparison of source and target, by counts and by a checksum of every column.
+
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::copy::{SourceDatabase, no_key};
+use super::tables::{TABLES, TableMapping};
+use workspace_db::db::roles::PLATFORM_ROLE;
+use workspace_db::id::WorkspaceId;
+use workspace_db::sql_types::SealedSecret;
+use workspace_db::{Error, ErrorKind, Result};
+
+/// Comparison of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableComparison {
+    /// Name of the table.
+    pub table: &'static str,
+    /// Number of rows that are equal in source and target, by a checksum of every column.
+    pub same: u64,
+    /// Number of rows in the target with a change, such as a cleared reference. The checksums exclude them.
+    pub changed: u64,
+    /// Number of rows that are not in the target, but set aside.
+    pub set_aside: u64,
+}
+
+/// Compares every table. The source must not change during the comparison.
+pub(super) async fn compare(there: SourceDatabase<'_>, target: &Client) -> Result<Vec<TableComparison>> {
+    let mut compared = Vec::with_capacity(TABLES.len());
+    // Row-level security hides all rows from the owner of the tables.
+    let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL ROLE {PLATFORM_ROLE}");
+    target.batch_execute(&begin).await?;
+    for mapping in TABLES {
+        compared.push(table(there, target, mapping).await?);
+        for column in mapping.sealed {
+            secrets(there, target, mapping, column).await?;
+        }
+    }
+    target.batch_execute("COMMIT").await?;
+    Ok(compared)
+}
+
+async fn table(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapping) -> Result<TableComparison> {
+    let aside = "SELECT coalesce(array_agg(DISTINCT key) FILTER (WHERE NOT is_kept), '{}'),
+        coalesce(array_agg(DISTINCT key) FILTER (WHERE is_kept), '{}')
+        FROM workspace_db_adoption.set_aside WHERE table_name = $1";
+    let aside = target.query_one(aside, &[&mapping.table]).await?;
+    let (missing, changed): (Vec<Uuid>, Vec<Uuid>) = (aside.get(0), aside.get(1));
+    let left_out: Vec<Uuid> = missing.iter().chain(&changed).copied().collect();
+    let both = format!("SELECT count(*) FROM {} WHERE {} = ANY ($1)", mapping.table, mapping.key);
+    if target.query_one(&both, &[&missing]).await?.get::<_, i64>(0) > 0 {
+        return Err(differs(mapping.table, "a row that is set aside is here all the same"));
+    }
+    let there = there.client.query_one(&mapping.source_checksums(there.old), &[&left_out]).await?;
+    let here = target.query_one(&mapping.target_checksums(), &[&left_out]).await?;
+    let (expected, found): (i64, i64) = (there.get(0), here.get(0));
+    if expected != found {
+        return Err(differs(mapping.table, &format!("there are {expected} rows there, and {found} here")));
+    }
+    let (expected_sums, found_sums): (Vec<String>, Vec<String>) = (there.get(1), here.get(1));
+    for ((column, one), other) in mapping.columns.iter().zip(&expected_sums).zip(&found_sums) {
+        if one != other {
+            return Err(differs(
+                mapping.table,
+                &format!("the column {} has another checksum here than there", column.name),
+            ));
+        }
+    }
+    let count = |keys: &[Uuid]| keys.len() as u64;
+    Ok(TableComparison {
+        table: mapping.table,
+        same: found.unsigned_abs(),
+        changed: count(&changed),
+        set_aside: count(&missing),
+    })
+}
+
+/// Opens every secret, and compares it with the original.
+async fn secrets(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapping, column: &str) -> Result<()> {
+    let of = |table: String, condition: &str| {
+        let key = mapping.key;
+        format!(
+            "SELECT {key}, workspace_id, {column} FROM {table} WHERE {column} IS NOT NULL{condition} ORDER BY {key}"
+        )
+    };
+    // Rows that are set aside are not in the target.
+    let aside = "SELECT coalesce(array_agg(key), '{}') FROM workspace_db_adoption.set_aside
+        WHERE table_name = $1 AND NOT is_kept";
+    let aside: Vec<Uuid> = target.query_one(aside, &[&mapping.table]).await?.get(0);
+    let clear = of(format!("{}.{}", there.old, mapping.table), &format!(" AND {} <> ALL ($1)", mapping.key));
+    let clear = there.client.query(&clear, &[&aside]).await?;
+    let sealed = target.query(&of(mapping.table.to_owned(), ""), &[]).await?;
+    let wrong = || differs(mapping.table, &format!("the column {column} has other secrets here than there"));
+    if clear.len() != sealed.len() {
+        return Err(wrong());
+    }
+    for (clear, sealed) in clear.iter().zip(&sealed) {
+        let key = there.key.ok_or_else(no_key)?;
+        let opened = SealedSecret::from_bytes(sealed.get(2)).open(key, WorkspaceId::from(sealed.get::<_, Uuid>(1)))?;
+        if clear.get::<_, Uuid>(0) != sealed.get::<_, Uuid>(0) || clear.get::<_, &str>(2) != opened.expose_secret() {
+            return Err(wrong());
+        }
+    }
+    Ok(())
+}
+
+fn differs(table: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Conflict, format!("{table}: {what}"))
+        .remedy("somebody writes there: run it again, and stop the writers before the last step")
+}

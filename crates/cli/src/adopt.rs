@@ -1,0 +1,118 @@
+//! `workspace-db adopt`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use workspace_db::config::DatabaseUrl;
+use workspace_db::sql_types::SecretKey;
+use workspace_db_adopt::{Adoption, AdoptionOutcome, AdoptionPlan, AdoptionProgress, AdoptionStep, TableComparison};
+
+use super::database::DatabaseTarget;
+use super::transfer::SecretKeyArgs;
+use super::{Context, output};
+
+/// Adopt the database of the TypeScript package while its application runs
+///
+/// Run `--plan` first. Then run the command without a flag, as often as necessary. Stop the writers for `--switch`. Run
+/// `--finish` when you no longer need the old database. The target database must be migrated and empty.
+#[derive(Args, Debug)]
+pub(super) struct Adopt {
+    /// URL of the old database; without it, DATABASE_URL is adopted in place
+    ///
+    /// The login must be able to read the old database. Its owner's login is better, because it can also lock out writers.
+    #[arg(long, value_name = "URL", env = "WORKSPACE_DB_ADOPT_FROM", hide_env_values = true)]
+    from: Option<DatabaseUrl>,
+    /// Report the outcome for every row without changing anything
+    #[arg(long, group = "step")]
+    plan: bool,
+    /// Lock out writers, copy the last changes and compare every table
+    #[arg(long, group = "step")]
+    switch: bool,
+    /// Confirm that the writers are stopped, if this login can't lock them
+    #[arg(long, requires = "switch")]
+    writers_are_stopped: bool,
+    /// Write rows set aside to a new file, and end the adoption
+    ///
+    /// The adoption's state is deleted. An adoption in place also drops the old tables.
+    #[arg(long, group = "step", value_name = "FILE")]
+    finish: Option<PathBuf>,
+    #[command(flatten)]
+    key: SecretKeyArgs,
+}
+
+impl Adopt {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let into = DatabaseTarget::of(context)?.owner_url()?;
+        let key = self.key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
+        let adoption = match &self.from {
+            Some(from) => Adoption::new(from, &into, key),
+            None => Adoption::in_place(&into, key),
+        };
+        let bar = output::counter("rows");
+        let on_progress = |progress: AdoptionProgress| {
+            bar.set_length(progress.of);
+            bar.set_position(progress.rows);
+            output::tell(
+                &bar,
+                match progress.step {
+                    AdoptionStep::Copying => progress.table,
+                    AdoptionStep::CatchingUp => "catching up",
+                    AdoptionStep::Comparing => "comparing",
+                },
+            );
+        };
+        if self.plan {
+            let plan = adoption.plan().await?;
+            return if context.json { output::print_json(&plan) } else { output::print_lines(describe(&plan)) };
+        }
+        if let Some(file) = &self.finish {
+            let rows = adoption.finish(file).await?;
+            return output::print_lines([format!("{rows} rows were kept aside: {}", file.display())]);
+        }
+        if self.switch {
+            let switched = adoption.switch(self.writers_are_stopped, &on_progress).await?;
+            bar.finish_and_clear();
+            if context.json {
+                return output::print_json(&switched);
+            }
+            let stopped = format!("writers were kept out for {:.1} s", switched.writers_stopped.as_secs_f64());
+            return output::print_lines(std::iter::once(stopped).chain(switched.compared.iter().map(line)));
+        }
+        let report = adoption.run(&on_progress).await?;
+        bar.finish_and_clear();
+        if context.json {
+            return output::print_json(&report);
+        }
+        let mut lines = vec![format!("copied     {} rows", report.rows)];
+        lines.extend(
+            report.rounds.iter().map(|round| format!("caught up  {} changed, {} gone", round.changed, round.gone)),
+        );
+        lines.push(format!("writers must stop for about {:.1} s and the comparison", report.last_round_seconds));
+        match &report.compared {
+            Some(compared) => lines.extend(compared.iter().map(line)),
+            None => lines.push("not compared: somebody wrote meanwhile; --switch does it".to_owned()),
+        }
+        output::print_lines(lines)
+    }
+}
+
+fn line(compared: &TableComparison) -> String {
+    let TableComparison { table, same, changed, set_aside } = compared;
+    format!("{same:>12} the same  {changed:>8} without a reference  {set_aside:>8} aside  {table}")
+}
+
+fn describe(plan: &AdoptionPlan) -> Vec<String> {
+    let mut lines: Vec<String> = plan.rows.iter().map(|(table, rows)| format!("{rows:>12}  {table}")).collect();
+    lines.extend(plan.differences.missing.iter().map(|what| format!("missing      {what}")));
+    lines.extend(plan.differences.unknown.iter().map(|what| format!("unknown      {what}")));
+    lines.extend(plan.findings.iter().map(|finding| {
+        let becomes = match finding.becomes {
+            AdoptionOutcome::Kept => "kept",
+            AdoptionOutcome::Changed => "changed",
+            AdoptionOutcome::SetAside => "set aside",
+        };
+        format!("{becomes:<11}  {} {}: {}; {}", finding.rows, finding.table, finding.what, finding.note)
+    }));
+    lines
+}

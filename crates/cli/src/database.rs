@@ -1,0 +1,89 @@
+//! The database of a command: `DATABASE_URL` if it is set, otherwise the server that `up` manages.
+
+use anyhow::Result;
+use workspace_db::config::{Config, DatabaseUrl, Environment};
+use workspace_db::tenancy;
+use workspace_db_embedded::LocalServer;
+
+use super::{ConflictingArguments, Context};
+
+pub(super) enum DatabaseTarget {
+    /// Server that the user provides.
+    Given { owner: DatabaseUrl, config: Box<Config> },
+    /// Server in the data directory.
+    LocalServer { local: Box<LocalServer>, config: Box<Config> },
+}
+
+impl DatabaseTarget {
+    /// Returns the database that the environment and the data directory name.
+    pub(super) fn of(context: &Context) -> Result<Self> {
+        Ok(match given(context)? {
+            Some(owner) => Self::Given { owner, config: Box::new(context.config.clone()) },
+            None => Self::LocalServer {
+                local: Box::new(LocalServer::open(&context.data_dir)?),
+                config: Box::new(context.config.clone()),
+            },
+        })
+    }
+
+    /// Returns the owner's URL, for migrations.
+    pub(super) fn owner_url(&self) -> Result<DatabaseUrl> {
+        match self {
+            Self::Given { owner, .. } => Ok(owner.clone()),
+            Self::LocalServer { local, .. } => Ok(local.running()?.owner_url()?),
+        }
+    }
+
+    /// Returns the configuration with the URLs of the logins.
+    pub(super) fn config(&self) -> Result<Config> {
+        match self {
+            Self::Given { config, .. } => Ok(Config::clone(config)),
+            Self::LocalServer { local, config } => {
+                let local = local.running()?;
+                Ok(Config {
+                    database_url: Some(local.owner_url()?),
+                    database_app_url: Some(local.app_url()?),
+                    database_platform_url: Some(local.platform_url()?),
+                    // The local server is for development, even if the environment says production.
+                    environment: Environment::Development,
+                    ..Config::clone(config)
+                })
+            }
+        }
+    }
+
+    /// Opens the database for administration. In production `open` rejects the bootstrap's password, which `admin` can
+    /// change.
+    pub(super) async fn open_to_administer(&self) -> Result<tenancy::Database> {
+        let config = Config { environment: Environment::Development, pool_size: CONNECTIONS, ..self.config()? };
+        Ok(tenancy::Database::open(&config).await?)
+    }
+
+    /// Opens the database with a connection pool for one command.
+    pub(super) async fn open(&self) -> Result<tenancy::Database> {
+        self.open_for(CONNECTIONS).await
+    }
+
+    /// Opens the database for `at_once` concurrent operations.
+    pub(super) async fn open_for(&self, at_once: usize) -> Result<tenancy::Database> {
+        Ok(tenancy::Database::open(&Config { pool_size: at_once, ..self.config()? }).await?)
+    }
+}
+
+/// Size of the connection pool of a command that works sequentially.
+const CONNECTIONS: usize = 2;
+
+/// Returns `DATABASE_URL`, or `None` if it is the URL of the server in the data directory. A shell that evaluated
+/// `workspace-db env` has that URL, and this program still starts and stops the server.
+pub(super) fn given(context: &Context) -> Result<Option<DatabaseUrl>> {
+    let Some(url) = context.config.database_url.clone() else { return Ok(None) };
+    let local = LocalServer::open_existing(&context.data_dir)?;
+    if local.is_some_and(|local| local.has_url(&url)) {
+        return Ok(None);
+    }
+    if context.data_dir_is_asked_for {
+        let message = "--data-dir names one database and DATABASE_URL another; leave one of them out";
+        return Err(ConflictingArguments(message.to_owned()).into());
+    }
+    Ok(Some(url))
+}

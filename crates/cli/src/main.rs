@@ -1,0 +1,295 @@
+//! The command line of workspace-db: arguments, dispatch and the exit code. Each subcommand has its own file.
+
+mod admin;
+mod adopt;
+mod audit;
+mod database;
+mod doctor;
+mod dotenv;
+mod down;
+mod embedder;
+mod env;
+mod import;
+mod index;
+mod ingest;
+mod jobs;
+mod migrate;
+mod output;
+mod psql;
+mod reembed;
+#[cfg(test)]
+mod reference;
+mod retention;
+mod roles;
+mod search;
+mod status;
+mod studio;
+mod transfer;
+mod up;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use workspace_db::Error;
+use workspace_db::config::Config;
+use workspace_db::doctor::CheckStatus;
+
+/// The data layer of a multi-tenant AI workspace platform.
+#[derive(Debug, Parser)]
+#[command(name = "workspace-db", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed for another reason than those below
+  2  wrong arguments or other bad input
+  3  something that was named does not exist
+  4  the database can't be reached
+  5  something must be installed or started first
+  6  the embeddings endpoint failed
+  7  something else is in the way: a port, a lock, another version
+  8  what was measured is below its gate
+  9  a token or password is not good, or not for this
+  10 the doctor warns
+  11 the doctor has found what must be mended";
+
+/// Arguments of every command.
+#[derive(Args, Debug)]
+struct Global {
+    /// Folder of the server that `up` manages
+    #[arg(long, global = true, env = "WORKSPACE_DB_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Print JSON for scripts
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::Up),
+    Down(down::Down),
+    Status(status::Status),
+    Env(env::Env),
+    Migrate(migrate::Migrate),
+    Doctor(doctor::Doctor),
+    Adopt(adopt::Adopt),
+    Ingest(ingest::Ingest),
+    Import(import::Import),
+    Search(search::Search),
+    Index(index::Index),
+    Reembed(reembed::Reembed),
+    Jobs(jobs::Jobs),
+    Psql(psql::Psql),
+    Studio(studio::Studio),
+    Roles(roles::Roles),
+    Admin(admin::Admin),
+    Workspace(workspace::Workspace),
+    Audit(audit::Audit),
+    Retention(retention::Retention),
+}
+
+/// Actor in the audit log.
+const OPERATOR: &str = "the operator at the shell";
+
+/// State that a command gets in addition to its own arguments.
+struct Context {
+    config: Config,
+    data_dir: PathBuf,
+    /// True if the command line names the folder. Then `DATABASE_URL` must not override it.
+    data_dir_is_asked_for: bool,
+    json: bool,
+}
+
+/// Error of arguments that contradict each other. The exit code is that of wrong arguments.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct ConflictingArguments(String);
+
+/// Error of a named object that does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotFound(String);
+
+/// Error of a measurement below its gate.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BelowGate(String);
+
+fn main() -> ExitCode {
+    // The message of a panic may quote content, and the default hook prints it unchanged.
+    std::panic::set_hook(Box::new(|panic| output::note(panic)));
+    // Must run before anything reads the environment.
+    let dotenv = dotenv::load();
+    let matches = without_empty_variables(Cli::command()).try_get_matches().unwrap_or_else(|error| refuse(&error));
+    let data_dir_is_asked_for = is_on_the_command_line(&matches, "data_dir");
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| refuse(&error));
+    let filter = std::env::var("WORKSPACE_DB_LOG").unwrap_or_else(|_| "warn".to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(output::errors)
+        .with_ansi(false)
+        .without_time()
+        // A closed log or a full disk must not end the command.
+        .log_internal_errors(false)
+        .init();
+    let dotenv = dotenv.map(|told| told.iter().for_each(|one| tracing::warn!("{one}")));
+    match dotenv.and_then(|()| run_to_end(cli, data_dir_is_asked_for)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(format_args!("error: {}", described(&error)));
+            exit_code(&error)
+        }
+    }
+}
+
+/// Treats an empty variable as unset, as Docker Compose files set it. No argument takes it as its value.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
+/// Exits as clap does, but sanitizes a quoted argument, which could contain control characters for the terminal.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        // `--help` and `--version`.
+        error.exit();
+    }
+    // The quoted argument may be an invalid database URL with a password.
+    let quoted =
+        [ContextKind::InvalidValue, ContextKind::InvalidArg].into_iter().filter_map(|kind| match error.get(kind) {
+            Some(ContextValue::String(text)) if text.contains("://") => Some(text),
+            _ => None,
+        });
+    let said = quoted.fold(error.render().to_string(), |said, url| said.replace(url.as_str(), "..."));
+    output::note(said.trim_end());
+    std::process::exit(error.exit_code())
+}
+
+/// Runs the command, and does not wait for threads that still run. A file that is being read, or an endpoint that does not
+/// answer, must not delay the exit.
+fn run_to_end(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(dispatch(cli, data_dir_is_asked_for));
+    runtime.shutdown_background();
+    done
+}
+
+async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
+    let data_dir = match cli.global.data_dir {
+        Some(path) => std::path::absolute(path)?,
+        None => workspace_db_embedded::data_dir()?,
+    };
+    let context = Context { config: Config::from_env()?, data_dir, data_dir_is_asked_for, json: cli.global.json };
+    match cli.command {
+        Command::Up(command) => command.run(&context).await,
+        Command::Down(down::Down {}) => down::run(&context).await,
+        Command::Status(status::Status {}) => status::run(&context).await,
+        Command::Env(env::Env {}) => env::run(&context),
+        Command::Migrate(command) => command.run(&context).await,
+        Command::Doctor(command) => command.run(&context).await,
+        Command::Adopt(command) => command.run(&context).await,
+        Command::Ingest(command) => command.run(&context).await,
+        Command::Import(command) => command.run(&context).await,
+        Command::Search(command) => command.run(&context).await,
+        Command::Index(command) => command.run(&context).await,
+        Command::Reembed(command) => command.run(&context).await,
+        Command::Jobs(command) => command.run(&context).await,
+        Command::Psql(command) => command.run(&context),
+        Command::Studio(command) => command.run(&context).await,
+        Command::Roles(command) => command.run(&context).await,
+        Command::Admin(command) => command.run(&context).await,
+        Command::Workspace(command) => command.run(&context).await,
+        Command::Audit(command) => command.run(&context).await,
+        Command::Retention(retention::Retention {}) => retention::run(&context).await,
+    }
+}
+
+/// Formats the message and its causes, without a cause that the text already quotes.
+fn described(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => text,
+        _ => format!("{text}: {cause}"),
+    })
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<ConflictingArguments>() {
+        return ExitCode::from(2);
+    }
+    if error.is::<NotFound>() {
+        return ExitCode::from(3);
+    }
+    if error.is::<BelowGate>() {
+        return ExitCode::from(8);
+    }
+    if let Some(doctor::UnhealthyDatabase(state)) = error.downcast_ref() {
+        return ExitCode::from(if *state == CheckStatus::Fail { 11 } else { 10 });
+    }
+    let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<Error>()) else { return ExitCode::FAILURE };
+    let code = match error {
+        _ if error.is_invalid_input() => 2,
+        _ if error.is_not_found() => 3,
+        _ if error.is_unreachable() || error.is_exhausted() => 4,
+        _ if error.is_missing_prerequisite() => 5,
+        _ if error.is_embeddings_failure() => 6,
+        _ if error.is_conflict() => 7,
+        _ if error.is_unauthenticated() || error.is_forbidden() || error.is_throttled() => 9,
+        _ => 1,
+    };
+    ExitCode::from(code)
+}
+
+/// Waits for Ctrl-C or, on Unix, SIGTERM.
+async fn shutdown_signal() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    // If no handler can be installed, the signal itself ends the process.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Returns true if the reader closed the output, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Returns true if the command line has the global argument, before the subcommand or, in a deeper match, after it.
+fn is_on_the_command_line(matches: &clap::ArgMatches, name: &str) -> bool {
+    matches.value_source(name) == Some(ValueSource::CommandLine)
+        || matches.subcommand().is_some_and(|(_, deeper)| is_on_the_command_line(deeper, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,55 @@
+//! `workspace-db studio`
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Result;
+use clap::Args;
+use workspace_db_studio::{Options, Studio as Inspector, own_address};
+
+use super::database::DatabaseTarget;
+use super::embedder::EmbedderArgs;
+use super::{Context, output};
+
+/// Inspect the data of one workspace at a time in a browser
+///
+/// The command prints a link that admits one browser. Press Enter for another link.
+#[derive(Args, Debug)]
+pub(super) struct Studio {
+    /// Loopback address; default: one that no other server on this machine uses
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<IpAddr>,
+    /// Port to listen on; 0 selects a free port
+    #[arg(long, value_name = "PORT", default_value_t = 4980)]
+    port: u16,
+    /// Allow changes to rows; the audit log records each change
+    #[arg(long)]
+    write: bool,
+    #[command(flatten)]
+    embedder: EmbedderArgs,
+}
+
+/// Size of the connection pool: a browser sends several requests at once.
+const CONNECTIONS: usize = 6;
+
+impl Studio {
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let config = DatabaseTarget::of(context)?.config()?;
+        let config = workspace_db::config::Config { pool_size: CONNECTIONS, ..config };
+        let options = Options {
+            listen: SocketAddr::new(self.listen.unwrap_or_else(own_address), self.port),
+            may_write: self.write,
+            embedder: self.embedder.embedder()?,
+        };
+        let studio = Inspector::bind(&config, options).await?;
+        let links = studio.links();
+        output::print_lines([links.next()])?;
+        // This thread ends with the process. A thread of the runtime would keep the process running until Enter is pressed.
+        std::thread::spawn(move || {
+            for _ in std::io::stdin().lines().map_while(std::result::Result::ok) {
+                let _ = output::print_lines([links.next()]);
+            }
+        });
+        studio.serve(super::shutdown_signal()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,319 @@
+//! Ingestion of files into documents and chunks of a workspace.
+//!
+//! A root (a folder or a file) becomes a datasource, each text file under it a document, each passage a chunk. A run
+//! compares contents by hash, so you can repeat it. Unchanged files are only read. A changed file is replaced in one
+//! transaction, and a deleted file's document is archived. An interrupted run leaves only complete files; the next resumes.
+
+mod background;
+mod files;
+mod reader;
+mod split;
+mod store;
+mod title;
+
+use std::path::PathBuf;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+pub use self::background::{EnqueueReport, FileIngestion, IngestFile, enqueue_files};
+pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, SkippedFile};
+use self::files::{FolderListing, SourceRoot};
+use self::reader::{FileOutcome, PreparedFile};
+pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
+use self::store::{ExistingDocuments, Replacement, Store};
+use workspace_db::embeddings::{Embedder, REFUSED_INPUT};
+use workspace_db::sql_types::Embedding;
+use workspace_db::tenancy::{Database, WorkspaceScope};
+use workspace_db::{Error, ErrorKind, Result};
+
+/// Number of chunks that are embedded together. Files are collected until they have this many chunks.
+const EMBED_TOGETHER: usize = 128;
+
+/// Options of an ingestion.
+#[derive(Clone, Debug)]
+pub struct IngestOptions {
+    /// Folders and files. Each becomes a separate datasource.
+    pub roots: Vec<PathBuf>,
+    /// Maximum size of a file in bytes; larger files are skipped.
+    pub max_bytes: u64,
+}
+
+impl IngestOptions {
+    /// Creates options for these roots, with files up to [`DEFAULT_MAX_BYTES`].
+    #[must_use]
+    pub fn new(roots: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { roots: roots.into_iter().collect(), max_bytes: DEFAULT_MAX_BYTES }
+    }
+}
+
+/// Result of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct IngestReport {
+    /// Number of files that became new documents.
+    pub added: usize,
+    /// Number of files whose chunks were replaced, because the content, splitter or model changed.
+    pub replaced: usize,
+    /// Number of unchanged files.
+    pub unchanged: usize,
+    /// Number of documents archived because their file no longer exists or is now skipped; searches don't find them.
+    pub archived: usize,
+    /// Number of chunks written.
+    pub chunks: usize,
+    /// Files that were skipped, with the reasons.
+    pub skipped: Vec<SkippedFile>,
+    /// Number of files that a `.gitignore` or `.ignore` excludes.
+    pub ignored: usize,
+}
+
+/// Event for a display of the progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngestEvent {
+    /// A root was walked, and this number of files is to be read.
+    Found(usize),
+    /// A file is done, with any outcome.
+    Done,
+}
+
+/// Ingests the files under `options.roots` into the workspace, and returns a report.
+///
+/// Files are selected by their content, not by their names: all UTF-8 text, and UTF-16 with a byte order mark. Hidden files
+/// and those that a `.gitignore` excludes are skipped, and symbolic links are not followed. Only the scope's workspace is
+/// read and changed. Memory is bounded by a few dozen files of `max_bytes`.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) if a root does not exist or the workspace was deleted,
+/// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable). Complete files that
+/// were stored before remain; the datasource is marked `failed` with the reason.
+///
+/// ```no_run
+/// use workspace_db::embeddings::FeatureHashing;
+/// use workspace_db_ingest::{IngestOptions, ingest};
+/// use workspace_db::tenancy::{Database, WorkspaceScope};
+///
+/// # async fn example(db: Database, scope: WorkspaceScope) -> workspace_db::Result<()> {
+/// let options = IngestOptions::new(["handbook".into()]);
+/// let report = ingest(&db, &scope, &options, &FeatureHashing, &|_| ()).await?;
+/// println!("{} chunks", report.chunks);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn ingest(
+    db: &Database,
+    scope: &WorkspaceScope,
+    options: &IngestOptions,
+    embedder: &dyn Embedder,
+    on_event: &(dyn Fn(IngestEvent) + Sync),
+) -> Result<IngestReport> {
+    // All roots are opened first, so that a wrong path is reported before anything is written.
+    let roots = options.roots.iter().map(|root| SourceRoot::open(root)).collect::<Result<Vec<_>>>()?;
+    let mut report = IngestReport::default();
+    for root in roots {
+        let mut store = Store::open(db, scope, &root).await?;
+        let done = ingest_root(&mut store, root, options.max_bytes, embedder, &mut report, on_event).await;
+        let closed = store.close(done.as_ref().err()).await;
+        // If both failed, for example after a lost connection, the first error is the cause.
+        done.and(closed)?;
+    }
+    report.skipped.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(report)
+}
+
+async fn ingest_root(
+    store: &mut Store,
+    root: SourceRoot,
+    max_bytes: u64,
+    embedder: &dyn Embedder,
+    report: &mut IngestReport,
+    on_event: &(dyn Fn(IngestEvent) + Sync),
+) -> Result<()> {
+    let mut gone = store.known().await?;
+    let (root, FolderListing { mut paths, unreadable, ignored }) = walk(root).await?;
+    report.ignored += ignored;
+    on_event(IngestEvent::Found(paths.len()));
+    let nothing_hidden = unreadable.is_empty();
+    report.skipped.extend(unreadable);
+
+    let mut run = Run { store, embedder, report, on_event, overtaken: Vec::new() };
+    let mut known = gone.clone();
+    // If another session has stored a file's document meanwhile, the file is read again, because that version may be older.
+    while !paths.is_empty() {
+        run.files(&root, paths, max_bytes, known, &mut gone).await?;
+        paths = std::mem::take(&mut run.overtaken);
+        known = if paths.is_empty() { ExistingDocuments::new() } else { run.store.known().await? };
+    }
+    if nothing_hidden {
+        report.archived += store.archive(gone.into_values()).await?;
+    }
+    Ok(())
+}
+
+/// Ingestion of one root.
+struct Run<'a> {
+    store: &'a mut Store,
+    embedder: &'a dyn Embedder,
+    report: &'a mut IngestReport,
+    on_event: &'a (dyn Fn(IngestEvent) + Sync),
+    /// Files whose document has changed since it was read.
+    overtaken: Vec<PathBuf>,
+}
+
+impl Run<'_> {
+    /// Ingests the files, and removes those that exist from `gone`.
+    async fn files(
+        &mut self,
+        root: &SourceRoot,
+        paths: Vec<PathBuf>,
+        max_bytes: u64,
+        mut known: ExistingDocuments,
+        gone: &mut ExistingDocuments,
+    ) -> Result<()> {
+        let pipeline = split::pipeline(self.embedder.model());
+        let (mut outcomes, readers) = reader::read(root.clone(), paths, max_bytes, known.clone(), pipeline);
+        let mut gathered: Vec<PreparedFile> = Vec::new();
+        while let Some(outcome) = outcomes.recv().await {
+            match outcome {
+                FileOutcome::Skipped(skipped) => {
+                    // A file that can't be read now may be unchanged; any other reason means that its text no longer exists.
+                    if matches!(skipped.reason, SkipReason::Unreadable { .. }) {
+                        gone.remove(&skipped.name);
+                    } else if let Some(known) = known.remove(&skipped.name) {
+                        gone.insert(skipped.name.clone(), known);
+                    }
+                    self.report.skipped.push(skipped);
+                    (self.on_event)(IngestEvent::Done);
+                }
+                FileOutcome::Unchanged(file) => {
+                    gone.remove(&file.name);
+                    match known.remove(&file.name) {
+                        Some(known) if !self.store.revive(&known).await? => self.overtaken.push(file.path),
+                        _ => {
+                            self.report.unchanged += 1;
+                            (self.on_event)(IngestEvent::Done);
+                        }
+                    }
+                }
+                FileOutcome::Prepared(prepared) => {
+                    gone.remove(&prepared.file.name);
+                    gathered.push(*prepared);
+                    if gathered.iter().map(|prepared| prepared.chunks.len()).sum::<usize>() >= EMBED_TOGETHER {
+                        self.embed_and_store(std::mem::take(&mut gathered)).await?;
+                    }
+                }
+            }
+        }
+        for reader in readers {
+            reader.await.map_err(reader_died)?;
+        }
+        self.embed_and_store(gathered).await
+    }
+
+    async fn embed_and_store(&mut self, files: Vec<PreparedFile>) -> Result<()> {
+        let texts: Vec<String> = files.iter().flat_map(PreparedFile::texts).collect();
+        let mut vectors = match embed(self.embedder, &texts).await {
+            Ok(vectors) => vectors.into_iter(),
+            Err(error) if refuses_texts(&error) => return self.store_one_by_one(files, error).await,
+            Err(error) => return Err(error),
+        };
+        for prepared in files {
+            let vectors = vectors.by_ref().take(prepared.chunks.len()).collect();
+            self.store_file(prepared, vectors).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores files that the embedder rejects together one by one. A rejected text excludes only its own file.
+    async fn store_one_by_one(&mut self, files: Vec<PreparedFile>, mut error: Error) -> Result<()> {
+        let mut refused = Vec::new();
+        for prepared in files {
+            let texts: Vec<String> = prepared.texts().collect();
+            match embed_by_halves(self.embedder, &texts).await {
+                Ok(vectors) => self.store_file(prepared, vectors).await?,
+                Err(why) if refuses_texts(&why) => {
+                    let reason = SkipReason::Refused { error: why.to_string() };
+                    refused.push(SkippedFile { name: prepared.file.name, reason });
+                    error = why;
+                }
+                Err(why) => return Err(why),
+            }
+        }
+        // If the embedder has accepted no file so far, the cause is rather the endpoint than the texts.
+        if self.report.chunks == 0 {
+            let names: Vec<&str> = refused.iter().take(3).map(|skipped| skipped.name.as_str()).collect();
+            return Err(Error::new(error.kind(), format!("{}: {error}", names.join(", "))).caused_by(error));
+        }
+        for _ in &refused {
+            (self.on_event)(IngestEvent::Done);
+        }
+        self.report.skipped.extend(refused);
+        Ok(())
+    }
+
+    async fn store_file(
+        &mut self,
+        PreparedFile { file, known, chunks }: PreparedFile,
+        vectors: Vec<Embedding>,
+    ) -> Result<()> {
+        let written = chunks.len();
+        let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: self.embedder.model() };
+        if !self.store.replace(new).await? {
+            self.overtaken.push(file.path);
+            return Ok(());
+        }
+        self.report.chunks += written;
+        if known.is_some() {
+            self.report.replaced += 1;
+        } else {
+            self.report.added += 1;
+        }
+        (self.on_event)(IngestEvent::Done);
+        Ok(())
+    }
+}
+
+/// Walks the root, and returns it with the files below it.
+async fn walk(root: SourceRoot) -> Result<(SourceRoot, FolderListing)> {
+    let walk = move || {
+        let walked = root.walk();
+        (root, walked)
+    };
+    tokio::task::spawn_blocking(walk).await.map_err(reader_died)
+}
+
+/// Returns true if the embedder might accept another text, or fewer texts at once.
+fn refuses_texts(error: &Error) -> bool {
+    error.is_invalid_input() || error.field() == Some(REFUSED_INPUT)
+}
+
+/// Embeds as [`embed`] does, in smaller and smaller parts if the embedder rejects them together.
+fn embed_by_halves<'a>(embedder: &'a dyn Embedder, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
+    async move {
+        match embed(embedder, texts).await {
+            Err(error) if refuses_texts(&error) && texts.len() > 1 => {
+                let (first, second) = texts.split_at(texts.len() / 2);
+                let mut vectors = embed_by_halves(embedder, first).await?;
+                vectors.extend(embed_by_halves(embedder, second).await?);
+                Ok(vectors)
+            }
+            made => made,
+        }
+    }
+    .boxed()
+}
+
+/// Returns a vector for each text, in their order.
+async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
+    let vectors = embedder.embed(texts).await?;
+    if vectors.len() != texts.len() {
+        let message =
+            format!("the embedder {} gave {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
+        return Err(Error::new(ErrorKind::Embeddings, message).remedy("it must give one for each, in their order"));
+    }
+    Ok(vectors)
+}
+
+fn reader_died(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Io, "the reading thread panicked").caused_by(error)
+}

@@ -1,0 +1,98 @@
+//! The rows of a table.
+
+mod copy;
+mod list;
+mod page;
+mod query;
+
+use axum::response::{Html, IntoResponse as _, Response};
+use maud::html;
+
+pub(super) use self::copy::copy;
+use self::list::RowList;
+pub(super) use self::list::key_address;
+use self::page::PageReader;
+use self::query::ListQuery;
+use super::catalog::{ColumnInfo, TableCatalog, TableInfo};
+use super::layout;
+use super::problem::{Problem, message, status};
+use super::shape::Shape;
+use super::statement::{DynamicStatement, only, quoted};
+use super::view::StudioRequest;
+use workspace_db::{Error, Result};
+
+/// Maximum number of counted rows. A table with more rows can only be sorted by an index.
+const COUNTED: usize = 10_000;
+
+/// Handles `GET /{view}/tables/{table}`.
+pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
+    let catalog = visit.shared.catalog().await?;
+    let table = catalog.visible_table(&visit.view, visit.part("table"))?;
+    let count = count(&visit, table).await?;
+    let read = async {
+        let query = ListQuery::read(table, &visit.view, &visit.params)?;
+        refuse_slow_order(&visit, &query, count)?;
+        let raw = linked_by(&catalog, table);
+        let cells = query.columns.iter().map(|column| column.shape.short(&column.name)).collect();
+        let page = PageReader { query: &query, view: &visit.view, raw: &raw, cells }.page(&visit.shared).await?;
+        Ok::<_, Problem>((query, raw, page))
+    };
+    let list = RowList { visit: &visit, table, count };
+    match read.await {
+        Ok((query, raw, page)) => {
+            let body = list.with(&query, &raw, &page);
+            Ok(layout::page(&visit, "tables", &table.name, &body).into_response())
+        }
+        // The form keeps its input next to the error.
+        Err(Problem(error)) if error.is_invalid_input() || error.is_database_failure() => {
+            let body = html! { (list.form(None)) p class="error" role="alert" { (message(&error)) } };
+            let code =
+                if error.is_invalid_input() { status(&error) } else { axum::http::StatusCode::UNPROCESSABLE_ENTITY };
+            let page: Html<String> = layout::page(&visit, "tables", &table.name, &body);
+            Ok((code, page).into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Returns the number of rows, counted up to `COUNTED` + 1.
+async fn count(visit: &StudioRequest, table: &TableInfo) -> Result<usize> {
+    let mut statement = DynamicStatement::default();
+    let own = match (visit.view.workspace(), table.workspace_column()) {
+        (Some(id), Some(column)) => {
+            format!(" WHERE {} = {}", quoted(column), statement.bind(Some(&id.to_string()), "uuid"))
+        }
+        _ => String::new(),
+    };
+    let name = quoted(&table.name);
+    statement.push(&format!(
+        "SELECT ARRAY[count(*)::text] AS cells FROM (SELECT FROM {name}{own} LIMIT {}) AS counted",
+        COUNTED + 1
+    ));
+    let rows = visit.shared.rows(visit.view.workspace(), statement).await?;
+    Ok(only(rows).and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Rejects a sort order without an index on many rows, which would take too long.
+fn refuse_slow_order(visit: &StudioRequest, query: &ListQuery<'_>, count: usize) -> Result<()> {
+    let Some(sort) = query.sort else { return Ok(()) };
+    if sort.shape.is_ordered() && (count <= COUNTED || query.table.is_indexed(&visit.view, &sort.name)) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("rows can't be put in the order of {}", sort.name))
+        .remedy("there are too many for an order that no index has, or its values have none"))
+}
+
+/// Returns the columns whose plain values a row's links need: its key, and the columns of references in both directions.
+fn linked_by<'c>(catalog: &'c TableCatalog, table: &'c TableInfo) -> Vec<&'c ColumnInfo> {
+    let key = table.key.iter();
+    let out = table.foreign_keys.iter().flat_map(|key| &key.columns);
+    let names = key.chain(out).chain(catalog.referring(&table.name).flat_map(|(_, key)| &key.refers_to));
+    let mut columns: Vec<&ColumnInfo> = Vec::new();
+    for column in names.filter_map(|name| table.column(name)).filter(|column| column.shape != Shape::Secret) {
+        if !columns.iter().any(|known| known.name == column.name) {
+            columns.push(column);
+        }
+    }
+    columns
+}

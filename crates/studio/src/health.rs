@@ -1,0 +1,46 @@
+//! The results of the doctor as a table.
+
+use axum::response::Html;
+use maud::html;
+
+use super::layout;
+use super::problem::Problem;
+use super::view::StudioRequest;
+use workspace_db::doctor::{CHECKS, CheckStatus, Doctor, Thresholds};
+
+/// Handles `GET /{view}/health`.
+pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
+    let body = html! {
+        p class="quiet" { "What " code { "workspace-db doctor --quick" } " says of the whole database: everything but the recall of searches." }
+        div hx-get=(visit.view.path("health/examined")) hx-trigger="load" aria-live="polite" { p class="quiet" { "examining …" } }
+    };
+    Ok(layout::page(&visit, "health", "Doctor", &body))
+}
+
+/// Handles `GET /{view}/health/examined`.
+pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Problem> {
+    let limits = Thresholds { questions: 0, ..Thresholds::default() };
+    let mut findings = Doctor::new(&visit.shared.config)?.with_thresholds(limits).run_checks().await?;
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
+    let bad = findings.iter().filter(|finding| finding.state > CheckStatus::Skipped).count();
+    let body = html! {
+        p { strong { (bad) " of " (findings.len()) " checks ask for something." } }
+        div class="wide" tabindex="0" role="region" aria-label="Checks" {
+            table {
+                thead { tr { th scope="col" { "State" } th scope="col" { "Check" } th scope="col" { "What was found, and what to do" } } }
+                tbody { @for finding in &findings {
+                    tr {
+                        td { span class={ "state " (finding.state) } { (finding.state) } }
+                        th scope="row" { (finding.check) }
+                        td {
+                            @if let Some(check) = CHECKS.iter().find(|check| check.name == finding.check) { span class="quiet" { (check.asks) } }
+                            @if !finding.found.is_empty() { ul { @for found in finding.found.iter().take(50) { li { (super::cells::text(found)) } } } }
+                            @if let Some(remedy) = finding.remedy { p { "→ " (remedy) } }
+                        }
+                    }
+                } }
+            }
+        }
+    };
+    Ok(Html(body.into_string()))
+}

@@ -1,0 +1,262 @@
+//! The web inspector: the database as one workspace sees it, in a browser on the same machine.
+//!
+//! In the view of a workspace, rows are read on a [`WorkspaceConnection`](workspace_db::tenancy::WorkspaceConnection), so row-level
+//! security determines what is visible. Across workspaces they are read with the platform login, and every page says so.
+//! Transactions are also read-only for PostgreSQL. A dynamic statement ends after [`TIMEOUT`], and every request after 30 s.
+//! Secrets are never shown: neither passwords and tokens nor their hashes, nor JSON that is not known to be harmless.
+//!
+//! The studio listens only on loopback, and answers only a browser that has opened the link with its one-time token.
+
+mod assets;
+mod audit;
+mod browse;
+mod catalog;
+mod cells;
+mod conversations;
+mod diagram;
+mod edit;
+mod gate;
+mod health;
+mod jobs;
+mod json;
+mod layout;
+mod map;
+mod params;
+mod problem;
+mod projection;
+mod row;
+mod search;
+mod serve;
+mod shape;
+mod statement;
+mod structure;
+mod view;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use self::catalog::CatalogCache;
+use self::gate::Gate;
+use workspace_db::config::Config;
+use workspace_db::embeddings::Embedder;
+use workspace_db::tenancy::Database;
+use workspace_db::{Error, ErrorKind, Result};
+
+/// Timeout of a dynamic statement of a page.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// Ids of version 7 begin with the time, and reach this value in 2039.
+const LAST_IN_ORDER: Uuid = Uuid::from_u128(0x0200_0000_0000_0000_0000_0000_0000_0000);
+/// Maximum bytes of a form.
+const MOST_POSTED: usize = 4 << 20;
+
+/// Returns a random loopback address that other servers hardly use. Browsers and cookies ignore ports, so the address makes
+/// the studio a site of its own. It is 127.0.0.1 if the system has no other, as on macOS.
+///
+/// ```
+/// assert!(workspace_db_studio::own_address().is_loopback());
+/// ```
+#[must_use]
+pub fn own_address() -> IpAddr {
+    let mut bytes = [0; 3];
+    let [network, subnet, host] = match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes,
+        Err(_) => return Ipv4Addr::LOCALHOST.into(),
+    };
+    let address = Ipv4Addr::new(127, network.max(1), subnet, host.clamp(1, 254));
+    let is_there = std::net::TcpListener::bind((address, 0)).is_ok();
+    IpAddr::V4(if is_there { address } else { Ipv4Addr::LOCALHOST })
+}
+
+/// Options of a studio.
+pub struct Options {
+    /// Address to listen on; only loopback, port 0 for a free one.
+    pub listen: SocketAddr,
+    /// True if rows can be changed.
+    pub may_write: bool,
+    /// Embedder for the questions of searches.
+    pub embedder: Box<dyn Embedder>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("may_write", &self.may_write)
+            .field("embedder", &self.embedder.model())
+            .finish()
+    }
+}
+
+/// A studio that has bound its port, and answers once it is [served](Self::serve).
+///
+/// ```no_run
+/// use workspace_db::config::Config;
+/// use workspace_db::embeddings::FeatureHashing;
+/// use workspace_db_studio::{Options, Studio};
+///
+/// # async fn example() -> workspace_db::Result<()> {
+/// let listen = "127.0.0.1:0".parse().expect("an address");
+/// let options = Options { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+/// let studio = Studio::bind(&Config::from_env()?, options).await?;
+/// println!("{}", studio.link());
+/// studio.serve(std::future::pending()).await
+/// # }
+/// ```
+pub struct Studio {
+    listener: TcpListener,
+    shared: Arc<AppState>,
+}
+
+/// State that all requests share.
+struct AppState {
+    db: Database,
+    config: Config,
+    gate: Gate,
+    may_write: bool,
+    embedder: Box<dyn Embedder>,
+    catalog: CatalogCache,
+    /// Lock that runs compared searches one after another.
+    searching: Mutex<()>,
+    /// Last change, for undo.
+    last_change: Mutex<Option<edit::AppliedChange>>,
+}
+
+impl Studio {
+    /// Binds the port, and verifies that the database answers.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) if `listen` is not on loopback: a client that reaches the studio can
+    /// read every workspace, so use an SSH tunnel from other machines. [`is_conflict`](Error::is_conflict) if the port is in
+    /// use; as [`Database::open`].
+    pub async fn bind(config: &Config, options: Options) -> Result<Self> {
+        let Options { listen, may_write, embedder } = options;
+        if !listen.ip().is_loopback() {
+            return Err(Error::invalid(format!("the studio does not listen on {}", listen.ip())).remedy(
+                "it has neither TLS nor a login, and shows every workspace: let it listen on 127.0.0.1, and reach it \
+                 with `ssh -L 4980:127.0.0.1:4980 the-machine`",
+            ));
+        }
+        let db = Database::open(config).await?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            Error::new(ErrorKind::Conflict, format!("the studio can't listen on {listen}"))
+                .remedy("end what listens there, or choose another port with --port")
+                .caused_by(error)
+        })?;
+        let address = listener.local_addr().map_err(|error| io("the address of the studio is not known", error))?;
+        let gate = Gate::new(address)?;
+        let shared = Arc::new(AppState {
+            db,
+            config: config.clone(),
+            gate,
+            may_write,
+            embedder,
+            catalog: CatalogCache::default(),
+            searching: Mutex::default(),
+            last_change: Mutex::default(),
+        });
+        Ok(Self { listener, shared })
+    }
+
+    /// Returns the address to open, with a token that admits one browser once.
+    #[must_use]
+    pub fn link(&self) -> String {
+        self.links().next()
+    }
+
+    /// Returns the source of further links while the studio is served.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links(Arc::clone(&self.shared))
+    }
+
+    /// Answers requests until `end` completes. Then running requests may continue for up to 5 s.
+    ///
+    /// A connection is closed if the head of its request takes longer than 10 s. With more than 128 connections, the oldest
+    /// is closed.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub async fn serve(self, end: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        serve::serve(self.listener, routes(self.shared), end).await;
+        Ok(())
+    }
+}
+
+/// Links to a studio, each of which admits one browser.
+#[derive(Clone)]
+pub struct Links(Arc<AppState>);
+
+impl Links {
+    /// Returns a new link.
+    #[must_use]
+    pub fn next(&self) -> String {
+        self.0.gate.link()
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Links")
+    }
+}
+
+impl fmt::Debug for Studio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Studio({:?})", self.listener)
+    }
+}
+
+fn io(what: &str, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, what).caused_by(error)
+}
+
+/// Returns all routes, one per line. A new page needs a line here and one in `layout`'s list.
+fn routes(shared: Arc<AppState>) -> Router {
+    let pages = Router::new()
+        .route("/", get(view::choose))
+        .route("/switch", get(view::switch))
+        .route("/leave", get(gate::leave))
+        .route("/{view}/tables", get(structure::tables))
+        .route("/{view}/tables/{table}", get(browse::page))
+        .route("/{view}/tables/{table}/copy", get(browse::copy))
+        .route("/{view}/tables/{table}/row", get(row::page))
+        .route("/{view}/tables/{table}/new", get(edit::new).post(edit::insert))
+        .route("/{view}/tables/{table}/edit", get(edit::edit).post(edit::update))
+        .route("/{view}/tables/{table}/delete", post(edit::delete))
+        .route("/{view}/undo", post(edit::undo))
+        .route("/{view}/schema", get(structure::page))
+        .route("/{view}/search", get(search::page))
+        .route("/{view}/search/{way}", get(search::list))
+        .route("/{view}/map", get(map::page))
+        .route("/{view}/map/picture", get(map::picture))
+        .route("/{view}/jobs", get(jobs::page))
+        .route("/{view}/jobs/live", get(jobs::live))
+        .route("/{view}/jobs/{job}", get(jobs::one))
+        .route("/{view}/jobs/{job}/retry", post(jobs::retry))
+        .route("/{view}/jobs/{job}/cancel", post(jobs::cancel))
+        .route("/{view}/conversations", get(conversations::page))
+        .route("/{view}/conversations/{conversation}", get(conversations::one))
+        .route("/{view}/health", get(health::page))
+        .route("/{view}/health/examined", get(health::examined))
+        .route("/{view}/audit", get(audit::page))
+        .fallback(problem::no_page)
+        .layer(from_fn_with_state(Arc::clone(&shared), gate::require_session));
+    pages
+        .route("/enter", get(gate::enter))
+        .route("/assets/{version}/{name}", get(assets::file))
+        .layer(DefaultBodyLimit::max(MOST_POSTED))
+        .layer(from_fn_with_state(Arc::clone(&shared), gate::require_same_origin))
+        .with_state(shared)
+}

@@ -1,0 +1,164 @@
+//! A comparison of the search methods for one question.
+
+use std::time::{Duration, Instant};
+
+use axum::response::Html;
+use maud::{Markup, html};
+
+use super::TIMEOUT;
+use super::cells::{cut, text};
+use super::layout;
+use super::params::Params;
+use super::problem::{Problem, message};
+use super::statement::{DynamicStatement, only};
+use super::view::StudioRequest;
+use workspace_db::id::{DocumentChunkId, WorkspaceId};
+use workspace_db::schema::document_chunks;
+use workspace_db::search::{Hit, Plan, Question, SearchChunks as _, SearchResults, own_index};
+use workspace_db::sql_types::Embedding;
+use workspace_db::tenancy::{InWorkspace as _, Read, WorkspaceConnection, WorkspaceScope};
+use workspace_db::{Error, ErrorKind, Result};
+
+/// Search methods: the name in an address, and the title.
+const WAYS: [(&str, &str); 5] = [
+    ("exact", "Exact"),
+    ("bits", "Bits"),
+    ("approximate", "Approximate"),
+    ("words", "Full text"),
+    ("hybrid", "Hybrid"),
+];
+/// Number of passages per list.
+const K: u32 = 10;
+/// Maximum characters of a passage.
+const SHOWN: usize = 280;
+
+/// Handles `GET /{view}/search?q=`, or `?like=` with a passage's id.
+pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
+    visit.the_workspace("searches")?;
+    let params = &visit.params;
+    let (q, like) = (params.value("q").unwrap_or_default(), params.value("like"));
+    let asked = !q.is_empty() || like.is_some();
+    let body = html! {
+        form class="bar" role="search" {
+            label for="q" { "Question" }
+            input id="q" name="q" type="search" value=(q) class="long" required autofocus[!asked];
+            button { "Search" }
+        }
+        @if let Some(like) = like { p { "More like the passage " code { (text(like)) } "." } }
+        p class="quiet" { "The embedder is " (visit.shared.embedder.model()) "; the lists come one after the other, so that none slows another." }
+        @if asked {
+            div class="lists" {
+                @for (way, name) in WAYS.iter().filter(|(way, _)| like.is_none() || is_by_vector_alone(way)) {
+                    section aria-label=(name) {
+                        h2 { (name) }
+                        div hx-get=(params.at(&visit.view.path(&format!("search/{way}")))) hx-trigger="load" aria-live="polite" {
+                            p class="quiet" { "searching …" }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(layout::page(&visit, "search", "Search", &body))
+}
+
+fn is_by_vector_alone(way: &str) -> bool {
+    matches!(way, "exact" | "bits" | "approximate")
+}
+
+/// Handles `GET /{view}/search/{way}?q=`, which returns one list.
+pub(super) async fn list(visit: StudioRequest) -> Result<Html<String>, Problem> {
+    let workspace = visit.the_workspace("searches")?;
+    let way = visit.part("way").to_owned();
+    if !WAYS.iter().any(|(known, _)| *known == way) {
+        return Err(Problem::not_found(format!("there is no way to search that is called {way:?}")));
+    }
+    if way == "approximate" && !has_own_index(&visit, workspace).await? {
+        return Ok(Html(html! {
+            p class="quiet" { "This workspace has no index of its own; " code { "workspace-db index retrain" } " makes one where it is large enough." }
+        }.into_string()));
+    }
+    let _turn = visit.shared.searching.lock().await;
+    let answered = match tokio::time::timeout(TIMEOUT, answer(&visit, workspace, &way)).await {
+        Ok(answered) => answered,
+        Err(_) => Err(Error::new(ErrorKind::Interrupted, "this list took longer than 5 seconds, and was given up")),
+    };
+    let body = match answered {
+        Ok((answer, took)) => shown(&visit, workspace, &answer, took),
+        Err(error) => html! { p class="error" role="alert" { (message(&error)) } },
+    };
+    Ok(Html(body.into_string()))
+}
+
+async fn has_own_index(visit: &StudioRequest, workspace: WorkspaceId) -> Result<bool> {
+    let statement = DynamicStatement::new("SELECT ARRAY[to_regclass($1)::text] AS cells").with([own_index(workspace)]);
+    let rows = visit.shared.rows(Some(workspace), statement).await?;
+    Ok(only(rows).is_some())
+}
+
+async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Result<(SearchResults, Duration)> {
+    let scope = WorkspaceScope::unchecked(workspace, "the studio searches").to_read();
+    let mut ws = visit.shared.db.workspace(&scope).await?;
+    let chunks = document_chunks::table.in_workspace(&scope);
+    let words = visit.params.value("q").unwrap_or_default();
+    let search = match way {
+        "words" => chunks.full_text(words, K),
+        "hybrid" => chunks.hybrid(&question(visit, &mut ws, &scope).await?, words, K),
+        way => {
+            let search = chunks.nearest(&question(visit, &mut ws, &scope).await?, K);
+            search.with_plan(match way {
+                "exact" => Plan::Exact,
+                "bits" => Plan::Bits,
+                _ => Plan::Approximate,
+            })
+        }
+    };
+    let began = Instant::now();
+    let answer = search.any_status().run(&mut ws).await?;
+    Ok((answer, began.elapsed()))
+}
+
+/// Returns the vector to search for: that of an existing passage, or that of the text.
+async fn question(
+    visit: &StudioRequest,
+    ws: &mut WorkspaceConnection<Read>,
+    scope: &WorkspaceScope<Read>,
+) -> Result<Question> {
+    let Some(like) = visit.params.value("like") else {
+        return Question::embed(visit.shared.embedder.as_ref(), visit.params.value("q").unwrap_or_default()).await;
+    };
+    let id: uuid::Uuid = like.parse().map_err(|_| Error::invalid(format!("{like:?} is no passage's id")))?;
+    let (vector, model): (Embedding, String) = document_chunks::table
+        .in_workspace(scope)
+        .find(DocumentChunkId::from(id))
+        .select((document_chunks::vector, document_chunks::embedding_model))
+        .first(ws)
+        .await?;
+    Ok(Question::new(vector, model))
+}
+
+fn shown(visit: &StudioRequest, workspace: WorkspaceId, answer: &SearchResults, took: Duration) -> Markup {
+    html! {
+        p class="quiet" {
+            strong { (format!("{:.1} ms", took.as_secs_f64() * 1000.0)) }
+            @for list in [&answer.by_vector, &answer.by_words].into_iter().flatten() { " · " (list) }
+        }
+        @if answer.hits.is_empty() { p class="empty" { "Nothing was found." } }
+        ol class="hits" { @for hit in &answer.hits { (passage(visit, workspace, hit)) } }
+    }
+}
+
+fn passage(visit: &StudioRequest, workspace: WorkspaceId, hit: &Hit) -> Markup {
+    let like = Params::default().with("like", hit.chunk_id.to_string());
+    html! {
+        li {
+            a href=(visit.view.known_row("document_chunks", workspace, *hit.chunk_id.as_uuid())) { (text(&cut(&hit.title, SHOWN))) " #" (hit.chunk_index) }
+            span class="quiet" {
+                " " (format!("{:.4}", hit.score))
+                @if let (Some(near), Some(words)) = (hit.by_vector, hit.by_words) { " (vector " (near.rank) ", words " (words.rank) ")" }
+                " · " a href=(like.at(&visit.view.path("search"))) { "more like this" }
+            }
+            div class="text" { (text(&cut(&hit.content, SHOWN))) }
+        }
+    }
+}
