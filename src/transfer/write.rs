@@ -7,9 +7,9 @@ use base16ct::lower::encode_string as hex;
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
+use super::archive_format::{MANIFEST, MAX_RATIO, SUMS};
 use super::digest::Digest;
 use super::manifest::{ArchivePart, ArchivedTable, Manifest};
-use super::{MANIFEST, MAX_RATIO, SUMS};
 use crate::error::{Error, Kind, Result};
 use crate::new_file::{NewFile, unwritable};
 
