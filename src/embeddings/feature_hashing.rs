@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use stop_words::Language;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::Embedder;
+use super::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 use crate::words::{normalize, words};

@@ -3,43 +3,12 @@
 //! - [`FeatureHashing`] needs no network and no model: it finds passages that share words with the question.
 //! - [`OpenAiEmbeddings`] calls any endpoint with OpenAI's protocol: it finds passages that share the meaning.
 
+mod embedder;
 mod feature_hashing;
 #[cfg(feature = "openai")]
 mod openai;
 
-use futures_util::future::BoxFuture;
-
+pub use self::embedder::{Embedder, REFUSED_INPUT};
 pub use self::feature_hashing::FeatureHashing;
 #[cfg(feature = "openai")]
 pub use self::openai::{OpenAiEmbeddings, OpenAiSettings};
-use crate::error::Result;
-use crate::sql_types::Embedding;
-
-/// [Field](crate::Error::field) of an embedder's error that concerns one of the texts and not the endpoint. A retry
-/// does not help then.
-pub const REFUSED_INPUT: &str = "input";
-
-/// Model that turns texts into vectors.
-///
-/// ```
-/// use workspace_db::embeddings::{Embedder, FeatureHashing};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> workspace_db::Result<()> {
-/// let texts = ["a red bicycle".to_owned(), "the theory of sets".to_owned()];
-/// let vectors = FeatureHashing.embed(&texts).await?;
-/// assert_eq!(vectors.len(), 2);
-/// # Ok(())
-/// # }
-/// ```
-pub trait Embedder: Send + Sync {
-    /// Returns the name that is stored with each vector. Vectors of two names are never compared.
-    fn model(&self) -> &str;
-
-    /// Returns one vector per text, in the order of the texts, each of length 1.
-    ///
-    /// # Errors
-    ///
-    /// If one of the texts gets no vector, the call fails as a whole.
-    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>>;
-}

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use ureq::http::header::RETRY_AFTER;
 
-use super::{Embedder, REFUSED_INPUT};
+use super::embedder::{Embedder, REFUSED_INPUT};
 use crate::error::{Error, Kind, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 

@@ -7,7 +7,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::Stream;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{SourceDocument, hash};
+use super::hash;
+use super::source_document::SourceDocument;
 use crate::error::{Error, Result};
 use crate::sql_types::DIMENSIONS;
 

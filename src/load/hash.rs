@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::SourceDocument;
+use super::source_document::SourceDocument;
 
 /// Returns the SHA-256, in hexadecimal, of everything that a document's chunks are created from. Each part follows its
 /// length, so that no two documents give the same bytes.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use super::{MAX_PASSAGES, Passage, SourceDocument};
+use super::batch::MAX_PASSAGES;
+use super::source_document::{Passage, SourceDocument};
 use crate::error::{Error, Kind, Result};
 use crate::models::NewDocument;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};

@@ -21,91 +21,25 @@
 mod batch;
 mod hash;
 mod jsonl;
+mod options;
+mod report;
+mod source_document;
 mod write;
 
 use std::pin::pin;
 
 use futures_util::future::join;
 use futures_util::stream::{Stream, StreamExt as _};
-use serde::Serialize;
 
 use self::batch::BatchBuilder;
 pub use self::batch::MAX_PASSAGES;
 pub use self::jsonl::{JsonLines, OnRejectedLine, RejectedLine, RejectedLines};
+pub use self::options::LoadOptions;
+pub use self::report::LoadReport;
+pub use self::source_document::{Passage, SourceDocument};
 use self::write::Writer;
 use crate::error::{Error, Result};
-use crate::id::DatasourceId;
-use crate::models::NewDocument;
-use crate::sql_types::{Embedding, LanguageTag};
 use crate::tenancy::{Database, WorkspaceScope};
-
-/// Document to load, with all of its passages.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceDocument {
-    /// Document without passages. The required `external_id` identifies it in later loads. Its datasource is that of the
-    /// load. A missing `content_hash` is computed from the passages.
-    pub document: NewDocument,
-    /// Model that computed the vectors.
-    pub model: String,
-    /// Passages in their order, at most [`MAX_PASSAGES`].
-    pub passages: Vec<Passage>,
-}
-
-/// Passage with its vector.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Passage {
-    /// Text of the passage.
-    pub content: String,
-    /// Embedding of the text.
-    pub vector: Embedding,
-    /// Length in tokens of cl100k_base.
-    pub token_count: Option<i32>,
-    /// Language by which the words are stemmed.
-    pub language: Option<LanguageTag>,
-}
-
-impl Passage {
-    /// Creates a passage of unknown length and language.
-    #[must_use]
-    pub fn new(content: impl Into<String>, vector: Embedding) -> Self {
-        Self { content: content.into(), vector, token_count: None, language: None }
-    }
-}
-
-/// Options of a load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// Datasource of the documents.
-    pub datasource: DatasourceId,
-    /// True if the load commits everything or nothing. Otherwise it commits about every thousand passages, and an
-    /// interrupted load resumes when it is run again.
-    pub all_or_nothing: bool,
-    /// True if the load keeps a document although another document of the workspace has the same passages.
-    pub keep_duplicates: bool,
-}
-
-impl LoadOptions {
-    /// Creates options that commit batch by batch and skip duplicates.
-    #[must_use]
-    pub fn new(datasource: DatasourceId) -> Self {
-        Self { datasource, all_or_nothing: false, keep_duplicates: false }
-    }
-}
-
-/// Result of a load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct LoadReport {
-    /// Number of new documents.
-    pub added: usize,
-    /// Number of documents whose passages have changed.
-    pub replaced: usize,
-    /// Number of documents whose passages are the same.
-    pub unchanged: usize,
-    /// Number of documents skipped, because another document of the workspace has the same passages.
-    pub duplicates: usize,
-    /// Number of passages written.
-    pub chunks: usize,
-}
 
 /// Loads documents from a stream into the scope's workspace, and reports the progress after each batch.
 ///
@@ -157,14 +91,4 @@ pub async fn load(
         next = gathered?;
     }
     Ok(report)
-}
-
-impl LoadReport {
-    fn add(&mut self, more: Self) {
-        self.added += more.added;
-        self.replaced += more.replaced;
-        self.unchanged += more.unchanged;
-        self.duplicates += more.duplicates;
-        self.chunks += more.chunks;
-    }
 }

@@ -9,7 +9,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::batch::{Batch, PreparedDocument};
-use super::{LoadOptions, LoadReport};
+use super::options::LoadOptions;
+use super::report::LoadReport;
 use crate::error::{Error, Kind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
 use crate::sql_types::LanguageTag;

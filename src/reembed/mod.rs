@@ -9,6 +9,7 @@ mod store;
 
 use serde::Serialize;
 
+pub use self::store::ReembedStatus;
 use self::store::Store;
 use crate::embeddings::Embedder;
 use crate::error::{Error, Kind, Result};
@@ -19,19 +20,6 @@ use crate::tenancy::{Database, WorkspaceScope};
 const TOGETHER: usize = 256;
 /// Maximum number of switches in a run. Passages with vectors of the old model may still arrive after a switch.
 const ROUNDS: u32 = 10;
-
-/// Progress of a switch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ReembedStatus {
-    /// Model that the workspace is switched to.
-    pub model: String,
-    /// Number of passages by the model of their live vectors, the most frequent first. Searches use these vectors.
-    pub live: Vec<(String, u64)>,
-    /// Number of vectors that wait for a switch, by model.
-    pub waiting: Vec<(String, u64)>,
-    /// Number of passages that have no vector of the new model yet.
-    pub missing: u64,
-}
 
 /// Result of a run of [`reembed`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -6,8 +6,8 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use serde::Serialize;
 
-use super::ReembedStatus;
 use crate::config::Timeouts;
 use crate::error::{Error, Kind, Result};
 use crate::id::DocumentChunkId;
@@ -15,6 +15,19 @@ use crate::models::{INGEST_PIPELINE, NewChunkReembedding};
 use crate::schema::{chunk_reembeddings, document_chunks};
 use crate::sql_types::Embedding;
 use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+
+/// Progress of a switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReembedStatus {
+    /// Model that the workspace is switched to.
+    pub model: String,
+    /// Number of passages by the model of their live vectors, the most frequent first. Searches use these vectors.
+    pub live: Vec<(String, u64)>,
+    /// Number of vectors that wait for a switch, by model.
+    pub waiting: Vec<(String, u64)>,
+    /// Number of passages that have no vector of the new model yet.
+    pub missing: u64,
+}
 
 /// Condition that holds if the waiting vector belongs to an earlier text of the passage.
 const IS_OUTDATED: &str = "chunk_reembeddings.content_hash

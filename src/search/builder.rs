@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::full_text::MAX_TEXT;
 use super::plan::Plan;
 use super::question::{Question, live_models};
-use super::results::{Hit, Neighbour, SearchResults};
+use super::results::{Hit, Neighbour, RetrievalStats, SearchResults};
 use super::scored_passage::hits;
 use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
@@ -279,7 +279,7 @@ impl Search {
         ws: &mut WorkspaceConnection<impl Access>,
         question: &Question,
         k: u32,
-    ) -> Result<(Vec<Hit>, super::RetrievalStats)> {
+    ) -> Result<(Vec<Hit>, RetrievalStats)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
         let (found, list) = nearest::nearest(ws, &self.scope, question, &self.filter, k, self.plan, limits).await?;
         if found.is_empty() {
@@ -295,7 +295,7 @@ impl Search {
         ws: &mut WorkspaceConnection<impl Access>,
         text: &str,
         k: u32,
-    ) -> Result<(Vec<Hit>, super::RetrievalStats)> {
+    ) -> Result<(Vec<Hit>, RetrievalStats)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
         let (found, list) = full_text::full_text(ws, &self.scope, text, &self.filter, k, limits).await?;
         Ok((hits(found, |hit, place| hit.by_words = Some(place)), list))

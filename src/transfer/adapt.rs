@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::content::Content;
-use super::layout::{Kind, Layout, TableLayout, WORKSPACES};
+use super::content::{Content, WORKSPACES};
+use super::layout::{Kind, Layout, TableLayout};
 use super::people::People;
 use super::row::Row;
 use crate::error::{Error, Result};

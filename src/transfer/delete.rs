@@ -3,7 +3,8 @@
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
-use super::layout::{Layout, PEOPLE, TableLayout, WORKSPACES, identifier};
+use super::content::{PEOPLE, WORKSPACES};
+use super::layout::{Layout, TableLayout, identifier};
 use super::person;
 use super::selection::Selection;
 use crate::error::{Error, Kind, Result};

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
-use super::layout::{Layout, PEOPLE};
+use super::content::PEOPLE;
+use super::layout::Layout;
 use super::selection::Selection;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;

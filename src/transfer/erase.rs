@@ -9,13 +9,15 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Transaction;
 
+use super::content::WORKSPACES;
 use super::delete::{delete_rows, is_deleted, reject_undeletable};
 use super::dependents::{DependentTable, reject_referenced};
-use super::layout::{Layout, WORKSPACES, identifier};
+use super::layout::{Layout, identifier};
+use super::lock::lock;
 use super::person::{self, PERSON};
+use super::progress::{TransferProgress, TransferStep};
 use super::receipt::{ErasedRowCounts, ErasureScope, Receipt, ReceiptKey, SignedReceipt};
 use super::selection::Selection;
-use super::{TransferProgress, TransferStep, lock};
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;

@@ -2,22 +2,26 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use futures_util::{TryStreamExt as _, pin_mut};
 use serde_json::json;
 use tokio::sync::mpsc;
-use tokio_postgres::Transaction;
-use tokio_postgres::binary_copy::BinaryCopyOutStream;
-use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::{GenericClient, Transaction};
 
+use super::archive_format::{FORMAT, MAX_ROW_BYTES, PART_BYTES, VERSION};
+use super::content::{PEOPLE, WORKSPACES};
 use super::dependents::DependentTable;
-use super::layout::{Layout, PEOPLE, TableLayout, WORKSPACES};
-use super::manifest::{ArchiveScope, ArchivedTable, FORMAT, Manifest, VERSION};
+use super::layout::{Layout, TableLayout};
+use super::manifest::{ArchiveScope, ArchivedTable, Manifest};
 use super::person;
+use super::progress::{TransferProgress, TransferStep};
 use super::row::Row;
+use super::scan::{NO_TIMEOUTS, read_into, rows_of};
 use super::selection::Selection;
+use super::thread::ended;
 use super::write::ArchiveWriter;
-use super::{MAX_ROW_BYTES, NO_TIMEOUTS, PART_BYTES, TransferProgress, TransferStep, ended, named};
 use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Administer, Database, WorkspaceScope};
 
@@ -155,6 +159,21 @@ async fn run(
     Ok(manifest)
 }
 
+/// Slug of a workspace, and the time of the transaction that read it.
+struct WorkspaceIdentity {
+    slug: String,
+    taken_at: DateTime<Utc>,
+}
+
+/// Returns the slug of the workspace and the time of the transaction.
+async fn named(client: &impl GenericClient, workspace: WorkspaceId) -> Result<WorkspaceIdentity> {
+    let query = "SELECT slug, (extract(epoch FROM now()) * 1000000)::bigint FROM workspaces WHERE id = $1";
+    let row = client.query_opt(query, &[workspace.as_uuid()]).await?;
+    let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))?;
+    let taken_at = DateTime::from_timestamp_micros(row.get(1)).unwrap_or_default();
+    Ok(WorkspaceIdentity { slug: row.get(0), taken_at })
+}
+
 fn hung_up() -> Error {
     Error::new(Kind::Io, "the archive could not be written to its end")
 }
@@ -229,43 +248,6 @@ impl TableSource<'_> {
             on_rows(rows);
         }
         Ok(())
-    }
-}
-
-/// Returns the rows of a table that meet a condition, as COPY sends them.
-pub(super) async fn rows_of(
-    transaction: &Transaction<'_>,
-    table: &TableLayout,
-    condition: &str,
-) -> Result<BinaryCopyOutStream> {
-    let name = super::layout::identifier(&table.name);
-    let copy = format!("COPY (SELECT {} FROM {name} WHERE {condition}) TO STDOUT (FORMAT BINARY)", table.selected());
-    let stream = transaction.copy_out(&copy).await?;
-    Ok(BinaryCopyOutStream::new(stream, &vec![Type::BYTEA; table.columns.len()]))
-}
-
-pub(super) fn read_into(
-    row: &mut Row,
-    read: &tokio_postgres::binary_copy::BinaryCopyOutRow,
-    table: &TableLayout,
-) -> Result<()> {
-    row.reset(table.columns.len());
-    for at in 0..table.columns.len() {
-        row.set(at, read.try_get::<Option<Value<'_>>>(at)?.map(|value| value.0));
-    }
-    Ok(())
-}
-
-/// Value in its binary format.
-struct Value<'a>(&'a [u8]);
-
-impl<'a> FromSql<'a> for Value<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(raw))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
     }
 }
 

@@ -5,68 +5,33 @@ use std::path::Path;
 
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::adapt::{OmittedRows, RowAdapter, tables_of_workspaces};
+use super::content::{PEOPLE, WORKSPACES};
 use super::delete::delete_rows;
 use super::digest::Digest;
-use super::layout::{Layout, PEOPLE, TableLayout, WORKSPACES, identifier};
+use super::import_options::ImportOptions;
+use super::import_report::ImportReport;
+use super::layout::{Layout, TableLayout, identifier};
+use super::lock::lock;
 use super::manifest::{ArchiveScope, ArchivedTable, Manifest};
 use super::people;
+use super::progress::{TransferProgress, TransferStep};
 use super::read::ArchiveReader;
 use super::row::{EPOCH, Row};
 use super::stage::{CyclicInsert, Stage, Tuples};
 use super::target::{BEGIN, DISCARD, DONE, LastTransfer, Target};
-use super::{TransferProgress, TransferStep, ended, lock};
+use super::thread::ended;
+use super::verify;
 use crate::auth::unusable_password;
 use crate::error::{Error, Kind, Result};
-use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
-use crate::sql_types::{SecretKey, Slug};
 use crate::tenancy::{BulkConnection, Database, PlatformScope};
 
 /// Maximum number of parts that wait to be written.
 const AHEAD: usize = 1;
-
-/// Options of an import.
-#[derive(Debug, Default)]
-pub struct ImportOptions {
-    /// Slug of a copy that is imported in addition to the original. The copy gets new ids, and stays inactive until it is
-    /// restored. Without a slug, the workspace keeps its ids and state.
-    pub beside_as: Option<Slug>,
-    /// Key that seals webhook secrets. A copy has another id and seals them again; without the key they are omitted.
-    pub key: Option<SecretKey>,
-    /// True if the workspace stays inactive, whatever its state was.
-    pub stays_archived: bool,
-    /// True if the operator created the archive: unfinished jobs run, schedules fire, and rows that no workspace may write
-    /// are imported. Otherwise the jobs are cancelled, the schedules stopped and those rows omitted.
-    pub with_jobs: bool,
-    /// True if the import may use an id that the audit log already knows, such as that of an erased workspace. This matters
-    /// only if another database wrote the archive.
-    pub restores: bool,
-}
-
-/// Result of an import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportReport {
-    /// Imported workspace.
-    pub workspace: WorkspaceId,
-    /// Slug of the workspace.
-    pub slug: String,
-    /// Number of rows in the archive.
-    pub rows: u64,
-    /// Number of rows that an earlier run had already written.
-    pub found: u64,
-    /// Emails of administrators that were unknown here. Each now has an account without a password.
-    pub people_added: Vec<String>,
-    /// Rows that were omitted or changed.
-    pub left_out: OmittedRows,
-    /// Emails of members that must be invited again, because a membership must be accepted in this database.
-    #[serde(default)]
-    pub to_invite: Vec<String>,
-}
 
 /// Writes the rows of an archive, after verifying all of it.
 ///
@@ -154,13 +119,13 @@ async fn check(
     ended(thread.await)
 }
 
-pub(super) struct Import<'a> {
+struct Import<'a> {
     db: &'a Database,
     platform: &'a PlatformScope,
     layout: &'a Layout,
     tables: Vec<(TableLayout, ArchivedTable)>,
     manifest: &'a Manifest,
-    pub(super) target: Target,
+    target: Target,
     archive: &'a Path,
 }
 
@@ -284,8 +249,8 @@ impl Import<'_> {
         let read = ended(thread.await);
         written?;
         let (expected, adapted) = read?;
-        self.compare(&mut bulk, &rest, &expected, on_progress).await?;
-        self.finish(&mut bulk, &own_table, &own, options.stays_archived).await?;
+        verify::compare(&mut bulk, self.target.workspace, &rest, &expected, on_progress).await?;
+        verify::finish(&mut bulk, &self.target, &own_table, &own, options.stays_archived).await?;
         let report = ImportReport {
             workspace: self.target.workspace,
             slug: self.target.slug.clone(),

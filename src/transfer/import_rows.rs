@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::adapt::suspend;
+use super::archive_format::MAX_ROW_BYTES;
 use super::content::Content;
 use super::layout::{Layout, TableLayout};
 use super::row::{EPOCH, Row};
 use super::stage::{Stage, Tuples};
-use super::{MAX_ROW_BYTES, ended};
+use super::thread::ended;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{Database, WorkspaceScope};

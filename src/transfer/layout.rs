@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
-use super::content::{self, Content};
+use super::content::{self, Content, PEOPLE, WORKSPACES};
 use super::person::of_person;
 use crate::db::migrations;
 use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::id::WorkspaceId;
 
-/// Table of the workspaces. An archive contains one row of it.
-pub(super) const WORKSPACES: &str = "workspaces";
-/// Table of the administrators. An archive contains the identity of those that its rows name, and no credentials.
-pub(super) const PEOPLE: &str = "admin_users";
 const PEOPLES_COLUMNS: [&str; 4] = ["id", "email", "first_name", "last_name"];
 
 /// Format of a column's values, in binary COPY and in JSON.

@@ -6,10 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use crate::id::WorkspaceId;
 
-pub(super) const FORMAT: &str = "workspace-db archive";
-/// Version of the format. The schema has its own version.
-pub(super) const VERSION: u32 = 1;
-
 /// Description of an archive's content, from its last file but one, `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

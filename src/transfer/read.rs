@@ -10,12 +10,14 @@ use sha2::{Digest as _, Sha256};
 use tar::{Archive, EntryType};
 
 use super::archive_file;
-use super::content;
+use super::archive_format::{FORMAT, MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS, VERSION};
+use super::content::WORKSPACES;
 use super::digest::Digest;
-use super::layout::{Layout, TableLayout, WORKSPACES};
-use super::manifest::{ArchivePart, ArchivedTable, FORMAT, Manifest, VERSION};
+use super::layout::{Layout, TableLayout};
+use super::manifest::{ArchivePart, ArchivedTable, Manifest};
 use super::row::Row;
-use super::{MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS, ended};
+use super::thread::ended;
+use super::validation;
 use crate::error::{Error, Kind, Result};
 
 /// Maximum size of the manifest and of the sums, in bytes: enough for several hundred thousand files.
@@ -255,7 +257,7 @@ impl ArchiveReader {
             let mut digest = Digest::default();
             for part in &archived.parts {
                 self.rows(table, part, |row, line| {
-                    content::check(table, row, now)?;
+                    validation::check(table, row, now)?;
                     digest.add(line);
                     Ok(())
                 })?;

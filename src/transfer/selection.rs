@@ -1,6 +1,7 @@
 //! The selection of a workspace's rows for a transfer.
 
-use super::layout::{PEOPLE, TableLayout, WORKSPACES};
+use super::content::{PEOPLE, WORKSPACES};
+use super::layout::TableLayout;
 use super::person::{THE_WORKSPACE, of_person};
 use crate::id::WorkspaceId;
 

@@ -5,7 +5,8 @@ use diesel::sql_types::{Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
-use super::import::{ImportOptions, ImportReport};
+use super::import_options::ImportOptions;
+use super::import_report::ImportReport;
 use super::manifest::Manifest;
 use crate::error::{Error, Kind, Result};
 use crate::id::WorkspaceId;

@@ -7,10 +7,10 @@ use base16ct::lower::encode_string as hex;
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
+use super::archive_format::{MANIFEST, MAX_RATIO, SUMS};
 use super::digest::Digest;
 use super::manifest::{ArchivePart, ArchivedTable, Manifest};
 use super::new_file::{NewFile, unwritable};
-use super::{MANIFEST, MAX_RATIO, SUMS};
 use crate::error::{Error, Kind, Result};
 
 /// Level of zstd. The fastest useful one is enough, because most of an archive is vectors, which hardly compress.

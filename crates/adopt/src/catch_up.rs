@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
@@ -95,14 +94,8 @@ impl TableCopier<'_> {
              CREATE TEMPORARY TABLE workspace_db_there (key uuid, scope uuid) ON COMMIT DROP"
         );
         transaction.batch_execute(&set).await?;
-        let copy = format!("COPY (SELECT {key}, {scope} FROM {}.{table}) TO STDOUT (FORMAT BINARY)", self.there.old);
-        let from = self.there.client.copy_out(&copy).await?;
-        let into = transaction.copy_in::<_, bytes::Bytes>("COPY workspace_db_there FROM STDIN (FORMAT BINARY)").await?;
-        pin_mut!(from, into);
-        while let Some(bytes) = from.try_next().await? {
-            into.feed(bytes).await?;
-        }
-        into.finish().await?;
+        let keys = format!("SELECT {key}, {scope} FROM {}.{table}", self.there.old);
+        self.there.stage(&keys, &transaction, "workspace_db_there").await?;
         transaction.batch_execute("ANALYZE workspace_db_there").await?;
         let delete = format!(
             "DELETE FROM {table} n WHERE NOT EXISTS (

@@ -54,20 +54,13 @@ impl TableCopier<'_> {
                 (format!("o.{} = ANY ('{{{list}}}'::uuid[])", mapping.key), Some(*keys))
             }
         };
-        let copy = format!(
-            "COPY (SELECT {} FROM {}.{table} o WHERE {condition} ORDER BY o.{} LIMIT {BATCH}) TO STDOUT (FORMAT BINARY)",
+        let query = format!(
+            "SELECT {} FROM {}.{table} o WHERE {condition} ORDER BY o.{} LIMIT {BATCH}",
             mapping.selected(),
             self.there.old,
             mapping.key
         );
-        let from = self.there.client.copy_out(&copy).await?;
-        let into =
-            transaction.copy_in::<_, bytes::Bytes>("COPY workspace_db_adopting FROM STDIN (FORMAT BINARY)").await?;
-        pin_mut!(from, into);
-        while let Some(bytes) = from.try_next().await? {
-            into.feed(bytes).await?;
-        }
-        let copied = into.finish().await?;
+        let copied = self.there.stage(&query, &transaction, "workspace_db_adopting").await?;
         if let Some(keys) = again {
             let forget = "DELETE FROM workspace_db_adoption.set_aside WHERE table_name = $1 AND key = ANY ($2)";
             Transaction::execute(&transaction, forget, &[&table, &keys]).await?;
@@ -93,6 +86,18 @@ impl TableCopier<'_> {
 }
 
 impl SourceDatabase<'_> {
+    /// Copies the rows of a query into a temporary table of the target, and returns their number.
+    pub(super) async fn stage(&self, query: &str, target: &Transaction<'_>, table: &str) -> Result<u64> {
+        let from = self.client.copy_out(&format!("COPY ({query}) TO STDOUT (FORMAT BINARY)")).await?;
+        let copy_in = format!("COPY {table} FROM STDIN (FORMAT BINARY)");
+        let into = target.copy_in::<_, bytes::Bytes>(&copy_in).await?;
+        pin_mut!(from, into);
+        while let Some(bytes) = from.try_next().await? {
+            into.feed(bytes).await?;
+        }
+        Ok(into.finish().await?)
+    }
+
     /// Seals the secrets of the rows that were just written, which the source has in plain text.
     async fn seal(&self, transaction: &Transaction<'_>, mapping: &TableMapping) -> Result<()> {
         for column in mapping.sealed {

@@ -1,0 +1,35 @@
+//! The trait of all embedders.
+
+use futures_util::future::BoxFuture;
+
+use crate::error::Result;
+use crate::sql_types::Embedding;
+
+/// [Field](crate::Error::field) of an embedder's error that concerns one of the texts and not the endpoint. A retry
+/// does not help then.
+pub const REFUSED_INPUT: &str = "input";
+
+/// Model that turns texts into vectors.
+///
+/// ```
+/// use workspace_db::embeddings::{Embedder, FeatureHashing};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> workspace_db::Result<()> {
+/// let texts = ["a red bicycle".to_owned(), "the theory of sets".to_owned()];
+/// let vectors = FeatureHashing.embed(&texts).await?;
+/// assert_eq!(vectors.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Embedder: Send + Sync {
+    /// Returns the name that is stored with each vector. Vectors of two names are never compared.
+    fn model(&self) -> &str;
+
+    /// Returns one vector per text, in the order of the texts, each of length 1.
+    ///
+    /// # Errors
+    ///
+    /// If one of the texts gets no vector, the call fails as a whole.
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>>;
+}

@@ -1,0 +1,37 @@
+//! A document to load, with its passages.
+
+use crate::models::NewDocument;
+use crate::sql_types::{Embedding, LanguageTag};
+
+/// Document to load, with all of its passages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceDocument {
+    /// Document without passages. The required `external_id` identifies it in later loads. Its datasource is that of the
+    /// load. A missing `content_hash` is computed from the passages.
+    pub document: NewDocument,
+    /// Model that computed the vectors.
+    pub model: String,
+    /// Passages in their order, at most [`MAX_PASSAGES`](super::MAX_PASSAGES).
+    pub passages: Vec<Passage>,
+}
+
+/// Passage with its vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passage {
+    /// Text of the passage.
+    pub content: String,
+    /// Embedding of the text.
+    pub vector: Embedding,
+    /// Length in tokens of cl100k_base.
+    pub token_count: Option<i32>,
+    /// Language by which the words are stemmed.
+    pub language: Option<LanguageTag>,
+}
+
+impl Passage {
+    /// Creates a passage of unknown length and language.
+    #[must_use]
+    pub fn new(content: impl Into<String>, vector: Embedding) -> Self {
+        Self { content: content.into(), vector, token_count: None, language: None }
+    }
+}

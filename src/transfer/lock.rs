@@ -1,0 +1,14 @@
+//! The lock that excludes other transfers of a workspace.
+
+use crate::error::{Error, Kind, Result};
+use crate::id::WorkspaceId;
+use crate::tenancy::{BulkConnection, Database};
+
+/// Excludes other transfers of the workspace until the returned connection is dropped.
+pub(super) async fn lock(db: &Database, workspace: WorkspaceId) -> Result<BulkConnection> {
+    let held = db.platform_bulk().await?.holding(&format!("transfer of {workspace}")).await?;
+    held.ok_or_else(|| {
+        Error::new(Kind::Conflict, format!("another import, erasure or move of the workspace {workspace} runs"))
+            .remedy("wait for its end")
+    })
+}
