@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::PlatformScope;
+use super::credential::admin_may_enter;
 use super::login::{days_from_now, revoke_all};
 use super::password;
 use super::session;
@@ -14,7 +15,7 @@ use crate::id::{AdminTokenId, AdminUserId};
 use crate::models::{AdminToken, AdminUser, AdminUserChanges, NewAdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash, StatementTime};
-use crate::tenancy::{Actor, Database, admin_may_enter, load_readable};
+use crate::tenancy::{Actor, Database, load_readable};
 
 /// Number of days for which a password secret is valid.
 const SECRET_DAYS: i64 = 1;

@@ -7,6 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::credential::admin_may_enter;
 use super::session::{AdminSession, issue};
 use super::throttle::Buckets;
 use super::token::{Token, TokenKind, invalid_token};
@@ -16,7 +17,7 @@ use crate::id::AdminUserId;
 use crate::models::{AdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminStatus, AdminTokenKind, PasswordHash};
-use crate::tenancy::{Actor, Database, admin_may_enter};
+use crate::tenancy::{Actor, Database};
 
 /// Number of days for which a session is valid.
 const SESSION_DAYS: i64 = 7;

@@ -37,6 +37,7 @@
 
 mod admins;
 mod audit;
+mod credential;
 mod login;
 mod members;
 mod password;

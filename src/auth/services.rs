@@ -1,11 +1,14 @@
 //! Tokens of services: programs that work in one workspace and have no account.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
+use super::credential::ServiceCredential;
 use super::session::valid_for;
 use super::token::{Token, TokenKind, invalid_token};
 use crate::error::{Error, Kind, Result};
@@ -13,7 +16,7 @@ use crate::id::ServiceTokenId;
 use crate::models::{NewAuditEntry, NewServiceToken, ServiceToken};
 use crate::schema::service_tokens;
 use crate::sql_types::{Name, ServiceAccess};
-use crate::tenancy::{Administer, Credential, Database, Read, WorkspaceScope, load_readable};
+use crate::tenancy::{Administer, Database, Read, WorkspaceScope, load_readable};
 
 /// Access that a service's token grants.
 #[derive(Clone, Debug)]
@@ -81,7 +84,7 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
             Ok(Some(access))
         })
         .await?;
-    let proof = Credential::Service { token: hash.clone() };
+    let proof = Arc::new(ServiceCredential { token: hash.clone() });
     // `authorize` verifies that the token is still valid and has this access.
     let opened = match access.ok_or_else(invalid_token)? {
         ServiceAccess::Read => db.authorize(proof, workspace).await.map(ServiceScope::Reads),

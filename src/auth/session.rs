@@ -1,6 +1,7 @@
 //! Session of an administrator within one request.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -8,6 +9,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
+use super::credential::{AdminCredential, admin_may_enter, token_is_valid};
 use super::login::days_from_now;
 use super::token::{Token, TokenKind, invalid_token};
 use crate::error::{Error, Kind, Result};
@@ -15,10 +17,7 @@ use crate::id::{AdminTokenId, AdminUserId, WorkspaceId};
 use crate::models::{AdminToken, AdminUser, NewAdminToken, NewAuditEntry, Workspace};
 use crate::schema::{admin_tokens, admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminTokenKind, Name};
-use crate::tenancy::{
-    Actor, Administer, Credential, Database, PlatformScope, WorkspaceScope, admin_may_enter, load_readable,
-    token_is_valid,
-};
+use crate::tenancy::{Actor, Administer, Credential, Database, PlatformScope, WorkspaceScope, load_readable};
 
 /// Maximum number of days for which an API token is valid.
 const MOST_TOKEN_DAYS: u32 = 366;
@@ -33,7 +32,7 @@ pub struct AdminSession {
     email: String,
     role: AdminRole,
     token: AdminTokenId,
-    proof: Credential,
+    proof: Arc<dyn Credential>,
     actor: Actor,
 }
 
@@ -79,7 +78,7 @@ pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> R
 
 impl AdminSession {
     pub(super) fn new(admin: &AdminUser, id: AdminTokenId, token: &Token, actor: Actor) -> Self {
-        let proof = Credential::Admin { token: token.hash(), actor: actor.clone() };
+        let proof = Arc::new(AdminCredential { token: token.hash(), actor: actor.clone() });
         Self { admin: admin.id, email: admin.email.clone(), role: admin.role, token: id, proof, actor }
     }
 

@@ -1,6 +1,7 @@
 //! Claims: a worker takes due jobs for the time of a lease.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -190,7 +191,7 @@ async fn claim_once(
             Ok((_, None)) => {}
             Ok((job, Some(token))) => {
                 let lease = Lease { workspace: job.workspace_id, job: job.id, token };
-                let scope = db.claimed(lease.workspace, lease.job, token, asked_at);
+                let scope = db.granted(lease.workspace, Arc::new(lease), asked_at);
                 claimed.push(ClaimedJob { job, lease, scope });
             }
             Err(unreadable) => dead.push(unreadable),

@@ -38,6 +38,7 @@ mod claim;
 mod claimer;
 mod completer;
 mod control;
+mod credential;
 mod cursors;
 mod enqueue;
 mod handler;

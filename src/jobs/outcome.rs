@@ -8,11 +8,12 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Uui
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::credential::lease_is_over;
 use super::kind::MAX_ARGUMENT_BYTES;
 use super::lease::{Lease, columns_of};
 use crate::error::Result;
 use crate::sql_types::{JobStatus, MAX_LEVELS, has_nul, is_deeper};
-use crate::tenancy::{Database, FunctionCall, WorkspaceConnection, lease_is_over};
+use crate::tenancy::{Database, FunctionCall, WorkspaceConnection};
 
 /// Maximum size of a stored error, in bytes.
 const MAX_ERROR_BYTES: usize = 8 * 1024;

@@ -41,6 +41,7 @@ mod question;
 mod reranked;
 mod results;
 mod scored_passage;
+mod statement;
 
 pub use self::builder::{MAX_K, MAX_METADATA, MAX_NEIGHBOURS, Search, SearchChunks};
 pub use self::full_text::{MAX_TEXT, MAX_WORDS};

@@ -41,64 +41,35 @@
 //! security is forced on every table. It applies to a role that sees only the workspace that the transaction has set.
 
 mod access;
-mod async_func;
-mod bulk;
-mod call;
+mod compile_errors;
 mod connection;
-mod connection_errors;
-mod connection_quota;
-mod cte;
-mod database;
-mod expression;
-mod fragment;
+mod credential;
 mod grant;
 mod inspection;
-mod macro_marker;
-mod notify;
-mod page;
+mod macros;
+mod published;
 mod query;
-mod raw;
-mod raw_transaction;
 mod registry;
-mod relation;
-mod rows;
-mod run;
 mod scope;
-mod session;
-mod sql_lexer;
-mod subquery;
-mod table;
-mod write;
 
 pub use self::access::{Access, AccessLevel, Administer, MayWrite, Read, Write};
-pub use self::async_func::AsyncFunc;
-#[cfg(feature = "transfer")]
-pub(crate) use self::bulk::BulkConnection;
-pub(crate) use self::call::FunctionCall;
-pub use self::connection::{RunsUnscopedQueries, WorkspaceConnection};
-pub(crate) use self::cte::StatementSettings;
-pub use self::database::Database;
-pub use self::expression::{
-    Excluded, Group, LeavesTheWorkspace, ScopedExpression, Settable, Tables, TakesUnscopedSubqueries, Within, excluded,
-};
-pub use self::fragment::{
-    ConflictAction, Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsNothing, ReturnsRows, Set,
-    TargetCondition, Update,
-};
-pub use self::grant::Actor;
-pub(crate) use self::grant::{Credential, admin_may_enter, lease_is_over, token_is_valid};
+pub use self::compile_errors::{LeavesTheScope, LeavesTheWorkspace, RunsUnscopedQueries, TakesUnscopedSubqueries};
 #[doc(hidden)]
-pub use self::macro_marker::{MacroMarker, is_same_name, macro_marker};
-pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
-pub use self::query::{InnerJoined, LeavesTheScope, LeftJoined, Locked, OneTable, Scoped};
-pub use self::raw::RawConnection;
+pub use self::compile_errors::{MacroMarker, is_same_name, macro_marker};
+#[cfg(feature = "transfer")]
+pub(crate) use self::connection::BulkConnection;
+pub use self::connection::{AsyncFunc, Database, LoadsAs, RawConnection, WorkspaceConnection};
+pub(crate) use self::connection::{StatementSettings, load_each, load_readable};
+pub use self::credential::Actor;
+pub(crate) use self::credential::{Credential, not_a_superadmin};
+pub(crate) use self::query::FunctionCall;
+pub use self::query::{
+    Before, Changes, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Group, Here,
+    IdentifiedTable, InWorkspace, InnerJoined, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows, OnConflict,
+    OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedTo, Returning, ReturnsNothing, ReturnsRows, Scoped,
+    ScopedExpression, ScopedStatement, ScopedUpdate, Set, Settable, Subquery, Tables, TargetCondition, TenantTable,
+    There, Update, Upsert, WithWorkspace, Within, WritableTable, excluded,
+};
 pub use self::registry::TENANT_TABLES;
-pub use self::relation::{Here, JoinsTo, RelatedTo, There};
-pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
-pub use self::run::{LoadsAs, OptionalRow};
-pub(crate) use self::run::{load_each, load_readable};
 pub(crate) use self::scope::DatabaseToken;
 pub use self::scope::{PlatformScope, ProvesWorkspace, WorkspaceScope};
-pub use self::subquery::Subquery;
-pub use self::table::{IdentifiedTable, InWorkspace, TenantTable, WritableTable};
-pub use self::write::{DoUpdate, ScopedStatement, ScopedUpdate, Upsert};

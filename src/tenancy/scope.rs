@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 
 use diesel_async::AsyncPgConnection;
 
-use super::Database;
 use super::access::{Access, AccessLevel, Administer, MayWrite, Read, Write};
-use super::grant::{Actor, Grant};
+use super::credential::Actor;
+use super::grant::Grant;
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 
@@ -86,7 +86,7 @@ impl<A: Access> WorkspaceScope<A> {
     }
 
     /// Returns the SQL that must run last in a transaction that changes rows, see
-    /// [`Credential::fence`](super::Credential::fence).
+    /// [`Credential::fence`](super::credential::Credential::fence).
     pub(super) fn fence(&self) -> Option<String> {
         match &self.source {
             ScopeOrigin::Granted(_, grant) if A::LEVEL > AccessLevel::Read => grant.proof.fence(self.workspace),
@@ -157,8 +157,8 @@ impl WorkspaceScope<Administer> {
 
     /// Returns the actor. The transaction of the action checks the credential again, so that the scope can't outlive
     /// its rights.
-    pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
-        self.check(db.token())?;
+    pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: impl Into<DatabaseToken>) -> Result<Actor> {
+        self.check(db.into())?;
         match &self.source {
             ScopeOrigin::Granted(_, grant) => {
                 grant.proof.authorize(conn, self.workspace, AccessLevel::Administer).await?;
@@ -196,19 +196,23 @@ impl PlatformScope {
     }
 
     /// Returns the actor. The transaction of the action checks the credential again.
-    pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
-        self.asked(conn, db, false).await
+    pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: impl Into<DatabaseToken>) -> Result<Actor> {
+        self.asked(conn, db.into(), false).await
     }
 
     /// Returns the actor, like [`actor`](Self::actor), for an action that grants power or a credential. Rejects an API
     /// token.
-    pub(crate) async fn actor_in_person(&self, conn: &mut AsyncPgConnection, db: &Database) -> Result<Actor> {
-        self.asked(conn, db, true).await
+    pub(crate) async fn actor_in_person(
+        &self,
+        conn: &mut AsyncPgConnection,
+        db: impl Into<DatabaseToken>,
+    ) -> Result<Actor> {
+        self.asked(conn, db.into(), true).await
     }
 
-    async fn asked(&self, conn: &mut AsyncPgConnection, db: &Database, in_person: bool) -> Result<Actor> {
+    async fn asked(&self, conn: &mut AsyncPgConnection, db: DatabaseToken, in_person: bool) -> Result<Actor> {
         match &self.0 {
-            ScopeOrigin::Granted(given, _) if *given != db.token() => {
+            ScopeOrigin::Granted(given, _) if *given != db => {
                 Err(Error::invalid("the scope of the platform was given by another database")
                     .remedy("ask the database that you change for the scope"))
             }

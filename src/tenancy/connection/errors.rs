@@ -27,3 +27,8 @@ pub(super) fn commit_failed_error(error: diesel::result::Error) -> Error {
 pub(super) fn stood_idle(error: diesel::result::Error) -> Error {
     Error::timed_out("terminating connection due to idle-in-transaction timeout").caused_by(error)
 }
+
+/// Returns true if a fence has refused the commit, because the credential of the scope is no longer valid.
+pub(super) fn is_refused_by_fence(error: &Error) -> bool {
+    error.is_lease_lost()
+}

@@ -11,8 +11,9 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::query_source::{AppearsInFromClause, Never, Once, Plus, QuerySource};
 use diesel::{Column, QueryResult};
 
-use super::inspection;
 use super::table::TenantTable;
+use crate::tenancy::compile_errors::{LeavesTheWorkspace, TakesUnscopedSubqueries};
+use crate::tenancy::inspection;
 
 /// The tables of a scoped query, as the list `S`. An expression must fit them before the query accepts it.
 ///
@@ -44,22 +45,8 @@ where
     type Count = <Head::Count as Plus<Tail::Count>>::Output;
 }
 
-/// Bound that no query meets. It exists for its compile error.
-#[diagnostic::on_unimplemented(
-    message = "a subquery that is not scoped can't stand in a scoped query: it would read every workspace",
-    label = "a subquery without a scope",
-    note = "give it one: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(document_chunks::document_id))`"
-)]
-pub trait TakesUnscopedSubqueries {
-    /// Selection that Diesel would use for the tables.
-    type Nothing: SelectableExpression<Self>;
-    /// Returns that selection.
-    #[doc(hidden)]
-    fn nothing(&self) -> Self::Nothing;
-}
-
-// Diesel's subqueries require the surrounding query to be a `QuerySource`. This type is one under a condition that no
-// type meets, so the compiler names the condition.
+// Diesel's subqueries require the surrounding query to be a `QuerySource`. No type meets this condition: see
+// `compile_errors`.
 impl<S> QuerySource for Within<S>
 where
     Self: TakesUnscopedSubqueries,
@@ -124,15 +111,6 @@ where
 {
     type Output = is_contained_in_group_by::Yes;
 }
-
-/// Assignment that does not change `workspace_id`.
-#[diagnostic::on_unimplemented(
-    message = "a statement in a workspace can't set or read `workspace_id` in its values",
-    label = "this sets `workspace_id`",
-    note = "the scope supplies `workspace_id`; leave the column out"
-)]
-pub trait LeavesTheWorkspace {}
-impl LeavesTheWorkspace for is_contained_in_group_by::No {}
 
 /// Returns the value in the row that an upsert proposes for insertion: `excluded.title`.
 ///

@@ -1,18 +1,15 @@
-//! Connection of one workspace that supports COPY, which Diesel's connection does not.
+//! Connection that supports COPY, which Diesel's connection does not.
 
 use std::ops::Deref;
 
 use tokio_postgres::{Client, Transaction};
 
-use super::access::AccessLevel;
-use super::connection::settings_of;
-use super::{Database, WorkspaceScope};
-#[cfg(feature = "transfer")]
-use crate::db::roles::{Login, PLATFORM_ROLE};
+use crate::db::roles::Login;
 use crate::error::Result;
 
-/// The driver's own client, under the application login. Each of its transactions sets the workspace. Only row-level
-/// security restricts it, as it restricts a [`WorkspaceConnection`](super::WorkspaceConnection).
+/// The driver's own client. Each of its transactions begins with the same settings. Under the application login they
+/// set the workspace. Only row-level security restricts it, as it restricts a
+/// [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection).
 ///
 /// It is not a connection of the pool. If it is dropped during an operation, it is closed and the server rolls back.
 pub(crate) struct BulkConnection {
@@ -21,25 +18,16 @@ pub(crate) struct BulkConnection {
     fence: Option<String>,
 }
 
-/// Transaction in the workspace.
+/// Transaction of a [`BulkConnection`].
 pub(crate) struct BulkTransaction<'c> {
     transaction: Transaction<'c>,
     fence: Option<&'c str>,
 }
 
 impl BulkConnection {
-    /// Opens a connection under the platform login, which sees every workspace. Each statement must name its
-    /// workspace.
-    #[cfg(feature = "transfer")]
-    pub(super) async fn of_platform(login: &Login) -> Result<Self> {
-        let settings = login.drop_to(PLATFORM_ROLE);
-        Ok(Self { client: login.pool().client().await?, settings, fence: None })
-    }
-
-    pub(super) async fn new(database: &Database, scope: &WorkspaceScope) -> Result<Self> {
-        let client = database.app().pool().client().await?;
-        let settings = settings_of(database, scope.workspace(), AccessLevel::Write);
-        Ok(Self { client, settings, fence: scope.fence() })
+    /// Opens a connection of the login, whose transactions begin with `settings` and end with `fence`.
+    pub(super) async fn open(login: &Login, settings: String, fence: Option<String>) -> Result<Self> {
+        Ok(Self { client: login.pool().client().await?, settings, fence })
     }
 
     /// Takes an advisory lock, which the connection holds until it is dropped. Returns `None` if another session holds
@@ -64,7 +52,7 @@ impl BulkConnection {
         Ok(Some(self))
     }
 
-    /// Begins a transaction in the workspace.
+    /// Begins a transaction with the settings.
     pub(crate) async fn begin(&mut self) -> Result<BulkTransaction<'_>> {
         let transaction = self.client.transaction().await?;
         transaction.batch_execute(&self.settings).await?;

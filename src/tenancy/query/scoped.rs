@@ -13,17 +13,18 @@ use diesel::query_dsl::methods::{
 use diesel::sql_types::BoolOrNullableBool;
 use diesel::{Expression, JoinOnDsl as _, QueryResult};
 
-use super::access::Read;
 use super::expression::{Group, ScopedExpression};
 use super::relation::JoinsTo;
-use super::scope::WorkspaceScope;
 use super::table::{IdentifiedTable, TenantTable};
 use crate::id::WorkspaceId;
+use crate::tenancy::access::Read;
+use crate::tenancy::compile_errors::LeavesTheScope;
+use crate::tenancy::scope::WorkspaceScope;
 
 // Diesel hides these names, but its own `table!` macro writes them into every `schema.rs`.
 use diesel::internal::table_macro::{Inner, LeftOuter};
 
-/// Query on rows of one workspace. [`in_workspace`](super::InWorkspace::in_workspace) starts one.
+/// Query on rows of one workspace. [`in_workspace`](crate::tenancy::InWorkspace::in_workspace) starts one.
 ///
 /// `Q` is Diesel's query and `S` the list of its tables. The WHERE clause begins with `workspace_id = $1`, and AND
 /// adds each later predicate as one group. There is no `or_filter`, no join except along a declared relation, and no
@@ -74,8 +75,14 @@ impl<Q, S> Scoped<Q, S> {
         Self { query, workspace, joins: 0, tables: PhantomData }
     }
 
-    pub(super) fn map<R, T>(self, change: impl FnOnce(Q) -> R) -> Scoped<R, T> {
+    /// Changes the query. The change must keep its restriction to the workspace.
+    pub(crate) fn map<R, T>(self, change: impl FnOnce(Q) -> R) -> Scoped<R, T> {
         Scoped { joins: self.joins, ..Scoped::new(change(self.query), self.workspace) }
+    }
+
+    /// Returns the query without its binding, as a part of this crate's own SQL of the same workspace.
+    pub(crate) fn into_query(self) -> Q {
+        self.query
     }
 
     fn join<R, T>(self, change: impl FnOnce(Q) -> R) -> Scoped<R, T> {
@@ -303,15 +310,6 @@ impl<Q, S> Scoped<Locked<Q>, S> {
         self.map(|locked| Locked { others: " NOWAIT", ..locked })
     }
 }
-
-/// Bound that no predicate meets. It exists for its compile error.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`or_filter` would let every workspace into this query",
-    label = "an OR beside `workspace_id = $1`",
-    note = "write `.filter(a.or(b))`, which stays within its parentheses"
-)]
-pub trait LeavesTheScope {}
 
 /// Table list with exactly one table, which `find`, `update`, `delete` and `insert` require.
 pub trait OneTable {

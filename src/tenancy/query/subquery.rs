@@ -11,9 +11,9 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::SqlType;
 
-use super::inspection;
-use super::query::Scoped;
+use super::scoped::Scoped;
 use crate::id::WorkspaceId;
+use crate::tenancy::inspection;
 
 /// Scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(..))`.
 ///

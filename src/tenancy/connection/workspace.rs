@@ -8,32 +8,33 @@ use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 use futures_util::future::BoxFuture;
 
-use super::Database;
-use super::access::{Access, AccessLevel, Write};
 use super::async_func::AsyncFunc;
 use super::raw::RawConnection;
 use super::raw_transaction::RawTransaction;
-use super::scope::{DatabaseToken, WorkspaceScope};
 use super::session::{HasSession, PooledSession, TransactionGuard};
 use crate::config::{SearchLimits, Timeouts};
-use crate::db::roles::APP_ROLE;
+use crate::db::roles::{APP_ROLE, Login};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
+use crate::tenancy::access::{Access, AccessLevel, Write};
+use crate::tenancy::compile_errors::RunsUnscopedQueries;
+use crate::tenancy::scope::DatabaseToken;
 
-/// Connection that sees and changes the rows of one workspace. [`Database::workspace`] lends it.
+/// Connection that sees and changes the rows of one workspace.
+/// [`Database::workspace`](crate::tenancy::Database::workspace) lends it.
 ///
 /// It is **not** a Diesel connection: `documents::table.load(&mut ws)` does not compile. Only a
-/// [scoped](super::InWorkspace::in_workspace) query runs on it, as a method of the query. Every statement runs in a
-/// transaction that has set the workspace for PostgreSQL's row-level security.
+/// [scoped](crate::tenancy::InWorkspace::in_workspace) query runs on it, as a method of the query. Every statement runs
+/// in a transaction that has set the workspace for PostgreSQL's row-level security.
 ///
-/// `A` is the access of the scope. With [`Read`](super::Read), no statement that changes rows compiles. Each
+/// `A` is the access of the scope. With [`Read`](crate::tenancy::Read), no statement that changes rows compiles. Each
 /// transaction is also read-only in PostgreSQL, so a lock (`for_update`) fails.
 ///
 /// A statement outside of [`transaction`](Self::transaction) has its own transaction. If a future is dropped before it
 /// ends, the connection is lost and the workspace stays isolated. The next statement gets a fresh connection from the
 /// pool.
 pub struct WorkspaceConnection<A: Access = Write> {
-    pub(super) session: PooledSession,
+    session: PooledSession,
     workspace: WorkspaceId,
     database: DatabaseToken,
     search_limits: SearchLimits,
@@ -47,29 +48,24 @@ pub struct WorkspaceConnection<A: Access = Write> {
 ///
 /// A UUID consists of hexadecimal digits and dashes, so nothing needs to be escaped. A bound value would take one more
 /// message.
-pub(super) fn settings_of(database: &Database, workspace: WorkspaceId, level: AccessLevel) -> String {
-    let role = if level == AccessLevel::Read { database.app().reader() } else { APP_ROLE };
-    format!("; SET LOCAL app.workspace_id = '{workspace}'{}", database.app().drop_to(role))
+pub(super) fn settings_of(app: &Login, workspace: WorkspaceId, level: AccessLevel) -> String {
+    let role = if level == AccessLevel::Read { app.reader() } else { APP_ROLE };
+    format!("; SET LOCAL app.workspace_id = '{workspace}'{}", app.drop_to(role))
 }
 
 impl<A: Access> WorkspaceConnection<A> {
-    pub(super) async fn new(database: &Database, scope: &WorkspaceScope<A>) -> Result<Self> {
-        let workspace = scope.workspace();
-        let settings = settings_of(database, workspace, A::LEVEL);
-        let share = database.acquire_connection_permit(workspace).await?;
-        let session = PooledSession::new(database.app().pool(), String::new(), scope.fence()).await?;
-        let timeouts = database.timeouts();
-        let mut ws = Self {
-            session: session.with_notifier(database.notifier()).with_connection_permit(share),
-            workspace,
-            database: database.token(),
-            search_limits: database.search_limits(),
-            settings,
-            timeouts,
-            access: PhantomData,
-        };
+    /// Returns the connection of a session, whose transactions then begin with `settings` and `timeouts`.
+    pub(super) fn new(
+        session: PooledSession,
+        workspace: WorkspaceId,
+        database: DatabaseToken,
+        search_limits: SearchLimits,
+        settings: String,
+        timeouts: Timeouts,
+    ) -> Self {
+        let mut ws = Self { session, workspace, database, search_limits, settings, timeouts, access: PhantomData };
         ws.set_timeouts(timeouts);
-        Ok(ws)
+        ws
     }
 
     /// Sets the timeouts from the next transaction on, in place of those with which the database was opened.
@@ -119,7 +115,7 @@ impl<A: Access> WorkspaceConnection<A> {
     }
 
     /// Rejects a query that is bound to another workspace than this connection.
-    pub(super) fn check(&self, workspace: WorkspaceId) -> Result<()> {
+    pub(crate) fn check(&self, workspace: WorkspaceId) -> Result<()> {
         if workspace == self.workspace {
             return Ok(());
         }
@@ -251,25 +247,7 @@ impl<A: Access> WorkspaceConnection<A> {
     }
 }
 
-/// Bound that no connection meets. It exists for its compile error.
-#[diagnostic::on_unimplemented(
-    message = "only a query that is scoped runs on a `{Self}`",
-    label = "this query is not scoped to a workspace",
-    note = "begin it with its table and a scope: `documents::table.in_workspace(&scope)`; then `find`, `filter`, `load`, \
-            `insert`, `update` and `delete` are methods of the query",
-    note = "raw SQL of one workspace: `ws.under_row_security(\"why\", async |conn| ...)`"
-)]
-pub trait RunsUnscopedQueries<'a> {
-    /// Returns the connection that Diesel would use.
-    #[doc(hidden)]
-    fn connection(&self) -> &AsyncPgConnection;
-    /// Returns the same connection, mutable.
-    #[doc(hidden)]
-    fn connection_mut(&mut self) -> &mut AsyncPgConnection;
-}
-
-// Diesel accepts every type that dereferences to a connection. This type does so under a condition that no type meets.
-// So the compiler names the condition and what to write, instead of a trait of Diesel's.
+// Diesel accepts every type that dereferences to a connection. No type meets this condition: see `compile_errors`.
 impl<A: Access> Deref for WorkspaceConnection<A>
 where
     for<'a> Self: RunsUnscopedQueries<'a>,

@@ -15,12 +15,11 @@ use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl};
 use diesel::sql_types::{Bool, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::access::Access;
-use super::connection::WorkspaceConnection;
-use super::query::{OneTable, Scoped};
-use super::run::LoadsAs;
+use super::scoped::{OneTable, Scoped};
 use super::table::IdentifiedTable;
 use crate::error::{Error, Result};
+use crate::tenancy::access::Access;
+use crate::tenancy::connection::{LoadsAs, WorkspaceConnection};
 
 /// Position of a row in the order of pages. As text it is opaque and fits into a URL. It needs a scope to return rows:
 /// another workspace's key names a position, never a row.

@@ -8,7 +8,7 @@ use diesel_async::{
 };
 
 use super::async_func::AsyncFunc;
-use super::run::{LoadsAs, load_each};
+use super::load::{LoadsAs, load_each};
 use crate::db::{Pool, PooledConnection};
 use crate::error::Result as Loaded;
 use crate::unreadable::Readable;
@@ -16,8 +16,8 @@ use crate::unreadable::Readable;
 /// Connection for raw SQL and for Diesel's own queries. [`RunQueryDsl`](diesel_async::RunQueryDsl) and
 /// [`batch_execute`](SimpleAsyncConnection::batch_execute) work on it.
 ///
-/// [`under_row_security`](super::WorkspaceConnection::under_row_security) and
-/// [`across_workspaces`](super::Database::across_workspaces) lend it for one call, after which the underlying
+/// [`under_row_security`](crate::tenancy::WorkspaceConnection::under_row_security) and
+/// [`across_workspaces`](crate::tenancy::Database::across_workspaces) lend it for one call, after which the underlying
 /// connection is closed. This type hides that connection: code can't take it out or leave anything behind to observe
 /// it. If code swaps two of these connections, the call returns an error.
 ///

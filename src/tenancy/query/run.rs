@@ -1,102 +1,18 @@
 //! Execution of scoped queries on a connection of their workspace.
 
-use diesel::QueryResult;
-use diesel::deserialize::FromSqlRow;
-use diesel::expression::QueryMetadata;
-use diesel::pg::Pg;
-use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
-use diesel::query_dsl::CompatibleType;
 use diesel::query_dsl::methods::LimitDsl;
-use diesel_async::{AsyncConnectionCore as _, AsyncPgConnection};
-use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
-use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt};
+use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 
-use super::access::Access;
-use super::connection::WorkspaceConnection;
-use super::cte::StatementSettings;
-use super::inspection;
-use super::query::Scoped;
-use super::session::Rows;
+use super::scoped::Scoped;
 use crate::error::{Error, Kind, Result};
-use crate::id::WorkspaceId;
-use crate::unreadable::{Readable, UnreadableRow};
-
-/// Query whose rows load as `U`. Every query that PostgreSQL accepts and whose columns fit implements it.
-#[diagnostic::on_unimplemented(
-    message = "the rows of this query do not load as `{U}`",
-    label = "the columns of the query and the fields of `{U}` differ in number, order or type",
-    note = "write `.select({U}::as_select())` before it, for a struct that derives `Selectable` or `HasQuery`"
-)]
-pub trait LoadsAs<U>: Sized {
-    /// Sends the query and returns each row, or the reason why it can't be read.
-    #[doc(hidden)]
-    fn start(
-        self,
-        conn: &AsyncPgConnection,
-    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<Readable<U>>>>>;
-
-    /// Sends a query of a workspace, like [`start`](Self::start), after an inspection of its SQL. `joins` is the
-    /// number of joined tables of a query, or `None` for a statement that changes rows.
-    #[doc(hidden)]
-    fn start_checked(
-        self,
-        conn: &AsyncPgConnection,
-        workspace: WorkspaceId,
-        joins: Option<u32>,
-    ) -> BoxFuture<'_, QueryResult<BoxStream<'static, QueryResult<Readable<U>>>>>;
-}
-
-impl<Q, U, ST> LoadsAs<U> for Q
-where
-    Q: AsQuery,
-    Q::Query: QueryFragment<Pg> + QueryId,
-    Q::SqlType: CompatibleType<U, Pg, SqlType = ST>,
-    Pg: QueryMetadata<Q::SqlType>,
-    U: FromSqlRow<ST, Pg> + Send + 'static,
-{
-    fn start(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
-        let built = |row| U::build_from_row(&row).map_err(|error| UnreadableRow::of(&row, &*error));
-        conn.load(self).map_ok(move |rows| rows.map_ok(built).boxed()).boxed()
-    }
-
-    fn start_checked(
-        self,
-        conn: &AsyncPgConnection,
-        workspace: WorkspaceId,
-        joins: Option<u32>,
-    ) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
-        let query = self.as_query();
-        match inspection::check(&query, workspace, joins) {
-            Ok(()) => inspection::within(workspace, || LoadsAs::start(query, conn)),
-            Err(error) => ready(Err(error)).boxed(),
-        }
-    }
-}
-
-/// Returns each row of a query without a scope, or the reason why it can't be read.
-pub(crate) async fn load_each<U: Send + 'static>(
-    query: impl LoadsAs<U> + Send,
-    conn: &AsyncPgConnection,
-) -> Result<Vec<Readable<U>>> {
-    Ok(each(query.start(conn)).await?)
-}
-
-/// Returns the rows of a list that can be read, and logs each of the others.
-pub(crate) async fn load_readable<U: Send + 'static>(
-    query: impl LoadsAs<U> + Send,
-    conn: &AsyncPgConnection,
-) -> Result<Vec<U>> {
-    Ok(readable(load_each(query, conn).await?))
-}
-
-fn readable<U>(rows: Vec<Readable<U>>) -> Vec<U> {
-    let named = |row: Readable<U>| {
-        row.inspect_err(|unreadable| tracing::error!(%unreadable, "a list goes on without a row that can't be read"))
-            .ok()
-    };
-    rows.into_iter().filter_map(named).collect()
-}
+use crate::tenancy::access::Access;
+#[cfg(feature = "studio")]
+use crate::tenancy::connection::readable;
+use crate::tenancy::connection::{
+    HasSession as _, LoadsAs, StatementSettings, WorkspaceConnection, all, each, readable_or_failed,
+};
+use crate::unreadable::Readable;
 
 impl<Q, S> Scoped<Q, S> {
     /// Returns all rows.
@@ -112,7 +28,7 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session.statement(|conn| all(self.query.start_checked(conn, workspace, joins))).await
+        ws.session().statement(|conn| all(self.query.start_checked(conn, workspace, joins))).await
     }
 
     /// Returns all rows: each row, or the reason why it can't be read. So a value that the types don't know hides no
@@ -144,7 +60,7 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session.statement(|conn| each(self.query.start_checked(conn, workspace, joins))).await
+        ws.session().statement(|conn| each(self.query.start_checked(conn, workspace, joins))).await
     }
 
     /// Returns all rows, like [`load`](Self::load), under settings that apply only to this statement. The SQL is this
@@ -159,7 +75,7 @@ impl<Q, S> Scoped<Q, S> {
         U: Send + 'static,
     {
         ws.check(self.workspace)?;
-        ws.session.statement_under(settings, |conn| all(self.query.start(conn))).await
+        ws.session().statement_under(settings, |conn| all(self.query.start(conn))).await
     }
 
     /// Returns all rows, like [`load`](Self::load).
@@ -233,7 +149,7 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session
+        ws.session()
             .stream(|conn| {
                 let rows = self.query.start_checked(conn, workspace, joins);
                 rows.map_ok(|rows| rows.map(readable_or_failed).boxed()).boxed()
@@ -260,24 +176,6 @@ impl<U> OptionalRow<U> for Result<U> {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Returns the rows, or the error of the first row that can't be read.
-pub(super) fn all<U: Send + 'static>(
-    rows: BoxFuture<'_, QueryResult<Rows<Readable<U>>>>,
-) -> BoxFuture<'_, QueryResult<Vec<U>>> {
-    rows.and_then(|rows| rows.map(readable_or_failed).try_collect()).boxed()
-}
-
-/// Returns each row, or the reason why it can't be read.
-pub(super) fn each<U: Send + 'static>(
-    rows: BoxFuture<'_, QueryResult<Rows<Readable<U>>>>,
-) -> BoxFuture<'_, QueryResult<Vec<Readable<U>>>> {
-    rows.and_then(TryStreamExt::try_collect).boxed()
-}
-
-fn readable_or_failed<U>(row: QueryResult<Readable<U>>) -> QueryResult<U> {
-    row?.map_err(|unreadable| diesel::result::Error::DeserializationError(unreadable.into()))
 }
 
 pub(super) fn no_row() -> Error {

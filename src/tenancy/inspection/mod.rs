@@ -6,6 +6,8 @@
 //! rejects each parenthesis that closes one outside of its expression. If a query's type has only one text, the query
 //! is inspected once, otherwise each time.
 
+mod sql_lexer;
+
 use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -16,30 +18,11 @@ use diesel::pg::{Pg, PgQueryBuilder};
 use diesel::query_builder::{QueryBuilder as _, QueryFragment, QueryId};
 use diesel::result::Error::QueryBuilderError;
 
-use super::sql_lexer::{SqlLexer, UnsafeSql};
+use self::sql_lexer::UnsafeSql;
 use crate::error::Error;
 use crate::id::WorkspaceId;
 
-/// Number of each of the keywords that read rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ReadKeywords {
-    pub(super) selects: u32,
-    pub(super) froms: u32,
-    pub(super) joins: u32,
-}
-
-impl ReadKeywords {
-    /// Returns the keywords of a scoped query with `joins` joined tables.
-    pub(super) fn query(joins: u32) -> Self {
-        Self { selects: 1, froms: 1, joins }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.selects += other.selects;
-        self.froms += other.froms;
-        self.joins += other.joins;
-    }
-}
+pub(super) use self::sql_lexer::{ReadKeywords, SqlLexer, SqlToken};
 
 /// State while the SQL of a query is written.
 #[derive(Clone, Copy)]

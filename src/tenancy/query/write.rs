@@ -9,17 +9,17 @@ use diesel::query_builder::{InsertStatement, IntoUpdateTarget, QueryFragment, Qu
 use diesel_async::AsyncConnectionCore as _;
 use futures_util::FutureExt as _;
 
-use super::access::MayWrite;
-use super::connection::WorkspaceConnection;
 use super::expression::ScopedExpression;
 use super::fragment::{Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsRows, Set, TargetCondition, Update};
-use super::inspection;
-use super::query::{OneTable, Scoped};
 use super::rows::{Changes, ConflictTarget, NewRows};
-use super::run::{LoadsAs, all, no_row};
+use super::run::no_row;
+use super::scoped::{OneTable, Scoped};
 use super::table::{TenantTable, WritableTable};
 use crate::error::Result;
 use crate::id::WorkspaceId;
+use crate::tenancy::access::MayWrite;
+use crate::tenancy::connection::{HasSession as _, LoadsAs, WorkspaceConnection, all};
+use crate::tenancy::inspection;
 
 /// Batch size whose multiples are kept prepared. If all sizes were kept, a connection would keep a statement for each.
 const KEPT_BATCH: usize = 250;
@@ -179,7 +179,7 @@ impl<F, T> ScopedStatement<F, T> {
         let fragment = Prepared { statement, is_kept: self.is_kept };
         let workspace = self.workspace;
         inspection::check(&fragment, workspace, None)?;
-        ws.session
+        ws.session()
             .statement(|mut conn| inspection::within(workspace, || conn.execute_returning_count(fragment).boxed()))
             .await
     }
@@ -239,7 +239,8 @@ impl<I, P, T: TenantTable> Upsert<I, P, T> {
 }
 
 impl<I, P, T: TenantTable> DoUpdate<I, P, T> {
-    /// Sets the changes to the existing row. [`excluded`](super::excluded) refers to the row proposed for insertion.
+    /// Sets the changes to the existing row. [`excluded`](crate::tenancy::excluded) refers to the row proposed for
+    /// insertion.
     pub fn set<V>(self, changes: V) -> ScopedStatement<OnConflict<I, P, Set<V::Changeset>>, T>
     where
         V: Changes<T>,
@@ -266,7 +267,7 @@ impl<F, T> ScopedStatement<F, T> {
         let Some(statement) = self.fragment else { return Ok(Vec::new()) };
         let fragment = Prepared { statement: statement.returning_rows(), is_kept: self.is_kept };
         let workspace = self.workspace;
-        ws.session.statement(|conn| all(fragment.start_checked(conn, workspace, None))).await
+        ws.session().statement(|conn| all(fragment.start_checked(conn, workspace, None))).await
     }
 
     /// Runs the statement, like [`load`](Self::load).

@@ -10,10 +10,9 @@ use diesel::query_builder::{AstPass, InsertStatement, Query, QueryBuilder as _, 
 use diesel::result::Error::QueryBuilderError;
 use diesel::{Expression, QueryResult, Table};
 
-use super::inspection::{self, ReadKeywords};
-use super::sql_lexer::{SqlLexer, SqlToken};
 use super::table::TenantTable;
 use crate::error::Error;
+use crate::tenancy::inspection::{self, ReadKeywords, SqlLexer, SqlToken};
 
 /// `UPDATE table SET ... WHERE workspace_id = $1 AND ...`
 #[derive(Clone, Copy, Debug)]

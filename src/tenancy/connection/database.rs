@@ -10,32 +10,31 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::stream::BoxStream;
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use super::access::{Access, Read};
 use super::async_func::AsyncFunc;
 use super::bulk::BulkConnection;
-use super::connection::WorkspaceConnection;
-use super::connection_quota::ConnectionQuota;
-use super::grant::{Credential, Grant, no_workspace};
-use super::notify::Notifier;
+use super::notifier::Notifier;
+use super::quota::ConnectionQuota;
 use super::raw::RawConnection;
 use super::raw_transaction::RawTransaction;
-use super::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
 use super::session::{PooledSession, TransactionGuard};
+use super::workspace::{WorkspaceConnection, settings_of};
 use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
 use crate::db::pool;
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
 use crate::error::{Error, Kind, Result};
-use crate::id::{AdminUserId, JobId, WorkspaceId};
-use crate::schema::{admin_users, workspaces};
+use crate::id::{AdminUserId, WorkspaceId};
+use crate::schema::admin_users;
 use crate::sql_types::AdminStatus;
+use crate::tenancy::access::{Access, AccessLevel};
+use crate::tenancy::credential::Credential;
+use crate::tenancy::grant::Grant;
+use crate::tenancy::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
 
 /// Settings of this crate's own transactions across workspaces. The server ends one that idles for 5 s, so the locks
-/// of a stopped process become free. The locks of a stopped heartbeat, for example, would keep other workers from its
-/// jobs.
-pub(super) const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = '5s'";
+/// of a stopped process become free and keep no other process from its rows.
+const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
 /// Database with the logins that reach it. Cloning it is cheap and shares the pools.
 ///
@@ -166,19 +165,28 @@ impl Database {
     /// [`is_unreachable`](Error::is_unreachable).
     pub async fn workspace<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<WorkspaceConnection<A>> {
         self.reauthorize(scope).await?;
-        WorkspaceConnection::new(self, scope).await
+        let DatabaseInner { token, app, shares, timeouts, notifier, search_limits, .. } = &*self.0;
+        let workspace = scope.workspace();
+        let settings = settings_of(app, workspace, A::LEVEL);
+        let share = shares.acquire(workspace).await?;
+        let session = PooledSession::new(app.pool(), String::new(), scope.fence()).await?;
+        let session = session.with_notifier(notifier).with_connection_permit(share);
+        Ok(WorkspaceConnection::new(session, workspace, *token, *search_limits, settings, *timeouts))
     }
 
     /// Returns a connection for COPY that sees the scope's workspace, outside of the pool.
     pub(crate) async fn bulk(&self, scope: &WorkspaceScope) -> Result<BulkConnection> {
         self.reauthorize(scope).await?;
-        BulkConnection::new(self, scope).await
+        let settings = settings_of(&self.0.app, scope.workspace(), AccessLevel::Write);
+        BulkConnection::open(&self.0.app, settings, scope.fence()).await
     }
 
-    /// Returns a connection for COPY that sees every workspace, outside of the pool.
+    /// Returns a connection for COPY that sees every workspace, outside of the pool. Each statement must name its
+    /// workspace.
     #[cfg(feature = "transfer")]
     pub(crate) async fn platform_bulk(&self) -> Result<BulkConnection> {
-        BulkConnection::of_platform(self.platform_login()?).await
+        let login = self.platform_login()?;
+        BulkConnection::open(login, login.drop_to(PLATFORM_ROLE), None).await
     }
 
     /// Verifies that the database responds, on a connection of the pool that has no workspace or role set. Use it for
@@ -209,49 +217,30 @@ impl Database {
         ))
     }
 
-    /// Returns the scope of a workspace's public side, which reads. The workspace with this slug must be active and
-    /// published.
-    ///
-    /// # Errors
-    ///
-    /// [`is_not_found`](Error::is_not_found) if there is no such workspace or it is not published. The error is the
-    /// same.
-    pub async fn published(&self, slug: &str) -> Result<WorkspaceScope<Read>> {
-        // PostgreSQL's text can't contain NUL, so no workspace has that slug.
-        if slug.contains('\0') {
-            return Err(no_workspace(&format!("{slug:?}")));
-        }
-        let asked_at = Instant::now();
-        let found: Option<WorkspaceId> = self
-            .platform(async |conn| {
-                let query = workspaces::table
-                    .filter(workspaces::slug.eq(slug).and(workspaces::is_active).and(workspaces::is_published))
-                    .select(workspaces::id);
-                Ok::<_, Error>(query.first(conn).await.optional()?)
-            })
-            .await?;
-        let workspace = found.ok_or_else(|| no_workspace(&format!("{slug:?}")))?;
-        Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(Credential::Published, asked_at)))
-    }
-
     /// Returns the scope that a credential opens, with the requested access.
     pub(crate) async fn authorize<A: Access>(
         &self,
-        proof: Credential,
+        proof: Arc<dyn Credential>,
         workspace: WorkspaceId,
     ) -> Result<WorkspaceScope<A>> {
         let asked_at = Instant::now();
         self.platform(async |conn| proof.authorize(conn, workspace, A::LEVEL).await).await?;
-        Ok(WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at)))
+        Ok(self.granted(workspace, proof, asked_at))
     }
 
-    /// Returns the scope of a job that this process has just claimed.
-    pub(crate) fn claimed(&self, workspace: WorkspaceId, job: JobId, lease: Uuid, asked_at: Instant) -> WorkspaceScope {
-        WorkspaceScope::granted(workspace, self.0.token, Grant::new(Credential::Job { job, lease }, asked_at))
+    /// Returns the scope that a credential opens, without a check: the database accepted the credential at this access
+    /// when it was asked at `asked_at`.
+    pub(crate) fn granted<A: Access>(
+        &self,
+        workspace: WorkspaceId,
+        proof: Arc<dyn Credential>,
+        asked_at: Instant,
+    ) -> WorkspaceScope<A> {
+        WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at))
     }
 
     /// Returns the scope of the platform for a superadmin's credential.
-    pub(crate) async fn authorize_platform(&self, proof: Credential) -> Result<PlatformScope> {
+    pub(crate) async fn authorize_platform(&self, proof: Arc<dyn Credential>) -> Result<PlatformScope> {
         let asked_at = Instant::now();
         self.platform(async |conn| proof.authorize_superadmin(conn, false).await).await?;
         Ok(PlatformScope::granted(self.0.token, Grant::new(proof, asked_at)))
@@ -325,7 +314,7 @@ impl Database {
         R: Send,
         E: From<Error> + Send,
     {
-        let mut session = self.platform_session(OWN).await?;
+        let mut session = self.platform_session().await?;
         let lent = TransactionGuard::begin(&mut session).await?;
         let done = work(lent.lent.connection()?).await;
         lent.end_with(done).await
@@ -335,22 +324,14 @@ impl Database {
         self.0.platform.as_ref().ok_or_else(no_platform_login)
     }
 
-    /// Acquires a connection permit of the workspace; waits for one if the workspace has none left.
-    pub(super) async fn acquire_connection_permit(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
-        self.0.shares.acquire(workspace).await
-    }
-
-    pub(super) fn timeouts(&self) -> Timeouts {
-        self.0.timeouts
-    }
-
     /// Returns a connection of the application login, and true if its transactions drop to a restricted role.
     pub(crate) async fn app_connection(&self) -> Result<(crate::db::PooledConnection, bool)> {
         Ok((self.0.app.pool().get().await?, self.0.app.drops()))
     }
 
-    pub(super) async fn platform_session(&self, settings: &str) -> Result<PooledSession> {
-        session_of(self.platform_login()?, settings).await
+    /// Returns a session for this crate's own statements across workspaces.
+    pub(crate) async fn platform_session(&self) -> Result<PooledSession> {
+        session_of(self.platform_login()?, OWN).await
     }
 
     /// Sends a notification on a channel of the database, without waiting for it.
@@ -363,25 +344,15 @@ impl Database {
         self.platform_login()?.pool().listen(channel).await
     }
 
-    pub(super) fn token(&self) -> DatabaseToken {
-        self.0.token
-    }
-
     /// Returns the default retention, for workspaces whose settings state none.
     pub(crate) fn retention(&self) -> Retention {
         self.0.retention
     }
+}
 
-    pub(super) fn search_limits(&self) -> SearchLimits {
-        self.0.search_limits
-    }
-
-    pub(super) fn notifier(&self) -> &Arc<Notifier> {
-        &self.0.notifier
-    }
-
-    pub(super) fn app(&self) -> &Login {
-        &self.0.app
+impl From<&Database> for DatabaseToken {
+    fn from(database: &Database) -> Self {
+        database.0.token
     }
 }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::connection_errors::interrupted_error;
+use super::errors::interrupted_error;
 use super::raw::RawConnection;
 use super::session::{HasSession, TransactionGuard, batch};
 use crate::error::{Error, Kind, Result};

@@ -5,9 +5,9 @@ use diesel::expression::{AppearsOnTable, ValidGrouping};
 use diesel::query_builder::AsChangeset;
 
 use super::expression::{Settable, Within};
-use super::macro_marker::{MacroMarker, macro_marker};
 use super::table::TenantTable;
 use crate::id::WorkspaceId;
+use crate::tenancy::compile_errors::{MacroMarker, macro_marker};
 
 /// Row to insert into a tenant table (`New...`), without its workspace. [`tenant_rows!`](crate::tenant_rows)
 /// implements it.
@@ -160,45 +160,4 @@ conflict_targets! {
     A;
     A, B;
     A, B, C;
-}
-
-/// Declares the rows to insert and the changesets of tenant tables.
-///
-/// `documents: NewDocument, DocumentChanges;` names a struct that derives `Insertable` and one that derives
-/// `AsChangeset`. Neither has a field `workspace_id`.
-#[macro_export]
-macro_rules! tenant_rows {
-    ($($table:ident: $new:ident, $changes:ident;)+) => {$(
-        $crate::tenant_rows!(@new $table, $new, );
-        $crate::tenant_rows!(@new $table, &'a $new, 'a);
-
-        impl $crate::tenancy::Changes<$table::table> for $changes {
-            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
-        }
-        impl $crate::tenancy::Changes<$table::table> for &$changes {
-            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
-        }
-    )+};
-    (@new $table:ident, $new:ty, $($lifetime:lifetime)?) => {
-        impl<$($lifetime)?> $crate::tenancy::NewRow for $new {
-            type Table = $table::table;
-
-            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
-        }
-
-        impl<$($lifetime)?> $crate::tenancy::NewRows for $new {
-            type Table = $table::table;
-            type InWorkspace = $crate::tenancy::WithWorkspace<Self>;
-
-            const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
-
-            fn count(&self) -> usize {
-                1
-            }
-
-            fn in_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
-                (<$table::table as $crate::tenancy::TenantTable>::workspace_value(workspace), self)
-            }
-        }
-    };
 }

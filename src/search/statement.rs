@@ -1,20 +1,18 @@
 //! Parts of the statements that search: candidates that one part selects and another reads, and settings of the
 //! planner for one statement.
 
-use std::fmt::{Display, Write as _};
-
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
-use super::query::Scoped;
+use crate::tenancy::{Scoped, StatementSettings};
 
 /// `WITH name (...) AS MATERIALIZED (...)` before a query.
 ///
 /// The candidates are materialized. So PostgreSQL selects them once and in their own order, whatever plan it chooses
 /// for the rest.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WithCte<C, Q> {
+pub(super) struct WithCte<C, Q> {
     name: &'static str,
     candidates: C,
     query: Q,
@@ -22,17 +20,17 @@ pub(crate) struct WithCte<C, Q> {
 
 impl<Q, S> Scoped<Q, S> {
     /// Makes the rows of another scoped query readable for this one's SQL, under `name` and the names of its columns.
-    pub(crate) fn with_candidates<C, T>(
+    pub(super) fn with_candidates<C, T>(
         self,
         name: &'static str,
         candidates: Scoped<C, T>,
     ) -> Scoped<WithCte<C, Q>, S> {
-        self.with_fragment(name, candidates.query)
+        self.with_fragment(name, candidates.into_query())
     }
 
     /// Adds candidates, like [`with_candidates`](Self::with_candidates), from SQL that restricts itself to the
     /// workspace.
-    pub(crate) fn with_fragment<C>(self, name: &'static str, candidates: C) -> Scoped<WithCte<C, Q>, S> {
+    pub(super) fn with_fragment<C>(self, name: &'static str, candidates: C) -> Scoped<WithCte<C, Q>, S> {
         self.map(|query| WithCte { name, candidates, query })
     }
 }
@@ -58,27 +56,11 @@ impl<C, Q> QueryId for WithCte<C, Q> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// Settings of the server for one statement. They are sent with the `BEGIN` of its transaction. If a transaction is
-/// already open, they are sent with the statement and reset afterwards.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StatementSettings {
-    pub(super) set: String,
-    pub(super) reset: String,
-}
-
 impl StatementSettings {
     /// Returns the settings that every search needs. A generic plan knows neither the number of requested candidates
     /// nor their workspace, so it can't choose the right index. JIT compilation of a plan that runs for milliseconds
     /// costs more than it saves.
-    pub(crate) fn searching() -> Self {
+    pub(super) fn searching() -> Self {
         Self::default().and("plan_cache_mode", "force_custom_plan").and("jit", "off")
-    }
-
-    /// Adds one setting. Neither name nor value may come from outside.
-    pub(crate) fn and(mut self, name: &'static str, value: impl Display) -> Self {
-        // Writing to a string can't fail.
-        let _ = write!(self.set, "; SET LOCAL {name} = {value}");
-        let _ = write!(self.reset, "; SET LOCAL {name} TO DEFAULT");
-        self
     }
 }

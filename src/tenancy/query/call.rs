@@ -6,12 +6,10 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::{Expression, QueryResult};
 
-use super::access::Access;
-use super::connection::WorkspaceConnection;
-use super::database::{Database, OWN};
-use super::run::{LoadsAs, all, each};
 use super::table::TenantTable;
 use crate::error::Result;
+use crate::tenancy::access::Access;
+use crate::tenancy::connection::{Database, HasSession as _, LoadsAs, WorkspaceConnection, all, each};
 use crate::unreadable::Readable;
 
 /// `SELECT columns FROM function(arguments) AS rows`, prepared once per connection. Diesel prepares the SQL of
@@ -51,7 +49,7 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         Self: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        db.platform_session(OWN).await?.statement(|conn| all(self.start(conn))).await
+        db.platform_session().await?.statement(|conn| all(self.start(conn))).await
     }
 
     /// Runs the call, like [`load_across`](Self::load_across), and returns each row, or the reason why it can't be
@@ -61,7 +59,7 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         Self: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        db.platform_session(OWN).await?.statement(|conn| each(self.start(conn))).await
+        db.platform_session().await?.statement(|conn| each(self.start(conn))).await
     }
 
     /// Runs the call in a workspace. Row-level security applies to it as to any statement.
@@ -70,7 +68,7 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         Self: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        ws.session.statement(|conn| all(self.start(conn))).await
+        ws.session().statement(|conn| all(self.start(conn))).await
     }
 }
 

@@ -14,9 +14,9 @@ use futures_util::stream::{BoxStream, unfold};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::connection_errors::{commit_failed_error, connection_lost_error, interrupted_error, stood_idle};
-use super::cte::StatementSettings;
-use super::notify::{Notification, Notifier};
+use super::errors::{commit_failed_error, connection_lost_error, interrupted_error, is_refused_by_fence, stood_idle};
+use super::notifier::{Notification, Notifier};
+use super::statement_settings::StatementSettings;
 use crate::db::{Pool, PooledConnection};
 use crate::error::{Error, Result};
 
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 ///
 /// A future that is dropped before it ends leaves a statement running, a transaction open or a role set. Such a
 /// connection is never used again: it leaves the pool, its statement is cancelled and its socket closed.
-pub(super) struct PooledSession {
+pub(crate) struct PooledSession {
     /// Connection; `None` only while it is replaced, or after it was abandoned.
     pub(super) lent: Option<PooledConnection>,
     pub(super) pool: Pool,
@@ -54,7 +54,7 @@ const CLEAN: &str = "CLOSE ALL; UNLISTEN *; RESET ALL; RESET SESSION AUTHORIZATI
                      DISCARD TEMP; SELECT pg_advisory_unlock_all()";
 
 /// Stream of the rows of a statement.
-pub(super) type Rows<U> = BoxStream<'static, QueryResult<U>>;
+pub(crate) type Rows<U> = BoxStream<'static, QueryResult<U>>;
 
 impl PooledSession {
     pub(super) async fn new(pool: &Pool, begin: String, fence: Option<String>) -> Result<Self> {
@@ -115,7 +115,7 @@ impl PooledSession {
     ///
     /// Its own transaction costs two round trips: `BEGIN` is sent with the statement, the end after the answer. An end
     /// that was sent with the statement would overtake one that must first be prepared.
-    pub(super) async fn statement<R>(
+    pub(crate) async fn statement<R>(
         &mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> Result<R> {
@@ -123,7 +123,7 @@ impl PooledSession {
     }
 
     /// Runs one statement, like [`statement`](Self::statement), under settings that apply only to it.
-    pub(super) async fn statement_under<R>(
+    pub(crate) async fn statement_under<R>(
         &mut self,
         settings: &StatementSettings,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
@@ -140,7 +140,7 @@ impl PooledSession {
 
     /// Runs one statement, like [`statement`](Self::statement), and streams its rows. If the stream is dropped before
     /// its end, the connection is lost.
-    pub(super) async fn stream<'s, U: Send + 'static>(
+    pub(crate) async fn stream<'s, U: Send + 'static>(
         &'s mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<Rows<U>>>,
     ) -> Result<BoxStream<'s, Result<U>>> {
@@ -214,7 +214,7 @@ impl Drop for PooledSession {
 }
 
 /// Type that contains a session. A transaction begins on the whole value, and the work gets the whole value.
-pub(super) trait HasSession {
+pub(crate) trait HasSession {
     fn session(&mut self) -> &mut PooledSession;
 }
 
@@ -268,7 +268,7 @@ impl<'s> TransactionGuard<'s, PooledSession> {
             };
             if let Err(error) = batch(conn, &end).await {
                 let error = result.err().map_or_else(|| commit_failed_error(error), connection_lost_error);
-                if error.is_lease_lost() {
+                if is_refused_by_fence(&error) {
                     batch(conn, "ROLLBACK").await.map_err(connection_lost_error)?;
                     self.done = true;
                 }
@@ -320,7 +320,7 @@ impl<'s, C: HasSession> TransactionGuard<'s, C> {
             && let Err(error) = batch(self.open()?, &before.join("; ")).await
         {
             let error = commit_failed_error(error);
-            if error.is_lease_lost() {
+            if is_refused_by_fence(&error) {
                 self.roll_back().await?;
             }
             return Err(error);

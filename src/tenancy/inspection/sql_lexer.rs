@@ -2,11 +2,30 @@
 
 use std::fmt;
 
-use super::inspection::ReadKeywords;
+/// Number of each of the keywords that read rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadKeywords {
+    pub(crate) selects: u32,
+    pub(crate) froms: u32,
+    pub(crate) joins: u32,
+}
+
+impl ReadKeywords {
+    /// Returns the keywords of a scoped query with `joins` joined tables.
+    pub(super) fn query(joins: u32) -> Self {
+        Self { selects: 1, froms: 1, joins }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.selects += other.selects;
+        self.froms += other.froms;
+        self.joins += other.joins;
+    }
+}
 
 /// Reason why a text can't be part of a scoped query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum UnsafeSql {
+pub(crate) enum UnsafeSql {
     Unscoped,
     Parenthesis,
     Quote,
@@ -56,14 +75,14 @@ const READERS: &[&str] = &[
 const WITH_FROM: &[&str] = &["extract", "substring", "trim", "overlay", "position"];
 
 /// SQL text that is read byte by byte: every character with a meaning for PostgreSQL is ASCII.
-pub(super) struct SqlLexer<'t> {
+pub(crate) struct SqlLexer<'t> {
     text: &'t str,
     at: usize,
 }
 
 /// One part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SqlToken<'t> {
+pub(crate) enum SqlToken<'t> {
     /// A keyword or a name without quotes.
     Word(&'t str),
     /// A name in double quotes, with the quotes.
@@ -73,7 +92,7 @@ pub(super) enum SqlToken<'t> {
 }
 
 impl<'t> SqlLexer<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self { text, at: 0 }
     }
 
@@ -125,7 +144,7 @@ impl<'t> SqlLexer<'t> {
     }
 
     /// Returns the tokens. Afterwards `ended` is an error if the text ended within a token.
-    pub(super) fn tokens<'e>(
+    pub(crate) fn tokens<'e>(
         mut self,
         ended: &'e mut Result<(), UnsafeSql>,
     ) -> impl Iterator<Item = SqlToken<'t>> + use<'t, 'e> {

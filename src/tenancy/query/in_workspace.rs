@@ -1,0 +1,34 @@
+//! Start of a query on a tenant table.
+
+use super::scoped::Scoped;
+use super::table::TenantTable;
+use crate::tenancy::scope::ProvesWorkspace;
+
+/// Start of a query on a tenant table. A [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection) runs only queries
+/// that start with it.
+pub trait InWorkspace: Sized {
+    /// Returns a query on the rows of the scope's workspace. Nothing that you add to the query reaches other rows.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use workspace_db::id::WorkspaceId;
+    /// use workspace_db::schema::documents;
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceScope};
+    ///
+    /// let scope = WorkspaceScope::unchecked(WorkspaceId::generate(), "an example");
+    /// let query = documents::table.in_workspace(&scope).filter(documents::title.like("A%")).limit(10);
+    /// assert!(query.to_sql().contains(r#""documents"."workspace_id" = $1"#));
+    /// ```
+    fn in_workspace(self, scope: &impl ProvesWorkspace) -> Scoped<Self::InWorkspace, (Self, ())>
+    where
+        Self: TenantTable;
+}
+
+impl<T> InWorkspace for T {
+    fn in_workspace(self, scope: &impl ProvesWorkspace) -> Scoped<T::InWorkspace, (T, ())>
+    where
+        T: TenantTable,
+    {
+        Scoped::new(self.of_workspace(scope.workspace()), scope.workspace())
+    }
+}

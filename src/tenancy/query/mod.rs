@@ -1,0 +1,35 @@
+//! Queries that are bound to one workspace, and the statements that change its rows.
+//!
+//! From the bottom up: `table`, `relation` and `rows` state what a tenant table is, what joins it and what may be
+//! written to it. `expression` states what may stand in a query. `scoped` is the query with its methods, and
+//! `in_workspace` begins it. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`.
+//! `call` calls this crate's own functions in the database.
+
+mod call;
+mod expression;
+mod fragment;
+mod in_workspace;
+mod page;
+mod relation;
+mod rows;
+mod run;
+mod scoped;
+mod subquery;
+mod table;
+mod write;
+
+pub(crate) use self::call::FunctionCall;
+pub use self::expression::{Excluded, Group, ScopedExpression, Settable, Tables, Within, excluded};
+pub use self::fragment::{
+    ConflictAction, Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsNothing, ReturnsRows, Set,
+    TargetCondition, Update,
+};
+pub use self::in_workspace::InWorkspace;
+pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
+pub use self::relation::{Here, JoinsTo, RelatedTo, There};
+pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
+pub use self::run::OptionalRow;
+pub use self::scoped::{InnerJoined, LeftJoined, Locked, OneTable, Scoped};
+pub use self::subquery::Subquery;
+pub use self::table::{IdentifiedTable, TenantTable, WritableTable};
+pub use self::write::{DoUpdate, ScopedStatement, ScopedUpdate, Upsert};
