@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::CHANNEL;
+use super::enqueue::CHANNEL;
 use crate::error::{Error, Kind, Result};
 use crate::id::JobId;
 use crate::models::{JobQueue, NewAuditEntry};
