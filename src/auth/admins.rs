@@ -4,17 +4,16 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::PlatformScope;
-use super::login::{days_from_now, revoke_all};
+use super::admin_tokens::{create_token, issue, revoke, revoke_all, valid_tokens};
+use super::email::lower;
 use super::password;
-use super::session;
-use super::token::{Token, TokenKind};
+use super::token::{Token, TokenKind, days_from_now};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AdminTokenId, AdminUserId};
 use crate::models::{AdminToken, AdminUser, AdminUserChanges, NewAdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash, StatementTime};
-use crate::tenancy::{Actor, Database, admin_may_enter, load_readable};
+use crate::tenancy::{Actor, Database, PlatformScope, admin_may_enter, load_readable};
 
 /// Number of days for which a password secret is valid.
 const SECRET_DAYS: i64 = 1;
@@ -239,7 +238,7 @@ pub async fn change_details(
 pub async fn admins(db: &Database, platform: &PlatformScope) -> Result<Vec<AdminUser>> {
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
-        load_readable(AdminUser::query().order(super::lower(admin_users::email)), conn).await
+        load_readable(AdminUser::query().order(lower(admin_users::email)), conn).await
     })
     .await
 }
@@ -261,7 +260,7 @@ pub async fn create_admin_token(
         let held = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
         let admin = held?;
-        session::create_token(conn, actor, admin.id, name, days).await
+        create_token(conn, actor, admin.id, name, days).await
     })
     .await
 }
@@ -274,7 +273,7 @@ pub async fn create_admin_token(
 pub async fn list_admin_tokens(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Vec<AdminToken>> {
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
-        session::valid_tokens(conn, admin).await
+        valid_tokens(conn, admin).await
     })
     .await
 }
@@ -293,7 +292,7 @@ pub async fn revoke_admin_token(
     db.platform(async |conn| {
         let held = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        session::revoke(conn, actor, held?.id, token).await
+        revoke(conn, actor, held?.id, token).await
     })
     .await
 }
@@ -325,7 +324,7 @@ async fn change_state(
 
 async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Token> {
     let secret = Token::generate(TokenKind::Password, None)?;
-    session::issue(conn, admin, &secret, "a password secret", None, days_from_now(SECRET_DAYS)).await?;
+    issue(conn, admin, &secret, "a password secret", None, days_from_now(SECRET_DAYS)).await?;
     // An account with a password secret no longer gets its password from an invitation.
     let invited = admin_users::table.find(admin).filter(admin_users::is_invited);
     diesel::update(invited).set(admin_users::is_invited.eq(false)).execute(conn).await?;

@@ -6,8 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
-use super::session::valid_for;
-use super::token::{Token, TokenKind, invalid_token};
+use super::token::{Token, TokenKind, invalid_token, is_due, valid_for};
 use crate::error::{Error, Kind, Result};
 use crate::id::ServiceTokenId;
 use crate::models::{NewAuditEntry, NewServiceToken, ServiceToken};
@@ -75,7 +74,7 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
             let query = mine.select((service_tokens::access, service_tokens::last_used_at));
             let found: Option<(ServiceAccess, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
             let Some((access, last_used_at)) = found else { return Ok::<_, Error>(None) };
-            if super::is_due(last_used_at) {
+            if is_due(last_used_at) {
                 diesel::update(mine).set(service_tokens::last_used_at.eq(now)).execute(conn).await?;
             }
             Ok(Some(access))

@@ -9,7 +9,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Double};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::ClientInfo;
+use super::client::ClientInfo;
+use super::email::lower;
+use super::token::Token;
 use crate::error::{Error, Kind, Result};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminTokenKind, TokenHash};
@@ -94,12 +96,12 @@ enum Familiarity {
 
 impl Familiarity {
     async fn of(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
-        let device = client.device.as_ref().map(super::Token::hash);
+        let device = client.device.as_ref().map(Token::hash);
         let address = client.address().map(|address| address.to_string());
         let is_device = admin_tokens::token_hash.nullable().eq(&device);
         let known: Option<Option<bool>> = admin_tokens::table
             .inner_join(admin_users::table)
-            .filter(super::lower(admin_users::email).eq(email))
+            .filter(lower(admin_users::email).eq(email))
             .filter(admin_tokens::kind.eq(AdminTokenKind::Session))
             .filter(is_device.or(admin_tokens::address.eq(&address)))
             .select(is_device)

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
@@ -15,6 +16,8 @@ use crate::sql_types::TokenHash;
 /// Number of random bytes in a token.
 const SECRET_LEN: usize = 32;
 const WORKSPACE_LEN: usize = 16;
+/// Maximum number of days for which an API token is valid.
+const MOST_TOKEN_DAYS: u32 = 366;
 
 /// Token of 256 random bits: a session, an API token, a service's token, an invitation or a password secret.
 ///
@@ -125,6 +128,23 @@ impl FromStr for Token {
 /// Returns the error for a token that does not exist, has expired, was revoked or is of another kind.
 pub(super) fn invalid_token() -> Error {
     Error::new(Kind::Unauthenticated, "the token is not valid").remedy("log in again, or ask for a new one")
+}
+
+pub(super) fn days_from_now(days: i64) -> DateTime<Utc> {
+    Utc::now() + TimeDelta::days(days)
+}
+
+/// Returns the time at which a token of `days` days expires.
+pub(super) fn valid_for(days: u32) -> Result<DateTime<Utc>> {
+    if (1..=MOST_TOKEN_DAYS).contains(&days) {
+        return Ok(days_from_now(days.into()));
+    }
+    Err(Error::invalid(format!("a token is valid for 1 to {MOST_TOKEN_DAYS} days, not {days}")).of_field("expires_at"))
+}
+
+/// Returns true if a use of a token must be recorded. This is at most once a minute, since a request that reads should not write.
+pub(super) fn is_due(last_used_at: Option<DateTime<Utc>>) -> bool {
+    last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::minutes(1))
 }
 
 impl fmt::Debug for Token {

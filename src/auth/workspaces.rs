@@ -4,8 +4,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
-use super::PlatformScope;
-use super::members::{Invitation, invite_to};
+use super::invitations::{Invitation, invite_to};
 use super::password;
 use super::settings::{SettingsBounds, check_bounds};
 use crate::error::{Error, Kind, Result};
@@ -15,7 +14,7 @@ use crate::models::{
 };
 use crate::schema::{workspace_settings, workspaces};
 use crate::sql_types::{AdminRole, Email, StatementTime};
-use crate::tenancy::{Actor, Administer, Database, WorkspaceScope, load_readable};
+use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope, load_readable};
 
 /// Workspace that was created.
 #[derive(Clone, Debug)]
