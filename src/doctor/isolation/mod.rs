@@ -8,11 +8,11 @@ mod terms;
 
 use tokio_postgres::Client;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::rules::NOT_THERE;
 use self::rules::RULES;
 use self::terms::WITH;
 use crate::error::{Error, Result};
-
-pub(crate) const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
 
 /// Object that breaks a rule.
 pub(crate) struct IsolationViolation {
