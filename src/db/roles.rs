@@ -4,7 +4,8 @@ use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Pool, pool};
+use super::connection::connect;
+use super::pool::{Pool, pool};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Kind, Result};
 
@@ -128,7 +129,7 @@ GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
 /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the owner may not create roles;
 /// [`is_unreachable`](Error::is_unreachable).
 pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) -> Result<()> {
-    let mut conn = super::connect(owner).await?;
+    let mut conn = connect(owner).await?;
     let LoginPrivileges { login: name, is_superuser, .. } = of_connection(&mut conn).await?;
     let statements = logins.iter().map(|(login, password, role)| login_sql(login, password, role));
     // Only a superuser may revoke what PostgreSQL grants to all.
@@ -273,7 +274,7 @@ impl LoginPrivileges {
 
 /// Returns the privileges of a URL's login.
 pub(crate) async fn login_privileges(url: &DatabaseUrl) -> Result<LoginPrivileges> {
-    of_connection(&mut super::connect(url).await?).await
+    of_connection(&mut connect(url).await?).await
 }
 
 /// Returns the privileges of an open connection's login.

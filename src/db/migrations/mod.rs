@@ -18,7 +18,8 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use self::failure::MigrationFailure;
 use self::history::History;
-use self::session::MigrationSession;
+pub use self::session::ADVISORY_LOCK;
+use self::session::{MigrationSession, MigrationTimeouts};
 pub use self::source::Migration;
 use self::source::MigrationSet;
 pub use self::statements::{MigrationStatement, statements};
@@ -27,10 +28,6 @@ use crate::error::{Error, Kind, Result};
 
 /// Migrations for the harness of `diesel_migrations`, which takes no lock and records no checksums.
 pub const EMBEDDED: EmbeddedMigrations = embed_migrations!();
-
-/// Advisory lock of a migrator, "wsdb" in ASCII: `SELECT * FROM pg_locks WHERE locktype = 'advisory'` shows its holder.
-/// A migrator polls it, since a blocking wait and CREATE INDEX CONCURRENTLY deadlock.
-pub const ADVISORY_LOCK: i64 = 0x7773_6462;
 
 /// Migration and its state in a database.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -79,14 +76,6 @@ pub enum RevertCount {
     Last(u32),
     /// All migrations.
     All,
-}
-
-/// Timeouts of a migration's statements, and the number of its attempts.
-#[derive(Clone, Copy, Debug)]
-struct MigrationTimeouts {
-    lock: Duration,
-    statement: Duration,
-    attempts: usize,
 }
 
 /// Runner of migrations on one database: this crate's and your own.
@@ -358,7 +347,7 @@ impl Migrator {
     }
 
     async fn history(&self) -> Result<History> {
-        Ok(squash::translate(history::read(&super::client(&self.url).await?).await?, &self.sources))
+        Ok(squash::translate(history::read(&super::connection::client(&self.url).await?).await?, &self.sources))
     }
 }
 

@@ -5,13 +5,25 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use super::failure::READ_ONLY;
-use super::{ADVISORY_LOCK, MigrationTimeouts};
 use crate::config::DatabaseUrl;
-use crate::db::{CATALOG_SETTINGS, CancelOnDrop, client_with};
+use crate::db::cancellation::CancelOnDrop;
+use crate::db::connection::{CATALOG_SETTINGS, client_with};
 use crate::error::{Error, Kind, Result};
+
+/// Advisory lock of a migrator, "wsdb" in ASCII: `SELECT * FROM pg_locks WHERE locktype = 'advisory'` shows its holder.
+/// A migrator polls it, since a blocking wait and CREATE INDEX CONCURRENTLY deadlock.
+pub const ADVISORY_LOCK: i64 = 0x7773_6462;
 
 const POLL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Timeouts of a migration's statements, and the number of its attempts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MigrationTimeouts {
+    pub(super) lock: Duration,
+    pub(super) statement: Duration,
+    pub(super) attempts: usize,
+}
 
 pub(super) struct MigrationSession {
     client: Client,
