@@ -4,18 +4,17 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::PlatformScope;
+use super::admin_tokens::{create_token, issue, revoke, revoke_all, valid_tokens};
 use super::credential::admin_may_enter;
-use super::login::{days_from_now, revoke_all};
+use super::email::lower;
 use super::password;
-use super::session;
-use super::token::{Token, TokenKind};
-use crate::error::{Error, Kind, Result};
+use super::token::{Token, TokenKind, days_from_now};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{AdminTokenId, AdminUserId};
 use crate::models::{AdminToken, AdminUser, AdminUserChanges, NewAdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash, StatementTime};
-use crate::tenancy::{Actor, Database, load_readable};
+use crate::tenancy::{Actor, Database, PlatformScope, load_readable};
 
 /// Number of days for which a password secret is valid.
 const SECRET_DAYS: i64 = 1;
@@ -95,7 +94,7 @@ pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> 
 }
 
 fn taken(email: &Email) -> Error {
-    Error::new(Kind::Conflict, format!("an administrator with {email} exists")).of_field("email")
+    Error::new(ErrorKind::Conflict, format!("an administrator with {email} exists")).of_field("email")
 }
 
 /// Creates a secret with which an administrator sets their password once, within one day.
@@ -240,7 +239,7 @@ pub async fn change_details(
 pub async fn admins(db: &Database, platform: &PlatformScope) -> Result<Vec<AdminUser>> {
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
-        load_readable(AdminUser::query().order(super::lower(admin_users::email)), conn).await
+        load_readable(AdminUser::query().order(lower(admin_users::email)), conn).await
     })
     .await
 }
@@ -262,7 +261,7 @@ pub async fn create_admin_token(
         let held = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
         let admin = held?;
-        session::create_token(conn, actor, admin.id, name, days).await
+        create_token(conn, actor, admin.id, name, days).await
     })
     .await
 }
@@ -275,7 +274,7 @@ pub async fn create_admin_token(
 pub async fn list_admin_tokens(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Vec<AdminToken>> {
     db.platform(async |conn| {
         platform.actor(conn, db).await?;
-        session::valid_tokens(conn, admin).await
+        valid_tokens(conn, admin).await
     })
     .await
 }
@@ -294,7 +293,7 @@ pub async fn revoke_admin_token(
     db.platform(async |conn| {
         let held = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        session::revoke(conn, actor, held?.id, token).await
+        revoke(conn, actor, held?.id, token).await
     })
     .await
 }
@@ -326,7 +325,7 @@ async fn change_state(
 
 async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Token> {
     let secret = Token::generate(TokenKind::Password, None)?;
-    session::issue(conn, admin, &secret, "a password secret", None, days_from_now(SECRET_DAYS)).await?;
+    issue(conn, admin, &secret, "a password secret", None, days_from_now(SECRET_DAYS)).await?;
     // An account with a password secret no longer gets its password from an invitation.
     let invited = admin_users::table.find(admin).filter(admin_users::is_invited);
     diesel::update(invited).set(admin_users::is_invited.eq(false)).execute(conn).await?;
@@ -339,7 +338,7 @@ async fn issue_secret(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Resul
 /// disabled them, and must not act on their earlier rights.
 async fn find(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<AdminUser> {
     let found = AdminUser::query().find(admin).for_no_key_update().first(conn).await.optional()?;
-    found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no administrator {admin}")))
+    found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no administrator {admin}")))
 }
 
 /// Returns the superadmins who can log in, with their rows locked in one order. If two superadmins remove each other,
@@ -356,7 +355,7 @@ async fn locked_superadmins(conn: &mut AsyncPgConnection) -> Result<Vec<AdminUse
 
 fn must_remain(superadmins: &[AdminUserId], without: AdminUserId) -> Result<()> {
     if superadmins == [without] {
-        return Err(Error::new(Kind::Conflict, "this is the last superadmin who can log in")
+        return Err(Error::new(ErrorKind::Conflict, "this is the last superadmin who can log in")
             .remedy("make another one first, and have them log in"));
     }
     Ok(())

@@ -4,12 +4,11 @@ use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::PlatformScope;
 use crate::error::Result;
 use crate::id::{AdminUserId, AuditEntryId, WorkspaceId};
 use crate::models::{AuditEntry, NewAuditEntry};
 use crate::schema::audit_log;
-use crate::tenancy::{Database, PageKey, load_readable};
+use crate::tenancy::{Database, PageKey, PlatformScope, load_readable};
 
 /// Maximum number of entries on one page.
 const MOST: u32 = 1_000;

@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::schema::{admin_tokens, admin_users, service_tokens, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, ServiceAccess, TokenHash};
@@ -117,7 +117,7 @@ async fn authorize_superadmin(conn: &mut AsyncPgConnection, token: &TokenHash, i
     match found {
         Some((AdminRole::Superadmin, kind)) if !in_person || kind == AdminTokenKind::Session => Ok(()),
         Some((AdminRole::Superadmin, _)) => {
-            Err(Error::new(Kind::Forbidden, "a token does not give others what it has itself")
+            Err(Error::new(ErrorKind::Forbidden, "a token does not give others what it has itself")
                 .remedy("log in, and do it with the session"))
         }
         _ => Err(not_a_superadmin()),

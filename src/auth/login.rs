@@ -1,19 +1,20 @@
 //! Login and change of password. Every failed attempt costs the same and returns the same error.
 
-use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::admin_tokens::{issue, revoke_all};
+use super::client::ClientInfo;
 use super::credential::admin_may_enter;
-use super::session::{AdminSession, issue};
+use super::email::{known_form, lower};
+use super::password;
+use super::session::AdminSession;
 use super::throttle::Buckets;
-use super::token::{Token, TokenKind, invalid_token};
-use super::{ClientInfo, password};
-use crate::error::{Error, Kind, Result};
-use crate::id::AdminUserId;
+use super::token::{Token, TokenKind, days_from_now, invalid_token};
+use crate::error::{Error, ErrorKind, Result};
 use crate::models::{AdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminStatus, AdminTokenKind, PasswordHash};
@@ -21,9 +22,6 @@ use crate::tenancy::{Actor, Database};
 
 /// Number of days for which a session is valid.
 const SESSION_DAYS: i64 = 7;
-
-/// Maximum length of an email. A request may contain a longer text.
-const MOST_EMAIL_BYTES: usize = 254;
 
 /// Verifies an email and a password, and returns a session and its token.
 ///
@@ -61,7 +59,7 @@ pub async fn log_in(
 ) -> Result<(AdminSession, Token)> {
     let admin = verify(db, email, password, client).await?;
     if admin.must_change_password {
-        return Err(Error::new(Kind::PasswordChange, "the password must be changed before anything else")
+        return Err(Error::new(ErrorKind::PasswordChange, "the password must be changed before anything else")
             .remedy("change it, and log in with the new one"));
     }
     if !admin.password_hash.is_outdated() {
@@ -182,7 +180,7 @@ async fn verify(db: &Database, email: &str, password: &SecretString, client: &Cl
     let (buckets, found) = db
         .platform(async |conn| {
             let buckets = Buckets::count(conn, &email, client).await?;
-            let query = AdminUser::query().filter(super::lower(admin_users::email).eq(&email));
+            let query = AdminUser::query().filter(lower(admin_users::email).eq(&email));
             Ok::<_, Error>((buckets, query.first(conn).await.optional()?))
         })
         .await?;
@@ -255,13 +253,6 @@ pub(super) async fn replace_sessions(
     begin(conn, admin, action, client).await
 }
 
-/// Revokes all sessions, API tokens and password secrets of an administrator.
-pub(super) async fn revoke_all(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<usize> {
-    let valid =
-        admin_tokens::table.filter(admin_tokens::admin_user_id.eq(admin).and(admin_tokens::revoked_at.is_null()));
-    Ok(diesel::update(valid).set(admin_tokens::revoked_at.eq(now)).execute(conn).await?)
-}
-
 async fn begin(
     conn: &mut AsyncPgConnection,
     admin: &AdminUser,
@@ -280,24 +271,13 @@ async fn begin(
     Ok((AdminSession::new(admin, row, &token, actor), token))
 }
 
-pub(super) fn days_from_now(days: i64) -> DateTime<Utc> {
-    Utc::now() + TimeDelta::days(days)
-}
-
 pub(super) fn check_for(admin: &AdminUser, new: &SecretString) -> Result<()> {
     let (first, last) = (admin.first_name.as_deref().unwrap_or(""), admin.last_name.as_deref().unwrap_or(""));
     let local = admin.email.split('@').next().unwrap_or("");
     password::check(new, &[&admin.email, local, first, last, &format!("{first} {last}"), &format!("{first}{last}")])
 }
 
-/// Returns the form in which emails are compared. A text that can't be an email becomes empty, which matches no
-/// account.
-fn known_form(email: &str) -> String {
-    let email = email.trim().to_lowercase();
-    if email.len() > MOST_EMAIL_BYTES || email.contains('\0') { String::new() } else { email }
-}
-
 fn refused() -> Error {
-    Error::new(Kind::Unauthenticated, "the email or the password is wrong")
+    Error::new(ErrorKind::Unauthenticated, "the email or the password is wrong")
         .remedy("after several wrong passwords an account waits; an operator can send a password secret")
 }

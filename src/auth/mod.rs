@@ -25,7 +25,7 @@
 //!
 //! | actor | access | call |
 //! |---|---|---|
-//! | a superadmin | [`PlatformScope`] | [`AdminSession::platform`] |
+//! | a superadmin | [`PlatformScope`](crate::tenancy::PlatformScope) | [`AdminSession::platform`] |
 //! | a superadmin | any workspace to administer | [`AdminSession::administer`] |
 //! | a member whose role there is superadmin | their workspaces to administer | [`AdminSession::administer`] |
 //! | a member whose role there is admin | their workspaces to read and write | [`AdminSession::workspace`] |
@@ -35,9 +35,13 @@
 //! member lose their access everywhere. Each change here inserts an audit entry in the same transaction; [`audit_log`]
 //! lists them.
 
+mod admin_tokens;
 mod admins;
 mod audit;
+mod client;
 mod credential;
+mod email;
+mod invitations;
 mod login;
 mod members;
 mod password;
@@ -48,19 +52,15 @@ mod throttle;
 mod token;
 mod workspaces;
 
-use std::net::IpAddr;
-
-use chrono::{DateTime, TimeDelta, Utc};
-use diesel::define_sql_function;
-use diesel::sql_types::Text;
-
 pub use self::admins::{
     NewAdmin, admins, change_details, change_role, create_admin, create_admin_token, disable, enable,
     list_admin_tokens, reset_password, revoke_admin_token,
 };
 pub use self::audit::{AuditFilter, AuditedChange, audit_log, record_change};
+pub use self::client::ClientInfo;
+pub use self::invitations::{Invitation, invite};
 pub use self::login::{change_password, log_in, set_password};
-pub use self::members::{Invitation, Member, change_member_role, invite, join, members, remove_member};
+pub use self::members::{Member, change_member_role, join, members, remove_member};
 #[cfg(feature = "transfer")]
 pub(crate) use self::password::unusable as unusable_password;
 pub use self::services::{ServiceScope, create_service_token, revoke_service_token, service, service_tokens};
@@ -70,35 +70,3 @@ pub use self::token::{Token, TokenKind};
 pub use self::workspaces::{
     CreatedWorkspace, archive, change_workspace, create_workspace, publish, restore, unpublish, workspaces,
 };
-use crate::tenancy::PlatformScope;
-
-/// Client that sent a request, as far as the backend knows it.
-///
-/// Behind a proxy, set the address that the proxy vouches for. A client that can write its own address bypasses the
-/// throttle.
-#[derive(Clone, Debug, Default)]
-pub struct ClientInfo {
-    /// Network address. All clients without an address share one allowance of failed logins.
-    pub address: Option<IpAddr>,
-    /// Name of the session in lists, such as the browser. At most 200 characters are kept.
-    pub name: Option<String>,
-    /// Last session token of this device, even an expired one. It lets the owner log in while strangers try passwords.
-    pub device: Option<Token>,
-}
-
-impl ClientInfo {
-    /// Returns the address; an IPv4-mapped IPv6 address becomes IPv4.
-    fn address(&self) -> Option<IpAddr> {
-        self.address.map(|address| address.to_canonical())
-    }
-}
-
-/// Returns true if a use must be recorded. This is at most once a minute, since a request that reads should not write.
-fn is_due(last_used_at: Option<DateTime<Utc>>) -> bool {
-    last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::minutes(1))
-}
-
-define_sql_function! {
-    /// Lowercases a text, as the unique index on emails does.
-    fn lower(text: Text) -> Text;
-}

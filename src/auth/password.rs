@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql_types::{Memory, PasswordHash};
 
 const LEAST_CHARACTERS: usize = 12;
@@ -98,7 +98,7 @@ pub(super) async fn hash(password: &SecretString) -> Result<PasswordHash> {
 pub(crate) async fn unusable() -> Result<PasswordHash> {
     let mut secret = [0_u8; 32];
     getrandom::fill(&mut secret)
-        .map_err(|error| Error::new(Kind::Io, "the operating system gives no random bytes").caused_by(error))?;
+        .map_err(|error| Error::new(ErrorKind::Io, "the operating system gives no random bytes").caused_by(error))?;
     hash(&SecretString::from(base16ct::lower::encode_string(&secret))).await
 }
 
@@ -113,15 +113,15 @@ pub(super) async fn dummy_hash() -> Result<PasswordHash> {
 async fn in_turn<T: Send + 'static>(work: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T> {
     let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&HASHING.turns).acquire_owned()).await;
     let permit = turn
-        .map_err(|elapsed| Error::new(Kind::Exhausted, "too many logins at once").caused_by(elapsed))?
-        .map_err(|closed| Error::new(Kind::Exhausted, "no password is hashed any more").caused_by(closed))?;
+        .map_err(|elapsed| Error::new(ErrorKind::Exhausted, "too many logins at once").caused_by(elapsed))?
+        .map_err(|closed| Error::new(ErrorKind::Exhausted, "no password is hashed any more").caused_by(closed))?;
     let (done, result) = oneshot::channel();
     let working = Box::new(move |memory: &mut Memory| {
         let _held = permit;
         // The caller may have stopped waiting.
         let _ = done.send(work(memory));
     });
-    let lost = || Error::new(Kind::Io, "the thread that hashes passwords is gone");
+    let lost = || Error::new(ErrorKind::Io, "the thread that hashes passwords is gone");
     HASHING.work.send(working).map_err(|_| lost())?;
     result.await.map_err(|gone| lost().caused_by(gone))
 }

@@ -9,9 +9,8 @@ use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use super::credential::ServiceCredential;
-use super::session::valid_for;
-use super::token::{Token, TokenKind, invalid_token};
-use crate::error::{Error, Kind, Result};
+use super::token::{Token, TokenKind, invalid_token, is_due, valid_for};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::ServiceTokenId;
 use crate::models::{NewAuditEntry, NewServiceToken, ServiceToken};
 use crate::schema::service_tokens;
@@ -45,7 +44,7 @@ impl ServiceScope {
     pub fn write(&self) -> Result<WorkspaceScope> {
         match self {
             Self::Writes(scope) => Ok(scope.clone()),
-            Self::Reads(_) => Err(Error::new(Kind::Forbidden, "this service's token may only read")
+            Self::Reads(_) => Err(Error::new(ErrorKind::Forbidden, "this service's token may only read")
                 .remedy("make one that may write, where that is meant")),
         }
     }
@@ -78,7 +77,7 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
             let query = mine.select((service_tokens::access, service_tokens::last_used_at));
             let found: Option<(ServiceAccess, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
             let Some((access, last_used_at)) = found else { return Ok::<_, Error>(None) };
-            if super::is_due(last_used_at) {
+            if is_due(last_used_at) {
                 diesel::update(mine).set(service_tokens::last_used_at.eq(now)).execute(conn).await?;
             }
             Ok(Some(access))
@@ -170,7 +169,8 @@ pub async fn revoke_service_token(
             .get_result(conn)
             .await
             .optional()?;
-        let name = name.ok_or_else(|| Error::new(Kind::NotFound, "there is no such valid token in this workspace"))?;
+        let name =
+            name.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such valid token in this workspace"))?;
         NewAuditEntry::new(actor, "service_token.revoke", "service_tokens", Some(*token.as_uuid()))
             .of(scope.workspace())
             .made(&json!({ "name": name }))

@@ -7,20 +7,17 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde_json::json;
 
+use super::admin_tokens::{create_token, revoke, valid_tokens};
 use super::credential::{AdminCredential, admin_may_enter, token_is_valid};
-use super::login::days_from_now;
-use super::token::{Token, TokenKind, invalid_token};
-use crate::error::{Error, Kind, Result};
+use super::invitations::PendingInvitation;
+use super::token::{Token, TokenKind, invalid_token, is_due};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{AdminTokenId, AdminUserId, WorkspaceId};
-use crate::models::{AdminToken, AdminUser, NewAdminToken, NewAuditEntry, Workspace};
+use crate::models::{AdminToken, AdminUser, Workspace};
 use crate::schema::{admin_tokens, admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminTokenKind, Name};
 use crate::tenancy::{Actor, Administer, Credential, Database, PlatformScope, WorkspaceScope, load_readable};
-
-/// Maximum number of days for which an API token is valid.
-const MOST_TOKEN_DAYS: u32 = 366;
 
 /// Administrator who presented a valid session or API token.
 ///
@@ -64,7 +61,7 @@ pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> R
         .platform(async |conn| {
             let found: Option<(AdminUser, AdminTokenId, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
             let Some((admin, id, last_used_at)) = found else { return Ok::<_, Error>(None) };
-            if super::is_due(last_used_at) {
+            if is_due(last_used_at) {
                 let used = admin_tokens::table.find(id);
                 diesel::update(used).set(admin_tokens::last_used_at.eq(now)).execute(conn).await?;
             }
@@ -212,7 +209,7 @@ impl AdminSession {
         db.platform(async |conn| {
             let kind = self.held(conn).await?;
             if kind != AdminTokenKind::Session {
-                return Err(Error::new(Kind::Forbidden, "a token can't make another")
+                return Err(Error::new(ErrorKind::Forbidden, "a token can't make another")
                     .remedy("log in, and make it with the session"));
             }
             create_token(conn, self.actor.clone(), self.admin, name, days).await
@@ -253,7 +250,7 @@ impl AdminSession {
     pub async fn accept(&self, db: &Database, invitation: &Token) -> Result<WorkspaceId> {
         db.platform(async |conn| {
             self.held(conn).await?;
-            let joining = super::members::PendingInvitation::find(conn, invitation, Some(self.admin)).await?;
+            let joining = PendingInvitation::find(conn, invitation, Some(self.admin)).await?;
             joining.join(conn, self.actor.clone()).await
         })
         .await
@@ -274,83 +271,4 @@ impl AdminSession {
             .select(admin_tokens::kind);
         query.first(conn).await.optional()?.ok_or_else(invalid_token)
     }
-}
-
-/// Inserts a token by its hash.
-pub(super) async fn issue(
-    conn: &mut AsyncPgConnection,
-    admin: AdminUserId,
-    token: &Token,
-    name: &str,
-    address: Option<IpAddr>,
-    expires_at: DateTime<Utc>,
-) -> Result<AdminTokenId> {
-    let kind = match token.kind() {
-        TokenKind::Session => AdminTokenKind::Session,
-        TokenKind::Api => AdminTokenKind::Api,
-        TokenKind::Password => AdminTokenKind::Password,
-        TokenKind::Service | TokenKind::Invitation => return Err(invalid_token()),
-    };
-    let row = NewAdminToken {
-        id: AdminTokenId::generate(),
-        admin_user_id: admin,
-        kind,
-        name: name.to_owned(),
-        token_hash: token.hash(),
-        address: address.map(|address| address.to_string()),
-        expires_at,
-    };
-    diesel::insert_into(admin_tokens::table).values(&row).execute(conn).await?;
-    Ok(row.id)
-}
-
-pub(super) async fn create_token(
-    conn: &mut AsyncPgConnection,
-    actor: Actor,
-    admin: AdminUserId,
-    name: &Name,
-    days: u32,
-) -> Result<(AdminToken, Token)> {
-    let token = Token::generate(TokenKind::Api, None)?;
-    let id = issue(conn, admin, &token, name.as_str(), None, valid_for(days)?).await?;
-    let row = AdminToken::query().find(id).first(conn).await?;
-    NewAuditEntry::new(actor, "token.create", "admin_tokens", Some(*id.as_uuid())).made(&row).insert(conn).await?;
-    Ok((row, token))
-}
-
-pub(super) async fn revoke(
-    conn: &mut AsyncPgConnection,
-    actor: Actor,
-    admin: AdminUserId,
-    token: AdminTokenId,
-) -> Result<()> {
-    let valid = admin_tokens::table
-        .filter(admin_tokens::id.eq(token).and(admin_tokens::admin_user_id.eq(admin)))
-        .filter(admin_tokens::revoked_at.is_null());
-    let name: Option<String> = diesel::update(valid)
-        .set(admin_tokens::revoked_at.eq(now))
-        .returning(admin_tokens::name)
-        .get_result(conn)
-        .await
-        .optional()?;
-    let name = name.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no valid token {token}")))?;
-    NewAuditEntry::new(actor, "token.revoke", "admin_tokens", Some(*token.as_uuid()))
-        .made(&json!({ "name": name }))
-        .insert(conn)
-        .await
-}
-
-pub(super) async fn valid_tokens(conn: &mut AsyncPgConnection, admin: AdminUserId) -> Result<Vec<AdminToken>> {
-    let tokens = AdminToken::query()
-        .filter(admin_tokens::admin_user_id.eq(admin).and(token_is_valid()))
-        .order((admin_tokens::created_at.desc(), admin_tokens::id.desc()));
-    load_readable(tokens, conn).await
-}
-
-/// Returns the time at which a token of `days` days expires.
-pub(super) fn valid_for(days: u32) -> Result<DateTime<Utc>> {
-    if (1..=MOST_TOKEN_DAYS).contains(&days) {
-        return Ok(days_from_now(days.into()));
-    }
-    Err(Error::invalid(format!("a token is valid for 1 to {MOST_TOKEN_DAYS} days, not {days}")).of_field("expires_at"))
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::config::Retention;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::models::{NewAuditEntry, NewWorkspaceSettings, Workspace, WorkspaceSettings, WorkspaceSettingsChanges};
 use crate::schema::workspace_settings;
 use crate::sql_types::{LanguageTag, Metadata, TextArray};
@@ -108,7 +108,7 @@ pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Re
     let workspace = scope.workspace();
     db.platform(async |conn| {
         let row: Option<Workspace> = Workspace::query().find(workspace).first(conn).await.optional()?;
-        let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))?;
+        let row = row.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no workspace {workspace}")))?;
         let own: Option<WorkspaceSettings> = WorkspaceSettings::query().find(workspace).first(conn).await.optional()?;
         Ok(EffectiveSettings::resolve(row, own.as_ref(), db.retention()))
     })

@@ -9,8 +9,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Double};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::ClientInfo;
-use crate::error::{Error, Kind, Result};
+use super::client::ClientInfo;
+use super::email::lower;
+use super::token::Token;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminTokenKind, TokenHash};
 
@@ -58,7 +60,7 @@ impl Buckets {
         for network in networks {
             let state = network.count(conn).await?;
             if !state.allowed {
-                return Err(Error::new(Kind::Throttled, "too many attempts from this address")
+                return Err(Error::new(ErrorKind::Throttled, "too many attempts from this address")
                     .remedy(format!("try again in {:.0} s", state.wait.max(1.0).ceil())));
             }
             counted.push(network);
@@ -94,12 +96,12 @@ enum Familiarity {
 
 impl Familiarity {
     async fn of(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
-        let device = client.device.as_ref().map(super::Token::hash);
+        let device = client.device.as_ref().map(Token::hash);
         let address = client.address().map(|address| address.to_string());
         let is_device = admin_tokens::token_hash.nullable().eq(&device);
         let known: Option<Option<bool>> = admin_tokens::table
             .inner_join(admin_users::table)
-            .filter(super::lower(admin_users::email).eq(email))
+            .filter(lower(admin_users::email).eq(email))
             .filter(admin_tokens::kind.eq(AdminTokenKind::Session))
             .filter(is_device.or(admin_tokens::address.eq(&address)))
             .select(is_device)

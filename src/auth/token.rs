@@ -5,16 +5,19 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::sql_types::TokenHash;
 
 /// Number of random bytes in a token.
 const SECRET_LEN: usize = 32;
 const WORKSPACE_LEN: usize = 16;
+/// Maximum number of days for which an API token is valid.
+const MOST_TOKEN_DAYS: u32 = 366;
 
 /// Token of 256 random bits: a session, an API token, a service's token, an invitation or a password secret.
 ///
@@ -70,8 +73,9 @@ impl Token {
     /// Generates a token.
     pub(super) fn generate(kind: TokenKind, workspace: Option<WorkspaceId>) -> Result<Self> {
         let mut secret = [0; SECRET_LEN];
-        getrandom::fill(&mut secret)
-            .map_err(|error| Error::new(Kind::Io, "the operating system gives no random bytes").caused_by(error))?;
+        getrandom::fill(&mut secret).map_err(|error| {
+            Error::new(ErrorKind::Io, "the operating system gives no random bytes").caused_by(error)
+        })?;
         let mut bytes = workspace.map(|workspace| workspace.as_uuid().as_bytes().to_vec()).unwrap_or_default();
         bytes.extend(secret);
         Ok(Self { kind, text: format!("{}{}", kind.prefix(), BASE64.encode(bytes)).into() })
@@ -124,7 +128,24 @@ impl FromStr for Token {
 
 /// Returns the error for a token that does not exist, has expired, was revoked or is of another kind.
 pub(super) fn invalid_token() -> Error {
-    Error::new(Kind::Unauthenticated, "the token is not valid").remedy("log in again, or ask for a new one")
+    Error::new(ErrorKind::Unauthenticated, "the token is not valid").remedy("log in again, or ask for a new one")
+}
+
+pub(super) fn days_from_now(days: i64) -> DateTime<Utc> {
+    Utc::now() + TimeDelta::days(days)
+}
+
+/// Returns the time at which a token of `days` days expires.
+pub(super) fn valid_for(days: u32) -> Result<DateTime<Utc>> {
+    if (1..=MOST_TOKEN_DAYS).contains(&days) {
+        return Ok(days_from_now(days.into()));
+    }
+    Err(Error::invalid(format!("a token is valid for 1 to {MOST_TOKEN_DAYS} days, not {days}")).of_field("expires_at"))
+}
+
+/// Returns true if a use of a token must be recorded. This is at most once a minute, since a request that reads should not write.
+pub(super) fn is_due(last_used_at: Option<DateTime<Utc>>) -> bool {
+    last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::minutes(1))
 }
 
 impl fmt::Debug for Token {

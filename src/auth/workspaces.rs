@@ -4,18 +4,17 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
-use super::PlatformScope;
-use super::members::{Invitation, invite_to};
+use super::invitations::{Invitation, invite_to};
 use super::password;
 use super::settings::{SettingsBounds, check_bounds};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::models::{
     NewAuditEntry, NewWorkspace, NewWorkspaceSettings, Workspace, WorkspaceChanges, WorkspaceSettings,
 };
 use crate::schema::{workspace_settings, workspaces};
 use crate::sql_types::{AdminRole, Email, StatementTime};
-use crate::tenancy::{Actor, Administer, Database, WorkspaceScope, load_readable};
+use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope, load_readable};
 
 /// Workspace that was created.
 #[derive(Clone, Debug)]
@@ -239,11 +238,11 @@ pub async fn restore(db: &Database, platform: &PlatformScope, workspace: Workspa
 /// The row that a deed is about, held before it is asked who acts.
 async fn locked(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Workspace> {
     let found = Workspace::query().find(workspace).for_no_key_update().first(conn).await.optional()?;
-    found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))
+    found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no workspace {workspace}")))
 }
 
 fn taken(slug: &str) -> Error {
-    Error::new(Kind::Conflict, format!("a workspace {slug:?} exists")).of_field("slug")
+    Error::new(ErrorKind::Conflict, format!("a workspace {slug:?} exists")).of_field("slug")
 }
 
 fn check_threshold(threshold: Option<f64>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The list of all environment variables, from which docs/reference/settings.md is generated.
 
-use super::{Config, SearchLimits, Timeouts};
+use super::env::{Config, SearchLimits, Timeouts};
 
 /// One environment variable that the library or the command line reads.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,7 +58,7 @@ impl Catalog {
     ///
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn read(url: &DatabaseUrl) -> Result<Self> {
-        Self::of(&super::catalog_client(url).await?).await
+        Self::of(&super::connection::catalog_client(url).await?).await
     }
 
     pub(crate) async fn of(client: &Client) -> Result<Self> {

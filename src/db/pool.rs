@@ -13,9 +13,11 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use futures_util::stream::BoxStream;
 
+use super::cancellation::cancelled;
 use super::stream::MakeStream;
+use super::{connection, notifications, tls};
 use crate::config::DatabaseUrl;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Maximum time that a caller waits for a free connection.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,7 +47,7 @@ pub(crate) fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
         return Err(Error::invalid("a pool of 0 connections can lend none").remedy("ask for at least 1"));
     }
     // Otherwise the first borrower would get an unreadable URL as an unreachable database.
-    let (_, tls) = super::tls::settings(url)?;
+    let (_, tls) = tls::settings(url)?;
     let mut config = ManagerConfig::default();
     // Checks that the socket is open, without a round trip.
     config.recycling_method = RecyclingMethod::Fast;
@@ -53,7 +55,7 @@ pub(crate) fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
     config.custom_setup = Box::new(move |_| {
         let url = address.clone();
         async move {
-            super::connect(&url).await.map_err(|error| {
+            connection::connect(&url).await.map_err(|error| {
                 ConnectionError::CouldntSetupConfiguration(diesel::result::Error::QueryBuilderError(error.into()))
             })
         }
@@ -88,7 +90,7 @@ impl Pool {
     pub(crate) async fn get(&self) -> Result<PooledConnection> {
         self.connections.get().await.map_err(|error| match error {
             deadpool::PoolError::Timeout(TimeoutType::Wait) => Error::new(
-                Kind::Exhausted,
+                ErrorKind::Exhausted,
                 format!(
                     "all {} connections have been in use for {} s",
                     self.connections.status().max_size,
@@ -96,25 +98,25 @@ impl Pool {
                 ),
             )
             .remedy("give connections back sooner, or allow more with WORKSPACE_DB_POOL_SIZE"),
-            error => Error::new(Kind::Unreachable, format!("no connection: {error}")).caused_by(error),
+            error => Error::new(ErrorKind::Unreachable, format!("no connection: {error}")).caused_by(error),
         })
     }
 
     /// Opens a client of the driver outside the pool, as the same login.
     pub(crate) async fn client(&self) -> Result<tokio_postgres::Client> {
-        super::client(&self.url).await
+        connection::client(&self.url).await
     }
 
     /// Returns the notifications of a channel, from a connection outside the pool, until it is lost.
     pub(crate) async fn listen(&self, channel: &'static str) -> Result<BoxStream<'static, String>> {
-        super::listen(&self.url, channel).await
+        notifications::listen(&self.url, channel).await
     }
 
     /// Removes a connection from the pool, cancels its statement and closes it.
     pub(crate) fn abandon(&self, conn: PooledConnection) {
         let abandoned = deadpool::Object::take(conn);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let cancel = super::cancelled(abandoned.cancel_token(), self.tls.clone());
+        let cancel = cancelled(abandoned.cancel_token(), self.tls.clone());
         runtime.spawn(async move {
             // If the cancellation fails, the server notices the closed socket when it next writes.
             let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel).await;

@@ -4,9 +4,10 @@ use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Pool, pool};
+use super::connection::connect;
+use super::pool::{Pool, pool};
 use crate::config::DatabaseUrl;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Group role that sees the workspace that a transaction has set.
 pub const APP_ROLE: &str = "workspace_app";
@@ -128,7 +129,7 @@ GRANT {role} TO {name} WITH INHERIT TRUE, SET TRUE;
 /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the owner may not create roles;
 /// [`is_unreachable`](Error::is_unreachable).
 pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) -> Result<()> {
-    let mut conn = super::connect(owner).await?;
+    let mut conn = connect(owner).await?;
     let LoginPrivileges { login: name, is_superuser, .. } = of_connection(&mut conn).await?;
     let statements = logins.iter().map(|(login, password, role)| login_sql(login, password, role));
     // Only a superuser may revoke what PostgreSQL grants to all.
@@ -136,7 +137,7 @@ pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) 
     for statement in std::iter::once(group_roles_sql(&name)).chain(statements).chain(restricted) {
         conn.batch_execute(&statement).await.map_err(|error| {
             let error = Error::from(error);
-            Error::new(Kind::MissingPrerequisite, format!("\"{name}\" may not make these roles: {error}"))
+            Error::new(ErrorKind::MissingPrerequisite, format!("\"{name}\" may not make these roles: {error}"))
                 .remedy("have a superuser of the server run what `workspace-db roles` prints")
                 .caused_by(error)
         })?;
@@ -273,7 +274,7 @@ impl LoginPrivileges {
 
 /// Returns the privileges of a URL's login.
 pub(crate) async fn login_privileges(url: &DatabaseUrl) -> Result<LoginPrivileges> {
-    of_connection(&mut super::connect(url).await?).await
+    of_connection(&mut connect(url).await?).await
 }
 
 /// Returns the privileges of an open connection's login.
@@ -287,7 +288,7 @@ async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, LoginPrivileges)> 
     let powers = of_connection(&mut conn).await?;
     drop(conn);
     if !powers.is_migrated {
-        return Err(Error::new(Kind::MissingPrerequisite, format!("the database {url} is not migrated"))
+        return Err(Error::new(ErrorKind::MissingPrerequisite, format!("the database {url} is not migrated"))
             .remedy("run `workspace-db migrate run`, or `diesel migration run`"));
     }
     Ok((pool, powers))
@@ -301,7 +302,7 @@ pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: boo
     if let Some(why) = powers.beyond() {
         if in_production {
             return Err(Error::new(
-                Kind::MissingPrerequisite,
+                ErrorKind::MissingPrerequisite,
                 format!("the application's login \"{login}\" {why}, so row-level security would not bind it"),
             )
             .remedy("make one with `workspace-db roles --apply`, and put its URL into DATABASE_APP_URL"));
@@ -329,6 +330,6 @@ pub(crate) async fn platform_login(url: &DatabaseUrl, size: usize) -> Result<Log
 }
 
 fn not_a_member(login: &str, role: &str) -> Error {
-    Error::new(Kind::MissingPrerequisite, format!("the login \"{login}\" is not a member of {role}"))
+    Error::new(ErrorKind::MissingPrerequisite, format!("the login \"{login}\" is not a member of {role}"))
         .remedy(format!("run GRANT {role} TO \"{login}\" as the owner; `workspace-db roles` prints what a login needs"))
 }

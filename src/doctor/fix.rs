@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Doctor;
+use super::examination::Doctor;
 use crate::db::client_with;
 use crate::error::{Error, Result};
 

@@ -1,6 +1,7 @@
 //! Privileges of the logins, default credentials, and poolers between the logins and the server.
 
-use super::{CheckContext, CheckStatus, Diagnostic};
+use super::examination::CheckContext;
+use super::finding::{CheckStatus, Diagnostic};
 use crate::config::{DatabaseUrl, Environment};
 use crate::db::{self, roles};
 use crate::error::Result;

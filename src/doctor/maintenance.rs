@@ -3,7 +3,8 @@
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
-use super::{CheckContext, CheckStatus, Diagnostic};
+use super::examination::CheckContext;
+use super::finding::{CheckStatus, Diagnostic};
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::Result;
 

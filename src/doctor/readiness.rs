@@ -7,7 +7,7 @@ use super::isolation;
 use super::server::{OLDEST_SERVER, OLDEST_VECTOR};
 use crate::db::roles;
 use crate::db::{CATALOG_SETTINGS, migrations};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::tenancy::{Database, TENANT_TABLES};
 
 #[derive(diesel::QueryableByName)]
@@ -84,6 +84,9 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Error::new(Kind::MissingPrerequisite, format!("this database is not fit to serve from: {}", faults.join("; ")))
-        .remedy("`workspace-db doctor` says of each what to do"))
+    Err(Error::new(
+        ErrorKind::MissingPrerequisite,
+        format!("this database is not fit to serve from: {}", faults.join("; ")),
+    )
+    .remedy("`workspace-db doctor` says of each what to do"))
 }

@@ -1,6 +1,7 @@
 //! Migrations and drift.
 
-use super::{CheckContext, CheckStatus, Diagnostic};
+use super::examination::CheckContext;
+use super::finding::{CheckStatus, Diagnostic};
 use crate::db::catalog::Catalog;
 use crate::db::migrations::MigrationState;
 

@@ -1,6 +1,7 @@
 //! Version of the server, its known vulnerabilities, its extensions.
 
-use super::{CheckContext, CheckStatus, Diagnostic};
+use super::examination::CheckContext;
+use super::finding::{CheckStatus, Diagnostic};
 use crate::error::Result;
 
 /// Oldest supported version, in the form of `server_version_num`.

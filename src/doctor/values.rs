@@ -2,7 +2,8 @@
 
 use tokio_postgres::Client;
 
-use super::{CheckContext, CheckStatus, Diagnostic};
+use super::examination::CheckContext;
+use super::finding::{CheckStatus, Diagnostic};
 use crate::db::roles::PLATFORM_ROLE;
 use crate::error::Result;
 

@@ -1,6 +1,7 @@
 //! Vector indexes, and the recall of searches.
 
-use super::{CheckContext, CheckStatus, Diagnostic};
+use super::examination::CheckContext;
+use super::finding::{CheckStatus, Diagnostic};
 use crate::error::Error;
 use crate::indexes::{self, VerifyOptions, verify};
 

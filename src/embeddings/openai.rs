@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use ureq::http::header::RETRY_AFTER;
 
 use super::embedder::{Embedder, REFUSED_INPUT};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 
 /// Longest wait that an endpoint can request with Retry-After.
@@ -151,7 +151,7 @@ impl OpenAiEmbeddings {
     async fn request_on_a_thread(&self, texts: Vec<String>) -> Result<Vec<Embedding>, RequestFailure> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || this.request(&texts)).await.map_err(|error| RequestFailure {
-            error: Error::new(Kind::Embeddings, "the asking thread panicked").caused_by(error),
+            error: Error::new(ErrorKind::Embeddings, "the asking thread panicked").caused_by(error),
             again: false,
             wait: None,
         })?
@@ -215,7 +215,7 @@ impl OpenAiEmbeddings {
     }
 
     fn failed(&self, why: &str) -> Error {
-        Error::new(Kind::Embeddings, format!("the embeddings endpoint {} failed: {why}", self.endpoint))
+        Error::new(ErrorKind::Embeddings, format!("the embeddings endpoint {} failed: {why}", self.endpoint))
             .remedy("check its address, the model and the key; what was stored so far stays, and the next run goes on")
     }
 }

@@ -24,8 +24,6 @@ pub struct Error {
 /// Result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-pub(crate) use ErrorKind as Kind;
-
 struct Inner {
     kind: ErrorKind,
     message: String,

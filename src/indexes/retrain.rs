@@ -11,7 +11,7 @@ use super::catalog::{NEW_SHARED_INDEX, TRAINED_ON};
 use super::status::{IndexAction, load_status};
 use crate::config::DatabaseUrl;
 use crate::db;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql_types::DIMENSIONS;
 
 /// Advisory lock of a retraining, "wsix" in ASCII.
@@ -63,7 +63,8 @@ pub async fn retrain(
     let mut worker = db::client(owner).await?;
     let watcher = db::client(owner).await?;
     if !worker.query_one("SELECT pg_try_advisory_lock($1)", &[&ADVISORY_LOCK]).await?.try_get::<_, bool>(0)? {
-        let error = Error::new(Kind::Conflict, "the indexes of this database are being retrained by somebody else");
+        let error =
+            Error::new(ErrorKind::Conflict, "the indexes of this database are being retrained by somebody else");
         return Err(error.remedy("wait for it to end; one that was killed is gone within seconds"));
     }
     worker.batch_execute(SESSION).await?;
@@ -153,7 +154,7 @@ async fn set_default(worker: &Client, setting: &str, value: &str) -> Result<()> 
         .try_get(0)?;
     worker.batch_execute(&alter).await.map_err(|error| match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            Error::new(Kind::MissingPrerequisite, "the database's defaults can only be set by its owner")
+            Error::new(ErrorKind::MissingPrerequisite, "the database's defaults can only be set by its owner")
                 .remedy(format!("let them run: {alter}"))
                 .caused_by(error)
         }

@@ -8,7 +8,7 @@ use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
 use crate::schema::{document_chunks, workspaces};
 use crate::search::{MAX_K, Plan, Question, SearchChunks as _, SearchResults};
@@ -124,8 +124,8 @@ async fn largest(db: &Database, options: &VerifyOptions) -> Result<Vec<(Workspac
         .await?;
     let missing = options.slugs.iter().find(|slug| !found.iter().any(|(_, known, _)| known == *slug));
     match missing {
-        Some(slug) => Err(Error::new(Kind::NotFound, format!("no workspace {slug:?} with passages"))),
-        None if found.is_empty() => Err(Error::new(Kind::NotFound, "no workspace has passages")),
+        Some(slug) => Err(Error::new(ErrorKind::NotFound, format!("no workspace {slug:?} with passages"))),
+        None if found.is_empty() => Err(Error::new(ErrorKind::NotFound, "no workspace has passages")),
         None => Ok(found),
     }
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Interval, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::cursors::CursorColumns;
 use super::kind::{JobKind, from_payload};
 use super::lease::{Lease, check, interval};
 use super::outcome::{Outcome, finish};
@@ -98,6 +98,17 @@ impl ClaimedJob {
     pub fn arguments<K: JobKind>(&self) -> Result<K> {
         from_payload(&self.job.payload)
     }
+}
+
+/// Positions from which a claim resumes, as columns for the function in the database. Without any, a claim scans the
+/// whole queue.
+#[derive(Default)]
+pub(super) struct CursorColumns {
+    pub(super) workspaces: Vec<Uuid>,
+    pub(super) kinds: Vec<String>,
+    pub(super) priorities: Vec<i32>,
+    pub(super) times: Vec<DateTime<Utc>>,
+    pub(super) jobs: Vec<Uuid>,
 }
 
 /// Leases due jobs of a queue to a worker, limited to the requested kinds, and returns them in no particular order.

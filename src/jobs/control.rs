@@ -8,8 +8,8 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::CHANNEL;
-use crate::error::{Error, Kind, Result};
+use super::enqueue::CHANNEL;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::JobId;
 use crate::models::{JobQueue, NewAuditEntry};
 use crate::schema::job_queues;
@@ -43,7 +43,7 @@ pub async fn retry(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> R
     match found.into_iter().next() {
         None => Err(no_job(job)),
         Some((status, _, false)) => {
-            Err(Error::new(Kind::Conflict, format!("job {job} is {status}, so it is not started again")))
+            Err(Error::new(ErrorKind::Conflict, format!("job {job} is {status}, so it is not started again")))
         }
         Some((_, queue, true)) => {
             ws.notify(CHANNEL, queue);
@@ -57,7 +57,7 @@ fn of(ws: &WorkspaceConnection<impl MayWrite>, job: JobId) -> (AsExprOf<Uuid, Sq
 }
 
 fn no_job(job: JobId) -> Error {
-    Error::new(Kind::NotFound, format!("there is no job {job} in this workspace"))
+    Error::new(ErrorKind::NotFound, format!("there is no job {job} in this workspace"))
 }
 
 /// Statistics of a kind of job in a queue, over all workspaces.

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::lease::Lease;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JobId, WorkspaceId};
 use crate::schema::{jobs, workspaces};
 use crate::tenancy::{AccessLevel, Credential};
@@ -52,6 +52,6 @@ async fn level_of_job(
 
 /// Returns the error of a worker that has lost its job or finished it.
 pub(super) fn lease_is_over(job: JobId) -> Error {
-    Error::new(Kind::LeaseLost, format!("the lease of job {job} is over"))
+    Error::new(ErrorKind::LeaseLost, format!("the lease of job {job} is over"))
         .remedy("stop: another worker has the job, or it has ended")
 }

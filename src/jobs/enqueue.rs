@@ -8,13 +8,14 @@ use diesel::sql_types::{Array, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::CHANNEL;
 use super::kind::{JobKind, to_payload};
 use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::sql_types::JobUniqueness;
 use crate::tenancy::{FunctionCall, MayWrite, WorkspaceConnection};
 
+/// Channel of notifications; the payload is the name of a queue with new jobs.
+pub(super) const CHANNEL: &str = "workspace_db_jobs";
 /// Maximum number of jobs that one statement inserts.
 const TOGETHER: usize = 1_000;
 

@@ -6,12 +6,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Maximum size of a job's arguments as JSON: 256 KiB. Store larger data in a row, and pass its id.
 pub const MAX_ARGUMENT_BYTES: usize = 256 * 1024;
 
-/// Kind of job: its name, its settings and its arguments, which are the type itself.
+/// ErrorKind of job: its name, its settings and its arguments, which are the type itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -107,7 +107,7 @@ pub(super) fn to_payload<K: JobKind>(arguments: &K) -> Result<Value> {
 /// Reads the arguments of a row, if they match this kind.
 pub(super) fn from_payload<K: JobKind>(payload: &Value) -> Result<K> {
     K::deserialize(payload).map_err(|error| {
-        Error::new(Kind::InvalidInput, format!("the arguments are not those of kind {}: {error}", K::NAME))
+        Error::new(ErrorKind::InvalidInput, format!("the arguments are not those of kind {}: {error}", K::NAME))
             .caused_by(error)
     })
 }

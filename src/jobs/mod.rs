@@ -33,18 +33,13 @@
 //! | `workspace_db_jobs_wait_seconds` | histogram | queue, kind |
 //! | `workspace_db_jobs_run_seconds` | histogram | queue, kind |
 
-mod active_jobs;
 mod claim;
-mod claimer;
-mod completer;
 mod control;
 mod credential;
-mod cursors;
 mod enqueue;
 mod handler;
 mod kind;
 mod lease;
-mod maintenance;
 mod outcome;
 mod schedule;
 mod worker;
@@ -58,6 +53,3 @@ pub use self::lease::{Lease, LeaseStatus, MAX_LEASE, RescuedJob, heartbeat, resc
 pub use self::outcome::{FinishResult, Outcome, finish};
 pub use self::schedule::{NewSchedule, schedule, unschedule};
 pub use self::worker::Worker;
-
-/// Channel of notifications; the payload is the name of a queue with new jobs.
-const CHANNEL: &str = "workspace_db_jobs";

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use super::kind::{JobKind, to_payload};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JobId, JobScheduleId, WorkspaceId};
 use crate::models::{JobSchedule, NewJobSchedule};
 use crate::schema::{job_schedules, jobs, workspaces};
@@ -121,7 +121,7 @@ pub async fn schedule<K: JobKind>(
         let others: i64 = others.filter(job_schedules::name.ne(&row.name)).count().get_result(conn).await?;
         if others >= MOST_SCHEDULES {
             let what = format!("the workspace has {others} schedules already, and may have {MOST_SCHEDULES}");
-            return Err(Error::new(Kind::Conflict, what).remedy("end one of them first"));
+            return Err(Error::new(ErrorKind::Conflict, what).remedy("end one of them first"));
         }
         Ok(upsert(&mut &*conn, &row).await?)
     })
@@ -171,7 +171,7 @@ pub async fn unschedule(ws: &mut WorkspaceConnection<impl MayWrite>, name: &str)
         })
         .await?;
     match deleted {
-        0 => Err(Error::new(Kind::NotFound, format!("the workspace has no schedule {name:?}"))),
+        0 => Err(Error::new(ErrorKind::NotFound, format!("the workspace has no schedule {name:?}"))),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! A reader of documents from JSON Lines, one passage a line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read as _};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::batch::MAX_PASSAGES;
 use super::source_document::{Passage, SourceDocument};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::models::NewDocument;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
 
@@ -140,7 +140,7 @@ impl JsonLines<()> {
             }
             // The channel has closed at the end of the lines, or because the thread panicked.
             let died = thread.await.err()?;
-            Some((Err(Error::new(Kind::Io, "the reading thread panicked").caused_by(died)), None))
+            Some((Err(Error::new(ErrorKind::Io, "the reading thread panicked").caused_by(died)), None))
         });
         JsonLines { documents, broken }
     }
@@ -157,7 +157,7 @@ impl JsonLines<()> {
         broken_lines: OnRejectedLine,
     ) -> Result<JsonLines<impl Stream<Item = Result<SourceDocument>> + Send>> {
         let file = File::open(path).map_err(|error| {
-            let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
+            let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Io };
             Error::new(kind, format!("can't read {}: {error}", path.display())).caused_by(error)
         })?;
         Ok(JsonLines::new(BufReader::with_capacity(READ_TOGETHER, file), model, broken_lines))
@@ -313,5 +313,5 @@ fn what_is_wrong(error: &serde_json::Error) -> String {
 }
 
 fn unreadable(error: std::io::Error) -> Error {
-    Error::new(Kind::Io, format!("the lines can't be read: {error}")).caused_by(error)
+    Error::new(ErrorKind::Io, format!("the lines can't be read: {error}")).caused_by(error)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::batch::{Batch, PreparedDocument};
 use super::options::LoadOptions;
 use super::report::LoadReport;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
 use crate::sql_types::LanguageTag;
 
@@ -189,7 +189,7 @@ fn no_staging(error: tokio_postgres::Error) -> Error {
     if error.code() != Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE) {
         return error.into();
     }
-    Error::new(Kind::MissingPrerequisite, "the application's login may not make temporary tables")
+    Error::new(ErrorKind::MissingPrerequisite, "the application's login may not make temporary tables")
         .remedy("run GRANT TEMPORARY ON DATABASE ... TO workspace_app as the owner")
         .caused_by(error)
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 use serde::Serialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::schema::workspaces;
 use crate::sql_types::{LanguageTag, Name, Prose, Slug, StatementTime};
@@ -60,7 +60,7 @@ impl Workspace {
         } else {
             Self::query().filter(workspaces::slug.eq(slug)).first(conn).await.optional()?
         };
-        found.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {slug:?}")))
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no workspace {slug:?}")))
     }
 }
 

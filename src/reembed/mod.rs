@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use self::store::ReembedStatus;
 use self::store::Store;
 use crate::embeddings::Embedder;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::DocumentChunkId;
 use crate::tenancy::{Database, WorkspaceScope};
 
@@ -110,7 +110,7 @@ pub async fn reembed(
             return Ok(report);
         }
     }
-    Err(Error::new(Kind::Conflict, "passages with vectors of another model keep coming")
+    Err(Error::new(ErrorKind::Conflict, "passages with vectors of another model keep coming")
         .remedy("let ingestion embed by the new model, and run this again"))
 }
 
@@ -139,7 +139,7 @@ async fn fill(
         if vectors.len() != texts.len() {
             let (model, came) = (embedder.model(), vectors.len());
             let message = format!("the embedder {model} gave {came} vectors for {} texts", texts.len());
-            return Err(Error::new(Kind::Embeddings, message));
+            return Err(Error::new(ErrorKind::Embeddings, message));
         }
         report.embedded += passages.len() as u64;
         store.insert(&passages, vectors).await?;

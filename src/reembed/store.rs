@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
 use crate::config::Timeouts;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::DocumentChunkId;
 use crate::models::{INGEST_PIPELINE, NewChunkReembedding};
 use crate::schema::{chunk_reembeddings, document_chunks};
@@ -125,7 +125,7 @@ impl Store {
             .pop();
         match other {
             Some(other) => Err(Error::new(
-                Kind::Conflict,
+                ErrorKind::Conflict,
                 format!("the workspace is being switched to {other}, and its vectors wait"),
             )
             .remedy("complete that switch, or discard it")),

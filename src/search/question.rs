@@ -4,7 +4,7 @@ use diesel::dsl::{count_star, max, min};
 use diesel::prelude::*;
 
 use crate::embeddings::Embedder;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::document_chunks;
 use crate::sql_types::{Embedding, SignBits};
 use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, WorkspaceConnection};
@@ -45,7 +45,7 @@ impl Question {
         let mut vectors = embedder.embed(&[text.to_owned()]).await?;
         match vectors.pop() {
             Some(vector) => Ok(Self::new(vector, embedder.model())),
-            None => Err(Error::new(Kind::Embeddings, "no vector came for the question")),
+            None => Err(Error::new(ErrorKind::Embeddings, "no vector came for the question")),
         }
     }
 

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 
 use super::access::AccessLevel;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{AdminUserId, WorkspaceId};
 
 /// Actor of an action, as the audit log records it.
@@ -80,7 +80,7 @@ impl dyn Credential {
         match self.level(conn, workspace).await? {
             None => Err(no_workspace(&workspace.to_string())),
             Some(most) if most < level => {
-                Err(Error::new(Kind::Forbidden, format!("{self:?} may not do that in workspace {workspace}"))
+                Err(Error::new(ErrorKind::Forbidden, format!("{self:?} may not do that in workspace {workspace}"))
                     .remedy("somebody who administers the workspace can change the role"))
             }
             Some(_) => Ok(()),
@@ -90,12 +90,12 @@ impl dyn Credential {
 
 /// Returns the same message for a workspace that does not exist and for one that the caller may not enter.
 pub(super) fn no_workspace(which: &str) -> Error {
-    Error::new(Kind::NotFound, format!("no workspace {which} is open here"))
+    Error::new(ErrorKind::NotFound, format!("no workspace {which} is open here"))
 }
 
 /// Returns the error of a caller that is not a superadmin.
 pub(crate) fn not_a_superadmin() -> Error {
-    Error::new(Kind::Forbidden, "only a superadmin administers the platform")
+    Error::new(ErrorKind::Forbidden, "only a superadmin administers the platform")
 }
 
 // It shows no secret of the credential.

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::content::{Content, WORKSPACES};
-use super::layout::{Kind, Layout, TableLayout};
+use super::layout::{ColumnKind, Layout, TableLayout};
 use super::people::People;
 use super::row::Row;
 use crate::error::{Error, Result};
@@ -110,7 +110,7 @@ impl RowAdapter {
             {
                 row.set(at, Some(self.id(id).as_bytes()));
             }
-            if column.kind == Kind::Bytes
+            if column.kind == ColumnKind::Bytes
                 && column.name.ends_with("secret")
                 && let Some(sealed) = row.get(at)
             {

@@ -1,15 +1,15 @@
 //! Opening an archive, which must be a plain file that is not compressed as a whole.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Opens the file at its beginning.
 pub(super) fn open(path: &Path) -> Result<File> {
     let unreadable = |error: std::io::Error| {
-        let kind = if error.kind() == ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };
+        let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Io };
         Error::new(kind, format!("can't read {}: {error}", path.display())).caused_by(error)
     };
     // Checked before the file is opened, because opening a pipe waits for its writer.
@@ -31,7 +31,7 @@ pub(super) fn open(path: &Path) -> Result<File> {
 fn refuse_compressed(mut file: &File, path: &Path) -> Result<()> {
     const PROGRAMS: [(&[u8], &str); 4] =
         [(&[0x1f, 0x8b], "gunzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd -d"), (b"BZh", "bunzip2"), (b"\xfd7zXZ", "unxz")];
-    let unreadable = |error| Error::new(Kind::Io, format!("can't read {}", path.display())).caused_by(error);
+    let unreadable = |error| Error::new(ErrorKind::Io, format!("can't read {}", path.display())).caused_by(error);
     let mut start = Vec::new();
     file.take(8).read_to_end(&mut start).map_err(unreadable)?;
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::encode::{Dimension, ShapedArray};
-use super::layout::{Kind, TableLayout};
+use super::layout::{ColumnKind, TableLayout};
 use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
@@ -90,50 +90,50 @@ impl<'de> Visitor<'de> for Line<'_> {
 }
 
 /// Appends the binary value of a JSON text.
-fn decode(kind: Kind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
+fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
     let expected = |what: &str| format!("{what} is expected, and not {}", shortened(json));
     match kind {
-        Kind::Bool => out.push(u8::from(json.parse::<bool>().map_err(|_| expected("true or false"))?)),
-        Kind::Int2 => out.extend(json.parse::<i16>().map_err(|_| expected("a small integer"))?.to_be_bytes()),
-        Kind::Int4 => out.extend(json.parse::<i32>().map_err(|_| expected("an integer"))?.to_be_bytes()),
-        Kind::Int8 => out.extend(json.parse::<i64>().map_err(|_| expected("an integer"))?.to_be_bytes()),
-        Kind::Float4 => out.extend(number::<f32>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
-        Kind::Float8 => out.extend(number::<f64>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
-        Kind::Text | Kind::Other => {
+        ColumnKind::Bool => out.push(u8::from(json.parse::<bool>().map_err(|_| expected("true or false"))?)),
+        ColumnKind::Int2 => out.extend(json.parse::<i16>().map_err(|_| expected("a small integer"))?.to_be_bytes()),
+        ColumnKind::Int4 => out.extend(json.parse::<i32>().map_err(|_| expected("an integer"))?.to_be_bytes()),
+        ColumnKind::Int8 => out.extend(json.parse::<i64>().map_err(|_| expected("an integer"))?.to_be_bytes()),
+        ColumnKind::Float4 => out.extend(number::<f32>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
+        ColumnKind::Float8 => out.extend(number::<f64>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
+        ColumnKind::Text | ColumnKind::Other => {
             let text = string(json)?;
             if text.contains('\0') {
                 return Err("PostgreSQL stores no NUL in a text".to_owned());
             }
             out.extend_from_slice(text.as_bytes());
         }
-        Kind::Uuid => {
+        ColumnKind::Uuid => {
             let uuid = Uuid::try_parse(&string(json)?).map_err(|_| expected("a UUID"))?;
             out.extend_from_slice(uuid.as_bytes());
         }
-        Kind::Timestamp => {
+        ColumnKind::Timestamp => {
             let time = time(json).ok_or_else(|| expected("a time as in RFC 3339"))?;
             if !(YEAR_1..YEAR_10000).contains(&time) {
                 return Err(expected("a time of the years 1 to 9999"));
             }
             out.extend(time.to_be_bytes());
         }
-        Kind::Jsonb => {
+        ColumnKind::Jsonb => {
             check_escapes(json)?;
             // A value that serde_json can't parse would break every program that reads the row.
             serde_json::from_str::<serde_json::Value>(json).map_err(|error| not_parsed(&error))?;
             out.push(1);
             out.extend_from_slice(json.as_bytes());
         }
-        Kind::Bytes => BASE64.decode_vec(string(json)?.as_bytes(), out).map_err(|_| expected("base64"))?,
-        Kind::TextArray => decode_texts(json, out).ok_or_else(|| expected("a list of texts"))?,
-        Kind::Vector if json.starts_with('[') => {
+        ColumnKind::Bytes => BASE64.decode_vec(string(json)?.as_bytes(), out).map_err(|_| expected("base64"))?,
+        ColumnKind::TextArray => decode_texts(json, out).ok_or_else(|| expected("a list of texts"))?,
+        ColumnKind::Vector if json.starts_with('[') => {
             let floats: Vec<f32> = serde_json::from_str(json).map_err(|_| expected("a list of numbers"))?;
             let dimensions = u16::try_from(floats.len()).map_err(|_| expected("a shorter list"))?;
             out.extend_from_slice(&dimensions.to_be_bytes());
             out.extend_from_slice(&[0, 0]);
             out.extend(floats.iter().flat_map(|float| float.to_be_bytes()));
         }
-        Kind::Vector => {
+        ColumnKind::Vector => {
             let bytes = BASE64.decode(string(json)?.as_bytes()).map_err(|_| expected("base64"))?;
             let (floats, rest) = bytes.as_chunks::<4>();
             let dimensions = u16::try_from(floats.len()).ok().filter(|_| rest.is_empty());

@@ -7,7 +7,7 @@ use super::content::{PEOPLE, WORKSPACES};
 use super::layout::{Layout, TableLayout, identifier};
 use super::person;
 use super::selection::Selection;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{BulkConnection, Database};
 
@@ -115,6 +115,6 @@ pub(super) async fn reject_undeletable(
         Err(error) if error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION) => return Ok(()),
         Err(error) => Error::from(error).to_string(),
     };
-    Err(Error::new(Kind::Conflict, format!("rows of {} can't be deleted: {why}", table.name))
+    Err(Error::new(ErrorKind::Conflict, format!("rows of {} can't be deleted: {why}", table.name))
         .remedy("disable the trigger that keeps them for the length of the erasure, ALTER TABLE ... DISABLE TRIGGER"))
 }

@@ -8,7 +8,7 @@ use tokio_postgres::GenericClient;
 use super::content::PEOPLE;
 use super::layout::Layout;
 use super::selection::Selection;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 
 /// Table with the condition of its rows that depend on the selected rows.
@@ -128,7 +128,7 @@ impl DependentTable {
         if !may {
             let what =
                 format!("{} hangs on the workspace by {}, and the platform may not look at it", self.name, self.by);
-            return Err(Error::new(Kind::Conflict, what)
+            return Err(Error::new(ErrorKind::Conflict, what)
                 .remedy(format!("GRANT SELECT ON {} TO workspace_platform, and USAGE on its schema", self.name)));
         }
         reject_hidden(client, &self.name).await?;
@@ -204,7 +204,7 @@ pub(super) async fn reject_referenced(
         if rows > 0 {
             let what =
                 format!("{rows} rows of {child} refer by {by} to rows that would be deleted, and are not among those");
-            return Err(Error::new(Kind::Conflict, what).remedy(
+            return Err(Error::new(ErrorKind::Conflict, what).remedy(
                 "delete them first, let them refer to something else, or make the foreign key ON DELETE SET NULL",
             ));
         }
@@ -226,12 +226,12 @@ async fn reject_hidden(client: &impl GenericClient, name: &str) -> Result<()> {
     if !client.query_one(HIDES, &[&name]).await?.get::<_, bool>(0) {
         return Ok(());
     }
-    Err(Error::new(Kind::Conflict, format!("row-level security hides rows of {name} from the platform"))
+    Err(Error::new(ErrorKind::Conflict, format!("row-level security hides rows of {name} from the platform"))
         .remedy("let a policy TO workspace_platform USING (true) show them, and none AS RESTRICTIVE hide them"))
 }
 
 fn refuse(table: Option<&DependentTable>, why: &str, remedy: &str) -> Result<()> {
     let Some(DependentTable { name, by, rows, .. }) = table else { return Ok(()) };
     let what = format!("{rows} rows of {name} hang on the workspace by {by}, and {why}");
-    Err(Error::new(Kind::Conflict, what).remedy(remedy))
+    Err(Error::new(ErrorKind::Conflict, what).remedy(remedy))
 }

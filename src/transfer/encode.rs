@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike as _, SecondsFormat};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::layout::{Kind, TableLayout};
+use super::layout::{ColumnKind, TableLayout};
 use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 
@@ -43,28 +43,28 @@ fn array<const N: usize>(value: &[u8]) -> Option<[u8; N]> {
 }
 
 /// Appends a value as JSON. Returns none if the bytes don't match the type.
-fn encode(kind: Kind, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+fn encode(kind: ColumnKind, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     match kind {
-        Kind::Bool => out.extend_from_slice(if array::<1>(value)? == [0] { b"false" } else { b"true" }),
-        Kind::Int2 => write!(out, "{}", i16::from_be_bytes(array(value)?)).ok()?,
-        Kind::Int4 => write!(out, "{}", i32::from_be_bytes(array(value)?)).ok()?,
-        Kind::Int8 => write!(out, "{}", i64::from_be_bytes(array(value)?)).ok()?,
-        Kind::Float4 => {
+        ColumnKind::Bool => out.extend_from_slice(if array::<1>(value)? == [0] { b"false" } else { b"true" }),
+        ColumnKind::Int2 => write!(out, "{}", i16::from_be_bytes(array(value)?)).ok()?,
+        ColumnKind::Int4 => write!(out, "{}", i32::from_be_bytes(array(value)?)).ok()?,
+        ColumnKind::Int8 => write!(out, "{}", i64::from_be_bytes(array(value)?)).ok()?,
+        ColumnKind::Float4 => {
             let number = f32::from_be_bytes(array(value)?);
             encode_float(number.into(), number, out)?;
         }
-        Kind::Float8 => {
+        ColumnKind::Float8 => {
             let number = f64::from_be_bytes(array(value)?);
             encode_float(number, number, out)?;
         }
-        Kind::Text | Kind::Other => json_string(out, std::str::from_utf8(value).ok()?),
-        Kind::Uuid => write!(out, "\"{}\"", Uuid::from_slice(value).ok()?).ok()?,
-        Kind::Timestamp => encode_time(i64::from_be_bytes(array(value)?), out)?,
+        ColumnKind::Text | ColumnKind::Other => json_string(out, std::str::from_utf8(value).ok()?),
+        ColumnKind::Uuid => write!(out, "\"{}\"", Uuid::from_slice(value).ok()?).ok()?,
+        ColumnKind::Timestamp => encode_time(i64::from_be_bytes(array(value)?), out)?,
         // A version byte, then the text of the value. PostgreSQL writes no line breaks into it.
-        Kind::Jsonb => out.extend_from_slice(value.strip_prefix(b"\x01")?),
-        Kind::Bytes => encode_base64(value, out),
-        Kind::TextArray => encode_texts(value, out)?,
-        Kind::Vector => {
+        ColumnKind::Jsonb => out.extend_from_slice(value.strip_prefix(b"\x01")?),
+        ColumnKind::Bytes => encode_base64(value, out),
+        ColumnKind::TextArray => encode_texts(value, out)?,
+        ColumnKind::Vector => {
             let (_, components) = value.split_first_chunk::<4>()?;
             let (floats, rest) = components.as_chunks::<4>();
             rest.is_empty().then_some(())?;

@@ -18,7 +18,7 @@ use super::person::{self, PERSON};
 use super::progress::{TransferProgress, TransferStep};
 use super::receipt::{ErasedRowCounts, ErasureScope, Receipt, ReceiptKey, SignedReceipt};
 use super::selection::Selection;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope};
@@ -203,7 +203,7 @@ impl Erasure<'_> {
                     return Ok(None);
                 }
                 let told = self.last(conn, [action, action]).await?;
-                let gone = || Error::new(Kind::NotFound, format!("there is no workspace {}", self.workspace));
+                let gone = || Error::new(ErrorKind::NotFound, format!("there is no workspace {}", self.workspace));
                 told.map(|told| parsed(told.after)).ok_or_else(gone)?.map(Some)
             })
             .await
@@ -222,7 +222,7 @@ impl Erasure<'_> {
         action: &'static str,
         dependents: &[DependentTable],
     ) -> Result<Receipt> {
-        let gone = || Error::new(Kind::NotFound, format!("there is no workspace {}", self.workspace));
+        let gone = || Error::new(ErrorKind::NotFound, format!("there is no workspace {}", self.workspace));
         let Slug { slug, now } = self.slug(conn).await?.ok_or_else(gone)?;
         let end = action.trim_end_matches("_begin");
         if let Some(told) = self.last(conn, [action, end]).await?.filter(|told| told.action == action) {
@@ -343,7 +343,7 @@ impl Erasure<'_> {
         self.count_dependents(&mut receipt).await?;
         receipt.audit_entries_kept = asked.audit_entries_kept;
         if let Some((table, rows)) = receipt.tables.iter().find(|(_, rows)| rows.left > 0) {
-            return Err(Error::new(Kind::Conflict, format!("{} rows of {table} are left, or are new", rows.left))
+            return Err(Error::new(ErrorKind::Conflict, format!("{} rows of {table} are left, or are new", rows.left))
                 .remedy("somebody writes them, or a trigger keeps them: stop that, and erase again"));
         }
         key.sign(&receipt)
@@ -352,5 +352,5 @@ impl Erasure<'_> {
 
 fn parsed(after: Value) -> Result<Receipt> {
     serde_json::from_value(after)
-        .map_err(|error| Error::new(Kind::Database, "an entry of the audit log is no receipt").caused_by(error))
+        .map_err(|error| Error::new(ErrorKind::Database, "an entry of the audit log is no receipt").caused_by(error))
 }

@@ -20,7 +20,7 @@ use super::scan::{NO_TIMEOUTS, read_into, rows_of};
 use super::selection::Selection;
 use super::thread::ended;
 use super::write::ArchiveWriter;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Administer, Database, WorkspaceScope};
@@ -169,13 +169,13 @@ struct WorkspaceIdentity {
 async fn named(client: &impl GenericClient, workspace: WorkspaceId) -> Result<WorkspaceIdentity> {
     let query = "SELECT slug, (extract(epoch FROM now()) * 1000000)::bigint FROM workspaces WHERE id = $1";
     let row = client.query_opt(query, &[workspace.as_uuid()]).await?;
-    let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no workspace {workspace}")))?;
+    let row = row.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no workspace {workspace}")))?;
     let taken_at = DateTime::from_timestamp_micros(row.get(1)).unwrap_or_default();
     Ok(WorkspaceIdentity { slug: row.get(0), taken_at })
 }
 
 fn hung_up() -> Error {
-    Error::new(Kind::Io, "the archive could not be written to its end")
+    Error::new(ErrorKind::Io, "the archive could not be written to its end")
 }
 
 enum Message {

@@ -26,7 +26,7 @@ use super::target::{BEGIN, DISCARD, DONE, LastTransfer, Target};
 use super::thread::ended;
 use super::verify;
 use crate::auth::unusable_password;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::models::NewAuditEntry;
 use crate::tenancy::{BulkConnection, Database, PlatformScope};
 
@@ -153,7 +153,7 @@ impl Import<'_> {
                     let last = LastTransfer::of(conn, id).await?;
                     if !last.is_some_and(|last| last.is(BEGIN, reader.id())) {
                         return Err(Error::new(
-                            Kind::Conflict,
+                            ErrorKind::Conflict,
                             format!("the workspace {:?} is there already", self.target.slug),
                         )
                         .remedy("import it beside under another slug, or erase that one first"));
@@ -268,7 +268,7 @@ impl Import<'_> {
     fn at(&self, file: &str, error: &Error) -> Error {
         let kind = match error.kind() {
             // If the database rejects a row, the archive is invalid.
-            Kind::Conflict | Kind::NotFound | Kind::Database => Kind::InvalidInput,
+            ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Database => ErrorKind::InvalidInput,
             kind => kind,
         };
         Error::new(kind, format!("{}: {file}: {error}", self.archive.display()))

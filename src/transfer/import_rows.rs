@@ -14,7 +14,7 @@ use super::layout::{Layout, TableLayout};
 use super::row::{EPOCH, Row};
 use super::stage::{Stage, Tuples};
 use super::thread::ended;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{Database, WorkspaceScope};
 
@@ -160,8 +160,8 @@ struct Lines {
 impl Lines {
     fn refused(self, table: &str, error: &Error) -> Error {
         let kind = match error.kind() {
-            Kind::Unreachable | Kind::Exhausted => error.kind(),
-            _ => Kind::InvalidInput,
+            ErrorKind::Unreachable | ErrorKind::Exhausted => error.kind(),
+            _ => ErrorKind::InvalidInput,
         };
         Error::new(kind, format!("lines {} to {}, {table}: {error}", self.first, self.last))
     }
@@ -187,7 +187,7 @@ fn read(
     loop {
         line.clear();
         let read = std::io::Read::take(&mut lines, MAX_ROW_BYTES + 1).read_until(b'\n', &mut line);
-        read.map_err(|error| Error::new(Kind::Io, format!("the lines can't be read: {error}")).caused_by(error))?;
+        read.map_err(|error| Error::new(ErrorKind::Io, format!("the lines can't be read: {error}")).caused_by(error))?;
         let is_end = line.is_empty();
         if is_end || rows >= BATCH_ROWS || bytes >= BATCH_BYTES {
             batch.lines.last = number;

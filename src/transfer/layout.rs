@@ -8,14 +8,14 @@ use super::content::{self, Content, PEOPLE, WORKSPACES};
 use super::person::of_person;
 use crate::db::migrations;
 use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 
 const PEOPLES_COLUMNS: [&str; 4] = ["id", "email", "first_name", "last_name"];
 
 /// Format of a column's values, in binary COPY and in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ColumnKind {
     Bool,
     Int2,
     Int4,
@@ -36,7 +36,7 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct ColumnLayout {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: ColumnKind,
     /// Name of the type in SQL.
     pub(super) type_name: String,
     /// Table whose ids the column contains: this one or another table of the workspace.
@@ -144,8 +144,8 @@ impl Layout {
                 table.key.push(column.clone());
             }
             if column != table.scope() {
-                let kind = if row.get(3) { Kind::Text } else { Kind::of(row.get(2)) };
-                let names = (row.get(6) && kind == Kind::Uuid).then(|| table.name.clone());
+                let kind = if row.get(3) { ColumnKind::Text } else { ColumnKind::of(row.get(2)) };
+                let names = (row.get(6) && kind == ColumnKind::Uuid).then(|| table.name.clone());
                 let (type_name, default) = (row.get(4), row.get(7));
                 table.columns.push(ColumnLayout { name: column, kind, type_name, names, is_person: false, default });
             }
@@ -165,7 +165,9 @@ impl Layout {
                 parents.entry(child.clone()).or_default().insert(parent.clone());
             }
             let Some(table) = tables.get_mut(&child) else { continue };
-            if let Some(column) = table.columns.iter_mut().find(|one| one.name == column && one.kind == Kind::Uuid) {
+            if let Some(column) =
+                table.columns.iter_mut().find(|one| one.name == column && one.kind == ColumnKind::Uuid)
+            {
                 // An administrator is the same person in every workspace.
                 if parent == PEOPLE { column.is_person = true } else { column.names = Some(parent) }
             }
@@ -272,14 +274,14 @@ impl TableLayout {
     /// Returns the columns for a SELECT whose rows [`Row`](super::row::Row) reads.
     pub(super) fn selected(&self) -> String {
         let column = |column: &ColumnLayout| match column.kind {
-            Kind::Other => format!("{}::text", identifier(&column.name)),
+            ColumnKind::Other => format!("{}::text", identifier(&column.name)),
             _ => identifier(&column.name),
         };
         self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
     }
 }
 
-impl Kind {
+impl ColumnKind {
     fn of(type_name: &str) -> Self {
         match type_name {
             "bool" => Self::Bool,

@@ -1,6 +1,6 @@
 //! The lock that excludes other transfers of a workspace.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::{BulkConnection, Database};
 
@@ -8,7 +8,7 @@ use crate::tenancy::{BulkConnection, Database};
 pub(super) async fn lock(db: &Database, workspace: WorkspaceId) -> Result<BulkConnection> {
     let held = db.platform_bulk().await?.holding(&format!("transfer of {workspace}")).await?;
     held.ok_or_else(|| {
-        Error::new(Kind::Conflict, format!("another import, erasure or move of the workspace {workspace} runs"))
+        Error::new(ErrorKind::Conflict, format!("another import, erasure or move of the workspace {workspace} runs"))
             .remedy("wait for its end")
     })
 }

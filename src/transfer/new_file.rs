@@ -1,12 +1,12 @@
 //! Files that appear only when they are complete, and that never replace another file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A file that is written under a random name, readable only by its owner. Dropping it removes that name.
 ///
@@ -67,13 +67,13 @@ impl NewFile {
     pub fn put_in_place(self) -> Result<()> {
         let (path, partial) = (&self.path, &self.partial);
         let refused = |error: io::Error| match error.kind() {
-            ErrorKind::AlreadyExists => taken(path),
+            io::ErrorKind::AlreadyExists => taken(path),
             _ => unwritable(path, error),
         };
         self.file.sync_all().map_err(refused)?;
         match fs::hard_link(partial, path) {
             // A file system without hard links: create an empty file to reserve the name, and rename over it.
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 OpenOptions::new().write(true).create_new(true).open(path).map_err(refused)?;
                 fs::rename(partial, path).map_err(refused)
             }
@@ -100,9 +100,9 @@ impl Drop for NewFile {
 }
 
 fn taken(path: &Path) -> Error {
-    Error::new(Kind::Conflict, format!("{} exists", path.display())).remedy("name another file, or remove it")
+    Error::new(ErrorKind::Conflict, format!("{} exists", path.display())).remedy("name another file, or remove it")
 }
 
 pub(super) fn unwritable(path: &Path, error: io::Error) -> Error {
-    Error::new(Kind::Io, format!("can't write {}: {error}", path.display())).caused_by(error)
+    Error::new(ErrorKind::Io, format!("can't write {}: {error}", path.display())).caused_by(error)
 }

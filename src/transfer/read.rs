@@ -18,7 +18,7 @@ use super::manifest::{ArchivePart, ArchivedTable, Manifest};
 use super::row::Row;
 use super::thread::ended;
 use super::validation;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Maximum size of the manifest and of the sums, in bytes: enough for several hundred thousand files.
 const MAX_DESCRIPTION_BYTES: u64 = 64 << 20;
@@ -145,7 +145,7 @@ impl ArchiveReader {
             .file
             .seek(SeekFrom::Start(place.offset))
             .and_then(|_| (&self.file).take(place.size).read_to_end(&mut bytes));
-        read.map_err(|error| Error::new(Kind::Io, format!("{name} can't be read: {error}")).caused_by(error))?;
+        read.map_err(|error| Error::new(ErrorKind::Io, format!("{name} can't be read: {error}")).caused_by(error))?;
         if bytes.len() as u64 != place.size {
             return Err(Error::invalid(format!("the archive is cut off within {name}")));
         }

@@ -10,7 +10,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 
 /// Record of the rows that were erased, and of the rows that are left.
@@ -96,7 +96,7 @@ impl ReceiptKey {
     ///
     /// [`is_io_failure`](Error::is_io_failure) if it can't be written as JSON.
     pub fn sign(&self, receipt: &Receipt) -> Result<SignedReceipt> {
-        let unwritable = |error| Error::new(Kind::Io, "the receipt can't be written").caused_by(error);
+        let unwritable = |error| Error::new(ErrorKind::Io, "the receipt can't be written").caused_by(error);
         let text = serde_json::to_string(receipt).map_err(unwritable)?;
         let signature = BASE64.encode(self.0.sign(text.as_bytes()));
         Ok(SignedReceipt { receipt: RawValue::from_string(text).map_err(unwritable)?, key: self.public(), signature })

@@ -24,7 +24,7 @@ use super::scan::NO_TIMEOUTS;
 use super::selection::Selection;
 use super::target::imported;
 use super::verify::digest_of;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Database, PlatformScope, WorkspaceScope};
@@ -96,7 +96,7 @@ pub async fn relocate(
     }
     let (manifest, archive_id) = inspected(archive).await?;
     if manifest.workspace != workspace || manifest.holds != ArchiveScope::Workspace {
-        return Err(Error::new(Kind::Conflict, format!("{} is no archive of that workspace", archive.display()))
+        return Err(Error::new(ErrorKind::Conflict, format!("{} is no archive of that workspace", archive.display()))
             .remedy("name another file for the archive"));
     }
     let report = if let Some(report) = imported(to.db, workspace, &archive_id).await? {
@@ -108,7 +108,7 @@ pub async fn relocate(
         import(to.db, to.platform, archive, options, on_progress).await?;
         // Another session may have replaced the file since it was inspected.
         imported(to.db, workspace, &archive_id).await?.ok_or_else(|| {
-            Error::new(Kind::Conflict, format!("{} was another while it was imported", archive.display()))
+            Error::new(ErrorKind::Conflict, format!("{} was another while it was imported", archive.display()))
         })?
     };
     if let Some(before) = before {
@@ -218,7 +218,7 @@ impl DatabaseSide<'_> {
         for table in layout.tables.iter().filter(|table| table.is_deletable && table.name != WORKSPACES) {
             let differs = || {
                 let what = format!("rows of {} were written after {} was made", table.name, archive.display());
-                Error::new(Kind::Conflict, format!("{what}, or it lacks some"))
+                Error::new(ErrorKind::Conflict, format!("{what}, or it lacks some"))
                     .remedy("erase the workspace where it was moved to, remove the archive, and move it again")
             };
             let condition = match table.name.as_str() {

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, pin_mut};
 use tokio_postgres::Transaction;
 
-use super::layout::{ColumnLayout, Kind, TableLayout, identifier};
+use super::layout::{ColumnKind, ColumnLayout, TableLayout, identifier};
 use super::row::Row;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -78,13 +78,13 @@ impl Stage {
         let stage = format!("workspace_db_transfer_{number}");
         // Values are stored as they arrive, because they are read only once.
         let column = |column: &ColumnLayout| {
-            let type_name = if column.kind == Kind::Other { "text" } else { &column.type_name };
+            let type_name = if column.kind == ColumnKind::Other { "text" } else { &column.type_name };
             format!("{} {type_name}", identifier(&column.name))
         };
         let columns = table.columns.iter().map(column).collect::<Vec<_>>().join(", ");
         let is_long = |column: &&ColumnLayout| match column.kind {
-            Kind::Jsonb | Kind::Vector => true,
-            Kind::Text => column.type_name == "text",
+            ColumnKind::Jsonb | ColumnKind::Vector => true,
+            ColumnKind::Text => column.type_name == "text",
             _ => false,
         };
         let plain = table.columns.iter().filter(is_long);
@@ -96,7 +96,7 @@ impl Stage {
         let names = table.columns.iter().map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ");
         let values = table.columns.iter().map(|column| {
             let value = match column.kind {
-                Kind::Other => format!("{}::{}", identifier(&column.name), column.type_name),
+                ColumnKind::Other => format!("{}::{}", identifier(&column.name), column.type_name),
                 _ => identifier(&column.name),
             };
             completed(value, column)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::import_options::ImportOptions;
 use super::import_report::ImportReport;
 use super::manifest::Manifest;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::sql_types::Slug;
 use crate::tenancy::Database;
@@ -121,14 +121,17 @@ impl Target {
             return Ok(Self { workspace, slug, is_copy, is_there: of_slug.is_some(), is_own: false });
         }
         if let Some(other) = of_slug.filter(|one| one.id != manifest.workspace) {
-            return Err(Error::new(Kind::Conflict, format!("another workspace, {}, has the slug {slug:?}", other.id))
-                .of_field("slug")
-                .remedy("import it beside under another slug"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("another workspace, {}, has the slug {slug:?}", other.id),
+            )
+            .of_field("slug")
+            .remedy("import it beside under another slug"));
         }
         let is_there = there.iter().any(|one| one.id == manifest.workspace);
         if known.is_known && !known.is_own && !is_there && !options.restores {
             let what = format!("the audit log tells of a workspace {}, and not of this archive", manifest.workspace);
-            return Err(Error::new(Kind::Conflict, what)
+            return Err(Error::new(ErrorKind::Conflict, what)
                 .remedy("import it beside under another slug, or say that it is to be restored"));
         }
         Ok(Self { workspace: manifest.workspace, slug, is_copy, is_there, is_own: known.is_own })

@@ -1,8 +1,8 @@
 //! The end of a thread that reads or writes a file.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Returns the result of a thread, or an error if the thread panicked.
 pub(super) fn ended<T>(thread: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
-    thread.map_err(|error| Error::new(Kind::Io, "the thread of the archive panicked").caused_by(error))?
+    thread.map_err(|error| Error::new(ErrorKind::Io, "the thread of the archive panicked").caused_by(error))?
 }

@@ -13,7 +13,7 @@ use super::scan::{NO_TIMEOUTS, read_into, rows_of};
 use super::selection::Selection;
 use super::stage::{disable_triggers, enable_triggers};
 use super::target::Target;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::BulkConnection;
 
@@ -36,7 +36,7 @@ pub(super) async fn compare(
             let found = digest_of_workspace(&transaction, table, workspace).await?;
             if found != *expected {
                 return Err(Error::new(
-                    Kind::Conflict,
+                    ErrorKind::Conflict,
                     format!(
                         "the rows of {} are not those that were written: somebody else has changed them",
                         table.name
@@ -79,7 +79,7 @@ pub(super) async fn finish(
     row.write_line(table, &mut line)?;
     expected.add(&line);
     if digest_of_workspace(&transaction, table, target.workspace).await? != expected {
-        return Err(Error::new(Kind::Conflict, "the workspace's own row is not the one that was written"));
+        return Err(Error::new(ErrorKind::Conflict, "the workspace's own row is not the one that was written"));
     }
     transaction.commit().await
 }

@@ -11,7 +11,7 @@ use super::archive_format::{MANIFEST, MAX_RATIO, SUMS};
 use super::digest::Digest;
 use super::manifest::{ArchivePart, ArchivedTable, Manifest};
 use super::new_file::{NewFile, unwritable};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Level of zstd. The fastest useful one is enough, because most of an archive is vectors, which hardly compress.
 const LEVEL: i32 = 1;
@@ -70,7 +70,7 @@ impl ArchiveWriter {
     /// Writes the manifest and the sums, and renames the file after it is on disk. Returns the id of the archive.
     pub(super) fn finish(mut self, manifest: &Manifest) -> Result<String> {
         let json = serde_json::to_vec_pretty(manifest)
-            .map_err(|error| Error::new(Kind::Io, "the manifest can't be written").caused_by(error))?;
+            .map_err(|error| Error::new(ErrorKind::Io, "the manifest can't be written").caused_by(error))?;
         self.file(MANIFEST, &json)?;
         let sums = self.sums.concat();
         let id = hex(&Sha256::digest(sums.as_bytes()));

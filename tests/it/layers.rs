@@ -146,7 +146,12 @@ fn crates() -> Vec<(String, PathBuf)> {
 
 /// The sources of the library and of the crates around it.
 fn all_sources() -> Vec<PathBuf> {
-    let mut all = sources(&crate::repository().join("src"));
-    all.extend(crates().iter().flat_map(|(_, manifest)| sources(&manifest.parent().unwrap().join("src"))));
-    all
+    source_folders().iter().flat_map(|folder| sources(folder)).collect()
+}
+
+/// The folder of sources of each crate.
+pub(crate) fn source_folders() -> Vec<PathBuf> {
+    let mut folders = vec![crate::repository().join("src")];
+    folders.extend(crates().iter().map(|(_, manifest)| manifest.with_file_name("src")));
+    folders
 }

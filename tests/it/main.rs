@@ -24,6 +24,7 @@ mod load;
 mod migrations;
 mod models;
 mod reembed;
+mod rings;
 mod roles;
 mod search;
 mod sql_types;

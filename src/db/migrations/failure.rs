@@ -4,7 +4,7 @@ use tokio_postgres::error::{ErrorPosition, SqlState};
 
 use super::source::Migration;
 use super::statements::MigrationStatement;
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 /// Failure of a statement, before the decision about a retry.
 pub(super) struct MigrationFailure {
@@ -61,41 +61,41 @@ impl MigrationFailure {
     pub(super) fn into_error(self, attempts: usize, holders: Option<String>) -> Error {
         let Self { place, error } = self;
         let (kind, remedy) = match error.code() {
-            None => (Kind::Unreachable, SERVER_GONE),
+            None => (ErrorKind::Unreachable, SERVER_GONE),
             Some(&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW) => {
-                (Kind::Unreachable, SERVER_GONE)
+                (ErrorKind::Unreachable, SERVER_GONE)
             }
             Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => (
-                Kind::Conflict,
+                ErrorKind::Conflict,
                 "nothing of it was kept; end the transactions that are in the way, or run it again when there is less to do",
             ),
             Some(&SqlState::QUERY_CANCELED) => (
-                Kind::Conflict,
+                ErrorKind::Conflict,
                 "nothing of it was kept; split it into smaller steps, or allow it more time with --statement-timeout",
             ),
-            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => (Kind::MissingPrerequisite, READ_ONLY),
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => (ErrorKind::MissingPrerequisite, READ_ONLY),
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => (
-                Kind::MissingPrerequisite,
+                ErrorKind::MissingPrerequisite,
                 "run migrations as the owner of the database and its tables, who may create in the schema",
             ),
             Some(&SqlState::DISK_FULL) => {
-                (Kind::Database, "nothing of it was kept; make room on the server's disk, then run it again")
+                (ErrorKind::Database, "nothing of it was kept; make room on the server's disk, then run it again")
             }
             Some(&SqlState::ACTIVE_SQL_TRANSACTION) => (
-                Kind::InvalidInput,
+                ErrorKind::InvalidInput,
                 "nothing of it was kept; give the statement a migration of its own, whose metadata.toml says run_in_transaction = false",
             ),
             Some(&SqlState::SYNTAX_ERROR) => {
-                (Kind::InvalidInput, "nothing of it was kept; mend the statement, then run it again")
+                (ErrorKind::InvalidInput, "nothing of it was kept; mend the statement, then run it again")
             }
-            Some(_) => (Kind::Database, "nothing of it was kept; mend what the message names, then run it again"),
+            Some(_) => (ErrorKind::Database, "nothing of it was kept; mend what the message names, then run it again"),
         };
         let tried = if attempts > 1 { format!(" {attempts} times") } else { String::new() };
         let remedy = holders.map_or_else(|| remedy.to_owned(), |holders| format!("{remedy}; {holders}"));
         let error = Error::from(error);
         // A prerequisite error that the migration raises contains its own remedy.
         if error.is_missing_prerequisite() {
-            return Error::new(Kind::MissingPrerequisite, format!("{place} failed: {error}")).caused_by(error);
+            return Error::new(ErrorKind::MissingPrerequisite, format!("{place} failed: {error}")).caused_by(error);
         }
         Error::new(kind, format!("{place} failed{tried}: {error}")).remedy(remedy).caused_by(error)
     }

@@ -18,19 +18,16 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use self::failure::MigrationFailure;
 use self::history::History;
-use self::session::MigrationSession;
+pub use self::session::ADVISORY_LOCK;
+use self::session::{MigrationSession, MigrationTimeouts};
 pub use self::source::Migration;
 use self::source::MigrationSet;
 pub use self::statements::{MigrationStatement, statements};
 use crate::config::{DatabaseUrl, Environment};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Migrations for the harness of `diesel_migrations`, which takes no lock and records no checksums.
 pub const EMBEDDED: EmbeddedMigrations = embed_migrations!();
-
-/// Advisory lock of a migrator, "wsdb" in ASCII: `SELECT * FROM pg_locks WHERE locktype = 'advisory'` shows its holder.
-/// A migrator polls it, since a blocking wait and CREATE INDEX CONCURRENTLY deadlock.
-pub const ADVISORY_LOCK: i64 = 0x7773_6462;
 
 /// Migration and its state in a database.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -79,14 +76,6 @@ pub enum RevertCount {
     Last(u32),
     /// All migrations.
     All,
-}
-
-/// Timeouts of a migration's statements, and the number of its attempts.
-#[derive(Clone, Copy, Debug)]
-struct MigrationTimeouts {
-    lock: Duration,
-    statement: Duration,
-    attempts: usize,
 }
 
 /// Runner of migrations on one database: this crate's and your own.
@@ -250,7 +239,7 @@ impl Migrator {
         let edited: Vec<_> = self.sources.iter().filter(|one| state(one, history) == MigrationState::Edited).collect();
         let [first, ..] = edited.as_slice() else { return Ok(()) };
         let names = edited.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
-        let changed = Error::new(Kind::Conflict, format!("the text of an applied migration has changed: {names}"));
+        let changed = Error::new(ErrorKind::Conflict, format!("the text of an applied migration has changed: {names}"));
         let line_ends_alone = edited.iter().all(|one| {
             history
                 .get(&one.version())
@@ -276,7 +265,7 @@ impl Migrator {
                 Ok(())
             }
             (unknown, [first, ..]) => Err(Error::new(
-                Kind::Conflict,
+                ErrorKind::Conflict,
                 format!(
                     "the database has migrations that this program does not know ({}) and lacks {}",
                     unknown.join(", "),
@@ -316,7 +305,7 @@ impl Migrator {
         let found = history.keys().rev().take(most).map(|version| {
             self.sources.get(version).ok_or_else(|| {
                 Error::new(
-                    Kind::NotFound,
+                    ErrorKind::NotFound,
                     format!("the database has migration {version}, which this program does not know"),
                 )
                 .remedy("revert it with the version of workspace-db that brought it; where it is your own, name its folder with --migrations")
@@ -358,7 +347,7 @@ impl Migrator {
     }
 
     async fn history(&self) -> Result<History> {
-        Ok(squash::translate(history::read(&super::client(&self.url).await?).await?, &self.sources))
+        Ok(squash::translate(history::read(&super::connection::client(&self.url).await?).await?, &self.sources))
     }
 }
 

@@ -5,13 +5,25 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use super::failure::READ_ONLY;
-use super::{ADVISORY_LOCK, MigrationTimeouts};
 use crate::config::DatabaseUrl;
-use crate::db::{CATALOG_SETTINGS, CancelOnDrop, client_with};
-use crate::error::{Error, Kind, Result};
+use crate::db::cancellation::CancelOnDrop;
+use crate::db::connection::{CATALOG_SETTINGS, client_with};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Advisory lock of a migrator, "wsdb" in ASCII: `SELECT * FROM pg_locks WHERE locktype = 'advisory'` shows its holder.
+/// A migrator polls it, since a blocking wait and CREATE INDEX CONCURRENTLY deadlock.
+pub const ADVISORY_LOCK: i64 = 0x7773_6462;
 
 const POLL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Timeouts of a migration's statements, and the number of its attempts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MigrationTimeouts {
+    pub(super) lock: Duration,
+    pub(super) statement: Duration,
+    pub(super) attempts: usize,
+}
 
 pub(super) struct MigrationSession {
     client: Client,
@@ -50,7 +62,7 @@ impl MigrationSession {
         let row = self.client.query_one(ask, &[]).await?;
         if row.get(0) {
             return Err(Error::new(
-                Kind::MissingPrerequisite,
+                ErrorKind::MissingPrerequisite,
                 format!("the database {url} takes no writes: it is a replica, or read-only"),
             )
             .remedy(READ_ONLY));
@@ -61,7 +73,7 @@ impl MigrationSession {
         let (encoding, is_new): (String, bool) = (row.get(2), row.get(3));
         if encoding != "UTF8" && is_new {
             return Err(Error::new(
-                Kind::MissingPrerequisite,
+                ErrorKind::MissingPrerequisite,
                 format!("the database {url} is encoded in {encoding}, which has not every character"),
             )
             .remedy("create it anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"));
@@ -84,7 +96,7 @@ impl MigrationSession {
         while !self.client.query_one("SELECT pg_try_advisory_lock($1)", &[&ADVISORY_LOCK]).await?.get::<_, bool>(0) {
             if tokio::time::Instant::now() >= deadline {
                 return Err(Error::new(
-                    Kind::Conflict,
+                    ErrorKind::Conflict,
                     format!("another migrator has held the lock for {} s", PATIENCE.as_secs()),
                 )
                 .remedy("wait for it to end, or end its session"));
@@ -122,7 +134,7 @@ impl MigrationSession {
 
 fn behind_a_pooler(url: &DatabaseUrl) -> Error {
     Error::new(
-        Kind::MissingPrerequisite,
+        ErrorKind::MissingPrerequisite,
         format!("{url} leads to a pooler, which drops the time-outs and the lock of a migrator"),
     )
     .remedy("let DATABASE_URL lead to the server itself for migrations")

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
+use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::statements::{MigrationStatement, statements};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Migrations of this crate, as `build.rs` found them: folder, `up.sql`, `down.sql`, `metadata.toml`.
 const OURS: &[(&str, &str, &str, Option<&str>)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
@@ -223,7 +223,7 @@ impl MigrationSet {
     /// Adds the migrations of a folder, each in its own subfolder.
     pub(super) fn add_folder(&mut self, folder: &Path) -> Result<()> {
         let failed = |error| {
-            Error::new(Kind::Io, format!("the migrations in {} can't be read", folder.display())).caused_by(error)
+            Error::new(ErrorKind::Io, format!("the migrations in {} can't be read", folder.display())).caused_by(error)
         };
         let mut folders = fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
@@ -254,17 +254,17 @@ impl MigrationSet {
 
 fn one_version(there: &str, migration: &Migration) -> Error {
     let what = format!("the migrations {there} and {} have one version, {}", migration.name, migration.version());
-    Error::new(Kind::Conflict, what)
+    Error::new(ErrorKind::Conflict, what)
         .remedy("give the younger one another timestamp; a database would take one of them for the other")
 }
 
 fn read(folder: &Path) -> Result<Migration> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let file = |file: &str| match fs::read_to_string(folder.join(file)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let (what, remedy) = match error.kind() {
-                ErrorKind::InvalidData => ("is not written in UTF-8:", "save it as UTF-8"),
+                io::ErrorKind::InvalidData => ("is not written in UTF-8:", "save it as UTF-8"),
                 _ => ("has an unreadable", "let it be read"),
             };
             Err(Error::invalid(format!("migration {name} {what} {file}")).remedy(remedy).caused_by(error))

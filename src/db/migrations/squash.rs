@@ -4,7 +4,7 @@ use tokio_postgres::Client;
 
 use super::history::{self, History};
 use super::source::{Migration, MigrationSet};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Versions before 0.1.0. Together they make the same schema as today's migrations that begin with [`SQUASHED_INTO`].
 const BEFORE_0_1_0: [&str; 24] = [
@@ -63,7 +63,7 @@ pub(super) async fn take_over(client: &Client, sources: &MigrationSet) -> Result
     }
     if old < BEFORE_0_1_0.len() {
         return Err(Error::new(
-            Kind::Conflict,
+            ErrorKind::Conflict,
             format!("the database has only {old} of the {} migrations that version 0.1.0 replaced", BEFORE_0_1_0.len()),
         )
         .remedy("run `migrate run` of the last version before 0.1.0 first, then this one"));

@@ -8,12 +8,10 @@ mod terms;
 
 use tokio_postgres::Client;
 
+pub use self::rules::NOT_THERE;
 use self::rules::RULES;
 use self::terms::WITH;
 use crate::error::{Error, Result};
-
-/// Fault of a registered table that does not exist, or has no `workspace_id`.
-pub const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
 
 /// Object that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

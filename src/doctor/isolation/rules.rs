@@ -1,6 +1,7 @@
 //! Rules of isolation.
 
-use super::NOT_THERE;
+/// Fault of a registered table that does not exist, or has no `workspace_id`.
+pub const NOT_THERE: &str = "is registered, and there is no such table with a workspace_id";
 
 /// Rules of isolation: the check, true if no backend may serve while it fails, the fault, and a query of the objects.
 /// `$1` are the names of the registered tables. [`terms`](super::terms) defines the other names.

@@ -23,7 +23,7 @@ use super::workspace::{WorkspaceConnection, settings_of};
 use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
 use crate::db::pool;
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{AdminUserId, WorkspaceId};
 use crate::schema::admin_users;
 use crate::sql_types::AdminStatus;
@@ -93,7 +93,7 @@ impl Database {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = config.database_url.as_ref();
         let Some(app) = config.database_app_url.as_ref().or(owner) else {
-            return Err(Error::new(Kind::MissingPrerequisite, "no database is named")
+            return Err(Error::new(ErrorKind::MissingPrerequisite, "no database is named")
                 .remedy("set DATABASE_APP_URL, or DATABASE_URL, or run `workspace-db up`"));
         };
         let app = roles::app_login(app, config.pool_size, config.environment == Environment::Production).await?;
@@ -120,7 +120,7 @@ impl Database {
         }));
         if config.environment == Environment::Production && database.has_default_credentials().await? {
             return Err(Error::new(
-                Kind::MissingPrerequisite,
+                ErrorKind::MissingPrerequisite,
                 "the administrator of the bootstrap has the documented password, and this is production",
             )
             .remedy(
@@ -212,7 +212,7 @@ impl Database {
             return Ok(());
         }
         Err(Error::new(
-            Kind::Database,
+            ErrorKind::Database,
             "a connection of the pool has a workspace or a role set outside of a transaction",
         ))
     }
@@ -362,7 +362,7 @@ async fn session_of(login: &Login, settings: &str) -> Result<PooledSession> {
 }
 
 fn no_platform_login() -> Error {
-    Error::new(Kind::MissingPrerequisite, "there is no login that may see every workspace")
+    Error::new(ErrorKind::MissingPrerequisite, "there is no login that may see every workspace")
         .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` makes")
 }
 

@@ -1,21 +1,22 @@
 //! Errors of a connection that was interrupted or lost.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 pub(super) fn interrupted_error() -> Error {
-    Error::new(Kind::Interrupted, "an earlier statement of this transaction was cut short")
+    Error::new(ErrorKind::Interrupted, "an earlier statement of this transaction was cut short")
         .remedy("let the transaction end, and begin a new one")
 }
 
 pub(super) fn connection_lost_error(error: diesel::result::Error) -> Error {
-    Error::new(Kind::Unreachable, format!("the connection was lost, and nothing was changed: {error}")).caused_by(error)
+    Error::new(ErrorKind::Unreachable, format!("the connection was lost, and nothing was changed: {error}"))
+        .caused_by(error)
 }
 
 pub(super) fn commit_failed_error(error: diesel::result::Error) -> Error {
     let error = Error::from(error);
     if error.is_unreachable() {
         return Error::new(
-            Kind::Unreachable,
+            ErrorKind::Unreachable,
             "the connection was lost while committing: look whether the change is there",
         )
         .caused_by(error);

@@ -22,8 +22,6 @@ pub use self::async_func::AsyncFunc;
 pub(crate) use self::bulk::BulkConnection;
 pub use self::database::Database;
 pub use self::load::LoadsAs;
-#[cfg(feature = "studio")]
-pub(super) use self::load::readable;
 pub(super) use self::load::{all, each, readable_or_failed};
 pub(crate) use self::load::{load_each, load_readable};
 pub use self::raw::RawConnection;

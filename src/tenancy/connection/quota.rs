@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::db::WAIT_TIMEOUT;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 
 /// Connections that each active workspace may still take.
@@ -31,7 +31,7 @@ impl ConnectionQuota {
         acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| {
             let seconds = WAIT_TIMEOUT.as_secs();
             let what = format!("workspace {workspace} has held its {} connections for {seconds} s", self.most);
-            Error::new(Kind::Exhausted, what).remedy(
+            Error::new(ErrorKind::Exhausted, what).remedy(
                 "give connections back sooner, or allow more with WORKSPACE_DB_WORKSPACE_CONNECTIONS or WORKSPACE_DB_POOL_SIZE",
             )
         })

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::errors::interrupted_error;
 use super::raw::RawConnection;
 use super::session::{HasSession, TransactionGuard, batch};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A transaction in which raw SQL runs, behind a savepoint.
 pub(super) struct RawTransaction<'s, C: HasSession> {
@@ -42,7 +42,7 @@ impl<'s, C: HasSession> RawTransaction<'s, C> {
             format!("{undo}RELEASE SAVEPOINT {savepoint}; RESET ROLE; RESET ALL; SET LOCAL timezone = 'UTC'{settings}");
         let is_open = match transaction.open() {
             Ok(conn) => batch(conn, &again).await.map_err(|error| {
-                Error::new(Kind::Interrupted, "the transaction that was lent is over, or has failed")
+                Error::new(ErrorKind::Interrupted, "the transaction that was lent is over, or has failed")
                     .remedy("leave it open, and return the error of a statement that failed")
                     .caused_by(error)
             }),

@@ -5,10 +5,8 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 
 use super::scoped::Scoped;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::tenancy::access::Access;
-#[cfg(feature = "studio")]
-use crate::tenancy::connection::readable;
 use crate::tenancy::connection::{
     HasSession as _, LoadsAs, StatementSettings, WorkspaceConnection, all, each, readable_or_failed,
 };
@@ -179,5 +177,5 @@ impl<U> OptionalRow<U> for Result<U> {
 }
 
 pub(super) fn no_row() -> Error {
-    Error::new(Kind::NotFound, "there is no such row in this workspace")
+    Error::new(ErrorKind::NotFound, "there is no such row in this workspace")
 }

@@ -12,9 +12,10 @@ use workspace_db::doctor::{CheckStatus, Doctor, Finding, Thresholds};
 use workspace_db::tenancy::TENANT_TABLES;
 use workspace_db_testing::TestDatabase;
 
+use crate::Context;
 use crate::database::DatabaseTarget;
 use crate::doctor::{UnhealthyDatabase, lines};
-use crate::{Context, output};
+use crate::output;
 
 #[derive(Args, Debug)]
 pub(super) struct Check {

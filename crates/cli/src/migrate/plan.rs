@@ -14,7 +14,8 @@ use workspace_db::db::migrations::{Migration, Migrator};
 use workspace_db_testing::TestDatabase;
 
 use super::locks::{Lock, ScratchDatabase};
-use crate::{Context, output};
+use crate::Context;
+use crate::output;
 
 #[derive(Args, Debug)]
 pub(super) struct Plan {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::claimer::{ABORT_TIMEOUT, CapacityGuard};
-use super::lease::{Lease, LeaseStatus, heartbeat};
-use super::outcome::{Outcome, finish_with_lock_timeout};
-use super::worker::WorkerContext;
+use super::capacity::CapacityGuard;
+use super::context::{ABORT_TIMEOUT, WorkerContext};
 use crate::error::Error;
+use crate::jobs::lease::{Lease, LeaseStatus, heartbeat};
+use crate::jobs::outcome::{Outcome, finish_with_lock_timeout};
 use crate::sql_types::JobStatus;
 
 /// Maximum number of outcomes that one statement writes.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::claim::ClaimedJob;
 use crate::id::WorkspaceId;
+use crate::jobs::claim::{ClaimedJob, CursorColumns};
 
 /// Factor between the duration of a full scan and the time until the next one.
 const PARTS: u32 = 5;
@@ -26,16 +26,6 @@ type CursorKey = (WorkspaceId, String, i32);
 pub(super) struct ClaimCursors {
     claimed: HashMap<CursorKey, (DateTime<Utc>, Uuid)>,
     look_again_at: Option<Instant>,
-}
-
-/// Cursors as columns, for the function in the database.
-#[derive(Default)]
-pub(super) struct CursorColumns {
-    pub(super) workspaces: Vec<Uuid>,
-    pub(super) kinds: Vec<String>,
-    pub(super) priorities: Vec<i32>,
-    pub(super) times: Vec<DateTime<Utc>>,
-    pub(super) jobs: Vec<Uuid>,
 }
 
 impl ClaimCursors {

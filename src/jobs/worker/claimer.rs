@@ -1,23 +1,22 @@
-//! Part of a worker that claims the jobs of one queue and starts their handlers.
+//! Part of a worker that claims the jobs of one queue, and starts their tasks.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::active_jobs::JobSignal;
-use super::claim::{ClaimRequest, ClaimedJob, claim_after_cursors};
+use super::capacity::{Capacity, CapacityGuard};
 use super::completer::{CompletedAttempt, count_lost};
+use super::context::{ABORT_TIMEOUT, WorkerContext};
 use super::cursors::ClaimCursors;
-use super::handler::{Handler, attempt};
-use super::outcome::Outcome;
-use super::worker::{RunMode, WorkerContext};
+use super::executor;
+use super::queue::Queue;
 use crate::error::Result;
+use crate::jobs::claim::{ClaimRequest, ClaimedJob, claim_after_cursors};
+use crate::jobs::outcome::Outcome;
 
 /// Time for which jobs are claimed ahead, at the recent rate. Short jobs come in large batches; long jobs are claimed
 /// shortly before they can run.
@@ -26,16 +25,12 @@ const AHEAD: Duration = Duration::from_millis(100);
 const TOGETHER: usize = 500;
 /// Delay between the end of a job and the next claim, which may find room below a limit.
 const SETTLE: Duration = Duration::from_millis(5);
-/// Time that dropped handlers have to end.
-pub(super) const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Queue that the worker processes.
-#[derive(Clone)]
-pub(super) struct Queue {
-    pub(super) name: String,
-    pub(super) concurrency: usize,
-    /// Notified when the queue may have new jobs.
-    pub(super) wake: Arc<Notify>,
+/// Condition that ends a worker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum RunMode {
+    UntilStopped,
+    UntilEmpty,
 }
 
 pub(super) struct Claimer {
@@ -46,31 +41,6 @@ pub(super) struct Claimer {
     ended: mpsc::Sender<CompletedAttempt>,
     hands: Arc<Capacity>,
     pace: Throughput,
-}
-
-/// Jobs of the queue that this worker has claimed, and whose outcome is not written yet.
-struct Capacity {
-    slots: Semaphore,
-    full: AtomicUsize,
-    done: AtomicUsize,
-    freed: Notify,
-}
-
-/// Counts one job in the capacity until it is dropped.
-pub(super) struct CapacityGuard(Arc<Capacity>);
-
-impl CapacityGuard {
-    fn new(hands: &Arc<Capacity>) -> Self {
-        hands.full.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(hands))
-    }
-}
-
-impl Drop for CapacityGuard {
-    fn drop(&mut self) {
-        self.0.full.fetch_sub(1, Ordering::AcqRel);
-        self.0.freed.notify_one();
-    }
 }
 
 /// Number of jobs that ended recently.
@@ -180,7 +150,7 @@ impl Claimer {
         );
         let work = async move {
             let (queue, kind) = (claimed.job.queue.clone(), claimed.job.job_type.clone());
-            let outcome = run(&shared, &in_hand.0.slots, claimed, orders).await;
+            let outcome = executor::run(&shared, &in_hand.0.slots, claimed, orders).await;
             // A released job says nothing about the rate.
             if outcome != Some(Outcome::Release) {
                 in_hand.0.done.fetch_add(1, Ordering::Relaxed);
@@ -217,68 +187,5 @@ impl Claimer {
                 running.abort_all();
             }
         }
-    }
-}
-
-/// Runs a job in one of the slots; returns `None` if this worker has lost the job.
-async fn run(
-    shared: &WorkerContext,
-    slots: &Semaphore,
-    claimed: ClaimedJob,
-    mut orders: watch::Receiver<JobSignal>,
-) -> Option<Outcome> {
-    let _slot = tokio::select! {
-        biased;
-        order = wait_for_signal(&mut orders) => return stopped(order),
-        slot = slots.acquire() => slot.ok(),
-    };
-    // The worker claims only kinds that have a handler.
-    let handler = shared.handlers.get(claimed.job.job_type.as_str())?;
-    let job = &claimed.job;
-    let labels = [("queue", job.queue.clone()), ("kind", job.job_type.clone())];
-    let waited = job.started_at.zip(job.scheduled_at).and_then(|(started, due)| (started - due).to_std().ok());
-    metrics::histogram!("workspace_db_jobs_wait_seconds", &labels).record(waited.unwrap_or_default());
-    let (lease, limit, begun) = (claimed.lease(), handler.timeout(), Instant::now());
-    let attempt = attempt(&claimed);
-    shared.active_jobs.mark_started(lease, limit);
-    let outcome = tokio::select! {
-        biased;
-        order = wait_for_signal(&mut orders) => stopped(order),
-        done = tokio::time::timeout(limit, catch_panic(handler.as_ref(), claimed, shared)) => Some(
-            done.unwrap_or_else(|_| Outcome::retry(format!("the handler did not end within {limit:?}")))
-        ),
-    };
-    metrics::histogram!("workspace_db_jobs_run_seconds", &labels).record(begun.elapsed());
-    Some(match outcome? {
-        Outcome::Retry { error, after: None } => Outcome::Retry { error, after: Some(handler.delay(attempt)) },
-        outcome => outcome,
-    })
-}
-
-/// Returns the handler's outcome; a panic becomes a retry with its message.
-async fn catch_panic(handler: &dyn Handler, claimed: ClaimedJob, shared: &WorkerContext) -> Outcome {
-    let work = async { handler.run(claimed, shared.db.clone()).await };
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned());
-        tracing::error!(said, "the handler of a job panicked");
-        Outcome::retry(format!("the handler panicked: {said}"))
-    })
-}
-
-/// Waits for a signal to stop; without one, it never returns.
-async fn wait_for_signal(orders: &mut watch::Receiver<JobSignal>) -> JobSignal {
-    if let Ok(order) = orders.wait_for(|order| *order != JobSignal::Continue).await {
-        return *order;
-    }
-    // No sender is left that could signal.
-    std::future::pending().await
-}
-
-fn stopped(order: JobSignal) -> Option<Outcome> {
-    match order {
-        JobSignal::Cancel => Some(Outcome::Cancel { reason: "cancelled on request".to_owned() }),
-        JobSignal::Release => Some(Outcome::Release),
-        JobSignal::Abandon | JobSignal::Continue => None,
     }
 }

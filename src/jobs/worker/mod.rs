@@ -1,21 +1,49 @@
-//! Runtime that claims jobs and runs their handlers.
+//! Runtime that claims jobs and runs their handlers. Each of its parts is one file:
+//!
+//! | part | task |
+//! |---|---|
+//! | claimer, one for each queue | claims jobs ahead of its free slots |
+//! | executor, one call for each job | waits for a slot and runs the handler |
+//! | completer | writes the outcomes in batches |
+//! | heartbeat | extends the leases of claimed jobs |
+//! | rescuer | puts back the jobs of dead workers |
+//! | scheduler | enqueues the jobs of due schedules |
+//! | listener | wakes the claimers at notifications |
+
+mod active_jobs;
+mod capacity;
+mod claimer;
+mod completer;
+mod context;
+mod cursors;
+mod executor;
+mod heartbeat;
+mod listener;
+mod queue;
+mod rescuer;
+mod scheduler;
+mod ticker;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use super::active_jobs::ActiveJobs;
-use super::claimer::{Claimer, Queue};
-use super::completer::{CompletedAttempt, Completer};
+use self::active_jobs::ActiveJobs;
+use self::claimer::{Claimer, RunMode};
+use self::completer::{CompletedAttempt, Completer};
+use self::context::WorkerContext;
+use self::queue::{Queue, WakeSignals};
+use self::rescuer::Rescuer;
+use self::scheduler::Scheduler;
 use super::handler::{Handler, RunningJob, TypedHandler};
 use super::kind::JobKind;
-use super::maintenance::{self, Maintainer};
+use super::lease;
 use super::outcome::Outcome;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::tenancy::Database;
 
 /// Default number of jobs of one queue that run at once.
@@ -65,24 +93,6 @@ pub struct Worker {
     lease: Duration,
     poll: Duration,
     shutdown_grace: Duration,
-}
-
-/// State that the parts of a worker share.
-pub(super) struct WorkerContext {
-    pub(super) db: Database,
-    pub(super) name: String,
-    pub(super) handlers: HashMap<&'static str, Arc<dyn Handler>>,
-    pub(super) active_jobs: ActiveJobs,
-    pub(super) lease: Duration,
-    pub(super) poll: Duration,
-    pub(super) shutdown_grace: Duration,
-}
-
-/// Condition that ends a worker.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum RunMode {
-    UntilStopped,
-    UntilEmpty,
 }
 
 impl Worker {
@@ -178,7 +188,7 @@ impl Worker {
     async fn work(self, stop: impl Future<Output = ()>, until: RunMode) -> Result<()> {
         self.check()?;
         // A wrong login is reported here, and not as a line in the log every second.
-        super::lease::rescue(&self.db, 0).await?;
+        lease::rescue(&self.db, 0).await?;
         let queues = self.queues;
         let shared = Arc::new(WorkerContext {
             db: self.db,
@@ -191,23 +201,23 @@ impl Worker {
         });
         let queues: Vec<Queue> =
             queues.into_iter().map(|(name, concurrency)| Queue { name, concurrency, wake: Arc::default() }).collect();
-        let wakes: HashMap<String, Arc<Notify>> =
-            queues.iter().map(|queue| (queue.name.clone(), Arc::clone(&queue.wake))).collect();
+        let wakes = WakeSignals::of(&queues);
         let (ended, outcomes) = mpsc::channel::<CompletedAttempt>(BACKLOG);
         let (over, is_over) = oneshot::channel();
         let (written, is_written) = oneshot::channel();
         let completer = Completer::new(Arc::clone(&shared), outcomes);
-        let maintainer = Maintainer::new(Arc::clone(&shared), wakes.clone());
+        let rescuer = Rescuer::new(shared.db.clone(), wakes.clone());
+        let scheduler = Scheduler::new(shared.db.clone(), wakes.clone());
         // Dropping the set aborts its tasks when this function returns.
         let mut beside = JoinSet::new();
         beside.spawn(async move {
             completer.run(is_over).await;
             let _ = written.send(());
         });
-        beside.spawn(maintenance::extend(Arc::clone(&shared)));
-        beside.spawn(maintainer.clone().rescue());
-        beside.spawn(maintainer.fire());
-        beside.spawn(maintenance::listen(Arc::clone(&shared), wakes));
+        beside.spawn(heartbeat::extend_leases(Arc::clone(&shared)));
+        beside.spawn(rescuer.run());
+        beside.spawn(scheduler.run());
+        beside.spawn(listener::listen(shared.db.clone(), wakes));
 
         let stopping = watch::Sender::new(false);
         let work = run_queues(&shared, &queues, &ended, &stopping, until);
@@ -239,7 +249,7 @@ impl Worker {
                 Error::invalid(format!("of queue {queue:?} 0 jobs may run at once")).remedy("ask for at least 1")
             );
         }
-        super::lease::check(self.lease)?;
+        lease::check(self.lease)?;
         if self.lease < Duration::from_secs(1) {
             return Err(Error::invalid(format!("a lease of {:?} runs out before its heartbeat", self.lease))
                 .remedy("give it at least 1 s"));
@@ -282,5 +292,5 @@ async fn run_queues(
 }
 
 fn died() -> Error {
-    Error::new(Kind::Interrupted, "a part of the worker died")
+    Error::new(ErrorKind::Interrupted, "a part of the worker died")
 }

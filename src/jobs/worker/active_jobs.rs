@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::lease::{Lease, LeaseStatus};
+use crate::jobs::lease::{Lease, LeaseStatus};
 
 /// Grace period after a handler's timeout before its lease stops being renewed. A handler that does not yield can't be
 /// dropped.
