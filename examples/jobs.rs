@@ -37,7 +37,7 @@ async fn summarize(job: RunningJob<Summarize>) -> Result<Outcome> {
     let mut ws = job.workspace().await?;
     ws.transaction(async |tx| {
         documents::table
-            .in_workspace(job.scope())
+            .in_workspace(&tx)
             .find(job.arguments.document)
             .update()
             .set((documents::summary.eq("When we are open."), documents::updated_at.eq(StatementTime)))
@@ -58,7 +58,7 @@ async fn main() -> Result<()> {
 
     let document = NewDocument::new("Opening hours");
     ws.transaction(async |tx| {
-        documents::table.in_workspace(&scope).insert(&document).execute(tx).await?;
+        documents::table.in_workspace(&tx).insert(&document).execute(tx).await?;
         let job = NewJob::new(Summarize { document: document.id });
         // However often the document changes, only one job waits for it.
         let key = document.id.to_string();
@@ -73,9 +73,9 @@ async fn main() -> Result<()> {
     Worker::new(&db).handle(summarize).drain().await?;
 
     let summary: Option<String> =
-        documents::table.in_workspace(&scope).find(document.id).select(documents::summary).first(&mut ws).await?;
+        documents::table.in_workspace(&ws).find(document.id).select(documents::summary).first(&mut ws).await?;
     let left: i64 =
-        jobs::table.in_workspace(&scope).filter(jobs::completed_at.is_null()).count().get_result(&mut ws).await?;
+        jobs::table.in_workspace(&ws).filter(jobs::completed_at.is_null()).count().get_result(&mut ws).await?;
     println!("{summary:?}, {left} jobs left");
     assert_eq!((summary.as_deref(), left), (Some("When we are open."), 0));
     Ok(())

@@ -17,7 +17,7 @@ async fn main() -> workspace_db::Result<()> {
     let mut ws = db.workspace(&scope).await?;
 
     let passages: Vec<(Document, DocumentChunk)> = documents::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .inner_join(document_chunks::table)
         .order(document_chunks::chunk_index)
         .select((Document::as_select(), DocumentChunk::as_select()))
@@ -28,7 +28,7 @@ async fn main() -> workspace_db::Result<()> {
     }
 
     let sources: Vec<(String, Option<String>)> = documents::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .left_join(datasources::table)
         .select((documents::title, datasources::name.nullable()))
         .load(&mut ws)
@@ -36,7 +36,7 @@ async fn main() -> workspace_db::Result<()> {
     println!("{sources:?}");
 
     let judged: Vec<(i16, String, Option<String>)> = feedback::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .inner_join(messages::table)
         .inner_join(conversations::table)
         .select((feedback::score, messages::content, conversations::title))

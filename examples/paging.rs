@@ -16,12 +16,12 @@ async fn main() -> workspace_db::Result<()> {
     let scope = WorkspaceScope::unchecked(here.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
     let many: Vec<_> = (0..120).map(|_| NewAnalyticsEvent::new("page.viewed")).collect();
-    analytics_events::table.in_workspace(&scope).insert(&many).execute(&mut ws).await?;
+    analytics_events::table.in_workspace(&ws).insert(&many).execute(&mut ws).await?;
 
     let mut after: Option<PageKey> = None;
     loop {
         let page = analytics_events::table
-            .in_workspace(&scope)
+            .in_workspace(&ws)
             .load_page::<AnalyticsEvent, _, _>(&mut ws, analytics_events::created_at, after, 50)
             .await?;
         println!("a page of {}", page.rows.len());
@@ -30,7 +30,7 @@ async fn main() -> workspace_db::Result<()> {
         after = Some(link.parse()?);
     }
 
-    let mut events = analytics_events::table.in_workspace(&scope).load_stream::<AnalyticsEvent>(&mut ws).await?;
+    let mut events = analytics_events::table.in_workspace(&ws).load_stream::<AnalyticsEvent>(&mut ws).await?;
     let mut count = 0;
     while let Some(event) = events.try_next().await? {
         count += usize::from(event.event_type == "page.viewed");

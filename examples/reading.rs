@@ -19,16 +19,16 @@ async fn main() -> workspace_db::Result<()> {
     let scope = WorkspaceScope::unchecked(here.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
 
-    let one: Document = documents::table.in_workspace(&scope).find(here.document).first(&mut ws).await?;
+    let one: Document = documents::table.in_workspace(&ws).find(here.document).first(&mut ws).await?;
     println!("by id: {}", one.title);
 
     // Another workspace's row is not found, as an unknown id is not.
     let theirs: Option<Document> =
-        documents::table.in_workspace(&scope).find(there.document).first(&mut ws).await.optional()?;
+        documents::table.in_workspace(&ws).find(there.document).first(&mut ws).await.optional()?;
     assert_eq!(theirs, None);
 
     let titles: Vec<String> = documents::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .filter(documents::title.like("Open%").or(documents::title.like("Clos%")))
         .filter(documents::status.eq(DocumentStatus::Ready))
         .order(documents::created_at.desc())
@@ -38,9 +38,9 @@ async fn main() -> workspace_db::Result<()> {
         .await?;
     println!("some: {titles:?}");
 
-    let count: i64 = documents::table.in_workspace(&scope).count().get_result(&mut ws).await?;
+    let count: i64 = documents::table.in_workspace(&ws).count().get_result(&mut ws).await?;
     let by_status: Vec<(DocumentStatus, i64)> = documents::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .group_by(documents::status)
         .select((documents::status, count_star()))
         .load(&mut ws)
@@ -48,16 +48,16 @@ async fn main() -> workspace_db::Result<()> {
     println!("{count} in all, {by_status:?}");
 
     let wanted = Some("Opening hours");
-    let mut query = documents::table.in_workspace(&scope).into_boxed();
+    let mut query = documents::table.in_workspace(&ws).into_boxed();
     if let Some(title) = wanted {
         query = query.filter(documents::title.eq(title));
     }
     let found: Vec<Document> = query.load(&mut ws).await?;
     println!("under a condition: {}", found.len());
 
-    let with_passages = document_chunks::table.in_workspace(&scope).select(document_chunks::document_id);
+    let with_passages = document_chunks::table.in_workspace(&ws).select(document_chunks::document_id);
     let found: Vec<Document> =
-        documents::table.in_workspace(&scope).filter(documents::id.eq_any(with_passages)).load(&mut ws).await?;
+        documents::table.in_workspace(&ws).filter(documents::id.eq_any(with_passages)).load(&mut ws).await?;
     println!("with passages: {}", found.len());
     Ok(())
 }

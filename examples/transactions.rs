@@ -20,28 +20,28 @@ async fn main() -> Result<()> {
 
     ws.transaction(async |tx| {
         let conversation = NewConversation::default();
-        conversations::table.in_workspace(&scope).insert(&conversation).execute(tx).await?;
+        conversations::table.in_workspace(&tx).insert(&conversation).execute(tx).await?;
         let message = NewMessage::new(conversation.id, MessageRole::User, "When do you open?");
-        messages::table.in_workspace(&scope).insert(&message).execute(tx).await?;
+        messages::table.in_workspace(&tx).insert(&message).execute(tx).await?;
         // A nested transaction is a savepoint: its failure does not undo the outer transaction.
         let undone: Result<()> = tx
             .transaction(async |savepoint| {
-                messages::table.in_workspace(&scope).delete().execute(savepoint).await?;
-                messages::table.in_workspace(&scope).insert(&message).execute(savepoint).await?;
-                messages::table.in_workspace(&scope).insert(&message).execute(savepoint).await.map(drop)
+                messages::table.in_workspace(&savepoint).delete().execute(savepoint).await?;
+                messages::table.in_workspace(&savepoint).insert(&message).execute(savepoint).await?;
+                messages::table.in_workspace(&savepoint).insert(&message).execute(savepoint).await.map(drop)
             })
             .await;
         assert!(undone.is_err_and(|error| error.is_conflict()));
         Ok::<_, Error>(())
     })
     .await?;
-    let said: i64 = messages::table.in_workspace(&scope).count().get_result(&mut ws).await?;
+    let said: i64 = messages::table.in_workspace(&ws).count().get_result(&mut ws).await?;
     println!("{said} messages");
 
     let taken = ws
         .transaction(async |tx| {
             let free = conversations::table
-                .in_workspace(&scope)
+                .in_workspace(&tx)
                 .filter(conversations::status.eq(ConversationStatus::Open))
                 .order(conversations::created_at)
                 .limit(1)
@@ -50,7 +50,7 @@ async fn main() -> Result<()> {
             let conversation: Conversation = free.get_result(tx).await?;
             let taken =
                 (conversations::status.eq(ConversationStatus::Pending), conversations::updated_at.eq(StatementTime));
-            conversations::table.in_workspace(&scope).find(conversation.id).update().set(taken).execute(tx).await?;
+            conversations::table.in_workspace(&tx).find(conversation.id).update().set(taken).execute(tx).await?;
             Ok::<_, Error>(conversation)
         })
         .await?;

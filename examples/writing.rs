@@ -18,18 +18,18 @@ async fn main() -> workspace_db::Result<()> {
     let scope = WorkspaceScope::unchecked(here.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
 
-    // The scope supplies the workspace; `NewDocument` has none.
+    // The connection supplies the workspace; `NewDocument` has none.
     let new = NewDocument::new("Holidays");
-    let inserted: Document = documents::table.in_workspace(&scope).insert(&new).get_result(&mut ws).await?;
+    let inserted: Document = documents::table.in_workspace(&ws).insert(&new).get_result(&mut ws).await?;
     println!("inserted {}", inserted.title);
 
     let thousand: Vec<_> = (0..1000).map(|n| NewDocument::new(format!("Page {n}"))).collect();
-    let count = documents::table.in_workspace(&scope).insert(&thousand).execute(&mut ws).await?;
+    let count = documents::table.in_workspace(&ws).insert(&thousand).execute(&mut ws).await?;
     println!("inserted {count}");
 
     let again = NewDocument { id: new.id, ..NewDocument::new("Holidays, revised") };
     let title: String = documents::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .insert(&again)
         .on_conflict((documents::workspace_id, documents::id))
         .do_update()
@@ -41,7 +41,7 @@ async fn main() -> workspace_db::Result<()> {
 
     let archive = DocumentChanges { status: Some(DocumentStatus::Archived), ..Default::default() };
     let archived = documents::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .filter(documents::title.like("Page %"))
         .update()
         .set(&archive)
@@ -50,7 +50,7 @@ async fn main() -> workspace_db::Result<()> {
     println!("archived {archived}");
 
     let gone: Vec<DocumentId> = documents::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .filter(documents::status.eq(DocumentStatus::Archived))
         .delete()
         .returning(documents::id)

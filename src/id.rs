@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 #[doc(hidden)]
 pub fn parse(text: &str, what: &str) -> Result<Uuid> {
     Uuid::parse_str(text).map_err(|error| {
-        Error::invalid(format!("{text:?} is not the id of {what}"))
-            .remedy("ids are UUIDs, such as 00000000-0000-7000-8000-000000000001")
+        Error::invalid(format!("{text:?} is not a valid id of {what}"))
+            .remedy("use a UUID, such as 00000000-0000-7000-8000-000000000001")
             .caused_by(error)
     })
 }
@@ -23,7 +23,7 @@ pub fn parse(text: &str, what: &str) -> Result<Uuid> {
 ///     pub DocumentTagId, "a tag";
 /// }
 /// let error = "red".parse::<DocumentTagId>().unwrap_err();
-/// assert!(error.to_string().contains("the id of a tag"));
+/// assert!(error.to_string().contains("a valid id of a tag"));
 /// ```
 #[macro_export]
 macro_rules! typed_ids {

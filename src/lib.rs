@@ -4,12 +4,15 @@
 //!
 //! | you want to | look at |
 //! |---|---|
+//! | learn the crate step by step | [`guide`] |
 //! | write a query | [`tenancy`]; [`schema`] for tables and columns, [`models`] for rows |
+//! | read settings from the environment | [`config`] |
 //! | run migrations, create logins | [`db::migrations`], [`db::roles`] |
 //! | check if a database is ready for use | [`mod@doctor`], [`db::catalog`] |
 //! | store or compare a vector | [`sql_types::Embedding`], [`sql_types::VectorExpressionMethods`] |
 //! | embed texts | [`embeddings`] |
 //! | authenticate administrators and services, create and publish workspaces | [`auth`] |
+//! | run background jobs | [`jobs`] |
 //! | delete rows after their retention period | [`retention`] |
 //! | load documents that already have vectors | [`mod@load`] |
 //! | search passages | [`mod@search`] |
@@ -17,7 +20,7 @@
 //! | export, import, erase or move a workspace's rows | [`mod@transfer`] |
 //! | keep searches fast, and measure what they miss | [`indexes`] |
 //! | use typed ids | [`id`] |
-//! | handle errors | [`Error`] and its predicates |
+//! | handle errors | [`Error`] and its predicates, [`mod@error`] |
 //!
 //! # A query
 //!
@@ -32,7 +35,7 @@
 //! let scope = db.published("acme").await?;
 //! let mut ws = db.workspace(&scope).await?;
 //! let ready: Vec<Document> = documents::table
-//!     .in_workspace(&scope)
+//!     .in_workspace(&ws)
 //!     .filter(documents::status.eq(DocumentStatus::Ready))
 //!     .order(documents::created_at.desc())
 //!     .limit(50)
@@ -46,7 +49,7 @@
 //! # How to read the compile errors
 //!
 //! - `only a query that is scoped runs on a WorkspaceConnection`, or ``LoadConnection` is not implemented for
-//!   `WorkspaceConnection``: `in_workspace(&scope)` is missing after the table.
+//!   `WorkspaceConnection``: `in_workspace(&ws)` is missing after the table.
 //! - ``Within<..>: AppearsInFromClause<..>``: a column of a table that is not joined.
 //! - ``dyn QueryFragment<Pg> + Send` cannot be shared between threads``: a boxed subquery; give it a scope instead.
 //! - `multiple applicable items in scope` at `.load` or `.execute`: import `diesel_async::RunQueryDsl` by name, next to
@@ -84,9 +87,6 @@ pub struct ReadmeExamples;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/deploying/embedded.md")]
 struct Deploying;
-#[cfg(doctest)]
-#[doc = include_str!("../docs/guide/administrators.md")]
-struct Administrators;
 
 pub mod auth;
 pub mod config;
@@ -94,6 +94,9 @@ pub mod db;
 pub mod doctor;
 pub mod embeddings;
 pub mod error;
+/// Guide, one module a page. It exists only in the documentation.
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod id;
 pub mod indexes;
 pub mod jobs;

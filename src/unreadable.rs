@@ -90,7 +90,7 @@ impl fmt::Display for UnreadableRow {
             (Some(id), Some(workspace)) => write!(f, "row {id} of workspace {workspace}: {}", self.why),
             (Some(id), None) => write!(f, "row {id}: {}", self.why),
             (None, Some(workspace)) => write!(f, "a row of workspace {workspace}: {}", self.why),
-            (None, None) => write!(f, "a row, of which the query asked for no id: {}", self.why),
+            (None, None) => write!(f, "a row whose id was not selected: {}", self.why),
         }
     }
 }

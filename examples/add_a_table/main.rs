@@ -85,14 +85,14 @@ async fn main() -> Result<()> {
         let scope = WorkspaceScope::unchecked(seeded.workspace, "an example");
         let mut ws = db.workspace(&scope).await?;
         let new = NewDocumentTag { id: DocumentTagId::generate(), document_id: seeded.document, tag: tag.to_owned() };
-        let tags = document_tags::table.in_workspace(&scope);
+        let tags = document_tags::table.in_workspace(&ws);
         let inserted: DocumentTag = tags.insert(&new).get_result(&mut ws).await?;
         println!("{} {} of {}: {:?}", inserted.created_at, inserted.id, inserted.document_id, inserted.tag);
         assert_eq!(inserted.workspace_id, seeded.workspace);
         let shouted = DocumentTagChanges { tag: Some(tag.to_uppercase()) };
         tags.find(new.id).update().set(&shouted).execute(&mut ws).await?;
         let tagged: Vec<(String, String)> = documents::table
-            .in_workspace(&scope)
+            .in_workspace(&ws)
             .inner_join(document_tags::table)
             .select((documents::title, document_tags::tag))
             .load(&mut ws)

@@ -1,4 +1,4 @@
-//! A backend: an administrator logs in, a cookie keeps the session, and each request gets a scope from it.
+//! A backend: an administrator logs in, a cookie keeps the session, and each request enters its workspace with it.
 //!
 //! ```sh
 //! cargo run -- up && eval "$(cargo run -q -- env)"
@@ -27,7 +27,7 @@ use workspace_db::id::{DocumentId, WorkspaceId};
 use workspace_db::models::{Document, NewDocument};
 use workspace_db::schema::documents;
 use workspace_db::sql_types::Name;
-use workspace_db::tenancy::{Database, InWorkspace, WorkspaceConnection, WorkspaceScope};
+use workspace_db::tenancy::{Database, InWorkspace, WorkspaceConnection};
 
 use crate::problem::Problem;
 
@@ -76,9 +76,9 @@ async fn log_out(State(db): State<Database>, session: Session) -> Answer<StatusC
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn list(mut entered: Entered) -> Answer<Json<Vec<Document>>> {
-    let all = documents::table.in_workspace(&entered.scope).order(documents::created_at.desc()).limit(50);
-    Ok(Json(all.load(&mut entered.ws).await?))
+async fn list(Entered(mut ws): Entered) -> Answer<Json<Vec<Document>>> {
+    let all = documents::table.in_workspace(&ws).order(documents::created_at.desc()).limit(50);
+    Ok(Json(all.load(&mut ws).await?))
 }
 
 #[derive(Deserialize)]
@@ -86,14 +86,14 @@ struct Title {
     title: Name,
 }
 
-async fn create(mut entered: Entered, Json(new): Json<Title>) -> Answer<(StatusCode, Json<Document>)> {
+async fn create(Entered(mut ws): Entered, Json(new): Json<Title>) -> Answer<(StatusCode, Json<Document>)> {
     let new = NewDocument::new(new.title.as_str());
-    let made = documents::table.in_workspace(&entered.scope).insert(&new).get_result(&mut entered.ws).await?;
+    let made = documents::table.in_workspace(&ws).insert(&new).get_result(&mut ws).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-async fn remove(mut entered: Entered, Path((_, document)): Path<(WorkspaceId, DocumentId)>) -> Answer<StatusCode> {
-    let gone = documents::table.in_workspace(&entered.scope).find(document).delete().execute(&mut entered.ws).await?;
+async fn remove(Entered(mut ws): Entered, Path((_, document)): Path<(WorkspaceId, DocumentId)>) -> Answer<StatusCode> {
+    let gone = documents::table.in_workspace(&ws).find(document).delete().execute(&mut ws).await?;
     Ok(if gone == 0 { StatusCode::NOT_FOUND } else { StatusCode::NO_CONTENT })
 }
 
@@ -110,11 +110,8 @@ impl FromRequestParts<Database> for Session {
     }
 }
 
-/// The scope of the request's session in the workspace of its path. Every route on a tenant's data takes it.
-struct Entered {
-    scope: WorkspaceScope,
-    ws: WorkspaceConnection,
-}
+/// The connection of the request's session to the workspace of its path. Every route on a tenant's data takes it.
+struct Entered(WorkspaceConnection);
 
 #[derive(Deserialize)]
 struct InPath {
@@ -128,8 +125,7 @@ impl FromRequestParts<Database> for Entered {
         let Session(session) = Session::from_request_parts(parts, db).await?;
         let Path(InPath { workspace }) = Path::from_request_parts(parts, db).await?;
         let scope = session.workspace(workspace, db).await?;
-        let ws = db.workspace(&scope).await?;
-        Ok(Self { scope, ws })
+        Ok(Self(db.workspace(&scope).await?))
     }
 }
 

@@ -46,27 +46,27 @@ async fn main() -> Result<()> {
         let scope = WorkspaceScope::unchecked(seeded.workspace, "an example");
         let mut ws = db.workspace(&scope).await?;
         let tag = NewDocumentTag::new(seeded.document, "urgent".to_owned());
-        document_tags::table.in_workspace(&scope).insert(&tag).execute(&mut ws).await?;
+        document_tags::table.in_workspace(&ws).insert(&tag).execute(&mut ws).await?;
         let later = DocumentTagChanges { tag: Some("later".to_owned()), ..DocumentTagChanges::default() };
-        document_tags::table.in_workspace(&scope).find(tag.id).update().set(&later).execute(&mut ws).await?;
+        document_tags::table.in_workspace(&ws).find(tag.id).update().set(&later).execute(&mut ws).await?;
         let look = Embedding::try_from([0.5; DIMENSIONS])?;
         let words = TextArray::from_iter(["cat"]);
         let picture = NewPicture::new(DocumentStatus::Ready, look, words, serde_json::json!({}), 640);
-        pictures::table.in_workspace(&scope).insert(&picture).execute(&mut ws).await?;
+        pictures::table.in_workspace(&ws).insert(&picture).execute(&mut ws).await?;
         let changes = PictureChanges { width: Some(320), ..PictureChanges::default() };
-        pictures::table.in_workspace(&scope).find(picture.id).update().set(&changes).execute(&mut ws).await?;
+        pictures::table.in_workspace(&ws).find(picture.id).update().set(&changes).execute(&mut ws).await?;
         let caption = NewCaption::new(picture.id, "A cat.".to_owned());
-        captions::table.in_workspace(&scope).insert(&caption).execute(&mut ws).await?;
+        captions::table.in_workspace(&ws).insert(&caption).execute(&mut ws).await?;
         let author = CaptionChanges { author: Some(Some(seeded.admin_user)), ..CaptionChanges::default() };
-        captions::table.in_workspace(&scope).find(caption.id).update().set(&author).execute(&mut ws).await?;
+        captions::table.in_workspace(&ws).find(caption.id).update().set(&author).execute(&mut ws).await?;
         let found: Vec<(Caption, Picture)> = captions::table
-            .in_workspace(&scope)
+            .in_workspace(&ws)
             .inner_join(pictures::table)
             .select((Caption::as_select(), Picture::as_select()))
             .load(&mut ws)
             .await?;
         let tagged: Vec<(String, DocumentTag)> = documents::table
-            .in_workspace(&scope)
+            .in_workspace(&ws)
             .inner_join(document_tags::table)
             .select((documents::title, DocumentTag::as_select()))
             .load(&mut ws)

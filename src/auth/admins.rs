@@ -94,7 +94,7 @@ pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> 
 }
 
 fn taken(email: &Email) -> Error {
-    Error::new(ErrorKind::Conflict, format!("an administrator with {email} exists")).of_field("email")
+    Error::new(ErrorKind::Conflict, format!("an administrator with the email {email} already exists")).of_field("email")
 }
 
 /// Creates a secret with which an administrator sets their password once, within one day.
@@ -356,7 +356,7 @@ async fn locked_superadmins(conn: &mut AsyncPgConnection) -> Result<Vec<AdminUse
 fn must_remain(superadmins: &[AdminUserId], without: AdminUserId) -> Result<()> {
     if superadmins == [without] {
         return Err(Error::new(ErrorKind::Conflict, "this is the last superadmin who can log in")
-            .remedy("make another one first, and have them log in"));
+            .remedy("create another superadmin first, and have them log in"));
     }
     Ok(())
 }

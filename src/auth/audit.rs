@@ -30,7 +30,7 @@ pub struct AuditFilter {
 /// Lists at most `limit` entries, up to 1,000, of all workspaces and the platform, newest first.
 ///
 /// A scope also reads the entries of its workspace:
-/// `audit_log::table.in_workspace(&scope).order(audit_log::occurred_at.desc())`.
+/// `audit_log::table.in_workspace(&ws).order(audit_log::occurred_at.desc())`.
 ///
 /// # Errors
 ///

@@ -117,8 +117,8 @@ async fn authorize_superadmin(conn: &mut AsyncPgConnection, token: &TokenHash, i
     match found {
         Some((AdminRole::Superadmin, kind)) if !in_person || kind == AdminTokenKind::Session => Ok(()),
         Some((AdminRole::Superadmin, _)) => {
-            Err(Error::new(ErrorKind::Forbidden, "a token does not give others what it has itself")
-                .remedy("log in, and do it with the session"))
+            Err(Error::new(ErrorKind::Forbidden, "a token can't grant its own rights to others")
+                .remedy("log in, and use the session"))
         }
         _ => Err(not_a_superadmin()),
     }

@@ -126,7 +126,7 @@ pub(super) async fn invite_to(
             .optional()?,
     };
     let membership = membership.ok_or_else(|| {
-        Error::new(ErrorKind::Conflict, format!("{email} is a member of this workspace already")).of_field("email")
+        Error::new(ErrorKind::Conflict, format!("{email} is already a member of this workspace")).of_field("email")
     })?;
     NewAuditEntry::new(actor, "member.invite", "workspace_admins", Some(*membership.id.as_uuid()))
         .of(workspace)

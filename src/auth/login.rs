@@ -59,8 +59,8 @@ pub async fn log_in(
 ) -> Result<(AdminSession, Token)> {
     let admin = verify(db, email, password, client).await?;
     if admin.must_change_password {
-        return Err(Error::new(ErrorKind::PasswordChange, "the password must be changed before anything else")
-            .remedy("change it, and log in with the new one"));
+        return Err(Error::new(ErrorKind::PasswordChange, "the password must be changed first")
+            .remedy("change the password, and log in with the new password"));
     }
     if !admin.password_hash.is_outdated() {
         return enter(db, &admin, None, client).await;
@@ -107,7 +107,7 @@ pub async fn change_password(
     let admin = verify(db, email, old, client).await?;
     check_for(&admin, new)?;
     if password::verify(&admin.password_hash, new).await? {
-        return Err(Error::invalid("it is the one that is to be changed").of_field("password"));
+        return Err(Error::invalid("must be different from the current password").of_field("password"));
     }
     let hash = password::hash(new).await?;
     db.platform(async |conn| {
@@ -279,5 +279,5 @@ pub(super) fn check_for(admin: &AdminUser, new: &SecretString) -> Result<()> {
 
 fn refused() -> Error {
     Error::new(ErrorKind::Unauthenticated, "the email or the password is wrong")
-        .remedy("after several wrong passwords an account waits; an operator can send a password secret")
+        .remedy("after several wrong passwords, wait before the next attempt, or ask an operator for a password secret")
 }

@@ -152,5 +152,5 @@ async fn find(
     member: WorkspaceAdminId,
 ) -> Result<WorkspaceAdmin> {
     let found = WorkspaceAdmin::query().find((workspace, member)).for_update().first(conn).await.optional()?;
-    found.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such member of this workspace"))
+    found.ok_or_else(|| Error::new(ErrorKind::NotFound, "this workspace has no such member"))
 }

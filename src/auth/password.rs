@@ -50,7 +50,7 @@ impl HashingPool {
                 }
             };
             if let Err(error) = thread::Builder::new().name("password hashing".to_owned()).spawn(hashing) {
-                tracing::error!(%error, "a thread for passwords could not be started");
+                tracing::error!(%error, "failed to start a password hashing thread");
             }
         }
         Self { turns: Arc::new(Semaphore::new(count)), work }
@@ -65,17 +65,17 @@ pub(super) fn check(password: &SecretString, known: &[&str]) -> Result<()> {
     let text = password.expose_secret();
     let refused = |why: &str| Err(Error::invalid(why).of_field("password"));
     if text.chars().count() < LEAST_CHARACTERS {
-        return refused("it has less than 12 characters");
+        return refused("must have at least 12 characters");
     }
     if text.len() > MOST_BYTES {
-        return refused("it has more than 1,024 bytes");
+        return refused("must have at most 1,024 bytes");
     }
     let lower = text.to_lowercase();
     if COMMON.contains(lower.as_str()) {
-        return refused("it is among the most common ones");
+        return refused("must not be one of the most common passwords");
     }
     if known.iter().any(|known| !known.is_empty() && known.to_lowercase() == lower) {
-        return refused("it is the email or the name");
+        return refused("must not be the email or the name");
     }
     Ok(())
 }
@@ -98,7 +98,7 @@ pub(super) async fn hash(password: &SecretString) -> Result<PasswordHash> {
 pub(crate) async fn unusable() -> Result<PasswordHash> {
     let mut secret = [0_u8; 32];
     getrandom::fill(&mut secret)
-        .map_err(|error| Error::new(ErrorKind::Io, "the operating system gives no random bytes").caused_by(error))?;
+        .map_err(|error| Error::new(ErrorKind::Io, "the operating system provides no random bytes").caused_by(error))?;
     hash(&SecretString::from(base16ct::lower::encode_string(&secret))).await
 }
 
@@ -114,14 +114,14 @@ async fn in_turn<T: Send + 'static>(work: impl FnOnce(&mut Memory) -> T + Send +
     let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&HASHING.turns).acquire_owned()).await;
     let permit = turn
         .map_err(|elapsed| Error::new(ErrorKind::Exhausted, "too many logins at once").caused_by(elapsed))?
-        .map_err(|closed| Error::new(ErrorKind::Exhausted, "no password is hashed any more").caused_by(closed))?;
+        .map_err(|closed| Error::new(ErrorKind::Exhausted, "password hashing has stopped").caused_by(closed))?;
     let (done, result) = oneshot::channel();
     let working = Box::new(move |memory: &mut Memory| {
         let _held = permit;
         // The caller may have stopped waiting.
         let _ = done.send(work(memory));
     });
-    let lost = || Error::new(ErrorKind::Io, "the thread that hashes passwords is gone");
+    let lost = || Error::new(ErrorKind::Io, "the password hashing thread has ended");
     HASHING.work.send(working).map_err(|_| lost())?;
     result.await.map_err(|gone| lost().caused_by(gone))
 }

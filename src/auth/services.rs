@@ -44,8 +44,8 @@ impl ServiceScope {
     pub fn write(&self) -> Result<WorkspaceScope> {
         match self {
             Self::Writes(scope) => Ok(scope.clone()),
-            Self::Reads(_) => Err(Error::new(ErrorKind::Forbidden, "this service's token may only read")
-                .remedy("make one that may write, where that is meant")),
+            Self::Reads(_) => Err(Error::new(ErrorKind::Forbidden, "this service token is read-only")
+                .remedy("create a service token with write access if the service must write")),
         }
     }
 }
@@ -170,7 +170,7 @@ pub async fn revoke_service_token(
             .await
             .optional()?;
         let name =
-            name.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such valid token in this workspace"))?;
+            name.ok_or_else(|| Error::new(ErrorKind::NotFound, "this workspace has no valid token with this id"))?;
         NewAuditEntry::new(actor, "service_token.revoke", "service_tokens", Some(*token.as_uuid()))
             .of(scope.workspace())
             .made(&json!({ "name": name }))

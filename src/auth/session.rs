@@ -209,8 +209,8 @@ impl AdminSession {
         db.platform(async |conn| {
             let kind = self.held(conn).await?;
             if kind != AdminTokenKind::Session {
-                return Err(Error::new(ErrorKind::Forbidden, "a token can't make another")
-                    .remedy("log in, and make it with the session"));
+                return Err(Error::new(ErrorKind::Forbidden, "a token can't create another token")
+                    .remedy("log in, and create the token with the session"));
             }
             create_token(conn, self.actor.clone(), self.admin, name, days).await
         })

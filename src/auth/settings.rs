@@ -206,17 +206,17 @@ impl<'a> From<&'a WorkspaceSettingsChanges> for SettingsBounds<'a> {
 
 pub(super) fn check_bounds(settings: &SettingsBounds<'_>) -> Result<()> {
     if settings.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
-        return Err(Error::invalid("it is not within 0 to 2").of_field("temperature"));
+        return Err(Error::invalid("must be between 0 and 2").of_field("temperature"));
     }
     for (field, days) in settings.days {
         if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
-            return Err(Error::invalid(format!("it is not within 1 to {MOST_DAYS} days")).of_field(field));
+            return Err(Error::invalid(format!("must be between 1 and {MOST_DAYS} days")).of_field(field));
         }
     }
     let is_wrong = |event: &String| event.is_empty() || event.len() > 200 || event.chars().any(char::is_control);
     match settings.events {
         Some(events) if events.0.len() > MOST_EVENTS || events.0.iter().any(is_wrong) => {
-            Err(Error::invalid("it is no list of at most 100 names of events").of_field("webhook_events"))
+            Err(Error::invalid("must be a list of at most 100 event names").of_field("webhook_events"))
         }
         _ => Ok(()),
     }

@@ -74,7 +74,7 @@ impl Token {
     pub(super) fn generate(kind: TokenKind, workspace: Option<WorkspaceId>) -> Result<Self> {
         let mut secret = [0; SECRET_LEN];
         getrandom::fill(&mut secret).map_err(|error| {
-            Error::new(ErrorKind::Io, "the operating system gives no random bytes").caused_by(error)
+            Error::new(ErrorKind::Io, "the operating system provides no random bytes").caused_by(error)
         })?;
         let mut bytes = workspace.map(|workspace| workspace.as_uuid().as_bytes().to_vec()).unwrap_or_default();
         bytes.extend(secret);
@@ -128,7 +128,7 @@ impl FromStr for Token {
 
 /// Returns the error for a token that does not exist, has expired, was revoked or is of another kind.
 pub(super) fn invalid_token() -> Error {
-    Error::new(ErrorKind::Unauthenticated, "the token is not valid").remedy("log in again, or ask for a new one")
+    Error::new(ErrorKind::Unauthenticated, "the token is not valid").remedy("log in again, or request a new token")
 }
 
 pub(super) fn days_from_now(days: i64) -> DateTime<Utc> {

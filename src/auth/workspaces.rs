@@ -242,12 +242,12 @@ async fn locked(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<
 }
 
 fn taken(slug: &str) -> Error {
-    Error::new(ErrorKind::Conflict, format!("a workspace {slug:?} exists")).of_field("slug")
+    Error::new(ErrorKind::Conflict, format!("a workspace with the slug {slug:?} already exists")).of_field("slug")
 }
 
 fn check_threshold(threshold: Option<f64>) -> Result<()> {
     if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
-        return Err(Error::invalid("it is not within 0 to 1").of_field("confidence_threshold"));
+        return Err(Error::invalid("must be between 0 and 1").of_field("confidence_threshold"));
     }
     Ok(())
 }

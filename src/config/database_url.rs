@@ -144,10 +144,11 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |what: &str| {
-            Error::invalid(format!("the database URL {what}"))
-                .remedy("write it as postgres://user:password@host:port/database, special characters percent-encoded")
+            Error::invalid(format!("the database URL {what}")).remedy(
+                "write it as postgres://user:password@host:port/database, with percent-encoded special characters",
+            )
         };
-        let url = Url::parse(text).map_err(|error| wrong("can't be read").caused_by(error))?;
+        let url = Url::parse(text).map_err(|error| wrong("can't be parsed").caused_by(error))?;
         // The slashes are required: without them the login would be a path, and Display would not hide the password.
         if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(wrong("does not begin with postgres://"));
@@ -155,7 +156,7 @@ impl FromStr for DatabaseUrl {
         // A slash, a question mark or a hash in a password ends the login, and the rest would be shown as path or query.
         let behind = [Some(url.path()), url.query()].into_iter().flatten().any(|part| part.contains('@'));
         if behind || url.fragment().is_some() {
-            return Err(wrong("has a character in its password, or an @ or # elsewhere, that ends the login"));
+            return Err(wrong("has an unencoded special character in its password, or an @ or # after the host"));
         }
         Ok(Self(String::from(url).into()))
     }

@@ -24,7 +24,8 @@ impl FromStr for Environment {
         match text {
             "development" => Ok(Self::Development),
             "production" => Ok(Self::Production),
-            _ => Err(Error::invalid(format!("WORKSPACE_DB_ENV is {text:?}")).remedy("use development or production")),
+            _ => Err(Error::invalid(format!("WORKSPACE_DB_ENV has the unknown value {text:?}"))
+                .remedy("set it to development or production")),
         }
     }
 }
@@ -242,7 +243,8 @@ impl<const LEAST: u32, const MOST: u32> FromStr for Count<LEAST, MOST> {
     fn from_str(text: &str) -> Result<Self> {
         match text.parse() {
             Ok(count) if (LEAST..=MOST).contains(&count) => Ok(Self(count)),
-            _ => Err(Error::invalid(format!("{text:?} is out of bounds")).remedy(format!("use {LEAST} to {MOST}"))),
+            _ => Err(Error::invalid(format!("{text:?} is out of range"))
+                .remedy(format!("use a number from {LEAST} to {MOST}"))),
         }
     }
 }

@@ -29,6 +29,6 @@ impl Drop for CancelOnDrop {
 
 pub(super) async fn cancelled(statement: tokio_postgres::CancelToken, tls: MakeStream) {
     if let Err(error) = statement.cancel_query(tls).await {
-        tracing::debug!(%error, "an abandoned statement could not be cancelled");
+        tracing::debug!(%error, "can't cancel an abandoned statement");
     }
 }

@@ -38,9 +38,9 @@ impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { object, expected, found } = self;
         match (expected, found) {
-            (Some(expected), Some(found)) => write!(f, "{object} is {found}; the migrations make it {expected}"),
-            (Some(expected), None) => write!(f, "{object} is missing; the migrations make it {expected}"),
-            (None, found) => write!(f, "{object} is no migration's: {}", found.as_deref().unwrap_or_default()),
+            (Some(expected), Some(found)) => write!(f, "{object} is {found}; the migrations create it as {expected}"),
+            (Some(expected), None) => write!(f, "{object} is missing; the migrations create it as {expected}"),
+            (None, found) => write!(f, "{object} is not from a migration: {}", found.as_deref().unwrap_or_default()),
         }
     }
 }

@@ -140,14 +140,16 @@ async fn dial_with(
     let patience = timeout * u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
     let connected = tokio::time::timeout(patience, config.connect(tls)).await;
     connected
-        .map_err(|elapsed| unreachable(url, &format!("no answer in {} s", patience.as_secs())).caused_by(elapsed))?
+        .map_err(|elapsed| {
+            unreachable(url, &format!("no response within {} s", patience.as_secs())).caused_by(elapsed)
+        })?
         .map_err(|error| unreachable(url, &innermost(&error)).caused_by(error))
 }
 
 pub(super) fn unreachable(url: &DatabaseUrl, cause: &str) -> Error {
     Error::new(ErrorKind::Unreachable, format!("can't connect to {url}: {cause}")).remedy(
-        "check that the server runs, the address and the password; without DATABASE_URL, \
-         `workspace-db up` starts a server of its own",
+        "check the address and the password, and that the server is running; without DATABASE_URL, \
+         `workspace-db up` starts its own server",
     )
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn listen(url: &DatabaseUrl, channel: &str) -> Result<BoxStream
                 Either::Left((done, _)) => break done?,
                 Either::Right((Some(Ok(_)), _)) => {}
                 Either::Right((Some(Err(error)), _)) => return Err(error.into()),
-                Either::Right((None, _)) => return Err(unreachable(url, "the connection was closed")),
+                Either::Right((None, _)) => return Err(unreachable(url, "the server closed the connection")),
             }
         }
     }

@@ -44,7 +44,7 @@ pub(crate) type PooledConnection = deadpool::Object<AsyncPgConnection>;
 /// Creates a pool of at most `size` connections, which open on demand.
 pub(crate) fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
     if size == 0 {
-        return Err(Error::invalid("a pool of 0 connections can lend none").remedy("ask for at least 1"));
+        return Err(Error::invalid("the pool size is 0").remedy("use at least 1"));
     }
     // Otherwise the first borrower would get an unreadable URL as an unreachable database.
     let (_, tls) = tls::settings(url)?;
@@ -68,7 +68,7 @@ pub(crate) fn pool(url: &DatabaseUrl, size: usize) -> Result<Pool> {
         .runtime(Runtime::Tokio1)
         .pre_recycle(deadpool::Hook::async_fn(|conn, metrics| ping(conn, metrics.last_used()).boxed()))
         .build()
-        .map_err(|error| Error::invalid("the pool can't be built").caused_by(error))?;
+        .map_err(|error| Error::invalid("can't create the connection pool").caused_by(error))?;
     Ok(Pool { connections, url: url.clone(), tls })
 }
 
@@ -97,8 +97,8 @@ impl Pool {
                     WAIT_TIMEOUT.as_secs()
                 ),
             )
-            .remedy("give connections back sooner, or allow more with WORKSPACE_DB_POOL_SIZE"),
-            error => Error::new(ErrorKind::Unreachable, format!("no connection: {error}")).caused_by(error),
+            .remedy("return connections sooner, or raise WORKSPACE_DB_POOL_SIZE"),
+            error => Error::new(ErrorKind::Unreachable, format!("can't get a connection: {error}")).caused_by(error),
         })
     }
 

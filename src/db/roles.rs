@@ -2,6 +2,7 @@
 
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::connection::connect;
@@ -44,7 +45,7 @@ GRANT {READER_ROLE} TO {APP_ROLE} WITH INHERIT FALSE, SET TRUE;
         make(APP_ROLE),
         make(READER_ROLE),
         make(PLATFORM_ROLE),
-        identifier(owner),
+        escape_identifier(owner),
     )
 }
 
@@ -63,7 +64,7 @@ GRANT {READER_ROLE} TO {APP_ROLE} WITH INHERIT FALSE, SET TRUE;
 /// ```
 #[must_use]
 pub fn restricted_functions_sql(owner: &str) -> String {
-    let owner = literal(owner);
+    let owner = escape_literal(owner);
     format!(
         "DO $$ DECLARE
     restricted regprocedure;
@@ -109,7 +110,7 @@ END $$;
 /// ```
 #[must_use]
 pub fn login_sql(login: &str, password: &SecretString, role: &str) -> String {
-    let (name, password) = (identifier(login), literal(password.expose_secret()));
+    let (name, password) = (escape_identifier(login), escape_literal(password.expose_secret()));
     format!(
         "DO $$ BEGIN
     CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
@@ -137,9 +138,12 @@ pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) 
     for statement in std::iter::once(group_roles_sql(&name)).chain(statements).chain(restricted) {
         conn.batch_execute(&statement).await.map_err(|error| {
             let error = Error::from(error);
-            Error::new(ErrorKind::MissingPrerequisite, format!("\"{name}\" may not make these roles: {error}"))
-                .remedy("have a superuser of the server run what `workspace-db roles` prints")
-                .caused_by(error)
+            Error::new(
+                ErrorKind::MissingPrerequisite,
+                format!("the login \"{name}\" can't create these roles: {error}"),
+            )
+            .remedy("run the output of `workspace-db roles` as a superuser of the server")
+            .caused_by(error)
         })?;
     }
     // A migration that ran before the role existed has left this step open.
@@ -147,16 +151,6 @@ pub async fn apply(owner: &DatabaseUrl, logins: &[(&str, &SecretString, &str)]) 
         IF to_regprocedure('workspace_db_let_readers_in()') IS NOT NULL THEN PERFORM workspace_db_let_readers_in(); END IF;
     END $$";
     Ok(conn.batch_execute(let_in).await?)
-}
-
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Quotes a literal with `E` and doubled backslashes, so that `standard_conforming_strings` does not change its
-/// meaning.
-fn literal(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// Pool of one login, and the beginning of its transactions.
@@ -248,11 +242,11 @@ SELECT current_user::text AS login,
     (WITH RECURSIVE reach AS (
         SELECT r.oid AS role UNION SELECT m.roleid FROM reach JOIN pg_auth_members m ON m.member = reach.role
     )
-    SELECT CASE WHEN g.oid = r.oid THEN '' ELSE 'may become ' || g.oid::regrole || ', which ' END || power
+    SELECT CASE WHEN g.oid = r.oid THEN '' ELSE 'can become ' || g.oid::regrole || ', which ' END || power
     FROM reach JOIN pg_roles g ON g.oid = reach.role, LATERAL concat_ws(', ',
         CASE WHEN g.rolsuper THEN 'is a superuser' END, CASE WHEN g.rolbypassrls THEN 'has BYPASSRLS' END,
         CASE WHEN g.rolcreaterole THEN 'has CREATEROLE' END, CASE WHEN g.rolcreatedb THEN 'has CREATEDB' END,
-        CASE WHEN g.rolreplication THEN 'has REPLICATION' END, CASE WHEN g.oid < 16384 AND NOT g.rolsuper THEN 'is a role of PostgreSQL''s own' END,
+        CASE WHEN g.rolreplication THEN 'has REPLICATION' END, CASE WHEN g.oid < 16384 AND NOT g.rolsuper THEN 'is a predefined role of PostgreSQL' END,
         CASE WHEN g.rolname = 'workspace_platform' THEN 'sees every workspace' END,
         (SELECT 'owns ' || o.type || ' ' || o.identity FROM pg_shdepend d, pg_identify_object(d.classid, d.objid, d.objsubid) o
          WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = g.oid AND d.deptype = 'o'
@@ -288,7 +282,7 @@ async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, LoginPrivileges)> 
     let powers = of_connection(&mut conn).await?;
     drop(conn);
     if !powers.is_migrated {
-        return Err(Error::new(ErrorKind::MissingPrerequisite, format!("the database {url} is not migrated"))
+        return Err(Error::new(ErrorKind::MissingPrerequisite, format!("the database {url} has not been migrated"))
             .remedy("run `workspace-db migrate run`, or `diesel migration run`"));
     }
     Ok((pool, powers))
@@ -303,9 +297,9 @@ pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: boo
         if in_production {
             return Err(Error::new(
                 ErrorKind::MissingPrerequisite,
-                format!("the application's login \"{login}\" {why}, so row-level security would not bind it"),
+                format!("the application login \"{login}\" {why}, so it can bypass row-level security"),
             )
-            .remedy("make one with `workspace-db roles --apply`, and put its URL into DATABASE_APP_URL"));
+            .remedy("create one with `workspace-db roles --apply`, and set DATABASE_APP_URL to its URL"));
         }
         if powers.may_set_app {
             return Ok(Login { pool, drops: true, reads: powers.may_set_reader, schemas: powers.schemas });

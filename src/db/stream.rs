@@ -80,13 +80,13 @@ impl FirstMessage {
         }
         self.0.extend(bytes.iter().take(missing));
         let method = match self.0.as_slice() {
-            [b'R', _, _, _, _, 0, 0, 0, Self::CLEARTEXT] => "in clear text",
-            [b'R', _, _, _, _, 0, 0, 0, Self::MD5] => "by md5",
+            [b'R', _, _, _, _, 0, 0, 0, Self::CLEARTEXT] => "in cleartext",
+            [b'R', _, _, _, _, 0, 0, 0, Self::MD5] => "as an MD5 hash",
             _ => return Ok(()),
         };
         Err(io::Error::other(format!(
-            "the server asks for the password {method}, which is sent over verified TLS alone; have it ask by scram-sha-256, or \
-             use TLS"
+            "the server requests the password {method}, which is sent only over verified TLS; set the server to \
+             scram-sha-256, or use TLS"
         )))
     }
 }

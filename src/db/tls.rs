@@ -27,7 +27,7 @@ pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, Mak
             "sslrootcert" => root_file = Some(value),
             "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => {
                 return Err(Error::invalid(format!("{name} in the database URL is not supported"))
-                    .remedy("log in with a password; client certificates are not taken"));
+                    .remedy("log in with a password; client certificates are not supported"));
             }
             _ => {}
         }
@@ -40,15 +40,16 @@ pub(super) fn settings(url: &DatabaseUrl) -> Result<(tokio_postgres::Config, Mak
         .filter(|pair| !["sslmode=", "sslrootcert="].iter().any(|name| pair.starts_with(name)));
     let others = others.collect::<Vec<_>>().join("&");
     parsed.set_query(Some(others.as_str()).filter(|others| !others.is_empty()));
-    let mut config: tokio_postgres::Config = parsed.as_str().parse().map_err(|error| {
-        Error::invalid(format!("the database URL {url} has a parameter that can't be read")).caused_by(error)
-    })?;
+    let mut config: tokio_postgres::Config = parsed
+        .as_str()
+        .parse()
+        .map_err(|error| Error::invalid(format!("the database URL {url} has an invalid parameter")).caused_by(error))?;
     let is_verified = match mode.as_deref() {
         None | Some("prefer") => !stays_here(&config),
         Some("disable") => false,
         Some("require" | "verify-ca" | "verify-full") => true,
         Some(other) => {
-            return Err(Error::invalid(format!("sslmode={other} in the database URL is not known"))
+            return Err(Error::invalid(format!("sslmode={other} in the database URL is unknown"))
                 .remedy("use disable, prefer, require, verify-ca or verify-full"));
         }
     };
@@ -78,17 +79,16 @@ fn prepare_plain(config: &mut tokio_postgres::Config) -> Result<()> {
         return Ok(());
     }
     if sockets.len() < hosts.len() {
-        return Err(
-            Error::invalid("the database URL names both Unix sockets and addresses").remedy("use one kind of them")
-        );
+        return Err(Error::invalid("the database URL has both Unix sockets and network addresses")
+            .remedy("use only one of the two kinds"));
     }
     let is_open = |folder: &&Path| fs::metadata(folder).is_ok_and(|found| found.mode() & 0o002 != 0);
     if let (Some(folder), Some(_)) = (sockets.into_iter().find(is_open), config.get_password()) {
         return Err(Error::invalid(format!(
-            "any account may listen in {}, and would be given the password",
+            "any account of this machine can create a socket in {} and would receive the password",
             folder.display()
         ))
-        .remedy("have the server's socket in a folder of its own (unix_socket_directories), or use 127.0.0.1"));
+        .remedy("put the server's socket into its own folder (unix_socket_directories), or use 127.0.0.1"));
     }
     config.ssl_mode(SslMode::Disable);
     Ok(())
@@ -135,7 +135,7 @@ fn client_config(root_file: Option<&str>) -> Result<ClientConfig> {
 
 fn roots_of(path: &str) -> Result<RootCertStore> {
     let wrong =
-        || Error::invalid(format!("sslrootcert={path} can't be read")).remedy("give a PEM file of certificates");
+        || Error::invalid(format!("sslrootcert={path} can't be read")).remedy("set it to a PEM file with certificates");
     let pem = fs::read(path).map_err(|error| wrong().caused_by(error))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {

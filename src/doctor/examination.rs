@@ -60,7 +60,7 @@ impl Doctor {
     /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if `DATABASE_URL` is not set.
     pub fn new(config: &Config) -> Result<Self> {
         let owner = config.database_url.clone().ok_or_else(|| {
-            Error::new(ErrorKind::MissingPrerequisite, "an examination needs the owner's login")
+            Error::new(ErrorKind::MissingPrerequisite, "the doctor needs the login of the owner")
                 .remedy("set DATABASE_URL")
         })?;
         Ok(Self {

@@ -19,19 +19,19 @@ async fn of_the_app(context: &CheckContext<'_>) -> Result<Vec<Diagnostic>> {
     let is_production = config.environment == Environment::Production;
     let grave = if is_production { CheckStatus::Fail } else { CheckStatus::Warn };
     let Some(url) = &config.database_app_url else {
-        let what = "DATABASE_APP_URL is not set: the application logs in as the owner, and drops to workspace_app for each transaction";
+        let what = "DATABASE_APP_URL is not set: the application logs in as the owner and switches to workspace_app in each transaction";
         return Ok(vec![Diagnostic::new("logins", grave, what)]);
     };
     let powers = roles::login_privileges(url).await?;
     Ok(match powers.beyond() {
         Some(why) => {
-            vec![Diagnostic::new("logins", grave, format!("the application's login \"{}\" {why}", powers.login))]
+            vec![Diagnostic::new("logins", grave, format!("the application login \"{}\" {why}", powers.login))]
         }
         None if !powers.inherits_app => {
             vec![Diagnostic::new(
                 "logins",
                 CheckStatus::Fail,
-                format!("the application's login \"{}\" is not a member of workspace_app", powers.login),
+                format!("the application login \"{}\" is not a member of workspace_app", powers.login),
             )]
         }
         None => Vec::new(),
@@ -43,15 +43,13 @@ async fn of_the_platform(context: &CheckContext<'_>) -> Result<Option<Diagnostic
     let powers = roles::login_privileges(url).await?;
     let name = &powers.login;
     Ok(match () {
-        () if powers.is_superuser => Some(Diagnostic::new(
-            "logins",
-            CheckStatus::Warn,
-            format!("the platform's login \"{name}\" is a superuser"),
-        )),
+        () if powers.is_superuser => {
+            Some(Diagnostic::new("logins", CheckStatus::Warn, format!("the platform login \"{name}\" is a superuser")))
+        }
         () if !powers.inherits_platform && !powers.may_set_platform => Some(Diagnostic::new(
             "logins",
             CheckStatus::Fail,
-            format!("the platform's login \"{name}\" is not a member of workspace_platform"),
+            format!("the platform login \"{name}\" is not a member of workspace_platform"),
         )),
         () => None,
     })
@@ -62,7 +60,7 @@ async fn credentials(context: &CheckContext<'_>) -> Option<Diagnostic> {
         return Some(Diagnostic::new(
             "credentials",
             CheckStatus::Skipped,
-            "the database can't be opened as an application does",
+            "the database can't be opened as an application opens it",
         ));
     };
     let state = if context.doctor.config.environment == Environment::Production {
@@ -85,7 +83,7 @@ async fn pooler(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         noted.push(Diagnostic::new(
             "pooler",
             CheckStatus::Fail,
-            "DATABASE_URL leads to a pooler, where migrations would have neither lock nor time-outs",
+            "DATABASE_URL points to a pooler, where migrations would have neither a lock nor timeouts",
         ));
     }
     for (name, url) in
@@ -96,7 +94,7 @@ async fn pooler(context: &CheckContext<'_>) -> Vec<Diagnostic> {
             Diagnostic::new(
                 "pooler",
                 CheckStatus::Warn,
-                format!("{name} sets options={value:?}, which a pooler refuses"),
+                format!("{name} sets options={value:?}, which a pooler rejects"),
             )
         }));
     }

@@ -29,7 +29,7 @@ const COMMENTS: Rule = Rule {
 const INVALID_INDEXES: Rule = Rule {
     check: "invalid_indexes",
     state: CheckStatus::Fail,
-    query: "SELECT i.indexrelid::regclass || ' on ' || i.indrelid::regclass || ' is not whole'
+    query: "SELECT i.indexrelid::regclass || ' on ' || i.indrelid::regclass || ' is not valid'
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE {own} AND NOT (i.indisvalid AND i.indisready)",
 };
@@ -58,7 +58,7 @@ const VECTOR_COLUMNS: Rule = Rule {
     check: "vector_columns",
     state: CheckStatus::Warn,
     // Vectors that wait for a switch of models are not searched.
-    query: "SELECT a.attrelid::regclass || '.' || a.attname || ' has no generated column of its signs with an index over workspace_id, id and those'
+    query: "SELECT a.attrelid::regclass || '.' || a.attname || ' has no generated column of its signs, or no index over workspace_id, id and that column'
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE {own} AND a.atttypid = to_regtype('vector') AND a.attnum > 0 AND NOT a.attisdropped AND c.relname <> 'chunk_reembeddings'
             AND EXISTS (SELECT FROM pg_attribute w WHERE w.attrelid = c.oid AND w.attname = 'workspace_id' AND NOT w.attisdropped)
@@ -72,18 +72,18 @@ const VECTOR_COLUMNS: Rule = Rule {
 const DEAD_ROWS: Rule = Rule {
     check: "dead_rows",
     state: CheckStatus::Warn,
-    query: "SELECT relid::regclass || ' has ' || n_dead_tup || ' dead rows beside ' || n_live_tup || ' live ones'
+    query: "SELECT relid::regclass || ' has ' || n_dead_tup || ' dead rows and ' || n_live_tup || ' live rows'
         FROM pg_stat_user_tables WHERE n_dead_tup >= $1::bigint AND n_dead_tup * 5 >= n_live_tup
         UNION ALL SELECT relid::regclass || ' was changed ' || n_mod_since_analyze || ' times and never analyzed'
         FROM pg_stat_user_tables WHERE n_mod_since_analyze >= $1::bigint AND last_analyze IS NULL AND last_autoanalyze IS NULL
-        UNION ALL SELECT c.oid::regclass || ' has autovacuum switched off' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+        UNION ALL SELECT c.oid::regclass || ' has autovacuum disabled' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
             pg_options_to_table(c.reloptions) WHERE {own} AND option_name = 'autovacuum_enabled' AND NOT option_value::bool",
 };
 const WRAPAROUND: Rule = Rule {
     check: "wraparound",
     state: CheckStatus::Fail,
     // Autovacuum starts at its own limit, so twice that limit shows that it does not finish.
-    query: "SELECT 'the database has not been frozen for ' || age(datfrozenxid) || ' transactions, and autovacuum should have at '
+    query: "SELECT 'the database has not been frozen for ' || age(datfrozenxid) || ' transactions, but autovacuum should freeze it at '
             || current_setting('autovacuum_freeze_max_age')
         FROM pg_database WHERE datname = current_database() AND age(datfrozenxid) > 2 * current_setting('autovacuum_freeze_max_age')::bigint
         UNION ALL SELECT 'the database has not been frozen for ' || mxid_age(datminmxid) || ' multixacts'
@@ -95,14 +95,14 @@ const LONG_TRANSACTIONS: Rule = Rule {
     query: "SELECT format('process %s of %s has run for %s s: %s', pid, usename, extract(epoch FROM now() - xact_start)::bigint, left(query, 80))
         FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
             AND state = 'active' AND xact_start < now() - make_interval(secs => $1::bigint / 1000.0)
-        UNION ALL SELECT format('the prepared transaction %s of %s waits for its end since %s', gid, owner, prepared)
+        UNION ALL SELECT format('the prepared transaction %s of %s has been open since %s', gid, owner, prepared)
         FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - make_interval(secs => $1::bigint / 1000.0)",
 };
 const IDLE_TRANSACTIONS: Rule = Rule {
     check: "idle_transactions",
     state: CheckStatus::Warn,
     query:
-        "SELECT format('process %s of %s has done nothing in its transaction for %s s, after: %s', pid, usename,
+        "SELECT format('process %s of %s has been idle in its transaction for %s s, after: %s', pid, usename,
             extract(epoch FROM now() - state_change)::bigint, left(query, 80))
         FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
             AND state LIKE 'idle in transaction%' AND state_change < now() - make_interval(secs => $1::bigint / 1000.0)",
@@ -114,7 +114,7 @@ const STUCK_JOBS: Rule = Rule {
         FROM jobs WHERE status = 'queued' AND scheduled_at < now() - make_interval(secs => $1::bigint / 1000.0)
             AND NOT EXISTS (SELECT FROM job_queues q WHERE q.name = jobs.queue AND q.paused_at IS NOT NULL)
         GROUP BY queue
-        UNION ALL SELECT format('%s jobs of the queue %s have lost their worker and found no other', count(*), queue)
+        UNION ALL SELECT format('%s jobs of the queue %s have lost their worker and were not taken by another', count(*), queue)
         FROM jobs WHERE status = 'running' AND lease_expires_at < now() - make_interval(secs => $1::bigint / 1000.0)
         GROUP BY queue",
 };
@@ -144,7 +144,8 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         if sees_sessions {
             noted.extend(rule.ask(&context.owner, Some(bound)).await);
         } else {
-            let what = "the owner sees no other login's sessions; GRANT pg_read_all_stats to it as a superuser";
+            let what =
+                "the owner can't see the sessions of other logins; as a superuser, GRANT pg_read_all_stats to it";
             noted.push(Diagnostic::new(rule.check, CheckStatus::Skipped, what));
         }
     }

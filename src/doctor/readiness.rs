@@ -48,22 +48,19 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
     drop(conn);
     // A login that drops to another role in each transaction, which production rejects, is bound in each.
     if let Some(why) = powers.beyond().filter(|_| !drops) {
-        faults.push(format!(
-            "the application's login \"{}\" {why}, so row-level security would not bind it",
-            powers.login
-        ));
+        faults.push(format!("the application login \"{}\" {why}, so it can bypass row-level security", powers.login));
     }
     let (versions, checksums): (Vec<String>, Vec<String>) = migrations::checksums().into_iter().unzip();
     let [major, minor] = OLDEST_VECTOR;
     let query = format!(
         "{} UNION ALL
         SELECT CASE WHEN m.version IS NULL THEN 'migration ' || known.version || ' is pending'
-            ELSE 'migration ' || known.version || ' was another text when it was applied' END
+            ELSE 'migration ' || known.version || ' had a different text when it was applied' END
         FROM unnest($2, $3) AS known (version, checksum) LEFT JOIN __diesel_schema_migrations AS m USING (version)
         WHERE m.version IS NULL OR to_jsonb(m) ->> 'checksum' <> known.checksum
-        UNION ALL SELECT 'the server is PostgreSQL ' || current_setting('server_version') || ', older than 16'
+        UNION ALL SELECT 'the server runs PostgreSQL ' || current_setting('server_version') || ', older than 16'
         WHERE current_setting('server_version_num')::int < {OLDEST_SERVER}
-        UNION ALL SELECT 'pgvector is older than {major}.{minor}, or not there'
+        UNION ALL SELECT 'pgvector is older than {major}.{minor}, or not installed'
         WHERE NOT EXISTS (SELECT FROM pg_extension
             WHERE extname = 'vector' AND string_to_array(extversion, '.')::int[] >= ARRAY[{major}, {minor}])",
         isolation::grave()
@@ -86,7 +83,7 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::MissingPrerequisite,
-        format!("this database is not fit to serve from: {}", faults.join("; ")),
+        format!("the database is not ready to serve requests: {}", faults.join("; ")),
     )
-    .remedy("`workspace-db doctor` says of each what to do"))
+    .remedy("run `workspace-db doctor` for the remedy of each problem"))
 }

@@ -26,7 +26,7 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         noted.push(Diagnostic::new(
             "drift",
             CheckStatus::Skipped,
-            "what is pending would be drift: migrate first, or see `migrate plan`",
+            "pending migrations would appear as drift: migrate first, or run `migrate plan`",
         ));
         return noted;
     }

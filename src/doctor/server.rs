@@ -52,11 +52,15 @@ fn of_version(number: i32) -> Vec<Diagnostic> {
     let (major, minor) = (number / 10_000, number % 10_000);
     let mut noted = Vec::new();
     if number < OLDEST_SERVER {
-        noted.push(Diagnostic::new("version", CheckStatus::Fail, format!("the server is PostgreSQL {major}.{minor}")));
+        noted.push(Diagnostic::new(
+            "version",
+            CheckStatus::Fail,
+            format!("the server runs PostgreSQL {major}.{minor}"),
+        ));
     }
     let open = MENDED.iter().filter(|(of, mended_in, _)| *of == major && minor < *mended_in);
     noted.extend(open.map(|(of, mended_in, names)| {
-        let what = format!("{} in {major}.{minor}, mended in {of}.{mended_in}", names.join(", "));
+        let what = format!("{} in {major}.{minor}, fixed in {of}.{mended_in}", names.join(", "));
         Diagnostic::new("vulnerabilities", CheckStatus::Warn, what)
     }));
     noted
@@ -64,33 +68,37 @@ fn of_version(number: i32) -> Vec<Diagnostic> {
 
 fn of_vector(installed: Option<String>, shipped: Option<String>) -> Option<Diagnostic> {
     let Some(installed) = installed else {
-        return Some(Diagnostic::new("extensions", CheckStatus::Fail, "vector is not installed in this database"));
+        return Some(Diagnostic::new(
+            "extensions",
+            CheckStatus::Fail,
+            "the extension vector is not installed in this database",
+        ));
     };
     let parts = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<i32>>();
     if parts(&installed) < OLDEST_VECTOR.to_vec() {
         return Some(Diagnostic::new(
             "extensions",
             CheckStatus::Fail,
-            format!("vector is {installed}, and 0.8 is the oldest that works"),
+            format!("the extension vector is version {installed}, but 0.8 is the oldest supported version"),
         ));
     }
     let newer = shipped.filter(|shipped| parts(shipped) > parts(&installed))?;
     Some(Diagnostic::new(
         "extensions",
         CheckStatus::Warn,
-        format!("vector is {installed} here, and the server has {newer}"),
+        format!("the extension vector is version {installed} in this database, but the server has {newer}"),
     ))
 }
 
 async fn of_texts(context: &CheckContext<'_>, encoding: &str) -> Result<Option<Diagnostic>> {
     if encoding != "UTF8" {
-        let what = format!("the database is encoded in {encoding}, and refuses texts with other characters");
+        let what = format!("the encoding of the database is {encoding}, which rejects texts with other characters");
         return Ok(Some(Diagnostic::new("texts", CheckStatus::Fail, what)));
     }
     // Other encodings can't represent the letters of the query.
     let ask = "SELECT to_tsvector('simple', U&'\\00C4') = to_tsvector('simple', U&'\\00E4')";
     let knows_capitals: bool = context.owner.query_one(ask, &[]).await?.get(0);
-    let what = "its locale knows no capital letters beyond ASCII: a search for \u{fc}ber does not find \u{dc}ber";
+    let what = "the locale of the database knows no capital letters beyond ASCII: a search for \u{fc}ber does not find \u{dc}ber";
     Ok((!knows_capitals).then(|| Diagnostic::new("texts", CheckStatus::Warn, what)))
 }
 
@@ -109,9 +117,7 @@ mod tests {
         assert_eq!(checks(&of_version(150_018)), ["version"]);
         let open = of_version(180_001);
         assert_eq!(checks(&open), ["vulnerabilities", "vulnerabilities"]);
-        assert!(
-            open.iter().all(|one| one.what.starts_with("CVE-2026-") && one.what.contains("in 18.1, mended in 18."))
-        );
+        assert!(open.iter().all(|one| one.what.starts_with("CVE-2026-") && one.what.contains("in 18.1, fixed in 18.")));
     }
 
     #[test]

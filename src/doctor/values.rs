@@ -42,7 +42,11 @@ async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
     // The function does not exist before its migration.
     let knows = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'workspace_db_is_readable')";
     if !owner.query_one(knows, &[]).await?.get::<_, bool>(0) {
-        return Ok(vec![Diagnostic::new(CHECK, CheckStatus::Skipped, "the migrations that ask for it are pending")]);
+        return Ok(vec![Diagnostic::new(
+            CHECK,
+            CheckStatus::Skipped,
+            "the migrations that this check needs are pending",
+        )]);
     }
     let mut noted = Vec::new();
     for column in owner.query(COLUMNS, &[&&WITHOUT_WORKSPACE[..]]).await? {
@@ -51,12 +55,12 @@ async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
             Ok(rows) if rows.is_empty() => Diagnostic::new(
                 CHECK,
                 CheckStatus::Warn,
-                format!("{table}.{column} has no CHECK that programs can read it"),
+                format!("{table}.{column} has no CHECK constraint that rejects unreadable values"),
             ),
             Ok(rows) => Diagnostic::new(
                 CHECK,
                 CheckStatus::Fail,
-                format!("{table}.{column} has values that programs can't read, in the rows {}", rows.join(", ")),
+                format!("{table}.{column} has values that programs can't read, in rows {}", rows.join(", ")),
             ),
             Err(error) => Diagnostic::skipped(CHECK, &error),
         });

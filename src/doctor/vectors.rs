@@ -22,10 +22,10 @@ async fn recall(context: &CheckContext<'_>) -> Vec<Diagnostic> {
     let limits = &context.doctor.limits;
     let skipped = |what: &str| vec![Diagnostic::new("recall", CheckStatus::Skipped, what)];
     let Some(database) = &context.database else {
-        return skipped("the database can't be opened as an application does");
+        return skipped("the database can't be opened as an application opens it");
     };
     if limits.questions == 0 {
-        return skipped("it was not asked for");
+        return skipped("it was not requested");
     }
     let options = VerifyOptions { questions: limits.questions, workspaces: 5, ..VerifyOptions::default() };
     match verify(database, &options, &|_| ()).await {
@@ -33,8 +33,10 @@ async fn recall(context: &CheckContext<'_>) -> Vec<Diagnostic> {
             .iter()
             .filter(|one| one.mean < limits.recall)
             .map(|one| {
-                let what =
-                    format!("{} of the nearest passages of {} were found, at worst {}", one.mean, one.slug, one.worst);
+                let what = format!(
+                    "searches found {} of the nearest passages of {} on average, and {} at worst",
+                    one.mean, one.slug, one.worst
+                );
                 Diagnostic::new("recall", CheckStatus::Warn, what)
             })
             .collect(),

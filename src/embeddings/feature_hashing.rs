@@ -72,8 +72,8 @@ impl FeatureHashing {
             }
         }
         let embedding = Embedding::try_from(components).map_err(|error| {
-            Error::invalid("the text has no words to make a vector of")
-                .remedy("give it letters or digits")
+            Error::invalid("the text has no words, so it has no vector")
+                .remedy("use a text with letters or digits")
                 .caused_by(error)
         })?;
         Ok(embedding.normalized())

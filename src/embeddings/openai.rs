@@ -111,15 +111,15 @@ impl OpenAiEmbeddings {
     pub fn new(settings: OpenAiSettings) -> Result<Self> {
         let url = url::Url::parse(&settings.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         if url.is_none() {
-            return Err(Error::invalid(format!("{:?} is not the address of an endpoint", settings.url))
-                .remedy("write it as http://host:port/v1"));
+            return Err(Error::invalid(format!("{:?} is not the URL of an embeddings endpoint", settings.url))
+                .remedy("use the form http://host:port/v1"));
         }
         if settings.batch == 0 {
             return Err(Error::invalid("a request can't hold 0 texts").remedy("set the batch to 1 or more"));
         }
         if url.is_some_and(|url| url.password().is_some()) {
-            return Err(Error::invalid("the address of the endpoint holds a password, which errors would print")
-                .remedy("give it as the key"));
+            return Err(Error::invalid("the URL of the endpoint contains a password, which error messages would show")
+                .remedy("pass it as the API key"));
         }
         let base = settings.url.trim_end_matches('/').trim_end_matches("/embeddings");
         let agent = ureq::Agent::config_builder()
@@ -141,9 +141,7 @@ impl OpenAiEmbeddings {
             .retry(waits)
             .when(|failure| failure.again)
             .adjust(|failure, wait| wait.map(|wait| failure.wait.unwrap_or(wait).min(LONGEST_WAIT)))
-            .notify(
-                |failure, wait| tracing::warn!(error = %failure.error, ?wait, "asking the embeddings endpoint again"),
-            )
+            .notify(|failure, wait| tracing::warn!(error = %failure.error, ?wait, "retrying the embeddings request"))
             .await
             .map_err(|failure| failure.error)
     }
@@ -151,7 +149,7 @@ impl OpenAiEmbeddings {
     async fn request_on_a_thread(&self, texts: Vec<String>) -> Result<Vec<Embedding>, RequestFailure> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || this.request(&texts)).await.map_err(|error| RequestFailure {
-            error: Error::new(ErrorKind::Embeddings, "the asking thread panicked").caused_by(error),
+            error: Error::new(ErrorKind::Embeddings, "the request thread panicked").caused_by(error),
             again: false,
             wait: None,
         })?
@@ -173,20 +171,20 @@ impl OpenAiEmbeddings {
         })?;
         let status = response.status();
         if status.is_redirection() {
-            let error = self.failed(&format!("it answers {status}, and redirects are not followed"));
+            let error = self.failed(&format!("it returned {status}, and redirects are not followed"));
             return Err(RequestFailure { error, again: false, wait: None });
         }
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let text = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().map_err(|error| {
             RequestFailure {
-                error: self.failed(&format!("the answer broke off: {error}")).caused_by(error),
+                error: self.failed(&format!("the response was interrupted: {error}")).caused_by(error),
                 again: true,
                 wait: None,
             }
         })?;
         if !status.is_success() {
             let again = status.as_u16() == 429 || status.is_server_error();
-            let error = self.failed(&format!("it answers {status}: {}", excerpt(&text)));
+            let error = self.failed(&format!("it returned {status}: {}", excerpt(&text)));
             // The error concerns the input: the endpoint may accept another text, or fewer.
             let error = if matches!(status.as_u16(), 400 | 413 | 422) { error.about(REFUSED_INPUT) } else { error };
             return Err(RequestFailure { error, again, wait: wait.map(Duration::from_secs) });
@@ -196,17 +194,20 @@ impl OpenAiEmbeddings {
 
     fn read(&self, text: &str, expected: usize) -> Result<Vec<Embedding>> {
         let response: Response = serde_json::from_str(text).map_err(|error| {
-            self.failed(&format!("its answer is not a list of embeddings: {}", excerpt(text))).caused_by(error)
+            self.failed(&format!("its response is not a list of embeddings: {}", excerpt(text))).caused_by(error)
         })?;
         let mut items = response.data;
         items.sort_by_key(|item| item.index);
         if items.len() != expected || items.iter().enumerate().any(|(place, item)| place != item.index) {
-            return Err(self.failed(&format!("{} vectors came for {expected} texts, or not one for each", items.len())));
+            return Err(self.failed(&format!(
+                "it returned {} vectors for {expected} texts, or not one vector for each text",
+                items.len()
+            )));
         }
         let vectors = items.into_iter().map(|item| {
             let embedding = Embedding::try_from(item.embedding).map_err(|error| {
                 self.failed(&error.to_string())
-                    .remedy(format!("choose a model that can give {DIMENSIONS} dimensions"))
+                    .remedy(format!("choose a model that supports {DIMENSIONS} dimensions"))
                     .caused_by(error)
             })?;
             Ok(embedding.normalized())
@@ -216,7 +217,7 @@ impl OpenAiEmbeddings {
 
     fn failed(&self, why: &str) -> Error {
         Error::new(ErrorKind::Embeddings, format!("the embeddings endpoint {} failed: {why}", self.endpoint))
-            .remedy("check its address, the model and the key; what was stored so far stays, and the next run goes on")
+            .remedy("check its URL, the model and the key; stored data is kept, and the next run continues")
     }
 }
 

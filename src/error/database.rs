@@ -12,9 +12,9 @@ const PREREQUISITE: &str = "workspace_db_prerequisite";
 /// Constraint name that `workspace_db_hold_lease` raises.
 const LEASE: &str = "workspace_db_lease";
 
-const UNSTORABLE: &str = "a text holds the character U+0000, which PostgreSQL can't store";
+const UNSTORABLE: &str = "a text contains the character U+0000, which PostgreSQL can't store";
 
-const NO_REFERENCE: &str = "a row that this one refers to is not there, or not in this workspace";
+const NO_REFERENCE: &str = "a referenced row does not exist in this workspace";
 
 /// SQLSTATEs that have a message of their own.
 #[derive(Clone, Copy)]
@@ -59,8 +59,8 @@ impl Error {
     /// Returns the error for a timeout, from the database's message.
     pub(crate) fn timed_out(said: &str) -> Self {
         let setting = takes_too_long(said).unwrap_or("WORKSPACE_DB_STATEMENT_TIMEOUT");
-        Self::new(ErrorKind::TimedOut, format!("it took too long: {said}"))
-            .remedy(format!("ask for less at once, or allow more time with {setting}"))
+        Self::new(ErrorKind::TimedOut, format!("a timeout was exceeded: {said}"))
+            .remedy(format!("request less data at once, or raise {setting}"))
     }
 }
 
@@ -96,13 +96,13 @@ impl From<DieselError> for Error {
                     None => why_unreadable(&*cause),
                 };
                 return Self::new(ErrorKind::Unreadable, format!("a value can't be read: {said}"))
-                    .remedy("correct it by SQL, or delete the row; `Readable` reads the others")
+                    .remedy("correct the value with SQL, or delete the row; load `Readable` to read the other rows")
                     .caused_by(cause);
             }
             error => error,
         };
         let converted = match &error {
-            DieselError::NotFound => Self::new(ErrorKind::NotFound, "no such row"),
+            DieselError::NotFound => Self::new(ErrorKind::NotFound, "the row does not exist"),
             DieselError::DatabaseError(kind, info) => {
                 let state = match kind {
                     DatabaseErrorKind::UniqueViolation => State::UniqueViolation,
@@ -151,23 +151,22 @@ fn is_unstorable(message: &str) -> bool {
 }
 
 fn same_key(constraint: Option<&str>) -> String {
-    format!("a row with the same {} exists", constraint.unwrap_or("key"))
+    format!("a row with the same {} already exists", constraint.unwrap_or("key"))
 }
 
 fn out_of_bounds(constraint: Option<&str>) -> String {
     match constraint.and_then(|name| name.strip_suffix("_readable")) {
         Some(column) => format!(
-            "the value for {column} is one that programs can't read: JSON of more than 127 levels or with a number beyond a \
-             double, a time that is not of the years 1 to 9999, or an array of several dimensions"
+            "programs can't read the value of {column}: it is JSON with more than 127 levels or a number beyond a double, \
+             a time outside the years 1 to 9999, or an array of several dimensions"
         ),
-        None => format!("a value is outside of what {} allows", constraint.unwrap_or("a check")),
+        None => format!("a value violates {}", constraint.unwrap_or("a CHECK constraint")),
     }
 }
 
 fn database_says(message: &str, hint: Option<&str>) -> String {
-    let read_only =
-        "the scope is read-only, or the database is read-only or a replica; let the URL lead to the primary";
+    let read_only = "the scope is read-only, or the database is read-only or a replica; point the URL to the primary";
     let hint = hint.or(message.ends_with("in a read-only transaction").then_some(read_only));
     let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("the database says: {message}{hint}")
+    format!("the database reported: {message}{hint}")
 }

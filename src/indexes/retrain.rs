@@ -1,5 +1,6 @@
 //! Executes the steps that are due, without blocking readers and writers.
 
+use postgres_protocol::escape::escape_identifier;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -63,9 +64,8 @@ pub async fn retrain(
     let mut worker = db::client(owner).await?;
     let watcher = db::client(owner).await?;
     if !worker.query_one("SELECT pg_try_advisory_lock($1)", &[&ADVISORY_LOCK]).await?.try_get::<_, bool>(0)? {
-        let error =
-            Error::new(ErrorKind::Conflict, "the indexes of this database are being retrained by somebody else");
-        return Err(error.remedy("wait for it to end; one that was killed is gone within seconds"));
+        let error = Error::new(ErrorKind::Conflict, "another process is retraining the indexes of this database");
+        return Err(error.remedy("wait until it ends; the server ends the session of a killed process within seconds"));
     }
     worker.batch_execute(SESSION).await?;
     let pid: i32 = worker.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
@@ -84,7 +84,7 @@ pub async fn retrain(
 async fn do_step(worker: &Client, step: &IndexAction) -> Result<()> {
     match step {
         IndexAction::DropLeftOver { index } | IndexAction::Drop { index, .. } => {
-            worker.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", quoted(index))).await?;
+            worker.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", escape_identifier(index))).await?;
         }
         IndexAction::Train { index, lists, chunks } => {
             allow_memory(worker, training_megabytes(*lists)).await?;
@@ -113,11 +113,6 @@ async fn do_step(worker: &Client, step: &IndexAction) -> Result<()> {
         IndexAction::Set { setting, value } => set_default(worker, setting, value).await?,
     }
     Ok(())
-}
-
-/// Quotes a name of the catalog for a statement.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Raises `maintenance_work_mem`. With less memory than it needs, a build fails (IVFFlat) or takes many times as long
@@ -154,8 +149,8 @@ async fn set_default(worker: &Client, setting: &str, value: &str) -> Result<()> 
         .try_get(0)?;
     worker.batch_execute(&alter).await.map_err(|error| match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            Error::new(ErrorKind::MissingPrerequisite, "the database's defaults can only be set by its owner")
-                .remedy(format!("let them run: {alter}"))
+            Error::new(ErrorKind::MissingPrerequisite, "only the owner of the database can set its defaults")
+                .remedy(format!("as the owner, run: {alter}"))
                 .caused_by(error)
         }
         _ => Error::from(error),

@@ -115,10 +115,12 @@ pub enum IndexAction {
 impl fmt::Display for IndexAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DropLeftOver { index } => write!(f, "drop {index}, which a build has left behind"),
-            Self::Train { index, lists, chunks } => write!(f, "train {index}: {lists} lists of {chunks} chunks"),
-            Self::Build { index, chunks, .. } => write!(f, "build {index}, of {chunks} chunks"),
-            Self::Drop { index, chunks, .. } => write!(f, "drop {index}, whose workspace has {chunks} chunks"),
+            Self::DropLeftOver { index } => write!(f, "drop {index}, which an interrupted build left behind"),
+            Self::Train { index, lists, chunks } => write!(f, "train {index} with {lists} lists for {chunks} chunks"),
+            Self::Build { index, chunks, .. } => write!(f, "build {index} for {chunks} chunks"),
+            Self::Drop { index, chunks, .. } => {
+                write!(f, "drop {index}, because its workspace has only {chunks} chunks")
+            }
             Self::Set { setting, value } => write!(f, "set {setting} to {value}"),
         }
     }

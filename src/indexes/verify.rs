@@ -71,7 +71,7 @@ pub struct Recall {
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) if nothing would be measured or k is out of range;
+/// [`is_invalid_input`](Error::is_invalid_input) if the number of questions or of workspaces is 0 or k is out of range;
 /// [`is_not_found`](Error::is_not_found) if a slug belongs to no workspace with passages, or no workspace has any;
 /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
 ///
@@ -86,11 +86,11 @@ pub struct Recall {
 /// ```
 pub async fn verify(db: &Database, options: &VerifyOptions, on_each: &(dyn Fn(&Recall) + Sync)) -> Result<Vec<Recall>> {
     if options.questions == 0 || options.workspaces == 0 {
-        return Err(Error::invalid("nothing would be measured").remedy("ask at least one question, of one workspace"));
+        return Err(Error::invalid("the number of questions or of workspaces is 0").remedy("set both to at least 1"));
     }
     if !(1..MAX_K).contains(&options.k) {
-        let what = format!("{} passages a question can't be asked for", options.k);
-        return Err(Error::invalid(what).remedy(format!("ask for 1 to {}", MAX_K - 1)));
+        let what = format!("the number of passages per question, {}, is out of range", options.k);
+        return Err(Error::invalid(what).remedy(format!("use 1 to {}", MAX_K - 1)));
     }
     let mut measured = Vec::new();
     for (workspace, slug, chunks) in largest(db, options).await? {
@@ -124,7 +124,9 @@ async fn largest(db: &Database, options: &VerifyOptions) -> Result<Vec<(Workspac
         .await?;
     let missing = options.slugs.iter().find(|slug| !found.iter().any(|(_, known, _)| known == *slug));
     match missing {
-        Some(slug) => Err(Error::new(ErrorKind::NotFound, format!("no workspace {slug:?} with passages"))),
+        Some(slug) => {
+            Err(Error::new(ErrorKind::NotFound, format!("the workspace {slug:?} does not exist or has no passages")))
+        }
         None if found.is_empty() => Err(Error::new(ErrorKind::NotFound, "no workspace has passages")),
         None => Ok(found),
     }
@@ -141,9 +143,9 @@ async fn measure(
     let mut recalls = Vec::new();
     let (mut times, mut exact_times) = (Vec::new(), Vec::new());
     let (mut plan, mut bounded) = (None, 0);
-    for (itself, question) in questions(&mut ws, scope, options).await? {
+    for (itself, question) in questions(&mut ws, options).await? {
         // The passage always finds itself, so the search requests one more result.
-        let search = document_chunks::table.in_workspace(scope).nearest(&question, options.k + 1);
+        let search = document_chunks::table.in_workspace(&ws).nearest(&question, options.k + 1);
         let began = Instant::now();
         let exact = search.clone().exact().run(&mut ws).await?;
         exact_times.push(began.elapsed());
@@ -157,7 +159,7 @@ async fn measure(
     #[expect(clippy::cast_precision_loss, reason = "a few questions")]
     let mean = recalls.iter().sum::<f64>() / recalls.len().max(1) as f64;
     Ok(Recall {
-        workspace: scope.workspace(),
+        workspace: ws.workspace(),
         slug,
         chunks,
         questions: recalls.len(),
@@ -171,12 +173,8 @@ async fn measure(
 }
 
 /// Returns passages of the workspace as questions, selected by a hash of their ids.
-async fn questions(
-    ws: &mut WorkspaceConnection,
-    scope: &WorkspaceScope,
-    options: &VerifyOptions,
-) -> Result<Vec<(DocumentChunkId, Question)>> {
-    let chunks = document_chunks::table.in_workspace(scope);
+async fn questions(ws: &mut WorkspaceConnection, options: &VerifyOptions) -> Result<Vec<(DocumentChunkId, Question)>> {
+    let chunks = document_chunks::table.in_workspace(&ws);
     let seed = options.seed.cast_signed();
     let by_hash = sql::<BigInt>(&format!("hashtextextended(document_chunks.id::text, '{seed}'::bigint)"));
     // The vectors are read in a second step, because a sort would carry them along.

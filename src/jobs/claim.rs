@@ -218,7 +218,7 @@ async fn fail_unreadable(db: &Database, unreadable: Vec<UnreadableRow>) {
     }
     let mut ends = Vec::with_capacity(unreadable.len());
     for row in unreadable {
-        tracing::error!(%row, "a job can't be read, and is dead");
+        tracing::error!(%row, "a job can't be read and is marked dead");
         if let (Some(workspace), Some(job), Some(token)) = (row.workspace(), row.id(), row.lease_token()) {
             let lease = Lease { workspace: workspace.into(), job: job.into(), token };
             let why = format!("the job can't be read: {}; correct the value and retry it, or cancel it", row.why());
@@ -226,6 +226,6 @@ async fn fail_unreadable(db: &Database, unreadable: Vec<UnreadableRow>) {
         }
     }
     if let Err(error) = finish(db, ends).await {
-        tracing::warn!(%error, "jobs that can't be read are left to their leases");
+        tracing::warn!(%error, "failed to mark unreadable jobs dead; they stay leased until the leases expire");
     }
 }

@@ -43,7 +43,7 @@ pub async fn retry(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> R
     match found.into_iter().next() {
         None => Err(no_job(job)),
         Some((status, _, false)) => {
-            Err(Error::new(ErrorKind::Conflict, format!("job {job} is {status}, so it is not started again")))
+            Err(Error::new(ErrorKind::Conflict, format!("job {job} is {status} and can't be retried")))
         }
         Some((_, queue, true)) => {
             ws.notify(CHANNEL, queue);

@@ -52,6 +52,6 @@ async fn level_of_job(
 
 /// Returns the error of a worker that has lost its job or finished it.
 pub(super) fn lease_is_over(job: JobId) -> Error {
-    Error::new(ErrorKind::LeaseLost, format!("the lease of job {job} is over"))
-        .remedy("stop: another worker has the job, or it has ended")
+    Error::new(ErrorKind::LeaseLost, format!("the lease of job {job} has ended"))
+        .remedy("stop the work: another worker has the job, or the job has ended")
 }

@@ -147,7 +147,7 @@ impl<K: JobKind> NewJob<K> {
 /// use workspace_db::jobs::{JobKind, NewJob, enqueue};
 /// use workspace_db::models::NewDocument;
 /// use workspace_db::schema::documents;
-/// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+/// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
 ///
 /// #[derive(Serialize, Deserialize)]
 /// struct Summarize {
@@ -157,10 +157,10 @@ impl<K: JobKind> NewJob<K> {
 ///     const NAME: &'static str = "summarize";
 /// }
 ///
-/// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> Result<()> {
+/// # async fn example(ws: &mut WorkspaceConnection) -> Result<()> {
 /// let document = NewDocument::new("Opening hours");
 /// ws.transaction(async |tx| {
-///     documents::table.in_workspace(scope).insert(&document).execute(tx).await?;
+///     documents::table.in_workspace(&tx).insert(&document).execute(tx).await?;
 ///     // Both or neither.
 ///     enqueue(tx, NewJob::new(Summarize { document: document.id })).await
 /// })
@@ -279,8 +279,8 @@ async fn insert<K: JobKind>(
 fn reject_duplicate_keys(keys: &[Option<&str>]) -> Result<()> {
     let mut seen = HashSet::new();
     match keys.iter().flatten().find(|key| !seen.insert(**key)) {
-        Some(twin) => Err(Error::invalid(format!("two jobs of one batch have the unique key {twin:?}"))
-            .remedy("enqueue one of them")
+        Some(twin) => Err(Error::invalid(format!("two jobs of the batch have the same unique key {twin:?}"))
+            .remedy("enqueue only one of them")
             .about("unique_key")),
         None => Ok(()),
     }

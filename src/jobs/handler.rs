@@ -87,7 +87,7 @@ impl<K: JobKind> RunningJob<K> {
     ///     let mut ws = job.workspace().await?;
     ///     ws.transaction(async |tx| {
     ///         let document = NewDocument::new(&job.arguments.title);
-    ///         documents::table.in_workspace(job.scope()).insert(&document).execute(tx).await?;
+    ///         documents::table.in_workspace(&tx).insert(&document).execute(tx).await?;
     ///         job.complete(tx, Outcome::Done).await
     ///     })
     ///     .await

@@ -93,13 +93,13 @@ pub(super) fn to_payload<K: JobKind>(arguments: &K) -> Result<Value> {
     let text = serde_json::to_string(arguments)
         .map_err(|error| wrong("can't be written as JSON".to_owned()).caused_by(error))?;
     if text.len() > MAX_ARGUMENT_BYTES {
-        return Err(wrong(format!("have {} bytes, and may have {MAX_ARGUMENT_BYTES}", text.len()))
-            .remedy("store them in a row of the workspace, and give the job its id"));
+        return Err(wrong(format!("have {} bytes; the maximum is {MAX_ARGUMENT_BYTES}", text.len()))
+            .remedy("store them in a row of the workspace, and pass its id to the job"));
     }
     let value: Value =
         serde_json::from_str(&text).map_err(|error| wrong("can't be read as JSON".to_owned()).caused_by(error))?;
     if crate::sql_types::has_nul(&value) {
-        return Err(wrong("have the character NUL in them, which PostgreSQL can't store".to_owned()));
+        return Err(wrong("contain the character NUL, which PostgreSQL can't store".to_owned()));
     }
     Ok(value)
 }
@@ -107,7 +107,7 @@ pub(super) fn to_payload<K: JobKind>(arguments: &K) -> Result<Value> {
 /// Reads the arguments of a row, if they match this kind.
 pub(super) fn from_payload<K: JobKind>(payload: &Value) -> Result<K> {
     K::deserialize(payload).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("the arguments are not those of kind {}: {error}", K::NAME))
+        Error::new(ErrorKind::InvalidInput, format!("the arguments do not match job kind {}: {error}", K::NAME))
             .caused_by(error)
     })
 }

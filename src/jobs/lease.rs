@@ -133,8 +133,10 @@ pub(super) fn check(lease: Duration) -> Result<()> {
     if lease <= MAX_LEASE {
         return Ok(());
     }
-    Err(Error::invalid(format!("a lease of {lease:?} outlives a worker that has died by far"))
-        .remedy("give it at most a day; heartbeats extend it"))
+    Err(Error::invalid(format!(
+        "a lease of {lease:?} is too long: after a crash of the worker, its jobs would wait for the end of the lease"
+    ))
+    .remedy("set it to at most one day; heartbeats extend it"))
 }
 
 pub(super) fn interval(length: Duration) -> PgInterval {

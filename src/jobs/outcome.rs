@@ -104,12 +104,12 @@ impl Outcome {
     /// result.
     fn storable(self) -> Self {
         let why = match &self {
-            Self::DoneWith(result) if is_deeper(result, MAX_LEVELS) => "is nested more than 127 deep",
-            Self::DoneWith(result) if has_nul(result) => "has the character NUL in it, which PostgreSQL can't store",
+            Self::DoneWith(result) if is_deeper(result, MAX_LEVELS) => "is nested more than 127 levels deep",
+            Self::DoneWith(result) if has_nul(result) => "contains the character NUL, which PostgreSQL can't store",
             Self::DoneWith(result) if result.to_string().len() > MAX_ARGUMENT_BYTES => "is larger than 256 KiB",
             _ => return self,
         };
-        Self::Dead { error: format!("the work was done, and its result is lost: it {why}") }
+        Self::Dead { error: format!("the job was done, but its result is lost: it {why}") }
     }
 
     fn into_result(self) -> Option<Value> {

@@ -93,11 +93,11 @@ pub async fn schedule<K: JobKind>(
     let next_at = calendar.after(moment)?.ok_or_else(|| {
         Error::invalid(format!("a schedule of {:?} never fires", new.cron))
             .about("cron")
-            .remedy("name a day that comes")
+            .remedy("choose a date that exists")
     })?;
     if calendar.fires_too_often(next_at)? {
         let what = format!("a schedule of {:?} fires more often than once a minute", new.cron);
-        return Err(Error::invalid(what).about("cron").remedy("name one second of the minute"));
+        return Err(Error::invalid(what).about("cron").remedy("set the second field to one value"));
     }
     let row = NewJobSchedule {
         id: JobScheduleId::generate(),
@@ -120,8 +120,8 @@ pub async fn schedule<K: JobKind>(
         let others = job_schedules::table.filter(job_schedules::workspace_id.eq(row.workspace_id));
         let others: i64 = others.filter(job_schedules::name.ne(&row.name)).count().get_result(conn).await?;
         if others >= MOST_SCHEDULES {
-            let what = format!("the workspace has {others} schedules already, and may have {MOST_SCHEDULES}");
-            return Err(Error::new(ErrorKind::Conflict, what).remedy("end one of them first"));
+            let what = format!("the workspace already has {others} schedules; the maximum is {MOST_SCHEDULES}");
+            return Err(Error::new(ErrorKind::Conflict, what).remedy("delete one of them first"));
         }
         Ok(upsert(&mut &*conn, &row).await?)
     })
@@ -291,14 +291,14 @@ struct Calendar {
 impl Calendar {
     fn parse(cron: &str, time_zone: &str) -> Result<Self> {
         let time_zone = time_zone.parse().map_err(|_| {
-            Error::invalid(format!("{time_zone:?} is no time zone"))
+            Error::invalid(format!("{time_zone:?} is not a time zone"))
                 .about("time_zone")
-                .remedy("give its name in the IANA database, such as Europe/Amsterdam")
+                .remedy("use a name from the IANA time zone database, such as Europe/Amsterdam")
         })?;
         let cron = cron.parse().map_err(|error: croner::errors::CronError| {
-            Error::invalid(format!("{cron:?} is no schedule: {error}"))
+            Error::invalid(format!("{cron:?} is not a valid cron expression: {error}"))
                 .about("cron")
-                .remedy("give five fields, `minute hour day month weekday`, or six with the second first")
+                .remedy("use five fields, `minute hour day month weekday`, or six with the second first")
                 .caused_by(error)
         })?;
         Ok(Self { cron, time_zone })
@@ -310,9 +310,11 @@ impl Calendar {
         match self.cron.find_next_occurrence(&moment.with_timezone(&self.time_zone), false) {
             Ok(next) => Ok(Some(next.with_timezone(&Utc))),
             Err(CronError::TimeSearchLimitExceeded) => Ok(None),
-            Err(error) => Err(Error::invalid(format!("{:?} can't be computed: {error}", self.cron.as_str()))
-                .about("cron")
-                .caused_by(error)),
+            Err(error) => {
+                Err(Error::invalid(format!("the next time of {:?} can't be computed: {error}", self.cron.as_str()))
+                    .about("cron")
+                    .caused_by(error))
+            }
         }
     }
 
@@ -336,7 +338,7 @@ impl Calendar {
             return Ok(first);
         }
         let from = self.after(moment - reach)?.unwrap_or(first);
-        tracing::warn!(cron = self.cron.as_str(), missed_since = %first, made_up_since = %from, "a schedule missed too much");
+        tracing::warn!(cron = self.cron.as_str(), missed_since = %first, made_up_since = %from, "a schedule missed more runs than it can make up");
         Ok(from)
     }
 

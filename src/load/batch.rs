@@ -61,30 +61,33 @@ impl BatchBuilder {
     fn prepare(&mut self, mut source: SourceDocument) -> Result<PreparedDocument> {
         let Some(external_id) = source.document.external_id.take() else {
             return Err(Error::invalid(format!("the document {:?} has no external id", source.document.title))
-                .remedy("give it one: by it the document is known when it comes again"));
+                .remedy("add an external id: it identifies the document when it is loaded again"));
         };
         let refused = |why: String, remedy: &str| {
             Err(Error::invalid(format!("the document {external_id:?} {why}")).remedy(remedy))
         };
         if external_id.trim().is_empty() {
             return Err(Error::invalid(format!("the document {:?} has an empty external id", source.document.title))
-                .remedy("give it one: by it the document is known when it comes again"));
+                .remedy("add an external id: it identifies the document when it is loaded again"));
         }
         if source.passages.iter().any(|passage| passage.content.trim().is_empty()) {
-            return refused("has a passage without text".to_owned(), "leave that passage out");
+            return refused("has a passage without text".to_owned(), "remove this passage");
         }
         match source.passages.len() {
-            0 => return refused("has no passages".to_owned(), "leave it out"),
+            0 => return refused("has no passages".to_owned(), "remove the document"),
             1..=MAX_PASSAGES => {}
             many => {
                 return refused(
-                    format!("has {many} passages, more than {MAX_PASSAGES}"),
+                    format!("has {many} passages; the maximum is {MAX_PASSAGES}"),
                     "split it into several documents",
                 );
             }
         }
         if !self.seen.insert(xxh3_64(external_id.as_bytes())) {
-            return refused("comes twice".to_owned(), "bring its passages one after the other, and each document once");
+            return refused(
+                "occurs twice".to_owned(),
+                "put its passages directly after one another, and load each document only once",
+            );
         }
         let content_hash = source.document.content_hash.take().unwrap_or_else(|| hash::of_passages(&source));
         Ok(PreparedDocument { source, external_id, content_hash })

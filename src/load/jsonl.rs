@@ -140,7 +140,7 @@ impl JsonLines<()> {
             }
             // The channel has closed at the end of the lines, or because the thread panicked.
             let died = thread.await.err()?;
-            Some((Err(Error::new(ErrorKind::Io, "the reading thread panicked").caused_by(died)), None))
+            Some((Err(Error::new(ErrorKind::Io, "the reader thread panicked").caused_by(died)), None))
         });
         JsonLines { documents, broken }
     }
@@ -206,7 +206,7 @@ impl<R: BufRead> LineReader<R> {
                 }
                 Err(why) => {
                     return Err(Error::invalid(format!("line {}: {why}", self.line))
-                        .remedy("mend the line, or leave broken lines out")
+                        .remedy("fix the line, or skip broken lines")
                         .caused_by(why));
                 }
             }
@@ -252,7 +252,7 @@ impl<R: BufRead> LineReader<R> {
         {
             if open.model != model {
                 return Err(Error::invalid(format!(
-                    "its vector is of {model:?}, the document's first of {:?}",
+                    "its vector is of the model {model:?}, but the document's first vector is of {:?}",
                     open.model
                 )));
             }

@@ -189,7 +189,7 @@ fn no_staging(error: tokio_postgres::Error) -> Error {
     if error.code() != Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE) {
         return error.into();
     }
-    Error::new(ErrorKind::MissingPrerequisite, "the application's login may not make temporary tables")
+    Error::new(ErrorKind::MissingPrerequisite, "the application's login has no privilege to create temporary tables")
         .remedy("run GRANT TEMPORARY ON DATABASE ... TO workspace_app as the owner")
         .caused_by(error)
 }
@@ -243,7 +243,7 @@ impl DocumentColumns {
         tx.execute(query, &parameters).await.map_err(|error| {
             let error = Error::from(error);
             if error.is_conflict() {
-                error.remedy("another load writes the same documents: run this one again")
+                error.remedy("run this load again: another load is writing the same documents")
             } else {
                 error
             }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::id::{DatasourceId, WorkspaceId};
 use crate::schema::datasources;
 use crate::sql_types::{DatasourceSyncStatus, DatasourceType, StatementTime};
-use crate::tenancy::{InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{InWorkspace as _, WorkspaceConnection};
 
 /// A source of documents.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
@@ -115,15 +115,14 @@ impl NewDatasource {
         Self { id: Uuid::new_v8(bytes).into(), ..new }
     }
 
-    /// Inserts it into the scope's workspace unless its id exists, and returns the id.
+    /// Inserts it into the connection's workspace unless its id exists, and returns the id.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](crate::Error::is_invalid_input) if `ws` is of another workspace;
     /// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
-    pub async fn find_or_insert(&self, ws: &mut WorkspaceConnection, scope: &WorkspaceScope) -> Result<DatasourceId> {
+    pub async fn find_or_insert(&self, ws: &mut WorkspaceConnection) -> Result<DatasourceId> {
         datasources::table
-            .in_workspace(scope)
+            .in_workspace(&ws)
             .insert(self)
             .on_conflict((datasources::workspace_id, datasources::id))
             .do_nothing()

@@ -110,8 +110,8 @@ pub async fn reembed(
             return Ok(report);
         }
     }
-    Err(Error::new(ErrorKind::Conflict, "passages with vectors of another model keep coming")
-        .remedy("let ingestion embed by the new model, and run this again"))
+    Err(Error::new(ErrorKind::Conflict, "other processes keep writing passages with vectors of another model")
+        .remedy("configure ingestion to use the new model, and run this again"))
 }
 
 async fn fill(
@@ -138,7 +138,7 @@ async fn fill(
         };
         if vectors.len() != texts.len() {
             let (model, came) = (embedder.model(), vectors.len());
-            let message = format!("the embedder {model} gave {came} vectors for {} texts", texts.len());
+            let message = format!("the embedder {model} returned {came} vectors for {} texts", texts.len());
             return Err(Error::new(ErrorKind::Embeddings, message));
         }
         report.embedded += passages.len() as u64;

@@ -73,7 +73,6 @@ struct SwitchedRow {
 
 pub(super) struct Store {
     ws: WorkspaceConnection,
-    scope: WorkspaceScope,
     model: String,
 }
 
@@ -82,12 +81,12 @@ impl Store {
         let mut ws = db.workspace(scope).await?;
         // A switch is one statement over a whole workspace.
         ws.set_timeouts(Timeouts::NONE);
-        Ok(Self { ws, scope: scope.clone(), model: model.to_owned() })
+        Ok(Self { ws, model: model.to_owned() })
     }
 
     pub(super) async fn status(&mut self) -> Result<ReembedStatus> {
         let live: Vec<(String, i64)> = document_chunks::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .group_by(document_chunks::embedding_model)
             .select((document_chunks::embedding_model, count_star()))
             .order((count_star().desc(), document_chunks::embedding_model))
@@ -95,7 +94,7 @@ impl Store {
             .await?;
         let of_others: u64 = live.iter().filter(|(model, _)| *model != self.model).map(|(_, n)| n.unsigned_abs()).sum();
         let waiting: Vec<(String, i64)> = document_chunks::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .inner_join(chunk_reembeddings::table)
             .filter(document_chunks::embedding_model.ne(chunk_reembeddings::embedding_model))
             .filter(diesel::dsl::not(sql::<Bool>(IS_OUTDATED)))
@@ -116,7 +115,7 @@ impl Store {
     /// Rejects the switch if vectors of another switch wait, because this one would replace them one by one.
     pub(super) async fn reject_other_switch(&mut self) -> Result<()> {
         let other: Option<String> = chunk_reembeddings::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .filter(chunk_reembeddings::embedding_model.ne(&self.model))
             .select(chunk_reembeddings::embedding_model)
             .limit(1)
@@ -124,21 +123,19 @@ impl Store {
             .await?
             .pop();
         match other {
-            Some(other) => Err(Error::new(
-                ErrorKind::Conflict,
-                format!("the workspace is being switched to {other}, and its vectors wait"),
-            )
-            .remedy("complete that switch, or discard it")),
+            Some(other) => {
+                Err(Error::new(ErrorKind::Conflict, format!("the workspace is already being switched to {other}"))
+                    .remedy("complete that switch, or discard it"))
+            }
             None => Ok(()),
         }
     }
 
     /// Deletes the waiting vectors of all models, and returns their number.
     pub(super) async fn discard(&mut self) -> Result<u64> {
-        let scope = self.scope.clone();
-        let discard = async move |tx: &mut WorkspaceConnection| {
+        let discard = async |tx: &mut WorkspaceConnection| {
             alone(tx).await?;
-            chunk_reembeddings::table.in_workspace(&scope).delete().execute(tx).await
+            chunk_reembeddings::table.in_workspace(&tx).delete().execute(tx).await
         };
         Ok(self.ws.transaction(discard).await? as u64)
     }
@@ -150,7 +147,7 @@ impl Store {
         most: usize,
     ) -> Result<Vec<(DocumentChunkId, String)>> {
         document_chunks::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .left_join(chunk_reembeddings::table)
             .filter(document_chunks::id.gt(behind.unwrap_or_else(|| uuid::Uuid::nil().into())))
             .filter(document_chunks::embedding_model.ne(&self.model))
@@ -178,13 +175,12 @@ impl Store {
             .zip(vectors)
             .map(|((id, text), vector)| NewChunkReembedding::new(*id, text, vector, &self.model))
             .collect();
-        let scope = self.scope.clone();
         self.ws
             .transaction(async move |tx| {
                 alone(tx).await?;
                 let ids: Vec<DocumentChunkId> = rows.iter().map(|row| row.chunk_id).collect();
                 let there: HashSet<DocumentChunkId> = document_chunks::table
-                    .in_workspace(&scope)
+                    .in_workspace(&tx)
                     .filter(document_chunks::id.eq_any(ids.clone()))
                     .order(document_chunks::id)
                     .select(document_chunks::id)
@@ -194,7 +190,7 @@ impl Store {
                     .into_iter()
                     .collect();
                 // These rows belong to earlier texts of the passages.
-                let waiting = chunk_reembeddings::table.in_workspace(&scope);
+                let waiting = chunk_reembeddings::table.in_workspace(&tx);
                 waiting.filter(chunk_reembeddings::chunk_id.eq_any(ids)).delete().execute(tx).await?;
                 let rows: Vec<_> = rows.into_iter().filter(|row| there.contains(&row.chunk_id)).collect();
                 // Another run of the same switch may have been faster.
@@ -206,7 +202,7 @@ impl Store {
 
     /// Replaces the live vectors by all waiting ones at once, and returns their number.
     pub(super) async fn switch(&mut self) -> Result<u64> {
-        let (workspace, model) = (self.scope.workspace(), self.model.clone());
+        let (workspace, model) = (self.ws.workspace(), self.model.clone());
         let switched: SwitchedRow = self
             .ws
             .internal_sql(async |conn| {
@@ -223,10 +219,10 @@ impl Store {
 
     /// Deletes vectors that another run of the same switch created for passages that were already switched.
     pub(super) async fn tidy(&mut self) -> Result<()> {
-        let (scope, model) = (self.scope.clone(), self.model.clone());
+        let model = self.model.clone();
         let tidy = async move |tx: &mut WorkspaceConnection| {
             alone(tx).await?;
-            let waiting = chunk_reembeddings::table.in_workspace(&scope);
+            let waiting = chunk_reembeddings::table.in_workspace(&tx);
             waiting.filter(chunk_reembeddings::embedding_model.eq(model)).delete().execute(tx).await
         };
         self.ws.transaction(tidy).await?;
@@ -236,7 +232,7 @@ impl Store {
     /// Returns true if every passage has a live vector of the model.
     pub(super) async fn is_switched(&mut self) -> Result<bool> {
         let other: Vec<DocumentChunkId> = document_chunks::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .filter(document_chunks::embedding_model.ne(&self.model))
             .select(document_chunks::id)
             .limit(1)

@@ -77,7 +77,7 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Retention
         match run.of_workspace(kept, &mut expired).await {
             Err(error) if error.is_unreachable() || error.is_forbidden() => return Err(error),
             Err(error) => {
-                tracing::error!(workspace = %id, %error, "retention goes on without a workspace");
+                tracing::error!(workspace = %id, %error, "retention failed for a workspace; continuing with the others");
                 failed.get_or_insert(error);
             }
             Ok(()) => {}

@@ -72,6 +72,7 @@ impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspac
 #[derive(Clone, Debug)]
 #[must_use = "a search does nothing before `run`"]
 pub struct Search {
+    /// Scope of the query that began the search. Its connection must be of the same workspace.
     scope: WorkspaceScope<Read>,
     k: u32,
     question: Option<Question>,
@@ -204,6 +205,7 @@ impl Search {
     /// [`is_database_failure`](Error::is_database_failure).
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {
         self.check()?;
+        ws.check(self.scope.workspace())?;
         let among = if self.relevance.is_some() { self.k.saturating_mul(DIVERSE_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
             (Some(question), None) => {
@@ -236,38 +238,41 @@ impl Search {
     fn check(&self) -> Result<()> {
         let remedy = |what: String, remedy: String| Err(Error::invalid(what).remedy(remedy));
         if !(1..=MAX_K).contains(&self.k) {
-            return remedy(format!("{} passages can't be asked for", self.k), format!("ask for 1 to {MAX_K}"));
+            return remedy(format!("{} passages can't be requested", self.k), format!("request 1 to {MAX_K} passages"));
         }
         if let Some(characters) = self.text.as_ref().map(|text| text.chars().count()).filter(|&count| count > MAX_TEXT)
         {
-            let what = format!("a text of {characters} characters can't be searched for");
-            return Err(Error::invalid(what).remedy(format!("give at most {MAX_TEXT}")).about("text"));
+            let what = format!("the search text has {characters} characters, which is too long");
+            return Err(Error::invalid(what).remedy(format!("use at most {MAX_TEXT} characters")).about("text"));
         }
         if self.text.as_ref().is_some_and(|text| text.contains('\0')) {
-            return Err(Error::invalid("the text to search for has the character U+0000").about("text"));
+            return Err(Error::invalid("the search text contains the character U+0000").about("text"));
         }
         if self.text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-            return remedy("the text to search for is empty".to_owned(), "give it at least one word".to_owned());
+            return remedy("the search text is empty".to_owned(), "use at least one word".to_owned());
         }
         let bytes = self.filter.metadata.as_ref().map_or(0, |part| part.to_string().len());
         if bytes > MAX_METADATA {
-            let what = format!("metadata of {bytes} bytes can't be filtered by");
-            return Err(Error::invalid(what).remedy(format!("give at most {MAX_METADATA}")).about("metadata"));
+            let what = format!("the metadata filter has {bytes} bytes, which is too large");
+            return Err(Error::invalid(what).remedy(format!("use at most {MAX_METADATA} bytes")).about("metadata"));
         }
         if self.neighbours > MAX_NEIGHBOURS {
-            let what = format!("{} neighbours on each side can't be asked for", self.neighbours);
-            return remedy(what, format!("ask for at most {MAX_NEIGHBOURS}"));
+            let what = format!("{} neighbours on each side can't be requested", self.neighbours);
+            return remedy(what, format!("request at most {MAX_NEIGHBOURS}"));
         }
         if self.least.is_some_and(f64::is_nan) {
-            return remedy("the least score is no number".to_owned(), "a cosine lies between -1 and 1".to_owned());
+            return remedy(
+                "the minimum score is not a number".to_owned(),
+                "use a cosine similarity between -1 and 1".to_owned(),
+            );
         }
         match self.relevance {
             Some(relevance) if !(0.0..=1.0).contains(&relevance) => remedy(
-                format!("the weight of relevance is {relevance}"),
-                "give one between 0, for novelty alone, and 1, for relevance alone".to_owned(),
+                format!("the relevance weight {relevance} is out of range"),
+                "use a value between 0 (only novelty) and 1 (only relevance)".to_owned(),
             ),
             Some(_) if self.question.is_none() => remedy(
-                "passages that were found by words alone can't be diversified".to_owned(),
+                "the results of a full-text search can't be diversified".to_owned(),
                 "use `nearest` or `hybrid`, which have a question".to_owned(),
             ),
             _ => Ok(()),
@@ -281,7 +286,7 @@ impl Search {
         k: u32,
     ) -> Result<(Vec<Hit>, RetrievalStats)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
-        let (found, list) = nearest::nearest(ws, &self.scope, question, &self.filter, k, self.plan, limits).await?;
+        let (found, list) = nearest::nearest(ws, question, &self.filter, k, self.plan, limits).await?;
         if found.is_empty() {
             self.reject_other_models(ws, question).await?;
         }
@@ -297,22 +302,22 @@ impl Search {
         k: u32,
     ) -> Result<(Vec<Hit>, RetrievalStats)> {
         let limits = self.limits.unwrap_or(ws.search_limits());
-        let (found, list) = full_text::full_text(ws, &self.scope, text, &self.filter, k, limits).await?;
+        let (found, list) = full_text::full_text(ws, text, &self.filter, k, limits).await?;
         Ok((hits(found, |hit, place| hit.by_words = Some(place)), list))
     }
 
     /// Returns an error if all vectors are of other models, because an empty result would hide the caller's mistake.
     async fn reject_other_models(&self, ws: &mut WorkspaceConnection<impl Access>, question: &Question) -> Result<()> {
-        let models = live_models(ws, &self.scope).await?;
+        let models = live_models(ws).await?;
         if models.is_empty() || models.iter().any(|model| model == question.model()) {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "the workspace has vectors of {}, and the question was embedded by {}",
+            "the workspace has vectors of {}, but the question was embedded with {}",
             models.join(", "),
             question.model()
         ))
-        .remedy("search with the embedder that ingested, or ingest again with this one"))
+        .remedy("search with the embedder that was used for ingestion, or ingest again with this embedder"))
     }
 
     async fn diverse(
@@ -324,7 +329,7 @@ impl Search {
     ) -> Result<Vec<Hit>> {
         let ids: Vec<DocumentChunkId> = hits.iter().map(|hit| hit.chunk_id).collect();
         let rows: Vec<(DocumentChunkId, Embedding)> = document_chunks::table
-            .in_workspace(&self.scope)
+            .in_workspace(&ws)
             .filter(document_chunks::id.eq_any(ids))
             .select((document_chunks::id, document_chunks::vector))
             .load(ws)
@@ -347,7 +352,7 @@ impl Search {
         places.sort_unstable();
         places.dedup();
         let rows: Vec<(DocumentId, i32, String)> = document_chunks::table
-            .in_workspace(&self.scope)
+            .in_workspace(&ws)
             .filter(document_chunks::document_id.eq_any(documents))
             .filter(document_chunks::chunk_index.eq_any(places))
             .select((document_chunks::document_id, document_chunks::chunk_index, document_chunks::content))

@@ -19,7 +19,7 @@ use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::schema::{document_chunks, documents};
-use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, StatementSettings, WorkspaceConnection};
+use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection};
 use crate::words::{normalize, words};
 
 /// Maximum number of distinct words of a text that are searched. Each word is parsed in up to three languages, and each
@@ -191,7 +191,6 @@ struct FullTextRow {
 /// than `k`, it searches for passages with any word.
 pub(super) async fn full_text(
     ws: &mut WorkspaceConnection<impl Access>,
-    scope: &impl ProvesWorkspace,
     text: &str,
     filter: &Filter,
     k: u32,
@@ -207,13 +206,13 @@ pub(super) async fn full_text(
         let matching = FullTextQuery {
             text: text.clone(),
             excluded: excluded.clone(),
-            workspace: scope.workspace(),
+            workspace: ws.workspace(),
             language: filter.language.as_ref().map(ToString::to_string),
             any_word: widened > 0,
             most,
         };
         let reranked = document_chunks::table
-            .in_workspace(scope)
+            .in_workspace(&ws)
             .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
             .filter(filter.chunk_conditions())
             .select((
@@ -230,7 +229,7 @@ pub(super) async fn full_text(
             .order((sql::<Double>("5").desc(), document_chunks::id))
             .with_fragment("candidates (id, question)", matching);
         let rows: Vec<FullTextRow> = reranked::table
-            .in_workspace(scope)
+            .in_workspace(&ws)
             .inner_join(documents::table)
             .filter(filter.document_conditions())
             .order((reranked::score.desc(), reranked::id))

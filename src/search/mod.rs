@@ -3,10 +3,10 @@
 //! ```no_run
 //! use workspace_db::schema::document_chunks;
 //! use workspace_db::search::{Question, SearchChunks};
-//! use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+//! use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
 //!
-//! # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope, question: Question) -> workspace_db::Result<()> {
-//! let chunks = document_chunks::table.in_workspace(scope);
+//! # async fn example(ws: &mut WorkspaceConnection, question: Question) -> workspace_db::Result<()> {
+//! let chunks = document_chunks::table.in_workspace(&ws);
 //! let answer = chunks.nearest(&question, 10).published(true).min_score(0.3).neighbours(1).run(ws).await?;
 //! assert!(answer.returned == 10 || !answer.is_bounded(), "fewer than asked for are all that there are");
 //! for hit in answer.hits {

@@ -16,7 +16,7 @@ use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::schema::{document_chunks, documents};
 use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
-use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, Scoped, StatementSettings, WorkspaceConnection};
+use crate::tenancy::{Access, InWorkspace as _, Scoped, StatementSettings, WorkspaceConnection};
 
 /// Maximum of `hnsw.ef_search` in pgvector.
 const MOST_EF_SEARCH: u32 = 1000;
@@ -35,7 +35,6 @@ struct Candidate {
 /// Returns the `k` passages nearest to the question, the nearest first, and how they were found.
 pub(super) async fn nearest(
     ws: &mut WorkspaceConnection<impl Access>,
-    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
@@ -49,7 +48,7 @@ pub(super) async fn nearest(
         None => choose_plan(ws, limits).await?,
     };
     if plan == Plan::Exact {
-        let found = exactly(ws, scope, question, filter, k).await?;
+        let found = exactly(ws, question, filter, k).await?;
         return Ok((
             found,
             RetrievalStats { plan, candidates: None, widened: 0, bound_reached: false, words_left_out: 0 },
@@ -58,7 +57,7 @@ pub(super) async fn nearest(
     let mut attempt = Attempt::first(plan, k, limits, filter.is_selective());
     let mut widened = 0;
     loop {
-        let rows = attempted(ws, scope, question, filter, k, attempt).await?;
+        let rows = attempted(ws, question, filter, k, attempt).await?;
         let enough = is_enough(&rows, k, attempt);
         let wider = if enough { None } else { attempt.wider(limits) };
         if let Some(wider) = wider {
@@ -93,7 +92,6 @@ fn is_enough(rows: &[Candidate], k: u32, attempt: Attempt) -> bool {
 
 async fn attempted(
     ws: &mut WorkspaceConnection<impl Access>,
-    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
@@ -109,19 +107,16 @@ async fn attempted(
     let distance = document_chunks::vector_bits.hamming_distance(&question.bits);
     let scanned = document_chunks::vector_bits.hamming_distance_scanned(&question.bits);
     let by_index = attempt.plan == Plan::Approximate;
-    let of_model = || {
-        document_chunks::table
-            .in_workspace(scope)
-            .filter(document_chunks::embedding_model.eq(&question.model))
-            .filter(filter.chunk_conditions())
-    };
+    let chunks = document_chunks::table.in_workspace(&ws);
+    let of_model =
+        || chunks.filter(document_chunks::embedding_model.eq(&question.model)).filter(filter.chunk_conditions());
     macro_rules! rerank_candidates {
         ($passages:expr, $distance:expr) => {{
             let candidates = $passages
                 .select((document_chunks::id, $distance))
                 .order(sql::<Double>("2"))
                 .limit(attempt.candidates.into());
-            rerank(ws, scope, question, filter, k, candidates, &settings).await
+            rerank(ws, question, filter, k, candidates, &settings).await
         }};
     }
     let with_documents = || of_model().inner_join(documents::table).filter(filter.document_conditions());
@@ -135,7 +130,6 @@ async fn attempted(
 
 async fn rerank<C, T>(
     ws: &mut WorkspaceConnection<impl Access>,
-    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
@@ -146,7 +140,7 @@ where
     C: QueryFragment<Pg> + Send,
 {
     let reranked = document_chunks::table
-        .in_workspace(scope)
+        .in_workspace(&ws)
         .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
         .select((
             CHUNK_COLUMNS,
@@ -160,7 +154,7 @@ where
         .order((sql::<Double>("5").desc(), document_chunks::id))
         .with_candidates("candidates (id, distance)", candidates);
     reranked::table
-        .in_workspace(scope)
+        .in_workspace(&ws)
         .inner_join(documents::table)
         .filter(filter.document_conditions())
         .order((reranked::score.desc(), reranked::id))
@@ -173,13 +167,12 @@ where
 
 async fn exactly(
     ws: &mut WorkspaceConnection<impl Access>,
-    scope: &impl ProvesWorkspace,
     question: &Question,
     filter: &Filter,
     k: u32,
 ) -> Result<Vec<ScoredPassage>> {
     document_chunks::table
-        .in_workspace(scope)
+        .in_workspace(&ws)
         .inner_join(documents::table)
         .filter(document_chunks::embedding_model.eq(&question.model))
         .filter(filter.chunk_conditions())

@@ -7,7 +7,7 @@ use crate::embeddings::Embedder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::document_chunks;
 use crate::sql_types::{Embedding, SignBits};
-use crate::tenancy::{Access, InWorkspace as _, ProvesWorkspace, WorkspaceConnection};
+use crate::tenancy::{Access, InWorkspace as _, WorkspaceConnection};
 
 /// Vector to search with, and the model that created it. Vectors of two models are never compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +45,7 @@ impl Question {
         let mut vectors = embedder.embed(&[text.to_owned()]).await?;
         match vectors.pop() {
             Some(vector) => Ok(Self::new(vector, embedder.model())),
-            None => Err(Error::new(ErrorKind::Embeddings, "no vector came for the question")),
+            None => Err(Error::new(ErrorKind::Embeddings, "the embedder returned no vector for the question")),
         }
     }
 
@@ -63,21 +63,20 @@ impl Question {
     /// ```no_run
     /// use workspace_db::embeddings::Embedder;
     /// use workspace_db::search::Question;
-    /// use workspace_db::tenancy::{WorkspaceConnection, WorkspaceScope};
+    /// use workspace_db::tenancy::WorkspaceConnection;
     ///
-    /// # async fn example(ws: &mut WorkspaceConnection, scope: &WorkspaceScope, old: impl Embedder, new: impl Embedder) -> workspace_db::Result<()> {
-    /// let question = Question::embed_for_workspace(ws, scope, &[&old, &new], "When do you open?").await?;
+    /// # async fn example(ws: &mut WorkspaceConnection, old: impl Embedder, new: impl Embedder) -> workspace_db::Result<()> {
+    /// let question = Question::embed_for_workspace(ws, &[&old, &new], "When do you open?").await?;
     /// # drop(question);
     /// # Ok(())
     /// # }
     /// ```
     pub async fn embed_for_workspace(
         ws: &mut WorkspaceConnection<impl Access>,
-        scope: &impl ProvesWorkspace,
         embedders: &[&dyn Embedder],
         text: &str,
     ) -> Result<Self> {
-        let models = live_models(ws, scope).await?;
+        let models = live_models(ws).await?;
         let made = |model: &String| embedders.iter().find(|embedder| embedder.model() == model);
         let embedder = match models.as_slice() {
             [] => embedders.first(),
@@ -85,8 +84,11 @@ impl Question {
         };
         match embedder {
             Some(embedder) => Self::embed(*embedder, text).await,
-            None => Err(Error::invalid(format!("no embedder was given that made vectors of {}", models.join(", ")))
-                .remedy("give the one that ingested")),
+            None => Err(Error::invalid(format!(
+                "no given embedder matches the workspace, which has vectors of {}",
+                models.join(", ")
+            ))
+            .remedy("pass the embedder that was used for ingestion")),
         }
     }
 
@@ -104,11 +106,8 @@ impl Question {
 }
 
 /// Returns the models of the workspace's vectors, the most frequent first.
-pub(super) async fn live_models(
-    ws: &mut WorkspaceConnection<impl Access>,
-    scope: &impl ProvesWorkspace,
-) -> Result<Vec<String>> {
-    let chunks = document_chunks::table.in_workspace(scope);
+pub(super) async fn live_models(ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<String>> {
+    let chunks = document_chunks::table.in_workspace(&ws);
     // Both ends of the index are usually equal; otherwise all passages are counted.
     let ends = chunks.select((min(document_chunks::embedding_model), max(document_chunks::embedding_model)));
     let (first, last): (Option<String>, Option<String>) = ends.get_result(ws).await?;

@@ -62,7 +62,7 @@ impl fmt::Display for RetrievalStats {
         if self.words_left_out > 0 {
             write!(f, ", without {} words of a long text", self.words_left_out)?;
         }
-        if self.bound_reached { f.write_str(", and its bound was reached") } else { Ok(()) }
+        if self.bound_reached { f.write_str(", and its limit was reached") } else { Ok(()) }
     }
 }
 

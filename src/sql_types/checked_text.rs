@@ -126,7 +126,7 @@ fn email(text: &str) -> Result<String> {
     };
     let Some((local, domain)) = text.rsplit_once('@') else { return Err(wrong("it has no @")) };
     if !text.is_ascii() {
-        return Err(wrong("it has letters beyond ASCII"));
+        return Err(wrong("it has characters beyond ASCII"));
     }
     if text.len() > 254 || local.len() > 64 {
         return Err(wrong("it is too long"));
@@ -136,7 +136,7 @@ fn email(text: &str) -> Result<String> {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
     };
     if !local.split('.').all(is_atom) {
-        return Err(wrong("what stands before the @ is not a plain name"));
+        return Err(wrong("the part before the @ is not a plain name"));
     }
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -145,7 +145,7 @@ fn email(text: &str) -> Result<String> {
             && !label.ends_with('-')
     };
     if !domain.contains('.') || !domain.split('.').all(is_label) {
-        return Err(wrong("what stands behind the @ is not a domain"));
+        return Err(wrong("the part after the @ is not a domain"));
     }
     Ok(text.to_ascii_lowercase())
 }
@@ -156,18 +156,18 @@ fn slug(text: &str) -> Result<String> {
     if text.len() <= 63 && text.split('-').all(is_group) {
         return Ok(text.to_owned());
     }
-    Err(Error::invalid(format!("{} is not a slug", quoted(text)))
+    Err(Error::invalid(format!("{} is not a valid slug", quoted(text)))
         .remedy("use at most 63 lower-case letters and digits, in groups joined by single hyphens, such as acme-2"))
 }
 
 fn name(text: &str) -> Result<String> {
     let text = text.trim();
-    let wrong = |why: &str| Error::invalid(format!("{} is not a name: {why}", quoted(text)));
+    let wrong = |why: &str| Error::invalid(format!("{} is not a valid name: {why}", quoted(text)));
     match text.chars().count() {
         0 => Err(wrong("it is empty")),
         201.. => Err(wrong("it has more than 200 characters")),
         _ if text.chars().any(|c| c.is_control() || misleads(c)) => {
-            Err(wrong("it has control characters, or ones that can't be seen"))
+            Err(wrong("it has control characters or invisible characters"))
         }
         _ => Ok(text.to_owned()),
     }
@@ -178,7 +178,7 @@ fn prose(text: &str) -> Result<String> {
         return Err(Error::invalid("the text has more than 10,000 characters"));
     }
     if text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || misleads(c)) {
-        return Err(Error::invalid("the text has control characters, or ones that can't be seen"));
+        return Err(Error::invalid("the text has control characters or invisible characters"));
     }
     Ok(text.to_owned())
 }
@@ -203,7 +203,7 @@ fn hex_color(text: &str) -> Result<String> {
 
 fn web_url(text: &str) -> Result<String> {
     let wrong = |why: &str| {
-        Error::invalid(format!("{} is not an address of the web: {why}", quoted(text)))
+        Error::invalid(format!("{} is not a valid web address: {why}", quoted(text)))
             .remedy("write it as https://example.com/path")
     };
     if text.len() > 2_048 {
@@ -213,12 +213,12 @@ fn web_url(text: &str) -> Result<String> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(wrong("it has spaces or control characters"));
     }
-    let url = Url::parse(text).map_err(|error| wrong("it can't be read").caused_by(error))?;
+    let url = Url::parse(text).map_err(|error| wrong("it can't be parsed").caused_by(error))?;
     if !matches!(url.scheme(), "https" | "http") {
         return Err(wrong("it does not begin with https://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("it has a login in it"));
+        return Err(wrong("it contains a user name or a password"));
     }
     Ok(String::from(url))
 }

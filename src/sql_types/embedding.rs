@@ -5,6 +5,7 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
+use std::fmt;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
 use tokio_postgres::types::{FromSql as _, ToSql as _, Type};
@@ -37,11 +38,10 @@ pub const DIMENSIONS: usize = 1536;
 pub struct Embedding<const D: usize = DIMENSIONS>(pgvector::Vector);
 
 /// Reason why numbers are not an [`Embedding`], with the actual and the expected value.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EmbeddingError {
     /// The vector has too many components, or too few.
-    #[error("an embedding of {expected} dimensions was expected, {found} came")]
     Dimensions {
         /// Number of components that the type requires.
         expected: usize,
@@ -49,7 +49,6 @@ pub enum EmbeddingError {
         found: usize,
     },
     /// A component is NaN or infinite.
-    #[error("every component of an embedding must be finite, number {index} is {value}")]
     NotFinite {
         /// Index of the component, from 0.
         index: usize,
@@ -57,18 +56,38 @@ pub enum EmbeddingError {
         value: f32,
     },
     /// All components are zero.
-    #[error("an embedding must have a direction, all {dimensions} components are zero")]
     ZeroLength {
         /// Number of components.
         dimensions: usize,
     },
     /// The vector is too short or too long for its cosine to be computed in single precision.
-    #[error("an embedding must have a length between 1e-15 and 1e15, this one has {length:e}; divide it by its length")]
     Length {
         /// Length of the vector.
         length: f64,
     },
 }
+
+impl fmt::Display for EmbeddingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dimensions { expected, found } => {
+                write!(f, "expected an embedding of {expected} dimensions, got {found}")
+            }
+            Self::NotFinite { index, value } => {
+                write!(f, "every component of an embedding must be finite, but component {index} is {value}")
+            }
+            Self::ZeroLength { dimensions } => {
+                write!(f, "an embedding must not be the zero vector, but all {dimensions} components are zero")
+            }
+            Self::Length { length } => write!(
+                f,
+                "an embedding must have a length between 1e-15 and 1e15, but this one has {length:e}; divide it by its length"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for EmbeddingError {}
 
 /// Range of lengths whose squares, and the sums of those, are far from both ends of the range of an `f32`.
 const LENGTHS: RangeInclusive<f64> = 1e-15..=1e15;

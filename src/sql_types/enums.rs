@@ -57,7 +57,7 @@ macro_rules! pg_enums {
                 fn from_str(text: &str) -> Result<Self> {
                     Self::ALL.iter().copied().find(|value| value.label() == text).ok_or_else(|| {
                         let labels: Vec<_> = Self::ALL.iter().map(|value| value.label()).collect();
-                        Error::invalid(format!("{text:?} is not a value of {}", $pg_name))
+                        Error::invalid(format!("{text:?} is not a value of the enum {}", $pg_name))
                             .remedy(format!("use one of {}", labels.join(", ")))
                     })
                 }

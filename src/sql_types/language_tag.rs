@@ -47,7 +47,7 @@ impl FromStr for LanguageTag {
         if well_formed {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Error::invalid(format!("{text:?} does not have the shape of a language"))
+            Err(Error::invalid(format!("{text:?} is not a valid language tag"))
                 .remedy("use a BCP 47 tag such as en, nl or pt-BR")
                 .about("language"))
         }

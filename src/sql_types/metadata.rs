@@ -35,17 +35,17 @@ impl TryFrom<Value> for Metadata {
 
 fn check(value: &Value) -> Result<()> {
     if !value.is_object() {
-        return Err(Error::invalid("metadata is a JSON object").remedy("write it as {\"key\": value}"));
+        return Err(Error::invalid("the metadata is not a JSON object").remedy("write it as {\"key\": value}"));
     }
     if is_deeper(value, MOST_DEPTH) {
-        return Err(Error::invalid(format!("the metadata is nested more than {MOST_DEPTH} deep")));
+        return Err(Error::invalid(format!("the metadata is nested more than {MOST_DEPTH} levels deep")));
     }
     let bytes = value.to_string().len();
     if bytes > MOST_BYTES {
-        return Err(Error::invalid(format!("the metadata has {bytes} bytes, and may have {MOST_BYTES}")));
+        return Err(Error::invalid(format!("the metadata has {bytes} bytes, but the maximum is {MOST_BYTES}")));
     }
     if has_nul(value) {
-        return Err(Error::invalid("the metadata has the character NUL in it"));
+        return Err(Error::invalid("the metadata contains the character NUL"));
     }
     Ok(())
 }

@@ -53,8 +53,7 @@ impl PasswordHash {
 
     /// Hashes the password as [`of`](Self::of) does, in reused memory.
     pub(crate) fn of_within(memory: &mut Memory, password: &SecretString) -> Result<Self> {
-        let refused =
-            |error: argon2::password_hash::Error| Error::invalid("the password can't be hashed").caused_by(error);
+        let refused = |error: argon2::password_hash::Error| Error::invalid("can't hash the password").caused_by(error);
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_LEN))
             .map_err(|error| Error::invalid("argon2 refused its own parameters").caused_by(error))?;
         let salt = Salt::generate();

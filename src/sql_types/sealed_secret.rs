@@ -41,7 +41,8 @@ impl SecretKey {
     /// ```
     pub fn from_base64(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::invalid("the secret key is not the base64 of 32 bytes").remedy("make one: openssl rand -base64 32")
+            Error::invalid("the secret key is not the base64 of 32 bytes")
+                .remedy("generate one with `openssl rand -base64 32`")
         };
         let bytes = BASE64.decode(text.trim()).map_err(|error| wrong().caused_by(error))?;
         let key: [u8; 32] = bytes.try_into().map_err(|_| wrong())?;
@@ -97,7 +98,7 @@ impl SealedSecret {
         let nonce = XNonce::generate();
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: workspace.as_uuid().as_bytes() };
         let ciphertext =
-            key.cipher().encrypt(&nonce, payload).map_err(|_| Error::invalid("the secret is too long to be sealed"))?;
+            key.cipher().encrypt(&nonce, payload).map_err(|_| Error::invalid("the secret is too long to seal"))?;
         let mut bytes = Vec::with_capacity(HEADER_LEN + ciphertext.len());
         bytes.push(VERSION);
         bytes.extend_from_slice(&key.id);
@@ -115,12 +116,11 @@ impl SealedSecret {
     pub fn open(&self, key: &SecretKey, workspace: WorkspaceId) -> Result<SecretString> {
         let (nonce, ciphertext) = self.parts(key)?;
         let payload = Payload { msg: ciphertext, aad: workspace.as_uuid().as_bytes() };
-        let clear = key
-            .cipher()
-            .decrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| Error::invalid("the sealed secret was made for another workspace, or was changed since"))?;
+        let clear = key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| {
+            Error::invalid("the sealed secret belongs to another workspace, or was changed since it was sealed")
+        })?;
         let text = String::from_utf8(clear)
-            .map_err(|error| Error::invalid("the sealed secret is not UTF-8").caused_by(error))?;
+            .map_err(|error| Error::invalid("the text of the sealed secret is not UTF-8").caused_by(error))?;
         Ok(SecretString::from(text))
     }
 
@@ -141,13 +141,13 @@ impl SealedSecret {
             return Err(Error::invalid("the bytes are not a sealed secret of version 1"));
         };
         let (key_id, rest) =
-            rest.split_first_chunk::<KEY_ID_LEN>().ok_or_else(|| Error::invalid("the sealed secret is cut off"))?;
+            rest.split_first_chunk::<KEY_ID_LEN>().ok_or_else(|| Error::invalid("the sealed secret is truncated"))?;
         if *key_id != key.id {
             return Err(Error::invalid(format!("the secret was sealed with key {}, not {}", hex(key_id), key.id()))
-                .remedy("give the key that sealed it"));
+                .remedy("use the key that sealed it"));
         }
         let (nonce, ciphertext) =
-            rest.split_first_chunk::<NONCE_LEN>().ok_or_else(|| Error::invalid("the sealed secret is cut off"))?;
+            rest.split_first_chunk::<NONCE_LEN>().ok_or_else(|| Error::invalid("the sealed secret is truncated"))?;
         Ok((*nonce, ciphertext))
     }
 }

@@ -40,6 +40,6 @@ impl FromSql<Array<Nullable<Text>>, Pg> for TextArray {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let elements: Vec<Option<String>> = FromSql::<Array<Nullable<Text>>, Pg>::from_sql(value)?;
         let texts = elements.into_iter().collect::<Option<Vec<_>>>();
-        Ok(Self(texts.ok_or("an element of the array is null, which its CHECK forbids")?))
+        Ok(Self(texts.ok_or("an element of the array is NULL, which its CHECK constraint forbids")?))
     }
 }

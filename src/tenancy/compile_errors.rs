@@ -20,7 +20,7 @@ use diesel_async::AsyncPgConnection;
 #[diagnostic::on_unimplemented(
     message = "only a query that is scoped runs on a `{Self}`",
     label = "this query is not scoped to a workspace",
-    note = "begin it with its table and a scope: `documents::table.in_workspace(&scope)`; then `find`, `filter`, `load`, \
+    note = "begin it with its table and its workspace: `documents::table.in_workspace(&ws)`; then `find`, `filter`, `load`, \
             `insert`, `update` and `delete` are methods of the query",
     note = "raw SQL of one workspace: `ws.under_row_security(\"why\", async |conn| ...)`"
 )]
@@ -37,7 +37,7 @@ pub trait RunsUnscopedQueries<'a> {
 #[diagnostic::on_unimplemented(
     message = "a subquery that is not scoped can't stand in a scoped query: it would read every workspace",
     label = "a subquery without a scope",
-    note = "give it one: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(document_chunks::document_id))`"
+    note = "scope it too: `documents::id.eq_any(document_chunks::table.in_workspace(&ws).select(document_chunks::document_id))`"
 )]
 pub trait TakesUnscopedSubqueries {
     /// Selection that Diesel would use for the tables.

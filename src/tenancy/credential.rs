@@ -79,10 +79,11 @@ impl dyn Credential {
     ) -> Result<()> {
         match self.level(conn, workspace).await? {
             None => Err(no_workspace(&workspace.to_string())),
-            Some(most) if most < level => {
-                Err(Error::new(ErrorKind::Forbidden, format!("{self:?} may not do that in workspace {workspace}"))
-                    .remedy("somebody who administers the workspace can change the role"))
-            }
+            Some(most) if most < level => Err(Error::new(
+                ErrorKind::Forbidden,
+                format!("{self:?} lacks the permission for this in workspace {workspace}"),
+            )
+            .remedy("ask an administrator of the workspace to change the role")),
             Some(_) => Ok(()),
         }
     }
@@ -90,12 +91,12 @@ impl dyn Credential {
 
 /// Returns the same message for a workspace that does not exist and for one that the caller may not enter.
 pub(super) fn no_workspace(which: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("no workspace {which} is open here"))
+    Error::new(ErrorKind::NotFound, format!("the workspace {which} does not exist or is not accessible"))
 }
 
 /// Returns the error of a caller that is not a superadmin.
 pub(crate) fn not_a_superadmin() -> Error {
-    Error::new(ErrorKind::Forbidden, "only a superadmin administers the platform")
+    Error::new(ErrorKind::Forbidden, "only a superadmin can administer the platform")
 }
 
 // It shows no secret of the credential.

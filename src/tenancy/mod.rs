@@ -11,9 +11,9 @@
 //!
 //! # async fn example(db: Database, scope: WorkspaceScope) -> workspace_db::Result<()> {
 //! let mut ws = db.workspace(&scope).await?;
-//! documents::table.in_workspace(&scope).insert(&NewDocument::new("Opening hours")).execute(&mut ws).await?;
+//! documents::table.in_workspace(&ws).insert(&NewDocument::new("Opening hours")).execute(&mut ws).await?;
 //! let ready: Vec<Document> = documents::table
-//!     .in_workspace(&scope)
+//!     .in_workspace(&ws)
 //!     .filter(documents::status.eq(DocumentStatus::Ready))
 //!     .order(documents::created_at.desc())
 //!     .limit(50)
@@ -26,11 +26,11 @@
 //!
 //! | Diesel | this crate |
 //! |---|---|
-//! | `documents::table.filter(..)` | `documents::table.in_workspace(&scope).filter(..)` |
-//! | `documents::table.find((workspace, id))` | `documents::table.in_workspace(&scope).find(id)` |
-//! | `insert_into(documents::table).values(&new)` | `documents::table.in_workspace(&scope).insert(&new)` |
-//! | `update(documents::table.filter(..)).set(..)` | `documents::table.in_workspace(&scope).filter(..).update().set(..)` |
-//! | `delete(documents::table.filter(..))` | `documents::table.in_workspace(&scope).filter(..).delete()` |
+//! | `documents::table.filter(..)` | `documents::table.in_workspace(&ws).filter(..)` |
+//! | `documents::table.find((workspace, id))` | `documents::table.in_workspace(&ws).find(id)` |
+//! | `insert_into(documents::table).values(&new)` | `documents::table.in_workspace(&ws).insert(&new)` |
+//! | `update(documents::table.filter(..)).set(..)` | `documents::table.in_workspace(&ws).filter(..).update().set(..)` |
+//! | `delete(documents::table.filter(..))` | `documents::table.in_workspace(&ws).filter(..).delete()` |
 //! | `.inner_join(datasources::table)` with `joinable!` | the same, with [`relations!`](crate::relations) |
 //! | `.or_filter(p)` | `.filter(a.or(p))`: the OR stays within its parentheses |
 //! | `conn.transaction(..)` | `ws.transaction(async \|tx\| ..)` |

@@ -78,8 +78,8 @@ impl<A: Access> WorkspaceScope<A> {
     pub(super) fn check(&self, database: DatabaseToken) -> Result<()> {
         match self.source {
             ScopeOrigin::Granted(given, _) if given != database => {
-                Err(Error::invalid(format!("the scope of workspace {} was given by another database", self.workspace))
-                    .remedy("ask the database that you query for the scope"))
+                Err(Error::invalid(format!("the scope of workspace {} belongs to another `Database`", self.workspace))
+                    .remedy("get the scope from the `Database` that runs the query"))
             }
             _ => Ok(()),
         }
@@ -126,7 +126,7 @@ impl WorkspaceScope {
     /// ```
     #[must_use]
     pub fn unchecked(workspace: WorkspaceId, reason: &str) -> Self {
-        tracing::info!(%workspace, reason, "a workspace was entered without a check");
+        tracing::info!(%workspace, reason, "workspace scope created without a permission check");
         Self { workspace, source: ScopeOrigin::Unchecked(reason.to_owned()), access: PhantomData }
     }
 }
@@ -151,7 +151,7 @@ impl WorkspaceScope<Administer> {
     /// ```
     #[must_use]
     pub fn unchecked_administer(workspace: WorkspaceId, reason: &str) -> Self {
-        tracing::info!(%workspace, reason, "a workspace is administered without a check");
+        tracing::info!(%workspace, reason, "administration scope of a workspace created without a permission check");
         Self { workspace, source: ScopeOrigin::Unchecked(reason.to_owned()), access: PhantomData }
     }
 
@@ -191,7 +191,7 @@ impl PlatformScope {
     /// ```
     #[must_use]
     pub fn unchecked(reason: &str) -> Self {
-        tracing::info!(reason, "the platform is administered without a check");
+        tracing::info!(reason, "administration scope of the platform created without a permission check");
         Self(ScopeOrigin::Unchecked(reason.to_owned()))
     }
 
@@ -213,8 +213,8 @@ impl PlatformScope {
     async fn asked(&self, conn: &mut AsyncPgConnection, db: DatabaseToken, in_person: bool) -> Result<Actor> {
         match &self.0 {
             ScopeOrigin::Granted(given, _) if *given != db => {
-                Err(Error::invalid("the scope of the platform was given by another database")
-                    .remedy("ask the database that you change for the scope"))
+                Err(Error::invalid("the scope of the platform belongs to another `Database`")
+                    .remedy("get the scope from the `Database` that makes the change"))
             }
             ScopeOrigin::Granted(_, grant) => {
                 grant.proof.authorize_superadmin(conn, in_person).await?;
@@ -225,10 +225,11 @@ impl PlatformScope {
     }
 }
 
-/// Trait of [`WorkspaceScope`], which no other type implements.
+/// Trait of a [`WorkspaceScope`], and of a [`WorkspaceConnection`](super::WorkspaceConnection), which a scope has
+/// opened. No other type implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not prove that someone may be in the workspace",
-    label = "a `WorkspaceScope` is asked for",
+    label = "a `WorkspaceConnection` or a `WorkspaceScope` is expected",
     note = "an administrator's: `session.workspace(id, &db).await?`",
     note = "a published workspace's: `db.published(\"slug\").await?`",
     note = "where you know better: `WorkspaceScope::unchecked(id, \"why\")`"
@@ -244,9 +245,17 @@ impl<A: Access> ProvesWorkspace for WorkspaceScope<A> {
     }
 }
 
-mod private {
+/// A variable that is already a reference proves the same, so that `in_workspace(&ws)` is the form everywhere.
+impl<P: ProvesWorkspace> ProvesWorkspace for &mut P {
+    fn workspace(&self) -> WorkspaceId {
+        (**self).workspace()
+    }
+}
+
+pub(crate) mod private {
     pub trait Sealed {}
     impl<A: super::Access> Sealed for super::WorkspaceScope<A> {}
+    impl<P: super::ProvesWorkspace> Sealed for &mut P {}
 }
 
 // Implemented by hand, because a derive would require the same traits of the marker `A`.

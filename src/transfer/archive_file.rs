@@ -18,9 +18,9 @@ pub(super) fn open(path: &Path) -> Result<File> {
         let remedy = if metadata.is_dir() {
             "pack it with `tar --create --file archive.tar --directory FOLDER .`"
         } else {
-            "write what comes through a pipe into a file first"
+            "write the output of the pipe to a file first"
         };
-        return Err(Error::invalid(format!("{} is no plain file", path.display())).remedy(remedy));
+        return Err(Error::invalid(format!("{} is not a regular file", path.display())).remedy(remedy));
     }
     let file = File::open(path).map_err(unreadable)?;
     refuse_compressed(&file, path)?;

@@ -57,7 +57,7 @@ impl<'de> Visitor<'de> for Line<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "an object, a row of {}", self.table.name)
+        write!(f, "an object with a row of {}", self.table.name)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -70,7 +70,7 @@ impl<'de> Visitor<'de> for Line<'_> {
             let at = self.table.position(&name).ok_or_else(unknown)?;
             let column = self.table.columns.get(at).ok_or_else(unknown)?;
             if self.row.get(at).is_some() {
-                return Err(A::Error::custom(format!("{name} comes twice")));
+                return Err(A::Error::custom(format!("{name} occurs twice")));
             }
             let json = map.next_value::<&RawValue>()?.get();
             // Other systems don't distinguish null from an omitted column, which has its default.
@@ -91,7 +91,7 @@ impl<'de> Visitor<'de> for Line<'_> {
 
 /// Appends the binary value of a JSON text.
 fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    let expected = |what: &str| format!("{what} is expected, and not {}", shortened(json));
+    let expected = |what: &str| format!("expected {what}, not {}", shortened(json));
     match kind {
         ColumnKind::Bool => out.push(u8::from(json.parse::<bool>().map_err(|_| expected("true or false"))?)),
         ColumnKind::Int2 => out.extend(json.parse::<i16>().map_err(|_| expected("a small integer"))?.to_be_bytes()),
@@ -102,7 +102,7 @@ fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String>
         ColumnKind::Text | ColumnKind::Other => {
             let text = string(json)?;
             if text.contains('\0') {
-                return Err("PostgreSQL stores no NUL in a text".to_owned());
+                return Err("PostgreSQL can't store NUL in a text".to_owned());
             }
             out.extend_from_slice(text.as_bytes());
         }
@@ -111,9 +111,9 @@ fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String>
             out.extend_from_slice(uuid.as_bytes());
         }
         ColumnKind::Timestamp => {
-            let time = time(json).ok_or_else(|| expected("a time as in RFC 3339"))?;
+            let time = time(json).ok_or_else(|| expected("a time in RFC 3339 format"))?;
             if !(YEAR_1..YEAR_10000).contains(&time) {
-                return Err(expected("a time of the years 1 to 9999"));
+                return Err(expected("a time in the years 1 to 9999"));
             }
             out.extend(time.to_be_bytes());
         }
@@ -153,7 +153,7 @@ fn made_id(workspace: WorkspaceId, table: &str, json: &str) -> Result<Uuid, Stri
         return Ok(id);
     }
     if text.is_empty() || json.starts_with(['{', '[', 't', 'f']) {
-        return Err(format!("a text or a number is expected, and not {}", shortened(json)));
+        return Err(format!("expected a text or a number, not {}", shortened(json)));
     }
     let mut hash = Sha256::new();
     hash.update(workspace.as_uuid().as_bytes());
@@ -189,7 +189,7 @@ fn shortened(json: &str) -> String {
 /// Returns the text of a JSON string, without a copy if it contains no escapes.
 fn string(json: &str) -> Result<Cow<'_, str>, String> {
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return Err(format!("a string is expected, and not {}", shortened(json)));
+        return Err(format!("expected a string, not {}", shortened(json)));
     };
     if !inner.contains('\\') {
         return Ok(Cow::Borrowed(inner));
@@ -262,7 +262,7 @@ fn check_escapes(json: &str) -> Result<(), String> {
         let first = unit(digits).unwrap_or_default();
         rest = digits.get(4..).unwrap_or_default();
         match first {
-            0 => return Err("PostgreSQL stores no NUL in a text".to_owned()),
+            0 => return Err("PostgreSQL can't store NUL in a text".to_owned()),
             0xD800..=0xDBFF => {
                 let second = rest.strip_prefix("\\u").and_then(unit);
                 if !second.is_some_and(|second| (0xDC00..=0xDFFF).contains(&second)) {

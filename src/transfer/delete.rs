@@ -1,10 +1,11 @@
 //! Deletion of a workspace's rows, table by table.
 
+use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
 use super::content::{PEOPLE, WORKSPACES};
-use super::layout::{Layout, TableLayout, identifier};
+use super::layout::{Layout, TableLayout};
 use super::person;
 use super::selection::Selection;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,10 +37,10 @@ pub(super) async fn delete_rows(
         }
         tables.remove(0);
         let Some(condition) = selection.condition(table, workspace) else { continue };
-        let (name, key) = (identifier(&table.name), table.key());
+        let (name, key) = (escape_identifier(&table.name), table.key());
         let delete = format!(
             "DELETE FROM {name} WHERE {scope} = '{workspace}' AND ({key}) IN (SELECT {key} FROM {name} WHERE {condition} LIMIT {BATCH})",
-            scope = identifier(table.scope()),
+            scope = escape_identifier(table.scope()),
         );
         loop {
             let transaction = bulk.begin().await?;
@@ -74,7 +75,7 @@ async fn delete_together(
         .enumerate()
         .filter_map(|(at, table)| {
             let condition = selection.condition(table, workspace)?;
-            let delete = format!("DELETE FROM {} WHERE {condition} RETURNING 1", identifier(&table.name));
+            let delete = format!("DELETE FROM {} WHERE {condition} RETURNING 1", escape_identifier(&table.name));
             Some((format!("d{at} AS ({delete})"), format!("SELECT 1 FROM d{at}")))
         })
         .collect();
@@ -100,7 +101,7 @@ pub(super) async fn reject_undeletable(
     if !table.has_triggers {
         return Ok(());
     }
-    let (name, key) = (identifier(&table.name), table.key());
+    let (name, key) = (escape_identifier(&table.name), table.key());
     let one = format!("SELECT {key} FROM {name} WHERE {condition} LIMIT 1");
     if transaction.query_opt(&format!("SELECT FROM ({one}) AS one"), &[]).await?.is_none() {
         return Ok(());
@@ -109,12 +110,12 @@ pub(super) async fn reject_undeletable(
     let tried = Transaction::execute(transaction, &format!("DELETE FROM {name} WHERE ({key}) IN ({one})"), &[]).await;
     transaction.batch_execute("ROLLBACK TO trial").await?;
     let why = match tried {
-        Ok(0) => "a trigger keeps them".to_owned(),
+        Ok(0) => "a trigger prevents it".to_owned(),
         Ok(_) => return Ok(()),
         // The erasure deletes the rows that refer to this row before it.
         Err(error) if error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION) => return Ok(()),
         Err(error) => Error::from(error).to_string(),
     };
     Err(Error::new(ErrorKind::Conflict, format!("rows of {} can't be deleted: {why}", table.name))
-        .remedy("disable the trigger that keeps them for the length of the erasure, ALTER TABLE ... DISABLE TRIGGER"))
+        .remedy("disable the trigger during the erasure with ALTER TABLE ... DISABLE TRIGGER"))
 }

@@ -126,8 +126,10 @@ impl DependentTable {
             FROM pg_class c WHERE c.oid = to_regclass($1)";
         let may = client.query_one(may, &[&self.name]).await.is_ok_and(|row| row.get(0));
         if !may {
-            let what =
-                format!("{} hangs on the workspace by {}, and the platform may not look at it", self.name, self.by);
+            let what = format!(
+                "{} depends on the workspace through {}, but the platform role may not read it",
+                self.name, self.by
+            );
             return Err(Error::new(ErrorKind::Conflict, what)
                 .remedy(format!("GRANT SELECT ON {} TO workspace_platform, and USAGE on its schema", self.name)));
         }
@@ -138,8 +140,9 @@ impl DependentTable {
 
     /// Returns an error if rows depend on the workspace that no archive would contain.
     pub(super) fn reject_unarchived(dependents: &[Self]) -> Result<()> {
-        let remedy = "give the table a workspace_id in the schema of the others, or take its rows away first";
-        refuse(dependents.iter().find(|one| one.rows > 0), "an archive holds no such table", remedy)
+        let remedy =
+            "put the table into the schema of the other tables with a workspace_id column, or delete its rows first";
+        refuse(dependents.iter().find(|one| one.rows > 0), "an archive can't contain such a table", remedy)
     }
 
     /// Returns an error if rows depend on the workspace that would not be deleted with it.
@@ -202,10 +205,11 @@ pub(super) async fn reject_referenced(
         );
         let rows = client.query_one(&others, &[]).await?.get::<_, i64>(0);
         if rows > 0 {
-            let what =
-                format!("{rows} rows of {child} refer by {by} to rows that would be deleted, and are not among those");
+            let what = format!(
+                "{rows} rows of {child} reference through {by} rows that would be deleted, but would not be deleted themselves"
+            );
             return Err(Error::new(ErrorKind::Conflict, what).remedy(
-                "delete them first, let them refer to something else, or make the foreign key ON DELETE SET NULL",
+                "delete them first, let them reference other rows, or make the foreign key ON DELETE SET NULL",
             ));
         }
     }
@@ -227,11 +231,11 @@ async fn reject_hidden(client: &impl GenericClient, name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Conflict, format!("row-level security hides rows of {name} from the platform"))
-        .remedy("let a policy TO workspace_platform USING (true) show them, and none AS RESTRICTIVE hide them"))
+        .remedy("add a policy TO workspace_platform USING (true), and remove policies AS RESTRICTIVE that hide them"))
 }
 
 fn refuse(table: Option<&DependentTable>, why: &str, remedy: &str) -> Result<()> {
     let Some(DependentTable { name, by, rows, .. }) = table else { return Ok(()) };
-    let what = format!("{rows} rows of {name} hang on the workspace by {by}, and {why}");
+    let what = format!("{rows} rows of {name} depend on the workspace through {by}, and {why}");
     Err(Error::new(ErrorKind::Conflict, what).remedy(remedy))
 }

@@ -53,7 +53,7 @@ impl FromStr for Digest {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::invalid(format!("{text:?} is no checksum of 64 hexadecimal digits"));
+        let wrong = || Error::invalid(format!("{text:?} is not a checksum of 64 hexadecimal digits"));
         let mut words = [0; 4];
         if text.len() != 64 {
             return Err(wrong());

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use postgres_protocol::escape::escape_identifier;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Transaction;
@@ -12,7 +13,7 @@ use tokio_postgres::Transaction;
 use super::content::WORKSPACES;
 use super::delete::{delete_rows, is_deleted, reject_undeletable};
 use super::dependents::{DependentTable, reject_referenced};
-use super::layout::{Layout, identifier};
+use super::layout::Layout;
 use super::lock::lock;
 use super::person::{self, PERSON};
 use super::progress::{TransferProgress, TransferStep};
@@ -287,7 +288,7 @@ impl Erasure<'_> {
         }
         for table in &self.layout.tables {
             let Some(condition) = self.selection().condition(table, self.workspace) else { continue };
-            let query = format!("SELECT count(*) AS rows FROM {} WHERE {condition}", identifier(&table.name));
+            let query = format!("SELECT count(*) AS rows FROM {} WHERE {condition}", escape_identifier(&table.name));
             let rows = diesel::sql_query(query).get_result::<RowCount>(conn).await?.rows.unsigned_abs();
             if table.is_deletable {
                 note(receipt.tables.entry(table.name.clone()).or_insert(ErasedRowCounts { before: 0, left: 0 }), rows);
@@ -343,14 +344,15 @@ impl Erasure<'_> {
         self.count_dependents(&mut receipt).await?;
         receipt.audit_entries_kept = asked.audit_entries_kept;
         if let Some((table, rows)) = receipt.tables.iter().find(|(_, rows)| rows.left > 0) {
-            return Err(Error::new(ErrorKind::Conflict, format!("{} rows of {table} are left, or are new", rows.left))
-                .remedy("somebody writes them, or a trigger keeps them: stop that, and erase again"));
+            return Err(Error::new(ErrorKind::Conflict, format!("{} rows of {table} remain, or are new", rows.left))
+                .remedy("stop the sessions that write them, or disable the trigger that keeps them, and erase again"));
         }
         key.sign(&receipt)
     }
 }
 
 fn parsed(after: Value) -> Result<Receipt> {
-    serde_json::from_value(after)
-        .map_err(|error| Error::new(ErrorKind::Database, "an entry of the audit log is no receipt").caused_by(error))
+    serde_json::from_value(after).map_err(|error| {
+        Error::new(ErrorKind::Database, "an entry of the audit log is not a valid receipt").caused_by(error)
+    })
 }

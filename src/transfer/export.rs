@@ -1,5 +1,6 @@
 //! Export of rows into an archive.
 
+use postgres_protocol::escape::escape_identifier;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -175,7 +176,7 @@ async fn named(client: &impl GenericClient, workspace: WorkspaceId) -> Result<Wo
 }
 
 fn hung_up() -> Error {
-    Error::new(ErrorKind::Io, "the archive could not be written to its end")
+    Error::new(ErrorKind::Io, "the archive could not be written completely")
 }
 
 enum Message {
@@ -214,8 +215,7 @@ struct TableSource<'a> {
 
 impl TableSource<'_> {
     async fn count(&self) -> Result<u64> {
-        let count =
-            format!("SELECT count(*) FROM {} WHERE {}", super::layout::identifier(&self.table.name), self.condition);
+        let count = format!("SELECT count(*) FROM {} WHERE {}", escape_identifier(&self.table.name), self.condition);
         Ok(self.from.query_one(&count, &[]).await?.get::<_, i64>(0).unsigned_abs())
     }
 
@@ -232,7 +232,7 @@ impl TableSource<'_> {
                 let head: String =
                     String::from_utf8_lossy(lines.get(start..).unwrap_or_default()).chars().take(100).collect();
                 return Err(Error::invalid(format!(
-                    "a row of {} has more than {MAX_ROW_BYTES} bytes, the most of an archive: {head}...",
+                    "a row of {} has more than {MAX_ROW_BYTES} bytes, the maximum of an archive: {head}...",
                     self.table.name
                 )));
             }

@@ -1,5 +1,6 @@
 //! Import of an archive into a database.
 
+use postgres_protocol::escape::escape_identifier;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use super::delete::delete_rows;
 use super::digest::Digest;
 use super::import_options::ImportOptions;
 use super::import_report::ImportReport;
-use super::layout::{Layout, TableLayout, identifier};
+use super::layout::{Layout, TableLayout};
 use super::lock::lock;
 use super::manifest::{ArchiveScope, ArchivedTable, Manifest};
 use super::people;
@@ -62,7 +63,10 @@ pub async fn import(
     let reader = ended(tokio::task::spawn_blocking(move || ArchiveReader::open(&path)).await)?;
     let manifest = reader.manifest().clone();
     if manifest.holds != ArchiveScope::Workspace {
-        return Err(Error::invalid(format!("{}: it holds one person's rows, and no workspace", archive.display())));
+        return Err(Error::invalid(format!(
+            "{}: it contains the rows of one person, not a workspace",
+            archive.display()
+        )));
     }
     let (layout, now) = {
         // The clocks of two servers may differ.
@@ -73,7 +77,7 @@ pub async fn import(
     };
     if manifest.taken_at.timestamp_micros() - EPOCH > now {
         return Err(Error::invalid(format!(
-            "{}: it was taken at {}, which is to come",
+            "{}: it was exported at {}, which is in the future",
             archive.display(),
             manifest.taken_at
         )));
@@ -154,9 +158,9 @@ impl Import<'_> {
                     if !last.is_some_and(|last| last.is(BEGIN, reader.id())) {
                         return Err(Error::new(
                             ErrorKind::Conflict,
-                            format!("the workspace {:?} is there already", self.target.slug),
+                            format!("the workspace {:?} already exists", self.target.slug),
                         )
-                        .remedy("import it beside under another slug, or erase that one first"));
+                        .remedy("import a copy under another slug, or erase the existing workspace first"));
                     }
                 }
                 self.audit(conn, BEGIN, json!({ "archive": reader.id(), "slug": self.target.slug })).await
@@ -189,8 +193,8 @@ impl Import<'_> {
         let (own_table, own) = first
             .into_iter()
             .find(|(table, _)| table.name == WORKSPACES)
-            .ok_or_else(|| Error::invalid("the archive holds no workspace"))?;
-        let own = own.into_iter().next().ok_or_else(|| Error::invalid("the archive holds no workspace"))?;
+            .ok_or_else(|| Error::invalid("the archive contains no workspace"))?;
+        let own = own.into_iter().next().ok_or_else(|| Error::invalid("the archive contains no workspace"))?;
         let mut bulk = self.db.platform_bulk().await?;
         if !self.target.is_there {
             self.write_own(&mut bulk, &own_table, own.clone()).await?;
@@ -294,7 +298,8 @@ impl Import<'_> {
         let transaction = bulk.begin().await?;
         for (table, _) in tables {
             // The audit log also has other entries. Its count is 0, because writing the same entries again has no effect.
-            let count = format!("SELECT count(*) FROM {} WHERE workspace_id = $1 AND $2", identifier(&table.name));
+            let count =
+                format!("SELECT count(*) FROM {} WHERE workspace_id = $1 AND $2", escape_identifier(&table.name));
             let row = transaction.query_one(&count, &[self.target.workspace.as_uuid(), &table.is_deletable]).await?;
             found.push(row.get::<_, i64>(0).unsigned_abs());
         }

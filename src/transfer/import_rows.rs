@@ -210,7 +210,7 @@ fn read(
         let (Some(table), Some(tuples)) = (tables.get(place), batch.tables.get_mut(place)) else { continue };
         row.read_external_line(table, &line, workspace).map_err(at)?;
         if table.position("id").is_some_and(|id| row.get(id).is_none()) {
-            return Err(at(Error::invalid("it has no id").remedy("give what the other system knows the row by")));
+            return Err(at(Error::invalid("it has no id").remedy("add the row's id in the other system")));
         }
         if let Some(at) = suspended_at {
             suspend(table, &mut row, at);
@@ -224,10 +224,10 @@ fn read(
 /// Returns the position of the table that a line names.
 fn place(tables: &[TableLayout], line: &[u8]) -> Result<usize> {
     let head: Head = serde_json::from_slice(line)
-        .map_err(|error| Error::invalid(format!("it names no table: {error}")).caused_by(error))?;
+        .map_err(|error| Error::invalid(format!("it has no valid table name: {error}")).caused_by(error))?;
     tables.iter().position(|table| table.name == head.table).ok_or_else(|| {
         let known: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
-        Error::invalid(format!("there is no table {:?} for content", head.table))
+        Error::invalid(format!("there is no content table {:?}", head.table))
             .remedy(format!("use one of {}", known.join(", ")))
     })
 }

@@ -1,5 +1,6 @@
 //! The tables with a workspace's rows: every table that has a `workspace_id` in the live catalog.
 
+use postgres_protocol::escape::escape_identifier;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
@@ -179,7 +180,8 @@ impl Layout {
                 tables.get(&parent).and_then(|table| of_person(&parent).or_else(|| table.of_person.clone()));
             let Some((condition, table)) = condition.zip(tables.get_mut(&child)) else { continue };
             if of_person(&child).is_none() && child != WORKSPACES && child != PEOPLE {
-                let rows = format!("({columns}) IN (SELECT {of} FROM {} WHERE {condition})", identifier(&parent));
+                let rows =
+                    format!("({columns}) IN (SELECT {of} FROM {} WHERE {condition})", escape_identifier(&parent));
                 table.of_person = Some(match table.of_person.take() {
                     Some(others) => format!("{others} OR {rows}"),
                     None => rows,
@@ -196,7 +198,7 @@ impl Layout {
     /// Returns the condition of the administrators that the workspace's rows name.
     pub(super) fn people_of(&self, workspace: WorkspaceId) -> String {
         let of_column = |table: &TableLayout, column: &ColumnLayout| {
-            let (name, column) = (identifier(&table.name), identifier(&column.name));
+            let (name, column) = (escape_identifier(&table.name), escape_identifier(&column.name));
             format!("SELECT {column} FROM {name} WHERE workspace_id = '{workspace}'")
         };
         let named = self.tables.iter().filter(|table| table.scope() == "workspace_id").flat_map(|table| {
@@ -258,7 +260,7 @@ impl TableLayout {
         if self.key.is_empty() {
             return "tableoid, ctid".to_owned();
         }
-        self.key.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
+        self.key.iter().map(|name| escape_identifier(name)).collect::<Vec<_>>().join(", ")
     }
 
     /// Returns the table with only these columns in this order, followed by the columns that an import sets by itself.
@@ -266,7 +268,7 @@ impl TableLayout {
         let set = content::set_here(&self.name).iter().copied().filter(|set| !names.iter().any(|name| name == set));
         let columns = names.iter().map(String::as_str).chain(set).map(|name| {
             let found = self.position(name).and_then(|at| self.columns.get(at)).cloned();
-            found.ok_or_else(|| Error::invalid(format!("table {} has no column {name:?} here", self.name)))
+            found.ok_or_else(|| Error::invalid(format!("table {} has no column {name:?} in this database", self.name)))
         });
         Ok(Self { columns: columns.collect::<Result<_>>()?, ..self.clone() })
     }
@@ -274,8 +276,8 @@ impl TableLayout {
     /// Returns the columns for a SELECT whose rows [`Row`](super::row::Row) reads.
     pub(super) fn selected(&self) -> String {
         let column = |column: &ColumnLayout| match column.kind {
-            ColumnKind::Other => format!("{}::text", identifier(&column.name)),
-            _ => identifier(&column.name),
+            ColumnKind::Other => format!("{}::text", escape_identifier(&column.name)),
+            _ => escape_identifier(&column.name),
         };
         self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
     }
@@ -300,8 +302,4 @@ impl ColumnKind {
             _ => Self::Other,
         }
     }
-}
-
-pub(super) fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

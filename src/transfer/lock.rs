@@ -8,7 +8,10 @@ use crate::tenancy::{BulkConnection, Database};
 pub(super) async fn lock(db: &Database, workspace: WorkspaceId) -> Result<BulkConnection> {
     let held = db.platform_bulk().await?.holding(&format!("transfer of {workspace}")).await?;
     held.ok_or_else(|| {
-        Error::new(ErrorKind::Conflict, format!("another import, erasure or move of the workspace {workspace} runs"))
-            .remedy("wait for its end")
+        Error::new(
+            ErrorKind::Conflict,
+            format!("another import, erasure or move of the workspace {workspace} is running"),
+        )
+        .remedy("wait until it ends")
     })
 }

@@ -100,7 +100,8 @@ impl Drop for NewFile {
 }
 
 fn taken(path: &Path) -> Error {
-    Error::new(ErrorKind::Conflict, format!("{} exists", path.display())).remedy("name another file, or remove it")
+    Error::new(ErrorKind::Conflict, format!("{} already exists", path.display()))
+        .remedy("choose another file, or remove this one")
 }
 
 pub(super) fn unwritable(path: &Path, error: io::Error) -> Error {

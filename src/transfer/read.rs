@@ -105,11 +105,11 @@ impl ArchiveReader {
         let manifest = self.bytes(MANIFEST, MAX_DESCRIPTION_BYTES)?;
         self.check_sum(MANIFEST, &manifest)?;
         let written_as: FormatHeader = serde_json::from_slice(&manifest).map_err(|error| {
-            Error::invalid(format!("{MANIFEST} is no manifest of an archive: {error}")).caused_by(error)
+            Error::invalid(format!("{MANIFEST} is not the manifest of an archive: {error}")).caused_by(error)
         })?;
         if written_as.format != FORMAT || written_as.version > VERSION {
             return Err(Error::invalid(format!(
-                "it is a {:?} of version {}, and this reads a {FORMAT:?} up to version {VERSION}",
+                "its format is {:?} of version {}, but only {FORMAT:?} up to version {VERSION} is supported",
                 written_as.format, written_as.version
             ))
             .remedy("upgrade workspace-db"));
@@ -120,25 +120,26 @@ impl ArchiveReader {
         let described: BTreeSet<&str> = self.manifest.files().chain([MANIFEST, SUMS]).collect();
         for name in self.places.keys() {
             if !described.contains(name.as_str()) {
-                return Err(Error::invalid(format!("{name}: the manifest does not name it")));
+                return Err(Error::invalid(format!("the manifest does not list {name}")));
             }
         }
         if let Some(missing) = described.iter().find(|name| !self.places.contains_key(**name)) {
             return Err(Error::invalid(format!("{missing} is missing")));
         }
         if self.sums.keys().map(String::as_str).ne(described.iter().copied().filter(|name| *name != SUMS)) {
-            return Err(Error::invalid(format!("{SUMS} does not name just the files that are there")));
+            return Err(Error::invalid(format!("{SUMS} does not list exactly the files of the archive")));
         }
         Ok(())
     }
 
     fn bytes(&mut self, name: &str, most: u64) -> Result<Vec<u8>> {
         let missing = || {
-            Error::invalid(format!("{name} is missing")).remedy("the archive is cut off, or no archive of workspace-db")
+            Error::invalid(format!("{name} is missing"))
+                .remedy("check the file: it is truncated, or not an archive of workspace-db")
         };
         let place = *self.places.get(name).ok_or_else(missing)?;
         if place.size > most {
-            return Err(Error::invalid(format!("{name} has {} bytes, and may have {most}", place.size)));
+            return Err(Error::invalid(format!("{name} has {} bytes; the maximum is {most}", place.size)));
         }
         let mut bytes = Vec::new();
         let read = self
@@ -147,17 +148,17 @@ impl ArchiveReader {
             .and_then(|_| (&self.file).take(place.size).read_to_end(&mut bytes));
         read.map_err(|error| Error::new(ErrorKind::Io, format!("{name} can't be read: {error}")).caused_by(error))?;
         if bytes.len() as u64 != place.size {
-            return Err(Error::invalid(format!("the archive is cut off within {name}")));
+            return Err(Error::invalid(format!("the archive is truncated in {name}")));
         }
         Ok(bytes)
     }
 
     fn check_sum(&self, name: &str, content: &[u8]) -> Result<()> {
-        let known = self.sums.get(name).ok_or_else(|| Error::invalid(format!("{SUMS} does not name {name}")))?;
+        let known = self.sums.get(name).ok_or_else(|| Error::invalid(format!("{SUMS} does not list {name}")))?;
         if *known == hex(&Sha256::digest(content)) {
             return Ok(());
         }
-        Err(Error::invalid(format!("{name} is not what was written: its SHA-256 is not that of {SUMS}")))
+        Err(Error::invalid(format!("{name} was changed: its SHA-256 does not match {SUMS}")))
     }
 
     /// Returns all lines of a part, and verifies its checksum and size.
@@ -166,7 +167,7 @@ impl ArchiveReader {
         if lines.len() as u64 == part.bytes {
             return Ok(lines);
         }
-        Err(Error::invalid(format!("{} has {} bytes, and not {}", part.file, lines.len(), part.bytes)))
+        Err(Error::invalid(format!("{} has {} bytes instead of {}", part.file, lines.len(), part.bytes)))
     }
 
     fn unpacked(&mut self, part: &ArchivePart) -> Result<Vec<u8>> {
@@ -182,7 +183,10 @@ impl ArchiveReader {
         unpacked
             .map_err(|error| Error::invalid(format!("{} can't be unpacked: {error}", part.file)).caused_by(error))?;
         if lines.len() as u64 > most {
-            return Err(Error::invalid(format!("{} unpacks to more than {most} bytes, as a bomb does", part.file)));
+            return Err(Error::invalid(format!(
+                "{} unpacks to more than {most} bytes, like a decompression bomb",
+                part.file
+            )));
         }
         Ok(lines)
     }
@@ -209,7 +213,7 @@ impl ArchiveReader {
                 each(&mut row, line).map_err(at)?;
             }
             if number != part.rows {
-                return Err(Error::invalid(format!("{} has {number} rows, and not {}", part.file, part.rows)));
+                return Err(Error::invalid(format!("{} has {number} rows instead of {}", part.file, part.rows)));
             }
             Ok(())
         };
@@ -219,7 +223,7 @@ impl ArchiveReader {
     /// Returns the tables as this database has them, with the archive's columns, in the archive's order.
     pub(super) fn tables(&self, layout: &Layout) -> Result<Vec<(TableLayout, ArchivedTable)>> {
         let found = self.manifest.tables.iter().map(|archived| {
-            let unknown = || Error::invalid(format!("this database has no table {:?} of workspaces", archived.name));
+            let unknown = || Error::invalid(format!("this database has no tenant table {:?}", archived.name));
             let table = layout.table(&archived.name).ok_or_else(unknown)?.with_columns(&archived.columns)?;
             Ok((table, archived.clone()))
         });
@@ -228,10 +232,10 @@ impl ArchiveReader {
             return Err(in_archive(
                 &self.path,
                 &Error::invalid(format!(
-                    "it is of the schema {}, and this database has {}",
+                    "its schema version is {}, but this database has {}",
                     self.manifest.schema, layout.schema
                 ))
-                .remedy("run the migrations of a later workspace-db first"),
+                .remedy("run the migrations of a newer workspace-db first"),
             ));
         }
         found.map_err(|error| in_archive(&self.path, &error))
@@ -264,7 +268,7 @@ impl ArchiveReader {
                 on_rows(part.rows);
             }
             if digest != archived.digest {
-                let wrong = Error::invalid(format!("the rows of {} are not those that its checksum is of", table.name));
+                let wrong = Error::invalid(format!("the rows of {} do not match its checksum", table.name));
                 return Err(in_archive(&self.path, &wrong));
             }
         }
@@ -285,7 +289,7 @@ struct FormatHeader {
 
 fn places(file: &File) -> Result<BTreeMap<String, FileLocation>> {
     let broken = |error: std::io::Error| {
-        Error::invalid(format!("it is no tar archive, or is cut off: {error}")).caused_by(error)
+        Error::invalid(format!("it is not a tar archive, or it is truncated: {error}")).caused_by(error)
     };
     let length = file.metadata().map_err(broken)?.len();
     let mut archive = Archive::new(file);
@@ -293,7 +297,7 @@ fn places(file: &File) -> Result<BTreeMap<String, FileLocation>> {
     for entry in archive.entries_with_seek().map_err(broken)? {
         let entry = entry.map_err(broken)?;
         let name = String::from_utf8(entry.path_bytes().into_owned())
-            .map_err(|error| Error::invalid("the name of a file in it is not UTF-8").caused_by(error))?;
+            .map_err(|error| Error::invalid("it contains a file name that is not UTF-8").caused_by(error))?;
         // `tar --create .` writes names with this prefix.
         let name = name.strip_prefix("./").map(str::to_owned).unwrap_or(name);
         // A repacked archive contains folders, which have no content.
@@ -301,17 +305,17 @@ fn places(file: &File) -> Result<BTreeMap<String, FileLocation>> {
             continue;
         }
         if entry.header().entry_type() != EntryType::Regular {
-            return Err(Error::invalid(format!("{name:?} is no plain file")));
+            return Err(Error::invalid(format!("{name:?} is not a regular file")));
         }
         if !is_name(&name) {
-            return Err(Error::invalid(format!("{name:?} is no name of a file of an archive")));
+            return Err(Error::invalid(format!("{name:?} is not a valid name of a file in an archive")));
         }
         let place = FileLocation { offset: entry.raw_file_position(), size: entry.size() };
         if place.offset.checked_add(place.size).is_none_or(|end| end > length) {
-            return Err(Error::invalid(format!("the archive is cut off within {name}")));
+            return Err(Error::invalid(format!("the archive is truncated in {name}")));
         }
         if places.insert(name.clone(), place).is_some() {
-            return Err(Error::invalid(format!("{name} is there twice")));
+            return Err(Error::invalid(format!("{name} occurs twice")));
         }
     }
     Ok(places)
@@ -334,7 +338,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn parsed_sums(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
-    let wrong = || Error::invalid(format!("{SUMS} is not what sha256sum writes"));
+    let wrong = || Error::invalid(format!("{SUMS} is not in the format of sha256sum"));
     let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
     let mut sums = BTreeMap::new();
     for line in text.lines() {
@@ -367,31 +371,31 @@ impl Manifest {
     /// Verifies that the manifest is consistent.
     fn check(&self) -> Result<()> {
         let all = self.tables.iter().try_fold(0_u64, |sum, table| sum.checked_add(table.rows));
-        all.ok_or_else(|| Error::invalid(format!("{MANIFEST}: it has more rows than can be counted")))?;
+        all.ok_or_else(|| Error::invalid(format!("{MANIFEST}: its number of rows is too large")))?;
         let mut names = BTreeSet::new();
         for table in &self.tables {
             if !names.insert(table.name.as_str()) {
-                return Err(Error::invalid(format!("{MANIFEST}: table {} is there twice", table.name)));
+                return Err(Error::invalid(format!("{MANIFEST}: table {} occurs twice", table.name)));
             }
             if table.columns.iter().collect::<BTreeSet<_>>().len() != table.columns.len() {
-                return Err(Error::invalid(format!("{MANIFEST}: a column of {} is there twice", table.name)));
+                return Err(Error::invalid(format!("{MANIFEST}: a column of {} occurs twice", table.name)));
             }
             let of_parts = table.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.rows));
             if of_parts != Some(table.rows) {
                 return Err(Error::invalid(format!(
-                    "{MANIFEST}: the parts of {} have not its {} rows",
+                    "{MANIFEST}: the parts of {} do not add up to its {} rows",
                     table.name, table.rows
                 )));
             }
             let foreign =
                 |part: &&ArchivePart| part.file.split_once('/').is_none_or(|(folder, _)| folder != table.name);
             if let Some(part) = table.parts.iter().find(foreign) {
-                return Err(Error::invalid(format!("{MANIFEST}: {} is no file of {}", part.file, table.name)));
+                return Err(Error::invalid(format!("{MANIFEST}: {} is not a file of table {}", part.file, table.name)));
             }
         }
         let of_one = |name: &str| self.tables.iter().find(|table| table.name == name).map(|table| table.rows);
         if self.holds == super::manifest::ArchiveScope::Workspace && of_one(WORKSPACES) != Some(1) {
-            return Err(Error::invalid(format!("{MANIFEST}: it is not one workspace that the archive holds")));
+            return Err(Error::invalid(format!("{MANIFEST}: the archive does not contain exactly one workspace")));
         }
         Ok(())
     }

@@ -78,7 +78,8 @@ impl ReceiptKey {
     /// ```
     pub fn from_base64(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::invalid("the receipt key is not the base64 of 32 bytes").remedy("make one: openssl rand -base64 32")
+            Error::invalid("the receipt key is not the base64 of 32 bytes")
+                .remedy("create one: openssl rand -base64 32")
         };
         let seed = BASE64.decode(text.trim()).map_err(|error| wrong().caused_by(error))?;
         Ed25519KeyPair::from_seed_unchecked(&seed).map(Self).map_err(|_| wrong())
@@ -135,14 +136,14 @@ impl SignedReceipt {
     /// # Ok::<(), workspace_db::Error>(())
     /// ```
     pub fn verified(&self, trusted: &str) -> Result<Receipt> {
-        let wrong = |why: &str| Error::invalid(format!("the receipt is not to be trusted: {why}"));
+        let wrong = |why: &str| Error::invalid(format!("the receipt can't be trusted: {why}"));
         let decoded = |text: &str| BASE64.decode(text.trim());
-        let key = decoded(trusted).map_err(|error| wrong("the key is no base64").caused_by(error))?;
+        let key = decoded(trusted).map_err(|error| wrong("the key is not base64").caused_by(error))?;
         let signature =
-            decoded(&self.signature).map_err(|error| wrong("its signature is no base64").caused_by(error))?;
+            decoded(&self.signature).map_err(|error| wrong("its signature is not base64").caused_by(error))?;
         UnparsedPublicKey::new(&ED25519, &key)
             .verify(self.receipt.get().as_bytes(), &signature)
-            .map_err(|_| wrong("another key signed it, or it was changed since"))?;
-        serde_json::from_str(self.receipt.get()).map_err(|error| wrong("it is of another version").caused_by(error))
+            .map_err(|_| wrong("it was signed with another key, or changed after it was signed"))?;
+        serde_json::from_str(self.receipt.get()).map_err(|error| wrong("it has another version").caused_by(error))
     }
 }

@@ -96,8 +96,11 @@ pub async fn relocate(
     }
     let (manifest, archive_id) = inspected(archive).await?;
     if manifest.workspace != workspace || manifest.holds != ArchiveScope::Workspace {
-        return Err(Error::new(ErrorKind::Conflict, format!("{} is no archive of that workspace", archive.display()))
-            .remedy("name another file for the archive"));
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!("{} is not an archive of this workspace", archive.display()),
+        )
+        .remedy("choose another file for the archive"));
     }
     let report = if let Some(report) = imported(to.db, workspace, &archive_id).await? {
         report
@@ -108,7 +111,7 @@ pub async fn relocate(
         import(to.db, to.platform, archive, options, on_progress).await?;
         // Another session may have replaced the file since it was inspected.
         imported(to.db, workspace, &archive_id).await?.ok_or_else(|| {
-            Error::new(ErrorKind::Conflict, format!("{} was another while it was imported", archive.display()))
+            Error::new(ErrorKind::Conflict, format!("{} was replaced during the import", archive.display()))
         })?
     };
     if let Some(before) = before {
@@ -218,8 +221,9 @@ impl DatabaseSide<'_> {
         for table in layout.tables.iter().filter(|table| table.is_deletable && table.name != WORKSPACES) {
             let differs = || {
                 let what = format!("rows of {} were written after {} was made", table.name, archive.display());
-                Error::new(ErrorKind::Conflict, format!("{what}, or it lacks some"))
-                    .remedy("erase the workspace where it was moved to, remove the archive, and move it again")
+                Error::new(ErrorKind::Conflict, format!("{what}, or the archive lacks some rows")).remedy(
+                    "erase the workspace in the target database, remove the archive, and move the workspace again",
+                )
             };
             let condition = match table.name.as_str() {
                 PEOPLE => Some(layout.people_of(manifest.workspace)),

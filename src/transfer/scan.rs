@@ -1,10 +1,11 @@
 //! Reading of a table's rows from the database.
 
+use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Transaction;
 use tokio_postgres::binary_copy::{BinaryCopyOutRow, BinaryCopyOutStream};
 use tokio_postgres::types::{FromSql, Type};
 
-use super::layout::{TableLayout, identifier};
+use super::layout::TableLayout;
 use super::row::Row;
 use crate::error::Result;
 
@@ -18,7 +19,7 @@ pub(super) async fn rows_of(
     table: &TableLayout,
     condition: &str,
 ) -> Result<BinaryCopyOutStream> {
-    let name = identifier(&table.name);
+    let name = escape_identifier(&table.name);
     let copy = format!("COPY (SELECT {} FROM {name} WHERE {condition}) TO STDOUT (FORMAT BINARY)", table.selected());
     let stream = transaction.copy_out(&copy).await?;
     Ok(BinaryCopyOutStream::new(stream, &vec![Type::BYTEA; table.columns.len()]))

@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, pin_mut};
+use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Transaction;
 
-use super::layout::{ColumnKind, ColumnLayout, TableLayout, identifier};
+use super::layout::{ColumnKind, ColumnLayout, TableLayout};
 use super::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -55,7 +56,7 @@ impl Stage {
     /// Creates the same statements with a numbered temporary table, so that one transaction can use several.
     pub(super) fn numbered(table: &TableLayout, workspace: WorkspaceId, number: usize) -> Self {
         let on_conflict = if table.is_deletable { "" } else { " ON CONFLICT DO NOTHING" };
-        let disables = table.has_triggers.then(|| identifier(&table.name));
+        let disables = table.has_triggers.then(|| escape_identifier(&table.name));
         Self { disables, ..Self::new(table, workspace, number, on_conflict, |value, _| value) }
     }
 
@@ -79,7 +80,7 @@ impl Stage {
         // Values are stored as they arrive, because they are read only once.
         let column = |column: &ColumnLayout| {
             let type_name = if column.kind == ColumnKind::Other { "text" } else { &column.type_name };
-            format!("{} {type_name}", identifier(&column.name))
+            format!("{} {type_name}", escape_identifier(&column.name))
         };
         let columns = table.columns.iter().map(column).collect::<Vec<_>>().join(", ");
         let is_long = |column: &&ColumnLayout| match column.kind {
@@ -88,23 +89,23 @@ impl Stage {
             _ => false,
         };
         let plain = table.columns.iter().filter(is_long);
-        let plain = plain.map(|column| format!("ALTER {} SET STORAGE EXTERNAL", identifier(&column.name)));
+        let plain = plain.map(|column| format!("ALTER {} SET STORAGE EXTERNAL", escape_identifier(&column.name)));
         let plain = plain.collect::<Vec<_>>().join(", ");
         let set_plain = if plain.is_empty() { String::new() } else { format!("; ALTER TABLE {stage} {plain}") };
         let create = format!("CREATE TEMPORARY TABLE {stage} ({columns}) ON COMMIT DROP{set_plain}");
-        let name = identifier(&table.name);
-        let names = table.columns.iter().map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ");
+        let name = escape_identifier(&table.name);
+        let names = table.columns.iter().map(|column| escape_identifier(&column.name)).collect::<Vec<_>>().join(", ");
         let values = table.columns.iter().map(|column| {
             let value = match column.kind {
-                ColumnKind::Other => format!("{}::{}", identifier(&column.name), column.type_name),
-                _ => identifier(&column.name),
+                ColumnKind::Other => format!("{}::{}", escape_identifier(&column.name), column.type_name),
+                _ => escape_identifier(&column.name),
             };
             completed(value, column)
         });
         let values = values.collect::<Vec<_>>().join(", ");
         let insert = format!(
             "INSERT INTO {name} ({}, {names}) OVERRIDING SYSTEM VALUE SELECT '{workspace}'::uuid, {values} FROM {stage}{on_conflict}",
-            identifier(table.scope()),
+            escape_identifier(table.scope()),
         );
         // Excludes `after`, because an entry that existed before is not marked as imported.
         let same = || table.columns.iter().filter(|column| column.name != "after");
@@ -112,9 +113,9 @@ impl Stage {
             format!(
                 "SELECT count(*) FROM {stage} s JOIN {name} t ON t.{} = '{workspace}' AND t.id = s.id
                  AND (SELECT row({}) IS NOT DISTINCT FROM row({}))",
-                identifier(table.scope()),
-                same().map(|c| format!("t.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
-                same().map(|c| format!("s.{}", identifier(&c.name))).collect::<Vec<_>>().join(", "),
+                escape_identifier(table.scope()),
+                same().map(|c| format!("t.{}", escape_identifier(&c.name))).collect::<Vec<_>>().join(", "),
+                same().map(|c| format!("s.{}", escape_identifier(&c.name))).collect::<Vec<_>>().join(", "),
             )
         });
         let copy = format!("COPY {stage} FROM STDIN (FORMAT BINARY)");
@@ -145,7 +146,10 @@ impl Stage {
         if same.unsigned_abs() == rows {
             return Ok(written);
         }
-        Err(Error::new(ErrorKind::Conflict, "rows of the same id are there, and others than those of the archive"))
+        Err(Error::new(
+            ErrorKind::Conflict,
+            "rows with the same ids already exist and differ from the rows of the archive",
+        ))
     }
 }
 

@@ -126,13 +126,13 @@ impl Target {
                 format!("another workspace, {}, has the slug {slug:?}", other.id),
             )
             .of_field("slug")
-            .remedy("import it beside under another slug"));
+            .remedy("import a copy under another slug"));
         }
         let is_there = there.iter().any(|one| one.id == manifest.workspace);
         if known.is_known && !known.is_own && !is_there && !options.restores {
-            let what = format!("the audit log tells of a workspace {}, and not of this archive", manifest.workspace);
+            let what = format!("the audit log contains a workspace {}, but not this archive", manifest.workspace);
             return Err(Error::new(ErrorKind::Conflict, what)
-                .remedy("import it beside under another slug, or say that it is to be restored"));
+                .remedy("import a copy under another slug, or set the option that restores the workspace"));
         }
         Ok(Self { workspace: manifest.workspace, slug, is_copy, is_there, is_own: known.is_own })
     }

@@ -19,7 +19,7 @@ pub(super) fn check(table: &TableLayout, row: &Row, now: i64) -> Result<()> {
     }
     let occurred_at = table.position("occurred_at").and_then(|at| row.time(at));
     if table.name == "audit_log" && occurred_at.is_none_or(|at| at > now) {
-        return Err(Error::invalid("an entry of the audit log is of the future, or has no time"));
+        return Err(Error::invalid("an entry of the audit log has no time, or a time in the future"));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) async fn compare(
                 return Err(Error::new(
                     ErrorKind::Conflict,
                     format!(
-                        "the rows of {} are not those that were written: somebody else has changed them",
+                        "the rows of {} differ from the written rows: another session has changed them",
                         table.name
                     ),
                 ));
@@ -79,7 +79,7 @@ pub(super) async fn finish(
     row.write_line(table, &mut line)?;
     expected.add(&line);
     if digest_of_workspace(&transaction, table, target.workspace).await? != expected {
-        return Err(Error::new(ErrorKind::Conflict, "the workspace's own row is not the one that was written"));
+        return Err(Error::new(ErrorKind::Conflict, "the row of the workspace differs from the written row"));
     }
     transaction.commit().await
 }

@@ -100,19 +100,19 @@ async fn the_schema_is_the_one_that_drift_is_measured_from() {
 #[rstest]
 #[case::a_column_too_many(
     "ALTER TABLE documents ADD COLUMN extra text",
-    "column documents.extra is no migration's: text"
+    "column documents.extra is not from a migration: text"
 )]
 #[case::a_column_less(
     "ALTER TABLE feedback DROP COLUMN comment",
-    "column feedback.comment is missing; the migrations make it text"
+    "column feedback.comment is missing; the migrations create it as text"
 )]
 #[case::another_type(
     "ALTER TABLE document_chunks ALTER COLUMN token_count TYPE bigint",
-    "column document_chunks.token_count is bigint; the migrations make it integer"
+    "column document_chunks.token_count is bigint; the migrations create it as integer"
 )]
 #[case::another_default(
     "ALTER TABLE documents ALTER COLUMN status DROP DEFAULT",
-    "column documents.status is document_status not null; the migrations make it document_status not null default"
+    "column documents.status is document_status not null; the migrations create it as document_status not null default"
 )]
 #[case::a_constraint_less(
     "ALTER TABLE feedback DROP CONSTRAINT feedback_message_id_fkey",
@@ -122,20 +122,23 @@ async fn the_schema_is_the_one_that_drift_is_measured_from() {
     "DROP INDEX document_chunks_bits_idx",
     "index document_chunks.document_chunks_bits_idx is missing"
 )]
-#[case::an_index_too_many("CREATE INDEX by_hand ON documents (title)", "index documents.by_hand is no migration's")]
+#[case::an_index_too_many(
+    "CREATE INDEX by_hand ON documents (title)",
+    "index documents.by_hand is not from a migration"
+)]
 #[case::a_policy_too_many(
     "CREATE POLICY support ON documents FOR SELECT TO workspace_app USING (is_published)",
-    "policy documents.support is no migration's: select to workspace_app using is_published"
+    "policy documents.support is not from a migration: select to workspace_app using is_published"
 )]
 #[case::a_grant_less(
     "REVOKE DELETE ON documents FROM workspace_app",
-    "grant documents to workspace_app is insert, select, update; the migrations make it delete, insert, select, update"
+    "grant documents to workspace_app is insert, select, update; the migrations create it as delete, insert, select, update"
 )]
 #[case::a_table_less("DROP TABLE job_schedules", "table job_schedules is missing")]
 #[case::not_forced("ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "table jobs is row-level security not forced")]
 #[case::a_trigger(
     "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; CREATE TRIGGER mine BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION f()",
-    "trigger jobs.mine is no migration's"
+    "trigger jobs.mine is not from a migration"
 )]
 #[case::a_function_of_another_body(
     "CREATE OR REPLACE FUNCTION workspace_db_isolate(tenant_table regclass) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",

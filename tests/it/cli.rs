@@ -254,9 +254,9 @@ fn the_doctor_says_what_is_wrong_by_its_exit_code_too_and_mends_what_is_safe() {
     let said = shell.run(&["doctor", "--quick", "--quiet"]);
     assert_eq!(said.code, 11, "{}", said.err);
     assert!(said.out.contains("jobs: does not force") && !said.out.contains("pass  "), "{}", said.out);
-    assert!(said.err.contains("not fit to be used"), "{}", said.err);
+    assert!(said.err.contains("not fit for use"), "{}", said.err);
     let said = shell.succeed(&["doctor", "--fix"]);
-    assert!(said.contains("did      ALTER TABLE jobs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"), "{said}");
+    assert!(said.contains("ran      ALTER TABLE jobs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"), "{said}");
     assert_eq!(shell.json(&["doctor", "--fix", "--quick"])["fixes"], serde_json::json!([]));
 }
 
@@ -305,10 +305,10 @@ fn a_plan_tells_what_is_locked_and_where_the_database_has_drifted() {
     shell.succeed(&["psql", "--owner", "-qc", "DROP INDEX documents_content_hash_idx"]);
     let plan = shell.succeed(&["migrate", "plan", "--migrations", migrations]);
     for line in [
-        "-- drift: index documents.documents_content_hash_idx is missing; the migrations make it CREATE INDEX documents_content_hash_idx ON documents USING btree (workspace_id, content_hash)",
+        "-- drift: index documents.documents_content_hash_idx is missing; the migrations create it as CREATE INDEX documents_content_hash_idx ON documents USING btree (workspace_id, content_hash)",
         "-- 29990101000000_x",
         "ALTER TABLE documents ADD COLUMN x int;",
-        "-- 29990102000000_y, outside of a transaction",
+        "-- 29990102000000_y, outside a transaction",
     ] {
         assert!(plan.lines().any(|one| one == line), "{line:?} is not in {plan}");
     }
@@ -316,7 +316,7 @@ fn a_plan_tells_what_is_locked_and_where_the_database_has_drifted() {
         |begin: &str| plan.lines().filter(|line| line.starts_with(begin)).map(str::to_owned).collect::<Vec<_>>();
     assert!(
         matches!(locks("-- AccessExclusiveLock on documents").as_slice(), [first, second]
-        if first.ends_with("keeps out readers and writers") && second.ends_with("readers and writers, writes every row anew")),
+        if first.ends_with("blocks readers and writers") && second.ends_with("readers and writers, rewrites every row")),
         "{plan}"
     );
     assert_eq!(locks("-- ShareUpdateExclusiveLock on jobs").len(), 1, "{plan}");
@@ -402,7 +402,7 @@ fn a_folder_that_holds_something_else_is_refused() {
         fs::write(shell.data().join(name), "do not touch").unwrap();
     }
     let error = shell.fails(&["up"], 7);
-    assert!(error.contains("was not made by workspace-db") && error.contains("--data-dir"), "{error}");
+    assert!(error.contains("was not created by workspace-db") && error.contains("--data-dir"), "{error}");
     let mut names: Vec<_> = fs::read_dir(shell.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["lock", "thesis.txt"]);
@@ -530,7 +530,7 @@ fn a_server_that_never_answers_is_unreachable_after_the_time_out() {
     let port = silent.local_addr().unwrap().port();
     let shell = Shell::new().with("DATABASE_URL", format!("postgres://me@127.0.0.1:{port}/x?connect_timeout=1"));
     let error = shell.fails(&["status"], 4);
-    assert!(error.contains("no answer in 1 s"), "{error}");
+    assert!(error.contains("no response within 1 s"), "{error}");
 }
 
 #[rstest]

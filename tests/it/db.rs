@@ -182,8 +182,8 @@ const CLEARTEXT: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
 const MD5: &[u8] = b"R\0\0\0\x0c\0\0\0\x05salt";
 
 #[rstest]
-#[case::in_clear_text(CLEARTEXT, "in clear text")]
-#[case::by_md5(MD5, "by md5")]
+#[case::in_clear_text(CLEARTEXT, "in cleartext")]
+#[case::by_md5(MD5, "as an MD5 hash")]
 #[tokio::test]
 async fn a_password_is_not_given_to_who_asks_for_it_without_tls(#[case] question: &'static [u8], #[case] says: &str) {
     let places = [

@@ -142,8 +142,8 @@ async fn what_passes_is_asked_again(#[case] replies: &[Reply], #[case] requests:
 #[case::always_broken(&[Reply::Status(500); 3], 3, "the reason")]
 #[case::refused(&[Reply::Status(401)], 1, "401")]
 #[case::garbage(&[Reply::Garbage], 1, "not a list of embeddings")]
-#[case::other_dimensions(&[Reply::Dimensions(768)], 1, "1536 dimensions was expected, 768 came")]
-#[case::fewer_vectors(&[Reply::Fewer], 1, "1 vectors came for 2 texts")]
+#[case::other_dimensions(&[Reply::Dimensions(768)], 1, "1536 dimensions, got 768")]
+#[case::fewer_vectors(&[Reply::Fewer], 1, "1 vectors for 2 texts")]
 #[tokio::test]
 async fn what_does_not_pass_is_an_error_that_says_so(
     #[case] replies: &[Reply],

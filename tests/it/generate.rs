@@ -243,7 +243,7 @@ async fn a_table_that_lacks_something_is_found_in_the_files_and_in_the_database(
     let root = folder.path().to_str().unwrap().to_owned();
     let migrations = format!("{root}/migrations");
     let arguments = ["migrate", "check", "--files", "--crate-folder", &root, "--migrations", &migrations];
-    assert!(shell.run(&arguments).out.contains("pictures: has a workspace_id and is not registered"));
+    assert!(shell.run(&arguments).out.contains("pictures: has a workspace_id column but is not registered"));
     folder.write("src/registry.rs", "\nworkspace_db::tenant_tables! {\n    pictures: PictureId,\n}\n");
     let said = shell.run(&arguments);
     assert_eq!(said.code, 10, "{}", said.out);
@@ -262,8 +262,12 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
     let database = TestDatabase::new().await.unwrap();
     let shell = shell(&database);
     for (table, options, said) in [
-        ("t (id, workspace_id) { id -> Uuid, workspace_id -> Uuid, }", &[][..], "needs the key (workspace_id, id)"),
-        ("t (workspace_id, id) { id -> Int4, workspace_id -> Uuid, }", &[][..], "needs id -> Uuid"),
+        (
+            "t (id, workspace_id) { id -> Uuid, workspace_id -> Uuid, }",
+            &[][..],
+            "needs the primary key (workspace_id, id)",
+        ),
+        ("t (workspace_id, id) { id -> Int4, workspace_id -> Uuid, }", &[][..], "needs the column id -> Uuid"),
         (
             "t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, price -> Numeric, }",
             &[][..],
@@ -272,7 +276,7 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
         (
             "t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, of -> Uuid, }",
             &["--references", "of=nowhere"][..],
-            "t.of can't refer to nowhere",
+            "t.of can't reference nowhere",
         ),
         (
             "t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, tag -> Text, }",
@@ -293,7 +297,7 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
     assert!(
         shell
             .fails(&["migrate", "generate", "Create T", "--crate-folder", root], 2)
-            .contains("is no name for a migration")
+            .contains("is not a valid migration name")
     );
     assert!(
         shell.fails(&["migrate", "generate", "create_t", "--crate-folder", root], 1).contains("diesel print-schema")
@@ -357,7 +361,7 @@ async fn a_changed_function_becomes_a_migration() {
     };
     let same = generate(functions);
     let said = shell.fails(&same.each_ref().map(String::as_str), 1);
-    assert!(said.contains("is as the database has it") && said.contains("matching_chunks.sql"), "{said}");
+    assert!(said.contains("matches the database") && said.contains("matching_chunks.sql"), "{said}");
 
     let triggers = text(format!("{functions}/transfer/enable_triggers.sql"));
     folder.write("functions/transfer/enable_triggers.sql", triggers.replace("tgenabled = 'D'", "tgenabled = 'R'"));

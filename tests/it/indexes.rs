@@ -151,7 +151,7 @@ async fn a_build_that_is_killed_is_found_and_done_again() {
 
     // Only one at a time, and the second one says so.
     let said = shell.fails(&["index", "retrain"], 7);
-    assert!(said.contains("somebody else"), "{said}");
+    assert!(said.contains("another process"), "{said}");
 
     child.kill().unwrap();
     child.wait().unwrap();

@@ -289,7 +289,7 @@ async fn searches_go_on_throughout() {
         while after < 3 {
             after += AtomicUsize::load(&done, Ordering::SeqCst);
             let ask = async |ws: &mut _| {
-                let question = Question::embed_for_workspace(ws, &scene.scope, &[&old, &new], "passage 77").await?;
+                let question = Question::embed_for_workspace(ws, &[&old, &new], "passage 77").await?;
                 let answer = scene.chunks().nearest(&question, 10).run(ws).await?;
                 Ok::<_, Error>((question.model().to_owned(), answer))
             };
@@ -333,7 +333,7 @@ async fn files_that_were_switched_are_known_by_the_next_ingest() {
 async fn none_of_the_embedders_being_the_right_one_is_told() {
     let (mut scene, _) = scene(3).await;
     let (one, other) = (Toy::new("one"), Toy::new("other"));
-    let error = Question::embed_for_workspace(&mut scene.ws, &scene.scope, &[&one, &other], "x").await.unwrap_err();
+    let error = Question::embed_for_workspace(&mut scene.ws, &[&one, &other], "x").await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("vectors of old"), "{error}");
 }
 

@@ -182,7 +182,7 @@ fn a_ring_is_found_in_whatever_way_a_file_names_another() {
         "use super::a;",
         "use super::a::A;",
         "pub(crate) use crate::a::{self as other, A};",
-        "use super::{a::{A as B}};",
+        "use super::{a::{A as C}};",
         "fn f(x: &crate::a::A) {}",
         "fn f() { html! { (super::a::text()) } }",
         "mod tests { use super::super::a::A; }",

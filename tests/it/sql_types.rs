@@ -149,7 +149,7 @@ fn numbers_that_are_no_embedding_are_refused_with_what_came(
 fn not_a_number_is_refused_with_its_place() {
     let error = Embedding::<3>::try_from([0.0, 1.0, f32::NAN]).unwrap_err();
     assert!(matches!(error, EmbeddingError::NotFinite { index: 2, value } if value.is_nan()));
-    assert_eq!(error.to_string(), "every component of an embedding must be finite, number 2 is NaN");
+    assert_eq!(error.to_string(), "every component of an embedding must be finite, but component 2 is NaN");
 }
 
 #[rstest]

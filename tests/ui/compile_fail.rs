@@ -46,6 +46,7 @@ twins! {
     member_made_through_a_scope = "pass/member_made_through_a_scope.rs",
     operation_that_is_not_scoped = "pass/operation_that_is_not_scoped.rs",
     or_filter_that_escapes_the_scope = "pass/or_filter_that_escapes_the_scope.rs",
+    privileged_parts_of_the_library = "pass/privileged_parts_of_the_library.rs",
     query_without_a_scope = "pass/query_without_a_scope.rs",
     query_without_a_scope_or_async = "pass/query_without_a_scope_or_async.rs",
     raw_sql_on_a_workspace_connection = "pass/raw_sql_on_a_workspace_connection.rs",

@@ -120,7 +120,7 @@ pub async fn workspace(database: &TestDatabase, db: &Database, slug: &str) -> (W
     let scope = WorkspaceScope::unchecked(workspace, "a benchmark");
     let source = NewDatasource::named(workspace, "benchmark", DatasourceType::Api);
     let mut ws = db.workspace(&scope).await.expect("lent");
-    let source = source.find_or_insert(&mut ws, &scope).await.expect("a datasource");
+    let source = source.find_or_insert(&mut ws).await.expect("a datasource");
     (scope, source)
 }
 

@@ -6,8 +6,9 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::copy::{RowSelection, TableCopier};
+use super::mapping::TableMapping;
 use super::state;
-use super::tables::{TABLES, TableMapping};
+use super::tables::TABLES;
 use workspace_db::Result;
 use workspace_db::db::roles::PLATFORM_ROLE;
 

@@ -54,9 +54,9 @@ impl Connections {
                 Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                     return Err(Error::new(
                         ErrorKind::MissingPrerequisite,
-                        "this login may not keep writers out of the old tables",
+                        "this login may not lock the old tables against writers",
                     )
-                    .remedy("stop the writers and say so with --writers-are-stopped, or use the owner's login")
+                    .remedy("stop the writers and pass --writers-are-stopped, or use the owner's login")
                     .caused_by(error));
                 }
                 Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED))
@@ -65,12 +65,9 @@ impl Connections {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED)) => {
-                    return Err(Error::new(
-                        ErrorKind::Conflict,
-                        "writers did not let go of the old tables within 10 s",
-                    )
-                    .remedy("stop the writers and try again")
-                    .caused_by(error));
+                    return Err(Error::new(ErrorKind::Conflict, "writers did not release the old tables within 10 s")
+                        .remedy("stop the writers and try again")
+                        .caused_by(error));
                 }
                 _ => return Err(error.into()),
             }
@@ -86,8 +83,8 @@ impl Connections {
         );
         self.source.batch_execute(&swap).await.map_err(|error| match error.code() {
             Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED)) => {
-                Error::new(ErrorKind::Conflict, "readers did not let go of the old tables within 10 s")
-                    .remedy("everything is as it was: end their transactions and try again")
+                Error::new(ErrorKind::Conflict, "readers did not release the old tables within 10 s")
+                    .remedy("end their transactions and try again; nothing was changed")
                     .caused_by(error)
             }
             _ => error.into(),

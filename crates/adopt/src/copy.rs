@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::tables::TableMapping;
+use super::mapping::TableMapping;
 use workspace_db::db::roles::PLATFORM_ROLE;
 use workspace_db::id::WorkspaceId;
 use workspace_db::sql_types::{SealedSecret, SecretKey};
@@ -161,7 +161,7 @@ impl SourceDatabase<'_> {
             );
             let others: Vec<Uuid> = self.client.query(&others, &[&keys]).await?.iter().map(|row| row.get(0)).collect();
             let insert = "INSERT INTO workspace_db_adopting_aside SELECT one, $2, true FROM unnest($1::uuid[]) AS one";
-            let reason = format!("its {column} is another than that of the workspace, which holds");
+            let reason = format!("its {column} differs from that of the workspace, which is used");
             Transaction::execute(transaction, insert, &[&others, &reason]).await?;
         }
         Ok(())
@@ -169,11 +169,8 @@ impl SourceDatabase<'_> {
 }
 
 pub(super) fn no_key() -> Error {
-    Error::new(
-        ErrorKind::MissingPrerequisite,
-        "secrets in the clear can't be taken over without the key that seals them",
-    )
-    .remedy("set WORKSPACE_DB_SECRET_KEY to the base64 of 32 bytes: openssl rand -base64 32")
+    Error::new(ErrorKind::MissingPrerequisite, "secrets in plain text can't be adopted without the key that seals them")
+        .remedy("set WORKSPACE_DB_SECRET_KEY to the base64 of 32 bytes: openssl rand -base64 32")
 }
 
 /// Returns the error of a batch that the database rejected.

@@ -33,6 +33,7 @@
 mod catch_up;
 mod connections;
 mod copy;
+mod mapping;
 mod plan;
 mod source_schema;
 mod state;
@@ -44,6 +45,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use postgres_protocol::escape::escape_identifier;
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -238,7 +240,7 @@ impl Adoption {
         let mut connected = self.connect().await?;
         if !state::is_open(&connected.target).await? {
             return Err(
-                Error::new(ErrorKind::Conflict, "nothing was copied yet").remedy("run `workspace-db adopt` first")
+                Error::new(ErrorKind::Conflict, "nothing has been copied yet").remedy("run `workspace-db adopt` first")
             );
         }
         if state::is_switched(&connected.target).await? {
@@ -246,7 +248,7 @@ impl Adoption {
         }
         for mapping in TABLES {
             if !state::progress(&connected.target, mapping.table).await?.is_copied {
-                return Err(Error::new(ErrorKind::Conflict, format!("{} is not copied to its end", mapping.table))
+                return Err(Error::new(ErrorKind::Conflict, format!("{} is not copied completely", mapping.table))
                     .remedy("run `workspace-db adopt` again first"));
             }
         }
@@ -278,7 +280,7 @@ impl Adoption {
         let target = db::client(&self.into).await?;
         state::lock(&target).await?;
         if !state::is_open(&target).await? || !state::is_switched(&target).await? {
-            return Err(Error::new(ErrorKind::Conflict, "the adoption has not come to its last step")
+            return Err(Error::new(ErrorKind::Conflict, "the last step of the adoption has not run yet")
                 .remedy("run `workspace-db adopt --switch` first"));
         }
         let mut file = NewFile::create(aside)?;
@@ -301,20 +303,20 @@ impl Adoption {
         let SchemaDifferences { missing, unknown } = &plan.differences;
         if !missing.is_empty() {
             return Err(Error::invalid(format!(
-                "{} is not the database of the TypeScript package, or not all of it; missing: {}",
+                "{} is not a complete database of the TypeScript package; missing: {}",
                 self.from,
                 missing.join(", ")
             )));
         }
         if !unknown.is_empty() {
             return Err(Error::invalid(format!(
-                "{} has what nothing here takes over: {}",
+                "{} has columns that the adoption does not copy: {}",
                 self.from,
                 unknown.join(", ")
             ))
-            .remedy("move these columns into a table of their own, or drop them, first"));
+            .remedy("first move these columns to a separate table, or drop them"));
         }
-        let has_secrets = plan.findings.iter().any(|finding| finding.what.contains("secret in the clear"));
+        let has_secrets = plan.findings.iter().any(|finding| finding.what.contains("secret in plain text"));
         if has_secrets && self.key.is_none() {
             return Err(copy::no_key());
         }
@@ -340,14 +342,11 @@ impl Adoption {
         for client in [&source, &target] {
             client.batch_execute(set).await?;
         }
-        Ok(Connections { source, target, old: identifier(OLD_SCHEMA) })
+        Ok(Connections { source, target, old: escape_identifier(OLD_SCHEMA) })
     }
 }
 
 fn is_over() -> Error {
-    Error::new(ErrorKind::Conflict, "the adoption has had its last step").remedy("run `workspace-db adopt --finish`")
-}
-
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    Error::new(ErrorKind::Conflict, "the last step of the adoption has already run")
+        .remedy("run `workspace-db adopt --finish`")
 }

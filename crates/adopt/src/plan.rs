@@ -1,5 +1,6 @@
 //! The plan of an adoption, before anything changes.
 
+use postgres_protocol::escape::escape_identifier;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -59,39 +60,39 @@ struct PlanCheck {
 const QUESTIONS: &[PlanCheck] = &[
     PlanCheck {
         table: "admin_users",
-        what: "a password that is no hash of bcrypt or argon2id",
+        what: "a password that is not a bcrypt or argon2id hash",
         becomes: AdoptionOutcome::SetAside,
-        note: "with their memberships; make their accounts anew",
+        note: "their memberships are set aside too; create their accounts again",
         count: r"SELECT count(*) FROM {old}.admin_users WHERE password_hash !~ '^\$(argon2id|2[abxy])\$'",
     },
     PlanCheck {
         table: "workspace_settings",
-        what: "default_language, confidence_threshold or is_published is another than that of the workspace",
+        what: "default_language, confidence_threshold or is_published differs from that of the workspace",
         becomes: AdoptionOutcome::Kept,
-        note: "the workspace's holds; the other is set aside with its row",
+        note: "the value of the workspace is used; the other value is set aside with its row",
         count: "SELECT count(*) FROM {old}.workspace_settings s JOIN {old}.workspaces w ON w.id = s.workspace_id
             WHERE s.default_language <> w.default_language OR s.confidence_threshold <> w.confidence_threshold
                 OR s.is_published <> w.is_published",
     },
     PlanCheck {
         table: "jobs",
-        what: "no workspace: theirs was deleted",
+        what: "no workspace, because it was deleted",
         becomes: AdoptionOutcome::SetAside,
-        note: "their arguments are a tenant's that is gone",
+        note: "their arguments belong to a deleted tenant",
         count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NULL",
     },
     PlanCheck {
         table: "jobs",
         what: "running",
         becomes: AdoptionOutcome::Changed,
-        note: "they wait again, since nobody knows the worker that has them",
+        note: "they are queued again, because their worker is unknown",
         count: "SELECT count(*) FROM {old}.jobs WHERE status::text = 'running' AND workspace_id IS NOT NULL",
     },
     PlanCheck {
         table: "jobs",
-        what: "ended without the time or the reason, or attempted more often than they may be",
+        what: "ended without a time or a reason, or with more attempts than allowed",
         becomes: AdoptionOutcome::Changed,
-        note: "the time of the last change stands for it; the limit is raised to what was used",
+        note: "the time of the last change is used instead; the limit is raised to the number of attempts",
         count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NOT NULL AND (
             status::text = 'completed' AND completed_at IS NULL OR status::text <> 'completed' AND completed_at IS NOT NULL
             OR status::text = 'failed' AND (failed_at IS NULL OR last_error IS NULL)
@@ -100,9 +101,9 @@ const QUESTIONS: &[PlanCheck] = &[
     },
     PlanCheck {
         table: "jobs",
-        what: "a kind without a name or with one of more than 100 characters, more than 999 attempts, or more than a megabyte of arguments",
+        what: "a kind that is empty or has more than 100 characters, more than 999 attempts, or more than a megabyte of arguments",
         becomes: AdoptionOutcome::SetAside,
-        note: "the queue takes no such job",
+        note: "the queue does not accept such jobs",
         count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NOT NULL
             AND (length(job_type) NOT BETWEEN 1 AND 100 OR pg_column_size(payload) > 1048576 OR attempts > 999)",
     },
@@ -110,38 +111,38 @@ const QUESTIONS: &[PlanCheck] = &[
         table: "documents",
         what: "a datasource of another workspace",
         becomes: AdoptionOutcome::Changed,
-        note: "they are taken over without a datasource",
+        note: "they are adopted without a datasource",
         count: "SELECT count(*) FROM {old}.documents c JOIN {old}.datasources p ON p.id = c.datasource_id
             WHERE p.workspace_id <> c.workspace_id",
     },
     PlanCheck {
         table: "documents",
-        what: "an external id that another document of the same datasource has",
+        what: "the same external id as another document of the datasource",
         becomes: AdoptionOutcome::SetAside,
-        note: "the first by id is taken over, the others with their chunks are not",
+        note: "the first by id is adopted; the others and their chunks are not",
         count: "SELECT coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM {old}.documents
             WHERE external_id IS NOT NULL GROUP BY workspace_id, datasource_id, external_id HAVING count(*) > 1) AS same",
     },
     PlanCheck {
         table: "documents",
-        what: "a status that is none of the five",
+        what: "a status that is not one of the five",
         becomes: AdoptionOutcome::SetAside,
-        note: "with their chunks",
+        note: "their chunks are set aside too",
         count: "SELECT count(*) FROM {old}.documents WHERE status NOT IN ('draft', 'processing', 'ready', 'archived', 'error')",
     },
     PlanCheck {
         table: "document_chunks",
         what: "a document of another workspace",
         becomes: AdoptionOutcome::SetAside,
-        note: "which of the two is wrong can't be told",
+        note: "it is unknown which of the two is wrong",
         count: "SELECT count(*) FROM {old}.document_chunks c JOIN {old}.documents p ON p.id = c.document_id
             WHERE p.workspace_id <> c.workspace_id",
     },
     PlanCheck {
         table: "document_chunks",
-        what: "a vector that has not 1536 dimensions, or the length 0",
+        what: "a vector that does not have 1536 dimensions, or has the length 0",
         becomes: AdoptionOutcome::SetAside,
-        note: "nothing can be compared with them; ingest their documents again",
+        note: "they can't be compared with others; ingest their documents again",
         count: "SELECT count(*) FROM {old}.document_chunks
             WHERE vector IS NULL OR vector_dims(vector) <> 1536 OR vector_norm(vector) = 0",
     },
@@ -149,7 +150,7 @@ const QUESTIONS: &[PlanCheck] = &[
         table: "messages",
         what: "a conversation of another workspace",
         becomes: AdoptionOutcome::SetAside,
-        note: "which of the two is wrong can't be told",
+        note: "it is unknown which of the two is wrong",
         count: "SELECT count(*) FROM {old}.messages c JOIN {old}.conversations p ON p.id = c.conversation_id
             WHERE p.workspace_id <> c.workspace_id",
     },
@@ -157,7 +158,7 @@ const QUESTIONS: &[PlanCheck] = &[
         table: "feedback",
         what: "a message of another workspace",
         becomes: AdoptionOutcome::SetAside,
-        note: "which of the two is wrong can't be told",
+        note: "it is unknown which of the two is wrong",
         count: "SELECT count(*) FROM {old}.feedback c JOIN {old}.messages p ON p.id = c.message_id
             WHERE p.workspace_id <> c.workspace_id",
     },
@@ -165,7 +166,7 @@ const QUESTIONS: &[PlanCheck] = &[
         table: "analytics_events",
         what: "a conversation or a message of another workspace",
         becomes: AdoptionOutcome::Changed,
-        note: "they are taken over without it",
+        note: "they are adopted without it",
         count: "SELECT count(*) FROM {old}.analytics_events e
             LEFT JOIN {old}.conversations c ON c.id = e.conversation_id LEFT JOIN {old}.messages m ON m.id = e.message_id
             WHERE c.workspace_id <> e.workspace_id OR m.workspace_id <> e.workspace_id",
@@ -174,21 +175,21 @@ const QUESTIONS: &[PlanCheck] = &[
         table: "workspace_admins",
         what: "not joined yet",
         becomes: AdoptionOutcome::Kept,
-        note: "a membership counts from joined_at on: invite them again, or set it",
+        note: "a membership is valid from joined_at on: invite them again, or set joined_at",
         count: "SELECT count(*) FROM {old}.workspace_admins WHERE joined_at IS NULL",
     },
     PlanCheck {
         table: "workspace_settings",
-        what: "a webhook secret in the clear",
+        what: "a webhook secret in plain text",
         becomes: AdoptionOutcome::Changed,
-        note: "it is sealed, for which the secret key is needed",
+        note: "it is sealed, which needs the secret key",
         count: "SELECT count(*) FROM {old}.workspace_settings WHERE webhook_secret IS NOT NULL",
     },
     PlanCheck {
         table: "webhook_subscriptions",
-        what: "a secret in the clear",
+        what: "a secret in plain text",
         becomes: AdoptionOutcome::Changed,
-        note: "it is sealed, for which the secret key is needed",
+        note: "it is sealed, which needs the secret key",
         count: "SELECT count(*) FROM {old}.webhook_subscriptions WHERE secret IS NOT NULL",
     },
 ];
@@ -200,7 +201,7 @@ pub(super) async fn plan(client: &impl GenericClient, schema: &str) -> Result<Ad
     if !plan.differences.missing.is_empty() {
         return Ok(plan);
     }
-    let old = super::identifier(schema);
+    let old = escape_identifier(schema);
     for mapping in TABLES {
         let count = format!("SELECT count(*) FROM {old}.{}", mapping.table);
         let rows: i64 = client.query_one(&count, &[]).await?.get(0);

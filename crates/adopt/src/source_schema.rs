@@ -115,7 +115,7 @@ pub(super) async fn differences(client: &impl GenericClient, schema: &str) -> Re
             match found.remove(name) {
                 None => differences.missing.push(format!("column {table}.{name}")),
                 Some(of) if of != wanted => {
-                    differences.missing.push(format!("column {table}.{name} is {of}, and not {wanted}"));
+                    differences.missing.push(format!("column {table}.{name} is {of} instead of {wanted}"));
                 }
                 Some(_) => {}
             }

@@ -53,7 +53,7 @@ pub(super) async fn lock(target: &Client) -> Result<()> {
         }
         tokio::time::sleep(POLL).await;
     }
-    Err(Error::new(ErrorKind::Conflict, "another adoption into this database runs").remedy("wait for its end"))
+    Err(Error::new(ErrorKind::Conflict, "another adoption into this database is running").remedy("wait until it ends"))
 }
 
 /// Begins an adoption, or finds the progress of an earlier run. The database must be empty at the beginning.
@@ -69,8 +69,8 @@ pub(super) async fn open(source: &Client, target: &Client) -> Result<()> {
             _ => None,
         });
         if rows.as_deref() != Some("0") {
-            return Err(Error::new(ErrorKind::Conflict, "the database has workspaces or administrators already").remedy(
-                "adopt into one that is migrated and empty: with WORKSPACE_DB_ENV=production the migrations insert none",
+            return Err(Error::new(ErrorKind::Conflict, "the database already has workspaces or administrators").remedy(
+                "adopt into a migrated, empty database: with WORKSPACE_DB_ENV=production, the migrations insert no workspaces or administrators",
             ));
         }
         let grant = format!(

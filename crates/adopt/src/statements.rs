@@ -1,6 +1,7 @@
 //! The SQL that copies a table of the old platform.
 
-use super::tables::{ColumnMapping, ReplayStrategy, TableMapping};
+use super::mapping::{ColumnMapping, ReplayStrategy, TableMapping};
+use postgres_protocol::escape::escape_literal;
 
 const KEY_TAKEN: &str = "another row has its unique key";
 
@@ -61,7 +62,8 @@ impl TableMapping {
             refused.push((is_taken, KEY_TAKEN));
         }
         if !refused.is_empty() {
-            let cases = refused.iter().map(|(condition, reason)| format!("WHEN {condition} THEN {}", literal(reason)));
+            let cases =
+                refused.iter().map(|(condition, reason)| format!("WHEN {condition} THEN {}", escape_literal(reason)));
             statements.push(format!(
                 "INSERT INTO workspace_db_adopting_aside SELECT key, reason, false FROM (
                     SELECT s.{key} AS key, CASE {} END AS reason FROM workspace_db_adopting s
@@ -75,15 +77,16 @@ impl TableMapping {
             statements.push(format!(
                 "INSERT INTO workspace_db_adopting_aside SELECT s.{key}, {}, true FROM workspace_db_adopting s
                  WHERE s.{column} IS NOT NULL AND {condition} AND {is_taken}",
-                literal(reason)
+                escape_literal(reason)
             ));
         }
         for column in self.columns.iter().filter(|column| column.when_unreadable().is_some()) {
-            let reason = format!("programs can't read its {}, which is a text or the nearest time here", column.name);
+            let reason =
+                format!("programs can't read its {}; the new row has a text or the nearest time instead", column.name);
             statements.push(format!(
                 "INSERT INTO workspace_db_adopting_aside SELECT s.{key}, {}, true FROM workspace_db_adopting s
                  WHERE NOT workspace_db_is_readable(s.\"{}\") AND {is_taken}",
-                literal(&reason),
+                escape_literal(&reason),
                 column.name
             ));
         }
@@ -158,10 +161,6 @@ impl TableMapping {
 
 fn sum(hash: &str) -> String {
     format!("coalesce(sum(({hash})::numeric), 0)::text")
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn summed(sums: impl Iterator<Item = String>, from: &str, key: &str) -> String {

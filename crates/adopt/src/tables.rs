@@ -1,59 +1,6 @@
 //! The mapping of the old platform's tables and columns, and the reasons to set rows aside.
 
-/// Mapping of a table of the old platform to the table with the same name.
-pub(super) struct TableMapping {
-    pub(super) table: &'static str,
-    /// Column that identifies the rows and gives their order.
-    pub(super) key: &'static str,
-    pub(super) columns: &'static [ColumnMapping],
-    /// Reasons to set a row aside: a condition on `s`, the incoming row, and the reason.
-    pub(super) refused: &'static [(&'static str, &'static str)],
-    /// References to missing rows, which become NULL: the column, a condition on `s` and the reason.
-    pub(super) cleared: &'static [(&'static str, &'static str, &'static str)],
-    /// Columns that are plain text in the source and sealed in the target.
-    pub(super) sealed: &'static [&'static str],
-    /// Columns that the target lacks, because the workspace has the same value. Differing values are set aside.
-    pub(super) repeated: &'static [&'static str],
-    /// Columns that refer to rows of other tables. If these are set aside, the row may have to be, too.
-    pub(super) refers: &'static [(&'static str, &'static str)],
-    /// Strategy that keeps repeated rows from violating each other's unique keys.
-    pub(super) again: ReplayStrategy,
-}
-
-/// First step for rows that come again. Otherwise two rows that have exchanged a unique key would conflict.
-#[derive(Clone, Copy)]
-pub(super) enum ReplayStrategy {
-    /// No step, because the table has no other unique key.
-    Over,
-    /// Deletion of the rows, because nothing refers to them.
-    Anew,
-    /// Assignment of a temporary key. A row is set aside if another row permanently has its key.
-    Parked { assignment: &'static str, is_taken: &'static str },
-}
-
-/// Mapping of a column.
-pub(super) struct ColumnMapping {
-    pub(super) name: &'static str,
-    /// SQL expression on `o`, the old row; by default the column with the same name.
-    pub(super) old: Option<&'static str>,
-    /// Type in which the value arrives.
-    pub(super) comes_as: &'static str,
-    /// Type in which the value is written.
-    pub(super) is_written_as: &'static str,
-}
-
-const fn same(name: &'static str, of_type: &'static str) -> ColumnMapping {
-    ColumnMapping { name, old: None, comes_as: of_type, is_written_as: of_type }
-}
-
-/// Maps an enum, whose labels arrive as text because the old platform has a different type.
-const fn label(name: &'static str, of_type: &'static str) -> ColumnMapping {
-    ColumnMapping { name, old: None, comes_as: "text", is_written_as: of_type }
-}
-
-const fn made(name: &'static str, old: &'static str, of_type: &'static str) -> ColumnMapping {
-    ColumnMapping { name, old: Some(old), comes_as: of_type, is_written_as: of_type }
-}
+use super::mapping::{ColumnMapping, ReplayStrategy, TableMapping, label, made, same};
 
 const ID: ColumnMapping = same("id", "uuid");
 const WORKSPACE: ColumnMapping = same("workspace_id", "uuid");
@@ -62,7 +9,7 @@ const UPDATED: ColumnMapping = same("updated_at", "timestamptz");
 
 const NO_WORKSPACE: (&str, &str) = (
     "NOT EXISTS (SELECT FROM workspaces w WHERE w.id = s.workspace_id)",
-    "it has no workspace, or one that is not taken over",
+    "it has no workspace, or its workspace was not adopted",
 );
 /// Condition that the row names an administrator that does not exist, in any workspace.
 const NOBODY: &str =
@@ -96,7 +43,7 @@ pub(super) const TABLES: &[TableMapping] = &[
             CREATED,
             UPDATED,
         ],
-        refused: &[(r"s.password_hash !~ '^\$(argon2id|2[abxy])\$'", "its password is no hash of bcrypt or argon2id")],
+        refused: &[(r"s.password_hash !~ '^\$(argon2id|2[abxy])\$'", "its password is not a bcrypt or argon2id hash")],
         again: ReplayStrategy::Parked { assignment: "email = id::text", is_taken: "false" },
         ..NOTHING
     },
@@ -114,7 +61,7 @@ pub(super) const TABLES: &[TableMapping] = &[
             CREATED,
             UPDATED,
         ],
-        refused: &[("s.id = '00000000-0000-0000-0000-000000000000'", "its id is that of the platform as a whole")],
+        refused: &[("s.id = '00000000-0000-0000-0000-000000000000'", "its id is reserved for the platform")],
         again: ReplayStrategy::Parked { assignment: "slug = id::text", is_taken: "false" },
         ..NOTHING
     },
@@ -157,7 +104,7 @@ pub(super) const TABLES: &[TableMapping] = &[
             same("joined_at", "timestamptz"),
             CREATED,
         ],
-        refused: &[NO_WORKSPACE, (NOBODY, "its administrator is not taken over")],
+        refused: &[NO_WORKSPACE, (NOBODY, "its administrator was not adopted")],
         refers: &[("admin_user_id", "admin_users")],
         again: ReplayStrategy::Anew,
         ..NOTHING
@@ -203,13 +150,13 @@ pub(super) const TABLES: &[TableMapping] = &[
             NO_WORKSPACE,
             (
                 "s.status NOT IN ('draft', 'processing', 'ready', 'archived', 'error')",
-                "its status is none that is known",
+                "its status is unknown",
             ),
         ],
         cleared: &[(
             "datasource_id",
             "NOT EXISTS (SELECT FROM datasources d WHERE d.workspace_id = s.workspace_id AND d.id = s.datasource_id)",
-            "its datasource is another workspace's, or not taken over",
+            "its datasource belongs to another workspace, or was not adopted",
         )],
         refers: &[("datasource_id", "datasources")],
         again: ReplayStrategy::Parked {
@@ -242,9 +189,9 @@ pub(super) const TABLES: &[TableMapping] = &[
             NO_WORKSPACE,
             (
                 "NOT EXISTS (SELECT FROM documents d WHERE d.workspace_id = s.workspace_id AND d.id = s.document_id)",
-                "its document is another workspace's, or not taken over",
+                "its document belongs to another workspace, or was not adopted",
             ),
-            ("s.vector IS NULL OR vector_dims(s.vector) <> 1536", "its vector has not 1536 dimensions"),
+            ("s.vector IS NULL OR vector_dims(s.vector) <> 1536", "its vector does not have 1536 dimensions"),
             ("vector_norm(s.vector) NOT BETWEEN 1e-15 AND 1e15", "its vector is too short or too long to be compared with another"),
         ],
         refers: &[("document_id", "documents")],
@@ -286,7 +233,7 @@ pub(super) const TABLES: &[TableMapping] = &[
             NO_WORKSPACE,
             (
                 "NOT EXISTS (SELECT FROM conversations c WHERE c.workspace_id = s.workspace_id AND c.id = s.conversation_id)",
-                "its conversation is another workspace's, or not taken over",
+                "its conversation belongs to another workspace, or was not adopted",
             ),
         ],
         refers: &[("conversation_id", "conversations")],
@@ -308,10 +255,10 @@ pub(super) const TABLES: &[TableMapping] = &[
             NO_WORKSPACE,
             (
                 "NOT EXISTS (SELECT FROM messages m WHERE m.workspace_id = s.workspace_id AND m.id = s.message_id)",
-                "its message is another workspace's, or not taken over",
+                "its message belongs to another workspace, or was not adopted",
             ),
         ],
-        cleared: &[("admin_user_id", NOBODY, "its administrator is not taken over")],
+        cleared: &[("admin_user_id", NOBODY, "its administrator was not adopted")],
         refers: &[("message_id", "messages"), ("admin_user_id", "admin_users")],
         again: ReplayStrategy::Anew,
         ..NOTHING
@@ -335,12 +282,12 @@ pub(super) const TABLES: &[TableMapping] = &[
             (
                 "conversation_id",
                 "NOT EXISTS (SELECT FROM conversations c WHERE c.workspace_id = s.workspace_id AND c.id = s.conversation_id)",
-                "its conversation is another workspace's, or not taken over",
+                "its conversation belongs to another workspace, or was not adopted",
             ),
             (
                 "message_id",
                 "NOT EXISTS (SELECT FROM messages m WHERE m.workspace_id = s.workspace_id AND m.id = s.message_id)",
-                "its message is another workspace's, or not taken over",
+                "its message belongs to another workspace, or was not adopted",
             ),
         ],
         refers: &[("conversation_id", "conversations"), ("message_id", "messages")],
@@ -408,9 +355,9 @@ pub(super) const TABLES: &[TableMapping] = &[
         ],
         refused: &[
             NO_WORKSPACE,
-            ("length(s.job_type) NOT BETWEEN 1 AND 100", "its kind has no name, or one of more than 100 characters"),
+            ("length(s.job_type) NOT BETWEEN 1 AND 100", "its kind is empty, or has more than 100 characters"),
             ("pg_column_size(s.payload) > 1048576", "its arguments are larger than a megabyte"),
-            ("s.attempts > 999", "it was tried more often than a job can be"),
+            ("s.attempts > 999", "it has more attempts than a job can have"),
         ],
         again: ReplayStrategy::Anew,
         ..NOTHING

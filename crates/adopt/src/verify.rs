@@ -6,7 +6,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::copy::{SourceDatabase, no_key};
-use super::tables::{TABLES, TableMapping};
+use super::mapping::TableMapping;
+use super::tables::TABLES;
 use workspace_db::db::roles::PLATFORM_ROLE;
 use workspace_db::id::WorkspaceId;
 use workspace_db::sql_types::SealedSecret;
@@ -50,20 +51,23 @@ async fn table(there: SourceDatabase<'_>, target: &Client, mapping: &TableMappin
     let left_out: Vec<Uuid> = missing.iter().chain(&changed).copied().collect();
     let both = format!("SELECT count(*) FROM {} WHERE {} = ANY ($1)", mapping.table, mapping.key);
     if target.query_one(&both, &[&missing]).await?.get::<_, i64>(0) > 0 {
-        return Err(differs(mapping.table, "a row that is set aside is here all the same"));
+        return Err(differs(mapping.table, "a row that was set aside exists in the new table"));
     }
     let there = there.client.query_one(&mapping.source_checksums(there.old), &[&left_out]).await?;
     let here = target.query_one(&mapping.target_checksums(), &[&left_out]).await?;
     let (expected, found): (i64, i64) = (there.get(0), here.get(0));
     if expected != found {
-        return Err(differs(mapping.table, &format!("there are {expected} rows there, and {found} here")));
+        return Err(differs(
+            mapping.table,
+            &format!("the old table has {expected} rows, and the new table has {found}"),
+        ));
     }
     let (expected_sums, found_sums): (Vec<String>, Vec<String>) = (there.get(1), here.get(1));
     for ((column, one), other) in mapping.columns.iter().zip(&expected_sums).zip(&found_sums) {
         if one != other {
             return Err(differs(
                 mapping.table,
-                &format!("the column {} has another checksum here than there", column.name),
+                &format!("the checksum of the column {} differs between the old and the new table", column.name),
             ));
         }
     }
@@ -91,7 +95,9 @@ async fn secrets(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapp
     let clear = of(format!("{}.{}", there.old, mapping.table), &format!(" AND {} <> ALL ($1)", mapping.key));
     let clear = there.client.query(&clear, &[&aside]).await?;
     let sealed = target.query(&of(mapping.table.to_owned(), ""), &[]).await?;
-    let wrong = || differs(mapping.table, &format!("the column {column} has other secrets here than there"));
+    let wrong = || {
+        differs(mapping.table, &format!("the secrets in the column {column} differ between the old and the new table"))
+    };
     if clear.len() != sealed.len() {
         return Err(wrong());
     }
@@ -107,5 +113,5 @@ async fn secrets(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapp
 
 fn differs(table: &str, what: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("{table}: {what}"))
-        .remedy("somebody writes there: run it again, and stop the writers before the last step")
+        .remedy("run it again, because the old table is still being written to; stop the writers before the last step")
 }

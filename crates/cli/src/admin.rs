@@ -13,8 +13,10 @@ use workspace_db::models::{AdminToken, AdminUser};
 use workspace_db::sql_types::{AdminRole, AdminStatus, Email, Name};
 use workspace_db::tenancy::{self, PlatformScope};
 
+use super::context::{Context, OPERATOR};
 use super::database::DatabaseTarget;
-use super::{ConflictingArguments, Context, NotFound, OPERATOR, output};
+use super::error::{ConflictingArguments, NotFound};
+use super::output;
 
 /// Create and manage the platform's administrators and their tokens
 #[derive(Args, Debug)]
@@ -122,7 +124,7 @@ impl Admin {
                 let (secret, password) = (line()?, SecretString::from(line()?));
                 if secret.trim().is_empty() || password.expose_secret().is_empty() {
                     return Err(ConflictingArguments(
-                        "standard input has no secret or no password; give the secret on its first line and the new password on its second"
+                        "standard input has no secret or no password; write the secret on its first line and the new password on its second"
                             .to_owned(),
                     )
                     .into());
@@ -136,7 +138,7 @@ impl Admin {
                 if context.json {
                     return output::print_json(&json!({ "email": email }));
                 }
-                output::print_lines([format!("{email} has a password")])
+                output::print_lines([format!("the password of {email} is set")])
             }
             Action::Token { action } => action.run(context, &db, &platform).await,
         }
@@ -184,7 +186,7 @@ async fn named(db: &tenancy::Database, platform: &PlatformScope, email: &str) ->
 fn line(admin: &AdminUser) -> String {
     let status = match admin.status {
         AdminStatus::Disabled => "disabled",
-        AdminStatus::Active if admin.must_change_password => "has yet to set a password",
+        AdminStatus::Active if admin.must_change_password => "has not set a password yet",
         AdminStatus::Active => "active",
     };
     format!("{:<10}  {}  {status}, last login {}", admin.role, admin.email, time(admin.last_login_at))
@@ -214,6 +216,7 @@ fn print_secret(context: &Context, admin: &AdminUser, secret: &Token) -> Result<
     output::print_lines([
         line(admin),
         format!("secret  {}", secret.expose()),
-        "It is good once, within a day: `workspace-db admin set-password`, or your backend's page for it.".to_owned(),
+        "It can be used once, within one day: run `workspace-db admin set-password`, or use the page of your backend."
+            .to_owned(),
     ])
 }

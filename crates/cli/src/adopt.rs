@@ -8,9 +8,10 @@ use workspace_db::config::DatabaseUrl;
 use workspace_db::sql_types::SecretKey;
 use workspace_db_adopt::{Adoption, AdoptionOutcome, AdoptionPlan, AdoptionProgress, AdoptionStep, TableComparison};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::transfer::SecretKeyArgs;
-use super::{Context, output};
+use super::output;
+use super::secret_key::SecretKeyArgs;
 
 /// Adopt the database of the TypeScript package while its application runs
 ///
@@ -68,7 +69,7 @@ impl Adopt {
         }
         if let Some(file) = &self.finish {
             let rows = adoption.finish(file).await?;
-            return output::print_lines([format!("{rows} rows were kept aside: {}", file.display())]);
+            return output::print_lines([format!("{rows} rows were set aside in {}", file.display())]);
         }
         if self.switch {
             let switched = adoption.switch(self.writers_are_stopped, &on_progress).await?;
@@ -76,7 +77,7 @@ impl Adopt {
             if context.json {
                 return output::print_json(&switched);
             }
-            let stopped = format!("writers were kept out for {:.1} s", switched.writers_stopped.as_secs_f64());
+            let stopped = format!("writers were blocked for {:.1} s", switched.writers_stopped.as_secs_f64());
             return output::print_lines(std::iter::once(stopped).chain(switched.compared.iter().map(line)));
         }
         let report = adoption.run(&on_progress).await?;
@@ -86,12 +87,15 @@ impl Adopt {
         }
         let mut lines = vec![format!("copied     {} rows", report.rows)];
         lines.extend(
-            report.rounds.iter().map(|round| format!("caught up  {} changed, {} gone", round.changed, round.gone)),
+            report.rounds.iter().map(|round| format!("caught up  {} changed, {} deleted", round.changed, round.gone)),
         );
-        lines.push(format!("writers must stop for about {:.1} s and the comparison", report.last_round_seconds));
+        lines.push(format!(
+            "writers must stop for about {:.1} s plus the time of the comparison",
+            report.last_round_seconds
+        ));
         match &report.compared {
             Some(compared) => lines.extend(compared.iter().map(line)),
-            None => lines.push("not compared: somebody wrote meanwhile; --switch does it".to_owned()),
+            None => lines.push("not compared, because there were writes meanwhile; --switch compares".to_owned()),
         }
         output::print_lines(lines)
     }
@@ -99,7 +103,7 @@ impl Adopt {
 
 fn line(compared: &TableComparison) -> String {
     let TableComparison { table, same, changed, set_aside } = compared;
-    format!("{same:>12} the same  {changed:>8} without a reference  {set_aside:>8} aside  {table}")
+    format!("{same:>12} identical  {changed:>8} without a reference  {set_aside:>8} set aside  {table}")
 }
 
 fn describe(plan: &AdoptionPlan) -> Vec<String> {

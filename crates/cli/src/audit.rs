@@ -7,8 +7,9 @@ use workspace_db::id::WorkspaceId;
 use workspace_db::models::AuditEntry;
 use workspace_db::tenancy::PlatformScope;
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, output, workspace};
+use super::{output, workspace};
 
 /// Show audit entries, newest first
 #[derive(Args, Debug)]

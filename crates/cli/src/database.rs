@@ -5,7 +5,8 @@ use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::tenancy;
 use workspace_db_embedded::LocalServer;
 
-use super::{ConflictingArguments, Context};
+use super::context::Context;
+use super::error::ConflictingArguments;
 
 pub(super) enum DatabaseTarget {
     /// Server that the user provides.
@@ -82,7 +83,7 @@ pub(super) fn given(context: &Context) -> Result<Option<DatabaseUrl>> {
         return Ok(None);
     }
     if context.data_dir_is_asked_for {
-        let message = "--data-dir names one database and DATABASE_URL another; leave one of them out";
+        let message = "--data-dir and DATABASE_URL name different databases; omit one of them";
         return Err(ConflictingArguments(message.to_owned()).into());
     }
     Ok(Some(url))

@@ -9,8 +9,11 @@ use serde_json::json;
 use workspace_db::db::migrations::Migrator;
 use workspace_db::doctor::{CHECKS, CheckStatus, Finding, Fix, Thresholds};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, output};
+use super::error::UnhealthyDatabase;
+use super::output;
+use super::signal::shutdown_signal;
 
 /// Check the database and print a remedy for each problem
 #[derive(Args, Debug)]
@@ -35,11 +38,6 @@ pub(super) struct Doctor {
     migrations: Option<PathBuf>,
 }
 
-/// The worst status that the checks found. It determines the exit code.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", if *.0 == CheckStatus::Fail { "the database is not fit to be used" } else { "the database needs attention" })]
-pub(super) struct UnhealthyDatabase(pub(super) CheckStatus);
-
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let database = DatabaseTarget::of(context)?;
@@ -56,7 +54,7 @@ impl Doctor {
             let tried = doctor.fix().await?;
             if !context.json {
                 output::print_lines(tried.iter().map(|one| match &one.refused {
-                    None => format!("did      {}", one.sql),
+                    None => format!("ran      {}", one.sql),
                     Some(why) => format!("refused  {}: {why}", one.sql),
                 }))?;
             }
@@ -65,7 +63,7 @@ impl Doctor {
         let Some(seconds) = self.watch else { return self.report(context, &doctor.run_checks().await?, &[]) };
         let mut ticks = tokio::time::interval(Duration::from_secs(seconds.max(1)));
         // Created once for all rounds, because a signal that arrives while no future waits for it would be lost.
-        let mut stopped = std::pin::pin!(super::shutdown_signal());
+        let mut stopped = std::pin::pin!(shutdown_signal());
         loop {
             let round = async {
                 ticks.tick().await;

@@ -23,7 +23,7 @@ pub(super) fn load() -> Result<Vec<String>> {
     // The metadata is that of the open file, so the file can't be swapped between check and read.
     let of = file.metadata().context(broken)?;
     if ![0, nix::unistd::geteuid().as_raw()].contains(&of.uid()) || of.mode() & 0o022 != 0 {
-        let told = "the file .env is ignored: another user owns it or may write it; `chmod go-w .env` keeps others out";
+        let told = "the file .env is ignored: another user owns it or may write to it; run `chmod go-w .env`";
         return Ok(vec![told.to_owned()]);
     }
     let (mut taken, mut told) = (String::new(), Vec::new());
@@ -32,7 +32,9 @@ pub(super) fn load() -> Result<Vec<String>> {
         if NEVER.contains(&name.as_str()) {
             told.push(format!("{name} in .env is ignored: it names programs; set it in the shell"));
         } else if name == "WORKSPACE_DB_EMBEDDINGS_URL" && std::env::var_os("WORKSPACE_DB_EMBEDDINGS_KEY").is_some() {
-            told.push(format!("{name} in .env is ignored: the key of the environment is not sent where a file says"));
+            told.push(format!(
+                "{name} in .env is ignored: the API key of the environment is not sent to a URL from a file"
+            ));
         } else if name.starts_with("WORKSPACE_DB_") || name.starts_with("DATABASE_") {
             // Writing to a string does not fail.
             let _ = writeln!(taken, "{name}=\"{}\"", escaped(&value));

@@ -5,7 +5,8 @@ use clap::Args;
 use serde_json::json;
 use workspace_db_embedded::LocalServer;
 
-use super::{Context, output};
+use super::context::Context;
+use super::output;
 
 /// Stop the server that `up` started and keep its data
 #[derive(Args, Debug)]

@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, output};
+use super::output;
 
 /// Print shell variables for `eval "$(workspace-db env)"`
 ///
@@ -49,5 +50,5 @@ pub(super) fn run(context: &Context) -> Result<()> {
 }
 
 fn quoted(value: &str) -> Result<Cow<'_, str>> {
-    shlex::try_quote(value).with_context(|| format!("{value:?} can't stand in a shell"))
+    shlex::try_quote(value).with_context(|| format!("{value:?} can't be quoted for a shell"))
 }

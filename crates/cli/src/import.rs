@@ -8,8 +8,10 @@ use anyhow::Result;
 use clap::Args;
 use workspace_db::transfer::{RowImportReport, import_rows, import_rows_with_jobs};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, NotFound, output, workspace};
+use super::error::NotFound;
+use super::{output, workspace};
 
 /// Import rows of another system into a workspace from JSON Lines
 ///
@@ -61,7 +63,7 @@ impl Import {
             return output::print_json(&rows);
         }
         output::print_lines(rows.written.iter().map(|(table, written)| {
-            format!("{written:>12} written  {:>12} there already  {table}", rows.found.get(table).copied().unwrap_or(0))
+            format!("{written:>12} written  {:>12} already there  {table}", rows.found.get(table).copied().unwrap_or(0))
         }))
     }
 }

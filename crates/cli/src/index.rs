@@ -8,8 +8,10 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 use workspace_db::indexes::{IndexProgress, IndexStatus, Recall, VerifyOptions, retrain, status, verify};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{BelowGate, Context, output};
+use super::error::BelowGate;
+use super::output;
 
 /// Show, retrain and verify the vector indexes
 #[derive(Args, Debug)]
@@ -119,7 +121,8 @@ impl Verify {
         if below.is_empty() {
             return printed;
         }
-        let remedy = "`workspace-db index status` says what is due; WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT takes more";
+        let remedy =
+            "run `workspace-db index status` to see what is due, or raise WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT";
         Err(BelowGate(format!("the recall of {} is below {}; {remedy}", below.join(", "), self.gate)).into())
     }
 }
@@ -127,7 +130,7 @@ impl Verify {
 fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("it is a share, from 0 to 1".to_owned()),
+        _ => Err("must be a share from 0 to 1".to_owned()),
     }
 }
 

@@ -16,9 +16,10 @@ use workspace_db_ingest::{
     DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, SkippedFile, enqueue_files, ingest,
 };
 
+use super::context::Context;
 use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
-use super::{Context, output, workspace};
+use super::{output, workspace};
 
 /// Number of skipped files listed for a person; `--json` lists all.
 const LISTED: usize = 20;
@@ -141,10 +142,10 @@ impl JsonLinesArgs {
         };
         let datasource = NewDatasource::named(scope.workspace(), name, DatasourceType::Api);
         let mut ws = db.workspace(scope).await?;
-        let datasource = datasource.find_or_insert(&mut ws, scope).await?;
+        let datasource = datasource.find_or_insert(&mut ws).await?;
         let options =
             LoadOptions { all_or_nothing, keep_duplicates: self.keep_duplicates, ..LoadOptions::new(datasource) };
-        let row = datasources::table.in_workspace(scope).find(datasource);
+        let row = datasources::table.in_workspace(&ws).find(datasource);
         row.update().set(&DatasourceChanges::running()).execute(&mut ws).await?;
         drop(ws);
         let (documents, broken) = if let Some(lines) = opened {
@@ -170,7 +171,7 @@ impl JsonLinesArgs {
             output::print_lines(report.describe())?;
         }
         if report.broken > 0 {
-            bail!("{} lines were left out", report.broken);
+            bail!("{} lines were skipped", report.broken);
         }
         Ok(())
     }
@@ -226,7 +227,7 @@ fn list(skipped: &[SkippedFile]) -> Vec<String> {
     let mut lines = vec![format!("skipped    {} files", skipped.len())];
     lines.extend(skipped.iter().take(LISTED).map(|skipped| format!("  {}: {}", skipped.name, skipped.reason)));
     if skipped.len() > LISTED {
-        lines.push(format!("  and {} more, which --json lists", skipped.len() - LISTED));
+        lines.push(format!("  and {} more; --json lists all", skipped.len() - LISTED));
     }
     lines
 }

@@ -19,8 +19,11 @@ use workspace_db::tenancy::{Database, PlatformScope, WorkspaceConnection, Worksp
 use workspace_db::{Error, Readable, UnreadableRow};
 use workspace_db_ingest::{FileIngestion, IngestFile};
 
+use super::context::{Context, OPERATOR};
 use super::embedder::EmbedderArgs;
-use super::{Context, NotFound, OPERATOR, database, output, workspace};
+use super::error::NotFound;
+use super::signal::shutdown_signal;
+use super::{database, output, workspace};
 
 /// Run, inspect and control background jobs
 #[derive(Args, Debug)]
@@ -153,7 +156,7 @@ impl JobAction {
 }
 
 fn folder(text: &str) -> Result<(String, PathBuf), String> {
-    let (slug, path) = text.split_once('=').ok_or("write it as SLUG=PATH, such as acme=/srv/acme")?;
+    let (slug, path) = text.split_once('=').ok_or("use the form SLUG=PATH, such as acme=/srv/acme")?;
     Ok((slug.to_owned(), path.into()))
 }
 
@@ -173,7 +176,7 @@ impl Work {
             worker.drain().await?;
         } else {
             end_after(Duration::from_secs(self.grace) + EXIT_GRACE)?;
-            worker.run(super::shutdown_signal()).await?;
+            worker.run(shutdown_signal()).await?;
         }
         if context.json {
             return output::print_json(&jobs::stats(&db, &PlatformScope::unchecked(OPERATOR)).await?);
@@ -190,10 +193,10 @@ fn end_after(grace: Duration) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("end".to_owned()).spawn(move || {
         runtime.block_on(async {
-            super::shutdown_signal().await;
+            shutdown_signal().await;
             tokio::time::sleep(grace).await;
         });
-        output::note("error: jobs did not end within their grace; they are left to their leases");
+        output::note("error: jobs did not finish within the grace period; they stay leased until the leases expire");
         std::process::exit(1);
     })?;
     Ok(())
@@ -316,7 +319,7 @@ fn line(job: &Readable<Job>) -> String {
             let why = job.last_error.as_deref().and_then(|error| error.lines().next()).unwrap_or_default();
             format!("{:<9}  {}  {time}  {attempts:>5}  {}  {}  {why}", job.status, job.id, job.queue, job.job_type)
         }
-        Err(unreadable) => format!("unreadable  {unreadable}; `jobs cancel` with its id takes it out of the queue"),
+        Err(unreadable) => format!("unreadable  {unreadable}; `jobs cancel` with its id removes it from the queue"),
     }
 }
 
@@ -325,7 +328,7 @@ fn describe(stats: &QueueStats) -> String {
     let oldest = oldest_due_seconds.map(|age| format!(", the oldest for {age:.0} s")).unwrap_or_default();
     let paused = if *is_paused { "  PAUSED" } else { "" };
     format!(
-        "{queue}  {kind}  due {due} of {workspaces} workspaces{oldest}; scheduled {scheduled}; running {running}; failed {failed}{paused}"
+        "{queue}  {kind}  due {due} in {workspaces} workspaces{oldest}; scheduled {scheduled}; running {running}; failed {failed}{paused}"
     )
 }
 
@@ -336,7 +339,7 @@ fn print(context: &Context, queue: &JobQueue) -> Result<()> {
     let state = if queue.paused_at.is_some() { "paused" } else { "open" };
     let most = queue
         .max_running_per_workspace
-        .map(|most| format!("  at most {most} of a workspace at once"))
+        .map(|most| format!("  at most {most} running per workspace"))
         .unwrap_or_default();
     output::print_lines([format!("{state:<7}  {}{most}", queue.name)])
 }

@@ -3,12 +3,14 @@
 mod admin;
 mod adopt;
 mod audit;
+mod context;
 mod database;
 mod doctor;
 mod dotenv;
 mod down;
 mod embedder;
 mod env;
+mod error;
 mod import;
 mod index;
 mod ingest;
@@ -22,9 +24,10 @@ mod reference;
 mod retention;
 mod roles;
 mod search;
+mod secret_key;
+mod signal;
 mod status;
 mod studio;
-mod transfer;
 mod up;
 mod workspace;
 
@@ -35,9 +38,10 @@ use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-use workspace_db::Error;
 use workspace_db::config::Config;
-use workspace_db::doctor::CheckStatus;
+
+use self::context::Context;
+use self::error::{EXIT_CODES, described, exit_code, is_broken_pipe};
 
 /// The data layer of a multi-tenant AI workspace platform.
 #[derive(Debug, Parser)]
@@ -48,21 +52,6 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  done
-  1  failed for another reason than those below
-  2  wrong arguments or other bad input
-  3  something that was named does not exist
-  4  the database can't be reached
-  5  something must be installed or started first
-  6  the embeddings endpoint failed
-  7  something else is in the way: a port, a lock, another version
-  8  what was measured is below its gate
-  9  a token or password is not good, or not for this
-  10 the doctor warns
-  11 the doctor has found what must be mended";
 
 /// Arguments of every command.
 #[derive(Args, Debug)]
@@ -98,33 +87,6 @@ enum Command {
     Audit(audit::Audit),
     Retention(retention::Retention),
 }
-
-/// Actor in the audit log.
-const OPERATOR: &str = "the operator at the shell";
-
-/// State that a command gets in addition to its own arguments.
-struct Context {
-    config: Config,
-    data_dir: PathBuf,
-    /// True if the command line names the folder. Then `DATABASE_URL` must not override it.
-    data_dir_is_asked_for: bool,
-    json: bool,
-}
-
-/// Error of arguments that contradict each other. The exit code is that of wrong arguments.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct ConflictingArguments(String);
-
-/// Error of a named object that does not exist.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct NotFound(String);
-
-/// Error of a measurement below its gate.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct BelowGate(String);
 
 fn main() -> ExitCode {
     // The message of a panic may quote content, and the default hook prints it unchanged.
@@ -215,67 +177,6 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Audit(command) => command.run(&context).await,
         Command::Retention(retention::Retention {}) => retention::run(&context).await,
     }
-}
-
-/// Formats the message and its causes, without a cause that the text already quotes.
-fn described(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        said if said.contains(&cause) => text,
-        _ => format!("{text}: {cause}"),
-    })
-}
-
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<ConflictingArguments>() {
-        return ExitCode::from(2);
-    }
-    if error.is::<NotFound>() {
-        return ExitCode::from(3);
-    }
-    if error.is::<BelowGate>() {
-        return ExitCode::from(8);
-    }
-    if let Some(doctor::UnhealthyDatabase(state)) = error.downcast_ref() {
-        return ExitCode::from(if *state == CheckStatus::Fail { 11 } else { 10 });
-    }
-    let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<Error>()) else { return ExitCode::FAILURE };
-    let code = match error {
-        _ if error.is_invalid_input() => 2,
-        _ if error.is_not_found() => 3,
-        _ if error.is_unreachable() || error.is_exhausted() => 4,
-        _ if error.is_missing_prerequisite() => 5,
-        _ if error.is_embeddings_failure() => 6,
-        _ if error.is_conflict() => 7,
-        _ if error.is_unauthenticated() || error.is_forbidden() || error.is_throttled() => 9,
-        _ => 1,
-    };
-    ExitCode::from(code)
-}
-
-/// Waits for Ctrl-C or, on Unix, SIGTERM.
-async fn shutdown_signal() {
-    #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return;
-    }
-    // If no handler can be installed, the signal itself ends the process.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Returns true if the reader closed the output, as `head` does.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
-        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
-    })
 }
 
 /// Returns true if the command line has the global argument, before the subcommand or, in a deeper match, after it.

@@ -11,8 +11,9 @@ use workspace_db::db;
 use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use workspace_db_embedded::{MajorVersion, cache_dir, install};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, output};
+use super::output;
 
 /// Open psql on the database with access to every workspace
 #[derive(Args, Debug)]
@@ -75,6 +76,6 @@ impl Psql {
 fn psql_of(major: Option<MajorVersion>) -> Result<PathBuf> {
     let folder = cache_dir()?;
     let install =
-        install(major, || output::note(format_args!("fetching psql with PostgreSQL into {}", folder.display())))?;
+        install(major, || output::note(format_args!("downloading psql with PostgreSQL into {}", folder.display())))?;
     Ok(install.program("psql"))
 }

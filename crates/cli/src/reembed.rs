@@ -6,9 +6,11 @@ use indicatif::HumanCount;
 use serde_json::json;
 use workspace_db::reembed::{ReembedMode, ReembedReport, ReembedStatus, discard, reembed, status};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
-use super::{ConflictingArguments, Context, output, workspace};
+use super::error::ConflictingArguments;
+use super::{output, workspace};
 
 /// Switch a workspace to another embedding model while searches continue
 ///
@@ -52,8 +54,8 @@ impl Reembed {
         }
         // A forgotten option must not replace a workspace's vectors with hashed words.
         if !self.status && !self.hash_words && self.embedder.hashes_words() {
-            let message = "the embedder of the new vectors is not named; give --embeddings-url, or --hash-words if \
-                hashed words are meant";
+            let message =
+                "no embedder is named for the new vectors; pass --embeddings-url, or --hash-words for hashed words";
             return Err(ConflictingArguments(message.to_owned()).into());
         }
         let embedder = self.embedder.embedder()?;

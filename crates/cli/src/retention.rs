@@ -5,8 +5,9 @@ use clap::Args;
 use workspace_db::retention::expire;
 use workspace_db::tenancy::PlatformScope;
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, output};
+use super::output;
 
 /// Delete data whose retention period has ended
 ///

@@ -7,8 +7,10 @@ use serde_json::json;
 use uuid::Uuid;
 use workspace_db::db::roles::{APP_ROLE, PLATFORM_ROLE, apply, group_roles_sql, login_sql, restricted_functions_sql};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{ConflictingArguments, Context, output};
+use super::error::ConflictingArguments;
+use super::output;
 
 /// Print or run the SQL that creates the database's roles and logins
 ///
@@ -50,8 +52,7 @@ impl Roles {
                 lines.push(login_sql(login, password, role));
             }
             lines.push(
-                "-- As a superuser, in this database; managed services may refuse it, and it can be left out:"
-                    .to_owned(),
+                "-- As a superuser, in this database; managed services may refuse it, and it is optional:".to_owned(),
             );
             lines.push(restricted_functions_sql(&name));
             if context.json {
@@ -61,7 +62,7 @@ impl Roles {
         }
         if let DatabaseTarget::LocalServer { .. } = database {
             let message =
-                "the server of `workspace-db up` has its logins already; `workspace-db env` prints their URLs";
+                "the server of `workspace-db up` already has its logins; `workspace-db env` prints their URLs";
             return Err(ConflictingArguments(message.to_owned()).into());
         }
         let made: Vec<_> = logins.iter().map(|(_, login, password, role)| (*login, password, *role)).collect();

@@ -9,9 +9,10 @@ use workspace_db::search::{Hit, Question, Search as Searching, SearchChunks as _
 use workspace_db::sql_types::LanguageTag;
 use workspace_db::tenancy::InWorkspace as _;
 
+use super::context::Context;
 use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
-use super::{Context, output, workspace};
+use super::{output, workspace};
 
 /// Number of lines of a passage shown for a person; `--json` and `--full` show all.
 const SHOWN: usize = 8;
@@ -96,7 +97,7 @@ impl Search {
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         let mut ws = db.workspace(&scope).await?;
         let spinner = output::spinner().with_message("searching");
-        let chunks = document_chunks::table.in_workspace(&scope);
+        let chunks = document_chunks::table.in_workspace(&ws);
         let embedder = self.embedder.embedder()?;
         let search = match self.by {
             SearchMode::FullText => chunks.full_text(&self.question, self.k),

@@ -5,8 +5,9 @@ use clap::Args;
 use serde_json::json;
 use workspace_db::db::migrations::{MigrationState, Migrator};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, output};
+use super::output;
 
 /// Show the state of the server and the number of pending migrations
 #[derive(Args, Debug)]

@@ -6,9 +6,11 @@ use anyhow::Result;
 use clap::Args;
 use workspace_db_studio::{Options, Studio as Inspector, own_address};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
-use super::{Context, output};
+use super::output;
+use super::signal::shutdown_signal;
 
 /// Inspect the data of one workspace at a time in a browser
 ///
@@ -49,7 +51,7 @@ impl Studio {
                 let _ = output::print_lines([links.next()]);
             }
         });
-        studio.serve(super::shutdown_signal()).await?;
+        studio.serve(shutdown_signal()).await?;
         Ok(())
     }
 }

@@ -7,8 +7,10 @@ use workspace_db::config::DatabaseUrl;
 use workspace_db::db::migrations::Migrator;
 use workspace_db_embedded::{LocalServer, MajorVersion, StartupStep};
 
+use super::context::Context;
 use super::database::given;
-use super::{ConflictingArguments, Context, output};
+use super::error::ConflictingArguments;
+use super::output;
 
 /// Start a local PostgreSQL server, or use DATABASE_URL, and run migrations
 #[derive(Args, Debug)]
@@ -28,7 +30,7 @@ impl Up {
         let spinner = output::spinner();
         let (local, owner) = if let Some(url) = given(context)? {
             if self.postgres.is_some() || self.port.is_some() {
-                let message = "DATABASE_URL names a server of your own, so --postgres and --port have no meaning";
+                let message = "DATABASE_URL names a server of your own, so --postgres and --port can't be used";
                 return Err(ConflictingArguments(message.to_owned()).into());
             }
             (None, url)
@@ -49,11 +51,11 @@ impl Up {
 
 fn describe(step: StartupStep) -> &'static str {
     match step {
-        StartupStep::Waiting => "waiting for another process at work on the same folder",
-        StartupStep::Fetching => "fetching PostgreSQL with pgvector, 25 MB, once",
-        StartupStep::Initialising => "making the data directory",
+        StartupStep::Waiting => "waiting for another process that uses the same folder",
+        StartupStep::Fetching => "downloading PostgreSQL with pgvector, 25 MB, only once",
+        StartupStep::Initialising => "creating the data directory",
         StartupStep::Starting => "starting PostgreSQL",
-        StartupStep::Preparing => "making logins and database",
+        StartupStep::Preparing => "creating the logins and the database",
     }
 }
 

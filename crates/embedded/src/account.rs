@@ -44,7 +44,7 @@ impl Account {
             ErrorKind::MissingPrerequisite,
             format!("PostgreSQL does not run as root, and none of the accounts {} exists", UNPRIVILEGED.join(", ")),
         )
-        .remedy("make one (useradd --system postgres), or run this as an ordinary user"))
+        .remedy("create one (useradd --system postgres), or run this as an ordinary user"))
     }
 
     /// Returns the account's name.
@@ -83,7 +83,7 @@ impl Account {
     pub(super) fn own(&self, path: &Path) -> Result<()> {
         let Some((uid, gid)) = self.ids else { return Ok(()) };
         chown(path, Some(uid), Some(gid)).map_err(|error| {
-            Error::new(ErrorKind::Io, format!("can't give {} to the account {}", path.display(), self.name))
+            Error::new(ErrorKind::Io, format!("can't change the owner of {} to {}", path.display(), self.name))
                 .caused_by(error)
         })
     }

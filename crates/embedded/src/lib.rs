@@ -11,14 +11,19 @@
 mod account;
 mod cluster;
 mod distribution;
+mod folder;
 mod install;
+mod installation;
 mod local;
 mod pid_file;
+mod port;
 mod state;
 mod system;
 mod verification;
 
 pub use self::account::Account;
-pub use self::cluster::{Cluster, Durability, free_port};
-pub use self::install::{InstallSource, Installation, MajorVersion, cache_dir, install};
+pub use self::cluster::{Cluster, Durability};
+pub use self::install::{cache_dir, install};
+pub use self::installation::{InstallSource, Installation, MajorVersion};
 pub use self::local::{LocalServer, LocalServerStatus, StartupStep, data_dir};
+pub use self::port::free_port;

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Durability};
 use super::distribution::lock;
-use super::install::{
-    InstallSource, Installation, MajorVersion, found_again, install, install_again, make_dir, user_dir,
-};
+use super::folder::{make_dir, user_dir};
+use super::install::{found_again, install, install_again};
+use super::installation::{InstallSource, Installation, MajorVersion};
 use super::state::{InstallOrigin, PARTIAL_STATE_FILE, STATE_FILE, ServerState};
 use url::Url;
 use workspace_db::config::DatabaseUrl;
@@ -106,7 +106,7 @@ impl LocalServer {
         let on_start = on_step.clone();
         let (local, _lock) = tokio::task::spawn_blocking(move || Self::start(&dir, wanted, port, on_start))
             .await
-            .map_err(|error| Error::new(ErrorKind::Io, "the starting thread panicked").caused_by(error))??;
+            .map_err(|error| Error::new(ErrorKind::Io, "the startup thread panicked").caused_by(error))??;
         on_step(StartupStep::Preparing);
         local.prepare().await?;
         Ok(local)
@@ -133,7 +133,7 @@ impl LocalServer {
     pub fn open(dir: &Path) -> Result<Self> {
         Self::open_existing(dir)?.ok_or_else(|| {
             let message =
-                format!("there is no database: DATABASE_URL is not set and {} holds no server", dir.display());
+                format!("there is no database: DATABASE_URL is not set and {} contains no server", dir.display());
             Error::new(ErrorKind::MissingPrerequisite, message).remedy("run `workspace-db up`, or set DATABASE_URL")
         })
     }
@@ -309,7 +309,7 @@ fn runs_elsewhere(cluster: &Cluster, asked: u16) -> Option<Error> {
         Some(running) => format!("on port {running}"),
         None => "on its socket".to_owned(),
     };
-    let conflict = Error::new(ErrorKind::Conflict, format!("the server runs already, {place}"));
+    let conflict = Error::new(ErrorKind::Conflict, format!("the server is already running {place}"));
     Some(conflict.remedy("stop it with `workspace-db down`, then start it on another port"))
 }
 
@@ -322,9 +322,9 @@ fn refuse_foreign(dir: &Path) -> Result<()> {
         None => Ok(()),
         Some(entry) => Err(Error::new(
             ErrorKind::Conflict,
-            format!("{} holds {} and was not made by workspace-db", dir.display(), entry.file_name().display()),
+            format!("{} contains {} and was not created by workspace-db", dir.display(), entry.file_name().display()),
         )
-        .remedy("name an empty folder, or a new one, with --data-dir")),
+        .remedy("choose an empty or new folder with --data-dir")),
     }
 }
 

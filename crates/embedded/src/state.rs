@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::install::{InstallSource, Installation, MajorVersion};
+use super::installation::{InstallSource, Installation, MajorVersion};
 use workspace_db::{Error, ErrorKind, Result};
 
 /// The state file, and the partial file that is renamed to it.
@@ -84,10 +84,11 @@ impl ServerState {
         let major = self.made_by.major;
         match wanted.filter(|wanted| *wanted != major) {
             None => Ok(major),
-            Some(wanted) => {
-                Err(Error::new(ErrorKind::Conflict, format!("the directory is of PostgreSQL {major}, not {wanted}"))
-                    .remedy(format!("leave --postgres out or say {major}, or name another --data-dir")))
-            }
+            Some(wanted) => Err(Error::new(
+                ErrorKind::Conflict,
+                format!("the directory belongs to PostgreSQL {major}, not {wanted}"),
+            )
+            .remedy(format!("omit --postgres or set it to {major}, or use another --data-dir"))),
         }
     }
 
@@ -98,13 +99,13 @@ impl ServerState {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
                 return Err(Error::new(ErrorKind::Io, format!("can't read {}", path.display()))
-                    .remedy("is the directory another user's? name your own with --data-dir")
+                    .remedy("if the directory belongs to another user, choose your own with --data-dir")
                     .caused_by(error));
             }
         };
         serde_json::from_slice(&text).map(Some).map_err(|error| {
             Error::new(ErrorKind::Conflict, format!("{} is damaged", path.display()))
-                .remedy("restore it, or name another --data-dir: without its passwords nobody can log in")
+                .remedy("restore it, or use another --data-dir: without its passwords, nobody can log in")
                 .caused_by(error)
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::install::{InstallSource, Installation, MajorVersion};
+use super::installation::{InstallSource, Installation, MajorVersion};
 
 /// Folders that contain one folder per major version, in the packages of Debian, Red Hat and Homebrew.
 const PARENTS: &[&str] = &["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"];

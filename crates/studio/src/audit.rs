@@ -5,12 +5,13 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 
 use super::cells::{Budget, moment, text};
-use super::json::{folded, without_secrets};
+use super::json::folded;
 use super::layout;
 use super::params::Params;
 use super::problem::Problem;
+use super::request::StudioRequest;
+use super::secrets::without_secrets;
 use super::statement::readable;
-use super::view::StudioRequest;
 use workspace_db::Result;
 use workspace_db::auth::{self, AuditFilter};
 use workspace_db::id::AuditEntryId;
@@ -32,11 +33,11 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     found.truncate(LISTED);
     let budget = Budget::new(PAGE);
     let body = html! {
-        @if found.is_empty() { p class="empty" { "Nothing was done yet that is written down." } }
+        @if found.is_empty() { p class="empty" { "There are no entries yet." } }
         ol class="entries" { @for entry in &found { (shown(entry, &budget)) } }
         @if let (true, Some(last)) = (is_more, found.last()) {
             @let next = Params::default().with("before", last.page_key().to_string());
-            a class="button" rel="next" href=(next.at(&visit.view.path("audit"))) { "Before →" }
+            a class="button" rel="next" href=(next.at(&visit.view.path("audit"))) { "Older →" }
         }
     };
     Ok(layout::page(&visit, "audit", "Audit log", &body))
@@ -51,7 +52,7 @@ async fn entries(visit: &StudioRequest, before: Option<PageKey>) -> Result<Vec<A
     };
     let scope = WorkspaceScope::unchecked(workspace, REASON).to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
-    let query = audit_log::table.in_workspace(&scope);
+    let query = audit_log::table.in_workspace(&ws);
     let order = (audit_log::occurred_at.desc(), audit_log::id.desc());
     match before {
         None => query.order(order).limit(most.into()).load_each(&mut ws).await.map(readable),

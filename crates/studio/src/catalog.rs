@@ -1,20 +1,13 @@
 //! The tables and their properties, read from the database, so that your own tables are shown too.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
+use postgres_protocol::escape::escape_identifier;
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
-use super::AppState;
 use super::problem::Problem;
 use super::shape::Shape;
-use super::statement::{DynamicStatement, only, quoted};
+use super::statement::DynamicStatement;
 use super::view::View;
 use workspace_db::{Error, ErrorKind, Result};
-
-/// Lifetime of a cached catalog. A migration is visible after this time.
-const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// The readable tables, by name.
 #[derive(Debug)]
@@ -84,6 +77,25 @@ fn unknown() -> Shape {
 }
 
 impl TableCatalog {
+    /// Parses the answer of `catalog.sql`.
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let mut tables: Vec<TableInfo> = serde_json::from_str(text).map_err(|error| {
+            Error::new(ErrorKind::Database, "the catalog has an unexpected format").caused_by(error)
+        })?;
+        for table in &mut tables {
+            for column in &mut table.columns {
+                column.shape = Shape::of(&table.name, &column.name, &column.of_type, column.labels.is_some());
+            }
+            // A secret key must not appear in an address, so such a row has no address.
+            let is_shown =
+                |name: &String| table.columns.iter().any(|one| one.name == *name && one.shape != Shape::Secret);
+            if !table.key.iter().all(is_shown) {
+                table.key.clear();
+            }
+        }
+        Ok(Self { tables })
+    }
+
     /// Returns the tables that the view can see.
     pub(super) fn seen(&self, view: &View) -> impl Iterator<Item = &TableInfo> {
         let all = *view == View::Platform;
@@ -93,7 +105,7 @@ impl TableCatalog {
     /// Returns a table that the view can see.
     pub(super) fn visible_table(&self, view: &View, name: &str) -> Result<&TableInfo, Problem> {
         let found = self.seen(view).find(|table| table.name == name);
-        found.ok_or_else(|| Problem::not_found(format!("there is no table {name:?} here")))
+        found.ok_or_else(|| Problem::not_found(format!("this view has no table {name:?}")))
     }
 
     /// Returns the foreign keys of other tables that refer to a table.
@@ -124,7 +136,7 @@ impl TableInfo {
     /// Returns the condition that a column equals a value. It never holds for NULL.
     pub(super) fn equals(&self, column: &str, value: Option<&str>, statement: &mut DynamicStatement) -> String {
         let of_type = self.column(column).map_or("text", ColumnInfo::bound);
-        format!("{} = {}", quoted(column), statement.bind(value, of_type))
+        format!("{} = {}", escape_identifier(column), statement.bind(value, of_type))
     }
 
     /// Returns the column that identifies a workspace's rows.
@@ -151,39 +163,5 @@ impl TableInfo {
             }
             _ => false,
         })
-    }
-}
-
-/// The most recently read catalog.
-#[derive(Default)]
-pub(super) struct CatalogCache(Mutex<Option<(Instant, Arc<TableCatalog>)>>);
-
-impl AppState {
-    pub(super) async fn catalog(&self) -> Result<Arc<TableCatalog>> {
-        let mut known = self.catalog.0.lock().await;
-        if let Some((asked, catalog)) = known.as_ref()
-            && asked.elapsed() < REMEMBERED
-        {
-            return Ok(Arc::clone(catalog));
-        }
-        let rows = self.rows(None, DynamicStatement::new(include_str!("catalog.sql"))).await?;
-        let text = only(rows).unwrap_or_default();
-        let mut tables: Vec<TableInfo> = serde_json::from_str(&text).map_err(|error| {
-            Error::new(ErrorKind::Database, "the catalog is not as this program knows it").caused_by(error)
-        })?;
-        for table in &mut tables {
-            for column in &mut table.columns {
-                column.shape = Shape::of(&table.name, &column.name, &column.of_type, column.labels.is_some());
-            }
-            // A secret key must not appear in an address, so such a row has no address.
-            let is_shown =
-                |name: &String| table.columns.iter().any(|one| one.name == *name && one.shape != Shape::Secret);
-            if !table.key.iter().all(is_shown) {
-                table.key.clear();
-            }
-        }
-        let catalog = Arc::new(TableCatalog { tables });
-        *known = Some((Instant::now(), Arc::clone(&catalog)));
-        Ok(catalog)
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::catalog::ColumnInfo;
-use super::json;
+use super::secrets::safe;
 use super::shape::{SHORT, Shape};
 
 /// Number of bytes that the page may still contain.
@@ -119,7 +119,7 @@ pub(super) fn short(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -
     match column.shape {
         Shape::Secret => html! { span class="quiet" { "hidden" } },
         Shape::Time => time(value),
-        Shape::Json => html! { code { (text_of(&json::safe(value).to_string())) } },
+        Shape::Json => html! { code { (text_of(&safe(value).to_string())) } },
         Shape::Vector => vector(value),
         Shape::Bits | Shape::Words => html! { code { (text_of(value)) } },
         _ => text_of(value),

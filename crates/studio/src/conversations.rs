@@ -7,13 +7,13 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use super::LAST_IN_ORDER;
 use super::cells::{Budget, cut, moment, text};
 use super::layout;
 use super::params::Params;
 use super::problem::Problem;
+use super::request::StudioRequest;
 use super::statement::readable;
-use super::view::StudioRequest;
+use super::uuid_v7::LAST_IN_ORDER;
 use workspace_db::id::{ConversationId, MessageId};
 use workspace_db::models::{Conversation, Feedback, Message};
 use workspace_db::schema::{conversations, feedback, messages};
@@ -45,7 +45,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let mut found: Vec<Conversation> = Vec::new();
     for (from, to) in ranges {
         let more: Vec<Conversation> = conversations::table
-            .in_workspace(&scope)
+            .in_workspace(&ws)
             .filter(
                 conversations::id.ge(ConversationId::from(from)).and(conversations::id.lt(ConversationId::from(to))),
             )
@@ -83,13 +83,13 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let id: ConversationId = visit.id("conversation")?;
     let scope = WorkspaceScope::unchecked(workspace, "the studio shows a conversation").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
-    let found: Vec<Conversation> = conversations::table.in_workspace(&scope).find(id).load(&mut ws).await?;
+    let found: Vec<Conversation> = conversations::table.in_workspace(&ws).find(id).load(&mut ws).await?;
     let found = found
         .into_iter()
         .next()
         .ok_or_else(|| Problem::not_found(format!("there is no conversation {id} in this workspace")))?;
     let said: Vec<Message> = messages::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .filter(messages::conversation_id.eq(id))
         .order((messages::created_at, messages::id))
         .limit(i64::try_from(SHOWN).unwrap_or(i64::MAX))
@@ -98,7 +98,7 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
         .map(readable)?;
     let ids: Vec<MessageId> = said.iter().map(|message| message.id).collect();
     let judged: Vec<Feedback> = feedback::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .filter(feedback::message_id.eq_any(ids))
         .load_each(&mut ws)
         .await
@@ -110,10 +110,10 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
             (found.status)
             @if let Some(user) = &found.external_user_id { " · " (text(user)) }
             " · " (moment(found.created_at)) " · "
-            a href=(visit.view.known_row("conversations", workspace, *id.as_uuid())) { "its row" }
+            a href=(visit.view.known_row("conversations", workspace, *id.as_uuid())) { "open the row" }
         }
         ol class="said" { @for message in &said { (shown(message, judged.get(&message.id), &budget)) } }
-        @if said.len() == SHOWN { p class="quiet" { "The first " (SHOWN) " messages." } }
+        @if said.len() == SHOWN { p class="quiet" { "Only the first " (SHOWN) " messages are shown." } }
     };
     Ok(layout::page(&visit, "conversations", &cut(found.title.as_deref().unwrap_or("Untitled"), TITLE), &body))
 }

@@ -46,7 +46,7 @@ pub(super) fn of(tables: &[&TableInfo], view: &View) -> Markup {
     }
     let (width, height) = (bottoms.len() * (WIDTH + GAP_ACROSS), bottoms.iter().copied().max().unwrap_or(0));
     html! {
-        svg class="diagram" width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="group" aria-label="Tables and what they refer to" {
+        svg class="diagram" width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="group" aria-label="Tables and their references" {
             @for one in &placed { (arrows(&placed, one)) }
             @for one in &placed {
                 a href=(view.path(&format!("tables/{}", one.table.name))) {

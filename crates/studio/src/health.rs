@@ -5,14 +5,14 @@ use maud::html;
 
 use super::layout;
 use super::problem::Problem;
-use super::view::StudioRequest;
+use super::request::StudioRequest;
 use workspace_db::doctor::{CHECKS, CheckStatus, Doctor, Thresholds};
 
 /// Handles `GET /{view}/health`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let body = html! {
-        p class="quiet" { "What " code { "workspace-db doctor --quick" } " says of the whole database: everything but the recall of searches." }
-        div hx-get=(visit.view.path("health/examined")) hx-trigger="load" aria-live="polite" { p class="quiet" { "examining …" } }
+        p class="quiet" { "The results of " code { "workspace-db doctor --quick" } " for the whole database: all checks except the recall of searches." }
+        div hx-get=(visit.view.path("health/examined")) hx-trigger="load" aria-live="polite" { p class="quiet" { "running the checks …" } }
     };
     Ok(layout::page(&visit, "health", "Doctor", &body))
 }
@@ -24,10 +24,10 @@ pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Probl
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
     let bad = findings.iter().filter(|finding| finding.state > CheckStatus::Skipped).count();
     let body = html! {
-        p { strong { (bad) " of " (findings.len()) " checks ask for something." } }
+        p { strong { (bad) " of " (findings.len()) " checks need attention." } }
         div class="wide" tabindex="0" role="region" aria-label="Checks" {
             table {
-                thead { tr { th scope="col" { "State" } th scope="col" { "Check" } th scope="col" { "What was found, and what to do" } } }
+                thead { tr { th scope="col" { "Status" } th scope="col" { "Check" } th scope="col" { "Findings and remedies" } } }
                 tbody { @for finding in &findings {
                     tr {
                         td { span class={ "state " (finding.state) } { (finding.state) } }

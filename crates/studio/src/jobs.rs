@@ -7,23 +7,25 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::LAST_IN_ORDER;
 use super::cells::{Budget, cut, moment, null, text, time};
 use super::gate::PostedForm;
-use super::json::{folded, without_secrets};
+use super::json::folded;
 use super::layout;
 use super::params::see;
 use super::problem::Problem;
+use super::request::StudioRequest;
+use super::secrets::without_secrets;
 use super::statement::{DynamicStatement, Row};
-use super::view::{StudioRequest, View};
+use super::uuid_v7::LAST_IN_ORDER;
+use super::view::View;
 use serde_json::Value;
+use workspace_db::Result;
 use workspace_db::auth::{self, AuditedChange};
 use workspace_db::id::JobId;
 use workspace_db::models::Job;
 use workspace_db::schema::jobs;
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{InWorkspace as _, PlatformScope, WorkspaceScope};
-use workspace_db::{Error, ErrorKind, Result};
 
 /// Maximum number of examined jobs: the newest of a workspace, or those of each state across workspaces.
 const NEWEST: usize = 10_000;
@@ -43,7 +45,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let address = visit.params.at(&visit.view.path("jobs/live")).into_owned();
     let first = live_part(&visit).await?;
     let body = html! {
-        nav class="bar" aria-label="States" {
+        nav class="bar" aria-label="Status" {
             a href=(visit.view.path("jobs")) { "All" }
             @for status in JobStatus::ALL {
                 a href={ (visit.view.path("jobs")) "?status=" (status) } aria-current=[(visit.params.value("status") == Some(status.label())).then_some("true")] { (status) }
@@ -141,16 +143,18 @@ async fn live_part(visit: &StudioRequest) -> Result<Markup> {
     let mut answers = visit.shared.ask(visit.view.workspace(), statements(visit)).await?.into_iter();
     let [standing, over_time, listed] = [(); 3].map(|()| answers.next().unwrap_or_default());
     let of = match &visit.view {
-        View::Workspace { .. } => format!("of the newest {NEWEST} jobs"),
-        View::Platform => format!("of the newest {OF_EACH} jobs of each of the first {WORKSPACES} workspaces"),
+        View::Workspace { .. } => format!("the newest {NEWEST} jobs"),
+        View::Platform => format!("the newest {OF_EACH} jobs of each of the first {WORKSPACES} workspaces"),
     };
     let counted = match &visit.view {
-        View::Workspace { .. } => format!("the newest {NEWEST} jobs, and as many that run or are dead"),
-        View::Platform => format!("{NEWEST} jobs that wait, as many that run and as many that are dead"),
+        View::Workspace { .. } => {
+            format!("the newest {NEWEST} jobs, and up to {NEWEST} running and {NEWEST} failed jobs")
+        }
+        View::Platform => format!("up to {NEWEST} queued, {NEWEST} running and {NEWEST} failed jobs"),
     };
     Ok(html! {
         @if listed.is_empty() && standing.is_empty() { p class="empty" { "There are no jobs." } } @else {
-            p class="quiet" { "Counted among " (counted) "." }
+            p class="quiet" { "The counts cover " (counted) "." }
             (queues(&standing))
             (chart(&over_time, &of))
             (list(&listed))
@@ -163,7 +167,7 @@ fn cell(row: &Row, at: usize) -> &str {
 }
 
 fn queues(standing: &[Row]) -> Markup {
-    let heads = ["Queue", "ErrorKind", "Due", "Scheduled", "Running", "Failed", "Oldest due"];
+    let heads = ["Queue", "Type", "Due", "Scheduled", "Running", "Failed", "Oldest due"];
     html! {
         div class="wide" tabindex="0" role="region" aria-label="Queues" {
             table {
@@ -187,7 +191,7 @@ fn chart(over_time: &[Row], of: &str) -> Markup {
     let minutes: BTreeMap<i64, (i64, i64)> =
         over_time.iter().map(|row| (number(row, 0), (number(row, 1), number(row, 2)))).collect();
     let (Some((first, _)), Some((last, _))) = (minutes.first_key_value(), minutes.last_key_value()) else {
-        return html! { p class="quiet" { "None " (of) " has ended in the last six hours." } };
+        return html! { p class="quiet" { "None of " (of) " ended in the last six hours." } };
     };
     let all: Vec<i64> = (*first..=*last).step_by(60).collect();
     let series = |of: fn((i64, i64)) -> i64| -> Vec<i64> {
@@ -198,7 +202,7 @@ fn chart(over_time: &[Row], of: &str) -> Markup {
     html! {
         figure class="chart" data-chart=(data) data-names="completed,failed" {
             figcaption {
-                "Ended in the last six hours, by the minute, " (of) ": " (completed.iter().sum::<i64>()) " completed, " (failed.iter().sum::<i64>()) " failed"
+                "Jobs that ended in the last six hours, per minute, among " (of) ": " (completed.iter().sum::<i64>()) " completed, " (failed.iter().sum::<i64>()) " failed"
             }
         }
     }
@@ -208,7 +212,7 @@ fn list(listed: &[Row]) -> Markup {
     html! {
         div class="wide" tabindex="0" role="region" aria-label="Jobs" {
             table {
-                thead { tr { @for head in ["Job", "Queue", "ErrorKind", "State", "Attempts", "Scheduled", "Made", "Ended", "Error"] { th scope="col" { (head) } } } }
+                thead { tr { @for head in ["Job", "Queue", "Type", "Status", "Attempts", "Scheduled", "Created", "Ended", "Error"] { th scope="col" { (head) } } } }
                 tbody { @for row in listed {
                     tr {
                         th scope="row" { a id={ "job-" (cell(row, 0)) } href={ "/" (cell(row, 1)) "/jobs/" (cell(row, 0)) } { (cut(cell(row, 0), 13)) } }
@@ -222,17 +226,17 @@ fn list(listed: &[Row]) -> Markup {
                 } }
             }
         }
-        @if listed.is_empty() { p class="empty" { "None of the jobs that are looked at is in that state." } }
+        @if listed.is_empty() { p class="empty" { "None of these jobs has this status." } }
     }
 }
 
 /// Handles `GET /{view}/jobs/{job}`.
 pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
-    let workspace = visit.the_workspace("jobs one by one")?;
+    let workspace = visit.the_workspace("single jobs")?;
     let scope = WorkspaceScope::unchecked(workspace, "the studio shows a job").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let id: JobId = visit.id("job")?;
-    let job = jobs::table.in_workspace(&scope).find(id).select(Job::as_select()).load_each::<Job>(&mut ws).await?;
+    let job = jobs::table.in_workspace(&ws).find(id).select(Job::as_select()).load_each::<Job>(&mut ws).await?;
     let job =
         job.into_iter().next().ok_or_else(|| Problem::not_found(format!("there is no job {id} in this workspace")))?;
     let job = match job {
@@ -248,11 +252,11 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
     };
     let budget = Budget::new(PAGE);
     let times = [
-        ("Made", Some(job.created_at)),
-        ("Due", job.scheduled_at),
+        ("Created", Some(job.created_at)),
+        ("Scheduled", job.scheduled_at),
         ("Started", job.started_at),
         ("Heartbeat", job.heartbeat_at),
-        ("Lease until", job.lease_expires_at),
+        ("Lease expires", job.lease_expires_at),
         ("Completed", job.completed_at),
         ("Failed", job.failed_at),
         ("Cancelled", job.cancelled_at),
@@ -272,7 +276,7 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
             dt { "Arguments" } dd { (value(&job.payload)) }
             @if let Some(result) = &job.result { dt { "Result" } dd { (value(result)) } }
             @if let Some(error) = &job.last_error { dt { "Last error" } dd { div class="text" { (text(&budget.cut(error))) } } }
-            dt { "Errors of attempts" } dd { (value(&job.errors)) }
+            dt { "Errors by attempt" } dd { (value(&job.errors)) }
         }
     };
     Ok(layout::page(&visit, "jobs", &format!("Job {id}"), &body))
@@ -303,7 +307,7 @@ pub(super) async fn cancel(visit: StudioRequest, PostedForm(_): PostedForm) -> R
 
 async fn steer(visit: StudioRequest, action: &'static str) -> Result<Response, Problem> {
     visit.shared.refuse_to_write()?;
-    let workspace = visit.the_workspace("jobs one by one")?;
+    let workspace = visit.the_workspace("single jobs")?;
     let id: JobId = visit.id("job")?;
     let scope = WorkspaceScope::unchecked(workspace, REASON);
     let mut ws = visit.shared.db.workspace(&scope).await?;
@@ -320,14 +324,4 @@ async fn steer(visit: StudioRequest, action: &'static str) -> Result<Response, P
     })
     .await?;
     see(&visit.view.path(&format!("jobs/{id}")))
-}
-
-impl super::AppState {
-    /// Rejects a change if the studio was started without `--write`.
-    pub(super) fn refuse_to_write(&self) -> Result<()> {
-        if self.may_write {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Forbidden, "this studio only looks").remedy("start it with --write"))
-    }
 }

@@ -3,11 +3,12 @@
 use axum::response::Html;
 use maud::{DOCTYPE, Markup, html};
 
-use super::AppState;
 use super::assets;
 use super::cells::{plain, text};
 use super::problem::head;
-use super::view::{StudioRequest, View};
+use super::request::StudioRequest;
+use super::state::AppState;
+use super::view::View;
 
 /// Every page in the order of the navigation. A future page (webhooks with their deliveries, analytics) needs a line here,
 /// one in `routes`, and a file of its own.
@@ -46,9 +47,9 @@ pub(super) fn page(visit: &StudioRequest, current: &str, title: &str, body: &Mar
             input type="hidden" name="page" value=(current);
             button { "Switch" }
             @if *view == View::Platform {
-                strong class="loud" { "Across all workspaces" }
+                strong class="loud" { "All workspaces" }
             } @else {
-                a href={ "/platform/" (current) } { "Across all" }
+                a href={ "/platform/" (current) } { "Show all workspaces" }
             }
         }
         @if visit.shared.can_undo(view) {
@@ -98,18 +99,18 @@ fn whole(class: &str, title: &str, shared: &AppState, around: &Markup, nav: &Mar
                 script src=(assets::path("studio.js")) defer {}
             }
             body class=(class) {
-                a class="skip" href="#main" { "To the content" }
+                a class="skip" href="#main" { "Skip to content" }
                 header {
                     a class="home" href="/" { "workspace-db" }
-                    span class="quiet" { @if shared.may_write { "can write" } @else { "read-only" } }
+                    span class="quiet" { @if shared.may_write { "read-write" } @else { "read-only" } }
                     (around)
                 }
                 (nav)
                 main id="main" tabindex="-1" { (body) }
                 footer class="quiet" {
                     a href=(assets::path("licences.txt")) { "Licences" }
-                    " · " kbd { "/" } " goes to the search field · "
-                    a href="/leave" { "Leave" }
+                    " · " kbd { "/" } " focuses the search field · "
+                    a href="/leave" { "End session" }
                 }
             }
         }

@@ -24,18 +24,25 @@ mod map;
 mod params;
 mod problem;
 mod projection;
+mod request;
 mod row;
+mod row_change;
 mod search;
+mod secrets;
 mod serve;
+mod session;
 mod shape;
+mod state;
 mod statement;
+mod static_files;
 mod structure;
+mod uuid_v7;
 mod view;
+mod workspaces;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -43,19 +50,15 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
-use self::catalog::CatalogCache;
-use self::gate::Gate;
+use self::session::Gate;
+use self::state::{AppState, CatalogCache};
+pub use self::statement::TIMEOUT;
 use workspace_db::config::Config;
 use workspace_db::embeddings::Embedder;
 use workspace_db::tenancy::Database;
 use workspace_db::{Error, ErrorKind, Result};
 
-/// Timeout of a dynamic statement of a page.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
-/// Ids of version 7 begin with the time, and reach this value in 2039.
-const LAST_IN_ORDER: Uuid = Uuid::from_u128(0x0200_0000_0000_0000_0000_0000_0000_0000);
 /// Maximum bytes of a form.
 const MOST_POSTED: usize = 4 << 20;
 
@@ -117,20 +120,6 @@ pub struct Studio {
     shared: Arc<AppState>,
 }
 
-/// State that all requests share.
-struct AppState {
-    db: Database,
-    config: Config,
-    gate: Gate,
-    may_write: bool,
-    embedder: Box<dyn Embedder>,
-    catalog: CatalogCache,
-    /// Lock that runs compared searches one after another.
-    searching: Mutex<()>,
-    /// Last change, for undo.
-    last_change: Mutex<Option<edit::AppliedChange>>,
-}
-
 impl Studio {
     /// Binds the port, and verifies that the database answers.
     ///
@@ -150,10 +139,10 @@ impl Studio {
         let db = Database::open(config).await?;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             Error::new(ErrorKind::Conflict, format!("the studio can't listen on {listen}"))
-                .remedy("end what listens there, or choose another port with --port")
+                .remedy("stop the program that listens there, or choose another port with --port")
                 .caused_by(error)
         })?;
-        let address = listener.local_addr().map_err(|error| io("the address of the studio is not known", error))?;
+        let address = listener.local_addr().map_err(|error| io("the studio can't read its own address", error))?;
         let gate = Gate::new(address)?;
         let shared = Arc::new(AppState {
             db,
@@ -225,8 +214,8 @@ fn io(what: &str, error: std::io::Error) -> Error {
 /// Returns all routes, one per line. A new page needs a line here and one in `layout`'s list.
 fn routes(shared: Arc<AppState>) -> Router {
     let pages = Router::new()
-        .route("/", get(view::choose))
-        .route("/switch", get(view::switch))
+        .route("/", get(workspaces::choose))
+        .route("/switch", get(workspaces::switch))
         .route("/leave", get(gate::leave))
         .route("/{view}/tables", get(structure::tables))
         .route("/{view}/tables/{table}", get(browse::page))
@@ -255,7 +244,7 @@ fn routes(shared: Arc<AppState>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&shared), gate::require_session));
     pages
         .route("/enter", get(gate::enter))
-        .route("/assets/{version}/{name}", get(assets::file))
+        .route("/assets/{version}/{name}", get(static_files::file))
         .layer(DefaultBodyLimit::max(MOST_POSTED))
         .layer(from_fn_with_state(Arc::clone(&shared), gate::require_same_origin))
         .with_state(shared)

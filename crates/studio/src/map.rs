@@ -1,4 +1,4 @@
-//! A map of a workspace's passages: passages with similar vectors are near each other.
+//! A map of a workspace's chunks: chunks with similar vectors are near each other.
 
 use axum::response::Html;
 use diesel::prelude::*;
@@ -9,17 +9,17 @@ use super::cells::{cut, plain, text};
 use super::layout;
 use super::problem::Problem;
 use super::projection::principal;
+use super::request::StudioRequest;
 use super::statement::DynamicStatement;
-use super::view::StudioRequest;
 use workspace_db::id::{DatasourceId, DocumentChunkId, WorkspaceId};
 use workspace_db::schema::{datasources, document_chunks, documents};
 use workspace_db::sql_types::Embedding;
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 use workspace_db::{Error, ErrorKind, Result};
 
-/// Maximum number of passages on the map.
+/// Maximum number of chunks on the map.
 const POINTS: usize = 400;
-/// Maximum characters of a shown passage.
+/// Maximum characters of a shown chunk.
 const SHOWN: usize = 120;
 /// Number of distinguishable colours; further datasources share the last one.
 const COLOURS: usize = 8;
@@ -50,7 +50,7 @@ pub(super) async fn picture(visit: StudioRequest) -> Result<Html<String>, Proble
     let scope = WorkspaceScope::unchecked(workspace, "the studio draws a map").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let rows: Vec<(DocumentChunkId, String, String, Option<DatasourceId>, Embedding)> = document_chunks::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .inner_join(documents::table)
         .filter(document_chunks::id.eq_any(ids))
         .order(document_chunks::id)
@@ -64,7 +64,7 @@ pub(super) async fn picture(visit: StudioRequest) -> Result<Html<String>, Proble
         .load(&mut ws)
         .await?;
     let names: Vec<(DatasourceId, String)> = datasources::table
-        .in_workspace(&scope)
+        .in_workspace(&ws)
         .order(datasources::id)
         .select((datasources::id, datasources::name))
         .limit(1_000)
@@ -78,13 +78,14 @@ pub(super) async fn picture(visit: StudioRequest) -> Result<Html<String>, Proble
         let vectors: Vec<Vec<f32>> = points.iter().map(|point| point.vector.as_slice().to_vec()).collect();
         (principal(&vectors), points)
     });
-    let (places, points) =
-        drawn.await.map_err(|error| Error::new(ErrorKind::Interrupted, "the map was not drawn").caused_by(error))?;
+    let (places, points) = drawn
+        .await
+        .map_err(|error| Error::new(ErrorKind::Interrupted, "the map could not be drawn").caused_by(error))?;
     Ok(Html(drawing(&visit, workspace, &points, &places, &names).into_string()))
 }
 
-/// Returns a sample from the whole workspace. It takes the passages next to evenly spaced ids, which an index finds without
-/// other reads, and adds the first `POINTS` passages.
+/// Returns a sample from the whole workspace. It takes the chunks next to evenly spaced ids, which an index finds without
+/// other reads, and adds the first `POINTS` chunks.
 async fn sample(visit: &StudioRequest, workspace: WorkspaceId) -> Result<Vec<DocumentChunkId>> {
     let ends = "SELECT ARRAY[(SELECT id FROM document_chunks WHERE workspace_id = CAST($1 AS uuid) ORDER BY id LIMIT 1)::text,
         (SELECT id FROM document_chunks WHERE workspace_id = CAST($1 AS uuid) ORDER BY id DESC LIMIT 1)::text] AS cells";
@@ -121,7 +122,7 @@ fn drawing(
     names: &[(DatasourceId, String)],
 ) -> Markup {
     if points.is_empty() {
-        return html! { p class="empty" { "This workspace has no passages yet." } };
+        return html! { p class="empty" { "This workspace has no chunks yet." } };
     }
     let (across, down) = (Axis::of(places.iter().map(|place| place.0)), Axis::of(places.iter().map(|place| place.1)));
     let colour = |of: Option<DatasourceId>| match of.and_then(|id| names.iter().position(|(known, _)| *known == id)) {
@@ -136,7 +137,7 @@ fn drawing(
             @if points.iter().any(|point| point.datasource.is_none()) { li { span class="dot none" {} "no datasource" } }
         }
         div class="map" {
-            svg viewBox={ "0 0 " (SIZE) " " (SIZE) } role="group" aria-label={ "Map of " (points.len()) " passages" } {
+            svg viewBox={ "0 0 " (SIZE) " " (SIZE) } role="group" aria-label={ "Map of " (points.len()) " chunks" } {
                 @for (point, (x, y)) in points.iter().zip(places) {
                     a href=(visit.view.known_row("document_chunks", workspace, *point.id.as_uuid())) aria-label=(plain(&cut(&point.title, 60))) {
                         circle class=(colour(point.datasource)) cx=(across.on(*x)) cy=(down.on(*y)) r="7" {
@@ -145,10 +146,10 @@ fn drawing(
                     }
                 }
             }
-            p id="passage" class="text" role="status" { "Point at a passage, or go to it with the Tab key, to read it." }
+            p id="passage" class="text" role="status" { "Point at a chunk, or move to it with the Tab key, to read it." }
         }
         p class="quiet" {
-            (points.len()) " passages, taken evenly from the order of their ids; near each other where the two principal components of their vectors are."
+            "A sample of " (points.len()) " chunks, evenly spaced by id. Chunks are near each other if the two principal components of their vectors are similar."
         }
     }
 }

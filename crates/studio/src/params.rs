@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::LOCATION;
@@ -11,7 +10,6 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use url::form_urlencoded::{Serializer, parse};
 
-use super::AppState;
 use super::problem::Problem;
 use workspace_db::Error;
 
@@ -58,16 +56,17 @@ impl Params {
     }
 }
 
-impl FromRequestParts<Arc<AppState>> for Params {
+impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<AppState>) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self::parse(parts.uri.query().unwrap_or_default().as_bytes()))
     }
 }
 
 /// Redirects the browser to another address.
 pub(super) fn see(address: &str) -> Result<Response, Problem> {
-    let to = HeaderValue::from_str(address).map_err(|error| Error::invalid("no address").caused_by(error))?;
+    let to =
+        HeaderValue::from_str(address).map_err(|error| Error::invalid("the address is not valid").caused_by(error))?;
     Ok((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
 }

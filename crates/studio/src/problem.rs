@@ -39,8 +39,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
 pub(super) fn message(error: &Error) -> String {
     let message = error.to_string();
     if message.contains("statement timeout") {
-        return "This took longer than 5 seconds and was ended. Filter by a column that an index begins with."
-            .to_owned();
+        return "This took longer than 5 seconds and was cancelled. Filter by the first column of an index.".to_owned();
     }
     message
 }
@@ -48,8 +47,8 @@ pub(super) fn message(error: &Error) -> String {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self(error) = self;
-        let title = if error.is_not_found() { "Not found" } else { "That did not work" };
-        (status(&error), bare(title, &html! { p { (message(&error)) } p { a href="/" { "To the workspaces" } } }))
+        let title = if error.is_not_found() { "Not found" } else { "The request failed" };
+        (status(&error), bare(title, &html! { p { (message(&error)) } p { a href="/" { "Back to the workspaces" } } }))
             .into_response()
     }
 }
@@ -78,5 +77,5 @@ pub(super) fn bare(title: &str, body: &Markup) -> Html<String> {
 }
 
 pub(super) async fn no_page() -> Problem {
-    Problem::not_found("there is no such page")
+    Problem::not_found("this page does not exist")
 }

@@ -2,6 +2,7 @@
 
 use axum::response::Html;
 use maud::{Markup, html};
+use postgres_protocol::escape::escape_identifier;
 
 use super::browse::key_address;
 use super::catalog::{ColumnInfo, ForeignKey, TableCatalog, TableInfo};
@@ -10,9 +11,10 @@ use super::json;
 use super::layout;
 use super::params::Params;
 use super::problem::Problem;
+use super::request::StudioRequest;
+use super::secrets::safe;
 use super::shape::{LONG, Shape};
-use super::statement::{DynamicStatement, Row, only, quoted};
-use super::view::StudioRequest;
+use super::statement::{DynamicStatement, Row, only};
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Maximum count of rows that refer to the row.
@@ -28,7 +30,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let table = catalog.visible_table(&visit.view, visit.part("table"))?;
     let mut statement = DynamicStatement::default();
     let which = which(&visit, table, &mut statement)?;
-    let names: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let names: Vec<String> = table.columns.iter().map(|column| escape_identifier(&column.name)).collect();
     let plain = names.iter().zip(&table.columns).map(|(name, column)| {
         if matches!(
             column.shape,
@@ -44,7 +46,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     statement.push(&format!(
         "SELECT ARRAY[{}]::text[] AS cells FROM {} WHERE {which}",
         cells.join(", "),
-        quoted(&table.name)
+        escape_identifier(&table.name)
     ));
     let rows = visit.shared.rows(visit.view.workspace(), statement).await.map_err(|error| {
         // A value that is invalid for the column's type identifies no row.
@@ -55,7 +57,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
         }
     })?;
     let mut row =
-        rows.into_iter().next().ok_or_else(|| Problem::not_found(format!("there is no such row of {}", table.name)))?;
+        rows.into_iter().next().ok_or_else(|| Problem::not_found(format!("{} has no such row", table.name)))?;
     let shown = row.split_off((table.columns.len() + 1).min(row.len()));
     let plain = row.split_off(1.min(row.len()));
     let version = row.pop().flatten().unwrap_or_default();
@@ -64,7 +66,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
 }
 
 fn not_there(table: &TableInfo, cause: Error) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no such row of {}", table.name)).caused_by(cause)
+    Error::new(ErrorKind::NotFound, format!("{} has no such row", table.name)).caused_by(cause)
 }
 
 /// Returns the condition that identifies one row, which in a workspace's view must be one of its own.
@@ -78,7 +80,7 @@ pub(super) fn which(
         conditions.push(table.equals(name, Some(visit.key_part(name)?), statement));
     }
     if conditions.is_empty() {
-        return Err(Problem::not_found(format!("{} has no primary key to name a row by", table.name)));
+        return Err(Problem::not_found(format!("{} has no primary key that identifies a row", table.name)));
     }
     if let (Some(id), Some(column)) = (visit.view.workspace(), table.workspace_column()) {
         conditions.push(table.equals(column, Some(&id.to_string()), statement));
@@ -146,7 +148,7 @@ fn count<'v>(
     }
     statement.push(&format!(
         "SELECT ARRAY[count(*)::text] AS cells FROM (SELECT FROM {} WHERE {} LIMIT {}) AS counted",
-        quoted(&other.name),
+        escape_identifier(&other.name),
         conditions.join(" AND "),
         COUNTED + 1
     ));
@@ -187,7 +189,7 @@ fn body(
             }
         }
         @if !referring.is_empty() {
-            h2 { "Referred to by" }
+            h2 { "Referenced by" }
             ul class="referring" {
                 @for one in referring {
                     li {
@@ -221,7 +223,7 @@ fn long(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -> Markup {
     match column.shape {
         Shape::Secret => html! { span class="quiet" { "hidden" } },
         Shape::Time => time(value),
-        Shape::Json => json::folded(&json::safe(value), budget),
+        Shape::Json => json::folded(&safe(value), budget),
         Shape::Vector => vector(value, budget),
         Shape::Bits => {
             html! { details { summary { (value.len()) " bits" } code class="long" { (budget.cut(value)) } } }
@@ -229,7 +231,7 @@ fn long(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -> Markup {
         Shape::Words | Shape::Other => html! { code class="long" { (text(&budget.cut(value))) } },
         Shape::Text => html! {
             div class="text" { (text(&budget.cut(value))) }
-            @if value.chars().count() > LONG { p class="quiet" { "The first " (LONG) " characters." } }
+            @if value.chars().count() > LONG { p class="quiet" { "Only the first " (LONG) " characters are shown." } }
         },
         _ => text(&cut(value, LONG)),
     }

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use axum::response::Html;
 use maud::{Markup, html};
 
-use super::TIMEOUT;
 use super::cells::{cut, text};
 use super::layout;
 use super::params::Params;
 use super::problem::{Problem, message};
-use super::statement::{DynamicStatement, only};
-use super::view::StudioRequest;
+use super::request::StudioRequest;
+use super::statement::{DynamicStatement, TIMEOUT, only};
 use workspace_db::id::{DocumentChunkId, WorkspaceId};
 use workspace_db::schema::document_chunks;
 use workspace_db::search::{Hit, Plan, Question, SearchChunks as _, SearchResults, own_index};
@@ -27,12 +26,12 @@ const WAYS: [(&str, &str); 5] = [
     ("words", "Full text"),
     ("hybrid", "Hybrid"),
 ];
-/// Number of passages per list.
+/// Number of chunks per list.
 const K: u32 = 10;
-/// Maximum characters of a passage.
+/// Maximum characters of a chunk.
 const SHOWN: usize = 280;
 
-/// Handles `GET /{view}/search?q=`, or `?like=` with a passage's id.
+/// Handles `GET /{view}/search?q=`, or `?like=` with a chunk's id.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     visit.the_workspace("searches")?;
     let params = &visit.params;
@@ -44,8 +43,8 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
             input id="q" name="q" type="search" value=(q) class="long" required autofocus[!asked];
             button { "Search" }
         }
-        @if let Some(like) = like { p { "More like the passage " code { (text(like)) } "." } }
-        p class="quiet" { "The embedder is " (visit.shared.embedder.model()) "; the lists come one after the other, so that none slows another." }
+        @if let Some(like) = like { p { "More like the chunk " code { (text(like)) } "." } }
+        p class="quiet" { "The embedder is " (visit.shared.embedder.model()) ". The searches run one after another, so that none slows down another." }
         @if asked {
             div class="lists" {
                 @for (way, name) in WAYS.iter().filter(|(way, _)| like.is_none() || is_by_vector_alone(way)) {
@@ -71,17 +70,17 @@ pub(super) async fn list(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let workspace = visit.the_workspace("searches")?;
     let way = visit.part("way").to_owned();
     if !WAYS.iter().any(|(known, _)| *known == way) {
-        return Err(Problem::not_found(format!("there is no way to search that is called {way:?}")));
+        return Err(Problem::not_found(format!("there is no search method {way:?}")));
     }
     if way == "approximate" && !has_own_index(&visit, workspace).await? {
         return Ok(Html(html! {
-            p class="quiet" { "This workspace has no index of its own; " code { "workspace-db index retrain" } " makes one where it is large enough." }
+            p class="quiet" { "This workspace has no index of its own. " code { "workspace-db index retrain" } " creates one if the workspace is large enough." }
         }.into_string()));
     }
     let _turn = visit.shared.searching.lock().await;
     let answered = match tokio::time::timeout(TIMEOUT, answer(&visit, workspace, &way)).await {
         Ok(answered) => answered,
-        Err(_) => Err(Error::new(ErrorKind::Interrupted, "this list took longer than 5 seconds, and was given up")),
+        Err(_) => Err(Error::new(ErrorKind::Interrupted, "this search took longer than 5 seconds and was cancelled")),
     };
     let body = match answered {
         Ok((answer, took)) => shown(&visit, workspace, &answer, took),
@@ -99,13 +98,13 @@ async fn has_own_index(visit: &StudioRequest, workspace: WorkspaceId) -> Result<
 async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Result<(SearchResults, Duration)> {
     let scope = WorkspaceScope::unchecked(workspace, "the studio searches").to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
-    let chunks = document_chunks::table.in_workspace(&scope);
+    let chunks = document_chunks::table.in_workspace(&ws);
     let words = visit.params.value("q").unwrap_or_default();
     let search = match way {
         "words" => chunks.full_text(words, K),
-        "hybrid" => chunks.hybrid(&question(visit, &mut ws, &scope).await?, words, K),
+        "hybrid" => chunks.hybrid(&question(visit, &mut ws).await?, words, K),
         way => {
-            let search = chunks.nearest(&question(visit, &mut ws, &scope).await?, K);
+            let search = chunks.nearest(&question(visit, &mut ws).await?, K);
             search.with_plan(match way {
                 "exact" => Plan::Exact,
                 "bits" => Plan::Bits,
@@ -118,18 +117,14 @@ async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Res
     Ok((answer, began.elapsed()))
 }
 
-/// Returns the vector to search for: that of an existing passage, or that of the text.
-async fn question(
-    visit: &StudioRequest,
-    ws: &mut WorkspaceConnection<Read>,
-    scope: &WorkspaceScope<Read>,
-) -> Result<Question> {
+/// Returns the vector to search for: that of an existing chunk, or that of the text.
+async fn question(visit: &StudioRequest, ws: &mut WorkspaceConnection<Read>) -> Result<Question> {
     let Some(like) = visit.params.value("like") else {
         return Question::embed(visit.shared.embedder.as_ref(), visit.params.value("q").unwrap_or_default()).await;
     };
-    let id: uuid::Uuid = like.parse().map_err(|_| Error::invalid(format!("{like:?} is no passage's id")))?;
+    let id: uuid::Uuid = like.parse().map_err(|_| Error::invalid(format!("{like:?} is not the id of a chunk")))?;
     let (vector, model): (Embedding, String) = document_chunks::table
-        .in_workspace(scope)
+        .in_workspace(&ws)
         .find(DocumentChunkId::from(id))
         .select((document_chunks::vector, document_chunks::embedding_model))
         .first(ws)
@@ -143,7 +138,7 @@ fn shown(visit: &StudioRequest, workspace: WorkspaceId, answer: &SearchResults, 
             strong { (format!("{:.1} ms", took.as_secs_f64() * 1000.0)) }
             @for list in [&answer.by_vector, &answer.by_words].into_iter().flatten() { " · " (list) }
         }
-        @if answer.hits.is_empty() { p class="empty" { "Nothing was found." } }
+        @if answer.hits.is_empty() { p class="empty" { "No results." } }
         ol class="hits" { @for hit in &answer.hits { (passage(visit, workspace, hit)) } }
     }
 }
@@ -155,7 +150,7 @@ fn passage(visit: &StudioRequest, workspace: WorkspaceId, hit: &Hit) -> Markup {
             a href=(visit.view.known_row("document_chunks", workspace, *hit.chunk_id.as_uuid())) { (text(&cut(&hit.title, SHOWN))) " #" (hit.chunk_index) }
             span class="quiet" {
                 " " (format!("{:.4}", hit.score))
-                @if let (Some(near), Some(words)) = (hit.by_vector, hit.by_words) { " (vector " (near.rank) ", words " (words.rank) ")" }
+                @if let (Some(near), Some(words)) = (hit.by_vector, hit.by_words) { " (vector rank " (near.rank) ", full-text rank " (words.rank) ")" }
                 " · " a href=(like.at(&visit.view.path("search"))) { "more like this" }
             }
             div class="text" { (text(&cut(&hit.content, SHOWN))) }

@@ -1,7 +1,7 @@
 //! The kind of a column's content, which determines how a value is selected and shown.
 
-use super::json::is_secret;
-use super::statement::quoted;
+use super::secrets::is_secret;
+use postgres_protocol::escape::escape_identifier;
 
 /// Columns that hold a secret or its hash, whatever their type, by table.
 const SECRETS: &[(&str, &str)] = &[
@@ -74,7 +74,7 @@ impl Shape {
 
     /// Returns the SQL of a value for a list, without more than the list shows.
     pub(super) fn short(self, column: &str) -> String {
-        let name = quoted(column);
+        let name = escape_identifier(column);
         match self {
             Self::Secret => hidden(&name),
             // The size is that of the compressed value, so that a megabyte is not fetched only to be truncated.
@@ -94,13 +94,13 @@ impl Shape {
 
     /// Returns the SQL of a whole value, for a copy.
     pub(super) fn whole(self, column: &str) -> String {
-        let name = quoted(column);
+        let name = escape_identifier(column);
         if self == Self::Secret { hidden(&name) } else { format!("{name}::text") }
     }
 
     /// Returns the SQL of a value for a page of its own.
     pub(super) fn long(self, column: &str) -> String {
-        let name = quoted(column);
+        let name = escape_identifier(column);
         match self {
             Self::Secret => hidden(&name),
             Self::Bytes => size(&name),

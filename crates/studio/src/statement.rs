@@ -1,13 +1,15 @@
 //! SQL that the studio builds at run time, from names of the catalog and bound values.
 
+use std::time::Duration;
+
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, Nullable, Text};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
-
-use super::{AppState, TIMEOUT};
-use workspace_db::id::WorkspaceId;
-use workspace_db::tenancy::{RawConnection, WorkspaceScope};
+use workspace_db::tenancy::RawConnection;
 use workspace_db::{Error, Readable, Result};
+
+/// Timeout of a dynamic statement of a page.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One row, with every value as PostgreSQL writes it.
 pub(super) type Row = Vec<Option<String>>;
@@ -59,11 +61,6 @@ impl DynamicStatement {
     }
 }
 
-/// Quotes a name for SQL.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 /// Escapes a text so that LIKE matches it literally.
 pub(super) fn literally(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
@@ -79,42 +76,6 @@ pub(super) fn readable<U>(rows: Vec<Readable<U>>) -> Vec<U> {
     let logged =
         |row: Readable<U>| row.inspect_err(|unreadable| tracing::error!(%unreadable, "a page omits a row")).ok();
     rows.into_iter().filter_map(logged).collect()
-}
-
-impl AppState {
-    /// Returns the rows of each statement. All statements run in one read-only transaction: of one workspace under row-level
-    /// security, or of all workspaces.
-    pub(super) async fn ask(
-        &self,
-        workspace: Option<WorkspaceId>,
-        statements: impl IntoIterator<Item = DynamicStatement>,
-    ) -> Result<Vec<Vec<Row>>> {
-        let statements: Vec<DynamicStatement> = statements.into_iter().collect();
-        match workspace {
-            Some(workspace) => {
-                // The reader role may lack grants on your own tables, so this is no read scope. The transaction itself is
-                // read-only.
-                let scope = WorkspaceScope::unchecked(workspace, REASON);
-                let mut ws = self.db.workspace(&scope).await?;
-                ws.under_row_security(REASON, async |conn| answers(conn, statements).await).await
-            }
-            None => self.db.across_workspaces(REASON, async |conn| answers(conn, statements).await).await,
-        }
-    }
-
-    /// Runs one statement as [`ask`](Self::ask) does.
-    pub(super) async fn rows(&self, workspace: Option<WorkspaceId>, statement: DynamicStatement) -> Result<Vec<Row>> {
-        Ok(self.ask(workspace, [statement]).await?.pop().unwrap_or_default())
-    }
-}
-
-async fn answers(conn: &mut RawConnection, statements: Vec<DynamicStatement>) -> Result<Vec<Vec<Row>>> {
-    begin(conn, "SET TRANSACTION READ ONLY; ").await?;
-    let mut answers = Vec::new();
-    for statement in statements {
-        answers.push(statement.rows(conn).await?);
-    }
-    Ok(answers)
 }
 
 /// Sets the options of each transaction: one time zone, one format of values, a timeout, and no sequential scan if an index

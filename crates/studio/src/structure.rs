@@ -7,7 +7,8 @@ use super::catalog::{IndexInfo, TableInfo};
 use super::diagram;
 use super::layout;
 use super::problem::Problem;
-use super::view::{StudioRequest, View};
+use super::request::StudioRequest;
+use super::view::View;
 use workspace_db::search::{OWN_INDEX, own_index};
 
 /// Handles `GET /{view}/tables`.
@@ -36,8 +37,8 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let catalog = visit.shared.catalog().await?;
     let seen: Vec<&TableInfo> = catalog.seen(&visit.view).collect();
     let body = html! {
-        figure class="wide" tabindex="0" role="region" aria-label="Entity diagram" { (diagram::of(&seen, &visit.view)) }
-        p class="quiet" { "Every table of a workspace also refers to " code { "workspaces" } ", which is not drawn." }
+        figure class="wide" tabindex="0" role="region" aria-label="Entity-relationship diagram" { (diagram::of(&seen, &visit.view)) }
+        p class="quiet" { "Every table of a workspace also references " code { "workspaces" } ", which the diagram omits." }
         @for table in &seen { (described(table, &visit.view)) }
     };
     Ok(layout::page(&visit, "schema", "Schema", &body))
@@ -52,7 +53,7 @@ fn described(table: &TableInfo, view: &View) -> Markup {
                 summary { (table.columns.len()) " columns, keys and indexes" }
                 div class="wide" tabindex="0" role="region" aria-label={ "Columns of " (table.name) } {
                     table {
-                        thead { tr { th scope="col" { "Column" } th scope="col" { "Type" } th scope="col" { "What it is" } } }
+                        thead { tr { th scope="col" { "Column" } th scope="col" { "Type" } th scope="col" { "Description" } } }
                         tbody {
                             @for column in &table.columns {
                                 tr {
@@ -72,7 +73,7 @@ fn described(table: &TableInfo, view: &View) -> Markup {
                 }
                 ul {
                     @for key in &table.foreign_keys {
-                        li { "(" (key.columns.join(", ")) ") refers to " a href={ "#" (key.table) } { (key.table) } " (" (key.refers_to.join(", ")) ")" }
+                        li { "(" (key.columns.join(", ")) ") references " a href={ "#" (key.table) } { (key.table) } " (" (key.refers_to.join(", ")) ")" }
                     }
                     @for check in &table.checks { li { (check.name) " " code { (check.definition) } } }
                     @for index in table.indexes.iter().filter(|index| is_shown(index, view)) { (indexed(index)) }
@@ -92,7 +93,7 @@ fn indexed(index: &IndexInfo) -> Markup {
         li {
             (index.name) " " code { (index.definition) }
             @if index.is_unique { " unique" }
-            @if !index.is_valid { strong class="loud" { " not valid: see the doctor" } }
+            @if !index.is_valid { strong class="loud" { " invalid: see the doctor" } }
         }
     }
 }

@@ -98,7 +98,7 @@ impl TestDatabase {
         let server = self.server;
         tokio::task::spawn_blocking(move || deed(server))
             .await
-            .map_err(|error| Error::new(ErrorKind::Io, "the restarting thread panicked").caused_by(error))?
+            .map_err(|error| Error::new(ErrorKind::Io, "the restart thread panicked").caused_by(error))?
     }
 
     /// Copies this database with its content. No session may be connected to it meanwhile.

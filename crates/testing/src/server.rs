@@ -55,14 +55,14 @@ impl TestServer {
         static SHARED: OnceLock<Result<TestServer>> = OnceLock::new();
         // A thread of its own is necessary, because a runtime can't block inside another.
         let shared = SHARED.get_or_init(|| {
-            thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the starting thread panicked")))
+            thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the startup thread panicked")))
         });
         shared.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()))
     }
 
     /// Starts a server for one test, until the process ends. Other tests don't see changes to it.
     pub(super) fn alone() -> Result<&'static Self> {
-        let started = thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the starting thread panicked")));
+        let started = thread::spawn(Self::start).join().unwrap_or_else(|_| Err(failed("the startup thread panicked")));
         started.map(|server| &*Box::leak(Box::new(server)))
     }
 
@@ -83,7 +83,7 @@ impl TestServer {
             Ok(major) => major.parse().map_err(|error| Error::invalid(format!("in {MAJOR_VARIABLE}: {error}")))?,
             Err(_) => MajorVersion::NEWEST,
         };
-        let install = install(Some(wanted), || eprintln!("fetching PostgreSQL {wanted} with pgvector, once"))?;
+        let install = install(Some(wanted), || eprintln!("downloading PostgreSQL {wanted} with pgvector, only once"))?;
         let folder = parent_folder().join(format!("workspace-db-test-{}", Uuid::now_v7().simple()));
         let reaper = reaper(&folder)?;
         let cluster = Cluster::new(install, &folder, Durability::None)?;
@@ -163,7 +163,7 @@ fn reaper(folder: &Path) -> Result<Child> {
         // Ctrl-C in the terminal goes to the test's process group, and must not end this process before its cleanup.
         .process_group(0)
         .spawn()
-        .map_err(|error| failed("the shell that would end the server can't be started").caused_by(error))
+        .map_err(|error| failed("the shell that stops the server can't be started").caused_by(error))
 }
 
 /// Runs a future on a new runtime.
@@ -171,7 +171,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| failed("no runtime").caused_by(error))?
+        .map_err(|error| failed("starting a runtime failed").caused_by(error))?
         .block_on(future)
 }
 

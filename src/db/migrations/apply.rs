@@ -60,7 +60,7 @@ async fn repeat(
         if failure.is_worth_another_try()
             && let Some(pause) = pauses.next()
         {
-            tracing::warn!(place = failure.place(), tried, ?pause, "got no lock, and tries again");
+            tracing::warn!(place = failure.place(), tried, ?pause, "lock not available, retrying");
             tokio::time::sleep(pause).await;
             continue;
         }
@@ -89,9 +89,12 @@ async fn within_a_transaction(
     let around = |what| move |error| MigrationFailure::around(migration, what, error);
     client.batch_execute("BEGIN").await.map_err(around("BEGIN"))?;
     if direction == Direction::Up(Environment::Production) {
-        client.batch_execute("SET LOCAL workspace_db.bootstrap = 'off'").await.map_err(around("its settings"))?;
+        client
+            .batch_execute("SET LOCAL workspace_db.bootstrap = 'off'")
+            .await
+            .map_err(around("changing the session settings"))?;
     }
-    let path = search_path(client).await.map_err(around("its settings"))?;
+    let path = search_path(client).await.map_err(around("changing the session settings"))?;
     for statement in statements(migration, direction) {
         run(client, migration, direction, &statement).await?;
     }
@@ -107,14 +110,14 @@ async fn outside_a_transaction(
     direction: Direction,
 ) -> Result<(), MigrationFailure> {
     let around = |what| move |error| MigrationFailure::around(migration, what, error);
-    let path = search_path(client).await.map_err(around("its settings"))?;
+    let path = search_path(client).await.map_err(around("changing the session settings"))?;
     for statement in statements(migration, direction) {
         if let Some(index) = statement.concurrent_index() {
-            drop_if_invalid(client, &index).await.map_err(around("looking for half an index"))?;
+            drop_if_invalid(client, &index).await.map_err(around("checking for an invalid index"))?;
         }
         if statement.is_concurrent() {
             let unbounded = "SET lock_timeout = 0; SET statement_timeout = 0";
-            client.batch_execute(unbounded).await.map_err(around("its settings"))?;
+            client.batch_execute(unbounded).await.map_err(around("changing the session settings"))?;
         }
         let done = run(client, migration, direction, &statement).await;
         let _ = client.batch_execute("RESET lock_timeout; RESET statement_timeout").await;
@@ -150,18 +153,18 @@ async fn record(
     path: &str,
 ) -> Result<(), MigrationFailure> {
     let back = client.query_one("SELECT pg_catalog.set_config('search_path', $1, false)", &[&path]).await;
-    back.map_err(|error| MigrationFailure::around(migration, "its settings", error))?;
+    back.map_err(|error| MigrationFailure::around(migration, "changing the session settings", error))?;
     let recorded = match direction {
         Direction::Up(_) => history::insert(client, migration).await,
         Direction::Down => history::delete(client, migration).await,
     };
-    recorded.map_err(|error| MigrationFailure::around(migration, "recording it", error))
+    recorded.map_err(|error| MigrationFailure::around(migration, "recording the migration", error))
 }
 
 async fn drop_if_invalid(client: &Client, index: &str) -> Result<(), tokio_postgres::Error> {
     let ask = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)";
     if client.query_opt(ask, &[&index]).await?.is_some_and(|row| row.get(0)) {
-        tracing::warn!(index, "the build of this index was cut short, and begins anew");
+        tracing::warn!(index, "the build of this index was interrupted and starts again");
         client.batch_execute(&format!("DROP INDEX CONCURRENTLY {index}")).await?;
     }
     Ok(())

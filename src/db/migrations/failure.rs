@@ -40,7 +40,7 @@ impl MigrationFailure {
 
     /// Creates the failure of the step before the first migration.
     pub(super) fn before(error: tokio_postgres::Error) -> Self {
-        Self { place: "preparing the table of what was applied".to_owned(), error }
+        Self { place: "preparing the table of applied migrations".to_owned(), error }
     }
 
     /// Returns true if another session was in the way, so that a retry may succeed.
@@ -67,28 +67,28 @@ impl MigrationFailure {
             }
             Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => (
                 ErrorKind::Conflict,
-                "nothing of it was kept; end the transactions that are in the way, or run it again when there is less to do",
+                "nothing of it was kept; end the blocking transactions, or run it again at a time of low load",
             ),
             Some(&SqlState::QUERY_CANCELED) => (
                 ErrorKind::Conflict,
-                "nothing of it was kept; split it into smaller steps, or allow it more time with --statement-timeout",
+                "nothing of it was kept; split it into smaller steps, or raise --statement-timeout",
             ),
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => (ErrorKind::MissingPrerequisite, READ_ONLY),
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => (
                 ErrorKind::MissingPrerequisite,
-                "run migrations as the owner of the database and its tables, who may create in the schema",
+                "run migrations as the owner of the database and its tables, with CREATE on the schema",
             ),
             Some(&SqlState::DISK_FULL) => {
-                (ErrorKind::Database, "nothing of it was kept; make room on the server's disk, then run it again")
+                (ErrorKind::Database, "nothing of it was kept; free disk space on the server, then run it again")
             }
             Some(&SqlState::ACTIVE_SQL_TRANSACTION) => (
                 ErrorKind::InvalidInput,
-                "nothing of it was kept; give the statement a migration of its own, whose metadata.toml says run_in_transaction = false",
+                "nothing of it was kept; move the statement to its own migration, with run_in_transaction = false in metadata.toml",
             ),
             Some(&SqlState::SYNTAX_ERROR) => {
-                (ErrorKind::InvalidInput, "nothing of it was kept; mend the statement, then run it again")
+                (ErrorKind::InvalidInput, "nothing of it was kept; fix the statement, then run it again")
             }
-            Some(_) => (ErrorKind::Database, "nothing of it was kept; mend what the message names, then run it again"),
+            Some(_) => (ErrorKind::Database, "nothing of it was kept; fix the cause in the message, then run it again"),
         };
         let tried = if attempts > 1 { format!(" {attempts} times") } else { String::new() };
         let remedy = holders.map_or_else(|| remedy.to_owned(), |holders| format!("{remedy}; {holders}"));
@@ -101,5 +101,6 @@ impl MigrationFailure {
     }
 }
 
-const SERVER_GONE: &str = "the server has taken back what was not committed; run it again once it is there";
-pub(super) const READ_ONLY: &str = "let DATABASE_URL lead to the primary, which takes writes";
+const SERVER_GONE: &str =
+    "the server has rolled back everything that was not committed; run it again when the server is available";
+pub(super) const READ_ONLY: &str = "point DATABASE_URL to the primary, which accepts writes";

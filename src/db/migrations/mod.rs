@@ -239,17 +239,17 @@ impl Migrator {
         let edited: Vec<_> = self.sources.iter().filter(|one| state(one, history) == MigrationState::Edited).collect();
         let [first, ..] = edited.as_slice() else { return Ok(()) };
         let names = edited.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
-        let changed = Error::new(ErrorKind::Conflict, format!("the text of an applied migration has changed: {names}"));
+        let changed = Error::new(ErrorKind::Conflict, format!("the text of applied migrations has changed: {names}"));
         let line_ends_alone = edited.iter().all(|one| {
             history
                 .get(&one.version())
                 .and_then(Option::as_ref)
                 .is_some_and(|known| one.differs_in_line_ends_from(known))
         });
-        let why = if line_ends_alone { "only the ends of its lines differ, as Git may write them; " } else { "" };
+        let why = if line_ends_alone { "only the line endings differ, as Git may convert them; " } else { "" };
         Err(changed.remedy(format!(
-            "{why}bring the old text back and put the change into a new migration; where it makes no difference to any database, \
-             UPDATE __diesel_schema_migrations SET checksum = NULL WHERE version = '{}' takes the new text for the old one",
+            "{why}restore the old text and put the change into a new migration; if the change has no effect on \
+             any database, accept the new text with UPDATE __diesel_schema_migrations SET checksum = NULL WHERE version = '{}'",
             first.version()
         )))
     }
@@ -261,19 +261,22 @@ impl Migrator {
         match (unknown.as_slice(), pending) {
             ([], _) => Ok(()),
             (unknown, []) => {
-                tracing::warn!(versions = unknown.join(", "), "the database has migrations that this program does not know");
+                tracing::warn!(
+                    versions = unknown.join(", "),
+                    "the database has migrations that this program does not know"
+                );
                 Ok(())
             }
             (unknown, [first, ..]) => Err(Error::new(
                 ErrorKind::Conflict,
                 format!(
-                    "the database has migrations that this program does not know ({}) and lacks {}",
+                    "the database has migrations that this program does not know ({}), and lacks {}",
                     unknown.join(", "),
                     first.name()
                 ),
             )
             .remedy(
-                "run this with the release that brought them, or a newer one; where they are your own, name their folder \
+                "run this with the release that added them, or a newer one; if they are your own, name their folder \
                  with --migrations",
             )),
         }
@@ -308,7 +311,7 @@ impl Migrator {
                     ErrorKind::NotFound,
                     format!("the database has migration {version}, which this program does not know"),
                 )
-                .remedy("revert it with the version of workspace-db that brought it; where it is your own, name its folder with --migrations")
+                .remedy("revert it with the version of workspace-db that added it; if it is your own, name its folder with --migrations")
             })
         });
         let found = found.collect::<Result<Vec<_>>>()?;

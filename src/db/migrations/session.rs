@@ -63,7 +63,7 @@ impl MigrationSession {
         if row.get(0) {
             return Err(Error::new(
                 ErrorKind::MissingPrerequisite,
-                format!("the database {url} takes no writes: it is a replica, or read-only"),
+                format!("the database {url} accepts no writes: it is a replica or read-only"),
             )
             .remedy(READ_ONLY));
         }
@@ -74,9 +74,9 @@ impl MigrationSession {
         if encoding != "UTF8" && is_new {
             return Err(Error::new(
                 ErrorKind::MissingPrerequisite,
-                format!("the database {url} is encoded in {encoding}, which has not every character"),
+                format!("the encoding of the database {url} is {encoding}, which does not have every character"),
             )
-            .remedy("create it anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"));
+            .remedy("create the database again with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"));
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl MigrationSession {
                     ErrorKind::Conflict,
                     format!("another migrator has held the lock for {} s", PATIENCE.as_secs()),
                 )
-                .remedy("wait for it to end, or end its session"));
+                .remedy("wait until it ends, or terminate its session"));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -135,7 +135,7 @@ impl MigrationSession {
 fn behind_a_pooler(url: &DatabaseUrl) -> Error {
     Error::new(
         ErrorKind::MissingPrerequisite,
-        format!("{url} leads to a pooler, which drops the time-outs and the lock of a migrator"),
+        format!("{url} points to a pooler, which drops the timeouts and the lock of a migrator"),
     )
-    .remedy("let DATABASE_URL lead to the server itself for migrations")
+    .remedy("point DATABASE_URL directly to the server for migrations")
 }

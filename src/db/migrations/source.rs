@@ -103,14 +103,14 @@ impl Migration {
             return Ok(());
         }
         Err(Error::invalid(format!("migration {} has no down.sql, so it can't be reverted", self.name))
-            .remedy("write into it what takes up.sql back"))
+            .remedy("create it with the statements that revert up.sql"))
     }
 
     /// Applies the settings of `metadata.toml`, if the migration has one.
     fn described_by(self, metadata: Option<&str>) -> Result<Self> {
         let Some(metadata) = metadata else { return Ok(self) };
         let metadata: Metadata = toml::from_str(without_mark(metadata)).map_err(|error| {
-            Error::invalid(format!("metadata.toml of migration {} can't be read: {}", self.name, error.message()))
+            Error::invalid(format!("metadata.toml of migration {} can't be parsed: {}", self.name, error.message()))
                 .remedy("write `run_in_transaction = false` or `run_in_transaction = true`, or delete the file")
                 .caused_by(error)
         })?;
@@ -125,50 +125,49 @@ impl Migration {
     pub(super) fn validate(&self) -> Result<()> {
         let name = &self.name;
         if self.version().is_empty() {
-            return Err(Error::invalid(format!("{name:?} is no name of a migration"))
-                .remedy("write <timestamp>_<what it does>, such as 2026-12-01-090000_create_tags"));
+            return Err(Error::invalid(format!("{name:?} is not a valid name of a migration"))
+                .remedy("name it <timestamp>_<what it does>, such as 2026-12-01-090000_create_tags"));
         }
         for (file, statements) in [("up.sql", self.statements()), ("down.sql", self.down_statements())] {
             let at =
                 |statement: &MigrationStatement<'_>| format!("{file} of migration {name}, line {}", statement.line);
             if self.text(file).contains('\0') {
                 return Err(Error::invalid(format!(
-                    "{file} of migration {name} has the character NUL, which PostgreSQL can't read"
+                    "{file} of migration {name} contains the character NUL, which PostgreSQL can't read"
                 ))
                 .remedy("save it as UTF-8"));
             }
             if let Some(statement) = statements.iter().find(|statement| statement.is_of_psql()) {
                 return Err(Error::invalid(format!(
-                    "{} is a command of psql, which PostgreSQL does not know",
+                    "{} is a psql command, which the server does not execute",
                     at(statement)
                 ))
-                .remedy("write it as SQL, or leave it out"));
+                .remedy("write it as SQL, or remove it"));
             }
             if let Some(statement) = statements.iter().find(|statement| statement.copies_from_stdin()) {
                 return Err(Error::invalid(format!(
-                    "{} is COPY FROM STDIN, which a migration can't feed",
+                    "{} is COPY FROM STDIN, but a migration has no standard input",
                     at(statement)
                 ))
                 .remedy("write the rows as INSERT ... VALUES"));
             }
             if let Some(statement) = statements.iter().find(|statement| statement.controls_the_transaction()) {
                 return Err(Error::invalid(format!("{} begins or ends a transaction", at(statement)))
-                    .remedy("leave it out: the migration runs in one, unless its metadata.toml says otherwise"));
+                    .remedy("remove it: the migration runs in a transaction, unless its metadata.toml disables this"));
             }
             let concurrent = statements.iter().find(|statement| statement.is_concurrent());
             match (self.in_transaction, concurrent, statements.as_slice()) {
                 (true, Some(statement), _) => {
-                    return Err(Error::invalid(format!("{} can't run in a transaction", at(statement))).remedy(
-                        "give it a migration of its own, whose metadata.toml says `run_in_transaction = false`",
-                    ));
+                    return Err(Error::invalid(format!("{} can't run in a transaction", at(statement)))
+                        .remedy("move it to its own migration, with `run_in_transaction = false` in metadata.toml"));
                 }
                 (false, _, [_, second, ..]) => {
-                    return Err(Error::invalid(format!("{} is the second statement of a file without a transaction", at(second)))
-                        .remedy("give each statement a migration of its own: what fails between the two could not be taken back"));
+                    return Err(Error::invalid(format!("{} is the second statement of a migration without a transaction", at(second)))
+                        .remedy("move each statement to its own migration: after a failure between the two, the first could not be rolled back"));
                 }
                 (false, _, [only]) if !only.is_repeatable() => {
-                    return Err(Error::invalid(format!("{} could not be run again after a crash", at(only)))
-                        .remedy("say IF NOT EXISTS or IF EXISTS, since without a transaction it may be done and not be recorded"));
+                    return Err(Error::invalid(format!("{} can't be repeated after a crash", at(only)))
+                        .remedy("add IF NOT EXISTS or IF EXISTS: without a transaction, the statement may have run without being recorded"));
                 }
                 _ => {}
             }
@@ -253,9 +252,9 @@ impl MigrationSet {
 }
 
 fn one_version(there: &str, migration: &Migration) -> Error {
-    let what = format!("the migrations {there} and {} have one version, {}", migration.name, migration.version());
+    let what = format!("the migrations {there} and {} have the same version, {}", migration.name, migration.version());
     Error::new(ErrorKind::Conflict, what)
-        .remedy("give the younger one another timestamp; a database would take one of them for the other")
+        .remedy("change the timestamp of the newer one; otherwise a database would mistake one for the other")
 }
 
 fn read(folder: &Path) -> Result<Migration> {
@@ -264,8 +263,8 @@ fn read(folder: &Path) -> Result<Migration> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let (what, remedy) = match error.kind() {
-                io::ErrorKind::InvalidData => ("is not written in UTF-8:", "save it as UTF-8"),
-                _ => ("has an unreadable", "let it be read"),
+                io::ErrorKind::InvalidData => ("is not encoded in UTF-8:", "save it as UTF-8"),
+                _ => ("has an unreadable", "make the file readable"),
             };
             Err(Error::invalid(format!("migration {name} {what} {file}")).remedy(remedy).caused_by(error))
         }
@@ -273,7 +272,7 @@ fn read(folder: &Path) -> Result<Migration> {
     };
     let up = file("up.sql")?.ok_or_else(|| {
         Error::invalid(format!("migration {name} has no up.sql"))
-            .remedy("write what it changes into it, or delete the folder")
+            .remedy("create it with the statements of the migration, or delete the folder")
     })?;
     let (down, metadata) = (file("down.sql")?, file("metadata.toml")?);
     let migration =

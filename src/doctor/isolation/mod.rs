@@ -56,8 +56,7 @@ pub async fn isolation_violations(client: &Client, tables: &[&str]) -> Result<Ve
     let sql = format!("{WITH} {} ORDER BY rule, object", asked.collect::<Vec<_>>().join(" UNION ALL "));
     let rows = client.query(&sql, &[&tables]).await.map_err(|error| {
         let error = Error::from(error);
-        Error::new(error.kind(), format!("the rules that keep workspaces apart can't be asked: {error}"))
-            .caused_by(error)
+        Error::new(error.kind(), format!("the isolation rules can't be checked: {error}")).caused_by(error)
     })?;
     let offence = |row: &tokio_postgres::Row| {
         let at = usize::try_from(row.get::<_, i32>(0)).ok()?;

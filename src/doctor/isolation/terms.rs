@@ -32,7 +32,7 @@ more AS (
         CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
         CASE WHEN r.rolcreatedb THEN 'CREATEDB' END,
         CASE WHEN r.rolreplication THEN 'REPLICATION' END,
-        CASE WHEN r.oid < 16384 THEN 'a role of PostgreSQL''s own' END,
+        CASE WHEN r.oid < 16384 THEN 'a predefined role of PostgreSQL' END,
         CASE WHEN r.oid = platform THEN 'all workspaces' END,
         (SELECT 'owner of ' || o.type || ' ' || o.identity FROM pg_shdepend d, pg_identify_object(d.classid, d.objid, d.objsubid) o
          WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'o'

@@ -130,7 +130,7 @@ impl Claimer {
         self.next.most = most;
         let claimed =
             claim_after_cursors(&self.shared.db, &self.next, self.cursors.columns()).await.inspect_err(|error| {
-                tracing::warn!(queue = self.queue.name, %error, "no jobs could be claimed");
+                tracing::warn!(queue = self.queue.name, %error, "failed to claim jobs");
             })?;
         metrics::counter!("workspace_db_jobs_claimed_total", "queue" => self.queue.name.clone())
             .increment(claimed.len() as u64);
@@ -182,7 +182,7 @@ impl Claimer {
                 tracing::warn!(
                     queue = self.queue.name,
                     left = running.len(),
-                    "handlers that do not yield are left to their leases"
+                    "some handlers do not yield; their jobs stay leased until the leases expire"
                 );
                 running.abort_all();
             }

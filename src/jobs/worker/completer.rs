@@ -68,7 +68,10 @@ impl Completer {
             }
         }
         if !self.busy.is_empty() {
-            tracing::warn!(jobs = self.busy.len(), "jobs whose rows others have are left to their leases");
+            tracing::warn!(
+                jobs = self.busy.len(),
+                "other sessions lock the rows of these jobs; the jobs stay leased until the leases expire"
+            );
         }
     }
 
@@ -89,7 +92,7 @@ impl Completer {
                     return;
                 }
                 Err(error) if error.is_unreachable() || error.is_exhausted() => {
-                    tracing::warn!(%error, jobs = batch.len(), "ends of jobs could not be written yet");
+                    tracing::warn!(%error, jobs = batch.len(), "failed to write job outcomes; retrying");
                     tokio::time::sleep(PATIENCE).await;
                 }
                 Err(error) => {
@@ -119,7 +122,7 @@ impl Completer {
                 // Another session may have locked the row for a moment.
                 self.busy.push(ended);
             } else {
-                tracing::error!(%error, job = %ended.lease.job(), "the end of a job can't be written; it is left to its lease");
+                tracing::error!(%error, job = %ended.lease.job(), "failed to write the outcome of a job; the job stays leased until the lease expires");
                 self.shared.active_jobs.unregister(ended.lease);
             }
         }
@@ -169,7 +172,7 @@ impl Completer {
         if status.is_some() {
             ended.count(ended.outcome.label());
         } else {
-            tracing::warn!(job = %ended.lease.job(), kind = ended.kind, "the lease of a job was over before its end could be written");
+            tracing::warn!(job = %ended.lease.job(), kind = ended.kind, "the lease of a job ended before its outcome was written");
             count_lost(ended.queue.clone(), ended.kind.clone());
         }
     }

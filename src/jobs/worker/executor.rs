@@ -37,7 +37,7 @@ pub(super) async fn run(
         biased;
         order = wait_for_signal(&mut orders) => stopped(order),
         done = tokio::time::timeout(limit, catch_panic(handler.as_ref(), claimed, shared)) => Some(
-            done.unwrap_or_else(|_| Outcome::retry(format!("the handler did not end within {limit:?}")))
+            done.unwrap_or_else(|_| Outcome::retry(format!("the handler did not finish within {limit:?}")))
         ),
     };
     metrics::histogram!("workspace_db_jobs_run_seconds", &labels).record(begun.elapsed());
@@ -52,8 +52,8 @@ async fn catch_panic(handler: &dyn Handler, claimed: ClaimedJob, shared: &Worker
     let work = async { handler.run(claimed, shared.db.clone()).await };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned());
-        tracing::error!(said, "the handler of a job panicked");
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned());
+        tracing::error!(said, "a job handler panicked");
         Outcome::retry(format!("the handler panicked: {said}"))
     })
 }

@@ -25,8 +25,8 @@ pub(super) async fn extend_leases(shared: Arc<WorkerContext>) {
             let valid_until = Instant::now() + shared.lease;
             match tokio::time::timeout(shared.lease / 3, heartbeat(&shared.db, batch, shared.lease)).await {
                 Ok(Ok(pulses)) => shared.active_jobs.apply_heartbeats(pulses, valid_until),
-                Ok(Err(error)) => tracing::warn!(%error, jobs = batch.len(), "no heartbeat"),
-                Err(_) => tracing::warn!(jobs = batch.len(), "no heartbeat: the database does not answer"),
+                Ok(Err(error)) => tracing::warn!(%error, jobs = batch.len(), "heartbeat failed"),
+                Err(_) => tracing::warn!(jobs = batch.len(), "heartbeat failed: the database does not answer"),
             }
         }
         shared.active_jobs.abandon_expired();

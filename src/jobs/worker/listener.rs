@@ -23,7 +23,7 @@ pub(super) async fn listen(db: Database, wakes: WakeSignals) {
                     wakes.wake(&queue);
                 }
             }
-            Err(error) => tracing::debug!(%error, "nobody can be heard"),
+            Err(error) => tracing::debug!(%error, "failed to listen for notifications"),
         }
         tokio::time::sleep(DEAF_FOR).await;
     }

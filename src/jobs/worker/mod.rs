@@ -242,20 +242,20 @@ impl Worker {
 
     fn check(&self) -> Result<()> {
         if self.queues.is_empty() {
-            return Err(Error::invalid("the worker has no queue to work off").remedy("give it a handler"));
+            return Err(Error::invalid("the worker has no queue").remedy("register a handler"));
         }
         if let Some((queue, _)) = self.queues.iter().find(|(_, concurrency)| **concurrency == 0) {
             return Err(
-                Error::invalid(format!("of queue {queue:?} 0 jobs may run at once")).remedy("ask for at least 1")
+                Error::invalid(format!("the concurrency of queue {queue:?} is 0")).remedy("set it to at least 1")
             );
         }
         lease::check(self.lease)?;
         if self.lease < Duration::from_secs(1) {
-            return Err(Error::invalid(format!("a lease of {:?} runs out before its heartbeat", self.lease))
-                .remedy("give it at least 1 s"));
+            return Err(Error::invalid(format!("a lease of {:?} expires before its first heartbeat", self.lease))
+                .remedy("set it to at least 1 s"));
         }
         if self.poll.is_zero() {
-            return Err(Error::invalid("a poll each 0 s never sleeps").remedy("ask for at least a millisecond"));
+            return Err(Error::invalid("the poll interval is 0 s").remedy("set it to at least 1 ms"));
         }
         Ok(())
     }
@@ -292,5 +292,5 @@ async fn run_queues(
 }
 
 fn died() -> Error {
-    Error::new(ErrorKind::Interrupted, "a part of the worker died")
+    Error::new(ErrorKind::Interrupted, "a task of the worker ended unexpectedly")
 }

@@ -30,7 +30,7 @@ impl Rescuer {
         loop {
             each.tick().await;
             if let Err(error) = self.rescue_expired().await {
-                tracing::warn!(%error, "no rescue");
+                tracing::warn!(%error, "failed to rescue jobs with expired leases");
             }
         }
     }
@@ -39,7 +39,7 @@ impl Rescuer {
         loop {
             let rescued = rescue(&self.db, TOGETHER).await?;
             for job in &rescued {
-                tracing::warn!(job = %job.job, workspace = %job.workspace, kind = job.kind, status = %job.status, "a lease ran out");
+                tracing::warn!(job = %job.job, workspace = %job.workspace, kind = job.kind, status = %job.status, "the lease of a job expired");
                 let labels = [("queue", job.queue.clone()), ("kind", job.kind.clone())];
                 metrics::counter!("workspace_db_jobs_rescued_total", &labels).increment(1);
                 if job.status == JobStatus::Queued {

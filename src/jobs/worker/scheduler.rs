@@ -33,7 +33,7 @@ impl Scheduler {
         loop {
             each.tick().await;
             if let Err(error) = self.fire_due_schedules(&mut told).await {
-                tracing::warn!(%error, "schedules could not be looked at");
+                tracing::warn!(%error, "failed to fire due schedules");
             }
         }
     }
@@ -52,7 +52,7 @@ impl Scheduler {
         }
         for (schedule, why) in &failed {
             if told.get(schedule) != Some(why) {
-                tracing::error!(%schedule, why, "a schedule did not fire; correct it, or end it");
+                tracing::error!(%schedule, why, "a schedule did not fire; correct or delete it");
             }
         }
         *told = failed;

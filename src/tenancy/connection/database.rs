@@ -55,7 +55,7 @@ const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 /// let db = Database::open(&Config::from_env()?).await?;
 /// let scope = db.published("acme").await?;
 /// let mut ws = db.workspace(&scope).await?;
-/// let documents: Vec<Document> = documents::table.in_workspace(&scope).limit(50).load(&mut ws).await?;
+/// let documents: Vec<Document> = documents::table.in_workspace(&ws).limit(50).load(&mut ws).await?;
 /// # drop(documents);
 /// # Ok(())
 /// # }
@@ -93,8 +93,8 @@ impl Database {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = config.database_url.as_ref();
         let Some(app) = config.database_app_url.as_ref().or(owner) else {
-            return Err(Error::new(ErrorKind::MissingPrerequisite, "no database is named")
-                .remedy("set DATABASE_APP_URL, or DATABASE_URL, or run `workspace-db up`"));
+            return Err(Error::new(ErrorKind::MissingPrerequisite, "no database URL is set")
+                .remedy("set DATABASE_APP_URL or DATABASE_URL, or run `workspace-db up`"));
         };
         let app = roles::app_login(app, config.pool_size, config.environment == Environment::Production).await?;
         let (platform, lent) = match config.database_platform_url.as_ref().or(owner) {
@@ -121,11 +121,10 @@ impl Database {
         if config.environment == Environment::Production && database.has_default_credentials().await? {
             return Err(Error::new(
                 ErrorKind::MissingPrerequisite,
-                "the administrator of the bootstrap has the documented password, and this is production",
+                "in production, the bootstrap administrator must not have the documented password",
             )
             .remedy(
-                "set another with `workspace-db admin reset-password admin@example.com` and `admin set-password`, \
-                 or `admin disable` it",
+                "set another with `workspace-db admin reset-password admin@example.com` and `admin set-password`, or disable the account with `admin disable`",
             ));
         }
         Ok(database)
@@ -211,10 +210,7 @@ impl Database {
         if diesel::select(clean).get_result(&mut conn).await? {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Database,
-            "a connection of the pool has a workspace or a role set outside of a transaction",
-        ))
+        Err(Error::new(ErrorKind::Database, "a pooled connection has a workspace or a role set outside a transaction"))
     }
 
     /// Returns the scope that a credential opens, with the requested access.
@@ -294,7 +290,7 @@ impl Database {
         R: Send,
         E: From<Error> + Send,
     {
-        tracing::info!(reason, "a query across workspaces");
+        tracing::info!(reason, "query across workspaces");
         let login = self.0.lent.as_ref().ok_or_else(no_platform_login)?;
         let mut session = session_of(login, "").await?;
         let (loan, mut raw) = RawTransaction::begin(&mut session).await?;
@@ -362,8 +358,8 @@ async fn session_of(login: &Login, settings: &str) -> Result<PooledSession> {
 }
 
 fn no_platform_login() -> Error {
-    Error::new(ErrorKind::MissingPrerequisite, "there is no login that may see every workspace")
-        .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` makes")
+    Error::new(ErrorKind::MissingPrerequisite, "no platform login is configured")
+        .remedy("set DATABASE_PLATFORM_URL to a login of workspace_platform, which `workspace-db roles` creates")
 }
 
 impl fmt::Debug for Database {

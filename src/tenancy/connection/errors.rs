@@ -3,8 +3,8 @@
 use crate::error::{Error, ErrorKind};
 
 pub(super) fn interrupted_error() -> Error {
-    Error::new(ErrorKind::Interrupted, "an earlier statement of this transaction was cut short")
-        .remedy("let the transaction end, and begin a new one")
+    Error::new(ErrorKind::Interrupted, "an earlier statement of this transaction was interrupted")
+        .remedy("end the transaction and begin a new one")
 }
 
 pub(super) fn connection_lost_error(error: diesel::result::Error) -> Error {
@@ -17,7 +17,7 @@ pub(super) fn commit_failed_error(error: diesel::result::Error) -> Error {
     if error.is_unreachable() {
         return Error::new(
             ErrorKind::Unreachable,
-            "the connection was lost while committing: look whether the change is there",
+            "the connection was lost during COMMIT: check whether the change was saved",
         )
         .caused_by(error);
     }

@@ -88,8 +88,7 @@ pub(crate) async fn load_readable<U: Send + 'static>(
 /// Returns the rows that can be read, and logs each of the others.
 pub(crate) fn readable<U>(rows: Vec<Readable<U>>) -> Vec<U> {
     let named = |row: Readable<U>| {
-        row.inspect_err(|unreadable| tracing::error!(%unreadable, "a list goes on without a row that can't be read"))
-            .ok()
+        row.inspect_err(|unreadable| tracing::error!(%unreadable, "an unreadable row was left out of a list")).ok()
     };
     rows.into_iter().filter_map(named).collect()
 }

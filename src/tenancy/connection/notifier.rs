@@ -52,7 +52,7 @@ impl Notifier {
     async fn run(&self) {
         while let Some(notices) = self.take() {
             if let Err(error) = self.notify(notices).await {
-                tracing::debug!(%error, "a notification was not sent");
+                tracing::debug!(%error, "can't send a notification");
             }
             tokio::time::sleep(GATHER).await;
         }

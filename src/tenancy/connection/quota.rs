@@ -30,9 +30,10 @@ impl ConnectionQuota {
         let acquired = tokio::time::timeout(WAIT_TIMEOUT, self.of(workspace).acquire_owned()).await;
         acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| {
             let seconds = WAIT_TIMEOUT.as_secs();
-            let what = format!("workspace {workspace} has held its {} connections for {seconds} s", self.most);
+            let what =
+                format!("all {} connections of workspace {workspace} have been in use for {seconds} s", self.most);
             Error::new(ErrorKind::Exhausted, what).remedy(
-                "give connections back sooner, or allow more with WORKSPACE_DB_WORKSPACE_CONNECTIONS or WORKSPACE_DB_POOL_SIZE",
+                "return connections sooner, or raise WORKSPACE_DB_WORKSPACE_CONNECTIONS or WORKSPACE_DB_POOL_SIZE",
             )
         })
     }

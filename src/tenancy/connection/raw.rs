@@ -48,7 +48,7 @@ impl RawConnection {
 
     fn beneath(&mut self) -> &mut AsyncPgConnection {
         // Only `give_back` empties it, and `give_back` consumes the value.
-        self.conn.as_deref_mut().unwrap_or_else(|| unreachable!("a connection that was given back is used"))
+        self.conn.as_deref_mut().unwrap_or_else(|| unreachable!("a returned connection was used"))
     }
 
     /// Runs `work` behind a savepoint. If `work` returns an error, its changes are rolled back.

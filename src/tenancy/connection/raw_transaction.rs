@@ -42,8 +42,8 @@ impl<'s, C: HasSession> RawTransaction<'s, C> {
             format!("{undo}RELEASE SAVEPOINT {savepoint}; RESET ROLE; RESET ALL; SET LOCAL timezone = 'UTC'{settings}");
         let is_open = match transaction.open() {
             Ok(conn) => batch(conn, &again).await.map_err(|error| {
-                Error::new(ErrorKind::Interrupted, "the transaction that was lent is over, or has failed")
-                    .remedy("leave it open, and return the error of a statement that failed")
+                Error::new(ErrorKind::Interrupted, "the raw SQL ended the transaction, or left it in a failed state")
+                    .remedy("do not end the transaction, and return the error of a failed statement")
                     .caused_by(error)
             }),
             Err(error) => Err(error),

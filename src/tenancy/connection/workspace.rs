@@ -18,7 +18,8 @@ use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
 use crate::tenancy::access::{Access, AccessLevel, Write};
 use crate::tenancy::compile_errors::RunsUnscopedQueries;
-use crate::tenancy::scope::DatabaseToken;
+use crate::tenancy::scope::private::Sealed;
+use crate::tenancy::scope::{DatabaseToken, ProvesWorkspace};
 
 /// Connection that sees and changes the rows of one workspace.
 /// [`Database::workspace`](crate::tenancy::Database::workspace) lends it.
@@ -120,10 +121,10 @@ impl<A: Access> WorkspaceConnection<A> {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "the query is scoped to workspace {workspace}, its connection to {}",
+            "the query is scoped to workspace {workspace}, but its connection to {}",
             self.workspace
         ))
-        .remedy("make both of the same scope"))
+        .remedy("use the same scope for both"))
     }
 
     /// Runs `work` in a transaction. If `work` returns an error, the transaction is rolled back.
@@ -141,14 +142,14 @@ impl<A: Access> WorkspaceConnection<A> {
     /// use workspace_db::models::{NewConversation, NewMessage};
     /// use workspace_db::schema::{conversations, messages};
     /// use workspace_db::sql_types::MessageRole;
-    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
     ///
-    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
     /// ws.transaction(async |tx| {
     ///     let conversation = NewConversation::default();
     ///     let message = NewMessage::new(conversation.id, MessageRole::User, "When do you open?");
-    ///     conversations::table.in_workspace(scope).insert(&conversation).execute(tx).await?;
-    ///     messages::table.in_workspace(scope).insert(&message).execute(tx).await
+    ///     conversations::table.in_workspace(&tx).insert(&conversation).execute(tx).await?;
+    ///     messages::table.in_workspace(&tx).insert(&message).execute(tx).await
     /// })
     /// .await?;
     /// # Ok(())
@@ -265,6 +266,14 @@ where
 {
     fn deref_mut(&mut self) -> &mut AsyncPgConnection {
         self.connection_mut()
+    }
+}
+
+impl<A: Access> Sealed for WorkspaceConnection<A> {}
+
+impl<A: Access> ProvesWorkspace for WorkspaceConnection<A> {
+    fn workspace(&self) -> WorkspaceId {
+        self.workspace
     }
 }
 

@@ -64,8 +64,8 @@ pub(super) fn account_for_subquery(workspace: WorkspaceId, joins: u32) -> QueryR
     if let Some(outer) = RENDERING.get().map(|rendering| rendering.workspace)
         && outer != workspace
     {
-        let error = Error::invalid(format!("a subquery is scoped to workspace {workspace}, the query to {outer}"));
-        return Err(QueryBuilderError(error.remedy("make both of the same scope").into()));
+        let error = Error::invalid(format!("a subquery is scoped to workspace {workspace}, but the query to {outer}"));
+        return Err(QueryBuilderError(error.remedy("use the same scope for both").into()));
     }
     account(ReadKeywords::query(joins));
     Ok(())
@@ -126,7 +126,7 @@ fn rendered(fragment: &impl QueryFragment<Pg>) -> QueryResult<String> {
 
 fn refused(fault: &UnsafeSql, text: &str) -> Error {
     Error::invalid(format!("this query {fault}: {text}")).remedy(
-        "begin each subquery with its table and a scope, `document_chunks::table.in_workspace(&scope)`; \
-         raw SQL of one workspace goes through `ws.under_row_security(\"why\", ...)`",
+        "begin each subquery with its table and its workspace, `document_chunks::table.in_workspace(&ws)`; \
+         run raw SQL in one workspace with `ws.under_row_security(\"why\", ...)`",
     )
 }

@@ -39,11 +39,11 @@ impl fmt::Display for UnsafeSql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unscoped => f.write_str("has a subquery or a table that is not scoped to the workspace"),
-            Self::Parenthesis => f.write_str("closes a parenthesis that it did not open, or leaves one open"),
-            Self::Quote => f.write_str("leaves a quote open"),
-            Self::Comment => f.write_str("has a comment, which could hide the rest of it"),
+            Self::Parenthesis => f.write_str("has unbalanced parentheses"),
+            Self::Quote => f.write_str("has an unterminated quote"),
+            Self::Comment => f.write_str("has a comment, which could hide the rest of the query"),
             Self::Semicolon => f.write_str("has a semicolon"),
-            Self::Reader(name) => write!(f, "uses {name}, which reads rows that no scope binds"),
+            Self::Reader(name) => write!(f, "uses {name}, which reads rows outside every scope"),
         }
     }
 }

@@ -65,8 +65,8 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't stand in this scoped query",
     label = "not over the query's own tables, or with a subquery that is not scoped",
-    note = "a subquery on a workspace's table needs a scope too: \
-            `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(document_chunks::document_id))`",
+    note = "a subquery on a workspace's table must be scoped too: \
+            `documents::id.eq_any(document_chunks::table.in_workspace(&ws).select(document_chunks::document_id))`",
     note = "a column of another table needs a join first: `.inner_join(documents::table)`"
 )]
 pub trait ScopedExpression<S>: AppearsOnTable<Within<S>> {}

@@ -183,8 +183,8 @@ impl Refusal {
         match self {
             Self::Empty => Error::invalid("the changeset changes nothing").remedy("set at least one field"),
             Self::SetsTheWorkspace => {
-                Error::invalid("the changeset sets workspace_id or a list of columns, and a row stays in its workspace")
-                    .remedy("leave workspace_id out, and assign one column at a time")
+                Error::invalid("the changeset sets workspace_id or a list of columns, but a row stays in its workspace")
+                    .remedy("omit workspace_id, and assign one column at a time")
             }
         }
     }

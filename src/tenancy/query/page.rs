@@ -61,7 +61,7 @@ impl FromStr for PageKey {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong =
-            || Error::invalid(format!("{text:?} is not the key of a page")).remedy("hand back what `next` gave");
+            || Error::invalid(format!("{text:?} is not a valid page key")).remedy("pass the value of `next` unchanged");
         let bytes: [u8; 24] =
             URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(wrong)?;
         let (time, id) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
@@ -86,11 +86,11 @@ impl<Q, S> Scoped<Q, S> {
     /// ```no_run
     /// use workspace_db::models::Document;
     /// use workspace_db::schema::documents;
-    /// use workspace_db::tenancy::{InWorkspace, PageKey, WorkspaceConnection, WorkspaceScope};
+    /// use workspace_db::tenancy::{InWorkspace, PageKey, WorkspaceConnection};
     ///
-    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
     /// let after: Option<PageKey> = None;
-    /// let page = documents::table.in_workspace(scope).load_page::<Document, _, _>(ws, documents::created_at, after, 50).await?;
+    /// let page = documents::table.in_workspace(&ws).load_page::<Document, _, _>(ws, documents::created_at, after, 50).await?;
     /// for document in &page.rows {
     ///     println!("{}", document.title);
     /// }

@@ -39,10 +39,10 @@ impl<Q, S> Scoped<Q, S> {
     /// ```no_run
     /// use workspace_db::models::Document;
     /// use workspace_db::schema::documents;
-    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
     ///
-    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
-    /// for row in documents::table.in_workspace(scope).load_each::<Document>(ws).await? {
+    /// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// for row in documents::table.in_workspace(&ws).load_each::<Document>(ws).await? {
     ///     match row {
     ///         Ok(document) => println!("{}", document.title),
     ///         Err(unreadable) => eprintln!("{unreadable}"),
@@ -130,10 +130,10 @@ impl<Q, S> Scoped<Q, S> {
     /// use futures_util::TryStreamExt as _;
     /// use workspace_db::models::AnalyticsEvent;
     /// use workspace_db::schema::analytics_events;
-    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
     ///
-    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
-    /// let mut events = analytics_events::table.in_workspace(scope).load_stream::<AnalyticsEvent>(ws).await?;
+    /// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// let mut events = analytics_events::table.in_workspace(&ws).load_stream::<AnalyticsEvent>(ws).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     println!("{}", event.event_type);
     /// }
@@ -177,5 +177,5 @@ impl<U> OptionalRow<U> for Result<U> {
 }
 
 pub(super) fn no_row() -> Error {
-    Error::new(ErrorKind::NotFound, "there is no such row in this workspace")
+    Error::new(ErrorKind::NotFound, "the row does not exist in this workspace")
 }

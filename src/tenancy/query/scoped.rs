@@ -35,18 +35,18 @@ use diesel::internal::table_macro::{Inner, LeftOuter};
 /// use workspace_db::models::Document;
 /// use workspace_db::schema::{datasources, documents};
 /// use workspace_db::sql_types::DocumentStatus;
-/// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+/// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
 ///
-/// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+/// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
 /// let newest: Vec<Document> = documents::table
-///     .in_workspace(scope)
+///     .in_workspace(&ws)
 ///     .filter(documents::status.eq(DocumentStatus::Ready))
 ///     .order(documents::created_at.desc())
 ///     .limit(50)
 ///     .load(ws)
 ///     .await?;
 /// let titles_and_sources: Vec<(String, Option<String>)> = documents::table
-///     .in_workspace(scope)
+///     .in_workspace(&ws)
 ///     .left_join(datasources::table)
 ///     .select((documents::title, datasources::name.nullable()))
 ///     .load(ws)

@@ -15,7 +15,7 @@ use super::scoped::Scoped;
 use crate::id::WorkspaceId;
 use crate::tenancy::inspection;
 
-/// Scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&scope).select(..))`.
+/// Scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&ws).select(..))`.
 ///
 /// Diesel's own subqueries do not compile here, since they may read every workspace.
 #[derive(Clone, Copy, Debug)]

@@ -54,11 +54,11 @@ impl<Q, S> Scoped<Q, S> {
     /// use workspace_db::models::DocumentChanges;
     /// use workspace_db::schema::documents;
     /// use workspace_db::sql_types::DocumentStatus;
-    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
     ///
-    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection, id: DocumentId) -> workspace_db::Result<()> {
+    /// # async fn example(ws: &mut WorkspaceConnection, id: DocumentId) -> workspace_db::Result<()> {
     /// let archive = DocumentChanges { status: Some(DocumentStatus::Archived), ..Default::default() };
-    /// documents::table.in_workspace(scope).find(id).update().set(&archive).execute(ws).await?;
+    /// documents::table.in_workspace(&ws).find(id).update().set(&archive).execute(ws).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -96,12 +96,12 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
     /// use workspace_db::id::DocumentId;
     /// use workspace_db::models::NewDocument;
     /// use workspace_db::schema::documents;
-    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope, excluded};
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, excluded};
     ///
-    /// # async fn example(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
     /// let new = NewDocument::new("Opening hours");
     /// let id: DocumentId = documents::table
-    ///     .in_workspace(scope)
+    ///     .in_workspace(&ws)
     ///     .insert(&new)
     ///     .on_conflict((documents::workspace_id, documents::id))
     ///     .do_update()

@@ -26,7 +26,7 @@ async fn the_new_tables_take_the_place_of_the_old_ones_which_are_kept_until_the_
     let mut reader = scene.there().await;
     reader.batch_execute("BEGIN; SELECT count(*) FROM jobs").await.unwrap();
     let error = adoption.switch(false, &|_| ()).await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("readers did not let go"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("readers did not release"), "{error}");
     reader.batch_execute("COMMIT").await.unwrap();
     adoption.switch(false, &|_| ()).await.unwrap();
     assert_eq!(count(&mut old, "workspace_db_before.documents").await, 6);

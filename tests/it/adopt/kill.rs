@@ -51,7 +51,7 @@ async fn an_adoption_goes_on_where_it_was_killed() {
     assert!(plan.contains("set aside    1 jobs: no workspace"), "{plan}");
     assert!(shell.fails(&["adopt", "--finish", "aside.jsonl"], 7).contains("--switch"));
     let switched = shell.succeed(&["adopt", "--switch"]);
-    assert!(switched.contains("writers were kept out for"), "{switched}");
+    assert!(switched.contains("writers were blocked for"), "{switched}");
     assert!(shell.succeed(&["adopt", "--finish", "aside.jsonl"]).contains("aside.jsonl"));
     assert!(shell.path("aside.jsonl").exists());
 }

@@ -106,25 +106,22 @@ async fn the_plan_counts_every_fault_and_writes_nothing() {
         .collect();
     let expected = [
         (("workspace_settings", "default_language"), (1, AdoptionOutcome::Kept)),
-        (("workspace_settings", "a webhook secret in the clear"), (1, AdoptionOutcome::Changed)),
+        (("workspace_settings", "a webhook secret in plain text"), (1, AdoptionOutcome::Changed)),
         (("workspace_admins", "not joined yet"), (1, AdoptionOutcome::Kept)),
-        (("admin_users", "a password that is no hash of bcrypt or argon2id"), (1, AdoptionOutcome::SetAside)),
+        (("admin_users", "a password that is not a bcrypt or argon2id hash"), (1, AdoptionOutcome::SetAside)),
         (("documents", "a datasource of another workspace"), (1, AdoptionOutcome::Changed)),
-        (
-            ("documents", "an external id that another document of the same datasource has"),
-            (1, AdoptionOutcome::SetAside),
-        ),
-        (("documents", "a status that is none of the five"), (1, AdoptionOutcome::SetAside)),
+        (("documents", "the same external id as another document of the datasource"), (1, AdoptionOutcome::SetAside)),
+        (("documents", "a status that is not one of the five"), (1, AdoptionOutcome::SetAside)),
         (("document_chunks", "a document of another workspace"), (1, AdoptionOutcome::SetAside)),
-        (("document_chunks", "a vector that has not 1536 dimensions"), (2, AdoptionOutcome::SetAside)),
+        (("document_chunks", "a vector that does not have 1536 dimensions"), (2, AdoptionOutcome::SetAside)),
         (("messages", "a conversation of another workspace"), (1, AdoptionOutcome::SetAside)),
         (("feedback", "a message of another workspace"), (2, AdoptionOutcome::SetAside)),
         (("analytics_events", "a conversation or a message of another workspace"), (2, AdoptionOutcome::Changed)),
-        (("webhook_subscriptions", "a secret in the clear"), (1, AdoptionOutcome::Changed)),
+        (("webhook_subscriptions", "a secret in plain text"), (1, AdoptionOutcome::Changed)),
         (("jobs", "no workspace"), (1, AdoptionOutcome::SetAside)),
         (("jobs", "running"), (1, AdoptionOutcome::Changed)),
-        (("jobs", "ended without the time or the reason"), (3, AdoptionOutcome::Changed)),
-        (("jobs", "a kind without a name or with one of more than 100 characters"), (1, AdoptionOutcome::SetAside)),
+        (("jobs", "ended without a time or a reason"), (3, AdoptionOutcome::Changed)),
+        (("jobs", "a kind that is empty or has more than 100 characters"), (1, AdoptionOutcome::SetAside)),
     ];
     assert_eq!(found, expected.into_iter().collect());
     assert_eq!(count(&mut scene.here().await, "workspaces").await, 0);
@@ -187,12 +184,12 @@ async fn every_fact_is_here_or_set_aside_with_the_reason() {
     };
     says("jobs", false, "it has no workspace");
     says("documents", false, "another row has its unique key");
-    says("documents", true, "its datasource is another workspace's");
-    says("document_chunks", false, "its document is another workspace's");
-    says("document_chunks", false, "its vector has not 1536 dimensions");
+    says("documents", true, "its datasource belongs to another workspace");
+    says("document_chunks", false, "its document belongs to another workspace");
+    says("document_chunks", false, "its vector does not have 1536 dimensions");
     says("document_chunks", false, "its vector is too short or too long");
-    says("workspace_settings", true, "its default_language is another");
-    says("workspace_settings", true, "its confidence_threshold is another");
+    says("workspace_settings", true, "its default_language differs");
+    says("workspace_settings", true, "its confidence_threshold differs");
     assert!(lines.contains("of a tenant"), "the old row is there as a whole");
     assert_eq!(count(&mut there, "jobs").await, 7, "the old tables stay as they are");
 }

@@ -20,7 +20,7 @@ async fn another_database_is_refused_with_what_it_lacks() {
     let ours = Adoption::new(&new.url().unwrap(), &new.url().unwrap(), Some(key()));
     let missing = ours.plan().await.unwrap().differences.missing;
     assert!(
-        missing.contains(&"column workspaces.default_language is text, and not language".to_owned()),
+        missing.contains(&"column workspaces.default_language is text instead of language".to_owned()),
         "{missing:?}"
     );
 }
@@ -40,7 +40,7 @@ async fn half_of_the_platform_is_told_object_by_object() {
     let differences = scene.adoption().plan().await.unwrap().differences;
     assert_eq!(
         differences.missing,
-        ["column documents.summary", "column messages.confidence is float4, and not numeric", "table jobs"]
+        ["column documents.summary", "column messages.confidence is float4 instead of numeric", "table jobs"]
     );
     assert_eq!(differences.unknown, ["column feedback.mood"]);
 }
@@ -58,7 +58,7 @@ async fn a_database_that_is_in_use_is_refused() {
     let scene = Scene::empty().await;
     seed(&mut scene.here().await, "a").await.unwrap();
     let error = scene.run().await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("has workspaces or administrators already"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("already has workspaces or administrators"), "{error}");
 }
 
 #[tokio::test]

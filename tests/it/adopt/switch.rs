@@ -97,10 +97,7 @@ async fn readers_go_on_and_writers_wait_while_the_last_step_runs() {
         assert_eq!(count(&mut reader, "workspaces").await, 2);
     });
     let error = switched.unwrap_err();
-    assert!(
-        error.is_conflict() && error.to_string().contains("did not let go of the old tables within 10 s"),
-        "{error}"
-    );
+    assert!(error.is_conflict() && error.to_string().contains("did not release the old tables within 10 s"), "{error}");
     writer.batch_execute("COMMIT").await.unwrap();
     scene.adoption().switch(false, &|_| ()).await.unwrap();
     assert_eq!(count(&mut scene.here().await, "workspaces WHERE name = 'One more'").await, 1);
@@ -111,7 +108,7 @@ async fn steps_are_taken_in_their_order() {
     let scene = Scene::with_every_fault().await;
     let aside = scene.folder.path().join("aside.jsonl");
     let error = scene.adoption().switch(false, &|_| ()).await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("nothing was copied yet"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("nothing has been copied yet"), "{error}");
     assert!(scene.adoption().finish(&aside).await.unwrap_err().to_string().contains("--switch"));
     scene.run().await.unwrap();
     assert!(scene.adoption().finish(&aside).await.unwrap_err().is_conflict());

@@ -45,7 +45,7 @@ async fn a_scope_is_given_to_members_and_superadmins_alone() {
     let (theirs, unknown) = (b.workspace, WorkspaceId::generate());
     for refused in [theirs, unknown, WorkspaceId::PLATFORM] {
         let error = jane.workspace(refused, &scene.db).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("no workspace {refused} is open here"));
+        assert_eq!(error.to_string(), format!("the workspace {refused} does not exist or is not accessible"));
         assert!(error.is_not_found() && jane.administer(refused, &scene.db).await.unwrap_err().is_not_found());
     }
     let slugs = async |session: &auth::AdminSession| -> Vec<String> {

@@ -22,7 +22,7 @@ async fn transactions_that_last_are_found() {
         &findings,
         "idle_transactions",
         CheckStatus::Warn,
-        "of test_platform has done nothing in its transaction",
+        "of test_platform has been idle in its transaction",
     );
     assert_found(&findings, "long_transactions", CheckStatus::Warn, "SELECT pg_sleep(3600)");
     let findings = doctor(&database).run_checks().await.unwrap();
@@ -61,5 +61,5 @@ async fn transaction_ids_that_run_out_are_found() {
     let go_by = "DO $$ BEGIN FOR i IN 1..201000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
     superuser.batch_execute(go_by).await.unwrap();
     let findings = doctor(&database).run_checks().await.unwrap();
-    assert_found(&findings, "wraparound", CheckStatus::Fail, "autovacuum should have at 100000");
+    assert_found(&findings, "wraparound", CheckStatus::Fail, "autovacuum should freeze it at 100000");
 }

@@ -74,7 +74,7 @@ const BROKEN: &[(&str, CheckStatus, &str, &str)] = &[
         "texts",
         CheckStatus::Fail,
         "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1') WHERE datname = current_database()",
-        "is encoded in LATIN1",
+        "the encoding of the database is LATIN1",
     ),
     (
         "registry",
@@ -105,13 +105,13 @@ const BROKEN: &[(&str, CheckStatus, &str, &str)] = &[
         "views",
         CheckStatus::Fail,
         "CREATE VIEW recent AS SELECT * FROM documents",
-        "recent: is a view with its owner's rights",
+        "recent: is a view that runs with its owner's privileges",
     ),
     (
         "functions",
         CheckStatus::Fail,
         "CREATE FUNCTION titles() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT title FROM documents'",
-        "titles(): is a function",
+        "titles(): is a SECURITY DEFINER function",
     ),
     (
         "migrations",
@@ -136,14 +136,14 @@ const BROKEN: &[(&str, CheckStatus, &str, &str)] = &[
         "drift",
         CheckStatus::Warn,
         "ALTER TABLE documents ADD COLUMN extra text",
-        "column documents.extra is no migration's",
+        "column documents.extra is not from a migration",
     ),
     ("comments", CheckStatus::Warn, "CREATE TABLE notes (id uuid PRIMARY KEY)", "notes.id"),
     (
         "invalid_indexes",
         CheckStatus::Fail,
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'documents_content_hash_idx'::regclass",
-        "documents_content_hash_idx on documents is not whole",
+        "documents_content_hash_idx on documents is not valid",
     ),
     (
         "unreadable_values",
@@ -185,7 +185,7 @@ const BROKEN: &[(&str, CheckStatus, &str, &str)] = &[
         "dead_rows",
         CheckStatus::Warn,
         "ALTER TABLE documents SET (autovacuum_enabled = false)",
-        "documents has autovacuum switched off",
+        "documents has autovacuum disabled",
     ),
 ];
 
@@ -228,7 +228,7 @@ async fn what_can_not_be_asked_is_skipped_with_the_reason() {
     as_superuser(&database, "DROP TABLE jobs, job_queues CASCADE").await;
     let findings = doctor(&database).run_checks().await.unwrap();
     assert_found(&findings, "stuck_jobs", CheckStatus::Skipped, "\"jobs\" does not exist");
-    assert_found(&findings, "registry", CheckStatus::Fail, "jobs: is registered, and there is no such table");
+    assert_found(&findings, "registry", CheckStatus::Fail, "jobs: is registered, but there is no table of this name");
     let unmigrated = TestDatabase::unmigrated().await.unwrap();
     let findings = doctor(&unmigrated).run_checks().await.unwrap();
     assert_found(&findings, "migrations", CheckStatus::Fail, "create_documents is pending");
@@ -240,7 +240,7 @@ async fn what_can_not_be_asked_is_skipped_with_the_reason() {
 #[case::the_owner(|database: &TestDatabase| Config { database_app_url: None, ..config(database) }, CheckStatus::Fail, "DATABASE_APP_URL is not set")]
 #[case::the_owner_on_a_laptop(|database: &TestDatabase| Config { database_app_url: None, environment: Environment::Development, ..config(database) }, CheckStatus::Warn, "DATABASE_APP_URL is not set")]
 #[case::a_superuser(|database: &TestDatabase| Config { database_app_url: Some(database.superuser_url().unwrap()), ..config(database) }, CheckStatus::Fail, "is a superuser")]
-#[case::the_platform(|database: &TestDatabase| Config { database_app_url: Some(database.platform_url().unwrap()), ..config(database) }, CheckStatus::Fail, "may become workspace_platform, which sees every workspace")]
+#[case::the_platform(|database: &TestDatabase| Config { database_app_url: Some(database.platform_url().unwrap()), ..config(database) }, CheckStatus::Fail, "can become workspace_platform, which sees every workspace")]
 #[case::the_application_as_the_platform(|database: &TestDatabase| Config { database_platform_url: Some(database.app_url().unwrap()), ..config(database) }, CheckStatus::Fail, "is not a member of workspace_platform")]
 #[tokio::test]
 async fn a_login_that_may_more_or_less_than_it_should_is_found(
@@ -269,7 +269,7 @@ async fn powers_of_the_group_roles_are_found() {
         &doctor(&database).run_checks().await.unwrap(),
         "roles",
         CheckStatus::Fail,
-        "workspace_app: has powers",
+        "workspace_app: has attributes",
     );
 }
 
@@ -287,7 +287,7 @@ async fn what_a_pooler_refuses_is_found() {
             let url = bouncer.config(&database).database_platform_url;
             let pooled = Config { database_url: url, ..config(&database) };
             let findings = Doctor::new(&pooled).unwrap().run_checks().await.unwrap();
-            assert_found(&findings, "pooler", CheckStatus::Fail, "DATABASE_URL leads to a pooler");
+            assert_found(&findings, "pooler", CheckStatus::Fail, "DATABASE_URL points to a pooler");
         }
     }
 }
@@ -306,7 +306,7 @@ async fn recall_below_its_gate_is_found() {
     assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "recall").state, CheckStatus::Pass);
     let none = Thresholds { questions: 0, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(none).run_checks().await.unwrap();
-    assert_found(&findings, "recall", CheckStatus::Skipped, "not asked for");
+    assert_found(&findings, "recall", CheckStatus::Skipped, "not requested");
 }
 
 /// Tables and migrations of one's own are none of the doctor's business once it knows of them.

@@ -18,21 +18,21 @@ async fn a_sound_database_is_served_also_with_one_url_and_also_by_an_older_progr
 }
 
 #[rstest]
-#[case::no_policy("DROP POLICY workspace_isolation ON messages", "messages: lacks the one policy")]
+#[case::no_policy("DROP POLICY workspace_isolation ON messages", "messages: lacks the policy")]
 #[case::a_policy_too_many(
     "CREATE POLICY all_of_it ON messages USING (true)",
-    "messages (all_of_it): has a policy beside"
+    "messages (all_of_it): has a policy that is neither of the two"
 )]
 #[case::not_enabled("ALTER TABLE jobs DISABLE ROW LEVEL SECURITY", "jobs: does not have row-level security")]
 #[case::not_forced("ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "jobs: does not force")]
-#[case::no_table("DROP TABLE job_schedules", "job_schedules: is registered, and there is no such table")]
+#[case::no_table("DROP TABLE job_schedules", "job_schedules: is registered, but there is no table of this name")]
 #[case::pending(
     "DELETE FROM __diesel_schema_migrations WHERE version = '20261124002000'",
     "migration 20261124002000 is pending"
 )]
 #[case::edited(
     "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '20261124002000'",
-    "migration 20261124002000 was another text"
+    "migration 20261124002000 had a different text"
 )]
 #[case::old_vector(
     "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'",

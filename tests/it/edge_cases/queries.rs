@@ -160,7 +160,7 @@ async fn no_question_fails() {
         command.extend(["--", question]);
         let said = Shell::of(&scene.database).run(&command);
         assert!(matches!(said.code, 0 | 2), "{short:?}: {} {}", said.code, said.err);
-        assert!(!said.err.contains("the database says"), "{short:?}: {}", said.err);
+        assert!(!said.err.contains("the database reported"), "{short:?}: {}", said.err);
     }
 }
 

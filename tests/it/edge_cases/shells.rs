@@ -147,9 +147,7 @@ async fn an_archive_is_read_however_it_was_packed_or_it_is_said_what_to_do() {
         assert_eq!(shell.json(&["workspace", "inspect", archive])["slug"], "acme", "{archive}");
     }
     assert!(shell.fails(&["workspace", "import", "acme.tar.gz"], 2).contains("unpack it with `gunzip` first"));
-    assert!(
-        shell.fails(&["workspace", "import", "pipe"], 2).contains("write what comes through a pipe into a file first")
-    );
+    assert!(shell.fails(&["workspace", "import", "pipe"], 2).contains("write the output of the pipe to a file first"));
     assert!(shell.fails(&["workspace", "inspect", "folder"], 2).contains("pack it with `tar"));
 }
 

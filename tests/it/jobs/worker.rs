@@ -64,7 +64,7 @@ async fn what_is_enqueued_is_done() {
 #[case::fail(Misbehave::Fail, "an error of its own")]
 #[case::panic(Misbehave::Panic, "the handler panicked: after a while")]
 #[case::panic_at_once(Misbehave::PanicBeforeItWaits, "the handler panicked: at once")]
-#[case::hang(Misbehave::Hang, "the handler did not end within 100ms")]
+#[case::hang(Misbehave::Hang, "the handler did not finish within 100ms")]
 #[tokio::test]
 async fn a_handler_that_misbehaves_fails_its_job_alone(#[case] how: Misbehave, #[case] why: &str) {
     let mut scene = Scene::new().await;

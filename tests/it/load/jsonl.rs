@@ -70,8 +70,8 @@ fn changed(field: &str, value: Value) -> Vec<u8> {
 #[case::not_utf8(b"{\"external_id\": \"two\", \"content\": \"\xff\", \"vector\": []}".to_vec(), "unicode")]
 #[case::a_field_is_missing(b"{\"external_id\": \"two\"}".to_vec(), "missing field `content`")]
 #[case::a_field_is_unknown(changed("contents", json!("x")), "unknown field `contents`")]
-#[case::too_short(changed("vector", json!([1.0, 2.0])), "1536 dimensions was expected, 2 came")]
-#[case::all_zeros(changed("vector", json!(vec![0.0; 1536])), "must have a direction")]
+#[case::too_short(changed("vector", json!([1.0, 2.0])), "1536 dimensions, got 2")]
+#[case::all_zeros(changed("vector", json!(vec![0.0; 1536])), "must not be the zero vector")]
 #[case::not_a_number(changed("vector", json!(vec![Value::Null; 1536])), "invalid type: null")]
 #[case::infinite(changed("vector", json!(vec![1e39; 1536])), "must be finite")]
 #[case::a_nul(changed("content", json!("a\0b")), "NUL")]
@@ -134,7 +134,7 @@ async fn the_lines_of_a_document_must_follow_one_another() {
         [("one", 1), ("two", 2), ("one", 3)].map(|(name, number)| line(name, "x", number).to_string()).join("\n");
     let (report, _) = loaded(&scene, text.into_bytes(), OnRejectedLine::Refuse).await;
     let error = report.unwrap_err();
-    assert!(error.is_invalid_input() && error.to_string().contains("comes twice"), "{error}");
+    assert!(error.is_invalid_input() && error.to_string().contains("occurs twice"), "{error}");
 }
 
 fn shell(scene: &Scene) -> Shell {

@@ -294,7 +294,7 @@ async fn a_document_that_comes_twice_would_replace_itself_and_is_refused() {
     let scene = Scene::new().await;
     let error =
         scene.bring(vec![document("x", &["1"]), document("y", &["1"]), document("x", &["2"])]).await.unwrap_err();
-    assert!(error.is_invalid_input() && error.to_string().contains("\"x\" comes twice"), "{error}");
+    assert!(error.is_invalid_input() && error.to_string().contains("\"x\" occurs twice"), "{error}");
 }
 
 #[tokio::test]

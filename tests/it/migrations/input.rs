@@ -23,17 +23,17 @@ fn wrong(files: &[(&str, &str)]) -> workspace_db::Error {
 
 #[rstest]
 #[case::no_up(&[("2999-01-01-000000_wrong/down.sql", "SELECT 1")], "migration 2999-01-01-000000_wrong has no up.sql")]
-#[case::no_version(&[("_wrong/up.sql", ""), ("_wrong/down.sql", "")], "\"_wrong\" is no name of a migration; write <timestamp>")]
+#[case::no_version(&[("_wrong/up.sql", ""), ("_wrong/down.sql", "")], "\"_wrong\" is not a valid name of a migration; name it <timestamp>")]
 #[case::a_transaction_of_its_own(&[("2999-01-01-000000_wrong/up.sql", "SELECT 1;\nCOMMIT;"), ("2999-01-01-000000_wrong/down.sql", "")],
     "up.sql of migration 2999-01-01-000000_wrong, line 2 begins or ends a transaction")]
 #[case::concurrently_in_a_transaction(&[("2999-01-01-000000_wrong/up.sql", "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (x)"), ("2999-01-01-000000_wrong/down.sql", "")],
-    "line 1 can't run in a transaction; give it a migration of its own")]
+    "line 1 can't run in a transaction; move it to its own migration")]
 #[case::two_outside_of_one(&[("2999-01-01-000000_wrong/up.sql", "DROP INDEX CONCURRENTLY IF EXISTS a;\nDROP INDEX CONCURRENTLY IF EXISTS b"), ("2999-01-01-000000_wrong/down.sql", ""), ("2999-01-01-000000_wrong/metadata.toml", "run_in_transaction = false")],
-    "line 2 is the second statement of a file without a transaction")]
+    "line 2 is the second statement of a migration without a transaction")]
 #[case::not_to_be_repeated(&[("2999-01-01-000000_wrong/up.sql", "CREATE INDEX CONCURRENTLY i ON t (x)"), ("2999-01-01-000000_wrong/down.sql", ""), ("2999-01-01-000000_wrong/metadata.toml", "run_in_transaction = false")],
-    "line 1 could not be run again after a crash; say IF NOT EXISTS")]
+    "line 1 can't be repeated after a crash; add IF NOT EXISTS")]
 #[case::metadata_that_is_no_toml(&[("2999-01-01-000000_wrong/up.sql", ""), ("2999-01-01-000000_wrong/down.sql", ""), ("2999-01-01-000000_wrong/metadata.toml", "run_in_transaction = perhaps")],
-    "metadata.toml of migration 2999-01-01-000000_wrong can't be read")]
+    "metadata.toml of migration 2999-01-01-000000_wrong can't be parsed")]
 #[test]
 fn a_broken_folder_is_bad_input(#[case] files: &[(&str, &str)], #[case] said: &str) {
     let error = wrong(files);
@@ -50,7 +50,10 @@ fn two_of_one_version_are_refused() {
         ("2999-01-01-000000_two/down.sql", ""),
     ]);
     assert!(error.is_conflict(), "{error:?}");
-    assert!(error.to_string().contains("2999-01-01-000000_two and 29990101000000_one have one version"), "{error}");
+    assert!(
+        error.to_string().contains("2999-01-01-000000_two and 29990101000000_one have the same version"),
+        "{error}"
+    );
     // And one of another's version.
     let error = wrong(&[("20261124001100_two/up.sql", ""), ("20261124001100_two/down.sql", "")]);
     assert!(error.is_conflict() && error.to_string().contains("2026-11-24-001100_create_documents"), "{error}");
@@ -120,7 +123,9 @@ async fn a_disk_that_fills_is_named_and_the_next_run_goes_on() {
     assert!(error.is_database_failure(), "{error:?}");
     let said = error.to_string();
     assert!(
-        said.contains("29990101000000_large, line 1") && said.contains("No space left") && said.contains("make room"),
+        said.contains("29990101000000_large, line 1")
+            && said.contains("No space left")
+            && said.contains("free disk space"),
         "{said}"
     );
     let up = "CREATE TABLE large TABLESPACE small AS SELECT n FROM generate_series(1, 1000) n";

@@ -7,8 +7,8 @@ use workspace_db::search::{MAX_K, Search, SearchChunks as _};
 use super::*;
 
 #[rstest]
-#[case::no_passages(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 0), "ask for 1 to 1000")]
-#[case::too_many(|chunks: Chunks, asked: &Question| chunks.nearest(asked, MAX_K + 1), "ask for 1 to 1000")]
+#[case::no_passages(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 0), "request 1 to 1000")]
+#[case::too_many(|chunks: Chunks, asked: &Question| chunks.nearest(asked, MAX_K + 1), "request 1 to 1000")]
 #[case::no_text(|chunks: Chunks, _: &Question| chunks.full_text(" \n", 5), "at least one word")]
 #[case::no_text_for_both(|chunks: Chunks, asked: &Question| chunks.hybrid(asked, "", 5), "at least one word")]
 #[case::too_many_neighbours(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).neighbours(11), "at most 10")]
@@ -30,9 +30,9 @@ async fn what_can_not_be_asked_is_refused_with_a_remedy(
 /// No question can be made of them: the type is refused before a search is.
 #[rstest]
 #[case::not_a_number(vec![f32::NAN; DIMENSIONS], "must be finite")]
-#[case::too_short(vec![1.0; 1535], "1536 dimensions was expected, 1535 came")]
+#[case::too_short(vec![1.0; 1535], "1536 dimensions, got 1535")]
 #[case::too_long(vec![1.0; 3072], "3072 came")]
-#[case::no_direction(vec![0.0; DIMENSIONS], "must have a direction")]
+#[case::no_direction(vec![0.0; DIMENSIONS], "must not be the zero vector")]
 fn a_vector_that_is_none_is_refused(#[case] components: Vec<f32>, #[case] why: &str) {
     let error = workspace_db::Error::from(Embedding::<DIMENSIONS>::try_from(components).unwrap_err());
     assert!(error.is_invalid_input() && error.to_string().contains(why), "{error}");

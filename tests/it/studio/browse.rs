@@ -87,7 +87,7 @@ async fn a_filter_without_an_index_looks_at_a_bounded_number_of_rows_and_goes_on
     assert_eq!(wanted.len(), 25);
     for filter in ["q=rare_%25", "fc=source&fo=contains&fv=are_%25", "fc=source&fo=is&fv=Rare_%25"] {
         let first = format!("/{a}/tables/analytics_events?col=id&{filter}");
-        assert!(scene.get(&first).await.body.contains("of the next 10000 rows fit"));
+        assert!(scene.get(&first).await.body.contains("of the next 10000 rows match"));
         assert_eq!(all(&scene, first, "next").await.0, wanted, "{filter}");
         // And back, from behind the last of them.
         let end = format!(
@@ -97,7 +97,7 @@ async fn a_filter_without_an_index_looks_at_a_bounded_number_of_rows_and_goes_on
     }
     // There are too many for an order that no index has; the one that an index has is there.
     let said = scene.get(&format!("/{a}/tables/analytics_events?sort=source")).await;
-    assert!(said.status == 422 && said.body.contains("an order that no index has"), "{}", said.body);
+    assert!(said.status == 422 && said.body.contains("sorted by source"), "{}", said.body);
     assert_eq!(scene.get(&format!("/{a}/tables/analytics_events?sort=-occurred_at")).await.status, 200);
     let wrong = scene.get(&format!("/{a}/tables/analytics_events?fc=id&fo=is&fv=no-id")).await;
     assert!(wrong.status == 422 && wrong.body.contains("invalid input syntax"), "{}", wrong.body);

@@ -76,14 +76,14 @@ async function everything() {
   await step("rows", async () => {
     await press("link", /^documents/);
     await press("link", "Next →");
-    await press("link", "← Before");
+    await press("link", "← Previous");
     must((await page.locator("time [class=quiet]").first().textContent()).length > 2, "times are not told relative to now");
   });
   await step("rows in another order", () => press("link", "title"));
   await step("rows of other columns", async () => {
     await page.getByText("Columns", { exact: true }).click();
     await page.getByRole("checkbox", { name: "summary" }).uncheck();
-    await press("button", "Show");
+    await press("button", "Apply");
     must((await page.getByRole("columnheader", { name: "summary" }).count()) === 0, "the column is still there");
   });
   await step("filtered rows", async () => {
@@ -179,7 +179,7 @@ async function everything() {
   });
   await step("the doctor", async () => {
     await press("link", "Doctor");
-    await page.getByText("checks ask for something").waitFor();
+    await page.getByText("checks need attention").waitFor();
   });
   await step("another workspace", async () => {
     await page.getByLabel("Workspace").fill("b");
@@ -194,7 +194,7 @@ async function everything() {
   });
   await step("all workspaces", async () => {
     await go("/platform/tables/documents");
-    await page.getByText("Across all workspaces").waitFor();
+    await page.getByText("All workspaces", { exact: true }).waitFor();
   });
 }
 

@@ -51,7 +51,7 @@ async fn each_is_there_as_a_workspace_and_as_the_platform() {
             assert_eq!(said.status, if one_only { 422 } else { 200 }, "{view} {page}: {}", said.body);
             assert!(said.body.len() < MOST, "{view} {page}: {}", said.body.len());
             assert_eq!(
-                said.body.contains("Across all workspaces"),
+                said.body.contains(">All workspaces<"),
                 view == "platform" && !one_only && !page.contains('/')
                     || view == "platform" && page.starts_with("tables/"),
                 "{view} {page}"
@@ -111,7 +111,7 @@ async fn another_workspaces_rows_are_not_found() {
             assert!(said.status == 200 && !said.body.contains("zebra"), "{way}: {}", said.body);
         }
         let like = scene.get(&format!("/{a}/search/exact?like={chunk}")).await.body;
-        assert!(like.contains("no such row"), "{like}");
+        assert!(like.contains("the row does not exist"), "{like}");
         scene
             .run("DO $$ DECLARE t record; BEGIN FOR t IN SELECT tablename, policyname FROM pg_policies WHERE policyname = 'workspace_isolation'
                   LOOP EXECUTE format('ALTER POLICY %I ON %I USING (true) WITH CHECK (true)', t.policyname, t.tablename); END LOOP; END $$")

@@ -95,7 +95,7 @@ async fn a_row_is_changed_and_the_change_taken_back() {
     assert_eq!(late.status, 303, "nothing in it differs: {}", late.body);
     let late = scene.post(&edit, &filled(&form, &[("v.title", "Late")])).await;
     assert!(
-        late.status == 409 && late.body.contains("by somebody else meanwhile") && late.body.contains("Late"),
+        late.status == 409 && late.body.contains("somebody else has changed the row") && late.body.contains("Late"),
         "{}",
         late.body
     );
@@ -106,7 +106,7 @@ async fn a_row_is_changed_and_the_change_taken_back() {
     let entries = audit(&scene).await;
     let last = entries.last().unwrap();
     assert_eq!((&last["before"]["title"], &last["after"]["title"]), (&"Closed".into(), &"Closing <hours>".into()));
-    assert!(last["reason"].as_str().unwrap().contains("takes the last change back"));
+    assert!(last["reason"].as_str().unwrap().contains("undoes the last change"));
     assert_eq!(scene.post(&format!("/{a}/undo"), &[("form_token", form.form_token())]).await.status, 404);
 }
 
@@ -186,7 +186,7 @@ async fn what_is_wrong_stands_at_its_field() {
         ("v.metadata", "{no json", 422, "invalid input syntax for type json"),
         ("v.datasource_id", "no-id", 422, "invalid input syntax for type uuid"),
         // Another workspace's row is none.
-        ("v.datasource_id", of_b.as_str(), 404, "not in this workspace"),
+        ("v.datasource_id", of_b.as_str(), 404, "does not exist in this workspace"),
         ("v.is_published", "perhaps", 422, "invalid input syntax for type boolean"),
     ] {
         let said = scene.post(&edit, &filled(&form, &[(field, value)])).await;

@@ -61,7 +61,7 @@ async fn a_scope_of_another_database_is_refused() {
     let other = elsewhere.open(1).await.unwrap();
     let foreign = other.published("there").await.unwrap();
     let error = db.workspace(&foreign).await.unwrap_err();
-    assert!(error.is_invalid_input() && error.to_string().contains("another database"), "{error}");
+    assert!(error.is_invalid_input() && error.to_string().contains("another `Database`"), "{error}");
     // One that was vouched for fits every database, and shows nothing in one that has no such workspace.
     let mut ws = other.workspace(&scope).await.unwrap();
     assert_eq!(titles(&scope, &mut ws).await.unwrap(), [""; 0]);
@@ -342,7 +342,7 @@ async fn production_refuses_a_login_that_row_level_security_does_not_bind() {
     for (url, why) in [
         (database.url(), "owns "),
         (database.superuser_url(), "is a superuser"),
-        (database.platform_url(), "may become workspace_platform, which sees every workspace"),
+        (database.platform_url(), "can become workspace_platform, which sees every workspace"),
     ] {
         let error = Database::open(&production(url.unwrap())).await.unwrap_err();
         assert!(error.is_missing_prerequisite() && error.to_string().contains(why), "{error}");

@@ -168,7 +168,7 @@ impl Soak {
             drop(ws);
             // Killed connections answer in the words of whoever noticed; one that is left in a workspace in ours.
             if let Err(error) = self.db.ping().await {
-                assert!(!error.to_string().contains("outside of a transaction"), "at checkout: {error}");
+                assert!(!error.to_string().contains("outside a transaction"), "at checkout: {error}");
             }
         }
         acknowledged

@@ -108,16 +108,16 @@ const CHUNKS: &str = "document_chunks/000001.jsonl.zst";
 #[rstest]
 #[case::an_unknown_column(DOCUMENTS, "\"title\":", "\"titel\":", &[DOCUMENTS, "line 1", "documents has no column \"titel\""])]
 #[case::the_workspace_of_another(DOCUMENTS, "\"title\":", "\"workspace_id\":\"00000000-0000-7000-8000-000000000009\",\"title\":", &["line 1", "no column \"workspace_id\""])]
-#[case::a_column_twice(DOCUMENTS, "\"title\":", "\"title\":\"x\",\"title\":", &["line 1", "title comes twice"])]
+#[case::a_column_twice(DOCUMENTS, "\"title\":", "\"title\":\"x\",\"title\":", &["line 1", "title occurs twice"])]
 #[case::no_json(DOCUMENTS, "{", "{{", &[DOCUMENTS, "line 1", "column 2"])]
 #[case::half_a_line(DOCUMENTS, "}\n", "", &[DOCUMENTS, "line 1"])]
-#[case::a_nul(DOCUMENTS, "\"Opening hours\"", "\"Opening\\u0000hours\"", &["line 1", "title", "no NUL"])]
-#[case::a_nul_in_json(DOCUMENTS, "\"metadata\":{}", "\"metadata\":{\"a\":\"\\u0000\"}", &["line 1", "metadata", "no NUL"])]
+#[case::a_nul(DOCUMENTS, "\"Opening hours\"", "\"Opening\\u0000hours\"", &["line 1", "title", "can't store NUL"])]
+#[case::a_nul_in_json(DOCUMENTS, "\"metadata\":{}", "\"metadata\":{\"a\":\"\\u0000\"}", &["line 1", "metadata", "can't store NUL"])]
 #[case::half_a_surrogate_pair(DOCUMENTS, "\"Opening hours\"", "\"\\ud83d\"", &["line 1", "title"])]
 #[case::half_a_surrogate_pair_in_json(DOCUMENTS, "\"metadata\":{}", "\"metadata\":[\"\\\\\\ud83d\\n\"]", &["line 1", "metadata", "surrogate"])]
-#[case::a_number_for_a_text(DOCUMENTS, "\"Opening hours\"", "7", &["line 1", "title: a string is expected, and not 7"])]
-#[case::no_uuid(DOCUMENTS, "\"datasource_id\":\"", "\"datasource_id\":\"x", &["line 1", "datasource_id: a UUID is expected"])]
-#[case::a_vector_that_is_cut_off(CHUNKS, "\"vector\":\"AAAA", "\"vector\":\"", &["line 1", "vector: the base64 of 32-bit floats"])]
+#[case::a_number_for_a_text(DOCUMENTS, "\"Opening hours\"", "7", &["line 1", "title: expected a string, not 7"])]
+#[case::no_uuid(DOCUMENTS, "\"datasource_id\":\"", "\"datasource_id\":\"x", &["line 1", "datasource_id: expected a UUID"])]
+#[case::a_vector_that_is_cut_off(CHUNKS, "\"vector\":\"AAAA", "\"vector\":\"", &["line 1", "vector: expected the base64 of 32-bit floats"])]
 #[case::a_vector_of_other_dimensions(CHUNKS, "\"vector\":\"AAAAPwAAAD8AAAA/", "\"vector\":\"", &[CHUNKS, "expected 1536 dimensions, not 1533"])]
 #[case::a_reference_to_nothing(CHUNKS, "\"document_id\":\"0", "\"document_id\":\"1", &[CHUNKS, "not present in table \"documents\""])]
 #[case::what_a_check_refuses(CHUNKS, "\"chunk_index\":0", "\"chunk_index\":0,\"token_count\":-1", &[CHUNKS, "document_chunks_token_count_check"])]
@@ -140,7 +140,7 @@ async fn another_row() {
     let mut files = unpacked(&scene.path("a.tar"));
     replace(&mut files, DOCUMENTS, "Opening hours", "Closing hours");
     write(&scene.path("bad.tar"), &repacked(&files));
-    refused(&scene, &["the rows of documents are not those that its checksum is of"]).await;
+    refused(&scene, &["the rows of documents do not match its checksum"]).await;
 }
 
 /// A row that comes twice, which only a unique key notices.
@@ -158,10 +158,10 @@ async fn a_row_twice() {
 #[rstest]
 #[case::a_later_version("\"version\":1", "\"version\":2", &["of version 2", "upgrade"])]
 #[case::another_format("workspace-db archive", "another archive", &["another archive"])]
-#[case::a_later_schema("\"schema\":\"2", "\"schema\":\"3", &["schema 3", "migrations"])]
-#[case::an_unknown_table("\"name\":\"documents\"", "\"name\":\"papers\"", &["is no file of papers"])]
+#[case::a_later_schema("\"schema\":\"2", "\"schema\":\"3", &["schema version is 3", "migrations"])]
+#[case::an_unknown_table("\"name\":\"documents\"", "\"name\":\"papers\"", &["is not a file of table papers"])]
 #[case::an_unknown_field("\"slug\":", "\"slugs\":", &["manifest.json", "slugs"])]
-#[case::a_part_of_another_table("\"file\":\"documents/", "\"file\":\"datasources/", &["no file of documents"])]
+#[case::a_part_of_another_table("\"file\":\"documents/", "\"file\":\"datasources/", &["is not a file of table documents"])]
 #[case::one_person("\"holds\":\"workspace\"", "\"holds\":{\"person\":{\"external_user_id\":\"x\"}}", &["one person"])]
 #[tokio::test]
 async fn a_manifest_that_is_wrong(#[case] from: &str, #[case] to: &str, #[case] says: &[&str]) {
@@ -176,11 +176,11 @@ async fn a_manifest_that_is_wrong(#[case] from: &str, #[case] to: &str, #[case] 
 }
 
 #[rstest]
-#[case::absolute("/etc/000001.jsonl", "no name of a file")]
-#[case::climbing("../000001.jsonl", "no name of a file")]
-#[case::climbing_deeper("documents/../../000001.jsonl", "no name of a file")]
-#[case::another("documents/readme.txt", "no name of a file")]
-#[case::not_in_the_manifest("documents/000099.jsonl", "the manifest does not name it")]
+#[case::absolute("/etc/000001.jsonl", "is not a valid name of a file")]
+#[case::climbing("../000001.jsonl", "is not a valid name of a file")]
+#[case::climbing_deeper("documents/../../000001.jsonl", "is not a valid name of a file")]
+#[case::another("documents/readme.txt", "is not a valid name of a file")]
+#[case::not_in_the_manifest("documents/000099.jsonl", "the manifest does not list documents/000099.jsonl")]
 #[tokio::test]
 async fn a_file_that_does_not_belong(#[case] name: &str, #[case] says: &str) {
     let scene = Scene::new().await;
@@ -200,7 +200,7 @@ async fn a_link_instead_of_a_file() {
     header.set_size(0);
     tar.append_link(&mut header, "manifest.json", "/etc/passwd").unwrap();
     tar.finish().unwrap();
-    refused(&scene, &["manifest.json", "no plain file"]).await;
+    refused(&scene, &["manifest.json", "is not a regular file"]).await;
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn a_bomb() {
     replace(&mut files, DOCUMENTS, "\"Opening hours\"", &format!("\"{}\"", "0".repeat(10 << 20)));
     packed(&scene.path("bad.tar"), files);
     assert!(fs::metadata(scene.path("bad.tar")).unwrap().len() < 100_000);
-    refused(&scene, &[DOCUMENTS, "as a bomb does"]).await;
+    refused(&scene, &[DOCUMENTS, "like a decompression bomb"]).await;
 }
 
 /// What an archive of ours does not become, however well its rows can be compressed.

@@ -103,7 +103,7 @@ async fn what_is_left_is_told_instead_of_a_receipt() {
     let mut conn = scene.database.connect().await.unwrap();
     conn.batch_execute(&format!("INSERT INTO notes (workspace_id) VALUES ('{}')", scene.a.workspace)).await.unwrap();
     let error = scene.erase().await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("1 rows of notes are left"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("1 rows of notes remain"), "{error}");
     owner.batch_execute("DROP TRIGGER keep ON notes").await.unwrap();
 }
 
@@ -134,7 +134,7 @@ async fn a_receipt_that_was_changed_or_that_another_signed_is_refused() {
     assert_eq!(read(&text).verified(&key().public()).unwrap().slug, "a");
     let changed = text.replace("\"before\":1", "\"before\":2");
     assert_ne!(changed, text);
-    assert!(read(&changed).verified(&key().public()).unwrap_err().to_string().contains("changed since"));
+    assert!(read(&changed).verified(&key().public()).unwrap_err().to_string().contains("changed after it was signed"));
     let other = ReceiptKey::from_base64("AAAAASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=").unwrap();
     assert!(read(&text).verified(&other.public()).unwrap_err().is_invalid_input());
     // A key that the receipt itself names is nobody's word.

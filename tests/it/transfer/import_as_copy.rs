@@ -157,7 +157,7 @@ async fn secrets_of_a_copy_are_sealed_anew_or_left_out() {
     assert!(secret_of(&mut conn, without.workspace).await.is_none());
     let another = SecretKey::from_base64("AAAAASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=").unwrap();
     let error = beside(&scene, "another-key", Some(another)).await.unwrap_err();
-    assert!(error.is_invalid_input() && error.to_string().contains("give the key that sealed it"), "{error}");
+    assert!(error.is_invalid_input() && error.to_string().contains("use the key that sealed it"), "{error}");
     assert!(workspace_gone(&mut conn, "another-key").await);
     // Where it stays the same workspace, it stays the same secret.
     scene.erase().await.unwrap();
@@ -176,9 +176,9 @@ async fn what_is_there_already_is_not_overwritten() {
     scene.export("a.tar").await.unwrap();
     let before = (scene.rows(scene.a.workspace).await, scene.rows(scene.b.workspace).await);
     let error = scene.import("a.tar").await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("\"a\" is there already"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("\"a\" already exists"), "{error}");
     let error = beside(&scene, "b", None).await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("\"b\" is there already"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("\"b\" already exists"), "{error}");
     let mut conn = scene.database.connect().await.unwrap();
     scene.erase().await.unwrap();
     conn.batch_execute("UPDATE workspaces SET slug = 'a' WHERE slug = 'b'").await.unwrap();

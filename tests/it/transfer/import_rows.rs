@@ -99,21 +99,21 @@ async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
 }
 
 #[rstest]
-#[case::no_table(r#"{"id": 1}"#, "line 3: it names no table")]
-#[case::no_json("nonsense", "line 3: it names no table")]
-#[case::an_unknown_table(r#"{"table": "papers", "id": 1}"#, "no table \"papers\" for content; use one of")]
-#[case::what_administrates(r#"{"table": "workspace_admins", "id": 1}"#, "no table \"workspace_admins\" for content")]
-#[case::the_audit_log(r#"{"table": "audit_log", "id": 1}"#, "no table \"audit_log\" for content")]
+#[case::no_table(r#"{"id": 1}"#, "line 3: it has no valid table name")]
+#[case::no_json("nonsense", "line 3: it has no valid table name")]
+#[case::an_unknown_table(r#"{"table": "papers", "id": 1}"#, "no content table \"papers\"; use one of")]
+#[case::what_administrates(r#"{"table": "workspace_admins", "id": 1}"#, "no content table \"workspace_admins\"")]
+#[case::the_audit_log(r#"{"table": "audit_log", "id": 1}"#, "no content table \"audit_log\"")]
 #[case::no_id(r#"{"table": "conversations", "title": "x"}"#, "line 3: it has no id")]
 #[case::an_unknown_column(
     r#"{"table": "conversations", "id": 1, "titel": "x"}"#,
     "line 3: conversations has no column \"titel\""
 )]
 #[case::another_workspace(r#"{"table": "conversations", "id": 1, "workspace_id": "x"}"#, "no column \"workspace_id\"")]
-#[case::a_nul(r#"{"table": "conversations", "id": 1, "title": "\u0000"}"#, "line 3: title: PostgreSQL stores no NUL")]
+#[case::a_nul(r#"{"table": "conversations", "id": 1, "title": "\u0000"}"#, "line 3: title: PostgreSQL can't store NUL")]
 #[case::a_time_without_an_offset(
     r#"{"table": "conversations", "id": 1, "created_at": "2026-01-01"}"#,
-    "line 3: created_at: a time"
+    "line 3: created_at: expected a time"
 )]
 #[case::a_parent_that_is_not_there(
     r#"{"table": "messages", "id": 1, "conversation_id": "nobody", "role": "user", "content": ""}"#,
@@ -142,5 +142,5 @@ async fn a_parent_of_another_workspace_is_not_there() {
     let line =
         json!({ "table": "messages", "id": 1, "conversation_id": scene.b.conversation, "role": "user", "content": "" });
     let error = bring(&scene, &line.to_string()).await.unwrap_err();
-    assert!(error.is_invalid_input() && error.to_string().contains("not in this workspace"), "{error}");
+    assert!(error.is_invalid_input() && error.to_string().contains("does not exist in this workspace"), "{error}");
 }

@@ -85,7 +85,7 @@ async fn an_import_goes_on_where_it_was_killed() {
     }
     assert!(kills >= 3, "{kills}");
     let report = shell.fails(&import, 7);
-    assert!(report.contains("is there already"), "{report}");
+    assert!(report.contains("already exists"), "{report}");
     assert_eq!(scene.rows(scene.a.workspace).await, super::imported(before));
     assert_eq!(tables(&scene.export("again.tar").await.unwrap()), tables(&exported));
 }
@@ -108,7 +108,7 @@ async fn another_archive_does_not_go_on_with_what_one_began() {
     child.wait().unwrap();
     assert!(meanwhile.unwrap_err().to_string().contains("another import"));
     let error = scene.import("other.tar").await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("is there already"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("already exists"), "{error}");
     let receipt = scene.erase().await.unwrap();
     assert!(receipt.tables.values().all(|rows| rows.left == 0));
     scene.import("other.tar").await.unwrap();

@@ -70,7 +70,7 @@ async fn it_is_the_same_in_another_database_whose_people_are_found_by_email_or_m
         assert_eq!(moved[&table].count, rows.count, "{table}");
     }
     let again = bring().await.unwrap_err();
-    assert!(again.is_conflict() && again.to_string().contains("is there already"), "{again}");
+    assert!(again.is_conflict() && again.to_string().contains("already exists"), "{again}");
     conn.batch_execute("DELETE FROM workspaces; DELETE FROM admin_users").await.unwrap();
     let report = bring().await.unwrap();
     assert_eq!(report.people_added, ["admin@a.example"]);

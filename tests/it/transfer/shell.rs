@@ -14,7 +14,7 @@ async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
     assert!(said.contains("  documents\n") && said.contains("schema 2026"), "{said}");
     let inspected = shell.json(&["workspace", "inspect", "a.tar"]);
     assert_eq!(inspected["slug"], "a");
-    assert!(shell.fails(&["workspace", "export", "a"], 7).contains("a.tar exists"));
+    assert!(shell.fails(&["workspace", "export", "a"], 7).contains("a.tar already exists"));
     assert!(shell.fails(&["workspace", "export", "nobody"], 3).contains("nobody"));
     // What every Unix has.
     let folder = shell.path("unpacked");
@@ -34,7 +34,7 @@ async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
     let forged = std::fs::read_to_string(shell.path("r.json")).unwrap().replace("\"left\":0", "\"left\":1");
     std::fs::write(shell.path("forged.json"), forged).unwrap();
     shell.fails(&["workspace", "verify-receipt", "forged.json", "--key", public.trim()], 2);
-    assert!(shell.fails(&["workspace", "erase", "a", "--receipt", "r.json"], 2).contains("r.json exists"));
+    assert!(shell.fails(&["workspace", "erase", "a", "--receipt", "r.json"], 2).contains("r.json already exists"));
     // The id still gets the receipt.
     let id = scene.a.workspace.to_string();
     shell.succeed(&["workspace", "erase", &id, "--receipt", "again.json"]);

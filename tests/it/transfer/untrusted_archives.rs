@@ -128,7 +128,7 @@ async fn the_id_of_an_erased_workspace_is_nobody_elses() {
     packed(&scene.path("strange.tar"), files);
     scene.erase().await.unwrap();
     let error = scene.import("strange.tar").await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("the audit log tells of a workspace"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("the audit log contains a workspace"), "{error}");
     scene.import("a.tar").await.unwrap();
     assert_eq!(scene.rows(scene.a.workspace).await, imported(before), "members are what they were");
     scene.erase().await.unwrap();
@@ -152,7 +152,7 @@ async fn entries_of_the_audit_log_say_that_they_were_imported() {
 #[rstest]
 #[case::an_entry_of_the_future(
     |files: &mut Files| edit(files, "audit_log", |entry| entry["occurred_at"] = json!("2099-01-01T00:00:00Z")),
-    "of the future"
+    "a time in the future"
 )]
 #[case::a_slug_that_climbs(
     |files: &mut Files| edit(files, "workspaces", |row| row["slug"] = json!("../../escaped")),
@@ -176,7 +176,7 @@ async fn entries_of_the_audit_log_say_that_they_were_imported() {
         manifest["taken_at"] = json!("2099-01-01T00:00:00Z");
         files.insert("manifest.json".to_owned(), serde_json::to_vec(&manifest).unwrap());
     },
-    "which is to come"
+    "which is in the future"
 )]
 #[tokio::test]
 async fn what_can_not_be_said_here_is_refused_and_nothing_is_written(

@@ -12,9 +12,10 @@ use workspace_db::doctor::{CheckStatus, Doctor, Finding, Thresholds};
 use workspace_db::tenancy::TENANT_TABLES;
 use workspace_db_testing::TestDatabase;
 
-use crate::Context;
+use crate::context::Context;
 use crate::database::DatabaseTarget;
-use crate::doctor::{UnhealthyDatabase, lines};
+use crate::doctor::lines;
+use crate::error::UnhealthyDatabase;
 use crate::output;
 
 #[derive(Args, Debug)]
@@ -57,7 +58,7 @@ impl Check {
         match DatabaseTarget::of(context).and_then(|database| database.config()) {
             _ if self.files => {}
             Ok(config) => parts.push(("database", examined(&config, folder, &tables).await?)),
-            Err(error) => left_out = Some(format!("the database was left out: {error}")),
+            Err(error) => left_out = Some(format!("the database was not checked: {error}")),
         }
         let worst =
             parts.iter().flat_map(|(_, findings)| findings).map(|one| one.state).max().unwrap_or(CheckStatus::Pass);
@@ -77,7 +78,7 @@ impl Check {
 
 async fn of_files(folder: Option<&Path>, tables: &[String]) -> Result<Vec<Finding>> {
     let spinner = output::spinner();
-    output::tell(&spinner, "running the migrations on a database of their own");
+    output::tell(&spinner, "running the migrations in a temporary database");
     let scratch = TestDatabase::unmigrated().await?;
     let url = scratch.url()?;
     migrator(&url, folder)?.run(|_| ()).await?;
@@ -124,6 +125,6 @@ fn models(root: &Path, tables: &[String]) -> Option<Finding> {
         check: "registry",
         state: CheckStatus::Warn,
         found,
-        remedy: Some("write it; `workspace-db migrate generate` does"),
+        remedy: Some("write the file, or run `workspace-db migrate generate`"),
     })
 }

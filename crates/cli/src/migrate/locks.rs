@@ -23,10 +23,10 @@ pub(super) struct Lock {
 
 /// Lock modes from the weakest to the strongest, each with the sessions that it blocks.
 const MODES: &[(&str, &str)] = &[
-    ("AccessShareLock", "nobody but changes of the schema"),
-    ("RowShareLock", "nobody but changes of the schema"),
-    ("RowExclusiveLock", "nobody but changes of the schema"),
-    ("ShareUpdateExclusiveLock", "vacuum and other changes of the schema"),
+    ("AccessShareLock", "only schema changes"),
+    ("RowShareLock", "only schema changes"),
+    ("RowExclusiveLock", "only schema changes"),
+    ("ShareUpdateExclusiveLock", "VACUUM and other schema changes"),
     ("ShareLock", "writers"),
     ("ShareRowExclusiveLock", "writers"),
     ("ExclusiveLock", "writers"),

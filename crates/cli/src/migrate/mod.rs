@@ -15,8 +15,9 @@ use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::catalog::Catalog;
 use workspace_db::db::migrations::{MigrationState, Migrator, RevertCount};
 
+use super::context::Context;
 use super::database::DatabaseTarget;
-use super::{Context, output};
+use super::output;
 
 /// Run, revert, inspect and generate migrations
 #[derive(Args, Debug)]
@@ -82,7 +83,11 @@ struct TimeoutArgs {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
     // A day, in milliseconds, is well within PostgreSQL's range.
-    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("not between 0 and a day".to_owned()) }
+    if (0.0..=86_400.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("must be between 0 and 86400 seconds".to_owned())
+    }
 }
 
 impl TimeoutArgs {
@@ -108,9 +113,7 @@ impl Migrate {
             }
             Action::Revert { steps, all, yes, limits } => {
                 if context.config.environment == Environment::Production && !yes {
-                    bail!(
-                        "reverting drops tables with the data in them, and this is production; say --yes if you mean it"
-                    );
+                    bail!("reverting drops tables with their data, and this is production; pass --yes to confirm");
                 }
                 let (migrator, _) = migrator(context, folder)?;
                 let which = if all { RevertCount::All } else { RevertCount::Last(steps) };
@@ -172,7 +175,7 @@ fn changed(context: &Context, verb: &str, names: &[String]) -> Result<()> {
         return output::print_json(&json!({ verb: names }));
     }
     if names.is_empty() {
-        return output::print_lines([format!("nothing to be {verb}")]);
+        return output::print_lines([format!("no migration was {verb}")]);
     }
     output::print_lines(names.iter().map(|name| format!("{verb}  {name}")))
 }

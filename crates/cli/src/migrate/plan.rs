@@ -14,7 +14,7 @@ use workspace_db::db::migrations::{Migration, Migrator};
 use workspace_db_testing::TestDatabase;
 
 use super::locks::{Lock, ScratchDatabase};
-use crate::Context;
+use crate::context::Context;
 use crate::output;
 
 #[derive(Args, Debug)]
@@ -85,7 +85,7 @@ impl Plan {
 /// Runs the applied and then the pending migrations on a temporary server.
 async fn planned(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl) -> Result<MigrationPlan> {
     let spinner = output::spinner();
-    output::tell(&spinner, "looking at locks on a database of its own");
+    output::tell(&spinner, "checking locks in a temporary database");
     let scratch = TestDatabase::unmigrated().await?;
     let url = scratch.url()?;
     let mut trial = ScratchDatabase::on(&url).await?;
@@ -117,13 +117,13 @@ async fn sizes(owner: &DatabaseUrl) -> Result<BTreeMap<String, Size>> {
 
 /// Formats the SQL, with its locks as comments.
 fn lines(migration: &PendingMigration, sizes: &BTreeMap<String, Size>) -> Vec<String> {
-    let outside = if migration.in_transaction { "" } else { ", outside of a transaction" };
+    let outside = if migration.in_transaction { "" } else { ", outside a transaction" };
     let mut lines = vec![format!("-- {}{outside}", migration.name)];
     for step in &migration.statements {
         lines.extend(step.locks.iter().map(|lock| {
             let Lock { table, mode, keeps_out, rewrites } = lock;
-            let rewrites = if *rewrites { ", writes every row anew" } else { "" };
-            format!("-- {mode} on {table}{}: keeps out {keeps_out}{rewrites}", size(sizes.get(table)))
+            let rewrites = if *rewrites { ", rewrites every row" } else { "" };
+            format!("-- {mode} on {table}{}: blocks {keeps_out}{rewrites}", size(sizes.get(table)))
         }));
         lines.push(format!("{};", step.sql));
     }

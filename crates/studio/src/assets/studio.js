@@ -67,7 +67,7 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(text);
     said.textContent = `Copied as ${link.textContent}.`;
   } catch (error) {
-    said.textContent = `Not copied: ${error.message}`;
+    said.textContent = `The copy failed: ${error.message}`;
   }
 });
 

@@ -1,5 +1,6 @@
 //! Export of a page's rows as text.
 
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -7,15 +8,15 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
 
+use super::count::{count, refuse_slow_order};
 use super::page::PageReader;
 use super::query::ListQuery;
-use super::{count, refuse_slow_order};
 use crate::catalog::ColumnInfo;
-use crate::json;
 use crate::problem::Problem;
+use crate::request::StudioRequest;
+use crate::secrets;
 use crate::shape::Shape;
-use crate::statement::{Row, quoted};
-use crate::view::StudioRequest;
+use crate::statement::Row;
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Handles `GET /{view}/tables/{table}/copy?as=`: the rows of the page with whole values and without secrets.
@@ -34,7 +35,9 @@ pub(crate) async fn copy(visit: StudioRequest) -> Result<Response, Problem> {
         "sql" => ("text/plain; charset=utf-8", sql(&table.name, &query.columns, &rows)),
         "json" => ("application/json", json(&query.columns, &rows)?),
         other => {
-            return Err(Error::invalid(format!("rows are not copied as {other:?}")).remedy("sql, json or csv").into());
+            return Err(Error::invalid(format!("rows can't be copied as {other:?}"))
+                .remedy("use sql, json or csv")
+                .into());
         }
     };
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
@@ -42,7 +45,7 @@ pub(crate) async fn copy(visit: StudioRequest) -> Result<Response, Problem> {
 
 fn without_secrets(columns: &[&ColumnInfo], row: Row) -> Row {
     let safe = |(column, cell): (&&ColumnInfo, Option<String>)| match column.shape {
-        Shape::Json => cell.map(|cell| json::safe(&cell).to_string()),
+        Shape::Json => cell.map(|cell| secrets::safe(&cell).to_string()),
         _ => cell,
     };
     columns.iter().zip(row).map(safe).collect()
@@ -85,28 +88,25 @@ fn json(columns: &[&ColumnInfo], rows: &[Row]) -> Result<String> {
     };
     let rows: Vec<Map<String, Value>> = rows.iter().map(|row| columns.iter().zip(row).map(value).collect()).collect();
     serde_json::to_string_pretty(&rows)
-        .map_err(|error| Error::new(ErrorKind::Io, "the rows are no JSON").caused_by(error))
+        .map_err(|error| Error::new(ErrorKind::Io, "the rows can't be written as JSON").caused_by(error))
 }
 
 fn sql(table: &str, columns: &[&ColumnInfo], rows: &[Row]) -> String {
-    let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let names: Vec<String> = columns.iter().map(|column| escape_identifier(&column.name)).collect();
     let names = names.join(", ");
     let is_hidden = rows.iter().flatten().flatten().any(|cell| cell.contains("(hidden)"));
-    let note = if is_hidden { "-- What stands under the name of a secret is left out: (hidden).\n" } else { "" };
+    let note = if is_hidden { "-- Values that may be secret are replaced by (hidden).\n" } else { "" };
     rows.iter().fold(note.to_owned(), |mut text, row| {
         let values: Vec<String> = row.iter().map(|cell| literal(cell.as_deref())).collect();
-        let _ = writeln!(text, "INSERT INTO {} ({names}) VALUES ({});", quoted(table), values.join(", "));
+        let _ = writeln!(text, "INSERT INTO {} ({names}) VALUES ({});", escape_identifier(table), values.join(", "));
         text
     })
 }
 
 /// Quotes a value for SQL. A backslash makes it an escape string, which has the same meaning under every setting.
 fn literal(value: Option<&str>) -> String {
-    match value {
-        None => "NULL".to_owned(),
-        Some(value) if value.contains('\\') => format!("E'{}'", value.replace('\\', "\\\\").replace('\'', "''")),
-        Some(value) => format!("'{}'", value.replace('\'', "''")),
-    }
+    // Before an escape string there is a space, for SQL without spaces of its own.
+    value.map_or_else(|| "NULL".to_owned(), |value| escape_literal(value).trim_start().to_owned())
 }
 
 #[cfg(test)]

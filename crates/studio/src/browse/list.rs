@@ -2,12 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::page::{LOOKED_AT, ListedRow, Page};
+use super::count::COUNTED;
+use super::page::{LOOKED_AT, ListedRow, Page, ROWS};
 use super::query::{Comparison, FILTER, ListQuery, PLACE, PageCursor};
-use super::{COUNTED, page::ROWS};
 use crate::catalog::{ColumnInfo, ForeignKey, TableInfo};
 use crate::cells::{Budget, short};
-use crate::view::{StudioRequest, View};
+use crate::request::StudioRequest;
+use crate::view::View;
 
 /// Maximum bytes of all values on a page.
 const PAGE: usize = 120_000;
@@ -26,7 +27,7 @@ impl RowList<'_> {
             @if let Some(comment) = &self.table.comment { p class="quiet" { (comment) } }
             (self.form(Some(query)))
             @if page.rows.is_empty() {
-                p class="empty" { @if self.count == 0 { "There are no rows here." } @else { "No row fits." } }
+                p class="empty" { @if self.count == 0 { "There are no rows." } @else { "No rows match." } }
             } @else {
                 div class="wide" tabindex="0" role="region" aria-label={ "Rows of " (self.table.name) } {
                     table {
@@ -60,7 +61,7 @@ impl RowList<'_> {
                 div class="bar" {
                     label for="q" { "Contains" }
                     input id="q" name="q" type="search" value=(params.value("q").unwrap_or_default()) placeholder="any text column";
-                    button { "Show" }
+                    button { "Apply" }
                     a href=(self.path()) { "Reset" }
                     @if self.visit.may_edit(self.table) { a class="button" href={ (self.path()) "/new" } { "New row" } }
                 }
@@ -155,18 +156,18 @@ impl RowList<'_> {
         let copy = |form: &str| params.clone().with("as", form).at(&format!("{}/copy", self.path())).into_owned();
         html! {
             div class="bar foot" {
-                @if let Some(place) = &page.before { a class="button" rel="prev" href=(turned("before", place)) { "← Before" } }
+                @if let Some(place) = &page.before { a class="button" rel="prev" href=(turned("before", place)) { "← Previous" } }
                 @if let Some(place) = &page.after { a class="button" rel="next" href=(turned("after", place)) { "Next →" } }
                 @if let Some(place) = &page.resume_at {
-                    span role="status" { (page.rows.len()) " of the next " (LOOKED_AT) " rows fit." }
+                    span role="status" { (page.rows.len()) " of the next " (LOOKED_AT) " rows match." }
                     @if params.value("before").is_some() {
-                        a class="button" rel="prev" href=(turned("before", place)) { "← Look on" }
+                        a class="button" rel="prev" href=(turned("before", place)) { "← Continue" }
                     } @else {
-                        a class="button" rel="next" href=(turned("after", place)) { "Look on →" }
+                        a class="button" rel="next" href=(turned("after", place)) { "Continue →" }
                     }
                 }
                 @if page.rows.is_empty() && PLACE.iter().any(|name| params.value(name).is_some()) {
-                    a class="button" href=(params.without(&PLACE).at(&self.path())) { "The first page" }
+                    a class="button" href=(params.without(&PLACE).at(&self.path())) { "First page" }
                 }
                 span class="quiet" { (self.total()) }
                 @if !page.rows.is_empty() {
@@ -183,9 +184,11 @@ impl RowList<'_> {
 
     fn total(&self) -> String {
         match (self.count, &self.visit.view) {
-            (count, _) if count <= COUNTED => format!("{count} rows in all, {ROWS} on a page"),
-            (_, View::Platform) if self.table.estimate > 0.0 => format!("about {:.0} rows in all", self.table.estimate),
-            _ => format!("more than {COUNTED} rows in all"),
+            (count, _) if count <= COUNTED => format!("{count} rows in total, {ROWS} per page"),
+            (_, View::Platform) if self.table.estimate > 0.0 => {
+                format!("about {:.0} rows in total", self.table.estimate)
+            }
+            _ => format!("more than {COUNTED} rows in total"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of a table.
 
 mod copy;
+mod count;
 mod list;
 mod page;
 mod query;
@@ -9,6 +10,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use maud::html;
 
 pub(super) use self::copy::copy;
+use self::count::{count, refuse_slow_order};
 use self::list::RowList;
 pub(super) use self::list::key_address;
 use self::page::PageReader;
@@ -16,13 +18,8 @@ use self::query::ListQuery;
 use super::catalog::{ColumnInfo, TableCatalog, TableInfo};
 use super::layout;
 use super::problem::{Problem, message, status};
+use super::request::StudioRequest;
 use super::shape::Shape;
-use super::statement::{DynamicStatement, only, quoted};
-use super::view::StudioRequest;
-use workspace_db::{Error, Result};
-
-/// Maximum number of counted rows. A table with more rows can only be sorted by an index.
-const COUNTED: usize = 10_000;
 
 /// Handles `GET /{view}/tables/{table}`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
@@ -53,34 +50,6 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
         }
         Err(problem) => Err(problem),
     }
-}
-
-/// Returns the number of rows, counted up to `COUNTED` + 1.
-async fn count(visit: &StudioRequest, table: &TableInfo) -> Result<usize> {
-    let mut statement = DynamicStatement::default();
-    let own = match (visit.view.workspace(), table.workspace_column()) {
-        (Some(id), Some(column)) => {
-            format!(" WHERE {} = {}", quoted(column), statement.bind(Some(&id.to_string()), "uuid"))
-        }
-        _ => String::new(),
-    };
-    let name = quoted(&table.name);
-    statement.push(&format!(
-        "SELECT ARRAY[count(*)::text] AS cells FROM (SELECT FROM {name}{own} LIMIT {}) AS counted",
-        COUNTED + 1
-    ));
-    let rows = visit.shared.rows(visit.view.workspace(), statement).await?;
-    Ok(only(rows).and_then(|text| text.parse().ok()).unwrap_or(0))
-}
-
-/// Rejects a sort order without an index on many rows, which would take too long.
-fn refuse_slow_order(visit: &StudioRequest, query: &ListQuery<'_>, count: usize) -> Result<()> {
-    let Some(sort) = query.sort else { return Ok(()) };
-    if sort.shape.is_ordered() && (count <= COUNTED || query.table.is_indexed(&visit.view, &sort.name)) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("rows can't be put in the order of {}", sort.name))
-        .remedy("there are too many for an order that no index has, or its values have none"))
 }
 
 /// Returns the columns whose plain values a row's links need: its key, and the columns of references in both directions.

@@ -1,11 +1,12 @@
 //! One page of rows by keyset: the last page of ten million rows is as fast as the first.
 
 use super::query::{ListQuery, PageCursor};
-use crate::AppState;
 use crate::catalog::ColumnInfo;
 use crate::shape::Shape;
-use crate::statement::{DynamicStatement, Row, quoted};
+use crate::state::AppState;
+use crate::statement::{DynamicStatement, Row};
 use crate::view::View;
+use postgres_protocol::escape::escape_identifier;
 use workspace_db::Result;
 
 /// Number of rows of a page.
@@ -116,7 +117,7 @@ impl PageReader<'_, '_> {
     /// Returns the SQL of a sort column. A text without an index is sorted by its first characters, so that its value fits
     /// into an address.
     fn ordered(&self, column: &ColumnInfo) -> String {
-        let name = quoted(&column.name);
+        let name = escape_identifier(&column.name);
         let is_key = self.query.table.key.contains(&column.name);
         if column.shape == Shape::Text && !is_key && !self.query.table.is_indexed(self.view, &column.name) {
             return format!("left({name}, {BEGINNING})");
@@ -143,7 +144,7 @@ impl PageReader<'_, '_> {
         let (mut quick, slow) = query.conditions(self.view, &mut statement);
         if let Some(sort) = query.sort {
             let is = if part == NullsPart::Present { "IS NOT NULL" } else { "IS NULL" };
-            quick.push(format!("{} {is}", quoted(&sort.name)));
+            quick.push(format!("{} {is}", escape_identifier(&sort.name)));
         }
         // A cursor of rows with NULL begins with that NULL; the rest is the key.
         let skipped = usize::from(part == NullsPart::Missing);
@@ -160,12 +161,12 @@ impl PageReader<'_, '_> {
             [] => String::new(),
             conditions => format!(" WHERE {}", conditions.join(" AND ")),
         };
-        let table = quoted(&query.table.name);
+        let table = escape_identifier(&query.table.name);
         let source = format!("{table}{}{by}", all(&quick));
         let place = self.order(NullsPart::Present).into_iter().map(|column| format!("{}::text", self.ordered(column)));
         let place: Vec<String> = place.collect();
         // Values of a key are short, and the other values are truncated.
-        let raw = self.raw.iter().map(|column| format!("left({}::text, 1000)", quoted(&column.name)));
+        let raw = self.raw.iter().map(|column| format!("left({}::text, 1000)", escape_identifier(&column.name)));
         let cells: Vec<String> = place.iter().cloned().chain(raw).chain(self.cells.iter().cloned()).collect();
         let cells = cells.join(", ");
         if slow.is_empty() {

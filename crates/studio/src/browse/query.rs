@@ -1,12 +1,13 @@
 //! A query on a table: columns, sort order, filters and cursor.
 
 use crate::catalog::{ColumnInfo, TableInfo};
-use crate::json::is_safe;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::secrets::is_safe;
 use crate::shape::Shape;
-use crate::statement::{DynamicStatement, literally, quoted};
+use crate::statement::{DynamicStatement, literally};
 use crate::view::View;
+use postgres_protocol::escape::escape_identifier;
 use workspace_db::Error;
 
 /// Number of columns shown by default.
@@ -64,7 +65,7 @@ pub(super) struct Filter<'c> {
 
 impl Filter<'_> {
     pub(super) fn sql(&self, statement: &mut DynamicStatement) -> String {
-        let (name, value, of_type) = (quoted(&self.column.name), self.value.as_str(), self.column.bound());
+        let (name, value, of_type) = (escape_identifier(&self.column.name), self.value.as_str(), self.column.bound());
         match self.comparison {
             Comparison::Null => format!("{name} IS NULL"),
             Comparison::NotNull => format!("{name} IS NOT NULL"),
@@ -122,19 +123,19 @@ impl<'c> ListQuery<'c> {
             let column = column(by)?;
             let comparison = Comparison::named(how)
                 .filter(|how| how.fits(column.shape))
-                .ok_or_else(|| Error::invalid(format!("{by} can't be filtered by {how:?}")))?;
+                .ok_or_else(|| Error::invalid(format!("{by} does not support the comparison {how:?}")))?;
             let is_sought = !matches!(comparison, Comparison::Null | Comparison::NotNull);
             // Repeated filters on a hidden value would reveal it.
             if is_sought && column.shape == Shape::Json && (column.of_type == "json" || !is_safe(value)) {
-                return Err(Error::invalid(format!("{by} can't be filtered by that"))
-                    .remedy("give a JSON object that names no secret, with fields that the studio shows alone")
+                return Err(Error::invalid(format!("{by} can't be filtered by this value"))
+                    .remedy("use a JSON object that names no secret, and only fields that the studio shows")
                     .into());
             }
             filters.push(Filter { column, comparison, value: (*value).to_owned() });
         }
         let [after, before] = PLACE.map(|name| params.value(name));
         let place = before.or(after).map(serde_json::from_str).transpose();
-        let place = place.map_err(|error| Error::invalid("the place of the page can't be read").caused_by(error))?;
+        let place = place.map_err(|error| Error::invalid("the cursor of the page is not valid").caused_by(error))?;
         Ok(Self {
             table,
             columns,
@@ -158,7 +159,7 @@ impl<'c> ListQuery<'c> {
     pub(super) fn conditions(&self, view: &View, statement: &mut DynamicStatement) -> (Vec<String>, Vec<String>) {
         let (mut quick, mut slow) = (Vec::new(), Vec::new());
         if let (Some(id), Some(column)) = (view.workspace(), self.table.workspace_column()) {
-            quick.push(format!("{} = {}", quoted(column), statement.bind(Some(&id.to_string()), "uuid")));
+            quick.push(format!("{} = {}", escape_identifier(column), statement.bind(Some(&id.to_string()), "uuid")));
         }
         for filter in &self.filters {
             let is_quick = filter.comparison == Comparison::Is && self.table.is_indexed(view, &filter.column.name);
@@ -170,7 +171,8 @@ impl<'c> ListQuery<'c> {
                 .columns
                 .iter()
                 .filter(|column| matches!(column.shape, Shape::Text | Shape::Uuid | Shape::Enum));
-            let any: Vec<String> = searched.map(|column| contains(&quoted(&column.name), text, statement)).collect();
+            let any: Vec<String> =
+                searched.map(|column| contains(&escape_identifier(&column.name), text, statement)).collect();
             slow.push(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) });
         }
         (quick, slow)

@@ -1,14 +1,16 @@
 //! A change of one row under row-level security. Its audit entry is committed first, and the change can be undone.
 
+use postgres_protocol::escape::escape_identifier;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::AppState;
 use crate::catalog::{ColumnInfo, TableCatalog, TableInfo};
 use crate::cells::cut;
-use crate::json;
+use crate::row_change::{AppliedChange, RowChange, Values};
+use crate::secrets;
 use crate::shape::Shape;
-use crate::statement::{DynamicStatement, Row, begin, quoted};
+use crate::state::AppState;
+use crate::statement::{DynamicStatement, Row, begin};
 use workspace_db::auth::{self, AuditedChange};
 use workspace_db::id::WorkspaceId;
 use workspace_db::tenancy::{PlatformScope, RawConnection, WorkspaceScope};
@@ -16,45 +18,6 @@ use workspace_db::{Error, ErrorKind, Result};
 
 /// Maximum characters of a value in the audit log.
 const TOLD: usize = 200;
-
-/// Columns with their values as PostgreSQL writes them.
-pub(crate) type Values = Vec<(String, Option<String>)>;
-
-/// A change of a row.
-#[derive(Clone, Debug)]
-pub(crate) enum RowChange {
-    Insert(Values),
-    /// Update of the row with that key, if its version is still the same.
-    Update {
-        key: Values,
-        version: String,
-        to: Values,
-    },
-    Delete {
-        key: Values,
-        version: String,
-    },
-}
-
-impl RowChange {
-    fn action(&self) -> &'static str {
-        match self {
-            Self::Insert(_) => "row.insert",
-            Self::Update { .. } => "row.update",
-            Self::Delete { .. } => "row.delete",
-        }
-    }
-}
-
-/// An applied change, and the change that undoes it.
-#[derive(Clone, Debug)]
-pub(crate) struct AppliedChange {
-    pub(crate) workspace: WorkspaceId,
-    pub(crate) table: String,
-    /// Key of the changed row.
-    pub(crate) key: Values,
-    pub(crate) back: RowChange,
-}
 
 /// The values of a row's stored columns, and its version.
 struct StoredRow {
@@ -81,9 +44,9 @@ impl AppState {
         if !table.is_edited() {
             return Err(Error::new(
                 ErrorKind::Forbidden,
-                format!("rows of {} are not changed in the studio", table.name),
+                format!("rows of {} can't be changed in the studio", table.name),
             )
-            .remedy("use the command that is for it"));
+            .remedy("use the command of workspace-db for them"));
         }
         let scope = WorkspaceScope::unchecked(workspace, why);
         let mut ws = self.db.workspace(&scope).await?;
@@ -129,7 +92,7 @@ fn audit_value(table: &TableInfo, row: Option<&StoredRow>, is_update: bool) -> V
             (Shape::Uuid | Shape::Time | Shape::Bool | Shape::Number | Shape::Enum, Some(value)) => {
                 Value::from(value.as_str())
             }
-            (Shape::Json, Some(value)) if is_update && value.len() <= TOLD => json::safe(value),
+            (Shape::Json, Some(value)) if is_update && value.len() <= TOLD => secrets::safe(value),
             (Shape::Text, Some(value)) if is_update => Value::from(cut(value, TOLD)),
             (_, Some(value)) => length(value),
         };
@@ -171,7 +134,7 @@ impl RowEditor<'_> {
                 let which = self.which(&key, &mut statement);
                 statement.push(&format!(
                     "DELETE FROM {} WHERE {which} RETURNING ARRAY['']::text[] AS cells",
-                    quoted(&self.table.name)
+                    escape_identifier(&self.table.name)
                 ));
                 self.rows(statement).await?;
                 let back = RowChange::Insert(before.values.clone());
@@ -186,7 +149,8 @@ impl RowEditor<'_> {
 
     /// Returns the SQL of the whole row, as `StoredRow` reads it.
     fn cells(&self) -> String {
-        let cells: Vec<String> = self.stored().map(|column| format!("{}::text", quoted(&column.name))).collect();
+        let cells: Vec<String> =
+            self.stored().map(|column| format!("{}::text", escape_identifier(&column.name))).collect();
         format!("ARRAY[xmin::text, {}]::text[] AS cells", cells.join(", "))
     }
 
@@ -213,13 +177,17 @@ impl RowEditor<'_> {
     async fn locked(&mut self, key: &Values, version: &str) -> Result<StoredRow> {
         let mut statement = DynamicStatement::default();
         let which = self.which(key, &mut statement);
-        statement.push(&format!("SELECT {} FROM {} WHERE {which} FOR UPDATE", self.cells(), quoted(&self.table.name)));
+        statement.push(&format!(
+            "SELECT {} FROM {} WHERE {which} FOR UPDATE",
+            self.cells(),
+            escape_identifier(&self.table.name)
+        ));
         let found = self.whole(statement).await?;
         match found {
             Some(row) if row.version == version => Ok(row),
-            Some(_) => Err(Error::new(ErrorKind::Conflict, "the row was changed by somebody else meanwhile")
-                .remedy("open it again and look at what it says now")),
-            None => Err(Error::new(ErrorKind::NotFound, format!("there is no such row of {}", self.table.name))),
+            Some(_) => Err(Error::new(ErrorKind::Conflict, "somebody else has changed the row in the meantime")
+                .remedy("reload the row, and repeat your change")),
+            None => Err(Error::new(ErrorKind::NotFound, format!("{} has no such row", self.table.name))),
         }
     }
 
@@ -228,7 +196,7 @@ impl RowEditor<'_> {
         let mut set = Vec::new();
         for (name, value) in to {
             let column = self.writable(name)?;
-            set.push(format!("{} = {}", quoted(name), statement.bind(value.as_deref(), column.bound())));
+            set.push(format!("{} = {}", escape_identifier(name), statement.bind(value.as_deref(), column.bound())));
         }
         if self.table.column("updated_at").is_some() && !to.iter().any(|(name, _)| name == "updated_at") {
             set.push("updated_at = now()".to_owned());
@@ -236,11 +204,11 @@ impl RowEditor<'_> {
         let which = self.which(key, &mut statement);
         statement.push(&format!(
             "UPDATE {} SET {} WHERE {which} RETURNING {}",
-            quoted(&self.table.name),
+            escape_identifier(&self.table.name),
             set.join(", "),
             self.cells()
         ));
-        self.whole(statement).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, "the row is gone"))
+        self.whole(statement).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, "the row no longer exists"))
     }
 
     async fn insert(&mut self, values: Values) -> Result<StoredRow> {
@@ -252,22 +220,22 @@ impl RowEditor<'_> {
         let all = given.chain(own.clone().map(|name| (name, Some(self.workspace.to_string()))));
         for (name, value) in all {
             let column = self.writable(&name)?;
-            names.push(quoted(&name));
+            names.push(escape_identifier(&name));
             texts.push(statement.bind(value.as_deref(), column.bound()));
         }
         statement.push(&format!(
             "INSERT INTO {} ({}) VALUES ({}) RETURNING {}",
-            quoted(&self.table.name),
+            escape_identifier(&self.table.name),
             names.join(", "),
             texts.join(", "),
             self.cells()
         ));
-        self.whole(statement).await?.ok_or_else(|| Error::new(ErrorKind::Database, "no row came of the insert"))
+        self.whole(statement).await?.ok_or_else(|| Error::new(ErrorKind::Database, "the insert returned no row"))
     }
 
     fn writable(&self, name: &str) -> Result<&ColumnInfo> {
         let column = self.stored().find(|column| column.name == name);
-        column.ok_or_else(|| Error::invalid(format!("{} has no column {name:?} to write", self.table.name)))
+        column.ok_or_else(|| Error::invalid(format!("{} has no writable column {name:?}", self.table.name)))
     }
 
     /// Rejects the deletion of a row that others refer to: they would be deleted too, and undo could not restore them.
@@ -282,14 +250,14 @@ impl RowEditor<'_> {
                     other.equals(column, value(&row.values, refers_to).as_deref(), &mut statement)
                 })
                 .collect();
-            let name = quoted(&other.name);
+            let name = escape_identifier(&other.name);
             statement.push(&format!(
                 "SELECT ARRAY['']::text[] AS cells FROM {name} WHERE {} LIMIT 1",
                 conditions.join(" AND ")
             ));
             if !self.rows(statement).await?.is_empty() {
                 return Err(Error::new(ErrorKind::Conflict, format!("rows of {} refer to this row", other.name))
-                    .remedy("delete those first: they would go with it, and could not be brought back"));
+                    .remedy("delete those rows first: they would be deleted too, and undo could not restore them"));
             }
         }
         Ok(())

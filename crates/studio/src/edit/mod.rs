@@ -3,6 +3,7 @@
 mod change;
 mod form;
 
+use postgres_protocol::escape::escape_identifier;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 
@@ -10,24 +11,22 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use diesel::result::Error as DieselError;
 
-pub(super) use self::change::AppliedChange;
-use self::change::{RowChange, Values};
 use self::form::{Form, refusal};
-use super::AppState;
 use super::catalog::{ColumnInfo, TableCatalog, TableInfo};
 use super::gate::PostedForm;
 use super::layout;
 use super::params::{Params, see};
 use super::problem::{Problem, message, status};
+use super::request::StudioRequest;
 use super::row::which;
+use super::row_change::{AppliedChange, RowChange, Values};
 use super::shape::Shape;
-use super::statement::{DynamicStatement, quoted};
-use super::view::{StudioRequest, View};
+use super::statement::DynamicStatement;
 use workspace_db::id::WorkspaceId;
 use workspace_db::{Error, Result};
 
 const REASON: &str = "the operator in the studio";
-const UNDONE: &str = "the operator in the studio takes the last change back";
+const UNDONE: &str = "the operator undoes the last change in the studio";
 
 /// The table and workspace of a permitted edit.
 struct EditTarget<'a> {
@@ -47,7 +46,7 @@ pub(super) async fn new(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let EditTarget { table, .. } = edit_target(&visit, &catalog)?;
     let (stored, values) = (BTreeMap::new(), BTreeMap::new());
     let form = Form { visit: &visit, table, stored, values, version: None, error: None };
-    Ok(layout::page(&visit, "tables", &format!("New row of {}", table.name), &form.markup()))
+    Ok(layout::page(&visit, "tables", &format!("New row in {}", table.name), &form.markup()))
 }
 
 /// Handles `POST /{view}/tables/{table}/new`.
@@ -124,19 +123,11 @@ pub(super) async fn undo(visit: StudioRequest, PostedForm(_): PostedForm) -> Res
     visit.shared.refuse_to_write()?;
     let workspace = visit.the_workspace("changes")?;
     let last = visit.shared.last_change.lock().await.clone().filter(|last| last.workspace == workspace);
-    let last = last.ok_or_else(|| Problem::not_found("there is no change of this workspace to take back"))?;
+    let last = last.ok_or_else(|| Problem::not_found("this workspace has no change to undo"))?;
     let catalog = visit.shared.catalog().await?;
     let table = catalog.visible_table(&visit.view, &last.table)?;
     let made = visit.shared.change(&catalog, table, workspace, last.back, UNDONE).await?;
     done(&visit, made, None).await
-}
-
-impl AppState {
-    /// Returns true if the last change belongs to the workspace of the view, so that it can be undone there.
-    pub(super) fn can_undo(&self, view: &View) -> bool {
-        let last = self.last_change.try_lock();
-        last.is_ok_and(|last| last.as_ref().is_some_and(|last| Some(last.workspace) == view.workspace()))
-    }
 }
 
 /// Stores the change for undo, if there is one, and redirects to the row. After a deletion it redirects to the table.
@@ -190,11 +181,10 @@ async fn current(
     statement.push(&format!(
         "SELECT ARRAY[xmin::text, {}]::text[] AS cells FROM {} WHERE {which}",
         cells.join(", "),
-        quoted(&table.name),
+        escape_identifier(&table.name),
     ));
     let rows = visit.shared.rows(Some(workspace), statement).await?;
-    let row =
-        rows.into_iter().next().ok_or_else(|| Problem::not_found(format!("there is no such row of {}", table.name)))?;
+    let row = rows.into_iter().next().ok_or_else(|| Problem::not_found(format!("{} has no such row", table.name)))?;
     let mut row = row.into_iter();
     let version = row.next().flatten().unwrap_or_default();
     Ok((table.columns.iter().map(|column| column.name.clone()).zip(row).collect(), version))

@@ -1,9 +1,11 @@
 //! Attempts to cross workspaces as the application login.
 
+use postgres_protocol::escape::escape_literal;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::{Violation, failed};
+use super::error::failed;
+use super::violation::Violation;
 use workspace_db::Result;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db;
@@ -53,7 +55,7 @@ pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str
     let mut found = Vec::new();
     let mut violation = |fault: String| found.push(Violation { object: table.to_owned(), fault, is_grave: true });
     let Some(subject) = Subject::of(platform, table).await? else {
-        violation("has no row in two workspaces, so nothing could be tried".to_owned());
+        violation("does not have rows in two workspaces, so nothing could be tested".to_owned());
         return Ok(found);
     };
     let mut client = db::catalog_client(app).await?;
@@ -66,7 +68,7 @@ pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str
         let is_as_it_must_be =
             if subject.is_read_only && !reads(&sql) { outcome == AttemptOutcome::Refused } else { expected(&outcome) };
         if !is_as_it_must_be {
-            violation(format!("{what}, with the setting {setting:?}, gave {outcome:?}"));
+            violation(format!("{what} with the setting {setting:?} returned {outcome:?}"));
         }
     }
     Ok(found)
@@ -191,8 +193,8 @@ impl<'a> Subject<'a> {
 
     fn insert(&self, row: &str) -> String {
         let Self { table, columns, .. } = self;
-        let row = row.replace('\'', "''");
-        format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, '{row}')")
+        let row = escape_literal(row);
+        format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, {row})")
     }
 }
 

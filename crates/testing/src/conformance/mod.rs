@@ -5,31 +5,16 @@
 //! in its own workspace, in another, and with the setting unset, empty and malformed. Everything is rolled back.
 
 mod attempt;
-
-use std::fmt;
+mod error;
+mod violation;
 
 use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::db;
 use workspace_db::doctor::isolation;
 use workspace_db::{Error, Result};
 
-/// A defect that lets one workspace reach another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Violation {
-    /// The table, role, key or function.
-    pub object: String,
-    /// Description of the defect.
-    pub fault: String,
-    /// True if [`fit_to_serve`](workspace_db::doctor::fit_to_serve) refuses to serve, because a session could see or change another
-    /// workspace's rows.
-    pub is_grave: bool,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.fault)
-    }
-}
+use self::error::failed;
+pub use self::violation::Violation;
 
 /// Returns all violations in the database that `config` names.
 ///
@@ -59,8 +44,8 @@ impl fmt::Display for Violation {
 /// ```
 pub async fn violations(config: &Config, tables: &[&str]) -> Result<Vec<Violation>> {
     let (Some(app), Some(platform)) = (&config.database_app_url, &config.database_platform_url) else {
-        return Err(Error::invalid("the suite needs the logins of application and platform")
-            .remedy("set DATABASE_APP_URL and DATABASE_PLATFORM_URL; `workspace-db roles` makes them"));
+        return Err(Error::invalid("the suite needs the logins of the application and the platform")
+            .remedy("set DATABASE_APP_URL and DATABASE_PLATFORM_URL; `workspace-db roles` creates them"));
     };
     let platform = db::catalog_client(platform).await?;
     let mut found = of_catalog(&platform, tables).await?;
@@ -110,11 +95,4 @@ async fn of_catalog(client: &tokio_postgres::Client, tables: &[&str]) -> Result<
         is_grave: one.is_grave,
     };
     Ok(isolation_violations.into_iter().map(violation).collect())
-}
-
-fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> Error {
-    move |error| {
-        let said = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-        Error::new(workspace_db::ErrorKind::Database, format!("{what}: {said}")).caused_by(error)
-    }
 }

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db::migrations::statements;
 
-use super::ExistingSchema;
+use super::existing_schema::ExistingSchema;
 use super::table::TableSchema;
 
 /// Statements of both directions, and the parts that were skipped.
@@ -40,17 +40,17 @@ pub(super) fn differences(
     let output = match command.output() {
         Ok(output) => output,
         Err(_) if new().all(TableSchema::is_tenants) => {
-            let why = "changes of tables that are there already: the Diesel CLI, which finds them, is not on the PATH";
+            let why = "changes to existing tables: the Diesel CLI, which detects them, is not on the PATH";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
         }
-        Err(error) => bail!("a table without workspace_id is written by the Diesel CLI, which can't be run: {error}"),
+        Err(error) => bail!("a table without workspace_id needs the Diesel CLI, which can't be run: {error}"),
     };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         // The Diesel CLI can't write a table with such a key, and tries to for each table that schema.rs does not have.
         if said.contains("composite foreign keys") && new().all(TableSchema::is_tenants) {
-            let why = "changes of tables that are there already: name the tables that src/schema.rs does not have under \
-                       `filter = { except_tables = [...] }` in diesel.toml, so that the Diesel CLI passes them over";
+            let why = "changes to existing tables: list the tables that src/schema.rs does not have under \
+                       `filter = { except_tables = [...] }` in diesel.toml, so that the Diesel CLI skips them";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
         }
         bail!("diesel migration generate: {said}");

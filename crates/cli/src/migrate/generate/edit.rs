@@ -13,9 +13,9 @@ pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<Strin
     }
     let begins =
         text.find(&format!("\n{opening}")).with_context(|| format!("there is no `{opening}`"))? + 1 + opening.len();
-    let (before, rest) = text.split_at_checked(begins).context("the block does not go on")?;
-    let ends = rest.find("\n}").context("the block does not end")? + 1;
-    let (block, after) = rest.split_at_checked(ends).context("the block does not end")?;
+    let (before, rest) = text.split_at_checked(begins).context("the block is incomplete")?;
+    let ends = rest.find("\n}").context("the block has no end")? + 1;
+    let (block, after) = rest.split_at_checked(ends).context("the block has no end")?;
     let is_before = |line: &str| line.trim_start() > lines.trim_start();
     // A comment belongs to the line after it, so a block with comments grows at its end.
     let at = if block.contains("//") {
@@ -31,15 +31,15 @@ pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<Strin
             .find(|(_, line)| is_before(line))
             .map(|(at, _)| at)
     };
-    let (first, second) = block.split_at_checked(at.unwrap_or(block.len())).context("the block does not end")?;
+    let (first, second) = block.split_at_checked(at.unwrap_or(block.len())).context("the block has no end")?;
     Ok(format!("{before}{first}{lines}\n{second}{after}"))
 }
 
 /// Adds a name to `use path::{...};` in alphabetical order; rustfmt breaks the lines.
 pub(super) fn into_import(text: &str, opening: &str, name: &str) -> Result<String> {
     let begins = text.find(opening).with_context(|| format!("there is no `{opening}`"))? + opening.len();
-    let (before, rest) = text.split_at_checked(begins).context("the import does not go on")?;
-    let (names, after) = rest.split_once('}').context("the import does not end")?;
+    let (before, rest) = text.split_at_checked(begins).context("the import is incomplete")?;
+    let (names, after) = rest.split_once('}').context("the import has no end")?;
     let mut all: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).chain([name]).collect();
     all.sort_unstable();
     all.dedup();

@@ -2,6 +2,7 @@
 
 mod diesel_cli;
 mod edit;
+mod existing_schema;
 mod functions;
 mod model;
 mod sql;
@@ -13,17 +14,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use chrono::{TimeDelta, Utc};
 use clap::Args;
-use diesel::sql_types::Text;
-use diesel_async::RunQueryDsl as _;
 use serde_json::json;
 use workspace_db::config::DatabaseUrl;
-use workspace_db::db;
 use workspace_db::db::catalog::Catalog;
 use workspace_db::db::migrations::Migrator;
 
+use self::existing_schema::ExistingSchema;
 use self::table::{Reference, TableSchema};
-use crate::ConflictingArguments;
-use crate::Context;
+use crate::context::Context;
+use crate::error::ConflictingArguments;
 use crate::output;
 
 #[derive(Args, Debug)]
@@ -45,22 +44,8 @@ pub(super) struct Generate {
 }
 
 fn reference(text: &str) -> Result<(String, String), String> {
-    let (column, table) = text.split_once('=').ok_or("write COLUMN=TABLE")?;
+    let (column, table) = text.split_once('=').ok_or("use the form COLUMN=TABLE")?;
     Ok((column.to_owned(), table.to_owned()))
-}
-
-/// Tables and enums that the database already has.
-pub(super) struct ExistingSchema {
-    pub(super) tables: Vec<String>,
-    pub(super) enums: Vec<String>,
-    /// Tables with a `workspace_id`.
-    pub(super) tenants: Vec<String>,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Name {
-    #[diesel(sql_type = Text)]
-    name: String,
 }
 
 impl Generate {
@@ -68,7 +53,7 @@ impl Generate {
         self.check_arguments()?;
         if let Some(first) = migrator.plan().await?.into_iter().next() {
             bail!(
-                "the database lacks {}, so it can't tell what is new; run `workspace-db migrate run` first",
+                "the database lacks the migration {}, so new tables can't be detected; run `workspace-db migrate run` first",
                 first.name()
             );
         }
@@ -117,7 +102,7 @@ impl Generate {
             } else {
                 format!("; skipped {}", changes.skipped.join(", "))
             };
-            bail!("every function in {} is as the database has it{why}", functions.display());
+            bail!("every function in {} matches the database{why}", functions.display());
         }
         let version = next_version(&self.crate_folder.join("migrations"), migrator);
         let mut written = Vec::new();
@@ -148,8 +133,10 @@ impl Generate {
         if self.name.starts_with(|c: char| c.is_ascii_lowercase()) && self.name.chars().all(is_of_names) {
             return Ok(());
         }
-        let message =
-            format!("{:?} is no name for a migration; write what it does, such as create_document_tags", self.name);
+        let message = format!(
+            "{:?} is not a valid migration name; describe what the migration does, such as create_document_tags",
+            self.name
+        );
         Err(ConflictingArguments(message).into())
     }
 
@@ -204,7 +191,7 @@ impl Generate {
             let Some(to) = said.or(by_name) else { continue };
             if !tenants.contains(&to) && to != "admin_users" {
                 return Err(ConflictingArguments(format!(
-                    "{}.{} can't refer to {to}: there is no such tenants' table",
+                    "{}.{} can't reference {to}: there is no tenant table of this name",
                     table.name, column.name
                 ))
                 .into());
@@ -217,26 +204,6 @@ impl Generate {
             });
         }
         Ok(found)
-    }
-}
-
-impl ExistingSchema {
-    async fn of(owner: &DatabaseUrl) -> Result<Self> {
-        let mut conn = db::connect(owner).await?;
-        let mut names = async |query: &str| -> Result<Vec<String>> {
-            let rows: Vec<Name> = diesel::sql_query(query).load(&mut conn).await?;
-            Ok(rows.into_iter().map(|row| row.name).collect())
-        };
-        Ok(Self {
-            tables: names(
-                "SELECT relname::text AS name FROM pg_class
-                WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace",
-            )
-            .await?,
-            enums: names("SELECT typname::text AS name FROM pg_type WHERE typtype = 'e'").await?,
-            tenants: names("SELECT c.relname::text AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id'
-                WHERE c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_attribute i WHERE i.attrelid = c.oid AND i.attname = 'id') ORDER BY 1").await?,
-        })
     }
 }
 
@@ -277,7 +244,7 @@ fn in_order(mut tables: Vec<(&TableSchema, Vec<Reference>)>) -> Vec<(&TableSchem
 
 fn file_of(statements: &[String]) -> String {
     if statements.is_empty() {
-        return "-- Nothing is new in src/schema.rs: write what is to be done.\n".to_owned();
+        return "-- src/schema.rs has nothing new: write the statements of the migration here.\n".to_owned();
     }
     format!("{}\n", statements.join("\n\n"))
 }
@@ -289,7 +256,7 @@ fn report(context: &Context, folder: &Path, written: &[String], skipped: &[Strin
     }
     let next = [
         "",
-        "Read it, then:",
+        "Review the files, then run:",
         "  workspace-db migrate run --migrations migrations   and   diesel print-schema > src/schema.rs",
         "  workspace-db migrate check --migrations migrations",
     ];

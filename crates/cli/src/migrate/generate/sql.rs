@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::ExistingSchema;
+use super::existing_schema::ExistingSchema;
 use super::table::{ColumnSchema, Reference, TableSchema, snake};
-use crate::ConflictingArguments;
+use crate::error::ConflictingArguments;
 
 /// Number of dimensions of [`Embedding`](workspace_db::sql_types::Embedding).
 const DIMENSIONS: usize = workspace_db::sql_types::DIMENSIONS;
@@ -131,8 +131,8 @@ fn type_of(column: &ColumnSchema, known: &ExistingSchema, table: &TableSchema) -
         other if known.enums.contains(&snake(other)) => return Ok(snake(other)),
         other => {
             let message = format!(
-                "{}.{} in src/schema.rs is {other}, which is no type that can be generated and no enum of this database; \
-                 make the type in a migration before this one, or write the SQL by hand",
+                "{}.{} in src/schema.rs is {other}, which is neither a supported type nor an enum of this database; \
+                 create the type in an earlier migration, or write the SQL by hand",
                 table.name, column.name
             );
             return Err(ConflictingArguments(message).into());

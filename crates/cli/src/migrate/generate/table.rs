@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use diesel_table_macro_syntax::{ColumnDef, TableDecl};
 use syn::{Attribute, Expr, ExprLit, GenericArgument, Item, Lit, Meta, PathArguments};
 
-use crate::ConflictingArguments;
+use crate::error::ConflictingArguments;
 
 pub(super) struct TableSchema {
     pub(super) name: String,
@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<TableSchema>> {
         Item::Macro(item) if item.mac.path.segments.last().is_some_and(|last| last.ident == "table") => Some(item.mac),
         _ => None,
     });
-    macros.map(|one| TableSchema::of(&one.parse_body().context("a table! can't be read")?)).collect()
+    macros.map(|one| TableSchema::of(&one.parse_body().context("a table! macro can't be parsed")?)).collect()
 }
 
 impl TableSchema {
@@ -63,14 +63,14 @@ impl TableSchema {
     pub(super) fn validate(&self) -> Result<()> {
         let wrong = |what: &str| Err(ConflictingArguments(format!("{} in src/schema.rs {what}", self.name)).into());
         if self.key != ["workspace_id", "id"] {
-            return wrong("needs the key (workspace_id, id), the workspace first");
+            return wrong("needs the primary key (workspace_id, id), with workspace_id first");
         }
         for name in ["workspace_id", "id"] {
             if !self
                 .column(name)
                 .is_some_and(|column| column.sql_type == "Uuid" && !column.is_nullable && !column.is_array)
             {
-                return wrong(&format!("needs {name} -> Uuid"));
+                return wrong(&format!("needs the column {name} -> Uuid"));
             }
         }
         Ok(())

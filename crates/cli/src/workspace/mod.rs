@@ -1,20 +1,19 @@
 //! `workspace-db workspace`, and the workspace that other commands name.
 
+mod lookup;
+mod transfer;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::json;
 use workspace_db::auth;
 use workspace_db::models::{self, NewWorkspace, NewWorkspaceSettings};
-use workspace_db::schema::workspaces;
 use workspace_db::sql_types::{AdminRole, Email, LanguageTag, Name, Slug};
-use workspace_db::tenancy::{Database, PlatformScope, RawConnection, WorkspaceScope};
+use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 
-use super::{Context, OPERATOR, database, output, transfer};
-
-/// Number of slugs that an error message lists.
-const LISTED: i64 = 10;
+pub(super) use self::lookup::{enter, find};
+use super::context::{Context, OPERATOR};
+use super::{database, output};
 
 /// Create, list, publish, archive, export, import, erase and move workspaces
 #[derive(Args, Debug)]
@@ -155,47 +154,4 @@ fn print(context: &Context, workspace: &models::Workspace) -> Result<()> {
 
 async fn administer(db: &Database, slug: &str) -> Result<WorkspaceScope<workspace_db::tenancy::Administer>> {
     Ok(WorkspaceScope::unchecked_administer(find(db, slug).await?.id, OPERATOR))
-}
-
-/// Returns the scope of the workspace with that slug. If there is none and `create` is true, it creates the workspace.
-pub(super) async fn enter(db: &Database, slug: &str, create: bool) -> Result<WorkspaceScope> {
-    let reason = "the operator names the workspace at the shell";
-    let workspace = match find(db, slug).await {
-        Err(error) if create && is_not_found(&error) => {
-            let new = NewWorkspace::new(slug.parse()?, slug.parse()?);
-            let platform = PlatformScope::unchecked(OPERATOR);
-            let made = auth::create_workspace(db, &platform, &new, &NewWorkspaceSettings::default(), None).await;
-            match made {
-                Ok(made) => made.workspace,
-                // Another session has created it meanwhile.
-                Err(error) if error.is_conflict() => find(db, slug).await?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        found => found?,
-    };
-    Ok(WorkspaceScope::unchecked(workspace.id, reason))
-}
-
-fn is_not_found(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<workspace_db::Error>().is_some_and(workspace_db::Error::is_not_found)
-}
-
-pub(super) async fn find(db: &Database, slug: &str) -> Result<models::Workspace> {
-    db.across_workspaces("the operator names the workspace at the shell", async |conn| named(conn, slug).await).await
-}
-
-/// Returns the workspace with that slug. If there is none, the error lists some slugs. The operator at the shell may see all
-/// of them, unlike a user of the library.
-async fn named(conn: &mut RawConnection, slug: &str) -> Result<models::Workspace> {
-    let error = match models::Workspace::find_by_slug(conn, slug).await {
-        Err(error) if error.is_not_found() => error,
-        found => return Ok(found?),
-    };
-    let slugs: Vec<String> =
-        workspaces::table.select(workspaces::slug).order(workspaces::slug).limit(LISTED).load(conn).await?;
-    let known =
-        if slugs.is_empty() { "there are none yet".to_owned() } else { format!("some are {}", slugs.join(", ")) };
-    let remedy = format!("{error}; {known}; `workspace-db workspace create` makes one");
-    Err(anyhow::Error::new(error).context(remedy))
 }

@@ -17,7 +17,12 @@ use workspace_db::transfer::{
     erase_person, export, export_person, import, inspect, relocate,
 };
 
-use super::{ConflictingArguments, Context, OPERATOR, database, output, workspace};
+use super::lookup::find;
+use crate::context::{Context, OPERATOR};
+use crate::database::DatabaseTarget;
+use crate::error::ConflictingArguments;
+use crate::output;
+use crate::secret_key::SecretKeyArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Transfer {
@@ -100,15 +105,6 @@ pub(super) enum Transfer {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct SecretKeyArgs {
-    /// Key that seals webhook secrets, as the base64 of 32 bytes
-    ///
-    /// Without it, a copy has no webhook secrets.
-    #[arg(long, value_name = "BASE64", env = "WORKSPACE_DB_SECRET_KEY", hide_env_values = true)]
-    pub(super) secret_key: Option<String>,
-}
-
-#[derive(Args, Debug)]
 pub(super) struct ReceiptKeyArgs {
     /// Seed of the key that signs receipts, as base64 of 32 bytes
     ///
@@ -136,7 +132,7 @@ impl Transfer {
         match self {
             Self::Export { slug, to, person } => {
                 let db = open(context).await?;
-                let scope = WorkspaceScope::unchecked_administer(workspace::find(&db, &slug).await?.id, OPERATOR);
+                let scope = WorkspaceScope::unchecked_administer(find(&db, &slug).await?.id, OPERATOR);
                 let to = to.map_or_else(|| archive_of(&slug), Ok)?;
                 refuse_stream(&to)?;
                 let manifest = match person {
@@ -166,7 +162,7 @@ impl Transfer {
                 let platform = PlatformScope::unchecked(&receipt.reason);
                 let signed = match person {
                     Some(person) => {
-                        let workspace = workspace::find(&db, &slug).await?.id;
+                        let workspace = find(&db, &slug).await?.id;
                         let scope = WorkspaceScope::unchecked_administer(workspace, &receipt.reason);
                         erase_person(&db, &scope, &person, &key, &on_progress).await?
                     }
@@ -204,7 +200,7 @@ impl Transfer {
             Self::VerifyReceipt { file, key } => {
                 let text = std::fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
                 let signed: SignedReceipt = serde_json::from_str(&text)
-                    .map_err(|error| ConflictingArguments(format!("{} is no receipt: {error}", file.display())))?;
+                    .map_err(|error| ConflictingArguments(format!("{} is not a receipt: {error}", file.display())))?;
                 print_receipt(context, &signed.verified(&key)?)
             }
         }
@@ -212,14 +208,14 @@ impl Transfer {
 }
 
 async fn open(context: &Context) -> Result<Database> {
-    database::DatabaseTarget::of(context)?.open().await
+    DatabaseTarget::of(context)?.open().await
 }
 
 /// Rejects `-`: an archive is read and written at several positions, which a stream can't do.
 fn refuse_stream(archive: &std::path::Path) -> Result<()> {
     if archive.as_os_str() == "-" {
         return Err(ConflictingArguments(
-            "an archive can't be a stream; name a file, or ./- for one of that name".to_owned(),
+            "an archive can't be a stream; name a file, or use ./- for a file named -".to_owned(),
         )
         .into());
     }
@@ -236,7 +232,7 @@ fn archive_of(slug: &str) -> Result<PathBuf> {
 async fn named(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceId> {
     match slug.parse() {
         Ok(id) => Ok(id),
-        Err(_) => Ok(workspace::find(db, slug).await?.id),
+        Err(_) => Ok(find(db, slug).await?.id),
     }
 }
 
@@ -246,7 +242,7 @@ impl ReceiptArgs {
         let key = ReceiptKey::from_base64(&self.key.receipt_key)?;
         let file = NewFile::create(&self.receipt).map_err(|error| {
             if error.is_conflict() {
-                return anyhow::Error::from(ConflictingArguments(format!("{error} for the receipt")));
+                return anyhow::Error::from(ConflictingArguments(format!("the file for the receipt: {error}")));
             }
             error.into()
         })?;
@@ -288,7 +284,7 @@ fn print_receipt(context: &Context, receipt: &transfer::Receipt) -> Result<()> {
 fn describe(report: &transfer::ImportReport) -> Vec<String> {
     let mut lines = vec![
         format!("workspace  {}  {}", report.workspace, report.slug),
-        format!("rows       {}, of which {} were there already", report.rows, report.found),
+        format!("rows       {}, of which {} already existed", report.rows, report.found),
     ];
     let told = json!(report.left_out);
     for (what, count) in told.as_object().into_iter().flatten().filter(|(_, count)| **count != json!(0)) {

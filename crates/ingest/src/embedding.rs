@@ -1,0 +1,44 @@
+//! The embedding of texts, also of those of which the embedder refuses some.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use workspace_db::embeddings::{Embedder, REFUSED_INPUT};
+use workspace_db::sql_types::Embedding;
+use workspace_db::{Error, ErrorKind, Result};
+
+/// Returns true if the embedder might accept another text, or fewer texts at once.
+pub(super) fn refuses_texts(error: &Error) -> bool {
+    error.is_invalid_input() || error.field() == Some(REFUSED_INPUT)
+}
+
+/// Embeds as [`embed`] does, in smaller and smaller parts if the embedder rejects them together.
+pub(super) fn embed_by_halves<'a>(
+    embedder: &'a dyn Embedder,
+    texts: &'a [String],
+) -> BoxFuture<'a, Result<Vec<Embedding>>> {
+    async move {
+        match embed(embedder, texts).await {
+            Err(error) if refuses_texts(&error) && texts.len() > 1 => {
+                let (first, second) = texts.split_at(texts.len() / 2);
+                let mut vectors = embed_by_halves(embedder, first).await?;
+                vectors.extend(embed_by_halves(embedder, second).await?);
+                Ok(vectors)
+            }
+            made => made,
+        }
+    }
+    .boxed()
+}
+
+/// Returns a vector for each text, in their order.
+pub(super) async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
+    let vectors = embedder.embed(texts).await?;
+    if vectors.len() != texts.len() {
+        let message =
+            format!("the embedder {} returned {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
+        return Err(Error::new(ErrorKind::Embeddings, message)
+            .remedy("use an embedder that returns one vector for each text, in the same order"));
+    }
+    Ok(vectors)
+}

@@ -1,0 +1,167 @@
+//! The one-time links, and the sessions of the browsers that opened one.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName};
+use workspace_db::sql_types::TokenHash;
+use workspace_db::{Error, ErrorKind, Result};
+
+/// Number of random bytes of a secret.
+const SECRET: usize = 32;
+/// Time without user activity after which a session ends.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+/// Maximum number of printed links that were not opened yet.
+const MOST_LINKS: usize = 100;
+
+/// The one-time links and the sessions.
+pub(super) struct Gate {
+    address: SocketAddr,
+    known: Mutex<GateState>,
+}
+
+#[derive(Default)]
+struct GateState {
+    /// Hashes of one-time tokens.
+    links: Vec<TokenHash>,
+    /// Sessions by the hash of the cookie.
+    sessions: HashMap<TokenHash, SessionEntry>,
+}
+
+/// A session that has not ended.
+struct SessionEntry {
+    /// Token that forms must contain.
+    form_token: String,
+    /// Time of the last request by the user.
+    seen: Instant,
+}
+
+/// The session of an admitted browser. Its forms must contain the token, so that forms of other sites have no effect.
+#[derive(Clone)]
+pub(super) struct BrowserSession {
+    pub(super) form_token: String,
+}
+
+impl Gate {
+    pub(super) fn new(address: SocketAddr) -> Result<Self> {
+        // Fails at the start if there are no random bytes, and not at a later request.
+        secret()?;
+        Ok(Self { address, known: Mutex::default() })
+    }
+
+    /// Returns a one-time link.
+    pub(super) fn link(&self) -> String {
+        let Ok(token) = secret() else { return String::new() };
+        let mut known = self.known();
+        if known.links.len() == MOST_LINKS {
+            known.links.remove(0);
+        }
+        known.links.push(TokenHash::of(token.as_bytes()));
+        format!("http://{}/enter?token={token}", self.address)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, GateState> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates a session for an unused token, and returns its cookie.
+    pub(super) fn open(&self, token: &str) -> Result<Option<String>> {
+        let hash = TokenHash::of(token.as_bytes());
+        let mut known = self.known();
+        let Some(at) = known.links.iter().position(|link| *link == hash) else { return Ok(None) };
+        known.links.remove(at);
+        let (cookie, form_token) = (secret()?, secret()?);
+        known.sessions.insert(TokenHash::of(cookie.as_bytes()), SessionEntry { form_token, seen: Instant::now() });
+        Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
+    }
+
+    /// Returns a name with the port, because cookies ignore ports and two studios may run.
+    fn cookie_name(&self) -> String {
+        format!("workspace_db_studio_{}", self.address.port())
+    }
+
+    pub(super) fn session(&self, headers: &HeaderMap) -> Option<BrowserSession> {
+        let name = self.cookie_name();
+        let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(';'));
+        let mut own = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
+        let hash = TokenHash::of(own.next()?.1.as_bytes());
+        let mut known = self.known();
+        known.sessions.retain(|_, held| held.seen.elapsed() < IDLE);
+        let held = known.sessions.get_mut(&hash)?;
+        // Requests that an open page sends by itself, such as the jobs every two seconds, are no user activity.
+        if !headers.contains_key("hx-request") {
+            held.seen = Instant::now();
+        }
+        Some(BrowserSession { form_token: held.form_token.clone() })
+    }
+
+    /// Ends a session.
+    pub(super) fn close(&self, session: &BrowserSession) {
+        self.known().sessions.retain(|_, held| held.form_token != session.form_token);
+    }
+
+    /// Returns true if the host is this studio's own. Another site whose name resolves to loopback has another name.
+    fn is_own_host(&self, host: &str) -> bool {
+        let port = self.address.port();
+        host == self.address.to_string() || host == format!("localhost:{port}")
+    }
+
+    pub(super) fn is_same_origin(&self, request: &Request) -> bool {
+        let text = |name: &HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+        let host_is_own = text(&HOST).is_some_and(|host| self.is_own_host(host));
+        host_is_own
+            && match text(&ORIGIN) {
+                Some(origin) => origin.strip_prefix("http://").is_some_and(|host| self.is_own_host(host)),
+                None => request.method().is_safe(),
+            }
+    }
+}
+
+fn secret() -> Result<String> {
+    let mut bytes = [0; SECRET];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(ErrorKind::Io, "the operating system provides no random bytes").caused_by(error))?;
+    Ok(base16ct::lower::encode_string(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_session_ends_when_nobody_is_seen_and_an_open_page_is_nobody() {
+        let gate = Gate::new("127.0.0.1:1".parse().unwrap()).unwrap();
+        let link = gate.link();
+        let cookie = gate.open(link.rsplit('=').next().unwrap()).unwrap().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+        let age = |by: Duration| {
+            gate.known().sessions.values_mut().for_each(|held| held.seen = held.seen.checked_sub(by).unwrap());
+        };
+        age(IDLE / 2);
+        assert!(gate.session(&headers).is_some(), "somebody is seen");
+        age(IDLE / 2);
+        let mut by_itself = headers.clone();
+        by_itself.insert("hx-request", HeaderValue::from_static("true"));
+        assert!(gate.session(&by_itself).is_some(), "it has not ended yet");
+        age(IDLE / 2);
+        assert!(gate.session(&headers).is_none(), "a page that asks by itself kept it");
+    }
+
+    #[test]
+    fn a_session_ends_on_request() {
+        let gate = Gate::new("127.0.0.1:1".parse().unwrap()).unwrap();
+        let link = gate.link();
+        let cookie = gate.open(link.rsplit('=').next().unwrap()).unwrap().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+        gate.close(&gate.session(&headers).unwrap());
+        assert!(gate.session(&headers).is_none());
+    }
+}
