@@ -77,7 +77,7 @@
 //! | `workspace-db-ingest` | files into documents and chunks |
 //! | `workspace-db-studio` | the web inspector |
 //! | `workspace-db-adopt` | the takeover of the TypeScript package's database |
-//! | `workspace-db-cli` | the command line |
+//! | `workspace-db-cli` | the command line `workspace-db` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -84,7 +84,8 @@ pub async fn audit_log(
 pub struct AuditedChange {
     /// Workspace of the row; [`WorkspaceId::PLATFORM`] for the platform as a whole.
     pub workspace: WorkspaceId,
-    /// Action, such as `invoice.cancel`.
+    /// Action of two words with a point between them, such as `invoice.cancel`: lower-case letters and underscores. Choose
+    /// other words than this crate's own actions, so that a reader can tell them apart.
     pub action: &'static str,
     /// Table of the row.
     pub table: String,
@@ -96,36 +97,45 @@ pub struct AuditedChange {
     pub after: Value,
 }
 
-/// Adds an audit entry for a change that the caller makes itself, and commits it.
+/// Adds an audit entry for a change that the caller makes itself, and commits it in its own transaction.
 ///
-/// Of two objects, only the fields that differ are recorded. The actor is that of the scope: the administrator, or an
-/// operator with the reason of [`PlatformScope::unchecked`]. Call it before your own transaction commits: then a failed
-/// change may have an entry, but no change lacks one.
+/// The entry says what the caller says: neither the workspace, the action nor the values are compared with the change.
+/// The actor is that of the scope: the superadmin, or an operator with the reason of [`PlatformScope::unchecked`]. Of
+/// two objects, only the fields that differ are recorded. Call it within the transaction of the change, after its last
+/// statement: then a failed change may have an entry, but no change lacks one.
 ///
 /// # Errors
 ///
+/// [`is_invalid_input`](crate::Error::is_invalid_input) if the action has another form, a value can't be stored as JSON,
+/// or the scope is of another database;
 /// [`is_forbidden`](crate::Error::is_forbidden) if the scope's administrator is no longer a superadmin;
 /// [`is_missing_prerequisite`](crate::Error::is_missing_prerequisite) if the database was opened without a platform
 /// login; [`is_unreachable`](crate::Error::is_unreachable).
 ///
 /// ```no_run
+/// use diesel::prelude::*;
 /// use serde_json::{Value, json};
 /// use workspace_db::auth::{AuditedChange, record_change};
-/// use workspace_db::id::WorkspaceId;
-/// use workspace_db::tenancy::{Database, PlatformScope};
+/// use workspace_db::id::DocumentId;
+/// use workspace_db::schema::documents;
+/// use workspace_db::tenancy::{Database, InWorkspace, PlatformScope, WorkspaceConnection};
 ///
-/// # async fn example(db: &Database, workspace: WorkspaceId) -> workspace_db::Result<()> {
+/// # async fn example(db: &Database, ws: &mut WorkspaceConnection, id: DocumentId) -> workspace_db::Result<()> {
 /// let support = PlatformScope::unchecked("ticket 4711: the customer asked for it");
-/// let change = AuditedChange {
-///     workspace,
-///     action: "invoice.cancel",
-///     table: "invoices".to_owned(),
-///     row: None,
-///     before: json!({ "status": "open" }),
-///     after: json!({ "status": "cancelled" }),
-/// };
-/// record_change(db, &support, change).await?;
-/// # Ok(())
+/// ws.transaction(async |tx| {
+///     let document = documents::table.in_workspace(&tx).find(id);
+///     document.update().set(documents::title.eq("Opening hours")).execute(tx).await?;
+///     let change = AuditedChange {
+///         workspace: tx.workspace(),
+///         action: "support.rename",
+///         table: "documents".to_owned(),
+///         row: Some(*id.as_uuid()),
+///         before: Value::Null,
+///         after: json!({ "title": "Opening hours" }),
+///     };
+///     record_change(db, &support, change).await
+/// })
+/// .await
 /// # }
 /// ```
 pub async fn record_change(db: &Database, platform: &PlatformScope, change: AuditedChange) -> Result<()> {

@@ -36,6 +36,10 @@ impl Credential for AdminCredential {
         "this administrator"
     }
 
+    fn fence(&self, _workspace: WorkspaceId) -> Option<String> {
+        None
+    }
+
     fn authorize_superadmin<'c>(
         &'c self,
         conn: &'c mut AsyncPgConnection,
@@ -60,6 +64,10 @@ impl Credential for ServiceCredential {
 
     fn holder(&self) -> &'static str {
         "this service"
+    }
+
+    fn fence(&self, _workspace: WorkspaceId) -> Option<String> {
+        None
     }
 }
 

@@ -83,8 +83,8 @@ impl Doctor {
 
 impl CheckContext<'_> {
     async fn isolation(&self) -> Vec<Diagnostic> {
-        match isolation::isolation_violations(&self.owner, &self.doctor.registered()).await {
-            Ok(isolation_violations) => isolation_violations
+        match isolation::violations(&self.owner, &self.doctor.registered()).await {
+            Ok(violations) => violations
                 .into_iter()
                 .map(|one| Diagnostic::new(one.check, CheckStatus::Fail, format!("{}: {}", one.object, one.fault)))
                 .collect(),

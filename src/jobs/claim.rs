@@ -202,7 +202,7 @@ async fn claim_once(
             Ok((_, None)) => {}
             Ok((job, Some(token))) => {
                 let lease = Lease { workspace: job.workspace_id, job: job.id, token };
-                let scope = db.granted(lease.workspace, Arc::new(lease), asked_at);
+                let scope = db.granted_to_write(lease.workspace, Arc::new(lease), asked_at);
                 claimed.push(ClaimedJob { job, lease, scope });
             }
             Err(unreadable) => dead.push(unreadable),

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Maximum size of a job's arguments as JSON: 256 KiB. Store larger data in a row, and pass its id.
 pub const MAX_ARGUMENT_BYTES: usize = 256 * 1024;
 
-/// ErrorKind of job: its name, its settings and its arguments, which are the type itself.
+/// Kind of job: its name, its settings and its arguments, which are the type itself.
 ///
 /// ```
 /// use std::time::Duration;

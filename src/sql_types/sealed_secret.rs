@@ -18,6 +18,8 @@ const VERSION: u8 = 1;
 const KEY_ID_LEN: usize = 8;
 const NONCE_LEN: usize = 24;
 const HEADER_LEN: usize = 1 + KEY_ID_LEN + NONCE_LEN;
+/// Length of the tag of Poly1305, which ends the ciphertext.
+const TAG_LEN: usize = 16;
 
 /// A key of 256 bits that seals and opens [`SealedSecret`]s. Its Debug output shows only the id.
 pub struct SecretKey {
@@ -71,7 +73,7 @@ impl fmt::Debug for SecretKey {
 /// A secret as the database stores it: XChaCha20-Poly1305 under a [`SecretKey`], bound to one workspace.
 ///
 /// The bytes are a version (1), the key's id (8), the nonce (24), then ciphertext and tag. A row that is copied into
-/// another workspace can't be opened there. Only sealing creates one, so plain text can't be stored by mistake.
+/// another workspace can't be opened there. Sealing creates one, or bytes of this form do, so plain text can't be stored by mistake.
 ///
 /// ```
 /// use secrecy::{ExposeSecret, SecretString};
@@ -124,10 +126,24 @@ impl SealedSecret {
         Ok(SecretString::from(text))
     }
 
-    /// Returns the sealed secret from its bytes in this or another database. [`open`](Self::open) verifies them.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+    /// Returns the sealed secret from its bytes in this or another database. [`open`](Self::open) verifies that they
+    /// were sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) if the bytes don't have the form of a sealed secret, for example
+    /// because they are plain text.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::SealedSecret;
+    ///
+    /// assert!(SealedSecret::from_bytes(b"whsec_a-secret-in-plain-text-of-more-than-49-bytes").is_err());
+    /// ```
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if bytes.first() != Some(&VERSION) || bytes.len() < HEADER_LEN + TAG_LEN {
+            return Err(Error::invalid("the bytes are not a sealed secret of version 1"));
+        }
+        Ok(Self(bytes.to_vec()))
     }
 
     /// Returns the sealed bytes, as the database stores them.

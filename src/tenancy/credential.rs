@@ -55,10 +55,8 @@ pub(crate) trait Credential: RefUnwindSafe + Send + Sync {
     }
 
     /// Returns the SQL that must run last in a transaction with this credential, so that it commits only while the
-    /// credential is valid.
-    fn fence(&self, _workspace: WorkspaceId) -> Option<String> {
-        None
-    }
+    /// credential is valid; `None` if the check before the transaction is enough.
+    fn fence(&self, workspace: WorkspaceId) -> Option<String>;
 
     /// Returns the actor of the credential, if its holder may administer.
     fn actor(&self) -> Result<Actor> {

@@ -31,6 +31,10 @@ impl Credential for Published {
     fn holder(&self) -> &'static str {
         "the public side"
     }
+
+    fn fence(&self, _workspace: WorkspaceId) -> Option<String> {
+        None
+    }
 }
 
 impl Database {

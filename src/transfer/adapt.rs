@@ -178,7 +178,7 @@ impl RowAdapter {
             self.left_out.secrets += 1;
             return Ok(None);
         };
-        let clear = SealedSecret::from_bytes(sealed).open(key, self.from)?;
+        let clear = SealedSecret::from_bytes(sealed)?.open(key, self.from)?;
         SealedSecret::seal(key, self.to, &clear).map(Some)
     }
 }

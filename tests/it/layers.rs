@@ -50,7 +50,7 @@ fn may_name(from: &str, to: &str) -> bool {
 #[test]
 fn no_module_names_one_beside_or_above_it() {
     let root = crate::repository().join("src");
-    let (mut seen, mut isolation_violations) = (0, Vec::new());
+    let (mut seen, mut upward) = (0, Vec::new());
     for path in sources(&root) {
         let below = path.strip_prefix(&root).unwrap();
         let from = below.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
@@ -60,12 +60,12 @@ fn no_module_names_one_beside_or_above_it() {
         for to in named(&fs::read_to_string(&path).unwrap()) {
             seen += 1;
             if !may_name(&from, &to) {
-                isolation_violations.push(format!("{} names crate::{to}", below.display()));
+                upward.push(format!("{} names crate::{to}", below.display()));
             }
         }
     }
     assert!(seen > 50, "only {seen} names were found: the test looks in the wrong place");
-    assert!(isolation_violations.is_empty(), "{isolation_violations:#?}");
+    assert!(upward.is_empty(), "{upward:#?}");
 }
 
 #[test]

@@ -8,6 +8,14 @@
 //! Ids, times and password hashes stay unchanged, so administrators log in with their old passwords. Rows that can't be
 //! copied are set aside with the reason, and written into a file at the end.
 //!
+//! ```toml
+//! [dependencies]
+//! workspace-db = { path = "../workspace-db" }
+//! workspace-db-adopt = { path = "../workspace-db/crates/adopt" }
+//! ```
+//!
+//! The command `workspace-db adopt` runs the same steps.
+//!
 //! ```no_run
 //! use std::path::Path;
 //! use workspace_db_adopt::Adoption;

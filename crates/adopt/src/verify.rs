@@ -103,7 +103,7 @@ async fn secrets(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapp
     }
     for (clear, sealed) in clear.iter().zip(&sealed) {
         let key = there.key.ok_or_else(no_key)?;
-        let opened = SealedSecret::from_bytes(sealed.get(2)).open(key, WorkspaceId::from(sealed.get::<_, Uuid>(1)))?;
+        let opened = SealedSecret::from_bytes(sealed.get(2))?.open(key, WorkspaceId::from(sealed.get::<_, Uuid>(1)))?;
         if clear.get::<_, Uuid>(0) != sealed.get::<_, Uuid>(0) || clear.get::<_, &str>(2) != opened.expose_secret() {
             return Err(wrong());
         }

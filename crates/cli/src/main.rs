@@ -1,4 +1,12 @@
 //! The command line of workspace-db: arguments, dispatch and the exit code. Each subcommand has its own file.
+//!
+//! It is a program and no library. In a clone of the repository:
+//!
+//! ```sh
+//! cargo install --path crates/cli   # installs the program `workspace-db`
+//! workspace-db up                   # starts PostgreSQL and runs the migrations
+//! workspace-db --help
+//! ```
 
 mod admin;
 mod adopt;

@@ -7,6 +7,28 @@
 //!   directory.
 //!
 //! It supports Linux and macOS. It opens sockets only to the server that it started, and starts no process as root.
+//!
+//! ```toml
+//! [dependencies]
+//! workspace-db = { path = "../workspace-db" }
+//! workspace-db-embedded = { path = "../workspace-db/crates/embedded" }
+//! ```
+//!
+//! ```no_run
+//! use workspace_db::config::Environment;
+//! use workspace_db::db::migrations::Migrator;
+//! use workspace_db_embedded::{LocalServer, data_dir};
+//!
+//! # async fn example() -> workspace_db::Result<()> {
+//! let local = LocalServer::up(data_dir()?, None, None, |step| println!("{step:?}")).await?;
+//! let owner = local.owner_url()?;
+//! Migrator::new(&owner, Environment::Development).run(|_| ()).await?;
+//! println!("{owner}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For tests, use `workspace-db-testing`, which starts a temporary server.
 
 mod account;
 mod cluster;

@@ -3,6 +3,27 @@
 //! A root (a folder or a file) becomes a datasource, each text file under it a document, each passage a chunk. A run
 //! compares contents by hash, so you can repeat it. Unchanged files are only read. A changed file is replaced in one
 //! transaction, and a deleted file's document is archived. An interrupted run leaves only complete files; the next resumes.
+//!
+//! [`ingest`] does the work at once. [`enqueue_files`] enqueues one job per file, which workers with a [`FileIngestion`] run.
+//!
+//! ```toml
+//! [dependencies]
+//! workspace-db = { path = "../workspace-db" }
+//! workspace-db-ingest = { path = "../workspace-db/crates/ingest" }
+//! ```
+//!
+//! ```no_run
+//! use workspace_db::embeddings::FeatureHashing;
+//! use workspace_db::tenancy::{Database, WorkspaceScope};
+//! use workspace_db_ingest::{IngestOptions, ingest};
+//!
+//! # async fn example(db: Database, scope: WorkspaceScope) -> workspace_db::Result<()> {
+//! let options = IngestOptions::new(["handbook".into()]);
+//! let report = ingest(&db, &scope, &options, &FeatureHashing, &|_| ()).await?;
+//! println!("{} chunks", report.chunks);
+//! # Ok(())
+//! # }
+//! ```
 
 mod background;
 mod embedding;

@@ -6,6 +6,28 @@
 //! Secrets are never shown: neither passwords and tokens nor their hashes, nor JSON that is not known to be harmless.
 //!
 //! The studio listens only on loopback, and answers only a browser that has opened the link with its one-time token.
+//!
+//! ```toml
+//! [dependencies]
+//! workspace-db = { path = "../workspace-db" }
+//! workspace-db-studio = { path = "../workspace-db/crates/studio" }
+//! ```
+//!
+//! ```no_run
+//! use workspace_db::config::Config;
+//! use workspace_db::embeddings::FeatureHashing;
+//! use workspace_db_studio::{Options, Studio};
+//!
+//! # async fn example() -> workspace_db::Result<()> {
+//! let listen = "127.0.0.1:0".parse().expect("an address");
+//! let options = Options { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+//! let studio = Studio::bind(&Config::from_env()?, options).await?;
+//! println!("{}", studio.link());
+//! studio.serve(std::future::pending()).await
+//! # }
+//! ```
+//!
+//! The command `workspace-db studio` does the same.
 
 mod assets;
 mod audit;
@@ -52,7 +74,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use self::session::Gate;
-use self::state::{AppState, CatalogCache};
+use self::state::{AppState, CatalogCache, WorkspaceNames};
 pub use self::statement::TIMEOUT;
 use workspace_db::config::Config;
 use workspace_db::embeddings::Embedder;
@@ -151,6 +173,7 @@ impl Studio {
             may_write,
             embedder,
             catalog: CatalogCache::default(),
+            names: WorkspaceNames::default(),
             searching: Mutex::default(),
             last_change: Mutex::default(),
         });

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::catalog::TableInfo;
@@ -13,10 +11,8 @@ use super::params::Params;
 use super::problem::Problem;
 use super::session::BrowserSession;
 use super::state::AppState;
-use super::statement::REASON;
 use super::view::{PLATFORM, View};
 use workspace_db::id::WorkspaceId;
-use workspace_db::schema::workspaces;
 use workspace_db::{Error, Result};
 
 /// An admitted request with its session, view and parameters.
@@ -85,13 +81,7 @@ impl FromRequestParts<Arc<AppState>> for StudioRequest {
 
 impl AppState {
     async fn workspace_view(&self, id: WorkspaceId) -> Result<View, Problem> {
-        let found: Option<(String, String)> = self
-            .db
-            .across_workspaces(REASON, async |conn| {
-                let query = workspaces::table.find(id).select((workspaces::slug, workspaces::name));
-                Ok::<_, Error>(query.first(conn).await.optional()?)
-            })
-            .await?;
+        let found = self.workspace_names(id).await?;
         let (slug, name) = found.ok_or_else(|| Problem::not_found(format!("there is no workspace {id}")))?;
         Ok(View::Workspace { id, slug, name })
     }

@@ -1,8 +1,11 @@
 //! The state that all requests share, and what every page does with it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use tokio::sync::Mutex;
 
 use super::catalog::TableCatalog;
@@ -13,10 +16,11 @@ use super::view::View;
 use workspace_db::config::Config;
 use workspace_db::embeddings::Embedder;
 use workspace_db::id::WorkspaceId;
+use workspace_db::schema::workspaces;
 use workspace_db::tenancy::{Database, RawConnection, WorkspaceScope};
 use workspace_db::{Error, ErrorKind, Result};
 
-/// Lifetime of a cached catalog. A migration is visible after this time.
+/// Lifetime of what is cached. A migration, or another name of a workspace, is visible after this time.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// State that all requests share.
@@ -27,11 +31,16 @@ pub(super) struct AppState {
     pub(super) may_write: bool,
     pub(super) embedder: Box<dyn Embedder>,
     pub(super) catalog: CatalogCache,
+    pub(super) names: WorkspaceNames,
     /// Lock that runs compared searches one after another.
     pub(super) searching: Mutex<()>,
     /// Last change, for undo.
     pub(super) last_change: Mutex<Option<AppliedChange>>,
 }
+
+/// Slugs and names of the workspaces that were viewed. Each raw statement costs a connection, and every page shows them.
+#[derive(Default)]
+pub(super) struct WorkspaceNames(Mutex<HashMap<WorkspaceId, (Instant, String, String)>>);
 
 /// The most recently read catalog.
 #[derive(Default)]
@@ -75,6 +84,28 @@ impl AppState {
         let catalog = Arc::new(TableCatalog::parse(&only(rows).unwrap_or_default())?);
         *known = Some((Instant::now(), Arc::clone(&catalog)));
         Ok(catalog)
+    }
+
+    /// Returns the slug and the name of a workspace, or `None` if there is none with this id.
+    pub(super) async fn workspace_names(&self, id: WorkspaceId) -> Result<Option<(String, String)>> {
+        if let Some((asked, slug, name)) = self.names.0.lock().await.get(&id)
+            && asked.elapsed() < REMEMBERED
+        {
+            return Ok(Some((slug.clone(), name.clone())));
+        }
+        let found: Option<(String, String)> = self
+            .db
+            .across_workspaces(REASON, async |conn| {
+                let query = workspaces::table.find(id).select((workspaces::slug, workspaces::name));
+                Ok::<_, Error>(query.first(conn).await.optional()?)
+            })
+            .await?;
+        let mut names = self.names.0.lock().await;
+        names.retain(|_, (asked, ..)| asked.elapsed() < REMEMBERED);
+        if let Some((slug, name)) = &found {
+            names.insert(id, (Instant::now(), slug.clone(), name.clone()));
+        }
+        Ok(found)
     }
 
     /// Returns true if the last change belongs to the workspace of the view, so that it can be undone there.

@@ -78,12 +78,13 @@ pub(super) fn readable<U>(rows: Vec<Readable<U>>) -> Vec<U> {
     rows.into_iter().filter_map(logged).collect()
 }
 
-/// Sets the options of each transaction: one time zone, one format of values, a timeout, and no sequential scan if an index
+/// Sets the options of each transaction: one time zone, one format of values, timeouts, and no sequential scan if an index
 /// can be used. A page needs few rows. For rare values in a large table, the planner would expect a sequential scan to find
 /// enough rows soon.
 pub(super) async fn begin(conn: &mut RawConnection, first: &str) -> Result<()> {
     let settings = format!(
-        "{first}SET LOCAL statement_timeout = {}; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; \
+        "{first}SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = '5s'; \
+         SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; \
          SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL enable_seqscan = off",
         TIMEOUT.as_millis()
     );

@@ -1,12 +1,34 @@
 //! Databases for your own tests: real PostgreSQL with one database per test. You install nothing, and nothing is left
 //! behind.
 //!
-//! The first test of a process starts a server of its own (see [`embedded`](workspace_db_embedded)) and migrates a template. Each
+//! The first test of a process starts a server of its own (see [`workspace_db_embedded`]) and migrates a template. Each
 //! [`TestDatabase`] is a copy of the template, and is dropped with its value. The server ends with the process, however the
 //! process ends.
 //!
 //! `WORKSPACE_DB_TEST_POSTGRES` selects the major version, 16 or 18. On Linux the server's data is in memory if `/dev/shm`
 //! has room.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! workspace-db-testing = { path = "../workspace-db/crates/testing" }
+//! ```
+//!
+//! [`seed`] inserts a workspace with a row in every table. [`conformance`] verifies that workspaces are kept apart:
+//!
+//! ```no_run
+//! use workspace_db::tenancy::TENANT_TABLES;
+//! use workspace_db_testing::{TestDatabase, conformance, seed};
+//!
+//! #[tokio::test]
+//! async fn workspaces_are_kept_apart() -> workspace_db::Result<()> {
+//!     let database = TestDatabase::new().await?;
+//!     let mut conn = database.connect().await?;
+//!     seed(&mut conn, "a").await?;
+//!     seed(&mut conn, "b").await?;
+//!     assert_eq!(conformance::violations(&database.config()?, TENANT_TABLES).await?, []);
+//!     Ok(())
+//! }
+//! ```
 
 pub mod conformance;
 mod seed;

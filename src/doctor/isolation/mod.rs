@@ -40,16 +40,16 @@ pub struct IsolationViolation {
 /// ```no_run
 /// use workspace_db::config::DatabaseUrl;
 /// use workspace_db::db;
-/// use workspace_db::doctor::isolation::isolation_violations;
+/// use workspace_db::doctor::isolation::violations;
 /// use workspace_db::tenancy::TENANT_TABLES;
 ///
 /// # async fn example(owner: &DatabaseUrl) -> workspace_db::Result<()> {
 /// let client = db::catalog_client(owner).await?;
-/// assert_eq!(isolation_violations(&client, TENANT_TABLES).await?, []);
+/// assert_eq!(violations(&client, TENANT_TABLES).await?, []);
 /// # Ok(())
 /// # }
 /// ```
-pub async fn isolation_violations(client: &Client, tables: &[&str]) -> Result<Vec<IsolationViolation>> {
+pub async fn violations(client: &Client, tables: &[&str]) -> Result<Vec<IsolationViolation>> {
     let asked = RULES.iter().enumerate().map(|(at, (.., query))| {
         format!("SELECT {at} AS rule, object COLLATE \"C\" AS object FROM ({query}) AS offenders (object)")
     });

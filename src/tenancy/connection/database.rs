@@ -226,13 +226,24 @@ impl Database {
 
     /// Returns the scope that a credential opens, without a check: the database accepted the credential at this access
     /// when it was asked at `asked_at`.
-    pub(crate) fn granted<A: Access>(
+    pub(in crate::tenancy) fn granted<A: Access>(
         &self,
         workspace: WorkspaceId,
         proof: Arc<dyn Credential>,
         asked_at: Instant,
     ) -> WorkspaceScope<A> {
         WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at))
+    }
+
+    /// Returns the scope that a credential opens to write, without a check, like [`granted`](Self::granted): the statement
+    /// that returned the credential at `asked_at` has checked it.
+    pub(crate) fn granted_to_write(
+        &self,
+        workspace: WorkspaceId,
+        proof: Arc<dyn Credential>,
+        asked_at: Instant,
+    ) -> WorkspaceScope {
+        self.granted(workspace, proof, asked_at)
     }
 
     /// Returns the scope of the platform for a superadmin's credential.

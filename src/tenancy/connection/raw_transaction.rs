@@ -42,6 +42,10 @@ impl<'s, C: HasSession> RawTransaction<'s, C> {
             format!("{undo}RELEASE SAVEPOINT {savepoint}; RESET ROLE; RESET ALL; SET LOCAL timezone = 'UTC'{settings}");
         let is_open = match transaction.open() {
             Ok(conn) => batch(conn, &again).await.map_err(|error| {
+                let error = Error::from(error);
+                if error.is_unreachable() {
+                    return error;
+                }
                 Error::new(ErrorKind::Interrupted, "the raw SQL ended the transaction, or left it in a failed state")
                     .remedy("do not end the transaction, and return the error of a failed statement")
                     .caused_by(error)

@@ -302,7 +302,7 @@ async fn recall_below_its_gate_is_found() {
     database.connect().await.unwrap().batch_execute(chunks).await.unwrap();
     let strict = Thresholds { recall: 1.01, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(strict).run_checks().await.unwrap();
-    assert_found(&findings, "recall", CheckStatus::Warn, "1 of the nearest passages of a were found");
+    assert_found(&findings, "recall", CheckStatus::Warn, "found 1 of the nearest passages of a");
     assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "recall").state, CheckStatus::Pass);
     let none = Thresholds { questions: 0, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(none).run_checks().await.unwrap();

@@ -31,7 +31,7 @@ async fn what_can_not_be_asked_is_refused_with_a_remedy(
 #[rstest]
 #[case::not_a_number(vec![f32::NAN; DIMENSIONS], "must be finite")]
 #[case::too_short(vec![1.0; 1535], "1536 dimensions, got 1535")]
-#[case::too_long(vec![1.0; 3072], "3072 came")]
+#[case::too_long(vec![1.0; 3072], "got 3072")]
 #[case::no_direction(vec![0.0; DIMENSIONS], "must not be the zero vector")]
 fn a_vector_that_is_none_is_refused(#[case] components: Vec<f32>, #[case] why: &str) {
     let error = workspace_db::Error::from(Embedding::<DIMENSIONS>::try_from(components).unwrap_err());

@@ -152,7 +152,7 @@ async fn a_row_twice() {
     let lines = files[DOCUMENTS].repeat(2);
     files.insert(DOCUMENTS.to_owned(), lines);
     packed(&scene.path("bad.tar"), files);
-    refused(&scene, &[DOCUMENTS, "a row with the same documents_pkey exists"]).await;
+    refused(&scene, &[DOCUMENTS, "a row with the same documents_pkey already exists"]).await;
 }
 
 #[rstest]

@@ -1,7 +1,8 @@
 use diesel_async::AsyncPgConnection;
 use workspace_db::Result;
 use workspace_db::id::WorkspaceId;
-use workspace_db::tenancy::{Credential, Database, PooledSession, WorkspaceConnection, WorkspaceScope};
+use workspace_db::tenancy::scope::private::Sealed;
+use workspace_db::tenancy::{Credential, Database, ProvesWorkspace, WorkspaceConnection, WorkspaceScope};
 
 async fn raw(ws: &mut WorkspaceConnection) -> Result<()> {
     ws.internal_sql(async |_: &mut AsyncPgConnection| Ok(())).await
@@ -17,7 +18,15 @@ fn another_workspace(ws: &mut WorkspaceConnection, workspace: WorkspaceId) {
 }
 
 fn scope(workspace: WorkspaceId) -> WorkspaceScope {
-    WorkspaceScope { workspace, source: (), access: std::marker::PhantomData }
+    WorkspaceScope::granted(workspace)
+}
+
+struct Mine(WorkspaceId);
+
+impl ProvesWorkspace for Mine {
+    fn workspace(&self) -> WorkspaceId {
+        self.0
+    }
 }
 
 fn main() {}

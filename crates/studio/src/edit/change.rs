@@ -1,5 +1,6 @@
 //! A change of one row under row-level security. Its audit entry is committed first, and the change can be undone.
 
+use diesel_async::SimpleAsyncConnection as _;
 use postgres_protocol::escape::escape_identifier;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -66,6 +67,8 @@ impl AppState {
                 before: audit_value(table, before.as_ref(), is_update),
                 after: audit_value(table, after.as_ref(), is_update),
             };
+            // A deferred constraint would be checked at the commit, which runs outside of the workspace.
+            conn.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
             // The entry is committed before the change. A failed change may have an entry, and no change lacks one.
             auth::record_change(&self.db, &PlatformScope::unchecked(&why), change).await?;
             Ok::<_, Error>(AppliedChange { workspace, table: table.name.clone(), key, back })

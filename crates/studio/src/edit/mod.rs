@@ -3,7 +3,7 @@
 mod change;
 mod form;
 
-use postgres_protocol::escape::escape_identifier;
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 
@@ -233,17 +233,17 @@ async fn misread(
     table: &TableInfo,
     values: &BTreeMap<String, Option<String>>,
 ) -> Option<String> {
-    for column in &table.columns {
-        let Some(Some(value)) = values.get(&column.name) else { continue };
-        if matches!(column.shape, Shape::Text | Shape::Secret) {
-            continue;
-        }
-        let mut statement = DynamicStatement::default();
-        let cast = statement.bind(Some(value), column.bound());
-        statement.push(&format!("SELECT ARRAY[{cast}::text] AS cells"));
-        if visit.shared.rows(visit.view.workspace(), statement).await.is_err() {
-            return Some(column.name.clone());
+    let mut statement = DynamicStatement::default();
+    let (mut names, mut checks) = (Vec::new(), Vec::new());
+    for column in table.columns.iter().filter(|column| !matches!(column.shape, Shape::Text | Shape::Secret)) {
+        if let Some(Some(value)) = values.get(&column.name) {
+            let (text, of_type) = (statement.bind(Some(value), "text"), escape_literal(column.bound()));
+            checks.push(format!("pg_input_is_valid({text}, {of_type})::text"));
+            names.push(column.name.clone());
         }
     }
-    None
+    statement.push(&format!("SELECT ARRAY[{}]::text[] AS cells", checks.join(", ")));
+    let rows = visit.shared.rows(visit.view.workspace(), statement).await.ok()?;
+    let valid = rows.into_iter().flatten();
+    names.into_iter().zip(valid).find(|(_, valid)| valid.as_deref() == Some("false")).map(|(name, _)| name)
 }

@@ -1,4 +1,5 @@
-//! A suite that verifies that the database isolates workspaces. This crate runs it over its own tables; run it over yours.
+//! A suite that verifies that the database isolates workspaces. The tests of `workspace-db` run it over its tables; run it
+//! over yours too.
 //!
 //! It checks the catalog: row-level security enabled and forced, policies, keys, views, functions, roles and grants. Then it
 //! tries, as the application login, to select, insert, update, delete, upsert and COPY in every tenant's table. It does so
@@ -88,11 +89,11 @@ pub async fn violations_after(superuser: &DatabaseUrl, statements: &str, tables:
 }
 
 async fn of_catalog(client: &tokio_postgres::Client, tables: &[&str]) -> Result<Vec<Violation>> {
-    let isolation_violations = isolation::isolation_violations(client, tables).await?;
+    let violations = isolation::violations(client, tables).await?;
     let violation = |one: isolation::IsolationViolation| Violation {
         object: one.object,
         fault: one.fault.to_owned(),
         is_grave: one.is_grave,
     };
-    Ok(isolation_violations.into_iter().map(violation).collect())
+    Ok(violations.into_iter().map(violation).collect())
 }
