@@ -148,7 +148,9 @@ fn rings(sources: &BTreeMap<Module, String>) -> Vec<String> {
             break;
         }
         arrows.retain(|from, _| left.contains(*from));
-        arrows.values_mut().for_each(|to| to.retain(|to| left.contains(to)));
+        for to in arrows.values_mut() {
+            to.retain(|to| left.contains(to));
+        }
     }
     let name = |module: &Module| module.join("::");
     arrows
