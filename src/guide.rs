@@ -1,3 +1,5 @@
+//! Guide, one module a page. It exists only in the documentation.
+//!
 //! The tests compile the examples.
 //!
 //! | page | content |

@@ -94,7 +94,6 @@ pub mod db;
 pub mod doctor;
 pub mod embeddings;
 pub mod error;
-/// Guide, one module a page. It exists only in the documentation.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 pub mod id;

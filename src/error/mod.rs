@@ -233,7 +233,7 @@ impl Error {
     }
 
     /// Returns true if a row has a value that the types can't read, such as an infinite time. If a scoped query read it, the
-    /// [source](StdError::source) is an [`UnreadableRow`].
+    /// [source](StdError::source) is an [`UnreadableRow`](crate::UnreadableRow).
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
         self.inner.kind == ErrorKind::Unreadable
