@@ -7,6 +7,7 @@ mod auth;
 mod bootstrap;
 mod catalog;
 mod cli;
+mod config;
 mod db;
 mod disk;
 mod docs;
