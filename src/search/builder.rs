@@ -15,10 +15,10 @@ use super::scored_passage::hits;
 use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
 use crate::error::{Error, Result};
-use crate::id::{DatasourceId, DocumentChunkId, DocumentId};
+use crate::id::{DatasourceId, DocumentChunkId, DocumentId, WorkspaceId};
 use crate::schema::document_chunks;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
-use crate::tenancy::{Access, InWorkspace as _, Read, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{Access, InWorkspace as _, Scoped, TenantTable, WorkspaceConnection};
 
 /// Maximum number of passages that one search returns.
 pub const MAX_K: u32 = 1000;
@@ -56,15 +56,15 @@ pub trait SearchChunks {
 
 impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspace, (document_chunks::table, ())> {
     fn nearest(&self, question: &Question, k: u32) -> Search {
-        Search::new(self.scope(), k, Some(question.clone()), None)
+        Search::new(self.workspace(), k, Some(question.clone()), None)
     }
 
     fn full_text(&self, text: impl Into<String>, k: u32) -> Search {
-        Search::new(self.scope(), k, None, Some(text.into()))
+        Search::new(self.workspace(), k, None, Some(text.into()))
     }
 
     fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search {
-        Search::new(self.scope(), k, Some(question.clone()), Some(text.into()))
+        Search::new(self.workspace(), k, Some(question.clone()), Some(text.into()))
     }
 }
 
@@ -72,8 +72,8 @@ impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspac
 #[derive(Clone, Debug)]
 #[must_use = "a search does nothing before `run`"]
 pub struct Search {
-    /// Scope of the query that began the search. Its connection must be of the same workspace.
-    scope: WorkspaceScope<Read>,
+    /// Workspace of the query that began the search. Its connection must be of the same one.
+    workspace: WorkspaceId,
     k: u32,
     question: Option<Question>,
     text: Option<String>,
@@ -87,9 +87,9 @@ pub struct Search {
 }
 
 impl Search {
-    fn new(scope: WorkspaceScope<Read>, k: u32, question: Option<Question>, text: Option<String>) -> Self {
+    fn new(workspace: WorkspaceId, k: u32, question: Option<Question>, text: Option<String>) -> Self {
         Self {
-            scope,
+            workspace,
             k,
             question,
             text,
@@ -205,7 +205,7 @@ impl Search {
     /// [`is_database_failure`](Error::is_database_failure).
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {
         self.check()?;
-        ws.check(self.scope.workspace())?;
+        ws.check(self.workspace)?;
         let among = if self.relevance.is_some() { self.k.saturating_mul(DIVERSE_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
             (Some(question), None) => {

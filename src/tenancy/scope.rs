@@ -43,7 +43,7 @@ pub(crate) struct DatabaseToken(pub(super) u64);
 enum ScopeOrigin {
     /// The database has accepted a credential.
     Granted(DatabaseToken, Grant),
-    /// Code vouches for the access with this reason, or the scope derives from a scoped query.
+    /// Code vouches for the access with this reason.
     Unchecked(String),
 }
 
@@ -128,13 +128,6 @@ impl WorkspaceScope {
     pub fn unchecked(workspace: WorkspaceId, reason: &str) -> Self {
         tracing::info!(%workspace, reason, "workspace scope created without a permission check");
         Self { workspace, source: ScopeOrigin::Unchecked(reason.to_owned()), access: PhantomData }
-    }
-}
-
-impl WorkspaceScope<Read> {
-    /// Returns a scope for the workspace of a query that is already scoped.
-    pub(super) fn derived(workspace: WorkspaceId) -> Self {
-        Self { workspace, source: ScopeOrigin::Unchecked(String::new()), access: PhantomData }
     }
 }
 

@@ -11,7 +11,6 @@ use tar::{Archive, EntryType};
 
 use super::archive_file;
 use super::archive_format::{FORMAT, MANIFEST, MAX_PART_BYTES, MAX_RATIO, MAX_ROW_BYTES, SUMS, VERSION};
-use super::content::WORKSPACES;
 use super::digest::Digest;
 use super::layout::{Layout, TableLayout};
 use super::manifest::{ArchivePart, ArchivedTable, Manifest};
@@ -348,55 +347,4 @@ fn parsed_sums(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(sums)
-}
-
-impl Manifest {
-    fn nothing() -> Self {
-        Self {
-            format: String::new(),
-            version: 0,
-            holds: super::manifest::ArchiveScope::Workspace,
-            workspace: crate::id::WorkspaceId::PLATFORM,
-            slug: String::new(),
-            taken_at: chrono::DateTime::UNIX_EPOCH,
-            schema: String::new(),
-            tables: Vec::new(),
-        }
-    }
-
-    fn files(&self) -> impl Iterator<Item = &str> {
-        self.tables.iter().flat_map(|table| &table.parts).map(|part| part.file.as_str())
-    }
-
-    /// Verifies that the manifest is consistent.
-    fn check(&self) -> Result<()> {
-        let all = self.tables.iter().try_fold(0_u64, |sum, table| sum.checked_add(table.rows));
-        all.ok_or_else(|| Error::invalid(format!("{MANIFEST}: its number of rows is too large")))?;
-        let mut names = BTreeSet::new();
-        for table in &self.tables {
-            if !names.insert(table.name.as_str()) {
-                return Err(Error::invalid(format!("{MANIFEST}: table {} occurs twice", table.name)));
-            }
-            if table.columns.iter().collect::<BTreeSet<_>>().len() != table.columns.len() {
-                return Err(Error::invalid(format!("{MANIFEST}: a column of {} occurs twice", table.name)));
-            }
-            let of_parts = table.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.rows));
-            if of_parts != Some(table.rows) {
-                return Err(Error::invalid(format!(
-                    "{MANIFEST}: the parts of {} do not add up to its {} rows",
-                    table.name, table.rows
-                )));
-            }
-            let foreign =
-                |part: &&ArchivePart| part.file.split_once('/').is_none_or(|(folder, _)| folder != table.name);
-            if let Some(part) = table.parts.iter().find(foreign) {
-                return Err(Error::invalid(format!("{MANIFEST}: {} is not a file of table {}", part.file, table.name)));
-            }
-        }
-        let of_one = |name: &str| self.tables.iter().find(|table| table.name == name).map(|table| table.rows);
-        if self.holds == super::manifest::ArchiveScope::Workspace && of_one(WORKSPACES) != Some(1) {
-            return Err(Error::invalid(format!("{MANIFEST}: the archive does not contain exactly one workspace")));
-        }
-        Ok(())
-    }
 }

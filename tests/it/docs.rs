@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn root() -> &'static Path {
-    crate::repository()
-}
+use crate::repository;
 
 /// Returns every file below a folder whose name ends with `ending`. Skips the folders of builds and downloads.
 pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -37,7 +35,7 @@ fn links(text: &str) -> Vec<String> {
 
 #[test]
 fn every_link_leads_to_a_file() {
-    let documents = files(root(), ".md");
+    let documents = files(repository(), ".md");
     assert!(documents.len() > 30, "{}", documents.len());
     let mut broken = Vec::new();
     for document in documents {
@@ -47,7 +45,7 @@ fn every_link_leads_to_a_file() {
                 continue;
             }
             if !document.parent().unwrap().join(path).exists() {
-                broken.push(format!("{}: {link}", document.strip_prefix(root()).unwrap().display()));
+                broken.push(format!("{}: {link}", document.strip_prefix(repository()).unwrap().display()));
             }
         }
     }
@@ -57,7 +55,7 @@ fn every_link_leads_to_a_file() {
 #[test]
 fn the_tests_of_the_invariants_exist() {
     let mut names = BTreeSet::new();
-    for file in files(&root().join("tests"), ".rs") {
+    for file in files(&repository().join("tests"), ".rs") {
         names.insert(file.file_stem().unwrap().to_str().unwrap().to_owned());
         names.insert(file.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned());
         for line in fs::read_to_string(&file).unwrap().lines() {
@@ -65,7 +63,7 @@ fn the_tests_of_the_invariants_exist() {
             names.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
         }
     }
-    let text = fs::read_to_string(root().join("docs/invariants.md")).unwrap();
+    let text = fs::read_to_string(repository().join("docs/invariants.md")).unwrap();
     let is_name = |span: &&str| {
         (span.contains("::") || span.matches('_').count() > 2)
             && span.chars().all(|c| c.is_alphanumeric() || "_:".contains(c))
@@ -76,7 +74,7 @@ fn the_tests_of_the_invariants_exist() {
         .into_iter()
         .filter(|span| {
             let last = span.rsplit("::").next().unwrap();
-            !names.contains(last) && !root().join(format!("tests/ui/fail/{last}.rs")).exists()
+            !names.contains(last) && !repository().join(format!("tests/ui/fail/{last}.rs")).exists()
         })
         .collect();
     assert!(not_there.is_empty(), "{not_there:#?}");
@@ -84,7 +82,7 @@ fn the_tests_of_the_invariants_exist() {
 
 #[test]
 fn what_a_stranger_reads_first_is_short() {
-    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let read = |file: &str| fs::read_to_string(repository().join(file)).unwrap();
     assert!(read("README.md").lines().count() <= 150);
     assert!(read("ARCHITECTURE.md").len() <= 15_000);
 }

@@ -13,10 +13,24 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// A path of modules from the root of the crate.
 type Module = Vec<String>;
 
-/// What a file names: each path from the root of the crate, and the name under which `use` brings it in.
+/// The paths that a file names, from the root of the crate, and the names under which `use` brings them in.
 struct SourceFile {
     named: Vec<Module>,
     imported: BTreeMap<String, Module>,
+}
+
+impl SourceFile {
+    fn of(text: &str, module: &Module) -> Self {
+        let mut source = Self { named: Vec::new(), imported: BTreeMap::new() };
+        read(text.parse().unwrap(), module, &Vec::new(), &mut source);
+        source
+    }
+}
+
+/// Returns the first part of each path that the file at `path` below a `src` names: the modules at the root of the crate.
+pub(crate) fn first_modules(path: &Path, text: &str) -> BTreeSet<String> {
+    let named = SourceFile::of(text, &module_of(path)).named;
+    named.into_iter().filter_map(|path| path.into_iter().next()).collect()
 }
 
 /// Returns the module of a file below `src`.
@@ -124,14 +138,8 @@ fn target(path: &[String], files: &BTreeMap<Module, SourceFile>, hops: u32) -> O
 /// Returns the files of each ring with what they import within it: those that are left after every file is taken away
 /// that imports none of the rest, or that none of the rest imports.
 fn rings(sources: &BTreeMap<Module, String>) -> Vec<String> {
-    let files: BTreeMap<Module, SourceFile> = sources
-        .iter()
-        .map(|(module, text)| {
-            let mut source = SourceFile { named: Vec::new(), imported: BTreeMap::new() };
-            read(text.parse().unwrap(), module, &Vec::new(), &mut source);
-            (module.clone(), source)
-        })
-        .collect();
+    let files: BTreeMap<Module, SourceFile> =
+        sources.iter().map(|(module, text)| (module.clone(), SourceFile::of(text, module))).collect();
     let mut arrows: BTreeMap<&Module, BTreeSet<Module>> = BTreeMap::new();
     for (module, source) in &files {
         let to = source.named.iter().filter_map(|path| target(path, &files, 9)).filter(|to| to != module);

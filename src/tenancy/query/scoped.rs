@@ -17,9 +17,7 @@ use super::expression::{Group, ScopedExpression};
 use super::relation::JoinsTo;
 use super::table::{IdentifiedTable, TenantTable};
 use crate::id::WorkspaceId;
-use crate::tenancy::access::Read;
 use crate::tenancy::compile_errors::LeavesTheScope;
-use crate::tenancy::scope::WorkspaceScope;
 
 // Diesel hides these names, but its own `table!` macro writes them into every `schema.rs`.
 use diesel::internal::table_macro::{Inner, LeftOuter};
@@ -283,9 +281,9 @@ impl<Q, S> Scoped<Q, S> {
         self
     }
 
-    /// Returns a scope that reads the query's workspace, for further queries that belong to this one.
-    pub(crate) fn scope(&self) -> WorkspaceScope<Read> {
-        WorkspaceScope::derived(self.workspace)
+    /// Returns the workspace of the query.
+    pub(crate) fn workspace(&self) -> WorkspaceId {
+        self.workspace
     }
 
     /// Returns the SQL, with placeholders for the values.

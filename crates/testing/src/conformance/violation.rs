@@ -1,4 +1,4 @@
-//! What the suite finds.
+//! Defects that the suite reports.
 
 use std::fmt;
 
