@@ -23,7 +23,7 @@ use workspace_db_testing::TestDatabase;
 use crate::folder::Folder;
 use crate::skipped;
 
-struct Scene {
+struct Fixture {
     database: TestDatabase,
     conn: AsyncPgConnection,
     db: Database,
@@ -32,7 +32,7 @@ struct Scene {
     folder: Folder,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
@@ -70,44 +70,44 @@ impl Scene {
 
 #[tokio::test]
 async fn a_folder_becomes_a_datasource_its_files_documents_their_passages_chunks() {
-    let mut scene = Scene::new().await;
-    scene.folder.write("guide/intro.md", "Some words.\n\n# The guide\n\nMore words.\n");
-    scene.folder.write("code/main.rs", "fn main() { println!(\"hello\"); }\n");
-    scene.folder.write(".hidden/secret.txt", "not taken");
-    scene.folder.write(".gitignore", "target/\n");
-    scene.folder.write("target/output.txt", "not taken");
-    std::os::unix::fs::symlink("guide/intro.md", scene.folder.path().join("link.md")).unwrap();
-    let report = scene.ingest().await;
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("guide/intro.md", "Some words.\n\n# The guide\n\nMore words.\n");
+    fixture.folder.write("code/main.rs", "fn main() { println!(\"hello\"); }\n");
+    fixture.folder.write(".hidden/secret.txt", "not taken");
+    fixture.folder.write(".gitignore", "target/\n");
+    fixture.folder.write("target/output.txt", "not taken");
+    std::os::unix::fs::symlink("guide/intro.md", fixture.folder.path().join("link.md")).unwrap();
+    let report = fixture.ingest().await;
     assert_eq!((report.added, report.chunks, report.skipped.len()), (2, 2, 0));
 
-    let source = Datasource::query().first(&mut scene.conn).await.unwrap();
+    let source = Datasource::query().first(&mut fixture.conn).await.unwrap();
     assert_eq!((source.type_, source.sync_status), (DatasourceType::File, DatasourceSyncStatus::Completed));
     assert!(source.last_synced_at.is_some() && source.error_message.is_none());
-    let documents = scene.documents().await;
+    let documents = fixture.documents().await;
     let names: Vec<_> = documents.iter().map(|d| (d.external_id.as_deref().unwrap(), d.title.as_str())).collect();
     assert_eq!(names, [("code/main.rs", "code/main.rs"), ("guide/intro.md", "The guide")]);
     assert!(documents.iter().all(|d| d.status == DocumentStatus::Ready && d.datasource_id == Some(source.id)));
-    let chunks = scene.chunks().await;
+    let chunks = fixture.chunks().await;
     assert!(chunks.iter().all(|c| c.token_count.unwrap() > 0 && c.embedding_model == FeatureHashing.model()));
 }
 
 #[tokio::test]
 async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     for name in ["same.txt", "changed.txt", "gone.txt"] {
-        scene.folder.write(name, format!("The first text of {name}."));
+        fixture.folder.write(name, format!("The first text of {name}."));
     }
-    scene.ingest().await;
-    let before = scene.chunks().await;
-    let first = scene.documents().await;
+    fixture.ingest().await;
+    let before = fixture.chunks().await;
+    let first = fixture.documents().await;
 
-    scene.folder.write("changed.txt", "Another text.");
-    fs::remove_file(scene.folder.path().join("gone.txt")).unwrap();
-    let report = scene.ingest().await;
+    fixture.folder.write("changed.txt", "Another text.");
+    fs::remove_file(fixture.folder.path().join("gone.txt")).unwrap();
+    let report = fixture.ingest().await;
     let counts = (report.added, report.replaced, report.unchanged, report.archived, report.chunks);
     assert_eq!(counts, (0, 1, 1, 1, 1));
 
-    let second = scene.documents().await;
+    let second = fixture.documents().await;
     let states: Vec<_> = second.iter().map(|d| (d.external_id.as_deref().unwrap(), d.status)).collect();
     let expected = [
         ("changed.txt", DocumentStatus::Ready),
@@ -117,17 +117,17 @@ async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
     assert_eq!(states, expected);
     assert!(first.iter().zip(&second).all(|(a, b)| a.id == b.id), "a document was made anew");
     assert!(first[0].content_hash != second[0].content_hash && first[2] == second[2]);
-    let after = scene.chunks().await;
+    let after = fixture.chunks().await;
     let of = |chunks: &[DocumentChunk], document: DocumentId| -> Vec<(DocumentChunkId, String)> {
         chunks.iter().filter(|c| c.document_id == document).map(|c| (c.id, c.content.clone())).collect()
     };
     assert_eq!(of(&before, first[2].id), of(&after, first[2].id), "an unchanged file's chunks were written again");
     assert_eq!(of(&after, first[0].id)[0].1, "Another text.");
 
-    scene.folder.write("gone.txt", "The first text of gone.txt.");
-    let report = scene.ingest().await;
+    fixture.folder.write("gone.txt", "The first text of gone.txt.");
+    let report = fixture.ingest().await;
     assert_eq!((report.unchanged, report.archived, report.chunks), (3, 0, 0));
-    assert_eq!(scene.documents().await[1].status, DocumentStatus::Ready, "a file that is back is searched again");
+    assert_eq!(fixture.documents().await[1].status, DocumentStatus::Ready, "a file that is back is searched again");
 }
 
 #[rstest]
@@ -138,68 +138,68 @@ async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
 #[case::too_large(b"0123456789abcdef_".as_slice(), SkipReason::TooLarge { bytes: 17, limit: 16 })]
 #[tokio::test]
 async fn a_file_that_is_no_text_is_skipped_counted_and_listed(#[case] content: &[u8], #[case] reason: SkipReason) {
-    let mut scene = Scene::new().await;
-    scene.folder.write("good.txt", "some words");
-    scene.folder.write("bad.txt", content);
-    let options = IngestOptions { max_bytes: 16, ..scene.options() };
-    let report = ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("good.txt", "some words");
+    fixture.folder.write("bad.txt", content);
+    let options = IngestOptions { max_bytes: 16, ..fixture.options() };
+    let report = ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     assert_eq!(report.added, 1);
     assert_eq!(report.skipped, [SkippedFile { name: "bad.txt".to_owned(), reason }]);
-    assert_eq!(scene.documents().await.len(), 1);
+    assert_eq!(fixture.documents().await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_document_whose_file_is_no_text_any_more_is_archived() {
-    let mut scene = Scene::new().await;
-    scene.folder.write("a.txt", "some words");
-    scene.ingest().await;
-    scene.folder.write("a.txt", b"\0");
-    assert_eq!(scene.ingest().await.archived, 1);
-    assert_eq!(scene.documents().await[0].status, DocumentStatus::Archived);
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("a.txt", "some words");
+    fixture.ingest().await;
+    fixture.folder.write("a.txt", b"\0");
+    assert_eq!(fixture.ingest().await.archived, 1);
+    assert_eq!(fixture.documents().await[0].status, DocumentStatus::Archived);
 }
 
 /// What cannot be read now may be as it was: only what is known to have gone is archived.
 #[tokio::test]
 async fn a_folder_that_can_not_be_listed_archives_nothing() {
     use std::os::unix::fs::PermissionsExt as _;
-    let mut scene = Scene::new().await;
-    scene.folder.write("open.txt", "some words");
-    scene.folder.write("closed/a.txt", "other words");
-    scene.ingest().await;
-    fs::remove_file(scene.folder.path().join("open.txt")).unwrap();
-    let closed = scene.folder.path().join("closed");
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("open.txt", "some words");
+    fixture.folder.write("closed/a.txt", "other words");
+    fixture.ingest().await;
+    fs::remove_file(fixture.folder.path().join("open.txt")).unwrap();
+    let closed = fixture.folder.path().join("closed");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&closed).is_ok() {
         skipped("to root no folder is closed; the run from an unprivileged account has this test");
         return;
     }
-    let report = scene.ingest().await;
+    let report = fixture.ingest().await;
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(report.archived, 0);
     assert!(matches!(report.skipped[0].reason, SkipReason::Unreadable { .. }), "{:?}", report.skipped);
-    assert!(scene.documents().await.iter().all(|document| document.status == DocumentStatus::Ready));
+    assert!(fixture.documents().await.iter().all(|document| document.status == DocumentStatus::Ready));
 }
 
 #[tokio::test]
 async fn a_name_that_is_not_utf8_is_skipped_and_listed() {
     use std::os::unix::ffi::OsStrExt as _;
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
-    if fs::write(scene.folder.path().join(name), "some words").is_err() {
+    if fs::write(fixture.folder.path().join(name), "some words").is_err() {
         skipped("this file system takes no such name");
         return;
     }
-    let report = scene.ingest().await;
+    let report = fixture.ingest().await;
     assert_eq!((report.added, &report.skipped[0].reason), (0, &SkipReason::NameNotUtf8));
 }
 
 #[tokio::test]
 async fn what_people_changed_on_a_document_stays() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     for name in ["draft.txt", "archived.txt", "tagged.txt"] {
-        scene.folder.write(name, format!("The first text of {name}."));
+        fixture.folder.write(name, format!("The first text of {name}."));
     }
-    scene.ingest().await;
+    fixture.ingest().await;
     let change = async |conn: &mut AsyncPgConnection, name: &str, changes: DocumentChanges| {
         diesel::update(documents::table.filter(documents::external_id.eq(name)))
             .set(&changes)
@@ -208,17 +208,17 @@ async fn what_people_changed_on_a_document_stays() {
             .unwrap()
     };
     let status = |status| DocumentChanges { status: Some(status), ..Default::default() };
-    change(&mut scene.conn, "draft.txt", status(DocumentStatus::Draft)).await;
-    change(&mut scene.conn, "archived.txt", status(DocumentStatus::Archived)).await;
-    let mut metadata = scene.documents().await[2].metadata.clone();
+    change(&mut fixture.conn, "draft.txt", status(DocumentStatus::Draft)).await;
+    change(&mut fixture.conn, "archived.txt", status(DocumentStatus::Archived)).await;
+    let mut metadata = fixture.documents().await[2].metadata.clone();
     metadata["tags"] = serde_json::json!(["bicycles"]);
-    change(&mut scene.conn, "tagged.txt", DocumentChanges { metadata: Some(metadata), ..Default::default() }).await;
+    change(&mut fixture.conn, "tagged.txt", DocumentChanges { metadata: Some(metadata), ..Default::default() }).await;
     for text in ["The first text of", "Another text of"] {
         for name in ["draft.txt", "archived.txt", "tagged.txt"] {
-            scene.folder.write(name, format!("{text} {name}."));
+            fixture.folder.write(name, format!("{text} {name}."));
         }
-        scene.ingest().await;
-        let documents = scene.documents().await;
+        fixture.ingest().await;
+        let documents = fixture.documents().await;
         let statuses: Vec<_> = documents.iter().map(|document| document.status).collect();
         assert_eq!(statuses, [DocumentStatus::Archived, DocumentStatus::Draft, DocumentStatus::Ready], "{text}");
         assert_eq!(documents[2].metadata["tags"], serde_json::json!(["bicycles"]));
@@ -236,22 +236,22 @@ async fn an_embedder_that_gives_too_few_vectors_stores_nothing() {
             FeatureHashing.embed(&texts[1..])
         }
     }
-    let mut scene = Scene::new().await;
-    scene.folder.write("a.txt", "some words");
-    let error = ingest(&scene.db, &scene.scope, &scene.options(), &Fewer, &|_| ()).await.unwrap_err();
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("a.txt", "some words");
+    let error = ingest(&fixture.db, &fixture.scope, &fixture.options(), &Fewer, &|_| ()).await.unwrap_err();
     assert!(error.is_embeddings_failure(), "{error}");
-    assert!(scene.documents().await.is_empty());
+    assert!(fixture.documents().await.is_empty());
 }
 
 #[tokio::test]
 async fn text_that_hurts_comes_back_as_it_was() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let text =
         "e\u{301} עברית \u{202e}right-to-left\u{202c} 🚲 \u{feff}in the middle, %s $1 '; DROP TABLE documents; --";
-    scene.folder.write("ü ' \" name.txt", format!("\u{feff}{text}"));
-    assert_eq!(scene.ingest().await.added, 1);
-    assert_eq!(scene.chunks().await[0].content, text);
-    assert_eq!(scene.documents().await[0].external_id.as_deref(), Some("ü ' \" name.txt"));
+    fixture.folder.write("ü ' \" name.txt", format!("\u{feff}{text}"));
+    assert_eq!(fixture.ingest().await.added, 1);
+    assert_eq!(fixture.chunks().await[0].content, text);
+    assert_eq!(fixture.documents().await[0].external_id.as_deref(), Some("ü ' \" name.txt"));
 }
 
 #[rstest]
@@ -264,11 +264,11 @@ async fn text_that_hurts_comes_back_as_it_was() {
 #[case::one_line("line.txt", "bicycles wheels and spokes ")]
 #[tokio::test]
 async fn a_long_file_is_split_within_the_bounds_and_nothing_is_lost(#[case] name: &str, #[case] piece: &str) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let text: String = (0..1000).map(|n| piece.replacen("bicycles", &format!("bicycles{n}"), 1)).collect();
-    scene.folder.write(name, &text);
-    scene.ingest().await;
-    let chunks = scene.chunks().await;
+    fixture.folder.write(name, &text);
+    fixture.ingest().await;
+    let chunks = fixture.chunks().await;
     assert!(chunks.len() > 5, "{} chunks", chunks.len());
     let tokens: Vec<_> = chunks.iter().map(|c| usize::try_from(c.token_count.unwrap()).unwrap()).collect();
     assert!(tokens.iter().all(|n| *n <= MAX_TOKENS), "{tokens:?}");
@@ -286,22 +286,22 @@ async fn a_long_file_is_split_within_the_bounds_and_nothing_is_lost(#[case] name
 
 #[tokio::test]
 async fn the_same_folder_in_two_workspaces_is_two_datasources() {
-    let mut scene = Scene::new().await;
-    let other = workspace_db_testing::workspace(&mut scene.conn, "b").await.unwrap().id;
-    scene.folder.write("a.txt", "some words");
-    scene.ingest().await;
+    let mut fixture = Fixture::new().await;
+    let other = workspace_db_testing::workspace(&mut fixture.conn, "b").await.unwrap().id;
+    fixture.folder.write("a.txt", "some words");
+    fixture.ingest().await;
     let report =
-        ingest(&scene.db, &WorkspaceScope::unchecked(other, "a test"), &scene.options(), &FeatureHashing, &|_| ())
+        ingest(&fixture.db, &WorkspaceScope::unchecked(other, "a test"), &fixture.options(), &FeatureHashing, &|_| ())
             .await
             .unwrap();
     assert_eq!((report.added, report.unchanged), (1, 0), "one workspace's document was taken for the other's");
-    fs::remove_file(scene.folder.path().join("a.txt")).unwrap();
-    scene.folder.write("b.txt", "other words");
-    scene.ingest().await;
+    fs::remove_file(fixture.folder.path().join("a.txt")).unwrap();
+    fixture.folder.write("b.txt", "other words");
+    fixture.ingest().await;
     let theirs: Vec<DocumentStatus> = documents::table
         .filter(documents::workspace_id.eq(other))
         .select(documents::status)
-        .load(&mut scene.conn)
+        .load(&mut fixture.conn)
         .await
         .unwrap();
     assert_eq!(theirs, [DocumentStatus::Ready], "a run in one workspace archived the other's document");
@@ -309,15 +309,15 @@ async fn the_same_folder_in_two_workspaces_is_two_datasources() {
 
 #[tokio::test]
 async fn two_runs_at_once_leave_each_document_once() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     for n in 0..30 {
-        scene.folder.write(&format!("{n}.txt"), format!("The text number {n}."));
+        fixture.folder.write(&format!("{n}.txt"), format!("The text number {n}."));
     }
-    let options = scene.options();
-    let run = || ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ());
+    let options = fixture.options();
+    let run = || ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ());
     tokio::try_join!(run(), run()).unwrap();
-    assert_eq!(scene.documents().await.len(), 30);
-    assert_eq!(scene.chunks().await.len(), 30);
+    assert_eq!(fixture.documents().await.len(), 30);
+    assert_eq!(fixture.chunks().await.len(), 30);
 }
 
 /// An embedder that fails once it meets a word.
@@ -365,17 +365,17 @@ enum By {
 #[case::a_changed_file_by_a_job(By::Job, true)]
 #[tokio::test]
 async fn of_two_that_overlap_the_one_that_read_the_file_last_wins(#[case] by: By, #[case] is_known: bool) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     if is_known {
-        scene.folder.write("a.md", "the first text");
-        scene.ingest().await;
+        fixture.folder.write("a.md", "the first text");
+        fixture.ingest().await;
     }
-    scene.folder.write("a.md", "an old text");
+    fixture.folder.write("a.md", "an old text");
     let embedder = WaitsOnce::new();
     let slow = {
         let (db, scope, options, embedder) =
-            (scene.db.clone(), scene.scope.clone(), scene.options(), Arc::clone(&embedder));
-        let folder = scene.folder.path().to_owned();
+            (fixture.db.clone(), fixture.scope.clone(), fixture.options(), Arc::clone(&embedder));
+        let folder = fixture.folder.path().to_owned();
         tokio::spawn(async move {
             match by {
                 By::Run => drop(ingest(&db, &scope, &options, embedder.as_ref(), &|_| ()).await.unwrap()),
@@ -388,13 +388,13 @@ async fn of_two_that_overlap_the_one_that_read_the_file_last_wins(#[case] by: By
         })
     };
     embedder.has_begun.notified().await;
-    scene.folder.write("a.md", "a new text");
-    scene.ingest().await;
+    fixture.folder.write("a.md", "a new text");
+    fixture.ingest().await;
     embedder.go_on.notify_one();
     slow.await.unwrap();
-    let chunks: Vec<String> = scene.chunks().await.into_iter().map(|chunk| chunk.content).collect();
+    let chunks: Vec<String> = fixture.chunks().await.into_iter().map(|chunk| chunk.content).collect();
     assert_eq!(chunks, ["a new text"]);
-    assert_eq!(scene.documents().await.len(), 1);
+    assert_eq!(fixture.documents().await.len(), 1);
 }
 
 struct FailsAt(&'static str);
@@ -417,21 +417,21 @@ impl Embedder for FailsAt {
 
 #[tokio::test]
 async fn a_run_that_fails_keeps_whole_files_and_the_next_goes_on() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     for n in 0..200 {
-        scene.folder.write(&format!("{n:03}.txt"), format!("The text number {n:03}."));
+        fixture.folder.write(&format!("{n:03}.txt"), format!("The text number {n:03}."));
     }
-    let failed = ingest(&scene.db, &scene.scope, &scene.options(), &FailsAt("150"), &|_| ()).await;
+    let failed = ingest(&fixture.db, &fixture.scope, &fixture.options(), &FailsAt("150"), &|_| ()).await;
     assert!(failed.is_err());
-    let source = Datasource::query().first(&mut scene.conn).await.unwrap();
+    let source = Datasource::query().first(&mut fixture.conn).await.unwrap();
     assert_eq!(source.sync_status, DatasourceSyncStatus::Failed);
     assert!(source.error_message.is_some());
-    let kept = scene.documents().await.len();
+    let kept = fixture.documents().await.len();
     assert!((1..200).contains(&kept), "{kept} documents were kept");
-    assert_eq!(scene.chunks().await.len(), kept, "a document without its chunks");
-    let report = scene.ingest().await;
+    assert_eq!(fixture.chunks().await.len(), kept, "a document without its chunks");
+    let report = fixture.ingest().await;
     assert_eq!((report.unchanged, report.added), (kept, 200 - kept));
-    let source = Datasource::query().first(&mut scene.conn).await.unwrap();
+    let source = Datasource::query().first(&mut fixture.conn).await.unwrap();
     assert_eq!((source.sync_status, source.error_message), (DatasourceSyncStatus::Completed, None));
 }
 
@@ -439,17 +439,17 @@ async fn a_run_that_fails_keeps_whole_files_and_the_next_goes_on() {
 #[tokio::test]
 async fn a_replacement_that_is_refused_changes_nothing() {
     use diesel_async::SimpleAsyncConnection as _;
-    let mut scene = Scene::new().await;
-    scene.folder.write("a.txt", "The first text.");
-    scene.ingest().await;
-    let (documents, chunks) = (scene.documents().await, scene.chunks().await);
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("a.txt", "The first text.");
+    fixture.ingest().await;
+    let (documents, chunks) = (fixture.documents().await, fixture.chunks().await);
     let refusal = "ALTER TABLE document_chunks ADD CONSTRAINT refused CHECK (content NOT LIKE '%second%')";
-    let mut owner = workspace_db::db::connect(&scene.database.url().unwrap()).await.unwrap();
+    let mut owner = workspace_db::db::connect(&fixture.database.url().unwrap()).await.unwrap();
     owner.batch_execute(refusal).await.unwrap();
-    scene.folder.write("a.txt", "The second text.");
-    let failed = ingest(&scene.db, &scene.scope, &scene.options(), &FeatureHashing, &|_| ()).await;
+    fixture.folder.write("a.txt", "The second text.");
+    let failed = ingest(&fixture.db, &fixture.scope, &fixture.options(), &FeatureHashing, &|_| ()).await;
     assert!(failed.unwrap_err().to_string().contains("refused"));
-    assert_eq!((scene.documents().await, scene.chunks().await), (documents, chunks));
+    assert_eq!((fixture.documents().await, fixture.chunks().await), (documents, chunks));
 }
 
 #[tokio::test]
@@ -463,20 +463,20 @@ async fn another_model_embeds_everything_again() {
             FeatureHashing.embed(texts)
         }
     }
-    let mut scene = Scene::new().await;
-    scene.folder.write("a.txt", "some words");
-    scene.ingest().await;
-    let report = ingest(&scene.db, &scene.scope, &scene.options(), &Renamed, &|_| ()).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("a.txt", "some words");
+    fixture.ingest().await;
+    let report = ingest(&fixture.db, &fixture.scope, &fixture.options(), &Renamed, &|_| ()).await.unwrap();
     assert_eq!((report.replaced, report.unchanged), (1, 0));
-    assert_eq!(scene.chunks().await[0].embedding_model, "renamed");
+    assert_eq!(fixture.chunks().await[0].embedding_model, "renamed");
 }
 
 #[tokio::test]
 async fn a_root_that_does_not_exist_is_told_before_anything_is_written() {
-    let mut scene = Scene::new().await;
-    scene.folder.write("a.txt", "some words");
-    let options = IngestOptions::new([scene.folder.path().to_owned(), scene.folder.path().join("gone")]);
-    let error = ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ()).await.unwrap_err();
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write("a.txt", "some words");
+    let options = IngestOptions::new([fixture.folder.path().to_owned(), fixture.folder.path().join("gone")]);
+    let error = ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ()).await.unwrap_err();
     assert!(error.is_not_found() && error.to_string().contains("gone"), "{error}");
-    assert!(scene.documents().await.is_empty());
+    assert!(fixture.documents().await.is_empty());
 }

@@ -22,7 +22,7 @@ use workspace_db_ingest::{IngestOptions, ingest};
 
 use crate::cli::Shell;
 use crate::folder::Folder;
-use crate::search::Scene;
+use crate::search::Fixture;
 
 /// A model whose vectors have nothing to do with those of another.
 struct Toy {
@@ -97,68 +97,71 @@ async fn insert(
 }
 
 /// So many passages of model `old` in `a`, a few in `b`; the document in `a`.
-async fn scene(passages: usize) -> (Scene, DocumentId) {
-    let mut scene = Scene::new().await;
-    let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
-    insert(&mut scene.conn, scene.a, document, 0..passages).await;
-    let theirs = scene.document(scene.b, &NewDocument::new("Notes")).await;
-    insert(&mut scene.conn, scene.b, theirs, 0..5).await;
-    (scene, document)
+async fn fixture(passages: usize) -> (Fixture, DocumentId) {
+    let mut fixture = Fixture::new().await;
+    let document = fixture.document(fixture.a, &NewDocument::new("Notes")).await;
+    insert(&mut fixture.conn, fixture.a, document, 0..passages).await;
+    let theirs = fixture.document(fixture.b, &NewDocument::new("Notes")).await;
+    insert(&mut fixture.conn, fixture.b, theirs, 0..5).await;
+    (fixture, document)
 }
 
-async fn models(scene: &mut Scene, workspace: WorkspaceId) -> Vec<String> {
+async fn models(fixture: &mut Fixture, workspace: WorkspaceId) -> Vec<String> {
     document_chunks::table
         .filter(document_chunks::workspace_id.eq(workspace))
         .select(document_chunks::embedding_model)
         .distinct()
         .order(document_chunks::embedding_model)
-        .load(&mut scene.conn)
+        .load(&mut fixture.conn)
         .await
         .unwrap()
 }
 
-async fn waiting(scene: &mut Scene) -> i64 {
-    chunk_reembeddings::table.count().get_result(&mut scene.conn).await.unwrap()
+async fn waiting(fixture: &mut Fixture) -> i64 {
+    chunk_reembeddings::table.count().get_result(&mut fixture.conn).await.unwrap()
 }
 
-async fn run(scene: &Scene, embedder: &Toy, switch: ReembedMode) -> Result<ReembedReport> {
-    reembed(&scene.db, &scene.scope, embedder, switch, &|_| ()).await
+async fn run(fixture: &Fixture, embedder: &Toy, switch: ReembedMode) -> Result<ReembedReport> {
+    reembed(&fixture.db, &fixture.scope, embedder, switch, &|_| ()).await
 }
 
 #[tokio::test]
 async fn a_workspace_is_switched_whole_and_no_other() {
-    let (mut scene, _) = scene(300).await;
+    let (mut fixture, _) = fixture(300).await;
     let new = Toy::new("new");
-    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
+    let report = run(&fixture, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 300, switched: 300 });
-    let (a, b) = (scene.a, scene.b);
-    assert_eq!((models(&mut scene, a).await, models(&mut scene, b).await), (vec!["new".into()], vec!["old".into()]));
-    assert_eq!(waiting(&mut scene).await, 0);
+    let (a, b) = (fixture.a, fixture.b);
+    assert_eq!(
+        (models(&mut fixture, a).await, models(&mut fixture, b).await),
+        (vec!["new".into()], vec!["old".into()])
+    );
+    assert_eq!(waiting(&mut fixture).await, 0);
     let rows: Vec<(String, Embedding)> = document_chunks::table
         .filter(document_chunks::workspace_id.eq(a))
         .select((document_chunks::content, document_chunks::vector))
-        .load(&mut scene.conn)
+        .load(&mut fixture.conn)
         .await
         .unwrap();
     assert!(rows.iter().all(|(text, vector)| *vector == new.vector(text)), "a passage has another's vector");
 
-    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
+    let report = run(&fixture, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport::default());
     let question = Question::embed(&Toy::new("old"), "passage 7").await.unwrap();
-    let error = scene.chunks().nearest(&question, 1).run(&mut scene.ws).await.unwrap_err();
+    let error = fixture.chunks().nearest(&question, 1).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("vectors of new"), "{error}");
 }
 
 #[tokio::test]
 async fn what_was_embedded_before_a_failure_is_not_embedded_again() {
-    let (mut scene, _) = scene(600).await;
+    let (mut fixture, _) = fixture(600).await;
     let new = Toy { fails_after: Some(300), ..Toy::new("new") };
-    run(&scene, &new, ReembedMode::Complete).await.unwrap_err();
-    let kept = waiting(&mut scene).await;
+    run(&fixture, &new, ReembedMode::Complete).await.unwrap_err();
+    let kept = waiting(&mut fixture).await;
     assert!(kept > 0 && kept < 600 && usize::try_from(kept).unwrap() == new.count(), "{kept}");
-    let a = scene.a;
-    assert_eq!(models(&mut scene, a).await, ["old"], "half a workspace was switched");
-    let before = status(&scene.db, &scene.scope, "new").await.unwrap();
+    let a = fixture.a;
+    assert_eq!(models(&mut fixture, a).await, ["old"], "half a workspace was switched");
+    let before = status(&fixture.db, &fixture.scope, "new").await.unwrap();
     let kept = kept.unsigned_abs();
     assert_eq!(
         (before.live, before.waiting, before.missing),
@@ -166,104 +169,105 @@ async fn what_was_embedded_before_a_failure_is_not_embedded_again() {
     );
 
     let again = Toy::new("new");
-    let report = run(&scene, &again, ReembedMode::Complete).await.unwrap();
+    let report = run(&fixture, &again, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 600 - kept, switched: 600 });
-    let after = status(&scene.db, &scene.scope, "new").await.unwrap();
+    let after = status(&fixture.db, &fixture.scope, "new").await.unwrap();
     assert_eq!((after.live, after.waiting, after.missing), (vec![("new".to_owned(), 600)], vec![], 0));
 }
 
 /// They would go one by one, with what they have cost.
 #[tokio::test]
 async fn a_second_switch_is_refused_until_the_first_is_given_up() {
-    let (mut scene, _) = scene(20).await;
-    run(&scene, &Toy::new("second"), ReembedMode::Prepare).await.unwrap();
+    let (mut fixture, _) = fixture(20).await;
+    run(&fixture, &Toy::new("second"), ReembedMode::Prepare).await.unwrap();
     let third = Toy::new("third");
-    let error = run(&scene, &third, ReembedMode::Complete).await.unwrap_err();
+    let error = run(&fixture, &third, ReembedMode::Complete).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("switched to second"), "{error}");
-    assert_eq!((waiting(&mut scene).await, third.count()), (20, 0));
-    let now = status(&scene.db, &scene.scope, "third").await.unwrap();
+    assert_eq!((waiting(&mut fixture).await, third.count()), (20, 0));
+    let now = status(&fixture.db, &fixture.scope, "third").await.unwrap();
     assert_eq!((now.waiting, now.missing), (vec![("second".to_owned(), 20)], 20));
-    assert_eq!(discard(&scene.db, &scene.scope).await.unwrap(), 20);
-    let report = run(&scene, &third, ReembedMode::Complete).await.unwrap();
+    assert_eq!(discard(&fixture.db, &fixture.scope).await.unwrap(), 20);
+    let report = run(&fixture, &third, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 20, switched: 20 });
-    let a = scene.a;
-    assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["third".into()], 0));
+    let a = fixture.a;
+    assert_eq!((models(&mut fixture, a).await, waiting(&mut fixture).await), (vec!["third".into()], 0));
 }
 
 /// Both make some of the vectors, and neither stands in the other's way.
 #[tokio::test]
 async fn two_runs_of_the_same_switch_end_well() {
-    let (mut scene, _) = scene(600).await;
+    let (mut fixture, _) = fixture(600).await;
     let (one, other) = (Toy::new("new"), Toy::new("new"));
-    let both = tokio::join!(run(&scene, &one, ReembedMode::Complete), run(&scene, &other, ReembedMode::Complete));
+    let both = tokio::join!(run(&fixture, &one, ReembedMode::Complete), run(&fixture, &other, ReembedMode::Complete));
     assert_eq!(both.0.unwrap().switched + both.1.unwrap().switched, 600);
-    let a = scene.a;
-    assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["new".into()], 0));
+    let a = fixture.a;
+    assert_eq!((models(&mut fixture, a).await, waiting(&mut fixture).await), (vec!["new".into()], 0));
 }
 
 #[tokio::test]
 async fn a_passage_that_the_embedder_refuses_is_named() {
-    let (mut scene, document) = scene(3).await;
+    let (mut fixture, document) = fixture(3).await;
     let row = NewDocumentChunk::new(document, 3, "---", Toy::new("old").vector("---"), "old");
     diesel::insert_into(document_chunks::table)
-        .values((document_chunks::workspace_id.eq(scene.a), &row))
-        .execute(&mut scene.conn)
+        .values((document_chunks::workspace_id.eq(fixture.a), &row))
+        .execute(&mut fixture.conn)
         .await
         .unwrap();
-    let error = reembed(&scene.db, &scene.scope, &FeatureHashing, ReembedMode::Complete, &|_| ()).await.unwrap_err();
+    let error =
+        reembed(&fixture.db, &fixture.scope, &FeatureHashing, ReembedMode::Complete, &|_| ()).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(&row.id.to_string()), "{error}");
 }
 
 #[tokio::test]
 async fn passages_that_come_meanwhile_are_brought_over() {
-    let (mut scene, document) = scene(10).await;
-    let mut conn = scene.database.connect().await.unwrap();
-    let a = scene.a;
+    let (mut fixture, document) = fixture(10).await;
+    let mut conn = fixture.database.connect().await.unwrap();
+    let a = fixture.a;
     let comes = async move { insert(&mut conn, a, document, 10..13).await };
     let new = Toy { meanwhile: Mutex::new(Some(comes.boxed())), ..Toy::new("new") };
-    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
+    let report = run(&fixture, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(
-        (report, models(&mut scene, a).await),
+        (report, models(&mut fixture, a).await),
         (ReembedReport { embedded: 13, switched: 13 }, vec!["new".into()])
     );
 }
 
 #[tokio::test]
 async fn a_passage_that_is_deleted_meanwhile_holds_up_nothing() {
-    let (mut scene, document) = scene(10).await;
-    let mut conn = scene.database.connect().await.unwrap();
-    let a = scene.a;
+    let (mut fixture, document) = fixture(10).await;
+    let mut conn = fixture.database.connect().await.unwrap();
+    let a = fixture.a;
     let goes = async move {
         let some = document_chunks::table.filter(document_chunks::document_id.eq(document));
         diesel::delete(some.filter(document_chunks::chunk_index.lt(4))).execute(&mut conn).await.unwrap();
     };
     let new = Toy { meanwhile: Mutex::new(Some(goes.boxed())), ..Toy::new("new") };
-    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
+    let report = run(&fixture, &new, ReembedMode::Complete).await.unwrap();
     // The others of its batch are not embedded again.
     assert_eq!((report, new.count()), (ReembedReport { embedded: 10, switched: 6 }, 10));
-    assert_eq!((models(&mut scene, a).await, waiting(&mut scene).await), (vec!["new".into()], 0));
+    assert_eq!((models(&mut fixture, a).await, waiting(&mut fixture).await), (vec!["new".into()], 0));
 }
 
 /// Its vector would be of a text that nobody finds any more.
 #[tokio::test]
 async fn a_passage_that_has_changed_is_embedded_again() {
-    let (mut scene, _) = scene(10).await;
+    let (mut fixture, _) = fixture(10).await;
     let new = Toy::new("new");
-    run(&scene, &new, ReembedMode::Prepare).await.unwrap();
+    run(&fixture, &new, ReembedMode::Prepare).await.unwrap();
     diesel::update(document_chunks::table)
-        .filter(document_chunks::workspace_id.eq(scene.a).and(document_chunks::chunk_index.eq(4)))
+        .filter(document_chunks::workspace_id.eq(fixture.a).and(document_chunks::chunk_index.eq(4)))
         .set(document_chunks::content.eq("another text"))
-        .execute(&mut scene.conn)
+        .execute(&mut fixture.conn)
         .await
         .unwrap();
-    let before = status(&scene.db, &scene.scope, "new").await.unwrap();
+    let before = status(&fixture.db, &fixture.scope, "new").await.unwrap();
     assert_eq!((before.waiting, before.missing), (vec![("new".to_owned(), 9)], 1));
-    let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
+    let report = run(&fixture, &new, ReembedMode::Complete).await.unwrap();
     assert_eq!(report, ReembedReport { embedded: 1, switched: 10 });
     let vector: Embedding = document_chunks::table
         .filter(document_chunks::content.eq("another text"))
         .select(document_chunks::vector)
-        .get_result(&mut scene.conn)
+        .get_result(&mut fixture.conn)
         .await
         .unwrap();
     assert_eq!(vector, new.vector("another text"));
@@ -272,17 +276,17 @@ async fn a_passage_that_has_changed_is_embedded_again() {
 /// One task switches, another asks all the while: every question gets its ten passages, by one model or the other.
 #[tokio::test]
 async fn searches_go_on_throughout() {
-    let (mut scene, _) = scene(600).await;
+    let (mut fixture, _) = fixture(600).await;
     let (old, new) = (Toy::new("old"), Toy::new("new"));
     let done = AtomicUsize::new(0);
     let switching = async {
-        let report = run(&scene, &new, ReembedMode::Complete).await.unwrap();
+        let report = run(&fixture, &new, ReembedMode::Complete).await.unwrap();
         done.store(1, Ordering::SeqCst);
         report
     };
-    // Two of the three connections that the workspace needs at once are its share of the scene's pool.
-    let searching = scene.database.open(2).await.unwrap();
-    let mut ws = searching.workspace(&scene.scope).await.unwrap();
+    // Two of the three connections that the workspace needs at once are its share of the fixture's pool.
+    let searching = fixture.database.open(2).await.unwrap();
+    let mut ws = searching.workspace(&fixture.scope).await.unwrap();
     let asking = async {
         let mut by = Vec::new();
         let mut after = 0;
@@ -290,7 +294,7 @@ async fn searches_go_on_throughout() {
             after += AtomicUsize::load(&done, Ordering::SeqCst);
             let ask = async |ws: &mut _| {
                 let question = Question::embed_for_workspace(ws, &[&old, &new], "passage 77").await?;
-                let answer = scene.chunks().nearest(&question, 10).run(ws).await?;
+                let answer = fixture.chunks().nearest(&question, 10).run(ws).await?;
                 Ok::<_, Error>((question.model().to_owned(), answer))
             };
             let (model, answer) = match ask(&mut ws).await {
@@ -308,39 +312,39 @@ async fn searches_go_on_throughout() {
     let seen: HashSet<&String> = by.iter().collect();
     assert_eq!(seen.len(), 2, "{by:?}");
     assert!(by.is_sorted_by(|one, next| one >= next), "old and new by turns: {by:?}");
-    let a = scene.a;
-    assert_eq!(models(&mut scene, a).await, ["new"]);
+    let a = fixture.a;
+    assert_eq!(models(&mut fixture, a).await, ["new"]);
 }
 
 /// What was ingested and then switched is not embedded a third time by the next run.
 #[tokio::test]
 async fn files_that_were_switched_are_known_by_the_next_ingest() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let folder = Folder::new();
     for number in 0..5 {
         std::fs::write(folder.path().join(format!("{number}.txt")), format!("The text of file {number}.")).unwrap();
     }
     let options = IngestOptions::new(vec![folder.path().to_owned()]);
     let (old, new) = (Toy::new("old"), Toy::new("new"));
-    let report = ingest(&scene.db, &scene.scope, &options, &old, &|_| ()).await.unwrap();
+    let report = ingest(&fixture.db, &fixture.scope, &options, &old, &|_| ()).await.unwrap();
     assert_eq!(report.added, 5);
-    assert_eq!(run(&scene, &new, ReembedMode::Complete).await.unwrap().switched, 5);
-    let report = ingest(&scene.db, &scene.scope, &options, &new, &|_| ()).await.unwrap();
+    assert_eq!(run(&fixture, &new, ReembedMode::Complete).await.unwrap().switched, 5);
+    let report = ingest(&fixture.db, &fixture.scope, &options, &new, &|_| ()).await.unwrap();
     assert_eq!((report.unchanged, report.replaced, new.count()), (5, 0, 5));
 }
 
 #[tokio::test]
 async fn none_of_the_embedders_being_the_right_one_is_told() {
-    let (mut scene, _) = scene(3).await;
+    let (mut fixture, _) = fixture(3).await;
     let (one, other) = (Toy::new("one"), Toy::new("other"));
-    let error = Question::embed_for_workspace(&mut scene.ws, &[&one, &other], "x").await.unwrap_err();
+    let error = Question::embed_for_workspace(&mut fixture.ws, &[&one, &other], "x").await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("vectors of old"), "{error}");
 }
 
 #[tokio::test]
 async fn the_command_prepares_and_switches() {
-    let (mut scene, _) = scene(40).await;
-    let shell = Shell::of(&scene.database).with("WORKSPACE_DB_WORKSPACE", "a");
+    let (mut fixture, _) = fixture(40).await;
+    let shell = Shell::of(&fixture.database).with("WORKSPACE_DB_WORKSPACE", "a");
     let said = shell.json(&["reembed", "--status"]);
     assert_eq!((&said["live"], &said["missing"]), (&json!([["old", 40]]), &json!(40)));
     // A shell that does not know the endpoint would replace the vectors by hashed words.
@@ -357,6 +361,6 @@ async fn the_command_prepares_and_switches() {
     assert!(said.contains("embedded  0 passages") && said.contains("switched  40 passages"), "{said}");
     let found = shell.succeed(&["search", "passage 7", "-k", "1"]);
     assert!(found.contains("passage 7"), "{found}");
-    let a = scene.a;
-    assert_eq!(models(&mut scene, a).await, ["feature-hashing-v2"]);
+    let a = fixture.a;
+    assert_eq!(models(&mut fixture, a).await, ["feature-hashing-v2"]);
 }

@@ -11,7 +11,7 @@ use workspace_db::models::{NewWorkspace, WorkspaceSettingsChanges};
 use workspace_db::schema::{workspace_settings, workspaces};
 use workspace_db::sql_types::{Email, HexColor, LanguageTag, Metadata, Name, Prose, Slug, WebUrl};
 
-use super::Scene;
+use super::Fixture;
 
 #[rstest]
 #[case("jane@example.com", true)]
@@ -160,27 +160,27 @@ fn an_unknown_setting_is_an_error_and_not_ignored() {
 
 #[tokio::test]
 async fn numbers_that_are_none_are_refused_before_anything_is_written() {
-    let mut scene = Scene::new().await;
-    let owner = scene.administer().await;
+    let mut fixture = Fixture::new().await;
+    let owner = fixture.administer().await;
     for temperature in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2.000_1] {
         let changes = WorkspaceSettingsChanges {
             tone: Some(Some("dry".parse().unwrap())),
             temperature: Some(Some(temperature)),
             ..Default::default()
         };
-        let error = auth::change_settings(&scene.db, &owner, &changes).await.unwrap_err();
+        let error = auth::change_settings(&fixture.db, &owner, &changes).await.unwrap_err();
         assert_eq!(error.field(), Some("temperature"));
     }
     for threshold in [f64::NAN, -0.1, 1.1] {
         let changes =
             workspace_db::models::WorkspaceChanges { confidence_threshold: Some(threshold), ..Default::default() };
-        let error = auth::change_workspace(&scene.db, &owner, &changes).await.unwrap_err();
+        let error = auth::change_workspace(&fixture.db, &owner, &changes).await.unwrap_err();
         assert_eq!(error.field(), Some("confidence_threshold"));
     }
     let tone: Option<String> = workspace_settings::table
-        .filter(workspace_settings::workspace_id.eq(scene.a.workspace))
+        .filter(workspace_settings::workspace_id.eq(fixture.a.workspace))
         .select(workspace_settings::tone)
-        .first(&mut scene.conn)
+        .first(&mut fixture.conn)
         .await
         .unwrap();
     assert_eq!(tone.as_deref(), Some("professional"));
@@ -261,7 +261,7 @@ fn json_values() -> impl Strategy<Value = Value> {
 
 #[tokio::test]
 async fn what_the_types_accept_the_database_keeps_as_it_is() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let mut runner = crate::generator(20_261_126, 1);
     let mut kept = 0;
     for n in 0..300 {
@@ -272,17 +272,17 @@ async fn what_the_types_accept_the_database_keeps_as_it_is() {
             description: Some(prose.clone()),
             ..NewWorkspace::new(format!("w{n}").parse().unwrap(), name.clone())
         };
-        diesel::insert_into(workspaces::table).values(&new).execute(&mut scene.conn).await.unwrap();
+        diesel::insert_into(workspaces::table).values(&new).execute(&mut fixture.conn).await.unwrap();
         let (back, description): (String, Option<String>) = workspaces::table
             .find(new.id)
             .select((workspaces::name, workspaces::description))
-            .first(&mut scene.conn)
+            .first(&mut fixture.conn)
             .await
             .unwrap();
         assert_eq!((back.as_str(), description.as_deref()), (name.as_str(), Some(prose.as_str())));
         if let Ok(metadata) = Metadata::try_from(json!({ "value": value })) {
             let row = (workspace_settings::workspace_id.eq(new.id), workspace_settings::metadata.eq(&metadata));
-            diesel::insert_into(workspace_settings::table).values(row).execute(&mut scene.conn).await.unwrap();
+            diesel::insert_into(workspace_settings::table).values(row).execute(&mut fixture.conn).await.unwrap();
             kept += 1;
         }
     }

@@ -37,7 +37,7 @@ fn password() -> SecretString {
 }
 
 /// Two workspaces, and a superadmin who can log in.
-struct Scene {
+struct Fixture {
     db: Database,
     conn: AsyncPgConnection,
     a: Seeded,
@@ -46,7 +46,7 @@ struct Scene {
     database: TestDatabase,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();

@@ -11,7 +11,7 @@ use workspace_db::models::{AdminUserChanges, NewWorkspace, NewWorkspaceSettings,
 use workspace_db::retention::expire;
 use workspace_db::sql_types::{AdminRole, ServiceAccess};
 
-use super::{Scene, new_admin, password};
+use super::{Fixture, new_admin, password};
 
 /// What only reads. A session's and a service's use is marked in its own row, which tells no more than that.
 const READS: &[&str] = &[
@@ -95,15 +95,15 @@ fn every_module_with_public_functions_is_accounted_for() {
 
 #[tokio::test]
 async fn every_deed_is_told() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let client = ClientInfo::default();
     let mut done = BTreeSet::new();
-    let mut since_then = scene.told().await.len();
+    let mut since_then = fixture.told().await.len();
     // Does it, and sees that the log has the action, which the next deed does not get for its own.
     macro_rules! audited {
         ($name:literal tells $action:literal: $deed:expr) => {{
             let result = $deed.await.unwrap();
-            let now = scene.told().await;
+            let now = fixture.told().await;
             let since = &now[since_then..];
             assert!(since.iter().any(|action| action == $action), "{} told {since:?}", $name);
             since_then = now.len();
@@ -111,11 +111,11 @@ async fn every_deed_is_told() {
             result
         }};
     }
-    let db = scene.db.clone();
+    let db = fixture.db.clone();
     let (root, _) =
         audited!("log_in" tells "session.begin": auth::log_in(&db, "root@example.com", &password(), &client));
     let platform = root.platform(&db).await.unwrap();
-    let owner = root.administer(scene.a.workspace, &db).await.unwrap();
+    let owner = root.administer(fixture.a.workspace, &db).await.unwrap();
 
     let new = new_admin("jane@example.com", AdminRole::Admin);
     let (jane, secret) = audited!("create_admin" tells "admin.create": auth::create_admin(&db, &platform, &new));
@@ -158,12 +158,12 @@ async fn every_deed_is_told() {
     audited!("publish" tells "workspace.publish": auth::publish(&db, &owner));
     audited!("unpublish" tells "workspace.unpublish": auth::unpublish(&db, &owner));
     let old = "UPDATE analytics_events SET occurred_at = now() - interval '2 days'";
-    diesel_async::RunQueryDsl::execute(diesel::sql_query(old), &mut scene.conn).await.unwrap();
+    diesel_async::RunQueryDsl::execute(diesel::sql_query(old), &mut fixture.conn).await.unwrap();
     audited!("expire" tells "retention.expire": expire(&db, &platform));
     audited!("archive" tells "workspace.archive": auth::archive(&db, &owner));
-    audited!("restore" tells "workspace.restore": auth::restore(&db, &platform, scene.a.workspace));
+    audited!("restore" tells "workspace.restore": auth::restore(&db, &platform, fixture.a.workspace));
     let change = auth::AuditedChange {
-        workspace: scene.a.workspace,
+        workspace: fixture.a.workspace,
         action: "invoice.cancel",
         table: "invoices".to_owned(),
         row: None,
@@ -187,13 +187,13 @@ async fn every_deed_is_told() {
 
 #[tokio::test]
 async fn what_reads_leaves_nothing() {
-    let mut scene = Scene::new().await;
-    let (root, token) = scene.enter("root@example.com").await;
-    let db = scene.db.clone();
-    let told = scene.told().await;
+    let mut fixture = Fixture::new().await;
+    let (root, token) = fixture.enter("root@example.com").await;
+    let db = fixture.db.clone();
+    let told = fixture.told().await;
     let platform = root.platform(&db).await.unwrap();
-    let owner = root.administer(scene.a.workspace, &db).await.unwrap();
-    root.workspace(scene.a.workspace, &db).await.unwrap();
+    let owner = root.administer(fixture.a.workspace, &db).await.unwrap();
+    root.workspace(fixture.a.workspace, &db).await.unwrap();
     auth::session(&db, &token, None).await.unwrap();
     auth::admins(&db, &platform).await.unwrap();
     auth::workspaces(&db, &platform).await.unwrap();
@@ -201,7 +201,7 @@ async fn what_reads_leaves_nothing() {
     auth::service_tokens(&db, &owner).await.unwrap();
     auth::settings(&db, &owner).await.unwrap();
     root.tokens(&db).await.unwrap();
-    auth::list_admin_tokens(&db, &platform, scene.root).await.unwrap();
+    auth::list_admin_tokens(&db, &platform, fixture.root).await.unwrap();
     auth::audit_log(&db, &platform, &AuditFilter::default(), 10).await.unwrap();
-    assert_eq!(scene.told().await, told);
+    assert_eq!(fixture.told().await, told);
 }

@@ -108,42 +108,42 @@ async fn a_file_is_split_in_time_by_its_length(#[case] name: &str, #[case] text:
 
 #[tokio::test]
 async fn what_rules_leave_out_is_told_and_those_of_folders_above_leave_out_nothing() {
-    let scene = Scene::new().await;
-    scene.folder.write("kb/o.md", "# Opening hours\n\nNine to five.\n");
-    let root = scene.folder.path().join("kb");
-    assert_eq!(scene.ingest(&root, &FeatureHashing).await.unwrap().added, 1);
-    scene.folder.write(".gitignore", "*\n");
-    let report = scene.ingest(&root, &FeatureHashing).await.unwrap();
+    let fixture = Fixture::new().await;
+    fixture.folder.write("kb/o.md", "# Opening hours\n\nNine to five.\n");
+    let root = fixture.folder.path().join("kb");
+    assert_eq!(fixture.ingest(&root, &FeatureHashing).await.unwrap().added, 1);
+    fixture.folder.write(".gitignore", "*\n");
+    let report = fixture.ingest(&root, &FeatureHashing).await.unwrap();
     assert_eq!((report.unchanged, report.archived, report.ignored), (1, 0, 0));
-    scene.folder.write("kb/.gitignore", "*.md\n");
-    let report = scene.ingest(&root, &FeatureHashing).await.unwrap();
+    fixture.folder.write("kb/.gitignore", "*.md\n");
+    let report = fixture.ingest(&root, &FeatureHashing).await.unwrap();
     assert_eq!((report.archived, report.ignored), (1, 1));
-    let said = crate::cli::Shell::of(&scene.database).run(&["ingest", root.to_str().unwrap(), "-w", "a"]);
+    let said = crate::cli::Shell::of(&fixture.database).run(&["ingest", root.to_str().unwrap(), "-w", "a"]);
     assert!(said.out.contains("ignored    1 files"), "{}", said.out);
     // One that can't be read is named, and nothing is archived by what is left of it.
-    scene.folder.write("kb/.gitignore", "a{b\n");
-    scene.folder.write("kb/new.txt", "some words");
-    let report = scene.ingest(&root, &FeatureHashing).await.unwrap();
+    fixture.folder.write("kb/.gitignore", "a{b\n");
+    fixture.folder.write("kb/new.txt", "some words");
+    let report = fixture.ingest(&root, &FeatureHashing).await.unwrap();
     assert!(report.skipped.iter().any(|one| one.reason.to_string().contains(".gitignore")), "{report:?}");
 }
 
 #[tokio::test]
 async fn text_in_utf_16_is_text_and_what_nobody_could_find_is_none() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let utf_16 = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
         [mark.to_vec(), "the g\u{e4}nse of \u{1f986}".encode_utf16().flat_map(bytes).collect()].concat()
     };
     let (little, big) = (utf_16([0xff, 0xfe], u16::to_le_bytes), utf_16([0xfe, 0xff], u16::to_be_bytes));
-    std::fs::write(scene.folder.path().join("odd.txt"), &little[..little.len() - 1]).unwrap();
-    std::fs::write(scene.folder.path().join("nul.txt"), [&little[..], &[0, 0]].concat()).unwrap();
-    std::fs::write(scene.folder.path().join("little.txt"), little).unwrap();
-    std::fs::write(scene.folder.path().join("big.txt"), big).unwrap();
+    std::fs::write(fixture.folder.path().join("odd.txt"), &little[..little.len() - 1]).unwrap();
+    std::fs::write(fixture.folder.path().join("nul.txt"), [&little[..], &[0, 0]].concat()).unwrap();
+    std::fs::write(fixture.folder.path().join("little.txt"), little).unwrap();
+    std::fs::write(fixture.folder.path().join("big.txt"), big).unwrap();
     for (name, text) in
         [("ruler.txt", "----\n"), ("invisible.txt", "\u{200b}\u{feff}"), ("mark.txt", "\u{feff}"), ("empty.txt", "")]
     {
-        scene.folder.write(name, text);
+        fixture.folder.write(name, text);
     }
-    let report = scene.ingest(scene.folder.path(), &FeatureHashing).await.unwrap();
+    let report = fixture.ingest(fixture.folder.path(), &FeatureHashing).await.unwrap();
     assert_eq!(report.added, 2, "{report:?}");
     let skipped: Vec<String> = report.skipped.iter().map(|one| format!("{}: {}", one.name, one.reason)).collect();
     assert_eq!(
@@ -158,18 +158,18 @@ async fn text_in_utf_16_is_text_and_what_nobody_could_find_is_none() {
         ]
     );
     let found =
-        crate::cli::Shell::of(&scene.database).run(&["search", "g\u{e4}nse", "-w", "a", "--by", "words", "--json"]);
+        crate::cli::Shell::of(&fixture.database).run(&["search", "g\u{e4}nse", "-w", "a", "--by", "words", "--json"]);
     let found: Value = serde_json::from_str(&found.out).expect(&found.err);
     assert_eq!(found["hits"].as_array().unwrap().len(), 2, "{found}");
 }
 
 #[tokio::test]
 async fn the_limit_is_one_of_what_is_read() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     // The kernel says 0 bytes of it, whatever it holds.
     let mut options = IngestOptions::new([Path::new("/proc/cpuinfo").to_owned()]);
     options.max_bytes = 10;
-    let report = ingest(&scene.db, &scene.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
+    let report = ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     let [skipped] = &report.skipped[..] else { panic!("{report:?}") };
     assert_eq!(skipped.reason, SkipReason::TooLarge { bytes: 11, limit: 10 });
 }
@@ -198,32 +198,32 @@ async fn endpoint() -> OpenAiEmbeddings {
 
 #[tokio::test]
 async fn a_text_that_the_endpoint_refuses_keeps_out_its_own_file_alone() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     for name in ["a.txt", "b.txt", "c.txt", "d.txt"] {
-        scene.folder.write(name, format!("The words of {name}, and of nobody else."));
+        fixture.folder.write(name, format!("The words of {name}, and of nobody else."));
     }
-    scene.folder.write("bad.txt", "What the endpoint takes for POISON.");
-    scene.folder.write("long.txt", lines(4_000, |n| format!("Sentence number {n} of many.\n\n")));
+    fixture.folder.write("bad.txt", "What the endpoint takes for POISON.");
+    fixture.folder.write("long.txt", lines(4_000, |n| format!("Sentence number {n} of many.\n\n")));
     let embedder = endpoint().await;
-    let report = scene.ingest(scene.folder.path(), &embedder).await.unwrap();
+    let report = fixture.ingest(fixture.folder.path(), &embedder).await.unwrap();
     assert_eq!(report.added, 5, "{report:?}");
     let [skipped] = &report.skipped[..] else { panic!("{report:?}") };
     assert!(skipped.name == "bad.txt" && skipped.reason.to_string().contains("no such words"), "{skipped:?}");
     // Alone, it is the endpoint that fails, and the file is named.
     let alone = Folder::new();
     alone.write("bad.txt", "POISON");
-    let error = scene.ingest(alone.path(), &embedder).await.unwrap_err();
+    let error = fixture.ingest(alone.path(), &embedder).await.unwrap_err();
     assert!(error.is_embeddings_failure() && error.to_string().contains("bad.txt"), "{error}");
 }
 
-struct Scene {
+struct Fixture {
     database: TestDatabase,
     db: Database,
     scope: WorkspaceScope,
     folder: Folder,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let a = workspace(&mut database.connect().await.unwrap(), "a").await.unwrap().id;

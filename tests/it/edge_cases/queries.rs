@@ -12,14 +12,14 @@ use workspace_db_testing::{TestDatabase, workspace};
 use crate::cli::Shell;
 use crate::folder::Folder;
 
-struct Scene {
+struct Fixture {
     database: TestDatabase,
     db: Database,
     scope: WorkspaceScope,
     _folder: Folder,
 }
 
-impl Scene {
+impl Fixture {
     async fn with(files: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
@@ -67,23 +67,23 @@ const NONE: (&str, &str) = ("none.txt", "The red house has a garden and no anima
 #[case::beside_any("house or garden -dogs")]
 #[tokio::test]
 async fn a_minus_excludes_in_every_reading(#[case] question: &str) {
-    let scene = Scene::with(&[DOGS, NONE]).await;
+    let fixture = Fixture::with(&[DOGS, NONE]).await;
     // Word for word, where the passages have no language: then the singular is another word.
     if question != "garden -dog" {
-        let found = scene.found(question, &["--by", "words"]);
+        let found = fixture.found(question, &["--by", "words"]);
         assert!(!found.contains(&"dogs.txt".to_owned()), "{question}: {found:?}");
     }
-    let mut conn = scene.database.connect().await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
     diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, "UPDATE document_chunks SET language = 'en'")
         .await
         .unwrap();
-    let found = scene.found(question, &["--by", "words"]);
+    let found = fixture.found(question, &["--by", "words"]);
     assert_eq!(found, ["none.txt"], "{question}");
 }
 
 #[tokio::test]
 async fn no_question_fails() {
-    let scene = Scene::with(&[DOGS, NONE]).await;
+    let fixture = Fixture::with(&[DOGS, NONE]).await;
     let table = "| Application | Version |\n|--------------------------------------------|---|\n| dogs | 1 |";
     let dashes = |count| format!("dogs {}", "-".repeat(count));
     let mut questions: Vec<String> = [
@@ -150,7 +150,7 @@ async fn no_question_fails() {
     for question in questions.iter().filter(|question| !question.contains('\0')) {
         let short: String = question.chars().take(60).collect();
         // A question without words is invalid input. No question causes an error of the database.
-        if let Err(error) = scene.full_text(question).await {
+        if let Err(error) = fixture.full_text(question).await {
             assert!(error.is_invalid_input(), "{short:?}: {error}");
         }
         if !crate::is_long() {
@@ -158,7 +158,7 @@ async fn no_question_fails() {
         }
         let mut command = vec!["search", "--json", "-w", "a", "--by", "words"];
         command.extend(["--", question]);
-        let said = Shell::of(&scene.database).run(&command);
+        let said = Shell::of(&fixture.database).run(&command);
         assert!(matches!(said.code, 0 | 2), "{short:?}: {} {}", said.code, said.err);
         assert!(!said.err.contains("the database reported"), "{short:?}: {}", said.err);
     }
@@ -196,9 +196,9 @@ async fn words_are_found_however_they_are_written(
     #[case] found: &[&str],
     #[case] not_found: &[&str],
 ) {
-    let scene = Scene::with(&[("it.txt", passage), NONE]).await;
+    let fixture = Fixture::with(&[("it.txt", passage), NONE]).await;
     for language in ["NULL", "'en'", "'th'"] {
-        let mut conn = scene.database.connect().await.unwrap();
+        let mut conn = fixture.database.connect().await.unwrap();
         diesel_async::SimpleAsyncConnection::batch_execute(
             &mut conn,
             &format!("UPDATE document_chunks SET language = {language}"),
@@ -206,11 +206,11 @@ async fn words_are_found_however_they_are_written(
         .await
         .unwrap();
         for question in found {
-            let names = scene.full_text(question).await.unwrap();
+            let names = fixture.full_text(question).await.unwrap();
             assert_eq!(names.first().map(String::as_str), Some("it.txt"), "{question:?} in {language}");
         }
         for question in not_found {
-            let names = scene.full_text(question).await.unwrap();
+            let names = fixture.full_text(question).await.unwrap();
             assert!(!names.contains(&"it.txt".to_owned()), "{question:?} in {language}");
         }
     }
@@ -218,11 +218,11 @@ async fn words_are_found_however_they_are_written(
 
 #[tokio::test]
 async fn metadata_that_a_document_has_is_found_and_no_json_is_refused() {
-    let scene = Scene::with(&[DOGS, NONE]).await;
+    let fixture = Fixture::with(&[DOGS, NONE]).await;
     for metadata in ["{}", r#"{"ingest_archived": false}"#] {
-        assert_eq!(scene.found("garden", &["--metadata", metadata]).len(), 2, "{metadata}");
+        assert_eq!(fixture.found("garden", &["--metadata", metadata]).len(), 2, "{metadata}");
     }
-    assert_eq!(scene.found("garden", &["--metadata", r#"{"ingest_archived": true}"#]).len(), 0);
-    let said = Shell::of(&scene.database).run(&["search", "garden", "-w", "a", "--metadata", "{"]);
+    assert_eq!(fixture.found("garden", &["--metadata", r#"{"ingest_archived": true}"#]).len(), 0);
+    let said = Shell::of(&fixture.database).run(&["search", "garden", "-w", "a", "--metadata", "{"]);
     assert_eq!(said.code, 2, "{}", said.err);
 }

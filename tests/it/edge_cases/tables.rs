@@ -15,7 +15,7 @@ use crate::folder::Folder;
 
 const KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 
-struct Scene {
+struct Fixture {
     database: TestDatabase,
     db: Database,
     superuser: AsyncPgConnection,
@@ -29,7 +29,7 @@ struct Row {
     text: String,
 }
 
-impl Scene {
+impl Fixture {
     /// With tables that the owner makes, and rows of workspace `a` in them, whose id replaces `:a`.
     async fn with(tables: &str, rows: &str) -> Self {
         let database = TestDatabase::new().await.unwrap();
@@ -122,15 +122,15 @@ const ISOLATED: &str = "workspace_id uuid NOT NULL REFERENCES workspaces (id) ON
 )]
 #[tokio::test]
 async fn an_archive_carries(#[case] tables: String, #[case] rows: &str, #[case] same: &str) {
-    let mut scene = Scene::with(&tables, rows).await;
-    let before = scene.text(same).await;
-    export(&scene.db, &scene.scope(), &scene.archive(), &|_| ()).await.unwrap();
-    let receipt = scene.erase().await.unwrap();
+    let mut fixture = Fixture::with(&tables, rows).await;
+    let before = fixture.text(same).await;
+    export(&fixture.db, &fixture.scope(), &fixture.archive(), &|_| ()).await.unwrap();
+    let receipt = fixture.erase().await.unwrap();
     assert!(receipt.tables.values().all(|rows| rows.left == 0), "{receipt:?}");
     let operator = PlatformScope::unchecked("a test");
     let options = ImportOptions { restores: true, ..ImportOptions::default() };
-    import(&scene.db, &operator, &scene.archive(), options, &|_| ()).await.unwrap();
-    assert_eq!(scene.text(same).await, before);
+    import(&fixture.db, &operator, &fixture.archive(), options, &|_| ()).await.unwrap();
+    assert_eq!(fixture.text(same).await, before);
 }
 
 /// What hangs on a workspace and no archive holds: the tables, a row, the name, whether an erasure takes it along.
@@ -193,25 +193,25 @@ async fn a_table_that_hangs_on_a_workspace(
     #[case] name: &str,
     #[case] goes_along: bool,
 ) {
-    let mut scene = Scene::with(tables, row).await;
+    let mut fixture = Fixture::with(tables, row).await;
     let use_of_it = "SELECT is_active::text || is_published AS text FROM workspaces WHERE id = :a";
-    let in_use = scene.text(use_of_it).await;
+    let in_use = fixture.text(use_of_it).await;
     if name != "public.keyed" {
-        let error = export(&scene.db, &scene.scope(), &scene.archive(), &|_| ()).await.unwrap_err();
+        let error = export(&fixture.db, &fixture.scope(), &fixture.archive(), &|_| ()).await.unwrap_err();
         assert!(error.is_conflict(), "{error}");
         assert!(error.to_string().contains(name) || name == "public.words", "{error}");
-        assert!(!scene.archive().exists());
+        assert!(!fixture.archive().exists());
     }
     let other = TestDatabase::new().await.unwrap();
     let (there, key) = (other.open(4).await.unwrap(), ReceiptKey::from_base64(KEY).unwrap());
     let operator = PlatformScope::unchecked("a test");
     let (from, to) =
-        (DatabaseSide { db: &scene.db, platform: &operator }, DatabaseSide { db: &there, platform: &operator });
-    let error = relocate(from, to, scene.a.workspace, &scene.archive(), &key, &|_| ()).await.unwrap_err();
+        (DatabaseSide { db: &fixture.db, platform: &operator }, DatabaseSide { db: &there, platform: &operator });
+    let error = relocate(from, to, fixture.a.workspace, &fixture.archive(), &key, &|_| ()).await.unwrap_err();
     assert!(error.is_conflict(), "{error}");
-    assert_eq!(scene.text(use_of_it).await, in_use, "a refused move has touched it");
+    assert_eq!(fixture.text(use_of_it).await, in_use, "a refused move has touched it");
 
-    match scene.erase().await {
+    match fixture.erase().await {
         Ok(receipt) => {
             assert!(goes_along, "{receipt:?}");
             let rows = receipt.tables.get(name).unwrap_or_else(|| panic!("{receipt:?}"));
@@ -219,8 +219,8 @@ async fn a_table_that_hangs_on_a_workspace(
         }
         Err(error) => {
             assert!(!goes_along && error.is_conflict() && error.to_string().contains(name), "{error}");
-            assert_eq!(scene.text(use_of_it).await, in_use, "a refused erasure has touched it");
-            let rows = scene.text(&format!("SELECT count(*)::text AS text FROM {name}")).await;
+            assert_eq!(fixture.text(use_of_it).await, in_use, "a refused erasure has touched it");
+            let rows = fixture.text(&format!("SELECT count(*)::text AS text FROM {name}")).await;
             assert_eq!(rows, "1");
         }
     }
@@ -236,14 +236,14 @@ async fn an_erasure_that_a_trigger_would_stop_is_refused_and_leaves_the_workspac
          CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {does}; END $$;
          CREATE TRIGGER keep BEFORE DELETE ON notes FOR EACH ROW EXECUTE FUNCTION keep()"
     );
-    let mut scene = Scene::with(&tables, "INSERT INTO notes (workspace_id) VALUES (:a)").await;
+    let mut fixture = Fixture::with(&tables, "INSERT INTO notes (workspace_id) VALUES (:a)").await;
     let state =
         "SELECT is_active::text || is_published || (SELECT count(*) FROM messages) || (SELECT count(*) FROM audit_log)
         AS text FROM workspaces WHERE id = :a";
-    let before = scene.text(state).await;
-    let error = scene.erase().await.unwrap_err();
+    let before = fixture.text(state).await;
+    let error = fixture.erase().await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("notes"), "{error}");
-    assert_eq!(scene.text(state).await, before);
+    assert_eq!(fixture.text(state).await, before);
 }
 
 #[tokio::test]
@@ -258,8 +258,8 @@ async fn a_persons_rows_are_those_of_ones_own_tables_too() {
     let rows = "UPDATE conversations SET external_user_id = 'jane';
         INSERT INTO pictures (workspace_id, conversation_id) SELECT workspace_id, id FROM conversations;
         INSERT INTO captions (workspace_id, picture_id) SELECT workspace_id, id FROM pictures";
-    let mut scene = Scene::with(&tables, rows).await;
-    let manifest = export_person(&scene.db, &scene.scope(), "jane", &scene.archive(), &|_| ()).await.unwrap();
+    let mut fixture = Fixture::with(&tables, rows).await;
+    let manifest = export_person(&fixture.db, &fixture.scope(), "jane", &fixture.archive(), &|_| ()).await.unwrap();
     let of = |name: &str| manifest.tables.iter().find(|table| table.name == name).map(|table| table.rows);
     assert_eq!((of("pictures"), of("captions"), of("conversations")), (Some(1), Some(1), Some(1)));
 
@@ -267,17 +267,17 @@ async fn a_persons_rows_are_those_of_ones_own_tables_too() {
     let lines = "CREATE TABLE lines (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), w uuid, m uuid,
             FOREIGN KEY (w, m) REFERENCES messages (workspace_id, id) ON DELETE CASCADE);
         INSERT INTO lines (w, m) SELECT workspace_id, id FROM messages";
-    scene.superuser.batch_execute(lines).await.unwrap();
-    let refused = erase_person(&scene.db, &scene.scope(), "jane", &key, &|_| ()).await.unwrap_err();
+    fixture.superuser.batch_execute(lines).await.unwrap();
+    let refused = erase_person(&fixture.db, &fixture.scope(), "jane", &key, &|_| ()).await.unwrap_err();
     assert!(refused.to_string().contains("public.lines"), "{refused}");
-    scene.superuser.batch_execute("GRANT SELECT ON lines TO workspace_platform").await.unwrap();
-    let receipt = erase_person(&scene.db, &scene.scope(), "jane", &key, &|_| ()).await.unwrap();
+    fixture.superuser.batch_execute("GRANT SELECT ON lines TO workspace_platform").await.unwrap();
+    let receipt = erase_person(&fixture.db, &fixture.scope(), "jane", &key, &|_| ()).await.unwrap();
     let receipt = receipt.verified(&key.public()).unwrap();
     for table in ["pictures", "captions", "conversations", "public.lines"] {
         assert_eq!((receipt.tables[table].before, receipt.tables[table].left), (1, 0), "{table}: {receipt:?}");
     }
     let left = "SELECT (SELECT count(*) FROM pictures) || ' ' || (SELECT count(*) FROM captions) || ' ' || (SELECT count(*) FROM lines) AS text";
-    assert_eq!(scene.text(left).await, "1 1 1", "only the other workspace's are left");
+    assert_eq!(fixture.text(left).await, "1 1 1", "only the other workspace's are left");
 }
 
 /// A person's rows that another person's refer to are refused whole: before, what came first was gone when the last failed.
@@ -294,15 +294,15 @@ async fn rows_that_another_persons_refer_to_are_refused_before_anything_is_delet
         INSERT INTO comments (workspace_id, id, conversation_id) SELECT workspace_id, id, id FROM conversations;
         UPDATE comments SET parent = (SELECT id FROM conversations c WHERE c.workspace_id = :a AND external_user_id = 'jane')
             WHERE workspace_id = :a AND id = (SELECT id FROM conversations WHERE external_user_id = 'john')";
-    let mut scene = Scene::with(&tables, rows).await;
+    let mut fixture = Fixture::with(&tables, rows).await;
     let key = ReceiptKey::from_base64(KEY).unwrap();
     let count = "SELECT (SELECT count(*) FROM comments) || ' ' || (SELECT count(*) FROM messages) AS text";
-    let before = scene.text(count).await;
-    let refused = erase_person(&scene.db, &scene.scope(), "jane", &key, &|_| ()).await.unwrap_err();
+    let before = fixture.text(count).await;
+    let refused = erase_person(&fixture.db, &fixture.scope(), "jane", &key, &|_| ()).await.unwrap_err();
     assert!(refused.is_conflict() && refused.to_string().contains("comments_parent_fkey"), "{refused}");
-    assert_eq!(scene.text(count).await, before);
-    scene.superuser.batch_execute("UPDATE comments SET parent = NULL").await.unwrap();
-    erase_person(&scene.db, &scene.scope(), "jane", &key, &|_| ()).await.unwrap();
+    assert_eq!(fixture.text(count).await, before);
+    fixture.superuser.batch_execute("UPDATE comments SET parent = NULL").await.unwrap();
+    erase_person(&fixture.db, &fixture.scope(), "jane", &key, &|_| ()).await.unwrap();
 }
 
 #[derive(QueryableByName)]
@@ -313,14 +313,14 @@ struct Met {
 
 #[tokio::test]
 async fn nobody_but_the_platform_puts_triggers_out_of_use() {
-    let mut scene = Scene::with("SELECT 1", "SELECT 1").await;
+    let mut fixture = Fixture::with("SELECT 1", "SELECT 1").await;
     let may = "SELECT bool_or(has_function_privilege(r, 'workspace_db_disable_triggers(regclass)', 'EXECUTE')) AS met
         FROM unnest(ARRAY['workspace_app', 'workspace_reader', 'public']) r";
-    assert!(!diesel::sql_query(may).get_result::<Met>(&mut scene.superuser).await.unwrap().met);
-    let audit = scene.db.across_workspaces("a test", async |conn| {
+    assert!(!diesel::sql_query(may).get_result::<Met>(&mut fixture.superuser).await.unwrap().met);
+    let audit = fixture.db.across_workspaces("a test", async |conn| {
         conn.batch_execute("SELECT workspace_db_disable_triggers('audit_log')").await?;
         Ok::<_, workspace_db::Error>(())
     });
     assert!(audit.await.unwrap_err().to_string().contains("audit log"));
-    drop(scene.database);
+    drop(fixture.database);
 }

@@ -115,7 +115,7 @@ fn scope(of: &Seeded) -> WorkspaceScope {
 }
 
 /// Two workspaces whose tables take everything, as before the migration that refuses what can't be read.
-struct Scene {
+struct Fixture {
     database: TestDatabase,
     db: Database,
     superuser: AsyncPgConnection,
@@ -123,7 +123,7 @@ struct Scene {
     b: Seeded,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
@@ -170,32 +170,32 @@ impl JobKind for Count {
 #[case::made_in_a_far_year("created_at = '294000-01-01'".to_owned())]
 #[tokio::test]
 async fn a_job_that_cant_be_read_is_dead_and_the_others_run(#[case] broken: String) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     // More than one claim takes, so that no readable one is in the first.
     for n in 0..20 {
         let job = NewJob::new(Count { n }).priority(0);
-        enqueue(&mut scene.db.workspace(&scope(&scene.a)).await.unwrap(), job).await.unwrap();
+        enqueue(&mut fixture.db.workspace(&scope(&fixture.a)).await.unwrap(), job).await.unwrap();
     }
-    scene.sql(&format!("UPDATE jobs SET {broken}")).await;
-    for of in [scene.a, scene.b] {
-        let mut ws = scene.db.workspace(&scope(&of)).await.unwrap();
+    fixture.sql(&format!("UPDATE jobs SET {broken}")).await;
+    for of in [fixture.a, fixture.b] {
+        let mut ws = fixture.db.workspace(&scope(&of)).await.unwrap();
         enqueue(&mut ws, NewJob::new(Count { n: 1 })).await.unwrap();
     }
     let done = async |_: RunningJob<Count>| Ok::<_, workspace_db::Error>(Outcome::Done);
-    let worker = Worker::new(&scene.db).handle(done).poll(Duration::from_millis(20)).concurrency("default", 2);
+    let worker = Worker::new(&fixture.db).handle(done).poll(Duration::from_millis(20)).concurrency("default", 2);
     tokio::time::timeout(Duration::from_secs(30), worker.drain()).await.expect("the queue stood still").unwrap();
     let states = "SELECT string_agg(status || ' ' || n, ', ' ORDER BY status) AS text
         FROM (SELECT status, count(*) AS n FROM jobs GROUP BY status) s";
-    assert_eq!(scene.text(states).await, "completed 2, failed 20");
-    let why = scene.text("SELECT min(last_error) AS text FROM jobs WHERE status = 'failed'").await;
+    assert_eq!(fixture.text(states).await, "completed 2, failed 20");
+    let why = fixture.text("SELECT min(last_error) AS text FROM jobs WHERE status = 'failed'").await;
     let column = broken.split(' ').next().unwrap();
     assert!(why.contains(&format!("column {column}")), "{why}");
 
-    let shell = Shell::of(&scene.database);
+    let shell = Shell::of(&fixture.database);
     let listed = shell.run(&["jobs", "list"]);
     assert_eq!(listed.code, 0, "{}", listed.err);
     assert_eq!(listed.out.lines().count(), 22, "{}", listed.out);
-    let id = scene.text("SELECT min(id::text) AS text FROM jobs WHERE status = 'failed'").await;
+    let id = fixture.text("SELECT min(id::text) AS text FROM jobs WHERE status = 'failed'").await;
     assert!(listed.out.contains(&id), "{}", listed.out);
     let shown = shell.run(&["jobs", "show", &id]);
     assert_eq!((shown.code, shown.out.contains("unreadable")), (0, true), "{} {}", shown.out, shown.err);
@@ -209,7 +209,7 @@ async fn a_job_that_cant_be_read_is_dead_and_the_others_run(#[case] broken: Stri
     // What is started again gets a time to start.
     let why = listed[0]["unreadable"].as_str().unwrap_or("column scheduled_at");
     assert!(why.contains(&format!("column {column}")), "{listed}");
-    jobs::stats(&scene.db, &PlatformScope::unchecked("a test")).await.unwrap();
+    jobs::stats(&fixture.db, &PlatformScope::unchecked("a test")).await.unwrap();
 }
 
 #[rstest]
@@ -219,26 +219,26 @@ async fn a_job_that_cant_be_read_is_dead_and_the_others_run(#[case] broken: Stri
 #[case::made_in_the_end("created_at = 'infinity'".to_owned())]
 #[tokio::test]
 async fn a_schedule_that_cant_be_read_stays_due_and_the_others_fire(#[case] broken: String) {
-    let mut scene = Scene::new().await;
-    for of in [scene.a, scene.b] {
-        let mut ws = scene.db.workspace(&scope(&of)).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    for of in [fixture.a, fixture.b] {
+        let mut ws = fixture.db.workspace(&scope(&of)).await.unwrap();
         schedule(&mut ws, NewSchedule::new("each minute", "* * * * *", Count { n: 1 })).await.unwrap();
     }
-    scene.sql("UPDATE job_schedules SET next_at = now() - interval '10 s'").await;
-    scene.sql(&format!("UPDATE job_schedules SET {broken} WHERE workspace_id = '{}'", scene.a.workspace)).await;
+    fixture.sql("UPDATE job_schedules SET next_at = now() - interval '10 s'").await;
+    fixture.sql(&format!("UPDATE job_schedules SET {broken} WHERE workspace_id = '{}'", fixture.a.workspace)).await;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let done = async |_: RunningJob<Count>| Ok::<_, workspace_db::Error>(Outcome::Done);
-    let worker = Worker::new(&scene.db).handle(done).poll(Duration::from_millis(20));
+    let worker = Worker::new(&fixture.db).handle(done).poll(Duration::from_millis(20));
     let running = tokio::spawn(worker.run(async {
         let _ = stopped.await;
     }));
-    let fired = format!("SELECT EXISTS (SELECT FROM jobs WHERE workspace_id = '{}') AS met", scene.b.workspace);
-    crate::until(&mut scene.superuser, &fired).await;
+    let fired = format!("SELECT EXISTS (SELECT FROM jobs WHERE workspace_id = '{}') AS met", fixture.b.workspace);
+    crate::until(&mut fixture.superuser, &fired).await;
     stop.send(()).unwrap();
     running.await.unwrap().unwrap();
-    let of_a = format!("SELECT count(*)::text AS text FROM jobs WHERE workspace_id = '{}'", scene.a.workspace);
-    assert_eq!(scene.text(&of_a).await, "0");
-    assert_eq!(scene.text("SELECT count(*)::text AS text FROM job_schedules WHERE next_at <= now()").await, "1");
+    let of_a = format!("SELECT count(*)::text AS text FROM jobs WHERE workspace_id = '{}'", fixture.a.workspace);
+    assert_eq!(fixture.text(&of_a).await, "0");
+    assert_eq!(fixture.text("SELECT count(*)::text AS text FROM job_schedules WHERE next_at <= now()").await, "1");
 }
 
 #[rstest]
@@ -251,39 +251,39 @@ async fn a_document_that_cant_be_read_stops_neither_its_folder_nor_a_list(
     #[case] broken: String,
     #[case] column: &str,
 ) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let folder = Folder::new();
     for name in ["bad.txt", "good.txt"] {
         folder.write(name, format!("The first text of {name}."));
     }
-    let scope = scope(&scene.a);
+    let scope = scope(&fixture.a);
     let options = IngestOptions::new([folder.path().to_owned()]);
-    ingest(&scene.db, &scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
-    scene.sql(&format!("UPDATE documents SET {broken} WHERE external_id = 'bad.txt'")).await;
+    ingest(&fixture.db, &scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
+    fixture.sql(&format!("UPDATE documents SET {broken} WHERE external_id = 'bad.txt'")).await;
     folder.write("new.txt", "One more.");
     folder.write("bad.txt", "Another text of it.");
-    let report = ingest(&scene.db, &scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
+    let report = ingest(&fixture.db, &scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     assert_eq!((report.added, report.replaced, report.unchanged), (1, 1, 1));
-    let shell = Shell::of(&scene.database);
+    let shell = Shell::of(&fixture.database);
     let said = shell.run(&["ingest", &folder.path().display().to_string(), "--workspace", "a"]);
     assert_eq!(said.code, 0, "{}", said.err);
 
     // What a run replaces has a new time of change; the rest is as it was.
-    scene.sql(&format!("UPDATE documents SET {broken} WHERE external_id = 'bad.txt'")).await;
-    let bad = scene.text("SELECT id::text AS text FROM documents WHERE external_id = 'bad.txt'").await;
-    let mut ws = scene.db.workspace(&scope).await.unwrap();
+    fixture.sql(&format!("UPDATE documents SET {broken} WHERE external_id = 'bad.txt'")).await;
+    let bad = fixture.text("SELECT id::text AS text FROM documents WHERE external_id = 'bad.txt'").await;
+    let mut ws = fixture.db.workspace(&scope).await.unwrap();
     let error = documents::table.in_workspace(&scope).load::<Document>(&mut ws).await.unwrap_err();
     assert!(error.is_unreadable(), "{error}");
-    for part in [&bad, &scene.a.workspace.to_string(), column] {
+    for part in [&bad, &fixture.a.workspace.to_string(), column] {
         assert!(error.to_string().contains(part), "nothing says {part} in {error}");
     }
     let each = documents::table.in_workspace(&scope).load_each::<Document>(&mut ws).await.unwrap();
     let (read, not): (Vec<_>, Vec<_>) = each.into_iter().partition(Result::is_ok);
     assert_eq!((read.len(), not.len()), (3, 1));
     let not = not.into_iter().next().unwrap().unwrap_err();
-    assert_eq!((not.id().unwrap().to_string(), not.workspace()), (bad.clone(), Some(*scene.a.workspace.as_uuid())));
+    assert_eq!((not.id().unwrap().to_string(), not.workspace()), (bad.clone(), Some(*fixture.a.workspace.as_uuid())));
     assert!(not.why().contains(column), "{not}");
-    let raw = scene.db.across_workspaces("a test", async |conn| conn.load_each::<Document>(Document::query()).await);
+    let raw = fixture.db.across_workspaces("a test", async |conn| conn.load_each::<Document>(Document::query()).await);
     assert_eq!(raw.await.unwrap().iter().filter(|row| row.is_ok()).count(), 4);
 
     for command in [
@@ -297,8 +297,8 @@ async fn a_document_that_cant_be_read_stops_neither_its_folder_nor_a_list(
         assert_eq!(said.code, 0, "{command:?}: {}", said.err);
     }
     let config = workspace_db::config::Config {
-        database_url: Some(scene.database.url().unwrap()),
-        ..scene.database.config().unwrap()
+        database_url: Some(fixture.database.url().unwrap()),
+        ..fixture.database.config().unwrap()
     };
     let findings = Doctor::new(&config).unwrap().run_checks().await.unwrap();
     let found = findings.iter().find(|one| one.check == "unreadable_values").unwrap();
@@ -308,15 +308,15 @@ async fn a_document_that_cant_be_read_stops_neither_its_folder_nor_a_list(
 
 #[tokio::test]
 async fn lists_and_retention_go_on_without_a_workspace_that_cant_be_read() {
-    let mut scene = Scene::new().await;
-    scene.sql("UPDATE workspaces SET updated_at = 'infinity' WHERE slug = 'b'").await;
+    let mut fixture = Fixture::new().await;
+    fixture.sql("UPDATE workspaces SET updated_at = 'infinity' WHERE slug = 'b'").await;
     let operator = PlatformScope::unchecked("a test");
-    let all = workspace_db::auth::workspaces(&scene.db, &operator).await.unwrap();
+    let all = workspace_db::auth::workspaces(&fixture.db, &operator).await.unwrap();
     assert!(all.iter().any(|one| one.slug == "a") && all.iter().all(|one| one.slug != "b"), "{all:?}");
-    expire(&scene.db, &operator).await.unwrap();
-    let said = Shell::of(&scene.database).run(&["workspace", "list"]);
+    expire(&fixture.db, &operator).await.unwrap();
+    let said = Shell::of(&fixture.database).run(&["workspace", "list"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.err.contains(&scene.b.workspace.to_string()) && said.err.contains("updated_at"), "{}", said.err);
+    assert!(said.err.contains(&fixture.b.workspace.to_string()) && said.err.contains("updated_at"), "{}", said.err);
 }
 
 #[tokio::test]
@@ -348,8 +348,8 @@ async fn a_line_with_one_is_refused_by_name_and_may_be_left_out() {
 
 #[tokio::test]
 async fn rows_that_are_there_become_readable_and_lose_no_json() {
-    let mut scene = Scene::new().await;
-    let (db, a) = (&scene.db, &scene.a);
+    let mut fixture = Fixture::new().await;
+    let (db, a) = (&fixture.db, &fixture.a);
     let mut conn = db.workspace(&scope(a)).await.unwrap();
     let new = NewJob::new(Count { n: 1 });
     enqueue(&mut conn, new).await.unwrap();
@@ -360,15 +360,15 @@ async fn rows_that_are_there_become_readable_and_lose_no_json() {
         "UPDATE documents SET metadata = '{{\"deep\": {deep}}}', created_at = '-infinity', updated_at = 'infinity';
          UPDATE jobs SET payload = '{{\"n\": 1e400}}', errors = '[1e400]', scheduled_at = 'infinity'"
     );
-    scene.sql(&poison).await;
-    let mut owner = connect(&scene.database.url().unwrap()).await.unwrap();
+    fixture.sql(&poison).await;
+    let mut owner = connect(&fixture.database.url().unwrap()).await.unwrap();
     for table in ["documents", "jobs"] {
         let rules = format!(
             "SELECT workspace_db_refuse_unreadable('{table}'); SELECT workspace_db_set_unreadable_aside('{table}')"
         );
         owner.batch_execute(&rules).await.unwrap();
     }
-    let mut conn = scene.database.connect().await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
     let document: Document = Document::query().filter(documents::id.eq(document)).first(&mut conn).await.unwrap();
     assert_eq!(document.metadata, json!({ "unreadable": format!("{{\"deep\": {deep}}}") }));
     assert_eq!(document.created_at.to_string(), "0001-01-01 00:00:00 UTC");
@@ -379,7 +379,7 @@ async fn rows_that_are_there_become_readable_and_lose_no_json() {
     assert_eq!(job.errors, json!([format!("[{huge}]")]));
     crate::until(&mut conn, "SELECT count(*) = 0 AS met FROM pg_constraint WHERE NOT convalidated").await;
     let new = NewDocument::new("x");
-    documents::table.in_workspace(&a).insert(&new).execute(&mut scene.db.workspace(&a).await.unwrap()).await.unwrap();
+    documents::table.in_workspace(&a).insert(&new).execute(&mut fixture.db.workspace(&a).await.unwrap()).await.unwrap();
 }
 
 /// PostgreSQL cuts a name after 63 bytes, and these two columns differ only behind that.

@@ -14,7 +14,7 @@ use workspace_db::tenancy::{Database, PlatformScope};
 use workspace_db_testing::TestDatabase;
 
 use super::process::{OneOfFour, Process, count, keep_ledger, reach};
-use super::{Scene, Write};
+use super::{Fixture, Write};
 
 fn capped(most: usize, cap: u32) -> ClaimRequest {
     ClaimRequest { kinds: vec![("write".to_owned(), Some(cap))], ..ClaimRequest::new("default", "a test", most) }
@@ -22,32 +22,32 @@ fn capped(most: usize, cap: u32) -> ClaimRequest {
 
 #[tokio::test]
 async fn a_cap_by_kind_holds_in_each_workspace() {
-    let scene = Scene::new().await;
-    enqueue_all(&mut scene.a().await, (0..10).map(|n| Write::titled(n).priority(n % 3))).await.unwrap();
-    enqueue_all(&mut scene.b().await, (0..10).map(Write::titled)).await.unwrap();
-    let claimed = claim(&scene.db, &capped(20, 4)).await.unwrap();
+    let fixture = Fixture::new().await;
+    enqueue_all(&mut fixture.a().await, (0..10).map(|n| Write::titled(n).priority(n % 3))).await.unwrap();
+    enqueue_all(&mut fixture.b().await, (0..10).map(Write::titled)).await.unwrap();
+    let claimed = claim(&fixture.db, &capped(20, 4)).await.unwrap();
     let mut counts = BTreeMap::new();
     for claimed in &claimed {
         *counts.entry(claimed.job.workspace_id).or_insert(0) += 1;
     }
-    assert_eq!(counts, BTreeMap::from([(scene.a.workspace(), 4), (scene.b.workspace(), 4)]));
-    assert_eq!(claim(&scene.db, &capped(20, 4)).await.unwrap().len(), 0);
-    finish(&scene.db, [(claimed[0].lease(), Outcome::Done)]).await.unwrap();
-    let next = claim(&scene.db, &capped(20, 4)).await.unwrap();
+    assert_eq!(counts, BTreeMap::from([(fixture.a.workspace(), 4), (fixture.b.workspace(), 4)]));
+    assert_eq!(claim(&fixture.db, &capped(20, 4)).await.unwrap().len(), 0);
+    finish(&fixture.db, [(claimed[0].lease(), Outcome::Done)]).await.unwrap();
+    let next = claim(&fixture.db, &capped(20, 4)).await.unwrap();
     assert_eq!(next.iter().map(|next| next.job.workspace_id).collect::<Vec<_>>(), [claimed[0].job.workspace_id]);
 }
 
 #[tokio::test]
 async fn a_cap_by_workspace_holds_over_all_kinds_and_does_not_hold_others_up() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let operator = PlatformScope::unchecked("a test");
-    enqueue_all(&mut scene.a().await, (0..100).map(Write::titled)).await.unwrap();
-    limit(&scene.db, &operator, "default", Some(3)).await.unwrap();
-    assert_eq!(scene.claim(20).await.len(), 3);
-    enqueue_all(&mut scene.b().await, (0..2).map(Write::titled)).await.unwrap();
-    assert_eq!(scene.claim(1).await.len(), 1, "a's full slots are passed over");
-    limit(&scene.db, &operator, "default", None).await.unwrap();
-    assert_eq!(scene.claim(200).await.len(), 98);
+    enqueue_all(&mut fixture.a().await, (0..100).map(Write::titled)).await.unwrap();
+    limit(&fixture.db, &operator, "default", Some(3)).await.unwrap();
+    assert_eq!(fixture.claim(20).await.len(), 3);
+    enqueue_all(&mut fixture.b().await, (0..2).map(Write::titled)).await.unwrap();
+    assert_eq!(fixture.claim(1).await.len(), 1, "a's full slots are passed over");
+    limit(&fixture.db, &operator, "default", None).await.unwrap();
+    assert_eq!(fixture.claim(200).await.len(), 98);
 }
 
 /// 64 claimers of four pools want all they can get of one workspace with a cap of four. Each time one has claimed, it
@@ -56,11 +56,11 @@ async fn a_cap_by_workspace_holds_over_all_kinds_and_does_not_hold_others_up() {
 async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
     const CAP: usize = 4;
     let jobs_in_all = usize::try_from(crate::size("WORKSPACE_DB_JOBS_CAP", 60, 600)).unwrap();
-    let mut scene = Scene::new().await;
-    enqueue_all(&mut scene.a().await, (0..jobs_in_all).map(Write::titled)).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    enqueue_all(&mut fixture.a().await, (0..jobs_in_all).map(Write::titled)).await.unwrap();
     let mut databases = Vec::new();
     for _ in 0..4 {
-        databases.push(scene.database.open(16).await.unwrap());
+        databases.push(fixture.database.open(16).await.unwrap());
     }
     let most = Arc::new(AtomicUsize::new(0));
     let done = Arc::new(AtomicUsize::new(0));
@@ -104,7 +104,7 @@ async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
     }
     assert!(most.load(Ordering::Acquire) <= CAP, "{most:?} ran at once");
     assert!(most.load(Ordering::Acquire) > 1, "nothing ran beside anything, so nothing was tried");
-    scene.until("SELECT count(*) = 0 AS met FROM jobs WHERE status <> 'completed'").await;
+    fixture.until("SELECT count(*) = 0 AS met FROM jobs WHERE status <> 'completed'").await;
 }
 
 /// Four worker processes that could each run sixteen, of which one is killed again and again.
@@ -114,10 +114,10 @@ async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
     let jobs = crate::size("WORKSPACE_DB_JOBS_CAP", 150, 600);
     let seed = crate::seed_of(6);
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut scene = Scene::new().await;
-    keep_ledger(&scene.database).await;
-    for (scope, remainder) in [(&scene.a, 0), (&scene.b, 1)] {
-        let mut ws = scene.db.workspace(scope).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    keep_ledger(&fixture.database).await;
+    for (scope, remainder) in [(&fixture.a, 0), (&fixture.b, 1)] {
+        let mut ws = fixture.db.workspace(scope).await.unwrap();
         let numbers = (0..jobs).filter(|number| number % 2 == remainder);
         enqueue_all(&mut ws, numbers.map(|number| NewJob::new(OneOfFour { number }))).await.unwrap();
     }
@@ -126,15 +126,15 @@ async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
         born += 1;
         Process::start(database, &format!("worker-{born}"), LEASE, None)
     };
-    let mut workers: Vec<Process> = (0..4).map(|_| bear(&scene.database)).collect();
+    let mut workers: Vec<Process> = (0..4).map(|_| bear(&fixture.database)).collect();
     let parts = (jobs / 100).max(6);
     for part in 1..parts {
-        reach(&scene, &mut workers, &mut bear, jobs * part / parts).await;
+        reach(&fixture, &mut workers, &mut bear, jobs * part / parts).await;
         let killed = async {
             loop {
                 let one = &mut workers[random.usize(0..4)];
-                if one.kill_at_work(&mut scene.conn).await {
-                    *one = bear(&scene.database);
+                if one.kill_at_work(&mut fixture.conn).await {
+                    *one = bear(&fixture.database);
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -142,9 +142,9 @@ async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
         };
         tokio::time::timeout(Duration::from_secs(60), killed).await.expect("nobody has a job in hand");
     }
-    reach(&scene, &mut workers, &mut bear, jobs).await;
+    reach(&fixture, &mut workers, &mut bear, jobs).await;
     drop(workers);
-    let mut superuser = workspace_db::db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut superuser = workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     // Each lease begins and ends; numbers tell the workspaces apart.
     let most = "SELECT max(running)::bigint AS count FROM (
         SELECT sum(change) OVER (PARTITION BY number % 2 ORDER BY at, change) AS running FROM (

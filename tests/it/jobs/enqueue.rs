@@ -10,28 +10,28 @@ use workspace_db::jobs::{
 use workspace_db::sql_types::{JobStatus, JobUniqueness};
 use workspace_db::tenancy::WorkspaceConnection;
 
-use super::{Scene, Write, next};
+use super::{Fixture, Write, next};
 
 #[tokio::test]
 async fn a_job_is_what_its_kind_says_and_what_was_asked_for() {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let plain = enqueue(&mut ws, Write::titled("x")).await.unwrap();
     let due = Utc::now() + TimeDelta::hours(1);
     let special = enqueue(&mut ws, Write::titled("y").at(due).priority(1).max_attempts(9)).await.unwrap();
-    let plain = scene.row(plain.id()).await;
+    let plain = fixture.row(plain.id()).await;
     assert_eq!((plain.job_type.as_str(), plain.queue.as_str(), plain.status), ("write", "default", JobStatus::Queued));
     assert_eq!((plain.priority, plain.attempts, plain.max_attempts), (5, 0, 3));
-    assert_eq!((plain.payload, plain.workspace_id), (serde_json::json!({ "title": "x" }), scene.a.workspace()));
-    let special = scene.row(special.id()).await;
+    assert_eq!((plain.payload, plain.workspace_id), (serde_json::json!({ "title": "x" }), fixture.a.workspace()));
+    let special = fixture.row(special.id()).await;
     assert_eq!((special.priority, special.max_attempts), (1, 9));
     assert_eq!(special.scheduled_at.unwrap().timestamp_micros(), due.timestamp_micros());
 }
 
 #[tokio::test]
 async fn a_job_goes_with_its_transaction() {
-    let scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let undone: Result<(), Error> = ws
         .transaction(async |tx| {
             enqueue(tx, Write::titled("undone")).await?;
@@ -39,15 +39,15 @@ async fn a_job_goes_with_its_transaction() {
         })
         .await;
     assert!(undone.unwrap_err().is_invalid_input());
-    assert_eq!(scene.claim(10).await.len(), 0);
+    assert_eq!(fixture.claim(10).await.len(), 0);
     ws.transaction(async |tx| enqueue_all(tx, (0..3).map(Write::titled)).await).await.unwrap();
-    assert_eq!(scene.claim(10).await.len(), 3);
+    assert_eq!(fixture.claim(10).await.len(), 3);
 }
 
 #[tokio::test]
 async fn many_are_answered_in_their_order() {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let unique = |n: u32| match n % 3 {
         0 => Write::titled(n),
         1 => Write::titled(n).unique(n.to_string(), JobUniqueness::Unfinished, OnDuplicate::Keep),
@@ -56,7 +56,7 @@ async fn many_are_answered_in_their_order() {
     let answers = enqueue_all(&mut ws, (0..2_500).map(unique)).await.unwrap();
     assert_eq!(answers.len(), 2_500);
     for n in [0, 1, 2, 999, 1_000, 2_499] {
-        let row = scene.row(answers[n].id()).await;
+        let row = fixture.row(answers[n].id()).await;
         assert_eq!(row.payload["title"], n.to_string());
     }
     assert_eq!(enqueue_all(&mut ws, Vec::<NewJob<Write>>::new()).await.unwrap(), []);
@@ -64,26 +64,26 @@ async fn many_are_answered_in_their_order() {
 
 #[tokio::test]
 async fn a_held_key_keeps_replaces_or_refuses() {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let unique = |title, answer| Write::titled(title).unique("key", JobUniqueness::Unfinished, answer);
     let first = enqueue(&mut ws, unique("first", OnDuplicate::Keep)).await.unwrap();
     let id = first.id();
     assert_eq!(first, EnqueueResult::Inserted(id));
     assert_eq!(enqueue(&mut ws, unique("second", OnDuplicate::Keep)).await.unwrap(), EnqueueResult::Kept(id));
-    assert_eq!(scene.row(id).await.payload["title"], "first");
+    assert_eq!(fixture.row(id).await.payload["title"], "first");
     let third = unique("third", OnDuplicate::Replace).priority(1);
     assert_eq!(enqueue(&mut ws, third).await.unwrap(), EnqueueResult::Replaced(id));
-    let row = scene.row(id).await;
+    let row = fixture.row(id).await;
     assert_eq!((row.payload["title"].as_str(), row.priority), (Some("third"), 1));
     let refused = enqueue(&mut ws, unique("fourth", OnDuplicate::Refuse)).await.unwrap_err();
     assert!(refused.is_conflict(), "{refused}");
     // Started, it is not replaced any more; and the key of one workspace is none in another.
-    assert_eq!(scene.claim(1).await.len(), 1);
+    assert_eq!(fixture.claim(1).await.len(), 1);
     assert_eq!(enqueue(&mut ws, unique("fifth", OnDuplicate::Replace)).await.unwrap(), EnqueueResult::Kept(id));
-    let elsewhere = enqueue(&mut scene.b().await, unique("sixth", OnDuplicate::Refuse)).await.unwrap();
+    let elsewhere = enqueue(&mut fixture.b().await, unique("sixth", OnDuplicate::Refuse)).await.unwrap();
     assert_ne!(elsewhere.id(), id);
-    assert_eq!(scene.row(elsewhere.id()).await.workspace_id, scene.b.workspace());
+    assert_eq!(fixture.row(elsewhere.id()).await.workspace_id, fixture.b.workspace());
 }
 
 /// Whether a key is taken while its job waits, runs, has completed and has failed.
@@ -94,8 +94,8 @@ async fn a_held_key_keeps_replaces_or_refuses() {
 #[case::kept(JobUniqueness::Kept, [true, true, true, true])]
 #[tokio::test]
 async fn a_key_is_taken_for_as_long_as_was_asked(#[case] until: JobUniqueness, #[case] taken: [bool; 4]) {
-    let scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     for (end, taken_then) in [(Outcome::Done, taken[2]), (Outcome::dead("no"), taken[3])] {
         let key = end.clone();
         let job = || Write::titled("x").unique(format!("{key:?}"), until, OnDuplicate::Keep);
@@ -103,16 +103,16 @@ async fn a_key_is_taken_for_as_long_as_was_asked(#[case] until: JobUniqueness, #
             async |ws: &mut WorkspaceConnection| matches!(enqueue(ws, job()).await.unwrap(), EnqueueResult::Kept(_));
         assert!(!is_taken(&mut ws).await);
         assert_eq!(is_taken(&mut ws).await, taken[0]);
-        let claimed = scene.claim(1).await.remove(0);
+        let claimed = fixture.claim(1).await.remove(0);
         assert_eq!(is_taken(&mut ws).await, taken[1], "{until} while it runs");
         // What was enqueued beside it is out of the way.
-        for beside in scene.claim(1).await {
-            finish(&scene.db, [(beside.lease(), Outcome::dead("beside"))]).await.unwrap();
+        for beside in fixture.claim(1).await {
+            finish(&fixture.db, [(beside.lease(), Outcome::dead("beside"))]).await.unwrap();
         }
-        finish(&scene.db, [(claimed.lease(), end.clone())]).await.unwrap();
+        finish(&fixture.db, [(claimed.lease(), end.clone())]).await.unwrap();
         assert_eq!(is_taken(&mut ws).await, taken_then, "{until} after {end:?}");
-        for beside in scene.claim(1).await {
-            finish(&scene.db, [(beside.lease(), Outcome::dead("beside"))]).await.unwrap();
+        for beside in fixture.claim(1).await {
+            finish(&fixture.db, [(beside.lease(), Outcome::dead("beside"))]).await.unwrap();
         }
     }
 }
@@ -127,8 +127,8 @@ impl JobKind for Large {
 
 #[tokio::test]
 async fn arguments_that_cannot_be_stored_are_refused_with_the_reason() {
-    let scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let most = MAX_ARGUMENT_BYTES - r#"{"text":""}"#.len();
     enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(most) })).await.unwrap();
     let larger = enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(most + 1) })).await.unwrap_err();
@@ -147,5 +147,5 @@ async fn arguments_that_cannot_be_stored_are_refused_with_the_reason() {
     ] {
         assert!(enqueue(&mut ws, wrong).await.unwrap_err().is_invalid_input());
     }
-    assert_eq!(claim(&scene.db, &next(10).kind::<Large>()).await.unwrap().len(), 1);
+    assert_eq!(claim(&fixture.db, &next(10).kind::<Large>()).await.unwrap().len(), 1);
 }

@@ -7,7 +7,7 @@ use diesel_async::SimpleAsyncConnection as _;
 use workspace_db::db;
 use workspace_db::jobs::{RunningJob, enqueue_all};
 
-use super::Scene;
+use super::Fixture;
 use super::process::{Gate, How, Number, Process, count, keep_ledger, number};
 use crate::folder::Folder;
 
@@ -24,26 +24,26 @@ struct Damage {
 /// Has a worker process stop in the middle of fifteen jobs, of which a third each end in a transaction, by themselves, and by
 /// failing; lets another worker finish them all; and has the first go on.
 async fn wake_the_dead(prepare: &str) -> Damage {
-    let mut scene = Scene::new().await;
-    keep_ledger(&scene.database).await;
-    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    keep_ledger(&fixture.database).await;
+    let mut superuser = db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     superuser.batch_execute(prepare).await.unwrap();
     let jobs = (0..JOBS).map(|n| match n % 3 {
         0 => Number::of(n).done(How::Together),
         1 => Number::of(n).done(How::Apart),
         _ => Number::of(n).done(How::Dead),
     });
-    enqueue_all(&mut scene.a().await, jobs).await.unwrap();
+    enqueue_all(&mut fixture.a().await, jobs).await.unwrap();
     let folder = Folder::new();
     let gate = Gate(folder.path().to_owned());
-    let zombie = Process::start(&scene.database, "zombie", LEASE, Some(gate.clone()));
+    let zombie = Process::start(&fixture.database, "zombie", LEASE, Some(gate.clone()));
     wait("every handler has begun", || u64::try_from(gate.begun()).unwrap() == JOBS).await;
     zombie.signal("-STOP");
 
     let heir =
-        scene.worker().lease(LEASE).handle(async |job: RunningJob<Number>| number(job, " by the heir", None).await);
+        fixture.worker().lease(LEASE).handle(async |job: RunningJob<Number>| number(job, " by the heir", None).await);
     let heir = tokio::spawn(heir.run(std::future::pending()));
-    scene.until("SELECT count(*) = 15 AS met FROM jobs WHERE status IN ('completed', 'failed')").await;
+    fixture.until("SELECT count(*) = 15 AS met FROM jobs WHERE status IN ('completed', 'failed')").await;
     heir.abort();
     let changes = "SELECT count(*) FROM ledger_changes WHERE application = 'zombie'";
     let before = count(&mut superuser, changes).await;

@@ -9,7 +9,7 @@ use workspace_db::db;
 use workspace_db::jobs::enqueue_all;
 use workspace_db_testing::TestDatabase;
 
-use super::Scene;
+use super::Fixture;
 use super::process::{Number, Process, count, keep_ledger, reach};
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -26,48 +26,48 @@ async fn nothing_is_lost_however_workers_and_server_die() {
     let keeps = "ALTER ROLE ALL SET synchronous_commit = on";
     diesel_async::RunQueryDsl::execute(diesel::sql_query(keeps), &mut superuser).await.unwrap();
     drop(superuser);
-    let scene = Scene::on(database).await;
-    keep_ledger(&scene.database).await;
-    for (scope, remainder) in [(&scene.a, 0), (&scene.b, 1)] {
-        let mut ws = scene.db.workspace(scope).await.unwrap();
+    let fixture = Fixture::on(database).await;
+    keep_ledger(&fixture.database).await;
+    for (scope, remainder) in [(&fixture.a, 0), (&fixture.b, 1)] {
+        let mut ws = fixture.db.workspace(scope).await.unwrap();
         enqueue_all(&mut ws, (0..jobs).filter(|number| number % 2 == remainder).map(Number::job)).await.unwrap();
     }
-    scene.database.crash_server().await.unwrap();
+    fixture.database.crash_server().await.unwrap();
 
     let mut born = 0;
     let mut bear = |database: &TestDatabase| {
         born += 1;
         Process::start(database, &format!("worker-{born}"), LEASE, None)
     };
-    let mut workers: Vec<Process> = (0..PROCESSES).map(|_| bear(&scene.database)).collect();
+    let mut workers: Vec<Process> = (0..PROCESSES).map(|_| bear(&fixture.database)).collect();
     let (mut killed, mut terminated, mut crashed) = (0, 0, 0);
     // Something dies each time that another part of the jobs has ended.
     let parts = (jobs / 1_000).max(30);
     for part in 1..parts {
-        reach(&scene, &mut workers, &mut bear, jobs * part / parts).await;
+        reach(&fixture, &mut workers, &mut bear, jobs * part / parts).await;
         match random.u8(0..10) {
             0..5 => {
                 workers.swap_remove(random.usize(0..PROCESSES)).kill();
-                workers.push(bear(&scene.database));
+                workers.push(bear(&fixture.database));
                 killed += 1;
             }
             5..8 => {
                 let some = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                     WHERE datname = current_database() AND application_name LIKE 'worker%' AND random() < 0.3";
-                let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+                let mut superuser = db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
                 terminated += count(&mut superuser, some).await;
             }
             _ => {
-                scene.database.crash_server().await.unwrap();
+                fixture.database.crash_server().await.unwrap();
                 crashed += 1;
             }
         }
     }
-    reach(&scene, &mut workers, &mut bear, jobs).await;
+    reach(&fixture, &mut workers, &mut bear, jobs).await;
     drop(workers);
 
-    let mut conn = scene.database.connect().await.unwrap();
-    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
+    let mut superuser = db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     let rows = count(&mut conn, "SELECT count(*) FROM jobs WHERE status = 'completed'").await;
     assert_eq!(u64::try_from(rows).unwrap(), jobs, "every job has ended well");
     let written = "SELECT count(*) FROM (

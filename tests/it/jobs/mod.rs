@@ -68,7 +68,7 @@ impl JobKind for Elsewhere {
 }
 
 /// Two workspaces without any job.
-struct Scene {
+struct Fixture {
     db: Database,
     conn: AsyncPgConnection,
     a: WorkspaceScope,
@@ -76,7 +76,7 @@ struct Scene {
     database: TestDatabase,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Self {
         Self::on(TestDatabase::new().await.unwrap()).await
     }

@@ -17,7 +17,7 @@ use workspace_db::tenancy::{Database, InWorkspace as _};
 use workspace_db::{Error, Result, db};
 use workspace_db_testing::TestDatabase;
 
-use super::{NOW, Scene};
+use super::{Fixture, NOW};
 
 /// What a worker process reads its orders from.
 const ORDERS: &str = "WORKSPACE_DB_TEST_WORKER";
@@ -286,7 +286,7 @@ pub(super) async fn count(conn: &mut diesel_async::AsyncPgConnection, query: &st
 
 /// Waits until so many jobs have ended, whatever dies meanwhile; what has died of itself, as in a crash, is born again.
 pub(super) async fn reach(
-    scene: &Scene,
+    fixture: &Fixture,
     workers: &mut [Process],
     bear: &mut impl FnMut(&TestDatabase) -> Process,
     so_many: u64,
@@ -294,10 +294,10 @@ pub(super) async fn reach(
     let reached = async {
         loop {
             for worker in workers.iter_mut().filter_map(|worker| worker.has_ended().then_some(worker)) {
-                *worker = bear(&scene.database);
+                *worker = bear(&fixture.database);
             }
             let done = async {
-                let mut conn = scene.database.connect().await?;
+                let mut conn = fixture.database.connect().await?;
                 let completed = jobs::table.filter(jobs::status.eq(JobStatus::Completed)).count();
                 Ok::<_, Error>(diesel_async::RunQueryDsl::get_result(completed, &mut conn).await?)
             };

@@ -9,7 +9,7 @@ use workspace_db::jobs::{ClaimRequest, EnqueueResult, OnDuplicate, Outcome, clai
 use workspace_db::sql_types::{JobStatus, JobUniqueness};
 
 use super::process::{Number, count, keep_ledger};
-use super::{Scene, Write, next};
+use super::{Fixture, Write, next};
 
 /// Jobs of one round.
 const ROUND: u64 = 200;
@@ -19,24 +19,24 @@ async fn rescue_and_completion_never_both_have_a_job() {
     let rounds = crate::size("WORKSPACE_DB_JOBS_RACES", 1_000, 4_000).div_ceil(ROUND);
     let seed = crate::seed_of(6);
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut scene = Scene::new().await;
-    keep_ledger(&scene.database).await;
-    let mut superuser = workspace_db::db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    keep_ledger(&fixture.database).await;
+    let mut superuser = workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     let (mut completed, mut rescued) = (0, 0);
     for round in 0..rounds {
         let numbers = round * ROUND..(round + 1) * ROUND;
-        enqueue_all(&mut scene.a().await, numbers.map(Number::job)).await.unwrap();
+        enqueue_all(&mut fixture.a().await, numbers.map(Number::job)).await.unwrap();
         // Leases that run out while they are being ended: some before, some between, some after.
         let most = usize::try_from(ROUND).unwrap();
-        let claimed = claim(&scene.db, &ClaimRequest { lease: Duration::from_secs(60), ..next(most) }).await.unwrap();
+        let claimed = claim(&fixture.db, &ClaimRequest { lease: Duration::from_secs(60), ..next(most) }).await.unwrap();
         assert_eq!(claimed.len(), most);
-        scene.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() + random() * interval '60 ms' WHERE status = 'running'").await;
+        fixture.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() + random() * interval '60 ms' WHERE status = 'running'").await;
         let mut leases: Vec<_> = claimed.iter().map(workspace_db::jobs::ClaimedJob::lease).collect();
         random.shuffle(&mut leases);
         let finishers: Vec<_> = leases
             .chunks(most / 8)
             .map(|mine| {
-                let (db, mine) = (scene.db.clone(), mine.to_vec());
+                let (db, mine) = (fixture.db.clone(), mine.to_vec());
                 tokio::spawn(async move {
                     let mut done = 0;
                     for few in mine.chunks(5) {
@@ -49,7 +49,7 @@ async fn rescue_and_completion_never_both_have_a_job() {
             .collect();
         let rescuers: Vec<_> = (0..2)
             .map(|_| {
-                let db = scene.db.clone();
+                let db = fixture.db.clone();
                 tokio::spawn(async move {
                     let mut back = 0;
                     for _ in 0..12 {
@@ -65,10 +65,10 @@ async fn rescue_and_completion_never_both_have_a_job() {
         for rescuer in rescuers {
             rescued += rescuer.await.unwrap();
         }
-        scene.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() WHERE status = 'running'").await;
-        rescued += rescue(&scene.db, most).await.unwrap().len();
+        fixture.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() WHERE status = 'running'").await;
+        rescued += rescue(&fixture.db, most).await.unwrap().len();
         // Out of the way of the next round.
-        scene.sql("UPDATE jobs SET queue = 'raced' WHERE queue = 'default'").await;
+        fixture.sql("UPDATE jobs SET queue = 'raced' WHERE queue = 'default'").await;
     }
     println!("{completed} completed, {rescued} rescued");
     assert_eq!(completed + rescued, usize::try_from(rounds * ROUND).unwrap(), "each job has one end");
@@ -89,10 +89,10 @@ async fn of_a_hundred_racers_one_has_the_key() {
     const RACERS: u64 = 100;
     let keys = crate::size("WORKSPACE_DB_JOBS_KEYS", 50, 200);
     let seed = crate::seed_of(6);
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let racers: Vec<_> = (0..RACERS)
         .map(|racer| {
-            let (db, scope) = (scene.db.clone(), scene.a.clone());
+            let (db, scope) = (fixture.db.clone(), fixture.a.clone());
             tokio::spawn(async move {
                 let mut order: Vec<u64> = (0..keys).collect();
                 fastrand::Rng::with_seed(seed + racer).shuffle(&mut order);
@@ -114,8 +114,8 @@ async fn of_a_hundred_racers_one_has_the_key() {
     for racer in racers {
         inserted += racer.await.unwrap();
     }
-    let rows = count(&mut scene.conn, "SELECT count(*) FROM jobs").await;
+    let rows = count(&mut fixture.conn, "SELECT count(*) FROM jobs").await;
     assert_eq!((u64::try_from(inserted).unwrap(), u64::try_from(rows).unwrap()), (keys, keys));
-    let distinct = count(&mut scene.conn, "SELECT count(DISTINCT payload ->> 'title') FROM jobs").await;
+    let distinct = count(&mut fixture.conn, "SELECT count(DISTINCT payload ->> 'title') FROM jobs").await;
     assert_eq!(u64::try_from(distinct).unwrap(), keys);
 }

@@ -14,7 +14,7 @@ use workspace_db::schema::documents;
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::InWorkspace as _;
 
-use super::{NOW, Scene, Write, write};
+use super::{Fixture, NOW, Write, write};
 
 #[derive(Clone, Serialize, Deserialize)]
 enum Misbehave {
@@ -49,15 +49,15 @@ fn misbehave(job: RunningJob<Misbehave>) -> impl Future<Output = Result<Outcome,
 
 #[tokio::test]
 async fn what_is_enqueued_is_done() {
-    let mut scene = Scene::new().await;
-    enqueue_all(&mut scene.a().await, (0..300).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
-    enqueue_all(&mut scene.b().await, (300..400).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
-    scene.worker().handle(write).drain().await.unwrap();
+    let mut fixture = Fixture::new().await;
+    enqueue_all(&mut fixture.a().await, (0..300).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
+    enqueue_all(&mut fixture.b().await, (300..400).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
+    fixture.worker().handle(write).drain().await.unwrap();
     let wanted: Vec<String> = (0..400).map(|n| format!("{n:03}")).collect();
-    assert_eq!(scene.titles().await, wanted);
+    assert_eq!(fixture.titles().await, wanted);
     let strayed = "SELECT count(*) = 400 AS met FROM documents d JOIN jobs j ON j.workspace_id = d.workspace_id
         AND j.payload ->> 'title' = d.title AND j.status = 'completed' AND j.attempts = 1";
-    scene.until(strayed).await;
+    fixture.until(strayed).await;
 }
 
 #[rstest::rstest]
@@ -67,26 +67,26 @@ async fn what_is_enqueued_is_done() {
 #[case::hang(Misbehave::Hang, "the handler did not finish within 100ms")]
 #[tokio::test]
 async fn a_handler_that_misbehaves_fails_its_job_alone(#[case] how: Misbehave, #[case] why: &str) {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let bad = enqueue(&mut ws, NewJob::new(how)).await.unwrap().id();
     enqueue(&mut ws, Write::titled("x")).await.unwrap();
-    scene.worker().handle(misbehave).handle(write).drain().await.unwrap();
-    let row = scene.row(bad).await;
+    fixture.worker().handle(misbehave).handle(write).drain().await.unwrap();
+    let row = fixture.row(bad).await;
     assert_eq!((row.status, row.attempts, row.last_error.as_deref()), (JobStatus::Failed, 2, Some(why)));
     assert_eq!(row.errors.as_array().unwrap().len(), 2);
-    assert_eq!(scene.titles().await, ["x"]);
+    assert_eq!(fixture.titles().await, ["x"]);
 }
 
 #[tokio::test]
 async fn a_handler_that_only_says_that_it_has_settled_is_found_out_by_its_lease() {
-    let mut scene = Scene::new().await;
-    let id = enqueue(&mut scene.a().await, NewJob::new(Misbehave::SettleWithoutDoingSo)).await.unwrap().id();
-    scene.worker().handle(misbehave).lease(Duration::from_secs(1)).drain().await.unwrap();
-    assert_eq!(scene.row(id).await.status, JobStatus::Running);
+    let mut fixture = Fixture::new().await;
+    let id = enqueue(&mut fixture.a().await, NewJob::new(Misbehave::SettleWithoutDoingSo)).await.unwrap().id();
+    fixture.worker().handle(misbehave).lease(Duration::from_secs(1)).drain().await.unwrap();
+    assert_eq!(fixture.row(id).await.status, JobStatus::Running);
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(scene.bystander().run(async { drop(stopped.await) }));
-    scene.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'queued' AND last_error LIKE '%ran out'").await;
+    let running = tokio::spawn(fixture.bystander().run(async { drop(stopped.await) }));
+    fixture.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'queued' AND last_error LIKE '%ran out'").await;
     stop.send(()).unwrap();
     running.await.unwrap().unwrap();
 }
@@ -108,26 +108,26 @@ impl JobKind for Unknown {
 
 #[tokio::test]
 async fn arguments_that_do_not_parse_are_dead_at_once_and_an_unknown_kind_waits_for_who_knows_it() {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let other = enqueue(&mut ws, NewJob::new(OtherWrite { number: 1 })).await.unwrap().id();
     let unknown = enqueue(&mut ws, NewJob::new(Unknown {})).await.unwrap().id();
-    scene.worker().handle(write).drain().await.unwrap();
-    let other = scene.row(other).await;
+    fixture.worker().handle(write).drain().await.unwrap();
+    let other = fixture.row(other).await;
     assert_eq!((other.status, other.attempts), (JobStatus::Failed, 1));
     assert!(other.last_error.unwrap().contains("missing field `title`"));
-    let unknown = scene.row(unknown).await;
+    let unknown = fixture.row(unknown).await;
     assert_eq!((unknown.status, unknown.attempts), (JobStatus::Queued, 0));
 }
 
 #[tokio::test]
 async fn no_more_run_at_once_than_was_asked_for() {
-    let scene = Scene::new().await;
-    enqueue_all(&mut scene.a().await, (0..60).map(Write::titled)).await.unwrap();
+    let fixture = Fixture::new().await;
+    enqueue_all(&mut fixture.a().await, (0..60).map(Write::titled)).await.unwrap();
     let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let worker = {
         let (running, most) = (Arc::clone(&running), Arc::clone(&most));
-        scene.worker().concurrency("default", 3).handle(move |_: RunningJob<Write>| {
+        fixture.worker().concurrency("default", 3).handle(move |_: RunningJob<Write>| {
             let (running, most) = (Arc::clone(&running), Arc::clone(&most));
             async move {
                 most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -144,9 +144,9 @@ async fn no_more_run_at_once_than_was_asked_for() {
 }
 
 /// A worker whose handler says that it has begun and then waits for what never comes.
-fn waiting(scene: &Scene, begun: &Arc<Notify>) -> Worker {
+fn waiting(fixture: &Fixture, begun: &Arc<Notify>) -> Worker {
     let begun = Arc::clone(begun);
-    scene.worker().handle(move |job: RunningJob<Write>| {
+    fixture.worker().handle(move |job: RunningJob<Write>| {
         let begun = Arc::clone(&begun);
         async move {
             let mut ws = job.workspace().await?;
@@ -164,31 +164,31 @@ fn waiting(scene: &Scene, begun: &Arc<Notify>) -> Worker {
 
 #[tokio::test]
 async fn a_worker_that_is_told_to_stop_gives_its_jobs_back() {
-    let mut scene = Scene::new().await;
-    let ids = enqueue_all(&mut scene.a().await, (0..3).map(Write::titled)).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    let ids = enqueue_all(&mut fixture.a().await, (0..3).map(Write::titled)).await.unwrap();
     let begun = Arc::new(Notify::new());
     let (stop, stopped) = oneshot::channel::<()>();
-    let worker = waiting(&scene, &begun).concurrency("default", 1).shutdown_grace_period(Duration::from_millis(50));
+    let worker = waiting(&fixture, &begun).concurrency("default", 1).shutdown_grace_period(Duration::from_millis(50));
     let running = tokio::spawn(worker.run(async { drop(stopped.await) }));
     begun.notified().await;
     stop.send(()).unwrap();
     tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap().unwrap();
     for id in ids {
-        let row = scene.row(id.id()).await;
+        let row = fixture.row(id.id()).await;
         assert_eq!((row.status, row.attempts), (JobStatus::Queued, 0), "{row:?}");
     }
-    assert_eq!(scene.titles().await, Vec::<String>::new());
+    assert_eq!(fixture.titles().await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn what_has_begun_may_end_before_the_deadline() {
-    let mut scene = Scene::new().await;
-    let id = enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap().id();
+    let mut fixture = Fixture::new().await;
+    let id = enqueue(&mut fixture.a().await, Write::titled("x")).await.unwrap().id();
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (stop, stopped) = oneshot::channel::<()>();
     let worker = {
         let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
-        scene.worker().handle(move |_: RunningJob<Write>| {
+        fixture.worker().handle(move |_: RunningJob<Write>| {
             let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
             async move {
                 begun.notify_one();
@@ -202,62 +202,62 @@ async fn what_has_begun_may_end_before_the_deadline() {
     stop.send(()).unwrap();
     go_on.notify_one();
     running.await.unwrap().unwrap();
-    assert_eq!(scene.row(id).await.status, JobStatus::Completed);
+    assert_eq!(fixture.row(id).await.status, JobStatus::Completed);
 }
 
 #[tokio::test]
 async fn a_running_job_is_cancelled_on_request() {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let id = enqueue(&mut ws, Write::titled("x")).await.unwrap().id();
     let begun = Arc::new(Notify::new());
-    let running = tokio::spawn(waiting(&scene, &begun).lease(Duration::from_secs(1)).run(std::future::pending()));
+    let running = tokio::spawn(waiting(&fixture, &begun).lease(Duration::from_secs(1)).run(std::future::pending()));
     begun.notified().await;
     assert_eq!(cancel(&mut ws, id).await.unwrap(), JobStatus::Running);
-    scene.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'cancelled'").await;
-    assert_eq!(scene.row(id).await.last_error.as_deref(), Some("cancelled on request"));
+    fixture.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'cancelled'").await;
+    assert_eq!(fixture.row(id).await.last_error.as_deref(), Some("cancelled on request"));
     running.abort();
-    assert_eq!(scene.titles().await, Vec::<String>::new());
+    assert_eq!(fixture.titles().await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn heartbeats_keep_a_job_for_longer_than_its_lease() {
-    let mut scene = Scene::new().await;
-    let id = enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap().id();
+    let mut fixture = Fixture::new().await;
+    let id = enqueue(&mut fixture.a().await, Write::titled("x")).await.unwrap().id();
     let begun = Arc::new(Notify::new());
-    let running = tokio::spawn(waiting(&scene, &begun).lease(Duration::from_secs(1)).run(std::future::pending()));
+    let running = tokio::spawn(waiting(&fixture, &begun).lease(Duration::from_secs(1)).run(std::future::pending()));
     begun.notified().await;
-    scene
+    fixture
         .until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'running' AND now() > started_at + interval '3 s'")
         .await;
-    assert_eq!(scene.row(id).await.attempts, 1);
+    assert_eq!(fixture.row(id).await.attempts, 1);
     running.abort();
 }
 
 /// With a poll that never comes, only what is said at the commit can wake it.
 #[tokio::test]
 async fn a_worker_that_sleeps_is_woken_by_a_commit() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let running =
-        tokio::spawn(scene.worker().handle(write).poll(Duration::from_secs(3_600)).run(std::future::pending()));
-    scene.until("SELECT count(*) = 1 AS met FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'").await;
-    let mut ws = scene.a().await;
+        tokio::spawn(fixture.worker().handle(write).poll(Duration::from_secs(3_600)).run(std::future::pending()));
+    fixture.until("SELECT count(*) = 1 AS met FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'").await;
+    let mut ws = fixture.a().await;
     for n in 0..20 {
         ws.transaction(async |tx| enqueue(tx, Write::titled(format!("{n:02}"))).await).await.unwrap();
-        scene.until(&format!("SELECT count(*) = {} AS met FROM documents", n + 1)).await;
+        fixture.until(&format!("SELECT count(*) = {} AS met FROM documents", n + 1)).await;
     }
     running.abort();
 }
 
 #[tokio::test]
 async fn a_worker_without_work_or_with_a_wrong_setting_says_so() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let wrong = [
-        scene.worker(),
-        scene.worker().concurrency("default", 0),
-        scene.worker().handle(write).lease(Duration::from_millis(10)),
-        scene.worker().handle(write).lease(Duration::MAX),
-        scene.worker().handle(write).poll(Duration::ZERO),
+        fixture.worker(),
+        fixture.worker().concurrency("default", 0),
+        fixture.worker().handle(write).lease(Duration::from_millis(10)),
+        fixture.worker().handle(write).lease(Duration::MAX),
+        fixture.worker().handle(write).poll(Duration::ZERO),
     ];
     for worker in wrong {
         assert!(worker.drain().await.unwrap_err().is_invalid_input());
@@ -270,11 +270,11 @@ async fn what_becomes_of_jobs_is_counted() {
     let said = recorder.snapshotter();
     // Of this thread, on which the test's runtime has all its tasks.
     let _recording = metrics::set_default_local_recorder(&recorder);
-    let scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     enqueue_all(&mut ws, (0..5).map(Write::titled)).await.unwrap();
     enqueue(&mut ws, NewJob::new(Misbehave::Fail)).await.unwrap();
-    scene.worker().handle(write).handle(misbehave).drain().await.unwrap();
+    fixture.worker().handle(write).handle(misbehave).drain().await.unwrap();
     let mut counts = std::collections::BTreeMap::new();
     let mut runs = 0;
     for (key, _, _, value) in said.snapshot().into_vec() {
@@ -302,12 +302,12 @@ impl JobKind for OneByOne {
 /// With a poll that never comes, only the end of the job before can make room for the next.
 #[tokio::test]
 async fn a_slot_below_a_cap_is_used_as_soon_as_it_is_free() {
-    let mut scene = Scene::new().await;
-    enqueue_all(&mut scene.a().await, (0..20).map(|_| NewJob::new(OneByOne {}))).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    enqueue_all(&mut fixture.a().await, (0..20).map(|_| NewJob::new(OneByOne {}))).await.unwrap();
     let handler = async |_: RunningJob<OneByOne>| Ok::<_, Error>(Outcome::Done);
-    let worker = scene.worker().handle(handler).poll(Duration::from_secs(3_600));
+    let worker = fixture.worker().handle(handler).poll(Duration::from_secs(3_600));
     let running = tokio::spawn(worker.run(std::future::pending()));
-    scene.until("SELECT count(*) = 20 AS met FROM jobs WHERE status = 'completed'").await;
+    fixture.until("SELECT count(*) = 20 AS met FROM jobs WHERE status = 'completed'").await;
     running.abort();
 }
 
@@ -319,12 +319,12 @@ fn block(until: &std::sync::Barrier) {
 /// It can neither be dropped nor waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_handler_that_blocks_its_thread_does_not_keep_the_worker_from_stopping() {
-    let scene = Scene::new().await;
-    enqueue(&mut scene.a().await, Write::titled("x")).await.unwrap();
+    let fixture = Fixture::new().await;
+    enqueue(&mut fixture.a().await, Write::titled("x")).await.unwrap();
     let (begun, free) = (Arc::new(Notify::new()), Arc::new(std::sync::Barrier::new(2)));
     let worker = {
         let (begun, free) = (Arc::clone(&begun), Arc::clone(&free));
-        scene.worker().shutdown_grace_period(Duration::from_millis(50)).handle(move |_: RunningJob<Write>| {
+        fixture.worker().shutdown_grace_period(Duration::from_millis(50)).handle(move |_: RunningJob<Write>| {
             begun.notify_one();
             block(&free);
             async { Ok::<_, Error>(Outcome::Done) }
@@ -360,8 +360,8 @@ impl JobKind for Back {
 
 #[tokio::test]
 async fn a_drain_ends_when_no_queue_has_anything_left() {
-    let mut scene = Scene::new().await;
-    enqueue(&mut scene.a().await, NewJob::new(Relay { rounds: 5 })).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    enqueue(&mut fixture.a().await, NewJob::new(Relay { rounds: 5 })).await.unwrap();
     let there = async |job: RunningJob<Relay>| {
         enqueue(&mut job.workspace().await?, NewJob::new(Back { rounds: job.arguments.rounds })).await?;
         Ok::<_, Error>(Outcome::Done)
@@ -372,15 +372,15 @@ async fn a_drain_ends_when_no_queue_has_anything_left() {
         }
         Ok::<_, Error>(Outcome::Done)
     };
-    scene.worker().handle(there).handle(back).drain().await.unwrap();
-    scene.until("SELECT count(*) = 12 AND bool_and(status = 'completed') AS met FROM jobs").await;
+    fixture.worker().handle(there).handle(back).drain().await.unwrap();
+    fixture.until("SELECT count(*) = 12 AND bool_and(status = 'completed') AS met FROM jobs").await;
 }
 
 /// A worker that has claimed ahead while its jobs were short, and then gets one that is long.
 #[tokio::test]
 async fn jobs_do_not_wait_behind_a_long_one_while_others_could_run_them() {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     enqueue_all(&mut ws, (0..2_000).map(|n| Write::titled(if n == 1_000 { "long" } else { "short" }))).await.unwrap();
     let handler = async |job: RunningJob<Write>| {
         if job.arguments.title == "long" {
@@ -389,16 +389,18 @@ async fn jobs_do_not_wait_behind_a_long_one_while_others_could_run_them() {
         Ok::<_, Error>(Outcome::Done)
     };
     // Alone it can't go on: the rest is given back, since nothing else says that this worker is slow.
-    let alone = scene.worker().concurrency("default", 1).handle(handler).run(std::future::pending());
+    let alone = fixture.worker().concurrency("default", 1).handle(handler).run(std::future::pending());
     let alone = tokio::spawn(alone);
-    scene
+    fixture
         .until(
             "SELECT count(*) = 1 AND bool_and(payload ->> 'title' = 'long') AS met FROM jobs WHERE status = 'running'",
         )
         .await;
-    let other = scene.worker().handle(handler).run(std::future::pending());
+    let other = fixture.worker().handle(handler).run(std::future::pending());
     let other = tokio::spawn(other);
-    scene.until("SELECT count(*) = 1999 AND bool_and(attempts = 1) AS met FROM jobs WHERE status = 'completed'").await;
+    fixture
+        .until("SELECT count(*) = 1999 AND bool_and(attempts = 1) AS met FROM jobs WHERE status = 'completed'")
+        .await;
     alone.abort();
     other.abort();
 }
@@ -406,13 +408,13 @@ async fn jobs_do_not_wait_behind_a_long_one_while_others_could_run_them() {
 /// Somebody cancels a job that runs, and leaves the transaction open.
 #[tokio::test]
 async fn a_transaction_that_holds_one_job_keeps_no_other_from_ending() {
-    let mut scene = Scene::new().await;
-    let mut ws = scene.a().await;
+    let mut fixture = Fixture::new().await;
+    let mut ws = fixture.a().await;
     let held = enqueue(&mut ws, Write::titled("held")).await.unwrap().id();
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let worker = {
         let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
-        scene.worker().handle(move |job: RunningJob<Write>| {
+        fixture.worker().handle(move |job: RunningJob<Write>| {
             let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
             async move {
                 if job.arguments.title == "held" {
@@ -426,20 +428,20 @@ async fn a_transaction_that_holds_one_job_keeps_no_other_from_ending() {
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(worker.run(async { drop(stopped.await) }));
     begun.notified().await;
-    let mut other = scene.a().await;
+    let mut other = fixture.a().await;
     ws.transaction(async |tx| {
         cancel(tx, held).await?;
         go_on.notify_one();
         enqueue_all(&mut other, (0..50).map(Write::titled)).await?;
-        scene.until("SELECT count(*) = 50 AS met FROM jobs WHERE status = 'completed'").await;
+        fixture.until("SELECT count(*) = 50 AS met FROM jobs WHERE status = 'completed'").await;
         Ok::<_, Error>(())
     })
     .await
     .unwrap();
-    scene.until("SELECT count(*) = 51 AS met FROM jobs WHERE status = 'completed'").await;
+    fixture.until("SELECT count(*) = 51 AS met FROM jobs WHERE status = 'completed'").await;
     stop.send(()).unwrap();
     running.await.unwrap().unwrap();
-    assert_eq!(scene.row(held).await.attempts, 1);
+    assert_eq!(fixture.row(held).await.attempts, 1);
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -452,8 +454,8 @@ impl JobKind for Blocks {
 /// It can't be dropped at its time-out; so its lease is left to run out, and the job waits again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_job_whose_handler_blocks_its_thread_is_rescued_after_its_time_out() {
-    let mut scene = Scene::new().await;
-    let id = enqueue(&mut scene.a().await, NewJob::new(Blocks {})).await.unwrap().id();
+    let mut fixture = Fixture::new().await;
+    let id = enqueue(&mut fixture.a().await, NewJob::new(Blocks {})).await.unwrap().id();
     let free = Arc::new(std::sync::Barrier::new(2));
     let blocking = {
         let free = Arc::clone(&free);
@@ -464,14 +466,14 @@ async fn a_job_whose_handler_blocks_its_thread_is_rescued_after_its_time_out() {
             async { Ok::<_, Error>(Outcome::Done) }
         }
     };
-    let worker = scene.worker().lease(Duration::from_secs(1)).concurrency("default", 1).handle(blocking);
+    let worker = fixture.worker().lease(Duration::from_secs(1)).concurrency("default", 1).handle(blocking);
     let running = tokio::spawn(worker.run(std::future::pending()));
     let condition = "SELECT count(*) = 1 AS met FROM jobs WHERE status = 'queued' AND last_error LIKE '%ran out'";
-    let rescued = tokio::time::timeout(Duration::from_secs(8), scene.until(condition)).await;
+    let rescued = tokio::time::timeout(Duration::from_secs(8), fixture.until(condition)).await;
     free.wait();
     rescued.expect("the worker keeps what it can't end");
-    scene.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'completed'").await;
-    assert_eq!(scene.row(id).await.attempts, 2);
+    fixture.until("SELECT count(*) = 1 AS met FROM jobs WHERE status = 'completed'").await;
+    assert_eq!(fixture.row(id).await.attempts, 2);
     running.abort();
 }
 
@@ -487,8 +489,8 @@ impl JobKind for WriteOfOld {
 
 #[tokio::test]
 async fn jobs_of_a_kind_that_has_moved_are_done_in_the_queue_that_they_wait_in() {
-    let mut scene = Scene::new().await;
-    enqueue(&mut scene.a().await, NewJob::new(WriteOfOld { title: "old".to_owned() })).await.unwrap();
-    scene.worker().handle(write).concurrency("old", 1).drain().await.unwrap();
-    assert_eq!(scene.titles().await, ["old"]);
+    let mut fixture = Fixture::new().await;
+    enqueue(&mut fixture.a().await, NewJob::new(WriteOfOld { title: "old".to_owned() })).await.unwrap();
+    fixture.worker().handle(write).concurrency("old", 1).drain().await.unwrap();
+    assert_eq!(fixture.titles().await, ["old"]);
 }

@@ -19,16 +19,16 @@ fn lines() -> Vec<String> {
         .to_vec()
 }
 
-async fn loaded(scene: &Scene, text: Vec<u8>, broken: OnRejectedLine) -> (Result<LoadReport>, RejectedLines) {
+async fn loaded(fixture: &Fixture, text: Vec<u8>, broken: OnRejectedLine) -> (Result<LoadReport>, RejectedLines) {
     let lines = JsonLines::new(BufReader::new(Cursor::new(text)), "test-model", broken);
-    let scope = WorkspaceScope::unchecked(scene.a, "a test");
-    let options = LoadOptions { all_or_nothing: broken == OnRejectedLine::Refuse, ..scene.options() };
-    (load(&scene.db, &scope, &options, lines.documents, &|_| ()).await, lines.broken)
+    let scope = WorkspaceScope::unchecked(fixture.a, "a test");
+    let options = LoadOptions { all_or_nothing: broken == OnRejectedLine::Refuse, ..fixture.options() };
+    (load(&fixture.db, &scope, &options, lines.documents, &|_| ()).await, lines.broken)
 }
 
 #[tokio::test]
 async fn lines_become_documents_and_passages() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let mut first = line("faq/1", "first", 1);
     for (field, value) in [
         ("title", json!("Opening hours")),
@@ -45,16 +45,16 @@ async fn lines_become_documents_and_passages() {
     second["embedding_model"] = json!("other-model");
     // Blank lines, Windows' ends of lines, and no end of the last one.
     let text = format!("{first}\r\n\n{second}\n   \n{}", line("faq/2", "third", 3));
-    let (report, broken) = loaded(&scene, text.into_bytes(), OnRejectedLine::Refuse).await;
+    let (report, broken) = loaded(&fixture, text.into_bytes(), OnRejectedLine::Refuse).await;
     assert_eq!(report.unwrap(), LoadReport { added: 2, chunks: 3, ..LoadReport::default() });
     assert_eq!(broken.count(), 0);
-    let documents = scene.documents(scene.a).await;
+    let documents = fixture.documents(fixture.a).await;
     assert_eq!((documents[0].title.as_str(), documents[1].title.as_str()), ("Opening hours", "faq/2"));
     assert_eq!((documents[0].status, documents[0].is_published), (DocumentStatus::Draft, false));
-    let first = scene.chunks(scene.a).await.into_iter().find(|chunk| chunk.content == "first").unwrap();
+    let first = fixture.chunks(fixture.a).await.into_iter().find(|chunk| chunk.content == "first").unwrap();
     assert_eq!((first.language.unwrap().as_str(), first.token_count), ("nl", Some(3)));
     assert_eq!((first.embedding_model.as_str(), first.vector), ("other-model", vector(1)));
-    let third = scene.chunks(scene.a).await.into_iter().find(|chunk| chunk.content == "third").unwrap();
+    let third = fixture.chunks(fixture.a).await.into_iter().find(|chunk| chunk.content == "third").unwrap();
     assert_eq!(third.embedding_model, "test-model");
 }
 
@@ -82,7 +82,7 @@ fn changed(field: &str, value: Value) -> Vec<u8> {
 #[case::too_long(vec![b' '; 9 << 20], "longer than")]
 #[tokio::test]
 async fn a_broken_line_is_named_and_the_rest_goes_in_or_nothing_does(#[case] broken: Vec<u8>, #[case] why: &str) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let lines = lines();
     let mut text = lines[..3].join("\n").into_bytes();
     text.push(b'\n');
@@ -90,17 +90,17 @@ async fn a_broken_line_is_named_and_the_rest_goes_in_or_nothing_does(#[case] bro
     text.push(b'\n');
     text.extend(lines[3].as_bytes());
 
-    let (report, _) = loaded(&scene, text.clone(), OnRejectedLine::Refuse).await;
+    let (report, _) = loaded(&fixture, text.clone(), OnRejectedLine::Refuse).await;
     let error = report.unwrap_err();
     assert!(error.is_invalid_input(), "{error}");
     assert!(error.to_string().starts_with("line 4: ") && error.to_string().contains(why), "{error}");
-    assert!(scene.documents(scene.a).await.is_empty());
+    assert!(fixture.documents(fixture.a).await.is_empty());
 
-    let (report, left_out) = loaded(&scene, text, OnRejectedLine::Skip).await;
+    let (report, left_out) = loaded(&fixture, text, OnRejectedLine::Skip).await;
     assert_eq!(report.unwrap(), LoadReport { added: 2, chunks: 4, ..LoadReport::default() });
     assert_eq!(left_out.count(), 1);
     assert!(left_out.lines()[0].line == 4 && left_out.lines()[0].why.contains(why), "{left_out:?}");
-    let texts: Vec<String> = scene.texts(scene.a).await.into_iter().map(|(_, text)| text).collect();
+    let texts: Vec<String> = fixture.texts(fixture.a).await.into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["a", "b", "x", "y"]);
 }
 
@@ -117,34 +117,34 @@ impl std::io::Read for Panics {
 
 #[tokio::test]
 async fn a_reader_that_dies_is_not_taken_for_the_end() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let text = Cursor::new(lines().join("\n").into_bytes());
     let lines = JsonLines::new(BufReader::new(Panics(text)), "test-model", OnRejectedLine::Refuse);
-    let scope = WorkspaceScope::unchecked(scene.a, "a test");
-    let options = LoadOptions { all_or_nothing: true, ..scene.options() };
-    let error = load(&scene.db, &scope, &options, lines.documents, &|_| ()).await.unwrap_err();
+    let scope = WorkspaceScope::unchecked(fixture.a, "a test");
+    let options = LoadOptions { all_or_nothing: true, ..fixture.options() };
+    let error = load(&fixture.db, &scope, &options, lines.documents, &|_| ()).await.unwrap_err();
     assert!(error.is_io_failure() && error.to_string().contains("panicked"), "{error}");
-    assert!(scene.texts(scene.a).await.is_empty());
+    assert!(fixture.texts(fixture.a).await.is_empty());
 }
 
 #[tokio::test]
 async fn the_lines_of_a_document_must_follow_one_another() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let text =
         [("one", 1), ("two", 2), ("one", 3)].map(|(name, number)| line(name, "x", number).to_string()).join("\n");
-    let (report, _) = loaded(&scene, text.into_bytes(), OnRejectedLine::Refuse).await;
+    let (report, _) = loaded(&fixture, text.into_bytes(), OnRejectedLine::Refuse).await;
     let error = report.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("occurs twice"), "{error}");
 }
 
-fn shell(scene: &Scene) -> Shell {
-    Shell::of(&scene.database).with("WORKSPACE_DB_WORKSPACE", "a")
+fn shell(fixture: &Fixture) -> Shell {
+    Shell::of(&fixture.database).with("WORKSPACE_DB_WORKSPACE", "a")
 }
 
 #[tokio::test]
 async fn the_command_loads_a_file_and_standard_input() {
-    let mut scene = Scene::new().await;
-    let shell = shell(&scene);
+    let mut fixture = Fixture::new().await;
+    let shell = shell(&fixture);
     std::fs::write(shell.path("passages.jsonl"), lines().join("\n")).unwrap();
     let work = tokio::task::spawn_blocking(move || {
         let report = shell.json(&["ingest", "--jsonl", "passages.jsonl", "--model", "test-model"]);
@@ -167,19 +167,19 @@ async fn the_command_loads_a_file_and_standard_input() {
         shell.fails(&["ingest", "--jsonl", "passages.jsonl", "folder"], 2);
     });
     work.await.unwrap();
-    let names: Vec<String> = scene.texts(scene.a).await.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = fixture.texts(fixture.a).await.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["one", "one", "three", "two", "two"]);
     let sources: Vec<String> = datasources::table
-        .filter(datasources::workspace_id.eq(scene.a).and(datasources::name.ne("crm")))
+        .filter(datasources::workspace_id.eq(fixture.a).and(datasources::name.ne("crm")))
         .select(datasources::name)
-        .load(&mut scene.conn)
+        .load(&mut fixture.conn)
         .await
         .unwrap();
     assert_eq!(sources, ["passages.jsonl"]);
     let synced: (DatasourceSyncStatus, bool) = datasources::table
         .filter(datasources::name.eq("passages.jsonl"))
         .select((datasources::sync_status, datasources::last_synced_at.is_not_null()))
-        .get_result(&mut scene.conn)
+        .get_result(&mut fixture.conn)
         .await
         .unwrap();
     assert_eq!(synced, (DatasourceSyncStatus::Completed, true));
@@ -189,8 +189,8 @@ async fn the_command_loads_a_file_and_standard_input() {
 #[tokio::test]
 async fn a_load_that_is_killed_is_gone_on_with() {
     const DOCUMENTS: usize = 400;
-    let mut scene = Scene::new().await;
-    let shell = shell(&scene);
+    let mut fixture = Fixture::new().await;
+    let shell = shell(&fixture);
     let mut text = String::new();
     // Few digits, so that a debug build reads them in no time.
     let short: Vec<Vec<f32>> =
@@ -209,14 +209,14 @@ async fn a_load_that_is_killed_is_gone_on_with() {
     for _ in 0..2 {
         let mut child = shell.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let more = format!("SELECT count(*) > {kept} AS met FROM document_chunks");
-        until(&mut scene.conn, &more).await;
+        until(&mut fixture.conn, &more).await;
         child.kill().unwrap();
         child.wait().unwrap();
         // What the server had already been told to commit is committed after the kill.
         let idle = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
             AND pid <> pg_backend_pid() AND usename = 'test_app' AND state <> 'idle') AS met";
-        until(&mut scene.conn, idle).await;
-        kept = document_chunks::table.count().get_result::<i64>(&mut scene.conn).await.unwrap();
+        until(&mut fixture.conn, idle).await;
+        kept = document_chunks::table.count().get_result::<i64>(&mut fixture.conn).await.unwrap();
         assert!(
             kept < 4000 && kept % 10 == 0,
             "{kept} passages: the kill came too late, or a document is there in part"
@@ -225,7 +225,7 @@ async fn a_load_that_is_killed_is_gone_on_with() {
     let report = tokio::task::spawn_blocking(move || shell.json(&arguments)).await.unwrap();
     let unchanged = usize::try_from(kept / 10).unwrap();
     assert_eq!((&report["unchanged"], &report["added"]), (&json!(unchanged), &json!(DOCUMENTS - unchanged)));
-    let texts = scene.texts(scene.a).await;
+    let texts = fixture.texts(fixture.a).await;
     assert_eq!(texts.len(), DOCUMENTS * 10);
     let expected = documents_of_ten(DOCUMENTS).flat_map(|document| {
         let name = document.document.external_id.unwrap();

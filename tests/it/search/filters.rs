@@ -9,21 +9,21 @@ use super::*;
 
 /// `a` has 300 passages near the question in one document, and 6 farther ones in another, which differs from it in all
 /// that can be asked for; `b` has the same passages.
-async fn scene() -> (Scene, Embedding, DocumentId) {
-    let mut scene = Scene::new().await;
+async fn fixture() -> (Fixture, Embedding, DocumentId) {
+    let mut fixture = Fixture::new().await;
     let mut rng = fastrand::Rng::with_seed(11);
     let asked = random(&mut rng);
     let mut other = None;
-    for workspace in [scene.b, scene.a] {
+    for workspace in [fixture.b, fixture.a] {
         let source = NewDatasource::new("Other", DatasourceType::Manual);
         diesel::insert_into(datasources::table)
             .values((datasources::workspace_id.eq(workspace), &source))
-            .execute(&mut scene.conn)
+            .execute(&mut fixture.conn)
             .await
             .unwrap();
-        let crowd = scene.document(workspace, &NewDocument::new("Crowd")).await;
+        let crowd = fixture.document(workspace, &NewDocument::new("Crowd")).await;
         let near = (0..300).map(|_| ("near".to_owned(), between(&asked, &random(&mut rng), 0.3))).collect();
-        scene.passages(workspace, crowd, near).await;
+        fixture.passages(workspace, crowd, near).await;
         let new = NewDocument {
             datasource_id: Some(source.id),
             status: Some(DocumentStatus::Draft),
@@ -31,22 +31,22 @@ async fn scene() -> (Scene, Embedding, DocumentId) {
             metadata: Some(json!({ "team": "support", "tags": ["x", "y"] })),
             ..NewDocument::new("Other")
         };
-        let document = scene.document(workspace, &new).await;
+        let document = fixture.document(workspace, &new).await;
         let far = (0..6).map(|at| (format!("far {at}"), between(&asked, &random(&mut rng), 0.8))).collect();
-        scene.passages(workspace, document, far).await;
+        fixture.passages(workspace, document, far).await;
         diesel::update(document_chunks::table.filter(document_chunks::document_id.eq(document)))
             .set(document_chunks::language.eq("nl-BE"))
-            .execute(&mut scene.conn)
+            .execute(&mut fixture.conn)
             .await
             .unwrap();
         diesel::update(documents::table.filter(documents::id.eq(document)))
             .set(documents::updated_at.eq(Utc::now() + Duration::days(2)))
-            .execute(&mut scene.conn)
+            .execute(&mut fixture.conn)
             .await
             .unwrap();
         other = Some(document);
     }
-    (scene, asked, other.unwrap())
+    (fixture, asked, other.unwrap())
 }
 
 #[rstest]
@@ -59,14 +59,14 @@ async fn scene() -> (Scene, Embedding, DocumentId) {
 #[case::age(|search: Search, _: &Document| search.any_status().changed_since(Utc::now() + Duration::days(1)))]
 #[tokio::test]
 async fn a_selective_filter_still_gives_k(#[case] narrow: fn(Search, &Document) -> Search) {
-    let (mut scene, asked, document) = scene().await;
+    let (mut fixture, asked, document) = fixture().await;
     let document: Document =
-        documents::table.in_workspace(&scene.scope).find(document).first(&mut scene.ws).await.unwrap();
+        documents::table.in_workspace(&fixture.scope).find(document).first(&mut fixture.ws).await.unwrap();
     for (k, expected) in [(4, 4), (10, 6)] {
         // So few candidates that the crowd fills them.
-        let search = narrow(scene.chunks().nearest(&question(&asked), k), &document);
-        let exact = search.clone().exact().run(&mut scene.ws).await.unwrap();
-        let answer = search.run(&mut scene.ws).await.unwrap();
+        let search = narrow(fixture.chunks().nearest(&question(&asked), k), &document);
+        let exact = search.clone().exact().run(&mut fixture.ws).await.unwrap();
+        let answer = search.run(&mut fixture.ws).await.unwrap();
         assert_eq!((answer.asked, answer.returned, answer.is_bounded()), (k, expected, false));
         assert_eq!(answer.by_vector.unwrap().plan, Plan::Bits);
         assert!(answer.hits.iter().all(|hit| hit.document_id == document.id));
@@ -79,76 +79,77 @@ async fn a_selective_filter_still_gives_k(#[case] narrow: fn(Search, &Document) 
 
 #[tokio::test]
 async fn a_filter_that_nothing_passes_gives_nothing() {
-    let (mut scene, asked, _) = scene().await;
-    let search = scene.chunks().nearest(&question(&asked), 10).metadata(json!({ "team": "nobody" }));
-    let answer = search.run(&mut scene.ws).await.unwrap();
+    let (mut fixture, asked, _) = fixture().await;
+    let search = fixture.chunks().nearest(&question(&asked), 10).metadata(json!({ "team": "nobody" }));
+    let answer = search.run(&mut fixture.ws).await.unwrap();
     assert_eq!((answer.returned, answer.is_bounded()), (0, false));
-    let answer = scene.chunks().nearest(&question(&asked), 10).status(DocumentStatus::Error).run(&mut scene.ws).await;
+    let answer =
+        fixture.chunks().nearest(&question(&asked), 10).status(DocumentStatus::Error).run(&mut fixture.ws).await;
     assert_eq!(answer.unwrap().returned, 0);
 }
 
 #[tokio::test]
 async fn documents_that_are_not_ready_are_not_found_unless_asked_for() {
-    let (mut scene, asked, document) = scene().await;
-    let answer = scene.chunks().nearest(&question(&asked), 306).run(&mut scene.ws).await.unwrap();
+    let (mut fixture, asked, document) = fixture().await;
+    let answer = fixture.chunks().nearest(&question(&asked), 306).run(&mut fixture.ws).await.unwrap();
     assert_eq!(answer.returned, 300);
     assert!(answer.hits.iter().all(|hit| hit.document_id != document));
-    let answer = scene.chunks().nearest(&question(&asked), 400).any_status().run(&mut scene.ws).await.unwrap();
+    let answer = fixture.chunks().nearest(&question(&asked), 400).any_status().run(&mut fixture.ws).await.unwrap();
     assert_eq!((answer.returned, answer.is_bounded()), (306, false));
 }
 
 #[tokio::test]
 async fn a_least_score_leaves_out_what_is_below() {
-    let (mut scene, asked, _) = scene().await;
-    let all = scene.chunks().nearest(&question(&asked), 20).run(&mut scene.ws).await.unwrap();
+    let (mut fixture, asked, _) = fixture().await;
+    let all = fixture.chunks().nearest(&question(&asked), 20).run(&mut fixture.ws).await.unwrap();
     let least = all.hits[7].score;
-    let some = scene.chunks().nearest(&question(&asked), 20).min_score(least).run(&mut scene.ws).await.unwrap();
+    let some = fixture.chunks().nearest(&question(&asked), 20).min_score(least).run(&mut fixture.ws).await.unwrap();
     assert_eq!((some.returned, some.is_bounded()), (8, false));
     assert_eq!(some.hits[..], all.hits[..8]);
 }
 
 #[tokio::test]
 async fn diversity_takes_one_of_each_kind() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let mut rng = fastrand::Rng::with_seed(5);
     let asked = random(&mut rng);
     let kinds: Vec<Embedding> = (0..3).map(|_| between(&asked, &random(&mut rng), 0.5)).collect();
-    let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
+    let document = fixture.document(fixture.a, &NewDocument::new("Notes")).await;
     let mut passages = Vec::new();
     for (kind, vector) in kinds.iter().enumerate() {
         for _ in 0..4 {
             passages.push((format!("kind {kind}"), between(vector, &random(&mut rng), 0.02)));
         }
     }
-    scene.passages(scene.a, document, passages).await;
-    let diverse = scene.chunks().nearest(&question(&asked), 3).diversify(0.5).run(&mut scene.ws).await.unwrap();
+    fixture.passages(fixture.a, document, passages).await;
+    let diverse = fixture.chunks().nearest(&question(&asked), 3).diversify(0.5).run(&mut fixture.ws).await.unwrap();
     let mut found: Vec<&str> = diverse.hits.iter().map(|hit| hit.content.as_str()).collect();
     found.sort_unstable();
     assert_eq!(found, ["kind 0", "kind 1", "kind 2"]);
-    let plain = scene.chunks().nearest(&question(&asked), 3).diversify(1.0).run(&mut scene.ws).await.unwrap();
-    let nearest = scene.chunks().nearest(&question(&asked), 3).run(&mut scene.ws).await.unwrap();
+    let plain = fixture.chunks().nearest(&question(&asked), 3).diversify(1.0).run(&mut fixture.ws).await.unwrap();
+    let nearest = fixture.chunks().nearest(&question(&asked), 3).run(&mut fixture.ws).await.unwrap();
     assert_eq!(plain.hits, nearest.hits);
 }
 
 #[tokio::test]
 async fn neighbours_are_those_of_the_same_document_in_their_order() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let mut rng = fastrand::Rng::with_seed(9);
     let asked = random(&mut rng);
-    for (workspace, name) in [(scene.b, "theirs"), (scene.a, "other"), (scene.a, "mine")] {
-        let document = scene.document(workspace, &NewDocument::new(name)).await;
+    for (workspace, name) in [(fixture.b, "theirs"), (fixture.a, "other"), (fixture.a, "mine")] {
+        let document = fixture.document(workspace, &NewDocument::new(name)).await;
         let passages = (0..6).map(|at| (format!("{name} {at}"), random(&mut rng))).collect();
-        scene.passages(workspace, document, passages).await;
+        fixture.passages(workspace, document, passages).await;
     }
     let target: Embedding = document_chunks::table
-        .in_workspace(&scene.scope)
+        .in_workspace(&fixture.scope)
         .filter(document_chunks::content.eq("mine 1"))
         .select(document_chunks::vector)
-        .first(&mut scene.ws)
+        .first(&mut fixture.ws)
         .await
         .unwrap();
-    let search = scene.chunks().nearest(&question(&between(&target, &asked, 0.1)), 1).neighbours(2);
-    let answer = search.run(&mut scene.ws).await.unwrap();
+    let search = fixture.chunks().nearest(&question(&between(&target, &asked, 0.1)), 1).neighbours(2);
+    let answer = search.run(&mut fixture.ws).await.unwrap();
     let texts =
         |of: &[workspace_db::search::Neighbour]| of.iter().map(|beside| beside.content.clone()).collect::<Vec<_>>();
     let hit = &answer.hits[0];

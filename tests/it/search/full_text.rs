@@ -6,8 +6,8 @@ use workspace_db::search::{Plan, SearchChunks as _};
 
 use super::*;
 
-async fn found(scene: &mut Scene, text: &str) -> Vec<String> {
-    let answer = scene.chunks().full_text(text, 10).run(&mut scene.ws).await.unwrap();
+async fn found(fixture: &mut Fixture, text: &str) -> Vec<String> {
+    let answer = fixture.chunks().full_text(text, 10).run(&mut fixture.ws).await.unwrap();
     answer.hits.into_iter().map(|hit| hit.content).collect()
 }
 
@@ -23,10 +23,10 @@ async fn found(scene: &mut Scene, text: &str) -> Vec<String> {
 #[case::what_would_be_syntax("steep' & !!( |", &["The hill is steep."])]
 #[tokio::test]
 async fn words_are_found_as_a_search_engine_finds_them(#[case] text: &str, #[case] expected: &[&str]) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let passages = ["She mends flat tyres on Sundays.", "The hill is steep.", "The flat hill road."];
-    scene.texts(scene.a, &passages).await;
-    let mut found = found(&mut scene, text).await;
+    fixture.texts(fixture.a, &passages).await;
+    let mut found = found(&mut fixture, text).await;
     let mut expected: Vec<&str> = expected.to_vec();
     if text.contains("flat hill") {
         assert_eq!(found[0], expected[0], "both words come first");
@@ -39,12 +39,12 @@ async fn words_are_found_as_a_search_engine_finds_them(#[case] text: &str, #[cas
 /// Whatever the words are, among them the one that a workspace is stored as.
 #[tokio::test]
 async fn another_workspaces_words_are_not_found() {
-    let mut scene = Scene::new().await;
-    scene.texts(scene.a, &["mine alone"]).await;
-    scene.texts(scene.b, &["the words of the question", "mine alone"]).await;
-    let theirs = format!("workspace/{} or question or -nothing", scene.b);
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.a, &["mine alone"]).await;
+    fixture.texts(fixture.b, &["the words of the question", "mine alone"]).await;
+    let theirs = format!("workspace/{} or question or -nothing", fixture.b);
     for text in ["question", "mine", &theirs] {
-        let answer = scene.chunks().full_text(text, 10).run(&mut scene.ws).await.unwrap();
+        let answer = fixture.chunks().full_text(text, 10).run(&mut fixture.ws).await.unwrap();
         assert!(
             answer.hits.iter().all(|hit| hit.content == "mine alone") && answer.returned <= 1,
             "{text}: {answer:?}"
@@ -61,10 +61,10 @@ async fn the_function_beneath_gives_ids_of_the_set_workspace_alone() {
         ids: Vec<uuid::Uuid>,
     }
     const EVERYTHING: &str = "SELECT workspace_db_matching_chunks('!nothing'::tsquery, 100) AS ids";
-    let mut scene = Scene::new().await;
-    scene.texts(scene.a, &["mine"]).await;
-    scene.texts(scene.b, &["theirs", "theirs too"]).await;
-    let row: Row = scene
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.a, &["mine"]).await;
+    fixture.texts(fixture.b, &["theirs", "theirs too"]).await;
+    let row: Row = fixture
         .ws
         .under_row_security("to ask the function itself", async |conn| {
             Ok::<_, Error>(diesel::sql_query(EVERYTHING).get_result(conn).await?)
@@ -72,84 +72,84 @@ async fn the_function_beneath_gives_ids_of_the_set_workspace_alone() {
         .await
         .unwrap();
     let mine: Vec<uuid::Uuid> = document_chunks::table
-        .filter(document_chunks::workspace_id.eq(scene.a))
+        .filter(document_chunks::workspace_id.eq(fixture.a))
         .select(document_chunks::id)
-        .load(&mut scene.conn)
+        .load(&mut fixture.conn)
         .await
         .unwrap();
     assert_eq!(row.ids, mine);
 
-    let mut app = workspace_db::db::connect(&scene.database.app_url().unwrap()).await.unwrap();
+    let mut app = workspace_db::db::connect(&fixture.database.app_url().unwrap()).await.unwrap();
     let row: Row = diesel::sql_query(EVERYTHING).get_result(&mut app).await.unwrap();
     assert!(row.ids.is_empty(), "a transaction without a workspace found something");
 }
 
 #[tokio::test]
 async fn a_passage_is_stemmed_by_its_own_language_and_so_is_the_question() {
-    let mut scene = Scene::new().await;
-    let document = scene.texts(scene.a, &["Wij verkopen fietsen", "We sell bicycles", "fietsen & bicycles"]).await;
+    let mut fixture = Fixture::new().await;
+    let document = fixture.texts(fixture.a, &["Wij verkopen fietsen", "We sell bicycles", "fietsen & bicycles"]).await;
     for (place, language) in [(0, "nl"), (1, "en-GB"), (2, "xx")] {
         diesel::update(document_chunks::table)
             .filter(document_chunks::document_id.eq(document).and(document_chunks::chunk_index.eq(place)))
             .set(document_chunks::language.eq(language))
-            .execute(&mut scene.conn)
+            .execute(&mut fixture.conn)
             .await
             .unwrap();
     }
     // The workspace's own language is English.
-    assert_eq!(found(&mut scene, "bicycle").await, ["We sell bicycles"]);
-    assert_eq!(found(&mut scene, "verkoop").await, Vec::<String>::new());
-    let dutch = scene.chunks().full_text("verkoop", 10).language("nl".parse().unwrap());
-    assert_eq!(dutch.run(&mut scene.ws).await.unwrap().hits[0].content, "Wij verkopen fietsen");
-    let unknown = scene.chunks().full_text("fietsen", 10).language("xx".parse().unwrap());
-    assert_eq!(unknown.run(&mut scene.ws).await.unwrap().hits[0].content, "fietsen & bicycles");
+    assert_eq!(found(&mut fixture, "bicycle").await, ["We sell bicycles"]);
+    assert_eq!(found(&mut fixture, "verkoop").await, Vec::<String>::new());
+    let dutch = fixture.chunks().full_text("verkoop", 10).language("nl".parse().unwrap());
+    assert_eq!(dutch.run(&mut fixture.ws).await.unwrap().hits[0].content, "Wij verkopen fietsen");
+    let unknown = fixture.chunks().full_text("fietsen", 10).language("xx".parse().unwrap());
+    assert_eq!(unknown.run(&mut fixture.ws).await.unwrap().hits[0].content, "fietsen & bicycles");
 
     diesel::insert_into(workspace_settings::table)
-        .values((workspace_settings::workspace_id.eq(scene.a), workspace_settings::fallback_language.eq("nl")))
-        .execute(&mut scene.conn)
+        .values((workspace_settings::workspace_id.eq(fixture.a), workspace_settings::fallback_language.eq("nl")))
+        .execute(&mut fixture.conn)
         .await
         .unwrap();
-    assert_eq!(found(&mut scene, "verkoop").await, ["Wij verkopen fietsen"]);
+    assert_eq!(found(&mut fixture, "verkoop").await, ["Wij verkopen fietsen"]);
 }
 
 #[tokio::test]
 async fn more_matches_than_are_ranked_are_told() {
-    let mut scene = Scene::new().await;
-    scene.texts(scene.a, &["a hill", "the hill", "one hill"]).await;
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.a, &["a hill", "the hill", "one hill"]).await;
     let few = SearchLimits { most_matches: 2, ..SearchLimits::default() };
-    let answer = scene.chunks().full_text("hill", 1).limits(few).run(&mut scene.ws).await.unwrap();
+    let answer = fixture.chunks().full_text("hill", 1).limits(few).run(&mut fixture.ws).await.unwrap();
     assert!(answer.is_bounded());
     assert_eq!(answer.by_words.unwrap().candidates, Some(2));
-    let answer = scene.chunks().full_text("hill", 1).run(&mut scene.ws).await.unwrap();
+    let answer = fixture.chunks().full_text("hill", 1).run(&mut fixture.ws).await.unwrap();
     let list = answer.by_words.unwrap();
     assert_eq!((list.plan, list.candidates, answer.is_bounded()), (Plan::Words, Some(3), false));
 }
 
 #[tokio::test]
 async fn a_text_of_any_length_and_kind_is_stored_and_found() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let long = (0..200_000).map(|at| format!("word{at}")).collect::<Vec<_>>().join(" ");
     let passages = [&long, "שלום עולם", "emoji 🚲 ride", "a\u{202e}b", "x".repeat(3000).as_str()].map(String::from);
     let passages: Vec<&str> = passages.iter().map(String::as_str).collect();
-    scene.texts(scene.a, &passages).await;
-    assert_eq!(found(&mut scene, "word77").await.len(), 1);
-    assert_eq!(found(&mut scene, "שלום").await, ["שלום עולם"]);
-    assert_eq!(found(&mut scene, "ride").await, ["emoji 🚲 ride"]);
+    fixture.texts(fixture.a, &passages).await;
+    assert_eq!(found(&mut fixture, "word77").await.len(), 1);
+    assert_eq!(found(&mut fixture, "שלום").await, ["שלום עולם"]);
+    assert_eq!(found(&mut fixture, "ride").await, ["emoji 🚲 ride"]);
 }
 
 #[tokio::test]
 async fn both_lists_are_fused_by_rank() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let mut rng = fastrand::Rng::with_seed(13);
     let asked = random(&mut rng);
-    let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
+    let document = fixture.document(fixture.a, &NewDocument::new("Notes")).await;
     let passages = vec![
         ("nothing in common".to_owned(), between(&asked, &random(&mut rng), 0.2)),
         ("a steep hill".to_owned(), between(&asked, &random(&mut rng), 0.4)),
         ("hills and a hill".to_owned(), random(&mut rng)),
     ];
-    scene.passages(scene.a, document, passages).await;
-    let answer = scene.chunks().hybrid(&question(&asked), "steep", 3).run(&mut scene.ws).await.unwrap();
+    fixture.passages(fixture.a, document, passages).await;
+    let answer = fixture.chunks().hybrid(&question(&asked), "steep", 3).run(&mut fixture.ws).await.unwrap();
     assert_eq!(answer.hits[0].content, "a steep hill", "second by vector and first by words is the best of both");
     let places = (answer.hits[0].by_vector.unwrap().rank, answer.hits[0].by_words.unwrap().rank);
     assert_eq!(places, (2, 1));
@@ -158,7 +158,8 @@ async fn both_lists_are_fused_by_rank() {
     assert_eq!((answer.by_vector.unwrap().plan, answer.by_words.unwrap().plan), (Plan::Bits, Plan::Words));
 
     // A least score means the cosine, and what words alone found stays.
-    let strict = scene.chunks().hybrid(&question(&asked), "hills", 3).min_score(0.99).run(&mut scene.ws).await.unwrap();
+    let strict =
+        fixture.chunks().hybrid(&question(&asked), "hills", 3).min_score(0.99).run(&mut fixture.ws).await.unwrap();
     let contents: Vec<&str> = strict.hits.iter().map(|hit| hit.content.as_str()).collect();
     assert_eq!(contents, ["hills and a hill", "a steep hill"]);
 }
@@ -166,7 +167,7 @@ async fn both_lists_are_fused_by_rank() {
 /// A pasted message, one word again and again, a book: each takes little time, or is refused.
 #[tokio::test]
 async fn a_question_takes_time_by_its_words_and_no_more() {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let words: Vec<String> =
         (0..400).map(|n| format!("{}{n}", char::from(b'a' + u8::try_from(n % 26).unwrap()))).collect();
     let mut rng = fastrand::Rng::with_seed(7);
@@ -174,17 +175,17 @@ async fn a_question_takes_time_by_its_words_and_no_more() {
         .map(|_| (0..150).map(|_| rng.choice(&words).unwrap().as_str()).collect::<Vec<_>>().join(" "))
         .collect();
     let passages: Vec<&str> = passages.iter().map(String::as_str).collect();
-    scene.texts(scene.a, &passages).await;
+    fixture.texts(fixture.a, &passages).await;
     let message = words[..300].join(" ");
-    let answer = scene.chunks().full_text(&message, 10).run(&mut scene.ws).await.unwrap();
+    let answer = fixture.chunks().full_text(&message, 10).run(&mut fixture.ws).await.unwrap();
     assert_eq!((answer.returned, answer.by_words.unwrap().words_left_out), (10, 236));
-    let again = scene.chunks().full_text("a0 ".repeat(2_000), 10).run(&mut scene.ws).await.unwrap();
+    let again = fixture.chunks().full_text("a0 ".repeat(2_000), 10).run(&mut fixture.ws).await.unwrap();
     assert_eq!((again.returned, again.by_words.unwrap().words_left_out), (10, 0));
-    let error = scene.chunks().full_text("word ".repeat(200_000), 10).run(&mut scene.ws).await.unwrap_err();
+    let error = fixture.chunks().full_text("word ".repeat(200_000), 10).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.field() == Some("text"), "{error}");
     let large = serde_json::json!({ "team": "x".repeat(10_000) });
-    let error = scene.chunks().full_text("a0", 10).metadata(large).run(&mut scene.ws).await.unwrap_err();
+    let error = fixture.chunks().full_text("a0", 10).metadata(large).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.field() == Some("metadata"), "{error}");
-    let error = scene.chunks().full_text("a\0b", 10).run(&mut scene.ws).await.unwrap_err();
+    let error = fixture.chunks().full_text("a\0b", 10).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.field() == Some("text"), "{error}");
 }

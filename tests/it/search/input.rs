@@ -21,9 +21,9 @@ async fn what_can_not_be_asked_is_refused_with_a_remedy(
     #[case] search: fn(Chunks, &Question) -> Search,
     #[case] remedy: &str,
 ) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
-    let error = search(scene.chunks(), &asked).run(&mut scene.ws).await.unwrap_err();
+    let error = search(fixture.chunks(), &asked).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(remedy), "{error}");
 }
 
@@ -40,26 +40,26 @@ fn a_vector_that_is_none_is_refused(#[case] components: Vec<f32>, #[case] why: &
 
 #[tokio::test]
 async fn a_workspace_without_chunks_has_no_hits() {
-    let mut scene = Scene::new().await;
-    scene.texts(scene.b, &["theirs"]).await;
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.b, &["theirs"]).await;
     let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
     for search in [
-        scene.chunks().nearest(&asked, 5),
-        scene.chunks().nearest(&asked, 5).exact(),
-        scene.chunks().full_text("theirs", 5),
-        scene.chunks().hybrid(&asked, "theirs", 5).neighbours(1).diversify(0.5),
+        fixture.chunks().nearest(&asked, 5),
+        fixture.chunks().nearest(&asked, 5).exact(),
+        fixture.chunks().full_text("theirs", 5),
+        fixture.chunks().hybrid(&asked, "theirs", 5).neighbours(1).diversify(0.5),
     ] {
-        let answer = search.run(&mut scene.ws).await.unwrap();
+        let answer = search.run(&mut fixture.ws).await.unwrap();
         assert_eq!((answer.returned, answer.is_bounded()), (0, false));
     }
 }
 
 #[tokio::test]
 async fn vectors_of_another_model_are_refused_and_not_compared() {
-    let mut scene = Scene::new().await;
-    scene.texts(scene.a, &["bicycles and wheels"]).await;
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.a, &["bicycles and wheels"]).await;
     let other = Question::new(random(&mut fastrand::Rng::with_seed(1)), "another-model");
-    let error = scene.chunks().nearest(&other, 5).run(&mut scene.ws).await.unwrap_err();
+    let error = fixture.chunks().nearest(&other, 5).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(MODEL), "{error}");
 }
 
@@ -71,24 +71,24 @@ async fn a_question_without_words_has_no_vector() {
 
 #[tokio::test]
 async fn a_connection_of_another_workspace_is_refused() {
-    let mut scene = Scene::new().await;
-    let b = WorkspaceScope::unchecked(scene.b, "a test");
+    let mut fixture = Fixture::new().await;
+    let b = WorkspaceScope::unchecked(fixture.b, "a test");
     let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
     let theirs = document_chunks::table.in_workspace(&b);
     for search in [theirs.nearest(&asked, 5), theirs.nearest(&asked, 5).exact(), theirs.full_text("word", 5)] {
-        let error = search.run(&mut scene.ws).await.unwrap_err();
+        let error = search.run(&mut fixture.ws).await.unwrap_err();
         assert!(error.is_invalid_input() && error.to_string().contains("is scoped to workspace"), "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_document_that_is_deleted_meanwhile_is_not_in_the_next_answer() {
-    let mut scene = Scene::new().await;
-    let document = scene.texts(scene.a, &["bicycles", "wheels"]).await;
+    let mut fixture = Fixture::new().await;
+    let document = fixture.texts(fixture.a, &["bicycles", "wheels"]).await;
     let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
-    let search = scene.chunks().nearest(&asked, 5).neighbours(1).diversify(0.5);
-    assert_eq!(search.clone().run(&mut scene.ws).await.unwrap().returned, 2);
-    documents::table.in_workspace(&scene.scope).find(document).delete().execute(&mut scene.ws).await.unwrap();
-    assert_eq!(search.run(&mut scene.ws).await.unwrap().returned, 0);
-    assert_eq!(scene.chunks().full_text("bicycles", 5).run(&mut scene.ws).await.unwrap().returned, 0);
+    let search = fixture.chunks().nearest(&asked, 5).neighbours(1).diversify(0.5);
+    assert_eq!(search.clone().run(&mut fixture.ws).await.unwrap().returned, 2);
+    documents::table.in_workspace(&fixture.scope).find(document).delete().execute(&mut fixture.ws).await.unwrap();
+    assert_eq!(search.run(&mut fixture.ws).await.unwrap().returned, 0);
+    assert_eq!(fixture.chunks().full_text("bicycles", 5).run(&mut fixture.ws).await.unwrap().returned, 0);
 }

@@ -21,7 +21,7 @@ pub(crate) const MODEL: &str = "test-model";
 pub(crate) type Chunks = Scoped<<document_chunks::table as TenantTable>::InWorkspace, (document_chunks::table, ())>;
 
 /// Workspaces `a` and `b`, without documents yet, and a connection as `a`.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) conn: AsyncPgConnection,
     pub(crate) a: WorkspaceId,
     pub(crate) b: WorkspaceId,
@@ -31,7 +31,7 @@ pub(crate) struct Scene {
     pub(crate) database: TestDatabase,
 }
 
-impl Scene {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();

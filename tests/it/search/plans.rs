@@ -28,12 +28,12 @@ static REAL: LazyLock<Real> = LazyLock::new(|| {
 });
 
 /// The first of them as `a`, the second as `b`.
-async fn real(scene: &mut Scene) -> (&'static [Embedding], &'static [Embedding]) {
-    for (workspace, vectors) in [scene.a, scene.b].into_iter().zip(&REAL.workspaces) {
-        let document = scene.document(workspace, &NewDocument::new("Notes")).await;
+async fn real(fixture: &mut Fixture) -> (&'static [Embedding], &'static [Embedding]) {
+    for (workspace, vectors) in [fixture.a, fixture.b].into_iter().zip(&REAL.workspaces) {
+        let document = fixture.document(workspace, &NewDocument::new("Notes")).await;
         let passages =
             vectors.iter().enumerate().map(|(at, vector)| (format!("passage {at}"), vector.clone())).collect();
-        scene.passages(workspace, document, passages).await;
+        fixture.passages(workspace, document, passages).await;
     }
     (&REAL.workspaces[0], &REAL.questions)
 }
@@ -49,11 +49,11 @@ fn recall(scores: &[f64], asked: &Embedding, vectors: &[Embedding], k: usize) ->
 
 #[tokio::test]
 async fn bits_find_the_nearest_of_real_embeddings() {
-    let mut scene = Scene::new().await;
-    let (vectors, questions) = real(&mut scene).await;
+    let mut fixture = Fixture::new().await;
+    let (vectors, questions) = real(&mut fixture).await;
     let mut sum = 0.0;
     for asked in questions {
-        let answer = scene.chunks().nearest(&question(asked), 10).run(&mut scene.ws).await.unwrap();
+        let answer = fixture.chunks().nearest(&question(asked), 10).run(&mut fixture.ws).await.unwrap();
         let list = answer.by_vector.unwrap();
         assert_eq!((answer.asked, answer.returned, list.plan, list.bound_reached), (10, 10, Plan::Bits, false));
         assert!(list.candidates.unwrap() < 400, "all were candidates: nothing is shown");
@@ -68,10 +68,10 @@ async fn bits_find_the_nearest_of_real_embeddings() {
 
 #[tokio::test]
 async fn exact_on_request_is_exact() {
-    let mut scene = Scene::new().await;
-    let (vectors, questions) = real(&mut scene).await;
+    let mut fixture = Fixture::new().await;
+    let (vectors, questions) = real(&mut fixture).await;
     for asked in questions.iter().take(5) {
-        let answer = scene.chunks().nearest(&question(asked), 20).exact().run(&mut scene.ws).await.unwrap();
+        let answer = fixture.chunks().nearest(&question(asked), 20).exact().run(&mut fixture.ws).await.unwrap();
         let list = answer.by_vector.unwrap();
         assert_eq!((list.plan, list.candidates, answer.is_bounded()), (Plan::Exact, None, false));
         let mut expected: Vec<f64> = vectors.iter().map(|vector| cosine(asked, vector)).collect();
@@ -88,12 +88,12 @@ async fn exact_on_request_is_exact() {
 #[case::at_the_bound(400, Plan::Bits)]
 #[tokio::test]
 async fn a_small_workspace_is_searched_exactly(#[case] exact_below: u32, #[case] plan: Plan) {
-    let mut scene = Scene::new().await;
-    let (_, questions) = real(&mut scene).await;
+    let mut fixture = Fixture::new().await;
+    let (_, questions) = real(&mut fixture).await;
     let limits = SearchLimits { exact_below, ..SearchLimits::default() };
     // The size is remembered for a minute, under whichever bound comes first.
     for bound in [limits, SearchLimits { exact_below: 1, ..limits }, limits] {
-        let answer = scene.chunks().nearest(&question(&questions[0]), 10).limits(bound).run(&mut scene.ws).await;
+        let answer = fixture.chunks().nearest(&question(&questions[0]), 10).limits(bound).run(&mut fixture.ws).await;
         let expected = if bound.exact_below == 1 { Plan::Bits } else { plan };
         assert_eq!(answer.unwrap().by_vector.unwrap().plan, expected);
     }
@@ -102,12 +102,12 @@ async fn a_small_workspace_is_searched_exactly(#[case] exact_below: u32, #[case]
 /// Hashed words leave most components at zero, whose signs say nothing.
 #[tokio::test]
 async fn a_sparse_question_is_answered_exactly() {
-    let mut scene = Scene::new().await;
-    scene.texts(scene.a, &["one", "two"]).await;
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.a, &["one", "two"]).await;
     let mut sparse = [0.0; DIMENSIONS];
     sparse[3] = 1.0;
     let asked = question(&Embedding::try_from(sparse).unwrap());
-    let answer = scene.chunks().nearest(&asked, 1).run(&mut scene.ws).await.unwrap();
+    let answer = fixture.chunks().nearest(&asked, 1).run(&mut fixture.ws).await.unwrap();
     assert_eq!(answer.by_vector.unwrap().plan, Plan::Exact);
 }
 
@@ -117,13 +117,13 @@ async fn a_sparse_question_is_answered_exactly() {
 #[case::or_else_told(SearchLimits { exact_below: 0, most_candidates: 60, ..SearchLimits::default() }, true)]
 #[tokio::test]
 async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: SearchLimits, #[case] bounded: bool) {
-    let mut scene = Scene::new().await;
+    let mut fixture = Fixture::new().await;
     let same_signs = same_signs(900);
-    let document = scene.document(scene.a, &NewDocument::new("Notes")).await;
+    let document = fixture.document(fixture.a, &NewDocument::new("Notes")).await;
     let passages = same_signs.iter().map(|vector| ("passage".to_owned(), vector.clone())).collect();
-    scene.passages(scene.a, document, passages).await;
+    fixture.passages(fixture.a, document, passages).await;
     let asked = question(&same_signs[0]);
-    let answer = scene.chunks().nearest(&asked, 5).limits(limits).run(&mut scene.ws).await.unwrap();
+    let answer = fixture.chunks().nearest(&asked, 5).limits(limits).run(&mut fixture.ws).await.unwrap();
     let list = answer.by_vector.unwrap();
     assert_eq!(answer.returned, 5);
     assert_eq!((answer.is_bounded(), list.bound_reached), (bounded, bounded));
@@ -136,21 +136,21 @@ async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: Searc
 
 #[tokio::test]
 async fn an_index_of_the_workspaces_own_is_used_and_one_that_is_invalid_is_not() {
-    let mut scene = Scene::new().await;
-    let (vectors, questions) = real(&mut scene).await;
-    let index = format!("document_chunks_near_{}", scene.a.as_uuid().simple());
-    let mut owner = db::connect(&scene.database.url().unwrap()).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    let (vectors, questions) = real(&mut fixture).await;
+    let index = format!("document_chunks_near_{}", fixture.a.as_uuid().simple());
+    let mut owner = db::connect(&fixture.database.url().unwrap()).await.unwrap();
     owner
         .batch_execute(&format!(
             "CREATE INDEX {index} ON document_chunks USING hnsw (vector_bits bit_hamming_ops)
              WHERE workspace_id = '{}'",
-            scene.a
+            fixture.a
         ))
         .await
         .unwrap();
     let mut sum = 0.0;
     for asked in questions {
-        let answer = scene.chunks().nearest(&question(asked), 10).run(&mut scene.ws).await.unwrap();
+        let answer = fixture.chunks().nearest(&question(asked), 10).run(&mut fixture.ws).await.unwrap();
         assert_eq!((answer.returned, answer.by_vector.unwrap().plan), (10, Plan::Approximate));
         let scores: Vec<f64> = answer.hits.iter().map(|hit| hit.score).collect();
         sum += recall(&scores, asked, vectors, 10);
@@ -159,42 +159,42 @@ async fn an_index_of_the_workspaces_own_is_used_and_one_that_is_invalid_is_not()
     assert!(mean >= 0.99, "recall is {mean}");
 
     // The neighbour has none, and its rows are in nobody else's.
-    let b = WorkspaceScope::unchecked(scene.b, "a test");
-    let mut other = scene.db.workspace(&b).await.unwrap();
+    let b = WorkspaceScope::unchecked(fixture.b, "a test");
+    let mut other = fixture.db.workspace(&b).await.unwrap();
     let theirs = document_chunks::table.in_workspace(&b);
     let answer = theirs.nearest(&question(&questions[0]), 10).run(&mut other).await.unwrap();
     assert_eq!(answer.by_vector.unwrap().plan, Plan::Bits);
 
-    let mut superuser = db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut superuser = db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     superuser
         .batch_execute(&format!("UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{index}'::regclass"))
         .await
         .unwrap();
     // A database that is opened anew has not asked yet.
-    let db = by_candidates(&scene.database).await;
-    let mut ws = db.workspace(&scene.scope).await.unwrap();
-    let answer = scene.chunks().nearest(&question(&questions[0]), 10).run(&mut ws).await.unwrap();
+    let db = by_candidates(&fixture.database).await;
+    let mut ws = db.workspace(&fixture.scope).await.unwrap();
+    let answer = fixture.chunks().nearest(&question(&questions[0]), 10).run(&mut ws).await.unwrap();
     assert_eq!(answer.by_vector.unwrap().plan, Plan::Bits);
 }
 
 /// An index gives up after so many rows that pass no filter; what it could not find, a scan does.
 #[tokio::test]
 async fn an_index_that_runs_out_of_candidates_is_made_up_for() {
-    let mut scene = Scene::new().await;
-    let (vectors, questions) = real(&mut scene).await;
-    let index = format!("document_chunks_near_{}", scene.a.as_uuid().simple());
-    let mut owner = db::connect(&scene.database.url().unwrap()).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    let (vectors, questions) = real(&mut fixture).await;
+    let index = format!("document_chunks_near_{}", fixture.a.as_uuid().simple());
+    let mut owner = db::connect(&fixture.database.url().unwrap()).await.unwrap();
     let make = format!(
         "CREATE INDEX {index} ON document_chunks USING hnsw (vector_bits bit_hamming_ops) WHERE workspace_id = '{}'",
-        scene.a
+        fixture.a
     );
     owner.batch_execute(&make).await.unwrap();
     let archived = NewDocument { status: Some(DocumentStatus::Archived), ..NewDocument::new("Old") };
-    let archived = scene.document(scene.a, &archived).await;
+    let archived = fixture.document(fixture.a, &archived).await;
     let far = vectors[5].clone();
-    scene.passages(scene.a, archived, vec![("the only one".to_owned(), far)]).await;
-    let search = scene.chunks().nearest(&question(&questions[0]), 10).status(DocumentStatus::Archived);
-    let answer = search.run(&mut scene.ws).await.unwrap();
+    fixture.passages(fixture.a, archived, vec![("the only one".to_owned(), far)]).await;
+    let search = fixture.chunks().nearest(&question(&questions[0]), 10).status(DocumentStatus::Archived);
+    let answer = search.run(&mut fixture.ws).await.unwrap();
     assert_eq!(answer.hits.iter().map(|hit| hit.content.as_str()).collect::<Vec<_>>(), ["the only one"]);
     assert_eq!(answer.by_vector.unwrap().plan, Plan::Bits);
     assert!(!answer.is_bounded());
@@ -211,11 +211,11 @@ async fn what_a_search_sets_is_put_back_within_a_transaction() {
         #[diesel(sql_type = diesel::sql_types::Text)]
         workspace: String,
     }
-    let mut scene = Scene::new().await;
-    scene.texts(scene.a, &["one"]).await;
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.a, &["one"]).await;
     let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
-    let chunks = scene.chunks();
-    let set: Set = scene
+    let chunks = fixture.chunks();
+    let set: Set = fixture
         .ws
         .transaction(async |tx| {
             chunks.nearest(&asked, 1).run(tx).await?;
@@ -229,5 +229,5 @@ async fn what_a_search_sets_is_put_back_within_a_transaction() {
         .await
         .unwrap();
     assert_eq!((set.mode.as_str(), set.jit.as_str()), ("auto", "on"));
-    assert_eq!(set.workspace, scene.a.to_string());
+    assert_eq!(set.workspace, fixture.a.to_string());
 }

@@ -1,6 +1,6 @@
 //! Pages of rows: each row once, whichever the order, the direction and the filter.
 
-use super::{HttpResponse, Scene};
+use super::{Fixture, HttpResponse};
 
 /// What stands in the links of a page, by their relation.
 fn link(said: &HttpResponse, relation: &str) -> Option<String> {
@@ -20,8 +20,8 @@ fn text(markup: &str) -> String {
     markup.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect()
 }
 
-async fn all(scene: &Scene, first: String, relation: &str) -> (Vec<String>, HttpResponse) {
-    let (mut seen, mut said) = (Vec::new(), scene.get(&first).await);
+async fn all(fixture: &Fixture, first: String, relation: &str) -> (Vec<String>, HttpResponse) {
+    let (mut seen, mut said) = (Vec::new(), fixture.get(&first).await);
     loop {
         assert_eq!(said.status, 200, "{}", said.body);
         let here = cells(&said);
@@ -31,7 +31,7 @@ async fn all(scene: &Scene, first: String, relation: &str) -> (Vec<String>, Http
             drop(seen.splice(0..0, here));
         }
         match link(&said, relation) {
-            Some(next) => said = scene.get(&next).await,
+            Some(next) => said = fixture.get(&next).await,
             None => return (seen, said),
         }
     }
@@ -39,9 +39,9 @@ async fn all(scene: &Scene, first: String, relation: &str) -> (Vec<String>, Http
 
 #[tokio::test]
 async fn pages_hold_each_row_once_in_every_order_forth_and_back() {
-    let mut scene = Scene::new(false).await;
-    let a = scene.a.workspace;
-    scene
+    let mut fixture = Fixture::new(false).await;
+    let a = fixture.a.workspace;
+    fixture
         .run(&format!(
             "INSERT INTO documents (workspace_id, title, slug, external_id, content_hash, summary)
              SELECT '{a}', 'title ' || n % 7, 'slug-' || n, 'e' || n, 'http', CASE WHEN n % 3 > 0 THEN 'summary ' || n % 11 END FROM generate_series(1, 240) n;
@@ -57,14 +57,16 @@ async fn pages_hold_each_row_once_in_every_order_forth_and_back() {
         ("&sort=slug", "slug NULLS LAST, id"),
         ("&sort=content_hash", "left(content_hash, 100) NULLS LAST, id"),
     ] {
-        let wanted: Vec<String> =
-            ids(&mut scene, &format!("SELECT id::text AS id FROM documents WHERE workspace_id = '{a}' ORDER BY {sql}"))
-                .await;
+        let wanted: Vec<String> = ids(
+            &mut fixture,
+            &format!("SELECT id::text AS id FROM documents WHERE workspace_id = '{a}' ORDER BY {sql}"),
+        )
+        .await;
         assert_eq!(wanted.len(), 241);
-        let (seen, last) = all(&scene, format!("/{a}/tables/documents?col=id{sort}"), "next").await;
+        let (seen, last) = all(&fixture, format!("/{a}/tables/documents?col=id{sort}"), "next").await;
         assert_eq!(seen, wanted, "{sort:?} forth");
         let end = link(&last, "prev").unwrap();
-        let (mut seen, _) = all(&scene, end, "prev").await;
+        let (mut seen, _) = all(&fixture, end, "prev").await;
         seen.extend(cells(&last));
         assert_eq!(seen, wanted, "{sort:?} back");
     }
@@ -72,9 +74,9 @@ async fn pages_hold_each_row_once_in_every_order_forth_and_back() {
 
 #[tokio::test]
 async fn a_filter_without_an_index_looks_at_a_bounded_number_of_rows_and_goes_on() {
-    let mut scene = Scene::new(false).await;
-    let a = scene.a.workspace;
-    scene
+    let mut fixture = Fixture::new(false).await;
+    let a = fixture.a.workspace;
+    fixture
         .run(&format!(
             "INSERT INTO analytics_events (workspace_id, event_type, source) SELECT '{a}', 'e', CASE WHEN n % 1000 = 0 THEN 'Rare_%' ELSE 'often' END
              FROM generate_series(1, 25000) n; ANALYZE analytics_events"
@@ -83,43 +85,43 @@ async fn a_filter_without_an_index_looks_at_a_bounded_number_of_rows_and_goes_on
     let sql = format!(
         "SELECT id::text AS id FROM analytics_events WHERE workspace_id = '{a}' AND source = 'Rare_%' ORDER BY id"
     );
-    let wanted = ids(&mut scene, &sql).await;
+    let wanted = ids(&mut fixture, &sql).await;
     assert_eq!(wanted.len(), 25);
     for filter in ["q=rare_%25", "fc=source&fo=contains&fv=are_%25", "fc=source&fo=is&fv=Rare_%25"] {
         let first = format!("/{a}/tables/analytics_events?col=id&{filter}");
-        assert!(scene.get(&first).await.body.contains("of the next 10000 rows match"));
-        assert_eq!(all(&scene, first, "next").await.0, wanted, "{filter}");
+        assert!(fixture.get(&first).await.body.contains("of the next 10000 rows match"));
+        assert_eq!(all(&fixture, first, "next").await.0, wanted, "{filter}");
         // And back, from behind the last of them.
         let end = format!(
             "/{a}/tables/analytics_events?col=id&{filter}&before=%5B%22ffffffff-ffff-ffff-ffff-ffffffffffff%22%5D"
         );
-        assert_eq!(all(&scene, end, "prev").await.0, wanted, "{filter} back");
+        assert_eq!(all(&fixture, end, "prev").await.0, wanted, "{filter} back");
     }
     // There are too many for an order that no index has; the one that an index has is there.
-    let said = scene.get(&format!("/{a}/tables/analytics_events?sort=source")).await;
+    let said = fixture.get(&format!("/{a}/tables/analytics_events?sort=source")).await;
     assert!(said.status == 422 && said.body.contains("sorted by source"), "{}", said.body);
-    assert_eq!(scene.get(&format!("/{a}/tables/analytics_events?sort=-occurred_at")).await.status, 200);
-    let wrong = scene.get(&format!("/{a}/tables/analytics_events?fc=id&fo=is&fv=no-id")).await;
+    assert_eq!(fixture.get(&format!("/{a}/tables/analytics_events?sort=-occurred_at")).await.status, 200);
+    let wrong = fixture.get(&format!("/{a}/tables/analytics_events?fc=id&fo=is&fv=no-id")).await;
     assert!(wrong.status == 422 && wrong.body.contains("invalid input syntax"), "{}", wrong.body);
     for bad in ["col=nothing", "fc=nothing&fo=is&fv=1", "fc=id&fo=nothing&fv=1", "after=nothing", "sort=properties"] {
-        assert_eq!(scene.get(&format!("/{a}/tables/analytics_events?{bad}")).await.status, 422, "{bad}");
+        assert_eq!(fixture.get(&format!("/{a}/tables/analytics_events?{bad}")).await.status, 422, "{bad}");
     }
 }
 
 #[tokio::test]
 async fn keys_are_links_in_both_directions() {
-    let scene = Scene::new(false).await;
-    let (a, document, chunk) = (scene.a.workspace, scene.a.document, scene.a.document_chunk);
-    let list = scene.get(&format!("/{a}/tables/document_chunks")).await;
+    let fixture = Fixture::new(false).await;
+    let (a, document, chunk) = (fixture.a.workspace, fixture.a.document, fixture.a.document_chunk);
+    let list = fixture.get(&format!("/{a}/tables/document_chunks")).await;
     let to_document = format!("/{a}/tables/documents/row?k.workspace_id={a}&amp;k.id={document}");
     assert!(list.body.contains(&to_document), "{}", list.body);
-    let row = scene.get(&to_document.replace("&amp;", "&")).await;
+    let row = fixture.get(&to_document.replace("&amp;", "&")).await;
     assert!(row.body.contains("document_chunks.document_id") && row.body.contains("1 row<"), "{}", row.body);
     let back = format!("/{a}/tables/document_chunks?fc=document_id&fo=is&fv={document}");
     assert!(row.body.contains(&back.replace('&', "&amp;")), "{}", row.body);
-    assert!(scene.get(&back).await.body.contains(&chunk.to_string()));
+    assert!(fixture.get(&back).await.body.contains(&chunk.to_string()));
     // Across workspaces, the key names the workspace.
-    let all = scene.get("/platform/tables/document_chunks").await;
+    let all = fixture.get("/platform/tables/document_chunks").await;
     assert!(
         all.body.contains(&format!("/platform/tables/documents/row?k.workspace_id={a}&amp;k.id={document}")),
         "{}",
@@ -129,34 +131,34 @@ async fn keys_are_links_in_both_directions() {
 
 #[tokio::test]
 async fn rows_are_copied_so_that_they_can_be_put_back() {
-    let mut scene = Scene::new(false).await;
-    let (a, document) = (scene.a.workspace, scene.a.document);
-    scene
+    let mut fixture = Fixture::new(false).await;
+    let (a, document) = (fixture.a.workspace, fixture.a.document);
+    fixture
         .run(&format!("UPDATE documents SET title = E'it''s \\\\ \"quoted\",\\nand more', metadata = '{{\"n\": [1, null]}}' WHERE id = '{document}'"))
         .await;
     let columns = "col=id&col=workspace_id&col=title&col=metadata&col=status&col=summary";
-    let json = scene.get(&format!("/{a}/tables/documents/copy?as=json&{columns}")).await;
+    let json = fixture.get(&format!("/{a}/tables/documents/copy?as=json&{columns}")).await;
     let rows: serde_json::Value = serde_json::from_str(&json.body).unwrap();
     assert_eq!(rows[0]["title"], "it's \\ \"quoted\",\nand more");
     assert_eq!((&rows[0]["metadata"]["n"][0], &rows[0]["summary"]), (&1.into(), &serde_json::Value::Null));
-    let csv = scene.get(&format!("/{a}/tables/documents/copy?as=csv&col=title")).await;
+    let csv = fixture.get(&format!("/{a}/tables/documents/copy?as=csv&col=title")).await;
     assert_eq!(csv.body, "title\n\"it's \\ \"\"quoted\"\",\nand more\"\n");
-    let sql = scene.get(&format!("/{a}/tables/documents/copy?as=sql&{columns}")).await;
+    let sql = fixture.get(&format!("/{a}/tables/documents/copy?as=sql&{columns}")).await;
     let before = ids(
-        &mut scene,
+        &mut fixture,
         "SELECT row_to_json(d)::jsonb - 'updated_at' - 'created_at' - 'datasource_id' || '{}' AS id FROM documents d",
     )
     .await;
-    scene.run(&format!("DELETE FROM documents WHERE id = '{document}'; {}", sql.body)).await;
+    fixture.run(&format!("DELETE FROM documents WHERE id = '{document}'; {}", sql.body)).await;
     let after = ids(
-        &mut scene,
+        &mut fixture,
         "SELECT row_to_json(d)::jsonb - 'updated_at' - 'created_at' - 'datasource_id' || '{}' AS id FROM documents d",
     )
     .await;
     assert_eq!(sorted(before), sorted(after));
-    let vector = scene.get(&format!("/{a}/tables/document_chunks/copy?as=json&col=vector")).await;
+    let vector = fixture.get(&format!("/{a}/tables/document_chunks/copy?as=json&col=vector")).await;
     assert_eq!(vector.status, 200);
-    assert_eq!(scene.get(&format!("/{a}/tables/documents/copy?as=xml")).await.status, 422);
+    assert_eq!(fixture.get(&format!("/{a}/tables/documents/copy?as=xml")).await.status, 422);
 }
 
 fn sorted(mut texts: Vec<String>) -> Vec<String> {
@@ -164,21 +166,21 @@ fn sorted(mut texts: Vec<String>) -> Vec<String> {
     texts
 }
 
-async fn ids(scene: &mut Scene, sql: &str) -> Vec<String> {
+async fn ids(fixture: &mut Fixture, sql: &str) -> Vec<String> {
     #[derive(diesel::QueryableByName)]
     struct Row {
         #[diesel(sql_type = diesel::sql_types::Text)]
         id: String,
     }
     let query = diesel::sql_query(format!("SELECT q.id::text FROM ({sql}) AS q"));
-    let rows: Vec<Row> = diesel_async::RunQueryDsl::load(query, &mut scene.conn).await.unwrap();
+    let rows: Vec<Row> = diesel_async::RunQueryDsl::load(query, &mut fixture.conn).await.unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
 
 #[tokio::test]
 async fn a_cell_that_a_spreadsheet_would_run_is_a_text() {
-    let mut scene = Scene::new(false).await;
-    let a = scene.a.workspace;
+    let mut fixture = Fixture::new(false).await;
+    let a = fixture.a.workspace;
     for (title, cell) in [
         ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
         ("@SUM(1+1)*cmd|' /C calc'!A0", "'@SUM(1+1)*cmd|' /C calc'!A0"),
@@ -188,8 +190,8 @@ async fn a_cell_that_a_spreadsheet_would_run_is_a_text() {
         ("-12.5", "-12.5"),
         ("plain", "plain"),
     ] {
-        scene.run(&format!("UPDATE documents SET title = $t${title}$t$ WHERE workspace_id = '{a}'")).await;
-        let said = scene.get(&format!("/{a}/tables/documents/copy?as=csv&col=title")).await;
+        fixture.run(&format!("UPDATE documents SET title = $t${title}$t$ WHERE workspace_id = '{a}'")).await;
+        let said = fixture.get(&format!("/{a}/tables/documents/copy?as=csv&col=title")).await;
         assert_eq!(said.body, format!("title\n{cell}\n"), "{title}");
     }
 }

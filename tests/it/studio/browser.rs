@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Scene;
+use super::Fixture;
 
 /// The folder with `node_modules`, and Chromium; where they can't be had, the test says so.
 fn tools() -> Result<(PathBuf, PathBuf), String> {
@@ -20,9 +20,9 @@ async fn each_page_is_used_by_hand() {
         Ok(tools) => tools,
         Err(why) => return crate::skipped(&format!("the studio in a browser: {why}")),
     };
-    let mut scene = Scene::new(true).await;
-    let a = scene.a.workspace;
-    scene
+    let mut fixture = Fixture::new(true).await;
+    let a = fixture.a.workspace;
+    fixture
         .run(&format!(
             "INSERT INTO documents (workspace_id, title, metadata) SELECT '{a}', 'Page ' || n, '{{\"n\": 1, \"list\": [1, 2]}}' FROM generate_series(1, 120) n;
              UPDATE messages SET confidence = 0.8;
@@ -34,10 +34,10 @@ async fn each_page_is_used_by_hand() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/it/studio/browser.mjs");
     let output = tokio::process::Command::new("node")
         .arg(script)
-        .env("LINK", scene.links.next())
+        .env("LINK", fixture.links.next())
         .env("MODULES", modules)
         .env("CHROMIUM", chromium)
-        .env("OTHER_ROW", super::row(a, "documents", scene.b.workspace, scene.b.document))
+        .env("OTHER_ROW", super::row(a, "documents", fixture.b.workspace, fixture.b.document))
         .env("SCREENSHOTS", std::env::var_os("WORKSPACE_DB_TEST_SCREENSHOTS").unwrap_or_default())
         .kill_on_drop(true)
         .output()

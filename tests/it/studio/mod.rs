@@ -14,7 +14,7 @@ use workspace_db_studio::{Links, Options, Studio};
 use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 /// A studio over a database of its own with two workspaces, and a browser that was let in.
-struct Scene {
+struct Fixture {
     address: String,
     cookie: String,
     links: Links,
@@ -50,7 +50,7 @@ impl HttpResponse {
     }
 }
 
-impl Scene {
+impl Fixture {
     async fn new(may_write: bool) -> Self {
         let database = TestDatabase::new().await.unwrap();
         let owner = database.url().unwrap();

@@ -2,7 +2,7 @@
 
 use sha2::Digest as _;
 
-use super::{Scene, row};
+use super::{Fixture, row};
 
 /// Bytes of a page.
 const MOST: usize = 300_000;
@@ -39,13 +39,13 @@ const PAGES: &[&str] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_is_there_as_a_workspace_and_as_the_platform() {
-    let scene = Scene::new(false).await;
-    let a = scene.a.workspace.to_string();
+    let fixture = Fixture::new(false).await;
+    let a = fixture.a.workspace.to_string();
     for view in [a.as_str(), "platform"] {
         let tables =
             PAGES.iter().map(|page| (*page).to_owned()).chain(TABLES.iter().map(|table| format!("tables/{table}")));
         for page in tables {
-            let said = scene.get(&format!("/{view}/{page}")).await;
+            let said = fixture.get(&format!("/{view}/{page}")).await;
             let one_only =
                 view == "platform" && ["search", "map", "map/picture", "conversations"].contains(&page.as_str());
             assert_eq!(said.status, if one_only { 422 } else { 200 }, "{view} {page}: {}", said.body);
@@ -59,20 +59,20 @@ async fn each_is_there_as_a_workspace_and_as_the_platform() {
         }
     }
     for table in GLOBAL {
-        assert_eq!(scene.get(&format!("/platform/tables/{table}")).await.status, 200, "{table}");
-        let seen = scene.get(&format!("/{a}/tables/{table}")).await.status;
+        assert_eq!(fixture.get(&format!("/platform/tables/{table}")).await.status, 200, "{table}");
+        let seen = fixture.get(&format!("/{a}/tables/{table}")).await.status;
         assert_eq!(seen, if *table == "workspaces" { 200 } else { 404 }, "{table}");
     }
-    assert_eq!(scene.get(&format!("/{a}/tables/pg_authid")).await.status, 404);
-    assert_eq!(scene.get("/platform/tables/__diesel_schema_migrations").await.status, 404);
-    assert_eq!(scene.get("/nowhere/tables").await.status, 404);
+    assert_eq!(fixture.get(&format!("/{a}/tables/pg_authid")).await.status, 404);
+    assert_eq!(fixture.get("/platform/tables/__diesel_schema_migrations").await.status, 404);
+    assert_eq!(fixture.get("/nowhere/tables").await.status, 404);
 }
 
 #[tokio::test]
 async fn another_workspaces_rows_are_not_found() {
-    let mut scene = Scene::new(true).await;
-    scene.run("UPDATE document_chunks SET content = 'only b says zebra' WHERE workspace_id = (SELECT id FROM workspaces WHERE slug = 'b')").await;
-    let (a, b) = (scene.a.workspace, scene.b.workspace);
+    let mut fixture = Fixture::new(true).await;
+    fixture.run("UPDATE document_chunks SET content = 'only b says zebra' WHERE workspace_id = (SELECT id FROM workspaces WHERE slug = 'b')").await;
+    let (a, b) = (fixture.a.workspace, fixture.b.workspace);
     // Once as it is, once without the policies: what asks names the workspace as well.
     for round in ["with policies", "without"] {
         for table in TABLES {
@@ -84,7 +84,7 @@ async fn another_workspaces_rows_are_not_found() {
                 "/copy?as=sql",
                 "/copy?as=json",
             ] {
-                let said = scene.get(&format!("/{a}/tables/{table}{page}")).await;
+                let said = fixture.get(&format!("/{a}/tables/{table}{page}")).await;
                 assert_eq!(said.status, 200, "{table}{page}: {}", said.body);
                 let said = said.body.replace(&format!("value=\"{b}\""), "").replace(&format!("fv={b}"), "");
                 assert!(
@@ -93,26 +93,26 @@ async fn another_workspaces_rows_are_not_found() {
                 );
             }
         }
-        let (document, chunk) = (scene.b.document, scene.b.document_chunk);
+        let (document, chunk) = (fixture.b.document, fixture.b.document_chunk);
         for path in [
             row(a, "documents", a, document),
             row(a, "documents", b, document),
             row(a, "document_chunks", b, chunk),
             row(a, "documents", b, document).replace("/row?", "/edit?"),
-            format!("/{a}/jobs/{}", scene.b.job),
-            format!("/{a}/conversations/{}", scene.b.conversation),
+            format!("/{a}/jobs/{}", fixture.b.job),
+            format!("/{a}/conversations/{}", fixture.b.conversation),
         ] {
-            assert_eq!(scene.get(&path).await.status, 404, "{round} {path}");
+            assert_eq!(fixture.get(&path).await.status, 404, "{round} {path}");
         }
-        let own = scene.get(&row(b, "documents", b, document)).await;
+        let own = fixture.get(&row(b, "documents", b, document)).await;
         assert_eq!(own.status, 200, "{}", own.body);
         for way in ["exact", "bits", "words", "hybrid"] {
-            let said = scene.get(&format!("/{a}/search/{way}?q=zebra")).await;
+            let said = fixture.get(&format!("/{a}/search/{way}?q=zebra")).await;
             assert!(said.status == 200 && !said.body.contains("zebra"), "{way}: {}", said.body);
         }
-        let like = scene.get(&format!("/{a}/search/exact?like={chunk}")).await.body;
+        let like = fixture.get(&format!("/{a}/search/exact?like={chunk}")).await.body;
         assert!(like.contains("the row does not exist"), "{like}");
-        scene
+        fixture
             .run("DO $$ DECLARE t record; BEGIN FOR t IN SELECT tablename, policyname FROM pg_policies WHERE policyname = 'workspace_isolation'
                   LOOP EXECUTE format('ALTER POLICY %I ON %I USING (true) WITH CHECK (true)', t.policyname, t.tablename); END LOOP; END $$")
             .await;
@@ -121,10 +121,10 @@ async fn another_workspaces_rows_are_not_found() {
 
 #[tokio::test]
 async fn what_is_seen_as_a_workspace_is_what_row_level_security_lets_through() {
-    let mut scene = Scene::new(false).await;
+    let mut fixture = Fixture::new(false).await;
     // A table of one's own that tells its workspaces by another name: nothing but the policy keeps them apart.
-    let (a, b) = (scene.a.workspace, scene.b.workspace);
-    scene
+    let (a, b) = (fixture.a.workspace, fixture.b.workspace);
+    fixture
         .run(&format!(
             "CREATE TABLE notes (id int PRIMARY KEY, owner uuid NOT NULL, words text NOT NULL);
              INSERT INTO notes VALUES (1, '{a}', 'mine'), (2, '{b}', 'theirs');
@@ -134,22 +134,22 @@ async fn what_is_seen_as_a_workspace_is_what_row_level_security_lets_through() {
              CREATE POLICY own ON notes TO workspace_app USING (owner = (SELECT nullif(current_setting('app.workspace_id', true), '')::uuid))"
         ))
         .await;
-    let seen = scene.get(&format!("/{a}/tables/notes")).await.body;
+    let seen = fixture.get(&format!("/{a}/tables/notes")).await.body;
     assert!(seen.contains("mine") && !seen.contains("theirs"), "{seen}");
-    assert_eq!(scene.get(&format!("/{a}/tables/notes/row?k.id=2")).await.status, 404);
-    assert_eq!(scene.get(&format!("/{b}/tables/notes/row?k.id=2")).await.status, 200);
-    let all = scene.get("/platform/tables/notes").await.body;
+    assert_eq!(fixture.get(&format!("/{a}/tables/notes/row?k.id=2")).await.status, 404);
+    assert_eq!(fixture.get(&format!("/{b}/tables/notes/row?k.id=2")).await.status, 200);
+    let all = fixture.get("/platform/tables/notes").await.body;
     assert!(all.contains("mine") && all.contains("theirs"), "{all}");
     // That the test sees it where the policy is gone.
-    scene.run("ALTER POLICY own ON notes USING (true)").await;
-    assert!(scene.get(&format!("/{a}/tables/notes")).await.body.contains("theirs"));
+    fixture.run("ALTER POLICY own ON notes USING (true)").await;
+    assert!(fixture.get(&format!("/{a}/tables/notes")).await.body.contains("theirs"));
 }
 
 #[tokio::test]
 async fn no_secret_leaves_the_database() {
-    let mut scene = Scene::new(true).await;
-    let a = scene.a.workspace;
-    scene
+    let mut fixture = Fixture::new(true).await;
+    let a = fixture.a.workspace;
+    fixture
         .run(&format!(
             "UPDATE admin_users SET password_hash = '$argon2id$v=19$m=19456,t=2,p=1$c2VlZGVkc2VlZGVk$bm90aGluZ2lzaGVyZW5vdGhpbmdpc2hlcmVub3RoaW5n';
              INSERT INTO admin_tokens (admin_user_id, kind, name, token_hash, expires_at)
@@ -171,7 +171,7 @@ async fn no_secret_leaves_the_database() {
     let mut seen = 0;
     for table in TABLES.iter().chain(GLOBAL).chain(&["workspace_settings"]) {
         for view in [a.to_string(), "platform".to_owned()] {
-            let all = scene.get(&format!("/{view}/tables/{table}?{}", all_columns(table))).await;
+            let all = fixture.get(&format!("/{view}/tables/{table}?{}", all_columns(table))).await;
             if all.status == 404 {
                 continue;
             }
@@ -183,11 +183,11 @@ async fn no_secret_leaves_the_database() {
                 .map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"))
                 .collect();
             for path in opened.iter().filter(|path| path.contains(&format!("/tables/{table}/row?"))) {
-                pages.push(scene.get(path).await);
-                pages.push(scene.get(&path.replace("/row?", "/edit?")).await);
+                pages.push(fixture.get(path).await);
+                pages.push(fixture.get(&path.replace("/row?", "/edit?")).await);
             }
             for form in ["sql", "json", "csv"] {
-                pages.push(scene.get(&format!("/{view}/tables/{table}/copy?as={form}&{}", all_columns(table))).await);
+                pages.push(fixture.get(&format!("/{view}/tables/{table}/copy?as={form}&{}", all_columns(table))).await);
             }
             for page in pages {
                 seen += usize::from(page.status == 200);
@@ -198,18 +198,18 @@ async fn no_secret_leaves_the_database() {
         }
     }
     assert!(seen > 100, "{seen}");
-    let job = scene.get(&format!("/{a}/jobs/{}", scene.a.job)).await.body;
+    let job = fixture.get(&format!("/{a}/jobs/{}", fixture.a.job)).await.body;
     assert!(job.contains("(hidden)") && !job.contains("5ec3e7"), "{job}");
     // Nor can it be guessed by asking for it.
     for value in ["%7B%22api_key%22:%225ec3e7%22%7D", "%7B%22deep%22:[%7B%22bot_token%22:%22x%22%7D]%7D"] {
-        let said = scene.get(&format!("/{a}/tables/datasources?fc=config&fo=contains&fv={value}")).await;
+        let said = fixture.get(&format!("/{a}/tables/datasources?fc=config&fo=contains&fv={value}")).await;
         assert!(said.status == 422 && said.body.contains("names no secret"), "{}", said.body);
     }
     for how in ["is", "contains", "greater"] {
-        let said = scene.get(&format!("/platform/tables/admin_users?fc=password_hash&fo={how}&fv=a")).await;
+        let said = fixture.get(&format!("/platform/tables/admin_users?fc=password_hash&fo={how}&fv=a")).await;
         assert_eq!(said.status, 422, "{how}: {}", said.body);
     }
-    assert_eq!(scene.get("/platform/tables/admin_users?sort=password_hash").await.status, 422);
+    assert_eq!(fixture.get("/platform/tables/admin_users?sort=password_hash").await.status, 422);
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
@@ -234,10 +234,10 @@ fn all_columns(table: &str) -> String {
 
 #[tokio::test]
 async fn text_that_hurts_is_shown_as_text() {
-    let mut scene = Scene::new(false).await;
-    let (a, document) = (scene.a.workspace, scene.a.document);
+    let mut fixture = Fixture::new(false).await;
+    let (a, document) = (fixture.a.workspace, fixture.a.document);
     let hurts = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u{202e}gnp.exe\u{1}\u{7f}\u{200b}שלום مرحبا";
-    scene
+    fixture
         .run(&format!(
             "UPDATE documents SET title = $t${hurts}$t$, summary = repeat('<b>', 350000) , slug = repeat(U&'\\200B', 60000),
                 metadata = jsonb_build_object('<i>key</i>', $t${}$t$, 'large', (SELECT jsonb_agg(jsonb_build_object('n', n, 'text', repeat('x', 20))) FROM generate_series(1, 25000) n))
@@ -257,16 +257,16 @@ async fn text_that_hurts_is_shown_as_text() {
             .replace('>', "%3E"),
         format!("/{a}/tables/documents?q=%3Cscript%3E&sort=%3Cscript%3E"),
         row(a, "documents", a, document),
-        row(a, "document_chunks", a, scene.a.document_chunk),
+        row(a, "document_chunks", a, fixture.a.document_chunk),
         format!("/{a}/jobs"),
-        format!("/{a}/jobs/{}", scene.a.job),
-        format!("/{a}/conversations/{}", scene.a.conversation),
+        format!("/{a}/jobs/{}", fixture.a.job),
+        format!("/{a}/conversations/{}", fixture.a.conversation),
         format!("/{a}/map/picture"),
         format!("/{a}/search/words?q=alert"),
         format!("/{a}/tables/%3Cscript%3Ealert(3)%3C%2Fscript%3E"),
     ];
     for path in pages {
-        let said = scene.get(&path).await;
+        let said = fixture.get(&path).await;
         assert!([200, 404, 422].contains(&said.status), "{path}: {}", said.status);
         assert!(said.body.len() < MOST, "{path}: {}", said.body.len());
         for raw in ["<script>alert", "<img", "<i>key", "<b><b>"] {
@@ -274,30 +274,30 @@ async fn text_that_hurts_is_shown_as_text() {
         }
         assert!(!said.body.contains('\u{202e}') && !said.body.contains('\u{1}'), "{path} turns its direction");
     }
-    let shown = scene.get(&row(a, "documents", a, document)).await.body;
+    let shown = fixture.get(&row(a, "documents", a, document)).await.body;
     assert!(shown.contains("U+202E") && shown.contains("U+0001") && shown.contains("more are not shown"));
 }
 
 #[tokio::test]
 async fn what_waits_for_a_lock_ends_and_says_what_to_do() {
-    let mut scene = Scene::new(false).await;
-    scene.run("BEGIN; LOCK TABLE feedback").await;
-    let said = scene.get(&format!("/{}/tables/feedback", scene.a.workspace)).await;
+    let mut fixture = Fixture::new(false).await;
+    fixture.run("BEGIN; LOCK TABLE feedback").await;
+    let said = fixture.get(&format!("/{}/tables/feedback", fixture.a.workspace)).await;
     assert_eq!(said.status, 500);
     assert!(said.body.contains("longer than 5 seconds"), "{}", said.body);
 }
 
 #[tokio::test]
 async fn pages_go_on_beside_rows_that_cant_be_read() {
-    let mut scene = Scene::new(true).await;
-    let a = scene.a.workspace;
+    let mut fixture = Fixture::new(true).await;
+    let a = fixture.a.workspace;
     let poison = "ALTER TABLE conversations DROP CONSTRAINT conversations_metadata_readable;
         ALTER TABLE jobs DROP CONSTRAINT jobs_payload_readable;
         INSERT INTO conversations (workspace_id, title, metadata) SELECT id, 'unreadable', '1e400' FROM workspaces;
         DELETE FROM jobs;
         INSERT INTO jobs (workspace_id, id, job_type, payload)
             SELECT id, '00000000-0000-7000-8000-000000000009', 'x', '1e400' FROM workspaces WHERE slug = 'a'";
-    scene.run(poison).await;
+    fixture.run(poison).await;
     let job = format!("/{a}/jobs/00000000-0000-7000-8000-000000000009");
     for (page, says) in [
         (format!("/{a}/conversations"), "/conversations/"),
@@ -305,12 +305,12 @@ async fn pages_go_on_beside_rows_that_cant_be_read() {
         (job.clone(), "column payload: Invalid Json"),
         (format!("/{a}/tables/jobs"), "00000000-0000"),
     ] {
-        let said = scene.get(&page).await;
+        let said = fixture.get(&page).await;
         assert_eq!(said.status, 200, "{page}: {}", said.body);
         assert!(said.body.contains(says), "{page}: {}", said.body);
     }
-    let token = scene.get(&job).await.form_token().to_owned();
-    let said = scene.post(&format!("{job}/cancel"), &[("form_token", &token)]).await;
+    let token = fixture.get(&job).await.form_token().to_owned();
+    let said = fixture.post(&format!("{job}/cancel"), &[("form_token", &token)]).await;
     assert_eq!(said.status, 303, "{}", said.body);
-    crate::until(&mut scene.conn, "SELECT status = 'cancelled' AS met FROM jobs").await;
+    crate::until(&mut fixture.conn, "SELECT status = 'cancelled' AS met FROM jobs").await;
 }

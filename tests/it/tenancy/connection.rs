@@ -16,7 +16,7 @@ use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection};
 use workspace_db::{Error, Result, db};
 use workspace_db_testing::{TestDatabase, seed};
 
-use super::{Scene, scope_of};
+use super::{Fixture, scope_of};
 use crate::until;
 
 /// What the server knows of a session.
@@ -37,7 +37,7 @@ async fn titles(scope: &workspace_db::tenancy::WorkspaceScope, ws: &mut Workspac
 
 #[tokio::test]
 async fn only_an_active_and_published_workspace_is_entered_by_its_slug() {
-    let Scene { database, db, a, .. } = Scene::new().await;
+    let Fixture { database, db, a, .. } = Fixture::new().await;
     let mut conn = database.connect().await.unwrap();
     let unpublished = db.published("a").await.unwrap_err();
     let unknown = db.published("none-such").await.unwrap_err();
@@ -52,7 +52,7 @@ async fn only_an_active_and_published_workspace_is_entered_by_its_slug() {
 
 #[tokio::test]
 async fn a_scope_of_another_database_is_refused() {
-    let Scene { database: _database, db, scope, .. } = Scene::new().await;
+    let Fixture { database: _database, db, scope, .. } = Fixture::new().await;
     let elsewhere = TestDatabase::new().await.unwrap();
     let mut conn = elsewhere.connect().await.unwrap();
     let there = seed(&mut conn, "there").await.unwrap();
@@ -69,7 +69,7 @@ async fn a_scope_of_another_database_is_refused() {
 
 #[tokio::test]
 async fn savepoints_roll_back_alone_and_transactions_as_a_whole() {
-    let Scene { database: _database, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, scope, mut ws, .. } = Fixture::new().await;
     let insert = |title: &str| documents::table.in_workspace(&scope).insert(NewDocument::new(title));
     ws.transaction(async |tx| {
         insert("kept").execute(tx).await?;
@@ -109,7 +109,7 @@ async fn savepoints_roll_back_alone_and_transactions_as_a_whole() {
 /// The statement is ended in the server, the connection is not lent again, and the next statement has another.
 #[tokio::test]
 async fn a_statement_that_is_cut_short_is_cancelled_and_its_connection_given_up() {
-    let Scene { database, db, a, scope, .. } = Scene::new().await;
+    let Fixture { database, db, a, scope, .. } = Fixture::new().await;
     let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();
     let one = database.open(1).await.unwrap();
     let mut ws = one.workspace(&scope).await.unwrap();
@@ -137,7 +137,7 @@ async fn a_statement_that_is_cut_short_is_cancelled_and_its_connection_given_up(
 
 #[tokio::test]
 async fn a_transaction_whose_statement_was_cut_short_commits_nothing() {
-    let Scene { database: _database, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, scope, mut ws, .. } = Fixture::new().await;
     let insert = |title: &str| documents::table.in_workspace(&scope).insert(NewDocument::new(title));
     let done: Result<()> = ws
         .transaction(async |tx| {
@@ -155,7 +155,7 @@ async fn a_transaction_whose_statement_was_cut_short_commits_nothing() {
 
 #[tokio::test]
 async fn a_savepoint_that_was_dropped_breaks_its_transaction() {
-    let Scene { database: _database, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, scope, mut ws, .. } = Fixture::new().await;
     let insert = |title: &str| documents::table.in_workspace(&scope).insert(NewDocument::new(title));
     let done: Result<()> = ws
         .transaction(async |tx| {
@@ -175,7 +175,7 @@ async fn a_savepoint_that_was_dropped_breaks_its_transaction() {
 /// Whoever returns an error of their own after a time-out gets it back, and nothing is kept.
 #[tokio::test]
 async fn the_error_of_the_work_survives_a_statement_that_was_cut_short() {
-    let Scene { database: _database, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, scope, mut ws, .. } = Fixture::new().await;
     let done: Result<()> = ws
         .transaction(async |tx| {
             let insert = documents::table.in_workspace(&scope).insert(NewDocument::new("cut short"));
@@ -189,7 +189,7 @@ async fn the_error_of_the_work_survives_a_statement_that_was_cut_short() {
 
 #[tokio::test]
 async fn a_panic_in_a_transaction_leaves_the_pool_healthy() {
-    let Scene { database, a, scope, .. } = Scene::new().await;
+    let Fixture { database, a, scope, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     for _ in 0..3 {
         let mut ws = db.workspace(&scope).await.unwrap();
@@ -206,7 +206,7 @@ async fn a_panic_in_a_transaction_leaves_the_pool_healthy() {
 
 #[tokio::test]
 async fn raw_sql_sees_the_workspace_and_what_it_sets_is_taken_back() {
-    let Scene { database, a, b, scope, .. } = Scene::new().await;
+    let Fixture { database, a, b, scope, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut ws = db.workspace(&scope).await.unwrap();
     let (mine, theirs) = (a.workspace, b.workspace);
@@ -243,7 +243,7 @@ async fn raw_sql_sees_the_workspace_and_what_it_sets_is_taken_back() {
 #[case::a_statement_failed_and_it_went_on("SELECT 1/0")]
 #[tokio::test]
 async fn raw_sql_that_ends_its_transaction_is_told_and_its_connection_given_up(#[case] sql: &str) {
-    let Scene { database, scope, .. } = Scene::new().await;
+    let Fixture { database, scope, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut ws = db.workspace(&scope).await.unwrap();
     let ended = ws
@@ -258,7 +258,7 @@ async fn raw_sql_that_ends_its_transaction_is_told_and_its_connection_given_up(#
 
 #[tokio::test]
 async fn raw_sql_that_fails_changes_nothing_and_sets_nothing() {
-    let Scene { database, b, scope, .. } = Scene::new().await;
+    let Fixture { database, b, scope, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut ws = db.workspace(&scope).await.unwrap();
     let theirs = b.workspace;
@@ -277,7 +277,7 @@ async fn raw_sql_that_fails_changes_nothing_and_sets_nothing() {
 
 #[tokio::test]
 async fn across_workspaces_sees_all_and_leaves_nothing_set() {
-    let Scene { database, .. } = Scene::new().await;
+    let Fixture { database, .. } = Fixture::new().await;
     for config in [
         Config { pool_size: 1, ..database.config().unwrap() },
         Config { database_url: Some(database.url().unwrap()), pool_size: 1, ..Config::default() },
@@ -314,7 +314,7 @@ async fn across_workspaces_sees_all_and_leaves_nothing_set() {
 #[case::a_superuser(true)]
 #[tokio::test]
 async fn with_one_url_every_transaction_drops_to_the_role(#[case] superuser: bool) {
-    let Scene { database, a, scope, .. } = Scene::new().await;
+    let Fixture { database, a, scope, .. } = Fixture::new().await;
     let url = if superuser { database.superuser_url() } else { database.url() }.unwrap();
     let config = Config { database_url: Some(url), pool_size: 1, ..Config::default() };
     let db = Database::open(&config).await.unwrap();
@@ -372,7 +372,7 @@ async fn a_database_that_is_not_migrated_says_so() {
 
 #[tokio::test]
 async fn an_exhausted_pool_is_told_and_recovers() {
-    let Scene { database, scope, .. } = Scene::new().await;
+    let Fixture { database, scope, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut ws = db.workspace(&scope).await.unwrap();
     titles(&scope, &mut ws).await.unwrap();
@@ -425,7 +425,7 @@ async fn a_changeset_with_a_field_workspace_id_is_refused_before_it_is_sent() {
     impl workspace_db::tenancy::Changes<documents::table> for Moved {
         const DECLARED: workspace_db::tenancy::MacroMarker = workspace_db::tenancy::macro_marker();
     }
-    let Scene { database: _database, a, b, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, a, b, scope, mut ws, .. } = Fixture::new().await;
     let set = |workspace_id| {
         documents::table
             .in_workspace(&scope)
@@ -442,7 +442,7 @@ async fn a_changeset_with_a_field_workspace_id_is_refused_before_it_is_sent() {
 
 #[tokio::test]
 async fn a_password_hash_is_out_of_a_workspaces_reach() {
-    let Scene { database: _database, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, mut ws, .. } = Fixture::new().await;
     let read = ws.under_row_security("a test", async |conn| {
         Ok::<Vec<PasswordHash>, Error>(admin_users::table.select(admin_users::password_hash).load(conn).await?)
     });
@@ -453,7 +453,7 @@ async fn a_password_hash_is_out_of_a_workspaces_reach() {
 /// U+0000 is in no text of PostgreSQL: nothing has such a name, and no row takes such a text.
 #[tokio::test]
 async fn a_name_with_nul_is_not_found_and_a_text_with_nul_is_bad_input() {
-    let Scene { database: _database, db, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, db, scope, mut ws, .. } = Fixture::new().await;
     for slug in ["a\0", "\0", "a\0b"] {
         assert!(db.published(slug).await.unwrap_err().is_not_found(), "{slug:?}");
         let found: Result<Workspace> =

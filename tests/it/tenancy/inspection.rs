@@ -15,7 +15,7 @@ use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 use workspace_db::{Error, Result};
 
 use super::leaks::types_alone;
-use super::{Scene, scope_of};
+use super::{Fixture, scope_of};
 
 /// Why a query is refused: by a panic where this test is built for development, else by an error.
 async fn refused<R: std::fmt::Debug>(query: impl Future<Output = Result<R>>) -> String {
@@ -34,7 +34,7 @@ fn unscoped() -> dsl::Filter<document_chunks::table, dsl::Like<document_chunks::
 
 #[tokio::test]
 async fn a_subquery_where_diesel_does_not_look_is_refused() {
-    let Scene { database: _database, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, scope, mut ws, .. } = types_alone().await;
     let all = documents::table.in_workspace(&scope);
     let count = || dsl::count(documents::id);
     let filtered = || count().aggregate_filter(dsl::exists(unscoped()));
@@ -91,7 +91,7 @@ workspace_db::tenant_rows! {
 
 #[tokio::test]
 async fn a_subquery_in_the_fields_of_a_declared_row_is_refused() {
-    let Scene { database: _database, a, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, a, scope, mut ws, .. } = types_alone().await;
     let all = documents::table.in_workspace(&scope);
     let told = [
         refused(all.insert(Planted { title: sub() }).execute(&mut ws)).await,
@@ -114,7 +114,7 @@ async fn a_subquery_in_the_fields_of_a_declared_row_is_refused() {
 
 #[tokio::test]
 async fn a_literal_that_is_not_whole_is_refused() {
-    let Scene { database: _database, a, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, a, scope, mut ws, .. } = types_alone().await;
     let all = documents::table.in_workspace(&scope);
     let filters = [
         "true) OR (true",
@@ -171,7 +171,7 @@ impl QueryFragment<Pg> for Lie {
 
 #[tokio::test]
 async fn an_expression_that_lies_about_its_tables_is_refused() {
-    let Scene { database: _database, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, scope, mut ws, .. } = types_alone().await;
     let all = documents::table.in_workspace(&scope);
     for _ in 0..2 {
         refused(all.filter(Lie).load::<Document>(&mut ws)).await;
@@ -184,7 +184,7 @@ async fn an_expression_that_lies_about_its_tables_is_refused() {
 
 #[tokio::test]
 async fn a_subquery_of_another_workspace_is_refused() {
-    let Scene { database: _database, a, b, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, a, b, scope, mut ws, .. } = types_alone().await;
     let of = |scope: &WorkspaceScope| document_chunks::table.in_workspace(scope).select(document_chunks::document_id);
     let all = documents::table.in_workspace(&scope);
     let mine: Vec<Document> = all.filter(documents::id.eq_any(of(&scope))).load(&mut ws).await.unwrap();

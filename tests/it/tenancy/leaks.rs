@@ -14,17 +14,17 @@ use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES, WorkspaceConnection
 use workspace_db::{Error, Result, db};
 use workspace_db_testing::{Seeded, conformance};
 
-use super::{Scene, scope_of};
+use super::{Fixture, scope_of};
 use crate::until;
 
 /// The same, with the database's line switched off: whatever is kept apart now, the types keep apart.
-pub(super) async fn types_alone() -> Scene {
-    let scene = Scene::new().await;
-    let mut owner = db::connect(&scene.database.url().unwrap()).await.unwrap();
+pub(super) async fn types_alone() -> Fixture {
+    let fixture = Fixture::new().await;
+    let mut owner = db::connect(&fixture.database.url().unwrap()).await.unwrap();
     for table in TENANT_TABLES {
         owner.batch_execute(&format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")).await.unwrap();
     }
-    let mut ws = scene.db.workspace(&scene.scope).await.unwrap();
+    let mut ws = fixture.db.workspace(&fixture.scope).await.unwrap();
     let all: i64 = ws
         .under_row_security("to see that nothing is enforced", async |conn| {
             Ok::<_, Error>(documents::table.count().get_result(conn).await?)
@@ -32,7 +32,7 @@ pub(super) async fn types_alone() -> Scene {
         .await
         .unwrap();
     assert_eq!(all, 2, "row-level security is still on");
-    scene
+    fixture
 }
 
 /// Raw SQL as `a`: the types are out of the way.
@@ -58,7 +58,7 @@ async fn titles_of(database: &workspace_db_testing::TestDatabase, of: &Seeded) -
 /// Flowise GHSA-c2c9-mfw7-p8hw, and Diesel's own `or_filter`, which does not compile here.
 #[tokio::test]
 async fn an_or_that_escapes_the_scope() {
-    let Scene { database: _database, a, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, a, scope, mut ws, .. } = types_alone().await;
     let escaping = documents::table.in_workspace(&scope).filter(sql::<Bool>("title = 'none' OR true"));
     assert!(escaping.to_sql().contains("= $1) AND (title = 'none' OR true)"), "{}", escaping.to_sql());
     let found: Vec<Document> = escaping.clone().load(&mut ws).await.unwrap();
@@ -74,7 +74,7 @@ async fn an_or_that_escapes_the_scope() {
         .unwrap();
     assert_eq!(grouped, [("x".to_owned(), 1)]);
 
-    let Scene { database: _database, a, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, a, mut ws, .. } = Fixture::new().await;
     let escaped = format!("UPDATE documents SET title = 'x' WHERE workspace_id = '{}' AND false OR true", a.workspace);
     assert_eq!(raw(&mut ws, &escaped).await.unwrap(), 1);
 }
@@ -82,18 +82,18 @@ async fn an_or_that_escapes_the_scope() {
 /// Dify CVE-2026-41949.
 #[tokio::test]
 async fn a_lookup_by_id_alone() {
-    let Scene { database: _database, b, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, b, scope, mut ws, .. } = types_alone().await;
     let found = documents::table.in_workspace(&scope).find(b.document).first::<Document>(&mut ws).await;
     assert!(found.unwrap_err().is_not_found());
 
-    let Scene { database: _database, b, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, b, mut ws, .. } = Fixture::new().await;
     assert_eq!(raw(&mut ws, &format!("SELECT * FROM documents WHERE id = '{}'", b.document)).await.unwrap(), 0);
 }
 
 /// Flowise CVE-2026-46476: the types take no id for a scope, and a row to insert has no workspace.
 #[tokio::test]
 async fn a_workspace_id_set_from_outside() {
-    let Scene { database, b, mut ws, .. } = Scene::new().await;
+    let Fixture { database, b, mut ws, .. } = Fixture::new().await;
     let insert = format!("INSERT INTO documents (workspace_id, title) VALUES ('{}', 'planted')", b.workspace);
     let error = raw(&mut ws, &insert).await.unwrap_err();
     assert!(error.to_string().contains("row-level security"), "{error}");
@@ -105,13 +105,13 @@ async fn a_workspace_id_set_from_outside() {
 /// hibernate-orm#13412, efcore#24122.
 #[tokio::test]
 async fn an_update_or_delete_by_primary_key() {
-    let Scene { database, b, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database, b, scope, mut ws, .. } = types_alone().await;
     let theirs = documents::table.in_workspace(&scope).find(b.document);
     assert_eq!(theirs.update().set(documents::title.eq("mine")).execute(&mut ws).await.unwrap(), 0);
     assert_eq!(theirs.delete().execute(&mut ws).await.unwrap(), 0);
     assert_eq!(titles_of(&database, &b).await, ["Opening hours"]);
 
-    let Scene { database, b, mut ws, .. } = Scene::new().await;
+    let Fixture { database, b, mut ws, .. } = Fixture::new().await;
     let id = b.document;
     assert_eq!(raw(&mut ws, &format!("UPDATE documents SET title = 'mine' WHERE id = '{id}'")).await.unwrap(), 0);
     assert_eq!(raw(&mut ws, &format!("DELETE FROM documents WHERE id = '{id}'")).await.unwrap(), 0);
@@ -121,8 +121,8 @@ async fn an_update_or_delete_by_primary_key() {
 /// micronaut-data#3940, ash#2713: the conflict target has the workspace in it, so another's row is never met.
 #[tokio::test]
 async fn an_upsert_that_re_homes_another_tenants_row() {
-    for scene in [types_alone().await, Scene::new().await] {
-        let Scene { database, a, b, scope, mut ws, .. } = scene;
+    for fixture in [types_alone().await, Fixture::new().await] {
+        let Fixture { database, a, b, scope, mut ws, .. } = fixture;
         let same_id = NewDocument { id: b.document, ..NewDocument::new("taken over") };
         let id: DocumentId = documents::table
             .in_workspace(&scope)
@@ -138,7 +138,7 @@ async fn an_upsert_that_re_homes_another_tenants_row() {
         assert_eq!(titles_of(&database, &b).await, ["Opening hours"]);
         assert_eq!(titles_of(&database, &a).await, ["Opening hours", "taken over"]);
     }
-    let Scene { database, b, mut ws, .. } = Scene::new().await;
+    let Fixture { database, b, mut ws, .. } = Fixture::new().await;
     let upsert = format!(
         "INSERT INTO documents (workspace_id, id, title) VALUES ('{}', '{}', 'x')
          ON CONFLICT (workspace_id, id) DO UPDATE SET title = 'taken over'",
@@ -152,8 +152,8 @@ async fn an_upsert_that_re_homes_another_tenants_row() {
 #[tokio::test]
 async fn unscoped_joins_and_associations() {
     // The same ids in both workspaces: a join on them alone would pair rows across.
-    for scene in [types_alone().await, Scene::new().await] {
-        let Scene { database, a, b, scope, mut ws, .. } = scene;
+    for fixture in [types_alone().await, Fixture::new().await] {
+        let Fixture { database, a, b, scope, mut ws, .. } = fixture;
         let mut conn = database.connect().await.unwrap();
         let twin = NewDatasource { id: a.datasource, ..NewDatasource::new("Theirs", DatasourceType::Web) };
         let twin = (datasources::workspace_id.eq(b.workspace), twin);
@@ -175,15 +175,15 @@ async fn unscoped_joins_and_associations() {
             .unwrap();
         assert_eq!(left, [Some("Handbook".to_owned())]);
     }
-    let Scene { database: _database, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, mut ws, .. } = Fixture::new().await;
     assert_eq!(raw(&mut ws, "SELECT * FROM documents, datasources, messages").await.unwrap(), 1);
 }
 
 /// Open WebUI CVE-2026-45402: the key between the two carries the workspace.
 #[tokio::test]
 async fn a_foreign_child_attached_by_id() {
-    for scene in [types_alone().await, Scene::new().await] {
-        let Scene { database: _database, b, scope, mut ws, .. } = scene;
+    for fixture in [types_alone().await, Fixture::new().await] {
+        let Fixture { database: _database, b, scope, mut ws, .. } = fixture;
         let stray = NewMessage::new(b.conversation, MessageRole::User, "into the wrong house");
         let error = messages::table.in_workspace(&scope).insert(&stray).execute(&mut ws).await.unwrap_err();
         assert!(error.is_not_found(), "{error}");
@@ -196,7 +196,7 @@ async fn a_foreign_child_attached_by_id() {
 /// does not compile, and the database binds whatever it is.
 #[tokio::test]
 async fn an_operation_that_nobody_hooked() {
-    let Scene { database: _database, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database: _database, scope, mut ws, .. } = types_alone().await;
     let all = documents::table.in_workspace(&scope);
     let titles = all.select(documents::title);
     assert_eq!(titles.distinct().load::<String>(&mut ws).await.unwrap().len(), 1);
@@ -211,7 +211,7 @@ async fn an_operation_that_nobody_hooked() {
     assert_eq!(all.update().set(documents::title.eq("bulk")).execute(&mut ws).await.unwrap(), 1);
     assert_eq!(all.delete().execute(&mut ws).await.unwrap(), 1);
 
-    let Scene { database: _database, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, mut ws, .. } = Fixture::new().await;
     for statement in [
         "SELECT DISTINCT workspace_id FROM documents",
         "SELECT workspace_id FROM documents GROUP BY CUBE (workspace_id) HAVING workspace_id IS NOT NULL",
@@ -231,12 +231,12 @@ async fn an_operation_that_nobody_hooked() {
 /// ash#1560.
 #[tokio::test]
 async fn a_bulk_insert_without_a_tenant() {
-    let Scene { database, a, b, scope, mut ws, .. } = types_alone().await;
+    let Fixture { database, a, b, scope, mut ws, .. } = types_alone().await;
     let rows: Vec<_> = (0..50).map(|n| NewDocument::new(format!("{n}"))).collect();
     assert_eq!(documents::table.in_workspace(&scope).insert(&rows).execute(&mut ws).await.unwrap(), 50);
     assert_eq!((titles_of(&database, &a).await.len(), titles_of(&database, &b).await.len()), (51, 1));
 
-    let Scene { database: _database, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, mut ws, .. } = Fixture::new().await;
     let error = raw(&mut ws, "INSERT INTO documents (title) SELECT 'x' FROM generate_series(1, 50)").await.unwrap_err();
     assert!(error.to_string().contains("row-level security") || error.to_string().contains("null value"), "{error}");
 }
@@ -244,7 +244,7 @@ async fn a_bulk_insert_without_a_tenant() {
 /// django-multitenant#213: there is no current tenant to go stale; each statement sets its own.
 #[tokio::test]
 async fn a_stale_tenant_in_a_worker() {
-    let Scene { database, a, b, .. } = Scene::new().await;
+    let Fixture { database, a, b, .. } = Fixture::new().await;
     // One connection, lent by turns to both, each turn also ended early or in an error.
     let db = database.open(1).await.unwrap();
     for turn in 0..12 {
@@ -264,7 +264,7 @@ async fn a_stale_tenant_in_a_worker() {
 /// rustango#1225, diesel_async#198: a dropped future must not hand on its transaction or its workspace.
 #[tokio::test]
 async fn a_cancelled_future_that_returns_a_scoped_connection() {
-    let Scene { database, a, b, .. } = Scene::new().await;
+    let Fixture { database, a, b, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let (mine, theirs) = (scope_of(&a), scope_of(&b));
     let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();
@@ -305,7 +305,7 @@ async fn a_cancelled_future_that_returns_a_scoped_connection() {
 /// views are mutants of the conformance suite, refused at start-up and found.
 #[tokio::test]
 async fn policies_that_fail_open() {
-    let Scene { database, b, .. } = Scene::new().await;
+    let Fixture { database, b, .. } = Fixture::new().await;
     let count = |mut conn: AsyncPgConnection| async move {
         documents::table.count().get_result::<i64>(&mut conn).await.unwrap()
     };
@@ -330,7 +330,7 @@ async fn policies_that_fail_open() {
 /// pgedge-rag-server#52: where nothing is enforced, or nothing is there to be tried, the suite says so.
 #[tokio::test]
 async fn tests_of_policies_that_pass_while_nothing_is_enforced() {
-    let Scene { database, .. } = types_alone().await;
+    let Fixture { database, .. } = types_alone().await;
     let found = conformance::violations(&database.config().unwrap(), TENANT_TABLES).await.unwrap();
     for table in TENANT_TABLES {
         let attempts =
@@ -342,7 +342,7 @@ async fn tests_of_policies_that_pass_while_nothing_is_enforced() {
 /// agno#9424.
 #[tokio::test]
 async fn a_content_hash_that_is_unique_across_tenants() {
-    let Scene { database: _database, db, a, b, .. } = Scene::new().await;
+    let Fixture { database: _database, db, a, b, .. } = Fixture::new().await;
     for seeded in [&a, &b] {
         let scope = scope_of(seeded);
         let mut ws = db.workspace(&scope).await.unwrap();
@@ -358,8 +358,8 @@ async fn a_content_hash_that_is_unique_across_tenants() {
 /// rag_api#319: what was deleted is counted, and what is another's is simply not among it.
 #[tokio::test]
 async fn a_partial_delete_that_is_reported_as_not_found() {
-    for scene in [types_alone().await, Scene::new().await] {
-        let Scene { database, a, b, scope, mut ws, .. } = scene;
+    for fixture in [types_alone().await, Fixture::new().await] {
+        let Fixture { database, a, b, scope, mut ws, .. } = fixture;
         let some = documents::table.in_workspace(&scope).filter(documents::id.eq_any([a.document, b.document]));
         let gone: Vec<DocumentId> = some.delete().returning(documents::id).load(&mut ws).await.unwrap();
         assert_eq!(gone, [a.document]);
@@ -370,8 +370,8 @@ async fn a_partial_delete_that_is_reported_as_not_found() {
 /// The error for another's row is that for no row at all, word for word.
 #[tokio::test]
 async fn the_existence_of_another_tenants_row_told_by_an_error() {
-    for scene in [types_alone().await, Scene::new().await] {
-        let Scene { database, b, scope, mut ws, .. } = scene;
+    for fixture in [types_alone().await, Fixture::new().await] {
+        let Fixture { database, b, scope, mut ws, .. } = fixture;
         let mut told = Vec::new();
         for conversation in [b.conversation, ConversationId::generate()] {
             let stray = NewMessage::new(conversation, MessageRole::User, "?");

@@ -14,7 +14,7 @@ use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
 use workspace_db_testing::{Seeded, TestDatabase, seed};
 
 /// Two workspaces with a row in every table, and a connection as `a`. What comes back must be `a`'s alone.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) database: TestDatabase,
     pub(crate) db: Database,
     pub(crate) a: Seeded,
@@ -23,7 +23,7 @@ pub(crate) struct Scene {
     pub(crate) ws: WorkspaceConnection,
 }
 
-impl Scene {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();

@@ -10,11 +10,11 @@ use workspace_db::schema::*;
 use workspace_db::sql_types::*;
 use workspace_db::tenancy::{InWorkspace as _, OptionalRow as _, PageKey, excluded};
 
-use super::{Scene, scope_of};
+use super::{Fixture, scope_of};
 
 #[tokio::test]
 async fn every_table_shows_one_workspace() {
-    let Scene { a, scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { a, scope, mut ws, database: _database, .. } = Fixture::new().await;
     macro_rules! assert_one {
         ($($table:ident as $model:ident),+) => {$(
             let rows: Vec<$model> = $table::table.in_workspace(&scope).select($model::as_select()).load(&mut ws).await.unwrap();
@@ -43,7 +43,7 @@ async fn every_table_shows_one_workspace() {
 
 #[tokio::test]
 async fn a_row_is_found_by_its_id_and_another_workspaces_is_not_there() {
-    let Scene { a, b, scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { a, b, scope, mut ws, database: _database, .. } = Fixture::new().await;
     let found: Document = documents::table.in_workspace(&scope).find(a.document).first(&mut ws).await.unwrap();
     assert_eq!(found.id, a.document);
     let missing = documents::table.in_workspace(&scope).find(b.document).first::<Document>(&mut ws).await;
@@ -53,7 +53,7 @@ async fn a_row_is_found_by_its_id_and_another_workspaces_is_not_there() {
 
 #[tokio::test]
 async fn the_combinators_narrow_order_and_group() {
-    let Scene { scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { scope, mut ws, database: _database, .. } = Fixture::new().await;
     let titles = ["Bread", "Apples", "Cheese", "Dates"];
     let rows: Vec<_> = titles.iter().map(|title| NewDocument::new(*title)).collect();
     assert_eq!(documents::table.in_workspace(&scope).insert(&rows).execute(&mut ws).await.unwrap(), 4);
@@ -100,7 +100,7 @@ async fn the_combinators_narrow_order_and_group() {
 
 #[tokio::test]
 async fn a_boxed_query_takes_optional_filters() {
-    let Scene { scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { scope, mut ws, database: _database, .. } = Fixture::new().await;
     for (title, expected) in [(Some("Opening hours"), 1), (Some("None such"), 0), (None, 1)] {
         let mut query = documents::table.in_workspace(&scope).into_boxed();
         if let Some(title) = title {
@@ -113,7 +113,7 @@ async fn a_boxed_query_takes_optional_filters() {
 
 #[tokio::test]
 async fn joins_carry_the_workspace() {
-    let Scene { a, scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { a, scope, mut ws, database: _database, .. } = Fixture::new().await;
     let inner: Vec<(Document, Datasource)> = documents::table
         .in_workspace(&scope)
         .inner_join(datasources::table)
@@ -153,7 +153,7 @@ async fn joins_carry_the_workspace() {
 
 #[tokio::test]
 async fn a_subquery_is_scoped_too() {
-    let Scene { a, scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { a, scope, mut ws, database: _database, .. } = Fixture::new().await;
     documents::table.in_workspace(&scope).insert(&NewDocument::new("without chunks")).execute(&mut ws).await.unwrap();
     let with_chunks = document_chunks::table.in_workspace(&scope).select(document_chunks::document_id);
     let found: Vec<DocumentId> = documents::table
@@ -168,7 +168,7 @@ async fn a_subquery_is_scoped_too() {
 
 #[tokio::test]
 async fn inserts_take_one_many_none_and_return() {
-    let Scene { a, scope, mut ws, database, .. } = Scene::new().await;
+    let Fixture { a, scope, mut ws, database, .. } = Fixture::new().await;
     let new = NewDocument::new("one");
     let one: Document = documents::table.in_workspace(&scope).insert(&new).get_result(&mut ws).await.unwrap();
     assert_eq!((one.id, one.workspace_id), (new.id, a.workspace));
@@ -192,7 +192,7 @@ async fn inserts_take_one_many_none_and_return() {
 
 #[tokio::test]
 async fn an_upsert_changes_its_own_row() {
-    let Scene { a, scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { a, scope, mut ws, database: _database, .. } = Fixture::new().await;
     let again = NewDocument { id: a.document, ..NewDocument::new("Opening hours, revised") };
     let upsert = || documents::table.in_workspace(&scope).insert(&again);
     let target = (documents::workspace_id, documents::id);
@@ -212,7 +212,7 @@ async fn an_upsert_changes_its_own_row() {
 
 #[tokio::test]
 async fn updates_and_deletes_stay_in_their_workspace() {
-    let Scene { a, b, scope, mut ws, db, database: _database, .. } = Scene::new().await;
+    let Fixture { a, b, scope, mut ws, db, database: _database, .. } = Fixture::new().await;
     let all = documents::table.in_workspace(&scope);
     let changes = DocumentChanges { title: Some("Holidays".to_owned()), ..Default::default() };
     assert_eq!(all.update().set(&changes).execute(&mut ws).await.unwrap(), 1);
@@ -231,7 +231,7 @@ async fn updates_and_deletes_stay_in_their_workspace() {
 
 #[tokio::test]
 async fn locks_hold_until_the_transaction_ends() {
-    let Scene { a, scope, mut ws, db, database: _database, .. } = Scene::new().await;
+    let Fixture { a, scope, mut ws, db, database: _database, .. } = Fixture::new().await;
     let mut second = db.workspace(&scope).await.unwrap();
     let job = jobs::table.in_workspace(&scope).find(a.job).select(Job::as_select());
     ws.transaction(async |tx| {
@@ -255,7 +255,7 @@ async fn locks_hold_until_the_transaction_ends() {
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gap_or_repetition() {
-    let Scene { scope, mut ws, database, a, .. } = Scene::new().await;
+    let Fixture { scope, mut ws, database, a, .. } = Fixture::new().await;
     let rows: Vec<_> = (0..9).map(|n| NewDocument::new(format!("{n}"))).collect();
     documents::table.in_workspace(&scope).insert(&rows).execute(&mut ws).await.unwrap();
     // Those nine have one time in common, so only the id orders them.
@@ -286,7 +286,7 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
 
 #[tokio::test]
 async fn a_stream_gives_all_rows_and_the_connection_back() {
-    let Scene { scope, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { scope, mut ws, database: _database, .. } = Fixture::new().await;
     let rows: Vec<_> = (0..200).map(|n| NewDocument::new(format!("{n}"))).collect();
     documents::table.in_workspace(&scope).insert(&rows).execute(&mut ws).await.unwrap();
     let titles = documents::table.in_workspace(&scope).select(documents::title);
@@ -303,7 +303,7 @@ async fn a_stream_gives_all_rows_and_the_connection_back() {
 
 #[tokio::test]
 async fn a_query_of_one_workspace_is_refused_on_the_connection_of_another() {
-    let Scene { b, mut ws, database: _database, .. } = Scene::new().await;
+    let Fixture { b, mut ws, database: _database, .. } = Fixture::new().await;
     let other = scope_of(&b);
     let error = documents::table.in_workspace(&other).load::<Document>(&mut ws).await.unwrap_err();
     assert!(error.is_invalid_input(), "{error}");

@@ -11,7 +11,7 @@ use workspace_db::schema::*;
 use workspace_db::tenancy::{Access, InWorkspace as _, WorkspaceConnection};
 use workspace_db::{Error, Result, db};
 
-use super::{Scene, scope_of};
+use super::{Fixture, scope_of};
 use crate::until;
 
 /// Runs statements as raw SQL of a workspace.
@@ -68,7 +68,7 @@ async fn holds(ws: &mut WorkspaceConnection<impl Access>, condition: &str) -> bo
 #[case::no_prepared_statements("DEALLOCATE ALL", "true")]
 #[tokio::test]
 async fn what_raw_sql_leaves_reaches_nobody(#[case] leaves: &str, #[case] is_gone: &str) {
-    let Scene { database, a, b, .. } = Scene::new().await;
+    let Fixture { database, a, b, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let (mine, theirs) = (scope_of(&a), scope_of(&b));
     for within in [false, true] {
@@ -108,7 +108,7 @@ async fn what_raw_sql_leaves_reaches_nobody(#[case] leaves: &str, #[case] is_gon
 #[case::writes_to_the_log_of_changes("SELECT pg_logical_emit_message(false, 'x', 'y')")]
 #[tokio::test]
 async fn what_ends_or_watches_others_is_refused(#[case] sql: &str) {
-    let Scene { database, b, .. } = Scene::new().await;
+    let Fixture { database, b, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut ws = db.workspace(&scope_of(&b)).await.unwrap();
     let error = run(&mut ws, sql).await.unwrap_err();
@@ -122,7 +122,7 @@ async fn what_ends_or_watches_others_is_refused(#[case] sql: &str) {
 /// A temporary table of the name of one of ours: typed queries of the same transaction do not see it either.
 #[tokio::test]
 async fn a_temporary_table_shadows_none_of_ours() {
-    let Scene { database: _database, a, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, a, scope, mut ws, .. } = Fixture::new().await;
     ws.transaction(async |tx| {
         run(tx, "CREATE TEMP TABLE documents (LIKE public.documents); INSERT INTO pg_temp.documents SELECT * FROM public.documents").await?;
         documents::table.in_workspace(&scope).insert(NewDocument::new("written")).execute(tx).await?;
@@ -145,7 +145,7 @@ async fn a_temporary_table_shadows_none_of_ours() {
 /// What the platform's raw SQL leaves is met neither by the next one nor by whoever is admitted meanwhile.
 #[tokio::test]
 async fn what_raw_sql_across_workspaces_leaves_reaches_nobody() {
-    let Scene { database, a, .. } = Scene::new().await;
+    let Fixture { database, a, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut conn = database.connect().await.unwrap();
     let published = workspaces::is_published.eq(true);
@@ -191,7 +191,7 @@ async fn what_raw_sql_across_workspaces_leaves_reaches_nobody() {
 #[case::prepared_for_another("ROLLBACK AND CHAIN; SAVEPOINT lent")]
 #[tokio::test]
 async fn a_transaction_that_raw_sql_replaced_is_noticed(#[case] ends: &str) {
-    let Scene { database: _database, db, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, db, scope, mut ws, .. } = Fixture::new().await;
     let ended = run(&mut ws, ends).await;
     assert!(ended.as_ref().unwrap_err().is_interrupted(), "{ended:?}");
     let kept: Result<()> = ws
@@ -210,7 +210,7 @@ async fn a_transaction_that_raw_sql_replaced_is_noticed(#[case] ends: &str) {
 /// Two connections that are lent within each other and change places: neither keeps what it did, and none goes back.
 #[tokio::test]
 async fn connections_that_change_places_are_noticed() {
-    let Scene { database, a, scope, .. } = Scene::new().await;
+    let Fixture { database, a, scope, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut ws = db.workspace(&scope).await.unwrap();
     let outer: Result<()> = db
@@ -251,7 +251,7 @@ async fn connections_that_change_places_are_noticed() {
 #[case::by_a_lock("LOCK TABLE documents IN ACCESS EXCLUSIVE MODE")]
 #[tokio::test]
 async fn a_reader_writes_nothing(#[case] writes: &str) {
-    let Scene { database, db, a, scope, .. } = Scene::new().await;
+    let Fixture { database, db, a, scope, .. } = Fixture::new().await;
     let mut ws = db.workspace(&scope.to_read()).await.unwrap();
     assert!(holds(&mut ws, "current_user = 'workspace_reader'").await);
     assert!(run(&mut ws, writes).await.is_err());
@@ -282,7 +282,7 @@ async fn a_readers_role_has_no_privilege_but_to_read() {
         #[diesel(sql_type = Text)]
         table: String,
     }
-    let Scene { database, .. } = Scene::new().await;
+    let Fixture { database, .. } = Fixture::new().await;
     let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();
     let query = "SELECT c.oid::regclass::text AS table FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
         AND (has_any_column_privilege('workspace_reader', c.oid, 'INSERT, UPDATE, REFERENCES')
@@ -295,7 +295,7 @@ async fn a_readers_role_has_no_privilege_but_to_read() {
 /// Raw SQL costs a connection, and no more than one: the pool is as large as before.
 #[tokio::test]
 async fn the_pool_recovers_from_raw_sql() {
-    let Scene { database, scope, .. } = Scene::new().await;
+    let Fixture { database, scope, .. } = Fixture::new().await;
     let db = database.open(1).await.unwrap();
     let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();
     let mut ws = db.workspace(&scope).await.unwrap();

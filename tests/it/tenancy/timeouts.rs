@@ -10,7 +10,7 @@ use workspace_db::schema::*;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection};
 use workspace_db::{Error, Result};
 
-use super::{Scene, scope_of};
+use super::{Fixture, scope_of};
 
 const SOON: Duration = Duration::from_millis(200);
 
@@ -20,7 +20,7 @@ async fn slow(ws: &mut WorkspaceConnection) -> Result<()> {
 
 #[tokio::test]
 async fn a_statement_that_takes_too_long_ends_as_a_timeout() {
-    let Scene { database, scope, .. } = Scene::new().await;
+    let Fixture { database, scope, .. } = Fixture::new().await;
     let timeouts = Timeouts { statement: SOON, ..Timeouts::default() };
     let config = Config { timeouts, ..database.config().unwrap() };
     let db = Database::open(&config).await.unwrap();
@@ -37,7 +37,7 @@ async fn a_statement_that_takes_too_long_ends_as_a_timeout() {
 
 #[tokio::test]
 async fn a_wait_for_a_lock_ends_as_a_timeout() {
-    let Scene { database: _database, db, a, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database: _database, db, a, scope, mut ws, .. } = Fixture::new().await;
     let mut waits = db.workspace(&scope).await.unwrap();
     waits.set_timeouts(Timeouts { lock: SOON, ..Timeouts::default() });
     ws.transaction(async |tx| {
@@ -53,7 +53,7 @@ async fn a_wait_for_a_lock_ends_as_a_timeout() {
 
 #[tokio::test]
 async fn a_transaction_that_stands_idle_ends_as_a_timeout() {
-    let Scene { database, db, scope, mut ws, .. } = Scene::new().await;
+    let Fixture { database, db, scope, mut ws, .. } = Fixture::new().await;
     ws.set_timeouts(Timeouts { idle_in_transaction: SOON, ..Timeouts::default() });
     let mut other = db.workspace(&scope).await.unwrap();
     let mut superuser = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_transaction_that_stands_idle_ends_as_a_timeout() {
 /// A connection that the server ends is told for what it is: worth another try, or too slow.
 #[tokio::test]
 async fn a_connection_that_the_server_ends_is_told_with_the_servers_reason() {
-    let Scene { database, mut ws, .. } = Scene::new().await;
+    let Fixture { database, mut ws, .. } = Fixture::new().await;
     let mut superuser = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
     let (ended, ()) = tokio::join!(slow(&mut ws), async {
         let sleeping = "SELECT count(pg_terminate_backend(pid)) > 0 AS met FROM pg_stat_activity
@@ -99,7 +99,7 @@ async fn a_connection_that_the_server_ends_is_told_with_the_servers_reason() {
 /// One workspace that holds all that it gets leaves the others theirs.
 #[tokio::test]
 async fn a_workspace_holds_no_more_than_its_share_of_the_pool() {
-    let Scene { database, a, b, .. } = Scene::new().await;
+    let Fixture { database, a, b, .. } = Fixture::new().await;
     let db = database.open(3).await.unwrap();
     let (greedy, other) = (scope_of(&a), scope_of(&b));
     let mut held = [db.workspace(&greedy).await.unwrap(), db.workspace(&greedy).await.unwrap()];

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use workspace_db::transfer::{Digest, ImportOptions, import, inspect};
 use workspace_db_testing::TestDatabase;
 
-use super::{Scene, platform, rows};
+use super::{Fixture, platform, rows};
 
 /// The files of an archive, by name; rows are unpacked.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
@@ -80,18 +80,18 @@ fn write(path: &Path, contents: &Files) {
     tar.finish().unwrap();
 }
 
-async fn refused(scene: &Scene, says: &[&str]) {
+async fn refused(fixture: &Fixture, says: &[&str]) {
     let other = TestDatabase::new().await.unwrap();
     let there = other.open(2).await.unwrap();
     let error =
-        import(&there, &platform(), &scene.path("bad.tar"), ImportOptions::default(), &|_| ()).await.unwrap_err();
+        import(&there, &platform(), &fixture.path("bad.tar"), ImportOptions::default(), &|_| ()).await.unwrap_err();
     assert!(error.is_invalid_input(), "{error:?}");
     let text = error.to_string();
     for said in says.iter().chain(&["bad.tar"]) {
         assert!(text.contains(said), "{said:?} is not in: {text}");
     }
     let mut conn = other.connect().await.unwrap();
-    let left = rows(&mut conn, scene.a.workspace).await;
+    let left = rows(&mut conn, fixture.a.workspace).await;
     assert!(left.values().all(|rows| rows.count == 0), "{left:?}");
 }
 
@@ -124,35 +124,35 @@ const CHUNKS: &str = "document_chunks/000001.jsonl.zst";
 #[case::an_unknown_state(DOCUMENTS, "\"status\":\"ready\"", "\"status\":\"reedy\"", &[DOCUMENTS, "reedy"])]
 #[tokio::test]
 async fn a_row_that_can_not_be(#[case] file: &str, #[case] from: &str, #[case] to: &str, #[case] says: &[&str]) {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     replace(&mut files, file, from, to);
-    packed(&scene.path("bad.tar"), files);
-    refused(&scene, says).await;
+    packed(&fixture.path("bad.tar"), files);
+    refused(&fixture, says).await;
 }
 
 /// Rows of the right length and number, and others than were written.
 #[tokio::test]
 async fn another_row() {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     replace(&mut files, DOCUMENTS, "Opening hours", "Closing hours");
-    write(&scene.path("bad.tar"), &repacked(&files));
-    refused(&scene, &["the rows of documents do not match its checksum"]).await;
+    write(&fixture.path("bad.tar"), &repacked(&files));
+    refused(&fixture, &["the rows of documents do not match its checksum"]).await;
 }
 
 /// A row that comes twice, which only a unique key notices.
 #[tokio::test]
 async fn a_row_twice() {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     let lines = files[DOCUMENTS].repeat(2);
     files.insert(DOCUMENTS.to_owned(), lines);
-    packed(&scene.path("bad.tar"), files);
-    refused(&scene, &[DOCUMENTS, "a row with the same documents_pkey already exists"]).await;
+    packed(&fixture.path("bad.tar"), files);
+    refused(&fixture, &[DOCUMENTS, "a row with the same documents_pkey already exists"]).await;
 }
 
 #[rstest]
@@ -165,14 +165,14 @@ async fn a_row_twice() {
 #[case::one_person("\"holds\":\"workspace\"", "\"holds\":{\"person\":{\"external_user_id\":\"x\"}}", &["one person"])]
 #[tokio::test]
 async fn a_manifest_that_is_wrong(#[case] from: &str, #[case] to: &str, #[case] says: &[&str]) {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     let manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
     files.insert("manifest.json".to_owned(), serde_json::to_vec(&manifest).unwrap());
     replace(&mut files, "manifest.json", from, to);
-    write(&scene.path("bad.tar"), &repacked(&files));
-    refused(&scene, says).await;
+    write(&fixture.path("bad.tar"), &repacked(&files));
+    refused(&fixture, says).await;
 }
 
 #[rstest]
@@ -183,96 +183,97 @@ async fn a_manifest_that_is_wrong(#[case] from: &str, #[case] to: &str, #[case] 
 #[case::not_in_the_manifest("documents/000099.jsonl", "the manifest does not list documents/000099.jsonl")]
 #[tokio::test]
 async fn a_file_that_does_not_belong(#[case] name: &str, #[case] says: &str) {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     files.insert(name.to_owned(), b"{}\n".to_vec());
-    packed(&scene.path("bad.tar"), files);
-    refused(&scene, &[says]).await;
+    packed(&fixture.path("bad.tar"), files);
+    refused(&fixture, &[says]).await;
 }
 
 #[tokio::test]
 async fn a_link_instead_of_a_file() {
-    let scene = Scene::new().await;
-    let mut tar = tar::Builder::new(File::create(scene.path("bad.tar")).unwrap());
+    let fixture = Fixture::new().await;
+    let mut tar = tar::Builder::new(File::create(fixture.path("bad.tar")).unwrap());
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Symlink);
     header.set_size(0);
     tar.append_link(&mut header, "manifest.json", "/etc/passwd").unwrap();
     tar.finish().unwrap();
-    refused(&scene, &["manifest.json", "is not a regular file"]).await;
+    refused(&fixture, &["manifest.json", "is not a regular file"]).await;
 }
 
 #[tokio::test]
 async fn a_file_that_is_missing() {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     files.remove(DOCUMENTS);
-    packed(&scene.path("bad.tar"), files);
-    refused(&scene, &[DOCUMENTS, "missing"]).await;
+    packed(&fixture.path("bad.tar"), files);
+    refused(&fixture, &[DOCUMENTS, "missing"]).await;
 }
 
 /// Small, and as large as a disk once it is unpacked.
 #[tokio::test]
 async fn a_bomb() {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     replace(&mut files, DOCUMENTS, "\"Opening hours\"", &format!("\"{}\"", "0".repeat(10 << 20)));
-    packed(&scene.path("bad.tar"), files);
-    assert!(fs::metadata(scene.path("bad.tar")).unwrap().len() < 100_000);
-    refused(&scene, &[DOCUMENTS, "like a decompression bomb"]).await;
+    packed(&fixture.path("bad.tar"), files);
+    assert!(fs::metadata(fixture.path("bad.tar")).unwrap().len() < 100_000);
+    refused(&fixture, &[DOCUMENTS, "like a decompression bomb"]).await;
 }
 
 /// What an archive of ours does not become, however well its rows can be compressed.
 #[tokio::test]
 async fn no_archive_of_ours_is_taken_for_a_bomb() {
-    let scene = Scene::new().await;
-    let mut conn = scene.database.connect().await.unwrap();
+    let fixture = Fixture::new().await;
+    let mut conn = fixture.database.connect().await.unwrap();
     let insert = format!(
         "INSERT INTO documents (workspace_id, title) SELECT '{}', repeat('0', 1048576) FROM generate_series(1, 20)",
-        scene.a.workspace
+        fixture.a.workspace
     );
     diesel_async::RunQueryDsl::execute(diesel::sql_query(insert), &mut conn).await.unwrap();
-    scene.export("a.tar").await.unwrap();
-    scene.erase().await.unwrap();
-    scene.import("a.tar").await.unwrap();
-    assert_eq!(scene.rows(scene.a.workspace).await["documents"].count, 21);
+    fixture.export("a.tar").await.unwrap();
+    fixture.erase().await.unwrap();
+    fixture.import("a.tar").await.unwrap();
+    assert_eq!(fixture.rows(fixture.a.workspace).await["documents"].count, 21);
 }
 
 #[tokio::test]
 async fn a_row_that_is_too_large_is_neither_written_nor_read() {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     files.insert("documents/000001.jsonl".to_owned(), {
         let text: String = (0..65 << 20).map(|_| char::from(fastrand::alphanumeric() as u8)).collect();
         format!("{{\"title\":\"{text}\"}}\n").into_bytes()
     });
     replace(&mut files, "manifest.json", DOCUMENTS, "documents/000001.jsonl");
     files.remove(DOCUMENTS);
-    packed(&scene.path("bad.tar"), files);
-    refused(&scene, &["documents/000001.jsonl", "line 1", "bytes"]).await;
+    packed(&fixture.path("bad.tar"), files);
+    refused(&fixture, &["documents/000001.jsonl", "line 1", "bytes"]).await;
 
-    let mut conn = scene.database.connect().await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
     let insert = format!(
         "INSERT INTO documents (workspace_id, title) VALUES ('{}', repeat('x', {}))",
-        scene.a.workspace,
+        fixture.a.workspace,
         65 << 20
     );
     diesel_async::RunQueryDsl::execute(diesel::sql_query(insert), &mut conn).await.unwrap();
-    let error = scene.export("large.tar").await.unwrap_err();
+    let error = fixture.export("large.tar").await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("a row of documents"), "{error}");
-    assert!(!scene.path("large.tar").exists() && super::partials(scene.folder.path()).is_empty());
+    assert!(!fixture.path("large.tar").exists() && super::partials(fixture.folder.path()).is_empty());
 }
 
 /// Any byte, and any end.
 #[tokio::test]
 async fn an_archive_that_was_changed_or_cut_off_anywhere() {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let (whole, as_written) = (fs::read(scene.path("a.tar")).unwrap(), inspect(&scene.path("a.tar")).await.unwrap());
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let (whole, as_written) =
+        (fs::read(fixture.path("a.tar")).unwrap(), inspect(&fixture.path("a.tar")).await.unwrap());
     let mut accepted = 0;
     let mut random = fastrand::Rng::with_seed(7);
     for case in 0..400 {
@@ -284,7 +285,7 @@ async fn an_archive_that_was_changed_or_cut_off_anywhere() {
         } else {
             bad[at] ^= 1 << random.u8(..8);
         }
-        let path = scene.path("bad.tar");
+        let path = fixture.path("bad.tar");
         File::create(&path).unwrap().write_all(&bad).unwrap();
         match inspect(&path).await {
             Err(error) => assert!(error.is_invalid_input() && error.to_string().contains("bad.tar"), "{at}: {error:?}"),

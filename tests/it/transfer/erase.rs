@@ -9,40 +9,40 @@ use workspace_db::schema::audit_log;
 use workspace_db::tenancy::Database;
 use workspace_db::transfer::{ErasureScope, ReceiptKey, SignedReceipt, erase};
 
-use super::{Scene, key, platform, told};
+use super::{Fixture, key, platform, told};
 
 #[tokio::test]
 async fn every_table_is_empty_of_it_and_the_receipt_says_what_was_there() {
-    let scene = Scene::that_hurts().await;
-    let (of_a, of_b) = (scene.rows(scene.a.workspace).await, scene.rows(scene.b.workspace).await);
-    let receipt = scene.erase().await.unwrap();
+    let fixture = Fixture::that_hurts().await;
+    let (of_a, of_b) = (fixture.rows(fixture.a.workspace).await, fixture.rows(fixture.b.workspace).await);
+    let receipt = fixture.erase().await.unwrap();
     assert_eq!(
         (receipt.erased, receipt.workspace, receipt.slug.as_str()),
-        (ErasureScope::Workspace, scene.a.workspace, "a")
+        (ErasureScope::Workspace, fixture.a.workspace, "a")
     );
     assert_eq!(receipt.tables.len(), of_a.len());
     for (table, rows) in &of_a {
         let told = receipt.tables[table];
         assert_eq!((i64::try_from(told.before).unwrap(), told.left), (rows.count, 0), "{table}");
     }
-    assert!(scene.rows(scene.a.workspace).await.values().all(|rows| rows.count == 0));
-    assert_eq!(scene.rows(scene.b.workspace).await, of_b);
+    assert!(fixture.rows(fixture.a.workspace).await.values().all(|rows| rows.count == 0));
+    assert_eq!(fixture.rows(fixture.b.workspace).await, of_b);
     // The audit log tells it: what was seeded, the beginning, the end.
-    let told = told(&scene.database, scene.a.workspace).await;
+    let told = told(&fixture.database, fixture.a.workspace).await;
     assert_eq!(told, ["workspace.create", "workspace.erase_begin", "workspace.erase"]);
     assert_eq!(receipt.audit_entries_kept, 3);
     // Whoever lost the receipt gets it again.
-    let again = scene.erase().await.unwrap();
+    let again = fixture.erase().await.unwrap();
     assert_eq!(again.tables, receipt.tables);
-    let nobody = erase(&scene.db, &platform(), WorkspaceId::generate(), &key(), &|_| ()).await.unwrap_err();
+    let nobody = erase(&fixture.db, &platform(), WorkspaceId::generate(), &key(), &|_| ()).await.unwrap_err();
     assert!(nobody.is_not_found(), "{nobody}");
 }
 
 /// Of tables that a user of this crate has made, and of their partitions.
 #[tokio::test]
 async fn ones_own_tables_and_their_partitions_are_erased_exported_and_imported() {
-    let scene = Scene::new().await;
-    let owner = &mut workspace_db::db::connect(&scene.database.url().unwrap()).await.unwrap();
+    let fixture = Fixture::new().await;
+    let owner = &mut workspace_db::db::connect(&fixture.database.url().unwrap()).await.unwrap();
     owner
         .batch_execute(
             "CREATE TABLE readings (workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE, id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -54,8 +54,8 @@ async fn ones_own_tables_and_their_partitions_are_erased_exported_and_imported()
         )
         .await
         .unwrap();
-    let mut conn = scene.database.connect().await.unwrap();
-    for workspace in [scene.a.workspace, scene.b.workspace] {
+    let mut conn = fixture.database.connect().await.unwrap();
+    for workspace in [fixture.a.workspace, fixture.b.workspace] {
         conn.batch_execute(&format!(
             "INSERT INTO readings (workspace_id, at, amount, tags, spans, by_day)
              SELECT '{workspace}', timestamptz '2025-12-01' + n * interval '1 day', n / 3.0, ARRAY['a', n::text], int4range(n, n + 2), '2026-01-01'::date + n
@@ -69,14 +69,14 @@ async fn ones_own_tables_and_their_partitions_are_erased_exported_and_imported()
         let query = diesel::sql_query(format!("{read}'{workspace}'"));
         diesel_async::RunQueryDsl::get_result::<Said>(query, conn).await.unwrap().said
     };
-    let (of_a, of_b) = (sum(&mut conn, scene.a.workspace).await, sum(&mut conn, scene.b.workspace).await);
-    let exported = scene.export("a.tar").await.unwrap();
+    let (of_a, of_b) = (sum(&mut conn, fixture.a.workspace).await, sum(&mut conn, fixture.b.workspace).await);
+    let exported = fixture.export("a.tar").await.unwrap();
     assert_eq!(exported.tables.iter().find(|table| table.name == "readings").unwrap().rows, 100);
-    let receipt = scene.erase().await.unwrap();
+    let receipt = fixture.erase().await.unwrap();
     assert_eq!((receipt.tables["readings"].before, receipt.tables["readings"].left), (100, 0));
-    assert_eq!(sum(&mut conn, scene.a.workspace).await, None);
-    scene.import("a.tar").await.unwrap();
-    assert_eq!((sum(&mut conn, scene.a.workspace).await, sum(&mut conn, scene.b.workspace).await), (of_a, of_b));
+    assert_eq!(sum(&mut conn, fixture.a.workspace).await, None);
+    fixture.import("a.tar").await.unwrap();
+    assert_eq!((sum(&mut conn, fixture.a.workspace).await, sum(&mut conn, fixture.b.workspace).await), (of_a, of_b));
 }
 
 #[derive(QueryableByName)]
@@ -88,8 +88,8 @@ struct Said {
 /// A receipt of rows that somebody writes all the same would be false: here a trigger does, for each that goes.
 #[tokio::test]
 async fn what_is_left_is_told_instead_of_a_receipt() {
-    let scene = Scene::new().await;
-    let owner = &mut workspace_db::db::connect(&scene.database.url().unwrap()).await.unwrap();
+    let fixture = Fixture::new().await;
+    let owner = &mut workspace_db::db::connect(&fixture.database.url().unwrap()).await.unwrap();
     // No foreign key: nothing holds its rows to the workspace.
     owner
         .batch_execute(
@@ -100,35 +100,35 @@ async fn what_is_left_is_told_instead_of_a_receipt() {
         )
         .await
         .unwrap();
-    let mut conn = scene.database.connect().await.unwrap();
-    conn.batch_execute(&format!("INSERT INTO notes (workspace_id) VALUES ('{}')", scene.a.workspace)).await.unwrap();
-    let error = scene.erase().await.unwrap_err();
+    let mut conn = fixture.database.connect().await.unwrap();
+    conn.batch_execute(&format!("INSERT INTO notes (workspace_id) VALUES ('{}')", fixture.a.workspace)).await.unwrap();
+    let error = fixture.erase().await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("1 rows of notes remain"), "{error}");
     owner.batch_execute("DROP TRIGGER keep ON notes").await.unwrap();
 }
 
 #[tokio::test]
 async fn the_audit_log_of_a_workspace_that_is_gone_goes_when_the_platform_keeps_it_no_longer() {
-    let scene = Scene::new().await;
-    scene.erase().await.unwrap();
+    let fixture = Fixture::new().await;
+    fixture.erase().await.unwrap();
     let count = async || -> i64 {
-        let of_a = audit_log::table.filter(audit_log::workspace_id.eq(scene.a.workspace)).count();
-        diesel_async::RunQueryDsl::get_result(of_a, &mut scene.database.connect().await.unwrap()).await.unwrap()
+        let of_a = audit_log::table.filter(audit_log::workspace_id.eq(fixture.a.workspace)).count();
+        diesel_async::RunQueryDsl::get_result(of_a, &mut fixture.database.connect().await.unwrap()).await.unwrap()
     };
-    let mut superuser = workspace_db::db::connect(&scene.database.superuser_url().unwrap()).await.unwrap();
+    let mut superuser = workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     let age = "UPDATE audit_log SET occurred_at = occurred_at - interval '10 days' WHERE action <> 'workspace.erase'";
     superuser.batch_execute(age).await.unwrap();
     assert_eq!(count().await, 3);
     let retention = Retention { audit_days: Some(5), ..Retention::default() };
-    let db = Database::open(&Config { retention, ..scene.database.config().unwrap() }).await.unwrap();
+    let db = Database::open(&Config { retention, ..fixture.database.config().unwrap() }).await.unwrap();
     expire(&db, &platform()).await.unwrap();
     assert_eq!(count().await, 1);
 }
 
 #[tokio::test]
 async fn a_receipt_that_was_changed_or_that_another_signed_is_refused() {
-    let scene = Scene::new().await;
-    let signed = erase(&scene.db, &platform(), scene.a.workspace, &key(), &|_| ()).await.unwrap();
+    let fixture = Fixture::new().await;
+    let signed = erase(&fixture.db, &platform(), fixture.a.workspace, &key(), &|_| ()).await.unwrap();
     let text = serde_json::to_string(&signed).unwrap();
     let read = |text: &str| serde_json::from_str::<SignedReceipt>(text).unwrap();
     assert_eq!(read(&text).verified(&key().public()).unwrap().slug, "a");

@@ -15,13 +15,13 @@ use workspace_db::sql_types::{SealedSecret, SecretKey};
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 use workspace_db::transfer::{ImportOptions, ImportReport, import};
 
-use super::{Scene, platform};
+use super::{Fixture, platform};
 
 const SECRET_KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 
-async fn beside(scene: &Scene, slug: &str, key: Option<SecretKey>) -> workspace_db::Result<ImportReport> {
+async fn beside(fixture: &Fixture, slug: &str, key: Option<SecretKey>) -> workspace_db::Result<ImportReport> {
     let options = ImportOptions { beside_as: Some(slug.parse().unwrap()), key, ..ImportOptions::default() };
-    import(&scene.db, &platform(), &scene.path("a.tar"), options, &|_| ()).await
+    import(&fixture.db, &platform(), &fixture.path("a.tar"), options, &|_| ()).await
 }
 
 #[derive(QueryableByName)]
@@ -32,15 +32,15 @@ struct Count {
 
 #[tokio::test]
 async fn a_copy_has_new_ids_that_refer_to_each_other_and_nothing_of_the_original_is_touched() {
-    let scene = Scene::that_hurts().await;
-    let before = scene.rows(scene.a.workspace).await;
-    scene.export("a.tar").await.unwrap();
-    let report = beside(&scene, "a-copy", None).await.unwrap();
+    let fixture = Fixture::that_hurts().await;
+    let before = fixture.rows(fixture.a.workspace).await;
+    fixture.export("a.tar").await.unwrap();
+    let report = beside(&fixture, "a-copy", None).await.unwrap();
     let copy = report.workspace;
-    assert!(copy != scene.a.workspace && report.slug == "a-copy");
-    assert_eq!(scene.rows(scene.a.workspace).await, before);
-    let mut conn = scene.database.connect().await.unwrap();
-    let copied = scene.rows(copy).await;
+    assert!(copy != fixture.a.workspace && report.slug == "a-copy");
+    assert_eq!(fixture.rows(fixture.a.workspace).await, before);
+    let mut conn = fixture.database.connect().await.unwrap();
+    let copied = fixture.rows(copy).await;
     for (table, rows) in &before {
         let left_out = if table == "service_tokens" { rows.count } else { 0 };
         assert_eq!(copied[table].count, rows.count - left_out, "{table}");
@@ -55,7 +55,7 @@ async fn a_copy_has_new_ids_that_refer_to_each_other_and_nothing_of_the_original
         let query = format!(
             "SELECT count(*) AS count FROM {table} AS one JOIN {table} AS other USING ({id})
              WHERE one.workspace_id = '{}' AND other.workspace_id = '{copy}'",
-            scene.a.workspace
+            fixture.a.workspace
         );
         let same: Count = diesel_async::RunQueryDsl::get_result(diesel::sql_query(query), &mut conn).await.unwrap();
         assert_eq!(same.count, 0, "{table}");
@@ -75,7 +75,7 @@ async fn a_copy_has_new_ids_that_refer_to_each_other_and_nothing_of_the_original
     let of = async |conn: &mut diesel_async::AsyncPgConnection, workspace| -> Vec<(String, String, i32)> {
         diesel_async::RunQueryDsl::load(chunks(workspace), conn).await.unwrap()
     };
-    assert_eq!(of(&mut conn, copy).await, of(&mut conn, scene.a.workspace).await);
+    assert_eq!(of(&mut conn, copy).await, of(&mut conn, fixture.a.workspace).await);
     let about: Vec<Option<uuid::Uuid>> = diesel_async::RunQueryDsl::load(
         audit_log::table.filter(audit_log::workspace_id.eq(copy)).select(audit_log::object_id),
         &mut conn,
@@ -87,22 +87,22 @@ async fn a_copy_has_new_ids_that_refer_to_each_other_and_nothing_of_the_original
 
 #[tokio::test]
 async fn a_copy_runs_nothing_and_lets_nobody_in_until_it_is_restored() {
-    let scene = Scene::new().await;
-    let mut conn = scene.database.connect().await.unwrap();
+    let fixture = Fixture::new().await;
+    let mut conn = fixture.database.connect().await.unwrap();
     conn.batch_execute(&format!(
         "UPDATE workspaces SET is_published = true WHERE id = '{0}';
          UPDATE workspace_admins SET joined_at = NULL, invitation_hash = decode(repeat('ab', 32), 'hex'),
              invitation_expires_at = now() + interval '1 day' WHERE workspace_id = '{0}'",
-        scene.a.workspace
+        fixture.a.workspace
     ))
     .await
     .unwrap();
-    scene.export("a.tar").await.unwrap();
-    let report = beside(&scene, "a-copy", None).await.unwrap();
+    fixture.export("a.tar").await.unwrap();
+    let report = beside(&fixture, "a-copy", None).await.unwrap();
     let copy = report.workspace;
     assert_eq!((report.left_out.service_tokens, report.left_out.invitations, report.left_out.secrets), (1, 1, 0));
-    assert!(scene.db.published("a-copy").await.unwrap_err().is_not_found());
-    assert!(scene.db.published("a").await.is_ok());
+    assert!(fixture.db.published("a-copy").await.unwrap_err().is_not_found());
+    assert!(fixture.db.published("a").await.is_ok());
     let state: (bool, bool) = diesel_async::RunQueryDsl::get_result(
         workspaces::table.find(copy).select((workspaces::is_active, workspaces::is_published)),
         &mut conn,
@@ -123,24 +123,25 @@ async fn a_copy_runs_nothing_and_lets_nobody_in_until_it_is_restored() {
     .await
     .unwrap();
     assert_eq!(invitation, None);
-    auth::restore(&scene.db, &platform(), copy).await.unwrap();
+    auth::restore(&fixture.db, &platform(), copy).await.unwrap();
     let scope = WorkspaceScope::unchecked(copy, "a test");
-    let mut ws = scene.db.workspace(&scope).await.unwrap();
+    let mut ws = fixture.db.workspace(&scope).await.unwrap();
     let found: Vec<Document> = documents::table.in_workspace(&scope).load(&mut ws).await.unwrap();
     assert_eq!(found.len(), 1);
 }
 
 #[tokio::test]
 async fn secrets_of_a_copy_are_sealed_anew_or_left_out() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let key = || SecretKey::from_base64(SECRET_KEY).unwrap();
-    let sealed = SealedSecret::seal(&key(), scene.a.workspace, &SecretString::from("whsec_1")).unwrap();
-    let mut conn = scene.database.connect().await.unwrap();
-    let update =
-        diesel::update(webhook_subscriptions::table.filter(webhook_subscriptions::workspace_id.eq(scene.a.workspace)))
-            .set(webhook_subscriptions::secret.eq(&sealed));
+    let sealed = SealedSecret::seal(&key(), fixture.a.workspace, &SecretString::from("whsec_1")).unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
+    let update = diesel::update(
+        webhook_subscriptions::table.filter(webhook_subscriptions::workspace_id.eq(fixture.a.workspace)),
+    )
+    .set(webhook_subscriptions::secret.eq(&sealed));
     diesel_async::RunQueryDsl::execute(update, &mut conn).await.unwrap();
-    scene.export("a.tar").await.unwrap();
+    fixture.export("a.tar").await.unwrap();
     let secret_of =
         async |conn: &mut diesel_async::AsyncPgConnection, workspace: WorkspaceId| -> Option<SealedSecret> {
             let query = webhook_subscriptions::table
@@ -148,21 +149,21 @@ async fn secrets_of_a_copy_are_sealed_anew_or_left_out() {
                 .select(webhook_subscriptions::secret);
             diesel_async::RunQueryDsl::get_result(query, conn).await.unwrap()
         };
-    let with = beside(&scene, "with-key", Some(key())).await.unwrap();
+    let with = beside(&fixture, "with-key", Some(key())).await.unwrap();
     let again = secret_of(&mut conn, with.workspace).await.unwrap();
     assert_eq!(again.open(&key(), with.workspace).unwrap().expose_secret(), "whsec_1");
-    assert!(again.open(&key(), scene.a.workspace).is_err(), "it is bound to the copy");
-    let without = beside(&scene, "without-key", None).await.unwrap();
+    assert!(again.open(&key(), fixture.a.workspace).is_err(), "it is bound to the copy");
+    let without = beside(&fixture, "without-key", None).await.unwrap();
     assert_eq!(without.left_out.secrets, 1);
     assert!(secret_of(&mut conn, without.workspace).await.is_none());
     let another = SecretKey::from_base64("AAAAASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=").unwrap();
-    let error = beside(&scene, "another-key", Some(another)).await.unwrap_err();
+    let error = beside(&fixture, "another-key", Some(another)).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("use the key that sealed it"), "{error}");
     assert!(workspace_gone(&mut conn, "another-key").await);
     // Where it stays the same workspace, it stays the same secret.
-    scene.erase().await.unwrap();
-    scene.import("a.tar").await.unwrap();
-    assert_eq!(secret_of(&mut conn, scene.a.workspace).await, Some(sealed));
+    fixture.erase().await.unwrap();
+    fixture.import("a.tar").await.unwrap();
+    assert_eq!(secret_of(&mut conn, fixture.a.workspace).await, Some(sealed));
 }
 
 async fn workspace_gone(conn: &mut diesel_async::AsyncPgConnection, slug: &str) -> bool {
@@ -172,20 +173,20 @@ async fn workspace_gone(conn: &mut diesel_async::AsyncPgConnection, slug: &str) 
 
 #[tokio::test]
 async fn what_is_there_already_is_not_overwritten() {
-    let scene = Scene::new().await;
-    scene.export("a.tar").await.unwrap();
-    let before = (scene.rows(scene.a.workspace).await, scene.rows(scene.b.workspace).await);
-    let error = scene.import("a.tar").await.unwrap_err();
+    let fixture = Fixture::new().await;
+    fixture.export("a.tar").await.unwrap();
+    let before = (fixture.rows(fixture.a.workspace).await, fixture.rows(fixture.b.workspace).await);
+    let error = fixture.import("a.tar").await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("\"a\" already exists"), "{error}");
-    let error = beside(&scene, "b", None).await.unwrap_err();
+    let error = beside(&fixture, "b", None).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("\"b\" already exists"), "{error}");
-    let mut conn = scene.database.connect().await.unwrap();
-    scene.erase().await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
+    fixture.erase().await.unwrap();
     conn.batch_execute("UPDATE workspaces SET slug = 'a' WHERE slug = 'b'").await.unwrap();
-    let error = scene.import("a.tar").await.unwrap_err();
+    let error = fixture.import("a.tar").await.unwrap_err();
     assert!(error.is_conflict() && error.field() == Some("slug"), "{error}");
     conn.batch_execute("UPDATE workspaces SET slug = 'b' WHERE slug = 'a'").await.unwrap();
-    assert_eq!(scene.rows(scene.b.workspace).await, before.1);
-    scene.import("a.tar").await.unwrap();
-    assert_eq!(scene.rows(scene.a.workspace).await, super::imported(before.0));
+    assert_eq!(fixture.rows(fixture.b.workspace).await, before.1);
+    fixture.import("a.tar").await.unwrap();
+    assert_eq!(fixture.rows(fixture.a.workspace).await, super::imported(before.0));
 }

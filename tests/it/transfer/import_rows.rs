@@ -13,14 +13,14 @@ use workspace_db::tenancy::WorkspaceScope;
 use workspace_db::transfer::{RowImportReport, import_rows};
 use workspace_db_testing::TestDatabase;
 
-use super::Scene;
+use super::Fixture;
 use crate::cli::Shell;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/moving_in");
 
-async fn bring(scene: &Scene, lines: &str) -> Result<RowImportReport> {
-    let scope = WorkspaceScope::unchecked(scene.a.workspace, "a test");
-    import_rows(&scene.db, &scope, Cursor::new(lines.to_owned()), &|_| ()).await
+async fn bring(fixture: &Fixture, lines: &str) -> Result<RowImportReport> {
+    let scope = WorkspaceScope::unchecked(fixture.a.workspace, "a test");
+    import_rows(&fixture.db, &scope, Cursor::new(lines.to_owned()), &|_| ()).await
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn the_help_desk_of_the_example_moves_in() {
 
 #[tokio::test]
 async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let vector: Vec<f32> = (0..1536_u16).map(|n| f32::from(n) / 7.0 - 1.0).collect();
     let lines = [
         json!({ "table": "documents", "id": "d/1", "title": "T", "slug": null }),
@@ -78,10 +78,10 @@ async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
     ];
     // Empty lines are none.
     let lines = lines.map(|line| line.to_string()).join("\n\n");
-    let others = scene.rows(scene.b.workspace).await;
-    let rows = bring(&scene, &lines).await.unwrap();
+    let others = fixture.rows(fixture.b.workspace).await;
+    let rows = bring(&fixture, &lines).await.unwrap();
     assert_eq!(rows.written.values().sum::<u64>(), 3);
-    let mut conn = scene.database.connect().await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
     let found = documents::table.filter(documents::title.eq("T")).select((
         documents::workspace_id,
         documents::slug,
@@ -90,11 +90,11 @@ async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
     ));
     let found: (workspace_db::id::WorkspaceId, Option<String>, serde_json::Value, bool) =
         diesel_async::RunQueryDsl::get_result(found, &mut conn).await.unwrap();
-    assert_eq!(found, (scene.a.workspace, None, json!({}), true));
-    assert_eq!(scene.rows(scene.b.workspace).await, others);
+    assert_eq!(found, (fixture.a.workspace, None, json!({}), true));
+    assert_eq!(fixture.rows(fixture.b.workspace).await, others);
     // Another workspace's rows of the same ids are others.
-    let scope = WorkspaceScope::unchecked(scene.b.workspace, "a test");
-    let rows = import_rows(&scene.db, &scope, Cursor::new(lines), &|_| ()).await.unwrap();
+    let scope = WorkspaceScope::unchecked(fixture.b.workspace, "a test");
+    let rows = import_rows(&fixture.db, &scope, Cursor::new(lines), &|_| ()).await.unwrap();
     assert_eq!(rows.written.values().sum::<u64>(), 3);
 }
 
@@ -122,25 +122,24 @@ async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
 #[case::an_unknown_label(r#"{"table": "conversations", "id": 1, "status": "shut"}"#, "lines 1 to 3, conversations:")]
 #[tokio::test]
 async fn a_line_that_can_not_be_is_named(#[case] line: &str, #[case] says: &str) {
-    let scene = Scene::new().await;
-    let before = scene.rows(scene.a.workspace).await;
+    let fixture = Fixture::new().await;
+    let before = fixture.rows(fixture.a.workspace).await;
     let error = bring(
-        &scene,
+        &fixture,
         &format!("{{\"table\": \"datasources\", \"id\": 1, \"name\": \"n\", \"type\": \"api\"}}\n\n{line}\n"),
     )
     .await
     .unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(says), "{error}");
-    let after = scene.rows(scene.a.workspace).await;
+    let after = fixture.rows(fixture.a.workspace).await;
     assert_eq!(after["conversations"], before["conversations"]);
     assert_eq!(after["messages"], before["messages"]);
 }
 
 #[tokio::test]
 async fn a_parent_of_another_workspace_is_not_there() {
-    let scene = Scene::new().await;
-    let line =
-        json!({ "table": "messages", "id": 1, "conversation_id": scene.b.conversation, "role": "user", "content": "" });
-    let error = bring(&scene, &line.to_string()).await.unwrap_err();
+    let fixture = Fixture::new().await;
+    let line = json!({ "table": "messages", "id": 1, "conversation_id": fixture.b.conversation, "role": "user", "content": "" });
+    let error = bring(&fixture, &line.to_string()).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("does not exist in this workspace"), "{error}");
 }

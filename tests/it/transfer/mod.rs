@@ -30,7 +30,7 @@ use crate::folder::Folder;
 const RECEIPT_KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 
 /// Two workspaces with rows in every table, and a folder for archives.
-struct Scene {
+struct Fixture {
     database: TestDatabase,
     db: Database,
     a: Seeded,
@@ -38,7 +38,7 @@ struct Scene {
     folder: Folder,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
@@ -49,9 +49,9 @@ impl Scene {
 
     /// With texts, numbers and times at their edges in workspace a.
     async fn that_hurts() -> Self {
-        let scene = Self::new().await;
-        fill(&mut scene.database.connect().await.unwrap(), scene.a.workspace).await;
-        scene
+        let fixture = Self::new().await;
+        fill(&mut fixture.database.connect().await.unwrap(), fixture.a.workspace).await;
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {

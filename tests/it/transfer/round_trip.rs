@@ -14,7 +14,7 @@ use workspace_db::transfer::{ArchivedTable, ImportOptions, Manifest, export, imp
 use workspace_db_testing::TestDatabase;
 
 use super::kill::large;
-use super::{Scene, administer, imported, platform, rows};
+use super::{Fixture, administer, imported, platform, rows};
 
 /// The tables of an archive; entries of the audit log are added by what is tested, and tokens are never imported.
 pub(super) fn tables(manifest: &Manifest) -> Vec<(String, u64, String)> {
@@ -25,44 +25,44 @@ pub(super) fn tables(manifest: &Manifest) -> Vec<(String, u64, String)> {
 
 #[tokio::test]
 async fn what_is_exported_erased_and_imported_is_the_same_to_the_bit() {
-    let scene = Scene::that_hurts().await;
-    let (of_a, of_b) = (scene.rows(scene.a.workspace).await, scene.rows(scene.b.workspace).await);
-    let exported = scene.export("a.tar").await.unwrap();
+    let fixture = Fixture::that_hurts().await;
+    let (of_a, of_b) = (fixture.rows(fixture.a.workspace).await, fixture.rows(fixture.b.workspace).await);
+    let exported = fixture.export("a.tar").await.unwrap();
     let named: Vec<_> = exported.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
     for (table, rows) in &of_a {
         assert!(named.contains(&(table, rows.count.unsigned_abs())), "{table}: {named:?}");
     }
-    let receipt = scene.erase().await.unwrap();
+    let receipt = fixture.erase().await.unwrap();
     assert_eq!(receipt.tables["document_chunks"].before, 201);
-    assert!(scene.rows(scene.a.workspace).await.values().all(|rows| rows.count == 0));
-    let report = scene.import("a.tar").await.unwrap();
-    assert_eq!((report.rows, report.found, report.workspace), (exported.rows(), 0, scene.a.workspace));
-    assert_eq!(scene.rows(scene.a.workspace).await, imported(of_a));
-    assert_eq!(scene.rows(scene.b.workspace).await, of_b);
-    let again = scene.export("again.tar").await.unwrap();
+    assert!(fixture.rows(fixture.a.workspace).await.values().all(|rows| rows.count == 0));
+    let report = fixture.import("a.tar").await.unwrap();
+    assert_eq!((report.rows, report.found, report.workspace), (exported.rows(), 0, fixture.a.workspace));
+    assert_eq!(fixture.rows(fixture.a.workspace).await, imported(of_a));
+    assert_eq!(fixture.rows(fixture.b.workspace).await, of_b);
+    let again = fixture.export("again.tar").await.unwrap();
     assert_eq!(tables(&again), tables(&exported));
-    assert_eq!(inspect(&scene.path("again.tar")).await.unwrap(), again);
+    assert_eq!(inspect(&fixture.path("again.tar")).await.unwrap(), again);
 }
 
 #[tokio::test]
 async fn it_is_the_same_in_another_database_whose_people_are_found_by_email_or_made() {
-    let (scene, other) = (Scene::that_hurts().await, TestDatabase::new().await.unwrap());
+    let (fixture, other) = (Fixture::that_hurts().await, TestDatabase::new().await.unwrap());
     let mut conn = other.connect().await.unwrap();
     conn.batch_execute(
         "INSERT INTO admin_users (email, password_hash) VALUES ('ADMIN@a.example', '$argon2id$v=19$m=19456,t=2,p=1$o0+k5TF9kdLYRAvUPozwpg$OAblueHNKvhbC62ojMbJpWoXgDgtWnQjfMnfsEl0rw4')",
     )
     .await
     .unwrap();
-    let exported = scene.export("a.tar").await.unwrap();
+    let exported = fixture.export("a.tar").await.unwrap();
     let there = other.open(4).await.unwrap();
     let options = || ImportOptions { with_jobs: true, restores: true, ..ImportOptions::default() };
-    let bring = || async { import(&there, &platform(), &scene.path("a.tar"), options(), &|_| ()).await };
+    let bring = || async { import(&there, &platform(), &fixture.path("a.tar"), options(), &|_| ()).await };
     let report = bring().await.unwrap();
     assert_eq!(report.people_added, Vec::<String>::new());
     // Nobody has joined here.
     assert_eq!(report.to_invite, ["admin@a.example"]);
-    let moved = rows(&mut conn, scene.a.workspace).await;
-    for (table, rows) in imported(scene.rows(scene.a.workspace).await) {
+    let moved = rows(&mut conn, fixture.a.workspace).await;
+    for (table, rows) in imported(fixture.rows(fixture.a.workspace).await) {
         // Who it was is the one that is known here, by another id.
         if table != "workspace_admins" && table != "feedback" {
             assert_eq!(moved[&table], rows, "{table}");
@@ -75,7 +75,7 @@ async fn it_is_the_same_in_another_database_whose_people_are_found_by_email_or_m
     let report = bring().await.unwrap();
     assert_eq!(report.people_added, ["admin@a.example"]);
     let (mut here, mut there) =
-        (imported(scene.rows(scene.a.workspace).await), rows(&mut conn, scene.a.workspace).await);
+        (imported(fixture.rows(fixture.a.workspace).await), rows(&mut conn, fixture.a.workspace).await);
     assert_eq!(there.remove("workspace_admins").unwrap().count, here.remove("workspace_admins").unwrap().count);
     assert_eq!(there, here);
     let hash: Vec<Hash> =
@@ -99,9 +99,9 @@ struct Writers {
 }
 
 impl Writers {
-    async fn start(scene: &Scene, workspace: WorkspaceId) -> Self {
+    async fn start(fixture: &Fixture, workspace: WorkspaceId) -> Self {
         let stop = watch::Sender::new(false);
-        let db = scene.database.open(8).await.unwrap();
+        let db = fixture.database.open(8).await.unwrap();
         let tasks = (0..8).map(|_| {
             let (db, stop) = (db.clone(), stop.subscribe());
             tokio::spawn(async move {
@@ -131,44 +131,44 @@ impl Writers {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn others_write_meanwhile_and_nothing_of_theirs_is_touched() {
-    let scene = Scene::that_hurts().await;
-    let before = scene.rows(scene.b.workspace).await;
-    let writers = Writers::start(&scene, scene.b.workspace).await;
-    let exported = scene.export("a.tar").await.unwrap();
-    scene.erase().await.unwrap();
-    scene.import("a.tar").await.unwrap();
+    let fixture = Fixture::that_hurts().await;
+    let before = fixture.rows(fixture.b.workspace).await;
+    let writers = Writers::start(&fixture, fixture.b.workspace).await;
+    let exported = fixture.export("a.tar").await.unwrap();
+    fixture.erase().await.unwrap();
+    fixture.import("a.tar").await.unwrap();
     let written = writers.stop().await;
     assert!(written > 0);
-    let mut after = scene.rows(scene.b.workspace).await;
+    let mut after = fixture.rows(fixture.b.workspace).await;
     assert_eq!(after["documents"].count, before["documents"].count + i64::try_from(written).unwrap());
-    let mut conn = scene.database.connect().await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
     conn.batch_execute("DELETE FROM documents WHERE title = 'written beside'").await.unwrap();
-    after.insert("documents".to_owned(), rows(&mut conn, scene.b.workspace).await["documents"].clone());
+    after.insert("documents".to_owned(), rows(&mut conn, fixture.b.workspace).await["documents"].clone());
     assert_eq!(after, before);
-    assert_eq!(tables(&scene.export("again.tar").await.unwrap()), tables(&exported));
+    assert_eq!(tables(&fixture.export("again.tar").await.unwrap()), tables(&exported));
 }
 
 /// Whoever writes into the workspace itself: the archive has its rows as of one moment, so that each has what it refers to.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_is_of_one_moment() {
-    let (scene, other) = (Scene::that_hurts().await, TestDatabase::new().await.unwrap());
-    let writers = Writers::start(&scene, scene.a.workspace).await;
-    let mut conn = scene.database.connect().await.unwrap();
+    let (fixture, other) = (Fixture::that_hurts().await, TestDatabase::new().await.unwrap());
+    let writers = Writers::start(&fixture, fixture.a.workspace).await;
+    let mut conn = fixture.database.connect().await.unwrap();
     for round in 0..crate::size("WORKSPACE_DB_ARCHIVE_ROUNDS", 2, 5) {
         let name = format!("{round}.tar");
-        let (exported, ()) = tokio::join!(scene.export(&name), async {
+        let (exported, ()) = tokio::join!(fixture.export(&name), async {
             // What a conversation has, and what it is, in one transaction.
             conn.batch_execute(&format!(
                 "WITH c AS (INSERT INTO conversations (workspace_id, title) VALUES ('{0}', 'beside') RETURNING id)
                  INSERT INTO messages (workspace_id, conversation_id, role, content) SELECT '{0}', id, 'user', 'beside' FROM c",
-                scene.a.workspace
+                fixture.a.workspace
             ))
             .await
             .unwrap();
         });
         exported.unwrap();
         let there = other.open(4).await.unwrap();
-        import(&there, &platform(), &scene.path(&name), ImportOptions::default(), &|_| ()).await.unwrap();
+        import(&there, &platform(), &fixture.path(&name), ImportOptions::default(), &|_| ()).await.unwrap();
         other.connect().await.unwrap().batch_execute("DELETE FROM workspaces").await.unwrap();
     }
     assert!(writers.stop().await > 0);
@@ -177,8 +177,8 @@ async fn an_archive_is_of_one_moment() {
 /// Time-outs are made for requests, and a workspace takes longer to read.
 #[tokio::test]
 async fn an_export_takes_the_time_that_it_needs() {
-    let scene = large().await;
-    let mut owner = workspace_db::db::connect(&scene.database.url().unwrap()).await.unwrap();
+    let fixture = large().await;
+    let mut owner = workspace_db::db::connect(&fixture.database.url().unwrap()).await.unwrap();
     owner
         .batch_execute(
             "DO $$ BEGIN
@@ -189,8 +189,8 @@ async fn an_export_takes_the_time_that_it_needs() {
         .await
         .unwrap();
     // The pool's connections are older than that.
-    let db = scene.database.open(2).await.unwrap();
-    let exported = export(&db, &administer(scene.a.workspace), &scene.path("a.tar"), &|_| ()).await.unwrap();
+    let db = fixture.database.open(2).await.unwrap();
+    let exported = export(&db, &administer(fixture.a.workspace), &fixture.path("a.tar"), &|_| ()).await.unwrap();
     assert_eq!(exported.tables.iter().find(|table| table.name == "document_chunks").unwrap().rows, 4_501);
 }
 
@@ -223,8 +223,8 @@ fn random() -> impl Strategy<Value = Random> {
 #[tokio::test]
 async fn random_workspaces_come_back_as_they_were() {
     let mut runner = crate::generator(20_261_127, 1);
-    let scene = Scene::new().await;
-    let mut conn = scene.database.connect().await.unwrap();
+    let fixture = Fixture::new().await;
+    let mut conn = fixture.database.connect().await.unwrap();
     for case in 0..crate::size("WORKSPACE_DB_RANDOM_WORKSPACES", 8, 24) {
         let Random { texts, numbers, times } = random().new_tree(&mut runner).unwrap().current();
         let insert = format!(
@@ -233,7 +233,7 @@ async fn random_workspaces_come_back_as_they_were() {
                 FROM unnest($1) WITH ORDINALITY AS one (t, n) RETURNING id, title)
              INSERT INTO messages (workspace_id, conversation_id, role, content, confidence)
                 SELECT '{0}', c.id, 'tool', title, $2[1 + length(title) % cardinality($2)] FROM c",
-            scene.a.workspace
+            fixture.a.workspace
         );
         diesel::sql_query(insert)
             .bind::<Array<Text>, _>(&texts)
@@ -242,17 +242,17 @@ async fn random_workspaces_come_back_as_they_were() {
             .execute(&mut conn)
             .await
             .unwrap_or_else(|error| panic!("case {case}: {error}: {texts:?} {numbers:?} {times:?}"));
-        let before = scene.rows(scene.a.workspace).await;
+        let before = fixture.rows(fixture.a.workspace).await;
         let name = format!("{case}.tar");
-        let exported = scene.export(&name).await.unwrap();
-        scene.erase().await.unwrap();
-        scene.import(&name).await.unwrap();
+        let exported = fixture.export(&name).await.unwrap();
+        fixture.erase().await.unwrap();
+        fixture.import(&name).await.unwrap();
         assert_eq!(
-            scene.rows(scene.a.workspace).await,
+            fixture.rows(fixture.a.workspace).await,
             imported(before),
             "case {case}: {texts:?} {numbers:?} {times:?}"
         );
-        let again = scene.export(&format!("{case}.again.tar")).await.unwrap();
+        let again = fixture.export(&format!("{case}.again.tar")).await.unwrap();
         assert_eq!(tables(&again), tables(&exported), "case {case}");
     }
 }

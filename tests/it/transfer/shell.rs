@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use super::{RECEIPT_KEY, Scene};
+use super::{Fixture, RECEIPT_KEY};
 use crate::cli::Shell;
 
 #[tokio::test]
 async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
-    let scene = Scene::that_hurts().await;
-    let shell = Shell::of(&scene.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
-    let before = scene.rows(scene.a.workspace).await;
+    let fixture = Fixture::that_hurts().await;
+    let shell = Shell::of(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
+    let before = fixture.rows(fixture.a.workspace).await;
     let said = shell.succeed(&["workspace", "export", "a"]);
     assert!(said.contains("  documents\n") && said.contains("schema 2026"), "{said}");
     let inspected = shell.json(&["workspace", "inspect", "a.tar"]);
@@ -36,12 +36,12 @@ async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
     shell.fails(&["workspace", "verify-receipt", "forged.json", "--key", public.trim()], 2);
     assert!(shell.fails(&["workspace", "erase", "a", "--receipt", "r.json"], 2).contains("r.json already exists"));
     // The id still gets the receipt.
-    let id = scene.a.workspace.to_string();
+    let id = fixture.a.workspace.to_string();
     shell.succeed(&["workspace", "erase", &id, "--receipt", "again.json"]);
 
     let report = shell.json(&["workspace", "import", "a.tar", "--with-jobs"]);
     assert_eq!(report["slug"], "a");
-    assert_eq!(scene.rows(scene.a.workspace).await, super::imported(before));
+    assert_eq!(fixture.rows(fixture.a.workspace).await, super::imported(before));
     let said = shell.succeed(&["workspace", "import", "a.tar", "--beside-as", "a-copy"]);
     assert!(said.contains("left out   1 service tokens"), "{said}");
     assert!(shell.succeed(&["workspace", "list"]).contains("archived "));
@@ -51,8 +51,8 @@ async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
 
 #[tokio::test]
 async fn a_persons_rows_are_exported_and_erased() {
-    let scene = Scene::that_hurts().await;
-    let shell = Shell::of(&scene.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
+    let fixture = Fixture::that_hurts().await;
+    let shell = Shell::of(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
     let person = "'; DROP TABLE workspaces; --";
     let manifest = shell.json(&["workspace", "export", "a", "--person", person, "--to", "person.tar"]);
     assert_eq!(manifest["tables"][0]["rows"], 1);

@@ -12,7 +12,7 @@ use workspace_db::transfer::{ImportOptions, ImportReport, import};
 use workspace_db_testing::TestDatabase;
 
 use super::corrupt_archives::{DOCUMENTS, Files, packed, replace, unpacked};
-use super::{Scene, administer, imported, platform};
+use super::{Fixture, administer, imported, platform};
 
 async fn count(conn: &mut AsyncPgConnection, query: &str) -> i64 {
     #[derive(QueryableByName)]
@@ -50,15 +50,15 @@ fn without(files: &mut Files, table: &str, column: &str) {
 async fn brought(
     change: impl FnOnce(&mut Files),
     options: ImportOptions,
-) -> (Scene, TestDatabase, Result<ImportReport>) {
-    let (scene, other) = (Scene::new().await, TestDatabase::new().await.unwrap());
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+) -> (Fixture, TestDatabase, Result<ImportReport>) {
+    let (fixture, other) = (Fixture::new().await, TestDatabase::new().await.unwrap());
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     change(&mut files);
-    packed(&scene.path("strange.tar"), files);
+    packed(&fixture.path("strange.tar"), files);
     let there = other.open(4).await.unwrap();
-    let report = import(&there, &platform(), &scene.path("strange.tar"), options, &|_| ()).await;
-    (scene, other, report)
+    let report = import(&there, &platform(), &fixture.path("strange.tar"), options, &|_| ()).await;
+    (fixture, other, report)
 }
 
 const AT_REST: &str = "SELECT (SELECT count(*) FROM jobs WHERE status <> 'cancelled' OR cancelled_at IS NULL)
@@ -72,7 +72,7 @@ const AT_REST: &str = "SELECT (SELECT count(*) FROM jobs WHERE status <> 'cancel
 #[case::a_job_that_runs(|files: &mut Files| edit(files, "jobs", |job| job["status"] = json!("running")))]
 #[tokio::test]
 async fn what_would_run_or_let_somebody_in_is_at_rest(#[case] change: fn(&mut Files)) {
-    let (_scene, other, report) = brought(change, ImportOptions::default()).await;
+    let (_fixture, other, report) = brought(change, ImportOptions::default()).await;
     let report = report.unwrap();
     assert_eq!((report.left_out.jobs, report.left_out.service_tokens, report.left_out.memberships), (1, 1, 1));
     assert_eq!(report.to_invite, ["admin@a.example"]);
@@ -82,7 +82,7 @@ async fn what_would_run_or_let_somebody_in_is_at_rest(#[case] change: fn(&mut Fi
 #[tokio::test]
 async fn with_the_operators_word_jobs_wait_and_still_nobody_is_let_in() {
     let options = ImportOptions { with_jobs: true, ..ImportOptions::default() };
-    let (_scene, other, report) = brought(|_| (), options).await;
+    let (_fixture, other, report) = brought(|_| (), options).await;
     assert_eq!((report.as_ref().unwrap().left_out.jobs, report.unwrap().left_out.service_tokens), (0, 1));
     let mut conn = other.connect().await.unwrap();
     assert_eq!(count(&mut conn, "SELECT count(*) FROM jobs WHERE status = 'queued'").await, 1);
@@ -94,13 +94,13 @@ async fn with_the_operators_word_jobs_wait_and_still_nobody_is_let_in() {
 /// An invitation whose token the archive's maker knows makes them nobody, and keeps the real one from nobody.
 #[tokio::test]
 async fn an_invitation_of_an_archive_opens_nothing() {
-    let scene = Scene::new().await;
+    let fixture = Fixture::new().await;
     let email = "ceo@victim.example".parse().unwrap();
-    let planted = auth::invite(&scene.db, &administer(scene.a.workspace), &email, AdminRole::Admin).await.unwrap();
-    scene.export("a.tar").await.unwrap();
+    let planted = auth::invite(&fixture.db, &administer(fixture.a.workspace), &email, AdminRole::Admin).await.unwrap();
+    fixture.export("a.tar").await.unwrap();
     let other = TestDatabase::new().await.unwrap();
     let there = other.open(4).await.unwrap();
-    let report = import(&there, &platform(), &scene.path("a.tar"), ImportOptions::default(), &|_| ()).await.unwrap();
+    let report = import(&there, &platform(), &fixture.path("a.tar"), ImportOptions::default(), &|_| ()).await.unwrap();
     assert_eq!(report.left_out.invitations, 1);
     let joined = auth::join(&there, &planted.token, &"a password of theirs".into(), &ClientInfo::default()).await;
     assert!(joined.unwrap_err().is_unauthenticated());
@@ -112,7 +112,7 @@ async fn an_invitation_of_an_archive_opens_nothing() {
         auth::join(&there, &invited.token, &"a password of their own".into(), &ClientInfo::default()).await.unwrap();
     assert!(session.workspace(real.id, &there).await.is_ok());
     assert!(
-        session.workspace(scene.a.workspace, &there).await.unwrap_err().is_not_found(),
+        session.workspace(fixture.a.workspace, &there).await.unwrap_err().is_not_found(),
         "joined there, and not here"
     );
 }
@@ -120,26 +120,26 @@ async fn an_invitation_of_an_archive_opens_nothing() {
 /// The former tenant's log is not the newcomer's to read; one's own archive comes back without a word.
 #[tokio::test]
 async fn the_id_of_an_erased_workspace_is_nobody_elses() {
-    let scene = Scene::new().await;
-    let before = scene.rows(scene.a.workspace).await;
-    scene.export("a.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("a.tar"));
+    let fixture = Fixture::new().await;
+    let before = fixture.rows(fixture.a.workspace).await;
+    fixture.export("a.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("a.tar"));
     replace(&mut files, DOCUMENTS, "Opening hours", "Newcomer");
-    packed(&scene.path("strange.tar"), files);
-    scene.erase().await.unwrap();
-    let error = scene.import("strange.tar").await.unwrap_err();
+    packed(&fixture.path("strange.tar"), files);
+    fixture.erase().await.unwrap();
+    let error = fixture.import("strange.tar").await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("the audit log contains a workspace"), "{error}");
-    scene.import("a.tar").await.unwrap();
-    assert_eq!(scene.rows(scene.a.workspace).await, imported(before), "members are what they were");
-    scene.erase().await.unwrap();
+    fixture.import("a.tar").await.unwrap();
+    assert_eq!(fixture.rows(fixture.a.workspace).await, imported(before), "members are what they were");
+    fixture.erase().await.unwrap();
     let options = ImportOptions { restores: true, ..ImportOptions::default() };
-    let report = import(&scene.db, &platform(), &scene.path("strange.tar"), options, &|_| ()).await.unwrap();
+    let report = import(&fixture.db, &platform(), &fixture.path("strange.tar"), options, &|_| ()).await.unwrap();
     assert_eq!(report.left_out.memberships, 1, "it is not the archive that was written here");
 }
 
 #[tokio::test]
 async fn entries_of_the_audit_log_say_that_they_were_imported() {
-    let (_scene, other, report) = brought(|_| (), ImportOptions::default()).await;
+    let (_fixture, other, report) = brought(|_| (), ImportOptions::default()).await;
     report.unwrap();
     let mut conn = other.connect().await.unwrap();
     let own = "action NOT LIKE 'workspace.import%'";
@@ -183,7 +183,7 @@ async fn what_can_not_be_said_here_is_refused_and_nothing_is_written(
     #[case] change: fn(&mut Files),
     #[case] word: &str,
 ) {
-    let (_scene, other, report) = brought(change, ImportOptions::default()).await;
+    let (_fixture, other, report) = brought(change, ImportOptions::default()).await;
     let error = report.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(word), "{error}");
     let mut conn = other.connect().await.unwrap();
@@ -196,17 +196,17 @@ async fn what_can_not_be_said_here_is_refused_and_nothing_is_written(
 /// What an archive lacks would be erased by a move.
 #[tokio::test]
 async fn a_move_erases_nothing_that_the_archive_lacks() {
-    let (scene, other) = (Scene::new().await, TestDatabase::new().await.unwrap());
-    let mut conn = scene.database.connect().await.unwrap();
+    let (fixture, other) = (Fixture::new().await, TestDatabase::new().await.unwrap());
+    let mut conn = fixture.database.connect().await.unwrap();
     conn.batch_execute("UPDATE workspaces SET is_active = false WHERE slug = 'a'").await.unwrap();
-    scene.export("whole.tar").await.unwrap();
-    let mut files = unpacked(&scene.path("whole.tar"));
+    fixture.export("whole.tar").await.unwrap();
+    let mut files = unpacked(&fixture.path("whole.tar"));
     without(&mut files, "documents", "summary");
-    packed(&scene.path("a.tar"), files);
-    let before = scene.rows(scene.a.workspace).await;
-    let error = super::relocate::to(&scene, &other).await.unwrap_err();
+    packed(&fixture.path("a.tar"), files);
+    let before = fixture.rows(fixture.a.workspace).await;
+    let error = super::relocate::to(&fixture, &other).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("documents"), "{error}");
-    assert_eq!(scene.rows(scene.a.workspace).await, before);
+    assert_eq!(fixture.rows(fixture.a.workspace).await, before);
 }
 
 #[cfg(unix)]
@@ -214,14 +214,14 @@ async fn a_move_erases_nothing_that_the_archive_lacks() {
 async fn an_export_goes_into_no_file_of_somebody_else() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    let scene = Scene::new().await;
-    std::fs::write(scene.path("important.txt"), "mine").unwrap();
-    symlink(scene.path("important.txt"), scene.path("a.tar.partial")).unwrap();
-    scene.export("a.tar").await.unwrap();
-    symlink("nowhere", scene.path("dangling.tar")).unwrap();
-    assert!(scene.export("dangling.tar").await.unwrap_err().is_conflict());
-    assert!(scene.export("important.txt").await.unwrap_err().is_conflict());
-    assert_eq!(std::fs::read_to_string(scene.path("important.txt")).unwrap(), "mine");
-    assert_eq!(std::fs::metadata(scene.path("a.tar")).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(super::partials(scene.folder.path()), ["a.tar.partial"]);
+    let fixture = Fixture::new().await;
+    std::fs::write(fixture.path("important.txt"), "mine").unwrap();
+    symlink(fixture.path("important.txt"), fixture.path("a.tar.partial")).unwrap();
+    fixture.export("a.tar").await.unwrap();
+    symlink("nowhere", fixture.path("dangling.tar")).unwrap();
+    assert!(fixture.export("dangling.tar").await.unwrap_err().is_conflict());
+    assert!(fixture.export("important.txt").await.unwrap_err().is_conflict());
+    assert_eq!(std::fs::read_to_string(fixture.path("important.txt")).unwrap(), "mine");
+    assert_eq!(std::fs::metadata(fixture.path("a.tar")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(super::partials(fixture.folder.path()), ["a.tar.partial"]);
 }
