@@ -1,12 +1,12 @@
-//! The same with criterion's statistics: `cargo bench -p cost`.
+//! The same with criterion's statistics: `cargo bench -p bench-cost`.
 
 use std::cell::RefCell;
 
-use cost::by_hand::Hand;
-use cost::by_sea_orm::SeaOrm;
-use cost::by_sqlx::Sqlx;
-use cost::by_us::Us;
-use cost::{Fixture, Operation};
+use bench_cost::by_hand::Hand;
+use bench_cost::by_sea_orm::SeaOrm;
+use bench_cost::by_sqlx::Sqlx;
+use bench_cost::by_us::Us;
+use bench_cost::{Fixture, Operation};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn cost(criterion: &mut Criterion) {

@@ -1,13 +1,13 @@
-//! Prints the table of the README: `cargo run --release -p cost`. With `-- start-up`, what the start-up check takes; with
+//! Prints the table of the README: `cargo run --release -p bench-cost`. With `-- start-up`, what the start-up check takes; with
 //! `-- raw`, what raw SQL of a workspace costs, whose connection is closed.
 
 use std::time::Instant;
 
-use cost::by_hand::Hand;
-use cost::by_sea_orm::SeaOrm;
-use cost::by_sqlx::Sqlx;
-use cost::by_us::Us;
-use cost::{Fixture, Operation, latency};
+use bench_cost::by_hand::Hand;
+use bench_cost::by_sea_orm::SeaOrm;
+use bench_cost::by_sqlx::Sqlx;
+use bench_cost::by_us::Us;
+use bench_cost::{Fixture, Operation, latency};
 use workspace_db::config::{Config, DatabaseUrl};
 use workspace_db::doctor::fit_to_serve;
 
@@ -113,7 +113,7 @@ fn main() {
     runtime.block_on(round_trips(&fixture));
 }
 
-/// The same row by a scoped query and by raw SQL, in turns: `cargo run --release -p cost -- raw`.
+/// The same row by a scoped query and by raw SQL, in turns: `cargo run --release -p bench-cost -- raw`.
 async fn raw(fixture: &Fixture) {
     let mut us = Us::new(fixture, fixture.database.config().expect("URLs")).await;
     let (mut scoped, mut raw) = (Vec::new(), Vec::new());
@@ -135,7 +135,7 @@ async fn raw(fixture: &Fixture) {
     );
 }
 
-/// What a backend waits for before it serves: `cargo run --release -p cost -- start-up`.
+/// What a backend waits for before it serves: `cargo run --release -p bench-cost -- start-up`.
 async fn start_up(fixture: &Fixture) {
     let (mut opening, mut asking, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..51 {

@@ -1,4 +1,4 @@
-//! Prints the tables of docs/figures.md: `cargo run --release -p jobs`, which needs npm for pg-boss.
+//! Prints the tables of docs/figures.md: `cargo run --release -p bench-jobs`, which needs npm for pg-boss.
 //!
 //! `JOBS` is the number of jobs of a round. Every side has a fresh database for every round, on one server.
 #![expect(
@@ -10,12 +10,12 @@
 
 use std::time::{Duration, Instant};
 
-use jobs::by_graphile::Graphile;
-use jobs::by_pg_boss::PgBoss;
-use jobs::by_us::{Of, Us};
-use jobs::commits::{Telling, a_second};
-use jobs::measure::Server;
-use jobs::{Clock, Tally};
+use bench_jobs::by_graphile::Graphile;
+use bench_jobs::by_pg_boss::PgBoss;
+use bench_jobs::by_us::{Of, Us};
+use bench_jobs::commits::{Telling, a_second};
+use bench_jobs::measure::Server;
+use bench_jobs::{Clock, Tally};
 use workspace_db_testing::TestDatabase;
 
 /// Rounds, in each of which every side has its turn; odd, so that there is a median.

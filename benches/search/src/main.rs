@@ -1,6 +1,6 @@
-//! Prints what docs/figures.md shows, and draws docs/recall.svg: `cargo run --release -p search`.
+//! Prints what docs/figures.md shows, and draws docs/recall.svg: `cargo run --release -p bench-search`.
 //!
-//! A number of chunks as the argument makes a smaller table, for a try: `cargo run --release -p search -- 30000`.
+//! A number of chunks as the argument makes a smaller table, for a try: `cargo run --release -p bench-search -- 30000`.
 
 mod loading;
 mod measure;

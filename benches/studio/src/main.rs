@@ -1,4 +1,4 @@
-//! Prints the table of docs/figures.md: `cargo run --release -p studio`.
+//! Prints the table of docs/figures.md: `cargo run --release -p bench-studio`.
 //!
 //! `ROWS` is how many events the database has, ten million where nothing is said; there are a third as many jobs. Half of
 //! both are one workspace's, the rest a thousand others'. Each page is asked for once, and then `ROUNDS` times over one

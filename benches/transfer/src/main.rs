@@ -1,4 +1,4 @@
-//! Prints the tables of docs/figures.md: `cargo run --release -p transfer`, and the same with `-- adopt`.
+//! Prints the tables of docs/figures.md: `cargo run --release -p bench-transfer`, and the same with `-- adopt`.
 //!
 //! `CHUNKS` is how many chunks the workspace has. Every import and every restore has a fresh, migrated database, on one
 //! server; each side of ours runs in a process of its own, whose peak memory is told. With `MEMORY` set there is one round
