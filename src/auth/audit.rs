@@ -11,7 +11,7 @@ use crate::schema::audit_log;
 use crate::tenancy::{Database, PageKey, PlatformScope, load_readable};
 
 /// Maximum number of entries on one page.
-const MOST: u32 = 1_000;
+const MAX_ENTRIES: u32 = 1_000;
 
 /// Filter of the audit log. A field that is `None` does not restrict the entries.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +55,7 @@ pub async fn audit_log(
 ) -> Result<Vec<AuditEntry>> {
     let mut query = AuditEntry::query()
         .order((audit_log::occurred_at.desc(), audit_log::id.desc()))
-        .limit(limit.min(MOST).into())
+        .limit(limit.min(MAX_ENTRIES).into())
         .into_boxed();
     if let Some(workspace) = filter.workspace {
         query = query.filter(audit_log::workspace_id.eq(workspace));

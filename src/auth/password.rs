@@ -13,8 +13,8 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql_types::{Memory, PasswordHash};
 
-const LEAST_CHARACTERS: usize = 12;
-const MOST_BYTES: usize = 1_024;
+const MIN_CHARACTERS: usize = 12;
+const MAX_BYTES: usize = 1_024;
 
 /// Common passwords of 12 and more characters, in lower case, and the password of the bootstrap. Source: the 19,640 of
 /// Django's list, which Royce Williams compiled from leaked passwords.
@@ -64,10 +64,10 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) fn check(password: &SecretString, known: &[&str]) -> Result<()> {
     let text = password.expose_secret();
     let refused = |why: &str| Err(Error::invalid(why).of_field("password"));
-    if text.chars().count() < LEAST_CHARACTERS {
+    if text.chars().count() < MIN_CHARACTERS {
         return refused("must have at least 12 characters");
     }
-    if text.len() > MOST_BYTES {
+    if text.len() > MAX_BYTES {
         return refused("must have at most 1,024 bytes");
     }
     let lower = text.to_lowercase();
@@ -83,7 +83,7 @@ pub(super) fn check(password: &SecretString, known: &[&str]) -> Result<()> {
 /// Returns true if `hash` is the hash of this password.
 pub(super) async fn verify(hash: &PasswordHash, password: &SecretString) -> Result<bool> {
     // A password above the maximum length is replaced, not skipped, so that its check takes as long as any other.
-    let password = if password.expose_secret().len() > MOST_BYTES { SecretString::default() } else { password.clone() };
+    let password = if password.expose_secret().len() > MAX_BYTES { SecretString::default() } else { password.clone() };
     let hash = hash.clone();
     in_turn(move |memory| hash.verifies_within(memory, &password)).await
 }

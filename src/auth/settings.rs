@@ -17,9 +17,9 @@ const TONE: &str = "professional";
 /// Sampling temperature if the workspace sets none.
 const TEMPERATURE: f64 = 0.7;
 /// Maximum number of days for which data is kept: 100 years.
-const MOST_DAYS: i32 = 36_500;
+const MAX_DAYS: i32 = 36_500;
 /// Maximum number of event names for one webhook.
-const MOST_EVENTS: usize = 100;
+const MAX_EVENTS: usize = 100;
 
 /// Effective settings of a workspace. A setting without a value falls back to the workspace's row, then to the
 /// platform.
@@ -209,13 +209,13 @@ pub(super) fn check_bounds(settings: &SettingsBounds<'_>) -> Result<()> {
         return Err(Error::invalid("must be between 0 and 2").of_field("temperature"));
     }
     for (field, days) in settings.days {
-        if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
-            return Err(Error::invalid(format!("must be between 1 and {MOST_DAYS} days")).of_field(field));
+        if days.is_some_and(|days| !(1..=MAX_DAYS).contains(&days)) {
+            return Err(Error::invalid(format!("must be between 1 and {MAX_DAYS} days")).of_field(field));
         }
     }
     let is_wrong = |event: &String| event.is_empty() || event.len() > 200 || event.chars().any(char::is_control);
     match settings.events {
-        Some(events) if events.0.len() > MOST_EVENTS || events.0.iter().any(is_wrong) => {
+        Some(events) if events.0.len() > MAX_EVENTS || events.0.iter().any(is_wrong) => {
             Err(Error::invalid("must be a list of at most 100 event names").of_field("webhook_events"))
         }
         _ => Ok(()),

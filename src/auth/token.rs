@@ -17,7 +17,7 @@ use crate::sql_types::TokenHash;
 const SECRET_LEN: usize = 32;
 const WORKSPACE_LEN: usize = 16;
 /// Maximum number of days for which an API token is valid.
-const MOST_TOKEN_DAYS: u32 = 366;
+const MAX_TOKEN_DAYS: u32 = 366;
 
 /// Token of 256 random bits: a session, an API token, a service's token, an invitation or a password secret.
 ///
@@ -137,10 +137,10 @@ pub(super) fn days_from_now(days: i64) -> DateTime<Utc> {
 
 /// Returns the time at which a token of `days` days expires.
 pub(super) fn valid_for(days: u32) -> Result<DateTime<Utc>> {
-    if (1..=MOST_TOKEN_DAYS).contains(&days) {
+    if (1..=MAX_TOKEN_DAYS).contains(&days) {
         return Ok(days_from_now(days.into()));
     }
-    Err(Error::invalid(format!("a token is valid for 1 to {MOST_TOKEN_DAYS} days, not {days}")).of_field("expires_at"))
+    Err(Error::invalid(format!("a token is valid for 1 to {MAX_TOKEN_DAYS} days, not {days}")).of_field("expires_at"))
 }
 
 /// Returns true if a use of a token must be recorded. This is at most once a minute, since a request that reads should not write.

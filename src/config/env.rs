@@ -138,12 +138,12 @@ impl Retention {
     }
 
     fn from_env() -> Result<Self> {
-        const MOST: u32 = 36_500;
+        const MAX_DAYS: u32 = 36_500;
         Ok(Self {
-            audit_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_AUDIT_DAYS")?,
-            conversation_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_CONVERSATION_DAYS")?,
-            event_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_EVENT_DAYS")?,
-            job_days: count::<1, MOST>("WORKSPACE_DB_RETENTION_JOB_DAYS")?,
+            audit_days: count::<1, MAX_DAYS>("WORKSPACE_DB_RETENTION_AUDIT_DAYS")?,
+            conversation_days: count::<1, MAX_DAYS>("WORKSPACE_DB_RETENTION_CONVERSATION_DAYS")?,
+            event_days: count::<1, MAX_DAYS>("WORKSPACE_DB_RETENTION_EVENT_DAYS")?,
+            job_days: count::<1, MAX_DAYS>("WORKSPACE_DB_RETENTION_JOB_DAYS")?,
         })
     }
 }
@@ -155,16 +155,16 @@ pub struct SearchLimits {
     pub exact_below: u32,
     /// `WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT`: number of candidates per requested hit, in addition to 40.
     pub candidates_per_hit: u32,
-    /// `WORKSPACE_DB_SEARCH_MOST_CANDIDATES`: maximum number of candidates of one vector search. If they don't suffice,
+    /// `WORKSPACE_DB_SEARCH_MAX_CANDIDATES`: maximum number of candidates of one vector search. If they don't suffice,
     /// the result states it.
-    pub most_candidates: u32,
-    /// `WORKSPACE_DB_SEARCH_MOST_MATCHES`: maximum number of matching passages that a full-text search ranks.
-    pub most_matches: u32,
+    pub max_candidates: u32,
+    /// `WORKSPACE_DB_SEARCH_MAX_MATCHES`: maximum number of matching passages that a full-text search ranks.
+    pub max_matches: u32,
 }
 
 impl Default for SearchLimits {
     fn default() -> Self {
-        Self { exact_below: 1_000, candidates_per_hit: 16, most_candidates: 10_000, most_matches: 10_000 }
+        Self { exact_below: 1_000, candidates_per_hit: 16, max_candidates: 10_000, max_matches: 10_000 }
     }
 }
 
@@ -208,7 +208,7 @@ impl Config {
             database_app_url: variable("DATABASE_APP_URL")?,
             database_platform_url: variable("DATABASE_PLATFORM_URL")?,
             pool_size: count::<1, 1_000>("WORKSPACE_DB_POOL_SIZE")?.map_or(POOL_SIZE, |size| size as usize),
-            workspace_connections: count::<1, 1_000>("WORKSPACE_DB_WORKSPACE_CONNECTIONS")?.map(|most| most as usize),
+            workspace_connections: count::<1, 1_000>("WORKSPACE_DB_WORKSPACE_CONNECTIONS")?.map(|count| count as usize),
             timeouts: Timeouts::from_env()?,
             environment: variable("WORKSPACE_DB_ENV")?.unwrap_or_default(),
             search: SearchLimits::from_env()?,
@@ -223,34 +223,36 @@ impl SearchLimits {
         let measured = Self::default();
         let exact_below = count::<0, 1_000_000>("WORKSPACE_DB_SEARCH_EXACT_BELOW")?;
         let per_hit = count::<1, 1_000>("WORKSPACE_DB_SEARCH_CANDIDATES_PER_HIT")?;
-        let candidates = count::<40, 1_000_000>("WORKSPACE_DB_SEARCH_MOST_CANDIDATES")?;
-        let matches = count::<1, 1_000_000>("WORKSPACE_DB_SEARCH_MOST_MATCHES")?;
+        let candidates = count::<40, 1_000_000>("WORKSPACE_DB_SEARCH_MAX_CANDIDATES")?;
+        let matches = count::<1, 1_000_000>("WORKSPACE_DB_SEARCH_MAX_MATCHES")?;
         Ok(Self {
             exact_below: exact_below.unwrap_or(measured.exact_below),
             candidates_per_hit: per_hit.unwrap_or(measured.candidates_per_hit),
-            most_candidates: candidates.unwrap_or(measured.most_candidates),
-            most_matches: matches.unwrap_or(measured.most_matches),
+            max_candidates: candidates.unwrap_or(measured.max_candidates),
+            max_matches: matches.unwrap_or(measured.max_matches),
         })
     }
 }
 
-/// A number from `LEAST` to `MOST`.
-struct Count<const LEAST: u32, const MOST: u32>(u32);
+/// A number from `MIN` to `MAX`.
+struct Count<const MIN: u32, const MAX: u32>(u32);
 
-impl<const LEAST: u32, const MOST: u32> FromStr for Count<LEAST, MOST> {
+impl<const MIN: u32, const MAX: u32> FromStr for Count<MIN, MAX> {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match text.parse() {
-            Ok(count) if (LEAST..=MOST).contains(&count) => Ok(Self(count)),
-            _ => Err(Error::invalid(format!("{text:?} is out of range"))
-                .remedy(format!("use a number from {LEAST} to {MOST}"))),
+            Ok(count) if (MIN..=MAX).contains(&count) => Ok(Self(count)),
+            _ => {
+                Err(Error::invalid(format!("{text:?} is out of range"))
+                    .remedy(format!("use a number from {MIN} to {MAX}")))
+            }
         }
     }
 }
 
-fn count<const LEAST: u32, const MOST: u32>(name: &str) -> Result<Option<u32>> {
-    Ok(variable::<Count<LEAST, MOST>>(name)?.map(|count| count.0))
+fn count<const MIN: u32, const MAX: u32>(name: &str) -> Result<Option<u32>> {
+    Ok(variable::<Count<MIN, MAX>>(name)?.map(|count| count.0))
 }
 
 fn variable<T: FromStr<Err = Error>>(name: &str) -> Result<Option<T>> {

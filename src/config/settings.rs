@@ -95,13 +95,13 @@ fn searches() -> Vec<Setting> {
             "Candidates of a vector search per requested hit, in addition to 40.",
         ),
         setting(
-            "WORKSPACE_DB_SEARCH_MOST_CANDIDATES",
-            Some(limits.most_candidates.to_string()),
+            "WORKSPACE_DB_SEARCH_MAX_CANDIDATES",
+            Some(limits.max_candidates.to_string()),
             "Maximum number of candidates of a vector search.",
         ),
         setting(
-            "WORKSPACE_DB_SEARCH_MOST_MATCHES",
-            Some(limits.most_matches.to_string()),
+            "WORKSPACE_DB_SEARCH_MAX_MATCHES",
+            Some(limits.max_matches.to_string()),
             "Maximum number of chunks that a search by words ranks.",
         ),
         setting(

@@ -1,4 +1,4 @@
-//! Examination of a database: its logins, its tables and its limits.
+//! Examination of a database: its logins, its tables and its thresholds.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::db::migrations::Migrator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tenancy::{Database, TENANT_TABLES};
 
-/// Limits from which a check reports a problem.
+/// Thresholds from which a check reports a problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
     /// Running time of a statement.
@@ -49,7 +49,7 @@ pub struct Doctor {
     pub(super) owner: DatabaseUrl,
     pub(super) migrator: Migrator,
     tables: Vec<String>,
-    pub(super) limits: Thresholds,
+    pub(super) thresholds: Thresholds,
 }
 
 impl Doctor {
@@ -68,7 +68,7 @@ impl Doctor {
             migrator: Migrator::new(&owner, config.environment),
             owner,
             tables: TENANT_TABLES.iter().map(|table| (*table).to_owned()).collect(),
-            limits: Thresholds::default(),
+            thresholds: Thresholds::default(),
         })
     }
 
@@ -85,10 +85,10 @@ impl Doctor {
         Self { migrator, ..self }
     }
 
-    /// Replaces the default limits.
+    /// Replaces the default thresholds.
     #[must_use]
-    pub fn with_thresholds(self, limits: Thresholds) -> Self {
-        Self { limits, ..self }
+    pub fn with_thresholds(self, thresholds: Thresholds) -> Self {
+        Self { thresholds, ..self }
     }
 
     pub(super) fn registered(&self) -> Vec<&str> {

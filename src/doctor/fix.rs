@@ -36,7 +36,7 @@ const MENDING: &str = "
 
 pub(super) async fn fix(doctor: &Doctor) -> Result<Vec<Fix>> {
     let client = client_with(&doctor.owner, "-c lock_timeout=2s").await?;
-    let rows = client.query(MENDING, &[&doctor.registered(), &i64::from(doctor.limits.dead_rows)]).await?;
+    let rows = client.query(MENDING, &[&doctor.registered(), &i64::from(doctor.thresholds.dead_rows)]).await?;
     let mut tried = Vec::with_capacity(rows.len());
     for row in rows {
         let sql: String = row.try_get(0)?;

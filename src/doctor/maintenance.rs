@@ -120,11 +120,11 @@ const STUCK_JOBS: Rule = Rule {
 };
 
 pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
-    let limits = &context.doctor.limits;
+    let thresholds = &context.doctor.thresholds;
     let milliseconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let (dead, unused) = (i64::from(limits.dead_rows), i64::try_from(limits.unused_index).unwrap_or(i64::MAX));
-    let (long, idle) = (milliseconds(limits.long_transaction), milliseconds(limits.idle_transaction));
-    let stuck = milliseconds(limits.stuck_job);
+    let (dead, unused) = (i64::from(thresholds.dead_rows), i64::try_from(thresholds.unused_index).unwrap_or(i64::MAX));
+    let (long, idle) = (milliseconds(thresholds.long_transaction), milliseconds(thresholds.idle_transaction));
+    let stuck = milliseconds(thresholds.stuck_job);
     let mut noted = Vec::new();
     for (rule, bound) in [
         (COMMENTS, None),

@@ -19,19 +19,19 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
 }
 
 async fn recall(context: &CheckContext<'_>) -> Vec<Diagnostic> {
-    let limits = &context.doctor.limits;
+    let thresholds = &context.doctor.thresholds;
     let skipped = |what: &str| vec![Diagnostic::new("recall", CheckStatus::Skipped, what)];
     let Some(database) = &context.database else {
         return skipped("the database can't be opened as an application opens it");
     };
-    if limits.questions == 0 {
+    if thresholds.questions == 0 {
         return skipped("it was not requested");
     }
-    let options = VerifyOptions { questions: limits.questions, workspaces: 5, ..VerifyOptions::default() };
+    let options = VerifyOptions { questions: thresholds.questions, workspaces: 5, ..VerifyOptions::default() };
     match verify(database, &options, &|_| ()).await {
         Ok(all) => all
             .iter()
-            .filter(|one| one.mean < limits.recall)
+            .filter(|one| one.mean < thresholds.recall)
             .map(|one| {
                 let what = format!(
                     "searches found {} of the nearest passages of {} on average, and {} at worst",

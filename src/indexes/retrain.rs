@@ -28,7 +28,7 @@ const WATCHED_EVERY: Duration = Duration::from_millis(250);
 /// vectors.
 const BYTES_A_NODE: u64 = 1_024;
 /// Minimum memory of a build in megabytes: PostgreSQL's own default.
-const LEAST_MEMORY: u64 = 64;
+const MIN_MEMORY: u64 = 64;
 
 /// Progress of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ async fn do_step(worker: &Client, step: &IndexAction) -> Result<()> {
 /// Raises `maintenance_work_mem`. With less memory than it needs, a build fails (IVFFlat) or takes many times as long
 /// (HNSW).
 async fn allow_memory(worker: &Client, megabytes: u64) -> Result<()> {
-    let megabytes = megabytes.max(LEAST_MEMORY);
+    let megabytes = megabytes.max(MIN_MEMORY);
     let set = format!(
         "SELECT set_config('maintenance_work_mem', '{megabytes}MB', false)
          WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < {megabytes} * 1048576::bigint"
@@ -134,7 +134,7 @@ fn training_megabytes(lists: u32) -> u64 {
     let vector = 4 * DIMENSIONS as u64 + 8;
     let samples = (50 * lists).max(10_000);
     let bytes = samples * (vector + 4 * lists + 16) + 3 * lists * vector + 8 * lists * lists;
-    bytes / 1_000_000 + LEAST_MEMORY
+    bytes / 1_000_000 + MIN_MEMORY
 }
 
 async fn set_default(worker: &Client, setting: &str, value: &str) -> Result<()> {

@@ -21,8 +21,8 @@ const STALE_AT: u64 = 2;
 /// don't alternate.
 const KEPT_DOWN_TO: u64 = 2;
 /// Numbers of lists and probes that the contract gives the shared index, which are also the minimum.
-const LEAST_LISTS: u32 = 100;
-const LEAST_PROBES: u32 = 10;
+const MIN_LISTS: u32 = 100;
+const MIN_PROBES: u32 = 10;
 
 /// The indexes on the vectors of `document_chunks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -158,7 +158,7 @@ pub(super) async fn load_status(client: &mut Client, own_index_from: u32) -> Res
     let shared = indexes.iter().find(|index| index.name == SHARED_INDEX).map(|index| SharedIndex {
         name: index.name.clone(),
         is_valid: index.is_valid,
-        lists: index.lists.unwrap_or(LEAST_LISTS),
+        lists: index.lists.unwrap_or(MIN_LISTS),
         trained_on: index.trained_on,
         bytes: index.bytes,
     });
@@ -204,7 +204,7 @@ fn due(
         workspace: own.workspace,
         chunks: own.chunks,
     }));
-    let mut lists = shared.map_or(LEAST_LISTS, |shared| shared.lists);
+    let mut lists = shared.map_or(MIN_LISTS, |shared| shared.lists);
     if shared.is_none_or(|shared| is_stale(shared, chunks)) {
         lists = lists_of(chunks);
         due.push(IndexAction::Train { index: SHARED_INDEX.to_owned(), lists, chunks });
@@ -255,10 +255,10 @@ fn is_stale(shared: &SharedIndex, chunks: u64) -> bool {
 /// "IVFFlat".
 fn lists_of(chunks: u64) -> u32 {
     let lists = if chunks <= 1_000_000 { chunks / 1_000 } else { chunks.isqrt() };
-    u32::try_from(lists).unwrap_or(u32::MAX).clamp(LEAST_LISTS, 32_768)
+    u32::try_from(lists).unwrap_or(u32::MAX).clamp(MIN_LISTS, 32_768)
 }
 
 /// Returns the square root of the lists. Source: as above.
 fn probes_of(lists: u32) -> u32 {
-    lists.isqrt().max(LEAST_PROBES)
+    lists.isqrt().max(MIN_PROBES)
 }

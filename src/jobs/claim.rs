@@ -27,7 +27,7 @@ pub struct ClaimRequest {
     /// Name of the worker, shown in the table.
     pub worker: String,
     /// Maximum number of jobs, which one statement claims.
-    pub most: usize,
+    pub limit: usize,
     /// Duration of the lease, unless a heartbeat extends it.
     pub lease: Duration,
     /// Workspace that had the last turn; `None` starts with the first workspace.
@@ -38,11 +38,11 @@ pub struct ClaimRequest {
 }
 
 impl ClaimRequest {
-    /// Creates a request for at most `most` jobs of a queue, with a lease of 30 s and no kinds yet.
+    /// Creates a request for at most `limit` jobs of a queue, with a lease of 30 s and no kinds yet.
     #[must_use]
-    pub fn new(queue: impl Into<String>, worker: impl Into<String>, most: usize) -> Self {
+    pub fn new(queue: impl Into<String>, worker: impl Into<String>, limit: usize) -> Self {
         let (queue, worker, lease) = (queue.into(), worker.into(), Duration::from_secs(30));
-        Self { queue, worker, most, lease, after: None, kinds: Vec::new() }
+        Self { queue, worker, limit, lease, after: None, kinds: Vec::new() }
     }
 
     /// Adds a kind.
@@ -182,7 +182,7 @@ async fn claim_once(
     let arguments = (
         claim.queue.as_str().into_sql::<Text>(),
         claim.worker.as_str().into_sql::<Text>(),
-        i32::try_from(claim.most).unwrap_or(i32::MAX).into_sql::<Integer>(),
+        i32::try_from(claim.limit).unwrap_or(i32::MAX).into_sql::<Integer>(),
         interval(claim.lease).into_sql::<Interval>(),
         claim.after.map_or(Uuid::nil(), |workspace| *workspace.as_uuid()).into_sql::<SqlUuid>(),
         (&kinds).into_sql::<Array<Text>>(),

@@ -147,15 +147,11 @@ pub async fn resume(db: &Database, platform: &PlatformScope, queue: &str) -> Res
 /// # Errors
 ///
 /// [`is_invalid_input`](Error::is_invalid_input) if the limit is 0; otherwise the same as [`pause`].
-pub async fn limit(
-    db: &Database,
-    platform: &PlatformScope,
-    queue: &str,
-    per_workspace: Option<u32>,
-) -> Result<JobQueue> {
-    let most = per_workspace.map(|most| i32::try_from(most).unwrap_or(i32::MAX));
+pub async fn limit(db: &Database, platform: &PlatformScope, queue: &str, max_running: Option<u32>) -> Result<JobQueue> {
+    let max_running = max_running.map(|count| i32::try_from(count).unwrap_or(i32::MAX));
     let row =
-        set(db, platform, queue, "queue.limit", |queue| JobQueue { max_running_per_workspace: most, ..queue }).await?;
+        set(db, platform, queue, "queue.limit", |queue| JobQueue { max_running_per_workspace: max_running, ..queue })
+            .await?;
     db.notify(CHANNEL, queue);
     Ok(row)
 }

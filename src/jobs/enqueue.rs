@@ -239,12 +239,12 @@ async fn insert<K: JobKind>(
     let workspace = *ws.workspace().as_uuid();
     let ids: Vec<Uuid> = batch.iter().map(|(id, _)| *id.as_uuid()).collect();
     let mut payloads: Vec<Value> = Vec::with_capacity(batch.len());
-    let (mut priorities, mut limits) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    let (mut priorities, mut max_attempts) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
     let (mut due, mut keys) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
     for (_, job) in batch {
         payloads.push(to_payload(&job.arguments)?);
         priorities.push(job.priority);
-        limits.push(i32::try_from(job.max_attempts).unwrap_or(i32::MAX));
+        max_attempts.push(i32::try_from(job.max_attempts).unwrap_or(i32::MAX));
         due.push(job.due);
         keys.push(job.unique.as_ref().map(|unique| unique.key.as_str()));
     }
@@ -259,7 +259,7 @@ async fn insert<K: JobKind>(
         ids.into_sql::<Array<SqlUuid>>(),
         payloads.into_sql::<Array<Jsonb>>(),
         priorities.into_sql::<Array<Integer>>(),
-        limits.into_sql::<Array<Integer>>(),
+        max_attempts.into_sql::<Array<Integer>>(),
         due.into_sql::<Array<Nullable<Timestamptz>>>(),
         keys.into_sql::<Array<Nullable<Text>>>(),
         unique.map(|unique| unique.until).into_sql::<Nullable<JobUniqueness>>(),

@@ -49,40 +49,40 @@ pub trait JobKind: Serialize + DeserializeOwned + Send + 'static {
     const BACKOFF: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(60 * 60) };
 }
 
-/// Delay before a retry: a random time up to a limit, which doubles with each attempt until it reaches a cap.
+/// Delay before a retry: a random time up to a maximum, which doubles with each attempt until it reaches a cap.
 ///
 /// This is the "full jitter" of the Amazon Builders' Library, "Timeouts, retries, and backoff with jitter". It spreads
 /// the retries of jobs that failed together as widely as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// Limit after the first attempt.
+    /// Maximum delay after the first attempt.
     pub base: Duration,
-    /// Maximum of the limit.
+    /// Cap of the maximum delay.
     pub cap: Duration,
 }
 
 impl Backoff {
-    /// Returns the limit after an attempt; the first attempt is 1.
+    /// Returns the maximum delay after an attempt; the first attempt is 1.
     ///
     /// ```
     /// use std::time::Duration;
     /// use workspace_db::jobs::Backoff;
     ///
     /// let backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(60) };
-    /// let limits: Vec<u64> = (1..=7).map(|attempt| backoff.limit(attempt).as_secs()).collect();
-    /// assert_eq!(limits, [2, 4, 8, 16, 32, 60, 60]);
+    /// let delays: Vec<u64> = (1..=7).map(|attempt| backoff.max_delay(attempt).as_secs()).collect();
+    /// assert_eq!(delays, [2, 4, 8, 16, 32, 60, 60]);
     /// ```
     #[must_use]
-    pub fn limit(self, attempt: u32) -> Duration {
+    pub fn max_delay(self, attempt: u32) -> Duration {
         let doubled = 1_u32.checked_shl(attempt.saturating_sub(1)).and_then(|times| self.base.checked_mul(times));
         doubled.unwrap_or(self.cap).min(self.cap)
     }
 
-    /// Returns a random time up to the [`limit`](Self::limit), with a uniform distribution.
+    /// Returns a random time up to the [`max_delay`](Self::max_delay), with a uniform distribution.
     pub(crate) fn delay(self, attempt: u32) -> Duration {
-        // Without randomness, the retry uses the full limit.
+        // Without randomness, the retry uses the maximum delay.
         let random = getrandom::u32().unwrap_or(u32::MAX);
-        self.limit(attempt).mul_f64(f64::from(random) / f64::from(u32::MAX))
+        self.max_delay(attempt).mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 }
 

@@ -102,9 +102,9 @@ pub struct RescuedJob {
 /// # Errors
 ///
 /// Same as [`claim`](super::claim()).
-pub async fn rescue(db: &Database, most: usize) -> Result<Vec<RescuedJob>> {
+pub async fn rescue(db: &Database, limit: usize) -> Result<Vec<RescuedJob>> {
     type Columns = (SqlUuid, SqlUuid, Text, Text, JobStatus);
-    let arguments = (i32::try_from(most).unwrap_or(i32::MAX).into_sql::<Integer>(),);
+    let arguments = (i32::try_from(limit).unwrap_or(i32::MAX).into_sql::<Integer>(),);
     let columns = "of_workspace, job, of_queue, kind, new_status";
     let call = FunctionCall::<_, _, Columns>::new("workspace_db_rescue_jobs", columns, arguments);
     let rescued: Vec<(WorkspaceId, JobId, String, String, JobStatus)> = call.load_across(db).await?;

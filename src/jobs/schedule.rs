@@ -20,11 +20,11 @@ use crate::tenancy::{Database, FunctionCall, MayWrite, WorkspaceConnection, load
 /// Maximum number of occurrences of one schedule that one pass enqueues; the next pass enqueues the rest.
 const CATCH_UP: usize = 100;
 /// Shortest time between two occurrences.
-const LEAST_INTERVAL: TimeDelta = TimeDelta::minutes(1);
+const MIN_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 /// Maximum number of schedules of one workspace.
-const MOST_SCHEDULES: i64 = 100;
+const MAX_SCHEDULES: i64 = 100;
 /// Approximate maximum number of missed occurrences that a schedule makes up for; the latest ones count.
-const MOST_MISSED: i32 = 2_000;
+const MAX_MISSED: i32 = 2_000;
 
 /// Recurring job of a workspace.
 ///
@@ -119,8 +119,8 @@ pub async fn schedule<K: JobKind>(
         diesel::sql_query(lock).execute(conn).await?;
         let others = job_schedules::table.filter(job_schedules::workspace_id.eq(row.workspace_id));
         let others: i64 = others.filter(job_schedules::name.ne(&row.name)).count().get_result(conn).await?;
-        if others >= MOST_SCHEDULES {
-            let what = format!("the workspace already has {others} schedules; the maximum is {MOST_SCHEDULES}");
+        if others >= MAX_SCHEDULES {
+            let what = format!("the workspace already has {others} schedules; the maximum is {MAX_SCHEDULES}");
             return Err(Error::new(ErrorKind::Conflict, what).remedy("delete one of them first"));
         }
         Ok(upsert(&mut &*conn, &row).await?)
@@ -194,7 +194,7 @@ pub(super) type ScheduleKey = (WorkspaceId, JobScheduleId);
 /// A schedule and its jobs change in one transaction, and its lock keeps other workers out. So each occurrence gets
 /// exactly one row in `jobs`. A pass visits each schedule once, so a schedule with many missed occurrences does not
 /// delay the others.
-pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, most: usize) -> Result<FiredBatch> {
+pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, limit: usize) -> Result<FiredBatch> {
     db.platform(async |conn| {
         let (workspace, id) = after.unwrap_or((WorkspaceId::from(Uuid::nil()), JobScheduleId::from(Uuid::nil())));
         let due: Vec<ScheduleKey> = job_schedules::table
@@ -206,7 +206,7 @@ pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, most: us
                     .or(job_schedules::workspace_id.eq(workspace).and(job_schedules::id.gt(id))),
             )
             .order((job_schedules::workspace_id, job_schedules::id))
-            .limit(i64::try_from(most).unwrap_or(i64::MAX))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
             .load(conn)
             .await?;
         if due.is_empty() {
@@ -247,7 +247,7 @@ pub(super) async fn fire_due(db: &Database, after: Option<ScheduleKey>, most: us
                 }
             }
         }
-        let next = due.last().copied().filter(|_| due.len() == most);
+        let next = due.last().copied().filter(|_| due.len() == limit);
         Ok::<_, Error>(FiredBatch { queues, failed, next })
     })
     .await
@@ -322,7 +322,7 @@ impl Calendar {
     fn fires_too_often(&self, first: DateTime<Utc>) -> Result<bool> {
         let Some(second) = self.after(first)? else { return Ok(false) };
         let third = self.after(second)?;
-        Ok(second - first < LEAST_INTERVAL || third.is_some_and(|third| third - second < LEAST_INTERVAL))
+        Ok(second - first < MIN_INTERVAL || third.is_some_and(|third| third - second < MIN_INTERVAL))
     }
 
     /// Returns the first occurrence to make up for: the first missed one, or the first one within reach. The reach is
@@ -333,7 +333,7 @@ impl Calendar {
         while let Some(next) = self.after(last)?.filter(|_| seen < SAMPLE) {
             (last, seen) = (next, seen + 1);
         }
-        let reach = (last - moment) / seen.max(1) * MOST_MISSED;
+        let reach = (last - moment) / seen.max(1) * MAX_MISSED;
         if seen == 0 || moment - first <= reach {
             return Ok(first);
         }
@@ -348,7 +348,7 @@ impl Calendar {
         let (mut occurrences, mut next) = (Vec::new(), first);
         while let Some(at) = next.filter(|at| *at <= moment && occurrences.len() < CATCH_UP) {
             occurrences.push(at);
-            next = self.after(at + LEAST_INTERVAL - TimeDelta::seconds(1))?;
+            next = self.after(at + MIN_INTERVAL - TimeDelta::seconds(1))?;
         }
         Ok((occurrences, next))
     }

@@ -144,7 +144,7 @@ impl Store {
     pub(super) async fn missing(
         &mut self,
         behind: Option<DocumentChunkId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<(DocumentChunkId, String)>> {
         document_chunks::table
             .in_workspace(&self.ws)
@@ -159,7 +159,7 @@ impl Store {
             )
             .order(document_chunks::id)
             .select((document_chunks::id, document_chunks::content))
-            .limit(i64::try_from(most).unwrap_or(i64::MAX))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
             .load(&mut self.ws)
             .await
     }

@@ -80,7 +80,7 @@ pub struct Search {
     filter: Filter,
     /// Plan of the vector search, in place of the plan by the size of the workspace.
     plan: Option<Plan>,
-    least: Option<f64>,
+    min_score: Option<f64>,
     relevance: Option<f64>,
     neighbours: u32,
     limits: Option<SearchLimits>,
@@ -95,7 +95,7 @@ impl Search {
             text,
             filter: Filter::default(),
             plan: None,
-            least: None,
+            min_score: None,
             relevance: None,
             neighbours: 0,
             limits: None,
@@ -155,8 +155,8 @@ impl Search {
 
     /// Excludes hits with a lower score. In a hybrid search, the limit applies to the cosine; a passage that full-text
     /// search finds stays in the result.
-    pub fn min_score(mut self, least: f64) -> Self {
-        self.least = Some(least);
+    pub fn min_score(mut self, score: f64) -> Self {
+        self.min_score = Some(score);
         self
     }
 
@@ -220,7 +220,7 @@ impl Search {
             }
             (None, text) => {
                 let (mut found, list) = self.by_words(ws, text.as_deref().unwrap_or_default(), among).await?;
-                found.retain(|hit| self.least.is_none_or(|least| hit.score >= least));
+                found.retain(|hit| self.min_score.is_none_or(|min| hit.score >= min));
                 (found, None, Some(list))
             }
         };
@@ -260,7 +260,7 @@ impl Search {
             let what = format!("{} neighbours on each side can't be requested", self.neighbours);
             return remedy(what, format!("request at most {MAX_NEIGHBOURS}"));
         }
-        if self.least.is_some_and(f64::is_nan) {
+        if self.min_score.is_some_and(f64::is_nan) {
             return remedy(
                 "the minimum score is not a number".to_owned(),
                 "use a cosine similarity between -1 and 1".to_owned(),
@@ -291,7 +291,7 @@ impl Search {
             self.reject_other_models(ws, question).await?;
         }
         let mut hits = hits(found, |hit, place| hit.by_vector = Some(place));
-        hits.retain(|hit| self.least.is_none_or(|least| hit.score >= least));
+        hits.retain(|hit| self.min_score.is_none_or(|min| hit.score >= min));
         Ok((hits, list))
     }
 

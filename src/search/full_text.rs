@@ -108,7 +108,7 @@ struct FullTextQuery {
     language: Option<String>,
     /// True if one word is sufficient; otherwise all words must match.
     any_word: bool,
-    most: i32,
+    max_matches: i32,
 }
 
 impl QueryFragment<Pg> for FullTextQuery {
@@ -117,7 +117,7 @@ impl QueryFragment<Pg> for FullTextQuery {
         // Exclusion is a separate condition, or another parse of the same word could admit the passage again. The
         // ranking ignores it.
         out.push_sql(if self.excluded.is_some() { " && !! excluded, " } else { ", " });
-        out.push_bind_param::<Integer, _>(&self.most)?;
+        out.push_bind_param::<Integer, _>(&self.max_matches)?;
         out.push_sql(")), question FROM (SELECT ");
         out.push_sql(if self.any_word { "replace(read::text, ' & ', ' | ')::tsquery" } else { "read" });
         out.push_sql(" AS question");
@@ -196,7 +196,7 @@ pub(super) async fn full_text(
     k: u32,
     limits: SearchLimits,
 ) -> Result<(Vec<ScoredPassage>, RetrievalStats)> {
-    let most = i32::try_from(limits.most_matches).unwrap_or(i32::MAX);
+    let max_matches = i32::try_from(limits.max_matches).unwrap_or(i32::MAX);
     // Normalize first: one character can become several words.
     let text: String = normalize(text).chars().take(MAX_TEXT).collect();
     let (text, words_left_out) = bounded(&text);
@@ -209,7 +209,7 @@ pub(super) async fn full_text(
             workspace: ws.workspace(),
             language: filter.language.as_ref().map(ToString::to_string),
             any_word: widened > 0,
-            most,
+            max_matches,
         };
         let reranked = document_chunks::table
             .in_workspace(&ws)
@@ -239,7 +239,7 @@ pub(super) async fn full_text(
             .load_under(&StatementSettings::searching(), ws)
             .await?;
         let candidates = rows.first().map_or(0, |row| row.matches.unsigned_abs());
-        let bound_reached = candidates >= u64::from(limits.most_matches);
+        let bound_reached = candidates >= u64::from(limits.max_matches);
         if rows.len() < k as usize && !bound_reached && widened == 0 {
             widened = 1;
             continue;

@@ -28,7 +28,7 @@
 //! Its name is `document_chunks_near_` and the id in 32 hexadecimal digits.
 //!
 //! The search takes more candidates if too few pass the filters, or if a hit is in the worse half of the candidates.
-//! [`SearchLimits::most_candidates`](crate::config::SearchLimits::most_candidates) limits their number, and every
+//! [`SearchLimits::max_candidates`](crate::config::SearchLimits::max_candidates) limits their number, and every
 //! result reports it. [`Search::exact`] compares all vectors.
 
 mod builder;

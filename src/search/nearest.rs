@@ -19,7 +19,7 @@ use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
 use crate::tenancy::{Access, InWorkspace as _, Scoped, StatementSettings, WorkspaceConnection};
 
 /// Maximum of `hnsw.ef_search` in pgvector.
-const MOST_EF_SEARCH: u32 = 1000;
+const MAX_EF_SEARCH: u32 = 1000;
 
 /// Passage, the distance of its bits, and statistics of the candidates.
 #[derive(Queryable)]
@@ -100,7 +100,7 @@ async fn attempted(
     let settings = match attempt.plan {
         Plan::Approximate => StatementSettings::searching()
             .and("hnsw.iterative_scan", "relaxed_order")
-            .and("hnsw.ef_search", attempt.candidates.min(MOST_EF_SEARCH)),
+            .and("hnsw.ef_search", attempt.candidates.min(MAX_EF_SEARCH)),
         _ => StatementSettings::searching(),
     };
     // An index supports an order by the distance itself, and no order by a sum.

@@ -45,14 +45,14 @@ pub(super) struct Attempt {
 impl Attempt {
     pub(super) fn first(plan: Plan, k: u32, limits: SearchLimits, filters_first: bool) -> Self {
         let candidates = CANDIDATES_IN_ANY_CASE.saturating_add(k.saturating_mul(limits.candidates_per_hit));
-        Self { plan, candidates: candidates.min(limits.most_candidates).max(k), filters_first }
+        Self { plan, candidates: candidates.min(limits.max_candidates).max(k), filters_first }
     }
 
     /// Returns the next attempt if this one was insufficient: more candidates, by a plan that can't run out of them.
     pub(super) fn wider(self, limits: SearchLimits) -> Option<Self> {
         let wider = Self {
             plan: Plan::Bits,
-            candidates: self.candidates.saturating_mul(WIDENS_BY).min(limits.most_candidates).max(self.candidates),
+            candidates: self.candidates.saturating_mul(WIDENS_BY).min(limits.max_candidates).max(self.candidates),
             filters_first: true,
         };
         (wider != self).then_some(wider)

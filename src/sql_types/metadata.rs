@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// Maximum size of the object as text, in bytes.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 /// Maximum number of nested levels of arrays and objects.
-const MOST_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// A JSON object of at most 64 KiB as text and 32 nested levels. It has no NUL character, which PostgreSQL can't store.
 ///
@@ -37,12 +37,12 @@ fn check(value: &Value) -> Result<()> {
     if !value.is_object() {
         return Err(Error::invalid("the metadata is not a JSON object").remedy("write it as {\"key\": value}"));
     }
-    if is_deeper(value, MOST_DEPTH) {
-        return Err(Error::invalid(format!("the metadata is nested more than {MOST_DEPTH} levels deep")));
+    if is_deeper(value, MAX_DEPTH) {
+        return Err(Error::invalid(format!("the metadata is nested more than {MAX_DEPTH} levels deep")));
     }
     let bytes = value.to_string().len();
-    if bytes > MOST_BYTES {
-        return Err(Error::invalid(format!("the metadata has {bytes} bytes, but the maximum is {MOST_BYTES}")));
+    if bytes > MAX_BYTES {
+        return Err(Error::invalid(format!("the metadata has {bytes} bytes, but the maximum is {MAX_BYTES}")));
     }
     if has_nul(value) {
         return Err(Error::invalid("the metadata contains the character NUL"));
@@ -59,11 +59,11 @@ impl From<Metadata> for Value {
 /// Maximum number of nested levels of arrays and objects that `serde_json` reads.
 pub(crate) const MAX_LEVELS: usize = 127;
 
-/// Returns true if arrays and objects are nested more than `most` levels deep.
-pub(crate) fn is_deeper(value: &Value, most: usize) -> bool {
+/// Returns true if arrays and objects are nested more than `max_depth` levels deep.
+pub(crate) fn is_deeper(value: &Value, max_depth: usize) -> bool {
     match value {
-        Value::Array(items) => most == 0 || items.iter().any(|item| is_deeper(item, most - 1)),
-        Value::Object(fields) => most == 0 || fields.values().any(|field| is_deeper(field, most - 1)),
+        Value::Array(items) => max_depth == 0 || items.iter().any(|item| is_deeper(item, max_depth - 1)),
+        Value::Object(fields) => max_depth == 0 || fields.values().any(|field| is_deeper(field, max_depth - 1)),
         _ => false,
     }
 }

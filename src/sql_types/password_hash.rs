@@ -19,11 +19,11 @@ const OUTPUT_LEN: usize = 32;
 
 /// Maximum parameters of a stored hash. A later release can raise its settings up to them, and this one still verifies
 /// its hashes. Without a maximum, the hash of a planted row could require gigabytes.
-const MOST_MEMORY_KIB: u32 = 64 * 1024;
-const MOST_PASSES: u32 = 6;
-const MOST_LANES: u32 = 4;
+const MAX_MEMORY_KIB: u32 = 64 * 1024;
+const MAX_PASSES: u32 = 6;
+const MAX_LANES: u32 = 4;
 /// Maximum cost of bcrypt, whose time doubles with each step; the old platform used 10 to 12.
-const MOST_BCRYPT_COST: u32 = 14;
+const MAX_BCRYPT_COST: u32 = 14;
 
 /// The hash of an administrator's password, a PHC string. Its Debug output hides the hash.
 ///
@@ -99,10 +99,10 @@ impl PasswordHash {
     /// Returns true if the parameters of the hash are within the maximum.
     pub(crate) fn is_affordable(&self) -> bool {
         if self.is_bcrypt() {
-            return self.bcrypt_cost().is_some_and(|cost| cost <= MOST_BCRYPT_COST);
+            return self.bcrypt_cost().is_some_and(|cost| cost <= MAX_BCRYPT_COST);
         }
         self.params().is_some_and(|params| {
-            params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES
+            params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= MAX_LANES
         })
     }
 

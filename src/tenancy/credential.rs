@@ -77,7 +77,7 @@ impl dyn Credential {
     ) -> Result<()> {
         match self.level(conn, workspace).await? {
             None => Err(no_workspace(&workspace.to_string())),
-            Some(most) if most < level => Err(Error::new(
+            Some(highest) if highest < level => Err(Error::new(
                 ErrorKind::Forbidden,
                 format!("{self:?} lacks the permission for this in workspace {workspace}"),
             )

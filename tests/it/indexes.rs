@@ -326,7 +326,7 @@ async fn recall_is_measured_against_exact_searches() {
     assert!(measured.iter().all(|one| one.mean > 0.999 && one.worst > 0.999 && one.bounded == 0), "{measured:?}");
 
     // Where more candidates may not be taken, it shows.
-    let search = SearchLimits { exact_below: 0, most_candidates: 40, ..SearchLimits::default() };
+    let search = SearchLimits { exact_below: 0, max_candidates: 40, ..SearchLimits::default() };
     let bounded = Config { search, ..fixture.database.config().unwrap() };
     let db = workspace_db::tenancy::Database::open(&bounded).await.unwrap();
     let measured = verify(&db, &options, &|_| ()).await.unwrap();
@@ -343,7 +343,7 @@ async fn the_command_fails_below_the_gate() {
     assert_eq!(measured["workspaces"][0]["mean"], 1.0);
     let status = shell.succeed(&["index", "status"]);
     assert!(status.contains("600 chunks") && status.contains("nothing is due"), "{status}");
-    let bounded = shell.with("WORKSPACE_DB_SEARCH_MOST_CANDIDATES", "40").with("WORKSPACE_DB_SEARCH_EXACT_BELOW", "0");
+    let bounded = shell.with("WORKSPACE_DB_SEARCH_MAX_CANDIDATES", "40").with("WORKSPACE_DB_SEARCH_EXACT_BELOW", "0");
     let said = bounded.fails(&["index", "verify", "--questions", "5"], 8);
     assert!(said.contains("the recall of a is below 0.99"), "{said}");
     bounded.fails(&["index", "verify", "-w", "nobody"], 3);

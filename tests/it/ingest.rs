@@ -135,7 +135,7 @@ async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
 #[case::empty(b"".as_slice(), SkipReason::Empty)]
 #[case::blank(b" \n\t\r\n".as_slice(), SkipReason::Empty)]
 #[case::latin1(b"caf\xe9".as_slice(), SkipReason::NotUtf8)]
-#[case::too_large(b"0123456789abcdef_".as_slice(), SkipReason::TooLarge { bytes: 17, limit: 16 })]
+#[case::too_large(b"0123456789abcdef_".as_slice(), SkipReason::TooLarge { bytes: 17, max_bytes: 16 })]
 #[tokio::test]
 async fn a_file_that_is_no_text_is_skipped_counted_and_listed(#[case] content: &[u8], #[case] reason: SkipReason) {
     let mut fixture = Fixture::new().await;

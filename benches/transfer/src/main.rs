@@ -114,11 +114,11 @@ impl Side {
     }
 
     fn row(&self, name: &str, than: Option<&Self>) {
-        let (least, most) =
+        let (fastest, slowest) =
             (self.seconds.iter().copied().fold(f64::MAX, f64::min), self.seconds.iter().copied().fold(0.0, f64::max));
         let ratio = than.map_or_else(String::new, |than| format!("{:.2}", than.median() / self.median()));
         let peak = if self.peak > 0.0 { format!("{:.0} MB", self.peak) } else { String::new() };
-        println!("| {name} | {:.1} s ({least:.1} to {most:.1}) | {ratio} | {peak} |", self.median());
+        println!("| {name} | {:.1} s ({fastest:.1} to {slowest:.1}) | {ratio} | {peak} |", self.median());
     }
 }
 

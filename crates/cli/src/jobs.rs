@@ -72,7 +72,7 @@ enum JobAction {
     Limit {
         queue: String,
         /// Maximum number of running jobs; without it, there is no limit
-        most: Option<u32>,
+        max_running: Option<u32>,
     },
 }
 
@@ -150,7 +150,9 @@ impl JobAction {
             }
             Self::Pause { queue } => print(context, &jobs::pause(db, &platform, &queue).await?),
             Self::Resume { queue } => print(context, &jobs::resume(db, &platform, &queue).await?),
-            Self::Limit { queue, most } => print(context, &jobs::limit(db, &platform, &queue, most).await?),
+            Self::Limit { queue, max_running } => {
+                print(context, &jobs::limit(db, &platform, &queue, max_running).await?)
+            }
         }
     }
 }
@@ -337,9 +339,7 @@ fn print(context: &Context, queue: &JobQueue) -> Result<()> {
         return output::print_json(queue);
     }
     let state = if queue.paused_at.is_some() { "paused" } else { "open" };
-    let most = queue
-        .max_running_per_workspace
-        .map(|most| format!("  at most {most} running per workspace"))
-        .unwrap_or_default();
-    output::print_lines([format!("{state:<7}  {}{most}", queue.name)])
+    let limit =
+        queue.max_running_per_workspace.map(|max| format!("  at most {max} running per workspace")).unwrap_or_default();
+    output::print_lines([format!("{state:<7}  {}{limit}", queue.name)])
 }

@@ -42,7 +42,7 @@ pub enum SkipReason {
         /// Size of the file in bytes.
         bytes: u64,
         /// Limit in bytes.
-        limit: u64,
+        max_bytes: u64,
     },
     /// The file's name is not UTF-8, so it can't identify a document.
     NameNotUtf8,
@@ -67,7 +67,7 @@ impl fmt::Display for SkipReason {
             Self::LeftOut => f.write_str("left out"),
             Self::NotUtf8 => f.write_str("not UTF-8 or UTF-16"),
             Self::NameNotUtf8 => f.write_str("a name that is not UTF-8"),
-            Self::TooLarge { bytes, limit } => write!(f, "{bytes} bytes, the limit is {limit}"),
+            Self::TooLarge { bytes, max_bytes } => write!(f, "{bytes} bytes, the limit is {max_bytes}"),
             Self::Refused { error } => write!(f, "refused: {error}"),
             Self::Unreadable { error } => write!(f, "unreadable: {error}"),
         }
@@ -197,17 +197,17 @@ impl SourceRoot {
     }
 }
 
-fn text_of(file: &fs::File, limit: u64) -> Result<(String, String), SkipReason> {
+fn text_of(file: &fs::File, max_bytes: u64) -> Result<(String, String), SkipReason> {
     let unreadable = |error: io::Error| SkipReason::Unreadable { error: error.to_string() };
     let bytes = file.metadata().map_err(unreadable)?.len();
-    if bytes > limit {
-        return Err(SkipReason::TooLarge { bytes, limit });
+    if bytes > max_bytes {
+        return Err(SkipReason::TooLarge { bytes, max_bytes });
     }
     let mut content = Vec::new();
     // Reads one byte more than the limit, because a file may grow meanwhile.
-    let bytes = file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)? as u64;
-    if bytes > limit {
-        return Err(SkipReason::TooLarge { bytes, limit });
+    let bytes = file.take(max_bytes.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)? as u64;
+    if bytes > max_bytes {
+        return Err(SkipReason::TooLarge { bytes, max_bytes });
     }
     let hash = base16ct::lower::encode_string(&Sha256::digest(&content));
     let text = decoded(content)?;

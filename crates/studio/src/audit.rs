@@ -45,22 +45,22 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
 
 /// Returns a workspace's own entries, or all entries, newest first. It returns one entry more than the page shows.
 async fn entries(visit: &StudioRequest, before: Option<PageKey>) -> Result<Vec<AuditEntry>> {
-    let most = u32::try_from(LISTED + 1).unwrap_or(u32::MAX);
+    let limit = u32::try_from(LISTED + 1).unwrap_or(u32::MAX);
     let Some(workspace) = visit.view.workspace() else {
         let filter = AuditFilter { before, ..AuditFilter::default() };
-        return auth::audit_log(&visit.shared.db, &PlatformScope::unchecked(REASON), &filter, most).await;
+        return auth::audit_log(&visit.shared.db, &PlatformScope::unchecked(REASON), &filter, limit).await;
     };
     let scope = WorkspaceScope::unchecked(workspace, REASON).to_read();
     let mut ws = visit.shared.db.workspace(&scope).await?;
     let query = audit_log::table.in_workspace(&ws);
     let order = (audit_log::occurred_at.desc(), audit_log::id.desc());
     match before {
-        None => query.order(order).limit(most.into()).load_each(&mut ws).await.map(readable),
+        None => query.order(order).limit(limit.into()).load_each(&mut ws).await.map(readable),
         Some(PageKey { created_at, id }) => {
             let at_once = audit_log::occurred_at.eq(created_at).and(audit_log::id.lt(AuditEntryId::from(id)));
             let earlier = audit_log::occurred_at.lt(created_at).or(at_once);
             let query = query.filter(audit_log::occurred_at.le(created_at)).filter(earlier);
-            query.order(order).limit(most.into()).load_each(&mut ws).await.map(readable)
+            query.order(order).limit(limit.into()).load_each(&mut ws).await.map(readable)
         }
     }
 }

@@ -140,7 +140,7 @@ fn vector(value: &str) -> Markup {
 /// Draws the components of a vector as vertical strokes. The largest takes the full height.
 pub(super) fn strip(components: &str) -> Markup {
     let numbers: Vec<f32> = components.trim_matches(['[', ']']).split(',').filter_map(|one| one.parse().ok()).collect();
-    let largest = numbers.iter().fold(f32::MIN_POSITIVE, |most, one| most.max(one.abs()));
+    let largest = numbers.iter().fold(f32::MIN_POSITIVE, |largest, one| largest.max(one.abs()));
     let stroke = |(at, one): (usize, &f32)| format!("M{at} 10v{:.1}", -10.0 * one / largest);
     let path: String = numbers.iter().enumerate().map(stroke).collect();
     html! {

@@ -19,8 +19,8 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
 
 /// Handles `GET /{view}/health/examined`.
 pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Problem> {
-    let limits = Thresholds { questions: 0, ..Thresholds::default() };
-    let mut findings = Doctor::new(&visit.shared.config)?.with_thresholds(limits).run_checks().await?;
+    let thresholds = Thresholds { questions: 0, ..Thresholds::default() };
+    let mut findings = Doctor::new(&visit.shared.config)?.with_thresholds(thresholds).run_checks().await?;
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
     let bad = findings.iter().filter(|finding| finding.state > CheckStatus::Skipped).count();
     let body = html! {

@@ -82,7 +82,7 @@ use workspace_db::tenancy::Database;
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Maximum bytes of a form.
-const MOST_POSTED: usize = 4 << 20;
+const MAX_POSTED: usize = 4 << 20;
 
 /// Returns a random loopback address that other servers hardly use. Browsers and cookies ignore ports, so the address makes
 /// the studio a site of its own. It is 127.0.0.1 if the system has no other, as on macOS.
@@ -268,7 +268,7 @@ fn routes(shared: Arc<AppState>) -> Router {
     pages
         .route("/enter", get(gate::enter))
         .route("/assets/{version}/{name}", get(static_files::file))
-        .layer(DefaultBodyLimit::max(MOST_POSTED))
+        .layer(DefaultBodyLimit::max(MAX_POSTED))
         .layer(from_fn_with_state(Arc::clone(&shared), gate::require_same_origin))
         .with_state(shared)
 }

@@ -16,7 +16,7 @@ const SECRET: usize = 32;
 /// Time without user activity after which a session ends.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// Maximum number of printed links that were not opened yet.
-const MOST_LINKS: usize = 100;
+const MAX_LINKS: usize = 100;
 
 /// The one-time links and the sessions.
 pub(super) struct Gate {
@@ -57,7 +57,7 @@ impl Gate {
     pub(super) fn link(&self) -> String {
         let Ok(token) = secret() else { return String::new() };
         let mut known = self.known();
-        if known.links.len() == MOST_LINKS {
+        if known.links.len() == MAX_LINKS {
             known.links.remove(0);
         }
         known.links.push(TokenHash::of(token.as_bytes()));

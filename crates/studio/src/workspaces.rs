@@ -23,14 +23,14 @@ const MOST: i64 = 100;
 
 impl AppState {
     /// Returns workspaces whose slug or name begins with that text, ordered by slug.
-    async fn workspaces(&self, begins: &str, most: i64) -> Result<Vec<(WorkspaceId, String, String)>> {
+    async fn workspaces(&self, begins: &str, limit: i64) -> Result<Vec<(WorkspaceId, String, String)>> {
         let pattern = format!("{}%", literally(begins));
         self.db
             .across_workspaces(REASON, async |conn| {
                 let query = workspaces::table
                     .filter(workspaces::slug.ilike(&pattern).or(workspaces::name.ilike(&pattern)))
                     .order(workspaces::slug)
-                    .limit(most)
+                    .limit(limit)
                     .select((workspaces::id, workspaces::slug, workspaces::name));
                 Ok(query.load(conn).await?)
             })

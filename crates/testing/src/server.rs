@@ -28,7 +28,7 @@ const PLATFORM_LOGIN: &str = "test_platform";
 /// Mount point of Linux's file system in memory.
 const MEMORY: &str = "/dev/shm";
 /// Minimum free bytes of that file system: a container often has 64 MB of it.
-const LEAST_ROOM: u128 = 4 << 30;
+const MIN_ROOM: u128 = 4 << 30;
 const MAJOR_VARIABLE: &str = "WORKSPACE_DB_TEST_POSTGRES";
 
 /// Script that waits for the end of the test's process, which closes the pipe to its standard input. Then it ends the server
@@ -145,7 +145,7 @@ impl TestServer {
 fn parent_folder() -> PathBuf {
     let memory = Path::new(MEMORY);
     let has_room = nix::sys::statvfs::statvfs(memory)
-        .is_ok_and(|about| u128::from(about.blocks_available()) * u128::from(about.fragment_size()) > LEAST_ROOM);
+        .is_ok_and(|about| u128::from(about.blocks_available()) * u128::from(about.fragment_size()) > MIN_ROOM);
     if has_room { memory.to_owned() } else { env::temp_dir() }
 }
 

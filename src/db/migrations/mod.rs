@@ -169,22 +169,22 @@ impl Migrator {
 
     /// Sets the maximum time that a statement waits for a lock: two seconds by default, at least one millisecond.
     #[must_use]
-    pub fn lock_timeout(mut self, most: Duration) -> Self {
-        self.time_outs.lock = most.max(Duration::from_millis(1));
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.time_outs.lock = timeout.max(Duration::from_millis(1));
         self
     }
 
     /// Sets the maximum time that a statement runs: one minute by default, unlimited if zero.
     #[must_use]
-    pub fn statement_timeout(mut self, most: Duration) -> Self {
-        self.time_outs.statement = most;
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.time_outs.statement = timeout;
         self
     }
 
     /// Sets the number of attempts for a migration that gets no lock: ten by default, at least one.
     #[must_use]
-    pub fn attempts(mut self, most: usize) -> Self {
-        self.time_outs.attempts = most.max(1);
+    pub fn attempts(mut self, attempts: usize) -> Self {
+        self.time_outs.attempts = attempts.max(1);
         self
     }
 
@@ -300,12 +300,12 @@ impl Migrator {
 
     async fn revert_on(&self, session: &MigrationSession, which: RevertCount) -> Result<Vec<String>> {
         let history = squash::take_over(session.client(), &self.sources).await?;
-        let most = match which {
+        let count = match which {
             RevertCount::Last(count) => count.try_into().unwrap_or(usize::MAX),
             RevertCount::All => usize::MAX,
         };
         // All are found before the first is reverted, so that an unknown one does not stop the run halfway.
-        let found = history.keys().rev().take(most).map(|version| {
+        let found = history.keys().rev().take(count).map(|version| {
             self.sources.get(version).ok_or_else(|| {
                 Error::new(
                     ErrorKind::NotFound,

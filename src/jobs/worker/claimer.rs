@@ -124,17 +124,17 @@ impl Claimer {
         if room > ahead / 2 { room.min(TOGETHER) } else { 0 }
     }
 
-    async fn claim(&mut self, most: usize) -> Result<Vec<(ClaimedJob, Instant)>> {
+    async fn claim(&mut self, limit: usize) -> Result<Vec<(ClaimedJob, Instant)>> {
         let begun = Instant::now();
         let valid_until = begun + self.shared.lease;
-        self.next.most = most;
+        self.next.limit = limit;
         let claimed =
             claim_after_cursors(&self.shared.db, &self.next, self.cursors.columns()).await.inspect_err(|error| {
                 tracing::warn!(queue = self.queue.name, %error, "failed to claim jobs");
             })?;
         metrics::counter!("workspace_db_jobs_claimed_total", "queue" => self.queue.name.clone())
             .increment(claimed.len() as u64);
-        self.cursors.note(&claimed, most, begun.elapsed());
+        self.cursors.note(&claimed, limit, begun.elapsed());
         self.next.advance(&claimed);
         Ok(claimed.into_iter().map(|claimed| (claimed, valid_until)).collect())
     }

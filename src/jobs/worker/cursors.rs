@@ -46,14 +46,14 @@ impl ClaimCursors {
     }
 
     /// Records a claim of at most `most` jobs that took `took`.
-    pub(super) fn note(&mut self, claimed: &[ClaimedJob], most: usize, took: Duration) {
+    pub(super) fn note(&mut self, claimed: &[ClaimedJob], limit: usize, took: Duration) {
         if self.claimed.is_empty() {
             self.look_again_at = Some(Instant::now() + (took * PARTS).min(AT_LEAST_EVERY));
         }
         let workspaces: HashSet<_> = claimed.iter().map(|claimed| claimed.job.workspace_id).collect();
         // The cursors stay only if jobs may be left and every waiting workspace had a share. Otherwise others may be
         // due a turn.
-        if claimed.len() < most || workspaces.len() > most / 2 {
+        if claimed.len() < limit || workspaces.len() > limit / 2 {
             self.claimed.clear();
             return;
         }

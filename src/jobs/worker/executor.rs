@@ -30,14 +30,14 @@ pub(super) async fn run(
     let labels = [("queue", job.queue.clone()), ("kind", job.job_type.clone())];
     let waited = job.started_at.zip(job.scheduled_at).and_then(|(started, due)| (started - due).to_std().ok());
     metrics::histogram!("workspace_db_jobs_wait_seconds", &labels).record(waited.unwrap_or_default());
-    let (lease, limit, begun) = (claimed.lease(), handler.timeout(), Instant::now());
+    let (lease, timeout, begun) = (claimed.lease(), handler.timeout(), Instant::now());
     let attempt = attempt(&claimed);
-    shared.active_jobs.mark_started(lease, limit);
+    shared.active_jobs.mark_started(lease, timeout);
     let outcome = tokio::select! {
         biased;
         order = wait_for_signal(&mut orders) => stopped(order),
-        done = tokio::time::timeout(limit, catch_panic(handler.as_ref(), claimed, shared)) => Some(
-            done.unwrap_or_else(|_| Outcome::retry(format!("the handler did not finish within {limit:?}")))
+        done = tokio::time::timeout(timeout, catch_panic(handler.as_ref(), claimed, shared)) => Some(
+            done.unwrap_or_else(|_| Outcome::retry(format!("the handler did not finish within {timeout:?}")))
         ),
     };
     metrics::histogram!("workspace_db_jobs_run_seconds", &labels).record(begun.elapsed());

@@ -129,8 +129,8 @@ impl Worker {
     /// Sets how many jobs of a queue run at once in this worker, 16 by default. It also accepts a former queue of a
     /// kind: jobs stay in the queue that they were enqueued for.
     #[must_use]
-    pub fn concurrency(mut self, queue: impl Into<String>, most: usize) -> Self {
-        self.queues.insert(queue.into(), most);
+    pub fn concurrency(mut self, queue: impl Into<String>, jobs: usize) -> Self {
+        self.queues.insert(queue.into(), jobs);
         self
     }
 

@@ -11,13 +11,13 @@ use crate::id::WorkspaceId;
 
 /// Connections that each active workspace may still take.
 pub(super) struct ConnectionQuota {
-    most: usize,
+    max_connections: usize,
     free: Mutex<HashMap<WorkspaceId, Weak<Semaphore>>>,
 }
 
 impl ConnectionQuota {
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, free: Mutex::default() }
+    pub(super) fn new(max_connections: usize) -> Self {
+        Self { max_connections, free: Mutex::default() }
     }
 
     /// Acquires one connection of the workspace. Dropping the permit releases it.
@@ -30,8 +30,10 @@ impl ConnectionQuota {
         let acquired = tokio::time::timeout(WAIT_TIMEOUT, self.of(workspace).acquire_owned()).await;
         acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| {
             let seconds = WAIT_TIMEOUT.as_secs();
-            let what =
-                format!("all {} connections of workspace {workspace} have been in use for {seconds} s", self.most);
+            let what = format!(
+                "all {} connections of workspace {workspace} have been in use for {seconds} s",
+                self.max_connections
+            );
             Error::new(ErrorKind::Exhausted, what).remedy(
                 "return connections sooner, or raise WORKSPACE_DB_WORKSPACE_CONNECTIONS or WORKSPACE_DB_POOL_SIZE",
             )
@@ -47,7 +49,7 @@ impl ConnectionQuota {
             // Before the map grows, workspaces that hold no connection are removed.
             free.retain(|_, semaphore| semaphore.strong_count() > 0);
         }
-        let new = Arc::new(Semaphore::new(self.most));
+        let new = Arc::new(Semaphore::new(self.max_connections));
         free.insert(workspace, Arc::downgrade(&new));
         new
     }

@@ -171,7 +171,7 @@ async fn the_limit_is_one_of_what_is_read() {
     options.max_bytes = 10;
     let report = ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     let [skipped] = &report.skipped[..] else { panic!("{report:?}") };
-    assert_eq!(skipped.reason, SkipReason::TooLarge { bytes: 11, limit: 10 });
+    assert_eq!(skipped.reason, SkipReason::TooLarge { bytes: 11, max_bytes: 10 });
 }
 
 /// An endpoint that refuses one word, and more than three texts at once.

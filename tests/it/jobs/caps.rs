@@ -16,8 +16,8 @@ use workspace_db_testing::TestDatabase;
 use super::process::{OneOfFour, Process, count, keep_ledger, reach};
 use super::{Fixture, Write};
 
-fn capped(most: usize, cap: u32) -> ClaimRequest {
-    ClaimRequest { kinds: vec![("write".to_owned(), Some(cap))], ..ClaimRequest::new("default", "a test", most) }
+fn capped(limit: usize, cap: u32) -> ClaimRequest {
+    ClaimRequest { kinds: vec![("write".to_owned(), Some(cap))], ..ClaimRequest::new("default", "a test", limit) }
 }
 
 #[tokio::test]
@@ -62,15 +62,15 @@ async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
     for _ in 0..4 {
         databases.push(fixture.database.open(16).await.unwrap());
     }
-    let most = Arc::new(AtomicUsize::new(0));
+    let peak = Arc::new(AtomicUsize::new(0));
     let done = Arc::new(AtomicUsize::new(0));
     let claimers: Vec<_> = (0..64)
         .map(|n| {
-            let (db, most, done) = (databases[n % 4].clone(), Arc::clone(&most), Arc::clone(&done));
+            let (db, peak, done) = (databases[n % 4].clone(), Arc::clone(&peak), Arc::clone(&done));
             tokio::spawn(async move {
                 while done.load(Ordering::Acquire) < jobs_in_all {
                     let claimed = claim(&db, &capped(1 + n % 8, 4)).await.unwrap();
-                    most.fetch_max(running(&db).await, Ordering::AcqRel);
+                    peak.fetch_max(running(&db).await, Ordering::AcqRel);
                     // Every eighth claimer dies with what it has.
                     if n % 8 == 7 && !claimed.is_empty() {
                         return;
@@ -102,8 +102,8 @@ async fn of_64_claimers_no_five_ever_run_and_no_slot_is_lost() {
             );
         }
     }
-    assert!(most.load(Ordering::Acquire) <= CAP, "{most:?} ran at once");
-    assert!(most.load(Ordering::Acquire) > 1, "nothing ran beside anything, so nothing was tried");
+    assert!(peak.load(Ordering::Acquire) <= CAP, "{peak:?} ran at once");
+    assert!(peak.load(Ordering::Acquire) > 1, "nothing ran beside anything, so nothing was tried");
     fixture.until("SELECT count(*) = 0 AS met FROM jobs WHERE status <> 'completed'").await;
 }
 
@@ -146,11 +146,11 @@ async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
     drop(workers);
     let mut superuser = workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     // Each lease begins and ends; numbers tell the workspaces apart.
-    let most = "SELECT max(running)::bigint AS count FROM (
+    let max_running = "SELECT max(running)::bigint AS count FROM (
         SELECT sum(change) OVER (PARTITION BY number % 2 ORDER BY at, change) AS running FROM (
             SELECT number, lower(during) AS at, 1 AS change FROM ledger_leases
             UNION ALL SELECT number, upper(during), -1 FROM ledger_leases) AS changes) AS counts";
-    assert_eq!(count(&mut superuser, most).await, 4, "so many ran at once");
+    assert_eq!(count(&mut superuser, max_running).await, 4, "so many ran at once");
     let rescued = "SELECT count(*) FROM ledger_changes WHERE was = 'running' AND now = 'queued'";
     let rescued = count(&mut superuser, rescued).await;
     println!("{jobs} jobs, {rescued} given back by the dead");

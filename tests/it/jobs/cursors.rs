@@ -27,9 +27,9 @@ async fn three_of_ten_are_claimed(fixture: &mut Fixture) -> String {
 }
 
 /// A claim in SQL, which goes on from cursors.
-fn claim_from(cursors: &str, most: usize, cap: &str) -> String {
+fn claim_from(cursors: &str, limit: usize, cap: &str) -> String {
     format!(
-        "workspace_db_claim_jobs('default', 'a test', {most}, '30 s', '00000000-0000-0000-0000-000000000000',
+        "workspace_db_claim_jobs('default', 'a test', {limit}, '30 s', '00000000-0000-0000-0000-000000000000',
             ARRAY['write'], ARRAY[{cap}]::integer[], {cursors})"
     )
 }

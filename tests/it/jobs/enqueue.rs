@@ -129,9 +129,9 @@ impl JobKind for Large {
 async fn arguments_that_cannot_be_stored_are_refused_with_the_reason() {
     let fixture = Fixture::new().await;
     let mut ws = fixture.a().await;
-    let most = MAX_ARGUMENT_BYTES - r#"{"text":""}"#.len();
-    enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(most) })).await.unwrap();
-    let larger = enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(most + 1) })).await.unwrap_err();
+    let max_text = MAX_ARGUMENT_BYTES - r#"{"text":""}"#.len();
+    enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(max_text) })).await.unwrap();
+    let larger = enqueue(&mut ws, NewJob::new(Large { text: "x".repeat(max_text + 1) })).await.unwrap_err();
     assert!(larger.is_invalid_input() && larger.to_string().contains("262145 bytes"), "{larger}");
     let nul = enqueue(&mut ws, Write::titled("\0")).await.unwrap_err();
     assert!(nul.is_invalid_input() && nul.field() == Some("payload"), "{nul}");

@@ -93,10 +93,10 @@ async fn an_error_is_kept_up_to_8_kib() {
 #[test]
 fn a_delay_is_capped_and_never_overflows() {
     let backoff = Backoff { base: Duration::from_secs(10), cap: Duration::from_secs(3600) };
-    assert_eq!(backoff.limit(0), Duration::from_secs(10));
-    assert_eq!(backoff.limit(9), Duration::from_secs(2560));
+    assert_eq!(backoff.max_delay(0), Duration::from_secs(10));
+    assert_eq!(backoff.max_delay(9), Duration::from_secs(2560));
     for attempt in [10, 33, u32::MAX] {
-        assert_eq!(backoff.limit(attempt), Duration::from_secs(3600));
+        assert_eq!(backoff.max_delay(attempt), Duration::from_secs(3600));
     }
     let endless = Backoff { base: Duration::MAX, cap: Duration::MAX };
     assert_eq!(endless.limit(2), Duration::MAX);

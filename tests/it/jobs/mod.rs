@@ -107,8 +107,8 @@ impl Fixture {
         self.worker().handle(async |_: RunningJob<Elsewhere>| Ok::<_, workspace_db::Error>(Outcome::Done))
     }
 
-    async fn claim(&self, most: usize) -> Vec<ClaimedJob> {
-        jobs::claim(&self.db, &next(most)).await.unwrap()
+    async fn claim(&self, limit: usize) -> Vec<ClaimedJob> {
+        jobs::claim(&self.db, &next(limit)).await.unwrap()
     }
 
     async fn row(&mut self, id: JobId) -> Job {
@@ -132,8 +132,8 @@ impl Fixture {
 }
 
 /// Of the kinds whose jobs are only claimed.
-fn next(most: usize) -> ClaimRequest {
-    ClaimRequest::new("default", "a test", most).kind::<Write>().kind::<process::Number>()
+fn next(limit: usize) -> ClaimRequest {
+    ClaimRequest::new("default", "a test", limit).kind::<Write>().kind::<process::Number>()
 }
 
 fn scope(workspace: WorkspaceId) -> WorkspaceScope {

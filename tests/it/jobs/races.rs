@@ -27,14 +27,15 @@ async fn rescue_and_completion_never_both_have_a_job() {
         let numbers = round * ROUND..(round + 1) * ROUND;
         enqueue_all(&mut fixture.a().await, numbers.map(Number::job)).await.unwrap();
         // Leases that run out while they are being ended: some before, some between, some after.
-        let most = usize::try_from(ROUND).unwrap();
-        let claimed = claim(&fixture.db, &ClaimRequest { lease: Duration::from_secs(60), ..next(most) }).await.unwrap();
-        assert_eq!(claimed.len(), most);
+        let limit = usize::try_from(ROUND).unwrap();
+        let claimed =
+            claim(&fixture.db, &ClaimRequest { lease: Duration::from_secs(60), ..next(limit) }).await.unwrap();
+        assert_eq!(claimed.len(), limit);
         fixture.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() + random() * interval '60 ms' WHERE status = 'running'").await;
         let mut leases: Vec<_> = claimed.iter().map(workspace_db::jobs::ClaimedJob::lease).collect();
         random.shuffle(&mut leases);
         let finishers: Vec<_> = leases
-            .chunks(most / 8)
+            .chunks(limit / 8)
             .map(|mine| {
                 let (db, mine) = (fixture.db.clone(), mine.to_vec());
                 tokio::spawn(async move {
@@ -66,7 +67,7 @@ async fn rescue_and_completion_never_both_have_a_job() {
             rescued += rescuer.await.unwrap();
         }
         fixture.sql("UPDATE jobs SET lease_expires_at = clock_timestamp() WHERE status = 'running'").await;
-        rescued += rescue(&fixture.db, most).await.unwrap().len();
+        rescued += rescue(&fixture.db, limit).await.unwrap().len();
         // Out of the way of the next round.
         fixture.sql("UPDATE jobs SET queue = 'raced' WHERE queue = 'default'").await;
     }

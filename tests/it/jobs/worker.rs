@@ -124,13 +124,13 @@ async fn arguments_that_do_not_parse_are_dead_at_once_and_an_unknown_kind_waits_
 async fn no_more_run_at_once_than_was_asked_for() {
     let fixture = Fixture::new().await;
     enqueue_all(&mut fixture.a().await, (0..60).map(Write::titled)).await.unwrap();
-    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (running, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let worker = {
-        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+        let (running, peak) = (Arc::clone(&running), Arc::clone(&peak));
         fixture.worker().concurrency("default", 3).handle(move |_: RunningJob<Write>| {
-            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            let (running, peak) = (Arc::clone(&running), Arc::clone(&peak));
             async move {
-                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                peak.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 for _ in 0..10 {
                     tokio::task::yield_now().await;
                 }
@@ -140,7 +140,7 @@ async fn no_more_run_at_once_than_was_asked_for() {
         })
     };
     worker.drain().await.unwrap();
-    assert_eq!(most.load(Ordering::SeqCst), 3);
+    assert_eq!(peak.load(Ordering::SeqCst), 3);
 }
 
 /// A worker whose handler says that it has begun and then waits for what never comes.

@@ -116,7 +116,7 @@ async fn a_passage_is_stemmed_by_its_own_language_and_so_is_the_question() {
 async fn more_matches_than_are_ranked_are_told() {
     let mut fixture = Fixture::new().await;
     fixture.texts(fixture.a, &["a hill", "the hill", "one hill"]).await;
-    let few = SearchLimits { most_matches: 2, ..SearchLimits::default() };
+    let few = SearchLimits { max_matches: 2, ..SearchLimits::default() };
     let answer = fixture.chunks().full_text("hill", 1).limits(few).run(&mut fixture.ws).await.unwrap();
     assert!(answer.is_bounded());
     assert_eq!(answer.by_words.unwrap().candidates, Some(2));

@@ -114,7 +114,7 @@ async fn a_sparse_question_is_answered_exactly() {
 /// The signs of these vectors are equal, so they can't tell which are near; what they can't tell, the answer says.
 #[rstest]
 #[case::widened_until_all_are_candidates(SearchLimits { exact_below: 0, ..SearchLimits::default() }, false)]
-#[case::or_else_told(SearchLimits { exact_below: 0, most_candidates: 60, ..SearchLimits::default() }, true)]
+#[case::or_else_told(SearchLimits { exact_below: 0, max_candidates: 60, ..SearchLimits::default() }, true)]
 #[tokio::test]
 async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: SearchLimits, #[case] bounded: bool) {
     let mut fixture = Fixture::new().await;

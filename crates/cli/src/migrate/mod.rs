@@ -45,7 +45,7 @@ enum Action {
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
-        limits: TimeoutArgs,
+        timeouts: TimeoutArgs,
     },
     /// Show applied and pending migrations, and schema drift
     Status,
@@ -91,7 +91,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 impl TimeoutArgs {
-    fn of(&self, migrator: Migrator) -> Migrator {
+    fn apply_to(&self, migrator: Migrator) -> Migrator {
         migrator
             .lock_timeout(Duration::from_secs_f64(self.lock_timeout))
             .statement_timeout(Duration::from_secs_f64(self.statement_timeout))
@@ -103,21 +103,21 @@ impl Migrate {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let folder = self.migrations.as_deref();
         match self.action {
-            Action::Run(limits) => {
+            Action::Run(timeouts) => {
                 let (migrator, _) = migrator(context, folder)?;
                 let spinner = output::spinner();
                 let before_each = |name: &str| output::tell(&spinner, &format!("migrating: {name}"));
-                let applied = limits.of(migrator).run(before_each).await?;
+                let applied = timeouts.apply_to(migrator).run(before_each).await?;
                 spinner.finish_and_clear();
                 changed(context, "applied", &applied)
             }
-            Action::Revert { steps, all, yes, limits } => {
+            Action::Revert { steps, all, yes, timeouts } => {
                 if context.config.environment == Environment::Production && !yes {
                     bail!("reverting drops tables with their data, and this is production; pass --yes to confirm");
                 }
                 let (migrator, _) = migrator(context, folder)?;
                 let which = if all { RevertCount::All } else { RevertCount::Last(steps) };
-                changed(context, "reverted", &limits.of(migrator).revert(which).await?)
+                changed(context, "reverted", &timeouts.apply_to(migrator).revert(which).await?)
             }
             Action::Status => {
                 let (migrator, owner) = migrator(context, folder)?;

@@ -25,7 +25,7 @@ pub const MAX_TOKENS: usize = 1000;
 pub const OVERLAP_TOKENS: usize = 80;
 
 /// Maximum number of bytes, with those between them, up to which two passages are considered for a join.
-const MOST_BYTES: usize = 32 * MAX_TOKENS;
+const MAX_BYTES: usize = 32 * MAX_TOKENS;
 
 /// Version of the splitter. Raise it if the splitter gives other passages for a text, so that the next run replaces them.
 const SPLITTER_VERSION: u32 = 2;
@@ -107,7 +107,7 @@ fn joined(text: &str, passages: Vec<Range<usize>>) -> Vec<Chunk> {
         if let Some((last_range, last)) = chunks.last_mut()
             && (last.tokens < MIN_TOKENS || chunk.tokens < MIN_TOKENS)
             && let both = (last_range.start..range.end)
-            && both.len() <= MOST_BYTES
+            && both.len() <= MAX_BYTES
             && let Some(chunk) = chunk_of(text, &both)
             && chunk.tokens <= MAX_TOKENS
         {

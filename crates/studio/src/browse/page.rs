@@ -68,8 +68,8 @@ impl PageReader<'_, '_> {
         }
         let (mut rows, mut resume_at) = (Vec::new(), None);
         for part in parts.into_iter().skip_while(|part| begins.is_some_and(|begins| begins != *part)) {
-            let most = ROWS + 1 - rows.len();
-            let (statement, end) = self.statements(part, from.take(), most);
+            let limit = ROWS + 1 - rows.len();
+            let (statement, end) = self.statements(part, from.take(), limit);
             let mut answers = shared.ask(self.view.workspace(), [Some(statement), end].into_iter().flatten()).await?;
             if answers.len() > 1 {
                 resume_at = answers.pop().and_then(|mut ends| ends.pop());
@@ -131,7 +131,7 @@ impl PageReader<'_, '_> {
         &self,
         part: NullsPart,
         from: Option<PageCursor>,
-        most: usize,
+        limit: usize,
     ) -> (DynamicStatement, Option<DynamicStatement>) {
         let query = self.query;
         let order = self.order(part);
@@ -170,12 +170,13 @@ impl PageReader<'_, '_> {
         let cells: Vec<String> = place.iter().cloned().chain(raw).chain(self.cells.iter().cloned()).collect();
         let cells = cells.join(", ");
         if slow.is_empty() {
-            statement.push(&format!("SELECT ARRAY[{cells}]::text[] AS cells FROM {source} LIMIT {most}"));
+            statement.push(&format!("SELECT ARRAY[{cells}]::text[] AS cells FROM {source} LIMIT {limit}"));
             return (statement, None);
         }
         let mut end = statement.clone();
         let window = format!("(SELECT * FROM {source} LIMIT {LOOKED_AT}) AS {table}");
-        statement.push(&format!("SELECT ARRAY[{cells}]::text[] AS cells FROM {window}{}{by} LIMIT {most}", all(&slow)));
+        statement
+            .push(&format!("SELECT ARRAY[{cells}]::text[] AS cells FROM {window}{}{by} LIMIT {limit}", all(&slow)));
         let place = place.join(", ");
         end.push(&format!("SELECT ARRAY[{place}]::text[] AS cells FROM {source} LIMIT 1 OFFSET {}", LOOKED_AT - 1));
         (statement, (!order.is_empty()).then_some(end))
