@@ -135,12 +135,12 @@ pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId
         let before = held?;
         must_remain(&superadmins, admin)?;
         revoke_all(conn, admin).await?;
-        change_state(
+        change_access(
             conn,
             actor,
             "admin.disable",
             &before,
-            &AdminStateChange { status: Some(AdminStatus::Disabled), ..AdminStateChange::default() },
+            &AdminAccessChanges { status: Some(AdminStatus::Disabled), ..AdminAccessChanges::default() },
         )
         .await
     })
@@ -157,12 +157,12 @@ pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId)
         let held = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
         let before = held?;
-        change_state(
+        change_access(
             conn,
             actor,
             "admin.enable",
             &before,
-            &AdminStateChange { status: Some(AdminStatus::Active), ..AdminStateChange::default() },
+            &AdminAccessChanges { status: Some(AdminStatus::Active), ..AdminAccessChanges::default() },
         )
         .await
     })
@@ -188,12 +188,12 @@ pub async fn change_role(
         if role != AdminRole::Superadmin {
             must_remain(&superadmins, admin)?;
         }
-        change_state(
+        change_access(
             conn,
             actor,
             "admin.change_role",
             &before,
-            &AdminStateChange { role: Some(role), ..AdminStateChange::default() },
+            &AdminAccessChanges { role: Some(role), ..AdminAccessChanges::default() },
         )
         .await
     })
@@ -301,18 +301,18 @@ pub async fn revoke_admin_token(
 /// Changes of columns that [`AdminUserChanges`] does not have.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = admin_users)]
-struct AdminStateChange {
+struct AdminAccessChanges {
     role: Option<AdminRole>,
     status: Option<AdminStatus>,
     updated_at: StatementTime,
 }
 
-async fn change_state(
+async fn change_access(
     conn: &mut AsyncPgConnection,
     actor: Actor,
     action: &'static str,
     before: &AdminUser,
-    change: &AdminStateChange,
+    change: &AdminAccessChanges,
 ) -> Result<AdminUser> {
     let after = diesel::update(admin_users::table.find(before.id))
         .set(change)

@@ -58,10 +58,10 @@ impl Buckets {
         let mut counted = Vec::with_capacity(4);
         let networks = if matches!(known, Familiarity::Device) { Vec::new() } else { networks(address) };
         for network in networks {
-            let state = network.count(conn).await?;
-            if !state.allowed {
+            let decision = network.count(conn).await?;
+            if !decision.allowed {
                 return Err(Error::new(ErrorKind::Throttled, "too many attempts from this address")
-                    .remedy(format!("try again in {:.0} s", state.wait.max(1.0).ceil())));
+                    .remedy(format!("try again in {:.0} s", decision.wait.max(1.0).ceil())));
             }
             counted.push(network);
         }

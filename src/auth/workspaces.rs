@@ -115,7 +115,7 @@ pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
         db,
         scope,
         "workspace.publish",
-        &WorkspaceStateChange { is_published: Some(true), ..WorkspaceStateChange::default() },
+        &WorkspaceAccessChanges { is_published: Some(true), ..WorkspaceAccessChanges::default() },
     )
     .await
 }
@@ -130,7 +130,7 @@ pub async fn unpublish(db: &Database, scope: &WorkspaceScope<Administer>) -> Res
         db,
         scope,
         "workspace.unpublish",
-        &WorkspaceStateChange { is_published: Some(false), ..WorkspaceStateChange::default() },
+        &WorkspaceAccessChanges { is_published: Some(false), ..WorkspaceAccessChanges::default() },
     )
     .await
 }
@@ -138,7 +138,7 @@ pub async fn unpublish(db: &Database, scope: &WorkspaceScope<Administer>) -> Res
 /// What no [`WorkspaceChanges`] has.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = workspaces)]
-struct WorkspaceStateChange {
+struct WorkspaceAccessChanges {
     is_active: Option<bool>,
     is_published: Option<bool>,
     updated_at: StatementTime,
@@ -148,22 +148,22 @@ async fn administer(
     db: &Database,
     scope: &WorkspaceScope<Administer>,
     action: &'static str,
-    change: &WorkspaceStateChange,
+    change: &WorkspaceAccessChanges,
 ) -> Result<Workspace> {
     db.platform(async |conn| {
         let held = locked(conn, scope.workspace()).await;
         let actor = scope.actor(conn, db).await?;
-        change_state(conn, actor, action, &held?, change).await
+        change_access(conn, actor, action, &held?, change).await
     })
     .await
 }
 
-async fn change_state(
+async fn change_access(
     conn: &mut AsyncPgConnection,
     actor: Actor,
     action: &'static str,
     before: &Workspace,
-    change: &WorkspaceStateChange,
+    change: &WorkspaceAccessChanges,
 ) -> Result<Workspace> {
     let after = diesel::update(workspaces::table.find(before.id))
         .set(change)
@@ -215,7 +215,7 @@ pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
         db,
         scope,
         "workspace.archive",
-        &WorkspaceStateChange { is_active: Some(false), ..WorkspaceStateChange::default() },
+        &WorkspaceAccessChanges { is_active: Some(false), ..WorkspaceAccessChanges::default() },
     )
     .await
 }
@@ -229,8 +229,8 @@ pub async fn restore(db: &Database, platform: &PlatformScope, workspace: Workspa
     db.platform(async |conn| {
         let held = locked(conn, workspace).await;
         let actor = platform.actor(conn, db).await?;
-        let active = WorkspaceStateChange { is_active: Some(true), ..WorkspaceStateChange::default() };
-        change_state(conn, actor, "workspace.restore", &held?, &active).await
+        let active = WorkspaceAccessChanges { is_active: Some(true), ..WorkspaceAccessChanges::default() };
+        change_access(conn, actor, "workspace.restore", &held?, &active).await
     })
     .await
 }

@@ -38,7 +38,7 @@ pub struct Finding {
     /// Name of the check, one of [`CHECKS`](super::CHECKS).
     pub check: &'static str,
     /// Status of the check.
-    pub state: CheckStatus,
+    pub status: CheckStatus,
     /// Objects that fail the check, each with its problem.
     pub found: Vec<String>,
     /// Remedy, if one is needed.
@@ -48,12 +48,12 @@ pub struct Finding {
 impl Finding {
     pub(super) fn of(check: &'static Check, noted: &[Diagnostic]) -> Self {
         let own: Vec<_> = noted.iter().filter(|one| one.check == check.name).collect();
-        let state = own.iter().map(|one| one.state).max().unwrap_or(CheckStatus::Pass);
+        let status = own.iter().map(|one| one.status).max().unwrap_or(CheckStatus::Pass);
         Self {
             check: check.name,
-            state,
+            status,
             found: own.iter().map(|one| one.what.clone()).collect(),
-            remedy: (state > CheckStatus::Skipped).then_some(check.remedy),
+            remedy: (status > CheckStatus::Skipped).then_some(check.remedy),
         }
     }
 }
@@ -61,13 +61,13 @@ impl Finding {
 /// Problem that a check has found.
 pub(super) struct Diagnostic {
     pub(super) check: &'static str,
-    pub(super) state: CheckStatus,
+    pub(super) status: CheckStatus,
     pub(super) what: String,
 }
 
 impl Diagnostic {
-    pub(super) fn new(check: &'static str, state: CheckStatus, what: impl Into<String>) -> Self {
-        Self { check, state, what: what.into() }
+    pub(super) fn new(check: &'static str, status: CheckStatus, what: impl Into<String>) -> Self {
+        Self { check, status, what: what.into() }
     }
 
     /// Creates the diagnostic of a check that could not run.

@@ -63,13 +63,13 @@ async fn credentials(context: &CheckContext<'_>) -> Option<Diagnostic> {
             "the database can't be opened as an application opens it",
         ));
     };
-    let state = if context.doctor.config.environment == Environment::Production {
+    let status = if context.doctor.config.environment == Environment::Production {
         CheckStatus::Fail
     } else {
         CheckStatus::Warn
     };
     match database.has_default_credentials().await {
-        Ok(true) => Some(Diagnostic::new("credentials", state, "admin@example.com has the documented password")),
+        Ok(true) => Some(Diagnostic::new("credentials", status, "admin@example.com has the documented password")),
         Ok(false) => None,
         Err(error) => Some(Diagnostic::skipped("credentials", &error)),
     }

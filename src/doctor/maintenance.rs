@@ -11,7 +11,7 @@ use crate::error::Result;
 /// Query that returns one problem per row; `$1` is a limit.
 struct Rule {
     check: &'static str,
-    state: CheckStatus,
+    status: CheckStatus,
     query: &'static str,
 }
 
@@ -19,7 +19,7 @@ const OWN: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_sch
 
 const COMMENTS: Rule = Rule {
     check: "comments",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     query: "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE {own} AND c.relkind IN ('r', 'p') AND c.relname NOT LIKE '\\_\\_%' AND obj_description(c.oid, 'pg_class') IS NULL
         UNION ALL SELECT c.oid::regclass || '.' || a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -28,14 +28,14 @@ const COMMENTS: Rule = Rule {
 };
 const INVALID_INDEXES: Rule = Rule {
     check: "invalid_indexes",
-    state: CheckStatus::Fail,
+    status: CheckStatus::Fail,
     query: "SELECT i.indexrelid::regclass || ' on ' || i.indrelid::regclass || ' is not valid'
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE {own} AND NOT (i.indisvalid AND i.indisready)",
 };
 const MISSING_INDEXES: Rule = Rule {
     check: "missing_indexes",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     query: "SELECT k.conname || ' on ' || k.conrelid::regclass || ' (' || (
             SELECT string_agg(a.attname, ', ' ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, n)
                 JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum) || ')'
@@ -47,7 +47,7 @@ const MISSING_INDEXES: Rule = Rule {
 };
 const UNUSED_INDEXES: Rule = Rule {
     check: "unused_indexes",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     // The contract requires the index over all vectors, even if this crate's own searches do not use it.
     query: "SELECT s.indexrelid::regclass || ' on ' || s.relid::regclass || ', ' || pg_size_pretty(pg_relation_size(s.indexrelid))
         FROM pg_stat_user_indexes s JOIN pg_index i USING (indexrelid)
@@ -56,7 +56,7 @@ const UNUSED_INDEXES: Rule = Rule {
 };
 const VECTOR_COLUMNS: Rule = Rule {
     check: "vector_columns",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     // Vectors that wait for a switch of models are not searched.
     query: "SELECT a.attrelid::regclass || '.' || a.attname || ' has no generated column of its signs, or no index over workspace_id, id and that column'
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -71,7 +71,7 @@ const VECTOR_COLUMNS: Rule = Rule {
 };
 const DEAD_ROWS: Rule = Rule {
     check: "dead_rows",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     query: "SELECT relid::regclass || ' has ' || n_dead_tup || ' dead rows and ' || n_live_tup || ' live rows'
         FROM pg_stat_user_tables WHERE n_dead_tup >= $1::bigint AND n_dead_tup * 5 >= n_live_tup
         UNION ALL SELECT relid::regclass || ' was changed ' || n_mod_since_analyze || ' times and never analyzed'
@@ -81,7 +81,7 @@ const DEAD_ROWS: Rule = Rule {
 };
 const WRAPAROUND: Rule = Rule {
     check: "wraparound",
-    state: CheckStatus::Fail,
+    status: CheckStatus::Fail,
     // Autovacuum starts at its own limit, so twice that limit shows that it does not finish.
     query: "SELECT 'the database has not been frozen for ' || age(datfrozenxid) || ' transactions, but autovacuum should freeze it at '
             || current_setting('autovacuum_freeze_max_age')
@@ -91,7 +91,7 @@ const WRAPAROUND: Rule = Rule {
 };
 const LONG_TRANSACTIONS: Rule = Rule {
     check: "long_transactions",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     query: "SELECT format('process %s of %s has run for %s s: %s', pid, usename, extract(epoch FROM now() - xact_start)::bigint, left(query, 80))
         FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
             AND state = 'active' AND xact_start < now() - make_interval(secs => $1::bigint / 1000.0)
@@ -100,7 +100,7 @@ const LONG_TRANSACTIONS: Rule = Rule {
 };
 const IDLE_TRANSACTIONS: Rule = Rule {
     check: "idle_transactions",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     query:
         "SELECT format('process %s of %s has been idle in its transaction for %s s, after: %s', pid, usename,
             extract(epoch FROM now() - state_change)::bigint, left(query, 80))
@@ -109,7 +109,7 @@ const IDLE_TRANSACTIONS: Rule = Rule {
 };
 const STUCK_JOBS: Rule = Rule {
     check: "stuck_jobs",
-    state: CheckStatus::Warn,
+    status: CheckStatus::Warn,
     query: "SELECT format('%s jobs of the queue %s are due, the oldest for %s s', count(*), queue, extract(epoch FROM now() - min(scheduled_at) FILTER (WHERE isfinite(scheduled_at)))::bigint)
         FROM jobs WHERE status = 'queued' AND scheduled_at < now() - make_interval(secs => $1::bigint / 1000.0)
             AND NOT EXISTS (SELECT FROM job_queues q WHERE q.name = jobs.queue AND q.paused_at IS NOT NULL)
@@ -168,7 +168,7 @@ async fn jobs(owner: &Client, bound: i64) -> Vec<Diagnostic> {
 impl Rule {
     async fn ask(&self, client: &Client, bound: Option<i64>) -> Vec<Diagnostic> {
         match self.rows(client, bound).await {
-            Ok(rows) => rows.into_iter().map(|what| Diagnostic::new(self.check, self.state, what)).collect(),
+            Ok(rows) => rows.into_iter().map(|what| Diagnostic::new(self.check, self.status, what)).collect(),
             Err(error) => vec![Diagnostic::skipped(self.check, &error)],
         }
     }

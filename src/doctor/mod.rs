@@ -42,7 +42,7 @@ impl Doctor {
     /// use workspace_db::doctor::{Doctor, CheckStatus};
     ///
     /// for finding in Doctor::new(&Config::from_env()?)?.run_checks().await? {
-    ///     if finding.state == CheckStatus::Fail {
+    ///     if finding.status == CheckStatus::Fail {
     ///         println!("{}: {:?}", finding.check, finding.found);
     ///     }
     /// }

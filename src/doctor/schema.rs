@@ -3,23 +3,23 @@
 use super::examination::CheckContext;
 use super::finding::{CheckStatus, Diagnostic};
 use crate::db::catalog::Catalog;
-use crate::db::migrations::MigrationState;
+use crate::db::migrations::MigrationStatus;
 
 pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
     let all = match context.doctor.migrator.status().await {
         Ok(all) => all,
         Err(error) => return vec![Diagnostic::skipped("migrations", &error), Diagnostic::skipped("drift", &error)],
     };
-    let is_pending = all.iter().any(|one| one.state == MigrationState::Pending);
+    let is_pending = all.iter().any(|one| one.status == MigrationStatus::Pending);
     let mut noted: Vec<Diagnostic> = all
         .into_iter()
         .filter_map(|one| {
-            let state = match one.state {
-                MigrationState::Pending | MigrationState::Edited => CheckStatus::Fail,
-                MigrationState::Unrecorded | MigrationState::Unknown => CheckStatus::Warn,
-                MigrationState::Applied => return None,
+            let status = match one.status {
+                MigrationStatus::Pending | MigrationStatus::Edited => CheckStatus::Fail,
+                MigrationStatus::Unrecorded | MigrationStatus::Unknown => CheckStatus::Warn,
+                MigrationStatus::Applied => return None,
             };
-            Some(Diagnostic::new("migrations", state, format!("{} is {}", one.name, one.state.label())))
+            Some(Diagnostic::new("migrations", status, format!("{} is {}", one.name, one.status.label())))
         })
         .collect();
     if is_pending {

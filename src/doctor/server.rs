@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn an_old_extension_and_one_that_was_not_updated_are_told() {
         let of = |installed: Option<&str>, shipped: &str| {
-            of_vector(installed.map(str::to_owned), Some(shipped.to_owned())).map(|one| one.state)
+            of_vector(installed.map(str::to_owned), Some(shipped.to_owned())).map(|one| one.status)
         };
         assert_eq!(of(Some("0.8.5"), "0.8.5"), None);
         assert_eq!(of(Some("0.10.0"), "0.8.5"), None);

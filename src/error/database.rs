@@ -18,7 +18,7 @@ const NO_REFERENCE: &str = "a referenced row does not exist in this workspace";
 
 /// SQLSTATEs that have a message of their own.
 #[derive(Clone, Copy)]
-enum State {
+enum SqlStateClass {
     UniqueViolation,
     ForeignKeyViolation,
     CheckViolation,
@@ -28,7 +28,7 @@ enum State {
 
 /// Error message of the server. Diesel exposes no SQLSTATE but those of violations.
 struct ServerMessage<'e> {
-    state: State,
+    state: SqlStateClass,
     constraint: Option<&'e str>,
     message: &'e str,
     hint: Option<&'e str>,
@@ -40,16 +40,16 @@ impl ServerMessage<'_> {
         let (kind, text) = match self.state {
             _ if self.constraint == Some(PREREQUISITE) => (ErrorKind::MissingPrerequisite, message.to_owned()),
             _ if self.constraint == Some(LEASE) => (ErrorKind::LeaseLost, message.to_owned()),
-            State::UniqueViolation => (ErrorKind::Conflict, same_key(self.constraint)),
-            State::ForeignKeyViolation => (ErrorKind::NotFound, NO_REFERENCE.to_owned()),
-            State::CheckViolation => (ErrorKind::InvalidInput, out_of_bounds(self.constraint)),
-            State::UnstorableText => (ErrorKind::InvalidInput, UNSTORABLE.to_owned()),
-            State::Other if takes_too_long(message).is_some() => return Error::timed_out(message),
-            State::Other if ends_connection(message) => {
+            SqlStateClass::UniqueViolation => (ErrorKind::Conflict, same_key(self.constraint)),
+            SqlStateClass::ForeignKeyViolation => (ErrorKind::NotFound, NO_REFERENCE.to_owned()),
+            SqlStateClass::CheckViolation => (ErrorKind::InvalidInput, out_of_bounds(self.constraint)),
+            SqlStateClass::UnstorableText => (ErrorKind::InvalidInput, UNSTORABLE.to_owned()),
+            SqlStateClass::Other if takes_too_long(message).is_some() => return Error::timed_out(message),
+            SqlStateClass::Other if ends_connection(message) => {
                 (ErrorKind::Unreachable, format!("the server ended the connection: {message}"))
             }
-            State::Other if is_unstorable(message) => (ErrorKind::InvalidInput, UNSTORABLE.to_owned()),
-            State::Other => (ErrorKind::Database, database_says(message, self.hint)),
+            SqlStateClass::Other if is_unstorable(message) => (ErrorKind::InvalidInput, UNSTORABLE.to_owned()),
+            SqlStateClass::Other => (ErrorKind::Database, database_says(message, self.hint)),
         };
         Error::new(kind, text)
     }
@@ -70,11 +70,11 @@ impl From<tokio_postgres::Error> for Error {
             return connection_lost(&error.to_string()).caused_by(error);
         };
         let state = match *said.code() {
-            SqlState::UNIQUE_VIOLATION => State::UniqueViolation,
-            SqlState::FOREIGN_KEY_VIOLATION => State::ForeignKeyViolation,
-            SqlState::CHECK_VIOLATION => State::CheckViolation,
-            SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::UNTRANSLATABLE_CHARACTER => State::UnstorableText,
-            _ => State::Other,
+            SqlState::UNIQUE_VIOLATION => SqlStateClass::UniqueViolation,
+            SqlState::FOREIGN_KEY_VIOLATION => SqlStateClass::ForeignKeyViolation,
+            SqlState::CHECK_VIOLATION => SqlStateClass::CheckViolation,
+            SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::UNTRANSLATABLE_CHARACTER => SqlStateClass::UnstorableText,
+            _ => SqlStateClass::Other,
         };
         ServerMessage { state, constraint: said.constraint(), message: said.message(), hint: said.hint() }
             .to_error()
@@ -105,10 +105,10 @@ impl From<DieselError> for Error {
             DieselError::NotFound => Self::new(ErrorKind::NotFound, "the row does not exist"),
             DieselError::DatabaseError(kind, info) => {
                 let state = match kind {
-                    DatabaseErrorKind::UniqueViolation => State::UniqueViolation,
-                    DatabaseErrorKind::ForeignKeyViolation => State::ForeignKeyViolation,
-                    DatabaseErrorKind::CheckViolation => State::CheckViolation,
-                    _ => State::Other,
+                    DatabaseErrorKind::UniqueViolation => SqlStateClass::UniqueViolation,
+                    DatabaseErrorKind::ForeignKeyViolation => SqlStateClass::ForeignKeyViolation,
+                    DatabaseErrorKind::CheckViolation => SqlStateClass::CheckViolation,
+                    _ => SqlStateClass::Other,
                 };
                 let (constraint, message) = (info.constraint_name(), info.message());
                 let is_closed =

@@ -1,4 +1,4 @@
-//! Maintenance of the vector indexes: their state, retraining, and the recall of searches.
+//! Maintenance of the vector indexes: their status, retraining, and the recall of searches.
 //!
 //! `document_chunks` has two kinds of index. The shared index, IVFFlat over all vectors, answers queries that order by the
 //! distance themselves; its lists reflect the data at the time of its build. A workspace with many chunks has an index of

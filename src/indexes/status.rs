@@ -1,4 +1,4 @@
-//! State of the indexes, and the steps that are due.
+//! Status of the indexes, and the steps that are due.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -126,7 +126,7 @@ impl fmt::Display for IndexAction {
     }
 }
 
-/// Returns the state of the indexes. It counts every chunk, by an index scan.
+/// Returns the status of the indexes. It counts every chunk, by an index scan.
 ///
 /// `owner` is the owner's login. A workspace gets an index of its own from `own_index_from` chunks on.
 ///

@@ -16,7 +16,7 @@ use crate::schema::job_queues;
 use crate::sql_types::JobStatus;
 use crate::tenancy::{Database, FunctionCall, MayWrite, PlatformScope, WorkspaceConnection};
 
-/// Cancels a job of the connection's workspace and returns its current state.
+/// Cancels a job of the connection's workspace and returns its current status.
 ///
 /// A queued job is cancelled at once. A running job stays `running` until the worker's next heartbeat, when the worker
 /// drops the handler. A job that has ended stays unchanged.

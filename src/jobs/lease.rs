@@ -92,7 +92,7 @@ pub struct RescuedJob {
     pub queue: String,
     /// Kind of the job.
     pub kind: String,
-    /// New state: queued; failed after the last attempt; cancelled if cancellation was requested.
+    /// New status: queued; failed after the last attempt; cancelled if cancellation was requested.
     pub status: JobStatus,
 }
 

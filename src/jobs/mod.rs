@@ -9,7 +9,7 @@
 //!
 //! - A job runs **at least once**. A worker has the job by a [`Lease`], which its heartbeats extend. Without
 //!   heartbeats, the job goes to another worker. After its last attempt it remains in the table as a dead letter.
-//! - A worker that has lost its lease changes nothing in the database, neither the job's state nor anything by the
+//! - A worker that has lost its lease changes nothing in the database, neither the job's status nor anything by the
 //!   job's scope. Every transaction of that scope checks the lease directly before its commit. External effects, such
 //!   as a request to a provider, can happen twice: pass the job's id as the idempotency key.
 //! - [`RunningJob::complete`] commits the work and the end of the job together or not at all.

@@ -125,11 +125,11 @@ impl Outcome {
 pub struct FinishResult {
     /// Lease that the caller passed.
     pub lease: Lease,
-    /// Current state of the job; `None` if the lease was over and the job is unchanged.
+    /// Current status of the job; `None` if the lease was over and the job is unchanged.
     pub status: Option<JobStatus>,
 }
 
-/// Ends jobs in one statement, and returns the state of each. If a lease is over, its job stays unchanged.
+/// Ends jobs in one statement, and returns the status of each. If a lease is over, its job stays unchanged.
 ///
 /// # Errors
 ///

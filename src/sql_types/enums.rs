@@ -94,7 +94,7 @@ pg_enums! {
         Admin = "admin",
     }
 
-    /// State of an administrator's account.
+    /// Status of an administrator's account.
     AdminStatus = "admin_status" {
         /// The administrator may log in.
         Active = "active",
@@ -136,7 +136,7 @@ pg_enums! {
         Manual = "manual",
     }
 
-    /// State of the last synchronization of a datasource.
+    /// Status of the last synchronization of a datasource.
     DatasourceSyncStatus = "datasource_sync_status" {
         /// Not started.
         Idle = "idle",
@@ -148,7 +148,7 @@ pg_enums! {
         Completed = "completed",
     }
 
-    /// State of a document.
+    /// Status of a document.
     DocumentStatus = "document_status" {
         /// Draft, still being written.
         Draft = "draft",
@@ -162,7 +162,7 @@ pg_enums! {
         Error = "error",
     }
 
-    /// State of a conversation.
+    /// Status of a conversation.
     ConversationStatus = "conversation_status" {
         /// Open.
         Open = "open",
@@ -186,7 +186,7 @@ pg_enums! {
         Tool = "tool",
     }
 
-    /// State of a job.
+    /// Status of a job.
     JobStatus = "job_status" {
         /// Waiting for a worker.
         Queued = "queued",
@@ -200,7 +200,7 @@ pg_enums! {
         Cancelled = "cancelled",
     }
 
-    /// States in which a job reserves its unique key.
+    /// Statuses in which a job reserves its unique key.
     JobUniqueness = "job_uniqueness" {
         /// Until its first start.
         Queued = "queued",

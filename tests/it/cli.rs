@@ -224,7 +224,7 @@ fn migrations_are_listed_reverted_and_planned() {
     let status = shell.json(&["migrate", "status"]);
     assert_eq!(status["drift"], serde_json::json!([]));
     let all = status["migrations"].as_array().unwrap();
-    assert!(all.iter().all(|one| one["state"] == "applied"));
+    assert!(all.iter().all(|one| one["status"] == "applied"));
     let from_jobs_on = all.iter().skip_while(|one| !one["name"].as_str().unwrap().ends_with("create_jobs")).count();
     let reverted = shell.json(&["migrate", "revert", "-n", &from_jobs_on.to_string()]);
     assert_eq!(reverted["reverted"].as_array().unwrap().len(), from_jobs_on);
@@ -249,7 +249,7 @@ fn the_doctor_says_what_is_wrong_by_its_exit_code_too_and_mends_what_is_safe() {
     assert!(said.out.contains("warn     credentials") && said.out.contains("pass     policies"), "{}", said.out);
     shell.succeed(&["admin", "disable", "admin@example.com"]);
     let all = shell.json(&["doctor"]);
-    assert_eq!(all["state"], "pass", "{all:#}");
+    assert_eq!(all["status"], "pass", "{all:#}");
     shell.succeed(&["psql", "--owner", "-qc", "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY"]);
     let said = shell.run(&["doctor", "--quick", "--quiet"]);
     assert_eq!(said.code, 11, "{}", said.err);

@@ -120,7 +120,7 @@ async fn three_tables_are_generated_as_the_example_has_them() {
         assert!(applied["applied"][0].as_str().unwrap().ends_with(name), "{applied}");
     }
     let checked = shell.json(&["migrate", "check", "--crate-folder", &root, "--migrations", &migrations]);
-    assert_eq!(checked["state"], "pass", "{checked:#}");
+    assert_eq!(checked["status"], "pass", "{checked:#}");
     assert!(checked["files"].as_array().unwrap().len() >= 13 && checked["database"].as_array().unwrap().len() >= 13);
     for file in ["registry.rs", "models/mod.rs", "models/captions.rs", "models/document_tags.rs", "models/pictures.rs"]
     {

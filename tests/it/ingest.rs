@@ -108,13 +108,13 @@ async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
     assert_eq!(counts, (0, 1, 1, 1, 1));
 
     let second = fixture.documents().await;
-    let states: Vec<_> = second.iter().map(|d| (d.external_id.as_deref().unwrap(), d.status)).collect();
+    let statuses: Vec<_> = second.iter().map(|d| (d.external_id.as_deref().unwrap(), d.status)).collect();
     let expected = [
         ("changed.txt", DocumentStatus::Ready),
         ("gone.txt", DocumentStatus::Archived),
         ("same.txt", DocumentStatus::Ready),
     ];
-    assert_eq!(states, expected);
+    assert_eq!(statuses, expected);
     assert!(first.iter().zip(&second).all(|(a, b)| a.id == b.id), "a document was made anew");
     assert!(first[0].content_hash != second[0].content_hash && first[2] == second[2]);
     let after = fixture.chunks().await;

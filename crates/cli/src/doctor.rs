@@ -88,21 +88,21 @@ impl Doctor {
 
     fn print(&self, context: &Context, findings: &[Finding], fixes: &[Fix]) -> Result<()> {
         if context.json {
-            return output::print_json(&json!({ "state": worst(findings), "findings": findings, "fixes": fixes }));
+            return output::print_json(&json!({ "status": worst(findings), "findings": findings, "fixes": fixes }));
         }
-        let told = findings.iter().filter(|one| !self.quiet || one.state != CheckStatus::Pass);
+        let told = findings.iter().filter(|one| !self.quiet || one.status != CheckStatus::Pass);
         output::print_lines(told.flat_map(|one| lines("", one)))
     }
 }
 
 fn worst(findings: &[Finding]) -> CheckStatus {
-    findings.iter().map(|one| one.state).max().unwrap_or(CheckStatus::Pass)
+    findings.iter().map(|one| one.status).max().unwrap_or(CheckStatus::Pass)
 }
 
 /// Formats a finding for a person. `of` precedes the name of the check.
 pub(super) fn lines(of: &str, finding: &Finding) -> Vec<String> {
     let asks = CHECKS.iter().find(|check| check.name == finding.check).map_or("", |check| check.asks);
-    let mut lines = vec![format!("{:<8} {of}{:<18} {asks}", finding.state.to_string(), finding.check)];
+    let mut lines = vec![format!("{:<8} {of}{:<18} {asks}", finding.status.to_string(), finding.check)];
     lines.extend(finding.found.iter().map(|one| format!("         - {one}")));
     lines.extend(finding.remedy.map(|remedy| format!("         > {remedy}")));
     lines

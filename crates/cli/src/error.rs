@@ -61,8 +61,8 @@ pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<BelowGate>() {
         return ExitCode::from(8);
     }
-    if let Some(UnhealthyDatabase(state)) = error.downcast_ref() {
-        return ExitCode::from(if *state == CheckStatus::Fail { 11 } else { 10 });
+    if let Some(UnhealthyDatabase(status)) = error.downcast_ref() {
+        return ExitCode::from(if *status == CheckStatus::Fail { 11 } else { 10 });
     }
     let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<Error>()) else { return ExitCode::FAILURE };
     let code = match error {

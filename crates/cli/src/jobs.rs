@@ -103,8 +103,8 @@ struct List {
     /// List only the jobs of one workspace
     #[arg(long, value_name = "SLUG")]
     workspace: Option<String>,
-    /// List only jobs in this state; dead letters are failed
-    #[arg(long, value_name = "STATE")]
+    /// List only jobs with this status; dead letters are failed
+    #[arg(long, value_name = "STATUS")]
     status: Option<JobStatus>,
     /// List only the jobs of one queue
     #[arg(long)]
@@ -338,8 +338,8 @@ fn print(context: &Context, queue: &JobQueue) -> Result<()> {
     if context.json {
         return output::print_json(queue);
     }
-    let state = if queue.paused_at.is_some() { "paused" } else { "open" };
+    let status = if queue.paused_at.is_some() { "paused" } else { "open" };
     let limit =
         queue.max_running_per_workspace.map(|max| format!("  at most {max} running per workspace")).unwrap_or_default();
-    output::print_lines([format!("{state:<7}  {}{limit}", queue.name)])
+    output::print_lines([format!("{status:<7}  {}{limit}", queue.name)])
 }

@@ -3,17 +3,17 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use workspace_db::db::migrations::{MigrationState, Migrator};
+use workspace_db::db::migrations::{MigrationStatus, Migrator};
 
 use super::context::Context;
 use super::database::DatabaseTarget;
 use super::output;
 
-/// Show the state of the server and the number of pending migrations
+/// Show the status of the server and the number of pending migrations
 #[derive(Args, Debug)]
 pub(super) struct Status {}
 
-/// Prints the state and succeeds. It fails only if the state can't be determined.
+/// Prints the status and succeeds. It fails only if the status can't be determined.
 pub(super) async fn run(context: &Context) -> Result<()> {
     let database = DatabaseTarget::of(context)?;
     let server = match &database {
@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     };
     let pending = migrations
         .as_ref()
-        .map(|all| all.iter().filter(|migration| migration.state == MigrationState::Pending).count());
+        .map(|all| all.iter().filter(|migration| migration.status == MigrationStatus::Pending).count());
     if context.json {
         return output::print_json(&json!({ "database": owner, "server": server, "pending": pending }));
     }
@@ -41,11 +41,11 @@ pub(super) async fn run(context: &Context) -> Result<()> {
             (None, Some(socket)) => format!(", socket {}", socket.display()),
             (None, None) => String::new(),
         };
-        let state = match status.pid {
+        let running = match status.pid {
             Some(pid) => format!("running, process {pid}{place}"),
             None => "stopped; start it with `workspace-db up`".to_owned(),
         };
-        lines.push(format!("server    PostgreSQL {}, {state}", status.postgres));
+        lines.push(format!("server    PostgreSQL {}, {running}", status.postgres));
         lines.push(format!("folder    {}", context.data_dir.display()));
     }
     if let (Some(owner), Some(pending)) = (owner, pending) {

@@ -54,7 +54,7 @@ pub struct LocalServer {
     state: ServerState,
 }
 
-/// State of a [`LocalServer`].
+/// Status of a [`LocalServer`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LocalServerStatus {
     /// True if the server accepts connections.
@@ -167,7 +167,7 @@ impl LocalServer {
         self.cluster.stop()
     }
 
-    /// Returns the state of the server.
+    /// Returns the status of the server.
     #[must_use]
     pub fn status(&self) -> LocalServerStatus {
         let pid = self.cluster.pid();

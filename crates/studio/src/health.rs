@@ -21,8 +21,8 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
 pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let thresholds = Thresholds { questions: 0, ..Thresholds::default() };
     let mut findings = Doctor::new(&visit.shared.config)?.with_thresholds(thresholds).run_checks().await?;
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
-    let bad = findings.iter().filter(|finding| finding.state > CheckStatus::Skipped).count();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));
+    let bad = findings.iter().filter(|finding| finding.status > CheckStatus::Skipped).count();
     let body = html! {
         p { strong { (bad) " of " (findings.len()) " checks need attention." } }
         div class="wide" tabindex="0" role="region" aria-label="Checks" {
@@ -30,7 +30,7 @@ pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Probl
                 thead { tr { th scope="col" { "Status" } th scope="col" { "Check" } th scope="col" { "Findings and remedies" } } }
                 tbody { @for finding in &findings {
                     tr {
-                        td { span class={ "state " (finding.state) } { (finding.state) } }
+                        td { span class={ "status " (finding.status) } { (finding.status) } }
                         th scope="row" { (finding.check) }
                         td {
                             @if let Some(check) = CHECKS.iter().find(|check| check.name == finding.check) { span class="quiet" { (check.asks) } }

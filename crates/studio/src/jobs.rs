@@ -1,4 +1,4 @@
-//! Jobs: their current state, their recent results, and single jobs.
+//! Jobs: their current status, their recent results, and single jobs.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use workspace_db::schema::jobs;
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{InWorkspace as _, PlatformScope, WorkspaceScope};
 
-/// Maximum number of examined jobs: the newest of a workspace, or those of each state across workspaces.
+/// Maximum number of examined jobs: the newest of a workspace, or those of each status across workspaces.
 const NEWEST: usize = 10_000;
 /// Number of workspaces whose newest jobs are examined across workspaces, and number of jobs of each.
 const WORKSPACES: usize = 100;
@@ -218,7 +218,7 @@ fn list(listed: &[Row]) -> Markup {
                         th scope="row" { a id={ "job-" (cell(row, 0)) } href={ "/" (cell(row, 1)) "/jobs/" (cell(row, 0)) } { (cut(cell(row, 0), 13)) } }
                         td { (text(cell(row, 2))) }
                         td { (text(cell(row, 3))) }
-                        td { span class={ "state " (cell(row, 4)) } { (cell(row, 4)) } }
+                        td { span class={ "status " (cell(row, 4)) } { (cell(row, 4)) } }
                         td { (cell(row, 5)) }
                         @for at in 6..9 { td { @match row.get(at) { Some(Some(at)) => (time(at)), _ => (null()) } } }
                         td { (text(cell(row, 9))) }
@@ -264,7 +264,7 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let value = |value: &serde_json::Value| folded(&without_secrets(value.clone()), &budget);
     let body = html! {
         div class="bar" {
-            span class={ "state " (job.status) } { (job.status) }
+            span class={ "status " (job.status) } { (job.status) }
             span { (text(&job.job_type)) " in " (text(&job.queue)) ", attempt " (job.attempts) " of " (job.max_attempts) ", priority " (job.priority) }
             (action_forms(&visit, id))
         }

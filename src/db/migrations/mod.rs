@@ -29,20 +29,20 @@ use crate::error::{Error, ErrorKind, Result};
 /// Migrations for the harness of `diesel_migrations`, which takes no lock and records no checksums.
 pub const EMBEDDED: EmbeddedMigrations = embed_migrations!();
 
-/// Migration and its state in a database.
+/// Migration and its status in a database.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct MigrationStatus {
+pub struct MigrationInfo {
     /// Name of the folder, which begins with the version up to the first underscore. For an unknown migration it is
     /// only the version.
     pub name: String,
-    /// State of the migration.
-    pub state: MigrationState,
+    /// Status of the migration.
+    pub status: MigrationStatus,
 }
 
-/// State of a migration in a database.
+/// Status of a migration in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MigrationState {
+pub enum MigrationStatus {
     /// Applied, with the text of this program.
     Applied,
     /// Applied without a checksum, by the stock Diesel CLI. The next run records the checksum of this program's text.
@@ -55,7 +55,7 @@ pub enum MigrationState {
     Unknown,
 }
 
-impl MigrationState {
+impl MigrationStatus {
     /// Returns its name in one word.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -236,7 +236,8 @@ impl Migrator {
     }
 
     fn reject_edited(&self, history: &History) -> Result<()> {
-        let edited: Vec<_> = self.sources.iter().filter(|one| state(one, history) == MigrationState::Edited).collect();
+        let edited: Vec<_> =
+            self.sources.iter().filter(|one| status(one, history) == MigrationStatus::Edited).collect();
         let [first, ..] = edited.as_slice() else { return Ok(()) };
         let names = edited.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
         let changed = Error::new(ErrorKind::Conflict, format!("the text of applied migrations has changed: {names}"));
@@ -324,18 +325,18 @@ impl Migrator {
         Ok(reverted)
     }
 
-    /// Lists all migrations of this migrator, in order, with their state in the database. Then it lists those that only
+    /// Lists all migrations of this migrator, in order, with their status in the database. Then it lists those that only
     /// the database has.
     ///
     /// # Errors
     ///
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
-    pub async fn status(&self) -> Result<Vec<MigrationStatus>> {
+    pub async fn status(&self) -> Result<Vec<MigrationInfo>> {
         let history = self.history().await?;
         let known =
-            self.sources.iter().map(|one| MigrationStatus { name: one.name().to_owned(), state: state(one, &history) });
+            self.sources.iter().map(|one| MigrationInfo { name: one.name().to_owned(), status: status(one, &history) });
         let unknown = history.keys().filter(|version| self.sources.get(version).is_none());
-        let unknown = unknown.map(|version| MigrationStatus { name: version.clone(), state: MigrationState::Unknown });
+        let unknown = unknown.map(|version| MigrationInfo { name: version.clone(), status: MigrationStatus::Unknown });
         Ok(known.chain(unknown).collect())
     }
 
@@ -359,11 +360,11 @@ pub(crate) fn checksums() -> Vec<(String, String)> {
     MigrationSet::ours().iter().map(|one| (one.version(), one.checksum())).collect()
 }
 
-fn state(migration: &Migration, history: &History) -> MigrationState {
+fn status(migration: &Migration, history: &History) -> MigrationStatus {
     match history.get(&migration.version()) {
-        None => MigrationState::Pending,
-        Some(None) => MigrationState::Unrecorded,
-        Some(Some(checksum)) if *checksum == migration.checksum() => MigrationState::Applied,
-        Some(Some(_)) => MigrationState::Edited,
+        None => MigrationStatus::Pending,
+        Some(None) => MigrationStatus::Unrecorded,
+        Some(Some(checksum)) if *checksum == migration.checksum() => MigrationStatus::Applied,
+        Some(Some(_)) => MigrationStatus::Edited,
     }
 }

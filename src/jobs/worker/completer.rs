@@ -166,7 +166,7 @@ impl Completer {
         batch
     }
 
-    /// Records the result; `status` is the current state of the job, or `None` if its lease was over.
+    /// Records the result; `status` is the current status of the job, or `None` if its lease was over.
     fn note(&self, ended: &CompletedAttempt, status: Option<JobStatus>) {
         self.shared.active_jobs.unregister(ended.lease);
         if status.is_some() {

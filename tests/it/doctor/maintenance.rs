@@ -26,8 +26,8 @@ async fn transactions_that_last_are_found() {
     );
     assert_found(&findings, "long_transactions", CheckStatus::Warn, "SELECT pg_sleep(3600)");
     let findings = doctor(&database).run_checks().await.unwrap();
-    assert_eq!(of(&findings, "idle_transactions").state, CheckStatus::Pass);
-    assert_eq!(of(&findings, "long_transactions").state, CheckStatus::Pass);
+    assert_eq!(of(&findings, "idle_transactions").status, CheckStatus::Pass);
+    assert_eq!(of(&findings, "long_transactions").status, CheckStatus::Pass);
     sleeping.abort();
 }
 
@@ -57,7 +57,7 @@ async fn transaction_ids_that_run_out_are_found() {
     let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
     let mut forgotten = connect(&database.superuser_url().unwrap()).await.unwrap();
     forgotten.batch_execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
-    assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "wraparound").state, CheckStatus::Pass);
+    assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "wraparound").status, CheckStatus::Pass);
     let go_by = "DO $$ BEGIN FOR i IN 1..201000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
     superuser.batch_execute(go_by).await.unwrap();
     let findings = doctor(&database).run_checks().await.unwrap();

@@ -45,18 +45,18 @@ fn of<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
 }
 
 /// Asserts that a check came out so, and says so.
-fn assert_found(findings: &[Finding], check: &str, state: CheckStatus, word: &str) {
+fn assert_found(findings: &[Finding], check: &str, status: CheckStatus, word: &str) {
     let finding = of(findings, check);
-    assert_eq!(finding.state, state, "{finding:#?}");
+    assert_eq!(finding.status, status, "{finding:#?}");
     assert!(finding.found.iter().any(|one| one.contains(word)), "nothing says {word:?} in {finding:#?}");
-    assert_eq!(finding.remedy.is_some(), state > CheckStatus::Skipped, "{finding:#?}");
+    assert_eq!(finding.remedy.is_some(), status > CheckStatus::Skipped, "{finding:#?}");
 }
 
 #[tokio::test]
 async fn every_check_passes_on_a_sound_database() {
     let database = seeded().await;
     let findings = doctor(&database).run_checks().await.unwrap();
-    let not: Vec<_> = findings.iter().filter(|one| one.state != CheckStatus::Pass).collect();
+    let not: Vec<_> = findings.iter().filter(|one| one.status != CheckStatus::Pass).collect();
     assert!(not.is_empty(), "{not:#?}");
     assert_eq!(findings.len(), CHECKS.len());
 }
@@ -192,10 +192,10 @@ const BROKEN: &[(&str, CheckStatus, &str, &str)] = &[
 #[tokio::test]
 async fn what_a_statement_can_break_is_found() {
     let whole = seeded().await;
-    for (check, state, sql, word) in BROKEN {
+    for (check, status, sql, word) in BROKEN {
         let database = whole.copy().await.unwrap();
         as_superuser(&database, sql).await;
-        assert_found(&doctor(&database).run_checks().await.unwrap(), check, *state, word);
+        assert_found(&doctor(&database).run_checks().await.unwrap(), check, *status, word);
     }
 }
 
@@ -245,12 +245,12 @@ async fn what_can_not_be_asked_is_skipped_with_the_reason() {
 #[tokio::test]
 async fn a_login_that_may_more_or_less_than_it_should_is_found(
     #[case] wrong: fn(&TestDatabase) -> Config,
-    #[case] state: CheckStatus,
+    #[case] status: CheckStatus,
     #[case] word: &str,
 ) {
     let database = seeded().await;
     let findings = Doctor::new(&wrong(&database)).unwrap().run_checks().await.unwrap();
-    assert_found(&findings, "logins", state, word);
+    assert_found(&findings, "logins", status, word);
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn recall_below_its_gate_is_found() {
     let strict = Thresholds { recall: 1.01, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(strict).run_checks().await.unwrap();
     assert_found(&findings, "recall", CheckStatus::Warn, "found 1 of the nearest passages of a");
-    assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "recall").state, CheckStatus::Pass);
+    assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "recall").status, CheckStatus::Pass);
     let none = Thresholds { questions: 0, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(none).run_checks().await.unwrap();
     assert_found(&findings, "recall", CheckStatus::Skipped, "not requested");
@@ -316,5 +316,5 @@ async fn what_is_registered_passes() {
     as_superuser(&database, include_str!("../../../examples/add_a_table/up.sql")).await;
     assert_found(&doctor(&database).run_checks().await.unwrap(), "registry", CheckStatus::Fail, "document_tags");
     let findings = doctor(&database).with_tables(["document_tags"]).run_checks().await.unwrap();
-    assert!(findings.iter().all(|one| one.state == CheckStatus::Pass), "{findings:#?}");
+    assert!(findings.iter().all(|one| one.status == CheckStatus::Pass), "{findings:#?}");
 }

@@ -40,8 +40,8 @@ async fn no_setting_of_a_login_makes_drift(#[case] setting: &str) {
     for finding in said["findings"].as_array().unwrap() {
         let is_about_the_setting =
             ["logins", "default_privileges", "roles"].contains(&finding["check"].as_str().unwrap());
-        assert!(finding["state"] != "fail" || is_about_the_setting, "{finding}");
-        assert!(finding["check"] != "drift" || finding["state"] == "pass", "{finding}");
+        assert!(finding["status"] != "fail" || is_about_the_setting, "{finding}");
+        assert!(finding["check"] != "drift" || finding["status"] == "pass", "{finding}");
     }
 }
 
@@ -78,7 +78,7 @@ async fn a_read_only_database_is_read_and_says_that_it_takes_no_writes() {
     }
     let doctor = shell.run(&["doctor", "--quick", "--json"]);
     let findings: serde_json::Value = serde_json::from_str(&doctor.out).expect(&doctor.err);
-    let failed = |one: &&serde_json::Value| one["state"] == "fail";
+    let failed = |one: &&serde_json::Value| one["status"] == "fail";
     let failures: Vec<_> = findings["findings"].as_array().unwrap().iter().filter(failed).collect();
     assert!(failures.is_empty(), "{failures:#?}");
 }

@@ -184,9 +184,9 @@ async fn a_job_that_cant_be_read_is_dead_and_the_others_run(#[case] broken: Stri
     let done = async |_: RunningJob<Count>| Ok::<_, workspace_db::Error>(Outcome::Done);
     let worker = Worker::new(&fixture.db).handle(done).poll(Duration::from_millis(20)).concurrency("default", 2);
     tokio::time::timeout(Duration::from_secs(30), worker.drain()).await.expect("the queue stood still").unwrap();
-    let states = "SELECT string_agg(status || ' ' || n, ', ' ORDER BY status) AS text
+    let statuses = "SELECT string_agg(status || ' ' || n, ', ' ORDER BY status) AS text
         FROM (SELECT status, count(*) AS n FROM jobs GROUP BY status) s";
-    assert_eq!(fixture.text(states).await, "completed 2, failed 20");
+    assert_eq!(fixture.text(statuses).await, "completed 2, failed 20");
     let why = fixture.text("SELECT min(last_error) AS text FROM jobs WHERE status = 'failed'").await;
     let column = broken.split(' ').next().unwrap();
     assert!(why.contains(&format!("column {column}")), "{why}");
@@ -302,7 +302,7 @@ async fn a_document_that_cant_be_read_stops_neither_its_folder_nor_a_list(
     };
     let findings = Doctor::new(&config).unwrap().run_checks().await.unwrap();
     let found = findings.iter().find(|one| one.check == "unreadable_values").unwrap();
-    assert_eq!(found.state, CheckStatus::Fail);
+    assert_eq!(found.status, CheckStatus::Fail);
     assert!(found.found.iter().any(|one| one.contains(&bad) && one.contains(column)), "{found:?}");
 }
 

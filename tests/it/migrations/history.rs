@@ -4,8 +4,8 @@ use workspace_db::db::catalog::Catalog;
 
 use super::*;
 
-async fn states(migrator: &Migrator) -> Vec<MigrationState> {
-    migrator.status().await.unwrap().into_iter().map(|one| one.state).collect()
+async fn statuses(migrator: &Migrator) -> Vec<MigrationStatus> {
+    migrator.status().await.unwrap().into_iter().map(|one| one.status).collect()
 }
 
 /// The stock Diesel CLI makes its table without our column, and its rows without a checksum.
@@ -15,9 +15,9 @@ async fn what_the_stock_command_line_applied_is_taken_over() {
     let url = database.url().unwrap();
     let mut conn = connect(&url).await.unwrap();
     conn.batch_execute("ALTER TABLE __diesel_schema_migrations DROP COLUMN checksum").await.unwrap();
-    assert!(states(&migrator(&url)).await.iter().all(|state| *state == MigrationState::Unrecorded));
+    assert!(statuses(&migrator(&url)).await.iter().all(|status| *status == MigrationStatus::Unrecorded));
     assert_eq!(run(&url).await, [""; 0]);
-    assert!(states(&migrator(&url)).await.iter().all(|state| *state == MigrationState::Applied));
+    assert!(statuses(&migrator(&url)).await.iter().all(|status| *status == MigrationStatus::Applied));
     // And it goes on inserting and deleting as it does.
     let theirs = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000'); DELETE FROM __diesel_schema_migrations WHERE version = '29990101000000'";
     conn.batch_execute(theirs).await.unwrap();
@@ -32,7 +32,7 @@ async fn one_edited_byte_is_refused_until_it_is_back_or_taken() {
     let with = |up| migrator(&url).with([later(name, up, "DROP TABLE tags")]).unwrap();
     with("CREATE TABLE tags (tag text);").run(|_| ()).await.unwrap();
     let edited = with("CREATE TABLE tags (tag text); ");
-    assert_eq!(states(&edited).await.last(), Some(&MigrationState::Edited));
+    assert_eq!(statuses(&edited).await.last(), Some(&MigrationStatus::Edited));
     let next = later("29990102000000_create_more", "CREATE TABLE more (x int)", "DROP TABLE more");
     let error = edited.clone().with([next]).unwrap().run(|_| ()).await.unwrap_err();
     assert!(error.is_conflict(), "{error:?}");
@@ -45,7 +45,7 @@ async fn one_edited_byte_is_refused_until_it_is_back_or_taken() {
     let take = said.split("accept the new text with ").nth(1).unwrap();
     connect(&url).await.unwrap().batch_execute(take).await.unwrap();
     edited.run(|_| ()).await.unwrap();
-    assert_eq!(states(&edited).await.last(), Some(&MigrationState::Applied));
+    assert_eq!(statuses(&edited).await.last(), Some(&MigrationStatus::Applied));
 }
 
 /// An older program on a newer database: content where it lacks nothing, and else not to go on by itself.
@@ -123,7 +123,7 @@ async fn a_database_of_before_0_1_0_is_taken_over_with_its_rows() {
 
     assert_eq!(with_own.plan().await.unwrap(), []);
     assert_eq!(with_own.run(|_| ()).await.unwrap(), [""; 0]);
-    assert!(states(&with_own).await.iter().all(|state| *state == MigrationState::Applied));
+    assert!(statuses(&with_own).await.iter().all(|status| *status == MigrationStatus::Applied));
     assert_eq!(Catalog::expected().drift(&Catalog::read(&url).await.unwrap()), []);
     assert_eq!(dump(&database, &["--data-only"]), rows);
     with_own.revert(RevertCount::All).await.unwrap();

@@ -73,7 +73,7 @@ async fn a_syntax_error_in_the_middle_is_named_and_nothing_of_the_migration_stay
         assert!(said.contains(part), "{part:?} is not in: {said}");
     }
     assert_eq!(
-        migrator(&url).status().await.unwrap().iter().filter(|one| one.state != MigrationState::Applied).count(),
+        migrator(&url).status().await.unwrap().iter().filter(|one| one.status != MigrationStatus::Applied).count(),
         0
     );
     assert!(!dump(&database, &["--schema-only"]).contains("TABLE public.first"));

@@ -16,7 +16,7 @@ use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::connect;
-use workspace_db::db::migrations::{ADVISORY_LOCK, EMBEDDED, Migration, MigrationState, Migrator, RevertCount};
+use workspace_db::db::migrations::{ADVISORY_LOCK, EMBEDDED, Migration, MigrationStatus, Migrator, RevertCount};
 use workspace_db_testing::{TestDatabase, seed};
 
 use crate::{is_long, size, until};
@@ -139,7 +139,7 @@ async fn status_and_plan_of_an_unmigrated_database_change_nothing() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
     let status = migrator(&url).status().await.unwrap();
-    assert!(!status.is_empty() && status.iter().all(|migration| migration.state == MigrationState::Pending));
+    assert!(!status.is_empty() && status.iter().all(|migration| migration.status == MigrationStatus::Pending));
     let plan = migrator(&url).plan().await.unwrap();
     assert_eq!(plan.len(), status.len());
     assert!(plan.iter().any(|migration| migration.sql().contains("CREATE TABLE documents")));
@@ -154,8 +154,8 @@ async fn a_migration_that_only_the_database_knows_is_listed_and_not_reverted() {
     conn.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')").await.unwrap();
     let status = migrator(&url).status().await.unwrap();
     assert_eq!(
-        status.last().map(|last| (last.name.as_str(), last.state)),
-        Some(("29990101000000", MigrationState::Unknown))
+        status.last().map(|last| (last.name.as_str(), last.status)),
+        Some(("29990101000000", MigrationStatus::Unknown))
     );
     let error = migrator(&url).revert(RevertCount::Last(1)).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");

@@ -89,7 +89,7 @@ async fn a_form_of_another_site_changes_nothing() {
         assert_eq!(send(own, form, "form_token=0".to_owned()).await, 403, "{path} with a wrong token");
         assert_eq!(send(own, "text/plain", format!("form_token={token}")).await, 403, "{path} as another kind");
     }
-    assert!(fixture.get(&format!("/{a}/jobs/{job}")).await.body.contains("state queued"));
+    assert!(fixture.get(&format!("/{a}/jobs/{job}")).await.body.contains("status queued"));
 }
 
 #[tokio::test]

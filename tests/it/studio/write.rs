@@ -235,10 +235,10 @@ async fn a_job_is_cancelled_and_retried() {
     let (a, job) = (fixture.a.workspace, fixture.a.job);
     let page = format!("/{a}/jobs/{job}");
     let form = fixture.get(&page).await;
-    for (deed, state) in [("cancel", "cancelled"), ("retry", "queued")] {
+    for (deed, status) in [("cancel", "cancelled"), ("retry", "queued")] {
         let said = fixture.post(&format!("{page}/{deed}"), &[("form_token", form.form_token())]).await;
         assert_eq!((said.status, said.header("location")), (303, page.as_str()), "{}", said.body);
-        assert!(fixture.get(&page).await.body.contains(&format!("state {state}")), "{deed}");
+        assert!(fixture.get(&page).await.body.contains(&format!("status {status}")), "{deed}");
     }
     let entries = audit(&fixture).await;
     assert_eq!((&entries[0]["action"], &entries[1]["action"]), (&"job.cancel".into(), &"job.retry".into()));

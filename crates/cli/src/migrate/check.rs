@@ -61,11 +61,11 @@ impl Check {
             Err(error) => left_out = Some(format!("the database was not checked: {error}")),
         }
         let worst =
-            parts.iter().flat_map(|(_, findings)| findings).map(|one| one.state).max().unwrap_or(CheckStatus::Pass);
+            parts.iter().flat_map(|(_, findings)| findings).map(|one| one.status).max().unwrap_or(CheckStatus::Pass);
         let printed = if context.json {
             let [of_files, live] =
                 ["files", "database"].map(|part| parts.iter().find(|(name, _)| *name == part).map(|(_, all)| all));
-            output::print_json(&json!({ "state": worst, "files": of_files, "database": live, "left_out": left_out }))
+            output::print_json(&json!({ "status": worst, "files": of_files, "database": live, "left_out": left_out }))
         } else {
             let lines = parts
                 .iter()
@@ -123,7 +123,7 @@ fn models(root: &Path, tables: &[String]) -> Option<Finding> {
     let found: Vec<String> = without.map(|name| format!("{name} has no src/models/{name}.rs")).collect();
     (!found.is_empty()).then_some(Finding {
         check: "registry",
-        state: CheckStatus::Warn,
+        status: CheckStatus::Warn,
         found,
         remedy: Some("write the file, or run `workspace-db migrate generate`"),
     })

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use workspace_db::config::{DatabaseUrl, Environment};
 use workspace_db::db::catalog::Catalog;
-use workspace_db::db::migrations::{MigrationState, Migrator, RevertCount};
+use workspace_db::db::migrations::{MigrationStatus, Migrator, RevertCount};
 
 use super::context::Context;
 use super::database::DatabaseTarget;
@@ -150,12 +150,12 @@ impl Migrate {
 /// pending.
 async fn status(context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> Result<()> {
     let all = migrator.status().await?;
-    let is_whole = all.iter().all(|one| one.state != MigrationState::Pending);
+    let is_whole = all.iter().all(|one| one.status != MigrationStatus::Pending);
     let drift = if is_whole { Catalog::expected().drift(&Catalog::read(owner).await?) } else { Vec::new() };
     if context.json {
         return output::print_json(&json!({ "migrations": all, "drift": is_whole.then_some(drift) }));
     }
-    let migrations = all.iter().map(|one| format!("{:<10}  {}", one.state.label(), one.name));
+    let migrations = all.iter().map(|one| format!("{:<10}  {}", one.status.label(), one.name));
     output::print_lines(migrations.chain(drift.iter().map(|one| format!("drift       {one}"))))
 }
 

@@ -137,12 +137,12 @@ impl Workspace {
 }
 
 fn line(workspace: &models::Workspace) -> String {
-    let state = match (workspace.is_active, workspace.is_published) {
+    let status = match (workspace.is_active, workspace.is_published) {
         (false, _) => "archived",
         (true, true) => "published",
         (true, false) => "private",
     };
-    format!("{state:<9}  {}  {}  {}", workspace.id, workspace.slug, workspace.name)
+    format!("{status:<9}  {}  {}  {}", workspace.id, workspace.slug, workspace.name)
 }
 
 fn print(context: &Context, workspace: &models::Workspace) -> Result<()> {

@@ -17,10 +17,10 @@ function tellTimes(root) {
   }
 }
 
-// Returns the colour of a state in the style sheet, in the light or the dark scheme.
-function colourOf(state) {
+// Returns the colour of a status in the style sheet, in the light or the dark scheme.
+function colourOf(status) {
   const probe = document.createElement("span");
-  probe.className = `state ${state}`;
+  probe.className = `status ${status}`;
   document.body.append(probe);
   const { color } = getComputedStyle(probe);
   probe.remove();
