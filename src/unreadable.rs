@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// A row of a result that can't be read, and the reason.
 ///
 /// ```
-/// # fn of(error: &workspace_db::Error) {
+/// # fn example(error: &workspace_db::Error) {
 /// use std::error::Error as _;
 /// use workspace_db::UnreadableRow;
 ///
@@ -38,7 +38,7 @@ pub struct UnreadableRow {
 }
 
 impl UnreadableRow {
-    pub(crate) fn of<'a>(row: &impl Row<'a, Pg>, error: &(dyn StdError + Send + Sync + 'static)) -> Self {
+    pub(crate) fn new<'a>(row: &impl Row<'a, Pg>, error: &(dyn StdError + Send + Sync + 'static)) -> Self {
         let key = |column: &str| {
             let field = row.get(column)?;
             let value = field.value()?;

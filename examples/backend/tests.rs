@@ -31,7 +31,7 @@ impl Backend {
         let database = TestDatabase::new().await.unwrap();
         let mut conn = database.connect().await.unwrap();
         let (a, b) = (seed(&mut conn, "a").await.unwrap(), seed(&mut conn, "b").await.unwrap());
-        let hash = PasswordHash::of(&SecretString::from(PASSWORD)).unwrap();
+        let hash = PasswordHash::from_password(&SecretString::from(PASSWORD)).unwrap();
         let set = diesel::update(admin_users::table).set(admin_users::password_hash.eq(hash));
         set.execute(&mut conn).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

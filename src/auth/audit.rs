@@ -142,7 +142,7 @@ pub async fn record_change(db: &Database, platform: &PlatformScope, change: Audi
     db.platform(async |conn| {
         let actor = platform.actor(conn, db).await?;
         NewAuditEntry::new(actor, change.action, change.table, change.row)
-            .of(change.workspace)
+            .for_workspace(change.workspace)
             .change(&change.before, &change.after)
             .insert(conn)
             .await

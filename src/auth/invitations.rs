@@ -129,7 +129,7 @@ pub(super) async fn invite_to(
         Error::new(ErrorKind::Conflict, format!("{email} is already a member of this workspace")).of_field("email")
     })?;
     NewAuditEntry::new(actor, "member.invite", "workspace_admins", Some(*membership.id.as_uuid()))
-        .of(workspace)
+        .for_workspace(workspace)
         .made(&json!({ "email": email, "role": role, "admin_user_id": admin.id }))
         .insert(conn)
         .await?;
@@ -191,7 +191,7 @@ impl PendingInvitation {
         );
         diesel::update(workspace_admins::table.find((self.workspace, self.membership))).set(set).execute(conn).await?;
         NewAuditEntry::new(actor, "member.join", "workspace_admins", Some(*self.membership.as_uuid()))
-            .of(self.workspace)
+            .for_workspace(self.workspace)
             .made(&json!({ "admin_user_id": self.admin.id }))
             .insert(conn)
             .await?;

@@ -115,7 +115,7 @@ pub async fn change_member_role(
             .get_result(conn)
             .await?;
         NewAuditEntry::new(actor, "member.change_role", "workspace_admins", Some(*member.as_uuid()))
-            .of(scope.workspace())
+            .for_workspace(scope.workspace())
             .change(&before, &after)
             .insert(conn)
             .await?;
@@ -138,7 +138,7 @@ pub async fn remove_member(db: &Database, scope: &WorkspaceScope<Administer>, me
         let before = held?;
         diesel::delete(workspace_admins::table.find((scope.workspace(), member))).execute(conn).await?;
         NewAuditEntry::new(actor, "member.remove", "workspace_admins", Some(*member.as_uuid()))
-            .of(scope.workspace())
+            .for_workspace(scope.workspace())
             .change(&before, &json!(null))
             .insert(conn)
             .await

@@ -90,7 +90,7 @@ pub(super) async fn verify(hash: &PasswordHash, password: &SecretString) -> Resu
 
 pub(super) async fn hash(password: &SecretString) -> Result<PasswordHash> {
     let password = password.clone();
-    in_turn(move |memory| PasswordHash::of_within(memory, &password)).await?
+    in_turn(move |memory| PasswordHash::from_password_within(memory, &password)).await?
 }
 
 /// Creates a hash that no password matches, for an account whose owner has not set one. It hashes 256 random bits that

@@ -123,7 +123,7 @@ pub async fn create_service_token(
             .get_result(conn)
             .await?;
         NewAuditEntry::new(actor, "service_token.create", "service_tokens", Some(*row.id.as_uuid()))
-            .of(workspace)
+            .for_workspace(workspace)
             .made(&made)
             .insert(conn)
             .await?;
@@ -172,7 +172,7 @@ pub async fn revoke_service_token(
         let name =
             name.ok_or_else(|| Error::new(ErrorKind::NotFound, "this workspace has no valid token with this id"))?;
         NewAuditEntry::new(actor, "service_token.revoke", "service_tokens", Some(*token.as_uuid()))
-            .of(scope.workspace())
+            .for_workspace(scope.workspace())
             .made(&json!({ "name": name }))
             .insert(conn)
             .await

@@ -156,7 +156,7 @@ pub async fn change_settings(
             .get_result(conn)
             .await?;
         let mut entry = NewAuditEntry::new(actor, "settings.change", "workspace_settings", Some(*workspace.as_uuid()))
-            .of(workspace)
+            .for_workspace(workspace)
             .change(&before, &after);
         if changes.webhook_secret.is_some() {
             entry = entry.and_changed("webhook_secret");

@@ -54,7 +54,7 @@ impl Buckets {
     /// about an account.
     pub(super) async fn count(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
         let address = client.address();
-        let known = Familiarity::of(conn, email, client).await?;
+        let known = Familiarity::find(conn, email, client).await?;
         let mut counted = Vec::with_capacity(4);
         let networks = if matches!(known, Familiarity::Device) { Vec::new() } else { networks(address) };
         for network in networks {
@@ -95,7 +95,7 @@ enum Familiarity {
 }
 
 impl Familiarity {
-    async fn of(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
+    async fn find(conn: &mut AsyncPgConnection, email: &str, client: &ClientInfo) -> Result<Self> {
         let device = client.device.as_ref().map(Token::hash);
         let address = client.address().map(|address| address.to_string());
         let is_device = admin_tokens::token_hash.nullable().eq(&device);
@@ -150,7 +150,7 @@ struct RateDecision {
 
 impl Bucket {
     fn new(what: &str, rate: Rate) -> Self {
-        Self { key: TokenHash::of(what.as_bytes()), rate }
+        Self { key: TokenHash::from_token(what.as_bytes()), rate }
     }
 
     async fn refund(&self, conn: &mut AsyncPgConnection) -> Result<()> {

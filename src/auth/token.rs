@@ -94,7 +94,7 @@ impl Token {
     }
 
     pub(super) fn hash(&self) -> TokenHash {
-        TokenHash::of(self.expose().as_bytes())
+        TokenHash::from_token(self.expose().as_bytes())
     }
 
     /// Returns the workspace that a service's token or an invitation contains.

@@ -76,7 +76,7 @@ pub async fn create_workspace(
             .get_result(conn)
             .await?;
         NewAuditEntry::new(actor.clone(), "workspace.create", "workspaces", Some(*workspace.id.as_uuid()))
-            .of(workspace.id)
+            .for_workspace(workspace.id)
             .made(&json!({ "workspace": workspace, "settings": settings }))
             .insert(conn)
             .await?;
@@ -261,5 +261,5 @@ async fn record_change(
 ) -> Result<()> {
     let id = after.id;
     let entry = NewAuditEntry::new(actor, action, "workspaces", Some(*id.as_uuid()));
-    entry.of(id).change(before, after).insert(conn).await
+    entry.for_workspace(id).change(before, after).insert(conn).await
 }

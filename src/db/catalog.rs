@@ -58,10 +58,10 @@ impl Catalog {
     ///
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn read(url: &DatabaseUrl) -> Result<Self> {
-        Self::of(&super::connection::catalog_client(url).await?).await
+        Self::read_from(&super::connection::catalog_client(url).await?).await
     }
 
-    pub(crate) async fn of(client: &Client) -> Result<Self> {
+    pub(crate) async fn read_from(client: &Client) -> Result<Self> {
         let rows = client.query(QUERY, &[]).await?;
         let object = |row: tokio_postgres::Row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?));
         Ok(Self(rows.into_iter().map(object).collect::<Result<_, _>>().map_err(Error::from)?))

@@ -46,7 +46,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn of(check: &'static Check, noted: &[Diagnostic]) -> Self {
+    pub(super) fn new(check: &'static Check, noted: &[Diagnostic]) -> Self {
         let own: Vec<_> = noted.iter().filter(|one| one.check == check.name).collect();
         let status = own.iter().map(|one| one.status).max().unwrap_or(CheckStatus::Pass);
         Self {

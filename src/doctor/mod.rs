@@ -64,7 +64,7 @@ impl Doctor {
         noted.extend(maintenance::diagnostics(&context).await);
         noted.extend(values::diagnostics(&context).await);
         noted.extend(vectors::diagnostics(&context).await);
-        Ok(CHECKS.iter().map(|check| Finding::of(check, &noted)).collect())
+        Ok(CHECKS.iter().map(|check| Finding::new(check, &noted)).collect())
     }
 
     /// Fixes what can be fixed without loss of data, and without blocking other sessions for longer than two seconds.

@@ -30,7 +30,7 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         ));
         return noted;
     }
-    match Catalog::of(&context.owner).await {
+    match Catalog::read_from(&context.owner).await {
         Ok(found) => {
             let drift = Catalog::expected().drift(&found);
             noted.extend(drift.iter().map(|one| Diagnostic::new("drift", CheckStatus::Warn, one.to_string())));

@@ -122,13 +122,13 @@ mod tests {
 
     #[test]
     fn an_old_extension_and_one_that_was_not_updated_are_told() {
-        let of = |installed: Option<&str>, shipped: &str| {
+        let vector_status = |installed: Option<&str>, shipped: &str| {
             of_vector(installed.map(str::to_owned), Some(shipped.to_owned())).map(|one| one.status)
         };
-        assert_eq!(of(Some("0.8.5"), "0.8.5"), None);
-        assert_eq!(of(Some("0.10.0"), "0.8.5"), None);
-        assert_eq!(of(Some("0.8.0"), "0.8.5"), Some(CheckStatus::Warn));
-        assert_eq!(of(Some("0.7.4"), "0.8.5"), Some(CheckStatus::Fail));
-        assert_eq!(of(None, "0.8.5"), Some(CheckStatus::Fail));
+        assert_eq!(vector_status(Some("0.8.5"), "0.8.5"), None);
+        assert_eq!(vector_status(Some("0.10.0"), "0.8.5"), None);
+        assert_eq!(vector_status(Some("0.8.0"), "0.8.5"), Some(CheckStatus::Warn));
+        assert_eq!(vector_status(Some("0.7.4"), "0.8.5"), Some(CheckStatus::Fail));
+        assert_eq!(vector_status(None, "0.8.5"), Some(CheckStatus::Fail));
     }
 }

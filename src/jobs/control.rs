@@ -25,7 +25,7 @@ use crate::tenancy::{Database, FunctionCall, MayWrite, PlatformScope, WorkspaceC
 ///
 /// [`is_not_found`](Error::is_not_found) if this workspace has no such job.
 pub async fn cancel(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> Result<JobStatus> {
-    let call = FunctionCall::<_, _, JobStatus>::new("workspace_db_cancel_job", "rows", of(ws, job));
+    let call = FunctionCall::<_, _, JobStatus>::new("workspace_db_cancel_job", "rows", job_key(ws, job));
     call.load_in(ws).await?.into_iter().next().ok_or_else(|| no_job(job))
 }
 
@@ -38,7 +38,7 @@ pub async fn cancel(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> 
 /// job runs, has completed, or if another job has its unique key now.
 pub async fn retry(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> Result<()> {
     let columns = "status_now, of_queue, is_changed";
-    let call = FunctionCall::<_, _, (JobStatus, Text, Bool)>::new("workspace_db_retry_job", columns, of(ws, job));
+    let call = FunctionCall::<_, _, (JobStatus, Text, Bool)>::new("workspace_db_retry_job", columns, job_key(ws, job));
     let found: Vec<(JobStatus, String, bool)> = call.load_in(ws).await?;
     match found.into_iter().next() {
         None => Err(no_job(job)),
@@ -52,7 +52,7 @@ pub async fn retry(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> R
     }
 }
 
-fn of(ws: &WorkspaceConnection<impl MayWrite>, job: JobId) -> (AsExprOf<Uuid, SqlUuid>, AsExprOf<Uuid, SqlUuid>) {
+fn job_key(ws: &WorkspaceConnection<impl MayWrite>, job: JobId) -> (AsExprOf<Uuid, SqlUuid>, AsExprOf<Uuid, SqlUuid>) {
     ((*ws.workspace().as_uuid()).into_sql::<SqlUuid>(), (*job.as_uuid()).into_sql::<SqlUuid>())
 }
 

@@ -88,7 +88,7 @@ impl NewAuditEntry {
     }
 
     /// Assigns the entry to a workspace, instead of the platform as a whole.
-    pub(crate) fn of(self, workspace: WorkspaceId) -> Self {
+    pub(crate) fn for_workspace(self, workspace: WorkspaceId) -> Self {
         Self { workspace_id: workspace, ..self }
     }
 

@@ -206,7 +206,7 @@ impl Run<'_> {
         let rows = delete.get_result::<DeletedRows>(conn).await?.rows;
         if rows > 0 {
             NewAuditEntry::new(actor, "retention.expire", expiry.table, None)
-                .of(self.told)
+                .for_workspace(self.told)
                 .made(&json!({ "rows": rows, "older_than_days": days }))
                 .insert(conn)
                 .await?;

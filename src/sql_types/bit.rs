@@ -67,7 +67,7 @@ impl<E: Expression<SqlType = Bit>> BitExpressionMethods for E {}
 pub struct SignBits(pgvector::Bit);
 
 impl SignBits {
-    pub(super) fn of(components: &[f32]) -> Self {
+    pub(super) fn from_components(components: &[f32]) -> Self {
         let signs: Vec<bool> = components.iter().map(|&x| x > 0.0).collect();
         Self(pgvector::Bit::new(&signs))
     }

@@ -124,7 +124,7 @@ impl<const D: usize> Embedding<D> {
     /// Returns the sign bits of the components, equal to pgvector's `binary_quantize`: 1 if a component is above zero.
     #[must_use]
     pub fn sign_bits(&self) -> SignBits {
-        SignBits::of(self.as_slice())
+        SignBits::from_components(self.as_slice())
     }
 
     /// Returns the driver's value, for COPY.

@@ -31,7 +31,7 @@ const MAX_BCRYPT_COST: u32 = 14;
 /// use secrecy::SecretString;
 /// use workspace_db::sql_types::PasswordHash;
 ///
-/// let hash = PasswordHash::of(&SecretString::from("correct horse battery"))?;
+/// let hash = PasswordHash::from_password(&SecretString::from("correct horse battery"))?;
 /// assert!(hash.verifies(&SecretString::from("correct horse battery")));
 /// assert!(!hash.verifies(&SecretString::from("Correct horse battery")));
 /// # Ok::<(), workspace_db::Error>(())
@@ -47,12 +47,12 @@ impl PasswordHash {
     /// # Errors
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) if argon2 rejects the password, which it does above 4 GiB.
-    pub fn of(password: &SecretString) -> Result<Self> {
-        Self::of_within(&mut Memory::default(), password)
+    pub fn from_password(password: &SecretString) -> Result<Self> {
+        Self::from_password_within(&mut Memory::default(), password)
     }
 
-    /// Hashes the password as [`of`](Self::of) does, in reused memory.
-    pub(crate) fn of_within(memory: &mut Memory, password: &SecretString) -> Result<Self> {
+    /// Hashes the password as [`from_password`](Self::from_password) does, in reused memory.
+    pub(crate) fn from_password_within(memory: &mut Memory, password: &SecretString) -> Result<Self> {
         let refused = |error: argon2::password_hash::Error| Error::invalid("can't hash the password").caused_by(error);
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_LEN))
             .map_err(|error| Error::invalid("argon2 refused its own parameters").caused_by(error))?;

@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 /// ```
 /// use workspace_db::sql_types::TokenHash;
 ///
-/// assert_eq!(TokenHash::of(b"a token"), TokenHash::of(b"a token"));
-/// assert_ne!(TokenHash::of(b"a token"), TokenHash::of(b"another"));
+/// assert_eq!(TokenHash::from_token(b"a token"), TokenHash::from_token(b"a token"));
+/// assert_ne!(TokenHash::from_token(b"a token"), TokenHash::from_token(b"another"));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, DieselNewType)]
 pub struct TokenHash(Vec<u8>);
@@ -20,7 +20,7 @@ pub struct TokenHash(Vec<u8>);
 impl TokenHash {
     /// Hashes a token's bytes.
     #[must_use]
-    pub fn of(token: &[u8]) -> Self {
+    pub fn from_token(token: &[u8]) -> Self {
         Self(Sha256::digest(token).to_vec())
     }
 }

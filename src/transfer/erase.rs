@@ -272,7 +272,7 @@ impl Erasure<'_> {
         receipt: &Receipt,
     ) -> Result<()> {
         let entry = NewAuditEntry::new(actor, action, WORKSPACES, Some(*self.workspace.as_uuid()));
-        entry.of(self.workspace).made(receipt).insert(conn).await
+        entry.for_workspace(self.workspace).made(receipt).insert(conn).await
     }
 
     /// Counts the rows of each table, in all of its partitions.

@@ -151,7 +151,7 @@ async fn run(
         let actor = scope.actor(conn, db).await?;
         let action = if is_person { "person.export" } else { "workspace.export" };
         NewAuditEntry::new(actor, action, WORKSPACES, Some(*workspace.as_uuid()))
-            .of(workspace)
+            .for_workspace(workspace)
             .made(&json!({ "rows": rows, "archive": id }))
             .insert(conn)
             .await

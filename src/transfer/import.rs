@@ -145,7 +145,7 @@ impl Import<'_> {
         let actor = self.platform.actor(conn, self.db).await?;
         let id = self.target.workspace;
         let entry = NewAuditEntry::new(actor, action, WORKSPACES, Some(*id.as_uuid()));
-        entry.of(id).made(&made).insert(conn).await
+        entry.for_workspace(id).made(&made).insert(conn).await
     }
 
     /// Records the start in the audit log. An existing workspace must come from an interrupted run of the same import.

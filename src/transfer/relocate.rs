@@ -201,7 +201,7 @@ impl DatabaseSide<'_> {
     ) -> Result<()> {
         let actor = self.platform.actor(conn, self.db).await?;
         let entry = NewAuditEntry::new(actor, action, WORKSPACES, Some(*workspace.as_uuid()));
-        entry.of(workspace).made(before).insert(conn).await
+        entry.for_workspace(workspace).made(before).insert(conn).await
     }
 
     /// Verifies that the workspace's rows in this database are those of the archive.

@@ -37,7 +37,7 @@ impl Shell {
     }
 
     /// One that knows the logins of a test's database.
-    pub(crate) fn of(database: &TestDatabase) -> Self {
+    pub(crate) fn for_database(database: &TestDatabase) -> Self {
         Self::new()
             .with("DATABASE_URL", database.url().unwrap().expose())
             .with("DATABASE_APP_URL", database.app_url().unwrap().expose())
@@ -279,7 +279,7 @@ async fn a_watching_doctor_is_interrupted_while_it_examines() {
     let url = database.superuser_url().unwrap();
     let (mut holder, mut asking) = (connect(&url).await.unwrap(), connect(&url).await.unwrap());
     holder.batch_execute("BEGIN; LOCK TABLE jobs").await.unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     let mut watching = shell.command(&["doctor", "--quick", "--watch", "1"]).stdout(Stdio::null()).spawn().unwrap();
     let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') AS met";
     until(&mut asking, waits).await;
@@ -631,7 +631,7 @@ async fn nothing_that_a_tenant_wrote_acts_on_a_terminal() {
     ))
     .await
     .unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     for arguments in [
         &["search", "zebra", "--by", "words"][..],
         &["search", "zebra", "--by", "words", "--json"],

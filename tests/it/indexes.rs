@@ -60,7 +60,7 @@ async fn alter_database(fixture: &Fixture, what: &str) {
 }
 
 fn shell(fixture: &Fixture) -> Shell {
-    Shell::of(&fixture.database).with("WORKSPACE_DB_OWN_INDEX_FROM", MANY.to_string())
+    Shell::for_database(&fixture.database).with("WORKSPACE_DB_OWN_INDEX_FROM", MANY.to_string())
 }
 
 #[tokio::test]

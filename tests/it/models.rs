@@ -248,7 +248,7 @@ async fn an_event_outlives_its_conversation_in_its_workspace() {
 #[tokio::test]
 async fn emails_are_unique_without_regard_to_case_beyond_ascii() {
     let (_database, mut conn, _a, _b) = two_workspaces().await;
-    let hash = PasswordHash::of(&SecretString::from("x")).unwrap();
+    let hash = PasswordHash::from_password(&SecretString::from("x")).unwrap();
     let adopted = "INSERT INTO admin_users (email, password_hash) VALUES ('Émile@example.com', '$argon2id$')";
     diesel::sql_query(adopted).execute(&mut conn).await.unwrap();
     let again = diesel::sql_query(adopted.replace("Émile@example", "émile@EXAMPLE")).execute(&mut conn).await;

@@ -344,7 +344,7 @@ async fn none_of_the_embedders_being_the_right_one_is_told() {
 #[tokio::test]
 async fn the_command_prepares_and_switches() {
     let (mut fixture, _) = fixture(40).await;
-    let shell = Shell::of(&fixture.database).with("WORKSPACE_DB_WORKSPACE", "a");
+    let shell = Shell::for_database(&fixture.database).with("WORKSPACE_DB_WORKSPACE", "a");
     let said = shell.json(&["reembed", "--status"]);
     assert_eq!((&said["live"], &said["missing"]), (&json!([["old", 40]]), &json!(40)));
     // A shell that does not know the endpoint would replace the vectors by hashed words.

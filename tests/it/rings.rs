@@ -20,7 +20,7 @@ struct SourceFile {
 }
 
 impl SourceFile {
-    fn of(text: &str, module: &Module) -> Self {
+    fn parse(text: &str, module: &Module) -> Self {
         let mut source = Self { named: Vec::new(), imported: BTreeMap::new() };
         read(text.parse().unwrap(), module, &Vec::new(), &mut source);
         source
@@ -29,7 +29,7 @@ impl SourceFile {
 
 /// Returns the first part of each path that the file at `path` below a `src` names: the modules at the root of the crate.
 pub(crate) fn first_modules(path: &Path, text: &str) -> BTreeSet<String> {
-    let named = SourceFile::of(text, &module_of(path)).named;
+    let named = SourceFile::parse(text, &module_of(path)).named;
     named.into_iter().filter_map(|path| path.into_iter().next()).collect()
 }
 
@@ -139,7 +139,7 @@ fn target(path: &[String], files: &BTreeMap<Module, SourceFile>, hops: u32) -> O
 /// that imports none of the rest, or that none of the rest imports.
 fn rings(sources: &BTreeMap<Module, String>) -> Vec<String> {
     let files: BTreeMap<Module, SourceFile> =
-        sources.iter().map(|(module, text)| (module.clone(), SourceFile::of(text, module))).collect();
+        sources.iter().map(|(module, text)| (module.clone(), SourceFile::parse(text, module))).collect();
     let mut arrows: BTreeMap<&Module, BTreeSet<Module>> = BTreeMap::new();
     for (module, source) in &files {
         let to = source.named.iter().filter_map(|path| target(path, &files, 9)).filter(|to| to != module);

@@ -62,7 +62,7 @@ struct Comparison<const SIDES: usize> {
 }
 
 impl<const SIDES: usize> Comparison<SIDES> {
-    fn of(names: [&'static str; SIDES]) -> Self {
+    fn new(names: [&'static str; SIDES]) -> Self {
         let seed = std::env::var("WORKSPACE_DB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_126);
         println!("WORKSPACE_DB_SEED={seed}");
         Self { names, times: [const { Vec::new() }; SIDES], rng: fastrand::Rng::with_seed(seed) }
@@ -112,11 +112,11 @@ async fn the_time_of_a_refusal_does_not_tell_why() {
     let database = TestDatabase::new().await.unwrap();
     let mut conn = database.connect().await.unwrap();
     let db = database.open(2).await.unwrap();
-    let hash = PasswordHash::of(&SecretString::from(PASSWORD)).unwrap();
+    let hash = PasswordHash::from_password(&SecretString::from(PASSWORD)).unwrap();
     let space = workspace(&mut conn, "a").await.unwrap();
     let owner = WorkspaceScope::unchecked_administer(space.id, "a test");
     let operator = PlatformScope::unchecked("a test");
-    let mut comparison = Comparison::of(kinds);
+    let mut comparison = Comparison::new(kinds);
     for run in 1..=RUNS {
         let count = attempts();
         let emails = |kind: &str| -> Vec<String> {
@@ -136,7 +136,7 @@ async fn the_time_of_a_refusal_does_not_tell_why() {
         }
         // Ten wrong ones fill an account's bucket.
         for email in &of_kind[2] {
-            let key = workspace_db::sql_types::TokenHash::of(format!("account {email}").as_bytes());
+            let key = workspace_db::sql_types::TokenHash::from_token(format!("account {email}").as_bytes());
             diesel::sql_query("INSERT INTO login_throttles (key, free_at) VALUES ($1, now() + interval '1 hour')")
                 .bind::<diesel::sql_types::Bytea, _>(key)
                 .execute(&mut conn)
@@ -163,7 +163,7 @@ async fn the_time_of_a_lookup_does_not_tell_how_much_of_a_token_was_right() {
     let database = TestDatabase::new().await.unwrap();
     let mut conn = database.connect().await.unwrap();
     let db = database.open(2).await.unwrap();
-    let hash = PasswordHash::of(&SecretString::from(PASSWORD)).unwrap();
+    let hash = PasswordHash::from_password(&SecretString::from(PASSWORD)).unwrap();
     insert(&mut conn, &["jane@example.com".to_owned()], &hash).await;
     let (_, token) = auth::log_in(&db, "jane@example.com", &PASSWORD.into(), &ClientInfo::default()).await.unwrap();
     let text = token.expose();
@@ -173,7 +173,7 @@ async fn the_time_of_a_lookup_does_not_tell_how_much_of_a_token_was_right() {
     let flipped: String = text[12..].chars().map(|c| if c == 'A' { 'Q' } else { 'A' }).collect();
     let far: Token = format!("wdb_session_{flipped}").parse().unwrap();
     let tokens = [close, far];
-    let mut comparison = Comparison::of(["all but the end", "nothing"]);
+    let mut comparison = Comparison::new(["all but the end", "nothing"]);
     for _ in 1..=RUNS {
         comparison.add(attempts() * 10, async |kind, _| auth::session(&db, &tokens[kind], None).await).await;
         if comparison.holds() {

@@ -85,7 +85,7 @@ enum TokenAction {
 
 impl Admin {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = DatabaseTarget::of(context)?.open_to_administer().await?;
+        let db = DatabaseTarget::from_context(context)?.open_to_administer().await?;
         let platform = PlatformScope::unchecked(OPERATOR);
         match self.action {
             Action::Create { email, superadmin, first_name, last_name } => {

@@ -44,7 +44,7 @@ pub(super) struct Adopt {
 
 impl Adopt {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let into = DatabaseTarget::of(context)?.owner_url()?;
+        let into = DatabaseTarget::from_context(context)?.owner_url()?;
         let key = self.key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
         let adoption = match &self.from {
             Some(from) => Adoption::new(from, &into, key),

@@ -30,7 +30,7 @@ pub(super) struct Audit {
 
 impl Audit {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = DatabaseTarget::of(context)?.open().await?;
+        let db = DatabaseTarget::from_context(context)?.open().await?;
         let of = match self.workspace {
             Some(slug) => Some(workspace::find(&db, &slug).await?.id),
             None => self.platform.then_some(WorkspaceId::PLATFORM),

@@ -17,7 +17,7 @@ pub(super) enum DatabaseTarget {
 
 impl DatabaseTarget {
     /// Returns the database that the environment and the data directory name.
-    pub(super) fn of(context: &Context) -> Result<Self> {
+    pub(super) fn from_context(context: &Context) -> Result<Self> {
         Ok(match given(context)? {
             Some(owner) => Self::Given { owner, config: Box::new(context.config.clone()) },
             None => Self::LocalServer {

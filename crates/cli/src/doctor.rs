@@ -40,7 +40,7 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = DatabaseTarget::of(context)?;
+        let database = DatabaseTarget::from_context(context)?;
         let config = database.config()?;
         let mut doctor = workspace_db::doctor::Doctor::new(&config)?.with_tables(self.tables.iter().cloned());
         if let Some(folder) = &self.migrations {

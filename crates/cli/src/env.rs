@@ -18,7 +18,7 @@ use super::output;
 pub(super) struct Env {}
 
 pub(super) fn run(context: &Context) -> Result<()> {
-    let database = DatabaseTarget::of(context)?;
+    let database = DatabaseTarget::from_context(context)?;
     let config = database.config()?;
     let urls = [
         ("DATABASE_URL", config.database_url),

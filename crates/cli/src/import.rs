@@ -44,7 +44,7 @@ impl Import {
                 Some(File::open(path).map_err(|error| NotFound(format!("can't read {}: {error}", path.display())))?)
             }
         };
-        let db = DatabaseTarget::of(context)?.open().await?;
+        let db = DatabaseTarget::from_context(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
         let bar = output::spinner();
         let on_progress =

@@ -60,7 +60,7 @@ struct Verify {
 
 impl Index {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = DatabaseTarget::of(context)?;
+        let database = DatabaseTarget::from_context(context)?;
         match self.action {
             Action::Status => {
                 let status = status(&database.owner_url()?, context.config.own_index_from).await?;

@@ -86,7 +86,7 @@ enum OnRejectedLineArg {
 
 impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = DatabaseTarget::of(context)?.open().await?;
+        let db = DatabaseTarget::from_context(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
         if let Some(file) = &self.json_lines.jsonl {
             return self.json_lines.run(context, &db, &scope, file).await;

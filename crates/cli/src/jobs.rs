@@ -119,7 +119,7 @@ struct List {
 
 impl Jobs {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = database::DatabaseTarget::of(context)?;
+        let database = database::DatabaseTarget::from_context(context)?;
         match self.action {
             Action::Work(work) => work.run(context, &database).await,
             Action::JobAction(steer) => steer.run(context, &database.open().await?).await,
@@ -231,7 +231,7 @@ impl List {
             })
             .await?;
         if context.json {
-            return output::print_json(&found.iter().map(ListedJob::of).collect::<Vec<_>>());
+            return output::print_json(&found.iter().map(ListedJob::from).collect::<Vec<_>>());
         }
         output::print_lines(found.iter().map(line))
     }
@@ -245,8 +245,8 @@ enum ListedJob<'a> {
     Unreadable(&'a UnreadableRow),
 }
 
-impl<'a> ListedJob<'a> {
-    fn of(job: &'a Readable<Job>) -> Self {
+impl<'a> From<&'a Readable<Job>> for ListedJob<'a> {
+    fn from(job: &'a Readable<Job>) -> Self {
         job.as_ref().map_or_else(Self::Unreadable, Self::Job)
     }
 }

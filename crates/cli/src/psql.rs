@@ -34,7 +34,7 @@ pub(super) struct Psql {
 impl Psql {
     /// Replaces the process with psql. Returns only if psql could not be started.
     pub(super) fn run(self, context: &Context) -> Result<()> {
-        let database = DatabaseTarget::of(context)?;
+        let database = DatabaseTarget::from_context(context)?;
         let config = database.config()?;
         let own_login = if self.app { config.database_app_url } else { config.database_platform_url };
         let (url, role) = match own_login.filter(|_| !self.owner) {

@@ -42,7 +42,7 @@ pub(super) struct Reembed {
 
 impl Reembed {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = DatabaseTarget::of(context)?.open().await?;
+        let db = DatabaseTarget::from_context(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         if self.discard {
             let discarded = discard(&db, &scope).await?;

@@ -17,7 +17,7 @@ use super::output;
 pub(super) struct Retention {}
 
 pub(super) async fn run(context: &Context) -> Result<()> {
-    let db = DatabaseTarget::of(context)?.open().await?;
+    let db = DatabaseTarget::from_context(context)?.open().await?;
     let expired = expire(&db, &PlatformScope::unchecked("the operator runs retention at the shell")).await?;
     if context.json {
         return output::print_json(&expired);

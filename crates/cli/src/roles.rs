@@ -33,7 +33,7 @@ pub(super) struct Roles {
 
 impl Roles {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let database = DatabaseTarget::of(context)?;
+        let database = DatabaseTarget::from_context(context)?;
         let owner = database.owner_url()?;
         let password = || SecretString::from(Uuid::new_v4().simple().to_string());
         let logins = [

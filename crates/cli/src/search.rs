@@ -93,7 +93,7 @@ struct FilterArgs {
 
 impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = DatabaseTarget::of(context)?.open().await?;
+        let db = DatabaseTarget::from_context(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         let mut ws = db.workspace(&scope).await?;
         let spinner = output::spinner().with_message("searching");

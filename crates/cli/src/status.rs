@@ -15,7 +15,7 @@ pub(super) struct Status {}
 
 /// Prints the status and succeeds. It fails only if the status can't be determined.
 pub(super) async fn run(context: &Context) -> Result<()> {
-    let database = DatabaseTarget::of(context)?;
+    let database = DatabaseTarget::from_context(context)?;
     let server = match &database {
         DatabaseTarget::LocalServer { local, .. } => Some(local.status()),
         DatabaseTarget::Given { .. } => None,

@@ -35,7 +35,7 @@ const CONNECTIONS: usize = 6;
 
 impl Studio {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let config = DatabaseTarget::of(context)?.config()?;
+        let config = DatabaseTarget::from_context(context)?.config()?;
         let config = workspace_db::config::Config { pool_size: CONNECTIONS, ..config };
         let options = Options {
             listen: SocketAddr::new(self.listen.unwrap_or_else(own_address), self.port),

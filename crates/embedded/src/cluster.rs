@@ -198,7 +198,7 @@ impl Cluster {
             ))
             .remedy("choose another folder with WORKSPACE_DB_CACHE_DIR"));
         }
-        PidFile::of(&self.data()).remove_if_stale().map_err(|error| {
+        PidFile::new(&self.data()).remove_if_stale().map_err(|error| {
             Error::new(ErrorKind::Io, "can't remove the PID file of a stopped server").caused_by(error)
         })?;
         let output = self
@@ -245,7 +245,7 @@ impl Cluster {
     fn is_running_or_starting(&self) -> bool {
         let deadline = Instant::now() + START_TIMEOUT;
         while self.pid().is_none() {
-            if !PidFile::of(&self.data()).is_being_written() || Instant::now() > deadline {
+            if !PidFile::new(&self.data()).is_being_written() || Instant::now() > deadline {
                 return false;
             }
             thread::sleep(START_POLL);
@@ -289,7 +289,7 @@ impl Cluster {
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         let data = self.data();
-        let file = PidFile::of(&data);
+        let file = PidFile::new(&data);
         let pid = file.process()?;
         file.line::<String>(7).filter(|state| state == "ready")?;
         let answers = match self.remembered_port() {
@@ -316,7 +316,7 @@ impl Cluster {
     /// Returns the port. The file's sixth line is the listen address, and is empty if the server has only a socket.
     fn remembered_port(&self) -> Option<u16> {
         let data = self.data();
-        let file = PidFile::of(&data);
+        let file = PidFile::new(&data);
         file.line::<String>(5).filter(|address| !address.is_empty())?;
         file.line(3)
     }

@@ -16,7 +16,7 @@ pub(super) struct PidFile<'a> {
 }
 
 impl<'a> PidFile<'a> {
-    pub(super) fn of(data: &'a Path) -> Self {
+    pub(super) fn new(data: &'a Path) -> Self {
         Self { path: data.join("postmaster.pid"), data }
     }
 

@@ -84,7 +84,7 @@ impl TableCatalog {
         })?;
         for table in &mut tables {
             for column in &mut table.columns {
-                column.shape = Shape::of(&table.name, &column.name, &column.of_type, column.labels.is_some());
+                column.shape = Shape::new(&table.name, &column.name, &column.of_type, column.labels.is_some());
             }
             // A secret key must not appear in an address, so such a row has no address.
             let is_shown =

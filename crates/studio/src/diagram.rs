@@ -28,7 +28,7 @@ impl PlacedTable<'_> {
 }
 
 /// Draws the tables from left to right, each to the right of the tables that it refers to.
-pub(super) fn of(tables: &[&TableInfo], view: &View) -> Markup {
+pub(super) fn draw(tables: &[&TableInfo], view: &View) -> Markup {
     let drawn: Vec<&TableInfo> = tables.iter().copied().filter(|table| table.name != "workspaces").collect();
     let depths = depths(&drawn);
     let mut bottoms: Vec<usize> = Vec::new();

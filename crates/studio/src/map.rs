@@ -124,7 +124,8 @@ fn drawing(
     if points.is_empty() {
         return html! { p class="empty" { "This workspace has no chunks yet." } };
     }
-    let (across, down) = (Axis::of(places.iter().map(|place| place.0)), Axis::of(places.iter().map(|place| place.1)));
+    let (across, down) =
+        (Axis::from_values(places.iter().map(|place| place.0)), Axis::from_values(places.iter().map(|place| place.1)));
     let colour = |of: Option<DatasourceId>| match of.and_then(|id| names.iter().position(|(known, _)| *known == id)) {
         Some(at) => format!("c{}", at.min(COLOURS - 1)),
         None => "none".to_owned(),
@@ -161,7 +162,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(values: impl Iterator<Item = f32> + Clone) -> Self {
+    fn from_values(values: impl Iterator<Item = f32> + Clone) -> Self {
         let least = values.clone().fold(f32::INFINITY, f32::min);
         Self { least, span: (values.fold(f32::NEG_INFINITY, f32::max) - least).max(f32::MIN_POSITIVE) }
     }

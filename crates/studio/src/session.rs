@@ -60,7 +60,7 @@ impl Gate {
         if known.links.len() == MAX_LINKS {
             known.links.remove(0);
         }
-        known.links.push(TokenHash::of(token.as_bytes()));
+        known.links.push(TokenHash::from_token(token.as_bytes()));
         format!("http://{}/enter?token={token}", self.address)
     }
 
@@ -70,12 +70,14 @@ impl Gate {
 
     /// Creates a session for an unused token, and returns its cookie.
     pub(super) fn open(&self, token: &str) -> Result<Option<String>> {
-        let hash = TokenHash::of(token.as_bytes());
+        let hash = TokenHash::from_token(token.as_bytes());
         let mut known = self.known();
         let Some(at) = known.links.iter().position(|link| *link == hash) else { return Ok(None) };
         known.links.remove(at);
         let (cookie, form_token) = (secret()?, secret()?);
-        known.sessions.insert(TokenHash::of(cookie.as_bytes()), SessionEntry { form_token, seen: Instant::now() });
+        known
+            .sessions
+            .insert(TokenHash::from_token(cookie.as_bytes()), SessionEntry { form_token, seen: Instant::now() });
         Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
     }
 
@@ -88,7 +90,7 @@ impl Gate {
         let name = self.cookie_name();
         let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(';'));
         let mut own = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
-        let hash = TokenHash::of(own.next()?.1.as_bytes());
+        let hash = TokenHash::from_token(own.next()?.1.as_bytes());
         let mut known = self.known();
         known.sessions.retain(|_, held| held.seen.elapsed() < IDLE);
         let held = known.sessions.get_mut(&hash)?;

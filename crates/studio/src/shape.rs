@@ -41,7 +41,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    pub(super) fn of(table: &str, column: &str, of_type: &str, is_enum: bool) -> Self {
+    pub(super) fn new(table: &str, column: &str, of_type: &str, is_enum: bool) -> Self {
         let base = of_type.split('(').next().unwrap_or(of_type).trim();
         match base {
             _ if SECRETS.contains(&(table, column)) => Self::Secret,
@@ -124,19 +124,19 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_asked_for() {
-        let hash = Shape::of("admin_users", "password_hash", "text", false);
+        let hash = Shape::new("admin_users", "password_hash", "text", false);
         assert_eq!(hash, Shape::Secret);
         assert_eq!(hash.long("password_hash"), "CASE WHEN \"password_hash\" IS NOT NULL THEN '' END");
-        assert_eq!(Shape::of("admin_users", "must_change_password", "boolean", false), Shape::Bool);
-        assert_eq!(Shape::of("my_table", "resetToken", "uuid", false), Shape::Secret);
-        assert_eq!(Shape::of("document_chunks", "token_count", "integer", false), Shape::Number);
-        assert_eq!(Shape::of("my_table", "stripe_api_key", "text", false), Shape::Secret);
-        assert_eq!(Shape::of("documents", "content_hash", "text", false), Shape::Text);
+        assert_eq!(Shape::new("admin_users", "must_change_password", "boolean", false), Shape::Bool);
+        assert_eq!(Shape::new("my_table", "resetToken", "uuid", false), Shape::Secret);
+        assert_eq!(Shape::new("document_chunks", "token_count", "integer", false), Shape::Number);
+        assert_eq!(Shape::new("my_table", "stripe_api_key", "text", false), Shape::Secret);
+        assert_eq!(Shape::new("documents", "content_hash", "text", false), Shape::Text);
     }
 
     #[test]
     fn a_type_is_known_with_its_modifier() {
-        assert_eq!(Shape::of("document_chunks", "vector", "vector(1536)", false), Shape::Vector);
-        assert_eq!(Shape::of("t", "c", "character varying(20)", false), Shape::Text);
+        assert_eq!(Shape::new("document_chunks", "vector", "vector(1536)", false), Shape::Vector);
+        assert_eq!(Shape::new("t", "c", "character varying(20)", false), Shape::Text);
     }
 }

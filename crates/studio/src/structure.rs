@@ -37,7 +37,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let catalog = visit.shared.catalog().await?;
     let seen: Vec<&TableInfo> = catalog.seen(&visit.view).collect();
     let body = html! {
-        figure class="wide" tabindex="0" role="region" aria-label="Entity-relationship diagram" { (diagram::of(&seen, &visit.view)) }
+        figure class="wide" tabindex="0" role="region" aria-label="Entity-relationship diagram" { (diagram::draw(&seen, &visit.view)) }
         p class="quiet" { "Every table of a workspace also references " code { "workspaces" } ", which the diagram omits." }
         @for table in &seen { (described(table, &visit.view)) }
     };

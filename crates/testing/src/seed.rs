@@ -67,8 +67,10 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
             diesel::insert_into($table::table).values(($table::workspace_id.eq(workspace), $new)).execute(conn).await?
         };
     }
-    let admin =
-        NewAdminUser::new(format!("admin@{slug}.example").parse()?, PasswordHash::of(&SecretString::from("seeded"))?);
+    let admin = NewAdminUser::new(
+        format!("admin@{slug}.example").parse()?,
+        PasswordHash::from_password(&SecretString::from("seeded"))?,
+    );
     diesel::insert_into(admin_users::table).values(&admin).execute(conn).await?;
     insert!(workspace_settings, NewWorkspaceSettings::default());
     let membership = NewWorkspaceAdmin { joined_at: Some(Utc::now()), ..NewWorkspaceAdmin::new(admin.id) };
@@ -122,7 +124,7 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
         (
             service_tokens::name.eq("seeded"),
             service_tokens::access.eq(ServiceAccess::Read),
-            service_tokens::token_hash.eq(TokenHash::of(workspace.as_uuid().as_bytes())),
+            service_tokens::token_hash.eq(TokenHash::from_token(workspace.as_uuid().as_bytes())),
             service_tokens::expires_at.eq(Utc::now() + TimeDelta::days(1)),
         )
     );

@@ -136,7 +136,7 @@ async fn run(
     direction: Direction,
     statement: &MigrationStatement<'_>,
 ) -> Result<(), MigrationFailure> {
-    let failed = |error| MigrationFailure::of(migration, direction.file(), statement, error);
+    let failed = |error| MigrationFailure::in_statement(migration, direction.file(), statement, error);
     client.batch_execute(statement.sql).await.map_err(failed)
 }
 

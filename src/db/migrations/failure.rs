@@ -15,7 +15,7 @@ pub(super) struct MigrationFailure {
 
 impl MigrationFailure {
     /// Creates the failure of a statement in `file`.
-    pub(super) fn of(
+    pub(super) fn in_statement(
         migration: &Migration,
         file: &str,
         statement: &MigrationStatement<'_>,

@@ -124,7 +124,7 @@ impl Migrator {
     /// # Errors
     ///
     /// Same as [`with_folder`](Self::with_folder).
-    pub fn of(
+    pub fn from_migrations(
         url: &DatabaseUrl,
         environment: Environment,
         migrations: impl IntoIterator<Item = Migration>,

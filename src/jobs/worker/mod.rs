@@ -201,7 +201,7 @@ impl Worker {
         });
         let queues: Vec<Queue> =
             queues.into_iter().map(|(name, concurrency)| Queue { name, concurrency, wake: Arc::default() }).collect();
-        let wakes = WakeSignals::of(&queues);
+        let wakes = WakeSignals::new(&queues);
         let (ended, outcomes) = mpsc::channel::<CompletedAttempt>(BACKLOG);
         let (over, is_over) = oneshot::channel();
         let (written, is_written) = oneshot::channel();

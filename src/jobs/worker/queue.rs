@@ -19,7 +19,7 @@ pub(super) struct Queue {
 pub(super) struct WakeSignals(HashMap<String, Arc<Notify>>);
 
 impl WakeSignals {
-    pub(super) fn of(queues: &[Queue]) -> Self {
+    pub(super) fn new(queues: &[Queue]) -> Self {
         Self(queues.iter().map(|queue| (queue.name.clone(), Arc::clone(&queue.wake))).collect())
     }
 

@@ -51,7 +51,7 @@ where
     U: FromSqlRow<ST, Pg> + Send + 'static,
 {
     fn start(self, mut conn: &AsyncPgConnection) -> BoxFuture<'_, QueryResult<Rows<Readable<U>>>> {
-        let built = |row| U::build_from_row(&row).map_err(|error| UnreadableRow::of(&row, &*error));
+        let built = |row| U::build_from_row(&row).map_err(|error| UnreadableRow::new(&row, &*error));
         conn.load(self).map_ok(move |rows| rows.map_ok(built).boxed()).boxed()
     }
 

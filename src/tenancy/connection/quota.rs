@@ -27,7 +27,7 @@ impl ConnectionQuota {
     /// [`is_exhausted`](Error::is_exhausted) if the workspace holds all its connections for longer than a caller
     /// waits.
     pub(super) async fn acquire(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
-        let acquired = tokio::time::timeout(WAIT_TIMEOUT, self.of(workspace).acquire_owned()).await;
+        let acquired = tokio::time::timeout(WAIT_TIMEOUT, self.semaphore(workspace).acquire_owned()).await;
         acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| {
             let seconds = WAIT_TIMEOUT.as_secs();
             let what = format!(
@@ -40,7 +40,7 @@ impl ConnectionQuota {
         })
     }
 
-    fn of(&self, workspace: WorkspaceId) -> Arc<Semaphore> {
+    fn semaphore(&self, workspace: WorkspaceId) -> Arc<Semaphore> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = free.get(&workspace).and_then(Weak::upgrade) {
             return known;

@@ -20,7 +20,7 @@ async fn an_adoption_goes_on_where_it_was_killed() {
         )
         .await
         .unwrap();
-    let shell = Shell::of(&scene.new)
+    let shell = Shell::for_database(&scene.new)
         .with("WORKSPACE_DB_ADOPT_FROM", scene.old.url().unwrap().expose())
         .with("WORKSPACE_DB_SECRET_KEY", SECRET_KEY);
     let mut here = scene.here().await;

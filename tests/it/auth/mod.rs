@@ -108,7 +108,7 @@ impl Fixture {
 /// An administrator who can log in with [`PASSWORD`].
 async fn admin(conn: &mut AsyncPgConnection, email: &str, role: AdminRole) -> AdminUserId {
     static HASH: std::sync::OnceLock<PasswordHash> = std::sync::OnceLock::new();
-    let hash = HASH.get_or_init(|| PasswordHash::of(&password()).unwrap()).clone();
+    let hash = HASH.get_or_init(|| PasswordHash::from_password(&password()).unwrap()).clone();
     let row = NewAdminUser { role: Some(role), ..NewAdminUser::new(email.parse().unwrap(), hash) };
     diesel::insert_into(admin_users::table).values(&row).execute(conn).await.unwrap();
     row.id

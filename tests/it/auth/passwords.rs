@@ -61,7 +61,7 @@ async fn a_hash_that_was_changed_meanwhile_is_not_overwritten() {
         .unwrap();
     // The row is held while the login verifies the old hash, and has another one when it would renew it.
     let mut holder = fixture.database.connect().await.unwrap();
-    let another = PasswordHash::of(&"changed on another device".into()).unwrap();
+    let another = PasswordHash::from_password(&"changed on another device".into()).unwrap();
     diesel::sql_query("BEGIN").execute(&mut holder).await.unwrap();
     set(another.clone()).execute(&mut holder).await.unwrap();
     let db = fixture.db.clone();

@@ -25,7 +25,7 @@ fn set_password(shell: &Shell, secret: &str, password: &str) -> (i32, String) {
 #[tokio::test]
 async fn the_first_administrator_is_made_with_a_secret_and_manages_the_others() {
     let database = TestDatabase::new().await.unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     let made = shell.json(&["admin", "create", "Jane@example.com", "--superadmin", "--first-name", "Jane"]);
     let secret = made["secret"].as_str().unwrap();
     assert!(secret.starts_with("wdb_password_") && made["admin"]["email"] == "jane@example.com");
@@ -68,7 +68,7 @@ async fn the_first_administrator_is_made_with_a_secret_and_manages_the_others() 
 #[tokio::test]
 async fn a_workspace_is_made_shown_published_and_archived() {
     let database = TestDatabase::new().await.unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     let made = shell.json(&[
         "workspace",
         "create",
@@ -126,7 +126,7 @@ async fn a_workspace_is_made_shown_published_and_archived() {
 async fn in_production_the_documented_password_is_refused_and_can_be_mended() {
     let database = TestDatabase::unmigrated().await.unwrap();
     Migrator::new(&database.url().unwrap(), Environment::Development).run(|_| ()).await.unwrap();
-    let shell = Shell::of(&database).with("WORKSPACE_DB_ENV", "production");
+    let shell = Shell::for_database(&database).with("WORKSPACE_DB_ENV", "production");
     let refused = shell.fails(&["workspace", "list"], 5);
     assert!(refused.contains("documented password") && refused.contains("admin reset-password"), "{refused}");
     let reset = shell.json(&["admin", "reset-password", "admin@example.com"]);

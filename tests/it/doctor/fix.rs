@@ -23,7 +23,7 @@ async fn what_is_safe_is_mended() {
     until(&mut conn, "SELECT n_dead_tup >= 2 AS met FROM pg_stat_user_tables WHERE relname = 'documents'").await;
     let before = doctor.run_checks().await.unwrap();
     let broken = ["policies", "grants", "invalid_indexes", "dead_rows"];
-    assert!(broken.iter().all(|check| of(&before, check).status > CheckStatus::Skipped), "{before:#?}");
+    assert!(broken.iter().all(|check| finding(&before, check).status > CheckStatus::Skipped), "{before:#?}");
     let tried = doctor.fix().await.unwrap();
     assert!(tried.iter().all(|one| one.refused.is_none()), "{tried:#?}");
     for sql in [
@@ -36,7 +36,7 @@ async fn what_is_safe_is_mended() {
     until(&mut conn, "SELECT n_dead_tup = 0 AS met FROM pg_stat_user_tables WHERE relname = 'documents'").await;
     let after = doctor.run_checks().await.unwrap();
     for check in broken {
-        assert_eq!(of(&after, check).status, CheckStatus::Pass, "{after:#?}");
+        assert_eq!(finding(&after, check).status, CheckStatus::Pass, "{after:#?}");
     }
     assert_eq!(doctor.fix().await.unwrap(), []);
 }

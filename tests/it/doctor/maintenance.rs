@@ -26,8 +26,8 @@ async fn transactions_that_last_are_found() {
     );
     assert_found(&findings, "long_transactions", CheckStatus::Warn, "SELECT pg_sleep(3600)");
     let findings = doctor(&database).run_checks().await.unwrap();
-    assert_eq!(of(&findings, "idle_transactions").status, CheckStatus::Pass);
-    assert_eq!(of(&findings, "long_transactions").status, CheckStatus::Pass);
+    assert_eq!(finding(&findings, "idle_transactions").status, CheckStatus::Pass);
+    assert_eq!(finding(&findings, "long_transactions").status, CheckStatus::Pass);
     sleeping.abort();
 }
 
@@ -45,7 +45,7 @@ async fn an_index_that_nobody_uses_is_found() {
     let smallest = Thresholds { unused_index: 1, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(smallest).run_checks().await.unwrap();
     assert_found(&findings, "unused_indexes", CheckStatus::Warn, "jobs_failed_idx on jobs");
-    assert!(!of(&findings, "unused_indexes").found.iter().any(|one| one.contains("document_chunks_vector_idx")));
+    assert!(!finding(&findings, "unused_indexes").found.iter().any(|one| one.contains("document_chunks_vector_idx")));
 }
 
 /// A transaction that was forgotten keeps vacuum from freezing anything, while two hundred thousand others go by.
@@ -57,7 +57,7 @@ async fn transaction_ids_that_run_out_are_found() {
     let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
     let mut forgotten = connect(&database.superuser_url().unwrap()).await.unwrap();
     forgotten.batch_execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
-    assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "wraparound").status, CheckStatus::Pass);
+    assert_eq!(finding(&doctor(&database).run_checks().await.unwrap(), "wraparound").status, CheckStatus::Pass);
     let go_by = "DO $$ BEGIN FOR i IN 1..201000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
     superuser.batch_execute(go_by).await.unwrap();
     let findings = doctor(&database).run_checks().await.unwrap();

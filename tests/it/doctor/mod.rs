@@ -40,13 +40,13 @@ async fn as_superuser(database: &TestDatabase, sql: &str) {
     superuser.batch_execute(sql).await.expect(sql);
 }
 
-fn of<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
+fn finding<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
     findings.iter().find(|one| one.check == check).expect(check)
 }
 
 /// Asserts that a check came out so, and says so.
 fn assert_found(findings: &[Finding], check: &str, status: CheckStatus, word: &str) {
-    let finding = of(findings, check);
+    let finding = finding(findings, check);
     assert_eq!(finding.status, status, "{finding:#?}");
     assert!(finding.found.iter().any(|one| one.contains(word)), "nothing says {word:?} in {finding:#?}");
     assert_eq!(finding.remedy.is_some(), status > CheckStatus::Skipped, "{finding:#?}");
@@ -303,7 +303,7 @@ async fn recall_below_its_gate_is_found() {
     let strict = Thresholds { recall: 1.01, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(strict).run_checks().await.unwrap();
     assert_found(&findings, "recall", CheckStatus::Warn, "found 1 of the nearest passages of a");
-    assert_eq!(of(&doctor(&database).run_checks().await.unwrap(), "recall").status, CheckStatus::Pass);
+    assert_eq!(finding(&doctor(&database).run_checks().await.unwrap(), "recall").status, CheckStatus::Pass);
     let none = Thresholds { questions: 0, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(none).run_checks().await.unwrap();
     assert_found(&findings, "recall", CheckStatus::Skipped, "not requested");

@@ -118,7 +118,7 @@ async fn what_rules_leave_out_is_told_and_those_of_folders_above_leave_out_nothi
     fixture.folder.write("kb/.gitignore", "*.md\n");
     let report = fixture.ingest(&root, &FeatureHashing).await.unwrap();
     assert_eq!((report.archived, report.ignored), (1, 1));
-    let said = crate::cli::Shell::of(&fixture.database).run(&["ingest", root.to_str().unwrap(), "-w", "a"]);
+    let said = crate::cli::Shell::for_database(&fixture.database).run(&["ingest", root.to_str().unwrap(), "-w", "a"]);
     assert!(said.out.contains("ignored    1 files"), "{}", said.out);
     // One that can't be read is named, and nothing is archived by what is left of it.
     fixture.folder.write("kb/.gitignore", "a{b\n");
@@ -157,8 +157,15 @@ async fn text_in_utf_16_is_text_and_what_nobody_could_find_is_none() {
             "ruler.txt: empty",
         ]
     );
-    let found =
-        crate::cli::Shell::of(&fixture.database).run(&["search", "g\u{e4}nse", "-w", "a", "--by", "words", "--json"]);
+    let found = crate::cli::Shell::for_database(&fixture.database).run(&[
+        "search",
+        "g\u{e4}nse",
+        "-w",
+        "a",
+        "--by",
+        "words",
+        "--json",
+    ]);
     let found: Value = serde_json::from_str(&found.out).expect(&found.err);
     assert_eq!(found["hits"].as_array().unwrap().len(), 2, "{found}");
 }

@@ -46,7 +46,7 @@ impl Fixture {
         let mut command = vec!["search", "--json", "-w", "a"];
         command.extend(more);
         command.extend(["--", question]);
-        let said = Shell::of(&self.database).run(&command);
+        let said = Shell::for_database(&self.database).run(&command);
         assert_eq!(said.code, 0, "{question:?}: {}", said.err);
         let said: serde_json::Value = serde_json::from_str(&said.out).unwrap();
         let hits = said["hits"].as_array().expect("a list of hits");
@@ -158,7 +158,7 @@ async fn no_question_fails() {
         }
         let mut command = vec!["search", "--json", "-w", "a", "--by", "words"];
         command.extend(["--", question]);
-        let said = Shell::of(&fixture.database).run(&command);
+        let said = Shell::for_database(&fixture.database).run(&command);
         assert!(matches!(said.code, 0 | 2), "{short:?}: {} {}", said.code, said.err);
         assert!(!said.err.contains("the database reported"), "{short:?}: {}", said.err);
     }
@@ -223,6 +223,6 @@ async fn metadata_that_a_document_has_is_found_and_no_json_is_refused() {
         assert_eq!(fixture.found("garden", &["--metadata", metadata]).len(), 2, "{metadata}");
     }
     assert_eq!(fixture.found("garden", &["--metadata", r#"{"ingest_archived": true}"#]).len(), 0);
-    let said = Shell::of(&fixture.database).run(&["search", "garden", "-w", "a", "--metadata", "{"]);
+    let said = Shell::for_database(&fixture.database).run(&["search", "garden", "-w", "a", "--metadata", "{"]);
     assert_eq!(said.code, 2, "{}", said.err);
 }

@@ -31,7 +31,7 @@ async fn no_setting_of_a_login_makes_drift(#[case] setting: &str) {
         setting.replace('\'', "''")
     );
     superuser.batch_execute(&set).await.expect(&set);
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     let status = shell.run(&["migrate", "status"]);
     assert_eq!(status.code, 0, "{} {}", status.out, status.err);
     assert!(!status.out.contains("drift"), "{}", status.out);
@@ -53,7 +53,7 @@ async fn a_read_only_database_is_read_and_says_that_it_takes_no_writes() {
     let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
     let set = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
     superuser.batch_execute(set).await.unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     std::fs::write(shell.path("a.txt"), "some words").unwrap();
     for command in [
         &["search", "words", "-w", "acme"][..],
@@ -111,7 +111,8 @@ async fn the_application_is_the_same_under_every_setting(#[case] setting: &str) 
         setting.replace('\'', "''")
     );
     superuser.batch_execute(&set).await.expect(&set);
-    let shell = Shell::of(&database).with("WORKSPACE_DB_RECEIPT_KEY", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=");
+    let shell =
+        Shell::for_database(&database).with("WORKSPACE_DB_RECEIPT_KEY", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=");
     std::fs::write(shell.path("b.txt"), "Another matter, of which nobody asks.").unwrap();
     shell.succeed(&["ingest", "b.txt", "-w", "acme"]);
     std::fs::write(shell.path("a.txt"), "The g\u{e4}nse's hours: \\ '1e3' \u{6570}\u{636e}\u{5e93}").unwrap();
@@ -147,7 +148,7 @@ async fn a_schema_of_the_owners_name_hides_nothing() {
     let mut superuser = connect(&database.superuser_url().unwrap()).await.unwrap();
     let schema = "DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', (SELECT tableowner FROM pg_tables WHERE tablename = 'documents')); END $$";
     superuser.batch_execute(schema).await.unwrap();
-    let status = Shell::of(&database).run(&["migrate", "status"]);
+    let status = Shell::for_database(&database).run(&["migrate", "status"]);
     assert!(status.code == 0 && !status.out.contains("drift"), "{} {}", status.out, status.err);
 }
 

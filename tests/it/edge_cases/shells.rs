@@ -63,7 +63,7 @@ async fn an_empty_variable_is_none() {
         "WORKSPACE_DB_POOL_SIZE",
     ]
     .into_iter()
-    .fold(Shell::of(&database), |shell, name| shell.with(name, ""));
+    .fold(Shell::for_database(&database), |shell, name| shell.with(name, ""));
     for command in [&["search", "words"][..], &["workspace", "list"], &["jobs", "stats"], &["migrate", "status"]] {
         let said = shell.run(command);
         assert_eq!(said.code, 0, "{command:?}: {}", said.err);
@@ -75,7 +75,7 @@ async fn a_verdict_stands_also_where_nobody_reads_why() {
     let database = TestDatabase::new().await.unwrap();
     let mut superuser = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
     superuser.batch_execute("ALTER TABLE documents DISABLE ROW LEVEL SECURITY").await.unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     let mut doctor = shell.command(&["doctor", "--quick"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(doctor.stdout.take());
     assert_eq!(doctor.wait().unwrap().code(), Some(11));
@@ -84,7 +84,8 @@ async fn a_verdict_stands_also_where_nobody_reads_why() {
 #[tokio::test]
 async fn every_command_prints_json_where_it_is_asked_for() {
     let database = with_acme().await;
-    let shell = Shell::of(&database).with("WORKSPACE_DB_RECEIPT_KEY", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=");
+    let shell =
+        Shell::for_database(&database).with("WORKSPACE_DB_RECEIPT_KEY", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=");
     for command in [
         &["roles"][..],
         &["migrate", "catalog"],
@@ -105,7 +106,7 @@ async fn every_command_prints_json_where_it_is_asked_for() {
 async fn psql_keeps_the_options_of_the_url() {
     let database = with_acme().await;
     let url = format!("{}?options=-c%20work_mem%3D7MB", database.url().unwrap().expose());
-    let shell = Shell::of(&database).with("DATABASE_URL", &url);
+    let shell = Shell::for_database(&database).with("DATABASE_URL", &url);
     let said = shell.run(&["psql", "--owner", "--", "-AtXc", "SHOW work_mem"]);
     assert_eq!(said.out.trim(), "7MB", "{}", said.err);
     // Also where no URL of its own says which role it is to be.
@@ -117,7 +118,7 @@ async fn psql_keeps_the_options_of_the_url() {
 #[tokio::test]
 async fn standard_input_without_a_secret_is_told() {
     let database = with_acme().await;
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     for input in ["", "\n", "secret\n", "secret\n\n"] {
         let mut command = shell.command(&["admin", "set-password"]);
         let mut setting = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -133,7 +134,7 @@ async fn standard_input_without_a_secret_is_told() {
 #[tokio::test]
 async fn an_archive_is_read_however_it_was_packed_or_it_is_said_what_to_do() {
     let database = with_acme().await;
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     shell.succeed(&["workspace", "export", "acme", "--to", "acme.tar"]);
     let sh = |script: &str| {
         let ran =
@@ -161,7 +162,7 @@ async fn a_worker_outlives_its_log_and_ends_in_time(#[case] reader_goes: bool) {
     // An endpoint that takes a request and never answers.
     let endpoint = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/v1", endpoint.local_addr().unwrap());
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     let folder = shell.path("docs");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("a.txt"), "some words").unwrap();

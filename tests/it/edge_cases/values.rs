@@ -191,7 +191,7 @@ async fn a_job_that_cant_be_read_is_dead_and_the_others_run(#[case] broken: Stri
     let column = broken.split(' ').next().unwrap();
     assert!(why.contains(&format!("column {column}")), "{why}");
 
-    let shell = Shell::of(&fixture.database);
+    let shell = Shell::for_database(&fixture.database);
     let listed = shell.run(&["jobs", "list"]);
     assert_eq!(listed.code, 0, "{}", listed.err);
     assert_eq!(listed.out.lines().count(), 22, "{}", listed.out);
@@ -264,7 +264,7 @@ async fn a_document_that_cant_be_read_stops_neither_its_folder_nor_a_list(
     folder.write("bad.txt", "Another text of it.");
     let report = ingest(&fixture.db, &scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     assert_eq!((report.added, report.replaced, report.unchanged), (1, 1, 1));
-    let shell = Shell::of(&fixture.database);
+    let shell = Shell::for_database(&fixture.database);
     let said = shell.run(&["ingest", &folder.path().display().to_string(), "--workspace", "a"]);
     assert_eq!(said.code, 0, "{}", said.err);
 
@@ -314,7 +314,7 @@ async fn lists_and_retention_go_on_without_a_workspace_that_cant_be_read() {
     let all = workspace_db::auth::workspaces(&fixture.db, &operator).await.unwrap();
     assert!(all.iter().any(|one| one.slug == "a") && all.iter().all(|one| one.slug != "b"), "{all:?}");
     expire(&fixture.db, &operator).await.unwrap();
-    let said = Shell::of(&fixture.database).run(&["workspace", "list"]);
+    let said = Shell::for_database(&fixture.database).run(&["workspace", "list"]);
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.err.contains(&fixture.b.workspace.to_string()) && said.err.contains("updated_at"), "{}", said.err);
 }

@@ -29,9 +29,9 @@ async fn wake_the_dead(prepare: &str) -> Damage {
     let mut superuser = db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     superuser.batch_execute(prepare).await.unwrap();
     let jobs = (0..JOBS).map(|n| match n % 3 {
-        0 => Number::of(n).done(How::Together),
-        1 => Number::of(n).done(How::Apart),
-        _ => Number::of(n).done(How::Dead),
+        0 => Number::new(n).done(How::Together),
+        1 => Number::new(n).done(How::Apart),
+        _ => Number::new(n).done(How::Dead),
     });
     enqueue_all(&mut fixture.a().await, jobs).await.unwrap();
     let folder = Folder::new();

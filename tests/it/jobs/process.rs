@@ -61,7 +61,7 @@ impl Number {
         NewJob::new(Self { how, ..self })
     }
 
-    pub(super) const fn of(number: u64) -> Self {
+    pub(super) const fn new(number: u64) -> Self {
         Self { number, how: How::Together }
     }
 }

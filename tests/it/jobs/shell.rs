@@ -14,7 +14,7 @@ struct Handbook {
 impl Handbook {
     async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
-        let shell = Shell::of(&database);
+        let shell = Shell::for_database(&database);
         for (name, text) in [
             ("hours.md", "# Opening hours\n\nFrom nine to five."),
             ("prices.md", "Bread is cheap."),

@@ -138,7 +138,7 @@ async fn the_lines_of_a_document_must_follow_one_another() {
 }
 
 fn shell(fixture: &Fixture) -> Shell {
-    Shell::of(&fixture.database).with("WORKSPACE_DB_WORKSPACE", "a")
+    Shell::for_database(&fixture.database).with("WORKSPACE_DB_WORKSPACE", "a")
 }
 
 #[tokio::test]

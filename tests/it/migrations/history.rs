@@ -106,14 +106,21 @@ async fn a_database_of_before_0_1_0_is_taken_over_with_its_rows() {
     let database = TestDatabase::unmigrated().await.unwrap();
     let url = database.url().unwrap();
     let old = || {
-        Migrator::of(&url, Environment::Development, []).unwrap().with_folder(folder.path().join("migrations")).unwrap()
+        Migrator::from_migrations(&url, Environment::Development, [])
+            .unwrap()
+            .with_folder(folder.path().join("migrations"))
+            .unwrap()
     };
     let own = later("29990101000000_create_tags", "CREATE TABLE tags (tag text)", "DROP TABLE tags");
     let with_own = migrator(&url).with([own.clone()]).unwrap();
     // With one of them missing, nothing is taken over.
     let all: Vec<Migration> = old().migrations().cloned().collect();
     let first = all.len() - 1;
-    Migrator::of(&url, Environment::Development, all.into_iter().take(first)).unwrap().run(|_| ()).await.unwrap();
+    Migrator::from_migrations(&url, Environment::Development, all.into_iter().take(first))
+        .unwrap()
+        .run(|_| ())
+        .await
+        .unwrap();
     let error = migrator(&url).run(|_| ()).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("23 of the 24"), "{error}");
     old().with([own]).unwrap().run(|_| ()).await.unwrap();

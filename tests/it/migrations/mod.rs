@@ -47,7 +47,7 @@ fn migrator(url: &DatabaseUrl) -> Migrator {
 /// Of the first so many of this crate's migrations.
 fn only(url: &DatabaseUrl, first: usize) -> Migrator {
     let migrations: Vec<Migration> = migrator(url).migrations().take(first).cloned().collect();
-    Migrator::of(url, Environment::Development, migrations).unwrap()
+    Migrator::from_migrations(url, Environment::Development, migrations).unwrap()
 }
 
 /// A migration of a test's own, behind all of this crate's.

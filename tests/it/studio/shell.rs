@@ -13,7 +13,7 @@ use crate::cli::Shell;
 #[tokio::test]
 async fn it_prints_a_link_and_another_for_each_line_and_ends_on_request() {
     let database = TestDatabase::new().await.unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     let mut child =
         shell.command(&["studio", "--port", "0"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -40,6 +40,6 @@ async fn it_prints_a_link_and_another_for_each_line_and_ends_on_request() {
 #[tokio::test]
 async fn it_does_not_listen_to_others() {
     let database = TestDatabase::new().await.unwrap();
-    let said = Shell::of(&database).fails(&["studio", "--listen", "0.0.0.0"], 2);
+    let said = Shell::for_database(&database).fails(&["studio", "--listen", "0.0.0.0"], 2);
     assert!(said.contains("does not listen on 0.0.0.0"), "{said}");
 }

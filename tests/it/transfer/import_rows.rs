@@ -26,7 +26,7 @@ async fn bring(fixture: &Fixture, lines: &str) -> Result<RowImportReport> {
 #[tokio::test]
 async fn the_help_desk_of_the_example_moves_in() {
     let database = TestDatabase::new().await.unwrap();
-    let shell = Shell::of(&database);
+    let shell = Shell::for_database(&database);
     // Python brings SQLite with it.
     let make = "import sqlite3, sys; sqlite3.connect(sys.argv[2]).executescript(open(sys.argv[1]).read())";
     let (sql, desk) = (format!("{EXAMPLE}/helpdesk.sql"), shell.path("helpdesk.db"));

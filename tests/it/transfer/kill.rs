@@ -57,7 +57,7 @@ async fn an_import_goes_on_where_it_was_killed() {
     assert!(exported.tables.iter().any(|table| table.parts.len() > 3), "{exported:?}");
     let before = fixture.rows(fixture.a.workspace).await;
     fixture.erase().await.unwrap();
-    let shell = Shell::of(&fixture.database);
+    let shell = Shell::for_database(&fixture.database);
     let path = fixture.path("a.tar");
     let import = ["workspace", "import", path.to_str().unwrap(), "--with-jobs"];
     let mut conn = fixture.database.connect().await.unwrap();
@@ -96,7 +96,7 @@ async fn another_archive_does_not_go_on_with_what_one_began() {
     fixture.export("a.tar").await.unwrap();
     fixture.export("other.tar").await.unwrap();
     fixture.erase().await.unwrap();
-    let shell = Shell::of(&fixture.database);
+    let shell = Shell::for_database(&fixture.database);
     let mut conn = fixture.database.connect().await.unwrap();
     let mut child = start(&shell, &["workspace", "import", fixture.path("a.tar").to_str().unwrap()]);
     until(&mut child, async || chunks(&mut conn).await > 1).await;
@@ -126,7 +126,7 @@ async fn an_erasure_goes_on_where_it_was_killed_and_its_receipt_has_all() {
     ))
     .await
     .unwrap();
-    let shell = Shell::of(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
+    let shell = Shell::for_database(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
     let events = async |conn: &mut AsyncPgConnection| {
         let query = diesel::sql_query("SELECT count(*) AS count FROM analytics_events");
         query.get_result::<Count>(conn).await.unwrap().count
@@ -153,7 +153,7 @@ async fn an_erasure_goes_on_where_it_was_killed_and_its_receipt_has_all() {
 async fn a_move_goes_on_where_it_was_killed() {
     let (fixture, other) = (large().await, TestDatabase::new().await.unwrap());
     let mut before = fixture.rows(fixture.a.workspace).await;
-    let shell = Shell::of(&fixture.database)
+    let shell = Shell::for_database(&fixture.database)
         .with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY)
         .with("WORKSPACE_DB_MOVE_TO", other.url().unwrap().expose());
     let (mut here, mut there) = (fixture.database.connect().await.unwrap(), other.connect().await.unwrap());

@@ -8,7 +8,7 @@ use crate::cli::Shell;
 #[tokio::test]
 async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
     let fixture = Fixture::that_hurts().await;
-    let shell = Shell::of(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
+    let shell = Shell::for_database(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
     let before = fixture.rows(fixture.a.workspace).await;
     let said = shell.succeed(&["workspace", "export", "a"]);
     assert!(said.contains("  documents\n") && said.contains("schema 2026"), "{said}");
@@ -52,7 +52,7 @@ async fn a_workspace_is_exported_read_by_other_tools_erased_and_imported() {
 #[tokio::test]
 async fn a_persons_rows_are_exported_and_erased() {
     let fixture = Fixture::that_hurts().await;
-    let shell = Shell::of(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
+    let shell = Shell::for_database(&fixture.database).with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY);
     let person = "'; DROP TABLE workspaces; --";
     let manifest = shell.json(&["workspace", "export", "a", "--person", person, "--to", "person.tar"]);
     assert_eq!(manifest["tables"][0]["rows"], 1);

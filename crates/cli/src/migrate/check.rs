@@ -55,7 +55,7 @@ impl Check {
         of_files.extend(models(&self.crate_folder, &tables));
         let mut parts = vec![("files", of_files)];
         let mut left_out = None;
-        match DatabaseTarget::of(context).and_then(|database| database.config()) {
+        match DatabaseTarget::from_context(context).and_then(|database| database.config()) {
             _ if self.files => {}
             Ok(config) => parts.push(("database", examined(&config, folder, &tables).await?)),
             Err(error) => left_out = Some(format!("the database was not checked: {error}")),

@@ -161,7 +161,7 @@ async fn status(context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> 
 
 /// Returns the migrator of the database that the environment names, and the owner's URL.
 fn migrator(context: &Context, folder: Option<&Path>) -> Result<(Migrator, DatabaseUrl)> {
-    let owner = DatabaseTarget::of(context)?.owner_url()?;
+    let owner = DatabaseTarget::from_context(context)?.owner_url()?;
     let migrator = Migrator::new(&owner, context.config.environment);
     let migrator = match folder {
         Some(folder) => migrator.with_folder(folder)?,

@@ -69,7 +69,7 @@ impl Workspace {
             Action::Transfer(transfer) => return transfer.run(context).await,
             action => action,
         };
-        let db = database::DatabaseTarget::of(context)?.open().await?;
+        let db = database::DatabaseTarget::from_context(context)?.open().await?;
         let platform = PlatformScope::unchecked(OPERATOR);
         match action {
             Action::Create { slug, name, language, admin } => {

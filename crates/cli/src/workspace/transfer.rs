@@ -208,7 +208,7 @@ impl Transfer {
 }
 
 async fn open(context: &Context) -> Result<Database> {
-    DatabaseTarget::of(context)?.open().await
+    DatabaseTarget::from_context(context)?.open().await
 }
 
 /// Rejects `-`: an archive is read and written at several positions, which a stream can't do.

@@ -24,7 +24,7 @@ pub(super) fn structure(extension: &str, text: &str) -> Option<Structure> {
         "tsx" | "jsx" | "js" | "mjs" | "cjs" => tree_sitter_typescript::LANGUAGE_TSX,
         _ => return None,
     };
-    Some(items(&parse(language, text)?, &LineStarts::of(text)))
+    Some(items(&parse(language, text)?, &LineStarts::new(text)))
 }
 
 fn parse(language: LanguageFn, text: &str) -> Option<Tree> {

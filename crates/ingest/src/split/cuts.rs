@@ -70,7 +70,7 @@ fn cut_line(line: &str, start: usize, places: &mut Vec<(usize, u8)>) {
 pub(super) struct LineStarts(BTreeMap<usize, usize>);
 
 impl LineStarts {
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let mut start = 0;
         let lines = text.split_inclusive('\n').map(|line| {
             let first = start + (line.len() - line.trim_start().len());

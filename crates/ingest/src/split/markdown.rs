@@ -42,7 +42,7 @@ pub(super) fn structure(text: &str) -> Option<Structure> {
     if is_too_deep(text) {
         return None;
     }
-    let (starts, mut structure) = (LineStarts::of(text), Structure::new());
+    let (starts, mut structure) = (LineStarts::new(text), Structure::new());
     for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {

@@ -54,7 +54,7 @@ struct Subject<'a> {
 pub(super) async fn violations(app: &DatabaseUrl, platform: &Client, table: &str) -> Result<Vec<Violation>> {
     let mut found = Vec::new();
     let mut violation = |fault: String| found.push(Violation { object: table.to_owned(), fault, is_grave: true });
-    let Some(subject) = Subject::of(platform, table).await? else {
+    let Some(subject) = Subject::find(platform, table).await? else {
         violation("does not have rows in two workspaces, so nothing could be tested".to_owned());
         return Ok(found);
     };
@@ -82,7 +82,7 @@ fn reads(sql: &str) -> bool {
 type Expected = fn(&AttemptOutcome) -> bool;
 
 impl<'a> Subject<'a> {
-    async fn of(platform: &Client, table: &'a str) -> Result<Option<Self>> {
+    async fn find(platform: &Client, table: &'a str) -> Result<Option<Self>> {
         let failed = failed(table);
         let columns = "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
             WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''";

@@ -21,7 +21,7 @@ struct Name {
 }
 
 impl ExistingSchema {
-    pub(super) async fn of(owner: &DatabaseUrl) -> Result<Self> {
+    pub(super) async fn read(owner: &DatabaseUrl) -> Result<Self> {
         let mut conn = db::connect(owner).await?;
         let mut names = async |query: &str| -> Result<Vec<String>> {
             let rows: Vec<Name> = diesel::sql_query(query).load(&mut conn).await?;

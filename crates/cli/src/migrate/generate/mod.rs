@@ -64,7 +64,7 @@ impl Generate {
         let schema = root.join("src/schema.rs");
         let text = fs::read_to_string(&schema)
             .with_context(|| format!("can't read {}; `diesel print-schema` writes it", schema.display()))?;
-        let known = ExistingSchema::of(owner).await?;
+        let known = ExistingSchema::read(owner).await?;
         let all = table::parse(&text).with_context(|| schema.display().to_string())?;
         let new: Vec<&TableSchema> = all.iter().filter(|table| !known.tables.contains(&table.name)).collect();
         // Runs before any file is written, so that an error leaves no files behind.

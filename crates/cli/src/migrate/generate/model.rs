@@ -135,7 +135,7 @@ fn stub(layout: &Layout, table: &TableSchema, references: &[Reference]) -> Strin
         .columns
         .iter()
         .filter(|column| column.sql_type != "Bit")
-        .map(|column| Field::of(column, table, references))
+        .map(|column| Field::new(column, table, references))
         .collect();
     let has_time = table.column("updated_at").is_some();
     let written: Vec<&Field> = fields.iter().filter(|field| field.is_written).collect();
@@ -214,7 +214,7 @@ struct Field {
 }
 
 impl Field {
-    fn of(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> Self {
+    fn new(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> Self {
         Self {
             name: column.name.clone(),
             docs: column.docs.clone(),

@@ -37,13 +37,15 @@ pub(super) fn parse(text: &str) -> Result<Vec<TableSchema>> {
         Item::Macro(item) if item.mac.path.segments.last().is_some_and(|last| last.ident == "table") => Some(item.mac),
         _ => None,
     });
-    macros.map(|one| TableSchema::of(&one.parse_body().context("a table! macro can't be parsed")?)).collect()
+    macros
+        .map(|one| TableSchema::from_declaration(&one.parse_body().context("a table! macro can't be parsed")?))
+        .collect()
 }
 
 impl TableSchema {
-    fn of(declared: &TableDecl) -> Result<Self> {
+    fn from_declaration(declared: &TableDecl) -> Result<Self> {
         let key = declared.primary_keys.iter().flat_map(|key| key.keys.iter().map(ToString::to_string)).collect();
-        let columns = declared.column_defs.iter().map(ColumnSchema::of).collect::<Result<_>>()?;
+        let columns = declared.column_defs.iter().map(ColumnSchema::from_declaration).collect::<Result<_>>()?;
         Ok(Self { name: declared.sql_name.clone(), docs: docs(&declared.meta), key, columns })
     }
 
@@ -90,7 +92,7 @@ impl TableSchema {
 }
 
 impl ColumnSchema {
-    fn of(declared: &ColumnDef) -> Result<Self> {
+    fn from_declaration(declared: &ColumnDef) -> Result<Self> {
         let name = declared.sql_name.clone();
         let mut is_nullable = false;
         let mut is_array = false;
