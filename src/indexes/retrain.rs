@@ -19,7 +19,7 @@ use crate::sql_types::DIMENSIONS;
 const ADVISORY_LOCK: i64 = 0x7773_6978;
 /// Settings of the session. The server would otherwise continue a build whose client has ended, and keep the lock until
 /// then. A build may take long, whatever timeouts the login has.
-const SESSION: &str = "SET client_connection_check_interval = '1s';
+const SESSION_SETTINGS: &str = "SET client_connection_check_interval = '1s';
 SELECT set_config(name, '0', false) FROM pg_settings
 WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_session_timeout')";
 /// Interval at which the progress is queried.
@@ -67,7 +67,7 @@ pub async fn retrain(
         let error = Error::new(ErrorKind::Conflict, "another process is retraining the indexes of this database");
         return Err(error.remedy("wait until it ends; the server ends the session of a killed process within seconds"));
     }
-    worker.batch_execute(SESSION).await?;
+    worker.batch_execute(SESSION_SETTINGS).await?;
     let pid: i32 = worker.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
     let due = load_status(&mut worker, own_index_from).await?.due;
     let abandoned = db::CancelOnDrop::new(owner, &worker)?;

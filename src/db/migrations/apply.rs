@@ -5,9 +5,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio_postgres::Client;
 
+use super::connection::MigrationConnection;
 use super::failure::MigrationFailure;
 use super::history;
-use super::session::MigrationSession;
 use super::source::Migration;
 use super::statements::MigrationStatement;
 use crate::config::Environment;
@@ -27,21 +27,21 @@ impl Direction {
 }
 
 pub(super) async fn up(
-    session: &MigrationSession,
+    conn: &MigrationConnection,
     migration: &Migration,
     environment: Environment,
     attempts: usize,
 ) -> Result<()> {
-    repeat(session, migration, Direction::Up(environment), attempts).await
+    repeat(conn, migration, Direction::Up(environment), attempts).await
 }
 
-pub(super) async fn down(session: &MigrationSession, migration: &Migration, attempts: usize) -> Result<()> {
-    repeat(session, migration, Direction::Down, attempts).await
+pub(super) async fn down(conn: &MigrationConnection, migration: &Migration, attempts: usize) -> Result<()> {
+    repeat(conn, migration, Direction::Down, attempts).await
 }
 
 /// Runs a migration with retries. In the pauses, readers and writers that wait behind its lock request can proceed.
 async fn repeat(
-    session: &MigrationSession,
+    conn: &MigrationConnection,
     migration: &Migration,
     direction: Direction,
     attempts: usize,
@@ -55,8 +55,8 @@ async fn repeat(
     let mut tried = 0;
     loop {
         tried += 1;
-        session.refresh().await?;
-        let Err(failure) = once(session.client(), migration, direction).await else { return Ok(()) };
+        conn.refresh().await?;
+        let Err(failure) = once(conn.client(), migration, direction).await else { return Ok(()) };
         if failure.is_worth_another_try()
             && let Some(pause) = pauses.next()
         {
@@ -64,7 +64,7 @@ async fn repeat(
             tokio::time::sleep(pause).await;
             continue;
         }
-        let holders = if failure.is_worth_another_try() { session.holders().await } else { None };
+        let holders = if failure.is_worth_another_try() { conn.holders().await } else { None };
         return Err(failure.into_error(tried, holders));
     }
 }

@@ -4,9 +4,9 @@
 //! applied text. [`EMBEDDED`] contains the same migrations for Diesel's own harness.
 
 mod apply;
+mod connection;
 mod failure;
 mod history;
-mod session;
 mod source;
 mod squash;
 mod statements;
@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub use self::connection::ADVISORY_LOCK;
+use self::connection::{MigrationConnection, MigrationTimeouts};
 use self::failure::MigrationFailure;
 use self::history::History;
-pub use self::session::ADVISORY_LOCK;
-use self::session::{MigrationSession, MigrationTimeouts};
 pub use self::source::Migration;
 use self::source::MigrationSet;
 pub use self::statements::{MigrationStatement, statements};
@@ -209,27 +209,25 @@ impl Migrator {
     /// [`is_invalid_input`](Error::is_invalid_input) for a syntax error;
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
     pub async fn run(&self, before_each: impl Fn(&str)) -> Result<Vec<String>> {
-        let session = MigrationSession::open(&self.url, self.time_outs).await?;
-        let ran = self.run_on(&session, before_each).await;
-        session.close().await;
+        let conn = MigrationConnection::open(&self.url, self.time_outs).await?;
+        let ran = self.run_on(&conn, before_each).await;
+        conn.close().await;
         ran
     }
 
-    async fn run_on(&self, session: &MigrationSession, before_each: impl Fn(&str)) -> Result<Vec<String>> {
-        history::prepare(session.client())
-            .await
-            .map_err(|error| MigrationFailure::before(error).into_error(1, None))?;
-        let history = squash::take_over(session.client(), &self.sources).await?;
+    async fn run_on(&self, conn: &MigrationConnection, before_each: impl Fn(&str)) -> Result<Vec<String>> {
+        history::prepare(conn.client()).await.map_err(|error| MigrationFailure::before(error).into_error(1, None))?;
+        let history = squash::take_over(conn.client(), &self.sources).await?;
         self.reject_edited(&history)?;
         let pending: Vec<_> = self.sources.iter().filter(|one| !history.contains_key(&one.version())).collect();
         self.reject_unknown_versions(&history, &pending)?;
         for applied in self.sources.iter().filter(|one| history.get(&one.version()) == Some(&None)) {
-            history::adopt(session.client(), applied).await?;
+            history::adopt(conn.client(), applied).await?;
         }
         let mut ran = Vec::with_capacity(pending.len());
         for migration in pending {
             before_each(migration.name());
-            apply::up(session, migration, self.environment, self.time_outs.attempts).await?;
+            apply::up(conn, migration, self.environment, self.time_outs.attempts).await?;
             ran.push(migration.name().to_owned());
         }
         Ok(ran)
@@ -293,14 +291,14 @@ impl Migrator {
     /// program does not have; [`is_invalid_input`](Error::is_invalid_input) if one has no `down.sql`. In both cases
     /// none is reverted.
     pub async fn revert(&self, which: RevertCount) -> Result<Vec<String>> {
-        let session = MigrationSession::open(&self.url, self.time_outs).await?;
-        let reverted = self.revert_on(&session, which).await;
-        session.close().await;
+        let conn = MigrationConnection::open(&self.url, self.time_outs).await?;
+        let reverted = self.revert_on(&conn, which).await;
+        conn.close().await;
         reverted
     }
 
-    async fn revert_on(&self, session: &MigrationSession, which: RevertCount) -> Result<Vec<String>> {
-        let history = squash::take_over(session.client(), &self.sources).await?;
+    async fn revert_on(&self, conn: &MigrationConnection, which: RevertCount) -> Result<Vec<String>> {
+        let history = squash::take_over(conn.client(), &self.sources).await?;
         let count = match which {
             RevertCount::Last(count) => count.try_into().unwrap_or(usize::MAX),
             RevertCount::All => usize::MAX,
@@ -319,7 +317,7 @@ impl Migrator {
         found.iter().try_for_each(|migration| migration.require_down_sql())?;
         let mut reverted = Vec::with_capacity(found.len());
         for migration in found {
-            apply::down(session, migration, self.time_outs.attempts).await?;
+            apply::down(conn, migration, self.time_outs.attempts).await?;
             reverted.push(migration.name().to_owned());
         }
         Ok(reverted)

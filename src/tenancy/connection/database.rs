@@ -18,7 +18,7 @@ use super::notifier::Notifier;
 use super::quota::ConnectionQuota;
 use super::raw::RawConnection;
 use super::raw_transaction::RawTransaction;
-use super::session::{PooledSession, TransactionGuard};
+use super::transactional::{TransactionGuard, TransactionalConnection};
 use super::workspace::{WorkspaceConnection, settings_of};
 use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
 use crate::db::pool;
@@ -71,8 +71,8 @@ struct DatabaseInner {
     app: Login,
     platform: Option<Login>,
     /// Platform login with its own pool, for raw SQL. No connection of this pool checks a credential.
-    lent: Option<Login>,
-    shares: ConnectionQuota,
+    raw_platform: Option<Login>,
+    quota: ConnectionQuota,
     timeouts: Timeouts,
     notifier: Arc<Notifier>,
     search_limits: SearchLimits,
@@ -97,11 +97,11 @@ impl Database {
                 .remedy("set DATABASE_APP_URL or DATABASE_URL, or run `workspace-db up`"));
         };
         let app = roles::app_login(app, config.pool_size, config.environment == Environment::Production).await?;
-        let (platform, lent) = match config.database_platform_url.as_ref().or(owner) {
+        let (platform, raw_platform) = match config.database_platform_url.as_ref().or(owner) {
             Some(url) => {
                 let platform = roles::platform_login(url, config.pool_size).await?;
-                let lent = platform.with_pool(pool(url, config.pool_size.div_ceil(4))?);
-                (Some(platform), Some(lent))
+                let raw_platform = platform.with_pool(pool(url, config.pool_size.div_ceil(4))?);
+                (Some(platform), Some(raw_platform))
             }
             None => (None, None),
         };
@@ -111,8 +111,8 @@ impl Database {
             token,
             app,
             platform,
-            lent,
-            shares: ConnectionQuota::new(config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2))),
+            raw_platform,
+            quota: ConnectionQuota::new(config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2))),
             timeouts: config.timeouts,
             notifier,
             search_limits: config.search,
@@ -164,13 +164,13 @@ impl Database {
     /// [`is_unreachable`](Error::is_unreachable).
     pub async fn workspace<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<WorkspaceConnection<A>> {
         self.reauthorize(scope).await?;
-        let DatabaseInner { token, app, shares, timeouts, notifier, search_limits, .. } = &*self.0;
+        let DatabaseInner { token, app, quota, timeouts, notifier, search_limits, .. } = &*self.0;
         let workspace = scope.workspace();
         let settings = settings_of(app, workspace, A::LEVEL);
-        let share = shares.acquire(workspace).await?;
-        let session = PooledSession::new(app.pool(), String::new(), scope.fence()).await?;
-        let session = session.with_notifier(notifier).with_connection_permit(share);
-        Ok(WorkspaceConnection::new(session, workspace, *token, *search_limits, settings, *timeouts))
+        let permit = quota.acquire(workspace).await?;
+        let conn = TransactionalConnection::new(app.pool(), String::new(), scope.fence()).await?;
+        let conn = conn.with_notifier(notifier).with_connection_permit(permit);
+        Ok(WorkspaceConnection::new(conn, workspace, *token, *search_limits, settings, *timeouts))
     }
 
     /// Returns a connection for COPY that sees the scope's workspace, outside of the pool.
@@ -302,9 +302,9 @@ impl Database {
         E: From<Error> + Send,
     {
         tracing::info!(reason, "query across workspaces");
-        let login = self.0.lent.as_ref().ok_or_else(no_platform_login)?;
-        let mut session = session_of(login, "").await?;
-        let (loan, mut raw) = RawTransaction::begin(&mut session).await?;
+        let login = self.0.raw_platform.as_ref().ok_or_else(no_platform_login)?;
+        let mut conn = connect_platform(login, "").await?;
+        let (loan, mut raw) = RawTransaction::begin(&mut conn).await?;
         let done = work(&mut raw).await;
         loan.end_with(raw, &login.drop_to(PLATFORM_ROLE), done).await
     }
@@ -321,10 +321,10 @@ impl Database {
         R: Send,
         E: From<Error> + Send,
     {
-        let mut session = self.platform_session().await?;
-        let lent = TransactionGuard::begin(&mut session).await?;
-        let done = work(lent.lent.connection()?).await;
-        lent.end_with(done).await
+        let mut conn = self.platform_connection().await?;
+        let transaction = TransactionGuard::begin(&mut conn).await?;
+        let done = work(transaction.conn.connection()?).await;
+        transaction.end_with(done).await
     }
 
     fn platform_login(&self) -> Result<&Login> {
@@ -336,9 +336,9 @@ impl Database {
         Ok((self.0.app.pool().get().await?, self.0.app.drops()))
     }
 
-    /// Returns a session for this crate's own statements across workspaces.
-    pub(crate) async fn platform_session(&self) -> Result<PooledSession> {
-        session_of(self.platform_login()?, OWN).await
+    /// Returns a connection for this crate's own statements across workspaces.
+    pub(crate) async fn platform_connection(&self) -> Result<TransactionalConnection> {
+        connect_platform(self.platform_login()?, OWN).await
     }
 
     /// Sends a notification on a channel of the database, without waiting for it.
@@ -363,9 +363,9 @@ impl From<&Database> for DatabaseToken {
     }
 }
 
-/// Opens a session of the platform login, whose transactions begin with `settings`.
-async fn session_of(login: &Login, settings: &str) -> Result<PooledSession> {
-    PooledSession::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
+/// Opens a connection of the platform login, whose transactions begin with `settings`.
+async fn connect_platform(login: &Login, settings: &str) -> Result<TransactionalConnection> {
+    TransactionalConnection::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
 }
 
 fn no_platform_login() -> Error {

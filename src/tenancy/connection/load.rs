@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt};
 
-use super::session::Rows;
+use super::transactional::Rows;
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::tenancy::inspection;

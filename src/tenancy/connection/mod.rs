@@ -1,6 +1,6 @@
 //! Connections: the database with its logins, and what it lends for one workspace or for all of them.
 //!
-//! From the bottom up: `session` is a lent connection whose transactions begin and end in one way. `load` sends a
+//! From the bottom up: `transactional` is a lent connection whose transactions begin and end in one way. `load` sends a
 //! query on it. `raw` and `raw_transaction` lend it to raw SQL, `workspace` restricts it to one workspace, and
 //! `database` opens all of them.
 
@@ -13,8 +13,8 @@ mod notifier;
 mod quota;
 mod raw;
 mod raw_transaction;
-mod session;
 mod statement_settings;
+mod transactional;
 mod workspace;
 
 pub use self::async_func::AsyncFunc;
@@ -25,6 +25,6 @@ pub use self::load::LoadsAs;
 pub(super) use self::load::{all, each, readable_or_failed};
 pub(crate) use self::load::{load_each, load_readable};
 pub use self::raw::RawConnection;
-pub(super) use self::session::HasSession;
 pub(crate) use self::statement_settings::StatementSettings;
+pub(super) use self::transactional::Transactional;
 pub use self::workspace::WorkspaceConnection;

@@ -4,26 +4,26 @@ use uuid::Uuid;
 
 use super::errors::interrupted_error;
 use super::raw::RawConnection;
-use super::session::{HasSession, TransactionGuard, batch};
+use super::transactional::{TransactionGuard, Transactional, batch};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A transaction in which raw SQL runs, behind a savepoint.
-pub(super) struct RawTransaction<'s, C: HasSession> {
+pub(super) struct RawTransaction<'s, C: Transactional> {
     transaction: TransactionGuard<'s, C>,
     savepoint: String,
 }
 
-impl<'s, C: HasSession> RawTransaction<'s, C> {
+impl<'s, C: Transactional> RawTransaction<'s, C> {
     /// Begins a transaction, like [`begin`](TransactionGuard::begin), and returns the connection for raw SQL. Only
     /// this type knows the name of the savepoint. If the work ends the transaction, the savepoint no longer exists,
     /// even if the work began another one.
-    pub(super) async fn begin(lent: &'s mut C) -> Result<(Self, RawConnection)> {
-        let mut transaction = TransactionGuard::begin(lent).await?;
+    pub(super) async fn begin(conn: &'s mut C) -> Result<(Self, RawConnection)> {
+        let mut transaction = TransactionGuard::begin(conn).await?;
         let savepoint = format!("lent_{}", Uuid::new_v4().simple());
-        transaction.lent.session().is_tainted = true;
+        transaction.conn.transactional().is_tainted = true;
         batch(transaction.open()?, &format!("SAVEPOINT {savepoint}")).await?;
-        let session = transaction.lent.session();
-        let raw = RawConnection::new(session.lent.take().ok_or_else(interrupted_error)?, session.pool.clone());
+        let inner = transaction.conn.transactional();
+        let raw = RawConnection::new(inner.pooled.take().ok_or_else(interrupted_error)?, inner.pool.clone());
         Ok((Self { transaction, savepoint }, raw))
     }
 
@@ -36,7 +36,7 @@ impl<'s, C: HasSession> RawTransaction<'s, C> {
         result: Result<R, E>,
     ) -> Result<R, E> {
         let Self { mut transaction, savepoint } = self;
-        transaction.lent.session().lent = raw.give_back();
+        transaction.conn.transactional().pooled = raw.give_back();
         let undo = if result.is_ok() { String::new() } else { format!("ROLLBACK TO SAVEPOINT {savepoint}; ") };
         let again =
             format!("{undo}RELEASE SAVEPOINT {savepoint}; RESET ROLE; RESET ALL; SET LOCAL timezone = 'UTC'{settings}");

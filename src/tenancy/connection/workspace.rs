@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use super::async_func::AsyncFunc;
 use super::raw::RawConnection;
 use super::raw_transaction::RawTransaction;
-use super::session::{HasSession, PooledSession, TransactionGuard};
+use super::transactional::{TransactionGuard, Transactional, TransactionalConnection};
 use crate::config::{SearchLimits, Timeouts};
 use crate::db::roles::{APP_ROLE, Login};
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ use crate::tenancy::scope::{DatabaseToken, ProvesWorkspace};
 /// ends, the connection is lost and the workspace stays isolated. The next statement gets a fresh connection from the
 /// pool.
 pub struct WorkspaceConnection<A: Access = Write> {
-    session: PooledSession,
+    inner: TransactionalConnection,
     workspace: WorkspaceId,
     database: DatabaseToken,
     search_limits: SearchLimits,
@@ -55,16 +55,16 @@ pub(super) fn settings_of(app: &Login, workspace: WorkspaceId, level: AccessLeve
 }
 
 impl<A: Access> WorkspaceConnection<A> {
-    /// Returns the connection of a session, whose transactions then begin with `settings` and `timeouts`.
+    /// Wraps a connection, whose transactions then begin with `settings` and `timeouts`.
     pub(super) fn new(
-        session: PooledSession,
+        inner: TransactionalConnection,
         workspace: WorkspaceId,
         database: DatabaseToken,
         search_limits: SearchLimits,
         settings: String,
         timeouts: Timeouts,
     ) -> Self {
-        let mut ws = Self { session, workspace, database, search_limits, settings, timeouts, access: PhantomData };
+        let mut ws = Self { inner, workspace, database, search_limits, settings, timeouts, access: PhantomData };
         ws.set_timeouts(timeouts);
         ws
     }
@@ -83,7 +83,7 @@ impl<A: Access> WorkspaceConnection<A> {
     pub fn set_timeouts(&mut self, timeouts: Timeouts) {
         self.timeouts = timeouts;
         let begin = format!("{}{}{}", A::BEGIN, self.settings, timeouts.sql());
-        self.session.begin_with(begin, timeouts.idle_in_transaction);
+        self.inner.begin_with(begin, timeouts.idle_in_transaction);
     }
 
     /// Returns the workspace.
@@ -104,7 +104,7 @@ impl<A: Access> WorkspaceConnection<A> {
 
     /// Sends a notification on a channel of the database, after the commit of an open transaction or else at once.
     pub(crate) fn notify(&mut self, channel: &'static str, message: impl Into<String>) {
-        self.session.notify((channel, message.into()));
+        self.inner.notify((channel, message.into()));
     }
 
     /// Runs one of this crate's own statements that writes rows which a scope can't write. Row-level security applies.
@@ -112,7 +112,7 @@ impl<A: Access> WorkspaceConnection<A> {
         &mut self,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> Result<R> {
-        self.session.statement(start).await
+        self.inner.statement(start).await
     }
 
     /// Rejects a query that is bound to another workspace than this connection.
@@ -163,7 +163,7 @@ impl<A: Access> WorkspaceConnection<A> {
         E: From<Error> + Send,
     {
         let transaction = TransactionGuard::begin(self).await?;
-        let done = work(transaction.lent).await;
+        let done = work(transaction.conn).await;
         transaction.end_with(done).await
     }
 
@@ -242,9 +242,9 @@ impl<A: Access> WorkspaceConnection<A> {
         R: Send,
         E: From<Error> + Send,
     {
-        let lent = TransactionGuard::begin(self).await?;
-        let done = work(lent.lent.session.connection()?).await;
-        lent.end_with(done).await
+        let transaction = TransactionGuard::begin(self).await?;
+        let done = work(transaction.conn.inner.connection()?).await;
+        transaction.end_with(done).await
     }
 }
 
@@ -277,9 +277,9 @@ impl<A: Access> ProvesWorkspace for WorkspaceConnection<A> {
     }
 }
 
-impl<A: Access> HasSession for WorkspaceConnection<A> {
-    fn session(&mut self) -> &mut PooledSession {
-        &mut self.session
+impl<A: Access> Transactional for WorkspaceConnection<A> {
+    fn transactional(&mut self) -> &mut TransactionalConnection {
+        &mut self.inner
     }
 }
 

@@ -9,7 +9,7 @@ use diesel::{Expression, QueryResult};
 use super::table::TenantTable;
 use crate::error::Result;
 use crate::tenancy::access::Access;
-use crate::tenancy::connection::{Database, HasSession as _, LoadsAs, WorkspaceConnection, all, each};
+use crate::tenancy::connection::{Database, LoadsAs, Transactional as _, WorkspaceConnection, all, each};
 use crate::unreadable::Readable;
 
 /// `SELECT columns FROM function(arguments) AS rows`, prepared once per connection. Diesel prepares the SQL of
@@ -49,7 +49,7 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         Self: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        db.platform_session().await?.statement(|conn| all(self.start(conn))).await
+        db.platform_connection().await?.statement(|conn| all(self.start(conn))).await
     }
 
     /// Runs the call, like [`load_across`](Self::load_across), and returns each row, or the reason why it can't be
@@ -59,7 +59,7 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         Self: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        db.platform_session().await?.statement(|conn| each(self.start(conn))).await
+        db.platform_connection().await?.statement(|conn| each(self.start(conn))).await
     }
 
     /// Runs the call in a workspace. Row-level security applies to it as to any statement.
@@ -68,7 +68,7 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
         Self: LoadsAs<U> + Send,
         U: Send + 'static,
     {
-        ws.session().statement(|conn| all(self.start(conn))).await
+        ws.transactional().statement(|conn| all(self.start(conn))).await
     }
 }
 

@@ -8,7 +8,7 @@ use super::scoped::Scoped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tenancy::access::Access;
 use crate::tenancy::connection::{
-    HasSession as _, LoadsAs, StatementSettings, WorkspaceConnection, all, each, readable_or_failed,
+    LoadsAs, StatementSettings, Transactional as _, WorkspaceConnection, all, each, readable_or_failed,
 };
 use crate::unreadable::Readable;
 
@@ -26,7 +26,7 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session().statement(|conn| all(self.query.start_checked(conn, workspace, joins))).await
+        ws.transactional().statement(|conn| all(self.query.start_checked(conn, workspace, joins))).await
     }
 
     /// Returns all rows: each row, or the reason why it can't be read. So a value that the types don't know hides no
@@ -58,7 +58,7 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session().statement(|conn| each(self.query.start_checked(conn, workspace, joins))).await
+        ws.transactional().statement(|conn| each(self.query.start_checked(conn, workspace, joins))).await
     }
 
     /// Returns all rows, like [`load`](Self::load), under settings that apply only to this statement. The SQL is this
@@ -73,7 +73,7 @@ impl<Q, S> Scoped<Q, S> {
         U: Send + 'static,
     {
         ws.check(self.workspace)?;
-        ws.session().statement_under(settings, |conn| all(self.query.start(conn))).await
+        ws.transactional().statement_under(settings, |conn| all(self.query.start(conn))).await
     }
 
     /// Returns all rows, like [`load`](Self::load).
@@ -147,7 +147,7 @@ impl<Q, S> Scoped<Q, S> {
     {
         ws.check(self.workspace)?;
         let (workspace, joins) = (self.workspace, Some(self.joins));
-        ws.session()
+        ws.transactional()
             .stream(|conn| {
                 let rows = self.query.start_checked(conn, workspace, joins);
                 rows.map_ok(|rows| rows.map(readable_or_failed).boxed()).boxed()

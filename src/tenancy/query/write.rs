@@ -18,7 +18,7 @@ use super::table::{TenantTable, WritableTable};
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::tenancy::access::MayWrite;
-use crate::tenancy::connection::{HasSession as _, LoadsAs, WorkspaceConnection, all};
+use crate::tenancy::connection::{LoadsAs, Transactional as _, WorkspaceConnection, all};
 use crate::tenancy::inspection;
 
 /// Batch size whose multiples are kept prepared. If all sizes were kept, a connection would keep a statement for each.
@@ -179,7 +179,7 @@ impl<F, T> ScopedStatement<F, T> {
         let fragment = Prepared { statement, is_kept: self.is_kept };
         let workspace = self.workspace;
         inspection::check(&fragment, workspace, None)?;
-        ws.session()
+        ws.transactional()
             .statement(|mut conn| inspection::within(workspace, || conn.execute_returning_count(fragment).boxed()))
             .await
     }
@@ -267,7 +267,7 @@ impl<F, T> ScopedStatement<F, T> {
         let Some(statement) = self.fragment else { return Ok(Vec::new()) };
         let fragment = Prepared { statement: statement.returning_rows(), is_kept: self.is_kept };
         let workspace = self.workspace;
-        ws.session().statement(|conn| all(fragment.start_checked(conn, workspace, None))).await
+        ws.transactional().statement(|conn| all(fragment.start_checked(conn, workspace, None))).await
     }
 
     /// Runs the statement, like [`load`](Self::load).

@@ -25,13 +25,13 @@ pub(super) struct MigrationTimeouts {
     pub(super) attempts: usize,
 }
 
-pub(super) struct MigrationSession {
+pub(super) struct MigrationConnection {
     client: Client,
     /// Guard that cancels the running statement of an abandoned migrator.
     cancel: CancelOnDrop,
 }
 
-impl MigrationSession {
+impl MigrationConnection {
     /// Opens a connection and takes the lock, so that no other migrator runs.
     pub(super) async fn open(url: &DatabaseUrl, time_outs: MigrationTimeouts) -> Result<Self> {
         // Set at the start of the session, so that a RESET in a migration returns to them.
@@ -44,10 +44,10 @@ impl MigrationSession {
             if error.to_string().contains("unsupported startup parameter") { behind_a_pooler(url) } else { error }
         })?;
         let cancel = CancelOnDrop::new(url, &client)?;
-        let session = Self { client, cancel };
-        session.check_server(url).await?;
-        session.lock().await?;
-        Ok(session)
+        let conn = Self { client, cancel };
+        conn.check_server(url).await?;
+        conn.lock().await?;
+        Ok(conn)
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -24,9 +24,9 @@ use crate::error::{Error, Result};
 ///
 /// A future that is dropped before it ends leaves a statement running, a transaction open or a role set. Such a
 /// connection is never used again: it leaves the pool, its statement is cancelled and its socket closed.
-pub(crate) struct PooledSession {
+pub(crate) struct TransactionalConnection {
     /// Connection; `None` only while it is replaced, or after it was abandoned.
-    pub(super) lent: Option<PooledConnection>,
+    pub(super) pooled: Option<PooledConnection>,
     pub(super) pool: Pool,
     /// `BEGIN` with all settings that a transaction needs, in one message.
     begin: String,
@@ -41,7 +41,7 @@ pub(crate) struct PooledSession {
     /// True if raw SQL has run on the connection. It may have left temporary tables, cursors, settings, locks and
     /// prepared statements. So the connection is closed when its transaction ends, and no other caller gets it.
     pub(super) is_tainted: bool,
-    share: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
     /// Time of the server's last answer, which shows if the server has ended an idle transaction.
     answered: Instant,
     /// Time for which the server lets a transaction idle.
@@ -56,11 +56,11 @@ const CLEAN: &str = "CLOSE ALL; UNLISTEN *; RESET ALL; RESET SESSION AUTHORIZATI
 /// Stream of the rows of a statement.
 pub(crate) type Rows<U> = BoxStream<'static, QueryResult<U>>;
 
-impl PooledSession {
+impl TransactionalConnection {
     pub(super) async fn new(pool: &Pool, begin: String, fence: Option<String>) -> Result<Self> {
-        let lent = Some(pool.get().await?);
+        let pooled = Some(pool.get().await?);
         Ok(Self {
-            lent,
+            pooled,
             pool: pool.clone(),
             begin,
             fence,
@@ -69,15 +69,15 @@ impl PooledSession {
             depth: 0,
             broken: false,
             is_tainted: false,
-            share: None,
+            permit: None,
             answered: Instant::now(),
             idle: Duration::ZERO,
         })
     }
 
-    /// Adds a connection permit, which the session holds for as long as it lives.
-    pub(super) fn with_connection_permit(mut self, share: OwnedSemaphorePermit) -> Self {
-        self.share = Some(share);
+    /// Adds a connection permit, which the connection holds for as long as it lives.
+    pub(super) fn with_connection_permit(mut self, permit: OwnedSemaphorePermit) -> Self {
+        self.permit = Some(permit);
         self
     }
 
@@ -108,7 +108,7 @@ impl PooledSession {
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection> {
-        self.lent.as_deref_mut().ok_or_else(interrupted_error)
+        self.pooled.as_deref_mut().ok_or_else(interrupted_error)
     }
 
     /// Runs one statement in the open transaction, or else in its own transaction.
@@ -129,13 +129,13 @@ impl PooledSession {
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> Result<R> {
         self.usable().await?;
-        let mut unfinished = TransactionGuard::new(self);
-        let mut result = unfinished.start(&settings.set, start).await;
+        let mut guard = TransactionGuard::new(self);
+        let mut result = guard.start(&settings.set, start).await;
         // The statement's own transaction ends with its settings, and a rollback resets them.
-        if unfinished.depth > 0 && result.is_ok() && !settings.reset.is_empty() {
-            result = batch(unfinished.lent.connection()?, &settings.reset).await.and(result);
+        if guard.depth > 0 && result.is_ok() && !settings.reset.is_empty() {
+            result = batch(guard.conn.connection()?, &settings.reset).await.and(result);
         }
-        unfinished.end(result).await
+        guard.end(result).await
     }
 
     /// Runs one statement, like [`statement`](Self::statement), and streams its rows. If the stream is dropped before
@@ -145,20 +145,20 @@ impl PooledSession {
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<Rows<U>>>,
     ) -> Result<BoxStream<'s, Result<U>>> {
         self.usable().await?;
-        let mut unfinished = TransactionGuard::new(self);
-        let rows = match unfinished.start("", start).await {
+        let mut guard = TransactionGuard::new(self);
+        let rows = match guard.start("", start).await {
             Ok(rows) => rows,
-            Err(error) => return unfinished.end(Err(error)).await,
+            Err(error) => return guard.end(Err(error)).await,
         };
-        let step = async |(mut unfinished, mut rows): (TransactionGuard<'s, PooledSession>, Rows<U>)| match rows
+        let step = async |(mut guard, mut rows): (TransactionGuard<'s, TransactionalConnection>, Rows<U>)| match rows
             .next()
             .await
         {
-            Some(Ok(row)) => Some((Ok(row), Some((unfinished, rows)))),
-            Some(Err(error)) => Some((unfinished.end(Err(error)).await, None)),
-            None => unfinished.end(Ok(())).await.err().map(|error| (Err(error), None)),
+            Some(Ok(row)) => Some((Ok(row), Some((guard, rows)))),
+            Some(Err(error)) => Some((guard.end(Err(error)).await, None)),
+            None => guard.end(Ok(())).await.err().map(|error| (Err(error), None)),
         };
-        let rows = unfold(Some((unfinished, rows)), move |state| async move { step(state?).await });
+        let rows = unfold(Some((guard, rows)), move |state| async move { step(state?).await });
         Ok(rows.boxed())
     }
 
@@ -170,26 +170,26 @@ impl PooledSession {
         if self.depth > 0 {
             return Err(interrupted_error());
         }
-        self.lent = None;
-        self.lent = Some(self.pool.get().await?);
+        self.pooled = None;
+        self.pooled = Some(self.pool.get().await?);
         (self.broken, self.is_tainted) = (false, false);
         self.notices.clear();
         Ok(())
     }
 
     fn give_up(&mut self) {
-        if let Some(lent) = self.lent.take() {
-            self.pool.abandon(lent);
+        if let Some(pooled) = self.pooled.take() {
+            self.pool.abandon(pooled);
         }
     }
 }
 
-impl PooledSession {
+impl TransactionalConnection {
     /// Closes a connection on which raw SQL has run, after its transaction. The next statement gets another
     /// connection.
     fn retire(&mut self) {
         if self.is_tainted && self.depth == 0 {
-            drop(self.lent.take().map(Object::take));
+            drop(self.pooled.take().map(Object::take));
             self.broken = true;
         }
     }
@@ -205,7 +205,7 @@ impl PooledSession {
     }
 }
 
-impl Drop for PooledSession {
+impl Drop for TransactionalConnection {
     fn drop(&mut self) {
         if self.broken || self.is_tainted || self.depth > 0 {
             self.give_up();
@@ -213,28 +213,28 @@ impl Drop for PooledSession {
     }
 }
 
-/// Type that contains a session. A transaction begins on the whole value, and the work gets the whole value.
-pub(crate) trait HasSession {
-    fn session(&mut self) -> &mut PooledSession;
+/// Type that contains a transactional connection. A transaction begins on the whole value, and the work gets the whole value.
+pub(crate) trait Transactional {
+    fn transactional(&mut self) -> &mut TransactionalConnection;
 }
 
-impl HasSession for PooledSession {
-    fn session(&mut self) -> &mut PooledSession {
+impl Transactional for TransactionalConnection {
+    fn transactional(&mut self) -> &mut TransactionalConnection {
         self
     }
 }
 
-/// Running statement or transaction. If it is dropped before its result is known, it breaks its session.
-pub(super) struct TransactionGuard<'s, C: HasSession> {
-    pub(super) lent: &'s mut C,
+/// Running statement or transaction. If it is dropped before its result is known, it breaks its connection.
+pub(super) struct TransactionGuard<'s, C: Transactional> {
+    pub(super) conn: &'s mut C,
     depth: u32,
     done: bool,
 }
 
-impl<'s> TransactionGuard<'s, PooledSession> {
-    fn new(lent: &'s mut PooledSession) -> Self {
-        let depth = lent.depth;
-        Self { lent, depth, done: false }
+impl<'s> TransactionGuard<'s, TransactionalConnection> {
+    fn new(conn: &'s mut TransactionalConnection) -> Self {
+        let depth = conn.depth;
+        Self { conn, depth, done: false }
     }
 
     async fn start<R>(
@@ -242,12 +242,12 @@ impl<'s> TransactionGuard<'s, PooledSession> {
         settings: &str,
         start: impl for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<R>>,
     ) -> QueryResult<R> {
-        let Some(conn) = self.lent.lent.as_deref() else {
+        let Some(conn) = self.conn.pooled.as_deref() else {
             return Err(diesel::result::Error::BrokenTransactionManager);
         };
         let first = match (self.depth, settings) {
-            (0, "") => Cow::Borrowed(self.lent.begin.as_str()),
-            (0, settings) => Cow::Owned(format!("{}{settings}", self.lent.begin)),
+            (0, "") => Cow::Borrowed(self.conn.begin.as_str()),
+            (0, settings) => Cow::Owned(format!("{}{settings}", self.conn.begin)),
             (_, "") => return start(conn).await,
             (_, settings) => Cow::Borrowed(settings),
         };
@@ -259,8 +259,8 @@ impl<'s> TransactionGuard<'s, PooledSession> {
     /// Ends the statement's own transaction, if it has one: commits it, or rolls it back after an error.
     async fn end<R>(&mut self, result: QueryResult<R>) -> Result<R> {
         if self.depth == 0 {
-            let Some(conn) = self.lent.lent.as_deref() else { return Err(interrupted_error()) };
-            let end = match (&result, &self.lent.fence) {
+            let Some(conn) = self.conn.pooled.as_deref() else { return Err(interrupted_error()) };
+            let end = match (&result, &self.conn.fence) {
                 (Err(_), _) => Cow::Borrowed("ROLLBACK"),
                 (Ok(_), None) => Cow::Borrowed("COMMIT"),
                 // One message, so that PostgreSQL skips the `COMMIT` if the fence fails.
@@ -276,31 +276,31 @@ impl<'s> TransactionGuard<'s, PooledSession> {
             }
         }
         self.done = true;
-        let session = &mut *self.lent;
+        let inner = &mut *self.conn;
         match result {
-            Err(error) if session.stood_idle(&error) => Err(stood_idle(error)),
+            Err(error) if inner.stood_idle(&error) => Err(stood_idle(error)),
             result => {
-                session.answered = Instant::now();
+                inner.answered = Instant::now();
                 Ok(result?)
             }
         }
     }
 }
 
-impl<'s, C: HasSession> TransactionGuard<'s, C> {
+impl<'s, C: Transactional> TransactionGuard<'s, C> {
     /// Opens a transaction, or a savepoint within one.
-    pub(super) async fn begin(lent: &'s mut C) -> Result<Self> {
-        lent.session().usable().await?;
-        let depth = lent.session().depth;
-        let unfinished = Self { lent, depth, done: false };
-        let session = unfinished.lent.session();
-        let conn = session.lent.as_deref_mut().ok_or_else(interrupted_error)?;
+    pub(super) async fn begin(conn: &'s mut C) -> Result<Self> {
+        conn.transactional().usable().await?;
+        let depth = conn.transactional().depth;
+        let guard = Self { conn, depth, done: false };
+        let inner = guard.conn.transactional();
+        let conn = inner.pooled.as_deref_mut().ok_or_else(interrupted_error)?;
         match depth {
-            0 => AnsiTransactionManager::begin_transaction_sql(conn, &session.begin).await?,
+            0 => AnsiTransactionManager::begin_transaction_sql(conn, &inner.begin).await?,
             _ => AnsiTransactionManager::begin_transaction(conn).await?,
         }
-        session.depth += 1;
-        Ok(unfinished)
+        inner.depth += 1;
+        Ok(guard)
     }
 
     /// Ends the transaction by the result of its work: commits it, or rolls it back after an error.
@@ -312,9 +312,9 @@ impl<'s, C: HasSession> TransactionGuard<'s, C> {
     }
 
     pub(super) async fn commit(&mut self) -> Result<()> {
-        let session = self.lent.session();
-        let clean = (self.depth == 0 && session.is_tainted).then(|| CLEAN.to_owned());
-        let fence = session.fence.clone().filter(|_| self.depth == 0);
+        let inner = self.conn.transactional();
+        let clean = (self.depth == 0 && inner.is_tainted).then(|| CLEAN.to_owned());
+        let fence = inner.fence.clone().filter(|_| self.depth == 0);
         let before: Vec<String> = fence.into_iter().chain(clean).collect();
         if !before.is_empty()
             && let Err(error) = batch(self.open()?, &before.join("; ")).await
@@ -328,19 +328,19 @@ impl<'s, C: HasSession> TransactionGuard<'s, C> {
         let ended = AnsiTransactionManager::commit_transaction(self.open()?).await;
         self.close(ended, commit_failed_error)?;
         if self.depth == 0 {
-            self.lent.session().send_notices();
-            self.lent.session().retire();
+            self.conn.transactional().send_notices();
+            self.conn.transactional().retire();
         }
         Ok(())
     }
 
     pub(super) async fn roll_back(&mut self) -> Result<()> {
-        // A broken session has lost its connection, and all that was done on it.
-        if self.lent.session().broken {
+        // A broken connection is lost its connection, with all that was done on it.
+        if self.conn.transactional().broken {
             return Ok(());
         }
-        let ends_what_was_lent = self.depth == 0 && self.lent.session().is_tainted;
-        let ended = if ends_what_was_lent {
+        let ends_raw_sql = self.depth == 0 && self.conn.transactional().is_tainted;
+        let ended = if ends_raw_sql {
             // One message, which a pooler sends to one session of the server.
             batch(self.open()?, &format!("ROLLBACK; {CLEAN}")).await
         } else {
@@ -348,36 +348,36 @@ impl<'s, C: HasSession> TransactionGuard<'s, C> {
         };
         self.close(ended, connection_lost_error)?;
         if self.depth == 0 {
-            self.lent.session().notices.clear();
-            self.lent.session().retire();
+            self.conn.transactional().notices.clear();
+            self.conn.transactional().retire();
         }
         Ok(())
     }
 
     pub(super) fn open(&mut self) -> Result<&mut AsyncPgConnection> {
-        let session = self.lent.session();
-        if session.broken {
+        let inner = self.conn.transactional();
+        if inner.broken {
             return Err(interrupted_error());
         }
-        session.connection()
+        inner.connection()
     }
 
     fn close(&mut self, ended: QueryResult<()>, what: fn(diesel::result::Error) -> Error) -> Result<()> {
-        let session = self.lent.session();
-        ended.map_err(|error| if session.stood_idle(&error) { stood_idle(error) } else { what(error) })?;
-        (session.depth, session.answered) = (self.depth, Instant::now());
+        let inner = self.conn.transactional();
+        ended.map_err(|error| if inner.stood_idle(&error) { stood_idle(error) } else { what(error) })?;
+        (inner.depth, inner.answered) = (self.depth, Instant::now());
         self.done = true;
         Ok(())
     }
 }
 
-impl<C: HasSession> Drop for TransactionGuard<'_, C> {
+impl<C: Transactional> Drop for TransactionGuard<'_, C> {
     fn drop(&mut self) {
         if !self.done {
-            let session = self.lent.session();
-            session.depth = self.depth;
-            session.broken = true;
-            session.give_up();
+            let inner = self.conn.transactional();
+            inner.depth = self.depth;
+            inner.broken = true;
+            inner.give_up();
         }
     }
 }
