@@ -86,8 +86,8 @@ fn pages(view: &str) -> Vec<(&'static str, String)> {
         ("conversations", format!("/{view}/conversations")),
         ("the audit log", format!("/{view}/audit")),
         ("the map", format!("/{view}/map")),
-        ("the doctor", format!("/{view}/health")),
-        ("the doctor's findings, which follow", format!("/{view}/health/examined")),
+        ("the doctor", format!("/{view}/doctor")),
+        ("the doctor's findings, which follow", format!("/{view}/doctor/checks")),
     ]
 }
 

@@ -14,9 +14,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use maud::html;
 
+use super::gate::BrowserSession;
 use super::params::Params;
 use super::problem::{Problem, bare};
-use super::session::BrowserSession;
 use super::state::AppState;
 use workspace_db::{Error, ErrorKind};
 
@@ -50,8 +50,12 @@ pub(super) async fn require_same_origin(State(shared): State<Arc<AppState>>, req
 }
 
 /// Admits requests of a session.
-pub(super) async fn require_session(State(shared): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
-    match shared.gate.session(request.headers()) {
+pub(super) async fn require_browser_session(
+    State(shared): State<Arc<AppState>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match shared.gate.browser_session(request.headers()) {
         Some(session) => {
             request.extensions_mut().insert(session);
             // The timeout covers every wait. A dropped request has its statement cancelled and its transaction rolled back.
@@ -104,7 +108,7 @@ impl FromRequest<Arc<AppState>> for PostedForm {
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, Problem> {
         let is_form =
             request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
-        let session = state.gate.session(request.headers());
+        let session = state.gate.browser_session(request.headers());
         let body = axum::body::Bytes::from_request(request, state)
             .await
             .map_err(|error| Error::invalid("the form is too large").caused_by(error))?;

@@ -4,7 +4,7 @@ use axum::response::Html;
 use diesel::prelude::*;
 use maud::{Markup, html};
 
-use super::cells::{Budget, moment, text};
+use super::display::{Budget, moment, text};
 use super::json::folded;
 use super::layout;
 use super::params::Params;

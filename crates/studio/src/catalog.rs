@@ -3,8 +3,8 @@
 use postgres_protocol::escape::escape_identifier;
 use serde::Deserialize;
 
+use super::column_kind::ColumnKind;
 use super::problem::Problem;
-use super::shape::Shape;
 use super::statement::DynamicStatement;
 use super::view::View;
 use workspace_db::{Error, ErrorKind, Result};
@@ -45,7 +45,7 @@ pub(super) struct ColumnInfo {
     /// Labels of an enum.
     pub(super) labels: Option<Vec<String>>,
     #[serde(skip, default = "unknown")]
-    pub(super) shape: Shape,
+    pub(super) kind: ColumnKind,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,8 +72,8 @@ pub(super) struct CheckConstraint {
     pub(super) definition: String,
 }
 
-fn unknown() -> Shape {
-    Shape::Other
+fn unknown() -> ColumnKind {
+    ColumnKind::Other
 }
 
 impl TableCatalog {
@@ -84,11 +84,11 @@ impl TableCatalog {
         })?;
         for table in &mut tables {
             for column in &mut table.columns {
-                column.shape = Shape::new(&table.name, &column.name, &column.of_type, column.labels.is_some());
+                column.kind = ColumnKind::new(&table.name, &column.name, &column.of_type, column.labels.is_some());
             }
             // A secret key must not appear in an address, so such a row has no address.
             let is_shown =
-                |name: &String| table.columns.iter().any(|one| one.name == *name && one.shape != Shape::Secret);
+                |name: &String| table.columns.iter().any(|one| one.name == *name && one.kind != ColumnKind::Secret);
             if !table.key.iter().all(is_shown) {
                 table.key.clear();
             }

@@ -23,7 +23,7 @@ const STRIP: usize = 32;
 
 /// Kind of a column's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum ColumnKind {
     /// Secret, never shown.
     Secret,
     Text,
@@ -40,7 +40,7 @@ pub(super) enum Shape {
     Other,
 }
 
-impl Shape {
+impl ColumnKind {
     pub(super) fn new(table: &str, column: &str, of_type: &str, is_enum: bool) -> Self {
         let base = of_type.split('(').next().unwrap_or(of_type).trim();
         match base {
@@ -124,19 +124,19 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_asked_for() {
-        let hash = Shape::new("admin_users", "password_hash", "text", false);
-        assert_eq!(hash, Shape::Secret);
+        let hash = ColumnKind::new("admin_users", "password_hash", "text", false);
+        assert_eq!(hash, ColumnKind::Secret);
         assert_eq!(hash.long("password_hash"), "CASE WHEN \"password_hash\" IS NOT NULL THEN '' END");
-        assert_eq!(Shape::new("admin_users", "must_change_password", "boolean", false), Shape::Bool);
-        assert_eq!(Shape::new("my_table", "resetToken", "uuid", false), Shape::Secret);
-        assert_eq!(Shape::new("document_chunks", "token_count", "integer", false), Shape::Number);
-        assert_eq!(Shape::new("my_table", "stripe_api_key", "text", false), Shape::Secret);
-        assert_eq!(Shape::new("documents", "content_hash", "text", false), Shape::Text);
+        assert_eq!(ColumnKind::new("admin_users", "must_change_password", "boolean", false), ColumnKind::Bool);
+        assert_eq!(ColumnKind::new("my_table", "resetToken", "uuid", false), ColumnKind::Secret);
+        assert_eq!(ColumnKind::new("document_chunks", "token_count", "integer", false), ColumnKind::Number);
+        assert_eq!(ColumnKind::new("my_table", "stripe_api_key", "text", false), ColumnKind::Secret);
+        assert_eq!(ColumnKind::new("documents", "content_hash", "text", false), ColumnKind::Text);
     }
 
     #[test]
     fn a_type_is_known_with_its_modifier() {
-        assert_eq!(Shape::new("document_chunks", "vector", "vector(1536)", false), Shape::Vector);
-        assert_eq!(Shape::new("t", "c", "character varying(20)", false), Shape::Text);
+        assert_eq!(ColumnKind::new("document_chunks", "vector", "vector(1536)", false), ColumnKind::Vector);
+        assert_eq!(ColumnKind::new("t", "c", "character varying(20)", false), ColumnKind::Text);
     }
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use super::cells::{Budget, cut, moment, text};
+use super::display::{Budget, cut, moment, text};
 use super::layout;
 use super::params::Params;
 use super::problem::Problem;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::catalog::ColumnInfo;
+use super::column_kind::{ColumnKind, SHORT};
 use super::secrets::safe;
-use super::shape::{SHORT, Shape};
 
 /// Number of bytes that the page may still contain.
 pub(super) struct Budget(Cell<usize>);
@@ -112,16 +112,16 @@ pub(super) fn null() -> Markup {
     html! { span class="null" { "NULL" } }
 }
 
-/// Renders a value in a list, as `Shape::short` selects it.
+/// Renders a value in a list, as `ColumnKind::short` selects it.
 pub(super) fn short(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -> Markup {
     let text_of = |value: &str| text(&budget.cut(&cut(value, SHORT)));
     let Some(value) = value else { return null() };
-    match column.shape {
-        Shape::Secret => html! { span class="quiet" { "hidden" } },
-        Shape::Time => time(value),
-        Shape::Json => html! { code { (text_of(&safe(value).to_string())) } },
-        Shape::Vector => vector(value),
-        Shape::Bits | Shape::Words => html! { code { (text_of(value)) } },
+    match column.kind {
+        ColumnKind::Secret => html! { span class="quiet" { "hidden" } },
+        ColumnKind::Time => time(value),
+        ColumnKind::Json => html! { code { (text_of(&safe(value).to_string())) } },
+        ColumnKind::Vector => vector(value),
+        ColumnKind::Bits | ColumnKind::Words => html! { code { (text_of(value)) } },
         _ => text_of(value),
     }
 }

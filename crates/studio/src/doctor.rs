@@ -8,17 +8,17 @@ use super::problem::Problem;
 use super::request::StudioRequest;
 use workspace_db::doctor::{CHECKS, CheckStatus, Doctor, Thresholds};
 
-/// Handles `GET /{view}/health`.
+/// Handles `GET /{view}/doctor`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let body = html! {
         p class="quiet" { "The results of " code { "workspace-db doctor --quick" } " for the whole database: all checks except the recall of searches." }
-        div hx-get=(visit.view.path("health/examined")) hx-trigger="load" aria-live="polite" { p class="quiet" { "running the checks …" } }
+        div hx-get=(visit.view.path("doctor/checks")) hx-trigger="load" aria-live="polite" { p class="quiet" { "running the checks …" } }
     };
-    Ok(layout::page(&visit, "health", "Doctor", &body))
+    Ok(layout::page(&visit, "doctor", "Doctor", &body))
 }
 
-/// Handles `GET /{view}/health/examined`.
-pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Problem> {
+/// Handles `GET /{view}/doctor/checks`.
+pub(super) async fn checks(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let thresholds = Thresholds { questions: 0, ..Thresholds::default() };
     let mut findings = Doctor::new(&visit.shared.config)?.with_thresholds(thresholds).run_checks().await?;
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));
@@ -34,7 +34,7 @@ pub(super) async fn examined(visit: StudioRequest) -> Result<Html<String>, Probl
                         th scope="row" { (finding.check) }
                         td {
                             @if let Some(check) = CHECKS.iter().find(|check| check.name == finding.check) { span class="quiet" { (check.asks) } }
-                            @if !finding.found.is_empty() { ul { @for found in finding.found.iter().take(50) { li { (super::cells::text(found)) } } } }
+                            @if !finding.found.is_empty() { ul { @for found in finding.found.iter().take(50) { li { (super::display::text(found)) } } } }
                             @if let Some(remedy) = finding.remedy { p { "→ " (remedy) } }
                         }
                     }

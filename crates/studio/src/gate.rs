@@ -21,19 +21,19 @@ const MAX_LINKS: usize = 100;
 /// The one-time links and the sessions.
 pub(super) struct Gate {
     address: SocketAddr,
-    known: Mutex<GateState>,
+    known: Mutex<GateEntries>,
 }
 
 #[derive(Default)]
-struct GateState {
+struct GateEntries {
     /// Hashes of one-time tokens.
     links: Vec<TokenHash>,
     /// Sessions by the hash of the cookie.
-    sessions: HashMap<TokenHash, SessionEntry>,
+    sessions: HashMap<TokenHash, BrowserSessionEntry>,
 }
 
 /// A session that has not ended.
-struct SessionEntry {
+struct BrowserSessionEntry {
     /// Token that forms must contain.
     form_token: String,
     /// Time of the last request by the user.
@@ -64,7 +64,7 @@ impl Gate {
         format!("http://{}/enter?token={token}", self.address)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, GateState> {
+    fn known(&self) -> std::sync::MutexGuard<'_, GateEntries> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,7 +77,7 @@ impl Gate {
         let (cookie, form_token) = (secret()?, secret()?);
         known
             .sessions
-            .insert(TokenHash::from_token(cookie.as_bytes()), SessionEntry { form_token, seen: Instant::now() });
+            .insert(TokenHash::from_token(cookie.as_bytes()), BrowserSessionEntry { form_token, seen: Instant::now() });
         Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
     }
 
@@ -86,7 +86,7 @@ impl Gate {
         format!("workspace_db_studio_{}", self.address.port())
     }
 
-    pub(super) fn session(&self, headers: &HeaderMap) -> Option<BrowserSession> {
+    pub(super) fn browser_session(&self, headers: &HeaderMap) -> Option<BrowserSession> {
         let name = self.cookie_name();
         let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(';'));
         let mut own = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
@@ -147,13 +147,13 @@ mod tests {
             gate.known().sessions.values_mut().for_each(|held| held.seen = held.seen.checked_sub(by).unwrap());
         };
         age(IDLE / 2);
-        assert!(gate.session(&headers).is_some(), "somebody is seen");
+        assert!(gate.browser_session(&headers).is_some(), "somebody is seen");
         age(IDLE / 2);
         let mut by_itself = headers.clone();
         by_itself.insert("hx-request", HeaderValue::from_static("true"));
-        assert!(gate.session(&by_itself).is_some(), "it has not ended yet");
+        assert!(gate.browser_session(&by_itself).is_some(), "it has not ended yet");
         age(IDLE / 2);
-        assert!(gate.session(&headers).is_none(), "a page that asks by itself kept it");
+        assert!(gate.browser_session(&headers).is_none(), "a page that asks by itself kept it");
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         let cookie = gate.open(link.rsplit('=').next().unwrap()).unwrap().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
-        gate.close(&gate.session(&headers).unwrap());
-        assert!(gate.session(&headers).is_none());
+        gate.close(&gate.browser_session(&headers).unwrap());
+        assert!(gate.browser_session(&headers).is_none());
     }
 }

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::cells::{Budget, cut, moment, null, text, time};
-use super::gate::PostedForm;
+use super::access_control::PostedForm;
+use super::display::{Budget, cut, moment, null, text, time};
 use super::json::folded;
 use super::layout;
 use super::params::see;
@@ -287,7 +287,7 @@ fn action_forms(visit: &StudioRequest, id: JobId) -> Markup {
         @if visit.shared.may_write {
             @for (deed, name) in [("retry", "Retry"), ("cancel", "Cancel")] {
                 form method="post" action=(visit.view.path(&format!("jobs/{id}/{deed}"))) {
-                    input type="hidden" name="form_token" value=(visit.session.form_token);
+                    input type="hidden" name="form_token" value=(visit.browser_session.form_token);
                     button { (name) }
                 }
             }

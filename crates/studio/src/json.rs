@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::cells::{Budget, text};
+use super::display::{Budget, text};
 
 /// Maximum depth of folded levels.
 const DEEPEST: usize = 32;

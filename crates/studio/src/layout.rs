@@ -4,7 +4,7 @@ use axum::response::Html;
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets;
-use super::cells::{plain, text};
+use super::display::{plain, text};
 use super::problem::head;
 use super::request::StudioRequest;
 use super::state::AppState;
@@ -20,7 +20,7 @@ const PAGES: &[(&str, &str)] = &[
     ("jobs", "Jobs"),
     ("conversations", "Conversations"),
     ("audit", "Audit log"),
-    ("health", "Doctor"),
+    ("doctor", "Doctor"),
 ];
 
 /// Returns the page with that name, or `tables` for any unknown name.
@@ -30,7 +30,7 @@ pub(super) fn known_page(name: &str) -> &'static str {
 
 /// Returns the path of a page. The doctor always checks the whole database.
 fn path(view: &View, page: &str) -> String {
-    if page == "health" { View::Platform.path(page) } else { view.path(page) }
+    if page == "doctor" { View::Platform.path(page) } else { view.path(page) }
 }
 
 /// Renders a page of a view.
@@ -54,7 +54,7 @@ pub(super) fn page(visit: &StudioRequest, current: &str, title: &str, body: &Mar
         }
         @if visit.shared.can_undo(view) {
             form method="post" action=(view.path("undo")) {
-                input type="hidden" name="form_token" value=(visit.session.form_token);
+                input type="hidden" name="form_token" value=(visit.browser_session.form_token);
                 button { "Undo the last change" }
             }
         }

@@ -29,35 +29,35 @@
 //!
 //! The command `workspace-db studio` does the same.
 
+mod access_control;
 mod assets;
 mod audit;
 mod browse;
 mod catalog;
-mod cells;
+mod column_kind;
 mod conversations;
 mod diagram;
+mod display;
+mod doctor;
 mod edit;
 mod gate;
-mod health;
 mod jobs;
 mod json;
 mod layout;
 mod map;
 mod params;
+mod principal_components;
 mod problem;
-mod projection;
 mod request;
 mod row;
 mod row_change;
+mod schema;
 mod search;
 mod secrets;
 mod serve;
-mod session;
-mod shape;
 mod state;
 mod statement;
 mod static_files;
-mod structure;
 mod uuid_v7;
 mod view;
 mod workspaces;
@@ -73,7 +73,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use self::session::Gate;
+use self::gate::Gate;
 use self::state::{AppState, CatalogCache, WorkspaceNames};
 pub use self::statement::TIMEOUT;
 use workspace_db::config::Config;
@@ -239,8 +239,8 @@ fn routes(shared: Arc<AppState>) -> Router {
     let pages = Router::new()
         .route("/", get(workspaces::choose))
         .route("/switch", get(workspaces::switch))
-        .route("/leave", get(gate::leave))
-        .route("/{view}/tables", get(structure::tables))
+        .route("/leave", get(access_control::leave))
+        .route("/{view}/tables", get(schema::tables))
         .route("/{view}/tables/{table}", get(browse::page))
         .route("/{view}/tables/{table}/copy", get(browse::copy))
         .route("/{view}/tables/{table}/row", get(row::page))
@@ -248,7 +248,7 @@ fn routes(shared: Arc<AppState>) -> Router {
         .route("/{view}/tables/{table}/edit", get(edit::edit).post(edit::update))
         .route("/{view}/tables/{table}/delete", post(edit::delete))
         .route("/{view}/undo", post(edit::undo))
-        .route("/{view}/schema", get(structure::page))
+        .route("/{view}/schema", get(schema::page))
         .route("/{view}/search", get(search::page))
         .route("/{view}/search/{way}", get(search::list))
         .route("/{view}/map", get(map::page))
@@ -260,15 +260,15 @@ fn routes(shared: Arc<AppState>) -> Router {
         .route("/{view}/jobs/{job}/cancel", post(jobs::cancel))
         .route("/{view}/conversations", get(conversations::page))
         .route("/{view}/conversations/{conversation}", get(conversations::one))
-        .route("/{view}/health", get(health::page))
-        .route("/{view}/health/examined", get(health::examined))
+        .route("/{view}/doctor", get(doctor::page))
+        .route("/{view}/doctor/checks", get(doctor::checks))
         .route("/{view}/audit", get(audit::page))
         .fallback(problem::no_page)
-        .layer(from_fn_with_state(Arc::clone(&shared), gate::require_session));
+        .layer(from_fn_with_state(Arc::clone(&shared), access_control::require_browser_session));
     pages
-        .route("/enter", get(gate::enter))
+        .route("/enter", get(access_control::enter))
         .route("/assets/{version}/{name}", get(static_files::file))
         .layer(DefaultBodyLimit::max(MAX_POSTED))
-        .layer(from_fn_with_state(Arc::clone(&shared), gate::require_same_origin))
+        .layer(from_fn_with_state(Arc::clone(&shared), access_control::require_same_origin))
         .with_state(shared)
 }

@@ -5,10 +5,10 @@ use diesel::prelude::*;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use super::cells::{cut, plain, text};
+use super::display::{cut, plain, text};
 use super::layout;
+use super::principal_components;
 use super::problem::Problem;
-use super::projection::principal;
 use super::request::StudioRequest;
 use super::statement::DynamicStatement;
 use workspace_db::id::{DatasourceId, DocumentChunkId, WorkspaceId};
@@ -76,7 +76,7 @@ pub(super) async fn picture(visit: StudioRequest) -> Result<Html<String>, Proble
         .collect();
     let drawn = tokio::task::spawn_blocking(move || {
         let vectors: Vec<Vec<f32>> = points.iter().map(|point| point.vector.as_slice().to_vec()).collect();
-        (principal(&vectors), points)
+        (principal_components::project(&vectors), points)
     });
     let (places, points) = drawn
         .await

@@ -7,7 +7,7 @@ const ROUNDS: usize = 24;
 ///
 /// It uses the power method on the vectors themselves, without their covariance matrix: two passes over the vectors per
 /// iteration.
-pub(super) fn principal(vectors: &[Vec<f32>]) -> Vec<(f32, f32)> {
+pub(super) fn project(vectors: &[Vec<f32>]) -> Vec<(f32, f32)> {
     let Some(dimensions) = vectors.first().map(Vec::len) else { return Vec::new() };
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let share = 1.0 / vectors.len() as f32;
@@ -65,7 +65,7 @@ mod tests {
         let values = (0..20u8).flat_map(|a| [-3.0, 3.0].map(|b| (f32::from(a), b)));
         let (vectors, known): (Vec<_>, Vec<_>) =
             values.map(|(a, b)| (vec![a, a, b], ((a - 9.5) * 2f32.sqrt(), b))).unzip();
-        let places = principal(&vectors);
+        let places = project(&vectors);
         // A direction has no sign.
         for (place, known) in places.iter().zip(known) {
             assert!((place.0.abs() - f32::abs(known.0)).abs() < 1e-3, "{place:?} {known:?}");
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn vectors_that_do_not_differ_are_one_point() {
-        assert_eq!(principal(&[vec![1.0, 2.0], vec![1.0, 2.0]]), [(0.0, 0.0), (0.0, 0.0)]);
-        assert!(principal(&[]).is_empty());
+        assert_eq!(project(&[vec![1.0, 2.0], vec![1.0, 2.0]]), [(0.0, 0.0), (0.0, 0.0)]);
+        assert!(project(&[]).is_empty());
     }
 }

@@ -7,19 +7,19 @@ use axum::http::request::Parts;
 use uuid::Uuid;
 
 use super::catalog::TableInfo;
+use super::gate::BrowserSession;
 use super::params::Params;
 use super::problem::Problem;
-use super::session::BrowserSession;
 use super::state::AppState;
 use super::view::{PLATFORM, View};
 use workspace_db::id::WorkspaceId;
 use workspace_db::{Error, Result};
 
-/// An admitted request with its session, view and parameters.
+/// An admitted request with its browser session, view and parameters.
 pub(super) struct StudioRequest {
     pub(super) shared: Arc<AppState>,
     pub(super) view: View,
-    pub(super) session: BrowserSession,
+    pub(super) browser_session: BrowserSession,
     pub(super) params: Params,
     path: Vec<(String, String)>,
 }
@@ -72,10 +72,10 @@ impl FromRequestParts<Arc<AppState>> for StudioRequest {
             },
         };
         let Ok(params) = Params::from_request_parts(parts, shared).await;
-        let Some(session) = parts.extensions.get::<BrowserSession>().cloned() else {
-            return Err(Error::invalid("the request has no session").into());
+        let Some(browser_session) = parts.extensions.get::<BrowserSession>().cloned() else {
+            return Err(Error::invalid("the request has no browser session").into());
         };
-        Ok(Self { shared: Arc::clone(shared), view, session, params, path })
+        Ok(Self { shared: Arc::clone(shared), view, browser_session, params, path })
     }
 }
 

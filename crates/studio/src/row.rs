@@ -6,14 +6,14 @@ use postgres_protocol::escape::escape_identifier;
 
 use super::browse::key_address;
 use super::catalog::{ColumnInfo, ForeignKey, TableCatalog, TableInfo};
-use super::cells::{Budget, cut, null, strip, text, time};
+use super::column_kind::{ColumnKind, LONG};
+use super::display::{Budget, cut, null, strip, text, time};
 use super::json;
 use super::layout;
 use super::params::Params;
 use super::problem::Problem;
 use super::request::StudioRequest;
 use super::secrets::safe;
-use super::shape::{LONG, Shape};
 use super::statement::{DynamicStatement, Row, only};
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -33,15 +33,20 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let names: Vec<String> = table.columns.iter().map(|column| escape_identifier(&column.name)).collect();
     let plain = names.iter().zip(&table.columns).map(|(name, column)| {
         if matches!(
-            column.shape,
-            Shape::Secret | Shape::Json | Shape::Vector | Shape::Bits | Shape::Words | Shape::Bytes
+            column.kind,
+            ColumnKind::Secret
+                | ColumnKind::Json
+                | ColumnKind::Vector
+                | ColumnKind::Bits
+                | ColumnKind::Words
+                | ColumnKind::Bytes
         ) {
             "NULL".to_owned()
         } else {
             format!("left({name}::text, 1000)")
         }
     });
-    let shown = table.columns.iter().map(|column| column.shape.long(&column.name));
+    let shown = table.columns.iter().map(|column| column.kind.long(&column.name));
     let cells: Vec<String> = ["xmin::text".to_owned()].into_iter().chain(plain).chain(shown).collect();
     statement.push(&format!(
         "SELECT ARRAY[{}]::text[] AS cells FROM {} WHERE {which}",
@@ -210,26 +215,26 @@ fn to_change(visit: &StudioRequest, table: &TableInfo, version: &str) -> Markup 
     html! {
         a class="button" href=(at("edit")) { "Edit" }
         form method="post" action=(at("delete")) {
-            input type="hidden" name="form_token" value=(visit.session.form_token);
+            input type="hidden" name="form_token" value=(visit.browser_session.form_token);
             input type="hidden" name="version" value=(version);
             button { "Delete" }
         }
     }
 }
 
-/// Renders a value on the page of its row, as `Shape::long` selects it.
+/// Renders a value on the page of its row, as `ColumnKind::long` selects it.
 fn long(column: &ColumnInfo, value: Option<&str>, budget: &Budget) -> Markup {
     let Some(value) = value else { return null() };
-    match column.shape {
-        Shape::Secret => html! { span class="quiet" { "hidden" } },
-        Shape::Time => time(value),
-        Shape::Json => json::folded(&safe(value), budget),
-        Shape::Vector => vector(value, budget),
-        Shape::Bits => {
+    match column.kind {
+        ColumnKind::Secret => html! { span class="quiet" { "hidden" } },
+        ColumnKind::Time => time(value),
+        ColumnKind::Json => json::folded(&safe(value), budget),
+        ColumnKind::Vector => vector(value, budget),
+        ColumnKind::Bits => {
             html! { details { summary { (value.len()) " bits" } code class="long" { (budget.cut(value)) } } }
         }
-        Shape::Words | Shape::Other => html! { code class="long" { (text(&budget.cut(value))) } },
-        Shape::Text => html! {
+        ColumnKind::Words | ColumnKind::Other => html! { code class="long" { (text(&budget.cut(value))) } },
+        ColumnKind::Text => html! {
             div class="text" { (text(&budget.cut(value))) }
             @if value.chars().count() > LONG { p class="quiet" { "Only the first " (LONG) " characters are shown." } }
         },

@@ -39,12 +39,12 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let body = html! {
         figure class="wide" tabindex="0" role="region" aria-label="Entity-relationship diagram" { (diagram::draw(&seen, &visit.view)) }
         p class="quiet" { "Every table of a workspace also references " code { "workspaces" } ", which the diagram omits." }
-        @for table in &seen { (described(table, &visit.view)) }
+        @for table in &seen { (definition(table, &visit.view)) }
     };
     Ok(layout::page(&visit, "schema", "Schema", &body))
 }
 
-fn described(table: &TableInfo, view: &View) -> Markup {
+fn definition(table: &TableInfo, view: &View) -> Markup {
     html! {
         section id=(table.name) aria-label={ "Table " (table.name) } {
             h2 { a href=(view.path(&format!("tables/{}", table.name))) { (table.name) } }
@@ -76,7 +76,7 @@ fn described(table: &TableInfo, view: &View) -> Markup {
                         li { "(" (key.columns.join(", ")) ") references " a href={ "#" (key.table) } { (key.table) } " (" (key.refers_to.join(", ")) ")" }
                     }
                     @for check in &table.checks { li { (check.name) " " code { (check.definition) } } }
-                    @for index in table.indexes.iter().filter(|index| is_shown(index, view)) { (indexed(index)) }
+                    @for index in table.indexes.iter().filter(|index| is_shown(index, view)) { (index_definition(index)) }
                 }
             }
         }
@@ -88,7 +88,7 @@ fn is_shown(index: &IndexInfo, view: &View) -> bool {
     !index.name.starts_with(OWN_INDEX) || view.workspace().is_some_and(|id| own_index(id) == index.name)
 }
 
-fn indexed(index: &IndexInfo) -> Markup {
+fn index_definition(index: &IndexInfo) -> Markup {
     html! {
         li {
             (index.name) " " code { (index.definition) }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::response::Html;
 use maud::{Markup, html};
 
-use super::cells::{cut, text};
+use super::display::{cut, text};
 use super::layout;
 use super::params::Params;
 use super::problem::{Problem, message};

@@ -9,8 +9,8 @@ use diesel_async::RunQueryDsl;
 use tokio::sync::Mutex;
 
 use super::catalog::TableCatalog;
+use super::gate::Gate;
 use super::row_change::AppliedChange;
-use super::session::Gate;
 use super::statement::{DynamicStatement, REASON, Row, begin, only};
 use super::view::View;
 use workspace_db::config::Config;

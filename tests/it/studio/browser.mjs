@@ -202,7 +202,7 @@ await open();
 await everything();
 // The same pages, dark and on a small screen; the browser has to be let in again, so it brings what it has.
 const cookies = await page.context().cookies();
-const addresses = ["/", "/platform/tables", "/platform/tables/documents", "/platform/schema", "/platform/jobs", "/platform/audit", "/platform/health"];
+const addresses = ["/", "/platform/tables", "/platform/tables/documents", "/platform/schema", "/platform/jobs", "/platform/audit", "/platform/doctor"];
 for (const [name, options] of [["dark", { colorScheme: "dark" }], ["small", { viewport: { width: 360, height: 640 } }]]) {
   await open(options);
   await page.context().addCookies(cookies);

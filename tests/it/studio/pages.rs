@@ -33,8 +33,8 @@ const PAGES: &[&str] = &[
     "jobs/live",
     "conversations",
     "audit",
-    "health",
-    "health/examined",
+    "doctor",
+    "doctor/checks",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,10 +12,10 @@ use super::count::{count, refuse_slow_order};
 use super::page::PageReader;
 use super::query::ListQuery;
 use crate::catalog::ColumnInfo;
+use crate::column_kind::ColumnKind;
 use crate::problem::Problem;
 use crate::request::StudioRequest;
 use crate::secrets;
-use crate::shape::Shape;
 use crate::statement::Row;
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -26,8 +26,8 @@ pub(crate) async fn copy(visit: StudioRequest) -> Result<Response, Problem> {
     let mut query = ListQuery::read(table, &visit.view, &visit.params)?;
     refuse_slow_order(&visit, &query, count(&visit, table).await?)?;
     let form = visit.params.value("as").unwrap_or("json");
-    query.columns.retain(|column| column.shape != Shape::Secret && (form != "sql" || !column.generated));
-    let cells = query.columns.iter().map(|column| column.shape.whole(&column.name)).collect();
+    query.columns.retain(|column| column.kind != ColumnKind::Secret && (form != "sql" || !column.generated));
+    let cells = query.columns.iter().map(|column| column.kind.whole(&column.name)).collect();
     let page = PageReader { query: &query, view: &visit.view, raw: &[], cells }.page(&visit.shared).await?;
     let rows: Vec<Row> = page.rows.into_iter().map(|row| without_secrets(&query.columns, row.cells)).collect();
     let (kind, text) = match form {
@@ -44,8 +44,8 @@ pub(crate) async fn copy(visit: StudioRequest) -> Result<Response, Problem> {
 }
 
 fn without_secrets(columns: &[&ColumnInfo], row: Row) -> Row {
-    let safe = |(column, cell): (&&ColumnInfo, Option<String>)| match column.shape {
-        Shape::Json => cell.map(|cell| secrets::safe(&cell).to_string()),
+    let safe = |(column, cell): (&&ColumnInfo, Option<String>)| match column.kind {
+        ColumnKind::Json => cell.map(|cell| secrets::safe(&cell).to_string()),
         _ => cell,
     };
     columns.iter().zip(row).map(safe).collect()
@@ -76,10 +76,10 @@ fn csv(columns: &[&ColumnInfo], rows: &[Row]) -> Result<String> {
 
 fn json(columns: &[&ColumnInfo], rows: &[Row]) -> Result<String> {
     let value = |(column, cell): (&&ColumnInfo, &Option<String>)| {
-        let value = match (column.shape, cell.as_deref()) {
+        let value = match (column.kind, cell.as_deref()) {
             (_, None) => Value::Null,
             // Numbers that JSON can't represent stay texts, as does every other value that is no JSON.
-            (Shape::Json | Shape::Bool | Shape::Number | Shape::Vector, Some(text)) => {
+            (ColumnKind::Json | ColumnKind::Bool | ColumnKind::Number | ColumnKind::Vector, Some(text)) => {
                 serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
             }
             (_, Some(text)) => Value::from(text),

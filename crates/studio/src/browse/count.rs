@@ -31,7 +31,7 @@ pub(super) async fn count(visit: &StudioRequest, table: &TableInfo) -> Result<us
 /// Rejects a sort order without an index on many rows, which would take too long.
 pub(super) fn refuse_slow_order(visit: &StudioRequest, query: &ListQuery<'_>, count: usize) -> Result<()> {
     let Some(sort) = query.sort else { return Ok(()) };
-    if sort.shape.is_ordered() && (count <= COUNTED || query.table.is_indexed(&visit.view, &sort.name)) {
+    if sort.kind.is_ordered() && (count <= COUNTED || query.table.is_indexed(&visit.view, &sort.name)) {
         return Ok(());
     }
     Err(Error::invalid(format!("rows can't be sorted by {}", sort.name))

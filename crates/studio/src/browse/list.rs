@@ -6,7 +6,7 @@ use super::count::COUNTED;
 use super::page::{LOOKED_AT, ListedRow, Page, ROWS};
 use super::query::{Comparison, FILTER, ListQuery, PLACE, PageCursor};
 use crate::catalog::{ColumnInfo, ForeignKey, TableInfo};
-use crate::cells::{Budget, short};
+use crate::display::{Budget, short};
 use crate::request::StudioRequest;
 use crate::view::View;
 
@@ -104,7 +104,7 @@ impl RowList<'_> {
                 th scope="col" { span class="unseen" { "Row" } }
                 @for column in &query.columns {
                     @let is_sort = query.sort.is_some_and(|sort| sort.name == column.name);
-                    @let can_sort = column.shape.is_ordered()
+                    @let can_sort = column.kind.is_ordered()
                         && (self.count <= COUNTED || self.table.is_indexed(view, &column.name));
                     @let order = if query.descending { "descending" } else { "ascending" };
                     th scope="col" title=[column.comment.as_deref()] aria-sort=[is_sort.then_some(order)] {
@@ -132,7 +132,7 @@ impl RowList<'_> {
                 th scope="row" { @if let Some(address) = address { a href=(address) { "open" } } }
                 @for (column, cell) in query.columns.iter().zip(&row.cells) {
                     @let reference = self.table.reference(&column.name).filter(|_| cell.is_some());
-                    td class=(format!("{:?}", column.shape).to_lowercase()) {
+                    td class=(format!("{:?}", column.kind).to_lowercase()) {
                         @match reference.and_then(|key| self.referred(key, value)) {
                             Some(address) => a href=(address) { (short(column, cell.as_deref(), budget)) },
                             None => (short(column, cell.as_deref(), budget)),

@@ -16,10 +16,10 @@ pub(super) use self::list::key_address;
 use self::page::PageReader;
 use self::query::ListQuery;
 use super::catalog::{ColumnInfo, TableCatalog, TableInfo};
+use super::column_kind::ColumnKind;
 use super::layout;
 use super::problem::{Problem, message, status};
 use super::request::StudioRequest;
-use super::shape::Shape;
 
 /// Handles `GET /{view}/tables/{table}`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
@@ -30,7 +30,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
         let query = ListQuery::read(table, &visit.view, &visit.params)?;
         refuse_slow_order(&visit, &query, count)?;
         let raw = linked_by(&catalog, table);
-        let cells = query.columns.iter().map(|column| column.shape.short(&column.name)).collect();
+        let cells = query.columns.iter().map(|column| column.kind.short(&column.name)).collect();
         let page = PageReader { query: &query, view: &visit.view, raw: &raw, cells }.page(&visit.shared).await?;
         Ok::<_, Problem>((query, raw, page))
     };
@@ -58,7 +58,7 @@ fn linked_by<'c>(catalog: &'c TableCatalog, table: &'c TableInfo) -> Vec<&'c Col
     let out = table.foreign_keys.iter().flat_map(|key| &key.columns);
     let names = key.chain(out).chain(catalog.referring(&table.name).flat_map(|(_, key)| &key.refers_to));
     let mut columns: Vec<&ColumnInfo> = Vec::new();
-    for column in names.filter_map(|name| table.column(name)).filter(|column| column.shape != Shape::Secret) {
+    for column in names.filter_map(|name| table.column(name)).filter(|column| column.kind != ColumnKind::Secret) {
         if !columns.iter().any(|known| known.name == column.name) {
             columns.push(column);
         }

@@ -2,7 +2,7 @@
 
 use super::query::{ListQuery, PageCursor};
 use crate::catalog::ColumnInfo;
-use crate::shape::Shape;
+use crate::column_kind::ColumnKind;
 use crate::state::AppState;
 use crate::statement::{DynamicStatement, Row};
 use crate::view::View;
@@ -119,7 +119,7 @@ impl PageReader<'_, '_> {
     fn ordered(&self, column: &ColumnInfo) -> String {
         let name = escape_identifier(&column.name);
         let is_key = self.query.table.key.contains(&column.name);
-        if column.shape == Shape::Text && !is_key && !self.query.table.is_indexed(self.view, &column.name) {
+        if column.kind == ColumnKind::Text && !is_key && !self.query.table.is_indexed(self.view, &column.name) {
             return format!("left({name}, {BEGINNING})");
         }
         name

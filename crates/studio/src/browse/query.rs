@@ -1,10 +1,10 @@
 //! A query on a table: columns, sort order, filters and cursor.
 
 use crate::catalog::{ColumnInfo, TableInfo};
+use crate::column_kind::ColumnKind;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::secrets::is_safe;
-use crate::shape::Shape;
 use crate::statement::{DynamicStatement, literally};
 use crate::view::View;
 use postgres_protocol::escape::escape_identifier;
@@ -44,13 +44,14 @@ impl Comparison {
         Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(comparison, ..)| *comparison)
     }
 
-    fn fits(self, shape: Shape) -> bool {
+    fn fits(self, kind: ColumnKind) -> bool {
         match self {
             Self::Null | Self::NotNull => true,
-            Self::Is | Self::IsNot | Self::Contains => {
-                !matches!(shape, Shape::Secret | Shape::Vector | Shape::Bits | Shape::Words | Shape::Bytes)
-            }
-            Self::Less | Self::Greater => shape.is_ordered(),
+            Self::Is | Self::IsNot | Self::Contains => !matches!(
+                kind,
+                ColumnKind::Secret | ColumnKind::Vector | ColumnKind::Bits | ColumnKind::Words | ColumnKind::Bytes
+            ),
+            Self::Less | Self::Greater => kind.is_ordered(),
         }
     }
 }
@@ -122,11 +123,11 @@ impl<'c> ListQuery<'c> {
             }
             let column = column(by)?;
             let comparison = Comparison::named(how)
-                .filter(|how| how.fits(column.shape))
+                .filter(|how| how.fits(column.kind))
                 .ok_or_else(|| Error::invalid(format!("{by} does not support the comparison {how:?}")))?;
             let is_sought = !matches!(comparison, Comparison::Null | Comparison::NotNull);
             // Repeated filters on a hidden value would reveal it.
-            if is_sought && column.shape == Shape::Json && (column.of_type == "json" || !is_safe(value)) {
+            if is_sought && column.kind == ColumnKind::Json && (column.of_type == "json" || !is_safe(value)) {
                 return Err(Error::invalid(format!("{by} can't be filtered by this value"))
                     .remedy("use a JSON object that names no secret, and only fields that the studio shows")
                     .into());
@@ -170,7 +171,7 @@ impl<'c> ListQuery<'c> {
                 .table
                 .columns
                 .iter()
-                .filter(|column| matches!(column.shape, Shape::Text | Shape::Uuid | Shape::Enum));
+                .filter(|column| matches!(column.kind, ColumnKind::Text | ColumnKind::Uuid | ColumnKind::Enum));
             let any: Vec<String> =
                 searched.map(|column| contains(&escape_identifier(&column.name), text, statement)).collect();
             slow.push(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) });
@@ -182,6 +183,6 @@ impl<'c> ListQuery<'c> {
 /// Returns the readable columns, with the workspace only if the view has several.
 fn at_first<'c>(table: &'c TableInfo, view: &View) -> Vec<&'c ColumnInfo> {
     let own = table.workspace_column().filter(|name| view.workspace().is_some() && *name == "workspace_id");
-    let shown = table.columns.iter().filter(|column| column.shape.is_shown_at_first());
+    let shown = table.columns.iter().filter(|column| column.kind.is_shown_at_first());
     shown.filter(|column| Some(column.name.as_str()) != own).take(FEW).collect()
 }

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::catalog::{ColumnInfo, TableCatalog, TableInfo};
-use crate::cells::cut;
+use crate::column_kind::ColumnKind;
+use crate::display::cut;
 use crate::row_change::{AppliedChange, RowChange, Values};
 use crate::secrets;
-use crate::shape::Shape;
 use crate::state::AppState;
 use crate::statement::{DynamicStatement, Row, begin};
 use workspace_db::auth::{self, AuditedChange};
@@ -87,16 +87,17 @@ fn audit_value(table: &TableInfo, row: Option<&StoredRow>, is_update: bool) -> V
     let Some(row) = row else { return Value::Null };
     let length = |value: &str| Value::from(format!("{} characters", value.chars().count()));
     let shown = |(name, value): &(String, Option<String>)| {
-        let shape = table.column(name).map_or(Shape::Other, |column| column.shape);
-        let value = match (shape, value) {
+        let kind = table.column(name).map_or(ColumnKind::Other, |column| column.kind);
+        let value = match (kind, value) {
             (_, None) => Value::Null,
-            (Shape::Secret, Some(_)) => Value::from("(hidden)"),
-            (Shape::Vector, Some(value)) => Value::from(format!("{} components", value.split(',').count())),
-            (Shape::Uuid | Shape::Time | Shape::Bool | Shape::Number | Shape::Enum, Some(value)) => {
-                Value::from(value.as_str())
-            }
-            (Shape::Json, Some(value)) if is_update && value.len() <= TOLD => secrets::safe(value),
-            (Shape::Text, Some(value)) if is_update => Value::from(cut(value, TOLD)),
+            (ColumnKind::Secret, Some(_)) => Value::from("(hidden)"),
+            (ColumnKind::Vector, Some(value)) => Value::from(format!("{} components", value.split(',').count())),
+            (
+                ColumnKind::Uuid | ColumnKind::Time | ColumnKind::Bool | ColumnKind::Number | ColumnKind::Enum,
+                Some(value),
+            ) => Value::from(value.as_str()),
+            (ColumnKind::Json, Some(value)) if is_update && value.len() <= TOLD => secrets::safe(value),
+            (ColumnKind::Text, Some(value)) if is_update => Value::from(cut(value, TOLD)),
             (_, Some(value)) => length(value),
         };
         (name.clone(), value)

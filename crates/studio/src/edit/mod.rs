@@ -12,15 +12,15 @@ use axum::response::{Html, IntoResponse as _, Response};
 use diesel::result::Error as DieselError;
 
 use self::form::{Form, refusal};
+use super::access_control::PostedForm;
 use super::catalog::{ColumnInfo, TableCatalog, TableInfo};
-use super::gate::PostedForm;
+use super::column_kind::ColumnKind;
 use super::layout;
 use super::params::{Params, see};
 use super::problem::{Problem, message, status};
 use super::request::StudioRequest;
 use super::row::which;
 use super::row_change::{AppliedChange, RowChange, Values};
-use super::shape::Shape;
 use super::statement::DynamicStatement;
 use workspace_db::id::WorkspaceId;
 use workspace_db::{Error, Result};
@@ -149,7 +149,7 @@ fn key(visit: &StudioRequest, table: &TableInfo) -> Result<Values, Problem> {
 
 /// Returns true if the column's field is a select, which always has a value.
 fn is_chosen(column: &ColumnInfo) -> bool {
-    column.labels.is_some() || column.shape == Shape::Bool
+    column.labels.is_some() || column.kind == ColumnKind::Bool
 }
 
 /// Returns true if the default is ticked. A typed value has priority over the tick.
@@ -173,9 +173,9 @@ async fn current(
     let cells: Vec<String> = table
         .columns
         .iter()
-        .map(|column| match column.shape {
-            Shape::Vector | Shape::Bits | Shape::Words | Shape::Bytes => "NULL".to_owned(),
-            shape => shape.whole(&column.name),
+        .map(|column| match column.kind {
+            ColumnKind::Vector | ColumnKind::Bits | ColumnKind::Words | ColumnKind::Bytes => "NULL".to_owned(),
+            kind => kind.whole(&column.name),
         })
         .collect();
     statement.push(&format!(
@@ -235,7 +235,7 @@ async fn misread(
 ) -> Option<String> {
     let mut statement = DynamicStatement::default();
     let (mut names, mut checks) = (Vec::new(), Vec::new());
-    for column in table.columns.iter().filter(|column| !matches!(column.shape, Shape::Text | Shape::Secret)) {
+    for column in table.columns.iter().filter(|column| !matches!(column.kind, ColumnKind::Text | ColumnKind::Secret)) {
         if let Some(Some(value)) = values.get(&column.name) {
             let (text, of_type) = (statement.bind(Some(value), "text"), escape_literal(column.bound()));
             checks.push(format!("pg_input_is_valid({text}, {of_type})::text"));
