@@ -13,18 +13,18 @@ use workspace_db_testing::{TestDatabase, seed};
 #[tokio::main]
 async fn main() -> workspace_db::Result<()> {
     let database = TestDatabase::new().await?;
-    let here = seed(&mut database.connect().await?, "here").await?;
-    let there = seed(&mut database.connect().await?, "there").await?;
+    let mine = seed(&mut database.connect().await?, "here").await?;
+    let theirs = seed(&mut database.connect().await?, "there").await?;
     let db = database.open(2).await?;
-    let scope = WorkspaceScope::unchecked(here.workspace, "an example");
+    let scope = WorkspaceScope::unchecked(mine.workspace, "an example");
     let mut ws = db.workspace(&scope).await?;
 
-    let one: Document = documents::table.in_workspace(&ws).find(here.document).first(&mut ws).await?;
+    let one: Document = documents::table.in_workspace(&ws).find(mine.document).first(&mut ws).await?;
     println!("by id: {}", one.title);
 
     // Another workspace's row is not found, as an unknown id is not.
     let theirs: Option<Document> =
-        documents::table.in_workspace(&ws).find(there.document).first(&mut ws).await.optional()?;
+        documents::table.in_workspace(&ws).find(theirs.document).first(&mut ws).await.optional()?;
     assert_eq!(theirs, None);
 
     let titles: Vec<String> = documents::table
@@ -47,9 +47,9 @@ async fn main() -> workspace_db::Result<()> {
         .await?;
     println!("{count} in all, {by_status:?}");
 
-    let wanted = Some("Opening hours");
+    let title = Some("Opening hours");
     let mut query = documents::table.in_workspace(&ws).into_boxed();
-    if let Some(title) = wanted {
+    if let Some(title) = title {
         query = query.filter(documents::title.eq(title));
     }
     let found: Vec<Document> = query.load(&mut ws).await?;

@@ -76,7 +76,7 @@ async fn log_out(State(db): State<Database>, session: Session) -> Answer<StatusC
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn list(Entered(mut ws): Entered) -> Answer<Json<Vec<Document>>> {
+async fn list(TenantConnection(mut ws): TenantConnection) -> Answer<Json<Vec<Document>>> {
     let all = documents::table.in_workspace(&ws).order(documents::created_at.desc()).limit(50);
     Ok(Json(all.load(&mut ws).await?))
 }
@@ -86,13 +86,19 @@ struct Title {
     title: Name,
 }
 
-async fn create(Entered(mut ws): Entered, Json(new): Json<Title>) -> Answer<(StatusCode, Json<Document>)> {
+async fn create(
+    TenantConnection(mut ws): TenantConnection,
+    Json(new): Json<Title>,
+) -> Answer<(StatusCode, Json<Document>)> {
     let new = NewDocument::new(new.title.as_str());
     let made = documents::table.in_workspace(&ws).insert(&new).get_result(&mut ws).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-async fn remove(Entered(mut ws): Entered, Path((_, document)): Path<(WorkspaceId, DocumentId)>) -> Answer<StatusCode> {
+async fn remove(
+    TenantConnection(mut ws): TenantConnection,
+    Path((_, document)): Path<(WorkspaceId, DocumentId)>,
+) -> Answer<StatusCode> {
     let gone = documents::table.in_workspace(&ws).find(document).delete().execute(&mut ws).await?;
     Ok(if gone == 0 { StatusCode::NOT_FOUND } else { StatusCode::NO_CONTENT })
 }
@@ -111,19 +117,19 @@ impl FromRequestParts<Database> for Session {
 }
 
 /// The connection of the request's session to the workspace of its path. Every route on a tenant's data takes it.
-struct Entered(WorkspaceConnection);
+struct TenantConnection(WorkspaceConnection);
 
 #[derive(Deserialize)]
-struct InPath {
+struct WorkspacePath {
     workspace: WorkspaceId,
 }
 
-impl FromRequestParts<Database> for Entered {
+impl FromRequestParts<Database> for TenantConnection {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, db: &Database) -> Answer<Self> {
         let Session(session) = Session::from_request_parts(parts, db).await?;
-        let Path(InPath { workspace }) = Path::from_request_parts(parts, db).await?;
+        let Path(WorkspacePath { workspace }) = Path::from_request_parts(parts, db).await?;
         let scope = session.workspace(workspace, db).await?;
         Ok(Self(db.workspace(&scope).await?))
     }

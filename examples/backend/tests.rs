@@ -8,19 +8,19 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use workspace_db::schema::{admin_tokens, admin_users};
 use workspace_db::sql_types::PasswordHash;
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A server on its own port, with its own database and two workspaces.
 struct Backend {
     address: SocketAddr,
-    a: Seeded,
-    b: Seeded,
+    a: SeededWorkspace,
+    b: SeededWorkspace,
     database: TestDatabase,
 }
 
-struct Said {
+struct HttpResponse {
     status: u16,
     cookie: Option<String>,
     body: Value,
@@ -43,7 +43,7 @@ impl Backend {
         Self { address, a, b, database }
     }
 
-    async fn send(&self, method: &'static str, path: String, cookie: Option<String>, body: Value) -> Said {
+    async fn send(&self, method: &'static str, path: String, cookie: Option<String>, body: Value) -> HttpResponse {
         let url = format!("http://{}{path}", self.address);
         let sending = move || {
             let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
@@ -54,7 +54,7 @@ impl Backend {
             }
             let mut response = agent.run(request.body(body.to_string()).unwrap()).unwrap();
             let set = response.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
-            Said {
+            HttpResponse {
                 status: response.status().as_u16(),
                 cookie: set.map(|set| set["session=".len()..set.find(';').unwrap()].to_owned()),
                 body: serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap_or_default(),
@@ -63,11 +63,11 @@ impl Backend {
         tokio::task::spawn_blocking(sending).await.unwrap()
     }
 
-    async fn log_in(&self, email: &str, password: &str) -> Said {
+    async fn log_in(&self, email: &str, password: &str) -> HttpResponse {
         self.send("POST", "/login".to_owned(), None, json!({ "email": email, "password": password })).await
     }
 
-    fn documents(of: &Seeded) -> String {
+    fn documents(of: &SeededWorkspace) -> String {
         format!("/workspaces/{}/documents", of.workspace)
     }
 }

@@ -64,7 +64,7 @@ pub async fn create_admin(db: &Database, platform: &PlatformScope, new: &NewAdmi
     db.platform(async |conn| {
         let actor = platform.actor_in_person(conn, db).await?;
         let row = NewAdminUser { role: Some(new.role), ..pending(new, hash) };
-        let admin = insert(conn, &row).await?.ok_or_else(|| taken(&new.email))?;
+        let admin = insert(conn, &row).await?.ok_or_else(|| email_taken(&new.email))?;
         let secret = issue_secret(conn, admin.id).await?;
         record(conn, actor, "admin.create", &admin).await?;
         Ok((admin, secret))
@@ -93,7 +93,7 @@ pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> 
         .optional()?)
 }
 
-fn taken(email: &Email) -> Error {
+fn email_taken(email: &Email) -> Error {
     Error::new(ErrorKind::Conflict, format!("an administrator with the email {email} already exists")).of_field("email")
 }
 
@@ -107,9 +107,9 @@ fn taken(email: &Email) -> Error {
 /// [`is_not_found`](Error::is_not_found) if the administrator does not exist; [`is_forbidden`](Error::is_forbidden).
 pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Token> {
     db.platform(async |conn| {
-        let held = find(conn, admin).await;
+        let row = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
-        let admin = held?;
+        let admin = row?;
         let earlier = admin_tokens::table
             .filter(admin_tokens::admin_user_id.eq(admin.id).and(admin_tokens::revoked_at.is_null()))
             .filter(admin_tokens::kind.eq(AdminTokenKind::Password));
@@ -130,9 +130,9 @@ pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: Admi
 pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
     db.platform(async |conn| {
         let superadmins = locked_superadmins(conn).await?;
-        let held = find(conn, admin).await;
+        let row = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        let before = held?;
+        let before = row?;
         must_remain(&superadmins, admin)?;
         revoke_all(conn, admin).await?;
         change_access(
@@ -154,9 +154,9 @@ pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
 pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
     db.platform(async |conn| {
-        let held = find(conn, admin).await;
+        let row = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
-        let before = held?;
+        let before = row?;
         change_access(
             conn,
             actor,
@@ -182,9 +182,9 @@ pub async fn change_role(
 ) -> Result<AdminUser> {
     db.platform(async |conn| {
         let superadmins = locked_superadmins(conn).await?;
-        let held = find(conn, admin).await;
+        let row = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
-        let before = held?;
+        let before = row?;
         if role != AdminRole::Superadmin {
             must_remain(&superadmins, admin)?;
         }
@@ -213,16 +213,16 @@ pub async fn change_details(
     changes: &AdminUserChanges,
 ) -> Result<AdminUser> {
     db.platform(async |conn| {
-        let held = find(conn, admin).await;
+        let row = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        let before = held?;
+        let before = row?;
         let updated = diesel::update(admin_users::table.find(admin))
             .set(changes)
             .returning(AdminUser::as_returning())
             .get_result(conn)
             .await;
         let after = updated.map_err(Error::from).map_err(|error| match &changes.email {
-            Some(email) if error.is_conflict() => taken(email).caused_by(error),
+            Some(email) if error.is_conflict() => email_taken(email).caused_by(error),
             _ => error,
         })?;
         record_change(conn, actor, "admin.change_details", &before, &after).await?;
@@ -258,9 +258,9 @@ pub async fn create_admin_token(
     days: u32,
 ) -> Result<(AdminToken, Token)> {
     db.platform(async |conn| {
-        let held = find(conn, admin).await;
+        let row = find(conn, admin).await;
         let actor = platform.actor_in_person(conn, db).await?;
-        let admin = held?;
+        let admin = row?;
         create_token(conn, actor, admin.id, name, days).await
     })
     .await
@@ -291,9 +291,9 @@ pub async fn revoke_admin_token(
     token: AdminTokenId,
 ) -> Result<()> {
     db.platform(async |conn| {
-        let held = find(conn, admin).await;
+        let row = find(conn, admin).await;
         let actor = platform.actor(conn, db).await?;
-        revoke(conn, actor, held?.id, token).await
+        revoke(conn, actor, row?.id, token).await
     })
     .await
 }

@@ -111,7 +111,7 @@ pub async fn change_password(
     }
     let hash = password::hash(new).await?;
     db.platform(async |conn| {
-        take_hash(conn, &admin, &hash).await?.then_some(()).ok_or_else(refused)?;
+        take_hash(conn, &admin, &hash).await?.then_some(()).ok_or_else(wrong_credentials)?;
         replace_sessions(conn, &admin, "password.change", client).await
     })
     .await
@@ -197,7 +197,7 @@ async fn verify(db: &Database, email: &str, password: &SecretString, client: &Cl
         }
         _ => {
             tracing::info!(buckets.is_full, "a login was refused");
-            Err(refused())
+            Err(wrong_credentials())
         }
     }
 }
@@ -217,7 +217,7 @@ async fn enter(
         let hash = renewed.unwrap_or(&admin.password_hash);
         let set = (admin_users::password_hash.eq(hash), admin_users::last_login_at.eq(now));
         if diesel::update(still).set(set).execute(conn).await? == 0 {
-            return Err(refused());
+            return Err(wrong_credentials());
         }
         begin(conn, admin, "session.begin", client).await
     })
@@ -277,7 +277,7 @@ pub(super) fn check_for(admin: &AdminUser, new: &SecretString) -> Result<()> {
     password::check(new, &[&admin.email, local, first, last, &format!("{first} {last}"), &format!("{first}{last}")])
 }
 
-fn refused() -> Error {
+fn wrong_credentials() -> Error {
     Error::new(ErrorKind::Unauthenticated, "the email or the password is wrong")
         .remedy("after several wrong passwords, wait before the next attempt, or ask an operator for a password secret")
 }

@@ -106,9 +106,9 @@ pub async fn change_member_role(
 ) -> Result<WorkspaceAdmin> {
     db.platform(async |conn| {
         // Authorization is checked again after the row lock is taken: the actor may have been removed meanwhile.
-        let held = find(conn, scope.workspace(), member).await;
+        let row = find(conn, scope.workspace(), member).await;
         let actor = scope.actor(conn, db).await?;
-        let before = held?;
+        let before = row?;
         let after = diesel::update(workspace_admins::table.find((scope.workspace(), member)))
             .set(workspace_admins::role.eq(role))
             .returning(WorkspaceAdmin::as_returning())
@@ -133,9 +133,9 @@ pub async fn change_member_role(
 pub async fn remove_member(db: &Database, scope: &WorkspaceScope<Administer>, member: WorkspaceAdminId) -> Result<()> {
     db.platform(async |conn| {
         // Authorization is checked again after the row lock is taken: the actor may have been removed meanwhile.
-        let held = find(conn, scope.workspace(), member).await;
+        let row = find(conn, scope.workspace(), member).await;
         let actor = scope.actor(conn, db).await?;
-        let before = held?;
+        let before = row?;
         diesel::delete(workspace_admins::table.find((scope.workspace(), member))).execute(conn).await?;
         NewAuditEntry::new(actor, "member.remove", "workspace_admins", Some(*member.as_uuid()))
             .for_workspace(scope.workspace())

@@ -207,7 +207,7 @@ impl AdminSession {
     /// ```
     pub async fn create_token(&self, db: &Database, name: &Name, days: u32) -> Result<(AdminToken, Token)> {
         db.platform(async |conn| {
-            let kind = self.held(conn).await?;
+            let kind = self.lock_and_verify(conn).await?;
             if kind != AdminTokenKind::Session {
                 return Err(Error::new(ErrorKind::Forbidden, "a token can't create another token")
                     .remedy("log in, and create the token with the session"));
@@ -226,7 +226,7 @@ impl AdminSession {
     /// [`is_unauthenticated`](Error::is_unauthenticated) if this session has ended.
     pub async fn revoke(&self, db: &Database, token: AdminTokenId) -> Result<()> {
         db.platform(async |conn| {
-            self.held(conn).await?;
+            self.lock_and_verify(conn).await?;
             revoke(conn, self.actor.clone(), self.admin, token).await
         })
         .await
@@ -249,7 +249,7 @@ impl AdminSession {
     /// withdrawn, or has expired. The error is the same in all of these cases.
     pub async fn accept(&self, db: &Database, invitation: &Token) -> Result<WorkspaceId> {
         db.platform(async |conn| {
-            self.held(conn).await?;
+            self.lock_and_verify(conn).await?;
             let joining = PendingInvitation::find(conn, invitation, Some(self.admin)).await?;
             joining.join(conn, self.actor.clone()).await
         })
@@ -258,7 +258,7 @@ impl AdminSession {
 
     /// Locks the administrator's row, so that no concurrent transaction creates or revokes tokens. Then returns an
     /// error if the session has ended since it was loaded.
-    async fn held(&self, conn: &mut AsyncPgConnection) -> Result<AdminTokenKind> {
+    async fn lock_and_verify(&self, conn: &mut AsyncPgConnection) -> Result<AdminTokenKind> {
         let row = admin_users::table.find(self.admin).select(admin_users::id).for_no_key_update();
         row.first::<AdminUserId>(conn).await.optional()?.ok_or_else(invalid_token)?;
         self.still_valid(conn).await

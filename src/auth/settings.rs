@@ -274,17 +274,17 @@ impl SettingsInput {
     pub fn checked(self) -> Result<WorkspaceSettingsChanges> {
         let metadata = self.metadata.map(Metadata::try_from).transpose();
         let changes = WorkspaceSettingsChanges {
-            tone: parsed("tone", self.tone)?,
-            primary_color: parsed("primary_color", self.primary_color)?,
-            accent_color: parsed("accent_color", self.accent_color)?,
-            background_color: parsed("background_color", self.background_color)?,
-            welcome_message: parsed("welcome_message", self.welcome_message)?,
-            logo_url: parsed("logo_url", self.logo_url)?,
-            banner_url: parsed("banner_url", self.banner_url)?,
-            support_email: parsed("support_email", self.support_email)?,
-            fallback_language: parsed("fallback_language", self.fallback_language)?,
+            tone: parse_patch("tone", self.tone)?,
+            primary_color: parse_patch("primary_color", self.primary_color)?,
+            accent_color: parse_patch("accent_color", self.accent_color)?,
+            background_color: parse_patch("background_color", self.background_color)?,
+            welcome_message: parse_patch("welcome_message", self.welcome_message)?,
+            logo_url: parse_patch("logo_url", self.logo_url)?,
+            banner_url: parse_patch("banner_url", self.banner_url)?,
+            support_email: parse_patch("support_email", self.support_email)?,
+            fallback_language: parse_patch("fallback_language", self.fallback_language)?,
             watermark_enabled: self.watermark_enabled,
-            webhook_url: parsed("webhook_url", self.webhook_url)?,
+            webhook_url: parse_patch("webhook_url", self.webhook_url)?,
             webhook_events: self.webhook_events.map(|events| events.into_iter().collect()),
             temperature: self.temperature,
             metadata: metadata.map_err(|error| error.of_field("metadata"))?,
@@ -301,7 +301,7 @@ impl SettingsInput {
 
 type Patch<T> = Option<Option<T>>;
 
-fn parsed<T: std::str::FromStr<Err = Error>>(field: &'static str, text: Patch<String>) -> Result<Patch<T>> {
+fn parse_patch<T: std::str::FromStr<Err = Error>>(field: &'static str, text: Patch<String>) -> Result<Patch<T>> {
     let parse = |text: String| text.parse().map_err(|error: Error| error.of_field(field));
     text.map(|text| text.map(parse).transpose()).transpose()
 }

@@ -69,7 +69,7 @@ pub async fn create_workspace(
             .get_result(conn)
             .await
             .optional()?;
-        let workspace = made.ok_or_else(|| taken(new.slug.as_str()))?;
+        let workspace = made.ok_or_else(|| slug_taken(new.slug.as_str()))?;
         let settings: WorkspaceSettings = diesel::insert_into(workspace_settings::table)
             .values((workspace_settings::workspace_id.eq(workspace.id), settings))
             .returning(WorkspaceSettings::as_returning())
@@ -135,7 +135,7 @@ pub async fn unpublish(db: &Database, scope: &WorkspaceScope<Administer>) -> Res
     .await
 }
 
-/// What no [`WorkspaceChanges`] has.
+/// Changes of columns that [`WorkspaceChanges`] does not have.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = workspaces)]
 struct WorkspaceAccessChanges {
@@ -151,9 +151,9 @@ async fn administer(
     change: &WorkspaceAccessChanges,
 ) -> Result<Workspace> {
     db.platform(async |conn| {
-        let held = locked(conn, scope.workspace()).await;
+        let row = locked(conn, scope.workspace()).await;
         let actor = scope.actor(conn, db).await?;
-        change_access(conn, actor, action, &held?, change).await
+        change_access(conn, actor, action, &row?, change).await
     })
     .await
 }
@@ -187,16 +187,16 @@ pub async fn change_workspace(
 ) -> Result<Workspace> {
     check_threshold(changes.confidence_threshold)?;
     db.platform(async |conn| {
-        let held = locked(conn, scope.workspace()).await;
+        let row = locked(conn, scope.workspace()).await;
         let actor = scope.actor(conn, db).await?;
-        let before = held?;
+        let before = row?;
         let updated = diesel::update(workspaces::table.find(before.id))
             .set(changes)
             .returning(Workspace::as_returning())
             .get_result(conn)
             .await;
         let after = updated.map_err(Error::from).map_err(|error| match &changes.slug {
-            Some(slug) if error.is_conflict() => taken(slug.as_str()).caused_by(error),
+            Some(slug) if error.is_conflict() => slug_taken(slug.as_str()).caused_by(error),
             _ => error,
         })?;
         record_change(conn, actor, "workspace.change", &before, &after).await?;
@@ -227,21 +227,21 @@ pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
 /// [`is_not_found`](Error::is_not_found) where there is none of that id; [`is_forbidden`](Error::is_forbidden).
 pub async fn restore(db: &Database, platform: &PlatformScope, workspace: WorkspaceId) -> Result<Workspace> {
     db.platform(async |conn| {
-        let held = locked(conn, workspace).await;
+        let row = locked(conn, workspace).await;
         let actor = platform.actor(conn, db).await?;
         let active = WorkspaceAccessChanges { is_active: Some(true), ..WorkspaceAccessChanges::default() };
-        change_access(conn, actor, "workspace.restore", &held?, &active).await
+        change_access(conn, actor, "workspace.restore", &row?, &active).await
     })
     .await
 }
 
-/// The row that a deed is about, held before it is asked who acts.
+/// Locks the row that an action changes. Callers check the actor after they have the lock.
 async fn locked(conn: &mut AsyncPgConnection, workspace: WorkspaceId) -> Result<Workspace> {
     let found = Workspace::query().find(workspace).for_no_key_update().first(conn).await.optional()?;
     found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no workspace {workspace}")))
 }
 
-fn taken(slug: &str) -> Error {
+fn slug_taken(slug: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("a workspace with the slug {slug:?} already exists")).of_field("slug")
 }
 

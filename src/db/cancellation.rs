@@ -23,11 +23,11 @@ impl CancelOnDrop {
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         let (Some((token, tls)), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
-        runtime.spawn(cancelled(token, tls));
+        runtime.spawn(cancel(token, tls));
     }
 }
 
-pub(super) async fn cancelled(statement: tokio_postgres::CancelToken, tls: MakeStream) {
+pub(super) async fn cancel(statement: tokio_postgres::CancelToken, tls: MakeStream) {
     if let Err(error) = statement.cancel_query(tls).await {
         tracing::debug!(%error, "can't cancel an abandoned statement");
     }

@@ -13,7 +13,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use futures_util::stream::BoxStream;
 
-use super::cancellation::cancelled;
+use super::cancellation::cancel;
 use super::stream::MakeStream;
 use super::{connection, notifications, tls};
 use crate::config::DatabaseUrl;
@@ -116,7 +116,7 @@ impl Pool {
     pub(crate) fn abandon(&self, conn: PooledConnection) {
         let abandoned = deadpool::Object::take(conn);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let cancel = cancelled(abandoned.cancel_token(), self.tls.clone());
+        let cancel = cancel(abandoned.cancel_token(), self.tls.clone());
         runtime.spawn(async move {
             // If the cancellation fails, the server notices the closed socket when it next writes.
             let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel).await;

@@ -40,19 +40,19 @@ pub struct Finding {
     /// Status of the check.
     pub status: CheckStatus,
     /// Objects that fail the check, each with its problem.
-    pub found: Vec<String>,
+    pub problems: Vec<String>,
     /// Remedy, if one is needed.
     pub remedy: Option<&'static str>,
 }
 
 impl Finding {
-    pub(super) fn new(check: &'static Check, noted: &[Diagnostic]) -> Self {
-        let own: Vec<_> = noted.iter().filter(|one| one.check == check.name).collect();
+    pub(super) fn new(check: &'static Check, diagnostics: &[Diagnostic]) -> Self {
+        let own: Vec<_> = diagnostics.iter().filter(|one| one.check == check.name).collect();
         let status = own.iter().map(|one| one.status).max().unwrap_or(CheckStatus::Pass);
         Self {
             check: check.name,
             status,
-            found: own.iter().map(|one| one.what.clone()).collect(),
+            problems: own.iter().map(|one| one.what.clone()).collect(),
             remedy: (status > CheckStatus::Skipped).then_some(check.remedy),
         }
     }

@@ -7,11 +7,12 @@ use crate::db::{self, roles};
 use crate::error::Result;
 
 pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
-    let mut noted = of_the_app(context).await.unwrap_or_else(|error| vec![Diagnostic::skipped("logins", &error)]);
-    noted.extend(of_the_platform(context).await.unwrap_or_else(|error| Some(Diagnostic::skipped("logins", &error))));
-    noted.extend(credentials(context).await);
-    noted.extend(pooler(context).await);
-    noted
+    let mut diagnostics = of_the_app(context).await.unwrap_or_else(|error| vec![Diagnostic::skipped("logins", &error)]);
+    diagnostics
+        .extend(of_the_platform(context).await.unwrap_or_else(|error| Some(Diagnostic::skipped("logins", &error))));
+    diagnostics.extend(credentials(context).await);
+    diagnostics.extend(pooler(context).await);
+    diagnostics
 }
 
 async fn of_the_app(context: &CheckContext<'_>) -> Result<Vec<Diagnostic>> {
@@ -78,9 +79,9 @@ async fn credentials(context: &CheckContext<'_>) -> Option<Diagnostic> {
 /// Reports a pooler, which drops or rejects the settings that a session begins with.
 async fn pooler(context: &CheckContext<'_>) -> Vec<Diagnostic> {
     let config = &context.doctor.config;
-    let mut noted = Vec::new();
+    let mut diagnostics = Vec::new();
     if !is_the_server_itself(&context.doctor.owner).await {
-        noted.push(Diagnostic::new(
+        diagnostics.push(Diagnostic::new(
             "pooler",
             CheckStatus::Fail,
             "DATABASE_URL points to a pooler, where migrations would have neither a lock nor timeouts",
@@ -90,7 +91,7 @@ async fn pooler(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         [("DATABASE_APP_URL", &config.database_app_url), ("DATABASE_PLATFORM_URL", &config.database_platform_url)]
     {
         let options = url.iter().flat_map(DatabaseUrl::parameters).find(|(parameter, _)| parameter == "options");
-        noted.extend(options.map(|(_, value)| {
+        diagnostics.extend(options.map(|(_, value)| {
             Diagnostic::new(
                 "pooler",
                 CheckStatus::Warn,
@@ -102,9 +103,9 @@ async fn pooler(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         Some(database) => Some(database.ping().await),
         None => None,
     } {
-        noted.push(Diagnostic::new("pooler", CheckStatus::Fail, error.to_string()));
+        diagnostics.push(Diagnostic::new("pooler", CheckStatus::Fail, error.to_string()));
     }
-    noted
+    diagnostics
 }
 
 async fn is_the_server_itself(url: &DatabaseUrl) -> bool {

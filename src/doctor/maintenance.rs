@@ -125,7 +125,7 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
     let (dead, unused) = (i64::from(thresholds.dead_rows), i64::try_from(thresholds.unused_index).unwrap_or(i64::MAX));
     let (long, idle) = (milliseconds(thresholds.long_transaction), milliseconds(thresholds.idle_transaction));
     let stuck = milliseconds(thresholds.stuck_job);
-    let mut noted = Vec::new();
+    let mut diagnostics = Vec::new();
     for (rule, bound) in [
         (COMMENTS, None),
         (INVALID_INDEXES, None),
@@ -135,34 +135,34 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         (DEAD_ROWS, Some(dead)),
         (WRAPAROUND, None),
     ] {
-        noted.extend(rule.ask(&context.owner, bound).await);
+        diagnostics.extend(rule.ask(&context.owner, bound).await);
     }
     // The server shows the sessions of other logins only to members of pg_read_all_stats.
     let sees = "SELECT pg_has_role('pg_read_all_stats', 'USAGE')";
     let sees_sessions = context.owner.query_one(sees, &[]).await.is_ok_and(|row| row.get(0));
     for (rule, bound) in [(LONG_TRANSACTIONS, long), (IDLE_TRANSACTIONS, idle)] {
         if sees_sessions {
-            noted.extend(rule.ask(&context.owner, Some(bound)).await);
+            diagnostics.extend(rule.ask(&context.owner, Some(bound)).await);
         } else {
             let what =
                 "the owner can't see the sessions of other logins; as a superuser, GRANT pg_read_all_stats to it";
-            noted.push(Diagnostic::new(rule.check, CheckStatus::Skipped, what));
+            diagnostics.push(Diagnostic::new(rule.check, CheckStatus::Skipped, what));
         }
     }
-    noted.extend(jobs(&context.owner, stuck).await);
-    noted
+    diagnostics.extend(jobs(&context.owner, stuck).await);
+    diagnostics
 }
 
 /// Queries the jobs as the platform, because the owner sees no rows.
 async fn jobs(owner: &Client, bound: i64) -> Vec<Diagnostic> {
     let begun = owner.batch_execute(&format!("BEGIN READ ONLY; SET LOCAL ROLE {PLATFORM_ROLE}")).await;
-    let noted = match begun {
+    let diagnostics = match begun {
         Ok(()) => STUCK_JOBS.ask(owner, Some(bound)).await,
         Err(error) => vec![Diagnostic::skipped("stuck_jobs", &error.into())],
     };
     // The transaction is read-only, so there is nothing to commit.
     let _ = owner.batch_execute("ROLLBACK").await;
-    noted
+    diagnostics
 }
 
 impl Rule {

@@ -43,7 +43,7 @@ impl Doctor {
     ///
     /// for finding in Doctor::new(&Config::from_env()?)?.run_checks().await? {
     ///     if finding.status == CheckStatus::Fail {
-    ///         println!("{}: {:?}", finding.check, finding.found);
+    ///         println!("{}: {:?}", finding.check, finding.problems);
     ///     }
     /// }
     /// # Ok(())
@@ -56,15 +56,15 @@ impl Doctor {
             owner: db::catalog_client(&self.owner).await?,
             database: Database::open(&lenient).await.ok(),
         };
-        let mut noted = Vec::new();
-        noted.extend(server::diagnostics(&context).await?);
-        noted.extend(logins::diagnostics(&context).await);
-        noted.extend(context.isolation().await);
-        noted.extend(schema::diagnostics(&context).await);
-        noted.extend(maintenance::diagnostics(&context).await);
-        noted.extend(values::diagnostics(&context).await);
-        noted.extend(vectors::diagnostics(&context).await);
-        Ok(CHECKS.iter().map(|check| Finding::new(check, &noted)).collect())
+        let mut diagnostics = Vec::new();
+        diagnostics.extend(server::diagnostics(&context).await?);
+        diagnostics.extend(logins::diagnostics(&context).await);
+        diagnostics.extend(context.isolation().await);
+        diagnostics.extend(schema::diagnostics(&context).await);
+        diagnostics.extend(maintenance::diagnostics(&context).await);
+        diagnostics.extend(values::diagnostics(&context).await);
+        diagnostics.extend(vectors::diagnostics(&context).await);
+        Ok(CHECKS.iter().map(|check| Finding::new(check, &diagnostics)).collect())
     }
 
     /// Fixes what can be fixed without loss of data, and without blocking other sessions for longer than two seconds.

@@ -63,7 +63,7 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
         UNION ALL SELECT 'pgvector is older than {major}.{minor}, or not installed'
         WHERE NOT EXISTS (SELECT FROM pg_extension
             WHERE extname = 'vector' AND string_to_array(extversion, '.')::int[] >= ARRAY[{major}, {minor}])",
-        isolation::grave()
+        isolation::grave_violations_sql()
     );
     let query = diesel::sql_query(query)
         .bind::<Array<Text>, _>(TENANT_TABLES)

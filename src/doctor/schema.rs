@@ -11,7 +11,7 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         Err(error) => return vec![Diagnostic::skipped("migrations", &error), Diagnostic::skipped("drift", &error)],
     };
     let is_pending = all.iter().any(|one| one.status == MigrationStatus::Pending);
-    let mut noted: Vec<Diagnostic> = all
+    let mut diagnostics: Vec<Diagnostic> = all
         .into_iter()
         .filter_map(|one| {
             let status = match one.status {
@@ -23,19 +23,19 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
         })
         .collect();
     if is_pending {
-        noted.push(Diagnostic::new(
+        diagnostics.push(Diagnostic::new(
             "drift",
             CheckStatus::Skipped,
             "pending migrations would appear as drift: migrate first, or run `migrate plan`",
         ));
-        return noted;
+        return diagnostics;
     }
     match Catalog::read_from(&context.owner).await {
         Ok(found) => {
             let drift = Catalog::expected().drift(&found);
-            noted.extend(drift.iter().map(|one| Diagnostic::new("drift", CheckStatus::Warn, one.to_string())));
+            diagnostics.extend(drift.iter().map(|one| Diagnostic::new("drift", CheckStatus::Warn, one.to_string())));
         }
-        Err(error) => noted.push(Diagnostic::skipped("drift", &error)),
+        Err(error) => diagnostics.push(Diagnostic::skipped("drift", &error)),
     }
-    noted
+    diagnostics
 }

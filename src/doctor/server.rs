@@ -41,29 +41,29 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Result<Vec<Diagno
         (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'),
         current_setting('server_encoding')";
     let row = context.owner.query_one(ask, &[]).await?;
-    let mut noted = of_version(row.get(0));
-    noted.extend(of_vector(row.get(1), row.get(2)));
-    noted.extend(of_texts(context, row.get(3)).await?);
-    Ok(noted)
+    let mut diagnostics = of_version(row.get(0));
+    diagnostics.extend(of_vector(row.get(1), row.get(2)));
+    diagnostics.extend(of_texts(context, row.get(3)).await?);
+    Ok(diagnostics)
 }
 
 /// Checks a version in the form of `server_version_num`, such as 160014.
 fn of_version(number: i32) -> Vec<Diagnostic> {
     let (major, minor) = (number / 10_000, number % 10_000);
-    let mut noted = Vec::new();
+    let mut diagnostics = Vec::new();
     if number < OLDEST_SERVER {
-        noted.push(Diagnostic::new(
+        diagnostics.push(Diagnostic::new(
             "version",
             CheckStatus::Fail,
             format!("the server runs PostgreSQL {major}.{minor}"),
         ));
     }
     let open = MENDED.iter().filter(|(of, mended_in, _)| *of == major && minor < *mended_in);
-    noted.extend(open.map(|(of, mended_in, names)| {
+    diagnostics.extend(open.map(|(of, mended_in, names)| {
         let what = format!("{} in {major}.{minor}, fixed in {of}.{mended_in}", names.join(", "));
         Diagnostic::new("vulnerabilities", CheckStatus::Warn, what)
     }));
-    noted
+    diagnostics
 }
 
 fn of_vector(installed: Option<String>, shipped: Option<String>) -> Option<Diagnostic> {
@@ -106,8 +106,8 @@ async fn of_texts(context: &CheckContext<'_>, encoding: &str) -> Result<Option<D
 mod tests {
     use super::*;
 
-    fn checks(noted: &[Diagnostic]) -> Vec<&str> {
-        noted.iter().map(|one| one.check).collect()
+    fn checks(diagnostics: &[Diagnostic]) -> Vec<&str> {
+        diagnostics.iter().map(|one| one.check).collect()
     }
 
     #[test]

@@ -32,13 +32,13 @@ const NAMED: usize = 3;
 const LOOK: &str = "SET LOCAL statement_timeout = '5s'";
 
 pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
-    match found(&context.owner).await {
-        Ok(noted) => noted,
+    match find_unreadable(&context.owner).await {
+        Ok(diagnostics) => diagnostics,
         Err(error) => vec![Diagnostic::skipped(CHECK, &error)],
     }
 }
 
-async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
+async fn find_unreadable(owner: &Client) -> Result<Vec<Diagnostic>> {
     // The function does not exist before its migration.
     let knows = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'workspace_db_is_readable')";
     if !owner.query_one(knows, &[]).await?.get::<_, bool>(0) {
@@ -48,10 +48,10 @@ async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
             "the migrations that this check needs are pending",
         )]);
     }
-    let mut noted = Vec::new();
+    let mut diagnostics = Vec::new();
     for column in owner.query(COLUMNS, &[&&WITHOUT_WORKSPACE[..]]).await? {
         let (table, column, key): (String, String, String) = (column.get(0), column.get(1), column.get(2));
-        noted.push(match rows(owner, &table, &column, &key).await {
+        diagnostics.push(match rows(owner, &table, &column, &key).await {
             Ok(rows) if rows.is_empty() => Diagnostic::new(
                 CHECK,
                 CheckStatus::Warn,
@@ -65,7 +65,7 @@ async fn found(owner: &Client) -> Result<Vec<Diagnostic>> {
             Err(error) => Diagnostic::skipped(CHECK, &error),
         });
     }
-    Ok(noted)
+    Ok(diagnostics)
 }
 
 /// Returns some rows that can't be read, as the role that sees the rows of every workspace.

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::indexes::{self, VerifyOptions, verify};
 
 pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
-    let mut noted = match indexes::status(&context.doctor.owner, context.doctor.config.own_index_from).await {
+    let mut diagnostics = match indexes::status(&context.doctor.owner, context.doctor.config.own_index_from).await {
         Ok(status) => status
             .due
             .iter()
@@ -14,8 +14,8 @@ pub(super) async fn diagnostics(context: &CheckContext<'_>) -> Vec<Diagnostic> {
             .collect(),
         Err(error) => vec![Diagnostic::skipped("vector_indexes", &error)],
     };
-    noted.extend(recall(context).await);
-    noted
+    diagnostics.extend(recall(context).await);
+    diagnostics
 }
 
 async fn recall(context: &CheckContext<'_>) -> Vec<Diagnostic> {

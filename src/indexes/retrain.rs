@@ -73,7 +73,7 @@ pub async fn retrain(
     let abandoned = db::CancelOnDrop::new(owner, &worker)?;
     for step in &due {
         on_progress(&IndexProgress { step: step.clone(), phase: String::new(), done: 0, total: 0 });
-        watched(do_step(&worker, step), &watcher, pid, step, on_progress).await?;
+        with_progress(do_step(&worker, step), &watcher, pid, step, on_progress).await?;
     }
     abandoned.disarm();
     // Closing the session is not enough: the runtime may close its socket later.
@@ -158,7 +158,7 @@ async fn set_default(worker: &Client, setting: &str, value: &str) -> Result<()> 
 }
 
 /// Runs `work` on the worker, and meanwhile reports the progress of its server process.
-async fn watched(
+async fn with_progress(
     work: impl Future<Output = Result<()>>,
     watcher: &Client,
     pid: i32,

@@ -222,7 +222,7 @@ fn due(
     }));
     let set = |name: &str| settings.iter().find_map(|known| known.strip_prefix(name)?.strip_prefix('='));
     let probes = probes_of(lists);
-    let wanted = [
+    let expected = [
         // A higher value is the operator's choice. A lower value was set for an index with fewer lists.
         (
             "ivfflat.probes",
@@ -233,7 +233,7 @@ fn due(
         ("hnsw.ef_search", "100".to_owned(), set("hnsw.ef_search").is_none()),
         ("hnsw.iterative_scan", "strict_order".to_owned(), set("hnsw.iterative_scan").is_none()),
     ];
-    let missing = wanted.into_iter().filter(|(_, _, is_missing)| *is_missing);
+    let missing = expected.into_iter().filter(|(_, _, is_missing)| *is_missing);
     due.extend(missing.map(|(setting, value, _)| IndexAction::Set { setting, value }));
     due
 }

@@ -193,11 +193,11 @@ fn recall(answer: &SearchResults, exact: &SearchResults, itself: DocumentChunkId
     let others = |answer: &SearchResults| -> Vec<f64> {
         answer.hits.iter().filter(|hit| hit.chunk_id != itself).map(|hit| hit.score).take(k).collect()
     };
-    let wanted = others(exact);
-    let Some(farthest) = wanted.last() else { return 1.0 };
+    let expected = others(exact);
+    let Some(farthest) = expected.last() else { return 1.0 };
     let right = others(answer).iter().filter(|score| **score >= farthest - TIE).count();
     #[expect(clippy::cast_precision_loss, reason = "at most 1,000")]
-    let share = right as f64 / wanted.len() as f64;
+    let share = right as f64 / expected.len() as f64;
     share
 }
 

@@ -175,7 +175,7 @@ async fn claim_once(
     cursors: CursorColumns,
 ) -> Result<(Vec<ClaimedJob>, Vec<UnreadableRow>)> {
     // Read before the claim is sent, so that the local deadline is earlier than the lease that the server grants.
-    let asked_at = Instant::now();
+    let checked_at = Instant::now();
     let kinds: Vec<&str> = claim.kinds.iter().map(|(kind, _)| kind.as_str()).collect();
     let caps: Vec<Option<i32>> =
         claim.kinds.iter().map(|(_, cap)| cap.map(|cap| i32::try_from(cap).unwrap_or(i32::MAX))).collect();
@@ -202,7 +202,7 @@ async fn claim_once(
             Ok((_, None)) => {}
             Ok((job, Some(token))) => {
                 let lease = Lease { workspace: job.workspace_id, job: job.id, token };
-                let scope = db.granted_to_write(lease.workspace, Arc::new(lease), asked_at);
+                let scope = db.granted_to_write(lease.workspace, Arc::new(lease), checked_at);
                 claimed.push(ClaimedJob { job, lease, scope });
             }
             Err(unreadable) => dead.push(unreadable),

@@ -171,11 +171,11 @@ async fn set(
             .execute(conn)
             .await?;
         let before = JobQueue::query().find(queue).for_update().first(conn).await?;
-        let wanted = change(before.clone());
+        let new = change(before.clone());
         let after = diesel::update(job_queues::table.find(queue))
             .set((
-                job_queues::paused_at.eq(wanted.paused_at),
-                job_queues::max_running_per_workspace.eq(wanted.max_running_per_workspace),
+                job_queues::paused_at.eq(new.paused_at),
+                job_queues::max_running_per_workspace.eq(new.max_running_per_workspace),
                 job_queues::updated_at.eq(now),
             ))
             .returning(JobQueue::as_returning())

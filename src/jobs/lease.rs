@@ -96,7 +96,7 @@ pub struct RescuedJob {
     pub status: JobStatus,
 }
 
-/// Requeues at most `most` jobs with expired leases, in all workspaces. [`Worker`](super::Worker) does so once per
+/// Requeues at most `limit` jobs with expired leases, in all workspaces. [`Worker`](super::Worker) does so once per
 /// second.
 ///
 /// # Errors

@@ -189,7 +189,7 @@ pub(super) struct FiredBatch {
 /// Key of a schedule, in the order of a pass.
 pub(super) type ScheduleKey = (WorkspaceId, JobScheduleId);
 
-/// Enqueues the due jobs of at most `most` schedules after a key, in all workspaces.
+/// Enqueues the due jobs of at most `limit` schedules after a key, in all workspaces.
 ///
 /// A schedule and its jobs change in one transaction, and its lock keeps other workers out. So each occurrence gets
 /// exactly one row in `jobs`. A pass visits each schedule once, so a schedule with many missed occurrences does not

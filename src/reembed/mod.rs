@@ -133,7 +133,9 @@ async fn fill(
         behind = Some(*last);
         let texts: Vec<String> = passages.iter().map(|(_, text)| text.clone()).collect();
         let vectors = match embedder.embed(&texts).await {
-            Err(error) if error.is_invalid_input() => return Err(refused(embedder, &passages, error).await),
+            Err(error) if error.is_invalid_input() => {
+                return Err(name_refused_passage(embedder, &passages, error).await);
+            }
             made => made?,
         };
         if vectors.len() != texts.len() {
@@ -148,7 +150,7 @@ async fn fill(
 }
 
 /// Returns the error with the id of the rejected passage, so that the user can correct it.
-async fn refused(embedder: &dyn Embedder, passages: &[(DocumentChunkId, String)], error: Error) -> Error {
+async fn name_refused_passage(embedder: &dyn Embedder, passages: &[(DocumentChunkId, String)], error: Error) -> Error {
     for (id, text) in passages {
         if let Err(error) = embedder.embed(std::slice::from_ref(text)).await {
             return Error::new(error.kind(), format!("the passage {id}: {error}")).caused_by(error);

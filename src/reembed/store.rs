@@ -43,23 +43,23 @@ const SWITCH: &str = "WITH switched AS (
             AND waiting.embedding_model = $2 AND document_chunks.embedding_model <> $2
             AND waiting.content_hash = encode(sha256(convert_to(document_chunks.content, 'UTF8')), 'hex')
         RETURNING document_chunks.id, document_chunks.document_id
-    ), told AS (
+    ), updated_documents AS (
         UPDATE documents
         SET metadata = jsonb_set(metadata, ARRAY[$3], to_jsonb(split_part(metadata ->> $3, ' ', 1) || ' ' || $2))
         WHERE workspace_id = $1 AND id IN (SELECT document_id FROM switched) AND metadata ? $3
-    ), gone AS (
+    ), deleted AS (
         DELETE FROM chunk_reembeddings USING switched WHERE workspace_id = $1 AND chunk_id = switched.id
     )
     SELECT count(*) AS switched FROM switched";
 
 /// Advisory lock of the workspace, which every writer takes first and keeps until its transaction ends. Without it, two
 /// runs of one switch could lock the same rows in different orders and deadlock.
-const ALONE: &str =
+const SWITCH_LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('reembed ' || current_setting('app.workspace_id'), 0))";
 
-async fn alone(tx: &mut WorkspaceConnection) -> Result<()> {
+async fn lock_switch(tx: &mut WorkspaceConnection) -> Result<()> {
     tx.internal_sql(async |conn| {
-        diesel::sql_query(ALONE).execute(conn).await?;
+        diesel::sql_query(SWITCH_LOCK).execute(conn).await?;
         Ok::<_, Error>(())
     })
     .await
@@ -134,7 +134,7 @@ impl Store {
     /// Deletes the waiting vectors of all models, and returns their number.
     pub(super) async fn discard(&mut self) -> Result<u64> {
         let discard = async |tx: &mut WorkspaceConnection| {
-            alone(tx).await?;
+            lock_switch(tx).await?;
             chunk_reembeddings::table.in_workspace(&tx).delete().execute(tx).await
         };
         Ok(self.ws.transaction(discard).await? as u64)
@@ -177,9 +177,9 @@ impl Store {
             .collect();
         self.ws
             .transaction(async move |tx| {
-                alone(tx).await?;
+                lock_switch(tx).await?;
                 let ids: Vec<DocumentChunkId> = rows.iter().map(|row| row.chunk_id).collect();
-                let there: HashSet<DocumentChunkId> = document_chunks::table
+                let existing: HashSet<DocumentChunkId> = document_chunks::table
                     .in_workspace(&tx)
                     .filter(document_chunks::id.eq_any(ids.clone()))
                     .order(document_chunks::id)
@@ -192,7 +192,7 @@ impl Store {
                 // These rows belong to earlier texts of the passages.
                 let waiting = chunk_reembeddings::table.in_workspace(&tx);
                 waiting.filter(chunk_reembeddings::chunk_id.eq_any(ids)).delete().execute(tx).await?;
-                let rows: Vec<_> = rows.into_iter().filter(|row| there.contains(&row.chunk_id)).collect();
+                let rows: Vec<_> = rows.into_iter().filter(|row| existing.contains(&row.chunk_id)).collect();
                 // Another run of the same switch may have been faster.
                 waiting.insert(&rows).on_conflict_do_nothing().execute(tx).await
             })
@@ -206,7 +206,7 @@ impl Store {
         let switched: SwitchedRow = self
             .ws
             .internal_sql(async |conn| {
-                diesel::sql_query(ALONE).execute(conn).await?;
+                diesel::sql_query(SWITCH_LOCK).execute(conn).await?;
                 let query = diesel::sql_query(SWITCH)
                     .bind::<SqlUuid, _>(workspace)
                     .bind::<Text, _>(model)
@@ -221,7 +221,7 @@ impl Store {
     pub(super) async fn tidy(&mut self) -> Result<()> {
         let model = self.model.clone();
         let tidy = async move |tx: &mut WorkspaceConnection| {
-            alone(tx).await?;
+            lock_switch(tx).await?;
             let waiting = chunk_reembeddings::table.in_workspace(&tx);
             waiting.filter(chunk_reembeddings::embedding_model.eq(model)).delete().execute(tx).await
         };

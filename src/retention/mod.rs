@@ -68,13 +68,13 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Retention
         })
         .await?;
     let of_platform = db.retention();
-    let mut expired = RetentionReport::default();
+    let mut report = RetentionReport::default();
     let mut failed = None;
     for (workspace, settings) in all {
         let id = workspace.id;
-        let kept = EffectiveSettings::resolve(workspace, settings.as_ref(), of_platform).retention;
-        let run = Run { db, platform, of: id, told: id };
-        match run.of_workspace(kept, &mut expired).await {
+        let retention = EffectiveSettings::resolve(workspace, settings.as_ref(), of_platform).retention;
+        let run = Run { db, platform, workspace: id, audit_workspace: id };
+        match run.of_workspace(retention, &mut report).await {
             Err(error) if error.is_unreachable() || error.is_forbidden() => return Err(error),
             Err(error) => {
                 tracing::error!(workspace = %id, %error, "retention failed for a workspace; continuing with the others");
@@ -83,21 +83,21 @@ pub async fn expire(db: &Database, platform: &PlatformScope) -> Result<Retention
             Ok(()) => {}
         }
     }
-    for of in gone(db).await? {
-        expired.audit_log += Run { db, platform, of, told: WorkspaceId::PLATFORM }
+    for workspace in erased_workspaces(db).await? {
+        report.audit_log += Run { db, platform, workspace, audit_workspace: WorkspaceId::PLATFORM }
             .in_batches(&AUDIT_LOG, of_platform.audit_days)
             .await?;
     }
-    let run = Run { db, platform, of: WorkspaceId::PLATFORM, told: WorkspaceId::PLATFORM };
-    expired.audit_log += run.in_batches(&AUDIT_LOG, of_platform.audit_days).await?;
-    expired.tokens += run.in_batches(&ADMIN_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
-    expired.tokens += run.in_batches(&SERVICE_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
+    let run = Run { db, platform, workspace: WorkspaceId::PLATFORM, audit_workspace: WorkspaceId::PLATFORM };
+    report.audit_log += run.in_batches(&AUDIT_LOG, of_platform.audit_days).await?;
+    report.tokens += run.in_batches(&ADMIN_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
+    report.tokens += run.in_batches(&SERVICE_TOKENS, Some(ENDED_TOKENS_DAYS)).await?;
     run.in_batches(&THROTTLES, Some(0)).await?;
-    failed.map_or(Ok(expired), Err)
+    failed.map_or(Ok(report), Err)
 }
 
 /// Returns the erased workspaces that still have audit entries. Their settings were deleted with them.
-async fn gone(db: &Database) -> Result<Vec<WorkspaceId>> {
+async fn erased_workspaces(db: &Database) -> Result<Vec<WorkspaceId>> {
     let query = audit_log::table
         .filter(audit_log::workspace_id.ne(WorkspaceId::PLATFORM))
         .filter(audit_log::workspace_id.ne_all(workspaces::table.select(workspaces::id)))
@@ -169,27 +169,27 @@ struct DeletedRows {
 struct Run<'a> {
     db: &'a Database,
     platform: &'a PlatformScope,
-    of: WorkspaceId,
+    workspace: WorkspaceId,
     /// Workspace of the audit entry. For an erased workspace it is the platform, or its audit log would never become empty.
-    told: WorkspaceId,
+    audit_workspace: WorkspaceId,
 }
 
 impl Run<'_> {
-    async fn of_workspace(&self, kept: Retention, expired: &mut RetentionReport) -> Result<()> {
-        expired.conversations += self.in_batches(&CONVERSATIONS, kept.conversation_days).await?;
-        expired.analytics_events += self.in_batches(&EVENTS, kept.event_days).await?;
-        expired.jobs += self.in_batches(&JOBS, kept.job_days).await?;
-        expired.audit_log += self.in_batches(&AUDIT_LOG, kept.audit_days).await?;
+    async fn of_workspace(&self, retention: Retention, report: &mut RetentionReport) -> Result<()> {
+        report.conversations += self.in_batches(&CONVERSATIONS, retention.conversation_days).await?;
+        report.analytics_events += self.in_batches(&EVENTS, retention.event_days).await?;
+        report.jobs += self.in_batches(&JOBS, retention.job_days).await?;
+        report.audit_log += self.in_batches(&AUDIT_LOG, retention.audit_days).await?;
         Ok(())
     }
 
     /// Deletes the rows that are older than `days`, and returns their number. `None` keeps them for ever.
-    async fn in_batches(&self, expiry: &RetentionRule, days: Option<u32>) -> Result<i64> {
+    async fn in_batches(&self, rule: &RetentionRule, days: Option<u32>) -> Result<i64> {
         let Some(days) = days else { return Ok(0) };
         let days = i32::try_from(days).unwrap_or(i32::MAX);
         let mut total = 0;
         loop {
-            let rows = self.db.platform(async |conn| self.batch(conn, expiry, days).await).await?;
+            let rows = self.db.platform(async |conn| self.batch(conn, rule, days).await).await?;
             total += rows;
             if rows < i64::from(BATCH) {
                 return Ok(total);
@@ -197,16 +197,16 @@ impl Run<'_> {
         }
     }
 
-    async fn batch(&self, conn: &mut AsyncPgConnection, expiry: &RetentionRule, days: i32) -> Result<i64> {
+    async fn batch(&self, conn: &mut AsyncPgConnection, rule: &RetentionRule, days: i32) -> Result<i64> {
         let actor = self.platform.actor(conn, self.db).await?;
-        let delete = diesel::sql_query(expiry.delete)
-            .bind::<SqlUuid, _>(self.of)
+        let delete = diesel::sql_query(rule.delete)
+            .bind::<SqlUuid, _>(self.workspace)
             .bind::<Integer, _>(days)
             .bind::<Integer, _>(BATCH);
         let rows = delete.get_result::<DeletedRows>(conn).await?.rows;
         if rows > 0 {
-            NewAuditEntry::new(actor, "retention.expire", expiry.table, None)
-                .for_workspace(self.told)
+            NewAuditEntry::new(actor, "retention.expire", rule.table, None)
+                .for_workspace(self.audit_workspace)
                 .made(&json!({ "rows": rows, "older_than_days": days }))
                 .insert(conn)
                 .await?;

@@ -33,7 +33,7 @@ const FUSED_AT_LEAST: u32 = 50;
 /// Constant that is added to a rank before it is inverted. Source: G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank
 /// fusion outperforms Condorcet and individual rank learning methods", SIGIR 2009.
 const FUSION: f64 = 60.0;
-/// Number of hits from which diverse ones are picked, as a multiple of the requested number.
+/// Number of hits from which diverse ones are selected, as a multiple of the requested number.
 const DIVERSE_AMONG: u32 = 4;
 
 /// Searches on the chunks of a workspace.
@@ -232,7 +232,7 @@ impl Search {
         if self.neighbours > 0 {
             self.bring_neighbours(ws, &mut found).await?;
         }
-        Ok(SearchResults { asked: self.k, returned: found.len(), by_vector, by_words, hits: found })
+        Ok(SearchResults { requested: self.k, returned: found.len(), by_vector, by_words, hits: found })
     }
 
     fn check(&self) -> Result<()> {
@@ -340,8 +340,8 @@ impl Search {
         let of_hits: Vec<&[f32]> =
             hits.iter().flatten().filter_map(|hit| vectors.get(&hit.chunk_id)).map(Embedding::as_slice).collect();
         let cosines: Vec<f64> = of_hits.iter().map(|vector| mmr::cosine(question.vector.as_slice(), vector)).collect();
-        let picked = mmr::select(self.k as usize, relevance, &cosines, &of_hits);
-        Ok(picked.into_iter().filter_map(|at| hits.get_mut(at)?.take()).collect())
+        let selected = mmr::select(self.k as usize, relevance, &cosines, &of_hits);
+        Ok(selected.into_iter().filter_map(|at| hits.get_mut(at)?.take()).collect())
     }
 
     async fn bring_neighbours(&self, ws: &mut WorkspaceConnection<impl Access>, hits: &mut [Hit]) -> Result<()> {

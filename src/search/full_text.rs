@@ -52,7 +52,7 @@ fn bounded(text: &str) -> (Cow<'_, str>, usize) {
 ///
 /// Quotes a word of several parts (a path, an identifier), because the parts are adjacent in the passage too.
 fn apart(text: &str) -> (String, Option<String>) {
-    let (mut wanted, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut included, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
     while let Some(first) = rest.chars().next() {
         let dashes = rest.len() - rest.trim_start_matches('-').len();
@@ -68,17 +68,17 @@ fn apart(text: &str) -> (String, Option<String>) {
             let is_or = dashes == 0 && term.eq_ignore_ascii_case("or");
             if dashes == 1 {
                 // An `or` needs two terms, and this one is excluded.
-                wanted.pop_if(|last| last.eq_ignore_ascii_case("or"));
+                included.pop_if(|last| last.eq_ignore_ascii_case("or"));
                 excluded.push(term);
-            } else if !(is_or && (is_behind_excluded || wanted.is_empty())) {
-                wanted.push(term);
+            } else if !(is_or && (is_behind_excluded || included.is_empty())) {
+                included.push(term);
             }
             is_behind_excluded = dashes == 1;
         }
         rest = behind.trim_start();
     }
-    wanted.pop_if(|last| last.eq_ignore_ascii_case("or"));
-    (wanted.join(" "), (!excluded.is_empty()).then(|| excluded.join(" or ")))
+    included.pop_if(|last| last.eq_ignore_ascii_case("or"));
+    (included.join(" "), (!excluded.is_empty()).then(|| excluded.join(" or ")))
 }
 
 /// Returns true if a word outside of quotes has ASCII punctuation within it, or camel case as in `fromText`.
@@ -122,14 +122,14 @@ impl QueryFragment<Pg> for FullTextQuery {
         out.push_sql(if self.any_word { "replace(read::text, ' & ', ' | ')::tsquery" } else { "read" });
         out.push_sql(" AS question");
         out.push_sql(if self.excluded.is_some() { ", excluded FROM (SELECT " } else { " FROM (SELECT " });
-        self.readings(&mut out, &self.text)?;
+        self.push_parses(&mut out, &self.text)?;
         out.push_sql(" AS read");
         if let Some(excluded) = &self.excluded {
             out.push_sql(", ");
-            self.readings(&mut out, excluded)?;
+            self.push_parses(&mut out, excluded)?;
             out.push_sql(" AS excluded");
         }
-        out.push_sql(") AS text) AS asked");
+        out.push_sql(") AS text) AS question_text");
         Ok(())
     }
 }
@@ -137,7 +137,7 @@ impl QueryFragment<Pg> for FullTextQuery {
 impl FullTextQuery {
     /// Writes a text parsed in each possible language of the passages, and without stemming; with identifiers whole and
     /// split.
-    fn readings<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
+    fn push_parses<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
         out.push_sql("(SELECT ");
         self.in_each_language(out, "words")?;
         if text.split_whitespace().any(is_camel_case) {
@@ -181,7 +181,7 @@ impl FullTextQuery {
 /// Passage, and the number of passages that match the text.
 #[derive(Queryable)]
 struct FullTextRow {
-    found: ScoredPassage,
+    passage: ScoredPassage,
     matches: i64,
 }
 
@@ -246,7 +246,7 @@ pub(super) async fn full_text(
         }
         let list =
             RetrievalStats { plan: Plan::Words, candidates: Some(candidates), widened, bound_reached, words_left_out };
-        return Ok((rows.into_iter().map(|row| row.found).collect(), list));
+        return Ok((rows.into_iter().map(|row| row.passage).collect(), list));
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_must_not_be_there_stands_apart() {
-        for (text, wanted, excluded) in [
+        for (text, included, excluded) in [
             ("garden -dogs", "garden", Some("dogs")),
             ("-dogs garden -\"two cats\" house", "garden house", Some("dogs or \"two cats\"")),
             ("\"opening hours\" or well-known", "\"opening hours\" or \"well-known\"", None),
@@ -277,7 +277,7 @@ mod tests {
             ("-\"an open phrase", "", Some("\"an open phrase")),
             ("????? !!! *** ()", "", None),
         ] {
-            assert_eq!(apart(text), (wanted.to_owned(), excluded.map(str::to_owned)), "{text}");
+            assert_eq!(apart(text), (included.to_owned(), excluded.map(str::to_owned)), "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Maximal marginal relevance, which prefers passages with new content.
 
-/// Picks `k` of the vectors and returns their positions in the order of selection. Each step picks the largest
-/// `weight * relevance - (1 - weight) * likeness`. Likeness is the largest cosine to a vector that is already picked.
+/// Selects `k` of the vectors and returns their positions in the order of selection. Each step selects the largest
+/// `weight * relevance - (1 - weight) * likeness`. Likeness is the largest cosine to a vector that is already selected.
 ///
 /// Source: J. Carbonell, J. Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998.
 pub(super) fn select(k: usize, weight: f64, relevance: &[f64], vectors: &[&[f32]]) -> Vec<usize> {
@@ -11,8 +11,8 @@ pub(super) fn select(k: usize, weight: f64, relevance: &[f64], vectors: &[&[f32]
         .enumerate()
         .map(|(place, (&relevance, &vector))| (place, relevance, vector, f64::NEG_INFINITY))
         .collect();
-    let mut picked = Vec::with_capacity(k.min(left.len()));
-    while picked.len() < k {
+    let mut selected = Vec::with_capacity(k.min(left.len()));
+    while selected.len() < k {
         let worth = |&(_, relevance, _, likeness): &(usize, f64, &[f32], f64)| {
             let likeness = if likeness.is_finite() { likeness } else { 0.0 };
             weight.mul_add(relevance, (weight - 1.0) * likeness)
@@ -24,12 +24,12 @@ pub(super) fn select(k: usize, weight: f64, relevance: &[f64], vectors: &[&[f32]
             .max_by(|(at, one), (beside, other)| worth(one).total_cmp(&worth(other)).then_with(|| beside.cmp(at)));
         let Some((at, _)) = best else { break };
         let (place, _, vector, _) = left.remove(at);
-        picked.push(place);
+        selected.push(place);
         for (_, _, other, likeness) in &mut left {
             *likeness = likeness.max(cosine(vector, other));
         }
     }
-    picked
+    selected
 }
 
 pub(super) fn cosine(one: &[f32], other: &[f32]) -> f64 {

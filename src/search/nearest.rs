@@ -24,7 +24,7 @@ const MAX_EF_SEARCH: u32 = 1000;
 /// Passage, the distance of its bits, and statistics of the candidates.
 #[derive(Queryable)]
 struct Candidate {
-    found: ScoredPassage,
+    passage: ScoredPassage,
     distance: f64,
     /// Median distance of the candidates. Hits at this distance count as the worse half, because equal distances have
     /// no order.
@@ -38,11 +38,11 @@ pub(super) async fn nearest(
     question: &Question,
     filter: &Filter,
     k: u32,
-    asked: Option<Plan>,
+    forced_plan: Option<Plan>,
     limits: SearchLimits,
 ) -> Result<(Vec<ScoredPassage>, RetrievalStats)> {
     // The signs of a sparse vector carry too little information to select candidates.
-    let plan = match asked {
+    let plan = match forced_plan {
         Some(plan) => plan,
         None if question.is_sparse() => Plan::Exact,
         None => choose_plan(ws, limits).await?,
@@ -57,7 +57,7 @@ pub(super) async fn nearest(
     let mut attempt = Attempt::first(plan, k, limits, filter.is_selective());
     let mut widened = 0;
     loop {
-        let rows = attempted(ws, question, filter, k, attempt).await?;
+        let rows = run_attempt(ws, question, filter, k, attempt).await?;
         let enough = is_enough(&rows, k, attempt);
         let wider = if enough { None } else { attempt.wider(limits) };
         if let Some(wider) = wider {
@@ -72,7 +72,7 @@ pub(super) async fn nearest(
             bound_reached: !enough,
             words_left_out: 0,
         };
-        return Ok((rows.into_iter().map(|row| row.found).collect(), list));
+        return Ok((rows.into_iter().map(|row| row.passage).collect(), list));
     }
 }
 
@@ -90,7 +90,7 @@ fn is_enough(rows: &[Candidate], k: u32, attempt: Attempt) -> bool {
     all_were_candidates || (is_full && rows.iter().all(|row| row.distance < row.median))
 }
 
-async fn attempted(
+async fn run_attempt(
     ws: &mut WorkspaceConnection<impl Access>,
     question: &Question,
     filter: &Filter,

@@ -87,7 +87,7 @@ struct WorkspaceStats {
     /// Number of passages in the workspace, counted up to `counted_to`.
     chunks: u32,
     counted_to: u32,
-    asked: Instant,
+    read_at: Instant,
 }
 
 static STATS_CACHE: LazyLock<Mutex<HashMap<(DatabaseToken, WorkspaceId), WorkspaceStats>>> =
@@ -99,25 +99,25 @@ static STATS_CACHE: LazyLock<Mutex<HashMap<(DatabaseToken, WorkspaceId), Workspa
 /// statistics of PostgreSQL are not used: they omit small workspaces and are hidden under row-level security. An
 /// outdated plan makes a search slower and not wrong, because a plan without its index scans.
 pub(super) async fn choose_plan(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<Plan> {
-    let standing = match remembered(ws, limits) {
+    let stats = match cached_stats(ws, limits) {
         Some(known) => known,
-        None => ask(ws, limits).await?,
+        None => read_stats(ws, limits).await?,
     };
-    Ok(match standing {
+    Ok(match stats {
         WorkspaceStats { chunks, .. } if chunks < limits.exact_below => Plan::Exact,
         WorkspaceStats { has_own_index: true, .. } => Plan::Approximate,
         _ => Plan::Bits,
     })
 }
 
-fn remembered(ws: &WorkspaceConnection<impl Access>, limits: SearchLimits) -> Option<WorkspaceStats> {
-    let standings = STATS_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = standings.get(&(ws.database(), ws.workspace()))?;
+fn cached_stats(ws: &WorkspaceConnection<impl Access>, limits: SearchLimits) -> Option<WorkspaceStats> {
+    let cache = STATS_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = cache.get(&(ws.database(), ws.workspace()))?;
     let counted = known.chunks < known.counted_to || known.counted_to >= limits.exact_below;
-    (counted && known.asked.elapsed() < STATS_TTL).then_some(*known)
+    (counted && known.read_at.elapsed() < STATS_TTL).then_some(*known)
 }
 
-async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<WorkspaceStats> {
+async fn read_stats(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) -> Result<WorkspaceStats> {
     #[derive(diesel::QueryableByName)]
     struct Row {
         #[diesel(sql_type = Bool)]
@@ -139,17 +139,17 @@ async fn ask(ws: &mut WorkspaceConnection<impl Access>, limits: SearchLimits) ->
             Ok::<_, Error>(query.get_result(conn).await?)
         })
         .await?;
-    let standing = WorkspaceStats {
+    let stats = WorkspaceStats {
         has_own_index: row.has_own_index,
         chunks: u32::try_from(row.chunks).unwrap_or(u32::MAX),
         counted_to: limits.exact_below,
-        asked: Instant::now(),
+        read_at: Instant::now(),
     };
-    let mut standings = STATS_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    if standings.len() == standings.capacity() {
+    let mut cache = STATS_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if cache.len() == cache.capacity() {
         // Remove expired entries before the map grows.
-        standings.retain(|_, known| known.asked.elapsed() < STATS_TTL);
+        cache.retain(|_, known| known.read_at.elapsed() < STATS_TTL);
     }
-    standings.insert((ws.database(), workspace), standing);
-    Ok(standing)
+    cache.insert((ws.database(), workspace), stats);
+    Ok(stats)
 }

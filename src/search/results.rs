@@ -11,7 +11,7 @@ use crate::id::{DocumentChunkId, DocumentId};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SearchResults {
     /// Requested number of passages.
-    pub asked: u32,
+    pub requested: u32,
     /// Number of returned passages. It is lower if no more passages pass the filters and the minimum score, or if a
     /// limit was reached.
     pub returned: usize,

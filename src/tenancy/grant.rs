@@ -12,26 +12,26 @@ const GRANT_TTL: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Grant {
     pub(super) proof: Arc<dyn Credential>,
-    asked_at: Arc<Mutex<Instant>>,
+    checked_at: Arc<Mutex<Instant>>,
 }
 
 impl Grant {
-    /// Returns a grant for a credential that the database accepted when it was asked at `asked_at`.
-    pub(super) fn new(proof: Arc<dyn Credential>, asked_at: Instant) -> Self {
-        Self { proof, asked_at: Arc::new(Mutex::new(asked_at)) }
+    /// Returns a grant for a credential that the database accepted at `checked_at`.
+    pub(super) fn new(proof: Arc<dyn Credential>, checked_at: Instant) -> Self {
+        Self { proof, checked_at: Arc::new(Mutex::new(checked_at)) }
     }
 
     /// Returns the same grant with its own time of check, because a check for one level says nothing about another.
     pub(super) fn of_another_level(&self) -> Self {
-        let asked_at = *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        Self::new(Arc::clone(&self.proof), asked_at)
+        let checked_at = *self.checked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::new(Arc::clone(&self.proof), checked_at)
     }
 
     pub(super) fn is_fresh(&self) -> bool {
-        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < GRANT_TTL
+        self.checked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < GRANT_TTL
     }
 
-    pub(super) fn renew(&self, asked_at: Instant) {
-        *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at;
+    pub(super) fn renew(&self, checked_at: Instant) {
+        *self.checked_at.lock().unwrap_or_else(PoisonError::into_inner) = checked_at;
     }
 }

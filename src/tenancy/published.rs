@@ -17,9 +17,9 @@ use crate::id::WorkspaceId;
 use crate::schema::workspaces;
 
 /// Property of a workspace that is active and published, which stands in place of a credential.
-struct Published;
+struct PublicSide;
 
-impl Credential for Published {
+impl Credential for PublicSide {
     fn level<'c>(
         &'c self,
         conn: &'c mut AsyncPgConnection,
@@ -50,7 +50,7 @@ impl Database {
         if slug.contains('\0') {
             return Err(no_workspace(&format!("{slug:?}")));
         }
-        let asked_at = Instant::now();
+        let checked_at = Instant::now();
         let found: Option<WorkspaceId> = self
             .platform(async |conn| {
                 let query = workspaces::table
@@ -60,7 +60,7 @@ impl Database {
             })
             .await?;
         let workspace = found.ok_or_else(|| no_workspace(&format!("{slug:?}")))?;
-        Ok(self.granted(workspace, Arc::new(Published), asked_at))
+        Ok(self.granted(workspace, Arc::new(PublicSide), checked_at))
     }
 }
 

@@ -190,7 +190,7 @@ impl PlatformScope {
 
     /// Returns the actor. The transaction of the action checks the credential again.
     pub(crate) async fn actor(&self, conn: &mut AsyncPgConnection, db: impl Into<DatabaseToken>) -> Result<Actor> {
-        self.asked(conn, db.into(), false).await
+        self.authorized_actor(conn, db.into(), false).await
     }
 
     /// Returns the actor, like [`actor`](Self::actor), for an action that grants power or a credential. Rejects an API
@@ -200,10 +200,15 @@ impl PlatformScope {
         conn: &mut AsyncPgConnection,
         db: impl Into<DatabaseToken>,
     ) -> Result<Actor> {
-        self.asked(conn, db.into(), true).await
+        self.authorized_actor(conn, db.into(), true).await
     }
 
-    async fn asked(&self, conn: &mut AsyncPgConnection, db: DatabaseToken, in_person: bool) -> Result<Actor> {
+    async fn authorized_actor(
+        &self,
+        conn: &mut AsyncPgConnection,
+        db: DatabaseToken,
+        in_person: bool,
+    ) -> Result<Actor> {
         match &self.0 {
             ScopeOrigin::Granted(given, _) if *given != db => {
                 Err(Error::invalid("the scope of the platform belongs to another `Database`")

@@ -6,7 +6,7 @@ use crate::tenancy::{BulkConnection, Database};
 
 /// Excludes other transfers of the workspace until the returned connection is dropped.
 pub(super) async fn lock(db: &Database, workspace: WorkspaceId) -> Result<BulkConnection> {
-    let held = db.platform_bulk().await?.holding(&format!("transfer of {workspace}")).await?;
+    let held = db.platform_bulk().await?.with_advisory_lock(&format!("transfer of {workspace}")).await?;
     held.ok_or_else(|| {
         Error::new(
             ErrorKind::Conflict,

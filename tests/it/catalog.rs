@@ -178,8 +178,8 @@ async fn functions_and_policies_stand_in_sql() {
     let query = "SELECT DISTINCT proname::text AS name, true AS holds FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'workspace\\_db\\_%'";
     let functions: Vec<Object> = diesel::sql_query(query).load(&mut owner).await.unwrap();
     assert_eq!(functions.into_iter().map(|one| one.name).collect::<BTreeSet<_>>(), names);
-    let there = Catalog::read(&database.url().unwrap()).await.unwrap();
-    assert_eq!(Catalog::expected().drift(&there), [], "a file of sql/ is not what the migrations make");
+    let current = Catalog::read(&database.url().unwrap()).await.unwrap();
+    assert_eq!(Catalog::expected().drift(&current), [], "a file of sql/ is not what the migrations make");
 }
 
 #[tokio::test]

@@ -155,9 +155,9 @@ async fn a_pool_of_none_is_refused_and_one_without_a_server_is_unreachable() {
 }
 
 /// A server that asks for the password in the way of `question`, and then tells what the client said to that.
-async fn asking(question: &'static [u8]) -> (u16, oneshot::Receiver<Vec<u8>>) {
+async fn fake_server(question: &'static [u8]) -> (u16, oneshot::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (tell, told) = oneshot::channel();
+    let (tell, received) = oneshot::channel();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.unwrap();
@@ -175,7 +175,7 @@ async fn asking(question: &'static [u8]) -> (u16, oneshot::Receiver<Vec<u8>>) {
         let _ = client.read_buf(&mut answer).await;
         tell.send(answer).unwrap();
     });
-    (port, told)
+    (port, received)
 }
 
 const CLEARTEXT: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
@@ -193,7 +193,7 @@ async fn a_password_is_not_given_to_who_asks_for_it_without_tls(#[case] question
         ("", "?hostaddr=127.0.0.1"),
     ];
     for (host, parameters) in places {
-        let (port, told) = asking(question).await;
+        let (port, received) = fake_server(question).await;
         let url = match host {
             "" => format!("postgres:///x{parameters}&port={port}&user=me&password=S3CRETPW"),
             _ => format!("postgres://me:S3CRETPW@{host}:{port}/x{parameters}"),
@@ -201,17 +201,17 @@ async fn a_password_is_not_given_to_who_asks_for_it_without_tls(#[case] question
         let url: DatabaseUrl = url.parse().unwrap();
         let error = db::connect(&url).await.err().unwrap();
         assert!(error.is_unreachable() && error.to_string().contains(says), "{error}");
-        assert_eq!(told.await.unwrap(), b"", "{url}: something was said to the server");
+        assert_eq!(received.await.unwrap(), b"", "{url}: something was said to the server");
     }
 }
 
 #[tokio::test]
 async fn a_password_is_given_over_verified_tls() {
-    let (port, told) = asking(CLEARTEXT).await;
+    let (port, received) = fake_server(CLEARTEXT).await;
     let url: DatabaseUrl = format!("postgres://me:S3CRETPW@127.0.0.1:{port}/x").parse().unwrap();
     let front = TlsFront::before(&url, "localhost").await;
     let _ = db::connect(&front.url(&url, "sslmode=require&sslrootcert={folder}/ca.pem")).await;
-    let answer = told.await.unwrap();
+    let answer = received.await.unwrap();
     assert!(answer.starts_with(b"p") && String::from_utf8_lossy(&answer).contains("S3CRETPW"), "{answer:?}");
 }
 

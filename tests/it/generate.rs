@@ -124,18 +124,23 @@ async fn three_tables_are_generated_as_the_example_has_them() {
     assert!(checked["files"].as_array().unwrap().len() >= 13 && checked["database"].as_array().unwrap().len() >= 13);
     for file in ["registry.rs", "models/mod.rs", "models/captions.rs", "models/document_tags.rs", "models/pictures.rs"]
     {
-        let (made, there) = (text(folder.path().join("src").join(file)), text(format!("{EXAMPLE}/src/{file}")));
-        assert_eq!(comparable(made), comparable(there), "examples/generated/src/{file} is another");
+        let (made, expected) = (text(folder.path().join("src").join(file)), text(format!("{EXAMPLE}/src/{file}")));
+        assert_eq!(comparable(made), comparable(expected), "examples/generated/src/{file} is another");
     }
     let mut made: Vec<_> = fs::read_dir(&migrations).unwrap().map(|entry| entry.unwrap().path()).collect();
     made.sort();
-    let mut there: Vec<_> =
+    let mut expected: Vec<_> =
         fs::read_dir(format!("{EXAMPLE}/migrations")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    there.sort();
-    assert_eq!((made.len(), there.len()), (3, 3));
-    for (made, there) in made.iter().zip(&there) {
+    expected.sort();
+    assert_eq!((made.len(), expected.len()), (3, 3));
+    for (made, expected) in made.iter().zip(&expected) {
         for file in ["up.sql", "down.sql"] {
-            assert_eq!(text(made.join(file)), text(there.join(file)), "{} is another", there.join(file).display());
+            assert_eq!(
+                text(made.join(file)),
+                text(expected.join(file)),
+                "{} is another",
+                expected.join(file).display()
+            );
         }
     }
     let reverted = shell.json(&["migrate", "revert", "-n", "3", "--yes", "--migrations", &migrations]);

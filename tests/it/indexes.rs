@@ -105,11 +105,11 @@ async fn the_shared_index_is_trained_once_the_table_has_grown() {
     filled(&mut fixture, a, 1_000).await;
     let train = |chunks| IndexAction::Train { index: "document_chunks_vector_idx".to_owned(), lists: 100, chunks };
     assert_eq!(due(&fixture, 5_000).await, [train(1_000)]);
-    let told = Mutex::new(Vec::<IndexProgress>::new());
-    let on_progress = |progress: &IndexProgress| told.lock().unwrap().push(progress.clone());
+    let events = Mutex::new(Vec::<IndexProgress>::new());
+    let on_progress = |progress: &IndexProgress| events.lock().unwrap().push(progress.clone());
     let done = retrain(&fixture.database.url().unwrap(), 5_000, &on_progress).await.unwrap();
     assert_eq!(done, [train(1_000)]);
-    assert_eq!(told.lock().unwrap()[0].step, train(1_000));
+    assert_eq!(events.lock().unwrap()[0].step, train(1_000));
     let after = status(&fixture.database.url().unwrap(), 5_000).await.unwrap();
     assert_eq!((after.chunks, after.due), (1_000, vec![]));
     assert_eq!(after.shared.unwrap().trained_on, Some(1_000));
@@ -252,15 +252,15 @@ async fn what_somebody_has_set_for_the_database_stays() {
 async fn progress_is_the_servers() {
     let fixture = fixture().await;
     let mut older = older_transaction(&fixture).await;
-    let told = tokio::sync::Notify::new();
+    let begun = tokio::sync::Notify::new();
     let on_progress = |progress: &IndexProgress| {
         if progress.phase.starts_with("waiting for") {
-            told.notify_one();
+            begun.notify_one();
         }
     };
     let owner = fixture.database.url().unwrap();
     let (done, ()) = tokio::join!(retrain(&owner, MANY, &on_progress), async {
-        told.notified().await;
+        begun.notified().await;
         older.batch_execute("ROLLBACK").await.unwrap();
     });
     assert_eq!(done.unwrap().len(), 1);
@@ -289,8 +289,8 @@ async fn an_order_by_distance_gets_its_rows(#[case] defaults: bool) {
     alter_database(&fixture, "SET enable_sort = off").await;
     let db = fixture.database.open(1).await.unwrap();
     let mut ws = db.workspace(&fixture.scope).await.unwrap();
-    let asked = random(&mut fastrand::Rng::with_seed(5));
-    let query = fixture.chunks().order(document_chunks::vector.cosine_distance(&asked)).limit(10);
+    let query_vector = random(&mut fastrand::Rng::with_seed(5));
+    let query = fixture.chunks().order(document_chunks::vector.cosine_distance(&query_vector)).limit(10);
     let found: Vec<String> = query.select(document_chunks::content).load(&mut ws).await.unwrap();
     if defaults {
         assert_eq!(found.len(), 10);
@@ -300,7 +300,7 @@ async fn an_order_by_distance_gets_its_rows(#[case] defaults: bool) {
     retrained(&fixture, 5_000).await;
     let db = fixture.database.open(1).await.unwrap();
     let mut ws = db.workspace(&fixture.scope).await.unwrap();
-    let query = fixture.chunks().order(document_chunks::vector.cosine_distance(&asked)).limit(10);
+    let query = fixture.chunks().order(document_chunks::vector.cosine_distance(&query_vector)).limit(10);
     assert_eq!(query.select(document_chunks::content).load::<String>(&mut ws).await.unwrap().len(), 10);
 }
 
@@ -360,11 +360,11 @@ async fn two_workspaces_with_indexes_of_their_own_find_their_own() {
     let b = fixture.b;
     filled(&mut fixture, b, 100).await;
     assert_eq!(retrained(&fixture, MANY).await.len(), 2);
-    let asked = question(&random(&mut fastrand::Rng::with_seed(5)));
+    let question = question(&random(&mut fastrand::Rng::with_seed(5)));
     for workspace in [fixture.a, fixture.b] {
         let scope = WorkspaceScope::unchecked(workspace, "a test");
         let mut ws = fixture.db.workspace(&scope).await.unwrap();
-        let answer = document_chunks::table.in_workspace(&scope).nearest(&asked, 5).run(&mut ws).await.unwrap();
+        let answer = document_chunks::table.in_workspace(&scope).nearest(&question, 5).run(&mut ws).await.unwrap();
         assert_eq!((answer.returned, answer.by_vector.unwrap().plan), (5, Plan::Approximate));
         for hit in answer.hits {
             let owner: WorkspaceId = document_chunks::table

@@ -9,10 +9,10 @@ use workspace_db::Error;
 use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::sql_types::*;
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 /// A database with two workspaces, each with a row in every table.
-async fn two_workspaces() -> (TestDatabase, AsyncPgConnection, Seeded, Seeded) {
+async fn two_workspaces() -> (TestDatabase, AsyncPgConnection, SeededWorkspace, SeededWorkspace) {
     let database = TestDatabase::new().await.unwrap();
     let mut conn = database.connect().await.unwrap();
     let a = seed(&mut conn, "a").await.unwrap();
@@ -223,8 +223,8 @@ async fn a_deleted_workspace_leaves_nothing_behind_and_no_other_touched() {
     diesel::delete(workspaces::table.find(a.workspace)).execute(&mut conn).await.unwrap();
     let left: Vec<_> = rows_of(&mut conn, a.workspace).await.into_iter().filter(|(_, rows)| *rows > 0).collect();
     assert_eq!(left, []);
-    let told = AuditEntry::query().filter(audit_log::workspace_id.eq(a.workspace)).load(&mut conn).await.unwrap();
-    assert_eq!(told.len(), 1, "what was done to a workspace is known after it is gone");
+    let entries = AuditEntry::query().filter(audit_log::workspace_id.eq(a.workspace)).load(&mut conn).await.unwrap();
+    assert_eq!(entries.len(), 1, "what was done to a workspace is known after it is gone");
     assert!(rows_of(&mut conn, b.workspace).await.iter().all(|(_, rows)| *rows == 1));
 }
 

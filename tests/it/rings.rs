@@ -62,12 +62,12 @@ fn read(tokens: TokenStream, file: &Module, inline: &Module, source: &mut Source
                 }
             }
             TokenTree::Ident(ident) if is_colons(&tokens, at + 1) && !is_method(&tokens, at) => {
-                let here = file.iter().chain(inline).cloned();
+                let module = file.iter().chain(inline).cloned();
                 at = match ident.to_string().as_str() {
                     "crate" => tree(&tokens, at + 3, Vec::new(), source),
-                    "self" => tree(&tokens, at + 3, here.collect(), source),
+                    "self" => tree(&tokens, at + 3, module.collect(), source),
                     // A child of this file, if it has one of that name, or `super`.
-                    _ => tree(&tokens, at, here.collect(), source),
+                    _ => tree(&tokens, at, module.collect(), source),
                 };
                 continue;
             }

@@ -59,7 +59,7 @@ impl Drop for Server {
 }
 
 /// Through the command line, off the test's own runtime.
-async fn told(shell: Shell, args: &'static [&'static str]) -> String {
+async fn run(shell: Shell, args: &'static [&'static str]) -> String {
     tokio::task::spawn_blocking(move || shell.succeed(args)).await.unwrap()
 }
 
@@ -71,8 +71,8 @@ async fn an_owner_who_may_make_roles_needs_nobody_else() {
     // On day one there is this URL alone.
     Database::open(&Config { database_url: Some(owner.clone()), ..Config::default() }).await.unwrap();
     let shell = || Shell::new().with("DATABASE_URL", owner.expose());
-    let told = told(shell(), &["roles", "--apply"]).await;
-    let url = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap();
+    let output = run(shell(), &["roles", "--apply"]).await;
+    let url = |name: &str| output.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap();
     let config = Config {
         database_app_url: Some(url("DATABASE_APP_URL=")),
         database_platform_url: Some(url("DATABASE_PLATFORM_URL=")),
@@ -101,11 +101,11 @@ async fn an_owner_who_may_not_is_told_what_a_superuser_must_run() {
         move || shell.fails(&["roles", "--apply"], 5)
     });
     assert!(refused.await.unwrap().contains("superuser"));
-    let sql = told(shell(), &["roles"]).await;
+    let sql = run(shell(), &["roles"]).await;
     let mut superuser = db::connect(&server.url("postgres", "platform")).await.unwrap();
     superuser.batch_execute(&sql).await.unwrap();
     Migrator::new(&owner, Environment::Production).run(|_| ()).await.unwrap();
     // What is printed can be run again.
-    superuser.batch_execute(&told(shell(), &["roles"]).await).await.unwrap();
+    superuser.batch_execute(&run(shell(), &["roles"]).await).await.unwrap();
     Database::open(&Config { database_url: Some(owner), ..Config::default() }).await.unwrap();
 }

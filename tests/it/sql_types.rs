@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use workspace_db::id::WorkspaceId;
 use workspace_db::schema::{admin_users, document_chunks};
 use workspace_db::sql_types::*;
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
-async fn seeded() -> (TestDatabase, AsyncPgConnection, Seeded) {
+async fn seeded() -> (TestDatabase, AsyncPgConnection, SeededWorkspace) {
     let database = TestDatabase::new().await.unwrap();
     let mut conn = database.connect().await.unwrap();
     let a = seed(&mut conn, "a").await.unwrap();

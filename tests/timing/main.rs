@@ -89,8 +89,8 @@ impl<const SIDES: usize> Comparison<SIDES> {
         for (name, median) in self.names.iter().zip(&medians) {
             println!("{name:<16} {median:?}");
         }
-        let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
-        let spread = most.as_secs_f64() / least.as_secs_f64() - 1.0;
+        let (least, peak) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
+        let spread = peak.as_secs_f64() / least.as_secs_f64() - 1.0;
         println!("the medians of {} each are within {:.2} %", self.times[0].len(), spread * 100.0);
         spread <= 0.02
     }
@@ -184,7 +184,7 @@ async fn the_time_of_a_lookup_does_not_tell_how_much_of_a_token_was_right() {
 }
 
 /// The median time of a small query, asked until `done` or 300 times.
-async fn asked(db: &Database, scope: &WorkspaceScope, done: impl Fn() -> bool) -> Duration {
+async fn median_query_time(db: &Database, scope: &WorkspaceScope, done: impl Fn() -> bool) -> Duration {
     let mut times = Vec::new();
     while !done() && times.len() < 300 {
         let began = Instant::now();
@@ -209,7 +209,7 @@ async fn two_hundred_logins_at_once_take_turns_and_leave_others_their_time() {
     auth::log_in(&db, "nobody@example.com", &PASSWORD.into(), &ClientInfo::default()).await.unwrap_err();
     let limit = (std::thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1);
     for run in 1..=RUNS {
-        let alone = asked(&db, &scope, || false).await;
+        let alone = median_query_time(&db, &scope, || false).await;
         let before = resident_kib();
         let crowd: Vec<_> = (0..200)
             .map(|n| {
@@ -221,16 +221,16 @@ async fn two_hundred_logins_at_once_take_turns_and_leave_others_their_time() {
             })
             .collect();
         let over = || crowd.iter().all(tokio::task::JoinHandle::is_finished);
-        let meanwhile = asked(&db, &scope, over).await;
-        let mut most = resident_kib();
+        let meanwhile = median_query_time(&db, &scope, over).await;
+        let mut peak = resident_kib();
         while !over() {
-            most = most.max(resident_kib());
+            peak = peak.max(resident_kib());
             tokio::task::yield_now().await;
         }
         for login in crowd {
             assert!(login.await.unwrap().unwrap_err().is_unauthenticated());
         }
-        let (grown, bound) = (most.saturating_sub(before) / 1024, 19 * limit as u64 + 24);
+        let (grown, bound) = (peak.saturating_sub(before) / 1024, 19 * limit as u64 + 24);
         let ratio = meanwhile.as_secs_f64() / alone.as_secs_f64();
         println!("run {run}: a query {alone:?} alone, {meanwhile:?} among 200 logins ({ratio:.2}); {grown} MiB more");
         // 200 hashes at once would be 3,800 MiB; 24 are for the tasks, their connections and the allocator.

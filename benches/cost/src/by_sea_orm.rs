@@ -116,16 +116,16 @@ impl SeaOrm {
         let set = "SELECT set_config('app.workspace_id', $1, true)";
         let set = Statement::from_sql_and_values(DbBackend::Postgres, set, [workspace.to_string().into()]);
         tx.execute(set).await.expect("set");
-        let here = || document::Entity::find().filter(document::Column::WorkspaceId.eq(workspace));
+        let in_workspace = || document::Entity::find().filter(document::Column::WorkspaceId.eq(workspace));
         let page = u64::try_from(PAGE).expect("positive");
         let count = match operation {
             Operation::List => {
-                let query = here().order_by_desc(document::Column::Id).limit(page);
+                let query = in_workspace().order_by_desc(document::Column::Id).limit(page);
                 let rows = query.all(&tx).await.expect("rows");
                 std::hint::black_box(rows.into_iter().map(row).collect::<Vec<_>>()).len()
             }
             Operation::Fetch => {
-                let query = here().filter(document::Column::Id.eq(self.document));
+                let query = in_workspace().filter(document::Column::Id.eq(self.document));
                 std::hint::black_box(row(query.one(&tx).await.expect("a row").expect("a row")));
                 1
             }
@@ -139,7 +139,7 @@ impl SeaOrm {
                 BULK
             }
             Operation::Join => {
-                let rows: Vec<(Uuid, String, String)> = here()
+                let rows: Vec<(Uuid, String, String)> = in_workspace()
                     .join(JoinType::InnerJoin, document::Relation::Datasource.def())
                     .select_only()
                     .column(document::Column::Id)

@@ -8,7 +8,7 @@ pub mod latency;
 
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db;
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 /// Documents of the workspace that is read.
 pub const DOCUMENTS: usize = 10_000;
@@ -78,9 +78,9 @@ pub struct Fixture {
     /// Dropped with it.
     pub database: TestDatabase,
     /// The workspace that is read.
-    pub read: Seeded,
+    pub read: SeededWorkspace,
     /// The workspace that is written.
-    pub written: Seeded,
+    pub written: SeededWorkspace,
 }
 
 impl Fixture {

@@ -50,16 +50,16 @@ impl Dataset {
         {
             let vector = components.iter().map(|&byte| scale * f32::from(byte.cast_signed())).collect();
             all.resize_with(all.len().max(workspace + 1), Default::default);
-            let (kept, asked) = &mut all[workspace];
-            if row % QUESTIONS == 0 { asked.push(vector) } else { kept.push(vector) }
+            let (kept, questions) = &mut all[workspace];
+            if row % QUESTIONS == 0 { questions.push(vector) } else { kept.push(vector) }
         }
         all.sort_by_key(|(kept, _)| std::cmp::Reverse(kept.len()));
         let mut rng = Rng::with_seed(SEED);
         let matrix = (0..DIMENSIONS).map(|_| (0..dimensions).map(|_| normal(&mut rng)).collect()).collect();
         let mut dataset = Self { workspaces: Vec::new(), questions: Vec::new(), matrix };
-        for (number, (kept, asked)) in all.into_iter().enumerate() {
+        for (number, (kept, questions)) in all.into_iter().enumerate() {
             dataset.workspaces.push(kept);
-            dataset.questions.extend(asked.into_iter().map(|vector| (number, vector)));
+            dataset.questions.extend(questions.into_iter().map(|vector| (number, vector)));
         }
         rng.shuffle(&mut dataset.questions);
         dataset

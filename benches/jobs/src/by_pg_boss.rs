@@ -16,7 +16,7 @@ pub struct PgBoss {
 /// What it has measured: seconds, and milliseconds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Measured {
+pub struct Measurement {
     pub seconds: f64,
     pub p50: f64,
     pub p99: f64,
@@ -47,12 +47,12 @@ impl PgBoss {
     /// # Panics
     ///
     /// Where it does not answer.
-    pub async fn order(&mut self, order: &str) -> Measured {
+    pub async fn order(&mut self, order: &str) -> Measurement {
         self.orders.write_all(format!("{order}\n").as_bytes()).await.expect("it listens");
         self.answer().await
     }
 
-    async fn answer(&mut self) -> Measured {
+    async fn answer(&mut self) -> Measurement {
         let line = self.answers.next_line().await.expect("it speaks").expect("it has not ended");
         serde_json::from_str(&line).expect("it speaks JSON")
     }

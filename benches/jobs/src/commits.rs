@@ -1,4 +1,4 @@
-//! What telling workers costs those who enqueue: 500 at once, each a job a transaction.
+//! Cost of notifications for those who enqueue: 500 at once, each a job a transaction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,16 +15,16 @@ const CONNECTIONS: usize = 250;
 const EACH: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, Deserialize)]
-struct Told {}
-impl JobKind for Told {
-    const NAME: &'static str = "told";
+struct EmptyJob {}
+impl JobKind for EmptyJob {
+    const NAME: &'static str = "empty";
 }
 
-/// Whether somebody is told.
+/// Whether an enqueued job notifies the workers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Telling {
-    Nobody,
-    Workers,
+pub enum Notification {
+    Off,
+    On,
 }
 
 /// Commits a second, in a database of its own.
@@ -36,7 +36,7 @@ pub enum Telling {
 /// # Panics
 ///
 /// Where an enqueuer does.
-pub async fn a_second(database: &TestDatabase, telling: Telling) -> Result<f64> {
+pub async fn commits_per_second(database: &TestDatabase, notification: Notification) -> Result<f64> {
     let mut conn = database.connect().await?;
     let mut scopes = Vec::new();
     for n in 0..10 {
@@ -55,8 +55,8 @@ pub async fn a_second(database: &TestDatabase, telling: Telling) -> Result<f64> 
             tokio::spawn(async move {
                 while begun.elapsed() < EACH {
                     let mut ws = db.workspace(&scope).await?;
-                    let job = NewJob::new(Told {});
-                    enqueue(&mut ws, if telling == Telling::Workers { job } else { job.without_notify() }).await?;
+                    let job = NewJob::new(EmptyJob {});
+                    enqueue(&mut ws, if notification == Notification::On { job } else { job.without_notify() }).await?;
                     committed.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok::<_, workspace_db::Error>(())

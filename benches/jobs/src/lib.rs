@@ -58,10 +58,10 @@ impl Clock {
 
 /// What the handlers tell.
 #[derive(Clone, Debug)]
-pub struct Tally(Arc<Counted>);
+pub struct Tally(Arc<TallyInner>);
 
 #[derive(Debug)]
-struct Counted {
+struct TallyInner {
     clock: Clock,
     started: AtomicUsize,
     latencies: Mutex<Vec<Duration>>,
@@ -72,7 +72,7 @@ impl Tally {
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         let (started, latencies, more) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
-        Self(Arc::new(Counted { clock, started, latencies, more }))
+        Self(Arc::new(TallyInner { clock, started, latencies, more }))
     }
 
     /// A handler has begun.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bench_jobs::by_graphile::Graphile;
 use bench_jobs::by_pg_boss::PgBoss;
 use bench_jobs::by_us::{Of, Us};
-use bench_jobs::commits::{Telling, a_second};
+use bench_jobs::commits::{Notification, commits_per_second};
 use bench_jobs::measure::Server;
 use bench_jobs::{Clock, Tally};
 use workspace_db_testing::TestDatabase;
@@ -55,7 +55,7 @@ struct Round {
 type Wait = (f64, f64);
 
 /// A side with jobs that nobody runs.
-struct Stalled;
+struct StallError;
 
 impl Side {
     async fn start(name: &str, database: &TestDatabase, of: Of) -> Self {
@@ -71,7 +71,7 @@ impl Side {
         Self { kind, server, url, clock, tally }
     }
 
-    async fn round(&mut self, jobs: u64) -> Result<Round, Stalled> {
+    async fn round(&mut self, jobs: u64) -> Result<Round, StallError> {
         self.many(jobs / 10).await?;
         let before = self.server.wal().await;
         let rate = self.many(jobs).await?;
@@ -86,7 +86,7 @@ impl Side {
     }
 
     /// At half the rate of many, which it finds out.
-    async fn wait(&mut self, jobs: u64) -> Result<Wait, Stalled> {
+    async fn wait(&mut self, jobs: u64) -> Result<Wait, StallError> {
         self.many(jobs / 10).await?;
         let rate = self.many(jobs).await?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "jobs a second")]
@@ -94,7 +94,7 @@ impl Side {
     }
 
     /// Jobs a second, from the first call that enqueues to the last handler.
-    async fn many(&mut self, jobs: u64) -> Result<f64, Stalled> {
+    async fn many(&mut self, jobs: u64) -> Result<f64, StallError> {
         let begun = Instant::now();
         match &mut self.kind {
             Kind::Us(side) => side.enqueue_many(jobs, &self.clock).await.expect("jobs are enqueued"),
@@ -108,7 +108,7 @@ impl Side {
     }
 
     /// One job after the other at a pace.
-    async fn paced(&mut self, rate: u64) -> Result<Wait, Stalled> {
+    async fn paced(&mut self, rate: u64) -> Result<Wait, StallError> {
         if let Kind::PgBoss(side) = &mut self.kind {
             let measured = side.order(&format!("paced {rate} {PACED}")).await;
             return Ok((measured.p50, measured.p99));
@@ -129,8 +129,8 @@ impl Side {
         Ok((at(50), at(99)))
     }
 
-    async fn reach(&self, jobs: u64) -> Result<(), Stalled> {
-        if self.tally.reach(usize::try_from(jobs).expect("it fits")).await { Ok(()) } else { Err(Stalled) }
+    async fn reach(&self, jobs: u64) -> Result<(), StallError> {
+        if self.tally.reach(usize::try_from(jobs).expect("it fits")).await { Ok(()) } else { Err(StallError) }
     }
 
     async fn stop(&mut self) {
@@ -176,14 +176,14 @@ async fn against_others(database: &TestDatabase, jobs: u64) {
             let mut side = Side::start(name, &own, Of::TenWorkspaces).await;
             match side.round(jobs).await {
                 Ok(round) => rounds[at].push(round),
-                Err(Stalled) => stalled("many at once"),
+                Err(StallError) => stalled("many at once"),
             }
             side.stop().await;
             let own = database.copy().await.expect("a database");
             let mut side = Side::start(name, &own, Of::TenWorkspaces).await;
             match side.wait(jobs).await {
                 Ok(wait) => waits[at].push(wait),
-                Err(Stalled) => stalled("one by one"),
+                Err(StallError) => stalled("one by one"),
             }
             side.stop().await;
         }
@@ -247,9 +247,9 @@ async fn commits(database: &TestDatabase) {
     let (mut nobody, mut workers) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS * 2 {
         let own = database.copy().await.expect("a database");
-        let telling = if round % 2 == 0 { Telling::Nobody } else { Telling::Workers };
-        let rate = a_second(&own, telling).await.expect("they are enqueued");
-        if telling == Telling::Nobody { &mut nobody } else { &mut workers }.push(rate);
+        let notification = if round % 2 == 0 { Notification::Off } else { Notification::On };
+        let rate = commits_per_second(&own, notification).await.expect("they are enqueued");
+        if notification == Notification::Off { &mut nobody } else { &mut workers }.push(rate);
     }
     let (nobody, workers) = (median(&nobody), median(&workers));
     println!(

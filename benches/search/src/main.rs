@@ -18,7 +18,7 @@ use workspace_db::config::Config;
 use workspace_db::{db, indexes};
 use workspace_db_testing::TestDatabase;
 
-use crate::measure::{Measured, grouped, measure, median};
+use crate::measure::{Measurement, grouped, measure, median};
 use crate::platform::Tenant;
 use crate::sides::{EMPTY_IVFFLAT, HNSW, MORE_HNSW, SIDES, Searcher, Side, TRAINED_IVFFLAT};
 
@@ -136,12 +136,13 @@ fn print_loading(loaded: &[(&str, Vec<f64>)], rows: usize) {
 }
 
 /// What the goals ask: how many times as fast as exact, and as the fastest HNSW that finds as much.
-fn print_ratios(measured: &[(usize, Vec<Measured>)]) {
+fn print_ratios(measured: &[(usize, Vec<Measurement>)]) {
     println!("\n| chunks of the workspace | exact / ours | HNSW of equal recall / ours | which |");
     println!("|---|---|---|---|");
     for (size, all) in measured {
         let (ours, exact) = (&all[0], &all[1]);
-        let equal = |one: &&Measured| one.side.starts_with("HNSW") && one.mean >= ours.mean && one.worst >= ours.worst;
+        let equal =
+            |one: &&Measurement| one.side.starts_with("HNSW") && one.mean >= ours.mean && one.worst >= ours.worst;
         let rival = all.iter().filter(equal).min_by(|one, other| one.p50.total_cmp(&other.p50));
         let (ratio, which) =
             rival.map_or((String::new(), "none"), |one| (format!("{:.2}", one.p50 / ours.p50), one.side));

@@ -15,7 +15,7 @@ const WARM_UP: usize = 5;
 const TIE: f64 = 1e-6;
 
 /// What one side did in one workspace.
-pub struct Measured {
+pub struct Measurement {
     pub side: &'static str,
     /// Of the true nearest, the share that came: on average, and for the question that fared worst.
     pub mean: f64,
@@ -29,12 +29,12 @@ pub struct Measured {
 
 /// Asks every side every question in each of five rounds. Each in its turn is the first, which has what was left
 /// undone before it.
-pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exact: &Side) -> Vec<Measured> {
-    let mut entered = searcher.enter(tenant).await;
+pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exact: &Side) -> Vec<Measurement> {
+    let mut connection = searcher.enter(tenant).await;
     let mut truth = Vec::new();
     searcher.make_way_for(exact).await;
     for question in &tenant.questions {
-        truth.push(searcher.search(exact, &mut entered, question).await);
+        truth.push(searcher.search(exact, &mut connection, question).await);
     }
     let mut millis = vec![Vec::new(); sides.len()];
     let mut recalls = vec![Vec::new(); sides.len()];
@@ -43,18 +43,18 @@ pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exac
             let at = (round + turn) % sides.len();
             searcher.make_way_for(sides[at]).await;
             for question in tenant.questions.iter().take(WARM_UP) {
-                searcher.search(sides[at], &mut entered, question).await;
+                searcher.search(sides[at], &mut connection, question).await;
             }
             for (question, truth) in tenant.questions.iter().zip(&truth) {
                 let began = Instant::now();
-                let scores = searcher.search(sides[at], &mut entered, question).await;
+                let scores = searcher.search(sides[at], &mut connection, question).await;
                 millis[at].push(began.elapsed().as_secs_f64() * 1e3);
                 recalls[at].push(recall(&scores, truth));
             }
         }
     }
     let measured = sides.iter().zip(millis).zip(recalls);
-    measured.map(|((side, millis), recalls)| Measured::new(side.name, millis, &recalls)).collect()
+    measured.map(|((side, millis), recalls)| Measurement::new(side.name, millis, &recalls)).collect()
 }
 
 /// A passage that is as near as the k-th counts as found, whichever it is.
@@ -64,7 +64,7 @@ fn recall(scores: &[f64], truth: &[f64]) -> f64 {
     right as f64 / truth.len() as f64
 }
 
-impl Measured {
+impl Measurement {
     fn new(side: &'static str, mut millis: Vec<f64>, recalls: &[f64]) -> Self {
         let rate = millis.len() as f64 / millis.iter().sum::<f64>() * 1e3;
         millis.sort_by(f64::total_cmp);
@@ -112,13 +112,13 @@ pub async fn compare(databases: [&TestDatabase; 2], tenant: &Tenant, side: &Side
         for turn in 0..2 {
             let at = (round + turn) % 2;
             let searcher = Searcher::new(databases[at]).await;
-            let mut entered = searcher.enter(tenant).await;
+            let mut connection = searcher.enter(tenant).await;
             for question in tenant.questions.iter().take(WARM_UP) {
-                searcher.search(side, &mut entered, question).await;
+                searcher.search(side, &mut connection, question).await;
             }
             for question in &tenant.questions {
                 let began = Instant::now();
-                searcher.search(side, &mut entered, question).await;
+                searcher.search(side, &mut connection, question).await;
                 millis[at].push(began.elapsed().as_secs_f64() * 1e3);
             }
         }

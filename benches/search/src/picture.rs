@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use crate::measure::{Measured, grouped};
+use crate::measure::{Measurement, grouped};
 
 const PANELS: [usize; 3] = [2_000, 20_000, 100_000];
 const SIZE: (u32, u32) = (1_200, 480);
@@ -20,7 +20,7 @@ const COLOURS: [(&str, RGBColor); 5] = [
 ];
 
 /// Draws those of the sizes that were measured.
-pub fn draw(path: &Path, all: &[(usize, Vec<Measured>)]) -> Result<(), Box<dyn Error>> {
+pub fn draw(path: &Path, all: &[(usize, Vec<Measurement>)]) -> Result<(), Box<dyn Error>> {
     let shown: Vec<_> = all.iter().filter(|(size, _)| PANELS.contains(size)).collect();
     if shown.is_empty() {
         return Ok(());

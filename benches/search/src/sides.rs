@@ -76,7 +76,7 @@ pub struct Searcher {
 }
 
 /// A workspace as this crate enters it.
-pub struct Entered {
+pub struct TenantConnection {
     scope: WorkspaceScope,
     ws: WorkspaceConnection,
 }
@@ -106,43 +106,43 @@ impl Searcher {
 
     /// Leaves the planner no other index on the vectors than the side's.
     pub async fn make_way_for(&self, side: &Side) {
-        let wanted = match side.how {
+        let valid = match side.how {
             How::ByIndex { index, .. } => index,
             How::Ours | How::Exact => "",
         };
         let update = "UPDATE pg_index SET indisvalid = (indexrelid::regclass::text = $1)
             WHERE indexrelid::regclass::text = ANY($2) AND indisvalid <> (indexrelid::regclass::text = $1)";
-        self.superuser.execute(update, &[&wanted, &VECTOR_INDEXES.as_slice()]).await.expect("switched");
+        self.superuser.execute(update, &[&valid, &VECTOR_INDEXES.as_slice()]).await.expect("switched");
     }
 
-    pub async fn enter(&self, tenant: &Tenant) -> Entered {
+    pub async fn enter(&self, tenant: &Tenant) -> TenantConnection {
         let scope = WorkspaceScope::unchecked(tenant.workspace, "a benchmark");
         let ws = self.db.workspace(&scope).await.expect("lent");
-        Entered { scope, ws }
+        TenantConnection { scope, ws }
     }
 
     /// Searches; the scores of what came.
-    pub async fn search(&self, side: &Side, entered: &mut Entered, question: &[f32]) -> Vec<f64> {
+    pub async fn search(&self, side: &Side, connection: &mut TenantConnection, question: &[f32]) -> Vec<f64> {
         match side.how {
             How::Ours => {
                 let vector = Embedding::try_from(question.to_vec()).expect("a vector");
-                let chunks = document_chunks::table.in_workspace(&entered.scope);
+                let chunks = document_chunks::table.in_workspace(&connection.scope);
                 let search = chunks.nearest(&Question::new(vector, MODEL), K);
-                let answer = search.run(&mut entered.ws).await.expect("an answer");
+                let answer = search.run(&mut connection.ws).await.expect("an answer");
                 answer.hits.iter().map(|hit| hit.score).collect()
             }
-            How::Exact => self.by_hand(entered, question, "").await,
+            How::Exact => self.by_hand(connection, question, "").await,
             How::ByIndex { settings, .. } => {
                 // Of a small workspace every row would be sorted, whatever index there is.
                 let forced =
                     format!("; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL {settings}");
-                self.by_hand(entered, question, &forced).await
+                self.by_hand(connection, question, &forced).await
             }
         }
     }
 
-    async fn by_hand(&self, entered: &Entered, question: &[f32], settings: &str) -> Vec<f64> {
-        let workspace = *entered.scope.workspace().as_uuid();
+    async fn by_hand(&self, connection: &TenantConnection, question: &[f32], settings: &str) -> Vec<f64> {
+        let workspace = *connection.scope.workspace().as_uuid();
         let begin = format!(
             "BEGIN; SET LOCAL app.workspace_id = '{workspace}'; SET LOCAL plan_cache_mode = force_custom_plan;
              SET LOCAL jit = off{settings}"

@@ -102,19 +102,19 @@ impl Admin {
                 output::print_lines(all.iter().map(line))
             }
             Action::Disable { email } => {
-                let admin = named(&db, &platform, &email).await?;
+                let admin = find_by_email(&db, &platform, &email).await?;
                 print_admin(context, &auth::disable(&db, &platform, admin.id).await?)
             }
             Action::Enable { email } => {
-                let admin = named(&db, &platform, &email).await?;
+                let admin = find_by_email(&db, &platform, &email).await?;
                 print_admin(context, &auth::enable(&db, &platform, admin.id).await?)
             }
             Action::Role { email, role } => {
-                let admin = named(&db, &platform, &email).await?;
+                let admin = find_by_email(&db, &platform, &email).await?;
                 print_admin(context, &auth::change_role(&db, &platform, admin.id, role).await?)
             }
             Action::ResetPassword { email } => {
-                let admin = named(&db, &platform, &email).await?;
+                let admin = find_by_email(&db, &platform, &email).await?;
                 let secret = auth::reset_password(&db, &platform, admin.id).await?;
                 print_secret(context, &admin, &secret)
             }
@@ -149,7 +149,7 @@ impl TokenAction {
     async fn run(self, context: &Context, db: &tenancy::Database, platform: &PlatformScope) -> Result<()> {
         match self {
             Self::Create { email, name, days } => {
-                let admin = named(db, platform, &email).await?;
+                let admin = find_by_email(db, platform, &email).await?;
                 let (row, token) = auth::create_admin_token(db, platform, admin.id, &name, days).await?;
                 if context.json {
                     return output::print_json(&json!({ "token": token.expose(), "row": row }));
@@ -157,7 +157,7 @@ impl TokenAction {
                 output::print_lines([token.expose().to_owned()])
             }
             Self::List { email } => {
-                let admin = named(db, platform, &email).await?;
+                let admin = find_by_email(db, platform, &email).await?;
                 let all = auth::list_admin_tokens(db, platform, admin.id).await?;
                 if context.json {
                     return output::print_json(&all);
@@ -165,7 +165,7 @@ impl TokenAction {
                 output::print_lines(all.iter().map(token_line))
             }
             Self::Revoke { email, id } => {
-                let admin = named(db, platform, &email).await?;
+                let admin = find_by_email(db, platform, &email).await?;
                 auth::revoke_admin_token(db, platform, admin.id, id).await?;
                 if context.json {
                     return output::print_json(&json!({ "revoked": id }));
@@ -177,7 +177,7 @@ impl TokenAction {
 }
 
 /// Returns the administrator with that email, ignoring case.
-async fn named(db: &tenancy::Database, platform: &PlatformScope, email: &str) -> Result<AdminUser> {
+async fn find_by_email(db: &tenancy::Database, platform: &PlatformScope, email: &str) -> Result<AdminUser> {
     let all = auth::admins(db, platform).await?;
     let found = all.into_iter().find(|admin| admin.email.to_lowercase() == email.to_lowercase());
     Ok(found.ok_or_else(|| NotFound(format!("there is no administrator {email:?}; `admin list` shows them")))?)

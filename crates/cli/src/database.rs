@@ -18,7 +18,7 @@ pub(super) enum DatabaseTarget {
 impl DatabaseTarget {
     /// Returns the database that the environment and the data directory name.
     pub(super) fn from_context(context: &Context) -> Result<Self> {
-        Ok(match given(context)? {
+        Ok(match owner_from_env(context)? {
             Some(owner) => Self::Given { owner, config: Box::new(context.config.clone()) },
             None => Self::LocalServer {
                 local: Box::new(LocalServer::open(&context.data_dir)?),
@@ -76,7 +76,7 @@ const CONNECTIONS: usize = 2;
 
 /// Returns `DATABASE_URL`, or `None` if it is the URL of the server in the data directory. A shell that evaluated
 /// `workspace-db env` has that URL, and this program still starts and stops the server.
-pub(super) fn given(context: &Context) -> Result<Option<DatabaseUrl>> {
+pub(super) fn owner_from_env(context: &Context) -> Result<Option<DatabaseUrl>> {
     let Some(url) = context.config.database_url.clone() else { return Ok(None) };
     let local = LocalServer::open_existing(&context.data_dir)?;
     if local.is_some_and(|local| local.has_url(&url)) {

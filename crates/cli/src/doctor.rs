@@ -90,8 +90,8 @@ impl Doctor {
         if context.json {
             return output::print_json(&json!({ "status": worst(findings), "findings": findings, "fixes": fixes }));
         }
-        let told = findings.iter().filter(|one| !self.quiet || one.status != CheckStatus::Pass);
-        output::print_lines(told.flat_map(|one| lines("", one)))
+        let shown = findings.iter().filter(|one| !self.quiet || one.status != CheckStatus::Pass);
+        output::print_lines(shown.flat_map(|one| lines("", one)))
     }
 }
 
@@ -103,7 +103,7 @@ fn worst(findings: &[Finding]) -> CheckStatus {
 pub(super) fn lines(of: &str, finding: &Finding) -> Vec<String> {
     let asks = CHECKS.iter().find(|check| check.name == finding.check).map_or("", |check| check.asks);
     let mut lines = vec![format!("{:<8} {of}{:<18} {asks}", finding.status.to_string(), finding.check)];
-    lines.extend(finding.found.iter().map(|one| format!("         - {one}")));
+    lines.extend(finding.problems.iter().map(|one| format!("         - {one}")));
     lines.extend(finding.remedy.map(|remedy| format!("         > {remedy}")));
     lines
 }

@@ -23,16 +23,16 @@ pub(super) fn load() -> Result<Vec<String>> {
     // The metadata is that of the open file, so the file can't be swapped between check and read.
     let of = file.metadata().context(broken)?;
     if ![0, nix::unistd::geteuid().as_raw()].contains(&of.uid()) || of.mode() & 0o022 != 0 {
-        let told = "the file .env is ignored: another user owns it or may write to it; run `chmod go-w .env`";
-        return Ok(vec![told.to_owned()]);
+        let warning = "the file .env is ignored: another user owns it or may write to it; run `chmod go-w .env`";
+        return Ok(vec![warning.to_owned()]);
     }
-    let (mut taken, mut told) = (String::new(), Vec::new());
+    let (mut taken, mut warnings) = (String::new(), Vec::new());
     for pair in dotenvy::from_read_iter(file) {
         let (name, value) = pair.context(broken)?;
         if NEVER.contains(&name.as_str()) {
-            told.push(format!("{name} in .env is ignored: it names programs; set it in the shell"));
+            warnings.push(format!("{name} in .env is ignored: it names programs; set it in the shell"));
         } else if name == "WORKSPACE_DB_EMBEDDINGS_URL" && std::env::var_os("WORKSPACE_DB_EMBEDDINGS_KEY").is_some() {
-            told.push(format!(
+            warnings.push(format!(
                 "{name} in .env is ignored: the API key of the environment is not sent to a URL from a file"
             ));
         } else if name.starts_with("WORKSPACE_DB_") || name.starts_with("DATABASE_") {
@@ -41,7 +41,7 @@ pub(super) fn load() -> Result<Vec<String>> {
         }
     }
     dotenvy::from_read(taken.as_bytes()).context(broken)?;
-    Ok(told)
+    Ok(warnings)
 }
 
 /// Escapes a value for double quotes.

@@ -42,7 +42,7 @@ pub(super) struct BelowGate(pub(super) String);
 pub(super) struct UnhealthyDatabase(pub(super) CheckStatus);
 
 /// Formats the message and its causes, without a cause that the text already quotes.
-pub(super) fn described(error: &anyhow::Error) -> String {
+pub(super) fn describe(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
         "" => cause,
         said if said.contains(&cause) => text,

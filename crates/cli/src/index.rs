@@ -64,7 +64,7 @@ impl Index {
         match self.action {
             Action::Status => {
                 let status = status(&database.owner_url()?, context.config.own_index_from).await?;
-                if context.json { output::print_json(&status) } else { output::print_lines(described(&status)) }
+                if context.json { output::print_json(&status) } else { output::print_lines(describe(&status)) }
             }
             Action::Retrain => {
                 let bar = output::counter("");
@@ -148,7 +148,7 @@ fn line(recall: &Recall) -> String {
     )
 }
 
-fn described(status: &IndexStatus) -> Vec<String> {
+fn describe(status: &IndexStatus) -> Vec<String> {
     let validity = |is_valid: bool| if is_valid { "" } else { ", INVALID" };
     let mut lines = vec![format!("{} chunks", HumanCount(status.chunks))];
     lines.push(match &status.shared {

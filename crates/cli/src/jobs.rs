@@ -285,8 +285,8 @@ async fn show(context: &Context, db: &Database, id: JobId) -> Result<()> {
     if context.json {
         return output::print_json(&fields);
     }
-    let told = fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-    output::print_lines(told.map(|(name, value)| format!("{name:<20}{value}")))
+    let columns = fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    output::print_lines(columns.map(|(name, value)| format!("{name:<20}{value}")))
 }
 
 /// Reads a job that can't be decoded, with each column as the text that PostgreSQL writes.

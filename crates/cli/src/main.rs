@@ -49,7 +49,7 @@ use tracing_subscriber::EnvFilter;
 use workspace_db::config::Config;
 
 use self::context::Context;
-use self::error::{EXIT_CODES, described, exit_code, is_broken_pipe};
+use self::error::{EXIT_CODES, describe, exit_code, is_broken_pipe};
 
 /// The data layer of a multi-tenant AI workspace platform.
 #[derive(Debug, Parser)]
@@ -113,12 +113,12 @@ fn main() -> ExitCode {
         // A closed log or a full disk must not end the command.
         .log_internal_errors(false)
         .init();
-    let dotenv = dotenv.map(|told| told.iter().for_each(|one| tracing::warn!("{one}")));
+    let dotenv = dotenv.map(|warnings| warnings.iter().for_each(|one| tracing::warn!("{one}")));
     match dotenv.and_then(|()| run_to_end(cli, data_dir_is_asked_for)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::note(format_args!("error: {}", described(&error)));
+            output::note(format_args!("error: {}", describe(&error)));
             exit_code(&error)
         }
     }

@@ -61,7 +61,7 @@ impl Reembed {
         let embedder = self.embedder.embedder()?;
         let before = status(&db, &scope, embedder.model()).await?;
         if self.status {
-            return if context.json { output::print_json(&before) } else { output::print_lines(described(&before)) };
+            return if context.json { output::print_json(&before) } else { output::print_lines(describe(&before)) };
         }
         let bar = output::counter("passages");
         bar.set_length(before.missing);
@@ -83,11 +83,11 @@ impl Reembed {
             format!("embedded  {} passages", HumanCount(report.embedded)),
             format!("switched  {} passages", HumanCount(report.switched)),
         ];
-        output::print_lines(done.into_iter().chain(described(&after)))
+        output::print_lines(done.into_iter().chain(describe(&after)))
     }
 }
 
-fn described(status: &ReembedStatus) -> Vec<String> {
+fn describe(status: &ReembedStatus) -> Vec<String> {
     let live = status.live.iter();
     let mut lines: Vec<String> =
         live.map(|(model, count)| format!("live      {} passages by {model}", HumanCount(*count))).collect();

@@ -20,14 +20,14 @@ fn compare(file: &str, text: &str) {
     if std::env::var_os(WRITE).is_some() {
         fs::write(&path, text).unwrap();
     }
-    let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == text, "docs/reference/{file} is out of date: {WRITE}=1 cargo test --bin workspace-db reference");
+    let current = fs::read_to_string(&path).unwrap_or_default();
+    assert!(current == text, "docs/reference/{file} is out of date: {WRITE}=1 cargo test --bin workspace-db reference");
 }
 
 /// Returns the command with a fixed width, and without values from the environment of this machine.
-fn settled(command: clap::Command) -> clap::Command {
+fn for_reference(command: clap::Command) -> clap::Command {
     let command = command.term_width(110).mut_args(|arg| arg.hide_env_values(true));
-    command.mut_subcommands(settled)
+    command.mut_subcommands(for_reference)
 }
 
 fn describe(command: &mut clap::Command, name: &str, text: &mut String) {
@@ -43,7 +43,7 @@ fn describe(command: &mut clap::Command, name: &str, text: &mut String) {
 
 #[test]
 fn the_commands_are_those_of_the_reference() {
-    let mut command = settled(Cli::command());
+    let mut command = for_reference(Cli::command());
     command.build();
     let mut text = format!("# Commands\n\n{TITLE} Every command takes `--data-dir`, `--json` and `--help`.\n");
     describe(&mut command, "workspace-db", &mut text);

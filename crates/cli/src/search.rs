@@ -167,5 +167,5 @@ fn describe(rank: usize, hit: &Hit, shown: usize) -> Vec<String> {
 fn summary(answer: &SearchResults) -> String {
     let lists: Vec<String> =
         [&answer.by_vector, &answer.by_words].into_iter().flatten().map(ToString::to_string).collect();
-    format!("{} of {} passages: {}", answer.returned, answer.asked, lists.join("; "))
+    format!("{} of {} passages: {}", answer.returned, answer.requested, lists.join("; "))
 }

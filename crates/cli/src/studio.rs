@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use clap::Args;
-use workspace_db_studio::{Options, Studio as Inspector, own_address};
+use workspace_db_studio::{Studio as Inspector, StudioOptions, random_loopback_address};
 
 use super::context::Context;
 use super::database::DatabaseTarget;
@@ -37,8 +37,8 @@ impl Studio {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let config = DatabaseTarget::from_context(context)?.config()?;
         let config = workspace_db::config::Config { pool_size: CONNECTIONS, ..config };
-        let options = Options {
-            listen: SocketAddr::new(self.listen.unwrap_or_else(own_address), self.port),
+        let options = StudioOptions {
+            listen: SocketAddr::new(self.listen.unwrap_or_else(random_loopback_address), self.port),
             may_write: self.write,
             embedder: self.embedder.embedder()?,
         };

@@ -8,7 +8,7 @@ use workspace_db::db::migrations::Migrator;
 use workspace_db_embedded::{LocalServer, MajorVersion, StartupStep};
 
 use super::context::Context;
-use super::database::given;
+use super::database::owner_from_env;
 use super::error::ConflictingArguments;
 use super::output;
 
@@ -28,7 +28,7 @@ pub(super) struct Up {
 impl Up {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let spinner = output::spinner();
-        let (local, owner) = if let Some(url) = given(context)? {
+        let (local, owner) = if let Some(url) = owner_from_env(context)? {
             if self.postgres.is_some() || self.port.is_some() {
                 let message = "DATABASE_URL names a server of your own, so --postgres and --port can't be used";
                 return Err(ConflictingArguments(message.to_owned()).into());

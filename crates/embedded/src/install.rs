@@ -10,7 +10,7 @@ use workspace_db::{Error, Result};
 /// Finds PostgreSQL with pgvector, or downloads it. A system server has priority over the pinned distribution in
 /// [`cache_dir`].
 ///
-/// `wanted` selects the major version. Without it, any system server from 16 on is accepted, and otherwise 18 is downloaded.
+/// `requested` selects the major version. Without it, any system server from 16 on is accepted, and otherwise 18 is downloaded.
 /// `fetching` is called before a download, which takes seconds. A later call uses the cache and compares each file with its
 /// pinned hash, in a fifth of a second. If `WORKSPACE_DB_SYSTEM_POSTGRES` is `off`, system servers are skipped.
 ///
@@ -25,12 +25,12 @@ use workspace_db::{Error, Result};
 /// println!("{}", install.program("psql").display());
 /// # Ok::<(), workspace_db::Error>(())
 /// ```
-pub fn install(wanted: Option<MajorVersion>, fetching: impl Fn()) -> Result<Installation> {
-    let (found, refused) = system::find(wanted);
+pub fn install(requested: Option<MajorVersion>, fetching: impl Fn()) -> Result<Installation> {
+    let (found, refused) = system::find(requested);
     if let Some(install) = found {
         return Ok(install);
     }
-    distribution::install(&cache_dir()?, wanted.unwrap_or(MajorVersion::NEWEST), fetching).map_err(|error| {
+    distribution::install(&cache_dir()?, requested.unwrap_or(MajorVersion::NEWEST), fetching).map_err(|error| {
         if refused.is_empty() {
             return error;
         }

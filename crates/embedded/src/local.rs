@@ -79,7 +79,7 @@ impl LocalServer {
     /// Creates and starts the server in `dir`, or finds it running, and returns it ready for migrations.
     ///
     /// Every step checks the current state first. A call after an interrupted one completes it, and a second call changes
-    /// nothing. `wanted` selects the major version of a new directory. Without a `port` the server listens only on a Unix
+    /// nothing. `requested` selects the major version of a new directory. Without a `port` the server listens only on a Unix
     /// socket in its folder; 0 selects a free port.
     ///
     /// # Errors
@@ -99,14 +99,15 @@ impl LocalServer {
     /// ```
     pub async fn up(
         dir: PathBuf,
-        wanted: Option<MajorVersion>,
+        requested: Option<MajorVersion>,
         port: Option<u16>,
         on_step: impl Fn(StartupStep) + Clone + Send + 'static,
     ) -> Result<Self> {
         let on_start = on_step.clone();
-        let (local, _lock) = tokio::task::spawn_blocking(move || Self::start(&dir, wanted, port, on_start))
-            .await
-            .map_err(|error| Error::new(ErrorKind::Io, "the startup thread panicked").caused_by(error))??;
+        let (local, _lock) =
+            tokio::task::spawn_blocking(move || Self::start(&dir, requested, port, on_start))
+                .await
+                .map_err(|error| Error::new(ErrorKind::Io, "the startup thread panicked").caused_by(error))??;
         on_step(StartupStep::Preparing);
         local.prepare().await?;
         Ok(local)
@@ -222,7 +223,7 @@ impl LocalServer {
 
     fn start(
         dir: &Path,
-        wanted: Option<MajorVersion>,
+        requested: Option<MajorVersion>,
         port: Option<u16>,
         on_step: impl Fn(StartupStep),
     ) -> Result<(Self, File)> {
@@ -230,19 +231,19 @@ impl LocalServer {
         if ServerState::read(dir)?.is_none() {
             refuse_foreign(dir)?;
         }
-        let held = lock(&dir.join(LOCK_FILE), || on_step(StartupStep::Waiting))?;
+        let lock_file = lock(&dir.join(LOCK_FILE), || on_step(StartupStep::Waiting))?;
         // The state is read again, because another process may have created a server while this one waited.
         let known = ServerState::read(dir)?;
         let fetching = || on_step(StartupStep::Fetching);
         let install = match &known {
-            Some(state) => install_again(state.major(wanted)?, state.made_by.source, fetching)?,
-            None => install(wanted, fetching)?,
+            Some(state) => install_again(state.major(requested)?, state.made_by.source, fetching)?,
+            None => install(requested, fetching)?,
         };
         let mut state = known.unwrap_or_else(|| ServerState::new(&install));
         state.made_by = InstallOrigin::from(&install);
         let cluster = Cluster::new(install, dir, Durability::Full)?;
-        if let Some(asked) = port
-            && let Some(conflict) = runs_elsewhere(&cluster, asked)
+        if let Some(port) = port
+            && let Some(conflict) = runs_elsewhere(&cluster, port)
         {
             return Err(conflict);
         }
@@ -256,7 +257,7 @@ impl LocalServer {
             Some(0) => cluster.start_on_free_port().map(drop)?,
             Some(port) => cluster.start(port)?,
         }
-        Ok((Self { cluster, state }, held))
+        Ok((Self { cluster, state }, lock_file))
     }
 
     /// Creates the logins, the extension and the database, each if it is missing.
@@ -302,10 +303,10 @@ async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result
 }
 
 /// Returns a conflict if the server is running and does not listen on the requested port.
-fn runs_elsewhere(cluster: &Cluster, asked: u16) -> Option<Error> {
+fn runs_elsewhere(cluster: &Cluster, port: u16) -> Option<Error> {
     cluster.pid()?;
     let place = match cluster.port() {
-        Some(running) if asked == 0 || asked == running => return None,
+        Some(running) if port == 0 || port == running => return None,
         Some(running) => format!("on port {running}"),
         None => "on its socket".to_owned(),
     };

@@ -79,14 +79,14 @@ impl ServerState {
         }
     }
 
-    /// Returns the version of the directory, and rejects another wanted version.
-    pub(super) fn major(&self, wanted: Option<MajorVersion>) -> Result<MajorVersion> {
+    /// Returns the version of the directory, and rejects another requested version.
+    pub(super) fn major(&self, requested: Option<MajorVersion>) -> Result<MajorVersion> {
         let major = self.made_by.major;
-        match wanted.filter(|wanted| *wanted != major) {
+        match requested.filter(|requested| *requested != major) {
             None => Ok(major),
-            Some(wanted) => Err(Error::new(
+            Some(requested) => Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the directory belongs to PostgreSQL {major}, not {wanted}"),
+                format!("the directory belongs to PostgreSQL {major}, not {requested}"),
             )
             .remedy(format!("omit --postgres or set it to {major}, or use another --data-dir"))),
         }

@@ -12,8 +12,8 @@ const PARENTS: &[&str] = &["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "
 /// Variable that skips the machine's own PostgreSQL if it is `off`, to use the same server everywhere.
 const SWITCH: &str = "WORKSPACE_DB_SYSTEM_POSTGRES";
 
-/// Returns the newest usable system server, of the wanted version if there is one, and the reasons why others were skipped.
-pub(super) fn find(wanted: Option<MajorVersion>) -> (Option<Installation>, Vec<String>) {
+/// Returns the newest usable system server, of the requested version if there is one, and the reasons why others were skipped.
+pub(super) fn find(requested: Option<MajorVersion>) -> (Option<Installation>, Vec<String>) {
     let mut refused = Vec::new();
     if std::env::var(SWITCH).is_ok_and(|switch| switch == "off") {
         return (None, refused);
@@ -21,7 +21,7 @@ pub(super) fn find(wanted: Option<MajorVersion>) -> (Option<Installation>, Vec<S
     let mut usable = Vec::new();
     for pg_config in candidates() {
         match Installation::of_pg_config(&pg_config, InstallSource::System) {
-            Ok(install) if wanted.is_none_or(|wanted| wanted == install.major) => usable.push(install),
+            Ok(install) if requested.is_none_or(|requested| requested == install.major) => usable.push(install),
             Ok(_) => {}
             Err(reason) => refused.push(reason),
         }

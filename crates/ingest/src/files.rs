@@ -127,28 +127,28 @@ impl SourceRoot {
     }
 
     pub(super) fn walk(&self) -> FolderListing {
-        let mut walked = FolderListing { paths: Vec::new(), unreadable: Vec::new(), ignored: 0 };
+        let mut listing = FolderListing { paths: Vec::new(), unreadable: Vec::new(), ignored: 0 };
         for entry in self.rules().build() {
-            let mut told = |error: &ignore::Error| {
+            let mut report = |error: &ignore::Error| {
                 let reason = SkipReason::Unreadable { error: error.to_string() };
-                walked.unreadable.push(SkippedFile { name: self.name(), reason });
+                listing.unreadable.push(SkippedFile { name: self.name(), reason });
             };
             match entry {
                 Ok(entry) => {
                     // A .gitignore contains a line that can't be read.
-                    entry.error().into_iter().for_each(&mut told);
+                    entry.error().into_iter().for_each(&mut report);
                     if entry.file_type().is_some_and(|kind| kind.is_file()) {
-                        walked.paths.push(entry.into_path());
+                        listing.paths.push(entry.into_path());
                     }
                 }
-                Err(error) => told(&error),
+                Err(error) => report(&error),
             }
         }
         let all = self.rules().ignore(false).git_ignore(false).git_exclude(false).build();
         let all =
             all.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_some_and(|kind| kind.is_file())));
-        walked.ignored = all.count().saturating_sub(walked.paths.len());
-        walked
+        listing.ignored = all.count().saturating_sub(listing.paths.len());
+        listing
     }
 
     /// Returns the rules of a walk.

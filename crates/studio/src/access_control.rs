@@ -31,7 +31,10 @@ pub(super) async fn require_same_origin(State(shared): State<Arc<AppState>>, req
     let mut response = if shared.gate.is_same_origin(&request) {
         next.run(request).await
     } else {
-        refused(StatusCode::FORBIDDEN, "This request comes from another site. Open the link that the studio printed.")
+        error_page(
+            StatusCode::FORBIDDEN,
+            "This request comes from another site. Open the link that the studio printed.",
+        )
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -60,10 +63,10 @@ pub(super) async fn require_browser_session(
             request.extensions_mut().insert(session);
             // The timeout covers every wait. A dropped request has its statement cancelled and its transaction rolled back.
             tokio::time::timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
-                refused(StatusCode::GATEWAY_TIMEOUT, "This took longer than 30 seconds and was cancelled.")
+                error_page(StatusCode::GATEWAY_TIMEOUT, "This took longer than 30 seconds and was cancelled.")
             })
         }
-        None => refused(
+        None => error_page(
             StatusCode::UNAUTHORIZED,
             "Open the link that the studio printed. Each link admits one browser. For another link, press Enter in the \
              terminal of the studio.",
@@ -74,7 +77,7 @@ pub(super) async fn require_browser_session(
 /// Handles `GET /enter?token=`.
 pub(super) async fn enter(State(shared): State<Arc<AppState>>, params: Params) -> Result<Response, Problem> {
     let Some(cookie) = shared.gate.open(params.value("token").unwrap_or_default())? else {
-        return Ok(refused(
+        return Ok(error_page(
             StatusCode::UNAUTHORIZED,
             "This link was already used, or its studio has stopped. For another link, press Enter in the terminal of the \
              studio.",
@@ -95,7 +98,7 @@ pub(super) async fn leave(
     bare("The session has ended", &how).into_response()
 }
 
-fn refused(status: StatusCode, why: &str) -> Response {
+fn error_page(status: StatusCode, why: &str) -> Response {
     (status, bare("The request failed", &html! { p { (why) } })).into_response()
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let budget = Budget::new(PAGE);
     let body = html! {
         @if found.is_empty() { p class="empty" { "There are no entries yet." } }
-        ol class="entries" { @for entry in &found { (shown(entry, &budget)) } }
+        ol class="entries" { @for entry in &found { (render_entry(entry, &budget)) } }
         @if let (true, Some(last)) = (is_more, found.last()) {
             @let next = Params::default().with("before", last.page_key().to_string());
             a class="button" rel="next" href=(next.at(&visit.view.path("audit"))) { "Older →" }
@@ -65,7 +65,7 @@ async fn entries(visit: &StudioRequest, before: Option<PageKey>) -> Result<Vec<A
     }
 }
 
-fn shown(entry: &AuditEntry, budget: &Budget) -> Markup {
+fn render_entry(entry: &AuditEntry, budget: &Budget) -> Markup {
     html! {
         li {
             p {

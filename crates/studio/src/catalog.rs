@@ -97,19 +97,19 @@ impl TableCatalog {
     }
 
     /// Returns the tables that the view can see.
-    pub(super) fn seen(&self, view: &View) -> impl Iterator<Item = &TableInfo> {
+    pub(super) fn visible_tables(&self, view: &View) -> impl Iterator<Item = &TableInfo> {
         let all = *view == View::Platform;
         self.tables.iter().filter(move |table| all || table.in_workspace)
     }
 
     /// Returns a table that the view can see.
     pub(super) fn visible_table(&self, view: &View, name: &str) -> Result<&TableInfo, Problem> {
-        let found = self.seen(view).find(|table| table.name == name);
+        let found = self.visible_tables(view).find(|table| table.name == name);
         found.ok_or_else(|| Problem::not_found(format!("this view has no table {name:?}")))
     }
 
     /// Returns the foreign keys of other tables that refer to a table.
-    pub(super) fn referring<'c>(&'c self, name: &'c str) -> impl Iterator<Item = (&'c TableInfo, &'c ForeignKey)> {
+    pub(super) fn references_to<'c>(&'c self, name: &'c str) -> impl Iterator<Item = (&'c TableInfo, &'c ForeignKey)> {
         let keys = self.tables.iter().flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
         keys.filter(move |(_, key)| key.table == name)
     }

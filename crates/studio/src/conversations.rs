@@ -88,7 +88,7 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
         .into_iter()
         .next()
         .ok_or_else(|| Problem::not_found(format!("there is no conversation {id} in this workspace")))?;
-    let said: Vec<Message> = messages::table
+    let messages: Vec<Message> = messages::table
         .in_workspace(&ws)
         .filter(messages::conversation_id.eq(id))
         .order((messages::created_at, messages::id))
@@ -96,7 +96,7 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
         .load_each(&mut ws)
         .await
         .map(readable)?;
-    let ids: Vec<MessageId> = said.iter().map(|message| message.id).collect();
+    let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
     let judged: Vec<Feedback> = feedback::table
         .in_workspace(&ws)
         .filter(feedback::message_id.eq_any(ids))
@@ -112,13 +112,13 @@ pub(super) async fn one(visit: StudioRequest) -> Result<Html<String>, Problem> {
             " · " (moment(found.created_at)) " · "
             a href=(visit.view.known_row("conversations", workspace, *id.as_uuid())) { "open the row" }
         }
-        ol class="said" { @for message in &said { (shown(message, judged.get(&message.id), &budget)) } }
-        @if said.len() == SHOWN { p class="quiet" { "Only the first " (SHOWN) " messages are shown." } }
+        ol class="said" { @for message in &messages { (render_message(message, judged.get(&message.id), &budget)) } }
+        @if messages.len() == SHOWN { p class="quiet" { "Only the first " (SHOWN) " messages are shown." } }
     };
     Ok(layout::page(&visit, "conversations", &cut(found.title.as_deref().unwrap_or("Untitled"), TITLE), &body))
 }
 
-fn shown(message: &Message, judged: Option<&Feedback>, budget: &Budget) -> Markup {
+fn render_message(message: &Message, judged: Option<&Feedback>, budget: &Budget) -> Markup {
     html! {
         li class={ "message " (message.role) } {
             p class="quiet" {

@@ -34,7 +34,7 @@ pub(super) async fn checks(visit: StudioRequest) -> Result<Html<String>, Problem
                         th scope="row" { (finding.check) }
                         td {
                             @if let Some(check) = CHECKS.iter().find(|check| check.name == finding.check) { span class="quiet" { (check.asks) } }
-                            @if !finding.found.is_empty() { ul { @for found in finding.found.iter().take(50) { li { (super::display::text(found)) } } } }
+                            @if !finding.problems.is_empty() { ul { @for problem in finding.problems.iter().take(50) { li { (super::display::text(problem)) } } } }
                             @if let Some(remedy) = finding.remedy { p { "→ " (remedy) } }
                         }
                     }

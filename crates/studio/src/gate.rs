@@ -21,7 +21,7 @@ const MAX_LINKS: usize = 100;
 /// The one-time links and the sessions.
 pub(super) struct Gate {
     address: SocketAddr,
-    known: Mutex<GateEntries>,
+    entries: Mutex<GateEntries>,
 }
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ struct BrowserSessionEntry {
     /// Token that forms must contain.
     form_token: String,
     /// Time of the last request by the user.
-    seen: Instant,
+    last_seen: Instant,
 }
 
 /// The session of an admitted browser. Its forms must contain the token, so that forms of other sites have no effect.
@@ -50,34 +50,35 @@ impl Gate {
     pub(super) fn new(address: SocketAddr) -> Result<Self> {
         // Fails at the start if there are no random bytes, and not at a later request.
         secret()?;
-        Ok(Self { address, known: Mutex::default() })
+        Ok(Self { address, entries: Mutex::default() })
     }
 
     /// Returns a one-time link.
     pub(super) fn link(&self) -> String {
         let Ok(token) = secret() else { return String::new() };
-        let mut known = self.known();
-        if known.links.len() == MAX_LINKS {
-            known.links.remove(0);
+        let mut entries = self.entries();
+        if entries.links.len() == MAX_LINKS {
+            entries.links.remove(0);
         }
-        known.links.push(TokenHash::from_token(token.as_bytes()));
+        entries.links.push(TokenHash::from_token(token.as_bytes()));
         format!("http://{}/enter?token={token}", self.address)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, GateEntries> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> std::sync::MutexGuard<'_, GateEntries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Creates a session for an unused token, and returns its cookie.
     pub(super) fn open(&self, token: &str) -> Result<Option<String>> {
         let hash = TokenHash::from_token(token.as_bytes());
-        let mut known = self.known();
-        let Some(at) = known.links.iter().position(|link| *link == hash) else { return Ok(None) };
-        known.links.remove(at);
+        let mut entries = self.entries();
+        let Some(at) = entries.links.iter().position(|link| *link == hash) else { return Ok(None) };
+        entries.links.remove(at);
         let (cookie, form_token) = (secret()?, secret()?);
-        known
-            .sessions
-            .insert(TokenHash::from_token(cookie.as_bytes()), BrowserSessionEntry { form_token, seen: Instant::now() });
+        entries.sessions.insert(
+            TokenHash::from_token(cookie.as_bytes()),
+            BrowserSessionEntry { form_token, last_seen: Instant::now() },
+        );
         Ok(Some(format!("{}={cookie}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name())))
     }
 
@@ -91,19 +92,19 @@ impl Gate {
         let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(';'));
         let mut own = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
         let hash = TokenHash::from_token(own.next()?.1.as_bytes());
-        let mut known = self.known();
-        known.sessions.retain(|_, held| held.seen.elapsed() < IDLE);
-        let held = known.sessions.get_mut(&hash)?;
+        let mut entries = self.entries();
+        entries.sessions.retain(|_, held| held.last_seen.elapsed() < IDLE);
+        let held = entries.sessions.get_mut(&hash)?;
         // Requests that an open page sends by itself, such as the jobs every two seconds, are no user activity.
         if !headers.contains_key("hx-request") {
-            held.seen = Instant::now();
+            held.last_seen = Instant::now();
         }
         Some(BrowserSession { form_token: held.form_token.clone() })
     }
 
     /// Ends a session.
     pub(super) fn close(&self, session: &BrowserSession) {
-        self.known().sessions.retain(|_, held| held.form_token != session.form_token);
+        self.entries().sessions.retain(|_, held| held.form_token != session.form_token);
     }
 
     /// Returns true if the host is this studio's own. Another site whose name resolves to loopback has another name.
@@ -144,7 +145,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
         let age = |by: Duration| {
-            gate.known().sessions.values_mut().for_each(|held| held.seen = held.seen.checked_sub(by).unwrap());
+            gate.entries()
+                .sessions
+                .values_mut()
+                .for_each(|held| held.last_seen = held.last_seen.checked_sub(by).unwrap());
         };
         age(IDLE / 2);
         assert!(gate.browser_session(&headers).is_some(), "somebody is seen");

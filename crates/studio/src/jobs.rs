@@ -110,7 +110,7 @@ fn queue_jobs_sql(view: &View) -> String {
 
 /// Returns the statements of the jobs by queue and kind, of the jobs that ended per minute, and of the newest jobs.
 fn statements(visit: &StudioRequest) -> [DynamicStatement; 3] {
-    let (newest, standing) = (newest(&visit.view), queue_jobs_sql(&visit.view));
+    let (newest, counted_jobs) = (newest(&visit.view), queue_jobs_sql(&visit.view));
     let by_queue = format!(
         "SELECT ARRAY[queue, job_type,
             (count(*) FILTER (WHERE status = 'queued' AND scheduled_at <= now()))::text,
@@ -118,7 +118,7 @@ fn statements(visit: &StudioRequest) -> [DynamicStatement; 3] {
             (count(*) FILTER (WHERE status = 'running'))::text, (count(*) FILTER (WHERE status = 'failed'))::text,
             date_trunc('second', now() - min(scheduled_at) FILTER (WHERE status = 'queued' AND scheduled_at <= now() AND isfinite(scheduled_at)))::text
          ] AS cells
-         FROM ({standing}) AS standing GROUP BY queue, job_type ORDER BY queue, job_type LIMIT {QUEUES}"
+         FROM ({counted_jobs}) AS counted_jobs GROUP BY queue, job_type ORDER BY queue, job_type LIMIT {QUEUES}"
     );
     let over_time = format!(
         "SELECT ARRAY[extract(epoch FROM date_trunc('minute', ended_at))::bigint::text,
@@ -131,7 +131,7 @@ fn statements(visit: &StudioRequest) -> [DynamicStatement; 3] {
         Some(status) => format!("WHERE status = {}", listed.bind(Some(status), "job_status")),
         None => String::new(),
     };
-    let both = if visit.view == View::Platform { format!("({standing}) UNION ({newest})") } else { standing };
+    let both = if visit.view == View::Platform { format!("({counted_jobs}) UNION ({newest})") } else { counted_jobs };
     listed.push(&format!(
         "SELECT ARRAY[id, workspace_id, queue, job_type, status, attempts || ' of ' || max_attempts, scheduled_at, created_at,
             ended_at, left(last_error, 200)]::text[] AS cells FROM ({both}) AS newest {of} ORDER BY created_at DESC, id DESC LIMIT {LISTED}"
@@ -141,7 +141,7 @@ fn statements(visit: &StudioRequest) -> [DynamicStatement; 3] {
 
 async fn live_part(visit: &StudioRequest) -> Result<Markup> {
     let mut answers = visit.shared.ask(visit.view.workspace(), statements(visit)).await?.into_iter();
-    let [standing, over_time, listed] = [(); 3].map(|()| answers.next().unwrap_or_default());
+    let [by_queue, over_time, listed] = [(); 3].map(|()| answers.next().unwrap_or_default());
     let of = match &visit.view {
         View::Workspace { .. } => format!("the newest {NEWEST} jobs"),
         View::Platform => format!("the newest {OF_EACH} jobs of each of the first {WORKSPACES} workspaces"),
@@ -153,9 +153,9 @@ async fn live_part(visit: &StudioRequest) -> Result<Markup> {
         View::Platform => format!("up to {NEWEST} queued, {NEWEST} running and {NEWEST} failed jobs"),
     };
     Ok(html! {
-        @if listed.is_empty() && standing.is_empty() { p class="empty" { "There are no jobs." } } @else {
+        @if listed.is_empty() && by_queue.is_empty() { p class="empty" { "There are no jobs." } } @else {
             p class="quiet" { "The counts cover " (counted) "." }
-            (queues(&standing))
+            (queues(&by_queue))
             (chart(&over_time, &of))
             (list(&listed))
         }
@@ -166,13 +166,13 @@ fn cell(row: &Row, at: usize) -> &str {
     row.get(at).and_then(Option::as_deref).unwrap_or_default()
 }
 
-fn queues(standing: &[Row]) -> Markup {
+fn queues(by_queue: &[Row]) -> Markup {
     let heads = ["Queue", "Type", "Due", "Scheduled", "Running", "Failed", "Oldest due"];
     html! {
         div class="wide" tabindex="0" role="region" aria-label="Queues" {
             table {
                 thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                tbody { @for row in standing {
+                tbody { @for row in by_queue {
                     tr {
                         th scope="row" { (text(cell(row, 0))) }
                         td { (text(cell(row, 1))) }

@@ -16,11 +16,11 @@
 //! ```no_run
 //! use workspace_db::config::Config;
 //! use workspace_db::embeddings::FeatureHashing;
-//! use workspace_db_studio::{Options, Studio};
+//! use workspace_db_studio::{StudioOptions, Studio};
 //!
 //! # async fn example() -> workspace_db::Result<()> {
 //! let listen = "127.0.0.1:0".parse().expect("an address");
-//! let options = Options { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+//! let options = StudioOptions { listen, may_write: false, embedder: Box::new(FeatureHashing) };
 //! let studio = Studio::bind(&Config::from_env()?, options).await?;
 //! println!("{}", studio.link());
 //! studio.serve(std::future::pending()).await
@@ -88,10 +88,10 @@ const MAX_POSTED: usize = 4 << 20;
 /// the studio a site of its own. It is 127.0.0.1 if the system has no other, as on macOS.
 ///
 /// ```
-/// assert!(workspace_db_studio::own_address().is_loopback());
+/// assert!(workspace_db_studio::random_loopback_address().is_loopback());
 /// ```
 #[must_use]
-pub fn own_address() -> IpAddr {
+pub fn random_loopback_address() -> IpAddr {
     let mut bytes = [0; 3];
     let [network, subnet, host] = match getrandom::fill(&mut bytes) {
         Ok(()) => bytes,
@@ -103,7 +103,7 @@ pub fn own_address() -> IpAddr {
 }
 
 /// Options of a studio.
-pub struct Options {
+pub struct StudioOptions {
     /// Address to listen on; only loopback, port 0 for a free one.
     pub listen: SocketAddr,
     /// True if rows can be changed.
@@ -112,9 +112,9 @@ pub struct Options {
     pub embedder: Box<dyn Embedder>,
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for StudioOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("StudioOptions")
             .field("listen", &self.listen)
             .field("may_write", &self.may_write)
             .field("embedder", &self.embedder.model())
@@ -127,11 +127,11 @@ impl fmt::Debug for Options {
 /// ```no_run
 /// use workspace_db::config::Config;
 /// use workspace_db::embeddings::FeatureHashing;
-/// use workspace_db_studio::{Options, Studio};
+/// use workspace_db_studio::{StudioOptions, Studio};
 ///
 /// # async fn example() -> workspace_db::Result<()> {
 /// let listen = "127.0.0.1:0".parse().expect("an address");
-/// let options = Options { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+/// let options = StudioOptions { listen, may_write: false, embedder: Box::new(FeatureHashing) };
 /// let studio = Studio::bind(&Config::from_env()?, options).await?;
 /// println!("{}", studio.link());
 /// studio.serve(std::future::pending()).await
@@ -150,8 +150,8 @@ impl Studio {
     /// [`is_invalid_input`](Error::is_invalid_input) if `listen` is not on loopback: a client that reaches the studio can
     /// read every workspace, so use an SSH tunnel from other machines. [`is_conflict`](Error::is_conflict) if the port is in
     /// use; as [`Database::open`].
-    pub async fn bind(config: &Config, options: Options) -> Result<Self> {
-        let Options { listen, may_write, embedder } = options;
+    pub async fn bind(config: &Config, options: StudioOptions) -> Result<Self> {
+        let StudioOptions { listen, may_write, embedder } = options;
         if !listen.ip().is_loopback() {
             return Err(Error::invalid(format!("the studio does not listen on {}", listen.ip())).remedy(
                 "it has neither TLS nor a login, and shows every workspace: let it listen on 127.0.0.1, and reach it \
@@ -188,8 +188,8 @@ impl Studio {
 
     /// Returns the source of further links while the studio is served.
     #[must_use]
-    pub fn links(&self) -> Links {
-        Links(Arc::clone(&self.shared))
+    pub fn links(&self) -> StudioLinks {
+        StudioLinks(Arc::clone(&self.shared))
     }
 
     /// Answers requests until `end` completes. Then running requests may continue for up to 5 s.
@@ -208,9 +208,9 @@ impl Studio {
 
 /// Links to a studio, each of which admits one browser.
 #[derive(Clone)]
-pub struct Links(Arc<AppState>);
+pub struct StudioLinks(Arc<AppState>);
 
-impl Links {
+impl StudioLinks {
     /// Returns a new link.
     #[must_use]
     pub fn next(&self) -> String {
@@ -218,9 +218,9 @@ impl Links {
     }
 }
 
-impl fmt::Debug for Links {
+impl fmt::Debug for StudioLinks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Links")
+        f.write_str("StudioLinks")
     }
 }
 

@@ -66,8 +66,8 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let shown = row.split_off((table.columns.len() + 1).min(row.len()));
     let plain = row.split_off(1.min(row.len()));
     let version = row.pop().flatten().unwrap_or_default();
-    let referring = referring(&visit, &catalog, table, &plain).await?;
-    Ok(layout::page(&visit, "tables", &table.name, &body(&visit, table, &plain, &shown, &referring, &version)))
+    let references = incoming_references(&visit, &catalog, table, &plain).await?;
+    Ok(layout::page(&visit, "tables", &table.name, &body(&visit, table, &plain, &shown, &references, &version)))
 }
 
 fn not_there(table: &TableInfo, cause: Error) -> Error {
@@ -106,20 +106,20 @@ struct IncomingReference<'c> {
     count: usize,
 }
 
-async fn referring<'c>(
+async fn incoming_references<'c>(
     visit: &StudioRequest,
     catalog: &'c TableCatalog,
     table: &'c TableInfo,
     plain: &Row,
 ) -> Result<Vec<IncomingReference<'c>>> {
     let (mut found, mut counts) = (Vec::new(), Vec::new());
-    for (other, key) in catalog.referring(&table.name) {
+    for (other, key) in catalog.references_to(&table.name) {
         let is_quick = other.estimate < FEW
             || other.indexes.iter().filter_map(|index| index.columns.as_ref()).any(|columns| {
                 columns.len() >= key.columns.len()
                     && columns.iter().take(key.columns.len()).all(|one| key.columns.contains(one))
             });
-        if !is_quick || !catalog.seen(&visit.view).any(|seen| seen.name == other.name) {
+        if !is_quick || !catalog.visible_tables(&visit.view).any(|table| table.name == other.name) {
             continue;
         }
         let Some((statement, params)) = count(visit, other, key, |name| value(table, plain, name)) else { continue };
@@ -165,7 +165,7 @@ fn body(
     table: &TableInfo,
     plain: &Row,
     shown: &Row,
-    referring: &[IncomingReference<'_>],
+    references: &[IncomingReference<'_>],
     version: &str,
 ) -> Markup {
     let budget = Budget::new(PAGE);
@@ -193,10 +193,10 @@ fn body(
                 }
             }
         }
-        @if !referring.is_empty() {
+        @if !references.is_empty() {
             h2 { "Referenced by" }
-            ul class="referring" {
-                @for one in referring {
+            ul class="references" {
+                @for one in references {
                     li {
                         a href=(one.address) { (one.table.name) "." (one.by) }
                         " " span class="quiet" {

@@ -16,7 +16,7 @@ pub(super) async fn tables(visit: StudioRequest) -> Result<Html<String>, Problem
     let catalog = visit.shared.catalog().await?;
     let body = html! {
         ul class="cards" {
-            @for table in catalog.seen(&visit.view) {
+            @for table in catalog.visible_tables(&visit.view) {
                 li {
                     a href=(visit.view.path(&format!("tables/{}", table.name))) {
                         strong { (table.name) }
@@ -35,11 +35,11 @@ pub(super) async fn tables(visit: StudioRequest) -> Result<Html<String>, Problem
 /// Handles `GET /{view}/schema`.
 pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let catalog = visit.shared.catalog().await?;
-    let seen: Vec<&TableInfo> = catalog.seen(&visit.view).collect();
+    let tables: Vec<&TableInfo> = catalog.visible_tables(&visit.view).collect();
     let body = html! {
-        figure class="wide" tabindex="0" role="region" aria-label="Entity-relationship diagram" { (diagram::draw(&seen, &visit.view)) }
+        figure class="wide" tabindex="0" role="region" aria-label="Entity-relationship diagram" { (diagram::draw(&tables, &visit.view)) }
         p class="quiet" { "Every table of a workspace also references " code { "workspaces" } ", which the diagram omits." }
-        @for table in &seen { (definition(table, &visit.view)) }
+        @for table in &tables { (definition(table, &visit.view)) }
     };
     Ok(layout::page(&visit, "schema", "Schema", &body))
 }

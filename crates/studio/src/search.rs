@@ -36,16 +36,16 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     visit.the_workspace("searches")?;
     let params = &visit.params;
     let (q, like) = (params.value("q").unwrap_or_default(), params.value("like"));
-    let asked = !q.is_empty() || like.is_some();
+    let has_question = !q.is_empty() || like.is_some();
     let body = html! {
         form class="bar" role="search" {
             label for="q" { "Question" }
-            input id="q" name="q" type="search" value=(q) class="long" required autofocus[!asked];
+            input id="q" name="q" type="search" value=(q) class="long" required autofocus[!has_question];
             button { "Search" }
         }
         @if let Some(like) = like { p { "More like the chunk " code { (text(like)) } "." } }
         p class="quiet" { "The embedder is " (visit.shared.embedder.model()) ". The searches run one after another, so that none slows down another." }
-        @if asked {
+        @if has_question {
             div class="lists" {
                 @for (way, name) in WAYS.iter().filter(|(way, _)| like.is_none() || is_by_vector_alone(way)) {
                     section aria-label=(name) {
@@ -83,7 +83,7 @@ pub(super) async fn list(visit: StudioRequest) -> Result<Html<String>, Problem> 
         Err(_) => Err(Error::new(ErrorKind::Interrupted, "this search took longer than 5 seconds and was cancelled")),
     };
     let body = match answered {
-        Ok((answer, took)) => shown(&visit, workspace, &answer, took),
+        Ok((answer, took)) => render_results(&visit, workspace, &answer, took),
         Err(error) => html! { p class="error" role="alert" { (message(&error)) } },
     };
     Ok(Html(body.into_string()))
@@ -132,7 +132,7 @@ async fn question(visit: &StudioRequest, ws: &mut WorkspaceConnection<Read>) -> 
     Ok(Question::new(vector, model))
 }
 
-fn shown(visit: &StudioRequest, workspace: WorkspaceId, answer: &SearchResults, took: Duration) -> Markup {
+fn render_results(visit: &StudioRequest, workspace: WorkspaceId, answer: &SearchResults, took: Duration) -> Markup {
     html! {
         p class="quiet" {
             strong { (format!("{:.1} ms", took.as_secs_f64() * 1000.0)) }

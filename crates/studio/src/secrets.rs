@@ -55,21 +55,21 @@ const KEY_ENTROPY: f64 = 3.0;
 /// Replaces everything that is not known to be harmless. A value is shown if each word of each name on its path is listed,
 /// and if the value does not look like a key.
 pub(super) fn without_secrets(value: Value) -> Value {
-    shown(value, true)
+    redact(value, true)
 }
 
-fn shown(value: Value, is_listed: bool) -> Value {
+fn redact(value: Value, is_listed: bool) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields
                 .into_iter()
                 .map(|(name, value)| {
-                    let value = shown(value, is_listed && is_harmless(&name));
+                    let value = redact(value, is_listed && is_harmless(&name));
                     (if looks_random(&name) { HIDDEN.to_owned() } else { name }, value)
                 })
                 .collect(),
         ),
-        Value::Array(items) => Value::Array(items.into_iter().map(|item| shown(item, is_listed)).collect()),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| redact(item, is_listed)).collect()),
         Value::String(text) if !is_listed || looks_random(&text) || holds_a_login(&text) => Value::from(HIDDEN),
         Value::Number(number) if !is_listed && number.as_f64().is_none_or(|it| it.abs() >= SHORTEST_PIN) => {
             Value::from(HIDDEN)

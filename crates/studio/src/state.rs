@@ -75,8 +75,8 @@ impl AppState {
     /// Returns the catalog, which is read again after its lifetime.
     pub(super) async fn catalog(&self) -> Result<Arc<TableCatalog>> {
         let mut known = self.catalog.0.lock().await;
-        if let Some((asked, catalog)) = known.as_ref()
-            && asked.elapsed() < REMEMBERED
+        if let Some((read_at, catalog)) = known.as_ref()
+            && read_at.elapsed() < REMEMBERED
         {
             return Ok(Arc::clone(catalog));
         }
@@ -88,8 +88,8 @@ impl AppState {
 
     /// Returns the slug and the name of a workspace, or `None` if there is none with this id.
     pub(super) async fn workspace_names(&self, id: WorkspaceId) -> Result<Option<(String, String)>> {
-        if let Some((asked, slug, name)) = self.names.0.lock().await.get(&id)
-            && asked.elapsed() < REMEMBERED
+        if let Some((read_at, slug, name)) = self.names.0.lock().await.get(&id)
+            && read_at.elapsed() < REMEMBERED
         {
             return Ok(Some((slug.clone(), name.clone())));
         }
@@ -101,7 +101,7 @@ impl AppState {
             })
             .await?;
         let mut names = self.names.0.lock().await;
-        names.retain(|_, (asked, ..)| asked.elapsed() < REMEMBERED);
+        names.retain(|_, (read_at, ..)| read_at.elapsed() < REMEMBERED);
         if let Some((slug, name)) = &found {
             names.insert(id, (Instant::now(), slug.clone(), name.clone()));
         }

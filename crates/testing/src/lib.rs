@@ -39,7 +39,7 @@ use std::thread;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use uuid::Uuid;
 
-pub use self::seed::{Seeded, seed, workspace};
+pub use self::seed::{SeededWorkspace, seed, workspace};
 use self::server::TestServer;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::db;

@@ -27,7 +27,7 @@ use workspace_db::sql_types::{
 /// The ids of the rows that [`seed`] inserted.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "each field is the id of the row in the table of its name")]
-pub struct Seeded {
+pub struct SeededWorkspace {
     pub workspace: WorkspaceId,
     pub admin_user: AdminUserId,
     pub workspace_admin: WorkspaceAdminId,
@@ -58,7 +58,7 @@ pub struct Seeded {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
+pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<SeededWorkspace> {
     let new_workspace = NewWorkspace::new(slug.parse()?, slug.parse()?);
     let workspace = new_workspace.id;
     diesel::insert_into(workspaces::table).values(&new_workspace).execute(conn).await?;
@@ -128,7 +128,7 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<Seeded> {
             service_tokens::expires_at.eq(Utc::now() + TimeDelta::days(1)),
         )
     );
-    Ok(Seeded {
+    Ok(SeededWorkspace {
         workspace,
         admin_user: admin.id,
         workspace_admin: membership.id,

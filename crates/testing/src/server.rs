@@ -79,11 +79,11 @@ impl TestServer {
     }
 
     fn start() -> Result<Self> {
-        let wanted = match env::var(MAJOR_VARIABLE) {
+        let major = match env::var(MAJOR_VARIABLE) {
             Ok(major) => major.parse().map_err(|error| Error::invalid(format!("in {MAJOR_VARIABLE}: {error}")))?,
             Err(_) => MajorVersion::NEWEST,
         };
-        let install = install(Some(wanted), || eprintln!("downloading PostgreSQL {wanted} with pgvector, only once"))?;
+        let install = install(Some(major), || eprintln!("downloading PostgreSQL {major} with pgvector, only once"))?;
         let folder = parent_folder().join(format!("workspace-db-test-{}", Uuid::now_v7().simple()));
         let reaper = reaper(&folder)?;
         let cluster = Cluster::new(install, &folder, Durability::None)?;

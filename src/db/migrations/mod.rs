@@ -116,7 +116,7 @@ impl Migrator {
     pub fn new(url: &DatabaseUrl, environment: Environment) -> Self {
         let time_outs =
             MigrationTimeouts { lock: Duration::from_secs(2), statement: Duration::from_secs(60), attempts: 10 };
-        Self { url: url.clone(), environment, sources: MigrationSet::ours(), time_outs }
+        Self { url: url.clone(), environment, sources: MigrationSet::built_in(), time_outs }
     }
 
     /// Creates a migrator of these migrations only, without this crate's.
@@ -355,7 +355,7 @@ impl Migrator {
 
 /// Returns the version and the checksum of each of this crate's migrations.
 pub(crate) fn checksums() -> Vec<(String, String)> {
-    MigrationSet::ours().iter().map(|one| (one.version(), one.checksum())).collect()
+    MigrationSet::built_in().iter().map(|one| (one.version(), one.checksum())).collect()
 }
 
 fn status(migration: &Migration, history: &History) -> MigrationStatus {

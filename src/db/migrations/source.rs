@@ -13,7 +13,7 @@ use super::statements::{MigrationStatement, statements};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Migrations of this crate, as `build.rs` found them: folder, `up.sql`, `down.sql`, `metadata.toml`.
-const OURS: &[(&str, &str, &str, Option<&str>)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+const BUILT_IN: &[(&str, &str, &str, Option<&str>)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// Change of the schema: the SQL that applies it and the SQL that reverts it.
 ///
@@ -200,20 +200,20 @@ impl MigrationSet {
     /// Returns this crate's migrations.
     ///
     /// An invalid one is not reported, since the caller could not fix it: a test runs them all.
-    pub(super) fn ours() -> Self {
-        let ours = OURS.iter().map(|(name, up, down, metadata)| {
+    pub(super) fn built_in() -> Self {
+        let migrations = BUILT_IN.iter().map(|(name, up, down, metadata)| {
             let migration = Migration::new(name, up, down);
             migration.clone().described_by(*metadata).unwrap_or(migration)
         });
-        Self(ours.map(|migration| (migration.version(), migration)).collect())
+        Self(migrations.map(|migration| (migration.version(), migration)).collect())
     }
 
     /// Adds a migration, which replaces one of the same name.
     pub(super) fn add(&mut self, migration: Migration) -> Result<()> {
         migration.validate()?;
         let version = migration.version();
-        if let Some(there) = self.0.get(&version).filter(|there| there.name != migration.name) {
-            return Err(one_version(&there.name, &migration));
+        if let Some(existing) = self.0.get(&version).filter(|existing| existing.name != migration.name) {
+            return Err(one_version(&existing.name, &migration));
         }
         self.0.insert(version, migration);
         Ok(())
@@ -251,8 +251,8 @@ impl MigrationSet {
     }
 }
 
-fn one_version(there: &str, migration: &Migration) -> Error {
-    let what = format!("the migrations {there} and {} have the same version, {}", migration.name, migration.version());
+fn one_version(other: &str, migration: &Migration) -> Error {
+    let what = format!("the migrations {other} and {} have the same version, {}", migration.name, migration.version());
     Error::new(ErrorKind::Conflict, what)
         .remedy("change the timestamp of the newer one; otherwise a database would mistake one for the other")
 }

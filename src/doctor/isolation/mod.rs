@@ -50,10 +50,10 @@ pub struct IsolationViolation {
 /// # }
 /// ```
 pub async fn violations(client: &Client, tables: &[&str]) -> Result<Vec<IsolationViolation>> {
-    let asked = RULES.iter().enumerate().map(|(at, (.., query))| {
+    let queries = RULES.iter().enumerate().map(|(at, (.., query))| {
         format!("SELECT {at} AS rule, object COLLATE \"C\" AS object FROM ({query}) AS offenders (object)")
     });
-    let sql = format!("{WITH} {} ORDER BY rule, object", asked.collect::<Vec<_>>().join(" UNION ALL "));
+    let sql = format!("{WITH} {} ORDER BY rule, object", queries.collect::<Vec<_>>().join(" UNION ALL "));
     let rows = client.query(&sql, &[&tables]).await.map_err(|error| {
         let error = Error::from(error);
         Error::new(error.kind(), format!("the isolation rules can't be checked: {error}")).caused_by(error)
@@ -67,10 +67,10 @@ pub async fn violations(client: &Client, tables: &[&str]) -> Result<Vec<Isolatio
 }
 
 /// Returns a query of the objects that break critical rules, as one text per row in the column `fault`.
-pub(super) fn grave() -> String {
+pub(super) fn grave_violations_sql() -> String {
     let grave = RULES.iter().filter(|(_, is_grave, ..)| *is_grave);
-    let asked = grave.map(|(_, _, fault, query)| {
+    let queries = grave.map(|(_, _, fault, query)| {
         format!("SELECT object || ': {}' AS fault FROM ({query}) AS offenders (object)", fault.replace('\'', "''"))
     });
-    format!("{WITH} {}", asked.collect::<Vec<_>>().join(" UNION ALL "))
+    format!("{WITH} {}", queries.collect::<Vec<_>>().join(" UNION ALL "))
 }

@@ -132,8 +132,8 @@ impl Completer {
     /// example while the table is locked.
     async fn defer_busy(&mut self, batch: Vec<CompletedAttempt>) -> Vec<CompletedAttempt> {
         let leases: Vec<Lease> = batch.iter().map(|ended| ended.lease).collect();
-        let asked = heartbeat(&self.shared.db, &leases, self.shared.lease);
-        let Ok(Ok(pulses)) = tokio::time::timeout(PATIENCE * 5, asked).await else {
+        let beat = heartbeat(&self.shared.db, &leases, self.shared.lease);
+        let Ok(Ok(pulses)) = tokio::time::timeout(PATIENCE * 5, beat).await else {
             self.busy.extend(batch);
             return Vec::new();
         };

@@ -45,7 +45,7 @@ impl ClaimCursors {
         columns
     }
 
-    /// Records a claim of at most `most` jobs that took `took`.
+    /// Records a claim of at most `limit` jobs that took `took`.
     pub(super) fn note(&mut self, claimed: &[ClaimedJob], limit: usize, took: Duration) {
         if self.claimed.is_empty() {
             self.look_again_at = Some(Instant::now() + (took * PARTS).min(AT_LEAST_EVERY));

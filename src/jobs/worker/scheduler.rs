@@ -29,17 +29,17 @@ impl Scheduler {
 
     pub(super) async fn run(self) {
         let mut each = ticker(INTERVAL);
-        let mut told = HashMap::new();
+        let mut last_errors = HashMap::new();
         loop {
             each.tick().await;
-            if let Err(error) = self.fire_due_schedules(&mut told).await {
+            if let Err(error) = self.fire_due_schedules(&mut last_errors).await {
                 tracing::warn!(%error, "failed to fire due schedules");
             }
         }
     }
 
     /// Fires due schedules. A failed schedule stays due, and its error is logged once and not every second.
-    async fn fire_due_schedules(&self, told: &mut HashMap<Uuid, String>) -> Result<()> {
+    async fn fire_due_schedules(&self, last_errors: &mut HashMap<Uuid, String>) -> Result<()> {
         let (mut next, mut failed) = (None, HashMap::new());
         loop {
             let fired = fire_due(&self.db, next, TOGETHER).await?;
@@ -51,11 +51,11 @@ impl Scheduler {
             }
         }
         for (schedule, why) in &failed {
-            if told.get(schedule) != Some(why) {
+            if last_errors.get(schedule) != Some(why) {
                 tracing::error!(%schedule, why, "a schedule did not fire; correct or delete it");
             }
         }
-        *told = failed;
+        *last_errors = failed;
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ impl BulkConnection {
     /// the lock for more than 5 s. The server may need that time to notice that a session has ended. The lock belongs
     /// to a transaction, because a pooler keeps a transaction on one server connection.
     #[cfg(feature = "transfer")]
-    pub(crate) async fn holding(self, what: &str) -> Result<Option<Self>> {
+    pub(crate) async fn with_advisory_lock(self, what: &str) -> Result<Option<Self>> {
         use std::time::{Duration, Instant};
 
         const PATIENCE: Duration = Duration::from_secs(5);

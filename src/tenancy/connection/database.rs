@@ -219,47 +219,47 @@ impl Database {
         proof: Arc<dyn Credential>,
         workspace: WorkspaceId,
     ) -> Result<WorkspaceScope<A>> {
-        let asked_at = Instant::now();
+        let checked_at = Instant::now();
         self.platform(async |conn| proof.authorize(conn, workspace, A::LEVEL).await).await?;
-        Ok(self.granted(workspace, proof, asked_at))
+        Ok(self.granted(workspace, proof, checked_at))
     }
 
     /// Returns the scope that a credential opens, without a check: the database accepted the credential at this access
-    /// when it was asked at `asked_at`.
+    /// at `checked_at`.
     pub(in crate::tenancy) fn granted<A: Access>(
         &self,
         workspace: WorkspaceId,
         proof: Arc<dyn Credential>,
-        asked_at: Instant,
+        checked_at: Instant,
     ) -> WorkspaceScope<A> {
-        WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, asked_at))
+        WorkspaceScope::granted(workspace, self.0.token, Grant::new(proof, checked_at))
     }
 
     /// Returns the scope that a credential opens to write, without a check, like [`granted`](Self::granted): the statement
-    /// that returned the credential at `asked_at` has checked it.
+    /// that returned the credential at `checked_at` has checked it.
     pub(crate) fn granted_to_write(
         &self,
         workspace: WorkspaceId,
         proof: Arc<dyn Credential>,
-        asked_at: Instant,
+        checked_at: Instant,
     ) -> WorkspaceScope {
-        self.granted(workspace, proof, asked_at)
+        self.granted(workspace, proof, checked_at)
     }
 
     /// Returns the scope of the platform for a superadmin's credential.
     pub(crate) async fn authorize_platform(&self, proof: Arc<dyn Credential>) -> Result<PlatformScope> {
-        let asked_at = Instant::now();
+        let checked_at = Instant::now();
         self.platform(async |conn| proof.authorize_superadmin(conn, false).await).await?;
-        Ok(PlatformScope::granted(self.0.token, Grant::new(proof, asked_at)))
+        Ok(PlatformScope::granted(self.0.token, Grant::new(proof, checked_at)))
     }
 
     /// Rejects a scope of another database, or one whose credential is no longer valid.
     pub(crate) async fn reauthorize<A: Access>(&self, scope: &WorkspaceScope<A>) -> Result<()> {
         scope.check(self.0.token)?;
         let Some(grant) = scope.stale_grant() else { return Ok(()) };
-        let asked_at = Instant::now();
+        let checked_at = Instant::now();
         self.platform(async |conn| grant.proof.authorize(conn, scope.workspace(), A::LEVEL).await).await?;
-        grant.renew(asked_at);
+        grant.renew(checked_at);
         Ok(())
     }
 

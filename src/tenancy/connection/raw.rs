@@ -46,7 +46,7 @@ impl RawConnection {
         self.conn.take()
     }
 
-    fn beneath(&mut self) -> &mut AsyncPgConnection {
+    fn inner_mut(&mut self) -> &mut AsyncPgConnection {
         // Only `give_back` empties it, and `give_back` consumes the value.
         self.conn.as_deref_mut().unwrap_or_else(|| unreachable!("a returned connection was used"))
     }
@@ -83,14 +83,14 @@ impl RawConnection {
         R: Send,
         E: From<diesel::result::Error> + Send,
     {
-        AnsiTransactionManager::begin_transaction(self.beneath()).await?;
+        AnsiTransactionManager::begin_transaction(self.inner_mut()).await?;
         match work(self).await {
             Ok(value) => {
-                AnsiTransactionManager::commit_transaction(self.beneath()).await?;
+                AnsiTransactionManager::commit_transaction(self.inner_mut()).await?;
                 Ok(value)
             }
             Err(error) => {
-                AnsiTransactionManager::rollback_transaction(self.beneath()).await?;
+                AnsiTransactionManager::rollback_transaction(self.inner_mut()).await?;
                 Err(error)
             }
         }
@@ -126,7 +126,7 @@ impl RawConnection {
     /// # }
     /// ```
     pub async fn load_each<U: Send + 'static>(&mut self, query: impl LoadsAs<U> + Send) -> Loaded<Vec<Readable<U>>> {
-        load_each(query, self.beneath()).await
+        load_each(query, self.inner_mut()).await
     }
 }
 
@@ -147,7 +147,7 @@ impl std::fmt::Debug for RawConnection {
 
 impl SimpleAsyncConnection for RawConnection {
     async fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
-        self.beneath().batch_execute(query).await
+        self.inner_mut().batch_execute(query).await
     }
 }
 
@@ -163,13 +163,13 @@ impl AsyncConnectionCore for RawConnection {
         T: AsQuery + 'query,
         T::Query: QueryFragment<Pg> + QueryId + 'query,
     {
-        AsyncConnectionCore::load(self.beneath(), source)
+        AsyncConnectionCore::load(self.inner_mut(), source)
     }
 
     fn execute_returning_count<'conn, 'query, T>(&'conn mut self, source: T) -> Self::ExecuteFuture<'conn, 'query>
     where
         T: QueryFragment<Pg> + QueryId + 'query,
     {
-        self.beneath().execute_returning_count(source)
+        self.inner_mut().execute_returning_count(source)
     }
 }

@@ -75,8 +75,8 @@ pub(super) fn account_for_subquery(workspace: WorkspaceId, joins: u32) -> QueryR
 pub(super) fn check_enclosed(content: &impl QueryFragment<Pg>) -> QueryResult<()> {
     let Some(RenderContext { workspace, accounted: Some(_) }) = RENDERING.get() else { return Ok(()) };
     // The inspection accounts for the content when it writes the whole query.
-    let text = within(workspace, || rendered(content))?;
-    SqlLexer::new(&text).reads().map(drop).map_err(|fault| QueryBuilderError(refused(&fault, &text).into()))
+    let text = within(workspace, || render(content))?;
+    SqlLexer::new(&text).reads().map(drop).map_err(|fault| QueryBuilderError(unsafe_sql_error(&fault, &text).into()))
 }
 
 /// Rejects a query whose SQL reads rows that no scope binds. `joins` is the number of joined tables of a query, or
@@ -100,14 +100,14 @@ pub(super) fn check<Q: QueryFragment<Pg> + QueryId>(
 
 fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadKeywords) -> QueryResult<()> {
     let _restored = RestoreGuard(RENDERING.replace(Some(RenderContext { workspace, accounted: Some(own) })));
-    let text = rendered(query)?;
+    let text = render(query)?;
     let accounted = RENDERING.get().and_then(|rendering| rendering.accounted).unwrap_or_default();
     let fault = match SqlLexer::new(&text).reads() {
         Ok(reads) if reads == accounted => return Ok(()),
         Ok(_) => UnsafeSql::Unscoped,
         Err(fault) => fault,
     };
-    let error = refused(&fault, &text);
+    let error = unsafe_sql_error(&fault, &text);
     // It is a mistake in the program and occurs each time, so tests of the program must show it.
     #[cfg(debug_assertions)]
     #[expect(clippy::panic, reason = "in a build for development alone")]
@@ -118,13 +118,13 @@ fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadK
     Err(QueryBuilderError(error.into()))
 }
 
-fn rendered(fragment: &impl QueryFragment<Pg>) -> QueryResult<String> {
+fn render(fragment: &impl QueryFragment<Pg>) -> QueryResult<String> {
     let mut text = PgQueryBuilder::default();
     fragment.to_sql(&mut text, &Pg)?;
     Ok(text.finish())
 }
 
-fn refused(fault: &UnsafeSql, text: &str) -> Error {
+fn unsafe_sql_error(fault: &UnsafeSql, text: &str) -> Error {
     Error::invalid(format!("this query {fault}: {text}")).remedy(
         "begin each subquery with its table and its workspace, `document_chunks::table.in_workspace(&ws)`; \
          run raw SQL in one workspace with `ws.under_row_security(\"why\", ...)`",

@@ -43,7 +43,7 @@ async fn an_ordinary_administrators_scope_administers_nothing() {
     let platform = fixture.platform().await;
     auth::change_role(&fixture.db, &platform, jane, AdminRole::Admin).await.unwrap();
     // The scope was a superadmin's; each deed asks whether it still is.
-    let told = fixture.told().await.len();
+    let actions = fixture.audit_actions().await.len();
     for refused in [
         auth::create_admin(&fixture.db, &kept, &new_admin("x@example.com", AdminRole::Superadmin)).await.map(drop),
         auth::change_role(&fixture.db, &kept, jane, AdminRole::Superadmin).await.map(drop),
@@ -60,7 +60,7 @@ async fn an_ordinary_administrators_scope_administers_nothing() {
         let error = refused.unwrap_err();
         assert!(error.is_forbidden(), "{error}");
     }
-    assert_eq!(fixture.told().await.len(), told);
+    assert_eq!(fixture.audit_actions().await.len(), actions);
 }
 
 #[tokio::test]

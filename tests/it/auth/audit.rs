@@ -34,12 +34,12 @@ async fn an_entry_tells_who_what_which_from_where_before_and_after() {
     assert!(own.len() == 2 && own.iter().all(|entry| entry.workspace_id == fixture.a.workspace), "{own:?}");
     let platform = session.platform(&fixture.db).await.unwrap();
     let of_platform = AuditFilter { workspace: Some(WorkspaceId::PLATFORM), ..Default::default() };
-    let told = auth::audit_log(&fixture.db, &platform, &of_platform, 10).await.unwrap();
-    assert_eq!(told.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["session.begin"]);
+    let actions = auth::audit_log(&fixture.db, &platform, &of_platform, 10).await.unwrap();
+    assert_eq!(actions.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["session.begin"]);
     let by_root =
         AuditFilter { admin: Some(fixture.root), action: Some("workspace.publish".to_owned()), ..Default::default() };
     assert_eq!(auth::audit_log(&fixture.db, &platform, &by_root, 10).await.unwrap().len(), 1);
-    let page = AuditFilter { before: Some(told[0].page_key()), ..Default::default() };
+    let page = AuditFilter { before: Some(actions[0].page_key()), ..Default::default() };
     assert!(
         auth::audit_log(&fixture.db, &platform, &page, 10)
             .await
@@ -90,13 +90,13 @@ async fn an_entry_is_written_with_the_deed_or_neither_is() {
     let mut superuser = db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
     superuser.batch_execute("REVOKE INSERT ON audit_log FROM workspace_platform").await.unwrap();
     assert!(auth::publish(&fixture.db, &owner).await.unwrap_err().is_database_failure());
-    assert!(fixture.db.published("a").await.unwrap_err().is_not_found(), "it was done and not told");
+    assert!(fixture.db.published("a").await.unwrap_err().is_not_found(), "it was done and not recorded");
     let email = "x@example.com".parse().unwrap();
     assert!(auth::invite(&fixture.db, &owner, &email, AdminRole::Admin).await.is_err());
     assert!(auth::log_in(&fixture.db, "root@example.com", &password(), &ClientInfo::default()).await.is_err());
     let members = auth::members(&fixture.db, &owner).await.unwrap();
     assert!(members.iter().all(|member| member.email != "x@example.com"));
-    assert_eq!(fixture.told().await, ["session.begin"]);
+    assert_eq!(fixture.audit_actions().await, ["session.begin"]);
 }
 
 #[derive(QueryableByName)]
@@ -160,6 +160,6 @@ async fn a_scope_of_another_database_does_nothing() {
     auth::publish(&elsewhere, &vouched).await.unwrap();
     let operator = PlatformScope::unchecked("a test looks");
     let published = AuditFilter { action: Some("workspace.publish".to_owned()), ..Default::default() };
-    let told = auth::audit_log(&elsewhere, &operator, &published, 5).await.unwrap();
-    assert_eq!(told[0].reason.as_deref(), Some("a test"));
+    let actions = auth::audit_log(&elsewhere, &operator, &published, 5).await.unwrap();
+    assert_eq!(actions[0].reason.as_deref(), Some("a test"));
 }

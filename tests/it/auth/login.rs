@@ -41,7 +41,7 @@ async fn a_login_gives_a_session_whose_token_is_nowhere_in_the_database() {
     let secret = token.expose().trim_start_matches("wdb_session_");
     assert!(!text.contains(secret) && !text.contains(PASSWORD));
     assert!(!format!("{session:?} {token:?} {client:?}").contains(secret));
-    assert_eq!(fixture.told().await, ["session.begin"]);
+    assert_eq!(fixture.audit_actions().await, ["session.begin"]);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn every_refusal_says_the_same() {
     let scope = fixture.administer().await;
     auth::invite(&fixture.db, &scope, &"invited@example.com".parse().unwrap(), AdminRole::Admin).await.unwrap();
     auth::create_admin(&fixture.db, &platform, &new_admin("new@example.com", AdminRole::Admin)).await.unwrap();
-    let mut told = Vec::new();
+    let mut actions = Vec::new();
     for (email, tried) in [
         ("nobody@example.com", PASSWORD),
         ("root@example.com", "another password"),
@@ -70,10 +70,10 @@ async fn every_refusal_says_the_same() {
         let error =
             auth::log_in(&fixture.db, email, &SecretString::from(tried), &ClientInfo::default()).await.unwrap_err();
         assert!(error.is_unauthenticated(), "{error}");
-        told.push(error.to_string());
+        actions.push(error.to_string());
     }
-    told.dedup();
-    assert_eq!(told.len(), 1, "{told:?}");
+    actions.dedup();
+    assert_eq!(actions.len(), 1, "{actions:?}");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_changed_password_ends_every_session_and_token() {
     for (token, holds) in [(&token, false), (&api, false), (&fresh, true)] {
         assert_eq!(auth::session(&fixture.db, token, None).await.is_ok(), holds);
     }
-    assert_eq!(fixture.told().await, ["session.begin", "token.create", "password.change"]);
+    assert_eq!(fixture.audit_actions().await, ["session.begin", "token.create", "password.change"]);
 }
 
 #[tokio::test]

@@ -29,8 +29,8 @@ async fn somebody_new_joins_with_a_password_of_their_own() {
     assert!(fixture.log_in("jane@example.com").await.workspace(fixture.a.workspace, &fixture.db).await.is_ok());
     let again = auth::invite(&fixture.db, &owner, &jane, AdminRole::Superadmin).await.unwrap_err();
     assert!(again.is_conflict() && again.field() == Some("email"), "{again}");
-    let told = fixture.told().await;
-    let of_joining: Vec<_> = told.iter().filter(|action| !action.starts_with("session")).collect();
+    let actions = fixture.audit_actions().await;
+    let of_joining: Vec<_> = actions.iter().filter(|action| !action.starts_with("session")).collect();
     assert_eq!(of_joining, ["admin.create", "member.invite", "member.join", "password.set"]);
 }
 
@@ -112,7 +112,7 @@ async fn of_two_who_use_one_invitation_one_joins() {
     };
     let (one, other) = tokio::join!(join(), join());
     assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1);
-    let joined = fixture.told().await.iter().filter(|action| *action == "member.join").count();
+    let joined = fixture.audit_actions().await.iter().filter(|action| *action == "member.join").count();
     assert_eq!(joined, 1);
 }
 

@@ -24,7 +24,7 @@ use workspace_db::models::{AdminUser, NewAdminUser};
 use workspace_db::schema::{admin_users, audit_log};
 use workspace_db::sql_types::{AdminRole, PasswordHash};
 use workspace_db::tenancy::{Administer, Database, PlatformScope, WorkspaceScope};
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -40,8 +40,8 @@ fn password() -> SecretString {
 struct Fixture {
     db: Database,
     conn: AsyncPgConnection,
-    a: Seeded,
-    b: Seeded,
+    a: SeededWorkspace,
+    b: SeededWorkspace,
     root: AdminUserId,
     database: TestDatabase,
 }
@@ -76,7 +76,7 @@ impl Fixture {
     }
 
     /// A member of workspace a, or of b, with that role there, who can log in.
-    async fn member(&mut self, email: &str, of: &Seeded, role: AdminRole) -> AdminUserId {
+    async fn member(&mut self, email: &str, of: &SeededWorkspace, role: AdminRole) -> AdminUserId {
         use workspace_db::schema::workspace_admins as members;
         let admin = admin(&mut self.conn, email, AdminRole::Admin).await;
         let row = (
@@ -89,8 +89,8 @@ impl Fixture {
         admin
     }
 
-    /// The actions that the log tells, in order.
-    async fn told(&mut self) -> Vec<String> {
+    /// The actions in the audit log, in order.
+    async fn audit_actions(&mut self) -> Vec<String> {
         audit_log::table
             .filter(audit_log::reason.is_distinct_from("seeded"))
             .order((audit_log::occurred_at, audit_log::id))

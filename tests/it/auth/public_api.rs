@@ -98,14 +98,14 @@ async fn every_deed_is_told() {
     let mut fixture = Fixture::new().await;
     let client = ClientInfo::default();
     let mut done = BTreeSet::new();
-    let mut since_then = fixture.told().await.len();
+    let mut since_then = fixture.audit_actions().await.len();
     // Does it, and sees that the log has the action, which the next deed does not get for its own.
     macro_rules! audited {
         ($name:literal tells $action:literal: $deed:expr) => {{
             let result = $deed.await.unwrap();
-            let now = fixture.told().await;
+            let now = fixture.audit_actions().await;
             let since = &now[since_then..];
-            assert!(since.iter().any(|action| action == $action), "{} told {since:?}", $name);
+            assert!(since.iter().any(|action| action == $action), "{} recorded {since:?}", $name);
             since_then = now.len();
             done.insert($name.to_owned());
             result
@@ -190,7 +190,7 @@ async fn what_reads_leaves_nothing() {
     let mut fixture = Fixture::new().await;
     let (root, token) = fixture.enter("root@example.com").await;
     let db = fixture.db.clone();
-    let told = fixture.told().await;
+    let actions = fixture.audit_actions().await;
     let platform = root.platform(&db).await.unwrap();
     let owner = root.administer(fixture.a.workspace, &db).await.unwrap();
     root.workspace(fixture.a.workspace, &db).await.unwrap();
@@ -203,5 +203,5 @@ async fn what_reads_leaves_nothing() {
     root.tokens(&db).await.unwrap();
     auth::list_admin_tokens(&db, &platform, fixture.root).await.unwrap();
     auth::audit_log(&db, &platform, &AuditFilter::default(), 10).await.unwrap();
-    assert_eq!(fixture.told().await, told);
+    assert_eq!(fixture.audit_actions().await, actions);
 }

@@ -90,13 +90,13 @@ async fn a_session_ends_everywhere_within_a_second_and_its_scopes_with_it() {
     let platform = session.platform(&fixture.db).await.unwrap();
     // Another process: it has seen the token, and keeps a scope and connections of its own.
     let elsewhere = fixture.database.open(2).await.unwrap();
-    let there = auth::session(&elsewhere, &token, None).await.unwrap();
-    let kept = there.workspace(fixture.a.workspace, &elsewhere).await.unwrap();
+    let other = auth::session(&elsewhere, &token, None).await.unwrap();
+    let kept = other.workspace(fixture.a.workspace, &elsewhere).await.unwrap();
     drop(elsewhere.workspace(&kept).await.unwrap());
 
     session.log_out(&fixture.db).await.unwrap();
     assert!(auth::session(&elsewhere, &token, None).await.unwrap_err().is_unauthenticated());
-    assert!(there.workspace(fixture.a.workspace, &elsewhere).await.unwrap_err().is_not_found());
+    assert!(other.workspace(fixture.a.workspace, &elsewhere).await.unwrap_err().is_not_found());
     assert!(auth::publish(&fixture.db, &administered).await.unwrap_err().is_not_found(), "a deed asks again, always");
     assert!(auth::workspaces(&fixture.db, &platform).await.unwrap_err().is_forbidden());
     assert!(until_refused(&elsewhere, &kept).await < EVERYWHERE);

@@ -104,8 +104,8 @@ async fn a_workspace_is_made_shown_published_and_archived() {
     shell.succeed(&["workspace", "restore", "acme"]);
     assert!(shell.fails(&["workspace", "publish", "nowhere"], 3).contains("some workspaces are acme"));
 
-    let told = shell.json(&["audit", "--workspace", "acme"]);
-    let told: Vec<_> = told.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let actions = shell.json(&["audit", "--workspace", "acme"]);
+    let actions: Vec<_> = actions.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     let newest_first = [
         "workspace.restore",
         "workspace.archive",
@@ -115,7 +115,7 @@ async fn a_workspace_is_made_shown_published_and_archived() {
         "member.invite",
         "workspace.create",
     ];
-    assert_eq!(told, newest_first);
+    assert_eq!(actions, newest_first);
     assert!(shell.succeed(&["audit", "-n", "1"]).contains("by the operator at the shell"));
     assert_eq!(shell.json(&["audit", "--platform", "--action", "admin.create"]).as_array().unwrap().len(), 1);
     let nothing = shell.json(&["retention"]);

@@ -28,7 +28,7 @@ async fn a_workspace_is_made_with_settings_and_its_first_administrator_or_not_at
 
     let other = NewWorkspace { id: workspace_db::id::WorkspaceId::generate(), ..new.clone() };
     let mallory = "mallory@example.com".parse().unwrap();
-    let told = fixture.told().await;
+    let actions = fixture.audit_actions().await;
     let taken = auth::create_workspace(&fixture.db, &platform, &other, &settings, Some(&mallory)).await.unwrap_err();
     assert!(taken.is_conflict() && taken.field() == Some("slug"), "{taken}");
     let bad = NewWorkspace {
@@ -44,7 +44,7 @@ async fn a_workspace_is_made_with_settings_and_its_first_administrator_or_not_at
     let endless = NewWorkspaceSettings { event_retention_days: Some(i32::MAX), ..Default::default() };
     let refused = auth::create_workspace(&fixture.db, &platform, &other, &endless, None).await.unwrap_err();
     assert_eq!(refused.field(), Some("event_retention_days"));
-    assert_eq!(fixture.told().await, told);
+    assert_eq!(fixture.audit_actions().await, actions);
     let nobody: i64 = admin_users::table
         .filter(admin_users::email.eq("mallory@example.com"))
         .count()
@@ -103,9 +103,9 @@ async fn an_archived_workspace_is_entered_by_nobody_until_it_is_restored() {
     let changes = WorkspaceChanges { slug: Some("b".parse().unwrap()), ..Default::default() };
     let taken = auth::change_workspace(&fixture.db, &owner, &changes).await.unwrap_err();
     assert!(taken.is_conflict() && taken.field() == Some("slug"), "{taken}");
-    let told = fixture.told().await;
+    let actions = fixture.audit_actions().await;
     assert_eq!(
-        told.iter().filter(|action| action.starts_with("workspace")).collect::<Vec<_>>(),
+        actions.iter().filter(|action| action.starts_with("workspace")).collect::<Vec<_>>(),
         ["workspace.publish", "workspace.archive", "workspace.restore"]
     );
 }
@@ -168,9 +168,9 @@ async fn what_was_kept_for_long_enough_goes_and_nothing_else() {
     let open: Vec<workspace_db::id::WorkspaceId> =
         jobs::table.select(jobs::workspace_id).load(&mut fixture.conn).await.unwrap();
     assert_eq!(open, [fixture.b.workspace]);
-    let told = fixture.told().await;
+    let actions = fixture.audit_actions().await;
     assert_eq!(
-        told.iter().filter(|action| *action == "retention.expire").count(),
+        actions.iter().filter(|action| *action == "retention.expire").count(),
         6,
         "one for each table, the buckets of logins among them"
     );

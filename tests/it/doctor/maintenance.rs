@@ -45,7 +45,9 @@ async fn an_index_that_nobody_uses_is_found() {
     let smallest = Thresholds { unused_index: 1, ..Thresholds::default() };
     let findings = doctor(&database).with_thresholds(smallest).run_checks().await.unwrap();
     assert_found(&findings, "unused_indexes", CheckStatus::Warn, "jobs_failed_idx on jobs");
-    assert!(!finding(&findings, "unused_indexes").found.iter().any(|one| one.contains("document_chunks_vector_idx")));
+    assert!(
+        !finding(&findings, "unused_indexes").problems.iter().any(|one| one.contains("document_chunks_vector_idx"))
+    );
 }
 
 /// A transaction that was forgotten keeps vacuum from freezing anything, while two hundred thousand others go by.

@@ -48,7 +48,7 @@ fn finding<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
 fn assert_found(findings: &[Finding], check: &str, status: CheckStatus, word: &str) {
     let finding = finding(findings, check);
     assert_eq!(finding.status, status, "{finding:#?}");
-    assert!(finding.found.iter().any(|one| one.contains(word)), "nothing says {word:?} in {finding:#?}");
+    assert!(finding.problems.iter().any(|one| one.contains(word)), "nothing says {word:?} in {finding:#?}");
     assert_eq!(finding.remedy.is_some(), status > CheckStatus::Skipped, "{finding:#?}");
 }
 

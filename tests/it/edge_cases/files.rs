@@ -183,8 +183,8 @@ async fn the_limit_is_one_of_what_is_read() {
 
 /// An endpoint that refuses one word, and more than three texts at once.
 async fn endpoint() -> OpenAiEmbeddings {
-    let answer = async |Json(asked): Json<Value>| {
-        let texts: Vec<String> = serde_json::from_value(asked["input"].clone()).unwrap();
+    let answer = async |Json(body): Json<Value>| {
+        let texts: Vec<String> = serde_json::from_value(body["input"].clone()).unwrap();
         if texts.iter().any(|text| text.contains("POISON")) {
             return (StatusCode::BAD_REQUEST, "no such words").into_response();
         }

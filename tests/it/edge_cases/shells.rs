@@ -124,8 +124,8 @@ async fn standard_input_without_a_secret_is_told() {
         let mut setting = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         setting.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let said = setting.wait_with_output().unwrap();
-        let told = String::from_utf8_lossy(&said.stderr);
-        assert!(told.contains("standard input has no secret or no password"), "{input:?}: {told}");
+        let stderr = String::from_utf8_lossy(&said.stderr);
+        assert!(stderr.contains("standard input has no secret or no password"), "{input:?}: {stderr}");
         assert_eq!(said.status.code(), Some(2), "{input:?}");
     }
 }

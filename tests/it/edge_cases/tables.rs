@@ -9,7 +9,7 @@ use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 use workspace_db::transfer::{
     DatabaseSide, ImportOptions, ReceiptKey, erase, erase_person, export, export_person, import, relocate,
 };
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 use crate::folder::Folder;
 
@@ -19,7 +19,7 @@ struct Fixture {
     database: TestDatabase,
     db: Database,
     superuser: AsyncPgConnection,
-    a: Seeded,
+    a: SeededWorkspace,
     folder: Folder,
 }
 
@@ -203,10 +203,10 @@ async fn a_table_that_hangs_on_a_workspace(
         assert!(!fixture.archive().exists());
     }
     let other = TestDatabase::new().await.unwrap();
-    let (there, key) = (other.open(4).await.unwrap(), ReceiptKey::from_base64(KEY).unwrap());
+    let (target, key) = (other.open(4).await.unwrap(), ReceiptKey::from_base64(KEY).unwrap());
     let operator = PlatformScope::unchecked("a test");
     let (from, to) =
-        (DatabaseSide { db: &fixture.db, platform: &operator }, DatabaseSide { db: &there, platform: &operator });
+        (DatabaseSide { db: &fixture.db, platform: &operator }, DatabaseSide { db: &target, platform: &operator });
     let error = relocate(from, to, fixture.a.workspace, &fixture.archive(), &key, &|_| ()).await.unwrap_err();
     assert!(error.is_conflict(), "{error}");
     assert_eq!(fixture.text(use_of_it).await, in_use, "a refused move has touched it");

@@ -19,7 +19,7 @@ use workspace_db::schema::documents;
 use workspace_db::tenancy::{Database, InWorkspace as _, PlatformScope, WorkspaceScope};
 use workspace_db::transfer::import_rows;
 use workspace_db_ingest::{IngestOptions, ingest};
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 use crate::cli::Shell;
 use crate::folder::Folder;
@@ -110,7 +110,7 @@ async fn no_column_of_any_table_takes_one() {
     assert_eq!(documents.len(), 1);
 }
 
-fn scope(of: &Seeded) -> WorkspaceScope {
+fn scope(of: &SeededWorkspace) -> WorkspaceScope {
     WorkspaceScope::unchecked(of.workspace, "a test")
 }
 
@@ -119,8 +119,8 @@ struct Fixture {
     database: TestDatabase,
     db: Database,
     superuser: AsyncPgConnection,
-    a: Seeded,
-    b: Seeded,
+    a: SeededWorkspace,
+    b: SeededWorkspace,
 }
 
 impl Fixture {
@@ -303,7 +303,7 @@ async fn a_document_that_cant_be_read_stops_neither_its_folder_nor_a_list(
     let findings = Doctor::new(&config).unwrap().run_checks().await.unwrap();
     let found = findings.iter().find(|one| one.check == "unreadable_values").unwrap();
     assert_eq!(found.status, CheckStatus::Fail);
-    assert!(found.found.iter().any(|one| one.contains(&bad) && one.contains(column)), "{found:?}");
+    assert!(found.problems.iter().any(|one| one.contains(&bad) && one.contains(column)), "{found:?}");
 }
 
 #[tokio::test]

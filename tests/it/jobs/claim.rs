@@ -74,12 +74,12 @@ async fn a_claimed_job_gives_the_scope_of_its_workspace_and_of_no_other() {
     for claimed in fixture.claim(10).await {
         let mut ws = fixture.db.workspace(claimed.scope()).await.unwrap();
         let seen: Vec<Document> = documents::table.in_workspace(claimed.scope()).load(&mut ws).await.unwrap();
-        let here = claimed.job.workspace_id;
+        let own = claimed.job.workspace_id;
         assert_eq!(
             seen.iter().map(|seen| (seen.workspace_id, seen.title.clone())).collect::<Vec<_>>(),
-            [(here, here.to_string())]
+            [(own, own.to_string())]
         );
-        let other = if here == fixture.a.workspace() { &fixture.b } else { &fixture.a };
+        let other = if own == fixture.a.workspace() { &fixture.b } else { &fixture.a };
         let elsewhere = documents::table.in_workspace(other).load::<Document>(&mut ws).await.unwrap_err();
         assert!(elsewhere.is_invalid_input(), "{elsewhere}");
         let raw: i64 = ws
@@ -187,10 +187,10 @@ async fn what_an_operator_does_to_a_queue_is_in_the_audit_log() {
     pause(&fixture.db, &operator, "default").await.unwrap();
     resume(&fixture.db, &operator, "default").await.unwrap();
     workspace_db::jobs::limit(&fixture.db, &operator, "default", Some(3)).await.unwrap();
-    let told = audit_log(&fixture.db, &operator, &AuditFilter::default(), 10).await.unwrap();
-    let mut told: Vec<_> = told.into_iter().map(|entry| entry.action).collect();
-    told.sort_unstable();
-    assert_eq!(told, ["queue.limit", "queue.pause", "queue.resume"]);
+    let actions = audit_log(&fixture.db, &operator, &AuditFilter::default(), 10).await.unwrap();
+    let mut actions: Vec<_> = actions.into_iter().map(|entry| entry.action).collect();
+    actions.sort_unstable();
+    assert_eq!(actions, ["queue.limit", "queue.pause", "queue.resume"]);
 }
 
 /// A claim of two among three workspaces, of which somebody holds the jobs of the first two.

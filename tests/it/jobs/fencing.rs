@@ -37,7 +37,7 @@ async fn wake_the_dead(prepare: &str) -> Damage {
     let folder = Folder::new();
     let gate = Gate(folder.path().to_owned());
     let zombie = Process::start(&fixture.database, "zombie", LEASE, Some(gate.clone()));
-    wait("every handler has begun", || u64::try_from(gate.begun()).unwrap() == JOBS).await;
+    wait("every handler has begun", || u64::try_from(gate.started_count()).unwrap() == JOBS).await;
     zombie.signal("-STOP");
 
     let heir =
@@ -49,7 +49,7 @@ async fn wake_the_dead(prepare: &str) -> Damage {
     let before = count(&mut superuser, changes).await;
     gate.open();
     zombie.signal("-CONT");
-    wait("every handler of the zombie has ended", || u64::try_from(gate.told().len()).unwrap() == JOBS).await;
+    wait("every handler of the zombie has ended", || u64::try_from(gate.endings().len()).unwrap() == JOBS).await;
     // Its last words are written, and heartbeats are tried, within a lease.
     let seen = Instant::now();
     wait("the zombie has said what it had to", || seen.elapsed() > LEASE).await;

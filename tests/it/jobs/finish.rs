@@ -186,7 +186,7 @@ async fn a_scope_of_an_ended_job_opens_nothing() {
     let refused = documents::table.in_workspace(&fixture.a).insert(NewDocument::new("late")).execute(&mut kept).await;
     assert!(refused.as_ref().unwrap_err().is_lease_lost(), "{refused:?}");
     // Trusted for a second, then asked again.
-    let asked = async {
+    let until_refused = async {
         loop {
             match fixture.db.workspace(claimed.scope()).await {
                 Ok(_) => tokio::task::yield_now().await,
@@ -194,7 +194,7 @@ async fn a_scope_of_an_ended_job_opens_nothing() {
             }
         }
     };
-    let refused = tokio::time::timeout(Duration::from_secs(10), asked).await.unwrap();
+    let refused = tokio::time::timeout(Duration::from_secs(10), until_refused).await.unwrap();
     assert!(refused.is_lease_lost(), "{refused}");
 }
 

@@ -110,13 +110,13 @@ impl Gate {
         std::fs::write(self.0.join(format!("ended-{number}")), what).unwrap();
     }
 
-    /// What the handlers told at their end.
-    pub(super) fn told(&self) -> Vec<String> {
+    /// What the handlers wrote at their end.
+    pub(super) fn endings(&self) -> Vec<String> {
         let ended = files(&self.0).into_iter().filter(|path| name(path).starts_with("ended-"));
         ended.map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
 
-    pub(super) fn begun(&self) -> usize {
+    pub(super) fn started_count(&self) -> usize {
         files(&self.0).iter().filter(|path| name(path).starts_with("begun-")).count()
     }
 }
@@ -251,12 +251,12 @@ async fn a_worker_process() {
         .handle(move |job: RunningJob<Number>| {
             let (gate, by) = (gate.clone(), by.clone());
             async move {
-                let asked = job.arguments.number;
+                let n = job.arguments.number;
                 // A task of its own goes on when its worker drops the handler, as a zombie does.
                 let work = tokio::spawn(async move {
                     let result = number(job, &by, gate.as_ref()).await;
                     if let Some(gate) = gate {
-                        gate.tell(asked, &result);
+                        gate.tell(n, &result);
                     }
                     result
                 });

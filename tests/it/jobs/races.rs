@@ -74,12 +74,12 @@ async fn rescue_and_completion_never_both_have_a_job() {
     println!("{completed} completed, {rescued} rescued");
     assert_eq!(completed + rescued, usize::try_from(rounds * ROUND).unwrap(), "each job has one end");
     assert!(completed > 0 && rescued > 0, "one side won every race, so nothing was tried");
-    for (what, wanted) in [("completed", completed), ("queued", rescued)] {
+    for (what, expected) in [("completed", completed), ("queued", rescued)] {
         let rows = count(&mut superuser, &format!("SELECT count(*) FROM jobs WHERE status = '{what}'")).await;
-        assert_eq!(usize::try_from(rows).unwrap(), wanted, "{what}");
+        assert_eq!(usize::try_from(rows).unwrap(), expected, "{what}");
         let changes =
             format!("SELECT count(DISTINCT number) FROM ledger_changes WHERE was = 'running' AND now = '{what}'");
-        assert_eq!(usize::try_from(count(&mut superuser, &changes).await).unwrap(), wanted, "the ledger on {what}");
+        assert_eq!(usize::try_from(count(&mut superuser, &changes).await).unwrap(), expected, "the ledger on {what}");
     }
     let back = "SELECT count(*) FROM ledger_changes WHERE was = 'completed'";
     assert_eq!(count(&mut superuser, back).await, 0, "something was resurrected");

@@ -120,7 +120,7 @@ async fn what_was_missed_is_made_up_for_once() {
 async fn a_change_of_the_clock_neither_skips_nor_repeats(
     #[case] cron: &str,
     #[case] first: &str,
-    #[case] wanted: &[&str],
+    #[case] expected: &[&str],
 ) {
     let mut fixture = Fixture::new().await;
     schedule(&mut fixture.a().await, each(cron).in_zone("Europe/Amsterdam")).await.unwrap();
@@ -129,10 +129,10 @@ async fn a_change_of_the_clock_neither_skips_nor_repeats(
     let due = fixture.due().await;
     let local: Vec<String> = due
         .iter()
-        .take(wanted.len())
+        .take(expected.len())
         .map(|at| at.with_timezone(&chrono_tz::Europe::Amsterdam).format("%m-%d %H:%M").to_string())
         .collect();
-    assert_eq!(local, wanted);
+    assert_eq!(local, expected);
     assert!(due.windows(2).all(|pair| pair[0] < pair[1]), "{due:?}");
 }
 
@@ -234,10 +234,10 @@ async fn schedulers_that_are_killed_leave_no_occurrence_out_and_do_none_twice() 
     drop(schedulers);
     let due = fixture.due().await;
     let hours = due.len() / 12;
-    let wanted: Vec<_> = (0..hours).map(|n| start + TimeDelta::hours(i64::try_from(n).unwrap())).collect();
-    let twelve_times: Vec<_> = wanted.iter().flat_map(|at| [*at; 12]).collect();
+    let expected: Vec<_> = (0..hours).map(|n| start + TimeDelta::hours(i64::try_from(n).unwrap())).collect();
+    let twelve_times: Vec<_> = expected.iter().flat_map(|at| [*at; 12]).collect();
     assert_eq!(due, twelve_times);
-    assert!(wanted[hours - 1] + TimeDelta::hours(2) > Utc::now());
+    assert!(expected[hours - 1] + TimeDelta::hours(2) > Utc::now());
 }
 
 /// A row that another program wrote, which fires each second since 1970: once a minute, and not for all of that time.
@@ -276,8 +276,8 @@ async fn a_workspace_has_a_hundred_schedules_and_no_more() {
             (made, refused)
         }
     });
-    let told = futures_util::future::join_all(racers).await;
-    assert_eq!((told.iter().map(|told| told.0).sum(), told.iter().map(|told| told.1).sum()), (100, 20));
+    let counts = futures_util::future::join_all(racers).await;
+    assert_eq!((counts.iter().map(|count| count.0).sum(), counts.iter().map(|count| count.1).sum()), (100, 20));
 }
 
 #[tokio::test]

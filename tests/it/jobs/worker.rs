@@ -53,8 +53,8 @@ async fn what_is_enqueued_is_done() {
     enqueue_all(&mut fixture.a().await, (0..300).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
     enqueue_all(&mut fixture.b().await, (300..400).map(|n| Write::titled(format!("{n:03}")))).await.unwrap();
     fixture.worker().handle(write).drain().await.unwrap();
-    let wanted: Vec<String> = (0..400).map(|n| format!("{n:03}")).collect();
-    assert_eq!(fixture.titles().await, wanted);
+    let expected: Vec<String> = (0..400).map(|n| format!("{n:03}")).collect();
+    assert_eq!(fixture.titles().await, expected);
     let strayed = "SELECT count(*) = 400 AS met FROM documents d JOIN jobs j ON j.workspace_id = d.workspace_id
         AND j.payload ->> 'title' = d.title AND j.status = 'completed' AND j.attempts = 1";
     fixture.until(strayed).await;
@@ -362,7 +362,7 @@ impl JobKind for Back {
 async fn a_drain_ends_when_no_queue_has_anything_left() {
     let mut fixture = Fixture::new().await;
     enqueue(&mut fixture.a().await, NewJob::new(Relay { rounds: 5 })).await.unwrap();
-    let there = async |job: RunningJob<Relay>| {
+    let forth = async |job: RunningJob<Relay>| {
         enqueue(&mut job.workspace().await?, NewJob::new(Back { rounds: job.arguments.rounds })).await?;
         Ok::<_, Error>(Outcome::Done)
     };
@@ -372,7 +372,7 @@ async fn a_drain_ends_when_no_queue_has_anything_left() {
         }
         Ok::<_, Error>(Outcome::Done)
     };
-    fixture.worker().handle(there).handle(back).drain().await.unwrap();
+    fixture.worker().handle(forth).handle(back).drain().await.unwrap();
     fixture.until("SELECT count(*) = 12 AND bool_and(status = 'completed') AS met FROM jobs").await;
 }
 

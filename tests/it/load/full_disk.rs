@@ -22,14 +22,14 @@ async fn a_full_disk_is_told_and_what_was_told_as_done_is_there() {
     let many = || stream::iter(documents_of_ten(800).map(Ok));
     let error = load(&fixture.db, &scope, &fixture.options(), many(), &tell).await.unwrap_err();
     assert!(error.is_database_failure() && error.to_string().contains("No space left on device"), "{error}");
-    let told = count_of(&done);
-    assert!(told >= 1000, "the disk was full before the first batch was kept: {told}");
-    let there: i64 = document_chunks::table.count().get_result(&mut fixture.conn).await.unwrap();
-    assert_eq!(usize::try_from(there).unwrap(), told);
+    let reported = count_of(&done);
+    assert!(reported >= 1000, "the disk was full before the first batch was kept: {reported}");
+    let stored: i64 = document_chunks::table.count().get_result(&mut fixture.conn).await.unwrap();
+    assert_eq!(usize::try_from(stored).unwrap(), reported);
 
     // With room again, the next run goes on.
     superuser.batch_execute("ALTER TABLE document_chunks SET TABLESPACE pg_default").await.unwrap();
     let rest = load(&fixture.db, &scope, &fixture.options(), many(), &|_| ()).await.unwrap();
-    assert_eq!((rest.unchanged, rest.added), (told / 10, 800 - told / 10));
+    assert_eq!((rest.unchanged, rest.added), (reported / 10, 800 - reported / 10));
     superuser.batch_execute(&format!("DROP TABLESPACE {name}")).await.unwrap();
 }

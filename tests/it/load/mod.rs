@@ -127,8 +127,8 @@ async fn what_is_loaded_is_what_was_given() {
     let mut reports = Vec::new();
     let scope = WorkspaceScope::unchecked(fixture.a, "a test");
     let documents = stream::iter([Ok(given.clone())]);
-    let told = std::sync::Mutex::new(&mut reports);
-    let tell = |so_far: &LoadReport| told.lock().unwrap().push(*so_far);
+    let collected = std::sync::Mutex::new(&mut reports);
+    let tell = |so_far: &LoadReport| collected.lock().unwrap().push(*so_far);
     let report = load(&fixture.db, &scope, &fixture.options(), documents, &tell).await.unwrap();
     assert_eq!(report, LoadReport { added: 1, chunks: 3, ..LoadReport::default() });
     assert_eq!(reports, [report]);
@@ -318,8 +318,8 @@ async fn a_stream_is_asked_for_no_more_than_there_is_room_for() {
     let scope = WorkspaceScope::unchecked(fixture.a, "a test");
     let mut owner = workspace_db::db::connect(&fixture.database.url().unwrap()).await.unwrap();
     owner.batch_execute("BEGIN; LOCK TABLE document_chunks IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let asked = std::sync::Arc::new(AtomicUsize::new(0));
-    let counted = asked.clone();
+    let taken = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = taken.clone();
     let documents = stream::iter(documents_of_ten(1000)).map(move |document| {
         counted.fetch_add(1, Ordering::Relaxed);
         Ok(document)
@@ -328,13 +328,13 @@ async fn a_stream_is_asked_for_no_more_than_there_is_room_for() {
     let loading = tokio::spawn(async move { load(&db, &scope, &options, documents, &|_| ()).await });
     until(&mut fixture.conn, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted) AS met").await;
     // The next batch is gathered while this one waits; then nothing moves any more.
-    while count_of(&asked) < 200 {
+    while count_of(&taken) < 200 {
         tokio::task::yield_now().await;
     }
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(count_of(&asked), 200, "two batches of a thousand passages");
+    assert_eq!(count_of(&taken), 200, "two batches of a thousand passages");
     owner.batch_execute("COMMIT").await.unwrap();
     assert_eq!(loading.await.unwrap().unwrap().chunks, 10_000);
 }

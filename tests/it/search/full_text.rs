@@ -141,15 +141,15 @@ async fn a_text_of_any_length_and_kind_is_stored_and_found() {
 async fn both_lists_are_fused_by_rank() {
     let mut fixture = Fixture::new().await;
     let mut rng = fastrand::Rng::with_seed(13);
-    let asked = random(&mut rng);
+    let query_vector = random(&mut rng);
     let document = fixture.document(fixture.a, &NewDocument::new("Notes")).await;
     let passages = vec![
-        ("nothing in common".to_owned(), between(&asked, &random(&mut rng), 0.2)),
-        ("a steep hill".to_owned(), between(&asked, &random(&mut rng), 0.4)),
+        ("nothing in common".to_owned(), between(&query_vector, &random(&mut rng), 0.2)),
+        ("a steep hill".to_owned(), between(&query_vector, &random(&mut rng), 0.4)),
         ("hills and a hill".to_owned(), random(&mut rng)),
     ];
     fixture.passages(fixture.a, document, passages).await;
-    let answer = fixture.chunks().hybrid(&question(&asked), "steep", 3).run(&mut fixture.ws).await.unwrap();
+    let answer = fixture.chunks().hybrid(&question(&query_vector), "steep", 3).run(&mut fixture.ws).await.unwrap();
     assert_eq!(answer.hits[0].content, "a steep hill", "second by vector and first by words is the best of both");
     let places = (answer.hits[0].by_vector.unwrap().rank, answer.hits[0].by_words.unwrap().rank);
     assert_eq!(places, (2, 1));
@@ -158,8 +158,13 @@ async fn both_lists_are_fused_by_rank() {
     assert_eq!((answer.by_vector.unwrap().plan, answer.by_words.unwrap().plan), (Plan::Bits, Plan::Words));
 
     // A least score means the cosine, and what words alone found stays.
-    let strict =
-        fixture.chunks().hybrid(&question(&asked), "hills", 3).min_score(0.99).run(&mut fixture.ws).await.unwrap();
+    let strict = fixture
+        .chunks()
+        .hybrid(&question(&query_vector), "hills", 3)
+        .min_score(0.99)
+        .run(&mut fixture.ws)
+        .await
+        .unwrap();
     let contents: Vec<&str> = strict.hits.iter().map(|hit| hit.content.as_str()).collect();
     assert_eq!(contents, ["hills and a hill", "a steep hill"]);
 }

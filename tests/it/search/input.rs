@@ -7,14 +7,14 @@ use workspace_db::search::{MAX_K, Search, SearchChunks as _};
 use super::*;
 
 #[rstest]
-#[case::no_passages(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 0), "request 1 to 1000")]
-#[case::too_many(|chunks: Chunks, asked: &Question| chunks.nearest(asked, MAX_K + 1), "request 1 to 1000")]
+#[case::no_passages(|chunks: Chunks, question: &Question| chunks.nearest(question, 0), "request 1 to 1000")]
+#[case::too_many(|chunks: Chunks, question: &Question| chunks.nearest(question, MAX_K + 1), "request 1 to 1000")]
 #[case::no_text(|chunks: Chunks, _: &Question| chunks.full_text(" \n", 5), "at least one word")]
-#[case::no_text_for_both(|chunks: Chunks, asked: &Question| chunks.hybrid(asked, "", 5), "at least one word")]
-#[case::too_many_neighbours(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).neighbours(11), "at most 10")]
-#[case::no_weight(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).diversify(1.5), "between 0")]
-#[case::no_number(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).diversify(f64::NAN), "between 0")]
-#[case::no_least(|chunks: Chunks, asked: &Question| chunks.nearest(asked, 5).min_score(f64::NAN), "between -1 and 1")]
+#[case::no_text_for_both(|chunks: Chunks, question: &Question| chunks.hybrid(question, "", 5), "at least one word")]
+#[case::too_many_neighbours(|chunks: Chunks, question: &Question| chunks.nearest(question, 5).neighbours(11), "at most 10")]
+#[case::no_weight(|chunks: Chunks, question: &Question| chunks.nearest(question, 5).diversify(1.5), "between 0")]
+#[case::no_number(|chunks: Chunks, question: &Question| chunks.nearest(question, 5).diversify(f64::NAN), "between 0")]
+#[case::no_least(|chunks: Chunks, question: &Question| chunks.nearest(question, 5).min_score(f64::NAN), "between -1 and 1")]
 #[case::no_question(|chunks: Chunks, _: &Question| chunks.full_text("word", 5).diversify(0.5), "have a question")]
 #[tokio::test]
 async fn what_can_not_be_asked_is_refused_with_a_remedy(
@@ -22,8 +22,8 @@ async fn what_can_not_be_asked_is_refused_with_a_remedy(
     #[case] remedy: &str,
 ) {
     let mut fixture = Fixture::new().await;
-    let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
-    let error = search(fixture.chunks(), &asked).run(&mut fixture.ws).await.unwrap_err();
+    let question = question(&random(&mut fastrand::Rng::with_seed(1)));
+    let error = search(fixture.chunks(), &question).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains(remedy), "{error}");
 }
 
@@ -42,12 +42,12 @@ fn a_vector_that_is_none_is_refused(#[case] components: Vec<f32>, #[case] why: &
 async fn a_workspace_without_chunks_has_no_hits() {
     let mut fixture = Fixture::new().await;
     fixture.texts(fixture.b, &["theirs"]).await;
-    let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
+    let question = question(&random(&mut fastrand::Rng::with_seed(1)));
     for search in [
-        fixture.chunks().nearest(&asked, 5),
-        fixture.chunks().nearest(&asked, 5).exact(),
+        fixture.chunks().nearest(&question, 5),
+        fixture.chunks().nearest(&question, 5).exact(),
         fixture.chunks().full_text("theirs", 5),
-        fixture.chunks().hybrid(&asked, "theirs", 5).neighbours(1).diversify(0.5),
+        fixture.chunks().hybrid(&question, "theirs", 5).neighbours(1).diversify(0.5),
     ] {
         let answer = search.run(&mut fixture.ws).await.unwrap();
         assert_eq!((answer.returned, answer.is_bounded()), (0, false));
@@ -73,9 +73,9 @@ async fn a_question_without_words_has_no_vector() {
 async fn a_connection_of_another_workspace_is_refused() {
     let mut fixture = Fixture::new().await;
     let b = WorkspaceScope::unchecked(fixture.b, "a test");
-    let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
+    let question = question(&random(&mut fastrand::Rng::with_seed(1)));
     let theirs = document_chunks::table.in_workspace(&b);
-    for search in [theirs.nearest(&asked, 5), theirs.nearest(&asked, 5).exact(), theirs.full_text("word", 5)] {
+    for search in [theirs.nearest(&question, 5), theirs.nearest(&question, 5).exact(), theirs.full_text("word", 5)] {
         let error = search.run(&mut fixture.ws).await.unwrap_err();
         assert!(error.is_invalid_input() && error.to_string().contains("is scoped to workspace"), "{error}");
     }
@@ -85,8 +85,8 @@ async fn a_connection_of_another_workspace_is_refused() {
 async fn a_document_that_is_deleted_meanwhile_is_not_in_the_next_answer() {
     let mut fixture = Fixture::new().await;
     let document = fixture.texts(fixture.a, &["bicycles", "wheels"]).await;
-    let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
-    let search = fixture.chunks().nearest(&asked, 5).neighbours(1).diversify(0.5);
+    let question = question(&random(&mut fastrand::Rng::with_seed(1)));
+    let search = fixture.chunks().nearest(&question, 5).neighbours(1).diversify(0.5);
     assert_eq!(search.clone().run(&mut fixture.ws).await.unwrap().returned, 2);
     documents::table.in_workspace(&fixture.scope).find(document).delete().execute(&mut fixture.ws).await.unwrap();
     assert_eq!(search.run(&mut fixture.ws).await.unwrap().returned, 0);

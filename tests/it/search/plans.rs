@@ -39,8 +39,8 @@ async fn real(fixture: &mut Fixture) -> (&'static [Embedding], &'static [Embeddi
 }
 
 /// Of each answer, the share of hits that are as near as the true k nearest.
-fn recall(scores: &[f64], asked: &Embedding, vectors: &[Embedding], k: usize) -> f64 {
-    let mut nearest: Vec<f64> = vectors.iter().map(|vector| cosine(asked, vector)).collect();
+fn recall(scores: &[f64], query_vector: &Embedding, vectors: &[Embedding], k: usize) -> f64 {
+    let mut nearest: Vec<f64> = vectors.iter().map(|vector| cosine(query_vector, vector)).collect();
     nearest.sort_by(|x, y| y.total_cmp(x));
     let farthest = nearest[k - 1];
     let right = scores.iter().filter(|score| **score >= farthest - 1e-5).count();
@@ -52,15 +52,15 @@ async fn bits_find_the_nearest_of_real_embeddings() {
     let mut fixture = Fixture::new().await;
     let (vectors, questions) = real(&mut fixture).await;
     let mut sum = 0.0;
-    for asked in questions {
-        let answer = fixture.chunks().nearest(&question(asked), 10).run(&mut fixture.ws).await.unwrap();
+    for query_vector in questions {
+        let answer = fixture.chunks().nearest(&question(query_vector), 10).run(&mut fixture.ws).await.unwrap();
         let list = answer.by_vector.unwrap();
-        assert_eq!((answer.asked, answer.returned, list.plan, list.bound_reached), (10, 10, Plan::Bits, false));
+        assert_eq!((answer.requested, answer.returned, list.plan, list.bound_reached), (10, 10, Plan::Bits, false));
         assert!(list.candidates.unwrap() < 400, "all were candidates: nothing is shown");
         let scores: Vec<f64> = answer.hits.iter().map(|hit| hit.score).collect();
         assert!(scores.is_sorted_by(|x, y| x >= y), "{scores:?}");
         assert!(answer.hits.iter().zip(1..).all(|(hit, rank)| hit.by_vector.unwrap().rank == rank));
-        sum += recall(&scores, asked, vectors, 10);
+        sum += recall(&scores, query_vector, vectors, 10);
     }
     let mean = sum / f64::from(u32::try_from(questions.len()).unwrap());
     assert!(mean >= 0.99, "recall is {mean}");
@@ -70,11 +70,11 @@ async fn bits_find_the_nearest_of_real_embeddings() {
 async fn exact_on_request_is_exact() {
     let mut fixture = Fixture::new().await;
     let (vectors, questions) = real(&mut fixture).await;
-    for asked in questions.iter().take(5) {
-        let answer = fixture.chunks().nearest(&question(asked), 20).exact().run(&mut fixture.ws).await.unwrap();
+    for query_vector in questions.iter().take(5) {
+        let answer = fixture.chunks().nearest(&question(query_vector), 20).exact().run(&mut fixture.ws).await.unwrap();
         let list = answer.by_vector.unwrap();
         assert_eq!((list.plan, list.candidates, answer.is_bounded()), (Plan::Exact, None, false));
-        let mut expected: Vec<f64> = vectors.iter().map(|vector| cosine(asked, vector)).collect();
+        let mut expected: Vec<f64> = vectors.iter().map(|vector| cosine(query_vector, vector)).collect();
         expected.sort_by(|x, y| y.total_cmp(x));
         for (hit, expected) in answer.hits.iter().zip(expected) {
             assert!((hit.score - expected).abs() < 1e-5, "{} {expected}", hit.score);
@@ -106,8 +106,8 @@ async fn a_sparse_question_is_answered_exactly() {
     fixture.texts(fixture.a, &["one", "two"]).await;
     let mut sparse = [0.0; DIMENSIONS];
     sparse[3] = 1.0;
-    let asked = question(&Embedding::try_from(sparse).unwrap());
-    let answer = fixture.chunks().nearest(&asked, 1).run(&mut fixture.ws).await.unwrap();
+    let query_vector = question(&Embedding::try_from(sparse).unwrap());
+    let answer = fixture.chunks().nearest(&query_vector, 1).run(&mut fixture.ws).await.unwrap();
     assert_eq!(answer.by_vector.unwrap().plan, Plan::Exact);
 }
 
@@ -122,8 +122,8 @@ async fn where_bits_can_not_tell_more_candidates_are_taken(#[case] limits: Searc
     let document = fixture.document(fixture.a, &NewDocument::new("Notes")).await;
     let passages = same_signs.iter().map(|vector| ("passage".to_owned(), vector.clone())).collect();
     fixture.passages(fixture.a, document, passages).await;
-    let asked = question(&same_signs[0]);
-    let answer = fixture.chunks().nearest(&asked, 5).limits(limits).run(&mut fixture.ws).await.unwrap();
+    let query_vector = question(&same_signs[0]);
+    let answer = fixture.chunks().nearest(&query_vector, 5).limits(limits).run(&mut fixture.ws).await.unwrap();
     let list = answer.by_vector.unwrap();
     assert_eq!(answer.returned, 5);
     assert_eq!((answer.is_bounded(), list.bound_reached), (bounded, bounded));
@@ -149,11 +149,11 @@ async fn an_index_of_the_workspaces_own_is_used_and_one_that_is_invalid_is_not()
         .await
         .unwrap();
     let mut sum = 0.0;
-    for asked in questions {
-        let answer = fixture.chunks().nearest(&question(asked), 10).run(&mut fixture.ws).await.unwrap();
+    for query_vector in questions {
+        let answer = fixture.chunks().nearest(&question(query_vector), 10).run(&mut fixture.ws).await.unwrap();
         assert_eq!((answer.returned, answer.by_vector.unwrap().plan), (10, Plan::Approximate));
         let scores: Vec<f64> = answer.hits.iter().map(|hit| hit.score).collect();
-        sum += recall(&scores, asked, vectors, 10);
+        sum += recall(&scores, query_vector, vectors, 10);
     }
     let mean = sum / f64::from(u32::try_from(questions.len()).unwrap());
     assert!(mean >= 0.99, "recall is {mean}");
@@ -213,12 +213,12 @@ async fn what_a_search_sets_is_put_back_within_a_transaction() {
     }
     let mut fixture = Fixture::new().await;
     fixture.texts(fixture.a, &["one"]).await;
-    let asked = question(&random(&mut fastrand::Rng::with_seed(1)));
+    let query_vector = question(&random(&mut fastrand::Rng::with_seed(1)));
     let chunks = fixture.chunks();
     let set: Set = fixture
         .ws
         .transaction(async |tx| {
-            chunks.nearest(&asked, 1).run(tx).await?;
+            chunks.nearest(&query_vector, 1).run(tx).await?;
             tx.under_row_security("to look at the settings", async |conn| {
                 let query = "SELECT current_setting('plan_cache_mode') AS mode, current_setting('jit') AS jit,
                     current_setting('app.workspace_id') AS workspace";

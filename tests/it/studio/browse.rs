@@ -24,11 +24,11 @@ async fn all(fixture: &Fixture, first: String, relation: &str) -> (Vec<String>, 
     let (mut seen, mut said) = (Vec::new(), fixture.get(&first).await);
     loop {
         assert_eq!(said.status, 200, "{}", said.body);
-        let here = cells(&said);
+        let shown = cells(&said);
         if relation == "next" {
-            seen.extend(here);
+            seen.extend(shown);
         } else {
-            drop(seen.splice(0..0, here));
+            drop(seen.splice(0..0, shown));
         }
         match link(&said, relation) {
             Some(next) => said = fixture.get(&next).await,
@@ -57,18 +57,18 @@ async fn pages_hold_each_row_once_in_every_order_forth_and_back() {
         ("&sort=slug", "slug NULLS LAST, id"),
         ("&sort=content_hash", "left(content_hash, 100) NULLS LAST, id"),
     ] {
-        let wanted: Vec<String> = ids(
+        let expected: Vec<String> = ids(
             &mut fixture,
             &format!("SELECT id::text AS id FROM documents WHERE workspace_id = '{a}' ORDER BY {sql}"),
         )
         .await;
-        assert_eq!(wanted.len(), 241);
+        assert_eq!(expected.len(), 241);
         let (seen, last) = all(&fixture, format!("/{a}/tables/documents?col=id{sort}"), "next").await;
-        assert_eq!(seen, wanted, "{sort:?} forth");
+        assert_eq!(seen, expected, "{sort:?} forth");
         let end = link(&last, "prev").unwrap();
         let (mut seen, _) = all(&fixture, end, "prev").await;
         seen.extend(cells(&last));
-        assert_eq!(seen, wanted, "{sort:?} back");
+        assert_eq!(seen, expected, "{sort:?} back");
     }
 }
 
@@ -85,17 +85,17 @@ async fn a_filter_without_an_index_looks_at_a_bounded_number_of_rows_and_goes_on
     let sql = format!(
         "SELECT id::text AS id FROM analytics_events WHERE workspace_id = '{a}' AND source = 'Rare_%' ORDER BY id"
     );
-    let wanted = ids(&mut fixture, &sql).await;
-    assert_eq!(wanted.len(), 25);
+    let expected = ids(&mut fixture, &sql).await;
+    assert_eq!(expected.len(), 25);
     for filter in ["q=rare_%25", "fc=source&fo=contains&fv=are_%25", "fc=source&fo=is&fv=Rare_%25"] {
         let first = format!("/{a}/tables/analytics_events?col=id&{filter}");
         assert!(fixture.get(&first).await.body.contains("of the next 10000 rows match"));
-        assert_eq!(all(&fixture, first, "next").await.0, wanted, "{filter}");
+        assert_eq!(all(&fixture, first, "next").await.0, expected, "{filter}");
         // And back, from behind the last of them.
         let end = format!(
             "/{a}/tables/analytics_events?col=id&{filter}&before=%5B%22ffffffff-ffff-ffff-ffff-ffffffffffff%22%5D"
         );
-        assert_eq!(all(&fixture, end, "prev").await.0, wanted, "{filter} back");
+        assert_eq!(all(&fixture, end, "prev").await.0, expected, "{filter} back");
     }
     // There are too many for an order that no index has; the one that an index has is there.
     let said = fixture.get(&format!("/{a}/tables/analytics_events?sort=source")).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use workspace_db::embeddings::FeatureHashing;
-use workspace_db_studio::{Options, Studio};
+use workspace_db_studio::{Studio, StudioOptions};
 use workspace_db_testing::TestDatabase;
 
 use super::{Fixture, ask, row};
@@ -121,11 +121,12 @@ async fn a_page_may_load_nothing_from_elsewhere_and_stand_in_no_frame() {
 async fn it_listens_on_loopback_alone() {
     let database = TestDatabase::new().await.unwrap();
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let options = Options { listen: listen.parse().unwrap(), may_write: false, embedder: Box::new(FeatureHashing) };
+        let options =
+            StudioOptions { listen: listen.parse().unwrap(), may_write: false, embedder: Box::new(FeatureHashing) };
         let error = Studio::bind(&database.config().unwrap(), options).await.unwrap_err();
         assert!(error.is_invalid_input() && error.to_string().contains("ssh -L"), "{listen}: {error}");
     }
-    let options = |listen: String| Options {
+    let options = |listen: String| StudioOptions {
         listen: listen.parse().unwrap(),
         may_write: false,
         embedder: Box::new(FeatureHashing),

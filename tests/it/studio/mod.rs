@@ -10,16 +10,16 @@ mod write;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use workspace_db::config::Config;
 use workspace_db::embeddings::FeatureHashing;
-use workspace_db_studio::{Links, Options, Studio};
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_studio::{Studio, StudioLinks, StudioOptions};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 /// A studio over a database of its own with two workspaces, and a browser that was let in.
 struct Fixture {
     address: String,
     cookie: String,
-    links: Links,
-    a: Seeded,
-    b: Seeded,
+    links: StudioLinks,
+    a: SeededWorkspace,
+    b: SeededWorkspace,
     conn: AsyncPgConnection,
     _database: TestDatabase,
 }
@@ -57,7 +57,7 @@ impl Fixture {
         let mut conn = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
         let (a, b) = (seed(&mut conn, "a").await.unwrap(), seed(&mut conn, "b").await.unwrap());
         let listen = "127.0.0.1:0".parse().unwrap();
-        let options = Options { listen, may_write, embedder: Box::new(FeatureHashing) };
+        let options = StudioOptions { listen, may_write, embedder: Box::new(FeatureHashing) };
         let config = Config { database_url: Some(owner), ..database.config().unwrap() };
         let studio = Studio::bind(&config, options).await.unwrap();
         let links = studio.links();

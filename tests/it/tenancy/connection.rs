@@ -55,9 +55,9 @@ async fn a_scope_of_another_database_is_refused() {
     let Fixture { database: _database, db, scope, .. } = Fixture::new().await;
     let elsewhere = TestDatabase::new().await.unwrap();
     let mut conn = elsewhere.connect().await.unwrap();
-    let there = seed(&mut conn, "there").await.unwrap();
+    let theirs = seed(&mut conn, "there").await.unwrap();
     let published = workspaces::is_published.eq(true);
-    diesel::update(workspaces::table.find(there.workspace)).set(published).execute(&mut conn).await.unwrap();
+    diesel::update(workspaces::table.find(theirs.workspace)).set(published).execute(&mut conn).await.unwrap();
     let other = elsewhere.open(1).await.unwrap();
     let foreign = other.published("there").await.unwrap();
     let error = db.workspace(&foreign).await.unwrap_err();

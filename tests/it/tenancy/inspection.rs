@@ -38,7 +38,7 @@ async fn a_subquery_where_diesel_does_not_look_is_refused() {
     let all = documents::table.in_workspace(&scope);
     let count = || dsl::count(documents::id);
     let filtered = || count().aggregate_filter(dsl::exists(unscoped()));
-    let mut told = vec![
+    let mut errors = vec![
         refused(all.select(filtered()).load::<i64>(&mut ws)).await,
         refused(
             all.group_by(documents::title).having(filtered().gt(0)).select(documents::title).load::<String>(&mut ws),
@@ -55,9 +55,9 @@ async fn a_subquery_where_diesel_does_not_look_is_refused() {
         .group_by(document_chunks::document_id)
         .having(dsl::count(document_chunks::id).aggregate_filter(dsl::exists(unscoped())).gt(0))
         .select(document_chunks::document_id);
-    told.push(refused(all.filter(documents::id.eq_any(within)).load::<Document>(&mut ws)).await);
-    for told in told {
-        assert!(told.contains("not scoped") && told.contains("in_workspace"), "{told}");
+    errors.push(refused(all.filter(documents::id.eq_any(within)).load::<Document>(&mut ws)).await);
+    for error in errors {
+        assert!(error.contains("not scoped") && error.contains("in_workspace"), "{error}");
     }
     // The same aggregates without a subquery go through, again and again.
     for _ in 0..2 {
@@ -93,7 +93,7 @@ workspace_db::tenant_rows! {
 async fn a_subquery_in_the_fields_of_a_declared_row_is_refused() {
     let Fixture { database: _database, a, scope, mut ws, .. } = types_alone().await;
     let all = documents::table.in_workspace(&scope);
-    let told = [
+    let errors = [
         refused(all.insert(Planted { title: sub() }).execute(&mut ws)).await,
         refused(all.insert(vec![Planted { title: sub() }; 3]).returning(documents::title).load::<String>(&mut ws))
             .await,
@@ -107,8 +107,8 @@ async fn a_subquery_in_the_fields_of_a_declared_row_is_refused() {
         )
         .await,
     ];
-    for told in told {
-        assert!(told.contains("not scoped"), "{told}");
+    for error in errors {
+        assert!(error.contains("not scoped"), "{error}");
     }
 }
 

@@ -12,7 +12,7 @@ use workspace_db::schema::*;
 use workspace_db::sql_types::{DatasourceType, MessageRole};
 use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES, WorkspaceConnection, excluded};
 use workspace_db::{Error, Result, db};
-use workspace_db_testing::{Seeded, conformance};
+use workspace_db_testing::{SeededWorkspace, conformance};
 
 use super::{Fixture, scope_of};
 use crate::until;
@@ -44,7 +44,7 @@ async fn raw(ws: &mut WorkspaceConnection, statement: &str) -> Result<usize> {
 }
 
 /// The titles of `b`'s documents, as the platform sees them.
-async fn titles_of(database: &workspace_db_testing::TestDatabase, of: &Seeded) -> Vec<String> {
+async fn titles_of(database: &workspace_db_testing::TestDatabase, of: &SeededWorkspace) -> Vec<String> {
     let mut conn = database.connect().await.unwrap();
     documents::table
         .filter(documents::workspace_id.eq(of.workspace))
@@ -372,21 +372,21 @@ async fn a_partial_delete_that_is_reported_as_not_found() {
 async fn the_existence_of_another_tenants_row_told_by_an_error() {
     for fixture in [types_alone().await, Fixture::new().await] {
         let Fixture { database, b, scope, mut ws, .. } = fixture;
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         for conversation in [b.conversation, ConversationId::generate()] {
             let stray = NewMessage::new(conversation, MessageRole::User, "?");
-            told.push(
+            messages.push(
                 messages::table.in_workspace(&scope).insert(&stray).execute(&mut ws).await.unwrap_err().to_string(),
             );
         }
         for message in [b.message, MessageId::generate()] {
             let stray = NewFeedback::new(message, 1);
-            told.push(
+            messages.push(
                 feedback::table.in_workspace(&scope).insert(&stray).execute(&mut ws).await.unwrap_err().to_string(),
             );
         }
-        told.dedup();
-        assert_eq!(told.len(), 1, "{told:?}");
+        messages.dedup();
+        assert_eq!(messages.len(), 1, "{messages:?}");
         // A unique key that is taken elsewhere is free here.
         let url = NewWebhookSubscription::new("https://example.com/hook-of-b");
         let mut conn = database.connect().await.unwrap();

@@ -11,14 +11,14 @@ mod soak;
 mod timeouts;
 
 use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 /// Two workspaces with a row in every table, and a connection as `a`. What comes back must be `a`'s alone.
 pub(crate) struct Fixture {
     pub(crate) database: TestDatabase,
     pub(crate) db: Database,
-    pub(crate) a: Seeded,
-    pub(crate) b: Seeded,
+    pub(crate) a: SeededWorkspace,
+    pub(crate) b: SeededWorkspace,
     pub(crate) scope: WorkspaceScope,
     pub(crate) ws: WorkspaceConnection,
 }
@@ -36,6 +36,6 @@ impl Fixture {
     }
 }
 
-pub(crate) fn scope_of(seeded: &Seeded) -> WorkspaceScope {
+pub(crate) fn scope_of(seeded: &SeededWorkspace) -> WorkspaceScope {
     WorkspaceScope::unchecked(seeded.workspace, "a test")
 }

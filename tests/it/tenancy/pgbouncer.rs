@@ -86,7 +86,7 @@ fn is_root() -> bool {
 }
 
 fn login(url: &DatabaseUrl) -> String {
-    let value = |wanted: &str| url.libpq_environment().into_iter().find(|(name, _)| *name == wanted).unwrap().1;
+    let value = |variable: &str| url.libpq_environment().into_iter().find(|(name, _)| *name == variable).unwrap().1;
     format!("\"{}\" \"{}\"", value("PGUSER"), value("PGPASSWORD"))
 }
 

@@ -82,9 +82,9 @@ fn write(path: &Path, contents: &Files) {
 
 async fn refused(fixture: &Fixture, says: &[&str]) {
     let other = TestDatabase::new().await.unwrap();
-    let there = other.open(2).await.unwrap();
+    let target = other.open(2).await.unwrap();
     let error =
-        import(&there, &platform(), &fixture.path("bad.tar"), ImportOptions::default(), &|_| ()).await.unwrap_err();
+        import(&target, &platform(), &fixture.path("bad.tar"), ImportOptions::default(), &|_| ()).await.unwrap_err();
     assert!(error.is_invalid_input(), "{error:?}");
     let text = error.to_string();
     for said in says.iter().chain(&["bad.tar"]) {

@@ -9,7 +9,7 @@ use workspace_db::schema::audit_log;
 use workspace_db::tenancy::Database;
 use workspace_db::transfer::{ErasureScope, ReceiptKey, SignedReceipt, erase};
 
-use super::{Fixture, key, platform, told};
+use super::{Fixture, audit_actions, key, platform};
 
 #[tokio::test]
 async fn every_table_is_empty_of_it_and_the_receipt_says_what_was_there() {
@@ -22,14 +22,14 @@ async fn every_table_is_empty_of_it_and_the_receipt_says_what_was_there() {
     );
     assert_eq!(receipt.tables.len(), of_a.len());
     for (table, rows) in &of_a {
-        let told = receipt.tables[table];
-        assert_eq!((i64::try_from(told.before).unwrap(), told.left), (rows.count, 0), "{table}");
+        let counts = receipt.tables[table];
+        assert_eq!((i64::try_from(counts.before).unwrap(), counts.left), (rows.count, 0), "{table}");
     }
     assert!(fixture.rows(fixture.a.workspace).await.values().all(|rows| rows.count == 0));
     assert_eq!(fixture.rows(fixture.b.workspace).await, of_b);
     // The audit log tells it: what was seeded, the beginning, the end.
-    let told = told(&fixture.database, fixture.a.workspace).await;
-    assert_eq!(told, ["workspace.create", "workspace.erase_begin", "workspace.erase"]);
+    let actions = audit_actions(&fixture.database, fixture.a.workspace).await;
+    assert_eq!(actions, ["workspace.create", "workspace.erase_begin", "workspace.erase"]);
     assert_eq!(receipt.audit_entries_kept, 3);
     // Whoever lost the receipt gets it again.
     let again = fixture.erase().await.unwrap();

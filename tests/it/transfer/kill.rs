@@ -156,7 +156,7 @@ async fn a_move_goes_on_where_it_was_killed() {
     let shell = Shell::for_database(&fixture.database)
         .with("WORKSPACE_DB_RECEIPT_KEY", RECEIPT_KEY)
         .with("WORKSPACE_DB_MOVE_TO", other.url().unwrap().expose());
-    let (mut here, mut there) = (fixture.database.connect().await.unwrap(), other.connect().await.unwrap());
+    let (mut source, mut target) = (fixture.database.connect().await.unwrap(), other.connect().await.unwrap());
     let id = fixture.a.workspace.to_string();
     let relocate = ["workspace", "move", &id, "--archive", "a.tar", "--receipt", "receipt.json"];
     let clean_up = || drop(std::fs::remove_file(shell.path("receipt.json")));
@@ -167,19 +167,19 @@ async fn a_move_goes_on_where_it_was_killed() {
     child.wait().unwrap();
     clean_up();
     let mut child = start(&shell, &relocate);
-    until(&mut child, async || chunks(&mut there).await > 0).await;
+    until(&mut child, async || chunks(&mut target).await > 0).await;
     child.kill().unwrap();
     child.wait().unwrap();
     clean_up();
-    assert_eq!(chunks(&mut here).await, 4_502);
+    assert_eq!(chunks(&mut source).await, 4_502);
     let mut child = start(&shell, &relocate);
-    until(&mut child, async || chunks(&mut here).await < 4_502).await;
+    until(&mut child, async || chunks(&mut source).await < 4_502).await;
     child.kill().unwrap();
     child.wait().unwrap();
     clean_up();
     let said = shell.run(&relocate);
     assert_eq!(said.code, 0, "{}", said.err);
-    let mut after = rows(&mut there, fixture.a.workspace).await;
+    let mut after = rows(&mut target, fixture.a.workspace).await;
     assert_eq!(after.remove("workspaces").unwrap().count, before.remove("workspaces").unwrap().count);
     for table in ["feedback", "workspace_admins"] {
         assert_eq!(after[table].count, before[table].count);

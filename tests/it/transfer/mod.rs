@@ -23,7 +23,7 @@ use workspace_db::id::WorkspaceId;
 use workspace_db::schema::audit_log;
 use workspace_db::tenancy::{Administer, Database, PlatformScope, TENANT_TABLES, WorkspaceScope};
 use workspace_db::transfer::{ImportOptions, ImportReport, Manifest, Receipt, ReceiptKey, erase, export, import};
-use workspace_db_testing::{Seeded, TestDatabase, seed};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
 
 use crate::folder::Folder;
 
@@ -33,8 +33,8 @@ const RECEIPT_KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 struct Fixture {
     database: TestDatabase,
     db: Database,
-    a: Seeded,
-    b: Seeded,
+    a: SeededWorkspace,
+    b: SeededWorkspace,
     folder: Folder,
 }
 
@@ -123,13 +123,13 @@ fn partials(folder: &Path) -> Vec<String> {
     names.filter(|name| name.ends_with(".partial")).collect()
 }
 
-/// What the audit log says was done to a workspace, since it was made.
-async fn told(database: &TestDatabase, workspace: WorkspaceId) -> Vec<String> {
-    let told = audit_log::table
+/// The actions in the audit log of a workspace, in order.
+async fn audit_actions(database: &TestDatabase, workspace: WorkspaceId) -> Vec<String> {
+    let query = audit_log::table
         .filter(audit_log::workspace_id.eq(workspace))
         .order((audit_log::occurred_at, audit_log::id))
         .select(audit_log::action);
-    RunQueryDsl::load(told, &mut database.connect().await.unwrap()).await.unwrap()
+    RunQueryDsl::load(query, &mut database.connect().await.unwrap()).await.unwrap()
 }
 
 /// Texts that break what takes them for plain ASCII in one line.

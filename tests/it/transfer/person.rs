@@ -36,8 +36,8 @@ async fn a_persons_rows_are_exported_and_erased_and_no_other_ones() {
     let scope = administer(fixture.a.workspace);
     let exported = export_person(&fixture.db, &scope, "jane's", &fixture.path("jane.tar"), &|_| ()).await.unwrap();
     assert_eq!(exported.holds, ArchiveScope::Person { external_user_id: "jane's".to_owned() });
-    let told: Vec<_> = exported.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
-    assert_eq!(told, [("conversations", 3), ("messages", 3), ("analytics_events", 9), ("feedback", 3)]);
+    let counts: Vec<_> = exported.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
+    assert_eq!(counts, [("conversations", 3), ("messages", 3), ("analytics_events", 9), ("feedback", 3)]);
     let refused = import(&fixture.db, &platform(), &fixture.path("jane.tar"), ImportOptions::default(), &|_| ()).await;
     assert!(refused.unwrap_err().to_string().contains("the rows of one person"));
 
@@ -47,7 +47,7 @@ async fn a_persons_rows_are_exported_and_erased_and_no_other_ones() {
     assert!(
         matches!(&receipt.erased, ErasureScope::Person { external_user_id_sha256 } if external_user_id_sha256.len() == 64)
     );
-    for (table, rows) in told {
+    for (table, rows) in counts {
         assert_eq!((receipt.tables[table].before, receipt.tables[table].left), (rows, 0), "{table}");
     }
     let after = fixture.rows(fixture.a.workspace).await;

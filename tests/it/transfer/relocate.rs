@@ -8,12 +8,12 @@ use workspace_db::schema::workspaces;
 use workspace_db::transfer::{DatabaseSide, RelocationReport, relocate};
 use workspace_db_testing::TestDatabase;
 
-use super::{Fixture, key, platform, rows, told};
+use super::{Fixture, audit_actions, key, platform, rows};
 
-pub(super) async fn to(fixture: &Fixture, there: &TestDatabase) -> workspace_db::Result<RelocationReport> {
-    let (platform, there) = (platform(), there.open(4).await.unwrap());
+pub(super) async fn to(fixture: &Fixture, target: &TestDatabase) -> workspace_db::Result<RelocationReport> {
+    let (platform, target) = (platform(), target.open(4).await.unwrap());
     let (from, to) =
-        (DatabaseSide { db: &fixture.db, platform: &platform }, DatabaseSide { db: &there, platform: &platform });
+        (DatabaseSide { db: &fixture.db, platform: &platform }, DatabaseSide { db: &target, platform: &platform });
     relocate(from, to, fixture.a.workspace, &fixture.path("a.tar"), &key(), &|_| ()).await
 }
 
@@ -31,15 +31,15 @@ async fn a_workspace_is_there_as_it_was_and_here_no_more() {
     let moved = to(&fixture, &other).await.unwrap();
     let receipt = moved.receipt.verified(&key().public()).unwrap();
     assert!(receipt.tables.values().all(|rows| rows.left == 0));
-    let mut there = rows(&mut other.connect().await.unwrap(), fixture.a.workspace).await;
+    let mut target = rows(&mut other.connect().await.unwrap(), fixture.a.workspace).await;
     assert_eq!(state(&other, &fixture).await, Some((true, true)));
     // Its own row was written when it went out of use.
-    assert_eq!(there.remove("workspaces").unwrap().count, of_a.remove("workspaces").unwrap().count);
+    assert_eq!(target.remove("workspaces").unwrap().count, of_a.remove("workspaces").unwrap().count);
     // No token was brought, and nobody has joined there.
-    assert_eq!(there.remove("workspace_admins").unwrap().count, of_a.remove("workspace_admins").unwrap().count);
-    assert_eq!(there, super::imported(of_a));
+    assert_eq!(target.remove("workspace_admins").unwrap().count, of_a.remove("workspace_admins").unwrap().count);
+    assert_eq!(target, super::imported(of_a));
     assert_eq!(fixture.rows(fixture.b.workspace).await, of_b);
-    let here = [
+    let expected = [
         "workspace.create",
         "workspace.move_begin",
         "workspace.export",
@@ -47,11 +47,11 @@ async fn a_workspace_is_there_as_it_was_and_here_no_more() {
         "workspace.erase_begin",
         "workspace.erase",
     ];
-    assert_eq!(told(&fixture.database, fixture.a.workspace).await, here);
+    assert_eq!(audit_actions(&fixture.database, fixture.a.workspace).await, expected);
     // With what the archive brought.
-    let there =
+    let expected =
         ["workspace.create", "workspace.move_begin", "workspace.import_begin", "workspace.import", "workspace.move"];
-    assert_eq!(told(&other, fixture.a.workspace).await, there);
+    assert_eq!(audit_actions(&other, fixture.a.workspace).await, expected);
     // Again: it is done, and says so.
     let again = to(&fixture, &other).await.unwrap();
     assert_eq!(again.imported, moved.imported);

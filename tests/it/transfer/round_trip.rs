@@ -18,9 +18,9 @@ use super::{Fixture, administer, imported, platform, rows};
 
 /// The tables of an archive; entries of the audit log are added by what is tested, and tokens are never imported.
 pub(super) fn tables(manifest: &Manifest) -> Vec<(String, u64, String)> {
-    let told = |table: &ArchivedTable| (table.name.clone(), table.rows, table.digest.to_string());
+    let summary = |table: &ArchivedTable| (table.name.clone(), table.rows, table.digest.to_string());
     let is_same = |table: &&ArchivedTable| table.name != "audit_log" && table.name != "service_tokens";
-    manifest.tables.iter().filter(is_same).map(told).collect()
+    manifest.tables.iter().filter(is_same).map(summary).collect()
 }
 
 #[tokio::test]

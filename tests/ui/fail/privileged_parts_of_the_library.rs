@@ -14,7 +14,7 @@ async fn every_workspace(db: &Database) -> Result<()> {
 
 fn another_workspace(ws: &mut WorkspaceConnection, workspace: WorkspaceId) {
     ws.workspace = workspace;
-    ws.session.begin_with("BEGIN".to_owned(), std::time::Duration::ZERO);
+    ws.inner.begin_with("BEGIN".to_owned(), std::time::Duration::ZERO);
 }
 
 fn scope(workspace: WorkspaceId) -> WorkspaceScope {

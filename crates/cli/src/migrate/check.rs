@@ -120,11 +120,11 @@ fn registered(root: &Path) -> Vec<String> {
 /// Returns a finding for tables without a model: no program can read their rows.
 fn models(root: &Path, tables: &[String]) -> Option<Finding> {
     let without = tables.iter().filter(|name| !root.join(format!("src/models/{name}.rs")).exists());
-    let found: Vec<String> = without.map(|name| format!("{name} has no src/models/{name}.rs")).collect();
-    (!found.is_empty()).then_some(Finding {
+    let problems: Vec<String> = without.map(|name| format!("{name} has no src/models/{name}.rs")).collect();
+    (!problems.is_empty()).then_some(Finding {
         check: "registry",
         status: CheckStatus::Warn,
-        found,
+        problems,
         remedy: Some("write the file, or run `workspace-db migrate generate`"),
     })
 }

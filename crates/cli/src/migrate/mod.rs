@@ -109,7 +109,7 @@ impl Migrate {
                 let before_each = |name: &str| output::tell(&spinner, &format!("migrating: {name}"));
                 let applied = timeouts.apply_to(migrator).run(before_each).await?;
                 spinner.finish_and_clear();
-                changed(context, "applied", &applied)
+                print_changed(context, "applied", &applied)
             }
             Action::Revert { steps, all, yes, timeouts } => {
                 if context.config.environment == Environment::Production && !yes {
@@ -117,7 +117,7 @@ impl Migrate {
                 }
                 let (migrator, _) = migrator(context, folder)?;
                 let which = if all { RevertCount::All } else { RevertCount::Last(steps) };
-                changed(context, "reverted", &timeouts.apply_to(migrator).revert(which).await?)
+                print_changed(context, "reverted", &timeouts.apply_to(migrator).revert(which).await?)
             }
             Action::Status => {
                 let (migrator, owner) = migrator(context, folder)?;
@@ -170,7 +170,7 @@ fn migrator(context: &Context, folder: Option<&Path>) -> Result<(Migrator, Datab
     Ok((migrator, owner))
 }
 
-fn changed(context: &Context, verb: &str, names: &[String]) -> Result<()> {
+fn print_changed(context: &Context, verb: &str, names: &[String]) -> Result<()> {
     if context.json {
         return output::print_json(&json!({ verb: names }));
     }

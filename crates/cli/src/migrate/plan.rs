@@ -71,7 +71,7 @@ impl Plan {
         let planned = if pending.is_empty() {
             MigrationPlan { pending: Vec::new(), drift: Vec::new() }
         } else {
-            planned(migrator, &pending, owner).await?
+            plan_on_scratch(migrator, &pending, owner).await?
         };
         if context.json {
             return output::print_json(&planned);
@@ -83,7 +83,7 @@ impl Plan {
 }
 
 /// Runs the applied and then the pending migrations on a temporary server.
-async fn planned(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl) -> Result<MigrationPlan> {
+async fn plan_on_scratch(migrator: &Migrator, pending: &[Migration], owner: &DatabaseUrl) -> Result<MigrationPlan> {
     let spinner = output::spinner();
     output::tell(&spinner, "checking locks in a temporary database");
     let scratch = TestDatabase::unmigrated().await?;

@@ -39,12 +39,13 @@ fn is_not_found(error: &anyhow::Error) -> bool {
 
 /// Returns the workspace with that slug.
 pub(crate) async fn find(db: &Database, slug: &str) -> Result<models::Workspace> {
-    db.across_workspaces("the operator names the workspace at the shell", async |conn| named(conn, slug).await).await
+    db.across_workspaces("the operator names the workspace at the shell", async |conn| find_by_slug(conn, slug).await)
+        .await
 }
 
 /// Returns the workspace with that slug. If there is none, the error lists some slugs. The operator at the shell may see all
 /// of them, unlike a user of the library.
-async fn named(conn: &mut RawConnection, slug: &str) -> Result<models::Workspace> {
+async fn find_by_slug(conn: &mut RawConnection, slug: &str) -> Result<models::Workspace> {
     let error = match models::Workspace::find_by_slug(conn, slug).await {
         Err(error) if error.is_not_found() => error,
         found => return Ok(found?),

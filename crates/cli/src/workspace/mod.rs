@@ -111,9 +111,9 @@ impl Workspace {
                 }
                 let settings = serde_json::to_value(settings)?;
                 let fields = settings.as_object().into_iter().flatten();
-                let told =
+                let settings =
                     fields.filter(|(_, value)| !value.is_null()).map(|(name, value)| format!("  {name:<22}{value}"));
-                output::print_lines(std::iter::once(line(&workspace)).chain(told))
+                output::print_lines(std::iter::once(line(&workspace)).chain(settings))
             }
             Action::Publish { slug } => {
                 let scope = administer(&db, &slug).await?;

@@ -166,7 +166,7 @@ impl Transfer {
                         let scope = WorkspaceScope::unchecked_administer(workspace, &receipt.reason);
                         erase_person(&db, &scope, &person, &key, &on_progress).await?
                     }
-                    None => erase(&db, &platform, named(&db, &slug).await?, &key, &on_progress).await?,
+                    None => erase(&db, &platform, find_by_slug(&db, &slug).await?, &key, &on_progress).await?,
                 };
                 bar.clear();
                 write_receipt(file, context, &signed, &key)
@@ -174,18 +174,18 @@ impl Transfer {
             Self::Move { slug, to, archive, receipt } => {
                 let db = open(context).await?;
                 let (key, file) = receipt.open()?;
-                let workspace = named(&db, &slug).await?;
+                let workspace = find_by_slug(&db, &slug).await?;
                 let archive = archive.map_or_else(|| archive_of(&slug), Ok)?;
-                let there = Config {
+                let target = Config {
                     database_url: Some(to),
                     database_app_url: None,
                     database_platform_url: None,
                     ..context.config.clone()
                 };
-                let there = Database::open(&there).await?;
+                let target = Database::open(&target).await?;
                 let platform = PlatformScope::unchecked(&receipt.reason);
                 let (from, to) =
-                    (DatabaseSide { db: &db, platform: &platform }, DatabaseSide { db: &there, platform: &platform });
+                    (DatabaseSide { db: &db, platform: &platform }, DatabaseSide { db: &target, platform: &platform });
                 let moved = relocate(from, to, workspace, &archive, &key, &on_progress).await?;
                 bar.clear();
                 if !context.json {
@@ -229,7 +229,7 @@ fn archive_of(slug: &str) -> Result<PathBuf> {
 }
 
 /// Returns the id of the workspace with that slug. An id is returned as it is, because its workspace may be deleted.
-async fn named(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceId> {
+async fn find_by_slug(db: &Database, slug: &str) -> Result<workspace_db::id::WorkspaceId> {
     match slug.parse() {
         Ok(id) => Ok(id),
         Err(_) => Ok(find(db, slug).await?.id),
@@ -286,8 +286,8 @@ fn describe(report: &transfer::ImportReport) -> Vec<String> {
         format!("workspace  {}  {}", report.workspace, report.slug),
         format!("rows       {}, of which {} already existed", report.rows, report.found),
     ];
-    let told = json!(report.left_out);
-    for (what, count) in told.as_object().into_iter().flatten().filter(|(_, count)| **count != json!(0)) {
+    let left_out = json!(report.left_out);
+    for (what, count) in left_out.as_object().into_iter().flatten().filter(|(_, count)| **count != json!(0)) {
         lines.push(format!("left out   {count} {}", what.replace('_', " ")));
     }
     lines.extend(report.people_added.iter().map(|email| format!("new here   {email}")));

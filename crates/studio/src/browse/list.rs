@@ -133,7 +133,7 @@ impl RowList<'_> {
                 @for (column, cell) in query.columns.iter().zip(&row.cells) {
                     @let reference = self.table.reference(&column.name).filter(|_| cell.is_some());
                     td class=(format!("{:?}", column.kind).to_lowercase()) {
-                        @match reference.and_then(|key| self.referred(key, value)) {
+                        @match reference.and_then(|key| self.reference_address(key, value)) {
                             Some(address) => a href=(address) { (short(column, cell.as_deref(), budget)) },
                             None => (short(column, cell.as_deref(), budget)),
                         }
@@ -143,7 +143,7 @@ impl RowList<'_> {
         }
     }
 
-    fn referred<'v>(&self, key: &ForeignKey, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+    fn reference_address<'v>(&self, key: &ForeignKey, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         key_address(&self.visit.view, &key.table, &key.refers_to, &key.columns, value)
     }
 

@@ -56,7 +56,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Response, Problem> {
 fn linked_by<'c>(catalog: &'c TableCatalog, table: &'c TableInfo) -> Vec<&'c ColumnInfo> {
     let key = table.key.iter();
     let out = table.foreign_keys.iter().flat_map(|key| &key.columns);
-    let names = key.chain(out).chain(catalog.referring(&table.name).flat_map(|(_, key)| &key.refers_to));
+    let names = key.chain(out).chain(catalog.references_to(&table.name).flat_map(|(_, key)| &key.refers_to));
     let mut columns: Vec<&ColumnInfo> = Vec::new();
     for column in names.filter_map(|name| table.column(name)).filter(|column| column.kind != ColumnKind::Secret) {
         if !columns.iter().any(|known| known.name == column.name) {

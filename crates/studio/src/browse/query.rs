@@ -112,8 +112,8 @@ impl<'c> ListQuery<'c> {
         if columns.is_empty() {
             columns = at_first(table, view);
         }
-        let asked = params.value("sort");
-        let sort = asked.map(|name| column(name.trim_start_matches('-'))).transpose()?;
+        let sort_param = params.value("sort");
+        let sort = sort_param.map(|name| column(name.trim_start_matches('-'))).transpose()?;
         let names: [Vec<&str>; 3] = FILTER.map(|name| params.all(name).collect());
         let [by, how, what] = &names;
         let mut filters = Vec::new();
@@ -141,7 +141,7 @@ impl<'c> ListQuery<'c> {
             table,
             columns,
             sort,
-            descending: asked.is_some_and(|name| name.starts_with('-')),
+            descending: sort_param.is_some_and(|name| name.starts_with('-')),
             filters,
             text: params.value("q").map(ToOwned::to_owned),
             place,

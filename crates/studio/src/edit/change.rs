@@ -147,14 +147,14 @@ impl RowEditor<'_> {
         }
     }
 
-    fn stored(&self) -> impl Iterator<Item = &ColumnInfo> {
+    fn stored_columns(&self) -> impl Iterator<Item = &ColumnInfo> {
         self.table.columns.iter().filter(|column| !column.generated)
     }
 
     /// Returns the SQL of the whole row, as `StoredRow` reads it.
     fn cells(&self) -> String {
         let cells: Vec<String> =
-            self.stored().map(|column| format!("{}::text", escape_identifier(&column.name))).collect();
+            self.stored_columns().map(|column| format!("{}::text", escape_identifier(&column.name))).collect();
         format!("ARRAY[xmin::text, {}]::text[] AS cells", cells.join(", "))
     }
 
@@ -174,7 +174,10 @@ impl RowEditor<'_> {
     async fn whole(&mut self, statement: DynamicStatement) -> Result<Option<StoredRow>> {
         let Some(mut row) = self.rows(statement).await?.into_iter().next() else { return Ok(None) };
         let version = if row.is_empty() { String::new() } else { row.remove(0).unwrap_or_default() };
-        Ok(Some(StoredRow { values: self.stored().map(|column| column.name.clone()).zip(row).collect(), version }))
+        Ok(Some(StoredRow {
+            values: self.stored_columns().map(|column| column.name.clone()).zip(row).collect(),
+            version,
+        }))
     }
 
     /// Locks the row until the transaction ends, and verifies its version.
@@ -238,13 +241,13 @@ impl RowEditor<'_> {
     }
 
     fn writable(&self, name: &str) -> Result<&ColumnInfo> {
-        let column = self.stored().find(|column| column.name == name);
+        let column = self.stored_columns().find(|column| column.name == name);
         column.ok_or_else(|| Error::invalid(format!("{} has no writable column {name:?}", self.table.name)))
     }
 
     /// Rejects the deletion of a row that others refer to: they would be deleted too, and undo could not restore them.
     async fn refuse_if_referred_to(&mut self, catalog: &TableCatalog, row: &StoredRow) -> Result<()> {
-        for (other, key) in catalog.referring(&self.table.name).filter(|(other, _)| other.in_workspace) {
+        for (other, key) in catalog.references_to(&self.table.name).filter(|(other, _)| other.in_workspace) {
             let mut statement = DynamicStatement::default();
             let conditions: Vec<String> = key
                 .columns

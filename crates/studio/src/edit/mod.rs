@@ -56,11 +56,11 @@ pub(super) async fn insert(visit: StudioRequest, PostedForm(posted): PostedForm)
     let fields = table.columns.iter().filter(|column| refusal(table, column, None, true).is_none());
     let values: Values = fields
         .filter(|column| !is_left_to_its_default(&posted, column))
-        .filter_map(|column| Some((column.name.clone(), Some(given(&posted, &column.name)?))))
+        .filter_map(|column| Some((column.name.clone(), Some(posted_value(&posted, &column.name)?))))
         .collect();
     let typed = values.iter().cloned().collect();
     match visit.shared.change(&catalog, table, workspace, RowChange::Insert(values), REASON).await {
-        Ok(made) => done(&visit, made.clone(), Some(made)).await,
+        Ok(made) => redirect_after_change(&visit, made.clone(), Some(made)).await,
         Err(error) => wrong(&visit, table, [BTreeMap::new(), typed], None, error).await,
     }
 }
@@ -89,7 +89,8 @@ pub(super) async fn update(visit: StudioRequest, PostedForm(posted): PostedForm)
         }
         // A form converts line breaks to CRLF.
         let keeps = now.as_ref().is_some_and(|now| now.contains('\r'));
-        let text = given(&posted, &column.name).map(|text| if keeps { text } else { text.replace("\r\n", "\n") });
+        let text =
+            posted_value(&posted, &column.name).map(|text| if keeps { text } else { text.replace("\r\n", "\n") });
         let is_typed = text.as_ref().is_some_and(|text| !text.is_empty()) && text != now && !is_chosen(column);
         let is_null = !is_typed && posted.value(&format!("n.{}", column.name)).is_some();
         let text = text.filter(|_| !is_null);
@@ -103,7 +104,7 @@ pub(super) async fn update(visit: StudioRequest, PostedForm(posted): PostedForm)
     typed.extend(to.iter().cloned());
     let change = RowChange::Update { key: key(&visit, table)?, version: version.clone(), to };
     match visit.shared.change(&catalog, table, workspace, change, REASON).await {
-        Ok(made) => done(&visit, made.clone(), Some(made)).await,
+        Ok(made) => redirect_after_change(&visit, made.clone(), Some(made)).await,
         Err(error) => wrong(&visit, table, [stored, typed], Some(version), error).await,
     }
 }
@@ -115,7 +116,7 @@ pub(super) async fn delete(visit: StudioRequest, PostedForm(posted): PostedForm)
     let version = posted.value("version").unwrap_or_default().to_owned();
     let change = RowChange::Delete { key: key(&visit, table)?, version };
     let made = visit.shared.change(&catalog, table, workspace, change, REASON).await?;
-    done(&visit, made.clone(), Some(made)).await
+    redirect_after_change(&visit, made.clone(), Some(made)).await
 }
 
 /// Handles `POST /{view}/undo`.
@@ -127,11 +128,15 @@ pub(super) async fn undo(visit: StudioRequest, PostedForm(_): PostedForm) -> Res
     let catalog = visit.shared.catalog().await?;
     let table = catalog.visible_table(&visit.view, &last.table)?;
     let made = visit.shared.change(&catalog, table, workspace, last.back, UNDONE).await?;
-    done(&visit, made, None).await
+    redirect_after_change(&visit, made, None).await
 }
 
 /// Stores the change for undo, if there is one, and redirects to the row. After a deletion it redirects to the table.
-async fn done(visit: &StudioRequest, made: AppliedChange, undo: Option<AppliedChange>) -> Result<Response, Problem> {
+async fn redirect_after_change(
+    visit: &StudioRequest,
+    made: AppliedChange,
+    undo: Option<AppliedChange>,
+) -> Result<Response, Problem> {
     let is_gone = matches!(made.back, RowChange::Insert(_));
     let all = visit.view.path(&format!("tables/{}", made.table));
     let to = if is_gone { all } else { address(visit, &made.table, &made.key) };
@@ -158,7 +163,7 @@ fn is_left_to_its_default(posted: &Params, column: &ColumnInfo) -> bool {
     posted.value(&format!("d.{}", column.name)).is_some() && (is_empty || is_chosen(column))
 }
 
-fn given(posted: &Params, column: &str) -> Option<String> {
+fn posted_value(posted: &Params, column: &str) -> Option<String> {
     posted.all(&format!("v.{column}")).next().map(ToOwned::to_owned)
 }
 
@@ -199,7 +204,7 @@ async fn wrong(
     error: Error,
 ) -> Result<Response, Problem> {
     let field = match field_of(&error, table) {
-        None if error.is_database_failure() || error.is_invalid_input() => misread(visit, table, &values).await,
+        None if error.is_database_failure() || error.is_invalid_input() => invalid_field(visit, table, &values).await,
         field => field,
     };
     let code = if error.is_database_failure() { StatusCode::UNPROCESSABLE_ENTITY } else { status(&error) };
@@ -228,7 +233,7 @@ fn field_of(error: &Error, table: &TableInfo) -> Option<String> {
 }
 
 /// Returns the first field whose text is not valid for its column's type.
-async fn misread(
+async fn invalid_field(
     visit: &StudioRequest,
     table: &TableInfo,
     values: &BTreeMap<String, Option<String>>,

@@ -82,7 +82,7 @@ impl Generate {
             written.extend(model::write(root, is_ours, table, &references)?);
         }
         let folder = self.write_migration(&version, &up, &down, &mut written)?;
-        let mut names: Vec<String> = written.iter().map(|path| shown(root, path)).collect();
+        let mut names: Vec<String> = written.iter().map(|path| relative(root, path)).collect();
         names.sort_unstable();
         names.dedup();
         report(context, &folder, &names, &rest.skipped)
@@ -107,7 +107,7 @@ impl Generate {
         let version = next_version(&self.crate_folder.join("migrations"), migrator);
         let mut written = Vec::new();
         let folder = self.write_migration(&version, &changes.up, &changes.down, &mut written)?;
-        let names: Vec<String> = written.iter().map(|path| shown(&self.crate_folder, path)).collect();
+        let names: Vec<String> = written.iter().map(|path| relative(&self.crate_folder, path)).collect();
         report(context, &folder, &names, &changes.skipped)
     }
 
@@ -265,6 +265,6 @@ fn report(context: &Context, folder: &Path, written: &[String], skipped: &[Strin
     output::print_lines(written.chain(skipped).chain(next.map(str::to_owned)))
 }
 
-fn shown(root: &Path, path: &Path) -> String {
+fn relative(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }

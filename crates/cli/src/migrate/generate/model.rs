@@ -74,7 +74,7 @@ fn ids(layout: &Layout, is_ours: bool, table: &TableSchema) -> Result<()> {
         table.type_name(),
         table.article()
     );
-    edit::file(&layout.ids, REGISTRY, |text| edit::into_block(&begun(text, opening), opening, &line))
+    edit::file(&layout.ids, REGISTRY, |text| edit::into_block(&with_block(text, opening), opening, &line))
 }
 
 fn registry(layout: &Layout, is_ours: bool, table: &TableSchema, references: &[Reference]) -> Result<()> {
@@ -86,14 +86,14 @@ fn registry(layout: &Layout, is_ours: bool, table: &TableSchema, references: &[R
             text = edit::into_import(&text, "use crate::id::{", &format!("{row}Id"))?;
         }
         text = edit::into_block(
-            &begun(text, &macro_of("tenant_tables")),
+            &with_block(text, &macro_of("tenant_tables")),
             &macro_of("tenant_tables"),
             &format!("    {name}: {row}Id,"),
         )?;
         let tenants = references.iter().filter(|one| one.is_tenants);
         for Reference { column, to, .. } in tenants.clone() {
             let line = format!("    {name}.{column} => {to};");
-            text = edit::into_block(&begun(text, &macro_of("relations")), &macro_of("relations"), &line)?;
+            text = edit::into_block(&with_block(text, &macro_of("relations")), &macro_of("relations"), &line)?;
         }
         let theirs: BTreeSet<&str> =
             tenants.map(|one| one.to.as_str()).filter(|to| !is_ours && TENANT_TABLES.contains(to)).collect();
@@ -106,7 +106,7 @@ fn registry(layout: &Layout, is_ours: bool, table: &TableSchema, references: &[R
 }
 
 /// Appends an empty block if the text has none.
-fn begun(text: String, opening: &str) -> String {
+fn with_block(text: String, opening: &str) -> String {
     if text.contains(&format!("\n{opening}")) { text } else { format!("{text}\n{opening}\n}}\n") }
 }
 
@@ -270,8 +270,8 @@ fn rust_type(column: &ColumnSchema, table: &TableSchema, references: &[Reference
 fn imports(layout: &Layout, table: &str, row: &str, fields: &[Field], has_time: bool) -> String {
     let library = layout.library;
     let own_id = format!("{row}Id");
-    let names = |wanted: &dyn Fn(&str) -> bool| {
-        let all: BTreeSet<&str> = fields.iter().map(|field| field.rust.as_str()).filter(|rust| wanted(rust)).collect();
+    let names = |belongs: &dyn Fn(&str) -> bool| {
+        let all: BTreeSet<&str> = fields.iter().map(|field| field.rust.as_str()).filter(|rust| belongs(rust)).collect();
         all.into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     let known = TENANT_TABLES.iter().chain(&["workspaces", "admin_users"]);
