@@ -23,13 +23,13 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A server of its own whose programs are a copy of the pinned distribution, so that its extensions can be changed.
-struct Changed {
+struct CopiedServer {
     cluster: Cluster,
     url: DatabaseUrl,
     _folder: Folder,
 }
 
-impl Changed {
+impl CopiedServer {
     /// `change` gets the folder of the extensions. Nothing comes where the server is the machine's own.
     fn new(change: impl Fn(&Path)) -> Option<Self> {
         let folder = Folder::new();
@@ -54,7 +54,7 @@ impl Changed {
     }
 }
 
-impl Drop for Changed {
+impl Drop for CopiedServer {
     fn drop(&mut self) {
         let _ = self.cluster.stop();
     }
@@ -63,7 +63,7 @@ impl Drop for Changed {
 #[tokio::test]
 async fn a_server_without_pgvector_is_told_how_to_get_it() {
     let without = |extensions: &Path| fs::remove_file(extensions.join("vector.control")).unwrap();
-    let Some(server) = Changed::new(without) else { return };
+    let Some(server) = CopiedServer::new(without) else { return };
     let error = Migrator::new(&server.url, Environment::Development).run(|_| ()).await.unwrap_err();
     assert!(error.is_missing_prerequisite(), "{error:?}");
     let shell = Shell::new().with("DATABASE_URL", server.url.expose());
@@ -80,7 +80,7 @@ async fn pgcrypto_is_enabled_where_the_server_ships_it_and_goes_again() {
         fs::write(extensions.join("pgcrypto.control"), "default_version = '1.3'\nrelocatable = true\n").unwrap();
         fs::write(extensions.join("pgcrypto--1.3.sql"), "CREATE FUNCTION digest() RETURNS int RETURN 1;\n").unwrap();
     };
-    let Some(server) = Changed::new(with) else { return };
+    let Some(server) = CopiedServer::new(with) else { return };
     let enabled = async || -> i64 {
         let mut conn = workspace_db::db::connect(&server.url).await.unwrap();
         let query = "SELECT count(*) FROM pg_extension WHERE extname IN ('pgcrypto', 'vector')";

@@ -29,19 +29,20 @@ enum Reply {
 }
 
 #[derive(Default)]
-struct Seen {
+struct EndpointLog {
     replies: VecDeque<Reply>,
     requests: Vec<(Option<String>, Value)>,
 }
 
 struct Endpoint {
     url: String,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<EndpointLog>>,
 }
 
 impl Endpoint {
     async fn start(replies: &[Reply]) -> Self {
-        let seen = Arc::new(Mutex::new(Seen { replies: replies.iter().copied().collect(), ..Seen::default() }));
+        let seen =
+            Arc::new(Mutex::new(EndpointLog { replies: replies.iter().copied().collect(), ..EndpointLog::default() }));
         let app = Router::new().route("/v1/embeddings", post(answer)).with_state(Arc::clone(&seen));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -63,7 +64,7 @@ impl Endpoint {
     }
 }
 
-async fn answer(State(seen): State<Arc<Mutex<Seen>>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+async fn answer(State(seen): State<Arc<Mutex<EndpointLog>>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     let texts: Vec<String> = serde_json::from_value(body["input"].clone()).unwrap();
     let reply = {
         let mut seen = seen.lock().unwrap();

@@ -227,8 +227,8 @@ async fn what_people_changed_on_a_document_stays() {
 
 #[tokio::test]
 async fn an_embedder_that_gives_too_few_vectors_stores_nothing() {
-    struct Fewer;
-    impl Embedder for Fewer {
+    struct TooFewVectors;
+    impl Embedder for TooFewVectors {
         fn model(&self) -> &'static str {
             "fewer"
         }
@@ -238,7 +238,7 @@ async fn an_embedder_that_gives_too_few_vectors_stores_nothing() {
     }
     let mut fixture = Fixture::new().await;
     fixture.folder.write("a.txt", "some words");
-    let error = ingest(&fixture.db, &fixture.scope, &fixture.options(), &Fewer, &|_| ()).await.unwrap_err();
+    let error = ingest(&fixture.db, &fixture.scope, &fixture.options(), &TooFewVectors, &|_| ()).await.unwrap_err();
     assert!(error.is_embeddings_failure(), "{error}");
     assert!(fixture.documents().await.is_empty());
 }
@@ -454,8 +454,8 @@ async fn a_replacement_that_is_refused_changes_nothing() {
 
 #[tokio::test]
 async fn another_model_embeds_everything_again() {
-    struct Renamed;
-    impl Embedder for Renamed {
+    struct RenamedModel;
+    impl Embedder for RenamedModel {
         fn model(&self) -> &'static str {
             "renamed"
         }
@@ -466,7 +466,7 @@ async fn another_model_embeds_everything_again() {
     let mut fixture = Fixture::new().await;
     fixture.folder.write("a.txt", "some words");
     fixture.ingest().await;
-    let report = ingest(&fixture.db, &fixture.scope, &fixture.options(), &Renamed, &|_| ()).await.unwrap();
+    let report = ingest(&fixture.db, &fixture.scope, &fixture.options(), &RenamedModel, &|_| ()).await.unwrap();
     assert_eq!((report.replaced, report.unchanged), (1, 0));
     assert_eq!(fixture.chunks().await[0].embedding_model, "renamed");
 }

@@ -100,7 +100,7 @@ async fn an_entry_is_written_with_the_deed_or_neither_is() {
 }
 
 #[derive(QueryableByName)]
-struct Gone {
+struct DeletedRows {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     rows: i64,
 }
@@ -139,12 +139,12 @@ async fn nobody_changes_or_removes_an_entry_but_retention_and_that_after_a_day()
         "SELECT workspace_db_expire_audit_log('{}', now() + interval '1 year', 10) AS rows",
         fixture.a.workspace
     );
-    assert_eq!(diesel::sql_query(&all).get_result::<Gone>(&mut conn).await.unwrap().rows, 0);
+    assert_eq!(diesel::sql_query(&all).get_result::<DeletedRows>(&mut conn).await.unwrap().rows, 0);
     let mut superuser = db::connect(&database.superuser_url().unwrap()).await.unwrap();
     superuser.batch_execute("UPDATE audit_log SET occurred_at = now() - interval '25 hours'").await.unwrap();
     let mut app = db::connect(&database.app_url().unwrap()).await.unwrap();
     assert!(diesel::sql_query(&all).execute(&mut app).await.unwrap_err().to_string().contains("permission denied"));
-    assert_eq!(diesel::sql_query(&all).get_result::<Gone>(&mut conn).await.unwrap().rows, 1);
+    assert_eq!(diesel::sql_query(&all).get_result::<DeletedRows>(&mut conn).await.unwrap().rows, 1);
 }
 
 #[tokio::test]

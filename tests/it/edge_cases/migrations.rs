@@ -257,7 +257,7 @@ async fn diesels_runner_and_ours_do_the_same_with_a_corpus() {
 async fn life(database: &TestDatabase) -> String {
     use diesel_async::RunQueryDsl as _;
     #[derive(diesel::QueryableByName)]
-    struct Said {
+    struct SchemaText {
         #[diesel(sql_type = diesel::sql_types::Text)]
         said: String,
     }
@@ -266,7 +266,7 @@ async fn life(database: &TestDatabase) -> String {
             (SELECT count(*) FROM __diesel_schema_migrations)) AS said
         FROM pg_class AS c WHERE relname = 'life'";
     let mut conn = database.connect().await.unwrap();
-    let said: Said = diesel::sql_query(query).get_result(&mut conn).await.unwrap();
+    let said: SchemaText = diesel::sql_query(query).get_result(&mut conn).await.unwrap();
     said.said
 }
 

@@ -306,7 +306,7 @@ async fn rows_that_another_persons_refer_to_are_refused_before_anything_is_delet
 }
 
 #[derive(QueryableByName)]
-struct Met {
+struct MetRow {
     #[diesel(sql_type = Bool)]
     met: bool,
 }
@@ -316,7 +316,7 @@ async fn nobody_but_the_platform_puts_triggers_out_of_use() {
     let mut fixture = Fixture::with("SELECT 1", "SELECT 1").await;
     let may = "SELECT bool_or(has_function_privilege(r, 'workspace_db_disable_triggers(regclass)', 'EXECUTE')) AS met
         FROM unnest(ARRAY['workspace_app', 'workspace_reader', 'public']) r";
-    assert!(!diesel::sql_query(may).get_result::<Met>(&mut fixture.superuser).await.unwrap().met);
+    assert!(!diesel::sql_query(may).get_result::<MetRow>(&mut fixture.superuser).await.unwrap().met);
     let audit = fixture.db.across_workspaces("a test", async |conn| {
         conn.batch_execute("SELECT workspace_db_disable_triggers('audit_log')").await?;
         Ok::<_, workspace_db::Error>(())

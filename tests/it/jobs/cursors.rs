@@ -49,12 +49,13 @@ async fn after(fixture: &mut Fixture, job: JobId) -> String {
 /// What such a claim gets.
 async fn titles(fixture: &mut Fixture, from: &str) -> Vec<String> {
     #[derive(QueryableByName)]
-    struct Titled {
+    struct TitleRow {
         #[diesel(sql_type = Text)]
         title: String,
     }
     let query = format!("SELECT payload ->> 'title' AS title FROM {from} ORDER BY scheduled_at");
-    let rows: Vec<Titled> = diesel_async::RunQueryDsl::load(diesel::sql_query(query), &mut fixture.conn).await.unwrap();
+    let rows: Vec<TitleRow> =
+        diesel_async::RunQueryDsl::load(diesel::sql_query(query), &mut fixture.conn).await.unwrap();
     rows.into_iter().map(|row| row.title).collect()
 }
 

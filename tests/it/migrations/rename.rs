@@ -40,13 +40,13 @@ const FOURTH: Release = Release {
 };
 
 /// A release that runs: it inserts, changes and reads back its own words, one after the other, and everything it does succeeds.
-struct Running {
+struct RunningRelease {
     stop: Arc<AtomicBool>,
     done: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
-impl Running {
+impl RunningRelease {
     fn start(database: &TestDatabase, name: &'static str, release: Release) -> Self {
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (until, counted, url) = (Arc::clone(&stop), Arc::clone(&done), database.platform_url().unwrap());
@@ -113,11 +113,11 @@ async fn a_column_of_a_live_table_is_renamed_without_downtime() {
     };
     let mut done = 0;
 
-    let first = Running::start(&database, "first", FIRST);
+    let first = RunningRelease::start(&database, "first", FIRST);
     first.at_work().await;
     step(1).await;
     first.at_work().await;
-    let second = Running::start(&database, "second", SECOND);
+    let second = RunningRelease::start(&database, "second", SECOND);
     second.at_work().await;
     done += first.end().await;
     // Only now does every row that comes have both.
@@ -126,10 +126,10 @@ async fn a_column_of_a_live_table_is_renamed_without_downtime() {
         step(count).await;
         second.at_work().await;
     }
-    let third = Running::start(&database, "third", THIRD);
+    let third = RunningRelease::start(&database, "third", THIRD);
     third.at_work().await;
     done += second.end().await;
-    let fourth = Running::start(&database, "fourth", FOURTH);
+    let fourth = RunningRelease::start(&database, "fourth", FOURTH);
     fourth.at_work().await;
     done += third.end().await;
     step(6).await;

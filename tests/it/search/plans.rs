@@ -11,17 +11,17 @@ use workspace_db::{Error, db};
 use super::*;
 
 /// Real embeddings of the dataset's two largest workspaces, and questions that belong there.
-struct Real {
+struct RealEmbeddings {
     workspaces: [Vec<Embedding>; 2],
     questions: Vec<Embedding>,
 }
 
-static REAL: LazyLock<Real> = LazyLock::new(|| {
+static REAL: LazyLock<RealEmbeddings> = LazyLock::new(|| {
     let dataset = Dataset::read();
     let embed = |vector: &Vec<f32>| Embedding::try_from(dataset.embed(vector)).unwrap();
     let embedded = |number: usize| dataset.workspaces[number].iter().take(400).map(embed);
     let questions = dataset.questions.iter().filter(|(number, _)| *number < 2).take(30);
-    Real {
+    RealEmbeddings {
         workspaces: [embedded(0).collect(), embedded(1).collect()],
         questions: questions.map(|(_, vector)| embed(vector)).collect(),
     }
@@ -203,7 +203,7 @@ async fn an_index_that_runs_out_of_candidates_is_made_up_for() {
 #[tokio::test]
 async fn what_a_search_sets_is_put_back_within_a_transaction() {
     #[derive(QueryableByName)]
-    struct Set {
+    struct SearchSettings {
         #[diesel(sql_type = diesel::sql_types::Text)]
         mode: String,
         #[diesel(sql_type = diesel::sql_types::Text)]
@@ -215,7 +215,7 @@ async fn what_a_search_sets_is_put_back_within_a_transaction() {
     fixture.texts(fixture.a, &["one"]).await;
     let query_vector = question(&random(&mut fastrand::Rng::with_seed(1)));
     let chunks = fixture.chunks();
-    let set: Set = fixture
+    let set: SearchSettings = fixture
         .ws
         .transaction(async |tx| {
             chunks.nearest(&query_vector, 1).run(tx).await?;

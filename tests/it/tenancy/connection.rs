@@ -21,7 +21,7 @@ use crate::until;
 
 /// What the server knows of a session.
 #[derive(Debug, PartialEq, Eq, QueryableByName)]
-struct Session {
+struct ServerSession {
     #[diesel(sql_type = Text)]
     role: String,
     #[diesel(sql_type = Text)]
@@ -230,11 +230,11 @@ async fn raw_sql_sees_the_workspace_and_what_it_sets_is_taken_back() {
     .unwrap();
     drop(ws);
     let mut ws = db.workspace(&scope).await.unwrap();
-    let within: Session = ws
+    let within: ServerSession = ws
         .under_row_security("a test", async |conn| Ok::<_, Error>(diesel::sql_query(SESSION).get_result(conn).await?))
         .await
         .unwrap();
-    assert_eq!(within, Session { role: "test_app".to_owned(), workspace: mine.to_string() });
+    assert_eq!(within, ServerSession { role: "test_app".to_owned(), workspace: mine.to_string() });
 }
 
 #[rstest]
@@ -287,7 +287,7 @@ async fn across_workspaces_sees_all_and_leaves_nothing_set() {
         let seen: i64 = db
             .across_workspaces("a test", async |conn| {
                 conn.transaction(async |conn| {
-                    let platform: Session = diesel::sql_query(SESSION).get_result(conn).await?;
+                    let platform: ServerSession = diesel::sql_query(SESSION).get_result(conn).await?;
                     assert!(["test_platform", "workspace_platform"].contains(&platform.role.as_str()), "{platform:?}");
                     documents::table.count().get_result(conn).await
                 })
@@ -322,12 +322,12 @@ async fn with_one_url_every_transaction_drops_to_the_role(#[case] superuser: boo
     for _ in 0..2 {
         let (session, seen) = ws
             .under_row_security("a test", async |conn| {
-                let session: Session = diesel::sql_query(SESSION).get_result(conn).await?;
+                let session: ServerSession = diesel::sql_query(SESSION).get_result(conn).await?;
                 Ok::<_, Error>((session, Document::query().load(conn).await?))
             })
             .await
             .unwrap();
-        assert_eq!(session, Session { role: "workspace_app".to_owned(), workspace: a.workspace.to_string() });
+        assert_eq!(session, ServerSession { role: "workspace_app".to_owned(), workspace: a.workspace.to_string() });
         assert_eq!(seen.iter().map(|row| row.id).collect::<Vec<_>>(), [a.document]);
         assert_eq!(titles(&scope, &mut ws).await.unwrap(), ["Opening hours"]);
     }
@@ -418,11 +418,11 @@ async fn a_restart_in_the_middle_of_a_transaction_loses_nothing_that_was_committ
 async fn a_changeset_with_a_field_workspace_id_is_refused_before_it_is_sent() {
     #[derive(AsChangeset)]
     #[diesel(table_name = documents)]
-    struct Moved {
+    struct MovingChanges {
         title: String,
         workspace_id: Option<workspace_db::id::WorkspaceId>,
     }
-    impl workspace_db::tenancy::Changes<documents::table> for Moved {
+    impl workspace_db::tenancy::Changes<documents::table> for MovingChanges {
         const DECLARED: workspace_db::tenancy::MacroMarker = workspace_db::tenancy::macro_marker();
     }
     let Fixture { database: _database, a, b, scope, mut ws, .. } = Fixture::new().await;
@@ -431,7 +431,7 @@ async fn a_changeset_with_a_field_workspace_id_is_refused_before_it_is_sent() {
             .in_workspace(&scope)
             .find(a.document)
             .update()
-            .set(Moved { title: "x".to_owned(), workspace_id })
+            .set(MovingChanges { title: "x".to_owned(), workspace_id })
     };
     let error = set(Some(b.workspace)).execute(&mut ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("stays in its workspace"), "{error}");

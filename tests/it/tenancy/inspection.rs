@@ -75,18 +75,18 @@ fn sub() -> Sub {
 
 #[derive(Clone, Copy, Insertable)]
 #[diesel(table_name = documents)]
-struct Planted {
+struct NewWithSubquery {
     title: Sub,
 }
 
 #[derive(Clone, Copy, AsChangeset)]
 #[diesel(table_name = documents)]
-struct Replaced {
+struct ChangesWithSubquery {
     title: Sub,
 }
 
 workspace_db::tenant_rows! {
-    documents: Planted, Replaced;
+    documents: NewWithSubquery, ChangesWithSubquery;
 }
 
 #[tokio::test]
@@ -94,15 +94,17 @@ async fn a_subquery_in_the_fields_of_a_declared_row_is_refused() {
     let Fixture { database: _database, a, scope, mut ws, .. } = types_alone().await;
     let all = documents::table.in_workspace(&scope);
     let errors = [
-        refused(all.insert(Planted { title: sub() }).execute(&mut ws)).await,
-        refused(all.insert(vec![Planted { title: sub() }; 3]).returning(documents::title).load::<String>(&mut ws))
-            .await,
-        refused(all.find(a.document).update().set(Replaced { title: sub() }).execute(&mut ws)).await,
+        refused(all.insert(NewWithSubquery { title: sub() }).execute(&mut ws)).await,
+        refused(
+            all.insert(vec![NewWithSubquery { title: sub() }; 3]).returning(documents::title).load::<String>(&mut ws),
+        )
+        .await,
+        refused(all.find(a.document).update().set(ChangesWithSubquery { title: sub() }).execute(&mut ws)).await,
         refused(
             all.insert(&NewDocument::new("x"))
                 .on_conflict((documents::workspace_id, documents::id))
                 .do_update()
-                .set(Replaced { title: sub() })
+                .set(ChangesWithSubquery { title: sub() })
                 .execute(&mut ws),
         )
         .await,

@@ -67,7 +67,7 @@ async fn ones_own_tables_and_their_partitions_are_erased_exported_and_imported()
     let read = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) AS said FROM readings AS t WHERE workspace_id = ";
     let sum = async |conn: &mut diesel_async::AsyncPgConnection, workspace: WorkspaceId| -> Option<String> {
         let query = diesel::sql_query(format!("{read}'{workspace}'"));
-        diesel_async::RunQueryDsl::get_result::<Said>(query, conn).await.unwrap().said
+        diesel_async::RunQueryDsl::get_result::<AuditRow>(query, conn).await.unwrap().said
     };
     let (of_a, of_b) = (sum(&mut conn, fixture.a.workspace).await, sum(&mut conn, fixture.b.workspace).await);
     let exported = fixture.export("a.tar").await.unwrap();
@@ -80,7 +80,7 @@ async fn ones_own_tables_and_their_partitions_are_erased_exported_and_imported()
 }
 
 #[derive(QueryableByName)]
-struct Said {
+struct AuditRow {
     #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
     said: Option<String>,
 }
