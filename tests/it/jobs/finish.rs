@@ -99,7 +99,7 @@ fn a_delay_is_capped_and_never_overflows() {
         assert_eq!(backoff.max_delay(attempt), Duration::from_secs(3600));
     }
     let endless = Backoff { base: Duration::MAX, cap: Duration::MAX };
-    assert_eq!(endless.limit(2), Duration::MAX);
+    assert_eq!(endless.max_delay(2), Duration::MAX);
 }
 
 #[tokio::test]

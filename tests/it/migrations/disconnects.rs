@@ -116,7 +116,7 @@ async fn a_deployer_that_is_cut_off_at_any_statement_is_gone_on_with() {
         };
         done = now;
     }
-    let statements: usize = migrator(&url).migrations().map(|one| one.statusments().len()).sum();
+    let statements: usize = migrator(&url).migrations().map(|one| one.statements().len()).sum();
     let least = if is_long() { statements } else { 3 * all };
     assert!(cuts > least, "only {cuts} cuts, in {all} migrations of {statements} statements");
     assert_eq!(Catalog::expected().drift(&Catalog::read(&url).await.unwrap()), []);
