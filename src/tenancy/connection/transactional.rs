@@ -335,7 +335,7 @@ impl<'s, C: Transactional> TransactionGuard<'s, C> {
     }
 
     pub(super) async fn roll_back(&mut self) -> Result<()> {
-        // A broken connection is lost its connection, with all that was done on it.
+        // A broken connection is lost, with all that was done on it.
         if self.conn.transactional().broken {
             return Ok(());
         }
