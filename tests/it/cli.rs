@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
 use serde_json::Value;
+use workspace_db::config::DatabaseUrl;
 use workspace_db::db::connect;
 use workspace_db_testing::TestDatabase;
 
@@ -201,6 +202,44 @@ fn a_shell_that_evaluated_env_can_still_start_and_stop_the_server() {
     let shell = shell.with("DATABASE_URL", url);
     shell.succeed(&["down"]);
     assert_eq!(shell.up()["server"]["running"], true);
+}
+
+#[test]
+fn a_url_of_another_database_on_the_server_of_up_is_not_replaced() {
+    let shell = Shell::new();
+    shell.up();
+    let variables = shell.json(&["env"]);
+    let of = |name: &str, database: &str| {
+        let url: DatabaseUrl = variables[name].as_str().unwrap().parse().unwrap();
+        url.with_database(database).expose().to_owned()
+    };
+    shell.succeed(&["psql", "--owner", "-c", "CREATE DATABASE other"]);
+    let other = Shell::new()
+        .with("WORKSPACE_DB_DATA_DIR", shell.data().display().to_string())
+        .with("DATABASE_URL", of("DATABASE_URL", "other"));
+    let database = other.json(&["up"])["database"].as_str().unwrap().to_owned();
+    assert!(database.ends_with("/other"), "{database} is not the database of the URL");
+    other.succeed(&["psql", "-c", "UPDATE workspaces SET slug = 'elsewhere'"]);
+    assert_eq!(shell.succeed(&["psql", "-Atc", "SELECT slug FROM workspaces"]), "acme\n");
+    // The name of the login, for a URL without a database.
+    for missing in ["none", "", "Workspace_db"] {
+        let wrong = Shell::new()
+            .with("WORKSPACE_DB_DATA_DIR", shell.data().display().to_string())
+            .with("DATABASE_URL", of("DATABASE_URL", missing));
+        for command in [&["up"][..], &["migrate", "status"], &["doctor"], &["ingest", "."], &["retention"]] {
+            let said = wrong.run(command);
+            assert!(said.code != 0 && !said.out.contains("acme"), "{missing:?} {command:?}: {}", said.out);
+        }
+    }
+    // The shells above have stopped the server.
+    for name in ["DATABASE_APP_URL", "DATABASE_PLATFORM_URL"] {
+        shell.up();
+        let mixed = Shell::new()
+            .with("WORKSPACE_DB_DATA_DIR", shell.data().display().to_string())
+            .with(name, of(name, "other"));
+        let error = mixed.fails(&["search", "anything"], 2);
+        assert!(error.contains(name) && error.contains("DATABASE_URL"), "{error}");
+    }
 }
 
 #[test]

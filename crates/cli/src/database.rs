@@ -41,6 +41,20 @@ impl DatabaseTarget {
             Self::Given { config, .. } => Ok(Config::clone(config)),
             Self::LocalServer { local, config } => {
                 let local = local.running()?;
+                for (name, is_same) in [
+                    ("DATABASE_APP_URL", config.database_app_url.as_ref().is_none_or(|url| local.has_app_url(url))),
+                    (
+                        "DATABASE_PLATFORM_URL",
+                        config.database_platform_url.as_ref().is_none_or(|url| local.has_platform_url(url)),
+                    ),
+                ] {
+                    if !is_same {
+                        let message = format!(
+                            "{name} does not name the database of the server of `up`; set DATABASE_URL to the same database, or unset {name}"
+                        );
+                        return Err(ConflictingArguments(message).into());
+                    }
+                }
                 Ok(Config {
                     database_url: Some(local.owner_url()?),
                     database_app_url: Some(local.app_url()?),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use super::cluster::{Cluster, Durability};
@@ -16,7 +16,6 @@ use super::folder::{make_dir, user_dir};
 use super::install::{found_again, install, install_again};
 use super::installation::{InstallSource, Installation, MajorVersion};
 use super::state::{InstallOrigin, PARTIAL_STATE_FILE, STATE_FILE, ServerState};
-use url::Url;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db;
 use workspace_db::db::roles::{self, APP_ROLE, PLATFORM_ROLE};
@@ -152,11 +151,23 @@ impl LocalServer {
             .remedy("start it with `workspace-db up`"))
     }
 
-    /// Returns true if `url` has this server's owner password, even on another port. The password is random and therefore
-    /// unique.
+    /// Returns true if `url` is [`owner_url`](Self::owner_url) by login and database, even on another port. The password
+    /// is random and therefore unique. Another database of this server is a different one.
     #[must_use]
     pub fn has_url(&self, url: &DatabaseUrl) -> bool {
-        Url::parse(url.expose()).is_ok_and(|url| url.password() == Some(self.state.owner_password.expose_secret()))
+        is_login(url, OWNER, &self.state.owner_password)
+    }
+
+    /// Returns true if `url` is [`app_url`](Self::app_url), in the same sense.
+    #[must_use]
+    pub fn has_app_url(&self, url: &DatabaseUrl) -> bool {
+        is_login(url, APP_LOGIN, &self.state.app_password)
+    }
+
+    /// Returns true if `url` is [`platform_url`](Self::platform_url), in the same sense.
+    #[must_use]
+    pub fn has_platform_url(&self, url: &DatabaseUrl) -> bool {
+        is_login(url, PLATFORM_LOGIN, &self.state.platform_password)
     }
 
     /// Stops the server, and returns true if it was running.
@@ -295,6 +306,14 @@ impl LocalServer {
         );
         Ok(database.batch_execute(&revoke).await?)
     }
+}
+
+/// Returns true if a URL names this login, and the database of this server that has the tables.
+fn is_login(url: &DatabaseUrl, user: &str, password: &SecretString) -> bool {
+    let variables = url.libpq_environment();
+    let value = |name: &str| variables.iter().rev().find(|(variable, _)| *variable == name).map(|(_, value)| &**value);
+    let named = (value("PGUSER"), value("PGPASSWORD"), value("PGDATABASE"));
+    named == (Some(user), Some(password.expose_secret()), Some(DATABASE))
 }
 
 async fn exists(conn: &mut AsyncPgConnection, query: &str, name: &str) -> Result<bool> {
