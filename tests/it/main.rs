@@ -19,6 +19,7 @@ mod folder;
 mod generate;
 mod indexes;
 mod ingest;
+mod ingest_texts;
 mod jobs;
 mod layers;
 mod load;

@@ -13,7 +13,8 @@ use workspace_db::schema::datasources;
 use workspace_db::sql_types::DatasourceType;
 use workspace_db::tenancy::{self, InWorkspace as _, WorkspaceScope};
 use workspace_db_ingest::{
-    DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, SkippedFile, enqueue_files, ingest,
+    DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, OVERLAP_TOKENS, SkippedFile,
+    enqueue_files, ingest,
 };
 
 use super::context::Context;
@@ -43,6 +44,9 @@ pub(super) struct Ingest {
     /// Maximum size of a file; larger files are skipped
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     max_bytes: u64,
+    /// Maximum part of a passage that the next one repeats, in tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = OVERLAP_TOKENS, conflicts_with_all = ["jsonl", "background"])]
+    overlap_tokens: usize,
     /// Enqueue a job for each file, for `workspace-db jobs work`
     #[arg(long, conflicts_with = "jsonl")]
     background: bool,
@@ -58,8 +62,8 @@ pub(super) struct Ingest {
 struct JsonLinesArgs {
     /// File of JSON Lines, or - for standard input
     ///
-    /// Each line has external_id, content and vector. Optional fields are embedding_model, language, token_count, title,
-    /// slug, summary, metadata, status and is_published. The lines of one document must be consecutive.
+    /// Each line has external_id, content and vector. Optional fields are embedding_model, language, token_count,
+    /// chunk_metadata, title, slug, summary, metadata, status and is_published. The lines of one document must be consecutive.
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
     /// Name of the documents' datasource; default: the name of the file
@@ -91,7 +95,11 @@ impl Ingest {
         if let Some(file) = &self.json_lines.jsonl {
             return self.json_lines.run(context, &db, &scope, file).await;
         }
-        let options = IngestOptions { max_bytes: self.max_bytes, ..IngestOptions::new(self.paths) };
+        let options = IngestOptions {
+            max_bytes: self.max_bytes,
+            overlap_tokens: self.overlap_tokens,
+            ..IngestOptions::new(self.paths)
+        };
         if self.background {
             let report = enqueue_files(&db, &scope, &options).await?;
             return if context.json {

@@ -16,7 +16,7 @@ use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, So
 use super::job::IngestFile;
 use super::options::IngestOptions;
 use super::reader::{reader_died, walk};
-use super::split::{Chunk, pipeline, split};
+use super::split::{Chunk, OVERLAP_TOKENS, pipeline, split};
 use super::store::{ExistingDocument, Replacement, Store};
 use workspace_db::embeddings::Embedder;
 use workspace_db::id::WorkspaceId;
@@ -106,13 +106,21 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
 pub struct FileIngestion {
     embedder: Arc<dyn Embedder>,
     folders: Vec<(WorkspaceId, SourceRoot)>,
+    overlap_tokens: usize,
 }
 
 impl FileIngestion {
     /// Creates an ingestion with that embedder and no folders.
     #[must_use]
     pub fn new(embedder: Arc<dyn Embedder>) -> Self {
-        Self { embedder, folders: Vec::new() }
+        Self { embedder, folders: Vec::new(), overlap_tokens: OVERLAP_TOKENS }
+    }
+
+    /// Sets the maximum part of a passage that the next one repeats, in tokens, as
+    /// [`IngestOptions::overlap_tokens`] does for an ingestion without jobs.
+    #[must_use]
+    pub fn overlap_tokens(self, overlap_tokens: usize) -> Self {
+        Self { overlap_tokens, ..self }
     }
 
     /// Allows the jobs of a workspace to read a file, or the files that a walk of a folder finds.
@@ -137,7 +145,7 @@ impl FileIngestion {
         let file = job.arguments.clone();
         let mut store = Store::of_file(&job).await?;
         let known = store.known_by(&file.name).await?;
-        let (this, pipeline) = (Arc::clone(&self), pipeline(self.embedder.model()));
+        let (this, pipeline) = (Arc::clone(&self), pipeline(self.embedder.model(), self.overlap_tokens));
         let compared = known.clone();
         let (root, workspace) = (store.root().await?, job.scope().workspace());
         let read = move || {
@@ -149,7 +157,9 @@ impl FileIngestion {
                 (ReadOutcome::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => {
                     FileState::Unchanged(known)
                 }
-                (ReadOutcome::File(file), _) => FileState::Changed(split(&file.path, &file.text), file),
+                (ReadOutcome::File(file), _) => {
+                    FileState::Changed(split(&file.path, &file.text, this.overlap_tokens), file)
+                }
             })
         };
         let outcome = match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {
@@ -166,10 +176,9 @@ impl FileIngestion {
             FileState::Changed(chunks, file) => {
                 let texts: Vec<String> = chunks.iter().map(|chunk| chunk.text.clone()).collect();
                 let vectors = embed(self.embedder.as_ref(), &texts).await?;
-                let model = self.embedder.model();
-                store
-                    .replace_by(&job, Replacement { file: &file, known: known.as_ref(), chunks, vectors, model })
-                    .await?
+                let (model, overlap_tokens) = (self.embedder.model(), self.overlap_tokens);
+                let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model, overlap_tokens };
+                store.replace_by(&job, new).await?
             }
         };
         // Another session has written the document meanwhile, from an older or newer file, so the job runs again.

@@ -4,7 +4,7 @@
 //! compares contents by hash, so you can repeat it. Unchanged files are only read. A changed file is replaced in one
 //! transaction, and a deleted file's document is archived. An interrupted run leaves only complete files; the next resumes.
 //!
-//! [`ingest`] does the work at once. [`enqueue_files`] enqueues one job per file, which workers with a [`FileIngestion`] run.
+//! [`ingest`] does the work at once. [`ingest_texts`] takes texts or rows that are no files. [`enqueue_files`] enqueues one job per file, which workers with a [`FileIngestion`] run.
 //!
 //! ```toml
 //! [dependencies]
@@ -33,6 +33,7 @@ mod options;
 mod reader;
 mod split;
 mod store;
+mod texts;
 mod title;
 
 use std::path::PathBuf;
@@ -46,8 +47,9 @@ use self::files::{FolderListing, SourceRoot};
 pub use self::job::IngestFile;
 pub use self::options::IngestOptions;
 use self::reader::{FileOutcome, PreparedFile, reader_died, walk};
-pub use self::split::{MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS};
+pub use self::split::{Chunk, MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS, split};
 use self::store::{ExistingDocuments, Replacement, Store};
+pub use self::texts::{SourceText, ingest_texts};
 use workspace_db::embeddings::Embedder;
 use workspace_db::sql_types::Embedding;
 use workspace_db::tenancy::{Database, WorkspaceScope};
@@ -120,7 +122,7 @@ pub async fn ingest(
     let mut report = IngestReport::default();
     for root in roots {
         let mut store = Store::open(db, scope, &root).await?;
-        let done = ingest_root(&mut store, root, options.max_bytes, embedder, &mut report, on_event).await;
+        let done = ingest_root(&mut store, root, options, embedder, &mut report, on_event).await;
         let closed = store.close(done.as_ref().err()).await;
         // If both failed, for example after a lost connection, the first error is the cause.
         done.and(closed)?;
@@ -132,7 +134,7 @@ pub async fn ingest(
 async fn ingest_root(
     store: &mut Store,
     root: SourceRoot,
-    max_bytes: u64,
+    options: &IngestOptions,
     embedder: &dyn Embedder,
     report: &mut IngestReport,
     on_event: &(dyn Fn(IngestEvent) + Sync),
@@ -144,11 +146,12 @@ async fn ingest_root(
     let nothing_hidden = unreadable.is_empty();
     report.skipped.extend(unreadable);
 
-    let mut run = Run { store, embedder, report, on_event, overtaken: Vec::new() };
+    let mut run =
+        Run { store, embedder, report, on_event, overtaken: Vec::new(), overlap_tokens: options.overlap_tokens };
     let mut known = gone.clone();
     // If another session has stored a file's document meanwhile, the file is read again, because that version may be older.
     while !paths.is_empty() {
-        run.files(&root, paths, max_bytes, known, &mut gone).await?;
+        run.files(&root, paths, options.max_bytes, known, &mut gone).await?;
         paths = std::mem::take(&mut run.overtaken);
         known = if paths.is_empty() { ExistingDocuments::new() } else { run.store.known().await? };
     }
@@ -166,6 +169,7 @@ struct Run<'a> {
     on_event: &'a (dyn Fn(IngestEvent) + Sync),
     /// Files whose document has changed since it was read.
     overtaken: Vec<PathBuf>,
+    overlap_tokens: usize,
 }
 
 impl Run<'_> {
@@ -178,8 +182,9 @@ impl Run<'_> {
         mut known: ExistingDocuments,
         gone: &mut ExistingDocuments,
     ) -> Result<()> {
-        let pipeline = split::pipeline(self.embedder.model());
-        let (mut outcomes, readers) = reader::read(root.clone(), paths, max_bytes, known.clone(), pipeline);
+        let pipeline = split::pipeline(self.embedder.model(), self.overlap_tokens);
+        let (mut outcomes, readers) =
+            reader::read(root.clone(), paths, max_bytes, known.clone(), pipeline, self.overlap_tokens);
         let mut gathered: Vec<PreparedFile> = Vec::new();
         while let Some(outcome) = outcomes.recv().await {
             match outcome {
@@ -265,7 +270,8 @@ impl Run<'_> {
         vectors: Vec<Embedding>,
     ) -> Result<()> {
         let written = chunks.len();
-        let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model: self.embedder.model() };
+        let (model, overlap_tokens) = (self.embedder.model(), self.overlap_tokens);
+        let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model, overlap_tokens };
         if !self.store.replace(new).await? {
             self.overtaken.push(file.path);
             return Ok(());

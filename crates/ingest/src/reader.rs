@@ -45,6 +45,7 @@ struct Work {
     max_bytes: u64,
     known: ExistingDocuments,
     pipeline: String,
+    overlap_tokens: usize,
 }
 
 /// Reads the files on one thread per core, and returns their outcomes in no order. A full queue blocks the threads, and a
@@ -55,8 +56,10 @@ pub(super) fn read(
     max_bytes: u64,
     known: ExistingDocuments,
     pipeline: String,
+    overlap_tokens: usize,
 ) -> (mpsc::Receiver<FileOutcome>, Vec<JoinHandle<()>>) {
-    let work = Arc::new(Work { root, paths: Mutex::new(paths.into_iter()), max_bytes, known, pipeline });
+    let work =
+        Arc::new(Work { root, paths: Mutex::new(paths.into_iter()), max_bytes, known, pipeline, overlap_tokens });
     let (sender, receiver) = mpsc::channel(QUEUE);
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let readers = (0..threads).map(|_| {
@@ -86,7 +89,7 @@ impl Work {
             Some(known) if known.is_same(&file.hash, &self.pipeline) => FileOutcome::Unchanged(file),
             known => {
                 // A parser that panics on one file must not exclude any other.
-                let Ok(chunks) = std::panic::catch_unwind(|| split(&file.path, &file.text)) else {
+                let Ok(chunks) = std::panic::catch_unwind(|| split(&file.path, &file.text, self.overlap_tokens)) else {
                     let reason = SkipReason::Unreadable { error: "it can't be split into passages".to_owned() };
                     return FileOutcome::Skipped(SkippedFile { name: file.name, reason });
                 };

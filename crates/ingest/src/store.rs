@@ -238,12 +238,14 @@ pub(super) struct Replacement<'a> {
     pub(super) chunks: Vec<Chunk>,
     pub(super) vectors: Vec<Embedding>,
     pub(super) model: &'a str,
+    pub(super) overlap_tokens: usize,
 }
 
 impl Replacement<'_> {
     async fn write(self, tx: &mut WorkspaceConnection, datasource: DatasourceId) -> Result<bool> {
-        let Self { file, known, chunks, vectors, model } = self;
-        let (title, metadata) = (title_of(file), json!({ INGEST_PIPELINE: pipeline(model), ARCHIVED: false }));
+        let Self { file, known, chunks, vectors, model, overlap_tokens } = self;
+        let (title, metadata) =
+            (title_of(file), json!({ INGEST_PIPELINE: pipeline(model, overlap_tokens), ARCHIVED: false }));
         let written: Vec<DocumentId> = if let Some(known) = known {
             documents::table
                 .in_workspace(&tx)

@@ -20,8 +20,8 @@ pub(super) use self::markdown::{is_too_deep, options as markdown_options};
 pub const MIN_TOKENS: usize = 500;
 /// Maximum length of a passage, in tokens.
 pub const MAX_TOKENS: usize = 1000;
-/// Maximum part of a passage that the next one repeats, in tokens. Nothing is repeated if the next one begins with a
-/// heading, an item or a paragraph.
+/// Default of the maximum part of a passage that the next one repeats, in tokens. Nothing is repeated if the next one begins
+/// with a heading, an item or a paragraph.
 pub const OVERLAP_TOKENS: usize = 80;
 
 /// Maximum number of bytes, with those between them, up to which two passages are considered for a join.
@@ -31,24 +31,40 @@ const MAX_BYTES: usize = 32 * MAX_TOKENS;
 const SPLITTER_VERSION: u32 = 2;
 
 /// Passage of a text.
-pub(super) struct Chunk {
-    pub(super) text: String,
-    pub(super) tokens: usize,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The passage.
+    pub text: String,
+    /// Its length in tokens of `cl100k_base`.
+    pub tokens: usize,
 }
 
 /// Returns everything that a document's chunks depend on in addition to its text.
-pub(super) fn pipeline(model: &str) -> String {
-    format!("split-v{SPLITTER_VERSION} {model}")
+pub(super) fn pipeline(model: &str, overlap_tokens: usize) -> String {
+    match overlap_tokens {
+        OVERLAP_TOKENS => format!("split-v{SPLITTER_VERSION} {model}"),
+        other => format!("split-v{SPLITTER_VERSION} overlap-{other} {model}"),
+    }
 }
 
-/// Returns the passages of a text, in order. `path` determines its language.
-pub(super) fn split(path: &Path, text: &str) -> Vec<Chunk> {
+/// Returns the passages of a text, in order, each of at most [`MAX_TOKENS`]. The extension of `path` selects the structure:
+/// Markdown, a programming language, or paragraphs. A passage repeats at most `overlap_tokens` of the previous one, and
+/// never more than half of [`MIN_TOKENS`].
+///
+/// ```
+/// use workspace_db_ingest::{OVERLAP_TOKENS, split};
+///
+/// let chunks = split("notes.md".as_ref(), "# One\n\nA paragraph.\n", OVERLAP_TOKENS);
+/// assert_eq!(chunks[0].text, "# One\n\nA paragraph.");
+/// ```
+#[must_use]
+pub fn split(path: &Path, text: &str, overlap_tokens: usize) -> Vec<Chunk> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let structure = match extension.as_str() {
         "md" | "markdown" | "mdx" => markdown::structure(text),
         extension => code::structure(extension, text),
     };
-    joined(text, passages(text, &pieces(text, structure)))
+    joined(text, passages(text, &pieces(text, structure), overlap_tokens.min(MIN_TOKENS / 2)))
 }
 
 fn tokens(text: &str) -> usize {
@@ -62,7 +78,7 @@ fn tokens(text: &str) -> usize {
 
 /// Returns the passages. Each ends at the best of the places at which it is long enough and not too long. Of equally good
 /// places, it ends at the first.
-fn passages(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
+fn passages(text: &str, pieces: &[Piece], overlap: usize) -> Vec<Range<usize>> {
     let lengths: Vec<usize> =
         pieces.iter().map(|piece| tokens(text.get(piece.range.clone()).unwrap_or_default())).collect();
     let length = |at: usize| lengths.get(at).copied().unwrap_or_default();
@@ -80,15 +96,21 @@ fn passages(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
         }
         let end = if at == pieces.len() { at } else { best.map_or(at, |(_, at)| at) };
         found.push(place(start).0..place(end).0);
-        start = if end == pieces.len() { end } else { overlapping(start, end, &length, &|at| place(at).1) };
+        start = if end == pieces.len() { end } else { overlapping(start, end, overlap, &length, &|at| place(at).1) };
     }
     found
 }
 
 /// Returns the beginning of the next passage: within the last one, at a line or a sentence, if they overlap.
-fn overlapping(start: usize, end: usize, length: &dyn Fn(usize) -> usize, rank: &dyn Fn(usize) -> u8) -> usize {
+fn overlapping(
+    start: usize,
+    end: usize,
+    overlap: usize,
+    length: &dyn Fn(usize) -> usize,
+    rank: &dyn Fn(usize) -> u8,
+) -> usize {
     let (mut at, mut sum, mut begin) = (end, 0, end);
-    while rank(end) >= LINE && at > start + 1 && sum + length(at - 1) <= OVERLAP_TOKENS {
+    while rank(end) >= LINE && at > start + 1 && sum + length(at - 1) <= overlap {
         at -= 1;
         sum += length(at);
         if rank(at) <= SENTENCE {
