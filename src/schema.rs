@@ -251,6 +251,8 @@ diesel::table! {
         language -> Nullable<Text>,
         /// Lexemes for full-text search, generated from workspace_id, language and content.
         search_text -> Tsvector,
+        /// Facts about the chunk, such as its page, which a search can filter by.
+        metadata -> Jsonb,
     }
 }
 

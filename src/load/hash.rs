@@ -1,5 +1,6 @@
 //! The content hash that identifies unchanged documents.
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::source_document::SourceDocument;
@@ -18,6 +19,9 @@ pub(super) fn of_passages(source: &SourceDocument) -> String {
         part(passage.language.as_ref().map_or("", |tag| tag.as_str()).as_bytes());
         let vector: Vec<u8> = passage.vector.as_slice().iter().flat_map(|component| component.to_le_bytes()).collect();
         part(&vector);
+        if !passage.metadata.is_empty() {
+            part(Value::Object(passage.metadata.clone()).to_string().as_bytes());
+        }
     }
     base16ct::lower::encode_string(&hasher.finalize())
 }

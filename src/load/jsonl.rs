@@ -52,7 +52,7 @@ pub struct RejectedLine {
 /// | `external_id` | the document's id in its datasource; required |
 /// | `content`, `vector` | the passage and its 1536 numbers; required |
 /// | `embedding_model` | the model that computed the vector; by default the model of the call |
-/// | `language`, `token_count` | of the passage |
+/// | `language`, `token_count`, `chunk_metadata` | of the passage |
 /// | `title`, `slug`, `summary`, `metadata`, `status`, `is_published` | of the document, from its first line; the default title is the external id |
 ///
 /// A separate thread reads a few documents ahead.
@@ -177,6 +177,7 @@ struct Line {
     slug: Option<String>,
     summary: Option<String>,
     metadata: Option<Map<String, Value>>,
+    chunk_metadata: Option<Map<String, Value>>,
     status: Option<DocumentStatus>,
     is_published: Option<bool>,
 }
@@ -245,6 +246,7 @@ impl<R: BufRead> LineReader<R> {
                 .transpose()
                 .map_err(|_| Error::invalid("token_count is too large"))?,
             language: line.language,
+            metadata: line.chunk_metadata.unwrap_or_default(),
         };
         let model = line.embedding_model.unwrap_or_else(|| self.model.clone());
         if let Some(open) =
@@ -284,7 +286,7 @@ impl Line {
         let texts = [Some(&self.external_id), Some(&self.content), self.embedding_model.as_ref(), self.title.as_ref()];
         let more = [self.slug.as_ref(), self.summary.as_ref()];
         if texts.into_iter().chain(more).flatten().any(|text| text.contains('\0'))
-            || self.metadata.as_ref().is_some_and(a_field_has_nul)
+            || [&self.metadata, &self.chunk_metadata].into_iter().flatten().any(a_field_has_nul)
         {
             return Err(Error::invalid("a text has a NUL character, which PostgreSQL can't store"));
         }

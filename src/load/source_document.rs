@@ -1,5 +1,7 @@
 //! A document to load, with its passages.
 
+use serde_json::{Map, Value};
+
 use crate::models::NewDocument;
 use crate::sql_types::{Embedding, LanguageTag};
 
@@ -26,12 +28,14 @@ pub struct Passage {
     pub token_count: Option<i32>,
     /// Language by which the words are stemmed.
     pub language: Option<LanguageTag>,
+    /// Facts about the passage, such as its page, which a search can filter by.
+    pub metadata: Map<String, Value>,
 }
 
 impl Passage {
     /// Creates a passage of unknown length and language.
     #[must_use]
     pub fn new(content: impl Into<String>, vector: Embedding) -> Self {
-        Self { content: content.into(), vector, token_count: None, language: None }
+        Self { content: content.into(), vector, token_count: None, language: None, metadata: Map::new() }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures_util::pin_mut;
 use tokio_postgres::Transaction;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::batch::{Batch, PreparedDocument};
@@ -20,11 +20,11 @@ use crate::sql_types::LanguageTag;
 const STAGING: &str = "
 CREATE TEMPORARY TABLE workspace_db_load (
     id uuid, document_id uuid, chunk_index integer, content text, token_count integer, embedding_model text,
-    vector vector, language text
+    vector vector, language text, metadata jsonb
 ) WITH (toast_tuple_target = 8160) ON COMMIT DROP;
 ALTER TABLE workspace_db_load ALTER vector SET STORAGE PLAIN, ALTER content SET STORAGE EXTERNAL";
 
-const COLUMNS: &str = "id, document_id, chunk_index, content, token_count, embedding_model, vector, language";
+const COLUMNS: &str = "id, document_id, chunk_index, content, token_count, embedding_model, vector, language, metadata";
 
 /// Query that locks the existing documents in a fixed order, so that two loads of the same documents wait for each other.
 const KNOWN: &str = "SELECT external_id, id, content_hash FROM documents
@@ -159,7 +159,8 @@ impl Writer {
             for (passage, place) in source.passages.iter().zip(0_i32..) {
                 let language = passage.language.as_ref().map(LanguageTag::as_str);
                 let id = DocumentChunkId::generate();
-                let row: [&(dyn ToSql + Sync); 8] = [
+                let metadata = Json(&passage.metadata);
+                let row: [&(dyn ToSql + Sync); 9] = [
                     id.as_uuid(),
                     &document,
                     &place,
@@ -168,6 +169,7 @@ impl Writer {
                     &source.model,
                     passage.vector.as_pgvector(),
                     &language,
+                    &metadata,
                 ];
                 writer.as_mut().write(&row).await?;
             }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::id::{DocumentChunkId, DocumentId, WorkspaceId};
 use crate::schema::document_chunks;
@@ -33,6 +34,8 @@ pub struct DocumentChunk {
     pub created_at: DateTime<Utc>,
     /// Language of the text, a BCP 47 tag, which selects the stemmer; NULL for no stemming.
     pub language: Option<LanguageTag>,
+    /// Facts about the chunk, such as its page, which a search can filter by.
+    pub metadata: Value,
 }
 
 /// A row of `document_chunks` to insert. It has no workspace: the statement supplies it.
@@ -57,6 +60,8 @@ pub struct NewDocumentChunk {
     pub vector: Embedding,
     /// Language of the text, a BCP 47 tag, which selects the stemmer; NULL for no stemming.
     pub language: Option<LanguageTag>,
+    /// Facts about the chunk, such as its page, which a search can filter by.
+    pub metadata: Option<Value>,
 }
 
 impl NewDocumentChunk {
@@ -78,6 +83,7 @@ impl NewDocumentChunk {
             embedding_model: embedding_model.into(),
             token_count: None,
             language: None,
+            metadata: None,
         }
     }
 }
@@ -98,6 +104,8 @@ pub struct DocumentChunkChanges {
     pub vector: Option<Embedding>,
     /// Language of the text, a BCP 47 tag, which selects the stemmer; NULL for no stemming.
     pub language: Option<Option<LanguageTag>>,
+    /// Facts about the chunk, such as its page, which a search can filter by.
+    pub metadata: Option<Value>,
 }
 
 crate::tenant_rows! {

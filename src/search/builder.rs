@@ -140,6 +140,13 @@ impl Search {
         self
     }
 
+    /// Limits the search to passages whose own metadata contain all of this, such as a page or section; at most
+    /// [`MAX_METADATA`] bytes.
+    pub fn chunk_metadata(mut self, part: Value) -> Self {
+        self.filter.chunk_metadata = Some(part);
+        self
+    }
+
     /// Limits the search to passages in this language; `en` includes `en-GB`. A full-text search then parses the text
     /// in this language only.
     pub fn language(mut self, language: LanguageTag) -> Self {
@@ -251,10 +258,12 @@ impl Search {
         if self.text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             return remedy("the search text is empty".to_owned(), "use at least one word".to_owned());
         }
-        let bytes = self.filter.metadata.as_ref().map_or(0, |part| part.to_string().len());
-        if bytes > MAX_METADATA {
-            let what = format!("the metadata filter has {bytes} bytes, which is too large");
-            return Err(Error::invalid(what).remedy(format!("use at most {MAX_METADATA} bytes")).about("metadata"));
+        for (field, part) in [("metadata", &self.filter.metadata), ("chunk_metadata", &self.filter.chunk_metadata)] {
+            let bytes = part.as_ref().map_or(0, |part| part.to_string().len());
+            if bytes > MAX_METADATA {
+                let what = format!("the {field} filter has {bytes} bytes, which is too large");
+                return Err(Error::invalid(what).remedy(format!("use at most {MAX_METADATA} bytes")).about(field));
+            }
         }
         if self.neighbours > MAX_NEIGHBOURS {
             let what = format!("{} neighbours on each side can't be requested", self.neighbours);

@@ -18,6 +18,7 @@ use crate::sql_types::{DocumentStatus, LanguageTag};
 pub(super) struct Filter {
     pub(super) document: Option<DocumentId>,
     pub(super) language: Option<LanguageTag>,
+    pub(super) chunk_metadata: Option<Value>,
     pub(super) datasource: Option<DatasourceId>,
     pub(super) status: Option<DocumentStatus>,
     pub(super) published: Option<bool>,
@@ -30,6 +31,7 @@ impl Default for Filter {
         Self {
             document: None,
             language: None,
+            chunk_metadata: None,
             datasource: None,
             status: Some(DocumentStatus::Ready),
             published: None,
@@ -55,6 +57,7 @@ impl Filter {
                 let regional = format!("{tag}-%");
                 document_chunks::language.eq(tag).or(document_chunks::language.like(regional))
             }),
+            metadata: self.chunk_metadata.clone().map(|part| document_chunks::metadata.contains(part)),
         }
     }
 
@@ -121,6 +124,7 @@ all_of! {
             dsl::Like<document_chunks::language, String>,
             Nullable<Bool>,
         >,
+        metadata: dsl::Contains<document_chunks::metadata, Value>,
     }
 }
 

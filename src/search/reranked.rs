@@ -7,7 +7,7 @@
 
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Jsonb, Text};
 
 use crate::schema::{document_chunks, documents};
 
@@ -52,12 +52,15 @@ type PassageColumns = (
     documents::external_id,
     reranked::chunk_index,
     SqlLiteral<Text>,
+    SqlLiteral<Jsonb>,
 );
 
 /// Returns the columns of a [`ScoredPassage`](super::scored_passage::ScoredPassage). The text is read for the returned
 /// rows only: thousands may be reranked, and all of them are sorted.
 pub(super) fn scored_passage_columns() -> (reranked::score, PassageColumns) {
     let content = "(SELECT of_passage.content FROM document_chunks AS of_passage
+        WHERE of_passage.workspace_id = reranked.workspace_id AND of_passage.id = reranked.id)";
+    let metadata = "(SELECT of_passage.metadata FROM document_chunks AS of_passage
         WHERE of_passage.workspace_id = reranked.workspace_id AND of_passage.id = reranked.id)";
     let passage = (
         reranked::id,
@@ -66,6 +69,7 @@ pub(super) fn scored_passage_columns() -> (reranked::score, PassageColumns) {
         documents::external_id,
         reranked::chunk_index,
         sql(content),
+        sql(metadata),
     );
     (reranked::score, passage)
 }

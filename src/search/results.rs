@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::plan::Plan;
 use crate::id::{DocumentChunkId, DocumentId};
@@ -84,6 +85,8 @@ pub struct Hit {
     pub chunk_index: i32,
     /// Text of the passage.
     pub content: String,
+    /// Metadata of the passage, such as its page.
+    pub metadata: Value,
     /// Rank in the vector search, if it is a hit there.
     pub by_vector: Option<HitRank>,
     /// Rank in the full-text search, if it is a hit there.

@@ -1,6 +1,7 @@
 //! Rows of a list of passages.
 
 use diesel::prelude::*;
+use serde_json::Value;
 
 use super::results::{Hit, HitRank};
 use crate::id::{DocumentChunkId, DocumentId};
@@ -14,6 +15,7 @@ pub(super) const PASSAGE_COLUMNS: (
     documents::external_id,
     document_chunks::chunk_index,
     document_chunks::content,
+    document_chunks::metadata,
 ) = (
     document_chunks::id,
     document_chunks::document_id,
@@ -21,6 +23,7 @@ pub(super) const PASSAGE_COLUMNS: (
     documents::external_id,
     document_chunks::chunk_index,
     document_chunks::content,
+    document_chunks::metadata,
 );
 
 /// Row of a list: the score, and the passage.
@@ -38,6 +41,7 @@ pub(super) struct PassageRow {
     external_id: Option<String>,
     chunk_index: i32,
     content: String,
+    metadata: Value,
 }
 
 /// Converts the rows of one list to hits with their ranks; `set` stores the rank for this list.
@@ -51,6 +55,7 @@ pub(super) fn hits(found: Vec<ScoredPassage>, set: fn(&mut Hit, HitRank)) -> Vec
             external_id: passage.external_id,
             chunk_index: passage.chunk_index,
             content: passage.content,
+            metadata: passage.metadata,
             by_vector: None,
             by_words: None,
             before: Vec::new(),

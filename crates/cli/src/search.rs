@@ -77,6 +77,9 @@ struct FilterArgs {
     /// JSON that the documents' metadata must contain
     #[arg(long, value_name = "JSON", value_parser = |text: &str| serde_json::from_str::<serde_json::Value>(text))]
     metadata: Option<serde_json::Value>,
+    /// JSON that the passages' own metadata must contain
+    #[arg(long, value_name = "JSON", value_parser = |text: &str| serde_json::from_str::<serde_json::Value>(text))]
+    chunk_metadata: Option<serde_json::Value>,
     /// Language of the passages, such as en
     #[arg(long, value_name = "TAG")]
     language: Option<LanguageTag>,
@@ -137,6 +140,7 @@ impl FilterArgs {
             self.document => document,
             self.published => published,
             self.metadata => metadata,
+            self.chunk_metadata => chunk_metadata,
             self.language => language,
             self.since => changed_since,
             self.min_score => min_score,
