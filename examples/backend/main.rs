@@ -65,7 +65,8 @@ async fn log_in(
     Json(credentials): Json<Credentials>,
 ) -> Answer<impl IntoResponse> {
     // A cookie of an earlier session, even of one that has ended, distinguishes the owner's browser from strangers.
-    let client = ClientInfo { address: Some(peer.ip()), name: None, device: session_cookie(&headers).ok() };
+    let client =
+        ClientInfo { address: Some(peer.ip()), device: session_cookie(&headers).ok(), ..ClientInfo::default() };
     let (_, token) = auth::log_in(&db, &credentials.email, &credentials.password, &client).await?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie(token.expose()))]))
 }

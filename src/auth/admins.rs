@@ -93,7 +93,7 @@ pub(super) async fn insert(conn: &mut AsyncPgConnection, row: &NewAdminUser) -> 
         .optional()?)
 }
 
-fn email_taken(email: &Email) -> Error {
+pub(super) fn email_taken(email: &Email) -> Error {
     Error::new(ErrorKind::Conflict, format!("an administrator with the email {email} already exists")).of_field("email")
 }
 
@@ -361,7 +361,12 @@ fn must_remain(superadmins: &[AdminUserId], without: AdminUserId) -> Result<()> 
     Ok(())
 }
 
-async fn record(conn: &mut AsyncPgConnection, actor: Actor, action: &'static str, admin: &AdminUser) -> Result<()> {
+pub(super) async fn record(
+    conn: &mut AsyncPgConnection,
+    actor: Actor,
+    action: &'static str,
+    admin: &AdminUser,
+) -> Result<()> {
     NewAuditEntry::new(actor, action, "admin_users", Some(*admin.id.as_uuid())).made(admin).insert(conn).await
 }
 

@@ -1,6 +1,7 @@
 //! Client of a login, as far as the backend knows it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::token::Token;
 
@@ -16,6 +17,8 @@ pub struct ClientInfo {
     pub name: Option<String>,
     /// Last session token of this device, even an expired one. It lets the owner log in while strangers try passwords.
     pub device: Option<Token>,
+    /// Lifetime of a session that a login starts; 7 days by default, at most 30.
+    pub session_lifetime: Option<Duration>,
 }
 
 impl ClientInfo {

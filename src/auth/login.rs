@@ -1,9 +1,12 @@
 //! Login and change of password. Every failed attempt costs the same and returns the same error.
 
+use std::time::Duration;
+
+use chrono::Utc;
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::admin_tokens::{issue, revoke_all};
@@ -13,19 +16,22 @@ use super::email::{known_form, lower};
 use super::password;
 use super::session::AdminSession;
 use super::throttle::Buckets;
-use super::token::{Token, TokenKind, days_from_now, invalid_token};
+use super::token::{Token, TokenKind, invalid_token};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{AdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
-use crate::sql_types::{AdminStatus, AdminTokenKind, PasswordHash};
+use crate::sql_types::{AdminStatus, AdminTokenKind, PUBLISHED_PASSWORD, PasswordHash};
 use crate::tenancy::{Actor, Database};
 
-/// Number of days for which a session is valid.
-const SESSION_DAYS: i64 = 7;
+/// Default lifetime of a session.
+const SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Maximum lifetime of a session.
+const MAX_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Verifies an email and a password, and returns a session and its token.
 ///
-/// Only this call returns the token, which is valid for 7 days; the database stores its hash. A login fails if the
+/// Only this call returns the token; the database stores its hash. It is valid for 7 days, or for
+/// [`ClientInfo::session_lifetime`]. A login fails if the
 /// email is unknown, the password is wrong or the account is disabled. It also fails for an invited account that has
 /// not joined, and after too many wrong passwords. All of these cases return the same error and do the same work: one
 /// password hash and the same statements. (An account from the old platform with a bcrypt hash takes the time of bcrypt
@@ -58,7 +64,8 @@ pub async fn log_in(
     client: &ClientInfo,
 ) -> Result<(AdminSession, Token)> {
     let admin = verify(db, email, password, client).await?;
-    if admin.must_change_password {
+    // An account of another platform may have the published password without the mark.
+    if admin.must_change_password || password.expose_secret() == PUBLISHED_PASSWORD {
         return Err(Error::new(ErrorKind::PasswordChange, "the password must be changed first")
             .remedy("change the password, and log in with the new password"));
     }
@@ -262,7 +269,8 @@ async fn begin(
     let token = Token::generate(TokenKind::Session, None)?;
     let name: String =
         client.name.as_deref().unwrap_or("a session").chars().take(200).filter(|c| !c.is_control()).collect();
-    let row = issue(conn, admin.id, &token, &name, client.address(), days_from_now(SESSION_DAYS)).await?;
+    let lifetime = client.session_lifetime.unwrap_or(SESSION_LIFETIME).min(MAX_SESSION_LIFETIME);
+    let row = issue(conn, admin.id, &token, &name, client.address(), Utc::now() + lifetime).await?;
     let actor = Actor::Administrator { id: admin.id, address: client.address() };
     NewAuditEntry::new(actor.clone(), action, "admin_tokens", Some(*row.as_uuid()))
         .made(&json!({ "name": name }))

@@ -35,6 +35,7 @@
 //! member lose their access everywhere. Each change here inserts an audit entry in the same transaction; [`audit_log`]
 //! lists them.
 
+mod admin_import;
 mod admin_tokens;
 mod admins;
 mod audit;
@@ -52,6 +53,7 @@ mod throttle;
 mod token;
 mod workspaces;
 
+pub use self::admin_import::create_admin_with_hash;
 pub use self::admins::{
     NewAdmin, admins, change_details, change_role, create_admin, create_admin_token, disable, enable,
     list_admin_tokens, reset_password, revoke_admin_token,
@@ -66,6 +68,7 @@ pub(crate) use self::password::unusable as unusable_password;
 pub use self::services::{ServiceScope, create_service_token, revoke_service_token, service, service_tokens};
 pub use self::session::{AdminSession, session};
 pub use self::settings::{EffectiveSettings, SettingsInput, change_settings, settings};
+pub use self::throttle::{RateLimit, RateLimitDecision, throttle};
 pub use self::token::{Token, TokenKind};
 pub use self::workspaces::{
     CreatedWorkspace, archive, change_workspace, create_workspace, publish, restore, unpublish, workspaces,

@@ -1,9 +1,10 @@
-//! Rate limits of logins. They are exact across processes, and an attacker can't use them to lock an owner out.
+//! Rate limits of logins, and of events of a workspace. They are exact across processes, and an attacker can't use them to lock an owner out.
 //!
 //! Each bucket is a row with one timestamp, at which the bucket will be empty (generic cell rate algorithm, ITU-T
 //! I.371). The row lock keeps it exact for any number of processes.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Double};
@@ -15,6 +16,7 @@ use super::token::Token;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminTokenKind, TokenHash};
+use crate::tenancy::{Access, Database, WorkspaceScope};
 
 /// Rate of attempts: `burst` at once, then one every `seconds` seconds.
 #[derive(Clone, Copy)]
@@ -181,4 +183,73 @@ RETURNING refused_at IS NULL AS allowed,
             .bind::<Double, _>(self.rate.seconds * f64::from(self.rate.burst));
         Ok(counted.get_result(conn).await?)
     }
+}
+
+/// Rate limit of a key: `burst` at once, and `burst` in each window after that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Number of events that are allowed at once, and in each window.
+    pub burst: u32,
+    /// Window in which the allowance fills up again.
+    pub window: Duration,
+}
+
+/// Decision about an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimitDecision {
+    /// The event is within the limit, and was counted.
+    Allowed,
+    /// The event exceeds the limit.
+    Refused {
+        /// Time until the next event is allowed.
+        retry_after: Duration,
+    },
+}
+
+/// Counts an event of the scope's workspace against a rate limit, exactly across all processes.
+///
+/// `key` names what is limited, such as `chat 203.0.113.7`; each workspace has its own. It is the algorithm of logins: one
+/// row for each key, which `workspace-db retention` deletes once it is full again. It needs the platform's login.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) if the burst is 0, or the window is shorter
+/// than a microsecond for each event of the burst;
+/// [`is_missing_prerequisite`](Error::is_missing_prerequisite) without the platform's login;
+/// [`is_unreachable`](Error::is_unreachable).
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use workspace_db::auth::{RateLimit, RateLimitDecision, throttle};
+/// use workspace_db::tenancy::{Database, WorkspaceScope};
+///
+/// # async fn example(db: &Database, scope: &WorkspaceScope) -> workspace_db::Result<()> {
+/// let limit = RateLimit { burst: 20, window: Duration::from_secs(60) };
+/// if let RateLimitDecision::Refused { retry_after } = throttle(db, scope, "chat 203.0.113.7", limit).await? {
+///     println!("429, Retry-After: {}", retry_after.as_secs());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn throttle<A: Access>(
+    db: &Database,
+    scope: &WorkspaceScope<A>,
+    key: &str,
+    limit: RateLimit,
+) -> Result<RateLimitDecision> {
+    // The database counts microseconds.
+    if limit.burst == 0 || limit.window < Duration::from_micros(limit.burst.into()) {
+        return Err(Error::invalid(
+            "a rate limit needs a burst above 0, and a window of a microsecond or more for each event",
+        ));
+    }
+    let rate = Rate { burst: limit.burst, seconds: limit.window.as_secs_f64() / f64::from(limit.burst) };
+    let bucket = Bucket::new(&format!("workspace {} {} {key}", scope.workspace(), limit.window.as_millis()), rate);
+    let decision = db.platform(async |conn| bucket.count(conn).await).await?;
+    Ok(match decision {
+        RateDecision { allowed: true, .. } => RateLimitDecision::Allowed,
+        RateDecision { wait, .. } => {
+            RateLimitDecision::Refused { retry_after: Duration::from_secs_f64(wait.max(0.001)) }
+        }
+    })
 }

@@ -69,9 +69,12 @@ async fn credentials(context: &CheckContext<'_>) -> Option<Diagnostic> {
     } else {
         CheckStatus::Warn
     };
-    match database.has_default_credentials().await {
-        Ok(true) => Some(Diagnostic::new("credentials", status, "admin@example.com has the documented password")),
-        Ok(false) => None,
+    match database.default_credentials().await {
+        Ok(published) if published.is_empty() => None,
+        Ok(published) => {
+            let found = format!("{} has the documented password", published.join(", "));
+            Some(Diagnostic::new("credentials", status, found))
+        }
         Err(error) => Some(Diagnostic::skipped("credentials", &error)),
     }
 }

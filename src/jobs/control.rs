@@ -1,5 +1,7 @@
 //! Operations on jobs and queues for operators.
 
+use std::time::{Duration, Instant};
+
 use chrono::Utc;
 use diesel::dsl::{AsExprOf, now};
 use diesel::prelude::*;
@@ -12,9 +14,16 @@ use super::enqueue::CHANNEL;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::JobId;
 use crate::models::{JobQueue, NewAuditEntry};
-use crate::schema::job_queues;
+use crate::schema::{job_queues, jobs};
 use crate::sql_types::JobStatus;
-use crate::tenancy::{Database, FunctionCall, MayWrite, PlatformScope, WorkspaceConnection};
+use crate::tenancy::{
+    Access, Database, FunctionCall, InWorkspace as _, MayWrite, OptionalRow as _, PlatformScope, WorkspaceConnection,
+    WorkspaceScope,
+};
+
+/// Shortest and longest pause between two looks at a job.
+const MIN_PAUSE: Duration = Duration::from_millis(20);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Cancels a job of the connection's workspace and returns its current status.
 ///
@@ -49,6 +58,64 @@ pub async fn retry(ws: &mut WorkspaceConnection<impl MayWrite>, job: JobId) -> R
             ws.notify(CHANNEL, queue);
             Ok(())
         }
+    }
+}
+
+/// Ended job, as [`wait`] returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedJob {
+    /// Status: completed, failed or cancelled.
+    pub status: JobStatus,
+    /// Value that the handler returned, if the job has completed.
+    pub result: Option<serde_json::Value>,
+    /// Error of the last failure.
+    pub last_error: Option<String>,
+}
+
+/// Waits until a job of the scope's workspace has ended, and returns its end. Returns `None` after `timeout`.
+///
+/// It looks at the job at growing intervals of 20 ms to 1 s, and holds no connection in between.
+///
+/// # Errors
+///
+/// [`is_not_found`](Error::is_not_found) if this workspace has no such job; the errors of
+/// [`Database::workspace`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use workspace_db::jobs;
+/// # use workspace_db::id::JobId;
+/// # use workspace_db::tenancy::{Database, WorkspaceScope};
+///
+/// # async fn example(db: &Database, scope: &WorkspaceScope, job: JobId) -> workspace_db::Result<()> {
+/// if let Some(ended) = jobs::wait(db, scope, job, Duration::from_secs(30)).await? {
+///     println!("{}: {:?}", ended.status, ended.result);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn wait<A: Access>(
+    db: &Database,
+    scope: &WorkspaceScope<A>,
+    job: JobId,
+    timeout: Duration,
+) -> Result<Option<EndedJob>> {
+    let began = Instant::now();
+    let mut pause = MIN_PAUSE;
+    loop {
+        let mut ws = db.workspace(scope).await?;
+        let found = jobs::table.in_workspace(&ws).find(job).select((jobs::status, jobs::result, jobs::last_error));
+        let (status, result, last_error) = found.first(&mut ws).await.optional()?.ok_or_else(|| no_job(job))?;
+        drop(ws);
+        if !matches!(status, JobStatus::Queued | JobStatus::Running) {
+            return Ok(Some(EndedJob { status, result, last_error }));
+        }
+        let left = timeout.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
@@ -92,7 +159,7 @@ pub struct QueueStats {
     pub is_paused: bool,
 }
 
-/// Returns statistics by queue and kind. Completed and cancelled jobs are not counted.
+/// Returns statistics by queue and kind. Completed and cancelled jobs are not counted; [`totals`] counts them.
 ///
 /// # Errors
 ///
@@ -113,6 +180,45 @@ pub async fn stats(db: &Database, platform: &PlatformScope) -> Result<Vec<QueueS
                 EXISTS (SELECT FROM job_queues q WHERE q.name = j.queue AND q.paused_at IS NOT NULL) AS is_paused
             FROM jobs j WHERE j.status IN ('queued', 'running', 'failed')
             GROUP BY j.queue, j.job_type ORDER BY j.queue, j.job_type",
+        )
+        .load(conn)
+        .await?)
+    })
+    .await
+}
+
+/// Totals of a kind of job in a queue, over all workspaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, QueryableByName)]
+pub struct JobTotals {
+    /// Name of the queue.
+    #[diesel(sql_type = Text)]
+    pub queue: String,
+    /// Name of the kind.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// Number of completed jobs.
+    #[diesel(sql_type = BigInt)]
+    pub completed: i64,
+    /// Number of cancelled jobs.
+    #[diesel(sql_type = BigInt)]
+    pub cancelled: i64,
+    /// Number of jobs, of any status, that needed more than one attempt.
+    #[diesel(sql_type = BigInt)]
+    pub retried: i64,
+}
+
+/// Returns totals by queue and kind, of the jobs that retention has not deleted yet. Unlike [`stats`], it reads all jobs.
+///
+/// # Errors
+///
+/// Same as [`stats`].
+pub async fn totals(db: &Database, platform: &PlatformScope) -> Result<Vec<JobTotals>> {
+    db.platform(async |conn| {
+        platform.actor(conn, db).await?;
+        Ok(diesel::sql_query(
+            "SELECT queue, job_type AS kind, count(*) FILTER (WHERE status = 'completed') AS completed,
+                count(*) FILTER (WHERE status = 'cancelled') AS cancelled, count(*) FILTER (WHERE attempts > 1) AS retried
+            FROM jobs GROUP BY queue, job_type ORDER BY queue, job_type",
         )
         .load(conn)
         .await?)

@@ -45,7 +45,7 @@ mod schedule;
 mod worker;
 
 pub use self::claim::{ClaimRequest, ClaimedJob, claim};
-pub use self::control::{QueueStats, cancel, limit, pause, resume, retry, stats};
+pub use self::control::{EndedJob, JobTotals, QueueStats, cancel, limit, pause, resume, retry, stats, totals, wait};
 pub use self::enqueue::{EnqueueResult, NewJob, OnDuplicate, enqueue, enqueue_all};
 pub use self::handler::RunningJob;
 pub use self::kind::{Backoff, JobKind, MAX_ARGUMENT_BYTES};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::id::WorkspaceId;
 use crate::schema::workspace_settings;
 use crate::sql_types::{
-    Email, HexColor, LanguageTag, Metadata, Name, Prose, SealedSecret, StatementTime, TextArray, WebUrl,
+    Email, HexColor, ImageUrl, LanguageTag, Metadata, Name, Prose, SealedSecret, StatementTime, TextArray, WebUrl,
 };
 
 /// Appearance and behaviour of a workspace.
@@ -80,9 +80,9 @@ pub struct NewWorkspaceSettings {
     /// Greeting for a visitor.
     pub welcome_message: Option<Prose>,
     /// URL of the logo.
-    pub logo_url: Option<WebUrl>,
+    pub logo_url: Option<ImageUrl>,
     /// URL of the banner.
-    pub banner_url: Option<WebUrl>,
+    pub banner_url: Option<ImageUrl>,
     /// Email address for visitors who need a person.
     pub support_email: Option<Email>,
     /// Language if the visitor's own is not available, a BCP 47 tag.
@@ -124,9 +124,9 @@ pub struct WorkspaceSettingsChanges {
     /// Greeting for a visitor.
     pub welcome_message: Option<Option<Prose>>,
     /// URL of the logo.
-    pub logo_url: Option<Option<WebUrl>>,
+    pub logo_url: Option<Option<ImageUrl>>,
     /// URL of the banner.
-    pub banner_url: Option<Option<WebUrl>>,
+    pub banner_url: Option<Option<ImageUrl>>,
     /// Email address for visitors who need a person.
     pub support_email: Option<Option<Email>>,
     /// Language if the visitor's own is not available, a BCP 47 tag.

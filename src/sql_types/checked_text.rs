@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use diesel_derive_newtype::DieselNewType;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -117,6 +119,18 @@ checked_texts! {
     /// assert!("javascript:alert(1)".parse::<WebUrl>().is_err());
     /// ```
     WebUrl = web_url, "url";
+
+    /// The address of an image: a [`WebUrl`], or a data URL with a PNG, JPEG, GIF or WebP image in base64, at most 262,144
+    /// bytes. SVG is not accepted, because it may contain scripts.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::ImageUrl;
+    ///
+    /// assert!("https://example.com/logo.svg".parse::<ImageUrl>().is_ok());
+    /// assert!("data:image/png;base64,iVBORw0KGgo=".parse::<ImageUrl>().is_ok());
+    /// assert!("data:text/html;base64,PGI+".parse::<ImageUrl>().is_err());
+    /// ```
+    ImageUrl = image_url, "image";
 }
 
 fn email(text: &str) -> Result<String> {
@@ -221,6 +235,25 @@ fn web_url(text: &str) -> Result<String> {
         return Err(wrong("it contains a user name or a password"));
     }
     Ok(String::from(url))
+}
+
+fn image_url(text: &str) -> Result<String> {
+    let Some(data) = text.strip_prefix("data:") else { return web_url(text) };
+    let wrong = |why: &str| {
+        Error::invalid(format!("{} is not a valid image: {why}", quoted(text)))
+            .remedy("use a web address, or a data URL such as data:image/png;base64,...")
+    };
+    if text.len() > 262_144 {
+        return Err(wrong("it has more than 262,144 bytes"));
+    }
+    let formats = ["png", "jpeg", "gif", "webp"];
+    let image = formats.iter().find_map(|format| data.strip_prefix(&format!("image/{format};base64,")));
+    let image = image.ok_or_else(|| wrong("it is not a PNG, JPEG, GIF or WebP image in base64"))?;
+    match BASE64.decode(image) {
+        Ok(bytes) if !bytes.is_empty() => Ok(text.to_owned()),
+        Ok(_) => Err(wrong("it is empty")),
+        Err(error) => Err(wrong("its base64 can't be decoded").caused_by(error)),
+    }
 }
 
 /// Quotes at most the first 60 characters of the input, for an error.

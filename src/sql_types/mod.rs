@@ -8,7 +8,7 @@
 //! | `tsvector` | [`Tsvector`] | none: queries search it and don't read it |
 //! | `text[]` whose elements are not null | `Array<Nullable<Text>>` | [`TextArray`] |
 //! | `text` with a language | `Text` | [`LanguageTag`] |
-//! | `text` that people type | `Text` | [`Email`], [`Slug`], [`Name`], [`Prose`], [`HexColor`], [`WebUrl`] |
+//! | `text` that people type | `Text` | [`Email`], [`Slug`], [`Name`], [`Prose`], [`HexColor`], [`WebUrl`], [`ImageUrl`] |
 //! | `jsonb` from outside | `Jsonb` | [`Metadata`] |
 //! | `bytea` with a secret | `Bytea` | [`SealedSecret`] |
 //! | `text` with the hash of a password | `Text` | [`PasswordHash`] |
@@ -34,7 +34,7 @@ mod vector;
 pub use diesel_full_text_search::{TsQuery, Tsvector};
 
 pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, ScannedHammingDistance, SignBits};
-pub use self::checked_text::{Email, HexColor, Name, Prose, Slug, WebUrl};
+pub use self::checked_text::{Email, HexColor, ImageUrl, Name, Prose, Slug, WebUrl};
 pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError};
 pub use self::enums::{
     AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationStatus, DatasourceSyncStatus, DatasourceType,
@@ -43,8 +43,8 @@ pub use self::enums::{
 pub use self::language_tag::LanguageTag;
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::{MAX_LEVELS, has_nul, is_deeper};
-pub(crate) use self::password_hash::Memory;
 pub use self::password_hash::PasswordHash;
+pub(crate) use self::password_hash::{Memory, PUBLISHED_PASSWORD};
 pub use self::sealed_secret::{SealedSecret, SecretKey};
 pub use self::statement_time::StatementTime;
 pub use self::text_array::TextArray;

@@ -1,6 +1,7 @@
 //! Hashes of passwords at rest.
 
 use std::fmt;
+use std::str::FromStr;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as PhcHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -24,6 +25,10 @@ const MAX_PASSES: u32 = 6;
 const MAX_LANES: u32 = 4;
 /// Maximum cost of bcrypt, whose time doubles with each step; the old platform used 10 to 12.
 const MAX_BCRYPT_COST: u32 = 14;
+
+/// The password of the administrator that the bootstrap inserts, which the documentation states. The TypeScript package has
+/// the same one.
+pub(crate) const PUBLISHED_PASSWORD: &str = "ChangeMe123!";
 
 /// The hash of an administrator's password, a PHC string. Its Debug output hides the hash.
 ///
@@ -96,6 +101,14 @@ impl PasswordHash {
         recompute() == Some(true)
     }
 
+    /// Returns true if this is the hash of the password that the bootstrap's administrator has, which is published.
+    ///
+    /// It takes as long as [`verifies`](Self::verifies).
+    #[must_use]
+    pub fn is_of_published_password(&self) -> bool {
+        self.verifies(&SecretString::from(PUBLISHED_PASSWORD))
+    }
+
     /// Returns true if the parameters of the hash are within the maximum.
     pub(crate) fn is_affordable(&self) -> bool {
         if self.is_bcrypt() {
@@ -131,6 +144,43 @@ impl PasswordHash {
     /// Returns the cost, the second field of `$2b$12$...`.
     fn bcrypt_cost(&self) -> Option<u32> {
         self.0.split('$').nth(2)?.parse().ok()
+    }
+}
+
+/// Reads a hash that another system computed: argon2id as a PHC string, or bcrypt.
+///
+/// ```
+/// use workspace_db::sql_types::PasswordHash;
+///
+/// let known = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+/// assert!(known.parse::<PasswordHash>().is_ok());
+/// // It is cut off.
+/// assert!("$2b$10$N9qo8uLOickgx2ZMRZoMye".parse::<PasswordHash>().is_err());
+/// assert!("a password".parse::<PasswordHash>().is_err());
+/// ```
+impl FromStr for PasswordHash {
+    type Err = Error;
+
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) if it is no such hash, or would take too long to verify.
+    fn from_str(hash: &str) -> Result<Self> {
+        let read = Self(hash.to_owned());
+        let is_whole = if read.is_bcrypt() {
+            bcrypt::HashParts::from_str(hash).is_ok()
+        } else {
+            PhcHash::new(hash).is_ok_and(|phc| {
+                phc.algorithm == Algorithm::Argon2id.ident() && phc.salt.is_some() && phc.hash.is_some()
+            })
+        };
+        if !is_whole {
+            return Err(Error::invalid("is not a complete bcrypt or argon2id hash").of_field("password_hash"));
+        }
+        if !read.is_affordable() {
+            return Err(Error::invalid("costs more than 64 MiB, 6 passes and 4 lanes, or a bcrypt cost of 14")
+                .of_field("password_hash"));
+        }
+        Ok(read)
     }
 }
 

@@ -66,9 +66,15 @@ given AS (
         WHERE (was.grantee = a.grantee OR was.grantee = 0 AND g.oid < 16384)
           AND was.privilege_type = a.privilege_type AND was.is_grantable >= a.is_grantable)
 ),
+-- The tables that an adoption in place has moved aside, until it drops them: no application's login may name the schema.
+aside AS (
+    SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'workspace_db_before' AND to_regclass('workspace_db_adoption.switched') IS NOT NULL
+      AND NOT EXISTS (SELECT FROM subject s WHERE has_schema_privilege(s.role, n.oid, 'USAGE'))
+),
 relations AS (
     SELECT c.oid, c.relname, c.relkind, c.relowner, c.relispartition, c.relrowsecurity, c.relforcerowsecurity
     FROM pg_class c WHERE c.oid >= 16384 AND c.relpersistence <> 't' AND c.relkind IN ('r', 'p', 'f', 'm')
+      AND c.relnamespace NOT IN (SELECT oid FROM aside)
       AND NOT (c.relispartition AND c.oid NOT IN (SELECT oid FROM given WHERE class = 'pg_class'::regclass))
 ),
 tenant AS (

@@ -7,10 +7,9 @@ use std::time::Instant;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::stream::BoxStream;
-use uuid::Uuid;
 
 use super::async_func::AsyncFunc;
 use super::bulk::BulkConnection;
@@ -24,7 +23,7 @@ use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
 use crate::db::pool;
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{AdminUserId, WorkspaceId};
+use crate::id::WorkspaceId;
 use crate::schema::admin_users;
 use crate::sql_types::AdminStatus;
 use crate::tenancy::access::{Access, AccessLevel};
@@ -63,8 +62,9 @@ const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 #[derive(Clone)]
 pub struct Database(Arc<DatabaseInner>);
 
-/// Id of the administrator that the bootstrap migration inserts, the same in every database.
-const BOOTSTRAP_ADMIN: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
+/// Hash of the published password, as the bootstrap migration inserts it.
+const BOOTSTRAP_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$o0+k5TF9kdLYRAvUPozwpg$OAblueHNKvhbC62ojMbJpWoXgDgtWnQjfMnfsEl0rw4";
 
 struct DatabaseInner {
     token: DatabaseToken,
@@ -118,36 +118,42 @@ impl Database {
             search_limits: config.search,
             retention: config.retention,
         }));
-        if config.environment == Environment::Production && database.has_default_credentials().await? {
-            return Err(Error::new(
-                ErrorKind::MissingPrerequisite,
-                "in production, the bootstrap administrator must not have the documented password",
-            )
-            .remedy(
-                "set another with `workspace-db admin reset-password admin@example.com` and `admin set-password`, or disable the account with `admin disable`",
-            ));
+        if config.environment == Environment::Production {
+            let published = database.default_credentials().await?;
+            if !published.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::MissingPrerequisite,
+                    format!("in production, no administrator may have the documented password: {}", published.join(", ")),
+                )
+                .remedy(
+                    "set another with `workspace-db admin reset-password` and `admin set-password`, or disable the account with `admin disable`",
+                ));
+            }
         }
         Ok(database)
     }
 
-    /// Returns true if the administrator of the bootstrap migration is active and has not changed the documented
-    /// password.
+    /// Returns the emails of the active administrators who still have the published password, in their order: that of the
+    /// bootstrap migration, and those that `workspace-db adopt` brought from the TypeScript package and marked.
     ///
-    /// Returns false if there is no login that may see administrators, because then nobody can log in.
+    /// Returns none if there is no login that may see administrators, because then nobody can log in.
     ///
     /// # Errors
     ///
     /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
-    pub async fn has_default_credentials(&self) -> Result<bool> {
+    pub async fn default_credentials(&self) -> Result<Vec<String>> {
         if self.0.platform.is_none() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
-        let untouched = admin_users::table
-            .find(AdminUserId::from(BOOTSTRAP_ADMIN))
-            .filter(admin_users::must_change_password.and(admin_users::status.eq(AdminStatus::Active)))
-            .select(admin_users::id);
-        let query = diesel::select(diesel::dsl::exists(untouched));
-        self.platform(async |conn| Ok(query.get_result(conn).await?)).await
+        // Only an adopted account has a bcrypt hash, and only the published password makes it change that.
+        let is_published = sql::<Bool>("(password_hash = ")
+            .bind::<Text, _>(BOOTSTRAP_HASH)
+            .sql(" OR must_change_password AND starts_with(password_hash, '$2'))");
+        let query = admin_users::table
+            .filter(admin_users::status.eq(AdminStatus::Active).and(is_published))
+            .select(admin_users::email)
+            .order(admin_users::email);
+        self.platform(async |conn| Ok(query.load(conn).await?)).await
     }
 
     /// Returns a connection that sees the scope's workspace and has the access of the scope.

@@ -5,6 +5,7 @@ mod audit;
 mod input;
 mod login;
 mod members;
+mod other_systems;
 mod passwords;
 mod public_api;
 mod services;

@@ -24,6 +24,7 @@ const READS: &[&str] = &[
     "service_tokens",
     "session",
     "settings",
+    "throttle",
     "tokens",
     "list_admin_tokens",
     "workspace",
@@ -119,6 +120,9 @@ async fn every_deed_is_told() {
 
     let new = new_admin("jane@example.com", AdminRole::Admin);
     let (jane, secret) = audited!("create_admin" tells "admin.create": auth::create_admin(&db, &platform, &new));
+    let hash = bcrypt::hash(super::PASSWORD, 4).unwrap().parse().unwrap();
+    let moved = new_admin("moved@example.com", AdminRole::Admin);
+    audited!("create_admin_with_hash" tells "admin.create": auth::create_admin_with_hash(&db, &platform, &moved, hash));
     audited!("set_password" tells "password.set": auth::set_password(&db, &secret, &password(), &client));
     let better = "a better one than that".into();
     audited!("change_password" tells "password.change": auth::change_password(&db, "jane@example.com", &password(), &better, &client));
@@ -200,6 +204,8 @@ async fn what_reads_leaves_nothing() {
     auth::members(&db, &owner).await.unwrap();
     auth::service_tokens(&db, &owner).await.unwrap();
     auth::settings(&db, &owner).await.unwrap();
+    let limit = auth::RateLimit { burst: 1, window: std::time::Duration::from_secs(60) };
+    auth::throttle(&db, &owner, "chat", limit).await.unwrap();
     root.tokens(&db).await.unwrap();
     auth::list_admin_tokens(&db, &platform, fixture.root).await.unwrap();
     auth::audit_log(&db, &platform, &AuditFilter::default(), 10).await.unwrap();

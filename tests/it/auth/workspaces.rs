@@ -71,7 +71,7 @@ async fn settings_stand_over_the_workspace_and_that_over_the_platform() {
     assert_eq!(auth::settings(&db, &scope).await.unwrap().fallback_language.as_str(), "nl");
     let input = json!({
         "tone": "warm", "primary_color": "#FF8800", "temperature": 1.2, "fallback_language": "de",
-        "job_retention_days": 7, "audit_retention_days": 1, "logo_url": "https://example.com/logo.svg", "metadata": { "plan": "pro" },
+        "job_retention_days": 7, "audit_retention_days": 1, "logo_url": "https://example.com/logo.svg", "banner_url": "data:image/png;base64,iVBORw0KGgo=", "metadata": { "plan": "pro" },
     });
     let input: SettingsInput = serde_json::from_value(input).unwrap();
     auth::change_settings(&db, &scope, &input.checked().unwrap()).await.unwrap();

@@ -8,6 +8,7 @@ mod fairness;
 mod fencing;
 mod finish;
 mod kill;
+mod limits;
 mod process;
 mod races;
 mod schedule;
