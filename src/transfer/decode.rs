@@ -80,6 +80,10 @@ impl<'de> Visitor<'de> for Line<'_> {
             let mut value = Vec::new();
             let decoded = match (self.made_for, &column.names) {
                 (Some(workspace), Some(of)) => made_id(workspace, of, json).map(|id| value.extend(id.as_bytes())),
+                // An archive has numbers, but another system's may be seconds or milliseconds.
+                (Some(_), None) if column.kind == ColumnKind::Timestamp && !json.starts_with('"') => {
+                    Err(format!("expected a time in RFC 3339 format, not the number {}", shortened(json)))
+                }
                 _ => decode(column.kind, json, &mut value),
             };
             decoded.map_err(|why| A::Error::custom(format!("{name}: {why}")))?;
@@ -97,8 +101,14 @@ fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String>
         ColumnKind::Int2 => out.extend(json.parse::<i16>().map_err(|_| expected("a small integer"))?.to_be_bytes()),
         ColumnKind::Int4 => out.extend(json.parse::<i32>().map_err(|_| expected("an integer"))?.to_be_bytes()),
         ColumnKind::Int8 => out.extend(json.parse::<i64>().map_err(|_| expected("an integer"))?.to_be_bytes()),
-        ColumnKind::Float4 => out.extend(number::<f32>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
-        ColumnKind::Float8 => out.extend(number::<f64>(json).ok_or_else(|| expected("a number"))?.to_be_bytes()),
+        ColumnKind::Float4 => {
+            let number = number::<f32>(json).filter(|number| number.is_finite() || json.starts_with('"'));
+            out.extend(number.ok_or_else(|| expected("a number that fits"))?.to_be_bytes());
+        }
+        ColumnKind::Float8 => {
+            let number = number::<f64>(json).filter(|number| number.is_finite() || json.starts_with('"'));
+            out.extend(number.ok_or_else(|| expected("a number that fits"))?.to_be_bytes());
+        }
         ColumnKind::Text | ColumnKind::Other => {
             let text = string(json)?;
             if text.contains('\0') {
@@ -111,7 +121,7 @@ fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String>
             out.extend_from_slice(uuid.as_bytes());
         }
         ColumnKind::Timestamp => {
-            let time = time(json).ok_or_else(|| expected("a time in RFC 3339 format"))?;
+            let time = time(json).ok_or_else(|| expected("a time in RFC 3339 format with at most 6 decimals"))?;
             if !(YEAR_1..YEAR_10000).contains(&time) {
                 return Err(expected("a time in the years 1 to 9999"));
             }
@@ -128,6 +138,9 @@ fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String>
         ColumnKind::TextArray => decode_texts(json, out).ok_or_else(|| expected("a list of texts"))?,
         ColumnKind::Vector if json.starts_with('[') => {
             let floats: Vec<f32> = serde_json::from_str(json).map_err(|_| expected("a list of numbers"))?;
+            if !floats.iter().all(|float| float.is_finite()) {
+                return Err(expected("numbers that fit into 32 bits"));
+            }
             let dimensions = u16::try_from(floats.len()).map_err(|_| expected("a shorter list"))?;
             out.extend_from_slice(&dimensions.to_be_bytes());
             out.extend_from_slice(&[0, 0]);

@@ -75,7 +75,7 @@ pub(super) struct Layout {
 }
 
 const COLUMNS: &str = "
-SELECT c.relname::text, a.attname::text, t.typname::text, t.typtype = 'e' AS is_enum, format_type(a.atttypid, a.atttypmod),
+SELECT c.relname::text, a.attname::text, t.typname::text, format_type(a.atttypid, a.atttypmod),
     has_table_privilege($1, c.oid, 'DELETE') AS is_deletable,
     coalesce(a.attnum = ANY (pk.conkey), false) AS is_key, pg_get_expr(d.adbin, d.adrelid),
     has_table_privilege($2, c.oid, 'INSERT') AS is_writable,
@@ -131,23 +131,23 @@ impl Layout {
         for row in client.query(COLUMNS, &[&PLATFORM_ROLE, &APP_ROLE]).await? {
             let name: String = row.get(0);
             let table = tables.entry(name.clone()).or_insert_with(|| TableLayout {
-                content: content::of(&name, row.get(8)),
+                content: content::of(&name, row.get(7)),
                 name,
                 columns: Vec::new(),
-                is_deletable: row.get(5),
+                is_deletable: row.get(4),
                 of_person: None,
                 cycle: None,
-                has_triggers: row.get(9),
+                has_triggers: row.get(8),
                 key: Vec::new(),
             });
             let column: String = row.get(1);
-            if row.get(6) {
+            if row.get(5) {
                 table.key.push(column.clone());
             }
             if column != table.scope() {
-                let kind = if row.get(3) { ColumnKind::Text } else { ColumnKind::of(row.get(2)) };
-                let names = (row.get(6) && kind == ColumnKind::Uuid).then(|| table.name.clone());
-                let (type_name, default) = (row.get(4), row.get(7));
+                let kind = ColumnKind::of(row.get(2));
+                let names = (row.get(5) && kind == ColumnKind::Uuid).then(|| table.name.clone());
+                let (type_name, default) = (row.get(3), row.get(6));
                 table.columns.push(ColumnLayout { name: column, kind, type_name, names, is_person: false, default });
             }
         }
@@ -248,6 +248,11 @@ impl TableLayout {
 
     pub(super) fn position(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|one| one.name == column)
+    }
+
+    /// Returns true if the column is one of the primary key.
+    pub(super) fn is_key(&self, column: &str) -> bool {
+        self.key.iter().any(|name| name == column)
     }
 
     /// Returns true if the table has a primary key.

@@ -56,8 +56,20 @@ impl Row {
 
     /// Appends the row as a tuple of binary COPY.
     pub(super) fn write_tuple(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.write_values(out, 0)
+    }
+
+    /// Appends the row as a tuple, followed by the number of its line.
+    pub(super) fn write_numbered_tuple(&self, out: &mut Vec<u8>, line: u64) -> Result<()> {
+        self.write_values(out, 1)?;
+        out.extend_from_slice(&8_i32.to_be_bytes());
+        out.extend_from_slice(&line.to_be_bytes());
+        Ok(())
+    }
+
+    fn write_values(&self, out: &mut Vec<u8>, more: usize) -> Result<()> {
         let too_large = |_| Error::invalid("a value is larger than 2 GiB");
-        out.extend_from_slice(&i16::try_from(self.values.len()).map_err(too_large)?.to_be_bytes());
+        out.extend_from_slice(&i16::try_from(self.values.len() + more).map_err(too_large)?.to_be_bytes());
         for column in 0..self.values.len() {
             match self.get(column) {
                 None => out.extend_from_slice(&(-1_i32).to_be_bytes()),

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, pin_mut};
-use postgres_protocol::escape::escape_identifier;
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::Transaction;
 
 use super::layout::{ColumnKind, ColumnLayout, TableLayout};
@@ -23,6 +23,11 @@ pub(super) struct Tuples {
 impl Tuples {
     pub(super) fn new() -> Self {
         Self { bytes: HEADER.to_vec(), rows: 0 }
+    }
+
+    /// Creates a COPY of rows that are tuples already.
+    pub(super) fn from_bytes(tuples: &[u8], rows: u64) -> Self {
+        Self { bytes: [HEADER, tuples].concat(), rows }
     }
 
     pub(super) fn push(&mut self, row: &Row) -> Result<()> {
@@ -45,6 +50,18 @@ pub(super) struct Stage {
     disables: Option<String>,
     /// Query for the number of rows that exist with the expected values, for a table whose rows can't be deleted.
     count_same: Option<String>,
+    /// Queries about rows of another system.
+    external: ExternalQueries,
+}
+
+/// Queries about staged rows of another system, which have the number of their line.
+#[derive(Default)]
+struct ExternalQueries {
+    /// Query for the lines whose rows exist with other values, in rows of the transactions from `$1` on. It is empty for a
+    /// table whose triggers may change the values.
+    differing: String,
+    /// Query for the column of a row whose text is no value of the column's type.
+    invalid_column: String,
 }
 
 impl Stage {
@@ -60,13 +77,20 @@ impl Stage {
         Self { disables, ..Self::new(table, workspace, number, on_conflict, |value, _| value) }
     }
 
-    /// Creates the statements for rows of another system. A missing value becomes its default, and an existing row stays.
-    pub(super) fn for_external_rows(table: &TableLayout, workspace: WorkspaceId) -> Self {
+    /// Creates the statements for rows of another system, each followed by the number of its line. A missing value becomes
+    /// its default, and an existing row stays.
+    pub(super) fn for_external_rows(table: &TableLayout, workspace: WorkspaceId, number: usize) -> Self {
         let on_conflict = format!(" ON CONFLICT ({}) DO NOTHING", table.key());
-        Self::new(table, workspace, 0, &on_conflict, |value, column| match &column.default {
+        let stage = Self::new(table, workspace, number, &on_conflict, |value, column| match &column.default {
             Some(default) => format!("coalesce({value}, {default})"),
             None => value,
-        })
+        });
+        let name = stage_name(number);
+        let create = format!(
+            "{}; ALTER TABLE {name} ADD COLUMN IF NOT EXISTS workspace_db_line bigint; TRUNCATE {name}",
+            stage.create.replacen("CREATE TEMPORARY TABLE", "CREATE TEMPORARY TABLE IF NOT EXISTS", 1)
+        );
+        Self { create, external: ExternalQueries::new(table, workspace, number), ..stage }
     }
 
     fn new(
@@ -76,7 +100,7 @@ impl Stage {
         on_conflict: &str,
         completed: impl Fn(String, &ColumnLayout) -> String,
     ) -> Self {
-        let stage = format!("workspace_db_transfer_{number}");
+        let stage = stage_name(number);
         // Values are stored as they arrive, because they are read only once.
         let column = |column: &ColumnLayout| {
             let type_name = if column.kind == ColumnKind::Other { "text" } else { &column.type_name };
@@ -115,11 +139,14 @@ impl Stage {
                  AND (SELECT row({}) IS NOT DISTINCT FROM row({}))",
                 escape_identifier(table.scope()),
                 same().map(|c| format!("t.{}", escape_identifier(&c.name))).collect::<Vec<_>>().join(", "),
-                same().map(|c| format!("s.{}", escape_identifier(&c.name))).collect::<Vec<_>>().join(", "),
+                same()
+                    .map(|c| format!("s.{}::{}", escape_identifier(&c.name), c.type_name))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             )
         });
         let copy = format!("COPY {stage} FROM STDIN (FORMAT BINARY)");
-        Self { create, copy, insert, disables: None, count_same }
+        Self { create, copy, insert, disables: None, count_same, external: ExternalQueries::default() }
     }
 
     async fn collect(&self, transaction: &Transaction<'_>, tuples: Tuples) -> Result<(), tokio_postgres::Error> {
@@ -151,6 +178,62 @@ impl Stage {
             "rows with the same ids already exist and differ from the rows of the archive",
         ))
     }
+}
+
+impl Stage {
+    /// Returns the lines of the rows written last that existed with other values, in rows of the transactions from `first`
+    /// on.
+    pub(super) async fn differing(&self, transaction: &Transaction<'_>, first: i64) -> Result<Vec<u64>> {
+        if self.external.differing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lines = transaction.query(&self.external.differing, &[&first]).await?;
+        Ok(lines.iter().map(|row| row.get::<_, i64>(0).unsigned_abs()).collect())
+    }
+
+    /// Returns the column of a row whose text is no value of the column's type. It is unknown for a type of which a COPY
+    /// already rejects the value; the transaction has failed then.
+    pub(super) async fn invalid_column(&self, transaction: &Transaction<'_>, row: Tuples) -> Option<String> {
+        transaction.batch_execute(&self.create).await.ok()?;
+        self.collect(transaction, row).await.ok()?;
+        transaction.query_opt(&self.external.invalid_column, &[]).await.ok()?.and_then(|row| row.get(0))
+    }
+}
+
+impl ExternalQueries {
+    fn new(table: &TableLayout, workspace: WorkspaceId, number: usize) -> Self {
+        let (stage, name, scope) =
+            (stage_name(number), escape_identifier(&table.name), escape_identifier(table.scope()));
+        let staged = |column: &ColumnLayout| format!("s.{}", escape_identifier(&column.name));
+        // Types such as json have no equality.
+        let differs = table.columns.iter().map(|column| {
+            let (new, old) = (staged(column), format!("t.{}", escape_identifier(&column.name)));
+            format!("{new} IS NOT NULL AND {old}::text IS DISTINCT FROM ({new}::{})::text", column.type_name)
+        });
+        let is_key = |column: &&ColumnLayout| table.is_key(&column.name);
+        let same_key = table.columns.iter().filter(is_key).map(|column| {
+            format!(" AND t.{} = {}::{}", escape_identifier(&column.name), staged(column), column.type_name)
+        });
+        let differing = format!(
+            "SELECT s.workspace_db_line FROM {stage} s JOIN {name} t ON t.{scope} = '{workspace}'{}
+             WHERE ((t.xmin::text::bigint - $1) & 4294967295) < 2147483648 AND ({}) ORDER BY 1 LIMIT 100",
+            same_key.collect::<String>(),
+            differs.collect::<Vec<_>>().join(" OR "),
+        );
+        let differing = if table.has_triggers { String::new() } else { differing };
+        let others = table.columns.iter().filter(|column| column.kind == ColumnKind::Other);
+        let invalid = others.map(|column| {
+            let (value, of_type) = (staged(column), escape_literal(&column.type_name));
+            format!("WHEN NOT pg_input_is_valid({value}, {of_type}) THEN {}", escape_literal(&column.name))
+        });
+        let invalid_column =
+            format!("SELECT CASE {} WHEN false THEN NULL END FROM {stage} s", invalid.collect::<Vec<_>>().join(" "));
+        Self { differing, invalid_column }
+    }
+}
+
+fn stage_name(number: usize) -> String {
+    format!("workspace_db_transfer_{number}")
 }
 
 /// Insertion into tables that refer to each other, in one statement, because foreign keys are checked at its end.

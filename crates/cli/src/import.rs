@@ -45,7 +45,7 @@ impl Import {
             }
         };
         let db = DatabaseTarget::from_context(context)?.open().await?;
-        let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
+        let (scope, is_new) = workspace::enter_or_create(&db, &self.workspace, self.create_workspace).await?;
         let bar = output::spinner();
         let on_progress =
             |rows: &RowImportReport| output::tell(&bar, &format!("{} rows", rows.written.values().sum::<u64>()));
@@ -54,11 +54,16 @@ impl Import {
             None => Box::new(BufReader::new(std::io::stdin())),
         };
         let rows = if self.with_jobs {
-            import_rows_with_jobs(&db, &scope, lines, &on_progress).await?
+            import_rows_with_jobs(&db, &scope, lines, &on_progress).await
         } else {
-            import_rows(&db, &scope, lines, &on_progress).await?
+            import_rows(&db, &scope, lines, &on_progress).await
         };
         bar.finish_and_clear();
+        let rows = rows.inspect_err(|_| {
+            if is_new {
+                output::note(format_args!("the workspace {} was created and stays", self.workspace));
+            }
+        })?;
         if context.json {
             return output::print_json(&rows);
         }

@@ -99,27 +99,46 @@ async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
 }
 
 #[rstest]
-#[case::no_table(r#"{"id": 1}"#, "line 3: it has no valid table name")]
-#[case::no_json("nonsense", "line 3: it has no valid table name")]
+#[case::no_table(r#"{"id": 1}"#, "line 3, it has no valid table name")]
+#[case::no_json("nonsense", "line 3, it has no valid table name")]
 #[case::an_unknown_table(r#"{"table": "papers", "id": 1}"#, "no content table \"papers\"; use one of")]
 #[case::what_administrates(r#"{"table": "workspace_admins", "id": 1}"#, "no content table \"workspace_admins\"")]
 #[case::the_audit_log(r#"{"table": "audit_log", "id": 1}"#, "no content table \"audit_log\"")]
-#[case::no_id(r#"{"table": "conversations", "title": "x"}"#, "line 3: it has no id")]
+#[case::no_id(r#"{"table": "conversations", "title": "x"}"#, "line 3, conversations: it has no id")]
 #[case::an_unknown_column(
     r#"{"table": "conversations", "id": 1, "titel": "x"}"#,
-    "line 3: conversations has no column \"titel\""
+    "line 3, conversations: conversations has no column \"titel\""
 )]
 #[case::another_workspace(r#"{"table": "conversations", "id": 1, "workspace_id": "x"}"#, "no column \"workspace_id\"")]
-#[case::a_nul(r#"{"table": "conversations", "id": 1, "title": "\u0000"}"#, "line 3: title: PostgreSQL can't store NUL")]
+#[case::a_nul(
+    r#"{"table": "conversations", "id": 1, "title": "\u0000"}"#,
+    "line 3, conversations: title: PostgreSQL can't store NUL"
+)]
 #[case::a_time_without_an_offset(
     r#"{"table": "conversations", "id": 1, "created_at": "2026-01-01"}"#,
-    "line 3: created_at: expected a time"
+    "line 3, conversations: created_at: expected a time"
 )]
 #[case::a_parent_that_is_not_there(
     r#"{"table": "messages", "id": 1, "conversation_id": "nobody", "role": "user", "content": ""}"#,
-    "lines 1 to 3, messages:"
+    "line 3, messages: "
 )]
-#[case::an_unknown_label(r#"{"table": "conversations", "id": 1, "status": "shut"}"#, "lines 1 to 3, conversations:")]
+#[case::an_unknown_label(r#"{"table": "conversations", "id": 1, "status": "shut"}"#, "line 3, conversations: status: ")]
+#[case::a_number_for_a_time(
+    r#"{"table": "conversations", "id": 1, "created_at": 1700000000}"#,
+    "line 3, conversations: created_at: expected a time in RFC 3339 format, not the number 1700000000"
+)]
+#[case::a_vector_that_is_too_short(
+    r#"{"table": "document_chunks", "id": 1, "document_id": 1, "chunk_index": 0, "content": "c", "vector": [1, 2, 3]}"#,
+    "line 3, document_chunks: "
+)]
+#[case::a_number_beyond_a_double(
+    r#"{"table": "messages", "id": 1, "conversation_id": 1, "role": "user", "content": "", "confidence": 1e400}"#,
+    "line 3, messages: confidence: expected a number that fits"
+)]
+#[case::a_value_out_of_bounds(
+    r#"{"table": "webhook_subscriptions", "id": 1, "url": "https://example.com/", "events": [null]}"#,
+    "line 3, webhook_subscriptions: "
+)]
 #[tokio::test]
 async fn a_line_that_can_not_be_is_named(#[case] line: &str, #[case] says: &str) {
     let fixture = Fixture::new().await;
@@ -142,4 +161,68 @@ async fn a_parent_of_another_workspace_is_not_there() {
     let line = json!({ "table": "messages", "id": 1, "conversation_id": fixture.b.conversation, "role": "user", "content": "" });
     let error = bring(&fixture, &line.to_string()).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("does not exist in this workspace"), "{error}");
+}
+
+/// All mistakes of a file are told in one run, and those of the database with the line too.
+#[tokio::test]
+async fn a_hundred_mistakes_are_told_at_once_and_nothing_is_written() {
+    let fixture = Fixture::new().await;
+    let before = fixture.rows(fixture.a.workspace).await;
+    let mut lines = vec![json!({ "table": "conversations", "id": "c" }).to_string()];
+    for n in 0..12_000 {
+        let parent = if n % 1_000 == 500 { "nobody" } else { "c" };
+        let role = if n % 1_000 == 700 { "robot" } else { "user" };
+        let at = if n % 1_000 == 900 { "yesterday" } else { "2026-01-01T00:00:00Z" };
+        lines.push(
+            json!({ "table": "messages", "id": n, "conversation_id": parent, "role": role, "content": "m", "created_at": at })
+                .to_string(),
+        );
+    }
+    let error = bring(&fixture, &lines.join("\n")).await.unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
+    let said = error.to_string();
+    let told: Vec<&str> = said.lines().filter(|line| line.starts_with("line ")).collect();
+    assert_eq!(told.len(), 36, "{said}");
+    for part in [
+        "line 502, messages: ",
+        "line 702, messages: role: ",
+        "line 902, messages: created_at: expected a time",
+        "line 11502, messages: ",
+        "line 11902, messages: created_at",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(said.contains("nothing was written"), "{said}");
+    assert_eq!(fixture.rows(fixture.a.workspace).await, before);
+    // With the first batch in order, it stays, and that is said.
+    for (n, line) in lines.iter_mut().enumerate().take(6_000) {
+        *line = json!({ "table": "conversations", "id": format!("other {n}") }).to_string();
+    }
+    lines.insert(0, json!({ "table": "conversations", "id": "c" }).to_string());
+    let said = bring(&fixture, &lines.join("\n")).await.unwrap_err().to_string();
+    assert!(said.contains("the rows of the lines 1 to 5000 were written and stay"), "{said}");
+    let lines: Vec<String> = (0..200).map(|n| json!({ "table": "messages", "id": n }).to_string()).collect();
+    let said = bring(&fixture, &lines.join("\n")).await.unwrap_err().to_string();
+    assert_eq!(said.lines().filter(|line| line.starts_with("line ")).count(), 100, "{said}");
+    assert!(said.contains("there may be more"), "{said}");
+}
+
+#[tokio::test]
+async fn two_lines_of_one_id_that_differ_are_a_mistake() {
+    let fixture = Fixture::new().await;
+    let line = |title: &str| json!({ "table": "conversations", "id": "twice", "title": title }).to_string();
+    // The same line again is none.
+    let rows = bring(&fixture, &[line("a"), line("a")].join("\n")).await.unwrap();
+    assert_eq!((rows.written["conversations"], rows.found["conversations"]), (1, 1));
+    // A row of an earlier run stays as it is.
+    let rows = bring(&fixture, &line("b")).await.unwrap();
+    assert_eq!((rows.written["conversations"], rows.found["conversations"]), (0, 1));
+    let another = |title: &str| json!({ "table": "conversations", "id": "again", "title": title }).to_string();
+    let between: Vec<String> =
+        (0..5_001).map(|n| json!({ "table": "conversations", "id": format!("between {n}") }).to_string()).collect();
+    for lines in [vec![another("a"), another("b")], [vec![another("a")], between, vec![another("b")]].concat()] {
+        let error = bring(&fixture, &lines.join("\n")).await.unwrap_err();
+        let last = format!("line {}, conversations: another line has the same id", lines.len());
+        assert!(error.is_invalid_input() && error.to_string().contains(&last), "{error}");
+    }
 }

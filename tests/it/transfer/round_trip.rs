@@ -49,7 +49,7 @@ async fn it_is_the_same_in_another_database_whose_people_are_found_by_email_or_m
     let (fixture, other) = (Fixture::that_hurts().await, TestDatabase::new().await.unwrap());
     let mut conn = other.connect().await.unwrap();
     conn.batch_execute(
-        "INSERT INTO admin_users (email, password_hash) VALUES ('ADMIN@a.example', '$argon2id$v=19$m=19456,t=2,p=1$o0+k5TF9kdLYRAvUPozwpg$OAblueHNKvhbC62ojMbJpWoXgDgtWnQjfMnfsEl0rw4')",
+        "INSERT INTO admin_users (email, password_hash) VALUES ('ADMIN@a.example', '$argon2id$v=19$m=19456,t=2,p=1$4Czq4RduvEcmM6eW0NTdSg$EKQPknRrAvPMUY9dK1Qop43hEpLxfpPAhIr9hOuVfbU')",
     )
     .await
     .unwrap();

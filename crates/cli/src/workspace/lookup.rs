@@ -15,14 +15,23 @@ const LISTED: i64 = 10;
 
 /// Returns the scope of the workspace with that slug. If there is none and `create` is true, it creates the workspace.
 pub(crate) async fn enter(db: &Database, slug: &str, create: bool) -> Result<WorkspaceScope> {
+    Ok(enter_or_create(db, slug, create).await?.0)
+}
+
+/// Returns the scope as [`enter`] does, and true if this call has created the workspace.
+pub(crate) async fn enter_or_create(db: &Database, slug: &str, create: bool) -> Result<(WorkspaceScope, bool)> {
     let reason = "the operator names the workspace at the shell";
+    let mut is_new = false;
     let workspace = match find(db, slug).await {
         Err(error) if create && is_not_found(&error) => {
             let new = NewWorkspace::new(slug.parse()?, slug.parse()?);
             let platform = PlatformScope::unchecked(OPERATOR);
             let made = auth::create_workspace(db, &platform, &new, &NewWorkspaceSettings::default(), None).await;
             match made {
-                Ok(made) => made.workspace,
+                Ok(made) => {
+                    is_new = true;
+                    made.workspace
+                }
                 // Another session has created it meanwhile.
                 Err(error) if error.is_conflict() => find(db, slug).await?,
                 Err(error) => return Err(error.into()),
@@ -30,7 +39,7 @@ pub(crate) async fn enter(db: &Database, slug: &str, create: bool) -> Result<Wor
         }
         found => found?,
     };
-    Ok(WorkspaceScope::unchecked(workspace.id, reason))
+    Ok((WorkspaceScope::unchecked(workspace.id, reason), is_new))
 }
 
 fn is_not_found(error: &anyhow::Error) -> bool {

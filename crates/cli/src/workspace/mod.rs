@@ -11,7 +11,7 @@ use workspace_db::models::{self, NewWorkspace, NewWorkspaceSettings};
 use workspace_db::sql_types::{AdminRole, Email, LanguageTag, Name, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 
-pub(super) use self::lookup::{enter, find};
+pub(super) use self::lookup::{enter, enter_or_create, find};
 use super::context::{Context, OPERATOR};
 use super::{database, output};
 
