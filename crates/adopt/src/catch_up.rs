@@ -1,6 +1,6 @@
 //! The copying of rows that were written in the source meanwhile.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tokio_postgres::Transaction;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::copy::{RowSelection, TableCopier};
 use super::mapping::TableMapping;
 use super::state;
-use super::tables::TABLES;
+use super::statements::TableStatements;
 use workspace_db::Result;
 use workspace_db::db::roles::PLATFORM_ROLE;
 
@@ -27,35 +27,65 @@ pub struct CatchUpRound {
 impl TableCopier<'_> {
     /// Copies changed rows, and deletes rows that the source no longer has. The transaction id of a row shows when it
     /// changed, so the source needs no triggers.
-    pub(super) async fn catch_up(&mut self) -> Result<CatchUpRound> {
+    ///
+    /// Rows that were set aside because of other rows come again if these changed, or always with `rechecks`.
+    pub(super) async fn catch_up(&mut self, rechecks: bool) -> Result<CatchUpRound> {
         let mut done = CatchUpRound::default();
         // The next round starts from this point, so it also finds rows that are written during this round.
         let horizon = state::horizon(self.there.client).await?;
-        for mapping in TABLES.iter().rev() {
-            done.gone += self.delete_gone(mapping).await?;
+        let statements = self.statements;
+        // Tables with rows that were copied or deleted in this round.
+        let mut touched: HashSet<&str> = HashSet::new();
+        for of in statements.iter().rev() {
+            let gone = self.delete_gone(of).await?;
+            done.gone += gone;
+            if gone > 0 {
+                touched.insert(of.mapping.table);
+            }
         }
         let mut refused: HashMap<&str, Vec<Uuid>> = HashMap::new();
-        for mapping in TABLES {
+        let mut workspaces: Vec<Uuid> = Vec::new();
+        for of in statements {
+            let mapping = of.mapping;
             let since = state::progress(&*self.target, mapping.table).await?.horizon;
             let changed = self.changed(mapping, since).await?;
             done.changed += changed.len() as u64;
+            if mapping.table == "workspaces" {
+                workspaces.clone_from(&changed);
+            }
             let mut keys: BTreeSet<Uuid> = changed.into_iter().collect();
-            // Rows that were set aside may be valid now, and rows that they refer to may have been deleted.
-            keys.extend(state::set_aside(&*self.target, mapping.table).await?);
-            for (column, parent) in mapping.refers {
+            if !mapping.repeated.is_empty() {
+                // Their values are compared with those of the workspace.
+                keys.extend(&workspaces);
+            }
+            let of_workspace = of.has_column("workspace_id").then_some(("workspace_id", "workspaces"));
+            let refers: Vec<(&str, &str)> = mapping.refers.iter().copied().chain(of_workspace).collect();
+            for (column, parent) in &refers {
                 if let Some(parents) = refused.get(parent) {
                     keys.extend(self.referring(mapping, column, parents).await?);
                 }
             }
-            let keys: Vec<Uuid> = keys.into_iter().collect();
-            self.park(mapping, &keys).await?;
-            for keys in keys.chunks(BATCH) {
-                refused.entry(mapping.table).or_default().extend(self.batch(mapping, RowSelection::Of(keys)).await?);
+            let depends_on = refers.iter().map(|(_, parent)| *parent).chain([mapping.table]);
+            if rechecks || !keys.is_empty() || depends_on.into_iter().any(|table| touched.contains(table)) {
+                keys.extend(state::set_aside_for_others(&*self.target, mapping.table).await?);
             }
-            let note = "UPDATE workspace_db_adoption.progress SET horizon = $2 WHERE table_name = $1";
-            self.target.execute(note, &[&mapping.table, &horizon]).await?;
+            if !keys.is_empty() {
+                touched.insert(mapping.table);
+            }
+            refused.insert(mapping.table, self.copy_again(of, keys.into_iter().collect()).await?);
         }
+        state::set_horizon(&*self.target, horizon).await?;
         Ok(done)
+    }
+
+    /// Copies rows that may exist already, and returns the keys of those that are set aside.
+    pub(super) async fn copy_again(&mut self, of: &TableStatements, keys: Vec<Uuid>) -> Result<Vec<Uuid>> {
+        self.park(of, &keys).await?;
+        let mut refused = Vec::new();
+        for keys in keys.chunks(BATCH) {
+            refused.extend(self.batch(of, RowSelection::Of(keys)).await?);
+        }
+        Ok(refused)
     }
 
     /// Returns the keys of the rows that transactions from `since` on wrote. A transaction id in a row has 32 bits and wraps
@@ -69,8 +99,8 @@ impl TableCopier<'_> {
         Ok(self.there.client.query_one(&query, &[&since]).await?.get(0))
     }
 
-    async fn park(&mut self, mapping: &TableMapping, keys: &[Uuid]) -> Result<()> {
-        let Some(park) = mapping.park() else { return Ok(()) };
+    async fn park(&mut self, of: &TableStatements, keys: &[Uuid]) -> Result<()> {
+        let Some(park) = of.park().filter(|_| !keys.is_empty()) else { return Ok(()) };
         let transaction = self.target.transaction().await?;
         transaction.batch_execute(&format!("SET LOCAL ROLE {PLATFORM_ROLE}")).await?;
         Transaction::execute(&transaction, &park, &[&keys]).await?;
@@ -85,10 +115,9 @@ impl TableCopier<'_> {
         Ok(self.there.client.query_one(&query, &[&parents]).await?.get(0))
     }
 
-    async fn delete_gone(&mut self, mapping: &TableMapping) -> Result<u64> {
-        let (table, key) = (mapping.table, mapping.key);
-        let scope =
-            if mapping.columns.iter().any(|column| column.name == "workspace_id") { "workspace_id" } else { key };
+    async fn delete_gone(&mut self, of: &TableStatements) -> Result<u64> {
+        let (table, key) = (of.mapping.table, of.mapping.key);
+        let scope = if of.has_column("workspace_id") { "workspace_id" } else { key };
         let transaction = self.target.transaction().await?;
         let set = format!(
             "SET LOCAL ROLE {PLATFORM_ROLE};
@@ -105,8 +134,8 @@ impl TableCopier<'_> {
         let gone = Transaction::execute(&transaction, &delete, &[]).await?;
         let forget = "DELETE FROM workspace_db_adoption.set_aside a WHERE table_name = $1
             AND NOT EXISTS (SELECT FROM workspace_db_there t WHERE t.key = a.key)";
-        Transaction::execute(&transaction, forget, &[&table]).await?;
+        let forgotten = Transaction::execute(&transaction, forget, &[&table]).await?;
         transaction.commit().await?;
-        Ok(gone)
+        Ok(gone.max(forgotten))
     }
 }

@@ -3,7 +3,8 @@
 //! [`Adoption::plan`] reports the outcome for every row in advance. [`run`](Adoption::run) copies in batches while the old
 //! application keeps writing, catches up with its writes, and compares counts and a checksum of every column. You can stop
 //! it at any point and run it again. [`switch`](Adoption::switch) locks out the writers, catches up and compares one last
-//! time, and reports how long they were stopped. [`finish`](Adoption::finish) deletes the adoption's own tables.
+//! time, and reports how long they were stopped. In place, [`switch_back`](Adoption::switch_back) reverts that.
+//! [`finish`](Adoption::finish) deletes the adoption's own tables.
 //!
 //! Ids, times and password hashes stay unchanged, so administrators log in with their old passwords. Rows that can't be
 //! copied are set aside with the reason, and written into a file at the end.
@@ -40,99 +41,55 @@
 
 mod catch_up;
 mod connections;
+mod conversion;
+mod conversion_options;
 mod copy;
+mod dependents;
+mod generated_checks;
+mod in_place;
 mod mapping;
+mod options;
 mod plan;
+mod published_password;
+mod report;
+mod set_aside;
 mod source_schema;
 mod state;
 mod statements;
 mod tables;
+mod target_schema;
 mod verify;
 
-use std::io::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use postgres_protocol::escape::escape_identifier;
-use serde::Serialize;
 use tokio_postgres::Client;
 
 pub use self::catch_up::CatchUpRound;
 use self::connections::Connections;
+use self::conversion_options::ConversionOptions;
 use self::copy::RowSelection;
-pub use self::plan::{AdoptionFinding, AdoptionOutcome, AdoptionPlan};
+pub use self::dependents::{AdoptionDependent, DependentOutcome};
+use self::in_place::{NEXT_SCHEMA, OLD_SCHEMA};
+pub use self::options::{LongVectors, UnknownColumns};
+pub use self::plan::{AdoptionFinding, AdoptionPlan};
+pub use self::report::{AdoptionOutcome, AdoptionProgress, AdoptionReport, AdoptionStep, FinishReport, SwitchReport};
 pub use self::source_schema::SchemaDifferences;
+use self::source_schema::SourceSchema;
+use self::statements::TableStatements;
 use self::tables::TABLES;
+use self::target_schema::TargetTable;
 pub use self::verify::TableComparison;
 use workspace_db::config::{DatabaseUrl, Environment};
-use workspace_db::db;
 use workspace_db::db::migrations::Migrator;
 use workspace_db::sql_types::SecretKey;
-use workspace_db::transfer::NewFile;
 use workspace_db::{Error, ErrorKind, Result};
 
-/// Schema of the old package's tables.
-const OLD_SCHEMA: &str = "public";
 /// Maximum number of rounds of catching up. The last step handles the remaining changes.
 const ROUNDS: usize = 5;
 /// Number of changes below which catching up ends. The last step then takes only a short time.
 const FEW: u64 = 1_000;
-
-/// Progress of an adoption.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdoptionProgress {
-    /// Current step.
-    pub step: AdoptionStep,
-    /// Table that is being copied; empty in other steps.
-    pub table: &'static str,
-    /// Number of rows copied.
-    pub rows: u64,
-    /// Total number of rows.
-    pub of: u64,
-}
-
-/// Step of an adoption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdoptionStep {
-    /// Copying of rows.
-    Copying,
-    /// Catching up with rows written meanwhile.
-    CatchingUp,
-    /// Comparison of counts and checksums.
-    Comparing,
-}
-
-/// Result of a run.
-#[derive(Clone, Debug, Serialize)]
-pub struct AdoptionReport {
-    /// Number of rows copied, in all tables.
-    pub rows: u64,
-    /// Result of each round of catching up.
-    pub rounds: Vec<CatchUpRound>,
-    /// Duration of the last round in seconds. Writers must stop for about this time, in addition to the comparison.
-    pub last_round_seconds: f64,
-    /// Comparison of every table. None if rows were written during it; then the last step compares.
-    pub compared: Option<Vec<TableComparison>>,
-}
-
-/// Result of the last step.
-#[derive(Clone, Debug, Serialize)]
-pub struct SwitchReport {
-    /// Duration for which writers were locked out.
-    #[serde(rename = "writers_stopped_seconds", serialize_with = "seconds")]
-    pub writers_stopped: Duration,
-    /// Rows that were written since the last run.
-    pub caught_up: CatchUpRound,
-    /// Comparison of every table.
-    pub compared: Vec<TableComparison>,
-}
-
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
-}
-
-/// Schema of the new tables while the old application still uses its own tables in the same database.
-const NEXT_SCHEMA: &str = "workspace_db_next";
 
 /// Adoption from one database into another, or from the old tables of one database to its new ones.
 #[derive(Debug)]
@@ -141,6 +98,8 @@ pub struct Adoption {
     into: DatabaseUrl,
     key: Option<SecretKey>,
     is_in_place: bool,
+    unknown_columns: UnknownColumns,
+    long_vectors: LongVectors,
 }
 
 impl Adoption {
@@ -148,7 +107,14 @@ impl Adoption {
     /// tables; the login of `into` must be the owner. `key` seals the webhook secrets that the source has in plain text.
     #[must_use]
     pub fn new(from: &DatabaseUrl, into: &DatabaseUrl, key: Option<SecretKey>) -> Self {
-        Self { from: from.clone(), into: into.clone(), key, is_in_place: false }
+        Self {
+            from: from.clone(),
+            into: into.clone(),
+            key,
+            is_in_place: false,
+            unknown_columns: UnknownColumns::default(),
+            long_vectors: LongVectors::default(),
+        }
     }
 
     /// Creates an adoption within one database, as the owner of its tables. The new tables are created in the schema
@@ -157,19 +123,46 @@ impl Adoption {
     #[must_use]
     pub fn in_place(url: &DatabaseUrl, key: Option<SecretKey>) -> Self {
         let into = url.with_search_path(&format!("{NEXT_SCHEMA},{OLD_SCHEMA}"));
-        Self { from: url.clone(), into, key, is_in_place: true }
+        Self { is_in_place: true, ..Self::new(url, &into, key) }
     }
 
-    /// Reports the outcome for every row of the source, and writes nothing.
+    /// Sets the treatment of columns that the old package does not have. Use the same for every step.
+    #[must_use]
+    pub fn unknown_columns(self, unknown_columns: UnknownColumns) -> Self {
+        Self { unknown_columns, ..self }
+    }
+
+    /// Sets the treatment of vectors with 3072 dimensions. Use the same for every step.
+    #[must_use]
+    pub fn long_vectors(self, long_vectors: LongVectors) -> Self {
+        Self { long_vectors, ..self }
+    }
+
+    /// Reports the outcome for every row of the source, and writes nothing. [`check`](Self::check) tells if the adoption is
+    /// possible.
     ///
     /// # Errors
     ///
-    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure) if the login may not
-    /// read.
+    /// [`is_unreachable`](Error::is_unreachable); [`is_missing_prerequisite`](Error::is_missing_prerequisite) if the login
+    /// may not read all rows.
     pub async fn plan(&self) -> Result<AdoptionPlan> {
-        let source = db::client(&self.from).await?;
+        let source = connections::source(&self.from).await?;
         source.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-        plan::plan(&source, OLD_SCHEMA).await
+        let schema = SourceSchema::read(&source, OLD_SCHEMA).await?;
+        let options = self.options(&source, &schema).await?;
+        plan::plan(&source, OLD_SCHEMA, &schema, options, self.is_in_place).await
+    }
+
+    /// Returns an error if the plan makes the adoption impossible.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) if the source is not the old package's, or has unknown columns that
+    /// are to be refused; [`is_missing_prerequisite`](Error::is_missing_prerequisite) if secrets can't be sealed;
+    /// [`is_conflict`](Error::is_conflict) if objects of yours prevent the switch.
+    pub fn check(&self, plan: &AdoptionPlan) -> Result<()> {
+        self.check_source(plan)?;
+        dependents::refuse_blocking(&plan.dependents)
     }
 
     /// Copies the rows that are not copied yet, and catches up with rows written meanwhile.
@@ -189,17 +182,21 @@ impl Adoption {
             return Err(is_over());
         }
         let plan = self.plan().await?;
-        self.check_adoptable(&plan)?;
+        self.check_source(&plan)?;
         if self.is_in_place {
             self.migrate(&connected.target).await?;
         }
         state::open(&connected.source, &connected.target).await?;
+        self.prepare(&mut connected).await?;
         let mut rows = 0;
-        for mapping in TABLES {
+        for (number, mapping) in TABLES.iter().enumerate() {
             let of = plan.rows.get(mapping.table).copied().unwrap_or_default();
             let mut progress = state::progress(&connected.target, mapping.table).await?;
             while !progress.is_copied {
-                connected.copying(self.key.as_ref()).batch(mapping, RowSelection::After(progress.last_key)).await?;
+                let mut copier = connected.copying(self.key.as_ref());
+                if let Some(statements) = copier.statements.get(number) {
+                    copier.batch(statements, RowSelection::After(progress.last_key)).await?;
+                }
                 progress = state::progress(&connected.target, mapping.table).await?;
                 let told =
                     AdoptionProgress { step: AdoptionStep::Copying, table: mapping.table, rows: progress.rows, of };
@@ -212,7 +209,9 @@ impl Adoption {
         while rounds.len() < ROUNDS {
             on_progress(step(AdoptionStep::CatchingUp));
             let began = Instant::now();
-            let round = connected.copying(self.key.as_ref()).catch_up().await?;
+            // Rows that an interrupted run left set aside are looked at again.
+            let rechecks = rounds.is_empty();
+            let round = connected.copying(self.key.as_ref()).catch_up(rechecks).await?;
             last_round_seconds = began.elapsed().as_secs_f64();
             rounds.push(round);
             if round.changed + round.gone < FEW {
@@ -220,7 +219,7 @@ impl Adoption {
             }
         }
         on_progress(step(AdoptionStep::Comparing));
-        let compared = match verify::compare(connected.there(self.key.as_ref()), &connected.target).await {
+        let compared = match verify::compare_and_repair(&mut connected, self.key.as_ref()).await {
             Ok(compared) => Some(compared),
             // The old application is still writing.
             Err(error) if error.is_conflict() => None,
@@ -260,14 +259,18 @@ impl Adoption {
                     .remedy("run `workspace-db adopt` again first"));
             }
         }
+        if self.is_in_place {
+            dependents::refuse_blocking(&dependents::dependents(&connected.source, OLD_SCHEMA).await?.0)?;
+        }
+        self.prepare(&mut connected).await?;
         let began = Instant::now();
         connected.lock_out_writers(writers_are_stopped).await?;
         on_progress(AdoptionProgress { step: AdoptionStep::CatchingUp, table: "", rows: 0, of: 0 });
-        let caught_up = connected.copying(self.key.as_ref()).catch_up().await?;
+        let caught_up = connected.copying(self.key.as_ref()).catch_up(false).await?;
         on_progress(AdoptionProgress { step: AdoptionStep::Comparing, table: "", rows: 0, of: 0 });
-        let compared = verify::compare(connected.there(self.key.as_ref()), &connected.target).await?;
+        let compared = verify::compare_and_repair(&mut connected, self.key.as_ref()).await?;
         if self.is_in_place {
-            connected.swap().await?;
+            in_place::switch(&connected.source).await?;
         } else {
             connected.target.batch_execute("INSERT INTO workspace_db_adoption.switched DEFAULT VALUES").await?;
             connected.source.batch_execute("COMMIT").await?;
@@ -275,39 +278,59 @@ impl Adoption {
         Ok(SwitchReport { writers_stopped: began.elapsed(), caught_up, compared })
     }
 
-    /// Writes the rows that were set aside into a new file, and deletes the adoption's own tables in the target.
+    /// Reverts the switch of an adoption in place, until [`finish`](Self::finish). The old tables return to their place, and
+    /// the new ones to the schema `workspace_db_next`. The old application can resume.
     ///
-    /// Each line is JSON with the table, key, reason and old row. A separate source stays unchanged; in place, the old
-    /// tables are dropped. Returns the number of lines.
+    /// The new tables are emptied, and the next [`run`](Self::run) copies everything again: nothing that was written to them
+    /// since the switch is kept.
     ///
     /// # Errors
     ///
-    /// [`is_conflict`](Error::is_conflict) if the switch was not done, or the file exists;
-    /// [`is_io_failure`](Error::is_io_failure), [`is_unreachable`](Error::is_unreachable).
-    pub async fn finish(&self, aside: &Path) -> Result<u64> {
-        let target = db::client(&self.into).await?;
+    /// [`is_conflict`](Error::is_conflict) if the adoption is not in place, or the switch was not done, or readers don't
+    /// release the tables within 10 s; [`is_unreachable`](Error::is_unreachable).
+    pub async fn switch_back(&self) -> Result<()> {
+        if !self.is_in_place {
+            return Err(Error::new(ErrorKind::Conflict, "only an adoption in place can be switched back")
+                .remedy("start the old application on its own database, which is unchanged"));
+        }
+        let target = connections::target(&self.into).await?;
         state::lock(&target).await?;
-        if !state::is_open(&target).await? || !state::is_switched(&target).await? {
-            return Err(Error::new(ErrorKind::Conflict, "the last step of the adoption has not run yet")
-                .remedy("run `workspace-db adopt --switch` first"));
-        }
-        let mut file = NewFile::create(aside)?;
-        let all = "SELECT jsonb_build_object('table', table_name, 'key', key, 'reason', reason, 'is_kept', is_kept,
-            'old_row', old_row)::text FROM workspace_db_adoption.set_aside ORDER BY table_name, key, reason";
-        let mut rows = 0;
-        for row in target.query(all, &[]).await? {
-            writeln!(file, "{}", row.get::<_, &str>(0)).map_err(|error| {
-                Error::new(ErrorKind::Io, format!("can't write {}: {error}", aside.display())).caused_by(error)
-            })?;
-            rows += 1;
-        }
-        file.put_in_place()?;
-        let drop_old = if self.is_in_place { "DROP SCHEMA workspace_db_before CASCADE;" } else { "" };
-        target.batch_execute(&format!("BEGIN; {drop_old} DROP SCHEMA workspace_db_adoption CASCADE; COMMIT")).await?;
-        Ok(rows)
+        self.check_switched(&target).await?;
+        in_place::switch_back(&connections::source(&self.from).await?).await
     }
 
-    fn check_adoptable(&self, plan: &AdoptionPlan) -> Result<()> {
+    /// Writes the rows that were set aside into a new file, and deletes the adoption's own tables in the target.
+    ///
+    /// Each line is JSON with the table, key, reason and old row. Webhook secrets in it are sealed, and passwords in plain
+    /// text are left out. A separate source stays unchanged. In place, the old tables are dropped, without CASCADE.
+    ///
+    /// # Errors
+    ///
+    /// [`is_conflict`](Error::is_conflict) if the switch was not done, the file exists, or objects of yours depend on the
+    /// old tables; [`is_io_failure`](Error::is_io_failure), [`is_unreachable`](Error::is_unreachable).
+    pub async fn finish(&self, aside: &Path) -> Result<FinishReport> {
+        let mut target = connections::target(&self.into).await?;
+        state::lock(&target).await?;
+        self.check_switched(&target).await?;
+        let transaction = target.transaction().await?;
+        let (file, set_aside) = set_aside::write(&transaction, aside).await?;
+        let kept_types = if self.is_in_place { in_place::drop_old(&transaction).await? } else { Vec::new() };
+        state::close(&transaction).await?;
+        // The rows are in the file before they are gone from the database.
+        file.put_in_place()?;
+        transaction.commit().await?;
+        Ok(FinishReport { set_aside, kept_types })
+    }
+
+    async fn check_switched(&self, target: &Client) -> Result<()> {
+        if state::is_open(target).await? && state::is_switched(target).await? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Conflict, "the last step of the adoption has not run yet")
+            .remedy("run `workspace-db adopt --switch` first"))
+    }
+
+    fn check_source(&self, plan: &AdoptionPlan) -> Result<()> {
         let SchemaDifferences { missing, unknown } = &plan.differences;
         if !missing.is_empty() {
             return Err(Error::invalid(format!(
@@ -316,13 +339,15 @@ impl Adoption {
                 missing.join(", ")
             )));
         }
-        if !unknown.is_empty() {
+        if !unknown.is_empty() && self.unknown_columns == UnknownColumns::Refuse {
             return Err(Error::invalid(format!(
                 "{} has columns that the adoption does not copy: {}",
                 self.from,
                 unknown.join(", ")
             ))
-            .remedy("first move these columns to a separate table, or drop them"));
+            .remedy(
+                "choose `--unknown-columns metadata` or `--unknown-columns set-aside`, or move these columns to a separate table",
+            ));
         }
         let has_secrets = plan.findings.iter().any(|finding| finding.what.contains("secret in plain text"));
         if has_secrets && self.key.is_none() {
@@ -342,15 +367,31 @@ impl Adoption {
     }
 
     async fn connect(&self) -> Result<Connections> {
-        let (source, target) = (db::client(&self.from).await?, db::client(&self.into).await?);
+        let (source, target) = (connections::source(&self.from).await?, connections::target(&self.into).await?);
         state::lock(&target).await?;
-        // Times are compared as text, and reading whole tables may exceed the login's timeouts.
-        let set = "SET TimeZone = 'UTC'; SET extra_float_digits = 1;
-            SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
-        for client in [&source, &target] {
-            client.batch_execute(set).await?;
+        Ok(Connections { source, target, old: escape_identifier(OLD_SCHEMA), statements: Vec::new() })
+    }
+
+    /// Creates the statements, for which the new tables must exist.
+    async fn prepare(&self, connected: &mut Connections) -> Result<()> {
+        let schema = SourceSchema::read(&connected.source, OLD_SCHEMA).await?;
+        let options = self.options(&connected.source, &schema).await?;
+        for mapping in TABLES {
+            let target = TargetTable::read(&connected.target, mapping).await?;
+            let source = schema.table(mapping.table);
+            connected.statements.push(TableStatements::new(mapping, &source, target, options, schema.is_utf8));
         }
-        Ok(Connections { source, target, old: escape_identifier(OLD_SCHEMA) })
+        Ok(())
+    }
+
+    async fn options(&self, source: &Client, schema: &SourceSchema) -> Result<ConversionOptions> {
+        let can_shorten = "SELECT to_regprocedure('subvector(vector,integer,integer)') IS NOT NULL
+            AND to_regprocedure('l2_normalize(vector)') IS NOT NULL";
+        let keeps_unknown = self.unknown_columns == UnknownColumns::Metadata;
+        if self.long_vectors == LongVectors::SetAside || schema.table("document_chunks").types.is_empty() {
+            return Ok(ConversionOptions { can_shorten: false, keeps_unknown });
+        }
+        Ok(ConversionOptions { can_shorten: source.query_one(can_shorten, &[]).await?.get(0), keeps_unknown })
     }
 }
 

@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tokio_postgres::GenericClient;
+use tokio_postgres::error::SqlState;
 
-use super::source_schema::{self, SchemaDifferences};
-use super::tables::TABLES;
-use workspace_db::Result;
+use super::conversion::{LONG_DIMENSIONS, SHORTENABLE_MODEL};
+use super::conversion_options::ConversionOptions;
+use super::dependents::{AdoptionDependent, dependents};
+use super::generated_checks::generated_checks;
+use super::report::AdoptionOutcome;
+use super::source_schema::{SchemaDifferences, SourceSchema};
+use super::tables::{IS_INCOMPLETE_JOB, IS_NO_HASH, TABLES};
+use workspace_db::{Error, ErrorKind, Result};
 
 /// Plan of an adoption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +25,8 @@ pub struct AdoptionPlan {
     pub rows: BTreeMap<String, u64>,
     /// Rows that are changed, set aside or inconsistent. Cases without rows are not listed.
     pub findings: Vec<AdoptionFinding>,
+    /// Objects of yours that depend on the old tables, in an adoption in place.
+    pub dependents: Vec<AdoptionDependent>,
 }
 
 /// Rows that are not copied unchanged, or that need attention.
@@ -27,25 +35,13 @@ pub struct AdoptionFinding {
     /// Table of the rows.
     pub table: &'static str,
     /// Problem of the rows.
-    pub what: &'static str,
+    pub what: String,
     /// Number of rows.
     pub rows: u64,
     /// Outcome for the rows.
     pub becomes: AdoptionOutcome,
     /// Consequences, and possible actions.
     pub note: &'static str,
-}
-
-/// Outcome for rows in an adoption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdoptionOutcome {
-    /// The rows are copied unchanged.
-    Kept,
-    /// The rows are copied with a value changed.
-    Changed,
-    /// The rows are not copied, but set aside with the reason.
-    SetAside,
 }
 
 struct PlanCheck {
@@ -60,10 +56,25 @@ struct PlanCheck {
 const QUESTIONS: &[PlanCheck] = &[
     PlanCheck {
         table: "admin_users",
-        what: "a password that is not a bcrypt or argon2id hash",
+        what: "a password that is not a bcrypt or argon2id hash, or one that is cut off or costs too much",
         becomes: AdoptionOutcome::SetAside,
         note: "their memberships are set aside too; create their accounts again",
-        count: r"SELECT count(*) FROM {old}.admin_users WHERE password_hash !~ '^\$(argon2id|2[abxy])\$'",
+        count: "SELECT count(*) FROM {old}.admin_users s WHERE s.password_hash IS NULL OR {is_no_hash}",
+    },
+    PlanCheck {
+        table: "admin_users",
+        what: "the same email as another administrator, without regard to case",
+        becomes: AdoptionOutcome::SetAside,
+        note: "the first by id is adopted; give the others another address",
+        count: "SELECT coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM {old}.admin_users
+            GROUP BY lower(email::text) HAVING count(*) > 1) AS same",
+    },
+    PlanCheck {
+        table: "workspaces",
+        what: "the nil UUID, which is reserved for the platform",
+        becomes: AdoptionOutcome::SetAside,
+        note: "all of its rows are set aside too",
+        count: "SELECT count(*) FROM {old}.workspaces WHERE id = '00000000-0000-0000-0000-000000000000'",
     },
     PlanCheck {
         table: "workspace_settings",
@@ -71,7 +82,7 @@ const QUESTIONS: &[PlanCheck] = &[
         becomes: AdoptionOutcome::Kept,
         note: "the value of the workspace is used; the other value is set aside with its row",
         count: "SELECT count(*) FROM {old}.workspace_settings s JOIN {old}.workspaces w ON w.id = s.workspace_id
-            WHERE s.default_language <> w.default_language OR s.confidence_threshold <> w.confidence_threshold
+            WHERE s.default_language::text <> w.default_language::text OR s.confidence_threshold <> w.confidence_threshold
                 OR s.is_published <> w.is_published",
     },
     PlanCheck {
@@ -85,27 +96,23 @@ const QUESTIONS: &[PlanCheck] = &[
         table: "jobs",
         what: "running",
         becomes: AdoptionOutcome::Changed,
-        note: "they are queued again, because their worker is unknown",
+        note: "they are queued again, because their worker is unknown; the old rows are set aside too",
         count: "SELECT count(*) FROM {old}.jobs WHERE status::text = 'running' AND workspace_id IS NOT NULL",
     },
     PlanCheck {
         table: "jobs",
         what: "ended without a time or a reason, or with more attempts than allowed",
         becomes: AdoptionOutcome::Changed,
-        note: "the time of the last change is used instead; the limit is raised to the number of attempts",
-        count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NOT NULL AND (
-            status::text = 'completed' AND completed_at IS NULL OR status::text <> 'completed' AND completed_at IS NOT NULL
-            OR status::text = 'failed' AND (failed_at IS NULL OR last_error IS NULL)
-            OR attempts < 0 OR attempts > max_attempts OR max_attempts NOT BETWEEN 1 AND 1000 OR scheduled_at IS NULL
-            OR status::text IN ('queued', 'running') AND attempts >= max_attempts)",
+        note: "the time of the last change is used instead; the limit is raised to the number of attempts; the old rows are set aside too",
+        count: "SELECT count(*) FROM {old}.jobs o WHERE workspace_id IS NOT NULL AND ({is_incomplete_job})",
     },
     PlanCheck {
         table: "jobs",
-        what: "a kind that is empty or has more than 100 characters, more than 999 attempts, or more than a megabyte of arguments",
+        what: "a kind that is empty or has more than 100 characters, more than 999 attempts, or arguments longer than a megabyte",
         becomes: AdoptionOutcome::SetAside,
         note: "the queue does not accept such jobs",
         count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NOT NULL
-            AND (length(job_type) NOT BETWEEN 1 AND 100 OR pg_column_size(payload) > 1048576 OR attempts > 999)",
+            AND (length(job_type) NOT BETWEEN 1 AND 100 OR octet_length(payload::text) > 1048576 OR attempts > 999)",
     },
     PlanCheck {
         table: "documents",
@@ -124,13 +131,6 @@ const QUESTIONS: &[PlanCheck] = &[
             WHERE external_id IS NOT NULL GROUP BY workspace_id, datasource_id, external_id HAVING count(*) > 1) AS same",
     },
     PlanCheck {
-        table: "documents",
-        what: "a status that is not one of the five",
-        becomes: AdoptionOutcome::SetAside,
-        note: "their chunks are set aside too",
-        count: "SELECT count(*) FROM {old}.documents WHERE status NOT IN ('draft', 'processing', 'ready', 'archived', 'error')",
-    },
-    PlanCheck {
         table: "document_chunks",
         what: "a document of another workspace",
         becomes: AdoptionOutcome::SetAside,
@@ -140,11 +140,19 @@ const QUESTIONS: &[PlanCheck] = &[
     },
     PlanCheck {
         table: "document_chunks",
-        what: "a vector that does not have 1536 dimensions, or has the length 0",
+        what: "a vector that does not have 1536 dimensions, or is too short or too long to be compared",
         becomes: AdoptionOutcome::SetAside,
-        note: "they can't be compared with others; ingest their documents again",
+        note: "the rows with their texts are in the file of the last step; ingest their documents again",
         count: "SELECT count(*) FROM {old}.document_chunks
-            WHERE vector IS NULL OR vector_dims(vector) <> 1536 OR vector_norm(vector) = 0",
+            WHERE vector IS NULL OR vector_dims(vector) <> 1536 AND NOT ({is_shortened})
+                OR NOT vector_norm(vector::vector) BETWEEN 1e-15 AND 1e15",
+    },
+    PlanCheck {
+        table: "document_chunks",
+        what: "a vector of text-embedding-3-large with 3072 dimensions",
+        becomes: AdoptionOutcome::Changed,
+        note: "its first 1536 dimensions are kept and normalized, as the model permits",
+        count: "SELECT count(*) FROM {old}.document_chunks WHERE {is_shortened}",
     },
     PlanCheck {
         table: "messages",
@@ -172,6 +180,27 @@ const QUESTIONS: &[PlanCheck] = &[
             WHERE c.workspace_id <> e.workspace_id OR m.workspace_id <> e.workspace_id",
     },
     PlanCheck {
+        table: "feedback",
+        what: "a score that is not -1, 0 or 1",
+        becomes: AdoptionOutcome::SetAside,
+        note: "they are not rounded, because nobody knows their scale",
+        count: "SELECT count(*) FROM {old}.feedback WHERE score NOT IN (-1, 0, 1)",
+    },
+    PlanCheck {
+        table: "messages",
+        what: "a confidence outside of 0 to 1, or negative tokens",
+        becomes: AdoptionOutcome::Changed,
+        note: "they are adopted without it; the old rows are set aside too",
+        count: "SELECT count(*) FROM {old}.messages WHERE confidence NOT BETWEEN 0 AND 1 OR tokens < 0",
+    },
+    PlanCheck {
+        table: "workspace_settings",
+        what: "a temperature outside of 0 to 2",
+        becomes: AdoptionOutcome::Changed,
+        note: "they are adopted without it; the old rows are set aside too",
+        count: "SELECT count(*) FROM {old}.workspace_settings WHERE temperature NOT BETWEEN 0 AND 2",
+    },
+    PlanCheck {
         table: "workspace_admins",
         what: "not joined yet",
         becomes: AdoptionOutcome::Kept,
@@ -194,25 +223,92 @@ const QUESTIONS: &[PlanCheck] = &[
     },
 ];
 
+/// Lists of texts, which other systems write as texts, with NULLs or in several dimensions.
+const LISTS: &[(&str, &str)] = &[("workspace_settings", "webhook_events"), ("webhook_subscriptions", "events")];
+
 /// Queries a source, and returns the plan of its adoption.
-pub(super) async fn plan(client: &impl GenericClient, schema: &str) -> Result<AdoptionPlan> {
-    let differences = source_schema::differences(client, schema).await?;
-    let mut plan = AdoptionPlan { differences, rows: BTreeMap::new(), findings: Vec::new() };
+pub(super) async fn plan(
+    client: &impl GenericClient,
+    schema: &str,
+    source: &SourceSchema,
+    options: ConversionOptions,
+    is_in_place: bool,
+) -> Result<AdoptionPlan> {
+    let dependents = if is_in_place { dependents(client, schema).await?.0 } else { Vec::new() };
+    let mut plan = AdoptionPlan {
+        differences: source.differences.clone(),
+        rows: BTreeMap::new(),
+        findings: Vec::new(),
+        dependents,
+    };
     if !plan.differences.missing.is_empty() {
         return Ok(plan);
     }
     let old = escape_identifier(schema);
+    let count = async |query: String| -> Result<u64> {
+        let rows: i64 = client.query_one(&query, &[]).await.map_err(hidden)?.get(0);
+        Ok(rows.unsigned_abs())
+    };
     for mapping in TABLES {
-        let count = format!("SELECT count(*) FROM {old}.{}", mapping.table);
-        let rows: i64 = client.query_one(&count, &[]).await?.get(0);
-        plan.rows.insert(mapping.table.to_owned(), rows.unsigned_abs());
+        plan.rows
+            .insert(mapping.table.to_owned(), count(format!("SELECT count(*) FROM {old}.{}", mapping.table)).await?);
     }
+    let shortened = if options.can_shorten {
+        format!(
+            "vector_dims(vector) = {LONG_DIMENSIONS} AND coalesce(embedding_model::text, '{SHORTENABLE_MODEL}') = '{SHORTENABLE_MODEL}'"
+        )
+    } else {
+        "false".to_owned()
+    };
     for question in QUESTIONS {
-        let rows: i64 = client.query_one(&question.count.replace("{old}", &old), &[]).await?.get(0);
+        let query = question.count.replace("{old}", &old).replace("{is_shortened}", &shortened);
+        let query = query.replace("{is_no_hash}", IS_NO_HASH).replace("{is_incomplete_job}", IS_INCOMPLETE_JOB);
         let PlanCheck { table, what, becomes, note, .. } = *question;
-        if rows > 0 {
-            plan.findings.push(AdoptionFinding { table, what, rows: rows.unsigned_abs(), becomes, note });
-        }
+        plan.add(count(query).await?, table, what.to_owned(), becomes, note);
+    }
+    for (table, column) in LISTS {
+        let condition = match source.table(table).types.get(*column).map(String::as_str) {
+            Some("_text" | "_varchar") => format!(
+                "array_ndims({column}) > 1 OR array_lower({column}, 1) <> 1 OR EXISTS (SELECT FROM unnest({column}) AS one WHERE one IS NULL)"
+            ),
+            _ => format!("btrim({column}::text) NOT IN ('', '[]', '{{}}')"),
+        };
+        let rows = count(format!("SELECT count(*) FROM {old}.{table} WHERE {condition}")).await?;
+        let what = format!("{column} that are not a plain list of texts");
+        plan.add(
+            rows,
+            table,
+            what,
+            AdoptionOutcome::Changed,
+            "they become a plain list; the old rows are set aside too",
+        );
+    }
+    for check in generated_checks(source, &old) {
+        plan.add(count(check.query).await?, check.table, check.what, check.becomes, check.note);
     }
     Ok(plan)
+}
+
+impl AdoptionPlan {
+    fn add(&mut self, rows: u64, table: &'static str, what: String, becomes: AdoptionOutcome, note: &'static str) {
+        if rows > 0 {
+            self.findings.push(AdoptionFinding { table, what, rows, becomes, note });
+        }
+    }
+}
+
+/// Returns the error of a query from which a policy would hide rows.
+fn hidden(error: tokio_postgres::Error) -> Error {
+    match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            let said = error.as_db_error().map_or_else(|| error.to_string(), |said| said.message().to_owned());
+            Error::new(
+                ErrorKind::MissingPrerequisite,
+                format!("this login does not see all rows of the old tables: {said}"),
+            )
+            .remedy("use a login that may read the tables and has BYPASSRLS, or disable row-level security on them")
+            .caused_by(error)
+        }
+        _ => error.into(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, GenericClient};
+use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
 use super::tables::TABLES;
@@ -29,10 +29,17 @@ CREATE TABLE IF NOT EXISTS workspace_db_adoption.set_aside (
     key uuid NOT NULL,
     reason text NOT NULL,
     is_kept boolean NOT NULL,
-    old_row jsonb NOT NULL,
+    -- True if the reason depends on other rows.
+    is_relative boolean NOT NULL,
+    old_row json NOT NULL,
     PRIMARY KEY (table_name, key, reason)
 );
-CREATE TABLE IF NOT EXISTS workspace_db_adoption.switched (at timestamptz NOT NULL DEFAULT now());
+ALTER TABLE workspace_db_adoption.set_aside ADD COLUMN IF NOT EXISTS is_relative boolean NOT NULL DEFAULT true;
+CREATE TABLE IF NOT EXISTS workspace_db_adoption.switched (at timestamptz PRIMARY KEY DEFAULT now());
+-- In place: the new objects that took the place of the old ones, and the foreign keys of other tables that were moved to them.
+CREATE TABLE IF NOT EXISTS workspace_db_adoption.moved (kind text, object oid, PRIMARY KEY (kind, object));
+CREATE TABLE IF NOT EXISTS workspace_db_adoption.foreign_keys
+    (of_table oid, name text, definition text NOT NULL, PRIMARY KEY (of_table, name));
 ";
 
 /// Progress of a table.
@@ -73,12 +80,13 @@ pub(super) async fn open(source: &Client, target: &Client) -> Result<()> {
                 "adopt into a migrated, empty database: with WORKSPACE_DB_ENV=production, the migrations insert no workspaces or administrators",
             ));
         }
-        let grant = format!(
-            "GRANT USAGE ON SCHEMA workspace_db_adoption TO {PLATFORM_ROLE};
-             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA workspace_db_adoption TO {PLATFORM_ROLE}"
-        );
-        target.batch_execute(&format!("BEGIN; {MAKE} {grant}; COMMIT")).await?;
     }
+    // An earlier version made some of them.
+    let grant = format!(
+        "GRANT USAGE ON SCHEMA workspace_db_adoption TO {PLATFORM_ROLE};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA workspace_db_adoption TO {PLATFORM_ROLE}"
+    );
+    target.batch_execute(&format!("BEGIN; SET LOCAL client_min_messages = warning; {MAKE} {grant}; COMMIT")).await?;
     let horizon = horizon(source).await?;
     for mapping in TABLES {
         let begin =
@@ -105,7 +113,9 @@ pub(super) async fn horizon(source: &impl GenericClient) -> Result<i64> {
 
 pub(super) async fn progress(target: &impl GenericClient, table: &str) -> Result<TableProgress> {
     let query = "SELECT last_key, rows, is_copied, horizon FROM workspace_db_adoption.progress WHERE table_name = $1";
-    let row = target.query_one(query, &[&table]).await?;
+    let row = target.query_opt(query, &[&table]).await?;
+    // A switch back forgets the progress.
+    let Some(row) = row else { return Ok(TableProgress { last_key: None, rows: 0, is_copied: false, horizon: 0 }) };
     Ok(TableProgress {
         last_key: row.get(0),
         rows: row.get::<_, i64>(1).unsigned_abs(),
@@ -114,9 +124,24 @@ pub(super) async fn progress(target: &impl GenericClient, table: &str) -> Result
     })
 }
 
-/// Returns the keys of a table's rows that are set aside or differ from the source.
-pub(super) async fn set_aside(target: &impl GenericClient, table: &str) -> Result<Vec<Uuid>> {
-    let query =
-        "SELECT coalesce(array_agg(DISTINCT key), '{}') FROM workspace_db_adoption.set_aside WHERE table_name = $1";
+/// Returns the keys of a table's rows that are set aside, or differ, for a reason that depends on other rows.
+pub(super) async fn set_aside_for_others(target: &impl GenericClient, table: &str) -> Result<Vec<Uuid>> {
+    let query = "SELECT coalesce(array_agg(DISTINCT key), '{}') FROM workspace_db_adoption.set_aside
+        WHERE table_name = $1 AND is_relative";
     Ok(target.query_one(query, &[&table]).await?.get(0))
+}
+
+/// Notes that every table was caught up with, up to this transaction.
+pub(super) async fn set_horizon(target: &impl GenericClient, horizon: i64) -> Result<()> {
+    target.execute("UPDATE workspace_db_adoption.progress SET horizon = $1", &[&horizon]).await?;
+    Ok(())
+}
+
+/// Drops the adoption's own tables, and fails if others depend on them.
+pub(super) async fn close(transaction: &Transaction<'_>) -> Result<()> {
+    let drop =
+        "DROP TABLE workspace_db_adoption.progress, workspace_db_adoption.set_aside, workspace_db_adoption.switched,
+            workspace_db_adoption.moved, workspace_db_adoption.foreign_keys;
+        DROP SCHEMA workspace_db_adoption";
+    Ok(transaction.batch_execute(drop).await?)
 }

@@ -1,13 +1,16 @@
 //! The mapping of the old platform's tables and columns, and the reasons to set rows aside.
 
-use super::mapping::{ColumnMapping, ReplayStrategy, TableMapping, label, made, same};
+use super::mapping::{
+    ColumnMapping, ReplayStrategy, Rule, TableMapping, boolean, float, integer, json, label, own, relative, smallint,
+    text, texts, time, uuid, vector,
+};
 
-const ID: ColumnMapping = same("id", "uuid");
-const WORKSPACE: ColumnMapping = same("workspace_id", "uuid");
-const CREATED: ColumnMapping = same("created_at", "timestamptz");
-const UPDATED: ColumnMapping = same("updated_at", "timestamptz");
+const ID: ColumnMapping = uuid("id");
+const WORKSPACE: ColumnMapping = uuid("workspace_id");
+const CREATED: ColumnMapping = time("created_at").or_earlier();
+const UPDATED: ColumnMapping = time("updated_at").or_earlier();
 
-const NO_WORKSPACE: (&str, &str) = (
+const NO_WORKSPACE: Rule = relative(
     "NOT EXISTS (SELECT FROM workspaces w WHERE w.id = s.workspace_id)",
     "it has no workspace, or its workspace was not adopted",
 );
@@ -21,11 +24,21 @@ const NOTHING: TableMapping = TableMapping {
     columns: &[],
     refused: &[],
     cleared: &[],
+    altered: &[],
     sealed: &[],
     repeated: &[],
     refers: &[],
     again: ReplayStrategy::Over,
 };
+
+/// Condition on an old job that has no place among the new queue's states as it is.
+pub(super) const IS_INCOMPLETE_JOB: &str = "o.status::text = 'completed' AND o.completed_at IS NULL
+    OR o.status::text <> 'completed' AND o.completed_at IS NOT NULL
+    OR o.status::text = 'failed' AND (o.failed_at IS NULL OR o.last_error IS NULL)
+    OR o.attempts < 0 OR o.attempts > o.max_attempts OR o.max_attempts NOT BETWEEN 1 AND 1000 OR o.scheduled_at IS NULL
+    OR o.status::text IN ('queued', 'running') AND o.attempts >= o.max_attempts";
+/// Condition that a password hash can't be verified: it is none, it is cut off, or it would take too long.
+pub(super) const IS_NO_HASH: &str = r"s.password_hash !~ '^\$2[abxy]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$' AND s.password_hash !~ '^\$argon2id\$v=\d+\$m=([1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-6]),t=[1-6],p=[1-4]\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+$'";
 
 /// Mappings of all tables, parents before children.
 pub(super) const TABLES: &[TableMapping] = &[
@@ -33,36 +46,47 @@ pub(super) const TABLES: &[TableMapping] = &[
         table: "admin_users",
         columns: &[
             ID,
-            same("email", "text"),
-            same("password_hash", "text"),
-            same("first_name", "text"),
-            same("last_name", "text"),
-            label("role", "admin_role"),
-            label("status", "admin_status"),
-            same("last_login_at", "timestamptz"),
+            text("email").required(),
+            text("password_hash").required(),
+            text("first_name"),
+            text("last_name"),
+            label("role", "admin_role").or("admin"),
+            label("status", "admin_status").or("disabled"),
+            time("last_login_at"),
             CREATED,
             UPDATED,
         ],
-        refused: &[(r"s.password_hash !~ '^\$(argon2id|2[abxy])\$'", "its password is not a bcrypt or argon2id hash")],
-        again: ReplayStrategy::Parked { assignment: "email = id::text", is_taken: "false" },
+        refused: &[own(
+            IS_NO_HASH,
+            "its password is not a bcrypt or argon2id hash that can be verified",
+        )],
+        again: ReplayStrategy::Parked {
+            assignment: "email = id::text",
+            is_taken: "EXISTS (SELECT FROM admin_users a WHERE lower(a.email) = lower(s.email) AND a.id <> s.id)
+                OR EXISTS (SELECT FROM workspace_db_adopting e WHERE lower(e.email) = lower(s.email) AND e.id < s.id)",
+        },
         ..NOTHING
     },
     TableMapping {
         table: "workspaces",
         columns: &[
             ID,
-            same("slug", "text"),
-            same("name", "text"),
-            same("description", "text"),
-            made("default_language", "o.default_language::text", "text"),
-            same("is_active", "boolean"),
-            same("is_published", "boolean"),
-            made("confidence_threshold", "o.confidence_threshold::float8", "double precision"),
+            text("slug").required(),
+            text("name").required(),
+            text("description"),
+            text("default_language").or("en"),
+            boolean("is_active").or("false"),
+            boolean("is_published").or("false"),
+            float("confidence_threshold").or("0.7"),
             CREATED,
             UPDATED,
         ],
-        refused: &[("s.id = '00000000-0000-0000-0000-000000000000'", "its id is reserved for the platform")],
-        again: ReplayStrategy::Parked { assignment: "slug = id::text", is_taken: "false" },
+        refused: &[own("s.id = '00000000-0000-0000-0000-000000000000'", "its id is reserved for the platform")],
+        again: ReplayStrategy::Parked {
+            assignment: "slug = id::text",
+            is_taken: "EXISTS (SELECT FROM workspaces w WHERE w.slug = s.slug AND w.id <> s.id)
+                OR EXISTS (SELECT FROM workspace_db_adopting e WHERE e.slug = s.slug AND e.id < s.id)",
+        },
         ..NOTHING
     },
     TableMapping {
@@ -70,20 +94,20 @@ pub(super) const TABLES: &[TableMapping] = &[
         key: "workspace_id",
         columns: &[
             WORKSPACE,
-            same("tone", "text"),
-            same("primary_color", "text"),
-            same("accent_color", "text"),
-            same("background_color", "text"),
-            same("welcome_message", "text"),
-            same("logo_url", "text"),
-            same("banner_url", "text"),
-            same("support_email", "text"),
-            made("fallback_language", "o.fallback_language::text", "text"),
-            same("watermark_enabled", "boolean"),
-            same("webhook_url", "text"),
-            made("webhook_events", "ARRAY(SELECT one FROM unnest(o.webhook_events) AS one WHERE one IS NOT NULL)", "text[]"),
-            made("temperature", "o.temperature::float8", "double precision"),
-            same("metadata", "jsonb"),
+            text("tone"),
+            text("primary_color"),
+            text("accent_color"),
+            text("background_color"),
+            text("welcome_message"),
+            text("logo_url"),
+            text("banner_url"),
+            text("support_email"),
+            text("fallback_language"),
+            boolean("watermark_enabled").or("false"),
+            text("webhook_url"),
+            texts("webhook_events").or("{}"),
+            float("temperature"),
+            json("metadata").or("{}"),
             CREATED,
             UPDATED,
         ],
@@ -98,13 +122,13 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("admin_user_id", "uuid"),
-            label("role", "admin_role"),
-            same("invited_at", "timestamptz"),
-            same("joined_at", "timestamptz"),
+            uuid("admin_user_id").required(),
+            label("role", "admin_role").or("admin"),
+            time("invited_at").or_earlier(),
+            time("joined_at"),
             CREATED,
         ],
-        refused: &[NO_WORKSPACE, (NOBODY, "its administrator was not adopted")],
+        refused: &[NO_WORKSPACE, relative(NOBODY, "its administrator was not adopted")],
         refers: &[("admin_user_id", "admin_users")],
         again: ReplayStrategy::Anew,
         ..NOTHING
@@ -114,15 +138,15 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("name", "text"),
-            same("description", "text"),
-            label("type", "datasource_type"),
-            same("config", "jsonb"),
-            label("sync_status", "datasource_sync_status"),
-            same("sync_cursor", "text"),
-            same("error_message", "text"),
-            same("is_managed", "boolean"),
-            same("last_synced_at", "timestamptz"),
+            text("name").required(),
+            text("description"),
+            label("type", "datasource_type").required(),
+            json("config").or("{}"),
+            label("sync_status", "datasource_sync_status").or("idle"),
+            text("sync_cursor"),
+            text("error_message"),
+            boolean("is_managed").or("true"),
+            time("last_synced_at"),
             CREATED,
             UPDATED,
         ],
@@ -134,29 +158,25 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("datasource_id", "uuid"),
-            same("external_id", "text"),
-            same("title", "text"),
-            same("slug", "text"),
-            same("summary", "text"),
-            same("content_hash", "text"),
-            same("metadata", "jsonb"),
-            label("status", "document_status"),
-            same("is_published", "boolean"),
+            uuid("datasource_id"),
+            text("external_id"),
+            text("title").required(),
+            text("slug"),
+            text("summary"),
+            text("content_hash"),
+            json("metadata").or("{}"),
+            label("status", "document_status").or("draft"),
+            boolean("is_published").or("false"),
             CREATED,
             UPDATED,
         ],
-        refused: &[
-            NO_WORKSPACE,
-            (
-                "s.status NOT IN ('draft', 'processing', 'ready', 'archived', 'error')",
-                "its status is unknown",
-            ),
-        ],
+        refused: &[NO_WORKSPACE],
         cleared: &[(
             "datasource_id",
-            "NOT EXISTS (SELECT FROM datasources d WHERE d.workspace_id = s.workspace_id AND d.id = s.datasource_id)",
-            "its datasource belongs to another workspace, or was not adopted",
+            relative(
+                "NOT EXISTS (SELECT FROM datasources d WHERE d.workspace_id = s.workspace_id AND d.id = s.datasource_id)",
+                "its datasource belongs to another workspace, or was not adopted",
+            ),
         )],
         refers: &[("datasource_id", "datasources")],
         again: ReplayStrategy::Parked {
@@ -177,22 +197,25 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("document_id", "uuid"),
-            same("chunk_index", "integer"),
-            same("content", "text"),
-            same("token_count", "integer"),
-            same("embedding_model", "text"),
-            same("vector", "vector"),
+            uuid("document_id").required(),
+            integer("chunk_index").required(),
+            text("content").required(),
+            integer("token_count"),
+            text("embedding_model").or("text-embedding-3-large"),
+            vector("vector").required(),
+            json("metadata").or("{}"),
             CREATED,
         ],
         refused: &[
             NO_WORKSPACE,
-            (
+            relative(
                 "NOT EXISTS (SELECT FROM documents d WHERE d.workspace_id = s.workspace_id AND d.id = s.document_id)",
                 "its document belongs to another workspace, or was not adopted",
             ),
-            ("s.vector IS NULL OR vector_dims(s.vector) <> 1536", "its vector does not have 1536 dimensions"),
-            ("vector_norm(s.vector) NOT BETWEEN 1e-15 AND 1e15", "its vector is too short or too long to be compared with another"),
+            own(
+                "vector_norm(s.vector) NOT BETWEEN 1e-15 AND 1e15",
+                "its vector is too short or too long to be compared with another",
+            ),
         ],
         refers: &[("document_id", "documents")],
         again: ReplayStrategy::Anew,
@@ -203,15 +226,15 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("external_user_id", "text"),
-            same("title", "text"),
-            label("status", "conversation_status"),
-            same("metadata", "jsonb"),
-            same("first_message_at", "timestamptz"),
-            same("last_message_at", "timestamptz"),
+            text("external_user_id"),
+            text("title"),
+            label("status", "conversation_status").or("open"),
+            json("metadata").or("{}"),
+            time("first_message_at"),
+            time("last_message_at"),
             CREATED,
             UPDATED,
-            same("closed_at", "timestamptz"),
+            time("closed_at"),
         ],
         refused: &[NO_WORKSPACE],
         ..NOTHING
@@ -221,17 +244,17 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("conversation_id", "uuid"),
-            label("role", "message_role"),
-            same("content", "text"),
-            same("tokens", "integer"),
-            made("confidence", "o.confidence::float8", "double precision"),
-            same("metadata", "jsonb"),
+            uuid("conversation_id").required(),
+            label("role", "message_role").required(),
+            text("content").required(),
+            integer("tokens"),
+            float("confidence"),
+            json("metadata").or("{}"),
             CREATED,
         ],
         refused: &[
             NO_WORKSPACE,
-            (
+            relative(
                 "NOT EXISTS (SELECT FROM conversations c WHERE c.workspace_id = s.workspace_id AND c.id = s.conversation_id)",
                 "its conversation belongs to another workspace, or was not adopted",
             ),
@@ -244,21 +267,22 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("message_id", "uuid"),
-            same("admin_user_id", "uuid"),
-            same("score", "smallint"),
-            same("label", "text"),
-            same("comment", "text"),
+            uuid("message_id").required(),
+            uuid("admin_user_id"),
+            smallint("score").or("0"),
+            text("label"),
+            text("comment"),
             CREATED,
         ],
         refused: &[
             NO_WORKSPACE,
-            (
+            relative(
                 "NOT EXISTS (SELECT FROM messages m WHERE m.workspace_id = s.workspace_id AND m.id = s.message_id)",
                 "its message belongs to another workspace, or was not adopted",
             ),
         ],
-        cleared: &[("admin_user_id", NOBODY, "its administrator was not adopted")],
+        cleared: &[("admin_user_id", relative(NOBODY, "its administrator was not adopted"))],
+        altered: &[("o.score IS NULL", "it had no score, and the new row has 0")],
         refers: &[("message_id", "messages"), ("admin_user_id", "admin_users")],
         again: ReplayStrategy::Anew,
         ..NOTHING
@@ -268,26 +292,30 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("conversation_id", "uuid"),
-            same("message_id", "uuid"),
-            same("event_type", "text"),
-            same("user_identifier", "text"),
-            same("source", "text"),
-            same("properties", "jsonb"),
-            same("occurred_at", "timestamptz"),
+            uuid("conversation_id"),
+            uuid("message_id"),
+            text("event_type").required(),
+            text("user_identifier"),
+            text("source"),
+            json("properties").or("{}"),
+            time("occurred_at").or_earlier(),
             CREATED,
         ],
         refused: &[NO_WORKSPACE],
         cleared: &[
             (
                 "conversation_id",
-                "NOT EXISTS (SELECT FROM conversations c WHERE c.workspace_id = s.workspace_id AND c.id = s.conversation_id)",
-                "its conversation belongs to another workspace, or was not adopted",
+                relative(
+                    "NOT EXISTS (SELECT FROM conversations c WHERE c.workspace_id = s.workspace_id AND c.id = s.conversation_id)",
+                    "its conversation belongs to another workspace, or was not adopted",
+                ),
             ),
             (
                 "message_id",
-                "NOT EXISTS (SELECT FROM messages m WHERE m.workspace_id = s.workspace_id AND m.id = s.message_id)",
-                "its message belongs to another workspace, or was not adopted",
+                relative(
+                    "NOT EXISTS (SELECT FROM messages m WHERE m.workspace_id = s.workspace_id AND m.id = s.message_id)",
+                    "its message belongs to another workspace, or was not adopted",
+                ),
             ),
         ],
         refers: &[("conversation_id", "conversations"), ("message_id", "messages")],
@@ -299,10 +327,10 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("url", "text"),
-            made("events", "ARRAY(SELECT one FROM unnest(o.events) AS one WHERE one IS NOT NULL)", "text[]"),
-            same("headers", "jsonb"),
-            same("is_active", "boolean"),
+            text("url").required(),
+            texts("events").or("{}"),
+            json("headers").or("{}"),
+            boolean("is_active").or("false"),
             CREATED,
             UPDATED,
         ],
@@ -317,47 +345,41 @@ pub(super) const TABLES: &[TableMapping] = &[
         columns: &[
             ID,
             WORKSPACE,
-            same("job_type", "text"),
-            ColumnMapping {
-                name: "status",
-                old: Some("CASE o.status::text WHEN 'running' THEN 'queued' ELSE o.status::text END"),
-                comes_as: "text",
-                is_written_as: "job_status",
-            },
-            same("payload", "jsonb"),
-            made("attempts", "greatest(o.attempts, 0)", "integer"),
-            made(
-                "max_attempts",
-                "least(greatest(o.max_attempts, greatest(o.attempts, 0) + (o.status::text IN ('queued', 'running'))::integer, 1), 1000)",
-                "integer",
+            text("job_type").required(),
+            label("status", "job_status")
+                .from("CASE o.status::text WHEN 'running' THEN 'queued' ELSE coalesce(o.status::text, 'queued') END")
+                .required(),
+            json("payload").or("{}"),
+            integer("attempts").from("least(greatest(o.attempts, 0), 1000)"),
+            integer("max_attempts").from(
+                "least(greatest(o.max_attempts, least(greatest(o.attempts, 0), 1000) + (o.status::text IN ('queued', 'running'))::integer, 1), 1000)",
             ),
-            same("priority", "integer"),
-            made("scheduled_at", "coalesce(o.scheduled_at, o.created_at)", "timestamptz"),
-            same("started_at", "timestamptz"),
-            made(
-                "completed_at",
-                "CASE o.status::text WHEN 'completed' THEN coalesce(o.completed_at, o.updated_at) END",
-                "timestamptz",
+            integer("priority").or("5"),
+            time("scheduled_at").from("coalesce(o.scheduled_at, o.created_at, 'epoch')"),
+            time("started_at"),
+            time("completed_at").from(
+                "CASE o.status::text WHEN 'completed' THEN coalesce(o.completed_at, o.updated_at, o.created_at, 'epoch') END",
             ),
-            made(
-                "failed_at",
-                "CASE o.status::text WHEN 'failed' THEN coalesce(o.failed_at, o.updated_at) ELSE o.failed_at END",
-                "timestamptz",
+            time("failed_at").from(
+                "CASE o.status::text WHEN 'failed' THEN coalesce(o.failed_at, o.updated_at, o.created_at, 'epoch') ELSE o.failed_at END",
             ),
-            made(
-                "last_error",
+            text("last_error").from(
                 "CASE o.status::text WHEN 'failed' THEN coalesce(o.last_error, 'the reason was not kept') ELSE o.last_error END",
-                "text",
             ),
-            made("cancelled_at", "CASE o.status::text WHEN 'cancelled' THEN o.updated_at END", "timestamptz"),
+            time("cancelled_at")
+                .from("CASE o.status::text WHEN 'cancelled' THEN coalesce(o.updated_at, o.created_at, 'epoch') END"),
             CREATED,
             UPDATED,
         ],
         refused: &[
             NO_WORKSPACE,
-            ("length(s.job_type) NOT BETWEEN 1 AND 100", "its kind is empty, or has more than 100 characters"),
-            ("pg_column_size(s.payload) > 1048576", "its arguments are larger than a megabyte"),
-            ("s.attempts > 999", "it has more attempts than a job can have"),
+            own("length(s.job_type) NOT BETWEEN 1 AND 100", "its kind is empty, or has more than 100 characters"),
+            own("octet_length(s.payload::text) > 1048576", "its arguments are longer than a megabyte as text"),
+            own("s.attempts > 999", "it has more attempts than a job can have"),
+        ],
+        altered: &[
+            ("o.status::text = 'running'", "it was running, and is queued again because its worker is unknown"),
+            (IS_INCOMPLETE_JOB, "it lacked a time, a reason or an attempt that the new queue requires"),
         ],
         again: ReplayStrategy::Anew,
         ..NOTHING

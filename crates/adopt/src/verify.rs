@@ -1,16 +1,19 @@
 //! The comparison of source and target, by counts and by a checksum of every column.
 
+use std::collections::HashSet;
+
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::copy::{SourceDatabase, no_key};
+use super::connections::Connections;
+use super::copy::{SourceDatabase, TableCopier, no_key};
 use super::mapping::TableMapping;
-use super::tables::TABLES;
+use super::statements::TableStatements;
 use workspace_db::db::roles::PLATFORM_ROLE;
 use workspace_db::id::WorkspaceId;
-use workspace_db::sql_types::SealedSecret;
+use workspace_db::sql_types::{SealedSecret, SecretKey};
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Comparison of a table.
@@ -27,34 +30,94 @@ pub struct TableComparison {
 }
 
 /// Compares every table. The source must not change during the comparison.
-pub(super) async fn compare(there: SourceDatabase<'_>, target: &Client) -> Result<Vec<TableComparison>> {
-    let mut compared = Vec::with_capacity(TABLES.len());
+pub(super) async fn compare(
+    there: SourceDatabase<'_>,
+    target: &Client,
+    statements: &[TableStatements],
+) -> Result<Vec<TableComparison>> {
     // Row-level security hides all rows from the owner of the tables.
     let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL ROLE {PLATFORM_ROLE}");
     target.batch_execute(&begin).await?;
-    for mapping in TABLES {
-        compared.push(table(there, target, mapping).await?);
-        for column in mapping.sealed {
-            secrets(there, target, mapping, column).await?;
+    let compared = compare_all(there, target, statements).await;
+    target.batch_execute("COMMIT").await?;
+    compared
+}
+
+async fn compare_all(
+    there: SourceDatabase<'_>,
+    target: &Client,
+    statements: &[TableStatements],
+) -> Result<Vec<TableComparison>> {
+    let mut compared = Vec::with_capacity(statements.len());
+    for of in statements {
+        compared.push(table(there, target, of).await?);
+        for column in of.mapping.sealed {
+            secrets(there, target, of.mapping, column).await?;
         }
     }
-    target.batch_execute("COMMIT").await?;
     Ok(compared)
 }
 
-async fn table(there: SourceDatabase<'_>, target: &Client, mapping: &TableMapping) -> Result<TableComparison> {
+/// Compares as [`compare`] does. If a table differs, it copies the rows that differ again, once, and compares again.
+///
+/// A deletion that cascades in the target alone, or an interruption between two tables, leaves rows that differ although
+/// nobody changed them in the source.
+pub(super) async fn compare_and_repair(
+    connected: &mut Connections,
+    key: Option<&SecretKey>,
+) -> Result<Vec<TableComparison>> {
+    match compare(connected.there(key), &connected.target, &connected.statements).await {
+        Err(error) if error.is_conflict() => {}
+        compared => return compared,
+    }
+    let mut copier = connected.copying(key);
+    for of in copier.statements {
+        let keys = differing(&mut copier, of).await?;
+        copier.copy_again(of, keys).await?;
+    }
+    compare(connected.there(key), &connected.target, &connected.statements).await
+}
+
+/// Returns the keys of the rows that exist in the source and are neither the same in the target nor set aside.
+async fn differing(copier: &mut TableCopier<'_>, of: &TableStatements) -> Result<Vec<Uuid>> {
+    let transaction = copier.target.transaction().await?;
+    let set = format!(
+        "SET LOCAL ROLE {PLATFORM_ROLE}; CREATE TEMPORARY TABLE workspace_db_there (key uuid, hash text) ON COMMIT DROP"
+    );
+    transaction.batch_execute(&set).await?;
+    copier.there.stage(&of.source_rows(copier.there.old), &transaction, "workspace_db_there").await?;
+    // A row with a change is the same as the one before, if it exists.
+    let query = format!(
+        "SELECT coalesce(array_agg(t.key), '{{}}') FROM workspace_db_there t LEFT JOIN ({}) AS h ON h.key = t.key
+         LEFT JOIN (SELECT key, bool_and(is_kept) AS is_kept FROM workspace_db_adoption.set_aside WHERE table_name = $1
+            GROUP BY key) AS a ON a.key = t.key
+         WHERE CASE WHEN a.key IS NULL THEN h.hash IS DISTINCT FROM t.hash ELSE a.is_kept = (h.key IS NULL) END",
+        of.target_rows()
+    );
+    let keys: Vec<Uuid> = transaction.query_one(&query, &[&of.mapping.table]).await?.get(0);
+    transaction.commit().await?;
+    Ok(keys)
+}
+
+async fn table(there: SourceDatabase<'_>, target: &Client, of: &TableStatements) -> Result<TableComparison> {
+    let mapping = of.mapping;
     let aside = "SELECT coalesce(array_agg(DISTINCT key) FILTER (WHERE NOT is_kept), '{}'),
         coalesce(array_agg(DISTINCT key) FILTER (WHERE is_kept), '{}')
         FROM workspace_db_adoption.set_aside WHERE table_name = $1";
     let aside = target.query_one(aside, &[&mapping.table]).await?;
     let (missing, changed): (Vec<Uuid>, Vec<Uuid>) = (aside.get(0), aside.get(1));
+    let missing_keys: HashSet<Uuid> = missing.iter().copied().collect();
     let left_out: Vec<Uuid> = missing.iter().chain(&changed).copied().collect();
     let both = format!("SELECT count(*) FROM {} WHERE {} = ANY ($1)", mapping.table, mapping.key);
     if target.query_one(&both, &[&missing]).await?.get::<_, i64>(0) > 0 {
         return Err(differs(mapping.table, "a row that was set aside exists in the new table"));
     }
-    let there = there.client.query_one(&mapping.source_checksums(there.old), &[&left_out]).await?;
-    let here = target.query_one(&mapping.target_checksums(), &[&left_out]).await?;
+    let kept: Vec<Uuid> = changed.iter().filter(|key| !missing_keys.contains(key)).copied().collect();
+    if target.query_one(&both, &[&kept]).await?.get::<_, i64>(0).unsigned_abs() != kept.len() as u64 {
+        return Err(differs(mapping.table, "a row that was copied with a change does not exist in the new table"));
+    }
+    let there = there.client.query_one(&of.source_checksums(there.old), &[&left_out]).await?;
+    let here = target.query_one(&of.target_checksums(), &[&left_out]).await?;
     let (expected, found): (i64, i64) = (there.get(0), here.get(0));
     if expected != found {
         return Err(differs(

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use workspace_db::config::DatabaseUrl;
 use workspace_db::sql_types::SecretKey;
-use workspace_db_adopt::{Adoption, AdoptionOutcome, AdoptionPlan, AdoptionProgress, AdoptionStep, TableComparison};
+use workspace_db_adopt::{
+    Adoption, AdoptionOutcome, AdoptionPlan, AdoptionProgress, AdoptionStep, DependentOutcome, LongVectors,
+    TableComparison, UnknownColumns,
+};
 
 use super::context::Context;
 use super::database::DatabaseTarget;
@@ -18,6 +21,7 @@ use super::secret_key::SecretKeyArgs;
 /// Run `--plan` first. Then run the command without a flag, as often as necessary. Stop the writers for `--switch`. Run
 /// `--finish` when you no longer need the old database. The target database must be migrated and empty.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Adopt {
     /// URL of the old database; without it, DATABASE_URL is adopted in place
     ///
@@ -25,6 +29,8 @@ pub(super) struct Adopt {
     #[arg(long, value_name = "URL", env = "WORKSPACE_DB_ADOPT_FROM", hide_env_values = true)]
     from: Option<DatabaseUrl>,
     /// Report the outcome for every row without changing anything
+    ///
+    /// The exit code tells if the adoption is possible.
     #[arg(long, group = "step")]
     plan: bool,
     /// Lock out writers, copy the last changes and compare every table
@@ -33,13 +39,40 @@ pub(super) struct Adopt {
     /// Confirm that the writers are stopped, if this login can't lock them
     #[arg(long, requires = "switch")]
     writers_are_stopped: bool,
+    /// Revert the switch of an adoption in place; nothing written since is kept
+    #[arg(long, group = "step")]
+    switch_back: bool,
     /// Write rows set aside to a new file, and end the adoption
     ///
     /// The adoption's state is deleted. An adoption in place also drops the old tables.
     #[arg(long, group = "step", value_name = "FILE")]
     finish: Option<PathBuf>,
+    /// Treatment of columns that the old package does not have; use the same for every step
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = UnknownColumnsArg::Refuse)]
+    unknown_columns: UnknownColumnsArg,
+    /// Treatment of 3072-dimensional vectors of text-embedding-3-large; use the same for every step
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = LongVectorsArg::Shorten)]
+    long_vectors: LongVectorsArg,
     #[command(flatten)]
     key: SecretKeyArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum UnknownColumnsArg {
+    /// Refuse the adoption
+    Refuse,
+    /// Add the values to the metadata of tables that have it, and set them aside in others
+    Metadata,
+    /// Set the old rows aside, and adopt them too
+    SetAside,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LongVectorsArg {
+    /// Keep the first 1536 dimensions, normalized
+    Shorten,
+    /// Set the passages aside, with their texts
+    SetAside,
 }
 
 impl Adopt {
@@ -50,6 +83,16 @@ impl Adopt {
             Some(from) => Adoption::new(from, &into, key),
             None => Adoption::in_place(&into, key),
         };
+        let adoption = adoption
+            .unknown_columns(match self.unknown_columns {
+                UnknownColumnsArg::Refuse => UnknownColumns::Refuse,
+                UnknownColumnsArg::Metadata => UnknownColumns::Metadata,
+                UnknownColumnsArg::SetAside => UnknownColumns::SetAside,
+            })
+            .long_vectors(match self.long_vectors {
+                LongVectorsArg::Shorten => LongVectors::Shorten,
+                LongVectorsArg::SetAside => LongVectors::SetAside,
+            });
         let bar = output::counter("rows");
         let on_progress = |progress: AdoptionProgress| {
             bar.set_length(progress.of);
@@ -65,11 +108,26 @@ impl Adopt {
         };
         if self.plan {
             let plan = adoption.plan().await?;
-            return if context.json { output::print_json(&plan) } else { output::print_lines(describe(&plan)) };
+            if context.json {
+                output::print_json(&plan)?;
+            } else {
+                output::print_lines(describe(&plan))?;
+            }
+            return Ok(adoption.check(&plan)?);
+        }
+        if self.switch_back {
+            adoption.switch_back().await?;
+            return output::print_lines(["the old tables are in their place again".to_owned()]);
         }
         if let Some(file) = &self.finish {
-            let rows = adoption.finish(file).await?;
-            return output::print_lines([format!("{rows} rows were set aside in {}", file.display())]);
+            let finished = adoption.finish(file).await?;
+            if context.json {
+                return output::print_json(&finished);
+            }
+            let set_aside = format!("{} rows were set aside in {}", finished.set_aside, file.display());
+            let kept =
+                finished.kept_types.iter().map(|name| format!("kept       type {name}, which other objects use"));
+            return output::print_lines(std::iter::once(set_aside).chain(kept));
         }
         if self.switch {
             let switched = adoption.switch(self.writers_are_stopped, &on_progress).await?;
@@ -110,6 +168,15 @@ fn describe(plan: &AdoptionPlan) -> Vec<String> {
     let mut lines: Vec<String> = plan.rows.iter().map(|(table, rows)| format!("{rows:>12}  {table}")).collect();
     lines.extend(plan.differences.missing.iter().map(|what| format!("missing      {what}")));
     lines.extend(plan.differences.unknown.iter().map(|what| format!("unknown      {what}")));
+    lines.extend(plan.dependents.iter().map(|one| {
+        let becomes = match one.becomes {
+            DependentOutcome::Repointed => "repointed",
+            DependentOutcome::Kept => "kept",
+            DependentOutcome::Dropped => "dropped",
+            DependentOutcome::Blocking => "blocking",
+        };
+        format!("{becomes:<11}  {}; {}", one.object, one.note)
+    }));
     lines.extend(plan.findings.iter().map(|finding| {
         let becomes = match finding.becomes {
             AdoptionOutcome::Kept => "kept",

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection as _;
 
-use super::{SECRET_KEY, Scene, count};
+use super::{Fixture, SECRET_KEY, count};
 use crate::cli::Shell;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adoption_goes_on_where_it_was_killed() {
-    let scene = Scene::with_every_fault().await;
-    scene
+    let fixture = Fixture::with_every_fault().await;
+    fixture
         .there()
         .await
         .batch_execute(
@@ -20,10 +20,10 @@ async fn an_adoption_goes_on_where_it_was_killed() {
         )
         .await
         .unwrap();
-    let shell = Shell::for_database(&scene.new)
-        .with("WORKSPACE_DB_ADOPT_FROM", scene.old.url().unwrap().expose())
+    let shell = Shell::for_database(&fixture.new)
+        .with("WORKSPACE_DB_ADOPT_FROM", fixture.old.url().unwrap().expose())
         .with("WORKSPACE_DB_SECRET_KEY", SECRET_KEY);
-    let mut here = scene.here().await;
+    let mut here = fixture.here().await;
     let (mut kills, mut last) = (0, 0);
     for table in ["document_chunks", "document_chunks", "document_chunks", "messages", "messages", "messages"] {
         let mut child = shell.command(&["adopt"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -6,7 +6,7 @@ use workspace_db::db::{self, roles};
 use workspace_db_adopt::Adoption;
 use workspace_db_testing::{TestDatabase, seed};
 
-use super::{Scene, key};
+use super::{Fixture, key};
 
 #[tokio::test]
 async fn another_database_is_refused_with_what_it_lacks() {
@@ -19,52 +19,53 @@ async fn another_database_is_refused_with_what_it_lacks() {
     // One of ours is none either.
     let ours = Adoption::new(&new.url().unwrap(), &new.url().unwrap(), Some(key()));
     let missing = ours.plan().await.unwrap().differences.missing;
-    assert!(
-        missing.contains(&"column workspaces.default_language is text instead of language".to_owned()),
-        "{missing:?}"
-    );
+    assert!(missing.contains(&"column workspace_settings.default_language".to_owned()), "{missing:?}");
 }
 
 #[tokio::test]
 async fn half_of_the_platform_is_told_object_by_object() {
-    let scene = Scene::empty().await;
-    scene
+    let fixture = Fixture::empty().await;
+    fixture
         .there()
         .await
         .batch_execute(
-            "DROP TABLE jobs; ALTER TABLE documents DROP COLUMN summary; ALTER TABLE messages ALTER confidence TYPE real;
+            "DROP TABLE jobs; ALTER TABLE documents DROP COLUMN summary; ALTER TABLE messages DROP confidence, ADD confidence text;
              ALTER TABLE feedback ADD COLUMN mood text",
         )
         .await
         .unwrap();
-    let differences = scene.adoption().plan().await.unwrap().differences;
+    let differences = fixture.adoption().plan().await.unwrap().differences;
     assert_eq!(
         differences.missing,
-        ["column documents.summary", "column messages.confidence is float4 instead of numeric", "table jobs"]
+        [
+            "column documents.summary",
+            "column messages.confidence is text instead of float8, float4, numeric, int2, int4, int8",
+            "table jobs"
+        ]
     );
     assert_eq!(differences.unknown, ["column feedback.mood"]);
 }
 
 #[tokio::test]
 async fn what_nothing_takes_over_is_refused() {
-    let scene = Scene::empty().await;
-    scene.there().await.batch_execute("ALTER TABLE feedback ADD COLUMN mood text").await.unwrap();
-    let error = scene.run().await.unwrap_err();
+    let fixture = Fixture::empty().await;
+    fixture.there().await.batch_execute("ALTER TABLE feedback ADD COLUMN mood text").await.unwrap();
+    let error = fixture.run().await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("feedback.mood"), "{error}");
 }
 
 #[tokio::test]
 async fn a_database_that_is_in_use_is_refused() {
-    let scene = Scene::empty().await;
-    seed(&mut scene.here().await, "a").await.unwrap();
-    let error = scene.run().await.unwrap_err();
+    let fixture = Fixture::empty().await;
+    seed(&mut fixture.here().await, "a").await.unwrap();
+    let error = fixture.run().await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("already has workspaces or administrators"), "{error}");
 }
 
 #[tokio::test]
 async fn secrets_need_their_key() {
-    let scene = Scene::with_every_fault().await;
-    let adoption = Adoption::new(&scene.old.url().unwrap(), &scene.new.url().unwrap(), None);
+    let fixture = Fixture::with_every_fault().await;
+    let adoption = Adoption::new(&fixture.old.url().unwrap(), &fixture.new.url().unwrap(), None);
     let error = adoption.run(&|_| ()).await.unwrap_err();
     assert!(error.is_missing_prerequisite() && error.to_string().contains("WORKSPACE_DB_SECRET_KEY"), "{error}");
 }
@@ -72,8 +73,8 @@ async fn secrets_need_their_key() {
 /// A login that may read and nothing else: somebody must say that the writers are stopped.
 #[tokio::test]
 async fn a_login_that_only_reads_will_do() {
-    let scene = Scene::with_every_fault().await;
-    let mut superuser = db::connect(&scene.old.superuser_url().unwrap()).await.unwrap();
+    let fixture = Fixture::with_every_fault().await;
+    let mut superuser = db::connect(&fixture.old.superuser_url().unwrap()).await.unwrap();
     let name = format!("reads_{}", uuid::Uuid::now_v7().simple());
     superuser
         .batch_execute(&format!(
@@ -81,8 +82,8 @@ async fn a_login_that_only_reads_will_do() {
         ))
         .await
         .unwrap();
-    let url = scene.old.url().unwrap().with_login(&name, &SecretString::from("reads"));
-    let adoption = Adoption::new(&url, &scene.new.url().unwrap(), Some(key()));
+    let url = fixture.old.url().unwrap().with_login(&name, &SecretString::from("reads"));
+    let adoption = Adoption::new(&url, &fixture.new.url().unwrap(), Some(key()));
     adoption.run(&|_| ()).await.unwrap();
     let error = adoption.switch(false, &|_| ()).await.unwrap_err();
     assert!(error.is_missing_prerequisite() && error.to_string().contains("--writers-are-stopped"), "{error}");

@@ -5,13 +5,13 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection as _;
 use workspace_db::db;
 
-use super::{Scene, count};
+use super::{Fixture, count};
 
 #[tokio::test]
 async fn what_is_written_meanwhile_is_caught_up_with() {
-    let scene = Scene::with_every_fault().await;
-    scene.run().await.unwrap();
-    let mut there = scene.there().await;
+    let fixture = Fixture::with_every_fault().await;
+    fixture.run().await.unwrap();
+    let mut there = fixture.there().await;
     there
         .batch_execute(
             "INSERT INTO workspaces (id, slug, name) VALUES (w(9), 'new', 'New');
@@ -32,7 +32,7 @@ async fn what_is_written_meanwhile_is_caught_up_with() {
         )
         .await
         .unwrap();
-    let again = scene.run().await.unwrap();
+    let again = fixture.run().await.unwrap();
     assert!(again.rounds[0].changed >= 6 && again.rounds[0].gone >= 1, "{again:?}");
     let compared = again.compared.unwrap();
     let of = |table: &str| compared.iter().find(|one| one.table == table).unwrap();
@@ -41,12 +41,12 @@ async fn what_is_written_meanwhile_is_caught_up_with() {
     assert_eq!((of("document_chunks").same, of("document_chunks").set_aside), (3, 3));
     assert_eq!(of("feedback").set_aside, 2);
     assert_eq!(of("jobs").set_aside, 1);
-    let mut here = scene.here().await;
+    let mut here = fixture.here().await;
     assert_eq!(count(&mut here, "documents WHERE title IN ('new', 'changed', 'Half done')").await, 3);
     assert_eq!(count(&mut here, "workspaces WHERE slug IN ('one', 'Odd Slug!')").await, 2);
     assert_eq!(count(&mut here, "webhook_subscriptions WHERE secret IS NOT NULL").await, 0);
     assert_eq!(count(&mut here, "conversations").await, count(&mut there, "conversations").await);
-    let switched = scene.adoption().switch(false, &|_| ()).await.unwrap();
+    let switched = fixture.adoption().switch(false, &|_| ()).await.unwrap();
     // Rows of a transaction that ran beside one of another database are looked at again.
     assert_eq!(switched.caught_up.gone, 0);
     let told: Vec<_> = switched.compared.iter().map(|one| (one.table, one.same)).collect();
@@ -55,9 +55,9 @@ async fn what_is_written_meanwhile_is_caught_up_with() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_go_on_until_the_last_step_and_nothing_of_theirs_is_lost() {
-    let scene = Scene::with_every_fault().await;
+    let fixture = Fixture::with_every_fault().await;
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
-    let url = scene.old.url().unwrap();
+    let url = fixture.old.url().unwrap();
     let writer = tokio::spawn(async move {
         let mut conn = db::connect(&url).await.unwrap();
         let mut written = 0;
@@ -74,12 +74,12 @@ async fn writers_go_on_until_the_last_step_and_nothing_of_theirs_is_lost() {
         written
     });
     for _ in 0..3 {
-        scene.run().await.unwrap();
+        fixture.run().await.unwrap();
     }
     // Whoever writes waits for the end of the last step.
-    let switched = scene.adoption().switch(false, &|_| ()).await.unwrap();
+    let switched = fixture.adoption().switch(false, &|_| ()).await.unwrap();
     assert!(switched.writers_stopped < Duration::from_secs(10), "{switched:?}");
-    let here = count(&mut scene.here().await, "messages WHERE content LIKE 'beside%'").await;
+    let here = count(&mut fixture.here().await, "messages WHERE content LIKE 'beside%'").await;
     stop.send_replace(true);
     assert!(writer.await.unwrap() > 0);
     assert!(here > 0 && here <= 6, "{here}");
@@ -87,35 +87,35 @@ async fn writers_go_on_until_the_last_step_and_nothing_of_theirs_is_lost() {
 
 #[tokio::test]
 async fn readers_go_on_and_writers_wait_while_the_last_step_runs() {
-    let scene = Scene::with_every_fault().await;
-    scene.run().await.unwrap();
-    let (mut reader, mut writer) = (scene.there().await, scene.there().await);
+    let fixture = Fixture::with_every_fault().await;
+    fixture.run().await.unwrap();
+    let (mut reader, mut writer) = (fixture.there().await, fixture.there().await);
     // A writer that is not done keeps the last step from beginning, and that says so.
     writer.batch_execute("BEGIN; UPDATE workspaces SET name = 'One more' WHERE id = w(1)").await.unwrap();
-    let adoption = scene.adoption();
+    let adoption = fixture.adoption();
     let (switched, ()) = tokio::join!(adoption.switch(false, &|_| ()), async {
         assert_eq!(count(&mut reader, "workspaces").await, 2);
     });
     let error = switched.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("did not release the old tables within 10 s"), "{error}");
     writer.batch_execute("COMMIT").await.unwrap();
-    scene.adoption().switch(false, &|_| ()).await.unwrap();
-    assert_eq!(count(&mut scene.here().await, "workspaces WHERE name = 'One more'").await, 1);
+    fixture.adoption().switch(false, &|_| ()).await.unwrap();
+    assert_eq!(count(&mut fixture.here().await, "workspaces WHERE name = 'One more'").await, 1);
 }
 
 #[tokio::test]
 async fn steps_are_taken_in_their_order() {
-    let scene = Scene::with_every_fault().await;
-    let aside = scene.folder.path().join("aside.jsonl");
-    let error = scene.adoption().switch(false, &|_| ()).await.unwrap_err();
+    let fixture = Fixture::with_every_fault().await;
+    let aside = fixture.folder.path().join("aside.jsonl");
+    let error = fixture.adoption().switch(false, &|_| ()).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("nothing has been copied yet"), "{error}");
-    assert!(scene.adoption().finish(&aside).await.unwrap_err().to_string().contains("--switch"));
-    scene.run().await.unwrap();
-    assert!(scene.adoption().finish(&aside).await.unwrap_err().is_conflict());
-    scene.adoption().switch(false, &|_| ()).await.unwrap();
-    assert!(scene.adoption().switch(false, &|_| ()).await.unwrap_err().to_string().contains("--finish"));
-    let error = scene.run().await.unwrap_err();
+    assert!(fixture.adoption().finish(&aside).await.unwrap_err().to_string().contains("--switch"));
+    fixture.run().await.unwrap();
+    assert!(fixture.adoption().finish(&aside).await.unwrap_err().is_conflict());
+    fixture.adoption().switch(false, &|_| ()).await.unwrap();
+    assert!(fixture.adoption().switch(false, &|_| ()).await.unwrap_err().to_string().contains("--finish"));
+    let error = fixture.run().await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("--finish"), "{error}");
-    scene.adoption().finish(&aside).await.unwrap();
-    assert!(scene.adoption().finish(&aside).await.unwrap_err().is_conflict());
+    fixture.adoption().finish(&aside).await.unwrap();
+    assert!(fixture.adoption().finish(&aside).await.unwrap_err().is_conflict());
 }

@@ -1,0 +1,151 @@
+//! The database that the old package's newest schema file makes.
+
+use diesel_async::SimpleAsyncConnection as _;
+use serde_json::{Value, json};
+use workspace_db::db;
+use workspace_db::schema::document_chunks;
+use workspace_db::search::SearchChunks as _;
+use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
+use workspace_db_adopt::{Adoption, AdoptionOutcome, LongVectors};
+
+use super::{Fixture, PASSWORD, count, rows};
+use crate::folder::Folder;
+
+async fn second_form() -> Fixture {
+    let fixture = Fixture::empty().await;
+    let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+    let form = include_str!("second_form.sql").replace(":'hash'", &format!("'{hash}'"));
+    fixture.there().await.batch_execute(&form).await.unwrap();
+    fixture
+}
+
+fn compared(report: &workspace_db_adopt::AdoptionReport, table: &str) -> (u64, u64, u64) {
+    let all = report.compared.as_ref().unwrap();
+    let one = all.iter().find(|one| one.table == table).unwrap();
+    (one.same, one.changed, one.set_aside)
+}
+
+async fn aside(adoption: &Adoption, folder: &Folder) -> Vec<Value> {
+    adoption.switch(false, &|_| ()).await.unwrap();
+    let file = folder.path().join("aside.jsonl");
+    adoption.finish(&file).await.unwrap();
+    std::fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn passages_keep_their_metadata_and_a_shortened_vector_and_searches_find_them() {
+    let fixture = second_form().await;
+    let plan = fixture.adoption().plan().await.unwrap();
+    assert_eq!(plan.differences, workspace_db_adopt::SchemaDifferences::default());
+    let found =
+        |what: &str| plan.findings.iter().find(|one| one.what.contains(what)).map(|one| (one.rows, one.becomes));
+    assert_eq!(found("3072 dimensions"), Some((3, AdoptionOutcome::Changed)));
+    assert_eq!(found("does not have 1536 dimensions"), Some((1, AdoptionOutcome::SetAside)));
+    assert_eq!(found("no invited_at"), Some((1, AdoptionOutcome::Changed)));
+    assert_eq!(found("a score that is not"), Some((2, AdoptionOutcome::SetAside)));
+    assert_eq!(found("webhook_events"), Some((3, AdoptionOutcome::Changed)));
+    let report = fixture.run().await.unwrap();
+    assert_eq!(compared(&report, "document_chunks"), (3, 0, 1));
+    let mut here = fixture.here().await;
+    let vectors =
+        "SELECT c.id, vector_dims(c.vector) AS dims, round(vector_norm(c.vector)::numeric, 4)::text AS norm, c.metadata
+        FROM document_chunks AS c ORDER BY c.id";
+    let found = rows(&mut here, vectors).await;
+    assert_eq!(found.len(), 3);
+    assert!(found.iter().all(|one| one["dims"] == 1536 && one["norm"] == "1.0000"), "{found:?}");
+    assert_eq!([&found[0]["metadata"], &found[2]["metadata"]], [&json!({ "page": 1 }), &json!({})]);
+    fixture.adoption().switch(false, &|_| ()).await.unwrap();
+    let db = fixture.new.open(2).await.unwrap();
+    let scope = WorkspaceScope::unchecked("00000000-0000-4000-8000-000000000001".parse().unwrap(), "a test");
+    let mut ws = db.workspace(&scope).await.unwrap();
+    let chunks = document_chunks::table.in_workspace(&ws);
+    let hits = chunks.full_text("page", 10).chunk_metadata(json!({ "page": 2 })).run(&mut ws).await.unwrap().hits;
+    assert_eq!(
+        hits.iter().map(|hit| (&*hit.content, &hit.metadata)).collect::<Vec<_>>(),
+        [("the second page", &json!({ "page": 2 }))]
+    );
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_set_aside_row_by_row_with_its_reason() {
+    let fixture = second_form().await;
+    // A key that no index takes: the database rejects the row, and no other.
+    let long = "ALTER TABLE documents DROP CONSTRAINT documents_workspace_id_external_id_key;
+        INSERT INTO documents (id, workspace_id, title, external_id)
+        SELECT w(100 + n), w(1), 'D' || n, CASE WHEN n = 500 THEN (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 300) AS i)
+            ELSE n::text END FROM generate_series(1, 1000) AS n";
+    fixture.there().await.batch_execute(long).await.unwrap();
+    let report = fixture.run().await.unwrap();
+    assert_eq!(compared(&report, "documents"), (1001, 0, 1));
+    assert_eq!(compared(&report, "messages"), (1, 2, 0));
+    assert_eq!(compared(&report, "feedback"), (1, 0, 2));
+    assert_eq!(compared(&report, "jobs"), (1, 0, 1));
+    assert_eq!(compared(&report, "workspace_settings"), (2, 3, 0));
+    let mut here = fixture.here().await;
+    let events =
+        rows(&mut here, "SELECT webhook_events, temperature, metadata FROM workspace_settings ORDER BY workspace_id")
+            .await;
+    let lists: Vec<&Value> = events.iter().map(|one| &one["webhook_events"]).collect();
+    assert_eq!(lists, [&json!(["a", "b"]), &json!(["c", "d e"]), &json!(["f", "g"]), &json!([]), &json!([])]);
+    assert_eq!((&events[0]["temperature"], &events[1]["temperature"]), (&json!(0.5), &Value::Null));
+    let invited = rows(&mut here, "SELECT invited_at::text FROM workspace_admins").await;
+    assert_eq!(invited[0]["invited_at"], "2021-01-01 00:00:00+00");
+    let aside = aside(&fixture.adoption(), &fixture.folder).await;
+    for (table, reason) in [
+        ("document_chunks", "does not have 1536 dimensions"),
+        ("documents", "the database rejects it"),
+        ("messages", "its confidence does not satisfy messages_confidence_check"),
+        ("messages", "its tokens does not satisfy messages_tokens_check"),
+        ("feedback", "it does not satisfy feedback_score_check"),
+        ("feedback", "its score does not fit into smallint"),
+        ("jobs", "it does not satisfy jobs_priority_check"),
+        ("workspace_settings", "its temperature does not satisfy"),
+        ("workspace_settings", "its webhook_events were a text"),
+    ] {
+        let is_it = |line: &&Value| line["table"] == table && line["reason"].as_str().unwrap().contains(reason);
+        assert!(aside.iter().any(|line| is_it(&line)), "{table}: {reason}: {aside:#?}");
+    }
+    let text = aside.iter().find(|line| line["old_row"]["embedding_model"] == "another-model").unwrap();
+    assert_eq!(text["old_row"]["content"], "of a model that has no shorter vectors");
+}
+
+#[tokio::test]
+async fn long_vectors_are_set_aside_by_choice_and_are_the_same_in_place() {
+    let fixture = second_form().await;
+    let adoption = fixture.adoption().long_vectors(LongVectors::SetAside);
+    let report = adoption.run(&|_| ()).await.unwrap();
+    assert_eq!(compared(&report, "document_chunks"), (0, 0, 4));
+    let in_place = Adoption::in_place(&fixture.old.url().unwrap(), None);
+    let report = in_place.run(&|_| ()).await.unwrap();
+    assert_eq!(compared(&report, "document_chunks"), (3, 0, 1));
+    in_place.switch(false, &|_| ()).await.unwrap();
+    let mut owner = db::connect(&fixture.old.url().unwrap()).await.unwrap();
+    owner.batch_execute("SET ROLE workspace_platform").await.unwrap();
+    assert_eq!(count(&mut owner, "document_chunks").await, 3);
+}
+
+/// Sources of other forms still: types that the old package's own tools made of the same columns.
+#[tokio::test]
+async fn other_types_of_a_column_are_converted() {
+    let fixture = second_form().await;
+    let other = "ALTER TABLE messages ALTER tokens TYPE bigint, ALTER confidence TYPE real, ALTER content TYPE varchar(500), ALTER metadata TYPE json;
+        ALTER TABLE documents ALTER created_at TYPE timestamp USING created_at AT TIME ZONE 'UTC', ALTER status TYPE varchar;
+        ALTER TABLE conversations ALTER status DROP DEFAULT, ALTER status TYPE text;
+        ALTER TABLE feedback ALTER score TYPE numeric(9, 2);
+        ALTER TABLE jobs ALTER attempts TYPE bigint, ALTER scheduled_at TYPE timestamp USING scheduled_at AT TIME ZONE 'UTC';
+        UPDATE messages SET tokens = 3000000000 WHERE id = w(1);
+        UPDATE feedback SET score = 0.5 WHERE id = w(3);
+        UPDATE conversations SET status = 'snoozed'";
+    fixture.there().await.batch_execute(other).await.unwrap();
+    let report = fixture.run().await.unwrap();
+    // The conversation's status is unknown, so its messages are set aside with it.
+    assert_eq!(compared(&report, "conversations"), (0, 0, 1));
+    assert_eq!(compared(&report, "messages"), (0, 0, 3));
+    fixture.there().await.batch_execute("UPDATE conversations SET status = 'open'").await.unwrap();
+    let report = fixture.run().await.unwrap();
+    assert_eq!(compared(&report, "messages"), (0, 3, 0));
+    assert_eq!(compared(&report, "feedback"), (1, 0, 2));
+    assert_eq!(compared(&report, "documents"), (2, 0, 0));
+    let tokens = rows(&mut fixture.here().await, "SELECT tokens FROM messages ORDER BY id").await;
+    assert_eq!(tokens[0]["tokens"], Value::Null);
+}
