@@ -1,4 +1,5 @@
-//! Rate limits of logins, and of events of a workspace. They are exact across processes, and an attacker can't use them to lock an owner out.
+//! Rate limits of logins, and of events of a workspace. They are exact across processes, and an attacker can't use them to
+//! lock an owner out.
 //!
 //! Each bucket is a row with one timestamp, at which the bucket will be empty (generic cell rate algorithm, ITU-T
 //! I.371). The row lock keeps it exact for any number of processes.
@@ -213,8 +214,8 @@ pub enum RateLimitDecision {
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) if the burst is 0, or the window is shorter
-/// than a microsecond for each event of the burst;
+/// [`is_invalid_input`](Error::is_invalid_input) if the burst is 0, or the window is shorter than a microsecond for each
+/// event of the burst;
 /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) without the platform's login;
 /// [`is_unreachable`](Error::is_unreachable).
 ///

@@ -86,9 +86,10 @@ impl Stage {
             None => value,
         });
         let name = stage_name(number);
+        // A check creates it once for each part of a batch, in one transaction.
         let create = format!(
-            "{}; ALTER TABLE {name} ADD COLUMN IF NOT EXISTS workspace_db_line bigint; TRUNCATE {name}",
-            stage.create.replacen("CREATE TEMPORARY TABLE", "CREATE TEMPORARY TABLE IF NOT EXISTS", 1)
+            "DROP TABLE IF EXISTS pg_temp.{name}; {}; ALTER TABLE {name} ADD COLUMN workspace_db_line bigint",
+            stage.create
         );
         Self { create, external: ExternalQueries::new(table, workspace, number), ..stage }
     }

@@ -135,7 +135,7 @@ async fn raw(fixture: &Fixture) {
     );
 }
 
-/// What a backend waits for before it serves: `cargo run --release -p bench-cost -- start-up`.
+/// Measures the steps before a backend serves: `cargo run --release -p bench-cost -- start-up`.
 async fn start_up(fixture: &Fixture) {
     let (mut opening, mut asking, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..51 {

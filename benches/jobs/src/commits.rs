@@ -20,7 +20,7 @@ impl JobKind for EmptyJob {
     const NAME: &'static str = "empty";
 }
 
-/// Whether an enqueued job notifies the workers.
+/// Setting that lets an enqueued job notify the workers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Notification {
     Off,

@@ -10,9 +10,9 @@ use super::source_schema::SourceTable;
 const DIMENSIONS: u32 = 1536;
 /// Model whose vectors keep their meaning if only their first dimensions are kept. Source: OpenAI, "New embedding models
 /// and API updates", 2024-01-25, which describes the parameter `dimensions` of `text-embedding-3-large`.
-pub(super) const SHORTENABLE_MODEL: &str = "text-embedding-3-large";
+const SHORTENABLE_MODEL: &str = "text-embedding-3-large";
 /// Number of dimensions of that model.
-pub(super) const LONG_DIMENSIONS: u32 = 3072;
+const LONG_DIMENSIONS: u32 = 3072;
 
 /// A column on its way: read from `o`, the old row, staged in `s`, and written.
 pub(super) struct Conversion {
@@ -54,11 +54,7 @@ impl Conversion {
                 _ => whole(format!("trim_scale({o}::numeric)"), "numeric"),
             },
             (None, ValueKind::Float) => whole(format!("{o}::float8"), "double precision"),
-            (None, ValueKind::Time) => match source_type {
-                "timestamptz" => whole(o.clone(), "timestamptz"),
-                // The old application wrote these in UTC.
-                _ => whole(format!("({o}::timestamp AT TIME ZONE 'UTC')"), "timestamptz"),
-            },
+            (None, ValueKind::Time) => whole(time(column.name, source), "timestamptz"),
             (None, ValueKind::Json) if source_type == "jsonb" => whole(o.clone(), "jsonb"),
             (None, ValueKind::Json) => {
                 let text = format!("nullif(btrim({o}::text), '')");
@@ -89,14 +85,10 @@ impl Conversion {
             }
             (ValueKind::Json, "text") => self.fits_if(&format!("pg_input_is_valid({s}, 'jsonb')"), "jsonb"),
             (ValueKind::TextArray, "text[]") => {
-                let is_plain = format!(
-                    "coalesce(array_ndims({s}), 1) = 1 AND coalesce(array_lower({s}, 1), 1) = 1
-                     AND NOT EXISTS (SELECT FROM unnest({s}) AS one WHERE one IS NULL)"
-                );
                 self.write = format!("ARRAY(SELECT one FROM unnest({s}) AS one WHERE one IS NOT NULL)");
                 let reason =
                     format!("its {} have several dimensions or NULLs; the new row has a plain list", column.name);
-                self.altered = Some((format!("NOT ({is_plain})"), reason));
+                self.altered = Some((is_no_plain_list(&s, true), reason));
             }
             (ValueKind::TextArray, _) => {
                 self.write = format!(
@@ -107,19 +99,15 @@ impl Conversion {
                         ELSE ARRAY(SELECT btrim(one) FROM unnest(string_to_array({s}, ',')) AS one WHERE btrim(one) <> '') END"
                 );
                 let reason = format!("its {} were a text; the new row has a list", column.name);
-                self.altered = Some((format!("btrim({s}) NOT IN ('', '[]', '{{}}')"), reason));
+                self.altered = Some((is_no_plain_list(&s, false), reason));
             }
             (ValueKind::Vector, _) => {
-                let shortened = |row: &str| {
-                    let vector = format!("{row}.{}", escape_identifier(column.name));
-                    format!(
-                        "CASE WHEN vector_dims({vector}::vector) = {LONG_DIMENSIONS}
-                            AND coalesce({row}.embedding_model::text, '{SHORTENABLE_MODEL}') = '{SHORTENABLE_MODEL}'
-                         THEN l2_normalize(subvector({vector}::vector, 1, {DIMENSIONS})) ELSE {vector}::vector END"
-                    )
-                };
                 if options.can_shorten {
-                    self.read = shortened("o");
+                    self.read = format!(
+                        "CASE WHEN {} THEN l2_normalize(subvector({1}, 1, {DIMENSIONS})) ELSE {1} END",
+                        is_shortenable("o"),
+                        self.read
+                    );
                     self.expected.clone_from(&self.read);
                 }
                 self.misfit = Some(format!("{s} IS NULL OR vector_dims({s}) <> {DIMENSIONS}"));
@@ -157,10 +145,7 @@ impl Conversion {
             NullValue::Becomes(value) => escape_literal(value),
             NullValue::Earlier => {
                 let known = ["created_at", "updated_at"].into_iter().filter(|name| source.types.contains_key(*name));
-                let known = known.map(|name| match source.types.get(name).map(String::as_str) {
-                    Some("timestamptz") => format!("o.{name}"),
-                    _ => format!("(o.{name}::timestamp AT TIME ZONE 'UTC')"),
-                });
+                let known = known.map(|name| time(name, source));
                 known.chain(["'epoch'::timestamptz".to_owned()]).collect::<Vec<_>>().join(", ")
             }
             NullValue::Kept | NullValue::Refused => return,
@@ -173,4 +158,33 @@ impl Conversion {
 /// Returns the staged value of a column.
 pub(super) fn staged(column: &ColumnMapping) -> String {
     format!("s.{}", escape_identifier(column.name))
+}
+
+/// Returns the time in a column of `o`. The old application wrote times without a zone in UTC.
+fn time(name: &str, source: &SourceTable) -> String {
+    let column = format!("o.{}", escape_identifier(name));
+    match source.types.get(name).map(String::as_str) {
+        Some("timestamptz") => column,
+        _ => format!("({column}::timestamp AT TIME ZONE 'UTC')"),
+    }
+}
+
+/// Returns the condition that a chunk of the old table, under this alias, has a vector that can be shortened.
+pub(super) fn is_shortenable(alias: &str) -> String {
+    format!(
+        "vector_dims({alias}.vector) = {LONG_DIMENSIONS}
+         AND coalesce({alias}.embedding_model::text, '{SHORTENABLE_MODEL}') = '{SHORTENABLE_MODEL}'"
+    )
+}
+
+/// Returns the condition that a value is neither NULL nor a list of texts in one dimension without NULLs. A value that is
+/// no array must be empty.
+pub(super) fn is_no_plain_list(value: &str, is_array: bool) -> String {
+    if !is_array {
+        return format!("btrim({value}::text) NOT IN ('', '[]', '{{}}')");
+    }
+    format!(
+        "array_ndims({value}) > 1 OR array_lower({value}, 1) <> 1
+         OR EXISTS (SELECT FROM unnest({value}) AS one WHERE one IS NULL)"
+    )
 }

@@ -53,7 +53,7 @@ LEFT JOIN pg_constraint k ON o.classid = 'pg_constraint'::regclass AND k.oid = o
 LEFT JOIN pg_class f ON f.oid = k.confrelid AND f.oid IN (SELECT oid FROM old_tables)
 LEFT JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
 WHERE NOT (
-    -- What makes up the old tables themselves.
+    -- Excludes the parts of the old tables.
     o.of_table IN (SELECT oid FROM old_tables) AND (
         o.classid IN ('pg_class'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass)
         OR o.classid = 'pg_trigger'::regclass AND (SELECT t.tgisinternal FROM pg_trigger t WHERE t.oid = o.objid)

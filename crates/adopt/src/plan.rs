@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio_postgres::GenericClient;
 use tokio_postgres::error::SqlState;
 
-use super::conversion::{LONG_DIMENSIONS, SHORTENABLE_MODEL};
+use super::conversion::{is_no_plain_list, is_shortenable};
 use super::conversion_options::ConversionOptions;
 use super::dependents::{AdoptionDependent, dependents};
 use super::generated_checks::generated_checks;
@@ -143,7 +143,7 @@ const QUESTIONS: &[PlanCheck] = &[
         what: "a vector that does not have 1536 dimensions, or is too short or too long to be compared",
         becomes: AdoptionOutcome::SetAside,
         note: "the rows with their texts are in the file of the last step; ingest their documents again",
-        count: "SELECT count(*) FROM {old}.document_chunks
+        count: "SELECT count(*) FROM {old}.document_chunks s
             WHERE vector IS NULL OR vector_dims(vector) <> 1536 AND NOT ({is_shortened})
                 OR NOT vector_norm(vector::vector) BETWEEN 1e-15 AND 1e15",
     },
@@ -152,7 +152,7 @@ const QUESTIONS: &[PlanCheck] = &[
         what: "a vector of text-embedding-3-large with 3072 dimensions",
         becomes: AdoptionOutcome::Changed,
         note: "its first 1536 dimensions are kept and normalized, as the model permits",
-        count: "SELECT count(*) FROM {old}.document_chunks WHERE {is_shortened}",
+        count: "SELECT count(*) FROM {old}.document_chunks s WHERE {is_shortened}",
     },
     PlanCheck {
         table: "messages",
@@ -253,13 +253,7 @@ pub(super) async fn plan(
         plan.rows
             .insert(mapping.table.to_owned(), count(format!("SELECT count(*) FROM {old}.{}", mapping.table)).await?);
     }
-    let shortened = if options.can_shorten {
-        format!(
-            "vector_dims(vector) = {LONG_DIMENSIONS} AND coalesce(embedding_model::text, '{SHORTENABLE_MODEL}') = '{SHORTENABLE_MODEL}'"
-        )
-    } else {
-        "false".to_owned()
-    };
+    let shortened = if options.can_shorten { is_shortenable("s") } else { "false".to_owned() };
     for question in QUESTIONS {
         let query = question.count.replace("{old}", &old).replace("{is_shortened}", &shortened);
         let query = query.replace("{is_no_hash}", IS_NO_HASH).replace("{is_incomplete_job}", IS_INCOMPLETE_JOB);
@@ -267,12 +261,8 @@ pub(super) async fn plan(
         plan.add(count(query).await?, table, what.to_owned(), becomes, note);
     }
     for (table, column) in LISTS {
-        let condition = match source.table(table).types.get(*column).map(String::as_str) {
-            Some("_text" | "_varchar") => format!(
-                "array_ndims({column}) > 1 OR array_lower({column}, 1) <> 1 OR EXISTS (SELECT FROM unnest({column}) AS one WHERE one IS NULL)"
-            ),
-            _ => format!("btrim({column}::text) NOT IN ('', '[]', '{{}}')"),
-        };
+        let source_type = source.table(table).types.get(*column).cloned();
+        let condition = is_no_plain_list(column, matches!(source_type.as_deref(), Some("_text" | "_varchar")));
         let rows = count(format!("SELECT count(*) FROM {old}.{table} WHERE {condition}")).await?;
         let what = format!("{column} that are not a plain list of texts");
         plan.add(

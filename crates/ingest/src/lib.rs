@@ -4,7 +4,8 @@
 //! compares contents by hash, so you can repeat it. Unchanged files are only read. A changed file is replaced in one
 //! transaction, and a deleted file's document is archived. An interrupted run leaves only complete files; the next resumes.
 //!
-//! [`ingest`] does the work at once. [`ingest_texts`] takes texts or rows that are no files. [`enqueue_files`] enqueues one job per file, which workers with a [`FileIngestion`] run.
+//! [`ingest`] does the work at once. [`ingest_texts`] takes texts or rows that are no files. [`enqueue_files`] enqueues one
+//! job per file, which workers with a [`FileIngestion`] run.
 //!
 //! ```toml
 //! [dependencies]

@@ -51,7 +51,7 @@ async fn the_new_tables_take_the_place_of_the_old_ones_which_are_kept_until_the_
     assert_eq!(count(&mut owner, left).await, 0);
 }
 
-/// What is somebody else's in the database: an enum column with a default and an index, foreign keys, a domain.
+/// Objects of others: an enum column with a default and an index, foreign keys, a domain.
 const OTHERS: &str = "
     CREATE TABLE tickets (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, text text NOT NULL,
         workspace_id uuid NOT NULL CONSTRAINT of_workspace REFERENCES workspaces ON DELETE CASCADE,
@@ -217,7 +217,7 @@ async fn the_database_is_fit_between_switch_and_finish_and_there_is_a_way_back()
         if round == 1 {
             break;
         }
-        // What the new application writes since is not kept, and is in nobody's way.
+        // The new application's writes since the switch are not kept, and disturb nothing.
         owner
             .batch_execute(
                 "BEGIN; SET LOCAL ROLE workspace_platform; UPDATE documents SET title = 'by the new application';

@@ -47,9 +47,7 @@ impl Fixture {
 
     async fn with_every_fault() -> Self {
         let fixture = Self::empty().await;
-        let hash = bcrypt::hash(PASSWORD, 4).unwrap();
-        let faults = include_str!("faults.sql").replace(":'hash'", &format!("'{hash}'"));
-        fixture.there().await.batch_execute(&faults).await.unwrap();
+        insert_faults(&mut fixture.there().await).await;
         fixture
     }
 
@@ -68,6 +66,12 @@ impl Fixture {
     async fn here(&self) -> AsyncPgConnection {
         self.new.connect().await.unwrap()
     }
+}
+
+async fn insert_faults(there: &mut AsyncPgConnection) {
+    let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+    let faults = include_str!("faults.sql").replace(":'hash'", &format!("'{hash}'"));
+    there.batch_execute(&faults).await.unwrap();
 }
 
 #[derive(QueryableByName)]

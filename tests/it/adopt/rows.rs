@@ -4,13 +4,13 @@ use diesel_async::SimpleAsyncConnection as _;
 use secrecy::SecretString;
 use serde_json::Value;
 use workspace_db::auth::{self, ClientInfo};
-use workspace_db::config::{Config, Environment};
+use workspace_db::config::{Config, DatabaseUrl, Environment};
 use workspace_db::db;
 use workspace_db::tenancy::Database;
 use workspace_db_adopt::{Adoption, AdoptionOutcome, UnknownColumns};
 use workspace_db_testing::TestDatabase;
 
-use super::{Fixture, PASSWORD, SECRET_KEY, count, key, rows};
+use super::{Fixture, PASSWORD, SECRET_KEY, count, insert_faults, key, rows};
 use crate::cli::Shell;
 
 /// Settings of a login or a database that change what a session sees, or how it writes a value.
@@ -53,48 +53,39 @@ async fn rows_that_a_policy_hides_are_not_lost_but_refused() {
     assert_eq!(count(&mut fixture.here().await, "workspaces").await, 0);
 }
 
-/// A database whose texts are in another encoding.
-#[tokio::test]
-async fn another_encoding_is_the_same_text() {
-    let server = TestDatabase::unmigrated().await.unwrap();
-    let mut superuser = db::connect(&server.superuser_url().unwrap()).await.unwrap();
-    let name = format!("latin_{}", uuid::Uuid::now_v7().simple());
-    superuser
-        .batch_execute(&format!("CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"))
-        .await
-        .unwrap();
-    let old = server.superuser_url().unwrap().with_database(&name);
+/// The old platform in a database of that encoding, on the server of `database`.
+async fn platform_in(database: &TestDatabase, options: &str) -> DatabaseUrl {
+    let superuser = database.superuser_url().unwrap();
+    let name = format!("old_{}", uuid::Uuid::now_v7().simple());
+    let create = format!("CREATE DATABASE {name} {options} TEMPLATE template0");
+    db::connect(&superuser).await.unwrap().batch_execute(&create).await.unwrap();
+    let old = superuser.with_database(&name);
     let mut there = db::connect(&old).await.unwrap();
     there.batch_execute(include_str!("platform.sql")).await.unwrap();
-    let faults = include_str!("faults.sql").replace(":'hash'", &format!("'{}'", bcrypt::hash(PASSWORD, 4).unwrap()));
-    there.batch_execute(&faults).await.unwrap();
+    old
+}
+
+#[tokio::test]
+async fn another_encoding_is_the_same_text() {
+    let server = TestDatabase::alone().await.unwrap();
+    let old = platform_in(&server, "ENCODING 'LATIN1' LOCALE 'C'").await;
+    let mut there = db::connect(&old).await.unwrap();
+    insert_faults(&mut there).await;
     there.batch_execute("UPDATE workspaces SET name = 'Caf\u{e9} \u{df}'").await.unwrap();
     let new = TestDatabase::new().await.unwrap();
     let report = Adoption::new(&old, &new.url().unwrap(), Some(key())).run(&|_| ()).await.unwrap();
     assert!(report.compared.is_some());
     let here = rows(&mut new.connect().await.unwrap(), "SELECT DISTINCT name FROM workspaces").await;
     assert_eq!(here[0]["name"], "Caf\u{e9} \u{df}");
-    drop(there);
-    superuser.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_database_without_an_encoding_is_refused() {
-    let server = TestDatabase::unmigrated().await.unwrap();
-    let mut superuser = db::connect(&server.superuser_url().unwrap()).await.unwrap();
-    let name = format!("ascii_{}", uuid::Uuid::now_v7().simple());
-    superuser
-        .batch_execute(&format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"))
-        .await
-        .unwrap();
-    let old = server.superuser_url().unwrap().with_database(&name);
-    let mut there = db::connect(&old).await.unwrap();
-    there.batch_execute(include_str!("platform.sql")).await.unwrap();
+    let server = TestDatabase::alone().await.unwrap();
+    let old = platform_in(&server, "ENCODING 'SQL_ASCII' LOCALE 'C'").await;
     let new = TestDatabase::new().await.unwrap();
     let error = Adoption::new(&old, &new.url().unwrap(), Some(key())).run(&|_| ()).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("SQL_ASCII"), "{error}");
-    drop(there);
-    superuser.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
 }
 
 #[tokio::test]
@@ -201,13 +192,9 @@ async fn secrets_of_rows_that_are_set_aside_are_sealed() {
 #[tokio::test]
 async fn rows_set_aside_for_their_own_sake_are_copied_once() {
     let server = TestDatabase::alone().await.unwrap();
-    let mut superuser = db::connect(&server.superuser_url().unwrap()).await.unwrap();
-    superuser.batch_execute("CREATE DATABASE old TEMPLATE template0").await.unwrap();
-    let old = server.superuser_url().unwrap().with_database("old");
+    let old = platform_in(&server, "").await;
     let mut there = db::connect(&old).await.unwrap();
-    there.batch_execute(include_str!("platform.sql")).await.unwrap();
-    let faults = include_str!("faults.sql").replace(":'hash'", &format!("'{}'", bcrypt::hash(PASSWORD, 4).unwrap()));
-    there.batch_execute(&faults).await.unwrap();
+    insert_faults(&mut there).await;
     let new = TestDatabase::new().await.unwrap();
     let adoption = Adoption::new(&old, &new.url().unwrap(), Some(key()));
     adoption.run(&|_| ()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a back end brings from another system: password hashes, its own lifetimes and its own rate limits.
+//! A back end can bring password hashes of another system, and set its own session lifetime and rate limits.
 
 use std::time::Duration;
 

@@ -110,7 +110,7 @@ impl Gate {
         std::fs::write(self.0.join(format!("ended-{number}")), what).unwrap();
     }
 
-    /// What the handlers wrote at their end.
+    /// Returns the texts that the handlers wrote at their end.
     pub(super) fn endings(&self) -> Vec<String> {
         let ended = files(&self.0).into_iter().filter(|path| name(path).starts_with("ended-"));
         ended.map(|path| std::fs::read_to_string(path).unwrap()).collect()
