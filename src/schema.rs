@@ -617,6 +617,8 @@ diesel::table! {
         event_retention_days -> Nullable<Int4>,
         /// Days that finished jobs are kept; NULL for the platform's default.
         job_retention_days -> Nullable<Int4>,
+        /// Languages that the workspace offers besides default_language, as BCP 47 tags.
+        languages -> Array<Nullable<Text>>,
     }
 }
 

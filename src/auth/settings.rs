@@ -9,7 +9,7 @@ use crate::config::Retention;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{NewAuditEntry, NewWorkspaceSettings, Workspace, WorkspaceSettings, WorkspaceSettingsChanges};
 use crate::schema::workspace_settings;
-use crate::sql_types::{LanguageTag, Metadata, TextArray};
+use crate::sql_types::{LanguageTag, LanguageTags, Metadata, TextArray};
 use crate::tenancy::{Access, Administer, Database, WorkspaceScope};
 
 /// Tone of the answers if the workspace sets none.
@@ -24,11 +24,13 @@ const MAX_EVENTS: usize = 100;
 /// Effective settings of a workspace. A setting without a value falls back to the workspace's row, then to the
 /// platform.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "each field is the setting, or the workspace's column, of its name")]
+#[expect(missing_docs, reason = "each other field is the setting, or the workspace's column, of its name")]
 pub struct EffectiveSettings {
     pub name: String,
     pub default_language: LanguageTag,
     pub fallback_language: LanguageTag,
+    /// All languages that the workspace offers, the default first.
+    pub languages: Vec<LanguageTag>,
     pub confidence_threshold: f64,
     pub temperature: f64,
     pub tone: String,
@@ -56,8 +58,11 @@ impl EffectiveSettings {
             event_days: days(own.event_retention_days),
             job_days: days(own.job_retention_days),
         });
+        let others = settings.map(|own| own.languages.as_slice()).unwrap_or_default().iter();
+        let others = others.filter(|language| **language != workspace.default_language).cloned();
         let text = |of: fn(&WorkspaceSettings) -> &Option<String>| settings.and_then(|own| of(own).clone());
         Self {
+            languages: std::iter::once(workspace.default_language.clone()).chain(others).collect(),
             fallback_language: settings
                 .and_then(|own| own.fallback_language.clone())
                 .unwrap_or_else(|| workspace.default_language.clone()),
@@ -223,7 +228,7 @@ pub(super) fn check_bounds(settings: &SettingsBounds<'_>) -> Result<()> {
 }
 
 /// Settings of a request, in JSON. A missing field keeps its value, and `null` resets it to the default.
-/// `watermark_enabled`, `webhook_events` and `metadata` are never empty, so `null` keeps them.
+/// `languages`, `watermark_enabled`, `webhook_events` and `metadata` are never empty, so `null` keeps them.
 ///
 /// [`checked`](Self::checked) returns a changeset, or an error that names the invalid field.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -248,6 +253,7 @@ pub struct SettingsInput {
     pub support_email: Option<Option<String>>,
     #[serde(deserialize_with = "present")]
     pub fallback_language: Option<Option<String>>,
+    pub languages: Option<Vec<String>>,
     pub watermark_enabled: Option<bool>,
     #[serde(deserialize_with = "present")]
     pub webhook_url: Option<Option<String>>,
@@ -283,6 +289,7 @@ impl SettingsInput {
             banner_url: parse_patch("banner_url", self.banner_url)?,
             support_email: parse_patch("support_email", self.support_email)?,
             fallback_language: parse_patch("fallback_language", self.fallback_language)?,
+            languages: parse_languages(self.languages)?,
             watermark_enabled: self.watermark_enabled,
             webhook_url: parse_patch("webhook_url", self.webhook_url)?,
             webhook_events: self.webhook_events.map(|events| events.into_iter().collect()),
@@ -304,6 +311,14 @@ type Patch<T> = Option<Option<T>>;
 fn parse_patch<T: std::str::FromStr<Err = Error>>(field: &'static str, text: Patch<String>) -> Result<Patch<T>> {
     let parse = |text: String| text.parse().map_err(|error: Error| error.of_field(field));
     text.map(|text| text.map(parse).transpose()).transpose()
+}
+
+fn parse_languages(tags: Option<Vec<String>>) -> Result<Option<LanguageTags>> {
+    let parse = |tags: Vec<String>| {
+        let tags = tags.iter().map(|tag| tag.parse()).collect::<Result<Vec<LanguageTag>>>();
+        tags.and_then(LanguageTags::try_from).map_err(|error| error.of_field("languages"))
+    };
+    tags.map(parse).transpose()
 }
 
 /// Distinguishes `null` from a missing field: a present `null` is `Some(None)`.

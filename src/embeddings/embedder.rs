@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql_types::Embedding;
 
 /// [Field](crate::Error::field) of an embedder's error that concerns one of the texts and not the endpoint. A retry
@@ -32,4 +32,30 @@ pub trait Embedder: Send + Sync {
     ///
     /// If one of the texts gets no vector, the call fails as a whole.
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>>;
+}
+
+/// Returns one vector per text, in the order of the texts, and checks that the embedder made that number.
+///
+/// # Errors
+///
+/// The errors of [`Embedder::embed`]; [`is_embeddings_failure`](Error::is_embeddings_failure) if the numbers differ.
+///
+/// ```
+/// use workspace_db::embeddings::{FeatureHashing, embed};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> workspace_db::Result<()> {
+/// assert_eq!(embed(&FeatureHashing, &["a red bicycle".to_owned()]).await?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
+    let vectors = embedder.embed(texts).await?;
+    if vectors.len() != texts.len() {
+        let message =
+            format!("the embedder {} returned {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
+        return Err(Error::new(ErrorKind::Embeddings, message)
+            .remedy("use an embedder that returns one vector for each text, in the same order"));
+    }
+    Ok(vectors)
 }

@@ -8,7 +8,7 @@ mod feature_hashing;
 #[cfg(feature = "openai")]
 mod openai;
 
-pub use self::embedder::{Embedder, REFUSED_INPUT};
+pub use self::embedder::{Embedder, REFUSED_INPUT, embed};
 pub use self::feature_hashing::FeatureHashing;
 #[cfg(feature = "openai")]
 pub use self::openai::{OpenAiEmbeddings, OpenAiSettings};

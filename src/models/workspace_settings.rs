@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::id::WorkspaceId;
 use crate::schema::workspace_settings;
 use crate::sql_types::{
-    Email, HexColor, ImageUrl, LanguageTag, Metadata, Name, Prose, SealedSecret, StatementTime, TextArray, WebUrl,
+    Email, HexColor, ImageUrl, LanguageTag, LanguageTags, Metadata, Name, Prose, SealedSecret, StatementTime,
+    TextArray, WebUrl,
 };
 
 /// Appearance and behaviour of a workspace.
@@ -61,6 +62,8 @@ pub struct WorkspaceSettings {
     pub event_retention_days: Option<i32>,
     /// Days that finished jobs are kept; NULL for the platform's default.
     pub job_retention_days: Option<i32>,
+    /// Languages that the workspace offers besides its default, at most 100.
+    pub languages: LanguageTags,
 }
 
 /// A row of `workspace_settings` to insert. It has no workspace: [`auth`](crate::auth) inserts both together.
@@ -107,6 +110,8 @@ pub struct NewWorkspaceSettings {
     pub event_retention_days: Option<i32>,
     /// Days that finished jobs are kept; NULL for the platform's default.
     pub job_retention_days: Option<i32>,
+    /// Languages that the workspace offers besides its default, at most 100.
+    pub languages: Option<LanguageTags>,
 }
 
 /// Changes to a row of `workspace_settings`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
@@ -151,6 +156,8 @@ pub struct WorkspaceSettingsChanges {
     pub event_retention_days: Option<Option<i32>>,
     /// Days that finished jobs are kept; NULL for the platform's default.
     pub job_retention_days: Option<Option<i32>>,
+    /// Languages that the workspace offers besides its default, at most 100.
+    pub languages: Option<LanguageTags>,
     /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }

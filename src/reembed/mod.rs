@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use self::store::ReembedStatus;
 use self::store::Store;
-use crate::embeddings::Embedder;
+use crate::embeddings::{Embedder, embed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::DocumentChunkId;
 use crate::tenancy::{Database, WorkspaceScope};
@@ -132,17 +132,12 @@ async fn fill(
         };
         behind = Some(*last);
         let texts: Vec<String> = passages.iter().map(|(_, text)| text.clone()).collect();
-        let vectors = match embedder.embed(&texts).await {
+        let vectors = match embed(embedder, &texts).await {
             Err(error) if error.is_invalid_input() => {
                 return Err(name_refused_passage(embedder, &passages, error).await);
             }
             made => made?,
         };
-        if vectors.len() != texts.len() {
-            let (model, came) = (embedder.model(), vectors.len());
-            let message = format!("the embedder {model} returned {came} vectors for {} texts", texts.len());
-            return Err(Error::new(ErrorKind::Embeddings, message));
-        }
         report.embedded += passages.len() as u64;
         store.insert(&passages, vectors).await?;
         on_progress(report);

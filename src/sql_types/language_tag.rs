@@ -3,10 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::{Array, Nullable, Text};
 use diesel_derive_newtype::DieselNewType;
 use serde::{Deserialize, Serialize};
 
+use super::text_array::TextArray;
 use crate::error::{Error, Result};
+
+/// Maximum number of languages in a list, as in the database's CHECK.
+const MAX_TAGS: usize = 100;
 
 /// A language such as `en`, `nl` or `pt-BR`, in the shape of a BCP 47 tag.
 ///
@@ -71,5 +80,61 @@ impl From<LanguageTag> for String {
 impl fmt::Display for LanguageTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+/// A list of at most 100 languages for a column of type `text[]`.
+///
+/// ```
+/// use workspace_db::sql_types::{LanguageTag, LanguageTags};
+///
+/// let languages = LanguageTags::try_from(vec!["nl".parse::<LanguageTag>()?, "pt-BR".parse()?])?;
+/// assert_eq!(languages.as_slice().len(), 2);
+/// assert_eq!(serde_json::to_string(&languages)?, r#"["nl","pt-BR"]"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Array<Nullable<Text>>)]
+#[serde(try_from = "Vec<LanguageTag>", into = "Vec<LanguageTag>")]
+pub struct LanguageTags(Vec<LanguageTag>);
+
+impl LanguageTags {
+    /// Returns the languages, in their order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[LanguageTag] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<LanguageTag>> for LanguageTags {
+    type Error = Error;
+
+    fn try_from(tags: Vec<LanguageTag>) -> Result<Self> {
+        if tags.len() > MAX_TAGS {
+            return Err(
+                Error::invalid(format!("must be a list of at most {MAX_TAGS} language tags")).about("languages")
+            );
+        }
+        Ok(Self(tags))
+    }
+}
+
+impl From<LanguageTags> for Vec<LanguageTag> {
+    fn from(tags: LanguageTags) -> Self {
+        tags.0
+    }
+}
+
+impl ToSql<Array<Nullable<Text>>, Pg> for LanguageTags {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        let tags = TextArray::from_iter(self.0.iter().map(LanguageTag::as_str));
+        ToSql::<Array<Nullable<Text>>, Pg>::to_sql(&tags, &mut out.reborrow())
+    }
+}
+
+impl FromSql<Array<Nullable<Text>>, Pg> for LanguageTags {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let tags = TextArray::from_sql(value)?.0.into_iter().map(LanguageTag);
+        Ok(Self(tags.collect()))
     }
 }

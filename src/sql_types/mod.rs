@@ -8,6 +8,7 @@
 //! | `tsvector` | [`Tsvector`] | none: queries search it and don't read it |
 //! | `text[]` whose elements are not null | `Array<Nullable<Text>>` | [`TextArray`] |
 //! | `text` with a language | `Text` | [`LanguageTag`] |
+//! | `text[]` with languages | `Array<Nullable<Text>>` | [`LanguageTags`] |
 //! | `text` that people type | `Text` | [`Email`], [`Slug`], [`Name`], [`Prose`], [`HexColor`], [`WebUrl`], [`ImageUrl`] |
 //! | `jsonb` from outside | `Jsonb` | [`Metadata`] |
 //! | `bytea` with a secret | `Bytea` | [`SealedSecret`] |
@@ -40,7 +41,7 @@ pub use self::enums::{
     AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationStatus, DatasourceSyncStatus, DatasourceType,
     DocumentStatus, JobStatus, JobUniqueness, MessageRole, ServiceAccess, all_labels,
 };
-pub use self::language_tag::LanguageTag;
+pub use self::language_tag::{LanguageTag, LanguageTags};
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::{MAX_LEVELS, has_nul, is_deeper};
 pub use self::password_hash::PasswordHash;

@@ -93,6 +93,19 @@ pub(super) async fn dependents(
     Ok((dependents, keys))
 }
 
+/// Returns an error if the extension `vector` is in a schema where the new tables don't find it.
+pub(super) async fn refuse_distant_vector(client: &impl GenericClient) -> Result<()> {
+    let schema = "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+        WHERE e.extname = 'vector' AND n.nspname <> 'public'";
+    let Some(row) = client.query_opt(schema, &[]).await? else { return Ok(()) };
+    let message = format!(
+        "the extension vector is in the schema {}, and the new tables expect it in public",
+        row.get::<_, &str>(0)
+    );
+    Err(Error::new(ErrorKind::MissingPrerequisite, message)
+        .remedy("run ALTER EXTENSION vector SET SCHEMA public, or adopt the tables into another database"))
+}
+
 /// Returns an error that names the objects which prevent the switch, if there are any.
 pub(super) fn refuse_blocking(dependents: &[AdoptionDependent]) -> Result<()> {
     let blocking = dependents.iter().filter(|one| one.becomes == DependentOutcome::Blocking);

@@ -74,4 +74,20 @@ WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p', 'v', 'm',
 UNION ALL
 SELECT pg_describe_object('pg_type'::regclass, t.oid, 0), 'blocking', NULL, NULL, NULL FROM pg_type t
 WHERE t.typnamespace = to_regnamespace($1) AND t.typtype IN ('e', 'd') AND t.typname = ANY ($5)
+UNION ALL
+-- Privileges of other roles on the old tables.
+SELECT format('%s on table %s for %s', string_agg(DISTINCT p.privilege_type, ', '), c.relname,
+        CASE p.grantee WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(p.grantee) END),
+    'dropped', NULL, NULL, NULL
+FROM old_tables o JOIN pg_class c ON c.oid = o.oid
+CROSS JOIN LATERAL (
+    SELECT a.grantee, a.privilege_type FROM aclexplode(c.relacl) AS a
+    UNION ALL SELECT a.grantee, a.privilege_type || ' of columns' FROM pg_attribute t, aclexplode(t.attacl) AS a
+    WHERE t.attrelid = c.oid AND NOT t.attisdropped
+) AS p WHERE p.grantee <> c.relowner GROUP BY c.relname, p.grantee
+UNION ALL
+-- The new tables are made in another schema, which finds the types of the extension in public alone.
+SELECT format('extension vector in schema %s (ALTER EXTENSION vector SET SCHEMA public)', n.nspname),
+    'blocking', NULL, NULL, NULL
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector' AND n.nspname <> 'public'
 ORDER BY outcome, object

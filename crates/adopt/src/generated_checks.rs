@@ -43,8 +43,12 @@ pub(super) fn generated_checks(source: &SourceSchema, old: &str) -> Vec<Generate
     let mut checks = Vec::new();
     for mapping in TABLES {
         let present = source.table(mapping.table).types;
-        let columns = mapping.columns.iter().filter(|column| present.contains_key(column.name));
-        checks.extend(columns.flat_map(|column| of_column(mapping, column, old)));
+        for column in mapping.columns {
+            if let Some(source_type) = present.get(column.name) {
+                checks.extend(of_column(mapping, column, old));
+                checks.extend(of_conversion(mapping, column, source_type, source.can_validate, old));
+            }
+        }
         checks.extend(of_references(mapping, old));
     }
     checks.extend(UNIQUE_KEYS.iter().map(|(table, key)| GeneratedCheck {
@@ -98,6 +102,43 @@ fn of_column(mapping: &'static TableMapping, column: &ColumnMapping, old: &str) 
         checks.push(check(what, AdoptionOutcome::Changed, note, condition));
     }
     checks
+}
+
+/// Returns the check for values that have another type in the source, and do not fit into the new one.
+fn of_conversion(
+    mapping: &'static TableMapping,
+    column: &ColumnMapping,
+    source_type: &str,
+    can_validate: bool,
+    old: &str,
+) -> Option<GeneratedCheck> {
+    let name = escape_identifier(column.name);
+    let condition = match (column.kind, source_type, column.target_type) {
+        // Scores have a check of their own.
+        _ if column.old.is_some() || column.name == "score" => return None,
+        (ValueKind::Integer, "int2", _) | (ValueKind::Integer, "int4", "integer") => return None,
+        (ValueKind::Integer, _, target) => {
+            let (least, greatest) =
+                if target == "smallint" { (i16::MIN.into(), i16::MAX.into()) } else { (i32::MIN, i32::MAX) };
+            format!("NOT ({name}::numeric = trunc({name}::numeric) AND {name} BETWEEN {least} AND {greatest})")
+        }
+        (ValueKind::Json, "text" | "varchar", _) if can_validate => {
+            format!("btrim({name}::text) <> '' AND NOT pg_input_is_valid({name}::text, 'jsonb')")
+        }
+        _ => return None,
+    };
+    let (becomes, note) = if column.null == NullValue::Kept {
+        (AdoptionOutcome::Changed, "they are adopted without it; the old rows are set aside too")
+    } else {
+        (AdoptionOutcome::SetAside, "the new column has another type")
+    };
+    Some(GeneratedCheck {
+        table: mapping.table,
+        what: format!("a {} that does not fit into {}", column.name, column.target_type),
+        becomes,
+        note,
+        query: format!("SELECT count(*) FROM {old}.{} WHERE {condition}", mapping.table),
+    })
 }
 
 /// Returns the checks for references to rows that do not exist in any workspace.

@@ -45,6 +45,7 @@ mod conversion;
 mod conversion_options;
 mod copy;
 mod dependents;
+mod embed;
 mod generated_checks;
 mod in_place;
 mod mapping;
@@ -71,6 +72,7 @@ use self::connections::Connections;
 use self::conversion_options::ConversionOptions;
 use self::copy::RowSelection;
 pub use self::dependents::{AdoptionDependent, DependentOutcome};
+pub use self::embed::{EmbedReport, embed_set_aside};
 use self::in_place::{NEXT_SCHEMA, OLD_SCHEMA};
 pub use self::options::{LongVectors, UnknownColumns};
 pub use self::plan::{AdoptionFinding, AdoptionPlan};
@@ -184,6 +186,7 @@ impl Adoption {
         let plan = self.plan().await?;
         self.check_source(&plan)?;
         if self.is_in_place {
+            dependents::refuse_distant_vector(&connected.source).await?;
             self.migrate(&connected.target).await?;
         }
         state::open(&connected.source, &connected.target).await?;
@@ -301,7 +304,7 @@ impl Adoption {
 
     /// Writes the rows that were set aside into a new file, and deletes the adoption's own tables in the target.
     ///
-    /// Each line is JSON with the table, key, reason and old row. Webhook secrets in it are sealed, and passwords in plain
+    /// Each line is JSON with the table, key, reason and old row. [`embed_set_aside`] reads it. Webhook secrets in it are sealed, and passwords in plain
     /// text are left out. A separate source stays unchanged. In place, the old tables are dropped, without CASCADE.
     ///
     /// # Errors
@@ -313,13 +316,13 @@ impl Adoption {
         state::lock(&target).await?;
         self.check_switched(&target).await?;
         let transaction = target.transaction().await?;
-        let (file, set_aside) = set_aside::write(&transaction, aside).await?;
+        let (file, set_aside, passages) = set_aside::write(&transaction, aside).await?;
         let kept_types = if self.is_in_place { in_place::drop_old(&transaction).await? } else { Vec::new() };
         state::close(&transaction).await?;
         // The rows are in the file before they are gone from the database.
         file.put_in_place()?;
         transaction.commit().await?;
-        Ok(FinishReport { set_aside, kept_types })
+        Ok(FinishReport { set_aside, passages, kept_types })
     }
 
     async fn check_switched(&self, target: &Client) -> Result<()> {

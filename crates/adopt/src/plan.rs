@@ -13,7 +13,7 @@ use super::dependents::{AdoptionDependent, dependents};
 use super::generated_checks::generated_checks;
 use super::report::AdoptionOutcome;
 use super::source_schema::{SchemaDifferences, SourceSchema};
-use super::tables::{IS_INCOMPLETE_JOB, IS_NO_HASH, TABLES};
+use super::tables::{HAS_NO_LANGUAGE, HAS_NO_THRESHOLD, IS_INCOMPLETE_JOB, IS_NO_HASH, TABLES};
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Plan of an adoption.
@@ -75,6 +75,20 @@ const QUESTIONS: &[PlanCheck] = &[
         becomes: AdoptionOutcome::SetAside,
         note: "all of its rows are set aside too",
         count: "SELECT count(*) FROM {old}.workspaces WHERE id = '00000000-0000-0000-0000-000000000000'",
+    },
+    PlanCheck {
+        table: "workspaces",
+        what: "a default_language that is missing or not a language tag",
+        becomes: AdoptionOutcome::Changed,
+        note: "they get the nearest tag, such as en-US for en_US, or else en; the old rows are set aside too",
+        count: "SELECT count(*) FROM {old}.workspaces o WHERE {has_no_language}",
+    },
+    PlanCheck {
+        table: "workspaces",
+        what: "a confidence_threshold that is missing or not between 0 and 1",
+        becomes: AdoptionOutcome::Changed,
+        note: "they get 0.7; the old rows are set aside too",
+        count: "SELECT count(*) FROM {old}.workspaces o WHERE {has_no_threshold}",
     },
     PlanCheck {
         table: "workspace_settings",
@@ -201,6 +215,28 @@ const QUESTIONS: &[PlanCheck] = &[
         count: "SELECT count(*) FROM {old}.workspace_settings WHERE temperature NOT BETWEEN 0 AND 2",
     },
     PlanCheck {
+        table: "workspace_settings",
+        what: "a fallback_language that is not a language tag",
+        becomes: AdoptionOutcome::Changed,
+        note: "they are adopted without it; the old rows are set aside too",
+        count: "SELECT count(*) FROM {old}.workspace_settings
+            WHERE fallback_language::text !~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$'",
+    },
+    PlanCheck {
+        table: "document_chunks",
+        what: "a negative token_count",
+        becomes: AdoptionOutcome::Changed,
+        note: "they are adopted without it; the old rows are set aside too",
+        count: "SELECT count(*) FROM {old}.document_chunks WHERE token_count < 0",
+    },
+    PlanCheck {
+        table: "jobs",
+        what: "a negative priority",
+        becomes: AdoptionOutcome::SetAside,
+        note: "the queue does not accept such jobs",
+        count: "SELECT count(*) FROM {old}.jobs WHERE workspace_id IS NOT NULL AND priority < 0",
+    },
+    PlanCheck {
         table: "workspace_admins",
         what: "not joined yet",
         becomes: AdoptionOutcome::Kept,
@@ -257,6 +293,7 @@ pub(super) async fn plan(
     for question in QUESTIONS {
         let query = question.count.replace("{old}", &old).replace("{is_shortened}", &shortened);
         let query = query.replace("{is_no_hash}", IS_NO_HASH).replace("{is_incomplete_job}", IS_INCOMPLETE_JOB);
+        let query = query.replace("{has_no_language}", HAS_NO_LANGUAGE).replace("{has_no_threshold}", HAS_NO_THRESHOLD);
         let PlanCheck { table, what, becomes, note, .. } = *question;
         plan.add(count(query).await?, table, what.to_owned(), becomes, note);
     }

@@ -260,6 +260,8 @@ pub(super) struct SourceSchema {
     tables: BTreeMap<&'static str, SourceTable>,
     /// True if its texts can be hashed as they are.
     pub(super) is_utf8: bool,
+    /// True if the server has `pg_input_is_valid`, since PostgreSQL 16.
+    pub(super) can_validate: bool,
     pub(super) differences: SchemaDifferences,
 }
 
@@ -288,8 +290,11 @@ impl SourceSchema {
         for row in client.query(COLUMNS, &[&schema, &names]).await? {
             columns.entry(row.get(0)).or_default().insert(row.get(1), (row.get(2), row.get(3)));
         }
-        let encoding: String = client.query_one("SELECT current_setting('server_encoding')", &[]).await?.get(0);
-        let mut source = Self { is_utf8: encoding == "UTF8", ..Self::default() };
+        let server =
+            "SELECT current_setting('server_encoding'), current_setting('server_version_num')::integer >= 160000";
+        let server = client.query_one(server, &[]).await?;
+        let encoding: String = server.get(0);
+        let mut source = Self { is_utf8: encoding == "UTF8", can_validate: server.get(1), ..Self::default() };
         if encoding == "SQL_ASCII" {
             source.differences.missing.push(
                 "an encoding: the database is SQL_ASCII, whose bytes beyond ASCII stand for no character; dump it, and restore it as UTF8"

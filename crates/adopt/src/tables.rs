@@ -40,6 +40,12 @@ pub(super) const IS_INCOMPLETE_JOB: &str = "o.status::text = 'completed' AND o.c
 /// Condition that a password hash can't be verified: it is none, it is cut off, or it would take too long.
 pub(super) const IS_NO_HASH: &str = r"s.password_hash !~ '^\$2[abxy]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$' AND s.password_hash !~ '^\$argon2id\$v=\d+\$m=([1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-6]),t=[1-6],p=[1-4]\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+$'";
 
+/// Condition that the language of an old workspace is not a language tag.
+pub(super) const HAS_NO_LANGUAGE: &str =
+    "coalesce(o.default_language::text, '') !~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$'";
+/// Condition that the threshold of an old workspace is none.
+pub(super) const HAS_NO_THRESHOLD: &str = "(o.confidence_threshold BETWEEN 0 AND 1) IS NOT TRUE";
+
 /// Mappings of all tables, parents before children.
 pub(super) const TABLES: &[TableMapping] = &[
     TableMapping {
@@ -74,14 +80,23 @@ pub(super) const TABLES: &[TableMapping] = &[
             text("slug").required(),
             text("name").required(),
             text("description"),
-            text("default_language").or("en"),
+            text("default_language").from(
+                "CASE WHEN replace(o.default_language::text, '_', '-') ~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$'
+                    THEN replace(o.default_language::text, '_', '-') ELSE 'en' END",
+            ),
             boolean("is_active").or("false"),
             boolean("is_published").or("false"),
-            float("confidence_threshold").or("0.7"),
+            float("confidence_threshold").from(
+                "CASE WHEN o.confidence_threshold::float8 BETWEEN 0 AND 1 THEN o.confidence_threshold::float8 ELSE 0.7 END",
+            ),
             CREATED,
             UPDATED,
         ],
         refused: &[own("s.id = '00000000-0000-0000-0000-000000000000'", "its id is reserved for the platform")],
+        altered: &[
+            (HAS_NO_LANGUAGE, "its default_language is not a language tag; the new row has the nearest tag, or en"),
+            (HAS_NO_THRESHOLD, "its confidence_threshold is not between 0 and 1; the new row has 0.7"),
+        ],
         again: ReplayStrategy::Parked {
             assignment: "slug = id::text",
             is_taken: "EXISTS (SELECT FROM workspaces w WHERE w.slug = s.slug AND w.id <> s.id)

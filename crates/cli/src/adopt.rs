@@ -1,6 +1,6 @@
 //! `workspace-db adopt`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -8,11 +8,13 @@ use workspace_db::config::DatabaseUrl;
 use workspace_db::sql_types::SecretKey;
 use workspace_db_adopt::{
     Adoption, AdoptionOutcome, AdoptionPlan, AdoptionProgress, AdoptionStep, DependentOutcome, LongVectors,
-    TableComparison, UnknownColumns,
+    TableComparison, UnknownColumns, embed_set_aside,
 };
 
 use super::context::Context;
 use super::database::DatabaseTarget;
+use super::embedder::EmbedderArgs;
+use super::error::ConflictingArguments;
 use super::output;
 use super::secret_key::SecretKeyArgs;
 
@@ -47,6 +49,11 @@ pub(super) struct Adopt {
     /// The adoption's state is deleted. An adoption in place also drops the old tables.
     #[arg(long, group = "step", value_name = "FILE")]
     finish: Option<PathBuf>,
+    /// Embed the passages of a file of --finish that have no vector of 1536 dimensions, and insert them
+    ///
+    /// You can repeat it: existing passages are skipped. Use the model of the other passages.
+    #[arg(long, group = "step", value_name = "FILE")]
+    embed: Option<PathBuf>,
     /// Treatment of columns that the old package does not have; use the same for every step
     #[arg(long, value_enum, value_name = "HOW", default_value_t = UnknownColumnsArg::Refuse)]
     unknown_columns: UnknownColumnsArg,
@@ -55,6 +62,8 @@ pub(super) struct Adopt {
     long_vectors: LongVectorsArg,
     #[command(flatten)]
     key: SecretKeyArgs,
+    #[command(flatten)]
+    embedder: EmbedderArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,6 +87,9 @@ enum LongVectorsArg {
 impl Adopt {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let into = DatabaseTarget::from_context(context)?.owner_url()?;
+        if let Some(file) = self.embed {
+            return embed(&into, &file, self.embedder, context.json).await;
+        }
         let key = self.key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
         let adoption = match &self.from {
             Some(from) => Adoption::new(from, &into, key),
@@ -127,7 +139,11 @@ impl Adopt {
             let set_aside = format!("{} rows were set aside in {}", finished.set_aside, file.display());
             let kept =
                 finished.kept_types.iter().map(|name| format!("kept       type {name}, which other objects use"));
-            return output::print_lines(std::iter::once(set_aside).chain(kept));
+            let passages = (finished.passages > 0).then(|| {
+                let passages = finished.passages;
+                format!("passages   {passages}; embed them with `workspace-db adopt --embed {}`", file.display())
+            });
+            return output::print_lines(std::iter::once(set_aside).chain(kept).chain(passages));
         }
         if self.switch {
             let switched = adoption.switch(self.writers_are_stopped, &on_progress).await?;
@@ -157,6 +173,25 @@ impl Adopt {
         }
         output::print_lines(lines)
     }
+}
+
+async fn embed(into: &DatabaseUrl, file: &Path, embedder: EmbedderArgs, is_json: bool) -> Result<()> {
+    // The vectors of hashed words would never be found beside those of a model.
+    if embedder.hashes_words() {
+        let message = "no embedder is named for the new vectors; pass --embeddings-url";
+        return Err(ConflictingArguments(message.to_owned()).into());
+    }
+    let bar = output::counter("passages");
+    let on_progress = |passages| bar.set_position(passages);
+    let report = embed_set_aside(into, file, embedder.embedder()?.as_ref(), &on_progress).await?;
+    bar.finish_and_clear();
+    if is_json {
+        return output::print_json(&report);
+    }
+    output::print_lines([
+        format!("embedded  {} passages", report.embedded),
+        format!("skipped   {} passages", report.skipped),
+    ])
 }
 
 fn line(compared: &TableComparison) -> String {

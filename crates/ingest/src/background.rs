@@ -11,14 +11,13 @@ use same_file::Handle;
 use serde::Serialize;
 use serde_json::json;
 
-use super::embedding::embed;
 use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
 use super::job::IngestFile;
 use super::options::IngestOptions;
 use super::reader::{reader_died, walk};
 use super::split::{Chunk, OVERLAP_TOKENS, pipeline, split};
 use super::store::{ExistingDocument, Replacement, Store};
-use workspace_db::embeddings::Embedder;
+use workspace_db::embeddings::{Embedder, embed};
 use workspace_db::id::WorkspaceId;
 use workspace_db::jobs::{EnqueueResult, Outcome, RunningJob};
 use workspace_db::tenancy::{Database, WorkspaceScope};

@@ -3,9 +3,9 @@
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use workspace_db::embeddings::{Embedder, REFUSED_INPUT};
+use workspace_db::embeddings::{Embedder, REFUSED_INPUT, embed};
 use workspace_db::sql_types::Embedding;
-use workspace_db::{Error, ErrorKind, Result};
+use workspace_db::{Error, Result};
 
 /// Returns true if the embedder might accept another text, or fewer texts at once.
 pub(super) fn refuses_texts(error: &Error) -> bool {
@@ -29,16 +29,4 @@ pub(super) fn embed_by_halves<'a>(
         }
     }
     .boxed()
-}
-
-/// Returns a vector for each text, in their order.
-pub(super) async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
-    let vectors = embedder.embed(texts).await?;
-    if vectors.len() != texts.len() {
-        let message =
-            format!("the embedder {} returned {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
-        return Err(Error::new(ErrorKind::Embeddings, message)
-            .remedy("use an embedder that returns one vector for each text, in the same order"));
-    }
-    Ok(vectors)
 }

@@ -8,9 +8,8 @@ use futures_util::stream;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::embedding::embed;
 use super::split::{OVERLAP_TOKENS, pipeline, split};
-use workspace_db::embeddings::Embedder;
+use workspace_db::embeddings::{Embedder, embed};
 use workspace_db::id::DatasourceId;
 use workspace_db::load::{LoadOptions, LoadReport, Passage, SourceDocument, load};
 use workspace_db::models::NewDocument;

@@ -5,6 +5,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Maximum number of mistakes that one run reports.
 pub(super) const MAX_MISTAKES: usize = 100;
 
+/// Maximum number of rows without a parent that one run counts; each takes a few statements to find.
+const MAX_WITHOUT_PARENT: usize = 1_000;
+
 /// Mistake in a line.
 #[derive(Clone, Debug)]
 pub(super) struct Mistake {
@@ -17,32 +20,43 @@ pub(super) struct Mistake {
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
     found: Vec<Mistake>,
+    /// Rows that refer to a row that does not exist, which may be the row of another mistake.
+    without_parent: Vec<Mistake>,
 }
 
 impl Mistakes {
     pub(super) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.found.is_empty() && self.without_parent.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.found.len() >= MAX_MISTAKES
+        self.found.len() >= MAX_MISTAKES || self.without_parent.len() >= MAX_WITHOUT_PARENT
     }
 
     pub(super) fn extend(&mut self, mistakes: impl IntoIterator<Item = Mistake>) {
         self.found.extend(mistakes);
     }
 
-    /// Returns an error that lists the mistakes by line, if there are any. Lines up to `written` are in the database.
+    pub(super) fn add_without_parent(&mut self, mistake: Mistake) {
+        self.without_parent.push(mistake);
+    }
+
+    /// Returns an error that lists the mistakes, if there are any. Lines up to `written` are in the database.
     pub(super) fn into_result(mut self, written: u64) -> Result<()> {
-        if self.found.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
+        // The row without which another has no parent comes first, so that its children don't hide it.
         self.found.sort_by_key(|mistake| mistake.line);
-        let is_full = self.is_full();
-        self.found.truncate(MAX_MISTAKES);
+        self.without_parent.sort_by_key(|mistake| mistake.line);
+        let all = || self.found.iter().chain(&self.without_parent);
         let listed: Vec<String> =
-            self.found.iter().map(|Mistake { line, what }| format!("line {line}, {what}")).collect();
-        let more = if is_full { "\nthere may be more: the check ended at 100" } else { "" };
+            all().take(MAX_MISTAKES).map(|Mistake { line, what }| format!("line {line}, {what}")).collect();
+        let more = match all().count().saturating_sub(listed.len()) {
+            _ if self.is_full() => "\nthere may be more: the check ended here".to_owned(),
+            0 => String::new(),
+            more => format!("\nand {more} more rows that refer to rows that do not exist"),
+        };
         let stays = match written {
             0 => "nothing was written; correct the lines and import the file again".to_owned(),
             last => format!(

@@ -251,7 +251,13 @@ impl BatchWriter {
                         transaction.batch_execute("ROLLBACK TO SAVEPOINT workspace_db_rows").await?;
                         let column = column.map(|column| format!("{column}: ")).unwrap_or_default();
                         let line = rows.line(part.start);
-                        mistakes.extend([Mistake { line, what: format!("{name}: {column}{error}") }]);
+                        let mistake = Mistake { line, what: format!("{name}: {column}{error}") };
+                        // A foreign key is violated.
+                        if error.is_not_found() {
+                            mistakes.add_without_parent(mistake);
+                        } else {
+                            mistakes.extend([mistake]);
+                        }
                     } else {
                         let middle = part.start + part.len() / 2;
                         parts.extend([middle..part.end, part.start..middle]);

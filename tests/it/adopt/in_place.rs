@@ -181,12 +181,42 @@ async fn triggers_and_policies_of_the_old_tables_are_listed() {
     let own =
         "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END';
         CREATE TRIGGER touched BEFORE UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION touch();
-        CREATE STATISTICS of_jobs ON status, job_type FROM jobs";
+        CREATE STATISTICS of_jobs ON status, job_type FROM jobs;
+        GRANT SELECT, INSERT ON documents TO PUBLIC; GRANT UPDATE (title) ON documents TO PUBLIC";
     fixture.there().await.batch_execute(own).await.unwrap();
     let plan = Adoption::in_place(&fixture.old.url().unwrap(), None).plan().await.unwrap();
     let dropped: Vec<&str> =
         plan.dependents.iter().filter(|one| one.becomes == DependentOutcome::Dropped).map(|one| &*one.object).collect();
-    assert_eq!(dropped, ["statistics object of_jobs", "trigger touched on table documents"]);
+    assert_eq!(
+        dropped,
+        [
+            "INSERT, SELECT, UPDATE of columns on table documents for PUBLIC",
+            "statistics object of_jobs",
+            "trigger touched on table documents"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_extension_in_another_schema_is_moved_first() {
+    let fixture = Fixture::with_every_fault().await;
+    let url = fixture.old.url().unwrap();
+    let mut superuser = workspace_db::db::connect(&fixture.old.superuser_url().unwrap()).await.unwrap();
+    let distant = "CREATE SCHEMA extensions; GRANT USAGE ON SCHEMA extensions TO PUBLIC; ALTER EXTENSION vector SET SCHEMA extensions";
+    superuser.batch_execute(distant).await.unwrap();
+    let adoption = Adoption::in_place(&url, Some(super::key()));
+    let plan = adoption.plan().await.unwrap();
+    let error = adoption.check(&plan).unwrap_err();
+    assert!(error.to_string().contains("extension vector in schema extensions"), "{error}");
+    let error = adoption.run(&|_| ()).await.unwrap_err();
+    assert!(
+        error.is_missing_prerequisite() && error.to_string().contains("ALTER EXTENSION vector SET SCHEMA public"),
+        "{error}"
+    );
+    // Another database can be adopted as it is.
+    fixture.run().await.unwrap();
+    superuser.batch_execute("ALTER EXTENSION vector SET SCHEMA public").await.unwrap();
+    adoption.run(&|_| ()).await.unwrap();
 }
 
 #[tokio::test]

@@ -278,9 +278,8 @@ async fn rows_that_went_with_a_refused_or_moved_parent_come_back() {
     fixture.run().await.unwrap();
     let mut there = fixture.there().await;
     let before = rows(&mut fixture.here().await, "SELECT id FROM document_chunks ORDER BY id").await;
-    let checks = "ALTER TABLE workspaces DROP CONSTRAINT workspaces_confidence_threshold_check";
-    there.batch_execute(checks).await.unwrap();
-    there.batch_execute("UPDATE workspaces SET confidence_threshold = 5 WHERE id = w(2)").await.unwrap();
+    let same = "ALTER TABLE workspaces DROP CONSTRAINT workspaces_slug_key; UPDATE workspaces SET slug = 'one'";
+    there.batch_execute(same).await.unwrap();
     let report = fixture.run().await.unwrap();
     let compared = report.compared.expect("the workspace's rows are set aside with it");
     assert_eq!(
@@ -288,7 +287,7 @@ async fn rows_that_went_with_a_refused_or_moved_parent_come_back() {
         Some((1, 1))
     );
     assert_eq!(count(&mut fixture.here().await, "documents").await, 2);
-    there.batch_execute("UPDATE workspaces SET confidence_threshold = 0.5 WHERE id = w(2)").await.unwrap();
+    there.batch_execute("UPDATE workspaces SET slug = 'Odd Slug!' WHERE id = w(2)").await.unwrap();
     fixture.run().await.unwrap().compared.expect("the workspace's rows are back");
     assert_eq!(rows(&mut fixture.here().await, "SELECT id FROM document_chunks ORDER BY id").await, before);
     // A conversation that moves to another workspace, and leaves its messages where they are.

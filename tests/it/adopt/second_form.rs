@@ -3,10 +3,11 @@
 use diesel_async::SimpleAsyncConnection as _;
 use serde_json::{Value, json};
 use workspace_db::db;
+use workspace_db::embeddings::{Embedder as _, FeatureHashing};
 use workspace_db::schema::document_chunks;
 use workspace_db::search::SearchChunks as _;
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
-use workspace_db_adopt::{Adoption, AdoptionOutcome, LongVectors};
+use workspace_db_adopt::{Adoption, AdoptionOutcome, EmbedReport, LongVectors, embed_set_aside};
 
 use super::{Fixture, PASSWORD, count, rows};
 use crate::folder::Folder;
@@ -107,6 +108,21 @@ async fn what_does_not_fit_is_set_aside_row_by_row_with_its_reason() {
     }
     let text = aside.iter().find(|line| line["old_row"]["embedding_model"] == "another-model").unwrap();
     assert_eq!(text["old_row"]["content"], "of a model that has no shorter vectors");
+    // The file gives it a new vector, once.
+    let (into, file) = (fixture.new.url().unwrap(), fixture.folder.path().join("aside.jsonl"));
+    let report = embed_set_aside(&into, &file, &FeatureHashing, &|_| ()).await.unwrap();
+    assert_eq!(report, EmbedReport { embedded: 1, skipped: 0 });
+    let passage = "SELECT chunk_index, content, embedding_model, vector_dims(vector) AS dims FROM document_chunks WHERE id = w(4)";
+    let passage = passage.replace("w(4)", "'00000000-0000-4000-8000-000000000004'");
+    let passages = rows(&mut fixture.here().await, &passage).await;
+    let content = "of a model that has no shorter vectors";
+    let model = FeatureHashing.model();
+    assert_eq!(passages, [json!({ "chunk_index": 1, "content": content, "embedding_model": model, "dims": 1536 })]);
+    let again = embed_set_aside(&into, &file, &FeatureHashing, &|_| ()).await.unwrap();
+    assert_eq!(again, EmbedReport { embedded: 0, skipped: 1 });
+    std::fs::write(&file, "something else\n").unwrap();
+    let error = embed_set_aside(&into, &file, &FeatureHashing, &|_| ()).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains("line 1 of"), "{error}");
 }
 
 #[tokio::test]
@@ -135,8 +151,21 @@ async fn other_types_of_a_column_are_converted() {
         ALTER TABLE jobs ALTER attempts TYPE bigint, ALTER scheduled_at TYPE timestamp USING scheduled_at AT TIME ZONE 'UTC';
         UPDATE messages SET tokens = 3000000000 WHERE id = w(1);
         UPDATE feedback SET score = 0.5 WHERE id = w(3);
-        UPDATE conversations SET status = 'snoozed'";
+        UPDATE conversations SET status = 'snoozed';
+        ALTER TABLE documents ALTER metadata DROP DEFAULT, ALTER metadata TYPE text;
+        UPDATE documents SET metadata = CASE id WHEN w(1) THEN '{\"a\": ' ELSE ' ' END";
     fixture.there().await.batch_execute(other).await.unwrap();
+    let plan = fixture.adoption().plan().await.unwrap();
+    let found = |what: &str| {
+        let one = plan.findings.iter().find(|one| one.what.contains(what));
+        one.map(|one| (one.table, one.rows, one.becomes))
+    };
+    assert_eq!(
+        found("tokens that does not fit into integer"),
+        Some(("messages", 1, AdoptionOutcome::Changed)),
+        "{plan:#?}"
+    );
+    assert_eq!(found("metadata that does not fit into jsonb"), Some(("documents", 1, AdoptionOutcome::SetAside)));
     let report = fixture.run().await.unwrap();
     // The conversation's status is unknown, so its messages are set aside with it.
     assert_eq!(compared(&report, "conversations"), (0, 0, 1));
@@ -145,7 +174,31 @@ async fn other_types_of_a_column_are_converted() {
     let report = fixture.run().await.unwrap();
     assert_eq!(compared(&report, "messages"), (0, 3, 0));
     assert_eq!(compared(&report, "feedback"), (1, 0, 2));
-    assert_eq!(compared(&report, "documents"), (2, 0, 0));
+    assert_eq!(compared(&report, "documents"), (1, 0, 1));
     let tokens = rows(&mut fixture.here().await, "SELECT tokens FROM messages ORDER BY id").await;
     assert_eq!(tokens[0]["tokens"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_workspace_is_not_lost_for_a_language_or_a_threshold() {
+    let fixture = second_form().await;
+    let odd = "ALTER TABLE workspaces ALTER default_language DROP DEFAULT, ALTER default_language TYPE text,
+            ALTER confidence_threshold TYPE double precision;
+        UPDATE workspaces SET default_language = 'en_US', confidence_threshold = 70 WHERE id = w(1);
+        UPDATE workspaces SET default_language = 'English (US)' WHERE id = w(2)";
+    fixture.there().await.batch_execute(odd).await.unwrap();
+    let plan = fixture.adoption().plan().await.unwrap();
+    let found =
+        |what: &str| plan.findings.iter().find(|one| one.what.contains(what)).map(|one| (one.rows, one.becomes));
+    assert_eq!(found("not a language tag"), Some((2, AdoptionOutcome::Changed)));
+    assert_eq!(found("not between 0 and 1"), Some((1, AdoptionOutcome::Changed)));
+    assert_eq!(found("a negative priority"), Some((1, AdoptionOutcome::SetAside)));
+    let report = fixture.run().await.unwrap();
+    assert_eq!(compared(&report, "workspaces").2, 0);
+    let workspaces = "SELECT default_language, confidence_threshold FROM workspaces ORDER BY id LIMIT 2";
+    let workspaces = rows(&mut fixture.here().await, workspaces).await;
+    assert_eq!(workspaces[0], json!({ "default_language": "en-US", "confidence_threshold": 0.7 }));
+    assert_eq!(workspaces[1]["default_language"], "en");
+    let aside = aside(&fixture.adoption(), &fixture.folder).await;
+    assert!(aside.iter().any(|line| line["old_row"]["default_language"] == "English (US)"), "{aside:#?}");
 }

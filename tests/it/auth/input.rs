@@ -116,6 +116,8 @@ fn a_colour(#[case] text: &str, #[case] is_one: bool) {
 #[case("banner_url", json!(format!("https://example.com/{}", "x".repeat(3_000))))]
 #[case("support_email", json!("nobody"))]
 #[case("fallback_language", json!("klingon_KL"))]
+#[case("languages", json!(["nl", "en_US"]))]
+#[case("languages", json!(vec!["en"; 101]))]
 #[case("webhook_url", json!("file:///etc/passwd"))]
 #[case("webhook_events", json!([""]))]
 #[case("webhook_events", json!(vec!["x"; 101]))]

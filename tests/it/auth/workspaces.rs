@@ -70,13 +70,15 @@ async fn settings_stand_over_the_workspace_and_that_over_the_platform() {
     auth::change_workspace(&db, &scope, &changes).await.unwrap();
     assert_eq!(auth::settings(&db, &scope).await.unwrap().fallback_language.as_str(), "nl");
     let input = json!({
-        "tone": "warm", "primary_color": "#FF8800", "temperature": 1.2, "fallback_language": "de",
+        "tone": "warm", "primary_color": "#FF8800", "temperature": 1.2, "fallback_language": "de", "languages": ["pt-BR", "nl"],
         "job_retention_days": 7, "audit_retention_days": 1, "logo_url": "https://example.com/logo.svg", "banner_url": "data:image/png;base64,iVBORw0KGgo=", "metadata": { "plan": "pro" },
     });
     let input: SettingsInput = serde_json::from_value(input).unwrap();
     auth::change_settings(&db, &scope, &input.checked().unwrap()).await.unwrap();
     let now = auth::settings(&db, &scope).await.unwrap();
     assert_eq!((now.tone.as_str(), now.temperature, now.fallback_language.as_str()), ("warm", 1.2, "de"));
+    let languages: Vec<&str> = now.languages.iter().map(|language| language.as_str()).collect();
+    assert_eq!(languages, ["nl", "pt-BR"], "the default comes first, and once");
     assert_eq!((now.primary_color.as_deref(), now.metadata), (Some("#ff8800"), json!({ "plan": "pro" })));
     assert_eq!(now.retention, Retention { job_days: Some(7), ..platform }, "a workspace forgets what was done in it");
     let input: SettingsInput = serde_json::from_value(json!({ "tone": null, "job_retention_days": null })).unwrap();

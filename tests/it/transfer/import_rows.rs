@@ -207,6 +207,30 @@ async fn a_hundred_mistakes_are_told_at_once_and_nothing_is_written() {
     assert!(said.contains("there may be more"), "{said}");
 }
 
+/// A parent with a mistake is told before its children, which refer to a row that does not exist.
+#[tokio::test]
+async fn children_do_not_hide_the_mistake_of_their_parent() {
+    let fixture = Fixture::new().await;
+    let mut lines = vec![json!({ "table": "conversations", "id": "c", "status": "snoozed" }).to_string()];
+    for n in 0..300 {
+        lines.push(
+            json!({ "table": "messages", "id": n, "conversation_id": "c", "role": "user", "content": "m" }).to_string(),
+        );
+    }
+    lines.push(json!({ "table": "conversations", "id": "d", "status": "gone" }).to_string());
+    let said = bring(&fixture, &lines.join("\n")).await.unwrap_err().to_string();
+    let told: Vec<&str> = said.lines().filter(|line| line.starts_with("line ")).collect();
+    assert_eq!(told.len(), 100, "{said}");
+    assert!(
+        told[0].starts_with("line 1, conversations: status") && told[1].starts_with("line 302, conversations"),
+        "{said}"
+    );
+    assert!(
+        told[2].starts_with("line 2, messages: ") && said.contains("and 202 more rows that refer to rows"),
+        "{said}"
+    );
+}
+
 #[tokio::test]
 async fn two_lines_of_one_id_that_differ_are_a_mistake() {
     let fixture = Fixture::new().await;

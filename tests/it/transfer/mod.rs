@@ -5,6 +5,7 @@ mod erase;
 mod import_as_copy;
 mod import_rows;
 mod kill;
+mod limits;
 mod person;
 mod relocate;
 mod round_trip;

@@ -1,0 +1,170 @@
+//! New vectors for the passages that were set aside because of their old ones.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::connections;
+use workspace_db::config::DatabaseUrl;
+use workspace_db::db::roles::PLATFORM_ROLE;
+use workspace_db::embeddings::{Embedder, embed};
+use workspace_db::{Error, ErrorKind, Result};
+
+/// Number of passages that are embedded and inserted together.
+const TOGETHER: usize = 128;
+
+/// Result of embedding the passages that were set aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EmbedReport {
+    /// Number of passages with a new vector.
+    pub embedded: u64,
+    /// Number of passages that were left out: they exist, their document does not, they have no text, or their metadata has numbers beyond a double.
+    pub skipped: u64,
+}
+
+/// Line of the file that [`finish`](super::Adoption::finish) writes.
+#[derive(Deserialize)]
+struct Line {
+    table: String,
+    is_kept: bool,
+}
+
+/// The same line, if its row is a passage.
+#[derive(Deserialize)]
+struct PassageLine {
+    old_row: OldPassage,
+}
+
+/// Columns of an old passage that a new one needs.
+#[derive(Deserialize)]
+struct OldPassage {
+    id: Option<Uuid>,
+    workspace_id: Option<Uuid>,
+    document_id: Option<Uuid>,
+    chunk_index: Option<Value>,
+    content: Option<String>,
+    token_count: Option<Value>,
+    #[serde(default)]
+    metadata: Value,
+    created_at: Option<Value>,
+}
+
+/// Embeds the passages of a file that [`finish`](super::Adoption::finish) wrote, and inserts them into the database with
+/// their old ids, texts and metadata.
+///
+/// Each batch of 128 passages is a transaction. You can stop it and run it again: existing passages are skipped.
+/// `on_progress` gets the number of passages so far. The login must be the owner's.
+///
+/// # Errors
+///
+/// [`is_io_failure`](Error::is_io_failure) if the file can't be read; [`is_invalid_input`](Error::is_invalid_input) if a line
+/// is not one of that file; [`is_embeddings_failure`](Error::is_embeddings_failure);
+/// [`is_unreachable`](Error::is_unreachable).
+///
+/// ```no_run
+/// use std::path::Path;
+/// use workspace_db::embeddings::FeatureHashing;
+/// use workspace_db_adopt::embed_set_aside;
+///
+/// # async fn example() -> workspace_db::Result<()> {
+/// let owner = "postgres://owner:secret@new.example.com/platform".parse()?;
+/// let report = embed_set_aside(&owner, Path::new("set-aside.jsonl"), &FeatureHashing, &|_| ()).await?;
+/// println!("{} passages", report.embedded);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn embed_set_aside(
+    into: &DatabaseUrl,
+    file: &Path,
+    embedder: &dyn Embedder,
+    on_progress: &(dyn Fn(u64) + Sync),
+) -> Result<EmbedReport> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(ErrorKind::Io, format!("can't read {}: {error}", file.display())).caused_by(error)
+    };
+    let lines = BufReader::new(File::open(file).map_err(unreadable)?).lines();
+    let mut client = connections::target(into).await?;
+    client.batch_execute(&format!("SET ROLE {PLATFORM_ROLE}")).await?;
+    let (mut report, mut seen, mut batch) = (EmbedReport::default(), BTreeSet::new(), Vec::new());
+    for (number, line) in (1..).zip(lines) {
+        let line = line.map_err(unreadable)?;
+        let Line { table, is_kept } = serde_json::from_str(&line).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("line {number} of {}: {error}", file.display()))
+                .remedy("pass the file that `workspace-db adopt --finish` wrote")
+                .caused_by(error)
+        })?;
+        if table != "document_chunks" || is_kept {
+            continue;
+        }
+        match serde_json::from_str::<PassageLine>(&line) {
+            // A passage has a line for each reason.
+            Ok(PassageLine { old_row }) if seen.insert(old_row.id) => batch.push(old_row),
+            Ok(_) => {}
+            // Its metadata has a number that no program reads.
+            Err(_) => report.skipped += 1,
+        }
+        if batch.len() == TOGETHER {
+            report.add(insert(&mut client, std::mem::take(&mut batch), embedder).await?);
+            on_progress(report.embedded + report.skipped);
+        }
+    }
+    report.add(insert(&mut client, batch, embedder).await?);
+    Ok(report)
+}
+
+impl EmbedReport {
+    fn add(&mut self, other: Self) {
+        self.embedded += other.embedded;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Selects the passages `r` of a JSON array that can be inserted.
+const FREE: &str = "jsonb_to_recordset($1) AS r (id uuid, workspace_id uuid, document_id uuid, chunk_index integer,
+        content text, token_count integer, metadata jsonb, created_at timestamptz, vector vector)
+    JOIN documents d ON d.workspace_id = r.workspace_id AND d.id = r.document_id
+    WHERE r.content IS NOT NULL AND NOT EXISTS (SELECT FROM document_chunks c
+        WHERE c.id = r.id OR c.document_id = r.document_id AND c.chunk_index = r.chunk_index)";
+
+async fn insert(client: &mut Client, batch: Vec<OldPassage>, embedder: &dyn Embedder) -> Result<EmbedReport> {
+    let all = batch.len() as u64;
+    let free = client.query(&format!("SELECT r.id FROM {FREE}"), &[&records(&batch, &[])]).await?;
+    let free: BTreeSet<Uuid> = free.iter().map(|row| row.get(0)).collect();
+    let has_words = |one: &OldPassage| one.content.as_deref().is_some_and(|text| !text.trim().is_empty());
+    let batch: Vec<OldPassage> =
+        batch.into_iter().filter(|one| one.id.is_some_and(|id| free.contains(&id)) && has_words(one)).collect();
+    if batch.is_empty() {
+        return Ok(EmbedReport { embedded: 0, skipped: all });
+    }
+    let texts: Vec<String> = batch.iter().filter_map(|one| one.content.clone()).collect();
+    let vectors = embed(embedder, &texts).await?;
+    let vectors: Vec<&[f32]> = vectors.iter().map(|vector| vector.as_slice()).collect();
+    let insert = format!(
+        "INSERT INTO document_chunks (id, workspace_id, document_id, chunk_index, content, token_count, metadata, created_at,
+            embedding_model, vector)
+        SELECT r.id, r.workspace_id, r.document_id, r.chunk_index, r.content, CASE WHEN r.token_count >= 0 THEN r.token_count END,
+            CASE WHEN workspace_db_is_readable(r.metadata) THEN r.metadata ELSE '{{}}' END, coalesce(r.created_at, now()),
+            $2, r.vector
+        FROM {FREE} ON CONFLICT DO NOTHING"
+    );
+    let embedded = client.execute(&insert, &[&records(&batch, &vectors), &embedder.model()]).await?;
+    Ok(EmbedReport { embedded, skipped: all - embedded })
+}
+
+/// Returns the passages as a JSON array, each with its vector if there are any.
+fn records(batch: &[OldPassage], vectors: &[&[f32]]) -> Value {
+    let records = batch.iter().enumerate().map(|(number, one)| {
+        json!({
+            "id": one.id, "workspace_id": one.workspace_id, "document_id": one.document_id, "chunk_index": one.chunk_index,
+            "content": one.content, "token_count": one.token_count, "metadata": one.metadata, "created_at": one.created_at,
+            "vector": vectors.get(number),
+        })
+    });
+    records.collect()
+}

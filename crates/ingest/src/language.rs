@@ -1,0 +1,91 @@
+//! Detection of a text's language.
+
+use std::str::FromStr as _;
+
+use isolang::Language;
+use whatlang::{Detector, Lang};
+use workspace_db::sql_types::LanguageTag;
+
+/// Languages of `whatlang`, each with the group of languages by whose code it is usually called: Chinese, Persian, Norwegian.
+const GROUPS: &[(Lang, &str)] = &[(Lang::Cmn, "zho"), (Lang::Pes, "fas"), (Lang::Nob, "nor")];
+
+/// Returns the language of a text, or `None` if the text is too short or mixed to tell.
+///
+/// With `among`, only these languages are considered, which makes short texts clearer; a subtag such as that of `pt-BR`
+/// is ignored, and the result is the tag as it was passed. Without, the 70 languages of the crate `whatlang` are, and the
+/// result has the two letters of ISO 639-1.
+///
+/// ```
+/// use workspace_db_ingest::detect_language;
+///
+/// let text = "Das Haus steht am Ende der Straße, und niemand weiß, wem es gehört.";
+/// assert_eq!(detect_language(text, &[]).unwrap().as_str(), "de");
+/// assert_eq!(detect_language("42", &[]), None);
+///
+/// let (english, brazilian) = ("en".parse()?, "pt-BR".parse()?);
+/// let text = "A casa fica no fim da rua e ninguém sabe de quem ela é.";
+/// assert_eq!(detect_language(text, &[english, brazilian]).unwrap().as_str(), "pt-BR");
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+#[must_use]
+pub fn detect_language(text: &str, among: &[LanguageTag]) -> Option<LanguageTag> {
+    let candidates: Vec<(Lang, &LanguageTag)> = among.iter().filter_map(|tag| Some((lang(tag)?, tag))).collect();
+    if !among.is_empty() && candidates.is_empty() {
+        return None;
+    }
+    let detector = match &candidates[..] {
+        [] => Detector::new(),
+        _ => Detector::with_allowlist(candidates.iter().map(|(lang, _)| *lang).collect()),
+    };
+    let found = detector.detect(text).filter(whatlang::Info::is_reliable)?.lang();
+    match candidates.iter().find(|(lang, _)| *lang == found) {
+        Some((_, tag)) => Some((*tag).clone()),
+        None => code(found)?.parse().ok(),
+    }
+}
+
+/// Returns the language of a tag, which begins with two or three letters.
+fn lang(tag: &LanguageTag) -> Option<Lang> {
+    let language = tag.as_str().split('-').next()?.to_ascii_lowercase();
+    let code = Language::from_str(&language).ok()?.to_639_3();
+    let member = GROUPS.iter().find(|(_, group)| *group == code).map(|(member, _)| *member);
+    member.or_else(|| Lang::from_code(code))
+}
+
+/// Returns the code of two letters.
+fn code(lang: Lang) -> Option<&'static str> {
+    let group = GROUPS.iter().find(|(member, _)| *member == lang).map(|(_, group)| *group);
+    let of = |code| Language::from_639_3(code)?.to_639_1();
+    of(lang.code()).or_else(|| of(group?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A language without a code of two letters would never be found.
+    #[test]
+    fn every_language_has_a_tag_that_names_it() {
+        for lang in Lang::all() {
+            let tag: LanguageTag = code(*lang).unwrap_or_else(|| panic!("{lang:?}")).parse().unwrap();
+            assert_eq!(super::lang(&tag), Some(*lang), "{tag}");
+        }
+        assert_eq!(
+            [lang(&"no".parse().unwrap()), lang(&"zh-Hant".parse().unwrap())],
+            [Some(Lang::Nob), Some(Lang::Cmn)]
+        );
+        assert_eq!(lang(&"tlh".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_text_has_a_language_only_if_it_is_clear() {
+        let detect = |text: &str| detect_language(text, &[]).map(String::from);
+        assert_eq!(detect("东京是日本的首都，也是世界上人口最多的城市之一。").as_deref(), Some("zh"));
+        assert_eq!(detect("De fiets staat achter het huis, omdat het in de schuur te vol is. Wie hem nodig heeft, mag hem lenen, maar moet hem voor het eten terugbrengen en de banden oppompen.").as_deref(), Some("nl"));
+        for unclear in ["", "1234 5678", "npm ci", "x"] {
+            assert_eq!(detect(unclear), None, "{unclear}");
+        }
+        // A language of the list that the crate does not know matches nothing.
+        assert_eq!(detect_language("This is a plain English sentence.", &["tlh".parse().unwrap()]), None);
+    }
+}

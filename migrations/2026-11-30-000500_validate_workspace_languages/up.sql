@@ -1,0 +1,2 @@
+ALTER TABLE workspace_settings VALIDATE CONSTRAINT workspace_settings_languages_check;
+ALTER TABLE workspace_settings VALIDATE CONSTRAINT workspace_settings_languages_readable;
