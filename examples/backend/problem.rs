@@ -29,16 +29,7 @@ impl IntoResponse for Problem {
             Self::Data(error) => error,
             Self::Path(rejection) => return rejection.into_response(),
         };
-        let status = match &error {
-            _ if error.is_unauthenticated() => StatusCode::UNAUTHORIZED,
-            _ if error.is_forbidden() || error.is_password_change_required() => StatusCode::FORBIDDEN,
-            _ if error.is_not_found() => StatusCode::NOT_FOUND,
-            _ if error.is_conflict() => StatusCode::CONFLICT,
-            _ if error.is_invalid_input() => StatusCode::UNPROCESSABLE_ENTITY,
-            _ if error.is_throttled() => StatusCode::TOO_MANY_REQUESTS,
-            _ if error.is_exhausted() || error.is_unreachable() => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+        let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // The text of an internal error is for the log; callers get only messages that were written for them.
         let message = if status.is_server_error() { "try again later".to_owned() } else { error.to_string() };
         (status, Json(json!({ "error": message, "field": error.field() }))).into_response()

@@ -16,12 +16,19 @@ const UNSTORABLE: &str = "a text contains the character U+0000, which PostgreSQL
 
 const NO_REFERENCE: &str = "a referenced row does not exist in this workspace";
 
+const STILL_REFERENCED: &str = "other rows refer to the row";
+
 /// SQLSTATEs that have a message of their own.
 #[derive(Clone, Copy)]
 enum SqlStateClass {
     UniqueViolation,
     ForeignKeyViolation,
+    RestrictViolation,
     CheckViolation,
+    NotNullViolation,
+    SerializationFailure,
+    /// A value that its column can't hold.
+    DataException,
     UnstorableText,
     Other,
 }
@@ -30,6 +37,7 @@ enum SqlStateClass {
 struct ServerMessage<'e> {
     state: SqlStateClass,
     constraint: Option<&'e str>,
+    column: Option<&'e str>,
     message: &'e str,
     hint: Option<&'e str>,
 }
@@ -41,17 +49,32 @@ impl ServerMessage<'_> {
             _ if self.constraint == Some(PREREQUISITE) => (ErrorKind::MissingPrerequisite, message.to_owned()),
             _ if self.constraint == Some(LEASE) => (ErrorKind::LeaseLost, message.to_owned()),
             SqlStateClass::UniqueViolation => (ErrorKind::Conflict, same_key(self.constraint)),
+            SqlStateClass::RestrictViolation => (ErrorKind::StillReferenced, STILL_REFERENCED.to_owned()),
+            SqlStateClass::ForeignKeyViolation if is_still_referenced(message) => {
+                (ErrorKind::StillReferenced, STILL_REFERENCED.to_owned())
+            }
             SqlStateClass::ForeignKeyViolation => (ErrorKind::NotFound, NO_REFERENCE.to_owned()),
             SqlStateClass::CheckViolation => (ErrorKind::InvalidInput, out_of_bounds(self.constraint)),
+            SqlStateClass::NotNullViolation => {
+                (ErrorKind::InvalidInput, format!("{}: must have a value", self.column.unwrap_or("a column")))
+            }
+            SqlStateClass::SerializationFailure => return serialization_failure(message),
+            SqlStateClass::DataException => (ErrorKind::InvalidInput, does_not_fit(message)),
             SqlStateClass::UnstorableText => (ErrorKind::InvalidInput, UNSTORABLE.to_owned()),
             SqlStateClass::Other if takes_too_long(message).is_some() => return Error::timed_out(message),
             SqlStateClass::Other if ends_connection(message) => {
                 (ErrorKind::Unreachable, format!("the server ended the connection: {message}"))
             }
             SqlStateClass::Other if is_unstorable(message) => (ErrorKind::InvalidInput, UNSTORABLE.to_owned()),
+            SqlStateClass::Other if message == "deadlock detected" => return serialization_failure(message),
+            SqlStateClass::Other if is_data_exception(message) => (ErrorKind::InvalidInput, does_not_fit(message)),
             SqlStateClass::Other => (ErrorKind::Database, database_says(message, self.hint)),
         };
-        Error::new(kind, text)
+        let error = Error::new(kind, text).violating(self.constraint);
+        match (self.state, self.column) {
+            (SqlStateClass::NotNullViolation, Some(column)) => error.about(column.to_owned()),
+            _ => error,
+        }
     }
 }
 
@@ -70,15 +93,23 @@ impl From<tokio_postgres::Error> for Error {
             return connection_lost(&error.to_string()).caused_by(error);
         };
         let state = match *said.code() {
-            SqlState::UNIQUE_VIOLATION => SqlStateClass::UniqueViolation,
+            SqlState::UNIQUE_VIOLATION | SqlState::EXCLUSION_VIOLATION => SqlStateClass::UniqueViolation,
+            SqlState::RESTRICT_VIOLATION => SqlStateClass::RestrictViolation,
+            SqlState::NOT_NULL_VIOLATION => SqlStateClass::NotNullViolation,
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+                SqlStateClass::SerializationFailure
+            }
+            SqlState::STRING_DATA_RIGHT_TRUNCATION
+            | SqlState::NUMERIC_VALUE_OUT_OF_RANGE
+            | SqlState::DATETIME_FIELD_OVERFLOW
+            | SqlState::INVALID_TEXT_REPRESENTATION => SqlStateClass::DataException,
             SqlState::FOREIGN_KEY_VIOLATION => SqlStateClass::ForeignKeyViolation,
             SqlState::CHECK_VIOLATION => SqlStateClass::CheckViolation,
             SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::UNTRANSLATABLE_CHARACTER => SqlStateClass::UnstorableText,
             _ => SqlStateClass::Other,
         };
-        ServerMessage { state, constraint: said.constraint(), message: said.message(), hint: said.hint() }
-            .to_error()
-            .caused_by(error)
+        let (constraint, column, message, hint) = (said.constraint(), said.column(), said.message(), said.hint());
+        ServerMessage { state, constraint, column, message, hint }.to_error().caused_by(error)
     }
 }
 
@@ -105,7 +136,12 @@ impl From<DieselError> for Error {
             DieselError::NotFound => Self::new(ErrorKind::NotFound, "the row does not exist"),
             DieselError::DatabaseError(kind, info) => {
                 let state = match kind {
-                    DatabaseErrorKind::UniqueViolation => SqlStateClass::UniqueViolation,
+                    DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::ExclusionViolation => {
+                        SqlStateClass::UniqueViolation
+                    }
+                    DatabaseErrorKind::RestrictViolation => SqlStateClass::RestrictViolation,
+                    DatabaseErrorKind::NotNullViolation => SqlStateClass::NotNullViolation,
+                    DatabaseErrorKind::SerializationFailure => SqlStateClass::SerializationFailure,
                     DatabaseErrorKind::ForeignKeyViolation => SqlStateClass::ForeignKeyViolation,
                     DatabaseErrorKind::CheckViolation => SqlStateClass::CheckViolation,
                     _ => SqlStateClass::Other,
@@ -116,7 +152,8 @@ impl From<DieselError> for Error {
                 if is_closed && takes_too_long(message).is_none() && !ends_connection(message) {
                     connection_lost(message)
                 } else {
-                    ServerMessage { state, constraint, message, hint: info.hint() }.to_error()
+                    ServerMessage { state, constraint, column: info.column_name(), message, hint: info.hint() }
+                        .to_error()
                 }
             }
             other => Self::new(ErrorKind::Database, format!("the query failed: {other}")),
@@ -127,6 +164,29 @@ impl From<DieselError> for Error {
 
 fn connection_lost(said: &str) -> Error {
     Error::new(ErrorKind::Unreachable, format!("the connection to the database was lost: {said}"))
+}
+
+fn serialization_failure(message: &str) -> Error {
+    Error::new(ErrorKind::Serialization, format!("a concurrent transaction prevents this one: {message}"))
+        .remedy("run the transaction again")
+}
+
+/// Returns true if rows still refer to a row, by the message. PostgreSQL has one SQLSTATE for both ends of a foreign key.
+fn is_still_referenced(message: &str) -> bool {
+    message.starts_with("update or delete on table ")
+}
+
+/// Returns true if a column can't hold a value, by the message, as in [`takes_too_long`].
+fn is_data_exception(message: &str) -> bool {
+    const BEGINNINGS: [&str; 3] =
+        ["value too long for type ", "invalid input syntax for type ", "invalid input value for enum "];
+    BEGINNINGS.iter().any(|beginning| message.starts_with(beginning))
+        || message.contains(" out of range")
+        || message.contains(" field overflow")
+}
+
+fn does_not_fit(message: &str) -> String {
+    format!("a value does not fit into its column: {message}")
 }
 
 /// Returns the setting of the timeout in PostgreSQL's message. Diesel does not expose the SQLSTATE.

@@ -2,6 +2,7 @@
 
 mod database;
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -28,7 +29,10 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     remedy: Option<String>,
-    field: Option<&'static str>,
+    field: Option<Cow<'static, str>>,
+    constraint: Option<String>,
+    /// True if the same work can succeed on another try, because nothing of it was committed.
+    is_retryable: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -45,6 +49,10 @@ pub enum ErrorKind {
     NotFound,
     /// Another row, process or program has the requested key, port or lock.
     Conflict,
+    /// Other rows refer to the row that was to be deleted or changed.
+    StillReferenced,
+    /// A concurrent transaction prevents this one: a serialization failure or a deadlock.
+    Serialization,
     /// The database can't be reached or rejected the login.
     Unreachable,
     /// The machine or the server lacks something that must be installed or started.
@@ -90,7 +98,16 @@ impl Error {
     /// );
     /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { inner: Box::new(Inner { kind, message: message.into(), remedy: None, field: None, source: None }) }
+        let inner = Inner {
+            kind,
+            message: message.into(),
+            remedy: None,
+            field: None,
+            constraint: None,
+            is_retryable: kind == ErrorKind::Serialization,
+            source: None,
+        };
+        Self { inner: Box::new(inner) }
     }
 
     /// Returns an error for invalid input.
@@ -114,8 +131,20 @@ impl Error {
 
     /// Adds the field to the error as [`of_field`](Self::of_field) does, if the message already names the subject.
     #[must_use]
-    pub fn about(mut self, field: &'static str) -> Self {
-        self.inner.field = Some(field);
+    pub fn about(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.inner.field = Some(field.into());
+        self
+    }
+
+    /// Adds the constraint that the database named.
+    fn violating(mut self, constraint: Option<&str>) -> Self {
+        self.inner.constraint = constraint.map(str::to_owned);
+        self
+    }
+
+    /// States that no COMMIT was sent. After the loss of a connection, the same work can then succeed on another try.
+    pub(crate) fn before_commit(mut self) -> Self {
+        self.inner.is_retryable |= matches!(self.inner.kind, ErrorKind::Unreachable | ErrorKind::Exhausted);
         self
     }
 
@@ -138,10 +167,70 @@ impl Error {
         self.inner.kind == ErrorKind::InvalidInput
     }
 
-    /// Returns the invalid field of the input, by the name of its column, if it is one field.
+    /// Returns the invalid field of the input, by the name of its column, if it is one field and known. The database names
+    /// the column of a missing value, and only the [`constraint`](Self::constraint) of a CHECK.
     #[must_use]
-    pub fn field(&self) -> Option<&'static str> {
-        self.inner.field
+    pub fn field(&self) -> Option<&str> {
+        self.inner.field.as_deref()
+    }
+
+    /// Returns the constraint that a row violates, such as `documents_pkey`, as the database names it.
+    #[must_use]
+    pub fn constraint(&self) -> Option<&str> {
+        self.inner.constraint.as_deref()
+    }
+
+    /// Returns true if the same transaction can succeed when it runs again from its beginning: it was rolled back because of
+    /// a concurrent one (SQLSTATE 40001 or 40P01), or the connection was lost before its `COMMIT`, or there was none.
+    ///
+    /// A connection that is lost during the `COMMIT` is not retryable, because nobody knows if the change was saved.
+    /// [`transaction_with`](crate::tenancy::WorkspaceConnection::transaction_with) runs a transaction again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.inner.is_retryable
+    }
+
+    /// Returns the HTTP status with which a service can answer.
+    ///
+    /// | error | status |
+    /// |---|---|
+    /// | [`is_unauthenticated`](Self::is_unauthenticated) | 401 |
+    /// | [`is_forbidden`](Self::is_forbidden), [`is_password_change_required`](Self::is_password_change_required) | 403 |
+    /// | [`is_not_found`](Self::is_not_found) | 404 |
+    /// | [`is_conflict`](Self::is_conflict), [`is_still_referenced`](Self::is_still_referenced), [`is_lease_lost`](Self::is_lease_lost) | 409 |
+    /// | [`is_invalid_input`](Self::is_invalid_input) | 422 |
+    /// | [`is_throttled`](Self::is_throttled) | 429 |
+    /// | [`is_embeddings_failure`](Self::is_embeddings_failure) | 502 |
+    /// | [`is_exhausted`](Self::is_exhausted), [`is_unreachable`](Self::is_unreachable), [`is_retryable`](Self::is_retryable) | 503 |
+    /// | [`is_timed_out`](Self::is_timed_out) | 504 |
+    /// | any other | 500 |
+    ///
+    /// The text of an error from 500 on is for the log: it can name tables and hosts. The texts of the others are written for
+    /// the caller.
+    ///
+    /// ```
+    /// use workspace_db::sql_types::LanguageTag;
+    ///
+    /// assert_eq!("not a tag!".parse::<LanguageTag>().unwrap_err().http_status(), 422);
+    /// ```
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match self.inner.kind {
+            ErrorKind::Unauthenticated => 401,
+            ErrorKind::Forbidden | ErrorKind::PasswordChange => 403,
+            ErrorKind::NotFound => 404,
+            ErrorKind::Conflict | ErrorKind::StillReferenced | ErrorKind::LeaseLost => 409,
+            ErrorKind::InvalidInput => 422,
+            ErrorKind::Throttled => 429,
+            ErrorKind::Embeddings => 502,
+            ErrorKind::Exhausted | ErrorKind::Unreachable | ErrorKind::Serialization => 503,
+            ErrorKind::TimedOut => 504,
+            ErrorKind::MissingPrerequisite
+            | ErrorKind::Interrupted
+            | ErrorKind::Unreadable
+            | ErrorKind::Database
+            | ErrorKind::Io => 500,
+        }
     }
 
     /// Returns true if a token or a password is invalid, or no longer valid. The error reveals neither the reason nor the
@@ -180,6 +269,12 @@ impl Error {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.inner.kind == ErrorKind::Conflict
+    }
+
+    /// Returns true if other rows refer to the row that was to be deleted, or whose key was to be changed.
+    #[must_use]
+    pub fn is_still_referenced(&self) -> bool {
+        self.inner.kind == ErrorKind::StillReferenced
     }
 
     /// Returns true if the database can't be reached, or rejected the login.
@@ -262,6 +357,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.inner.kind)
             .field("message", &self.inner.message)
             .field("remedy", &self.inner.remedy)
+            .field("constraint", &self.inner.constraint)
             .field("source", &self.inner.source)
             .finish()
     }

@@ -58,7 +58,9 @@ pub use self::compile_errors::{LeavesTheScope, LeavesTheWorkspace, RunsUnscopedQ
 pub use self::compile_errors::{MacroMarker, is_same_name, macro_marker};
 #[cfg(feature = "transfer")]
 pub(crate) use self::connection::BulkConnection;
-pub use self::connection::{AsyncFunc, Database, LoadsAs, RawConnection, WorkspaceConnection};
+pub use self::connection::{
+    AsyncFunc, Database, Isolation, LoadsAs, RawConnection, TransactionOptions, WorkspaceConnection,
+};
 pub(crate) use self::connection::{StatementSettings, load_each, load_readable};
 pub use self::credential::Actor;
 pub(crate) use self::credential::{Credential, not_a_superadmin};

@@ -9,6 +9,7 @@ pub(super) fn interrupted_error() -> Error {
 
 pub(super) fn connection_lost_error(error: diesel::result::Error) -> Error {
     Error::new(ErrorKind::Unreachable, format!("the connection was lost, and nothing was changed: {error}"))
+        .before_commit()
         .caused_by(error)
 }
 

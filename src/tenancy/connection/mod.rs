@@ -14,6 +14,7 @@ mod quota;
 mod raw;
 mod raw_transaction;
 mod statement_settings;
+mod transaction_options;
 mod transactional;
 mod workspace;
 
@@ -26,5 +27,6 @@ pub(super) use self::load::{all, each, readable_or_failed};
 pub(crate) use self::load::{load_each, load_readable};
 pub use self::raw::RawConnection;
 pub(crate) use self::statement_settings::StatementSettings;
+pub use self::transaction_options::{Isolation, TransactionOptions};
 pub(super) use self::transactional::Transactional;
 pub use self::workspace::WorkspaceConnection;

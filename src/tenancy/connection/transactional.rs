@@ -58,7 +58,7 @@ pub(crate) type Rows<U> = BoxStream<'static, QueryResult<U>>;
 
 impl TransactionalConnection {
     pub(super) async fn new(pool: &Pool, begin: String, fence: Option<String>) -> Result<Self> {
-        let pooled = Some(pool.get().await?);
+        let pooled = Some(pool.get().await.map_err(Error::before_commit)?);
         Ok(Self {
             pooled,
             pool: pool.clone(),
@@ -105,6 +105,10 @@ impl TransactionalConnection {
         if let (false, Some(notifier)) = (notices.is_empty(), &self.notifier) {
             notifier.send(notices);
         }
+    }
+
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.depth > 0
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection> {
@@ -171,7 +175,7 @@ impl TransactionalConnection {
             return Err(interrupted_error());
         }
         self.pooled = None;
-        self.pooled = Some(self.pool.get().await?);
+        self.pooled = Some(self.pool.get().await.map_err(Error::before_commit)?);
         (self.broken, self.is_tainted) = (false, false);
         self.notices.clear();
         Ok(())
@@ -281,7 +285,7 @@ impl<'s> TransactionGuard<'s, TransactionalConnection> {
             Err(error) if inner.stood_idle(&error) => Err(stood_idle(error)),
             result => {
                 inner.answered = Instant::now();
-                Ok(result?)
+                result.map_err(|error| Error::from(error).before_commit())
             }
         }
     }
@@ -290,15 +294,22 @@ impl<'s> TransactionGuard<'s, TransactionalConnection> {
 impl<'s, C: Transactional> TransactionGuard<'s, C> {
     /// Opens a transaction, or a savepoint within one.
     pub(super) async fn begin(conn: &'s mut C) -> Result<Self> {
+        let begin = conn.transactional().begin.clone();
+        Self::begin_with(conn, &begin).await
+    }
+
+    /// Opens a transaction by this SQL, or a savepoint within one.
+    pub(super) async fn begin_with(conn: &'s mut C, begin: &str) -> Result<Self> {
         conn.transactional().usable().await?;
         let depth = conn.transactional().depth;
         let guard = Self { conn, depth, done: false };
         let inner = guard.conn.transactional();
         let conn = inner.pooled.as_deref_mut().ok_or_else(interrupted_error)?;
         match depth {
-            0 => AnsiTransactionManager::begin_transaction_sql(conn, &inner.begin).await?,
-            _ => AnsiTransactionManager::begin_transaction(conn).await?,
+            0 => AnsiTransactionManager::begin_transaction_sql(conn, begin).await,
+            _ => AnsiTransactionManager::begin_transaction(conn).await,
         }
+        .map_err(|error| Error::from(error).before_commit())?;
         inner.depth += 1;
         Ok(guard)
     }

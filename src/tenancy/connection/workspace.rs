@@ -92,6 +92,19 @@ impl<A: Access> WorkspaceConnection<A> {
         self.workspace
     }
 
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.inner.is_in_transaction()
+    }
+
+    /// Returns the SQL of [`settings_of`].
+    pub(super) fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    pub(super) fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// Returns the token of the database to which it is connected.
     pub(crate) fn database(&self) -> DatabaseToken {
         self.database
@@ -225,7 +238,8 @@ impl<A: Access> WorkspaceConnection<A> {
         E: From<Error> + Send,
     {
         tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
-        let settings = format!("{}{}", self.settings, self.timeouts.sql());
+        let local = self.local_settings().await?;
+        let settings = format!("{}{}{local}", self.settings, self.timeouts.sql());
         let (loan, mut raw) = RawTransaction::begin(self).await?;
         let done = work(&mut raw).await;
         loan.end_with(raw, &settings, done).await

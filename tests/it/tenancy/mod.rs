@@ -7,8 +7,10 @@ mod leaks;
 pub(crate) mod pgbouncer;
 mod query;
 mod raw_sql;
+mod service_errors;
 mod soak;
 mod timeouts;
+mod transactions;
 
 use workspace_db::tenancy::{Database, WorkspaceConnection, WorkspaceScope};
 use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
