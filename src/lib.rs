@@ -1,5 +1,22 @@
 //! The data layer of a multi-tenant AI workspace platform: PostgreSQL with pgvector, on Diesel.
 //!
+//! # Use it
+//!
+//! ```toml
+//! [dependencies]
+//! workspace-db = { path = "../workspace-db" }
+//! diesel = { version = "~2.3.14", default-features = false, features = ["postgres_backend"] }
+//! serde = { version = "1", features = ["derive"] }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+//!
+//! [dev-dependencies]
+//! workspace-db-testing = { path = "../workspace-db/crates/testing" }
+//! ```
+//!
+//! The crates are not published yet: the paths are those of a clone of the repository beside your crate. `workspace-db init`
+//! adds these lines and a first table of your own. The crates whose types are in the public API are re-exported: [`diesel`],
+//! [`diesel_async`], [`chrono`], [`uuid`], [`serde_json`], [`secrecy`] and [`tokio_postgres`].
+//!
 //! # Where to find things
 //!
 //! | you want to | look at |
@@ -113,6 +130,9 @@ pub mod tenancy;
 pub mod transfer;
 mod unreadable;
 mod words;
+
+/// Crates whose types are in the public API. Use these re-exports, or the same versions.
+pub use {chrono, diesel, diesel_async, secrecy, serde_json, tokio_postgres, uuid};
 
 pub use error::{Error, ErrorKind, Result};
 pub use unreadable::{Readable, UnreadableRow};

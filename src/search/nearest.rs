@@ -15,7 +15,7 @@ use super::scored_passage::{PASSAGE_COLUMNS, ScoredPassage};
 use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::schema::{document_chunks, documents};
-use crate::sql_types::{BitExpressionMethods as _, VectorExpressionMethods as _};
+use crate::sql_types::BitExpressionMethods as _;
 use crate::tenancy::{Access, InWorkspace as _, Scoped, StatementSettings, WorkspaceConnection};
 
 /// Maximum of `hnsw.ef_search` in pgvector.

@@ -182,3 +182,50 @@ macro_rules! tenant_rows {
         }
     };
 }
+
+/// States the number of dimensions of columns of vectors. A distance to a vector of another length then does not compile.
+///
+/// `schema.rs` does not state it, because `diesel print-schema` does not read it. The columns must be NOT NULL, and of
+/// tables of your own crate. The methods take precedence over those of [`VectorExpressionMethods`](crate::sql_types::VectorExpressionMethods).
+///
+/// ```compile_fail,E0277
+/// mod schema {
+///     diesel::table! {
+///         photos (workspace_id, id) {
+///             id -> Uuid,
+///             workspace_id -> Uuid,
+///             vector -> workspace_db::sql_types::Vector,
+///         }
+///     }
+/// }
+/// use schema::photos;
+/// workspace_db::vector_columns! {
+///     photos.vector: 512;
+/// }
+/// let question = workspace_db::sql_types::Embedding::<1536>::try_from([0.5; 1536]).unwrap();
+/// let nearest = photos::vector.cosine_distance(question);
+/// ```
+#[macro_export]
+macro_rules! vector_columns {
+    ($($table:ident . $column:ident: $dimensions:literal;)+) => {$(
+        $crate::vector_columns!(
+            @distances $table, $column, $dimensions, cosine_distance => CosineDistance,
+            cosine_similarity => CosineSimilarity, l2_distance => L2Distance,
+            negative_inner_product => NegativeInnerProduct
+        );
+    )+};
+    (@distances $table:ident, $column:ident, $dimensions:literal, $($name:ident => $result:ident),+) => {
+        impl $table::$column {
+            $(
+                /// Returns what the method of the same name in `VectorExpressionMethods` returns, for vectors of this length.
+                pub fn $name<T, Kind>(self, other: T) -> $crate::sql_types::$result<Self, T::Expression>
+                where
+                    T: ::diesel::expression::AsExpression<$crate::sql_types::Vector>
+                        + $crate::tenancy::VectorOperand<$dimensions, Kind>,
+                {
+                    $crate::sql_types::VectorExpressionMethods::$name(self, other)
+                }
+            )+
+        }
+    };
+}

@@ -70,8 +70,10 @@ pub use self::query::{
     IdentifiedTable, InWorkspace, InnerJoined, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows, OnConflict,
     OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedTo, Returning, ReturnsNothing, ReturnsRows, Scoped,
     ScopedExpression, ScopedStatement, ScopedUpdate, Set, Settable, Subquery, Tables, TargetCondition, TenantTable,
-    There, Update, Upsert, WithWorkspace, Within, WritableTable, excluded,
+    There, Update, Upsert, VectorOperand, WithWorkspace, Within, WritableTable, excluded,
 };
+#[doc(hidden)]
+pub use self::query::{OfEmbedding, OfExpression};
 pub use self::registry::TENANT_TABLES;
 pub(crate) use self::scope::DatabaseToken;
 pub use self::scope::{PlatformScope, ProvesWorkspace, WorkspaceScope};

@@ -27,6 +27,11 @@ crate::tenant_tables! {
     workspace_settings => read_only,
 }
 
+crate::vector_columns! {
+    chunk_reembeddings.vector: 1536;
+    document_chunks.vector: 1536;
+}
+
 crate::relations! {
     documents.datasource_id => datasources;
     document_chunks.document_id => documents;

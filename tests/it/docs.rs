@@ -86,3 +86,13 @@ fn what_a_stranger_reads_first_is_short() {
     assert!(read("README.md").lines().count() <= 150);
     assert!(read("ARCHITECTURE.md").len() <= 15_000);
 }
+
+/// README.md and the first page of the documentation show what `workspace-db init` writes.
+#[test]
+fn the_dependencies_are_those_that_init_writes() {
+    let read = |file: &str| fs::read_to_string(repository().join(file)).unwrap();
+    let block = read("crates/cli/src/init/template/dependencies.toml");
+    assert!(read("README.md").contains(&block), "{block}");
+    let in_docs: String = block.lines().map(|line| format!("//! {line}").trim_end().to_owned() + "\n").collect();
+    assert!(read("src/lib.rs").contains(&in_docs), "{in_docs}");
+}

@@ -14,7 +14,7 @@ use workspace_db::indexes::{IndexAction, IndexProgress, VerifyOptions, retrain, 
 use workspace_db::models::{NewDocument, Workspace};
 use workspace_db::schema::*;
 use workspace_db::search::{Plan, SearchChunks as _};
-use workspace_db::sql_types::{DIMENSIONS, Embedding, VectorExpressionMethods as _};
+use workspace_db::sql_types::{DIMENSIONS, Embedding};
 use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 
 use crate::cli::Shell;

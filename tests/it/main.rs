@@ -20,6 +20,7 @@ mod generate;
 mod indexes;
 mod ingest;
 mod ingest_texts;
+mod init;
 mod jobs;
 mod layers;
 mod load;

@@ -33,6 +33,7 @@ twins! {
     changeset_that_touches_the_role = "pass/changeset_that_touches_the_role.rs",
     clear_text_is_no_secret = "pass/clear_text_is_no_secret.rs",
     column_of_a_table_that_is_not_joined = "pass/column_of_a_table_that_is_not_joined.rs",
+    distance_to_a_vector_of_another_length = "pass/distance_to_a_vector_of_another_length.rs",
     embedding_of_another_length = "pass/embedding_of_another_length.rs",
     find_by_the_id_of_another_table = "pass/find_by_the_id_of_another_table.rs",
     find_in_a_table_without_ids = "pass/find_in_a_table_without_ids.rs",

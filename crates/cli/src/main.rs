@@ -22,6 +22,7 @@ mod error;
 mod import;
 mod index;
 mod ingest;
+mod init;
 mod jobs;
 mod migrate;
 mod output;
@@ -78,6 +79,7 @@ enum Command {
     Down(down::Down),
     Status(status::Status),
     Env(env::Env),
+    Init(init::Init),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     Adopt(adopt::Adopt),
@@ -168,6 +170,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Down(down::Down {}) => down::run(&context).await,
         Command::Status(status::Status {}) => status::run(&context).await,
         Command::Env(env::Env {}) => env::run(&context),
+        Command::Init(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,
         Command::Adopt(command) => command.run(&context).await,

@@ -101,14 +101,23 @@ pub(super) fn check<Q: QueryFragment<Pg> + QueryId>(
 fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadKeywords) -> QueryResult<()> {
     let _restored = RestoreGuard(RENDERING.replace(Some(RenderContext { workspace, accounted: Some(own) })));
     let text = render(query)?;
+    if sql_lexer::names_workspace_twice(&text) {
+        return refuse(
+            Error::invalid(format!("the row to insert sets workspace_id: {text}"))
+                .remedy("remove the field `workspace_id` of its struct; the scope supplies it"),
+        );
+    }
     let accounted = RENDERING.get().and_then(|rendering| rendering.accounted).unwrap_or_default();
     let fault = match SqlLexer::new(&text).reads() {
         Ok(reads) if reads == accounted => return Ok(()),
         Ok(_) => UnsafeSql::Unscoped,
         Err(fault) => fault,
     };
-    let error = unsafe_sql_error(&fault, &text);
-    // It is a mistake in the program and occurs each time, so tests of the program must show it.
+    refuse(unsafe_sql_error(&fault, &text))
+}
+
+/// Rejects a mistake in the program. It occurs each time, so tests of the program must show it.
+fn refuse(error: Error) -> QueryResult<()> {
     #[cfg(debug_assertions)]
     #[expect(clippy::panic, reason = "in a build for development alone")]
     {

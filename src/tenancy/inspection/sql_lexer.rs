@@ -284,3 +284,9 @@ mod tests {
         }
     }
 }
+
+/// Returns true if an INSERT has the column `workspace_id` twice: that of the scope, and that of a row.
+pub(super) fn names_workspace_twice(text: &str) -> bool {
+    let columns = text.strip_prefix("INSERT INTO ").and_then(|rest| rest.split_once(')')).map(|(columns, _)| columns);
+    columns.is_some_and(|columns| columns.matches("\"workspace_id\"").count() > 1)
+}

@@ -1,7 +1,7 @@
 //! Queries that are bound to one workspace, and the statements that change its rows.
 //!
 //! From the bottom up: `table`, `relation` and `rows` state what a tenant table is, what joins it and what may be
-//! written to it. `expression` states what may stand in a query. `scoped` is the query with its methods, and
+//! written to it. `operand` states what a column of vectors is compared with. `expression` states what may stand in a query. `scoped` is the query with its methods, and
 //! `in_workspace` begins it. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`.
 //! `call` calls this crate's own functions in the database.
 
@@ -9,6 +9,7 @@ mod call;
 mod expression;
 mod fragment;
 mod in_workspace;
+mod operand;
 mod page;
 mod relation;
 mod rows;
@@ -25,6 +26,9 @@ pub use self::fragment::{
     TargetCondition, Update,
 };
 pub use self::in_workspace::InWorkspace;
+pub use self::operand::VectorOperand;
+#[doc(hidden)]
+pub use self::operand::{OfEmbedding, OfExpression};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::relation::{Here, JoinsTo, RelatedTo, There};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};

@@ -198,3 +198,43 @@ async fn a_subquery_of_another_workspace_is_refused() {
     let error = all.filter(documents::id.eq_any(of(&theirs))).delete().execute(&mut ws).await.unwrap_err();
     assert!(error.is_invalid_input(), "{error}");
 }
+
+mod named {
+    //! A row of a user's own that names its workspace, which its macro can't see.
+    use super::*;
+
+    #[derive(Insertable)]
+    #[diesel(table_name = datasources)]
+    pub(super) struct NamedSource {
+        pub(super) workspace_id: workspace_db::id::WorkspaceId,
+        pub(super) name: String,
+        #[diesel(column_name = type_)]
+        pub(super) kind: workspace_db::sql_types::DatasourceType,
+    }
+    #[derive(AsChangeset)]
+    #[diesel(table_name = datasources)]
+    pub(super) struct NoChanges {
+        pub(super) name: Option<String>,
+    }
+    workspace_db::tenant_rows! {
+        datasources: NamedSource, NoChanges;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_names_its_workspace_is_refused_with_the_remedy() {
+    let Fixture { database: _database, scope, mut ws, b, .. } = types_alone().await;
+    let row = || named::NamedSource {
+        workspace_id: b.workspace,
+        name: "x".to_owned(),
+        kind: workspace_db::sql_types::DatasourceType::Web,
+    };
+    let _ = named::NoChanges { name: None };
+    let sources = datasources::table.in_workspace(&scope);
+    for error in [
+        refused(sources.insert(row()).execute(&mut ws)).await,
+        refused(sources.insert(vec![row(), row()]).execute(&mut ws)).await,
+    ] {
+        assert!(error.contains("remove the field `workspace_id`"), "{error}");
+    }
+}

@@ -1,5 +1,5 @@
 use workspace_db::schema::document_chunks;
-use workspace_db::sql_types::{Embedding, VectorExpressionMethods};
+use workspace_db::sql_types::Embedding;
 
 fn main() {
     let question: Embedding<1536> = Embedding::try_from([0.5; 1536]).unwrap();

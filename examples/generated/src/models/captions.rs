@@ -1,7 +1,7 @@
 //! Table `captions`.
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use workspace_db::chrono::{DateTime, Utc};
 use workspace_db::id::{AdminUserId, WorkspaceId};
 
 use crate::registry::{CaptionId, PictureId};

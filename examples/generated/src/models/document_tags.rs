@@ -1,7 +1,7 @@
 //! Table `document_tags`.
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use workspace_db::chrono::{DateTime, Utc};
 use workspace_db::id::{DocumentId, WorkspaceId};
 
 use crate::registry::DocumentTagId;

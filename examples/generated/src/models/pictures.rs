@@ -1,9 +1,9 @@
 //! Table `pictures`.
 
-use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use serde_json::Value;
+use workspace_db::chrono::{DateTime, NaiveDate, Utc};
 use workspace_db::id::{ConversationId, WorkspaceId};
+use workspace_db::serde_json::Value;
 use workspace_db::sql_types::{DocumentStatus, Embedding, StatementTime, TextArray};
 
 use crate::registry::PictureId;

@@ -49,8 +49,8 @@ pub(super) fn differences(
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         // The Diesel CLI can't write a table with such a key, and tries to for each table that schema.rs does not have.
         if said.contains("composite foreign keys") && new().all(TableSchema::is_tenants) {
-            let why = "changes to existing tables: list the tables that src/schema.rs does not have under \
-                       `filter = { except_tables = [...] }` in diesel.toml, so that the Diesel CLI skips them";
+            let why = "changes to existing tables: list the tables of src/schema.rs under `filter = { only_tables = [...] }` in \
+                       diesel.toml, so that the Diesel CLI skips the others";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
         }
         bail!("diesel migration generate: {said}");

@@ -1,6 +1,7 @@
 //! `workspace-db migrate generate`
 
 mod diesel_cli;
+mod diesel_toml;
 mod edit;
 mod existing_schema;
 mod functions;
@@ -73,6 +74,8 @@ impl Generate {
             fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
         let stays = if is_ours { Vec::new() } else { tables_of_ours() };
         let version = next_version(&root.join("migrations"), migrator);
+        // `diesel print-schema` and the comparison must see the new tables.
+        diesel_toml::list(root, new.iter().map(|table| table.name.as_str()))?;
         let rest = diesel_cli::differences(root, &version, &self.name, owner, &known, &all, &stays)?;
         let (mut up, mut down) = (rest.up, rest.down);
         let mut written = Vec::new();

@@ -289,15 +289,17 @@ fn imports(layout: &Layout, table: &str, row: &str, fields: &[Field], has_time: 
         .filter(|(rust, _)| fields.iter().any(|field| field.rust == *rust))
         .map(|(_, name)| name)
         .collect();
+    // A crate of the user's needs no dependency on them, and has the same versions.
+    let reexports = if library == "crate" { "" } else { "workspace_db::" };
     let mut outside = vec!["use diesel::prelude::*;".to_owned()];
     if !times.is_empty() {
-        outside.insert(0, format!("use chrono::{};", braced(&times)));
+        outside.push(format!("use {reexports}chrono::{};", braced(&times)));
     }
     if fields.iter().any(|field| field.rust == "Value") {
-        outside.push("use serde_json::Value;".to_owned());
+        outside.push(format!("use {reexports}serde_json::Value;"));
     }
     if fields.iter().any(|field| field.rust == "Uuid") {
-        outside.push("use uuid::Uuid;".to_owned());
+        outside.push(format!("use {reexports}uuid::Uuid;"));
     }
     let strs = |names: &[String]| braced(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let of_types = (!values.is_empty()).then(|| format!("use {library}::sql_types::{};", strs(&values)));
@@ -313,6 +315,7 @@ fn imports(layout: &Layout, table: &str, row: &str, fields: &[Field], has_time: 
         outside.extend(of_types);
         vec![format!("use {}::{};", layout.ids_module, strs(&own)), schema]
     };
+    outside.sort_unstable();
     format!("{}\n\n{}\n", outside.join("\n"), inside.join("\n"))
 }
 
