@@ -122,6 +122,18 @@ impl DatabaseUrl {
         Self(String::from(url).into())
     }
 
+    /// Returns the URL with an `application_name`, unless it has one.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        if self.parameters().iter().any(|(known, _)| known == "application_name") {
+            return self.clone();
+        }
+        let mut url = self.parsed();
+        let before = url.query().filter(|query| !query.is_empty()).map(|query| format!("{query}&")).unwrap_or_default();
+        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+        url.set_query(Some(&format!("{before}application_name={name}")));
+        Self(String::from(url).into())
+    }
+
     /// Returns the decoded parameters after the question mark. Unlike in a form, a plus is a plus.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         let url = self.parsed();

@@ -42,6 +42,13 @@ pub struct Config {
     /// `WORKSPACE_DB_POOL_SIZE`: maximum number of connections of each login. Raw SQL across workspaces has a quarter as
     /// many in addition.
     pub pool_size: usize,
+    /// `WORKSPACE_DB_POOL_WAIT`, in seconds: maximum time that a caller waits for a free connection.
+    pub pool_wait: Duration,
+    /// `WORKSPACE_DB_PREPARED_STATEMENTS`, `on` or `off`: connections keep the statements that they have prepared.
+    pub keeps_prepared_statements: bool,
+    /// `WORKSPACE_DB_APPLICATION_NAME`: name of the connections in `pg_stat_activity`, to which each pool adds its own. An
+    /// `application_name` in a URL takes precedence.
+    pub application_name: String,
     /// `WORKSPACE_DB_WORKSPACE_CONNECTIONS`: maximum number of connections of the application's pool that one workspace uses
     /// at once. The default is half of the pool, rounded up.
     pub workspace_connections: Option<usize>,
@@ -170,6 +177,9 @@ impl Default for SearchLimits {
 
 /// Default size of the pool, enough for a process on two cores. PostgreSQL allows 100 connections in all by default.
 const POOL_SIZE: usize = 8;
+/// Default time that a caller waits for a free connection.
+const POOL_WAIT: Duration = Duration::from_secs(30);
+const APPLICATION_NAME: &str = "workspace-db";
 /// Number of chunks from which an index for one workspace is faster than its sign bits: docs/figures.md, "Search".
 const OWN_INDEX_FROM: u32 = 20_000;
 
@@ -180,6 +190,9 @@ impl Default for Config {
             database_app_url: None,
             database_platform_url: None,
             pool_size: POOL_SIZE,
+            pool_wait: POOL_WAIT,
+            keeps_prepared_statements: true,
+            application_name: APPLICATION_NAME.to_owned(),
             workspace_connections: None,
             timeouts: Timeouts::default(),
             environment: Environment::default(),
@@ -208,6 +221,12 @@ impl Config {
             database_app_url: variable("DATABASE_APP_URL")?,
             database_platform_url: variable("DATABASE_PLATFORM_URL")?,
             pool_size: count::<1, 1_000>("WORKSPACE_DB_POOL_SIZE")?.map_or(POOL_SIZE, |size| size as usize),
+            pool_wait: count::<1, 3_600>("WORKSPACE_DB_POOL_WAIT")?
+                .map_or(POOL_WAIT, |seconds| Duration::from_secs(seconds.into())),
+            keeps_prepared_statements: variable::<Switch>("WORKSPACE_DB_PREPARED_STATEMENTS")?
+                .is_none_or(|switch| switch.0),
+            application_name: variable::<ApplicationName>("WORKSPACE_DB_APPLICATION_NAME")?
+                .map_or_else(|| APPLICATION_NAME.to_owned(), |name| name.0),
             workspace_connections: count::<1, 1_000>("WORKSPACE_DB_WORKSPACE_CONNECTIONS")?.map(|count| count as usize),
             timeouts: Timeouts::from_env()?,
             environment: variable("WORKSPACE_DB_ENV")?.unwrap_or_default(),
@@ -231,6 +250,35 @@ impl SearchLimits {
             max_candidates: candidates.unwrap_or(measured.max_candidates),
             max_matches: matches.unwrap_or(measured.max_matches),
         })
+    }
+}
+
+/// The value `on` or `off`.
+struct Switch(bool);
+
+impl FromStr for Switch {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "on" => Ok(Self(true)),
+            "off" => Ok(Self(false)),
+            _ => Err(Error::invalid(format!("{text:?} is neither on nor off")).remedy("set it to on or off")),
+        }
+    }
+}
+
+/// A name that PostgreSQL shows as it is, with room for that of a pool.
+struct ApplicationName(String);
+
+impl FromStr for ApplicationName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text.len() <= 48 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::invalid(format!("{text:?} is not a valid name")).remedy("use at most 48 printable ASCII characters"))
     }
 }
 

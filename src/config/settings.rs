@@ -59,6 +59,21 @@ fn connections() -> Vec<Setting> {
             "Maximum number of connections of each login.",
         ),
         setting(
+            "WORKSPACE_DB_POOL_WAIT",
+            Some(config.pool_wait.as_secs().to_string()),
+            "Seconds that a caller waits for a free connection.",
+        ),
+        setting(
+            "WORKSPACE_DB_PREPARED_STATEMENTS",
+            Some("on".to_owned()),
+            "`on` or `off`. Connections keep the statements that they have prepared. Set it to `off` for a pooler that does not support them.",
+        ),
+        setting(
+            "WORKSPACE_DB_APPLICATION_NAME",
+            Some(config.application_name.clone()),
+            "Name of the connections in `pg_stat_activity`, to which each pool adds `app`, `platform` or `raw`. An `application_name` in a URL takes precedence.",
+        ),
+        setting(
             "WORKSPACE_DB_WORKSPACE_CONNECTIONS",
             Some("half of the pool".to_owned()),
             "Maximum number of connections of the application's pool that one workspace may hold at once. Half of the processors keeps the influence of a busy workspace on others low.",

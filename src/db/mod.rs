@@ -13,4 +13,4 @@ mod tls;
 pub(crate) use self::cancellation::CancelOnDrop;
 pub(crate) use self::connection::{CATALOG_SETTINGS, client_with};
 pub use self::connection::{catalog_client, client, connect, is_verified};
-pub(crate) use self::pool::{Pool, PooledConnection, WAIT_TIMEOUT, pool};
+pub(crate) use self::pool::{Pool, PoolSettings, PooledConnection, pool};

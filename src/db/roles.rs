@@ -6,7 +6,7 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::connection::connect;
-use super::pool::{Pool, pool};
+use super::pool::{Pool, PoolSettings, pool};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -276,8 +276,8 @@ pub(crate) async fn of_connection(conn: &mut AsyncPgConnection) -> Result<LoginP
     Ok(diesel::sql_query(POWERS).get_result(conn).await?)
 }
 
-async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, LoginPrivileges)> {
-    let pool = pool(url, size)?;
+async fn ask(url: &DatabaseUrl, settings: PoolSettings<'_>) -> Result<(Pool, LoginPrivileges)> {
+    let pool = pool(url, settings)?;
     let mut conn = pool.get().await?;
     let powers = of_connection(&mut conn).await?;
     drop(conn);
@@ -290,8 +290,8 @@ async fn ask(url: &DatabaseUrl, size: usize) -> Result<(Pool, LoginPrivileges)> 
 
 /// Opens the application's login, which row-level security must bind. Outside production, it may also be a login that
 /// switches to such a role in each transaction.
-pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: bool) -> Result<Login> {
-    let (pool, powers) = ask(url, size).await?;
+pub(crate) async fn app_login(url: &DatabaseUrl, settings: PoolSettings<'_>, in_production: bool) -> Result<Login> {
+    let (pool, powers) = ask(url, settings).await?;
     let login = &powers.login;
     if let Some(why) = powers.beyond() {
         if in_production {
@@ -311,8 +311,8 @@ pub(crate) async fn app_login(url: &DatabaseUrl, size: usize, in_production: boo
 }
 
 /// Opens the platform's login: a member of the platform's role, or a login that may switch to it.
-pub(crate) async fn platform_login(url: &DatabaseUrl, size: usize) -> Result<Login> {
-    let (pool, powers) = ask(url, size).await?;
+pub(crate) async fn platform_login(url: &DatabaseUrl, settings: PoolSettings<'_>) -> Result<Login> {
+    let (pool, powers) = ask(url, settings).await?;
     let above = powers.is_superuser || powers.bypasses || powers.owns_tables;
     if powers.inherits_platform && !above {
         return Ok(Login { pool, drops: false, reads: false, schemas: powers.schemas });

@@ -17,11 +17,12 @@ use super::notifier::Notifier;
 use super::quota::ConnectionQuota;
 use super::raw::RawConnection;
 use super::raw_transaction::RawTransaction;
+use super::reason;
 use super::transactional::{TransactionGuard, TransactionalConnection};
 use super::workspace::{WorkspaceConnection, settings_of};
 use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
-use crate::db::pool;
 use crate::db::roles::{self, Login, PLATFORM_ROLE};
+use crate::db::{PoolSettings, pool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::schema::admin_users;
@@ -96,11 +97,20 @@ impl Database {
             return Err(Error::new(ErrorKind::MissingPrerequisite, "no database URL is set")
                 .remedy("set DATABASE_APP_URL or DATABASE_URL, or run `workspace-db up`"));
         };
-        let app = roles::app_login(app, config.pool_size, config.environment == Environment::Production).await?;
+        let [app_name, platform_name, raw_name] =
+            ["app", "platform", "raw"].map(|pool| format!("{} {pool}", config.application_name));
+        let settings = |name, size| PoolSettings {
+            size,
+            wait: config.pool_wait,
+            keeps_statements: config.keeps_prepared_statements,
+            name,
+        };
+        let in_production = config.environment == Environment::Production;
+        let app = roles::app_login(app, settings(&app_name, config.pool_size), in_production).await?;
         let (platform, raw_platform) = match config.database_platform_url.as_ref().or(owner) {
             Some(url) => {
-                let platform = roles::platform_login(url, config.pool_size).await?;
-                let raw_platform = platform.with_pool(pool(url, config.pool_size.div_ceil(4))?);
+                let platform = roles::platform_login(url, settings(&platform_name, config.pool_size)).await?;
+                let raw_platform = platform.with_pool(pool(url, settings(&raw_name, config.pool_size.div_ceil(4)))?);
                 (Some(platform), Some(raw_platform))
             }
             None => (None, None),
@@ -112,7 +122,10 @@ impl Database {
             app,
             platform,
             raw_platform,
-            quota: ConnectionQuota::new(config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2))),
+            quota: ConnectionQuota::new(
+                config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2)),
+                config.pool_wait,
+            ),
             timeouts: config.timeouts,
             notifier,
             search_limits: config.search,
@@ -173,7 +186,7 @@ impl Database {
         let DatabaseInner { token, app, quota, timeouts, notifier, search_limits, .. } = &*self.0;
         let workspace = scope.workspace();
         let settings = settings_of(app, workspace, A::LEVEL);
-        let permit = quota.acquire(workspace).await?;
+        let permit = quota.acquire(workspace).await.map_err(Error::before_commit)?;
         let conn = TransactionalConnection::new(app.pool(), String::new(), scope.fence()).await?;
         let conn = conn.with_notifier(notifier).with_connection_permit(permit);
         Ok(WorkspaceConnection::new(conn, workspace, *token, *search_limits, settings, *timeouts))
@@ -274,7 +287,8 @@ impl Database {
     ///
     /// Use it for `workspaces` and `admin_users`, and for work on the platform as a whole, never for one tenant's
     /// work. `work` runs in one transaction and must leave it open. Then the connection is closed, so that no other
-    /// caller gets session state that raw SQL has left. The reason is logged (`tracing`, level `INFO`).
+    /// caller gets session state that raw SQL has left. The reason is logged (`tracing`): at the level `INFO` the first time in the
+    /// process, then at `DEBUG`.
     ///
     /// # Errors
     ///
@@ -307,7 +321,7 @@ impl Database {
         R: Send,
         E: From<Error> + Send,
     {
-        tracing::info!(reason, "query across workspaces");
+        reason::log(reason, None);
         let login = self.0.raw_platform.as_ref().ok_or_else(no_platform_login)?;
         let mut conn = connect_platform(login, "").await?;
         let (loan, mut raw) = RawTransaction::begin(&mut conn).await?;

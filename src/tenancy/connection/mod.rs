@@ -13,6 +13,7 @@ mod notifier;
 mod quota;
 mod raw;
 mod raw_transaction;
+mod reason;
 mod statement_settings;
 mod transaction_options;
 mod transactional;

@@ -2,22 +2,24 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::db::WAIT_TIMEOUT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 
 /// Connections that each active workspace may still take.
 pub(super) struct ConnectionQuota {
     max_connections: usize,
+    /// Maximum time that a caller waits.
+    wait: Duration,
     free: Mutex<HashMap<WorkspaceId, Weak<Semaphore>>>,
 }
 
 impl ConnectionQuota {
-    pub(super) fn new(max_connections: usize) -> Self {
-        Self { max_connections, free: Mutex::default() }
+    pub(super) fn new(max_connections: usize, wait: Duration) -> Self {
+        Self { max_connections, wait, free: Mutex::default() }
     }
 
     /// Acquires one connection of the workspace. Dropping the permit releases it.
@@ -27,9 +29,9 @@ impl ConnectionQuota {
     /// [`is_exhausted`](Error::is_exhausted) if the workspace holds all its connections for longer than a caller
     /// waits.
     pub(super) async fn acquire(&self, workspace: WorkspaceId) -> Result<OwnedSemaphorePermit> {
-        let acquired = tokio::time::timeout(WAIT_TIMEOUT, self.semaphore(workspace).acquire_owned()).await;
+        let acquired = tokio::time::timeout(self.wait, self.semaphore(workspace).acquire_owned()).await;
         acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| {
-            let seconds = WAIT_TIMEOUT.as_secs();
+            let seconds = self.wait.as_secs();
             let what = format!(
                 "all {} connections of workspace {workspace} have been in use for {seconds} s",
                 self.max_connections

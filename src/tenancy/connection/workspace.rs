@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use super::async_func::AsyncFunc;
 use super::raw::RawConnection;
 use super::raw_transaction::RawTransaction;
+use super::reason;
 use super::transactional::{TransactionGuard, Transactional, TransactionalConnection};
 use crate::config::{SearchLimits, Timeouts};
 use crate::db::roles::{APP_ROLE, Login};
@@ -185,7 +186,7 @@ impl<A: Access> WorkspaceConnection<A> {
     /// Row-level security still applies: `work` sees and changes only this workspace. It runs in a transaction (a
     /// savepoint within one) and must leave it open. When the transaction ends, the connection is closed, which costs
     /// a connection. So no temporary table, cursor, lock, setting or prepared statement reaches the next tenant. The
-    /// reason is logged (`tracing`, level `INFO`).
+    /// reason is logged (`tracing`): at the level `INFO` the first time in the process, then at `DEBUG`.
     ///
     /// It protects against mistakes and not against malice. SQL that sets `app.workspace_id` enters that workspace, so
     /// never run text that a tenant wrote. PostgreSQL itself shows every login some data of others:
@@ -237,7 +238,7 @@ impl<A: Access> WorkspaceConnection<A> {
         R: Send,
         E: From<Error> + Send,
     {
-        tracing::info!(workspace = %self.workspace, reason, "raw SQL under row-level security");
+        reason::log(reason, Some(self.workspace));
         let local = self.local_settings().await?;
         let settings = format!("{}{}{local}", self.settings, self.timeouts.sql());
         let (loan, mut raw) = RawTransaction::begin(self).await?;

@@ -5,6 +5,7 @@ mod connection;
 mod inspection;
 mod leaks;
 pub(crate) mod pgbouncer;
+mod pools;
 mod query;
 mod raw_sql;
 mod service_errors;
