@@ -32,6 +32,8 @@
 //! | `update(documents::table.filter(..)).set(..)` | `documents::table.in_workspace(&ws).filter(..).update().set(..)` |
 //! | `delete(documents::table.filter(..))` | `documents::table.in_workspace(&ws).filter(..).delete()` |
 //! | `.inner_join(datasources::table)` with `joinable!` | the same, with [`relations!`](crate::relations) |
+//! | `.filter(exists(..))` on a related table | `.filter_exists(document_chunks::table.in_workspace(&ws).filter(..))`, `.filter_not_exists(..)` |
+//! | `.single_value()`, `.union(..)`, `.union_all(..)`, `.intersect(..)`, `.except(..)` | the same, of two scoped queries |
 //! | `.or_filter(p)` | `.filter(a.or(p))`: the OR stays within its parentheses |
 //! | `conn.transaction(..)` | `ws.transaction(async \|tx\| ..)` |
 //! | raw SQL | `ws.under_row_security("why", async \|conn\| ..)` |
@@ -66,11 +68,12 @@ pub use self::credential::Actor;
 pub(crate) use self::credential::{Credential, not_a_superadmin};
 pub(crate) use self::query::FunctionCall;
 pub use self::query::{
-    Before, Changes, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Group, Here,
+    Before, Changes, CombinedWith, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Group, Here,
     IdentifiedTable, InWorkspace, InnerJoined, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows, OnConflict,
-    OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedTo, Returning, ReturnsNothing, ReturnsRows, Scoped,
-    ScopedExpression, ScopedStatement, ScopedUpdate, Set, Settable, Subquery, Tables, TargetCondition, TenantTable,
-    There, Update, Upsert, VectorOperand, WithWorkspace, Within, WritableTable, excluded,
+    OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedRows, RelatedTo, Returning, ReturnsNothing,
+    ReturnsRows, ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate, Set, Settable, Subquery,
+    Tables, TargetCondition, TenantTable, There, Update, Upsert, VectorOperand, WithRelated, WithWorkspace, Within,
+    WritableTable, excluded,
 };
 #[doc(hidden)]
 pub use self::query::{OfEmbedding, OfExpression};

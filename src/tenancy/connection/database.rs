@@ -2,12 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use diesel::dsl::sql;
-use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::stream::BoxStream;
 
@@ -20,13 +18,10 @@ use super::raw_transaction::RawTransaction;
 use super::reason;
 use super::transactional::{TransactionGuard, TransactionalConnection};
 use super::workspace::{WorkspaceConnection, settings_of};
-use crate::config::{Config, Environment, Retention, SearchLimits, Timeouts};
-use crate::db::roles::{self, Login, PLATFORM_ROLE};
-use crate::db::{PoolSettings, pool};
+use crate::config::{Retention, SearchLimits, Timeouts};
+use crate::db::roles::{Login, PLATFORM_ROLE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
-use crate::schema::admin_users;
-use crate::sql_types::AdminStatus;
 use crate::tenancy::access::{Access, AccessLevel};
 use crate::tenancy::credential::Credential;
 use crate::tenancy::grant::Grant;
@@ -61,114 +56,24 @@ const OWN: &str = "; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Database(Arc<DatabaseInner>);
+pub struct Database(pub(super) Arc<DatabaseInner>);
 
-/// Hash of the published password, as the bootstrap migration inserts it.
-const BOOTSTRAP_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$o0+k5TF9kdLYRAvUPozwpg$OAblueHNKvhbC62ojMbJpWoXgDgtWnQjfMnfsEl0rw4";
-
-struct DatabaseInner {
-    token: DatabaseToken,
-    app: Login,
-    platform: Option<Login>,
+pub(super) struct DatabaseInner {
+    pub(super) token: DatabaseToken,
+    /// Database that checks credentials, if this one is its replica.
+    pub(super) primary: Option<Database>,
+    pub(super) app: Login,
+    pub(super) platform: Option<Login>,
     /// Platform login with its own pool, for raw SQL. No connection of this pool checks a credential.
-    raw_platform: Option<Login>,
-    quota: ConnectionQuota,
-    timeouts: Timeouts,
-    notifier: Arc<Notifier>,
-    search_limits: SearchLimits,
-    retention: Retention,
+    pub(super) raw_platform: Option<Login>,
+    pub(super) quota: ConnectionQuota,
+    pub(super) timeouts: Timeouts,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) search_limits: SearchLimits,
+    pub(super) retention: Retention,
 }
 
 impl Database {
-    /// Opens the database that `config` names, after it has checked the privileges of the logins there.
-    ///
-    /// # Errors
-    ///
-    /// [`is_missing_prerequisite`](Error::is_missing_prerequisite) if no URL is set, the database has not been
-    /// migrated, or a login is not a member of its role. Production also rejects an application login that could
-    /// bypass row-level security (a superuser, one with BYPASSRLS, an owner of tables). It also rejects the
-    /// bootstrap's documented password if it still works. The remedy states the correction.
-    /// [`is_unreachable`](Error::is_unreachable) if the server does not respond.
-    pub async fn open(config: &Config) -> Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let owner = config.database_url.as_ref();
-        let Some(app) = config.database_app_url.as_ref().or(owner) else {
-            return Err(Error::new(ErrorKind::MissingPrerequisite, "no database URL is set")
-                .remedy("set DATABASE_APP_URL or DATABASE_URL, or run `workspace-db up`"));
-        };
-        let [app_name, platform_name, raw_name] =
-            ["app", "platform", "raw"].map(|pool| format!("{} {pool}", config.application_name));
-        let settings = |name, size| PoolSettings {
-            size,
-            wait: config.pool_wait,
-            keeps_statements: config.keeps_prepared_statements,
-            name,
-        };
-        let in_production = config.environment == Environment::Production;
-        let app = roles::app_login(app, settings(&app_name, config.pool_size), in_production).await?;
-        let (platform, raw_platform) = match config.database_platform_url.as_ref().or(owner) {
-            Some(url) => {
-                let platform = roles::platform_login(url, settings(&platform_name, config.pool_size)).await?;
-                let raw_platform = platform.with_pool(pool(url, settings(&raw_name, config.pool_size.div_ceil(4)))?);
-                (Some(platform), Some(raw_platform))
-            }
-            None => (None, None),
-        };
-        let notifier = Notifier::new(app.pool().clone());
-        let token = DatabaseToken(NEXT.fetch_add(1, Ordering::Relaxed));
-        let database = Self(Arc::new(DatabaseInner {
-            token,
-            app,
-            platform,
-            raw_platform,
-            quota: ConnectionQuota::new(
-                config.workspace_connections.unwrap_or(config.pool_size.div_ceil(2)),
-                config.pool_wait,
-            ),
-            timeouts: config.timeouts,
-            notifier,
-            search_limits: config.search,
-            retention: config.retention,
-        }));
-        if config.environment == Environment::Production {
-            let published = database.default_credentials().await?;
-            if !published.is_empty() {
-                return Err(Error::new(
-                    ErrorKind::MissingPrerequisite,
-                    format!("in production, no administrator may have the documented password: {}", published.join(", ")),
-                )
-                .remedy(
-                    "set another with `workspace-db admin reset-password` and `admin set-password`, or disable the account with `admin disable`",
-                ));
-            }
-        }
-        Ok(database)
-    }
-
-    /// Returns the emails of the active administrators who still have the published password, in their order: that of the
-    /// bootstrap migration, and those that `workspace-db adopt` brought from the TypeScript package and marked.
-    ///
-    /// Returns none if there is no login that may see administrators, because then nobody can log in.
-    ///
-    /// # Errors
-    ///
-    /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
-    pub async fn default_credentials(&self) -> Result<Vec<String>> {
-        if self.0.platform.is_none() {
-            return Ok(Vec::new());
-        }
-        // Only an adopted account has a bcrypt hash, and only the published password makes it change that.
-        let is_published = sql::<Bool>("(password_hash = ")
-            .bind::<Text, _>(BOOTSTRAP_HASH)
-            .sql(" OR must_change_password AND starts_with(password_hash, '$2'))");
-        let query = admin_users::table
-            .filter(admin_users::status.eq(AdminStatus::Active).and(is_published))
-            .select(admin_users::email)
-            .order(admin_users::email);
-        self.platform(async |conn| Ok(query.load(conn).await?)).await
-    }
-
     /// Returns a connection that sees the scope's workspace and has the access of the scope.
     ///
     /// If the last check of the scope's credential is at least one second old, the database checks it again first. A
@@ -187,7 +92,9 @@ impl Database {
         let workspace = scope.workspace();
         let settings = settings_of(app, workspace, A::LEVEL);
         let permit = quota.acquire(workspace).await.map_err(Error::before_commit)?;
-        let conn = TransactionalConnection::new(app.pool(), String::new(), scope.fence()).await?;
+        // A replica changes no rows, and can't lock the row of a credential.
+        let fence = if self.0.primary.is_some() { None } else { scope.fence() };
+        let conn = TransactionalConnection::new(app.pool(), String::new(), fence).await?;
         let conn = conn.with_notifier(notifier).with_connection_permit(permit);
         Ok(WorkspaceConnection::new(conn, workspace, *token, *search_limits, settings, *timeouts))
     }
@@ -239,7 +146,7 @@ impl Database {
         workspace: WorkspaceId,
     ) -> Result<WorkspaceScope<A>> {
         let checked_at = Instant::now();
-        self.platform(async |conn| proof.authorize(conn, workspace, A::LEVEL).await).await?;
+        self.authority().platform(async |conn| proof.authorize(conn, workspace, A::LEVEL).await).await?;
         Ok(self.granted(workspace, proof, checked_at))
     }
 
@@ -268,7 +175,7 @@ impl Database {
     /// Returns the scope of the platform for a superadmin's credential.
     pub(crate) async fn authorize_platform(&self, proof: Arc<dyn Credential>) -> Result<PlatformScope> {
         let checked_at = Instant::now();
-        self.platform(async |conn| proof.authorize_superadmin(conn, false).await).await?;
+        self.authority().platform(async |conn| proof.authorize_superadmin(conn, false).await).await?;
         Ok(PlatformScope::granted(self.0.token, Grant::new(proof, checked_at)))
     }
 
@@ -277,7 +184,7 @@ impl Database {
         scope.check(self.0.token)?;
         let Some(grant) = scope.stale_grant() else { return Ok(()) };
         let checked_at = Instant::now();
-        self.platform(async |conn| grant.proof.authorize(conn, scope.workspace(), A::LEVEL).await).await?;
+        self.authority().platform(async |conn| grant.proof.authorize(conn, scope.workspace(), A::LEVEL).await).await?;
         grant.renew(checked_at);
         Ok(())
     }
@@ -345,6 +252,11 @@ impl Database {
         let transaction = TransactionGuard::begin(&mut conn).await?;
         let done = work(transaction.conn.connection()?).await;
         transaction.end_with(done).await
+    }
+
+    /// Returns the database that checks credentials.
+    pub(super) fn authority(&self) -> &Self {
+        self.0.primary.as_ref().unwrap_or(self)
     }
 
     fn platform_login(&self) -> Result<&Login> {

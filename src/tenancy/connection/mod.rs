@@ -1,8 +1,8 @@
 //! Connections: the database with its logins, and what it lends for one workspace or for all of them.
 //!
 //! From the bottom up: `transactional` is a lent connection whose transactions begin and end in one way. `load` sends a
-//! query on it. `raw` and `raw_transaction` lend it to raw SQL, `workspace` restricts it to one workspace, and
-//! `database` opens all of them.
+//! query on it. `raw` and `raw_transaction` lend it to raw SQL, and `workspace` restricts it to one workspace.
+//! `database` lends the connections of all workspaces, and `open` opens it.
 
 mod async_func;
 mod bulk;
@@ -10,6 +10,7 @@ mod database;
 mod errors;
 mod load;
 mod notifier;
+mod open;
 mod quota;
 mod raw;
 mod raw_transaction;

@@ -9,7 +9,7 @@
 mod sql_lexer;
 
 use std::any::TypeId;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -34,6 +34,9 @@ struct RenderContext {
 
 thread_local! {
     static RENDERING: Cell<Option<RenderContext>> = const { Cell::new(None) };
+    /// Addresses and types of the subqueries that the inspection has accounted for. Diesel walks the elements of a tuple twice: to see if
+    /// they are empty, and to write them.
+    static ACCOUNTED: RefCell<Vec<(usize, &'static str)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Guard that restores the earlier state, even after a panic.
@@ -59,15 +62,27 @@ pub(super) fn account(reads: ReadKeywords) {
     }
 }
 
-/// Accounts for a scoped query within another one, which must be of the same workspace.
-pub(super) fn account_for_subquery(workspace: WorkspaceId, joins: u32) -> QueryResult<()> {
+/// Accounts once for a scoped query within another one, which must be of the same workspace. `node` is its expression.
+pub(super) fn account_for_subquery<N>(node: &N, workspace: WorkspaceId, joins: u32) -> QueryResult<()> {
     if let Some(outer) = RENDERING.get().map(|rendering| rendering.workspace)
         && outer != workspace
     {
         let error = Error::invalid(format!("a subquery is scoped to workspace {workspace}, but the query to {outer}"));
         return Err(QueryBuilderError(error.remedy("use the same scope for both").into()));
     }
-    account(ReadKeywords::query(joins));
+    if !RENDERING.get().is_some_and(|rendering| rendering.accounted.is_some()) {
+        return Ok(());
+    }
+    // Two nodes of one type have different addresses, and one can begin with another of another type.
+    let node = (std::ptr::from_ref(node).addr(), std::any::type_name::<N>());
+    let is_new = ACCOUNTED.with_borrow_mut(|accounted| {
+        let is_new = !accounted.contains(&node);
+        accounted.push(node);
+        is_new
+    });
+    if is_new {
+        account(ReadKeywords::query(joins));
+    }
     Ok(())
 }
 
@@ -100,6 +115,7 @@ pub(super) fn check<Q: QueryFragment<Pg> + QueryId>(
 
 fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadKeywords) -> QueryResult<()> {
     let _restored = RestoreGuard(RENDERING.replace(Some(RenderContext { workspace, accounted: Some(own) })));
+    ACCOUNTED.with_borrow_mut(Vec::clear);
     let text = render(query)?;
     if sql_lexer::names_workspace_twice(&text) {
         return refuse(

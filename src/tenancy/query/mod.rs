@@ -2,15 +2,17 @@
 //!
 //! From the bottom up: `table`, `relation` and `rows` state what a tenant table is, what joins it and what may be
 //! written to it. `operand` states what a column of vectors is compared with. `expression` states what may stand in a query. `scoped` is the query with its methods, and
-//! `in_workspace` begins it. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`.
+//! `in_workspace` begins it. `related` and `combined` join it with another scoped query. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`.
 //! `call` calls this crate's own functions in the database.
 
 mod call;
+mod combined;
 mod expression;
 mod fragment;
 mod in_workspace;
 mod operand;
 mod page;
+mod related;
 mod relation;
 mod rows;
 mod run;
@@ -20,6 +22,7 @@ mod table;
 mod write;
 
 pub(crate) use self::call::FunctionCall;
+pub use self::combined::CombinedWith;
 pub use self::expression::{Excluded, Group, ScopedExpression, Settable, Tables, Within, excluded};
 pub use self::fragment::{
     ConflictAction, Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsNothing, ReturnsRows, Set,
@@ -30,6 +33,7 @@ pub use self::operand::VectorOperand;
 #[doc(hidden)]
 pub use self::operand::{OfEmbedding, OfExpression};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
+pub use self::related::{RelatedRows, ScalarSubquery, WithRelated};
 pub use self::relation::{Here, JoinsTo, RelatedTo, There};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::OptionalRow;

@@ -62,7 +62,7 @@ impl<Q, ST: SqlType + TypedExpressionType> Expression for Subquery<Q, ST> {
 
 impl<Q: QueryFragment<Pg>, ST> QueryFragment<Pg> for Subquery<Q, ST> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        inspection::account_for_subquery(self.workspace, self.joins)?;
+        inspection::account_for_subquery(self, self.workspace, self.joins)?;
         self.query.walk_ast(out)
     }
 }

@@ -307,3 +307,35 @@ async fn a_superadmins_token_does_not_give_what_it_has() {
             && auth::disable(&fixture.db, &platform, jane).await.is_ok()
     );
 }
+
+/// A server that changes no rows, as a replica does.
+#[tokio::test]
+async fn a_replica_accepts_the_sessions_of_its_primary_until_they_end() {
+    let fixture = Fixture::new().await;
+    let read_only = |url: workspace_db::config::DatabaseUrl| -> Option<workspace_db::config::DatabaseUrl> {
+        Some(format!("{}?options=-cdefault_transaction_read_only%3Don", url.expose()).parse().unwrap())
+    };
+    let config = workspace_db::config::Config {
+        database_app_url: read_only(fixture.database.app_url().unwrap()),
+        database_platform_url: read_only(fixture.database.platform_url().unwrap()),
+        ..fixture.database.config().unwrap()
+    };
+    let replica = fixture.db.open_replica(&config).await.unwrap();
+    let root = fixture.log_in("root@example.com").await;
+    let scope = root.workspace(fixture.a.workspace, &fixture.db).await.unwrap();
+    let mut ws = replica.workspace(&scope).await.unwrap();
+    assert_eq!(documents::table.in_workspace(&ws).load::<Document>(&mut ws).await.unwrap().len(), 1);
+    let insert = documents::table.in_workspace(&ws).insert(NewDocument::new("x"));
+    let error = insert.execute(&mut ws).await.unwrap_err();
+    assert!(error.to_string().contains("read-only"), "{error}");
+    drop(ws);
+    // And a scope that was taken from the replica is good for the primary.
+    let scope = root.workspace(fixture.a.workspace, &replica).await.unwrap();
+    let mut ws = fixture.db.workspace(&scope).await.unwrap();
+    documents::table.in_workspace(&ws).insert(NewDocument::new("x")).execute(&mut ws).await.unwrap();
+    drop(ws);
+    root.log_out(&fixture.db).await.unwrap();
+    until_refused(&replica, &scope).await;
+    let other = workspace_db_testing::TestDatabase::new().await.unwrap().open(2).await.unwrap();
+    assert!(other.workspace(&scope).await.unwrap_err().is_invalid_input());
+}

@@ -8,6 +8,7 @@ pub(crate) mod pgbouncer;
 mod pools;
 mod query;
 mod raw_sql;
+mod related;
 mod service_errors;
 mod soak;
 mod timeouts;
