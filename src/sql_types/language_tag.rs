@@ -127,7 +127,7 @@ impl From<LanguageTags> for Vec<LanguageTag> {
 
 impl ToSql<Array<Nullable<Text>>, Pg> for LanguageTags {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        let tags = TextArray::from_iter(self.0.iter().map(LanguageTag::as_str));
+        let tags = self.0.iter().map(LanguageTag::as_str).collect::<TextArray>();
         ToSql::<Array<Nullable<Text>>, Pg>::to_sql(&tags, &mut out.reborrow())
     }
 }

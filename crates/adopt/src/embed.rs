@@ -14,6 +14,7 @@ use super::connections;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db::roles::PLATFORM_ROLE;
 use workspace_db::embeddings::{Embedder, embed};
+use workspace_db::sql_types::Embedding;
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Number of passages that are embedded and inserted together.
@@ -144,7 +145,7 @@ async fn insert(client: &mut Client, batch: Vec<OldPassage>, embedder: &dyn Embe
     }
     let texts: Vec<String> = batch.iter().filter_map(|one| one.content.clone()).collect();
     let vectors = embed(embedder, &texts).await?;
-    let vectors: Vec<&[f32]> = vectors.iter().map(|vector| vector.as_slice()).collect();
+    let vectors: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
     let insert = format!(
         "INSERT INTO document_chunks (id, workspace_id, document_id, chunk_index, content, token_count, metadata, created_at,
             embedding_model, vector)
@@ -153,8 +154,8 @@ async fn insert(client: &mut Client, batch: Vec<OldPassage>, embedder: &dyn Embe
             $2, r.vector
         FROM {FREE} ON CONFLICT DO NOTHING"
     );
-    let embedded = client.execute(&insert, &[&records(&batch, &vectors), &embedder.model()]).await?;
-    Ok(EmbedReport { embedded, skipped: all - embedded })
+    let written = client.execute(&insert, &[&records(&batch, &vectors), &embedder.model()]).await?;
+    Ok(EmbedReport { embedded: written, skipped: all - written })
 }
 
 /// Returns the passages as a JSON array, each with its vector if there are any.

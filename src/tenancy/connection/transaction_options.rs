@@ -232,13 +232,15 @@ impl<A: Access> WorkspaceConnection<A> {
         };
         let set = sql::<Bool>("set_config(").bind::<Text, _>(*name).sql(", ").bind::<Text, _>(value.to_owned());
         let set = diesel::select(set.sql(", true) IS NOT NULL"));
-        self.transaction(async |tx| tx.internal_sql(async |conn| Ok(set.execute(conn).await?)).await).await.map_err(
-            |error: Error| match error.is_database_failure() {
-                true => Error::invalid(format!("{name} can't be set to {value:?}: {error}")).caused_by(error),
-                false => error,
-            },
-        )?;
-        Ok(())
+        // Behind a savepoint, so that a rejected value does not end the transaction.
+        let done: Result<usize> =
+            self.transaction(async |tx| tx.internal_sql(async |conn| Ok(set.execute(conn).await?)).await).await;
+        match done {
+            Err(error) if error.is_database_failure() => {
+                Err(Error::invalid(format!("{name} can't be set to {value:?}: {error}")).caused_by(error))
+            }
+            done => done.map(drop),
+        }
     }
 
     /// Returns the SQL that sets again what the open transaction has changed. Raw SQL resets all settings.

@@ -70,7 +70,7 @@ pub(super) fn account_for_subquery<N>(node: &N, workspace: WorkspaceId, joins: u
         let error = Error::invalid(format!("a subquery is scoped to workspace {workspace}, but the query to {outer}"));
         return Err(QueryBuilderError(error.remedy("use the same scope for both").into()));
     }
-    if !RENDERING.get().is_some_and(|rendering| rendering.accounted.is_some()) {
+    if RENDERING.get().is_none_or(|rendering| rendering.accounted.is_none()) {
         return Ok(());
     }
     // Two nodes of one type have different addresses, and one can begin with another of another type.
@@ -133,6 +133,10 @@ fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadK
 }
 
 /// Rejects a mistake in the program. It occurs each time, so tests of the program must show it.
+#[cfg_attr(
+    debug_assertions,
+    expect(clippy::needless_pass_by_value, reason = "a build for production returns the error")
+)]
 fn refuse(error: Error) -> QueryResult<()> {
     #[cfg(debug_assertions)]
     #[expect(clippy::panic, reason = "in a build for development alone")]

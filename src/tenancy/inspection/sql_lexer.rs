@@ -246,6 +246,12 @@ fn is_of_a_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
+/// Returns true if an INSERT has the column `workspace_id` twice: that of the scope, and that of a row.
+pub(super) fn names_workspace_twice(text: &str) -> bool {
+    let columns = text.strip_prefix("INSERT INTO ").and_then(|rest| rest.split_once(')')).map(|(columns, _)| columns);
+    columns.is_some_and(|columns| columns.matches("\"workspace_id\"").count() > 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,10 +289,4 @@ mod tests {
             assert!(matches!(reads(text), Err(UnsafeSql::Reader(_))), "{text}");
         }
     }
-}
-
-/// Returns true if an INSERT has the column `workspace_id` twice: that of the scope, and that of a row.
-pub(super) fn names_workspace_twice(text: &str) -> bool {
-    let columns = text.strip_prefix("INSERT INTO ").and_then(|rest| rest.split_once(')')).map(|(columns, _)| columns);
-    columns.is_some_and(|columns| columns.matches("\"workspace_id\"").count() > 1)
 }

@@ -77,7 +77,7 @@ async fn settings_stand_over_the_workspace_and_that_over_the_platform() {
     auth::change_settings(&db, &scope, &input.checked().unwrap()).await.unwrap();
     let now = auth::settings(&db, &scope).await.unwrap();
     assert_eq!((now.tone.as_str(), now.temperature, now.fallback_language.as_str()), ("warm", 1.2, "de"));
-    let languages: Vec<&str> = now.languages.iter().map(|language| language.as_str()).collect();
+    let languages: Vec<&str> = now.languages.iter().map(workspace_db::sql_types::LanguageTag::as_str).collect();
     assert_eq!(languages, ["nl", "pt-BR"], "the default comes first, and once");
     assert_eq!((now.primary_color.as_deref(), now.metadata), (Some("#ff8800"), json!({ "plan": "pro" })));
     assert_eq!(now.retention, Retention { job_days: Some(7), ..platform }, "a workspace forgets what was done in it");

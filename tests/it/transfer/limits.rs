@@ -279,9 +279,10 @@ async fn values_beyond_a_limit_are_refused_by_its_name() {
 
 /// Sets all times of the workspace's rows, and all JSON, to the limit of what programs read.
 async fn set_readable_limits(conn: &mut AsyncPgConnection, scope: &str, is_upper: bool) {
-    let (time, json) = match is_upper {
-        false => ("0001-01-01 00:00:00+00", "{\"a\": -1.7976931348623157e308}".to_owned()),
-        true => ("9999-12-31 23:59:59.999999+00", format!("{{\"a\": {}{}}}", "[".repeat(126), "]".repeat(126))),
+    let (time, json) = if is_upper {
+        ("9999-12-31 23:59:59.999999+00", format!("{{\"a\": {}{}}}", "[".repeat(126), "]".repeat(126)))
+    } else {
+        ("0001-01-01 00:00:00+00", "{\"a\": -1.7976931348623157e308}".to_owned())
     };
     for table in tables() {
         // Arguments of jobs and schedules are at their own limit.
@@ -295,7 +296,8 @@ async fn set_readable_limits(conn: &mut AsyncPgConnection, scope: &str, is_upper
             let value = if kind == "jsonb" { &json } else { time };
             let key = if table == "workspaces" { "id" } else { "workspace_id" };
             let set = format!("UPDATE {table} SET {name} = '{value}' WHERE {name} IS NOT NULL AND {key} = '{scope}'");
-            conn.batch_execute(&set).await.unwrap_or_else(|error| panic!("{set}: {error}"));
+            let done = conn.batch_execute(&set).await;
+            assert!(done.is_ok(), "{set}: {done:?}");
             let beyond = if kind == "jsonb" { "1e309" } else { "infinity" };
             let error = conn.batch_execute(&format!("UPDATE {table} SET {name} = '{beyond}'")).await.unwrap_err();
             assert!(error.to_string().contains("_readable"), "{table}.{name}: {error}");
@@ -314,8 +316,7 @@ async fn set_limits(conn: &mut AsyncPgConnection, scope: &str, is_upper: bool) {
             assignments.join(", ")
         );
         let query = diesel::sql_query(&set);
-        let changed = RunQueryDsl::execute(query, conn).await.unwrap_or_else(|error| panic!("{set}: {error}"));
-        assert_eq!(changed, 1, "{table} has a row");
+        assert_eq!(RunQueryDsl::execute(query, conn).await, Ok(1), "{set}");
     }
 }
 

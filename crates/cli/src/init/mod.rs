@@ -70,10 +70,9 @@ impl Init {
             if has_table && path.starts_with("migrations/") {
                 continue;
             }
-            match create(&self.folder.join(&path), &text.replace("{crate}", &manifest.library_name()))? {
-                true => report.written.push(path),
-                false => report.kept.push(path),
-            }
+            let text = text.replace("{crate}", &manifest.library_name());
+            let list = if create(&self.folder.join(&path), &text)? { &mut report.written } else { &mut report.kept };
+            list.push(path);
         }
         if declare_modules(&self.folder)? {
             report.written.push("src/lib.rs".to_owned());
