@@ -73,6 +73,7 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
     let mine = service_tokens::table
         .filter(service_tokens::workspace_id.eq(workspace).and(service_tokens::token_hash.eq(&hash)));
     let access: Option<ServiceAccess> = db
+        .authority()
         .platform(async |conn| {
             let query = mine.select((service_tokens::access, service_tokens::last_used_at));
             let found: Option<(ServiceAccess, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;

@@ -58,6 +58,7 @@ pub async fn session(db: &Database, token: &Token, address: Option<IpAddr>) -> R
         .filter(admin_tokens::token_hash.eq(&hash).and(token_is_valid()).and(admin_may_enter()))
         .select((AdminUser::as_select(), admin_tokens::id, admin_tokens::last_used_at));
     let found = db
+        .authority()
         .platform(async |conn| {
             let found: Option<(AdminUser, AdminTokenId, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
             let Some((admin, id, last_used_at)) = found else { return Ok::<_, Error>(None) };

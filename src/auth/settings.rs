@@ -59,10 +59,15 @@ impl EffectiveSettings {
             job_days: days(own.job_retention_days),
         });
         let others = settings.map(|own| own.languages.as_slice()).unwrap_or_default().iter();
-        let others = others.filter(|language| **language != workspace.default_language).cloned();
+        let mut languages = vec![workspace.default_language.clone()];
+        for language in others {
+            if !languages.iter().any(|known| known.as_str().eq_ignore_ascii_case(language.as_str())) {
+                languages.push(language.clone());
+            }
+        }
         let text = |of: fn(&WorkspaceSettings) -> &Option<String>| settings.and_then(|own| of(own).clone());
         Self {
-            languages: std::iter::once(workspace.default_language.clone()).chain(others).collect(),
+            languages,
             fallback_language: settings
                 .and_then(|own| own.fallback_language.clone())
                 .unwrap_or_else(|| workspace.default_language.clone()),

@@ -89,9 +89,9 @@ impl Timeouts {
     pub(crate) fn sql(self) -> String {
         format!(
             "; SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}; SET LOCAL lock_timeout = {}",
-            self.statement.as_millis(),
-            self.idle_in_transaction.as_millis(),
-            self.lock.as_millis()
+            milliseconds(self.statement),
+            milliseconds(self.idle_in_transaction),
+            milliseconds(self.lock)
         )
     }
 
@@ -105,6 +105,12 @@ impl Timeouts {
             lock: seconds(count::<0, DAY>("WORKSPACE_DB_LOCK_TIMEOUT")?, default.lock),
         })
     }
+}
+
+/// Returns a timeout as the server takes it: zero disables it, so a shorter time than a millisecond is one.
+fn milliseconds(timeout: Duration) -> i32 {
+    let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
+    i32::try_from(milliseconds).unwrap_or(i32::MAX)
 }
 
 /// Defaults that end an abandoned request soon after the usual timeout of a proxy, 30 seconds.

@@ -31,6 +31,8 @@ struct Inner {
     remedy: Option<String>,
     field: Option<Cow<'static, str>>,
     constraint: Option<String>,
+    /// True if the program is wrong, and not its input.
+    is_misuse: bool,
     /// True if the same work can succeed on another try, because nothing of it was committed.
     is_retryable: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -104,6 +106,7 @@ impl Error {
             remedy: None,
             field: None,
             constraint: None,
+            is_misuse: false,
             is_retryable: kind == ErrorKind::Serialization,
             source: None,
         };
@@ -113,6 +116,14 @@ impl Error {
     /// Returns an error for invalid input.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidInput, message)
+    }
+
+    /// Returns an error for a mistake in the program, such as a query and a connection of two workspaces. It counts as invalid
+    /// input, but its text is not for the caller of a service.
+    pub(crate) fn misuse(message: impl Into<String>) -> Self {
+        let mut error = Self::invalid(message);
+        error.inner.is_misuse = true;
+        error
     }
 
     /// Adds what the user can do about it. The text of the error ends with it.
@@ -203,7 +214,7 @@ impl Error {
     /// | [`is_embeddings_failure`](Self::is_embeddings_failure) | 502 |
     /// | [`is_exhausted`](Self::is_exhausted), [`is_unreachable`](Self::is_unreachable), [`is_retryable`](Self::is_retryable) | 503 |
     /// | [`is_timed_out`](Self::is_timed_out) | 504 |
-    /// | any other | 500 |
+    /// | any other, and a mistake in the program such as a query of another workspace than its connection | 500 |
     ///
     /// The text of an error from 500 on is for the log: it can name tables and hosts. The texts of the others are written for
     /// the caller.
@@ -216,6 +227,7 @@ impl Error {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self.inner.kind {
+            _ if self.inner.is_misuse => 500,
             ErrorKind::Unauthenticated => 401,
             ErrorKind::Forbidden | ErrorKind::PasswordChange => 403,
             ErrorKind::NotFound => 404,

@@ -52,6 +52,7 @@ impl Database {
         }
         let checked_at = Instant::now();
         let found: Option<WorkspaceId> = self
+            .authority()
             .platform(async |conn| {
                 let query = workspaces::table
                     .filter(workspaces::slug.eq(slug).and(workspaces::is_active).and(workspaces::is_published))

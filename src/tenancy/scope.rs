@@ -78,7 +78,7 @@ impl<A: Access> WorkspaceScope<A> {
     pub(super) fn check(&self, database: DatabaseToken) -> Result<()> {
         match self.source {
             ScopeOrigin::Granted(given, _) if given != database => {
-                Err(Error::invalid(format!("the scope of workspace {} belongs to another `Database`", self.workspace))
+                Err(Error::misuse(format!("the scope of workspace {} belongs to another `Database`", self.workspace))
                     .remedy("get the scope from the `Database` that runs the query"))
             }
             _ => Ok(()),

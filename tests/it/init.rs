@@ -25,7 +25,10 @@ fn a_crate_gets_what_it_lacks_and_a_second_run_changes_nothing() {
         fs::write(path, text).unwrap();
     };
     write("crate/Cargo.toml", &format!("{MANIFEST}# Of the first day.\ntokio = \"1.40\"\n"));
-    write("crate/src/lib.rs", "//! A service.\n#![forbid(unsafe_code)]\n\nmod schema;\n\npub fn run() {}\n");
+    write(
+        "crate/src/lib.rs",
+        "// A head.\n\n//! A service.\n\n#![forbid(unsafe_code)]\n\npub(crate) mod schema;\n\npub fn run() {}\n",
+    );
     write("crate/diesel.toml", "# mine\n");
     let report = shell.json(&["init", "crate"]);
     assert_eq!(report["kept"], serde_json::json!(["diesel.toml"]));
@@ -55,7 +58,7 @@ fn a_crate_gets_what_it_lacks_and_a_second_run_changes_nothing() {
     assert!(manifest.contains("[dev-dependencies]\nworkspace-db-testing = "), "{manifest}");
     assert_eq!(
         of("src/lib.rs"),
-        "//! A service.\n#![forbid(unsafe_code)]\n\npub mod models;\npub mod registry;\n\nmod schema;\n\npub fn run() {}\n"
+        "// A head.\n\n//! A service.\n\n#![forbid(unsafe_code)]\n\npub(crate) mod schema;\n\npub fn run() {}\n\npub mod models;\npub mod registry;\n"
     );
     assert!(of("tests/isolation.rs").contains("use my_service::models::{NewNote, Note};"));
     let again = shell.json(&["init", "crate"]);
@@ -79,9 +82,13 @@ fn the_path_of_the_library_and_a_name_of_its_own_are_used() {
     let shell = Shell::new();
     fs::create_dir(shell.path("a")).unwrap();
     fs::write(shell.path("a/Cargo.toml"), format!("{MANIFEST}[lib]\nname = \"core_of_it\"\n")).unwrap();
-    shell.succeed(&["init", "a", "--library", "../../vendor/workspace-db"]);
+    shell.succeed(&["init", "a", "--library", "../../the \"vendor\"/workspace-db"]);
     let read = |file: &str| fs::read_to_string(shell.path(file)).unwrap();
-    assert!(read("a/Cargo.toml").contains("\"../../vendor/workspace-db/crates/testing\""), "{}", read("a/Cargo.toml"));
+    assert!(
+        read("a/Cargo.toml").contains("../../the \"vendor\"/workspace-db/crates/testing"),
+        "{}",
+        read("a/Cargo.toml")
+    );
     assert!(read("a/tests/isolation.rs").contains("use core_of_it::schema::notes;"));
     assert_eq!(read("a/src/lib.rs"), "pub mod models;\npub mod registry;\npub mod schema;\n");
 }

@@ -25,7 +25,7 @@ const TOGETHER: usize = 128;
 pub struct EmbedReport {
     /// Number of passages with a new vector.
     pub embedded: u64,
-    /// Number of passages that were left out: they exist, their document does not, they have no text, or their metadata has numbers beyond a double.
+    /// Number of passages that were left out: they exist, their document does not, they have no text or position, or their metadata has numbers beyond a double.
     pub skipped: u64,
 }
 
@@ -53,7 +53,41 @@ struct OldPassage {
     token_count: Option<Value>,
     #[serde(default)]
     metadata: Value,
-    created_at: Option<Value>,
+    created_at: Option<String>,
+}
+
+/// Passage that the new table accepts.
+struct NewPassage {
+    id: Uuid,
+    workspace_id: Uuid,
+    document_id: Uuid,
+    chunk_index: i32,
+    content: String,
+    token_count: Option<i32>,
+    metadata: Value,
+    created_at: Option<String>,
+}
+
+impl OldPassage {
+    /// Returns the passage, if it has all that a new one requires. A token count or metadata that do not fit are left out.
+    fn into_new(self) -> Option<NewPassage> {
+        let integer = |value: &Value| value.as_i64().and_then(|value| i32::try_from(value).ok());
+        // Metadata of a column of another type is a text.
+        let metadata = match self.metadata {
+            Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::Null),
+            metadata => metadata,
+        };
+        Some(NewPassage {
+            id: self.id?,
+            workspace_id: self.workspace_id?,
+            document_id: self.document_id?,
+            chunk_index: integer(&self.chunk_index?)?,
+            content: self.content.filter(|text| !text.trim().is_empty())?,
+            token_count: self.token_count.as_ref().and_then(integer).filter(|count| *count >= 0),
+            metadata,
+            created_at: self.created_at,
+        })
+    }
 }
 
 /// Embeds the passages of a file that [`finish`](super::Adoption::finish) wrote, and inserts them into the database with
@@ -105,7 +139,10 @@ pub async fn embed_set_aside(
         }
         match serde_json::from_str::<PassageLine>(&line) {
             // A passage has a line for each reason.
-            Ok(PassageLine { old_row }) if seen.insert(old_row.id) => batch.push(old_row),
+            Ok(PassageLine { old_row }) if seen.insert(old_row.id) => match old_row.into_new() {
+                Some(passage) => batch.push(passage),
+                None => report.skipped += 1,
+            },
             Ok(_) => {}
             // Its metadata has a number that no program reads.
             Err(_) => report.skipped += 1,
@@ -127,39 +164,37 @@ impl EmbedReport {
 }
 
 /// Selects the passages `r` of a JSON array that can be inserted.
-const FREE: &str = "jsonb_to_recordset($1) AS r (id uuid, workspace_id uuid, document_id uuid, chunk_index integer,
+const INSERTABLE: &str = "jsonb_to_recordset($1) AS r (id uuid, workspace_id uuid, document_id uuid, chunk_index integer,
         content text, token_count integer, metadata jsonb, created_at timestamptz, vector vector)
     JOIN documents d ON d.workspace_id = r.workspace_id AND d.id = r.document_id
-    WHERE r.content IS NOT NULL AND NOT EXISTS (SELECT FROM document_chunks c
-        WHERE c.id = r.id OR c.document_id = r.document_id AND c.chunk_index = r.chunk_index)";
+    WHERE NOT EXISTS (SELECT FROM document_chunks c WHERE c.workspace_id = r.workspace_id AND c.id = r.id)
+        AND NOT EXISTS (SELECT FROM document_chunks c WHERE c.document_id = r.document_id AND c.chunk_index = r.chunk_index)";
 
-async fn insert(client: &mut Client, batch: Vec<OldPassage>, embedder: &dyn Embedder) -> Result<EmbedReport> {
+async fn insert(client: &mut Client, batch: Vec<NewPassage>, embedder: &dyn Embedder) -> Result<EmbedReport> {
     let all = batch.len() as u64;
-    let free = client.query(&format!("SELECT r.id FROM {FREE}"), &[&records(&batch, &[])]).await?;
+    let free = client.query(&format!("SELECT r.id FROM {INSERTABLE}"), &[&records(&batch, &[])]).await?;
     let free: BTreeSet<Uuid> = free.iter().map(|row| row.get(0)).collect();
-    let has_words = |one: &OldPassage| one.content.as_deref().is_some_and(|text| !text.trim().is_empty());
-    let batch: Vec<OldPassage> =
-        batch.into_iter().filter(|one| one.id.is_some_and(|id| free.contains(&id)) && has_words(one)).collect();
+    let batch: Vec<NewPassage> = batch.into_iter().filter(|one| free.contains(&one.id)).collect();
     if batch.is_empty() {
         return Ok(EmbedReport { embedded: 0, skipped: all });
     }
-    let texts: Vec<String> = batch.iter().filter_map(|one| one.content.clone()).collect();
+    let texts: Vec<String> = batch.iter().map(|one| one.content.clone()).collect();
     let vectors = embed(embedder, &texts).await?;
     let vectors: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
     let insert = format!(
         "INSERT INTO document_chunks (id, workspace_id, document_id, chunk_index, content, token_count, metadata, created_at,
             embedding_model, vector)
-        SELECT r.id, r.workspace_id, r.document_id, r.chunk_index, r.content, CASE WHEN r.token_count >= 0 THEN r.token_count END,
-            CASE WHEN workspace_db_is_readable(r.metadata) THEN r.metadata ELSE '{{}}' END, coalesce(r.created_at, now()),
+        SELECT r.id, r.workspace_id, r.document_id, r.chunk_index, r.content, r.token_count,
+            CASE WHEN workspace_db_is_readable(r.metadata) THEN r.metadata ELSE '{{}}' END, CASE WHEN workspace_db_is_readable(r.created_at) THEN r.created_at ELSE now() END,
             $2, r.vector
-        FROM {FREE} ON CONFLICT DO NOTHING"
+        FROM {INSERTABLE} ON CONFLICT DO NOTHING"
     );
     let written = client.execute(&insert, &[&records(&batch, &vectors), &embedder.model()]).await?;
     Ok(EmbedReport { embedded: written, skipped: all - written })
 }
 
 /// Returns the passages as a JSON array, each with its vector if there are any.
-fn records(batch: &[OldPassage], vectors: &[&[f32]]) -> Value {
+fn records(batch: &[NewPassage], vectors: &[&[f32]]) -> Value {
     let records = batch.iter().enumerate().map(|(number, one)| {
         json!({
             "id": one.id, "workspace_id": one.workspace_id, "document_id": one.document_id, "chunk_index": one.chunk_index,

@@ -65,7 +65,8 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
 pub struct FinishReport {
     /// Number of rows in the file; a row has a line for each reason.
     pub set_aside: u64,
-    /// Number of passages that were not copied; [`embed_set_aside`](crate::embed_set_aside) inserts them with new vectors.
+    /// Number of passages that were not copied. [`embed_set_aside`](crate::embed_set_aside) inserts those whose document was
+    /// adopted, with new vectors.
     pub passages: u64,
     /// Old types that other objects use. They stay in the schema `workspace_db_before`.
     pub kept_types: Vec<String>,

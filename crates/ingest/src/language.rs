@@ -18,7 +18,7 @@ const GROUPS: &[(Lang, &str)] = &[(Lang::Cmn, "zho"), (Lang::Pes, "fas"), (Lang:
 /// ```
 /// use workspace_db_ingest::detect_language;
 ///
-/// let text = "Das Haus steht am Ende der Straße, und niemand weiß, wem es gehört.";
+/// let text = "Das Haus steht in einer kleinen Straße, und niemand weiß, wem es gehört.";
 /// assert_eq!(detect_language(text, &[]).unwrap().as_str(), "de");
 /// assert_eq!(detect_language("42", &[]), None);
 ///

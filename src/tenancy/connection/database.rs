@@ -22,7 +22,7 @@ use crate::config::{Retention, SearchLimits, Timeouts};
 use crate::db::roles::{Login, PLATFORM_ROLE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
-use crate::tenancy::access::{Access, AccessLevel};
+use crate::tenancy::access::{Access, AccessLevel, Read};
 use crate::tenancy::credential::Credential;
 use crate::tenancy::grant::Grant;
 use crate::tenancy::scope::{DatabaseToken, PlatformScope, WorkspaceScope};
@@ -92,15 +92,19 @@ impl Database {
         let workspace = scope.workspace();
         let settings = settings_of(app, workspace, A::LEVEL);
         let permit = quota.acquire(workspace).await.map_err(Error::before_commit)?;
-        // A replica changes no rows, and can't lock the row of a credential.
-        let fence = if self.0.primary.is_some() { None } else { scope.fence() };
+        // A replica changes no rows, so it needs no fence. It could not lock the row of a credential either.
+        let fence = if self.is_replica() { None } else { scope.fence() };
         let conn = TransactionalConnection::new(app.pool(), String::new(), fence).await?;
         let conn = conn.with_notifier(notifier).with_connection_permit(permit);
-        Ok(WorkspaceConnection::new(conn, workspace, *token, *search_limits, settings, *timeouts))
+        let begin = if self.is_replica() { Read::BEGIN } else { A::BEGIN };
+        Ok(WorkspaceConnection::new(conn, workspace, *token, *search_limits, begin, settings, *timeouts))
     }
 
     /// Returns a connection for COPY that sees the scope's workspace, outside of the pool.
     pub(crate) async fn bulk(&self, scope: &WorkspaceScope) -> Result<BulkConnection> {
+        if self.is_replica() {
+            return Err(Error::misuse("a replica changes no rows").remedy("pass the primary"));
+        }
         self.reauthorize(scope).await?;
         let settings = settings_of(&self.0.app, scope.workspace(), AccessLevel::Write);
         BulkConnection::open(&self.0.app, settings, scope.fence()).await
@@ -230,7 +234,7 @@ impl Database {
     {
         reason::log(reason, None);
         let login = self.0.raw_platform.as_ref().ok_or_else(no_platform_login)?;
-        let mut conn = connect_platform(login, "").await?;
+        let mut conn = connect_platform(login, self.platform_begin(), "").await?;
         let (loan, mut raw) = RawTransaction::begin(&mut conn).await?;
         let done = work(&mut raw).await;
         loan.end_with(raw, &login.drop_to(PLATFORM_ROLE), done).await
@@ -255,8 +259,17 @@ impl Database {
     }
 
     /// Returns the database that checks credentials.
-    pub(super) fn authority(&self) -> &Self {
+    pub(crate) fn authority(&self) -> &Self {
         self.0.primary.as_ref().unwrap_or(self)
+    }
+
+    fn is_replica(&self) -> bool {
+        self.0.primary.is_some()
+    }
+
+    /// Returns the SQL with which transactions across workspaces begin.
+    fn platform_begin(&self) -> &'static str {
+        if self.is_replica() { Read::BEGIN } else { "BEGIN" }
     }
 
     fn platform_login(&self) -> Result<&Login> {
@@ -270,7 +283,7 @@ impl Database {
 
     /// Returns a connection for this crate's own statements across workspaces.
     pub(crate) async fn platform_connection(&self) -> Result<TransactionalConnection> {
-        connect_platform(self.platform_login()?, OWN).await
+        connect_platform(self.platform_login()?, self.platform_begin(), OWN).await
     }
 
     /// Sends a notification on a channel of the database, without waiting for it.
@@ -296,8 +309,8 @@ impl From<&Database> for DatabaseToken {
 }
 
 /// Opens a connection of the platform login, whose transactions begin with `settings`.
-async fn connect_platform(login: &Login, settings: &str) -> Result<TransactionalConnection> {
-    TransactionalConnection::new(login.pool(), format!("BEGIN{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
+async fn connect_platform(login: &Login, begin: &str, settings: &str) -> Result<TransactionalConnection> {
+    TransactionalConnection::new(login.pool(), format!("{begin}{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
 }
 
 fn no_platform_login() -> Error {

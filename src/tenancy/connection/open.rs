@@ -39,7 +39,8 @@ impl Database {
     /// Opens a replica of this database, which `config` names. Scopes and sessions of either are valid on both.
     ///
     /// The primary checks every credential, so a revoked token ends on the replica as fast as on the primary. Rows arrive
-    /// with the delay of the replication. The server rejects each statement that changes rows.
+    /// with the delay of the replication. Each transaction is read-only.
+    /// A standby server has no serializable transactions.
     ///
     /// # Errors
     ///

@@ -44,7 +44,7 @@ impl<'s, C: Transactional> RawTransaction<'s, C> {
             Ok(conn) => batch(conn, &again).await.map_err(|error| {
                 let error = Error::from(error);
                 if error.is_unreachable() {
-                    return error;
+                    return error.before_commit();
                 }
                 Error::new(ErrorKind::Interrupted, "the raw SQL ended the transaction, or left it in a failed state")
                     .remedy("do not end the transaction, and return the error of a failed statement")
@@ -55,7 +55,8 @@ impl<'s, C: Transactional> RawTransaction<'s, C> {
         match (result, is_open) {
             (Ok(value), Ok(())) => transaction.commit().await.map(|()| value).map_err(E::from),
             (Ok(_), Err(error)) => Err(error.into()),
-            // The connection of this work is lost, so nothing is left to roll back.
+            // The connection of this work is lost, so nothing is left to roll back, and the same work can run again.
+            (Err(_), Err(lost)) if lost.is_unreachable() => Err(lost.into()),
             (Err(error), Err(_)) => Err(error),
             (Err(error), Ok(())) => {
                 transaction.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error))

@@ -8,7 +8,8 @@ use crate::id::WorkspaceId;
 /// Maximum number of reasons that are remembered. Programs have few; a reason with an id in it would be another each time.
 const MAX_REASONS: usize = 1_000;
 
-/// Logs the reason for raw SQL: at the level `INFO` when this process states it for the first time, then at `DEBUG`.
+/// Logs the reason for raw SQL: at the level `INFO` when this process states it for the first time, then at `DEBUG`. That
+/// holds for the first 1,000 reasons.
 pub(super) fn log(reason: &str, workspace: Option<WorkspaceId>) {
     let workspace = workspace.map(tracing::field::display);
     if is_new(reason) {

@@ -19,9 +19,9 @@ use crate::tenancy::access::Access;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const MAX_PAUSE: Duration = Duration::from_millis(500);
 
-/// Settings that a transaction may change: none of them changes the workspace, the role, or the meaning of a statement.
+/// Settings that a transaction may change: none of them changes the workspace, the role, or the meaning of a statement. A
+/// search sets others for itself (`jit`, `hnsw.ef_search`) and resets them, so they are not here.
 const LOCAL_SETTINGS: &[&str] = &[
-    "commit_delay",
     "cursor_tuple_fraction",
     "enable_hashagg",
     "enable_hashjoin",
@@ -30,22 +30,12 @@ const LOCAL_SETTINGS: &[&str] = &[
     "enable_nestloop",
     "enable_seqscan",
     "enable_sort",
-    "force_parallel_mode",
     "from_collapse_limit",
-    "hnsw.ef_search",
-    "hnsw.iterative_scan",
-    "hnsw.max_scan_tuples",
-    "ivfflat.iterative_scan",
-    "ivfflat.max_probes",
-    "ivfflat.probes",
-    "jit",
     "join_collapse_limit",
     "lock_timeout",
     "max_parallel_workers_per_gather",
-    "plan_cache_mode",
     "random_page_cost",
     "statement_timeout",
-    "synchronous_commit",
     "temp_buffers",
     "work_mem",
 ];
@@ -167,11 +157,11 @@ impl<A: Access> WorkspaceConnection<A> {
         E: From<Error> + StdError + Send + 'static,
     {
         if self.is_in_transaction() {
-            return Err(Error::invalid("a transaction is open, which has an isolation level already")
+            return Err(Error::misuse("a transaction is open, which has an isolation level already")
                 .remedy("call `transaction_with` outside of it, or `transaction` for a savepoint")
                 .into());
         }
-        let begin = options.begin(A::BEGIN, self.settings(), self.timeouts());
+        let begin = options.begin(self.begin(), self.settings(), self.timeouts());
         let retries = usize::try_from(options.retries).unwrap_or(usize::MAX);
         let pauses = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(MAX_PAUSE);
         let mut pauses = pauses.with_max_times(retries).with_jitter().build();
@@ -202,8 +192,8 @@ impl<A: Access> WorkspaceConnection<A> {
     /// Changes a setting of the server for the rest of the open transaction. Its end puts the setting back, and so does a
     /// rollback to a savepoint before it.
     ///
-    /// The name is that of a timeout, of memory or of the planner, such as `statement_timeout`, `lock_timeout`, `work_mem`,
-    /// `enable_seqscan` or `hnsw.ef_search`; the value has PostgreSQL's form, such as `5min` or `64MB`.
+    /// The name is that of a timeout, of memory or of the planner, such as `statement_timeout`, `lock_timeout`, `work_mem` or
+    /// `enable_seqscan`; the value has PostgreSQL's form, such as `5min` or `64MB`.
     ///
     /// # Errors
     ///
@@ -223,11 +213,11 @@ impl<A: Access> WorkspaceConnection<A> {
     /// ```
     pub async fn set_local(&mut self, name: &str, value: &str) -> Result<()> {
         if !self.is_in_transaction() {
-            return Err(Error::invalid(format!("{name} can only be set within a transaction"))
+            return Err(Error::misuse(format!("{name} can only be set within a transaction"))
                 .remedy("call it on the `tx` of `ws.transaction(async |tx| ...)`"));
         }
         let Some(name) = LOCAL_SETTINGS.iter().find(|allowed| allowed.eq_ignore_ascii_case(name)) else {
-            return Err(Error::invalid(format!("{name:?} can't be set in a workspace"))
+            return Err(Error::misuse(format!("{name:?} can't be set in a workspace"))
                 .remedy(format!("use one of {}", LOCAL_SETTINGS.join(", "))));
         };
         let set = sql::<Bool>("set_config(").bind::<Text, _>(*name).sql(", ").bind::<Text, _>(value.to_owned());

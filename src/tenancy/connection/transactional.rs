@@ -330,14 +330,16 @@ impl<'s, C: Transactional> TransactionGuard<'s, C> {
         if !before.is_empty()
             && let Err(error) = batch(self.open()?, &before.join("; ")).await
         {
-            let error = commit_failed_error(error);
+            let error = Error::from(error).before_commit();
             if is_refused_by_fence(&error) {
                 self.roll_back().await?;
             }
             return Err(error);
         }
         let ended = AnsiTransactionManager::commit_transaction(self.open()?).await;
-        self.close(ended, commit_failed_error)?;
+        // Within a transaction, it releases a savepoint.
+        let failed = if self.depth == 0 { commit_failed_error } else { |error| Error::from(error).before_commit() };
+        self.close(ended, failed)?;
         if self.depth == 0 {
             self.conn.transactional().send_notices();
             self.conn.transactional().retire();

@@ -40,6 +40,8 @@ pub struct WorkspaceConnection<A: Access = Write> {
     workspace: WorkspaceId,
     database: DatabaseToken,
     search_limits: SearchLimits,
+    /// `BEGIN`, which can be read-only.
+    begin: &'static str,
     /// SQL that a transaction in the workspace runs after its `BEGIN`, without the timeouts.
     settings: String,
     timeouts: Timeouts,
@@ -56,16 +58,17 @@ pub(super) fn settings_of(app: &Login, workspace: WorkspaceId, level: AccessLeve
 }
 
 impl<A: Access> WorkspaceConnection<A> {
-    /// Wraps a connection, whose transactions then begin with `settings` and `timeouts`.
+    /// Wraps a connection, whose transactions then begin with `begin`, `settings` and `timeouts`.
     pub(super) fn new(
         inner: TransactionalConnection,
         workspace: WorkspaceId,
         database: DatabaseToken,
         search_limits: SearchLimits,
+        begin: &'static str,
         settings: String,
         timeouts: Timeouts,
     ) -> Self {
-        let mut ws = Self { inner, workspace, database, search_limits, settings, timeouts, access: PhantomData };
+        let mut ws = Self { inner, workspace, database, search_limits, begin, settings, timeouts, access: PhantomData };
         ws.set_timeouts(timeouts);
         ws
     }
@@ -83,7 +86,7 @@ impl<A: Access> WorkspaceConnection<A> {
     /// ```
     pub fn set_timeouts(&mut self, timeouts: Timeouts) {
         self.timeouts = timeouts;
-        let begin = format!("{}{}{}", A::BEGIN, self.settings, timeouts.sql());
+        let begin = format!("{}{}{}", self.begin, self.settings, timeouts.sql());
         self.inner.begin_with(begin, timeouts.idle_in_transaction);
     }
 
@@ -95,6 +98,10 @@ impl<A: Access> WorkspaceConnection<A> {
 
     pub(super) fn is_in_transaction(&self) -> bool {
         self.inner.is_in_transaction()
+    }
+
+    pub(super) fn begin(&self) -> &'static str {
+        self.begin
     }
 
     /// Returns the SQL of [`settings_of`].
@@ -134,7 +141,7 @@ impl<A: Access> WorkspaceConnection<A> {
         if workspace == self.workspace {
             return Ok(());
         }
-        Err(Error::invalid(format!(
+        Err(Error::misuse(format!(
             "the query is scoped to workspace {workspace}, but its connection to {}",
             self.workspace
         ))

@@ -67,7 +67,7 @@ pub(super) fn account_for_subquery<N>(node: &N, workspace: WorkspaceId, joins: u
     if let Some(outer) = RENDERING.get().map(|rendering| rendering.workspace)
         && outer != workspace
     {
-        let error = Error::invalid(format!("a subquery is scoped to workspace {workspace}, but the query to {outer}"));
+        let error = Error::misuse(format!("a subquery is scoped to workspace {workspace}, but the query to {outer}"));
         return Err(QueryBuilderError(error.remedy("use the same scope for both").into()));
     }
     if RENDERING.get().is_none_or(|rendering| rendering.accounted.is_none()) {
@@ -119,7 +119,7 @@ fn check_text(query: &impl QueryFragment<Pg>, workspace: WorkspaceId, own: ReadK
     let text = render(query)?;
     if sql_lexer::names_workspace_twice(&text) {
         return refuse(
-            Error::invalid(format!("the row to insert sets workspace_id: {text}"))
+            Error::misuse(format!("the row to insert sets workspace_id: {text}"))
                 .remedy("remove the field `workspace_id` of its struct; the scope supplies it"),
         );
     }
@@ -154,7 +154,7 @@ fn render(fragment: &impl QueryFragment<Pg>) -> QueryResult<String> {
 }
 
 fn unsafe_sql_error(fault: &UnsafeSql, text: &str) -> Error {
-    Error::invalid(format!("this query {fault}: {text}")).remedy(
+    Error::misuse(format!("this query {fault}: {text}")).remedy(
         "begin each subquery with its table and its workspace, `document_chunks::table.in_workspace(&ws)`; \
          run raw SQL in one workspace with `ws.under_row_security(\"why\", ...)`",
     )

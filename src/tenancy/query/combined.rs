@@ -1,7 +1,7 @@
 //! UNION, INTERSECT and EXCEPT of two scoped queries.
 
 use diesel::pg::Pg;
-use diesel::query_builder::{AsQuery, AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AsQuery, AstPass, Query, QueryFragment, QueryId, SelectQuery};
 use diesel::query_dsl::CombineDsl;
 use diesel::{QueryResult, dsl};
 
@@ -23,6 +23,11 @@ impl<Q: QueryId> QueryId for CombinedWith<Q> {
 }
 
 impl<Q: Query> Query for CombinedWith<Q> {
+    type SqlType = Q::SqlType;
+}
+
+// Diesel's LIMIT of a combination requires it.
+impl<Q: SelectQuery> SelectQuery for CombinedWith<Q> {
     type SqlType = Q::SqlType;
 }
 

@@ -33,7 +33,7 @@ pub use self::operand::VectorOperand;
 #[doc(hidden)]
 pub use self::operand::{OfEmbedding, OfExpression};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
-pub use self::related::{RelatedRows, ScalarSubquery, WithRelated};
+pub use self::related::{Existence, RelatedRows, ScalarSubquery, WithRelated};
 pub use self::relation::{Here, JoinsTo, RelatedTo, There};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::OptionalRow;

@@ -3,12 +3,12 @@
 use std::marker::PhantomData;
 
 use diesel::expression::{
-    AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
+    AppearsOnTable, Expression, SelectableExpression, SqlLiteral, TypedExpressionType, ValidGrouping, is_aggregate,
 };
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::query_dsl::methods::{FilterDsl, LimitDsl};
-use diesel::sql_types::{Bool, IntoNullable, SingleValue, SqlType};
+use diesel::query_dsl::methods::{FilterDsl, LimitDsl, SelectDsl};
+use diesel::sql_types::{Bool, Integer, IntoNullable, SingleValue, SqlType};
 use diesel::{QueryResult, dsl};
 
 use super::expression::Group;
@@ -19,49 +19,74 @@ use crate::tenancy::inspection;
 
 /// `EXISTS (...)` or `NOT EXISTS (...)`, which refers to rows of the outer query along a declared relation.
 #[derive(Clone, Copy, Debug)]
-pub struct RelatedRows<Q> {
+pub struct RelatedRows<Q, const EXIST: bool> {
     query: Q,
     workspace: WorkspaceId,
     joins: u32,
-    word: &'static str,
 }
 
-/// The word changes the SQL text, so the type alone does not determine it.
-impl<Q> QueryId for RelatedRows<Q> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<Q: QueryId, const EXIST: bool> QueryId for RelatedRows<Q, EXIST> {
+    type QueryId = RelatedRows<Q::QueryId, EXIST>;
+    const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
 }
 
-impl<Q> Expression for RelatedRows<Q> {
+impl<Q, const EXIST: bool> Expression for RelatedRows<Q, EXIST> {
     type SqlType = Bool;
 }
 
-impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for RelatedRows<Q> {
+impl<Q: QueryFragment<Pg>, const EXIST: bool> QueryFragment<Pg> for RelatedRows<Q, EXIST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         inspection::account_for_subquery(self, self.workspace, self.joins)?;
-        out.push_sql(self.word);
-        out.push_sql(" (");
+        out.push_sql(if EXIST { "EXISTS (" } else { "NOT EXISTS (" });
         self.query.walk_ast(out.reborrow())?;
         out.push_sql(")");
         Ok(())
     }
 }
 
-impl<Q, QS> AppearsOnTable<QS> for RelatedRows<Q> {}
+impl<Q, const EXIST: bool, QS> AppearsOnTable<QS> for RelatedRows<Q, EXIST> {}
 
-impl<Q, GB> ValidGrouping<GB> for RelatedRows<Q> {
+impl<Q, const EXIST: bool, GB> ValidGrouping<GB> for RelatedRows<Q, EXIST> {
     type IsAggregate = is_aggregate::Never;
 }
 
-/// Filter by related rows of the table `R`, which the query `Related` selects.
-pub type WithRelated<Q, S, R, Related, Place> =
-    Scoped<dsl::Filter<Q, Group<RelatedRows<dsl::Filter<Related, <S as JoinsTo<R, Place>>::On>>>>, S>;
+/// Query of related rows with the condition of the relation. It selects a constant: an aggregate without groups has a row
+/// even if no row is related.
+pub type Existence<Related, On> = dsl::Filter<dsl::Select<Related, SqlLiteral<Integer>>, On>;
 
-impl<Q, S> Scoped<Q, S> {
+/// Filter by related rows of the table `R`, which the query `Related` selects.
+pub type WithRelated<Q, S, R, Related, Place, const EXIST: bool> =
+    Scoped<dsl::Filter<Q, Group<RelatedRows<Existence<Related, <S as JoinsTo<R, Place>>::On>, EXIST>>>, S>;
+
+macro_rules! filters {
+    ($($(#[$doc:meta])* $method:ident: $exist:literal;)+) => {
+        impl<Q, S> Scoped<Q, S> {
+            $(
+                $(#[$doc])*
+                pub fn $method<R, Related, Place>(
+                    self,
+                    related: Scoped<Related, (R, ())>,
+                ) -> WithRelated<Q, S, R, Related, Place, $exist>
+                where
+                    S: JoinsTo<R, Place>,
+                    Related: SelectDsl<SqlLiteral<Integer>>,
+                    dsl::Select<Related, SqlLiteral<Integer>>: FilterDsl<S::On>,
+                    Q: FilterDsl<Group<RelatedRows<Existence<Related, S::On>, $exist>>>,
+                {
+                    let Scoped { workspace, joins, query, .. } = related;
+                    let query = query.select(dsl::sql("1")).filter(S::on());
+                    self.map(|outer| outer.filter(Group(RelatedRows { query, workspace, joins })))
+                }
+            )+
+        }
+    };
+}
+
+filters! {
     /// Keeps the rows that have a related row in `related`, along a declared relation: `... AND EXISTS (...)`.
     ///
-    /// `related` is a scoped query of one table with its own filters; its selection does not matter. Unlike a join, it
-    /// repeats no row. If two tables of this query are related to that table, name the one as in
+    /// `related` is a scoped query of one table with its own filters, and not boxed; its selection does not matter. Unlike a
+    /// join, it repeats no row. If two tables of this query are related to that table, name the one as in
     /// [`inner_join`](Self::inner_join).
     ///
     /// ```no_run
@@ -77,46 +102,12 @@ impl<Q, S> Scoped<Q, S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn filter_exists<R, Related, Place>(
-        self,
-        related: Scoped<Related, (R, ())>,
-    ) -> WithRelated<Q, S, R, Related, Place>
-    where
-        S: JoinsTo<R, Place>,
-        Related: FilterDsl<S::On>,
-        Q: FilterDsl<Group<RelatedRows<dsl::Filter<Related, S::On>>>>,
-    {
-        self.filter_related("EXISTS", related)
-    }
-
+    filter_exists: true;
     /// Keeps the rows that have no related row in `related`, like [`filter_exists`](Self::filter_exists).
-    pub fn filter_not_exists<R, Related, Place>(
-        self,
-        related: Scoped<Related, (R, ())>,
-    ) -> WithRelated<Q, S, R, Related, Place>
-    where
-        S: JoinsTo<R, Place>,
-        Related: FilterDsl<S::On>,
-        Q: FilterDsl<Group<RelatedRows<dsl::Filter<Related, S::On>>>>,
-    {
-        self.filter_related("NOT EXISTS", related)
-    }
+    filter_not_exists: false;
+}
 
-    fn filter_related<R, Related, Place>(
-        self,
-        word: &'static str,
-        related: Scoped<Related, (R, ())>,
-    ) -> WithRelated<Q, S, R, Related, Place>
-    where
-        S: JoinsTo<R, Place>,
-        Related: FilterDsl<S::On>,
-        Q: FilterDsl<Group<RelatedRows<dsl::Filter<Related, S::On>>>>,
-    {
-        let Scoped { workspace, joins, query, .. } = related;
-        let rows = RelatedRows { query: query.filter(S::on()), workspace, joins, word };
-        self.map(|query| query.filter(Group(rows)))
-    }
-
+impl<Q, S> Scoped<Q, S> {
     /// Turns the query into an expression: the value of its first row, or NULL if it has none.
     ///
     /// ```no_run

@@ -120,6 +120,29 @@ async fn what_does_not_fit_is_set_aside_row_by_row_with_its_reason() {
     assert_eq!(passages, [json!({ "chunk_index": 1, "content": content, "embedding_model": model, "dims": 1536 })]);
     let again = embed_set_aside(&into, &file, &FeatureHashing, &|_| ()).await.unwrap();
     assert_eq!(again, EmbedReport { embedded: 0, skipped: 1 });
+    // Odd rows of the file are skipped one by one, and text becomes metadata.
+    let line = |n: u8, field: &str, value: Value| {
+        let id = format!("00000000-0000-4000-8000-0000000000{n}");
+        let mut row = json!({ "id": id, "workspace_id": "00000000-0000-4000-8000-000000000001", "chunk_index": n, "content": "x",
+            "document_id": "00000000-0000-4000-8000-000000000001", "created_at": "infinity", "token_count": 3.5,
+            "metadata": "{\"page\": 7}" });
+        row[field] = value;
+        json!({ "table": "document_chunks", "is_kept": false, "old_row": row }).to_string()
+    };
+    let odd = [
+        line(20, "chunk_index", json!(3_000_000_000_u64)),
+        line(21, "chunk_index", Value::Null),
+        line(22, "content", json!(" ")),
+        line(23, "document_id", json!("00000000-0000-4000-8000-000000000099")),
+        line(24, "id", json!("00000000-0000-4000-8000-000000000024")),
+    ];
+    std::fs::write(&file, odd.join("\n")).unwrap();
+    let report = embed_set_aside(&into, &file, &FeatureHashing, &|_| ()).await.unwrap();
+    assert_eq!(report, EmbedReport { embedded: 1, skipped: 4 });
+    let page =
+        rows(&mut fixture.here().await, "SELECT metadata, token_count FROM document_chunks WHERE chunk_index = 24")
+            .await;
+    assert_eq!(page, [json!({ "metadata": { "page": 7 }, "token_count": null })]);
     std::fs::write(&file, "something else\n").unwrap();
     let error = embed_set_aside(&into, &file, &FeatureHashing, &|_| ()).await.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("line 1 of"), "{error}");

@@ -37,6 +37,10 @@ async fn rows_with_and_without_related_rows_are_those_of_the_workspace() {
     // With a limit and an order, which change nothing about existence.
     let ordered = chunks().order(document_chunks::chunk_index.desc()).limit(1);
     assert_eq!(all().filter_exists(ordered).load::<Document>(&mut ws).await.unwrap().len(), 1);
+    // An aggregate always has a row, also where no row is related.
+    let counted = || chunks().filter(document_chunks::content.eq("no such text")).count();
+    assert_eq!(all().filter_exists(counted()).load::<Document>(&mut ws).await.unwrap(), []);
+    assert_eq!(all().filter_not_exists(counted()).load::<Document>(&mut ws).await.unwrap().len(), 2);
     // Deleting by it, too.
     assert_eq!(all().filter_not_exists(chunks()).delete().execute(&mut ws).await.unwrap(), 1);
 }
@@ -54,6 +58,10 @@ async fn combined_queries_have_the_rows_of_one_workspace() {
     assert_eq!(both, [a.document]);
     let rest: Vec<workspace_db::id::DocumentId> = of_a.except(parents()).load(&mut ws).await.unwrap();
     assert_eq!(rest, []);
+    let one: Vec<workspace_db::id::DocumentId> = of_a.union_all(parents()).limit(1).load(&mut ws).await.unwrap();
+    assert_eq!(one, [a.document]);
+    let first: workspace_db::id::DocumentId = of_a.union_all(parents()).first(&mut ws).await.unwrap();
+    assert_eq!(first, a.document);
     // Three, with a join and a filter.
     let named = datasources::table.in_workspace(&scope).select(datasources::name.nullable());
     let talks = conversations::table
@@ -112,4 +120,5 @@ async fn related_rows_of_another_workspace_are_refused() {
 fn assert_refused<T: std::fmt::Debug>(result: Result<T>) {
     let error: Error = result.unwrap_err();
     assert!(error.is_invalid_input() && error.to_string().contains("use the same scope for both"), "{error}");
+    assert_eq!(error.http_status(), 500, "a mistake in the program, and not of its caller");
 }

@@ -48,7 +48,7 @@ async fn a_row_to_which_others_refer_is_a_conflict_and_not_missing(#[case] actio
     assert_eq!((error.constraint(), error.http_status()), (Some("keeps_document_fkey"), 409));
     // A parent that does not exist is missing.
     let id = DocumentId::generate();
-    let error = insert(&mut fixture.ws, "code, document_id", &format!("'abd', '{id}'")).await.unwrap_err();
+    let error = insert(&mut fixture.ws, "code, document_id", &format!("'xyz', '{id}'")).await.unwrap_err();
     assert!(error.is_not_found(), "{error:?}");
     assert_eq!((error.constraint(), error.http_status()), (Some("keeps_document_fkey"), 404));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use toml_edit::{DocumentMut, Item, Table};
+use toml_edit::{DocumentMut, Item, Table, value};
 
 /// Dependencies of a crate with tables of its own, as README.md shows them.
 const DEPENDENCIES: &str = include_str!("template/dependencies.toml");
@@ -39,7 +39,7 @@ impl Manifest {
     /// Adds the dependencies that are missing, and returns false if none is.
     pub(super) fn add_dependencies(&self, library: &str) -> Result<bool> {
         let mut document = self.document.clone();
-        let ours: DocumentMut = DEPENDENCIES.replace(LIBRARY, library).parse()?;
+        let ours: DocumentMut = DEPENDENCIES.parse()?;
         for section in ["dependencies", "dev-dependencies"] {
             let Some(dependencies) = ours.get(section).and_then(Item::as_table) else { continue };
             let place = document.entry(section).or_insert(Item::Table(Table::new()));
@@ -48,7 +48,12 @@ impl Manifest {
             };
             for (name, dependency) in dependencies {
                 if !place.contains_key(name) {
-                    place.insert(name, dependency.clone());
+                    let mut dependency = dependency.clone();
+                    if let Some(path) = dependency.get_mut("path") {
+                        let ours = path.as_str().unwrap_or_default().replacen(LIBRARY, library, 1);
+                        *path = value(ours);
+                    }
+                    place.insert(name, dependency);
                 }
             }
         }

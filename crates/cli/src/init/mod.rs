@@ -108,7 +108,7 @@ fn create(path: &Path, text: &str) -> Result<bool> {
     }
 }
 
-/// Adds the missing `mod` lines behind the first comments and attributes of the library. Returns false if none is missing.
+/// Adds the missing `mod` lines at the end of the library. Returns false if none is missing.
 fn declare_modules(folder: &Path) -> Result<bool> {
     let path = folder.join("src/lib.rs");
     let text = match fs::read_to_string(&path) {
@@ -116,19 +116,25 @@ fn declare_modules(folder: &Path) -> Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => bail!("can't read {}: {error}", path.display()),
     };
-    let is_declared =
-        |module: &str| text.lines().any(|line| line.trim_start_matches("pub ").trim() == format!("mod {module};"));
-    let missing: Vec<String> =
-        MODULES.iter().filter(|module| !is_declared(module)).map(|module| format!("pub mod {module};\n")).collect();
+    let missing: Vec<String> = MODULES
+        .iter()
+        .filter(|module| !text.lines().any(|line| declares(line, module)))
+        .map(|module| format!("pub mod {module};\n"))
+        .collect();
     if missing.is_empty() {
         return Ok(false);
     }
-    let is_head = |line: &str| line.starts_with("//!") || line.starts_with("#![");
-    let head: usize = text.split_inclusive('\n').take_while(|line| is_head(line)).map(str::len).sum();
-    let (head, rest) = text.split_at(head);
-    let before = if head.is_empty() { "" } else { "\n" };
-    let after = if rest.is_empty() || rest.starts_with('\n') { "" } else { "\n" };
-    let text = format!("{head}{before}{}{after}{rest}", missing.concat());
-    fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let gap = if text.is_empty() { "" } else { "\n" };
+    fs::write(&path, format!("{text}{end}{gap}{}", missing.concat()))
+        .with_context(|| format!("can't write {}", path.display()))?;
     Ok(true)
+}
+
+/// Returns true if the line declares the module, with any visibility, in a file or in braces.
+fn declares(line: &str, module: &str) -> bool {
+    let line = line.trim();
+    let begins = line.starts_with("mod ") || line.starts_with("pub");
+    let declared = line.split_once("mod ").map(|(_, rest)| rest.trim_end_matches([';', '{', '}', ' ']).trim());
+    begins && declared == Some(module)
 }
