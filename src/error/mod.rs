@@ -194,7 +194,8 @@ impl Error {
     /// Returns true if the same transaction can succeed when it runs again from its beginning: it was rolled back because of
     /// a concurrent one (SQLSTATE 40001 or 40P01), or the connection was lost before its `COMMIT`, or there was none.
     ///
-    /// A connection that is lost during the `COMMIT` is not retryable, because nobody knows if the change was saved.
+    /// A connection that is lost during the `COMMIT` is not retryable, because nobody knows if the change was saved. One that
+    /// is lost in raw SQL is not retryable either: the error comes from that SQL, and not from this crate.
     /// [`transaction_with`](crate::tenancy::WorkspaceConnection::transaction_with) runs a transaction again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -55,8 +55,7 @@ impl<'s, C: Transactional> RawTransaction<'s, C> {
         match (result, is_open) {
             (Ok(value), Ok(())) => transaction.commit().await.map(|()| value).map_err(E::from),
             (Ok(_), Err(error)) => Err(error.into()),
-            // The connection of this work is lost, so nothing is left to roll back, and the same work can run again.
-            (Err(_), Err(lost)) if lost.is_unreachable() => Err(lost.into()),
+            // The connection of this work is lost, so nothing is left to roll back.
             (Err(error), Err(_)) => Err(error),
             (Err(error), Ok(())) => {
                 transaction.roll_back().await.map_or_else(|lost| Err(E::from(lost)), |()| Err(error))

@@ -132,37 +132,25 @@ async fn a_connection_that_is_lost_before_the_commit_is_retried_on_another() {
     assert_eq!((found, attempts.fetch_add(0, Ordering::Relaxed)), (2, 2));
 }
 
-/// Raw SQL, and the end of a savepoint, too.
+/// The end of a savepoint is not yet the end of the transaction.
 #[tokio::test]
-async fn a_connection_that_is_lost_in_raw_sql_or_at_a_savepoint_is_retried() {
+async fn a_connection_that_is_lost_at_a_savepoint_is_retried() {
     let mut fixture = Fixture::new().await;
     let attempts = AtomicU32::new(0);
-    let end = async || {
-        if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
-            let mut superuser = workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
-            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'";
-            superuser.batch_execute(end).await.unwrap();
-        }
-    };
-    let raw = async |tx: &mut WorkspaceConnection| {
-        tx.under_row_security("a test", async |conn| {
-            end().await;
-            Ok::<_, Error>(conn.batch_execute("SELECT 1").await?)
-        })
-        .await
-    };
-    let options = TransactionOptions::default().retries(1);
-    fixture.ws.transaction_with(options, raw).await.unwrap();
-    attempts.store(0, Ordering::Relaxed);
     let savepoint = async |tx: &mut WorkspaceConnection| {
         tx.transaction(async |_| {
-            end().await;
+            if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
+                let mut superuser =
+                    workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
+                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'";
+                superuser.batch_execute(end).await.unwrap();
+            }
             Ok::<_, Error>(())
         })
         .await
     };
-    fixture.ws.transaction_with(options, savepoint).await.unwrap();
+    fixture.ws.transaction_with(TransactionOptions::default().retries(1), savepoint).await.unwrap();
     assert_eq!(attempts.into_inner(), 2);
 }
 
@@ -185,7 +173,9 @@ async fn options_are_those_of_one_transaction() {
         documents::table.in_workspace(&tx).insert(&NewDocument::new("x")).execute(tx).await
     };
     assert!(fixture.ws.transaction_with(report, insert).await.unwrap_err().to_string().contains("read-only"));
-    for (timeout, shown) in [(Duration::ZERO, "0"), (Duration::from_nanos(1_500_000_001), "1501ms"), (Duration::MAX, "2147483647ms")] {
+    for (timeout, shown) in
+        [(Duration::ZERO, "0"), (Duration::from_nanos(1_500_000_001), "1501ms"), (Duration::MAX, "2147483647ms")]
+    {
         let options = TransactionOptions::default().statement_timeout(timeout);
         let found =
             fixture.ws.transaction_with(options, async |tx| setting(tx, "statement_timeout").await).await.unwrap();
