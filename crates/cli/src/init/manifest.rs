@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, Item, Table};
 
 /// Dependencies of a crate with tables of its own, as README.md shows them.
 const DEPENDENCIES: &str = include_str!("template/dependencies.toml");
@@ -49,9 +49,12 @@ impl Manifest {
             for (name, dependency) in dependencies {
                 if !place.contains_key(name) {
                     let mut dependency = dependency.clone();
-                    if let Some(path) = dependency.get_mut("path") {
-                        let ours = path.as_str().unwrap_or_default().replacen(LIBRARY, library, 1);
-                        *path = value(ours);
+                    // `get_mut` of an inline table inserts a missing key.
+                    if let Some(path) = dependency.get("path").and_then(Item::as_str) {
+                        let path = path.replacen(LIBRARY, library, 1);
+                        if let Some(dependency) = dependency.as_inline_table_mut() {
+                            dependency.insert("path", path.into());
+                        }
                     }
                     place.insert(name, dependency);
                 }
