@@ -108,12 +108,16 @@ impl DatabaseUrl {
     /// Returns the same login and database with these schemas, separated by commas, as the search path.
     #[must_use]
     pub fn with_search_path(&self, schemas: &str) -> Self {
-        let mut url = self.parsed();
         let others =
             self.parameters().into_iter().find(|(name, _)| name == "options").map(|(_, options)| options + " ");
-        let kept: Vec<(String, String)> = self.parameters().into_iter().filter(|(name, _)| name != "options").collect();
-        let options = format!("{}-csearch_path={schemas}", others.unwrap_or_default());
-        let pairs = kept.into_iter().chain([("options".to_owned(), options)]);
+        self.with_parameter("options", format!("{}-csearch_path={schemas}", others.unwrap_or_default()))
+    }
+
+    /// Returns the URL with a parameter, in place of one of the same name.
+    fn with_parameter(&self, name: &str, value: String) -> Self {
+        let mut url = self.parsed();
+        let kept = self.parameters().into_iter().filter(|(known, _)| known != name);
+        let pairs = kept.chain([(name.to_owned(), value)]);
         let pairs = pairs.map(|(name, value)| {
             let value = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
             format!("{name}={value}")
@@ -127,11 +131,7 @@ impl DatabaseUrl {
         if self.parameters().iter().any(|(known, _)| known == "application_name") {
             return self.clone();
         }
-        let mut url = self.parsed();
-        let before = url.query().filter(|query| !query.is_empty()).map(|query| format!("{query}&")).unwrap_or_default();
-        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-        url.set_query(Some(&format!("{before}application_name={name}")));
-        Self(String::from(url).into())
+        self.with_parameter("application_name", name.to_owned())
     }
 
     /// Returns the decoded parameters after the question mark. Unlike in a form, a plus is a plus.

@@ -79,9 +79,7 @@ impl Conversion {
         match (column.kind, self.staged) {
             (ValueKind::Label, _) => self.fits_if(&format!("{s} = ANY (enum_range(NULL::{target})::text[])"), target),
             (ValueKind::Integer, "numeric") => {
-                let (least, greatest) =
-                    if target == "smallint" { (i16::MIN.into(), i16::MAX.into()) } else { (i32::MIN, i32::MAX) };
-                self.fits_if(&format!("{s} = trunc({s}) AND {s} BETWEEN {least} AND {greatest}"), target);
+                self.fits_if(&is_integer(&s, target), target);
             }
             (ValueKind::Json, "text") => self.fits_if(&format!("pg_input_is_valid({s}, 'jsonb')"), "jsonb"),
             (ValueKind::TextArray, "text[]") => {
@@ -158,6 +156,13 @@ impl Conversion {
 /// Returns the staged value of a column.
 pub(super) fn staged(column: &ColumnMapping) -> String {
     format!("s.{}", escape_identifier(column.name))
+}
+
+/// Returns the condition that a number is a value of `smallint` or `integer`.
+pub(super) fn is_integer(value: &str, target: &str) -> String {
+    let (least, greatest) =
+        if target == "smallint" { (i16::MIN.into(), i16::MAX.into()) } else { (i32::MIN, i32::MAX) };
+    format!("{value} = trunc({value}) AND {value} BETWEEN {least} AND {greatest}")
 }
 
 /// Returns the time in a column of `o`. The old application wrote times without a zone in UTC.

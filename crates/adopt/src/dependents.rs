@@ -90,18 +90,25 @@ pub(super) async fn dependents(
         };
         dependents.push(AdoptionDependent { object: row.get(0), becomes, note });
     }
+    if let Some(schema) = distant_schema(client).await? {
+        let object = format!("extension vector in schema {schema}");
+        let note = "run ALTER EXTENSION vector SET SCHEMA public, where the new tables expect it";
+        dependents.insert(0, AdoptionDependent { object, becomes: DependentOutcome::Blocking, note });
+    }
     Ok((dependents, keys))
+}
+
+/// Returns the schema of the extension `vector`, if the new tables don't find it there: they expect it in `public`.
+async fn distant_schema(client: &impl GenericClient) -> Result<Option<String>> {
+    let schema = "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+        WHERE e.extname = 'vector' AND n.nspname <> 'public'";
+    Ok(client.query_opt(schema, &[]).await?.map(|row| row.get(0)))
 }
 
 /// Returns an error if the extension `vector` is in a schema where the new tables don't find it.
 pub(super) async fn refuse_distant_vector(client: &impl GenericClient) -> Result<()> {
-    let schema = "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-        WHERE e.extname = 'vector' AND n.nspname <> 'public'";
-    let Some(row) = client.query_opt(schema, &[]).await? else { return Ok(()) };
-    let message = format!(
-        "the extension vector is in the schema {}, and the new tables expect it in public",
-        row.get::<_, &str>(0)
-    );
+    let Some(schema) = distant_schema(client).await? else { return Ok(()) };
+    let message = format!("the extension vector is in the schema {schema}, and the new tables expect it in public");
     Err(Error::new(ErrorKind::MissingPrerequisite, message)
         .remedy("run ALTER EXTENSION vector SET SCHEMA public, or adopt the tables into another database"))
 }

@@ -85,9 +85,4 @@ CROSS JOIN LATERAL (
     UNION ALL SELECT a.grantee, a.privilege_type || ' of columns' FROM pg_attribute t, aclexplode(t.attacl) AS a
     WHERE t.attrelid = c.oid AND NOT t.attisdropped
 ) AS p WHERE p.grantee <> c.relowner GROUP BY c.relname, p.grantee
-UNION ALL
--- The new tables are made in another schema, which finds the types of the extension in public alone.
-SELECT format('extension vector in schema %s (ALTER EXTENSION vector SET SCHEMA public)', n.nspname),
-    'blocking', NULL, NULL, NULL
-FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector' AND n.nspname <> 'public'
 ORDER BY outcome, object

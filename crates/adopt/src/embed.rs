@@ -25,7 +25,8 @@ const TOGETHER: usize = 128;
 pub struct EmbedReport {
     /// Number of passages with a new vector.
     pub embedded: u64,
-    /// Number of passages that were left out: they exist, their document does not, they have no text or position, or their metadata has numbers beyond a double.
+    /// Number of passages that were left out: they exist, their document does not, they have no text or position, or their
+    /// metadata has numbers beyond a double.
     pub skipped: u64,
 }
 

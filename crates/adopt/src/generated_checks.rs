@@ -2,6 +2,7 @@
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
+use super::conversion::is_integer;
 use super::mapping::{ColumnMapping, NullValue, TableMapping, ValueKind};
 use super::report::AdoptionOutcome;
 use super::source_schema::SourceSchema;
@@ -118,9 +119,7 @@ fn of_conversion(
         _ if column.old.is_some() || column.name == "score" => return None,
         (ValueKind::Integer, "int2", _) | (ValueKind::Integer, "int4", "integer") => return None,
         (ValueKind::Integer, _, target) => {
-            let (least, greatest) =
-                if target == "smallint" { (i16::MIN.into(), i16::MAX.into()) } else { (i32::MIN, i32::MAX) };
-            format!("NOT ({name}::numeric = trunc({name}::numeric) AND {name} BETWEEN {least} AND {greatest})")
+            format!("NOT ({})", is_integer(&format!("{name}::numeric"), target))
         }
         (ValueKind::Json, "text" | "varchar", _) if can_validate => {
             format!("btrim({name}::text) <> '' AND NOT pg_input_is_valid({name}::text, 'jsonb')")

@@ -198,8 +198,8 @@ impl Database {
     ///
     /// Use it for `workspaces` and `admin_users`, and for work on the platform as a whole, never for one tenant's
     /// work. `work` runs in one transaction and must leave it open. Then the connection is closed, so that no other
-    /// caller gets session state that raw SQL has left. The reason is logged (`tracing`): at the level `INFO` the first time in the
-    /// process, then at `DEBUG`.
+    /// caller gets session state that raw SQL has left. The reason is logged (`tracing`): at the level `INFO` the first
+    /// time in the process, then at `DEBUG`.
     ///
     /// # Errors
     ///
@@ -308,7 +308,7 @@ impl From<&Database> for DatabaseToken {
     }
 }
 
-/// Opens a connection of the platform login, whose transactions begin with `settings`.
+/// Opens a connection of the platform login, whose transactions begin with `begin` and `settings`.
 async fn connect_platform(login: &Login, begin: &str, settings: &str) -> Result<TransactionalConnection> {
     TransactionalConnection::new(login.pool(), format!("{begin}{}{settings}", login.drop_to(PLATFORM_ROLE)), None).await
 }

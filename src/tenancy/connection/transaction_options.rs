@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, Bool, Text};
 use diesel_async::RunQueryDsl;
 
 use super::async_func::AsyncFunc;
-use super::transactional::TransactionGuard;
+use super::load::{LoadsAs as _, all};
 use super::workspace::WorkspaceConnection;
 use crate::config::Timeouts;
 use crate::error::{Error, Result};
@@ -166,7 +166,7 @@ impl<A: Access> WorkspaceConnection<A> {
         let pauses = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(MAX_PAUSE);
         let mut pauses = pauses.with_max_times(retries).with_jitter().build();
         loop {
-            let done = self.transaction_by(&begin, &work).await;
+            let done = self.transaction_by(Some(&begin), &work).await;
             match done {
                 Err(error) if is_retryable(&error) => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
@@ -175,18 +175,6 @@ impl<A: Access> WorkspaceConnection<A> {
                 done => return done,
             }
         }
-    }
-
-    async fn transaction_by<'a, F, R, E>(&mut self, begin: &str, work: F) -> Result<R, E>
-    where
-        for<'c> F:
-            AsyncFnOnce(&'c mut Self) -> Result<R, E> + AsyncFunc<&'c mut Self, Result<R, E>, Fut: Send> + Send + 'a,
-        R: Send,
-        E: From<Error> + Send,
-    {
-        let transaction = TransactionGuard::begin_with(self, begin).await?;
-        let done = work(transaction.conn).await;
-        transaction.end_with(done).await
     }
 
     /// Changes a setting of the server for the rest of the open transaction. Its end puts the setting back, and so does a
@@ -223,8 +211,7 @@ impl<A: Access> WorkspaceConnection<A> {
         let set = sql::<Bool>("set_config(").bind::<Text, _>(*name).sql(", ").bind::<Text, _>(value.to_owned());
         let set = diesel::select(set.sql(", true) IS NOT NULL"));
         // Behind a savepoint, so that a rejected value does not end the transaction.
-        let done: Result<usize> =
-            self.transaction(async |tx| tx.internal_sql(async |conn| Ok(set.execute(conn).await?)).await).await;
+        let done: Result<usize> = self.internal_sql(async |conn| Ok(set.execute(conn).await?)).await;
         match done {
             Err(error) if error.is_database_failure() => {
                 Err(Error::invalid(format!("{name} can't be set to {value:?}: {error}")).caused_by(error))
@@ -241,7 +228,8 @@ impl<A: Access> WorkspaceConnection<A> {
         let changed = sql::<Text>("(SELECT coalesce(string_agg(format('; SET LOCAL %s = %L', name, setting), ''), '') FROM pg_settings WHERE source = 'session' AND name = ANY (")
             .bind::<Array<Text>, _>(LOCAL_SETTINGS)
             .sql("))");
-        self.internal_sql(async |conn| Ok(diesel::select(changed).get_result(conn).await?)).await
+        let settings: Vec<String> = self.internal(|conn| all(diesel::select(changed).start(conn))).await?;
+        Ok(settings.concat())
     }
 }
 

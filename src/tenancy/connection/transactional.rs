@@ -294,19 +294,18 @@ impl<'s> TransactionGuard<'s, TransactionalConnection> {
 impl<'s, C: Transactional> TransactionGuard<'s, C> {
     /// Opens a transaction, or a savepoint within one.
     pub(super) async fn begin(conn: &'s mut C) -> Result<Self> {
-        let begin = conn.transactional().begin.clone();
-        Self::begin_with(conn, &begin).await
+        Self::begin_with(conn, None).await
     }
 
-    /// Opens a transaction by this SQL, or a savepoint within one.
-    pub(super) async fn begin_with(conn: &'s mut C, begin: &str) -> Result<Self> {
+    /// Opens a transaction, by this SQL if it is given, or a savepoint within one.
+    pub(super) async fn begin_with(conn: &'s mut C, begin: Option<&str>) -> Result<Self> {
         conn.transactional().usable().await?;
         let depth = conn.transactional().depth;
         let guard = Self { conn, depth, done: false };
         let inner = guard.conn.transactional();
         let conn = inner.pooled.as_deref_mut().ok_or_else(interrupted_error)?;
         match depth {
-            0 => AnsiTransactionManager::begin_transaction_sql(conn, begin).await,
+            0 => AnsiTransactionManager::begin_transaction_sql(conn, begin.unwrap_or(&inner.begin)).await,
             _ => AnsiTransactionManager::begin_transaction(conn).await,
         }
         .map_err(|error| Error::from(error).before_commit())?;

@@ -183,7 +183,18 @@ impl<A: Access> WorkspaceConnection<A> {
         R: Send,
         E: From<Error> + Send,
     {
-        let transaction = TransactionGuard::begin(self).await?;
+        self.transaction_by(None, work).await
+    }
+
+    /// Runs `work` in a transaction that begins by this SQL, if it is given.
+    pub(super) async fn transaction_by<'a, F, R, E>(&mut self, begin: Option<&str>, work: F) -> Result<R, E>
+    where
+        for<'c> F:
+            AsyncFnOnce(&'c mut Self) -> Result<R, E> + AsyncFunc<&'c mut Self, Result<R, E>, Fut: Send> + Send + 'a,
+        R: Send,
+        E: From<Error> + Send,
+    {
+        let transaction = TransactionGuard::begin_with(self, begin).await?;
         let done = work(transaction.conn).await;
         transaction.end_with(done).await
     }

@@ -34,8 +34,8 @@ struct RenderContext {
 
 thread_local! {
     static RENDERING: Cell<Option<RenderContext>> = const { Cell::new(None) };
-    /// Addresses and types of the subqueries that the inspection has accounted for. Diesel walks the elements of a tuple twice: to see if
-    /// they are empty, and to write them.
+    /// Addresses and types of the subqueries that the inspection has accounted for. Diesel walks the elements of a tuple
+    /// twice: to see if they are empty, and to write them.
     static ACCOUNTED: RefCell<Vec<(usize, &'static str)>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,7 +1,7 @@
 //! Queries that are bound to one workspace, and the statements that change its rows.
 //!
 //! From the bottom up: `table`, `relation` and `rows` state what a tenant table is, what joins it and what may be
-//! written to it. `operand` states what a column of vectors is compared with. `expression` states what may stand in a query. `scoped` is the query with its methods, and
+//! written to it. `operand` states the operands of a distance to a column. `expression` states what may stand in a query. `scoped` is the query with its methods, and
 //! `in_workspace` begins it. `related` and `combined` join it with another scoped query. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`.
 //! `call` calls this crate's own functions in the database.
 

@@ -1,4 +1,4 @@
-//! What a column of vectors can be compared with: an embedding of its length, or an expression.
+//! The operands of a distance to a column of vectors: an embedding of its length, or an expression.
 
 use diesel::Expression;
 

@@ -14,6 +14,7 @@ use workspace_db::tenancy::{
     Database, InWorkspace as _, Isolation, TransactionOptions, WorkspaceConnection, WorkspaceScope,
 };
 use workspace_db::{Error, Result};
+use workspace_db_testing::TestDatabase;
 
 use super::Fixture;
 
@@ -111,6 +112,14 @@ async fn a_deadlock_is_retried() {
     assert_eq!((first.1.unwrap(), second.1.unwrap(), first.0 + second.0), (1, 1, 3));
 }
 
+/// Ends the sessions whose transaction waits for its next statement.
+async fn end_open_transactions(database: &TestDatabase) {
+    let mut superuser = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'";
+    superuser.batch_execute(end).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_connection_that_is_lost_before_the_commit_is_retried_on_another() {
     let mut fixture = Fixture::new().await;
@@ -118,10 +127,7 @@ async fn a_connection_that_is_lost_before_the_commit_is_retried_on_another() {
     let lose_first = async |tx: &mut WorkspaceConnection| {
         documents::table.in_workspace(&tx).insert(&NewDocument::new("once")).execute(tx).await?;
         if attempts.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
-            let mut superuser = workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
-            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'";
-            superuser.batch_execute(end).await.unwrap();
+            end_open_transactions(&fixture.database).await;
         }
         documents::table.in_workspace(&tx).load::<Document>(tx).await.map(|found| found.len())
     };
@@ -140,11 +146,7 @@ async fn a_connection_that_is_lost_at_a_savepoint_is_retried() {
     let savepoint = async |tx: &mut WorkspaceConnection| {
         tx.transaction(async |_| {
             if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
-                let mut superuser =
-                    workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
-                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'";
-                superuser.batch_execute(end).await.unwrap();
+                end_open_transactions(&fixture.database).await;
             }
             Ok::<_, Error>(())
         })
@@ -228,7 +230,7 @@ async fn a_setting_is_that_of_the_rest_of_the_transaction() {
                 (setting(tx, "statement_timeout").await?, setting(tx, "work_mem").await?),
                 ("5min".into(), "12MB".into())
             );
-            // What the server rejects does not end the transaction.
+            // A rejected value does not end the transaction.
             let rejected = tx.set_local("work_mem", "much").await.unwrap_err();
             assert!(rejected.is_invalid_input() && rejected.to_string().contains("work_mem"), "{rejected}");
             assert_eq!(setting(tx, "work_mem").await?, "12MB");
