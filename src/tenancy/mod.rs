@@ -68,8 +68,8 @@ pub use self::credential::Actor;
 pub(crate) use self::credential::{Credential, not_a_superadmin};
 pub(crate) use self::query::FunctionCall;
 pub use self::query::{
-    Before, Changes, CombinedWith, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Existence,
-    Group, Here, IdentifiedTable, InWorkspace, InnerJoined, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows,
+    Before, Changes, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Existence, Group, Here,
+    IdentifiedTable, InWorkspace, InnerJoined, InnerQuery, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows,
     OnConflict, OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedRows, RelatedTo, Returning,
     ReturnsNothing, ReturnsRows, ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate, Set,
     Settable, Subquery, Tables, TargetCondition, TenantTable, There, Update, Upsert, VectorOperand, WithRelated,

@@ -22,7 +22,6 @@ mod table;
 mod write;
 
 pub(crate) use self::call::FunctionCall;
-pub use self::combined::CombinedWith;
 pub use self::expression::{Excluded, Group, ScopedExpression, Settable, Tables, Within, excluded};
 pub use self::fragment::{
     ConflictAction, Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsNothing, ReturnsRows, Set,
@@ -38,6 +37,6 @@ pub use self::relation::{Here, JoinsTo, RelatedTo, There};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::OptionalRow;
 pub use self::scoped::{InnerJoined, LeftJoined, Locked, OneTable, Scoped};
-pub use self::subquery::Subquery;
+pub use self::subquery::{InnerQuery, Subquery};
 pub use self::table::{IdentifiedTable, TenantTable, WritableTable};
 pub use self::write::{DoUpdate, ScopedStatement, ScopedUpdate, Upsert};

@@ -14,15 +14,12 @@ use diesel::{QueryResult, dsl};
 use super::expression::Group;
 use super::relation::JoinsTo;
 use super::scoped::Scoped;
-use crate::id::WorkspaceId;
-use crate::tenancy::inspection;
+use super::subquery::InnerQuery;
 
 /// `EXISTS (...)` or `NOT EXISTS (...)`, which refers to rows of the outer query along a declared relation.
 #[derive(Clone, Copy, Debug)]
 pub struct RelatedRows<Q, const EXIST: bool> {
-    query: Q,
-    workspace: WorkspaceId,
-    joins: u32,
+    query: InnerQuery<Q>,
 }
 
 impl<Q: QueryId, const EXIST: bool> QueryId for RelatedRows<Q, EXIST> {
@@ -36,7 +33,6 @@ impl<Q, const EXIST: bool> Expression for RelatedRows<Q, EXIST> {
 
 impl<Q: QueryFragment<Pg>, const EXIST: bool> QueryFragment<Pg> for RelatedRows<Q, EXIST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        inspection::account_for_subquery(self, self.workspace, self.joins)?;
         out.push_sql(if EXIST { "EXISTS (" } else { "NOT EXISTS (" });
         self.query.walk_ast(out.reborrow())?;
         out.push_sql(")");
@@ -73,9 +69,8 @@ macro_rules! filters {
                     dsl::Select<Related, SqlLiteral<Integer>>: FilterDsl<S::On>,
                     Q: FilterDsl<Group<RelatedRows<Existence<Related, S::On>, $exist>>>,
                 {
-                    let Scoped { workspace, joins, query, .. } = related;
-                    let query = query.select(dsl::sql("1")).filter(S::on());
-                    self.map(|outer| outer.filter(Group(RelatedRows { query, workspace, joins })))
+                    let query = related.into_inner(|query| query.select(dsl::sql("1")).filter(S::on()));
+                    self.map(|outer| outer.filter(Group(RelatedRows { query })))
                 }
             )+
         }
@@ -133,17 +128,14 @@ impl<Q, S> Scoped<Q, S> {
         dsl::Limit<Q>: Query<SqlType = ST>,
         ST: IntoNullable,
     {
-        let Self { query, workspace, joins, .. } = self;
-        ScalarSubquery { query: query.limit(1), workspace, joins, sql_type: PhantomData }
+        ScalarSubquery { query: self.into_inner(|query| query.limit(1)), sql_type: PhantomData }
     }
 }
 
 /// Value of the first row of a scoped query, or NULL. [`single_value`](Scoped::single_value) returns it.
 #[derive(Clone, Copy, Debug)]
 pub struct ScalarSubquery<Q, ST> {
-    query: Q,
-    workspace: WorkspaceId,
-    joins: u32,
+    query: InnerQuery<Q>,
     sql_type: PhantomData<ST>,
 }
 
@@ -158,7 +150,6 @@ impl<Q, ST: SqlType + SingleValue + TypedExpressionType> Expression for ScalarSu
 
 impl<Q: QueryFragment<Pg>, ST> QueryFragment<Pg> for ScalarSubquery<Q, ST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        inspection::account_for_subquery(self, self.workspace, self.joins)?;
         out.push_sql("(");
         self.query.walk_ast(out.reborrow())?;
         out.push_sql(")");

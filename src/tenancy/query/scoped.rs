@@ -60,7 +60,7 @@ pub struct Scoped<Q, S> {
     pub(super) workspace: WorkspaceId,
     /// Number of joined tables, without the first table.
     pub(super) joins: u32,
-    pub(super) tables: PhantomData<S>,
+    tables: PhantomData<S>,
 }
 
 /// Query with an inner join to the table `R`.

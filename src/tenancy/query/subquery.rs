@@ -8,25 +8,60 @@ use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
 };
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId, SelectQuery};
 use diesel::sql_types::SqlType;
 
 use super::scoped::Scoped;
 use crate::id::WorkspaceId;
 use crate::tenancy::inspection;
 
+/// Scoped query within another one, which must be of the same workspace.
+#[derive(Clone, Copy, Debug)]
+pub struct InnerQuery<Q> {
+    query: Q,
+    workspace: WorkspaceId,
+    joins: u32,
+}
+
+/// The fields other than `query` do not change the SQL text.
+impl<Q: QueryId> QueryId for InnerQuery<Q> {
+    type QueryId = InnerQuery<Q::QueryId>;
+    const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
+}
+
+impl<Q: Query> Query for InnerQuery<Q> {
+    type SqlType = Q::SqlType;
+}
+
+// Diesel's LIMIT of a combination requires it.
+impl<Q: SelectQuery> SelectQuery for InnerQuery<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for InnerQuery<Q> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        inspection::account_for_subquery(self, self.workspace, self.joins)?;
+        self.query.walk_ast(out)
+    }
+}
+
+impl<Q, S> Scoped<Q, S> {
+    /// Returns the query as a part of another one, after a change that keeps its restriction to the workspace.
+    pub(super) fn into_inner<R>(self, change: impl FnOnce(Q) -> R) -> InnerQuery<R> {
+        let Self { query, workspace, joins, .. } = self;
+        InnerQuery { query: change(query), workspace, joins }
+    }
+}
+
 /// Scoped query in an expression: `documents::id.eq_any(document_chunks::table.in_workspace(&ws).select(..))`.
 ///
 /// Diesel's own subqueries do not compile here, since they may read every workspace.
 #[derive(Clone, Copy, Debug)]
 pub struct Subquery<Q, ST> {
-    query: Q,
-    workspace: WorkspaceId,
-    joins: u32,
+    query: InnerQuery<Q>,
     sql_type: PhantomData<ST>,
 }
 
-/// The fields other than `query` do not change the SQL text.
 impl<Q: QueryId, ST: 'static> QueryId for Subquery<Q, ST> {
     type QueryId = Subquery<Q::QueryId, ST>;
     const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
@@ -40,7 +75,7 @@ where
     type InExpression = Subquery<Q, ST>;
 
     fn as_in_expression(self) -> Self::InExpression {
-        Subquery { query: self.query, workspace: self.workspace, joins: self.joins, sql_type: PhantomData }
+        Subquery { query: self.into_inner(|query| query), sql_type: PhantomData }
     }
 }
 
@@ -62,7 +97,6 @@ impl<Q, ST: SqlType + TypedExpressionType> Expression for Subquery<Q, ST> {
 
 impl<Q: QueryFragment<Pg>, ST> QueryFragment<Pg> for Subquery<Q, ST> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        inspection::account_for_subquery(self, self.workspace, self.joins)?;
         self.query.walk_ast(out)
     }
 }
