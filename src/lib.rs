@@ -140,6 +140,7 @@ pub use unreadable::{Readable, UnreadableRow};
 /// Items that this crate's macros use in other crates.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::sql_types::not_a_label;
     pub use diesel_derive_newtype::DieselNewType;
     pub use serde;
     pub use uuid::Uuid;

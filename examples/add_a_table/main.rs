@@ -30,7 +30,6 @@ diesel::table! {
         created_at -> Timestamptz,
     }
 }
-workspace_db::appear_together!(document_tags: documents);
 
 // 3. A type for its id, its entry in the registry, and the relation for joins.
 workspace_db::typed_ids! {

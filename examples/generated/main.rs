@@ -1,4 +1,4 @@
-//! A crate of your own with three tables that `workspace-db migrate generate` wrote, and a check that they keep workspaces
+//! A crate of your own with six tables that `workspace-db migrate generate` wrote, and a check that they keep workspaces
 //! apart.
 //!
 //! `cargo run --example generated`. The generator and `diesel print-schema` wrote everything in `src` and `migrations`.
@@ -15,6 +15,8 @@ mod models;
 mod registry;
 #[path = "src/schema.rs"]
 mod schema;
+#[path = "src/sql_types.rs"]
+mod sql_types;
 
 use diesel::prelude::*;
 use workspace_db::Result;
@@ -22,15 +24,16 @@ use workspace_db::config::Environment;
 use workspace_db::db::migrations::Migrator;
 use workspace_db::schema::documents;
 use workspace_db::sql_types::{DIMENSIONS, DocumentStatus, Embedding, TextArray};
-use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES as OURS, WorkspaceScope};
+use workspace_db::tenancy::{InWorkspace as _, TENANT_TABLES as OURS, WorkspaceConnection, WorkspaceScope};
 use workspace_db_testing::{TestDatabase, conformance, seed};
 
 use crate::models::{
-    Caption, CaptionChanges, DocumentTag, DocumentTagChanges, NewCaption, NewDocumentTag, NewPicture, Picture,
-    PictureChanges,
+    Caption, CaptionChanges, DocumentTag, DocumentTagChanges, NewCaption, NewDocumentTag, NewPicture, NewPlayer,
+    NewReview, NewTeam, Picture, PictureChanges, Player, PlayerChanges, Review, ReviewChanges, Team, TeamChanges,
 };
-use crate::registry::TENANT_TABLES;
-use crate::schema::{captions, document_tags, pictures};
+use crate::registry::{PictureId, ReviewId, TENANT_TABLES, player_team, review_after, review_before, review_parent};
+use crate::schema::{captions, document_tags, pictures, players, reviews, teams};
+use crate::sql_types::{Urgency, Verdict};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -78,9 +81,65 @@ async fn main() -> Result<()> {
             );
         }
         assert_eq!((found.len(), tagged.len()), (1, 1));
+        review(&mut ws, picture.id).await?;
+        form_a_team(&mut ws).await?;
     }
     let tables: Vec<&str> = OURS.iter().chain(TENANT_TABLES).copied().collect();
     assert_eq!(conformance::violations(&database.config()?, &tables).await?, []);
     println!("{} tables keep workspaces apart", tables.len());
+    Ok(())
+}
+
+/// Two keys to one table and a key to the own table are joined by their aliases.
+async fn review(ws: &mut WorkspaceConnection, picture: PictureId) -> Result<()> {
+    let verdicts = vec![Some(Verdict::After)];
+    let first = NewReview::new(picture, picture, Verdict::Before, verdicts, "quick".to_owned(), 1);
+    let answer = NewReview { id: ReviewId::generate(), parent_id: Some(first.id), ..first.clone() };
+    reviews::table.in_workspace(&ws).insert(&vec![first.clone(), answer.clone()]).execute(ws).await?;
+    let changes = ReviewChanges { urgency: Some(Some(Urgency::VeryHigh)), ..ReviewChanges::default() };
+    reviews::table.in_workspace(&ws).find(first.id).update().set(&changes).execute(ws).await?;
+    let urgent: Vec<(i32, i32, Option<Urgency>)> = reviews::table
+        .in_workspace(&ws)
+        .inner_join(review_before)
+        .inner_join(review_after)
+        .inner_join(review_parent)
+        .select((
+            review_before.field(pictures::width),
+            review_after.field(pictures::width),
+            review_parent.field(reviews::urgency),
+        ))
+        .load(ws)
+        .await?;
+    assert_eq!(urgent, [(320, 320, Some(Urgency::VeryHigh))]);
+    // The column with the signs of a vector is not in the model, so the query names the model's columns.
+    let all = reviews::table.in_workspace(&ws).select(Review::as_select());
+    let page = all.load_page::<Review, _, _>(ws, reviews::created_at, None, 1).await?;
+    assert!(page.next.is_some());
+    Ok(())
+}
+
+/// Tables that refer to each other.
+async fn form_a_team(ws: &mut WorkspaceConnection) -> Result<()> {
+    let team = NewTeam::new("Blue".to_owned());
+    let player = NewPlayer::new(team.id, "Ada".to_owned());
+    teams::table.in_workspace(&ws).insert(&team).execute(ws).await?;
+    players::table.in_workspace(&ws).insert(&player).execute(ws).await?;
+    let lead = TeamChanges { lead_id: Some(Some(player.id)), ..TeamChanges::default() };
+    teams::table.in_workspace(&ws).find(team.id).update().set(&lead).execute(ws).await?;
+    let renamed = PlayerChanges { name: Some("Grace".to_owned()), ..PlayerChanges::default() };
+    players::table.in_workspace(&ws).find(player.id).update().set(&renamed).execute(ws).await?;
+    let leads: Vec<(Team, Player)> = teams::table
+        .in_workspace(&ws)
+        .inner_join(players::table)
+        .select((Team::as_select(), Player::as_select()))
+        .load(ws)
+        .await?;
+    let of: Vec<String> = players::table
+        .in_workspace(&ws)
+        .inner_join(player_team)
+        .select(player_team.field(teams::name))
+        .load(ws)
+        .await?;
+    assert_eq!((leads.len(), of), (1, vec!["Blue".to_owned()]));
     Ok(())
 }

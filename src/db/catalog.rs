@@ -67,8 +67,11 @@ impl Catalog {
         Ok(Self(rows.into_iter().map(object).collect::<Result<_, _>>().map_err(Error::from)?))
     }
 
-    /// Returns the differences of a database from this catalog, by object name. Your own tables and enums are ignored.
-    /// An additional column, index, policy, trigger or grant on a table of this crate is drift.
+    /// Returns the differences of a database from this catalog, by object name.
+    ///
+    /// Your own tables and enums are ignored, and so are your own columns of this crate's tables, with the constraints and
+    /// indexes that contain them. Such a column must be nullable or have a default, so that this crate can insert rows.
+    /// Another additional index, policy, trigger or grant on a table of this crate is drift.
     ///
     /// ```
     /// use workspace_db::db::catalog::Catalog;
@@ -80,7 +83,12 @@ impl Catalog {
         let names: BTreeSet<&String> = self.0.keys().chain(database.0.keys()).collect();
         let drift = names.into_iter().filter_map(|object| {
             let (expected, found) = (self.0.get(object), database.0.get(object));
-            let matters = expected.is_some() || self.is_about_a_table_of_its(object);
+            let is_yours = || {
+                found.is_some_and(|found| {
+                    self.is_own_column(object, found) || self.has_own_column(object, found, database)
+                })
+            };
+            let matters = expected.is_some() || (self.is_about_a_table_of_its(object) && !is_yours());
             (expected != found && matters).then(|| Drift {
                 object: object.clone(),
                 expected: expected.cloned(),
@@ -98,6 +106,25 @@ impl Catalog {
             "table" | "enum" => false,
             _ => self.0.contains_key(&format!("table {table}")),
         }
+    }
+
+    /// Returns true for a column that this catalog does not have, and that an insert can omit.
+    fn is_own_column(&self, object: &str, definition: &str) -> bool {
+        let can_be_omitted =
+            !definition.contains(" not null") || definition.contains(" default ") || definition.contains(" generated ");
+        object.starts_with("column ") && !self.0.contains_key(object) && can_be_omitted
+    }
+
+    /// Returns true for a constraint or an index of a column that [`is_own_column`](Self::is_own_column) accepts.
+    fn has_own_column(&self, object: &str, definition: &str, database: &Self) -> bool {
+        let Some(("constraint" | "index", name)) = object.split_once(' ') else { return false };
+        let table = format!("column {}.", name.split('.').next().unwrap_or_default());
+        let words: BTreeSet<&str> =
+            definition.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
+        let columns = database.0.range(table.clone()..).take_while(|(column, _)| column.starts_with(&table));
+        columns
+            .filter(|(column, definition)| self.is_own_column(column, definition))
+            .any(|(column, _)| column.strip_prefix(&table).is_some_and(|column| words.contains(column)))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentChunkId, DocumentId, WorkspaceId};
 use crate::schema::document_chunks;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
-use crate::tenancy::{Access, InWorkspace as _, Scoped, TenantTable, WorkspaceConnection};
+use crate::tenancy::{Access, InWorkspace as _, Scoped, TenantSource, WorkspaceConnection};
 
 /// Maximum number of passages that one search returns.
 pub const MAX_K: u32 = 1000;
@@ -54,7 +54,7 @@ pub trait SearchChunks {
     fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search;
 }
 
-impl SearchChunks for Scoped<<document_chunks::table as TenantTable>::InWorkspace, (document_chunks::table, ())> {
+impl SearchChunks for Scoped<<document_chunks::table as TenantSource>::InWorkspace, (document_chunks::table, ())> {
     fn nearest(&self, question: &Question, k: u32) -> Search {
         Search::new(self.workspace(), k, Some(question.clone()), None)
     }

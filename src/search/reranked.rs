@@ -26,9 +26,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(reranked, documents);
-crate::tenant_tables! {
-    reranked,
-}
+crate::tenant_tables!(@register reranked);
 crate::relations! {
     reranked.document_id => documents;
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `vector(1536)` | [`Vector`] | [`Embedding`] |
 //! | `bit(1536)` | [`Bit`] | [`SignBits`] |
-//! | an enum such as `document_status` | the enum itself | [`DocumentStatus`], ... |
+//! | an enum such as `document_status` | the enum itself | [`DocumentStatus`], ...; yours by [`pg_enums!`](crate::pg_enums) |
 //! | `tsvector` | [`Tsvector`] | none: queries search it and don't read it |
 //! | `text[]` whose elements are not null | `Array<Nullable<Text>>` | [`TextArray`] |
 //! | `text` with a language | `Text` | [`LanguageTag`] |
@@ -26,6 +26,7 @@ mod language_tag;
 mod metadata;
 mod operators;
 mod password_hash;
+mod pg_enums;
 mod sealed_secret;
 mod statement_time;
 mod text_array;
@@ -39,13 +40,15 @@ pub use self::checked_text::{Email, HexColor, ImageUrl, Name, Prose, Slug, WebUr
 pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError};
 pub use self::enums::{
     AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationStatus, DatasourceSyncStatus, DatasourceType,
-    DocumentStatus, JobStatus, JobUniqueness, MessageRole, ServiceAccess, all_labels,
+    DocumentStatus, JobStatus, JobUniqueness, MessageRole, PG_ENUMS, ServiceAccess,
 };
 pub use self::language_tag::{LanguageTag, LanguageTags};
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::{MAX_LEVELS, has_nul, is_deeper};
 pub use self::password_hash::PasswordHash;
 pub(crate) use self::password_hash::{Memory, PUBLISHED_PASSWORD};
+#[doc(hidden)]
+pub use self::pg_enums::not_a_label;
 pub use self::sealed_secret::{SealedSecret, SecretKey};
 pub use self::statement_time::StatementTime;
 pub use self::text_array::TextArray;

@@ -29,18 +29,32 @@
 #[macro_export]
 macro_rules! tenant_tables {
     ($($table:ident $(: $id:ty)? $(=> $read_only:ident)?),+ $(,)?) => {
+        $crate::tenant_tables!(@register $($table $(: $id)? $(=> $read_only)?),+);
+        $($crate::__appear_with_tenant_tables!($table);)+
+    };
+    (@register $($table:ident $(: $id:ty)? $(=> $read_only:ident)?),+) => {
         /// Names of the tables that are registered here.
         pub const TENANT_TABLES: &[&str] = &[$(stringify!($table)),+];
 
         $($crate::tenant_tables!(@writable $table $($read_only)?);)+
 
         $(
-            impl $crate::tenancy::TenantTable for $table::table {
-                type WorkspaceColumn = $table::workspace_id;
+            impl $crate::tenancy::TenantSource for $table::table {
                 type InWorkspace = ::diesel::dsl::Filter<
                     $table::table,
                     ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>,
                 >;
+
+                const IS_OF_TENANTS: $crate::tenancy::MacroMarker = <Self as $crate::tenancy::TenantTable>::DECLARED;
+
+                fn of_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
+                    const { <Self as $crate::tenancy::TenantSource>::IS_OF_TENANTS };
+                    ::diesel::QueryDsl::filter(self, ::diesel::ExpressionMethods::eq($table::workspace_id, workspace))
+                }
+            }
+
+            impl $crate::tenancy::TenantTable for $table::table {
+                type WorkspaceColumn = $table::workspace_id;
                 type WorkspaceValue = ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>;
 
                 const DECLARED: $crate::tenancy::MacroMarker = {
@@ -54,11 +68,6 @@ macro_rules! tenant_tables {
                     $crate::tenancy::macro_marker()
                 };
                 const NAME: &'static str = stringify!($table);
-
-                fn of_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
-                    const { Self::DECLARED };
-                    ::diesel::QueryDsl::filter(self, Self::workspace_value(workspace))
-                }
 
                 fn workspace_value(workspace: $crate::id::WorkspaceId) -> Self::WorkspaceValue {
                     ::diesel::ExpressionMethods::eq($table::workspace_id, workspace)
@@ -93,30 +102,127 @@ macro_rules! tenant_tables {
     };
 }
 
-/// Permits a table of your crate in one query with tables of this one: `appear_together!(document_tags: documents)`.
+/// Permits a table of your crate in one query with tables of another one: `appear_together!(document_tags: invoices)`.
 ///
-/// Within one crate, use Diesel's `allow_tables_to_appear_in_same_query!`. Across two crates it does not compile,
-/// because it also implements traits only for tables of the other crate.
+/// [`tenant_tables!`] does this for your tables with each tenant table of this crate. Within one crate, use Diesel's
+/// `allow_tables_to_appear_in_same_query!`. Across two crates it does not compile, because it also implements traits only
+/// for tables of the other crate.
+///
+/// [`tenant_tables!`]: crate::tenant_tables
 #[macro_export]
 macro_rules! appear_together {
-    ($mine:ident: $($theirs:ident),+ $(,)?) => {$(
-        impl ::diesel::query_source::TableNotEqual<$theirs::table> for $mine::table {}
-        impl ::diesel::query_source::TableNotEqual<$mine::table> for $theirs::table {}
-    )+};
+    ($mine:ident: $($theirs:ident),+ $(,)?) => {
+        $($crate::appear_together!(@pair $mine::table, $theirs::table);)+
+    };
+    (@pair $mine:ty, $theirs:ty) => {
+        impl ::diesel::query_source::TableNotEqual<$theirs> for $mine {}
+        impl ::diesel::query_source::TableNotEqual<$mine> for $theirs {}
+    };
 }
 
 /// Declares foreign keys between tenant tables, for joins in both directions.
 ///
-/// `document_chunks.document_id => documents` states that the column refers to `documents.id` of the same workspace.
-/// Also list the tables in Diesel's `allow_tables_to_appear_in_same_query!`. If they are of two crates, use
-/// [`appear_together!`](crate::appear_together) instead.
+/// `document_chunks.document_id => documents` states that the column refers to `documents.id` of the same workspace. Two
+/// tables of your own crate must also be in Diesel's `allow_tables_to_appear_in_same_query!`, which `diesel print-schema`
+/// writes.
+///
+/// If two keys of a table refer to the same table, or a table refers to itself, a table can't be joined by its name. Then
+/// declare a [`diesel::alias!`] for each key, and the relation with it: of the parent by `as` after its name, of the child
+/// by `as` before the column.
+///
+/// ```
+/// # mod schema {
+/// #     diesel::table! {
+/// #         accounts (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, parent_id -> Nullable<Uuid>, name -> Text, }
+/// #     }
+/// #     diesel::table! {
+/// #         transfers (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, payer_id -> Uuid, payee_id -> Uuid, }
+/// #     }
+/// #     diesel::allow_tables_to_appear_in_same_query!(accounts, transfers);
+/// # }
+/// # workspace_db::typed_ids! {
+/// #     /// Names an account.
+/// #     pub AccountId, "an account";
+/// #     /// Names a transfer.
+/// #     pub TransferId, "a transfer";
+/// # }
+/// use diesel::prelude::*;
+/// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
+///
+/// use schema::{accounts, transfers};
+///
+/// workspace_db::tenant_tables! {
+///     accounts: AccountId,
+///     transfers: TransferId,
+/// }
+/// diesel::alias! {
+///     pub const payer: Alias<Payer> = accounts as payer;
+///     pub const payee: Alias<Payee> = accounts as payee;
+///     pub const parent: Alias<Parent> = accounts as parent;
+///     pub const branch: Alias<Branch> = accounts as branch;
+/// }
+/// workspace_db::relations! {
+///     transfers.payer_id => accounts as Payer;
+///     transfers.payee_id => accounts as Payee;
+///     accounts.parent_id => accounts as Parent;
+///     accounts as Branch.parent_id => accounts;
+/// }
+///
+/// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+/// let names: Vec<(String, String)> = transfers::table
+///     .in_workspace(&ws)
+///     .inner_join(payer)
+///     .inner_join(payee)
+///     .select((payer.field(accounts::name), payee.field(accounts::name)))
+///     .load(ws)
+///     .await?;
+/// let with_branches: Vec<String> = accounts::table
+///     .in_workspace(&ws)
+///     .filter_exists(branch.in_workspace(&ws))
+///     .select(accounts::name)
+///     .load(ws)
+///     .await?;
+/// # drop((names, with_branches));
+/// # Ok(())
+/// # }
+/// ```
 #[macro_export]
 macro_rules! relations {
-    ($($child:ident . $column:ident => $parent:ident;)+) => {$(
-        impl $crate::tenancy::RelatedTo<$parent::table> for $child::table {
+    ($($child:ident $(as $child_alias:ident)? . $column:ident => $parent:ident $(as $parent_alias:ident)?;)+) => {
+        $($crate::relations!(@key $child $([$child_alias])? $column $parent $([$parent_alias])?);)+
+    };
+    (@key $child:ident $column:ident $parent:ident) => {
+        $crate::relations!(
+            @impl $child::table, $child::workspace_id, $child::$column,
+            $parent::table, $parent::workspace_id, $parent::id
+        );
+    };
+    (@key $child:ident $column:ident $parent:ident [$alias:ident]) => {
+        $crate::relations!(
+            @impl $child::table, $child::workspace_id, $child::$column, $crate::diesel::query_source::Alias<$alias>,
+            $parent::workspace_id => $alias, $parent::id => $alias
+        );
+    };
+    (@key $child:ident [$alias:ident] $column:ident $parent:ident) => {
+        $crate::relations!(
+            @impl $crate::diesel::query_source::Alias<$alias>, $child::workspace_id => $alias,
+            $child::$column => $alias, $parent::table, $parent::workspace_id, $parent::id
+        );
+    };
+    (
+        @impl $child:ty, $child_workspace:path $(=> $a:ident)?, $column:path $(=> $b:ident)?,
+        $parent:ty, $parent_workspace:path $(=> $c:ident)?, $id:path $(=> $d:ident)?
+    ) => {
+        impl $crate::tenancy::RelatedTo<$parent> for $child {
             type On = ::diesel::dsl::And<
-                ::diesel::dsl::Eq<$child::workspace_id, $parent::workspace_id>,
-                ::diesel::dsl::Eq<::diesel::dsl::Nullable<$child::$column>, ::diesel::dsl::Nullable<$parent::id>>,
+                ::diesel::dsl::Eq<
+                    $crate::relations!(@type $child_workspace $(=> $a)?),
+                    $crate::relations!(@type $parent_workspace $(=> $c)?),
+                >,
+                ::diesel::dsl::Eq<
+                    ::diesel::dsl::Nullable<$crate::relations!(@type $column $(=> $b)?)>,
+                    ::diesel::dsl::Nullable<$crate::relations!(@type $id $(=> $d)?)>,
+                >,
                 ::diesel::sql_types::Nullable<::diesel::sql_types::Bool>,
             >;
 
@@ -124,22 +230,32 @@ macro_rules! relations {
 
             fn on() -> Self::On {
                 use ::diesel::{BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _};
-                $child::workspace_id
-                    .eq($parent::workspace_id)
-                    .and($child::$column.nullable().eq($parent::id.nullable()))
+                $crate::relations!(@value $child_workspace $(=> $a)?)
+                    .eq($crate::relations!(@value $parent_workspace $(=> $c)?))
+                    .and(
+                        $crate::relations!(@value $column $(=> $b)?)
+                            .nullable()
+                            .eq($crate::relations!(@value $id $(=> $d)?).nullable()),
+                    )
             }
         }
 
-        impl $crate::tenancy::RelatedTo<$child::table> for $parent::table {
-            type On = <$child::table as $crate::tenancy::RelatedTo<$parent::table>>::On;
+        impl $crate::tenancy::RelatedTo<$child> for $parent {
+            type On = <$child as $crate::tenancy::RelatedTo<$parent>>::On;
 
             const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
 
             fn on() -> Self::On {
-                <$child::table as $crate::tenancy::RelatedTo<$parent::table>>::on()
+                <$child as $crate::tenancy::RelatedTo<$parent>>::on()
             }
         }
-    )+};
+    };
+    (@type $column:path) => { $column };
+    (@type $column:path => $alias:ident) => { $crate::diesel::query_source::AliasedField<$alias, $column> };
+    (@value $column:path) => { $column };
+    (@value $column:path => $alias:ident) => {
+        $crate::diesel::query_source::Alias::<$alias>::default().field($column)
+    };
 }
 
 /// Declares the rows to insert and the changesets of tenant tables.

@@ -33,6 +33,10 @@
 //! | `delete(documents::table.filter(..))` | `documents::table.in_workspace(&ws).filter(..).delete()` |
 //! | `.inner_join(datasources::table)` with `joinable!` | the same, with [`relations!`](crate::relations) |
 //! | `.filter(exists(..))` on a related table | `.filter_exists(document_chunks::table.in_workspace(&ws).filter(..))`, `.filter_not_exists(..)` |
+//! | `insert_into(documents::table).values(query).into_columns(..)` | `documents::table.in_workspace(&ws).insert_select((documents::title,), query)` |
+//! | `.on_conflict(..).do_update().set(..).filter(..)` | the same |
+//! | `UPDATE ... FROM` in raw SQL | `documents::table.in_workspace(&ws).update().from(datasources::table).set(documents::title.eq(joined(datasources::name)))` |
+//! | `alias!` for two keys to one table or a key to the own table | the same, with the alias in [`relations!`](crate::relations) |
 //! | `.single_value()`, `.union(..)`, `.union_all(..)`, `.intersect(..)`, `.except(..)` | the same, of two scoped queries |
 //! | `.or_filter(p)` | `.filter(a.or(p))`: the OR stays within its parentheses |
 //! | `conn.transaction(..)` | `ws.transaction(async \|tx\| ..)` |
@@ -68,12 +72,13 @@ pub use self::credential::Actor;
 pub(crate) use self::credential::{Credential, not_a_superadmin};
 pub(crate) use self::query::FunctionCall;
 pub use self::query::{
-    Before, Changes, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Existence, Group, Here,
-    IdentifiedTable, InWorkspace, InnerJoined, InnerQuery, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows,
-    OnConflict, OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedRows, RelatedTo, Returning,
-    ReturnsNothing, ReturnsRows, ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate, Set,
-    Settable, Subquery, Tables, TargetCondition, TenantTable, There, Update, Upsert, VectorOperand, WithRelated,
-    WithWorkspace, Within, WritableTable, excluded,
+    AndPredicate, Before, Changes, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Existence,
+    FilteredSet, Group, Here, IdentifiedTable, InWorkspace, InnerJoined, InnerQuery, InsertColumns, InsertSelect,
+    InsertsRows, Joined, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows, NoPredicate, OnConflict, OneTable,
+    OptionalRow, Page, PageKey, PageOf, Prepared, RelatedRows, RelatedTo, Returning, ReturnsNothing, ReturnsRows,
+    ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate, ScopedUpdateFrom, Set, Settable, Subquery,
+    Tables, TargetCondition, TenantSource, TenantTable, There, Update, UpdateFrom, UpdatedFrom, Upsert, VectorOperand,
+    WithRelated, WithWorkspace, Within, WritableTable, excluded, joined, joined_alias,
 };
 #[doc(hidden)]
 pub use self::query::{OfEmbedding, OfExpression};

@@ -9,7 +9,22 @@ use crate::schema::{
     job_schedules, jobs, messages, service_tokens, webhook_subscriptions, workspace_admins, workspace_settings,
 };
 
-crate::tenant_tables! {
+/// Registers the tables, and defines the macro that permits each in one query with a table of another crate.
+macro_rules! register {
+    ($($table:ident $(: $id:ty)? $(=> $read_only:ident)?),+ $(,)?) => {
+        crate::tenant_tables!(@register $($table $(: $id)? $(=> $read_only)?),+);
+
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! __appear_with_tenant_tables {
+            ($mine:ident) => {
+                $($crate::appear_together!(@pair $mine::table, $crate::schema::$table::table);)+
+            };
+        }
+    };
+}
+
+register! {
     analytics_events: AnalyticsEventId,
     audit_log: AuditEntryId => read_only,
     chunk_reembeddings,

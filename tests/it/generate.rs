@@ -1,7 +1,7 @@
 //! `migrate generate` and `migrate check`, as a new user walks through them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use workspace_db_testing::TestDatabase;
@@ -17,6 +17,17 @@ fn text(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap()
 }
 
+fn text_or_empty(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Every file of a folder with its text.
+fn contents(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut all: Vec<_> = crate::docs::files(folder, "").into_iter().map(|path| (path.clone(), text(path))).collect();
+    all.sort();
+    all
+}
+
 /// A shell whose database belongs to the test.
 fn shell(database: &TestDatabase) -> Shell {
     Shell::new()
@@ -26,7 +37,7 @@ fn shell(database: &TestDatabase) -> Shell {
 }
 
 /// What somebody writes by hand, one table after the other.
-const WRITTEN: [(&str, &str, &[&str]); 3] = [
+const WRITTEN: [(&str, &str, &[&str]); 4] = [
     (
         "create_document_tags",
         "diesel::table! {
@@ -88,7 +99,67 @@ const WRITTEN: [(&str, &str, &[&str]); 3] = [
 ",
         &["--references", "author=admin_users"],
     ),
+    (
+        "create_reviews",
+        "diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    /// What people say about two pictures, side by side.
+    reviews (workspace_id, id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        /// The review that it answers.
+        parent_id -> Nullable<Uuid>,
+        before_id -> Uuid,
+        after_id -> Uuid,
+        verdict -> Verdict,
+        urgency -> Nullable<Urgency>,
+        verdicts -> Array<Nullable<Verdict>>,
+        #[sql_name = \"type\"]
+        type_ -> Text,
+        order -> Int4,
+        /// What it looks for, as an embedding of 1536 dimensions.
+        question -> Nullable<workspace_db::sql_types::Vector>,
+        created_at -> Timestamptz,
+    }
+}
+diesel::table! {
+    /// Groups of people.
+    teams (workspace_id, id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        lead_id -> Nullable<Uuid>,
+        name -> Text,
+    }
+}
+diesel::table! {
+    /// People of a group.
+    players (workspace_id, id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        team_id -> Uuid,
+        name -> Text,
+    }
+}
+",
+        &["--references", "before_id=pictures", "--references", "after_id=pictures", "--references", "lead_id=players"],
+    ),
 ];
+
+/// An enum that the crate declares and the database lacks.
+const SQL_TYPES: &str = "//! Enums of this crate.
+
+workspace_db::pg_enums! {
+    /// What a review says.
+    Verdict = \"verdict\" {
+        /// The first picture is better.
+        Before = \"before\",
+        /// The second picture is better.
+        After = \"after\",
+    }
+}
+";
 
 /// The text, or its words alone for whoever can't run rustfmt, as the account of another: then lines break elsewhere.
 fn comparable(text: String) -> String {
@@ -109,15 +180,26 @@ async fn three_tables_are_generated_as_the_example_has_them() {
     let diesel_toml = text(format!("{EXAMPLE}/diesel.toml"));
     let (settings, _) = diesel_toml.split_once("filter = ").unwrap();
     folder.write("diesel.toml", format!("{settings}filter = {{ only_tables = [] }}\n"));
-    let mut schema = String::new();
+    folder.write("src/main.rs", "//! A program.\n\nfn main() {}\n");
+    folder.write("src/sql_types.rs", SQL_TYPES);
+    // An enum that the database has and the crate does not declare.
+    let by_hand = "migrations/2026-11-26-220145_create_urgency";
+    for file in ["up.sql", "down.sql"] {
+        folder.write(&format!("{by_hand}/{file}"), text(format!("{EXAMPLE}/{by_hand}/{file}")));
+    }
+    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
     for (name, table, options) in WRITTEN {
-        schema.push_str(table);
+        let schema = text_or_empty(folder.path().join("src/schema.rs")) + table;
         folder.write("src/schema.rs", &schema);
         let arguments =
             [&["migrate", "generate", name, "--crate-folder", &root, "--migrations", &migrations], options].concat();
         fs::create_dir_all(&migrations).unwrap();
         let said = shell.succeed(&arguments);
         assert!(said.contains(&format!("_{name}/up.sql")) && said.contains("wrote    src/registry.rs"), "{said}");
+        let before = contents(folder.path());
+        let again = shell.succeed(&arguments[..arguments.len() - options.len() - 2]);
+        assert!(again.contains("skipped  everything") && again.contains(&format!("{name} is pending")), "{again}");
+        assert_eq!(contents(folder.path()), before, "a second run changed a file");
         let applied = shell.json(&["migrate", "run", "--migrations", &migrations]);
         assert!(applied["applied"][0].as_str().unwrap().ends_with(name), "{applied}");
     }
@@ -126,8 +208,22 @@ async fn three_tables_are_generated_as_the_example_has_them() {
     let checked = shell.json(&["migrate", "check", "--crate-folder", &root, "--migrations", &migrations]);
     assert_eq!(checked["status"], "pass", "{checked:#}");
     assert!(checked["files"].as_array().unwrap().len() >= 13 && checked["database"].as_array().unwrap().len() >= 13);
-    for file in ["registry.rs", "models/mod.rs", "models/captions.rs", "models/document_tags.rs", "models/pictures.rs"]
-    {
+    let main = text(folder.path().join("src/main.rs"));
+    assert_eq!(main, "//! A program.\n\nfn main() {}\n\nmod models;\nmod registry;\nmod schema;\nmod sql_types;\n");
+    let schema = text(folder.path().join("src/schema.rs"));
+    assert!(schema.contains("        look -> Vector,\n        /// Signs of the components of look, generated from it.\n        look_bits -> workspace_db::sql_types::Bit,\n"), "{schema}");
+    assert!(schema.contains("        question_bits -> Nullable<workspace_db::sql_types::Bit>,\n"), "{schema}");
+    for file in [
+        "registry.rs",
+        "sql_types.rs",
+        "models/mod.rs",
+        "models/captions.rs",
+        "models/document_tags.rs",
+        "models/pictures.rs",
+        "models/players.rs",
+        "models/reviews.rs",
+        "models/teams.rs",
+    ] {
         let (made, expected) = (text(folder.path().join("src").join(file)), text(format!("{EXAMPLE}/src/{file}")));
         assert_eq!(comparable(made), comparable(expected), "examples/generated/src/{file} is another");
     }
@@ -136,7 +232,7 @@ async fn three_tables_are_generated_as_the_example_has_them() {
     let mut expected: Vec<_> =
         fs::read_dir(format!("{EXAMPLE}/migrations")).unwrap().map(|entry| entry.unwrap().path()).collect();
     expected.sort();
-    assert_eq!((made.len(), expected.len()), (3, 3));
+    assert_eq!((made.len(), expected.len()), (5, 5));
     for (made, expected) in made.iter().zip(&expected) {
         for file in ["up.sql", "down.sql"] {
             assert_eq!(
@@ -147,8 +243,8 @@ async fn three_tables_are_generated_as_the_example_has_them() {
             );
         }
     }
-    let reverted = shell.json(&["migrate", "revert", "-n", "3", "--yes", "--migrations", &migrations]);
-    assert_eq!(reverted["reverted"].as_array().unwrap().len(), 3);
+    let reverted = shell.json(&["migrate", "revert", "-n", "5", "--yes", "--migrations", &migrations]);
+    assert_eq!(reverted["reverted"].as_array().unwrap().len(), 5);
 }
 
 /// In this repository what is generated goes where the others of its kind are.
@@ -193,7 +289,7 @@ async fn a_table_of_this_repository_is_registered_among_the_others() {
 async fn a_table_that_lacks_something_is_found_in_the_files_and_in_the_database() {
     let database = TestDatabase::new().await.unwrap();
     let shell = shell(&database);
-    let whole = text(format!("{EXAMPLE}/migrations/{}/up.sql", newest_first()[1]));
+    let whole = text(format!("{EXAMPLE}/migrations/{}/up.sql", migration_of("pictures")));
     let lacking = [
         ("SELECT workspace_db_isolate('pictures');", "", "policies", "pictures: does not have row-level security"),
         (
@@ -259,11 +355,11 @@ async fn a_table_that_lacks_something_is_found_in_the_files_and_in_the_database(
     assert!(said.out.contains("pictures has no src/models/pictures.rs"), "{}", said.out);
 }
 
-fn newest_first() -> Vec<String> {
-    let entries = fs::read_dir(format!("{EXAMPLE}/migrations")).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort_by(|a, b| b.cmp(a));
-    names
+/// Folder of the example's migration that creates an object.
+fn migration_of(name: &str) -> String {
+    let mut entries = fs::read_dir(format!("{EXAMPLE}/migrations")).unwrap();
+    let is_it = |folder: &String| folder.ends_with(&format!("_create_{name}"));
+    entries.find_map(|entry| entry.unwrap().file_name().into_string().ok().filter(is_it)).unwrap()
 }
 
 #[tokio::test]
@@ -317,11 +413,114 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
     );
 }
 
+/// Columns of a table that exists: of a registered one, and a column of the user's on a table of this crate.
+#[tokio::test]
+async fn new_columns_have_their_comments_keys_and_checks() {
+    let database = TestDatabase::new().await.unwrap();
+    let shell = shell(&database);
+    let folder = Folder::new();
+    let root = folder.path().to_str().unwrap().to_owned();
+    let migrations = format!("{root}/migrations");
+    folder.write("diesel.toml", text(format!("{EXAMPLE}/diesel.toml")));
+    let name = migration_of("urgency");
+    for file in ["up.sql", "down.sql"] {
+        folder.write(&format!("migrations/{name}/{file}"), text(format!("{EXAMPLE}/migrations/{name}/{file}")));
+    }
+    folder.write("migrations/2998-12-31-235959_by_hand/up.sql", "SELECT 1;");
+    folder.write("migrations/2998-12-31-235959_by_hand/down.sql", "SELECT 1;");
+    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
+    let generate = |name: &str, options: &[&str]| {
+        let arguments = ["migrate", "generate", name, "--crate-folder", &root, "--migrations", &migrations];
+        shell.json(&[&arguments[..], options].concat())
+    };
+    folder.write("src/schema.rs", WRITTEN[0].1);
+    generate("create_document_tags", &["--unique", "document_id,tag"]);
+    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
+    let model = text(folder.path().join("src/models/document_tags.rs"));
+
+    let columns = "        created_at -> Timestamptz,
+        /// Who's to blame.
+        author_id -> Nullable<Uuid>,
+        /// The tag that it is below.
+        parent_id -> Nullable<Uuid>,
+        look -> Nullable<workspace_db::sql_types::Vector>,
+        urgency -> Nullable<Urgency>,
+";
+    let documents = "diesel::table! {
+    documents (workspace_id, id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        title -> Text,
+        /// When somebody read it.
+        reviewed_at -> Nullable<Timestamptz>,
+    }
+}
+";
+    let table = WRITTEN[0].1.replace("        created_at -> Timestamptz,\n", columns);
+    folder.write("src/schema.rs", table + documents);
+    let said = generate("review_documents", &["--references", "author_id=admin_users"]);
+    let skipped = said["skipped"].to_string();
+    for part in [
+        "add `pub author_id: Option<AdminUserId>`, `pub parent_id: Option<DocumentTagId>`, `pub look: Option<Embedding>`",
+        "add `pub reviewed_at: Option<DateTime<Utc>>`",
+    ] {
+        assert!(skipped.contains(part), "{part} is not in {skipped}");
+    }
+    let migration = Path::new(said["migration"].as_str().unwrap()).to_owned();
+    assert!(migration.ends_with("2999-01-01-000001_review_documents"), "{migration:?}");
+    let up = text(migration.join("up.sql"));
+    let expected = "ALTER TABLE document_tags
+    ADD COLUMN author_id uuid,
+    ADD COLUMN parent_id uuid,
+    ADD COLUMN look vector(1536),
+    ADD COLUMN look_bits bit(1536) GENERATED ALWAYS AS (binary_quantize(look)::bit(1536)) STORED,
+    ADD COLUMN urgency urgency,
+    ADD CONSTRAINT document_tags_author_id_fkey
+        FOREIGN KEY (author_id) REFERENCES admin_users (id) ON DELETE SET NULL (author_id),
+    ADD CONSTRAINT document_tags_parent_id_fkey
+        FOREIGN KEY (workspace_id, parent_id) REFERENCES document_tags (workspace_id, id) ON DELETE SET NULL (parent_id),
+    ADD CONSTRAINT document_tags_look_check CHECK (vector_norm(look) BETWEEN 1e-15 AND 1e15);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX document_tags_author_id_idx ON document_tags (author_id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX document_tags_parent_id_idx ON document_tags (workspace_id, parent_id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX document_tags_look_bits_idx ON document_tags (workspace_id, id) INCLUDE (look_bits);
+COMMENT ON COLUMN document_tags.author_id IS 'Who''s to blame.';
+COMMENT ON COLUMN document_tags.parent_id IS 'The tag that it is below.';
+COMMENT ON COLUMN document_tags.look IS 'The look.';
+COMMENT ON COLUMN document_tags.look_bits IS 'Signs of the components of look, generated from it.';
+COMMENT ON COLUMN document_tags.urgency IS 'The urgency.';
+
+ALTER TABLE documents
+    ADD COLUMN reviewed_at timestamptz,
+    ADD CONSTRAINT documents_reviewed_at_readable CHECK (workspace_db_is_readable(reviewed_at));
+COMMENT ON COLUMN documents.reviewed_at IS 'When somebody read it.';
+";
+    assert_eq!(up.trim_end(), expected.trim_end());
+    assert_eq!(text(folder.path().join("src/models/document_tags.rs")), model, "a model is the user's");
+    let registry = text(folder.path().join("src/registry.rs"));
+    assert!(registry.contains("    document_tags.parent_id => document_tags as DocumentTagParent;\n"), "{registry}");
+    assert!(text(folder.path().join("src/sql_types.rs")).contains("VeryHigh = \"very high\""));
+    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
+    let checked = shell.json(&["migrate", "check", "--crate-folder", &root, "--migrations", &migrations]);
+    assert_eq!(checked["status"], "pass", "{checked:#}");
+    shell.succeed(&["migrate", "revert", "--yes", "--migrations", &migrations]);
+    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
+
+    let required = text(folder.path().join("src/schema.rs"))
+        .replace("        title -> Text,\n", "        title -> Text,\n        rank -> Int4,\n");
+    folder.write("src/schema.rs", required);
+    let said = generate("rank_documents", &[]);
+    let up = text(Path::new(said["migration"].as_str().unwrap()).join("up.sql"));
+    assert!(up.starts_with("-- Fails if the table has rows, because rank has no default.\n"), "{up}");
+}
+
 /// The stock command line takes every enum for another column, and would drop it with all that is in it.
 #[tokio::test]
-async fn a_new_column_is_found_by_the_diesel_command_line_and_no_enum_is_dropped() {
+async fn a_dropped_column_is_found_by_the_diesel_command_line_and_no_enum_is_dropped() {
     let Some(diesel) = std::env::var_os("WORKSPACE_DB_TEST_DIESEL") else {
-        skipped("a new column: WORKSPACE_DB_TEST_DIESEL names no Diesel CLI");
+        skipped("a dropped column: WORKSPACE_DB_TEST_DIESEL names no Diesel CLI");
         return;
     };
     let database = TestDatabase::new().await.unwrap();
@@ -331,28 +530,25 @@ async fn a_new_column_is_found_by_the_diesel_command_line_and_no_enum_is_dropped
     folder.write("diesel.toml", text(concat!(env!("CARGO_MANIFEST_DIR"), "/../../diesel.toml")));
     let schema = text(concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/schema.rs"));
     let column = "documents (workspace_id, id) {\n";
-    assert!(schema.contains(column));
+    let dropped = "        comment -> Nullable<Text>,\n";
+    assert!(schema.contains(column) && schema.matches(dropped).count() == 1);
     folder.write(
         "src/schema.rs",
-        schema.replace(
-            column,
-            &format!("{column}        reviewed_at -> Nullable<Timestamptz>,\n        kind -> Nullable<JobStatus>,\n"),
-        ),
+        schema.replace(dropped, "").replace(column, &format!("{column}        kind -> Nullable<JobStatus>,\n")),
     );
     folder.write("Cargo.toml", "[package]\nname = \"workspace-db\"\n");
     let said =
         shell.json(&["migrate", "generate", "review_documents", "--crate-folder", folder.path().to_str().unwrap()]);
-    assert_eq!(said["skipped"], serde_json::json!([]), "{said:#}");
     let migration = Path::new(said["migration"].as_str().unwrap()).to_owned();
     let up = text(migration.join("up.sql"));
     assert_eq!(
         up,
-        "ALTER TABLE \"documents\" ADD COLUMN \"reviewed_at\" TIMESTAMPTZ;\n\nALTER TABLE \"documents\" ADD COLUMN \"kind\" job_status;\n"
+        "ALTER TABLE documents\n    ADD COLUMN kind job_status;\nCOMMENT ON COLUMN documents.kind IS 'The kind.';\n\nALTER TABLE \"feedback\" DROP COLUMN \"comment\";\n"
     );
     let down = text(migration.join("down.sql"));
     assert_eq!(
         down,
-        "ALTER TABLE \"documents\" DROP COLUMN \"reviewed_at\";\n\nALTER TABLE \"documents\" DROP COLUMN \"kind\";\n"
+        "ALTER TABLE \"feedback\" ADD COLUMN \"comment\" TEXT;\n\nALTER TABLE documents\n    DROP COLUMN kind;\n"
     );
     shell.succeed(&["migrate", "run", "--migrations", folder.path().join("migrations").to_str().unwrap()]);
 }

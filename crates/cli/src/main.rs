@@ -25,6 +25,7 @@ mod ingest;
 mod init;
 mod jobs;
 mod migrate;
+mod modules;
 mod output;
 mod psql;
 mod reembed;

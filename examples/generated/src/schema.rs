@@ -4,6 +4,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use workspace_db::sql_types::*;
     use workspace_db::sql_types::Bit;
+    use crate::sql_types::*;
 
     /// What people write below a picture.
     captions (workspace_id, id) {
@@ -26,6 +27,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use workspace_db::sql_types::*;
     use workspace_db::sql_types::Bit;
+    use crate::sql_types::*;
 
     /// Words that a workspace puts on its documents.
     document_tags (workspace_id, id) {
@@ -46,6 +48,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use workspace_db::sql_types::*;
     use workspace_db::sql_types::Bit;
+    use crate::sql_types::*;
 
     /// Pictures that visitors send, and what they look like.
     pictures (workspace_id, id) {
@@ -77,4 +80,81 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(captions, document_tags, pictures,);
+diesel::table! {
+    use diesel::sql_types::*;
+    use workspace_db::sql_types::*;
+    use workspace_db::sql_types::Bit;
+    use crate::sql_types::*;
+
+    /// People of a group.
+    players (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The team.
+        team_id -> Uuid,
+        /// The name.
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use workspace_db::sql_types::*;
+    use workspace_db::sql_types::Bit;
+    use crate::sql_types::*;
+
+    /// What people say about two pictures, side by side.
+    reviews (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The review that it answers.
+        parent_id -> Nullable<Uuid>,
+        /// The before.
+        before_id -> Uuid,
+        /// The after.
+        after_id -> Uuid,
+        /// The verdict.
+        verdict -> Verdict,
+        /// The urgency.
+        urgency -> Nullable<Urgency>,
+        /// The verdicts.
+        verdicts -> Array<Nullable<Verdict>>,
+        /// The type.
+        #[sql_name = "type"]
+        type_ -> Text,
+        /// The order.
+        order -> Int4,
+        /// What it looks for, as an embedding of 1536 dimensions.
+        question -> Nullable<Vector>,
+        /// Signs of the components of question, generated from it.
+        #[max_length = 1536]
+        question_bits -> Nullable<Bit>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use workspace_db::sql_types::*;
+    use workspace_db::sql_types::Bit;
+    use crate::sql_types::*;
+
+    /// Groups of people.
+    teams (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The lead.
+        lead_id -> Nullable<Uuid>,
+        /// The name.
+        name -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(captions, document_tags, pictures, players, reviews, teams,);

@@ -10,6 +10,7 @@ use diesel::query_builder::{AstPass, InsertStatement, Query, QueryBuilder as _, 
 use diesel::result::Error::QueryBuilderError;
 use diesel::{Expression, QueryResult, Table};
 
+use super::expression::Group;
 use super::table::TenantTable;
 use crate::error::Error;
 use crate::tenancy::inspection::{self, ReadKeywords, SqlLexer, SqlToken};
@@ -52,6 +53,13 @@ pub struct DoNothing;
 pub struct Set<V> {
     changes: V,
     refusal: Option<Refusal>,
+}
+
+/// Assignments of an upsert to the existing rows that match a predicate.
+#[derive(Clone, Copy, Debug)]
+pub struct FilteredSet<V, E> {
+    pub(super) set: Set<V>,
+    pub(super) predicate: Group<E>,
 }
 
 /// Reason why a changeset is not sent.
@@ -128,6 +136,14 @@ impl<V: QueryFragment<Pg>> ConflictAction for Set<V> {
     fn walk_action<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(" DO UPDATE SET ");
         self.walk_ast(out)
+    }
+}
+
+impl<V: QueryFragment<Pg>, E: QueryFragment<Pg>> ConflictAction for FilteredSet<V, E> {
+    fn walk_action<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.set.walk_action(out.reborrow())?;
+        out.push_sql(" WHERE ");
+        self.predicate.walk_ast(out)
     }
 }
 
@@ -238,6 +254,11 @@ macro_rules! impl_dynamic_query_id {
 }
 
 impl_dynamic_query_id!(Update<W, V, T>, Delete<W, T>, OnConflict<I, P, A>, Returning<F, E>, Prepared<F>);
+
+/// Statement that inserts rows and has no clause after them.
+pub trait InsertsRows {}
+
+impl<V, T: Table> InsertsRows for InsertStatement<T, V> {}
 
 /// Statement without a `RETURNING` clause.
 pub trait ReturnsNothing {

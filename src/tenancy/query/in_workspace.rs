@@ -1,10 +1,10 @@
 //! Start of a query on a tenant table.
 
 use super::scoped::Scoped;
-use super::table::TenantTable;
+use super::table::TenantSource;
 use crate::tenancy::scope::ProvesWorkspace;
 
-/// Start of a query on a tenant table. A [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection) runs only queries
+/// Start of a query on a tenant table or on a [`diesel::alias!`] of one. A [`WorkspaceConnection`](crate::tenancy::WorkspaceConnection) runs only queries
 /// that start with it.
 pub trait InWorkspace: Sized {
     /// Returns a query on the rows of one workspace. Nothing that you add to the query reaches other rows.
@@ -37,13 +37,13 @@ pub trait InWorkspace: Sized {
     /// ```
     fn in_workspace(self, workspace: &impl ProvesWorkspace) -> Scoped<Self::InWorkspace, (Self, ())>
     where
-        Self: TenantTable;
+        Self: TenantSource;
 }
 
 impl<T> InWorkspace for T {
     fn in_workspace(self, workspace: &impl ProvesWorkspace) -> Scoped<T::InWorkspace, (T, ())>
     where
-        T: TenantTable,
+        T: TenantSource,
     {
         let workspace = workspace.workspace();
         Scoped::new(self.of_workspace(workspace), workspace)

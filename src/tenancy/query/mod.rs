@@ -2,14 +2,15 @@
 //!
 //! From the bottom up: `table`, `relation` and `rows` state what a tenant table is, what joins it and what may be
 //! written to it. `operand` states the operands of a distance to a column. `expression` states what may stand in a query. `scoped` is the query with its methods, and
-//! `in_workspace` begins it. `related` and `combined` join it with another scoped query. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`.
-//! `call` calls this crate's own functions in the database.
+//! `in_workspace` begins it. `related` and `combined` join it with another scoped query. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`,
+//! `insert_select` and `update_from`. `call` calls this crate's own functions in the database.
 
 mod call;
 mod combined;
 mod expression;
 mod fragment;
 mod in_workspace;
+mod insert_select;
 mod operand;
 mod page;
 mod related;
@@ -19,15 +20,17 @@ mod run;
 mod scoped;
 mod subquery;
 mod table;
+mod update_from;
 mod write;
 
 pub(crate) use self::call::FunctionCall;
 pub use self::expression::{Excluded, Group, ScopedExpression, Settable, Tables, Within, excluded};
 pub use self::fragment::{
-    ConflictAction, Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsNothing, ReturnsRows, Set,
-    TargetCondition, Update,
+    ConflictAction, Delete, DoNothing, FilteredSet, InsertsRows, OnConflict, Prepared, Returning, ReturnsNothing,
+    ReturnsRows, Set, TargetCondition, Update,
 };
 pub use self::in_workspace::InWorkspace;
+pub use self::insert_select::{InsertColumns, InsertSelect};
 pub use self::operand::VectorOperand;
 #[doc(hidden)]
 pub use self::operand::{OfEmbedding, OfExpression};
@@ -38,5 +41,8 @@ pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::OptionalRow;
 pub use self::scoped::{InnerJoined, LeftJoined, Locked, OneTable, Scoped};
 pub use self::subquery::{InnerQuery, Subquery};
-pub use self::table::{IdentifiedTable, TenantTable, WritableTable};
+pub use self::table::{IdentifiedTable, TenantSource, TenantTable, WritableTable};
+pub use self::update_from::{
+    AndPredicate, Joined, NoPredicate, ScopedUpdateFrom, UpdateFrom, UpdatedFrom, joined, joined_alias,
+};
 pub use self::write::{DoUpdate, ScopedStatement, ScopedUpdate, Upsert};

@@ -2,17 +2,17 @@
 
 use std::marker::PhantomData;
 
-use super::table::TenantTable;
+use super::table::TenantSource;
 use crate::tenancy::compile_errors::MacroMarker;
 
-/// Foreign key between two tenant tables, in the direction from `Self`. [`relations!`](crate::relations) implements it
-/// in both directions.
+/// Foreign key between two tenant tables or their aliases, in the direction from `Self`.
+/// [`relations!`](crate::relations) implements it in both directions.
 #[diagnostic::on_unimplemented(
     message = "no relation is declared between `{Self}` and `{Other}`",
     label = "joins follow declared relations, which always carry the workspace",
     note = "declare the foreign key once: `relations! {{ document_chunks.document_id => documents; }}`"
 )]
-pub trait RelatedTo<Other: TenantTable>: TenantTable {
+pub trait RelatedTo<Other: TenantSource>: TenantSource {
     /// Join condition: the workspaces are the same, and the foreign key equals the id.
     type On;
 
@@ -45,7 +45,7 @@ pub struct Here;
 #[derive(Debug)]
 pub struct There<Place>(PhantomData<Place>);
 
-impl<R: TenantTable, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail) {
+impl<R: TenantSource, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail) {
     type On = Head::On;
 
     fn on() -> Self::On {

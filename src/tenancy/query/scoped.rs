@@ -15,7 +15,7 @@ use diesel::{Expression, JoinOnDsl as _, QueryResult};
 
 use super::expression::{Group, ScopedExpression};
 use super::relation::JoinsTo;
-use super::table::{IdentifiedTable, TenantTable};
+use super::table::{IdentifiedTable, TenantSource, TenantTable};
 use crate::id::WorkspaceId;
 use crate::tenancy::compile_errors::LeavesTheScope;
 
@@ -194,7 +194,7 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| query.having(Group(predicate)))
     }
 
-    /// Joins a tenant table along the declared relation, and keeps only rows with a match.
+    /// Joins a tenant table or an alias of one along the declared relation, and keeps only rows with a match.
     ///
     /// The condition is always `ON a.workspace_id = b.workspace_id AND a.foreign_key = b.id`. If two tables of the
     /// query are related to `right`, the compiler can't infer which one you mean. Then name it:
@@ -213,7 +213,7 @@ impl<Q, S> Scoped<Q, S> {
     /// ```
     pub fn inner_join<R, Place>(self, right: R) -> InnerJoined<Q, S, R, Place>
     where
-        R: TenantTable,
+        R: TenantSource,
         S: JoinsTo<R, Place>,
         Q: JoinWithImplicitOnClause<dsl::On<R, S::On>, Inner>,
     {
@@ -224,7 +224,7 @@ impl<Q, S> Scoped<Q, S> {
     /// nullable.
     pub fn left_join<R, Place>(self, right: R) -> LeftJoined<Q, S, R, Place>
     where
-        R: TenantTable,
+        R: TenantSource,
         S: JoinsTo<R, Place>,
         Q: JoinWithImplicitOnClause<dsl::On<R, S::On>, LeftOuter>,
     {

@@ -1,12 +1,53 @@
-//! Tenant tables.
+//! Tenant tables and their aliases.
 
 use diesel::expression::ValidGrouping;
 use diesel::query_builder::QueryId;
+use diesel::query_dsl::methods::FilterDsl;
+use diesel::query_source::{Alias, AliasSource, AliasedField, QuerySource};
 use diesel::sql_types::Uuid as SqlUuid;
-use diesel::{Column, Table};
+use diesel::{Column, ExpressionMethods as _, Table, dsl};
 
 use crate::id::WorkspaceId;
 use crate::tenancy::compile_errors::MacroMarker;
+
+/// Source of rows that belong to one workspace each: a [`TenantTable`], or a [`diesel::alias!`] of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not registered as a workspace's table",
+    label = "no table of a workspace",
+    note = "a table with a `workspace_id`: name it in `tenant_tables!`, with the type of its id",
+    note = "a global table such as `admin_users` or `workspaces`: query it in `db.across_workspaces(\"why\", ...)`"
+)]
+pub trait TenantSource: QuerySource + Send + 'static {
+    /// `SELECT ... FROM self WHERE workspace_id = $1`.
+    type InWorkspace;
+
+    /// Mark of the macro that implements this trait.
+    #[doc(hidden)]
+    const IS_OF_TENANTS: MacroMarker;
+
+    /// Returns the rows of a workspace.
+    #[doc(hidden)]
+    fn of_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace;
+}
+
+/// Condition that an aliased table's row is of a workspace.
+type AliasInWorkspace<S, T> = dsl::Eq<AliasedField<S, <T as TenantTable>::WorkspaceColumn>, WorkspaceId>;
+
+impl<S> TenantSource for Alias<S>
+where
+    S: AliasSource + Send + 'static,
+    S::Target: TenantTable,
+    Self: QuerySource + FilterDsl<AliasInWorkspace<S, S::Target>>,
+{
+    type InWorkspace = dsl::Filter<Self, AliasInWorkspace<S, S::Target>>;
+
+    const IS_OF_TENANTS: MacroMarker = <S::Target as TenantTable>::DECLARED;
+
+    fn of_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace {
+        let of = self.field(<S::Target as TenantTable>::WorkspaceColumn::default());
+        self.filter(of.eq(workspace))
+    }
+}
 
 /// Table whose rows belong to one workspace each. [`tenant_tables!`](crate::tenant_tables) implements it.
 #[diagnostic::on_unimplemented(
@@ -15,11 +56,9 @@ use crate::tenancy::compile_errors::MacroMarker;
     note = "a table with a `workspace_id`: name it in `tenant_tables!`, with the type of its id",
     note = "a global table such as `admin_users` or `workspaces`: query it in `db.across_workspaces(\"why\", ...)`"
 )]
-pub trait TenantTable: Table + QueryId + Send + 'static {
+pub trait TenantTable: TenantSource + Table + QueryId {
     /// Column `workspace_id` of the table.
-    type WorkspaceColumn: Column<Table = Self, SqlType = SqlUuid> + ValidGrouping<()>;
-    /// `SELECT ... FROM self WHERE workspace_id = $1`.
-    type InWorkspace;
+    type WorkspaceColumn: Column<Table = Self, SqlType = SqlUuid> + Default + ValidGrouping<()>;
     /// `workspace_id = $1` as a value of an insert.
     type WorkspaceValue;
 
@@ -28,10 +67,6 @@ pub trait TenantTable: Table + QueryId + Send + 'static {
     const DECLARED: MacroMarker;
     /// Name of the table in the database.
     const NAME: &'static str;
-
-    /// Returns the rows of a workspace.
-    #[doc(hidden)]
-    fn of_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace;
 
     /// Returns the workspace as a value of a row to insert.
     #[doc(hidden)]

@@ -9,8 +9,11 @@ use diesel::query_builder::{InsertStatement, IntoUpdateTarget, QueryFragment, Qu
 use diesel_async::AsyncConnectionCore as _;
 use futures_util::FutureExt as _;
 
-use super::expression::ScopedExpression;
-use super::fragment::{Delete, DoNothing, OnConflict, Prepared, Returning, ReturnsRows, Set, TargetCondition, Update};
+use super::expression::{Group, ScopedExpression};
+use super::fragment::{
+    Delete, DoNothing, FilteredSet, InsertsRows, OnConflict, Prepared, Returning, ReturnsRows, Set, TargetCondition,
+    Update,
+};
 use super::rows::{Changes, ConflictTarget, NewRows};
 use super::run::no_row;
 use super::scoped::{OneTable, Scoped};
@@ -128,6 +131,13 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
     }
 }
 
+impl<W, T> ScopedUpdate<W, T> {
+    /// Returns the WHERE clause and the workspace.
+    pub(super) fn into_target(self) -> (W, WorkspaceId) {
+        (self.target, self.workspace)
+    }
+}
+
 impl<W, T: TenantTable> ScopedUpdate<W, T> {
     /// Sets the changes: `documents::title.eq("x")`, a tuple of such assignments, or a declared `...Changes`.
     pub fn set<V>(self, changes: V) -> ScopedStatement<Update<W, V::Changeset, T>, T>
@@ -141,7 +151,7 @@ impl<W, T: TenantTable> ScopedUpdate<W, T> {
 }
 
 impl<F, T> ScopedStatement<F, T> {
-    fn new(workspace: WorkspaceId, fragment: Option<F>) -> Self {
+    pub(super) fn new(workspace: WorkspaceId, fragment: Option<F>) -> Self {
         Self { fragment, workspace, is_kept: true, table: PhantomData }
     }
 
@@ -185,16 +195,16 @@ impl<F, T> ScopedStatement<F, T> {
     }
 }
 
-impl<T: TenantTable, V> ScopedStatement<InsertStatement<T, V>, T> {
+impl<F: InsertsRows, T: TenantTable> ScopedStatement<F, T> {
     /// Sets the action for a row whose key already exists. The target names the key, beginning with `workspace_id`.
     ///
     /// Call `do_update().set(...)` or `do_nothing()` next.
-    pub fn on_conflict<C: ConflictTarget<T>>(self, _target: C) -> Upsert<InsertStatement<T, V>, (), T> {
+    pub fn on_conflict<C: ConflictTarget<T>>(self, _target: C) -> Upsert<F, (), T> {
         Upsert { insert: self, columns: C::COLUMNS, condition: () }
     }
 
     /// Keeps an existing row with the same key, whichever key it is. Every key here includes the workspace.
-    pub fn on_conflict_do_nothing(self) -> ScopedStatement<OnConflict<InsertStatement<T, V>, (), DoNothing>, T> {
+    pub fn on_conflict_do_nothing(self) -> ScopedStatement<OnConflict<F, (), DoNothing>, T> {
         Upsert { insert: self, columns: &[], condition: () }.do_nothing()
     }
 }
@@ -247,6 +257,43 @@ impl<I, P, T: TenantTable> DoUpdate<I, P, T> {
         V::Changeset: QueryFragment<Pg>,
     {
         self.0.then(Set::new(changes.as_changeset()))
+    }
+}
+
+impl<I, P, V, T: TenantTable> ScopedStatement<OnConflict<I, P, Set<V>>, T> {
+    /// Changes only the existing rows that match: `ON CONFLICT ... DO UPDATE SET ... WHERE (predicate)`.
+    ///
+    /// A row that does not match stays as it is, and is neither counted nor returned.
+    ///
+    /// ```no_run
+    /// use diesel::prelude::*;
+    /// use workspace_db::models::NewDocument;
+    /// use workspace_db::schema::documents;
+    /// use workspace_db::sql_types::DocumentStatus;
+    /// use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, excluded};
+    ///
+    /// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    /// let changed = documents::table
+    ///     .in_workspace(&ws)
+    ///     .insert(&NewDocument::new("Opening hours"))
+    ///     .on_conflict((documents::workspace_id, documents::id))
+    ///     .do_update()
+    ///     .set(documents::title.eq(excluded(documents::title)))
+    ///     .filter(documents::status.ne(DocumentStatus::Archived))
+    ///     .execute(ws)
+    ///     .await?;
+    /// # drop(changed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn filter<E>(self, predicate: E) -> ScopedStatement<OnConflict<I, P, FilteredSet<V, E>>, T>
+    where
+        E: ScopedExpression<(T, ())>,
+    {
+        self.map(|upsert| {
+            let OnConflict { insert, columns, condition, action: set } = upsert;
+            OnConflict { insert, columns, condition, action: FilteredSet { set, predicate: Group(predicate) } }
+        })
     }
 }
 

@@ -13,12 +13,12 @@ use workspace_db::models::*;
 use workspace_db::schema::*;
 use workspace_db::search::Question;
 use workspace_db::sql_types::*;
-use workspace_db::tenancy::{Database, InWorkspace as _, Scoped, TenantTable, WorkspaceConnection, WorkspaceScope};
+use workspace_db::tenancy::{Database, InWorkspace as _, Scoped, TenantSource, WorkspaceConnection, WorkspaceScope};
 use workspace_db_testing::TestDatabase;
 
 pub(crate) const MODEL: &str = "test-model";
 
-pub(crate) type Chunks = Scoped<<document_chunks::table as TenantTable>::InWorkspace, (document_chunks::table, ())>;
+pub(crate) type Chunks = Scoped<<document_chunks::table as TenantSource>::InWorkspace, (document_chunks::table, ())>;
 
 /// Workspaces `a` and `b`, without documents yet, and a connection as `a`.
 pub(crate) struct Fixture {

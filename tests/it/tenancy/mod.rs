@@ -11,6 +11,7 @@ mod raw_sql;
 mod related;
 mod service_errors;
 mod soak;
+mod statements;
 mod timeouts;
 mod transactions;
 

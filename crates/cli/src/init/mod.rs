@@ -6,14 +6,14 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use chrono::Utc;
 use clap::Args;
 use serde::Serialize;
 
 use self::manifest::Manifest;
 use super::context::Context;
-use super::output;
+use super::{modules, output};
 
 /// Files of a new crate, by their path. `{crate}` is the name of the library, and `{version}` that of the migration.
 const FILES: &[(&str, &str)] = &[
@@ -26,9 +26,6 @@ const FILES: &[(&str, &str)] = &[
     ("src/schema.rs", include_str!("template/schema.rs")),
     ("tests/isolation.rs", include_str!("template/isolation.rs")),
 ];
-
-/// Modules that the library of the crate declares.
-const MODULES: &[&str] = &["models", "registry", "schema"];
 
 /// Prepare a crate for tables of its own
 ///
@@ -74,7 +71,7 @@ impl Init {
             let list = if create(&self.folder.join(&path), &text)? { &mut report.written } else { &mut report.kept };
             list.push(path);
         }
-        if declare_modules(&self.folder)? {
+        if modules::declare(&self.folder.join("src/lib.rs"), &["models", "registry", "schema"])? {
             report.written.push("src/lib.rs".to_owned());
         }
         if context.json {
@@ -106,35 +103,4 @@ fn create(path: &Path, text: &str) -> Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error).with_context(|| format!("can't create {}", path.display())),
     }
-}
-
-/// Adds the missing `mod` lines at the end of the library. Returns false if none is missing.
-fn declare_modules(folder: &Path) -> Result<bool> {
-    let path = folder.join("src/lib.rs");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => bail!("can't read {}: {error}", path.display()),
-    };
-    let missing: Vec<String> = MODULES
-        .iter()
-        .filter(|module| !text.lines().any(|line| declares(line, module)))
-        .map(|module| format!("pub mod {module};\n"))
-        .collect();
-    if missing.is_empty() {
-        return Ok(false);
-    }
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    let gap = if text.is_empty() { "" } else { "\n" };
-    fs::write(&path, format!("{text}{end}{gap}{}", missing.concat()))
-        .with_context(|| format!("can't write {}", path.display()))?;
-    Ok(true)
-}
-
-/// Returns true if the line declares the module, with any visibility, in a file or in braces.
-fn declares(line: &str, module: &str) -> bool {
-    let line = line.trim();
-    let begins = line.starts_with("mod ") || line.starts_with("pub");
-    let declared = line.split_once("mod ").map(|(_, rest)| rest.trim_end_matches([';', '{', '}', ' ']).trim());
-    begins && declared == Some(module)
 }

@@ -110,9 +110,13 @@ async fn examined(config: &Config, folder: Option<&Path>, tables: &[String]) -> 
 fn registered(root: &Path) -> Vec<String> {
     let texts = ["src/registry.rs", "src/tenancy/registry.rs"]
         .map(|file| fs::read_to_string(root.join(file)).unwrap_or_default());
-    let blocks = texts
-        .iter()
-        .filter_map(|text| text.split_once("tenant_tables! {")?.1.split_once("\n}").map(|(block, _)| block));
+    let blocks = texts.iter().filter_map(|text| {
+        text.split_once("tenant_tables! {")
+            .or_else(|| text.split_once("\nregister! {"))?
+            .1
+            .split_once("\n}")
+            .map(|(block, _)| block)
+    });
     let names = blocks.flat_map(str::lines).filter_map(|line| line.split([':', ',', '=']).next());
     names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }

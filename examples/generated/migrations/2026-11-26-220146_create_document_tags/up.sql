@@ -7,9 +7,9 @@ CREATE TABLE document_tags (
     CONSTRAINT document_tags_pkey PRIMARY KEY (workspace_id, id),
     CONSTRAINT document_tags_workspace_id_fkey
         FOREIGN KEY (workspace_id) REFERENCES workspaces (id) ON DELETE CASCADE,
+    CONSTRAINT document_tags_document_id_tag_key UNIQUE (workspace_id, document_id, tag),
     CONSTRAINT document_tags_document_id_fkey
         FOREIGN KEY (workspace_id, document_id) REFERENCES documents (workspace_id, id) ON DELETE CASCADE,
-    CONSTRAINT document_tags_document_id_tag_key UNIQUE (workspace_id, document_id, tag),
     CONSTRAINT document_tags_created_at_readable CHECK (workspace_db_is_readable(created_at))
 );
 -- squawk-ignore require-concurrent-index-creation

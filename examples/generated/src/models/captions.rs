@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use workspace_db::chrono::{DateTime, Utc};
 use workspace_db::id::{AdminUserId, WorkspaceId};
+use workspace_db::tenancy::{Keyset, PageKey};
 
 use crate::registry::{CaptionId, PictureId};
 use crate::schema::captions;
@@ -59,6 +60,12 @@ pub struct CaptionChanges {
     pub author: Option<Option<AdminUserId>>,
     /// The text.
     pub text: Option<String>,
+}
+
+impl Keyset for Caption {
+    fn page_key(&self) -> PageKey {
+        PageKey { created_at: self.created_at, id: *self.id.as_uuid() }
+    }
 }
 
 workspace_db::tenant_rows! {

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use workspace_db::chrono::{DateTime, Utc};
 use workspace_db::id::{DocumentId, WorkspaceId};
+use workspace_db::tenancy::{Keyset, PageKey};
 
 use crate::registry::DocumentTagId;
 use crate::schema::document_tags;
@@ -53,6 +54,12 @@ pub struct DocumentTagChanges {
     pub document_id: Option<DocumentId>,
     /// The word, in lower case.
     pub tag: Option<String>,
+}
+
+impl Keyset for DocumentTag {
+    fn page_key(&self) -> PageKey {
+        PageKey { created_at: self.created_at, id: *self.id.as_uuid() }
+    }
 }
 
 workspace_db::tenant_rows! {

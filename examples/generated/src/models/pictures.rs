@@ -5,6 +5,7 @@ use workspace_db::chrono::{DateTime, NaiveDate, Utc};
 use workspace_db::id::{ConversationId, WorkspaceId};
 use workspace_db::serde_json::Value;
 use workspace_db::sql_types::{DocumentStatus, Embedding, StatementTime, TextArray};
+use workspace_db::tenancy::{Keyset, PageKey};
 
 use crate::registry::PictureId;
 use crate::schema::pictures;
@@ -87,6 +88,12 @@ pub struct PictureChanges {
     pub taken_on: Option<Option<NaiveDate>>,
     /// Time of the last change: the statement's own, always.
     pub updated_at: StatementTime,
+}
+
+impl Keyset for Picture {
+    fn page_key(&self) -> PageKey {
+        PageKey { created_at: self.created_at, id: *self.id.as_uuid() }
+    }
 }
 
 workspace_db::tenant_rows! {

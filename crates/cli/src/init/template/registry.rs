@@ -17,4 +17,3 @@ workspace_db::tenant_tables! {
 workspace_db::relations! {
     notes.document_id => documents;
 }
-workspace_db::appear_together!(notes: documents);

@@ -30,7 +30,7 @@ pub(super) fn differences(
     all: &[TableSchema],
     stays: &[String],
 ) -> Result<Differences> {
-    let new = || all.iter().filter(|table| !known.tables.contains(&table.name));
+    let new = || all.iter().filter(|table| !known.has_table(&table.name));
     let mut command = Command::new("diesel");
     command
         .current_dir(root)
@@ -40,7 +40,7 @@ pub(super) fn differences(
     let output = match command.output() {
         Ok(output) => output,
         Err(_) if new().all(TableSchema::is_tenants) => {
-            let why = "changes to existing tables: the Diesel CLI, which detects them, is not on the PATH";
+            let why = "columns of another type or without a line in schema.rs: the Diesel CLI, which detects them, is not on the PATH";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
         }
         Err(error) => bail!("a table without workspace_id needs the Diesel CLI, which can't be run: {error}"),
@@ -49,7 +49,7 @@ pub(super) fn differences(
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         // The Diesel CLI can't write a table with such a key, and tries to for each table that schema.rs does not have.
         if said.contains("composite foreign keys") && new().all(TableSchema::is_tenants) {
-            let why = "changes to existing tables: list the tables of src/schema.rs under `filter = { only_tables = [...] }` in \
+            let why = "columns of another type or without a line in schema.rs: list the tables of src/schema.rs under `filter = { only_tables = [...] }` in \
                        diesel.toml, so that the Diesel CLI skips the others";
             return Ok(Differences { skipped: vec![why.to_owned()], ..Differences::default() });
         }
@@ -60,37 +60,36 @@ pub(super) fn differences(
     let (up, down) = (read("up.sql")?, read("down.sql")?);
     let tenants = new().filter(|table| table.is_tenants()).map(|table| &table.name);
     let others: Vec<&str> = tenants.chain(stays).map(String::as_str).collect();
-    let found = |text: &str| in_order(real(text, known, &others), all);
+    let found = |text: &str| real(text, known, &others, all);
     Ok(Differences { up: found(&up), down: found(&down), skipped: Vec::new() })
 }
 
-/// Returns the statements without false positives. If only the spelling of a column's name or type differs, the Diesel CLI
-/// sees another column and would drop its data. An enum is an example (`document_status` and `DocumentStatus`). It also
-/// drops each table that `schema.rs` does not have, such as those of a library. `others` are tables that are created and
-/// dropped elsewhere.
-fn real(text: &str, known: &ExistingSchema, others: &[&str]) -> Vec<String> {
+/// Returns the statements without false positives and without those that are generated here.
+///
+/// If only the spelling of a column's name or type differs, the Diesel CLI sees another column and would drop its data. An
+/// enum is an example (`document_status` and `DocumentStatus`). It also drops each table that `schema.rs` does not have,
+/// such as those of a library. `others` are tables that are created and dropped elsewhere.
+fn real(text: &str, known: &ExistingSchema, others: &[&str], all: &[TableSchema]) -> Vec<String> {
     let statements: Vec<&str> = statements(text).into_iter().map(|one| one.sql).collect();
     let dropped: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "DROP")).collect();
     let added: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "ADD")).collect();
+    let is_new = |table: &str, name: &str| {
+        let declared = all.iter().find(|one| one.name == table && one.is_tenants());
+        declared.is_some() && !known.has_column(table, name)
+    };
     let is_real = |sql: &&&str| {
         let changed = column(sql, "DROP").or_else(|| column(sql, "ADD"));
         let of_others = |verb: &str| others.iter().any(|name| sql.starts_with(&format!("{verb} \"{name}\"")));
-        !changed.is_some_and(|one| dropped.contains(&one) && added.contains(&one))
+        !changed.as_ref().is_some_and(|one| dropped.contains(one) && added.contains(one))
+            && !changed.is_some_and(|(table, name)| is_new(&table, &name))
             && !of_others("CREATE TABLE")
             && !of_others("DROP TABLE IF EXISTS")
     };
-    statements.iter().filter(is_real).map(|sql| format!("{};", with_enums(sql, known))).collect()
-}
-
-/// Sorts columns in the order of `schema.rs`, after whole tables. The Diesel CLI changes the order with each run, and
-/// `diesel print-schema` would then list them in another order.
-fn in_order(mut statements: Vec<String>, all: &[TableSchema]) -> Vec<String> {
-    statements.sort_by_key(|sql| {
-        let (name, changed) = column(sql, "ADD").or_else(|| column(sql, "DROP"))?;
-        let table = all.iter().position(|table| table.name == name);
-        Some((table, table.and_then(|at| all.get(at)?.columns.iter().position(|column| column.name == changed))))
-    });
-    statements
+    let mut found: Vec<String> =
+        statements.iter().filter(is_real).map(|sql| format!("{};", with_enums(sql, known))).collect();
+    // The Diesel CLI changes the order of the columns with each run.
+    found.sort_by_key(|sql| column(sql, "ADD").or_else(|| column(sql, "DROP")));
+    found
 }
 
 /// Returns the table and column of `ALTER TABLE "t" DROP COLUMN "c"`, without the underscore that avoids a keyword in Rust.
@@ -101,5 +100,5 @@ fn column(sql: &str, verb: &str) -> Option<(String, String)> {
 
 /// Restores the database's names of enums: the Diesel CLI writes `DOCUMENTSTATUS`.
 fn with_enums(sql: &str, known: &ExistingSchema) -> String {
-    known.enums.iter().fold(sql.to_owned(), |sql, name| sql.replace(&name.replace('_', "").to_uppercase(), name))
+    known.enums.keys().fold(sql.to_owned(), |sql, name| sql.replace(&name.replace('_', "").to_uppercase(), name))
 }

@@ -1,22 +1,24 @@
-//! The list of tables in diesel.toml.
+//! The lists of tables and of imports in diesel.toml.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use toml_edit::{Array, DocumentMut, Item, Value};
+use toml_edit::{Array, DocumentMut, Value};
 
-/// Adds tables to `print_schema.filter.only_tables`, if diesel.toml has that list. Without the list, `diesel print-schema`
-/// includes each table that the filter does not exclude.
-pub(super) fn list<'a>(root: &Path, tables: impl Iterator<Item = &'a str>) -> Result<()> {
+/// Adds tables to `print_schema.filter.only_tables` and the crate's enums to `print_schema.import_types`, if diesel.toml has
+/// those lists. Without the first list, `diesel print-schema` includes each table that the filter does not exclude.
+pub(super) fn list<'a>(root: &Path, tables: impl Iterator<Item = &'a str>, has_enums: bool) -> Result<()> {
     let path = root.join("diesel.toml");
     let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
     let mut document: DocumentMut = text.parse().with_context(|| path.display().to_string())?;
-    let Some(listed) = only_tables(&mut document) else { return Ok(()) };
-    for table in tables {
-        if !listed.iter().any(|one| one.as_str() == Some(table)) {
-            listed.push(table);
-        }
+    if let Some(listed) = array(&mut document, &["filter", "only_tables"]) {
+        tables.for_each(|table| add(listed, table));
+    }
+    if let Some(listed) = array(&mut document, &["import_types"])
+        && has_enums
+    {
+        add(listed, "crate::sql_types::*");
     }
     let changed = document.to_string();
     if changed != text {
@@ -25,7 +27,13 @@ pub(super) fn list<'a>(root: &Path, tables: impl Iterator<Item = &'a str>) -> Re
     Ok(())
 }
 
-fn only_tables(document: &mut DocumentMut) -> Option<&mut Array> {
-    let filter = document.get_mut("print_schema").and_then(|print_schema| print_schema.get_mut("filter"));
-    filter.and_then(|filter| filter.get_mut("only_tables")).and_then(Item::as_value_mut).and_then(Value::as_array_mut)
+fn array<'a>(document: &'a mut DocumentMut, path: &[&str]) -> Option<&'a mut Array> {
+    let print_schema = document.get_mut("print_schema")?;
+    path.iter().try_fold(print_schema, |item, key| item.get_mut(key))?.as_value_mut().and_then(Value::as_array_mut)
+}
+
+fn add(listed: &mut Array, text: &str) {
+    if !listed.iter().any(|one| one.as_str() == Some(text)) {
+        listed.push(text);
+    }
 }

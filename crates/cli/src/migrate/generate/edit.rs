@@ -61,3 +61,8 @@ pub(super) fn file(path: &Path, new: &str, change: impl FnOnce(String) -> Result
         .output();
     Ok(())
 }
+
+/// Appends an empty block if the text has none.
+pub(super) fn with_block(text: String, opening: &str) -> String {
+    if text.contains(&format!("\n{opening}")) { text } else { format!("{text}\n{opening}\n}}\n") }
+}

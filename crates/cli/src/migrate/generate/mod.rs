@@ -3,27 +3,38 @@
 mod diesel_cli;
 mod diesel_toml;
 mod edit;
+mod enums;
 mod existing_schema;
 mod functions;
 mod model;
+mod pending;
+mod references;
+mod registry;
+mod schema_rs;
 mod sql;
 mod table;
+mod version;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use chrono::{TimeDelta, Utc};
 use clap::Args;
 use serde_json::json;
 use workspace_db::config::DatabaseUrl;
-use workspace_db::db::catalog::Catalog;
-use workspace_db::db::migrations::Migrator;
+use workspace_db::db::migrations::{Migration, Migrator};
 
+use self::enums::Enums;
 use self::existing_schema::ExistingSchema;
-use self::table::{Reference, TableSchema};
+use self::pending::PendingMigration;
+use self::references::{NewTable, Reference};
+use self::registry::Layout;
+use self::sql::Names;
+use self::table::{ColumnSchema, TableSchema};
 use crate::context::Context;
 use crate::error::ConflictingArguments;
+use crate::modules;
 use crate::output;
 
 #[derive(Args, Debug)]
@@ -49,46 +60,97 @@ fn reference(text: &str) -> Result<(String, String), String> {
     Ok((column.to_owned(), table.to_owned()))
 }
 
+/// Columns that `schema.rs` has and an existing table lacks.
+struct NewColumns<'a> {
+    table: &'a TableSchema,
+    columns: Vec<&'a ColumnSchema>,
+    references: Vec<Reference>,
+}
+
+/// Statements of both directions. Those of `down` are in the order in which they run.
+#[derive(Default)]
+struct Statements {
+    up: Vec<String>,
+    down: Vec<String>,
+}
+
+impl Statements {
+    /// Adds a pair. The last change is the first to be reverted.
+    fn push(&mut self, up: String, down: String) {
+        self.up.push(up);
+        self.down.insert(0, down);
+    }
+}
+
 impl Generate {
     pub(super) async fn run(self, context: &Context, migrator: &Migrator, owner: &DatabaseUrl) -> Result<()> {
         self.check_arguments()?;
-        if let Some(first) = migrator.plan().await?.into_iter().next() {
+        let root = &self.crate_folder;
+        let src = root.join("src");
+        let is_ours =
+            fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
+        if let Some(pending) = PendingMigration::first(migrator, root, is_ours, owner).await? {
+            if self.functions.is_none() && pending.creates_all_tables(root) {
+                return report_nothing(context, &format!("everything: {} is pending", pending.name));
+            }
             bail!(
                 "the database lacks the migration {}, so new tables can't be detected; run `workspace-db migrate run` first",
-                first.name()
+                pending.name
             );
         }
         if let Some(folder) = &self.functions {
             return self.write_functions(context, migrator, owner, folder).await;
         }
-        let root = &self.crate_folder;
-        let schema = root.join("src/schema.rs");
+        let schema = src.join("schema.rs");
         let text = fs::read_to_string(&schema)
             .with_context(|| format!("can't read {}; `diesel print-schema` writes it", schema.display()))?;
         let known = ExistingSchema::read(owner).await?;
         let all = table::parse(&text).with_context(|| schema.display().to_string())?;
-        let new: Vec<&TableSchema> = all.iter().filter(|table| !known.tables.contains(&table.name)).collect();
+        let new: Vec<&TableSchema> = all.iter().filter(|table| !known.has_table(&table.name)).collect();
+        let layout = Layout::new(root, is_ours);
+        let enums = Enums::read(&src, is_ours, layout.library, &known);
+        let names = Names { known: &known, enums: &enums };
         // Runs before any file is written, so that an error leaves no files behind.
-        let created = self.created(&new, &known)?;
-        let is_ours =
-            fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
-        let stays = if is_ours { Vec::new() } else { tables_of_ours() };
-        let version = next_version(&root.join("migrations"), migrator);
-        // `diesel print-schema` and the comparison must see the new tables.
-        diesel_toml::list(root, new.iter().map(|table| table.name.as_str()))?;
+        let tables = self.new_tables(&new, &known)?;
+        let columns = self.new_columns(&all, &new, &known)?;
+        let own = self.statements(&tables, &columns, names)?;
+        let stays = if is_ours { Vec::new() } else { existing_schema::tables_of_library() };
+        let version = self.next_version(migrator);
+        let of_enums = || types(&tables, &columns);
+        let has_enums = of_enums().any(|one| enums.module(one) == Some("crate::sql_types")) && !is_ours;
+        // `diesel print-schema` and the comparison must see the new tables and enums.
+        diesel_toml::list(root, new.iter().map(|table| table.name.as_str()), has_enums)?;
         let rest = diesel_cli::differences(root, &version, &self.name, owner, &known, &all, &stays)?;
-        let (mut up, mut down) = (rest.up, rest.down);
+        let up: Vec<String> = [own.up, rest.up].concat();
+        let down: Vec<String> = [rest.down, own.down].concat();
         let mut written = Vec::new();
-        for (table, references, sql) in created {
-            up.push(sql);
-            down.insert(0, format!("DROP TABLE {};", table.name));
-            written.extend(model::write(root, is_ours, table, &references)?);
-        }
         let folder = self.write_migration(&version, &up, &down, &mut written)?;
-        let mut names: Vec<String> = written.iter().map(|path| relative(root, path)).collect();
-        names.sort_unstable();
-        names.dedup();
-        report(context, &folder, &names, &rest.skipped)
+        let mut skipped = rest.skipped;
+        if enums.declare(&src, of_enums())? {
+            written.push(src.join("sql_types.rs"));
+        }
+        for NewTable { table, references, later } in &tables {
+            let references = [references.as_slice(), later].concat();
+            written.extend(registry::register(&layout, table, &references)?);
+            written.extend(model::write(&layout, table, &references, &enums)?);
+        }
+        for NewColumns { table, columns, references } in &columns {
+            if !stays.contains(&table.name) {
+                written.extend(registry::relate(&layout, table, references)?);
+            }
+            let fields = columns.iter().filter(|column| column.sql_type != "Bit");
+            let fields: Vec<String> = fields.map(|column| model::field(table, column, references)).collect();
+            skipped.push(format!("the model of {}, which is yours: add `{}`", table.name, fields.join("`, `")));
+        }
+        let changed: Vec<&TableSchema> =
+            tables.iter().map(|one| one.table).chain(columns.iter().map(|one| one.table)).collect();
+        if schema_rs::add_bits(&schema, &changed, layout.library)? {
+            written.push(schema);
+        }
+        if !is_ours && !tables.is_empty() {
+            written.extend(declare_modules(root, has_enums)?);
+        }
+        report(context, &folder, &relative_names(root, &written), &skipped)
     }
 
     async fn write_functions(
@@ -107,11 +169,10 @@ impl Generate {
             };
             bail!("every function in {} matches the database{why}", functions.display());
         }
-        let version = next_version(&self.crate_folder.join("migrations"), migrator);
+        let version = self.next_version(migrator);
         let mut written = Vec::new();
         let folder = self.write_migration(&version, &changes.up, &changes.down, &mut written)?;
-        let names: Vec<String> = written.iter().map(|path| relative(&self.crate_folder, path)).collect();
-        report(context, &folder, &names, &changes.skipped)
+        report(context, &folder, &relative_names(&self.crate_folder, &written), &changes.skipped)
     }
 
     /// Writes both files, and returns their folder.
@@ -143,106 +204,97 @@ impl Generate {
         Err(ConflictingArguments(message).into())
     }
 
-    /// Returns the SQL of each new tenants' table, with referenced tables first.
-    fn created<'a>(
-        &self,
-        new: &[&'a TableSchema],
-        known: &ExistingSchema,
-    ) -> Result<Vec<(&'a TableSchema, Vec<Reference>, String)>> {
+    fn next_version(&self, migrator: &Migrator) -> String {
+        version::next(&self.crate_folder.join("migrations"), migrator.migrations().map(Migration::name))
+    }
+
+    /// Returns the new tenants' tables with their references, referenced tables first.
+    fn new_tables<'a>(&self, new: &[&'a TableSchema], known: &ExistingSchema) -> Result<Vec<NewTable<'a>>> {
         let tenants: Vec<&TableSchema> = new.iter().copied().filter(|table| table.is_tenants()).collect();
-        let given =
-            self.unique.iter().map(String::as_str).chain(self.references.iter().map(|(column, _)| column.as_str()));
-        for columns in given {
+        for columns in &self.unique {
             if !tenants.iter().any(|table| table.has_all(columns)) {
                 return Err(ConflictingArguments(format!("no new table in src/schema.rs has {columns}")).into());
             }
         }
+        let all = references::tenants(known, new);
         let mut with_references = Vec::new();
         for table in tenants {
-            with_references.push((table, self.references_of(table, new, known)?));
+            with_references.push((table, references::of_columns(table, table.columns.iter(), &self.references, &all)?));
         }
-        in_order(with_references)
-            .into_iter()
-            .map(|(table, references)| {
-                let unique = self.unique.iter().map(String::as_str).filter(|columns| table.has_all(columns));
-                let sql = sql::create(table, &references, &unique.collect::<Vec<_>>(), known)?;
-                Ok((table, references, sql))
-            })
-            .collect()
+        Ok(references::in_order(with_references))
     }
 
-    /// Returns the references by `--references`, or by the name of the column: `document_id` refers to `documents`.
-    fn references_of(
+    /// Returns the columns that existing tenants' tables lack.
+    fn new_columns<'a>(
         &self,
-        table: &TableSchema,
+        all: &'a [TableSchema],
         new: &[&TableSchema],
         known: &ExistingSchema,
-    ) -> Result<Vec<Reference>> {
-        let tenants: Vec<&str> = known
-            .tenants
-            .iter()
-            .map(String::as_str)
-            .chain(new.iter().filter(|one| one.is_tenants()).map(|one| one.name.as_str()))
-            .collect();
+    ) -> Result<Vec<NewColumns<'a>>> {
+        let tenants = references::tenants(known, new);
         let mut found = Vec::new();
-        for column in table.columns.iter().filter(|column| column.name != "workspace_id") {
-            let said = self.references.iter().find(|(of, _)| *of == column.name).map(|(_, to)| to.as_str());
-            let stem = column.name.strip_suffix("_id");
-            let by_name = stem.and_then(|stem| {
-                tenants.iter().copied().chain(["admin_users"]).find(|name| table::singular(name) == stem)
-            });
-            let Some(to) = said.or(by_name) else { continue };
-            if !tenants.contains(&to) && to != "admin_users" {
-                return Err(ConflictingArguments(format!(
-                    "{}.{} can't reference {to}: there is no tenant table of this name",
-                    table.name, column.name
-                ))
-                .into());
+        for table in all.iter().filter(|table| table.is_tenants() && known.has_table(&table.name)) {
+            let is_new = |column: &&ColumnSchema| !known.has_column(&table.name, &column.name);
+            // The sign bits come with their vector.
+            let columns: Vec<&ColumnSchema> =
+                table.columns.iter().filter(is_new).filter(|column| column.sql_type != "Bit").collect();
+            if !columns.is_empty() {
+                let of = columns.iter().copied();
+                let references = references::of_columns(table, of, &self.references, &tenants)?;
+                found.push(NewColumns { table, columns, references });
             }
-            found.push(Reference {
-                column: column.name.clone(),
-                to: to.to_owned(),
-                is_nullable: column.is_nullable,
-                is_tenants: to != "admin_users",
-            });
+        }
+        for (column, _) in &self.references {
+            let has = |table: &&TableSchema| table.column(column).is_some();
+            if !new.iter().any(has) && !found.iter().any(|one| one.columns.iter().any(|of| of.name == *column)) {
+                return Err(ConflictingArguments(format!("no new table in src/schema.rs has {column}")).into());
+            }
         }
         Ok(found)
     }
-}
 
-/// Returns the tables of this library. A crate that uses it has them in its database and not in its `schema.rs`.
-fn tables_of_ours() -> Vec<String> {
-    let all = Catalog::expected().to_string();
-    all.lines().filter_map(|line| line.strip_prefix("table ")?.split(' ').next().map(str::to_owned)).collect()
-}
-
-/// Returns the current time in the format of the Diesel CLI, or the next second that no migration uses.
-fn next_version(folder: &Path, migrator: &Migrator) -> String {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut taken: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    taken.extend(migrator.migrations().map(|one| one.name().to_owned()));
-    let mut at = Utc::now();
-    loop {
-        let version = at.format("%Y-%m-%d-%H%M%S").to_string();
-        if !taken.iter().any(|name| name.starts_with(&version)) {
-            return version;
+    fn statements(&self, tables: &[NewTable<'_>], columns: &[NewColumns<'_>], names: Names<'_>) -> Result<Statements> {
+        let mut all = Statements::default();
+        let (create, drop) = names.enums.statements(types(tables, columns));
+        create.into_iter().zip(drop).for_each(|(up, down)| all.push(up, down));
+        for new in tables {
+            let unique = self.unique.iter().map(String::as_str).filter(|columns| new.table.has_all(columns));
+            let up = sql::create(new, &unique.collect::<Vec<_>>(), names)?;
+            all.push(up, format!("DROP TABLE {};", names.known.quoted(&new.table.name)));
         }
-        at += TimeDelta::seconds(1);
+        for new in tables {
+            for reference in &new.later {
+                let (up, down) = sql::add_reference(new.table, reference, names);
+                all.push(up, down);
+            }
+        }
+        for NewColumns { table, columns, references } in columns {
+            let (up, down) = sql::add(table, columns, references, names)?;
+            all.push(up, down);
+        }
+        Ok(all)
     }
 }
 
-/// Sorts referenced tables first, and otherwise keeps the order of the file.
-fn in_order(mut tables: Vec<(&TableSchema, Vec<Reference>)>) -> Vec<(&TableSchema, Vec<Reference>)> {
-    let mut ordered: Vec<(&TableSchema, Vec<Reference>)> = Vec::with_capacity(tables.len());
-    while !tables.is_empty() {
-        let waits = |references: &[Reference], name: &str| {
-            references.iter().any(|one| one.to != name && tables.iter().any(|(other, _)| other.name == one.to))
-        };
-        // If tables refer to each other in a circle, take the first. PostgreSQL then reports the missing table.
-        let at = tables.iter().position(|(table, references)| !waits(references, &table.name)).unwrap_or(0);
-        ordered.push(tables.remove(at));
+/// Returns the names of the columns' types.
+fn types<'a>(tables: &'a [NewTable<'_>], columns: &'a [NewColumns<'_>]) -> impl Iterator<Item = &'a str> {
+    let of_tables = tables.iter().flat_map(|one| one.table.columns.iter());
+    let of_columns = columns.iter().flat_map(|one| one.columns.iter().copied());
+    of_tables.chain(of_columns).map(|column| column.sql_type.as_str())
+}
+
+/// Adds the `mod` lines to the library or binary of the crate, and returns the file if it changed.
+fn declare_modules(root: &Path, has_enums: bool) -> Result<Option<PathBuf>> {
+    let mut needed = vec!["models", "registry", "schema"];
+    if has_enums {
+        needed.push("sql_types");
     }
-    ordered
+    let Some(path) =
+        ["lib.rs", "main.rs"].map(|file| root.join("src").join(file)).into_iter().find(|path| path.exists())
+    else {
+        return Ok(None);
+    };
+    Ok(modules::declare(&path, &needed)?.then_some(path))
 }
 
 fn file_of(statements: &[String]) -> String {
@@ -268,6 +320,17 @@ fn report(context: &Context, folder: &Path, written: &[String], skipped: &[Strin
     output::print_lines(written.chain(skipped).chain(next.map(str::to_owned)))
 }
 
-fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string()
+/// Reports that no file was written.
+fn report_nothing(context: &Context, skipped: &str) -> Result<()> {
+    if context.json {
+        return output::print_json(&json!({ "migration": null, "written": [], "skipped": [skipped] }));
+    }
+    let next = "next     workspace-db migrate run --migrations migrations".to_owned();
+    output::print_lines([format!("skipped  {skipped}"), next])
+}
+
+/// Returns the paths of files in the crate, each once.
+fn relative_names(root: &Path, paths: &[PathBuf]) -> Vec<String> {
+    let names = paths.iter().map(|path| path.strip_prefix(root).unwrap_or(path).display().to_string());
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }

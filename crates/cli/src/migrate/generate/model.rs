@@ -1,50 +1,30 @@
-//! The Rust code of a tenants' table: its id, its line in the registry, and an initial model.
+//! An initial model of a tenants' table: the row, the row to insert, and the changes.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use workspace_db::tenancy::TENANT_TABLES;
 
 use super::edit;
-use super::table::{ColumnSchema, Reference, TableSchema, camel, singular};
+use super::enums::Enums;
+use super::references::Reference;
+use super::registry::Layout;
+use super::table::{ColumnSchema, TableSchema, camel, singular};
 
-/// Locations of the generated code in a crate.
-struct Layout {
-    ids: PathBuf,
-    registry: PathBuf,
-    models: PathBuf,
-    /// Path prefix of this library's macros and modules.
-    library: &'static str,
-    /// Module of the crate's own ids.
-    ids_module: &'static str,
-}
-
-/// Writes or extends the sources, and returns their paths.
-pub(super) fn write(root: &Path, is_ours: bool, table: &TableSchema, references: &[Reference]) -> Result<Vec<PathBuf>> {
-    let src = root.join("src");
-    let layout = if is_ours {
-        Layout {
-            ids: src.join("id.rs"),
-            registry: src.join("tenancy/registry.rs"),
-            models: src.join("models"),
-            library: "crate",
-            ids_module: "crate::id",
-        }
-    } else {
-        let registry = src.join("registry.rs");
-        Layout {
-            ids: registry.clone(),
-            registry,
-            models: src.join("models"),
-            library: "workspace_db",
-            ids_module: "crate::registry",
-        }
-    };
-    let model = layout.models.join(format!("{}.rs", table.name));
-    ids(&layout, is_ours, table)?;
-    registry(&layout, is_ours, table, references)?;
-    edit::file(&model, "", |_| Ok(stub(&layout, table, references)))?;
+/// Writes the model unless the file exists, and returns the files that it wrote.
+pub(super) fn write(
+    layout: &Layout,
+    table: &TableSchema,
+    references: &[Reference],
+    enums: &Enums,
+) -> Result<Vec<PathBuf>> {
+    let path = layout.models.join(format!("{}.rs", table.name));
+    if path.exists() {
+        return Ok(Vec::new());
+    }
+    let model = Model::new(layout, table, references, enums);
+    edit::file(&path, "", |_| Ok(model.text()))?;
     let (name, row) = (&table.name, table.type_name());
     let module = layout.models.join("mod.rs");
     edit::file(&module, "//! One file a table: the row, what is inserted, what may change.\n", |text| {
@@ -53,61 +33,13 @@ pub(super) fn write(root: &Path, is_ours: bool, table: &TableSchema, references:
         let text = into_lines(&text, "mod ", &format!("mod {name};"));
         Ok(into_lines(&text, "pub use self::", &format!("pub use self::{name}::{{{}}};", names.join(", "))))
     })?;
-    let all: BTreeSet<PathBuf> = [layout.ids, layout.registry, model, module].into();
-    Ok(all.into_iter().collect())
+    Ok(vec![path, module])
 }
 
-const REGISTRY: &str =
-    "//! The tenants' tables of this crate: their ids, their registration, and the relations between them.
-
-#[allow(unused_imports, reason = \"which of them is named depends on the relations\")]
-use workspace_db::schema::*;
-
-use crate::schema::*;
-";
-
-fn ids(layout: &Layout, is_ours: bool, table: &TableSchema) -> Result<()> {
-    let opening = if is_ours { "typed_ids! {" } else { "workspace_db::typed_ids! {" };
-    let line = format!(
-        "    /// Names a row of `{}` within its workspace.\n    pub {}Id, \"{}\";",
-        table.name,
-        table.type_name(),
-        table.article()
-    );
-    edit::file(&layout.ids, REGISTRY, |text| edit::into_block(&with_block(text, opening), opening, &line))
-}
-
-fn registry(layout: &Layout, is_ours: bool, table: &TableSchema, references: &[Reference]) -> Result<()> {
-    let (name, row) = (&table.name, table.type_name());
-    let macro_of = |name: &str| format!("{}::{name}! {{", layout.library);
-    edit::file(&layout.registry, REGISTRY, |mut text| {
-        if is_ours {
-            text = edit::into_import(&text, "use crate::schema::{", name)?;
-            text = edit::into_import(&text, "use crate::id::{", &format!("{row}Id"))?;
-        }
-        text = edit::into_block(
-            &with_block(text, &macro_of("tenant_tables")),
-            &macro_of("tenant_tables"),
-            &format!("    {name}: {row}Id,"),
-        )?;
-        let tenants = references.iter().filter(|one| one.is_tenants);
-        for Reference { column, to, .. } in tenants.clone() {
-            let line = format!("    {name}.{column} => {to};");
-            text = edit::into_block(&with_block(text, &macro_of("relations")), &macro_of("relations"), &line)?;
-        }
-        let theirs: BTreeSet<&str> =
-            tenants.map(|one| one.to.as_str()).filter(|to| !is_ours && TENANT_TABLES.contains(to)).collect();
-        if !theirs.is_empty() {
-            let theirs = theirs.into_iter().collect::<Vec<_>>().join(", ");
-            text = format!("{text}workspace_db::appear_together!({name}: {theirs});\n");
-        }
-        Ok(text)
-    })
-}
-
-/// Appends an empty block if the text has none.
-fn with_block(text: String, opening: &str) -> String {
-    if text.contains(&format!("\n{opening}")) { text } else { format!("{text}\n{opening}\n}}\n") }
+/// Returns the declaration of a column as a field, such as `pub tag: Option<String>`.
+pub(super) fn field(table: &TableSchema, column: &ColumnSchema, references: &[Reference]) -> String {
+    let field = Field::new(column, table, references);
+    format!("pub {}: {}", field.name, field.wrapped())
 }
 
 /// Inserts a line in order among the lines with the same prefix, or appends it if there are none.
@@ -127,47 +59,71 @@ fn into_lines(text: &str, prefix: &str, line: &str) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-fn stub(layout: &Layout, table: &TableSchema, references: &[Reference]) -> String {
-    let (name, row, library) = (&table.name, table.type_name(), layout.library);
-    let docs = if table.docs.is_empty() { format!("A row of `{name}`.") } else { table.docs.clone() };
-    // The sign bits of a vector are for searches, which name the column.
-    let fields: Vec<Field> = table
-        .columns
-        .iter()
-        .filter(|column| column.sql_type != "Bit")
-        .map(|column| Field::new(column, table, references))
-        .collect();
-    let has_time = table.column("updated_at").is_some();
-    let written: Vec<&Field> = fields.iter().filter(|field| field.is_written).collect();
-    let of_row: String = fields.iter().map(Field::declared).collect();
-    let of_new: String = written.iter().map(|field| field.declared()).collect();
-    let changed = written.iter().filter(|field| field.name != "id");
-    let mut of_changes: String = changed.map(|field| field.changed()).collect();
-    if has_time {
-        of_changes.push_str(
-            "    /// Time of the last change: the statement's own, always.\n    pub updated_at: StatementTime,\n",
-        );
-    }
-    let needed: Vec<&&Field> = written.iter().filter(|field| field.name != "id" && !field.is_optional).collect();
-    let arguments: Vec<String> = needed.iter().map(|field| format!("{}: {}", field.name, field.rust)).collect();
-    let values: String = written
-        .iter()
-        .map(|field| match () {
-            () if field.name == "id" => format!("            id: {row}Id::generate(),\n"),
-            () if field.is_optional => format!("            {}: None,\n", field.name),
-            () => format!("            {},\n", field.name),
-        })
-        .collect();
-    let imports = imports(layout, name, &row, &fields, has_time);
-    let untimed = if has_time {
-        ""
-    } else {
-        "\n///\n/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel."
-    };
-    format!(
-        "//! Table `{name}`.
+struct Model<'a> {
+    layout: &'a Layout,
+    table: &'a TableSchema,
+    enums: &'a Enums,
+    fields: Vec<Field>,
+    /// True if the changes set `updated_at`.
+    has_time: bool,
+    /// True if the rows have a place in the order of pages.
+    has_page_key: bool,
+}
 
-{imports}
+impl<'a> Model<'a> {
+    fn new(layout: &'a Layout, table: &'a TableSchema, references: &[Reference], enums: &'a Enums) -> Self {
+        let has_column = |name: &str| {
+            table.column(name).is_some_and(|one| one.sql_type == "Timestamptz" && !one.is_nullable && !one.is_array)
+        };
+        Self {
+            layout,
+            table,
+            enums,
+            // The sign bits of a vector are for searches, which name the column.
+            fields: table
+                .columns
+                .iter()
+                .filter(|column| column.sql_type != "Bit")
+                .map(|column| Field::new(column, table, references))
+                .collect(),
+            has_time: has_column("updated_at"),
+            has_page_key: has_column("created_at"),
+        }
+    }
+
+    fn text(&self) -> String {
+        let (name, row) = (&self.table.name, self.table.type_name());
+        let docs = if self.table.docs.is_empty() { format!("A row of `{name}`.") } else { self.table.docs.clone() };
+        let written: Vec<&Field> = self.fields.iter().filter(|field| field.is_written).collect();
+        let of_row: String = self.fields.iter().map(Field::declared).collect();
+        let of_new: String = written.iter().map(|field| field.declared()).collect();
+        let changed = written.iter().filter(|field| field.name != "id");
+        let mut of_changes: String = changed.map(|field| field.changed()).collect();
+        if self.has_time {
+            of_changes.push_str(
+                "    /// Time of the last change: the statement's own, always.\n    pub updated_at: StatementTime,\n",
+            );
+        }
+        let needed = written.iter().filter(|field| field.name != "id" && !field.is_optional);
+        let arguments: Vec<String> = needed.map(|field| format!("{}: {}", field.name, field.rust())).collect();
+        let values: String = written
+            .iter()
+            .map(|field| match () {
+                () if field.name == "id" => format!("            id: {row}Id::generate(),\n"),
+                () if field.is_optional => format!("            {}: None,\n", field.name),
+                () => format!("            {},\n", field.name),
+            })
+            .collect();
+        let untimed = if self.has_time {
+            ""
+        } else {
+            "\n///\n/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel."
+        };
+        let page_key = if self.has_page_key { page_key(&row) } else { String::new() };
+        format!(
+            "//! Table `{name}`.
+
+{}
 /// {docs}
 #[derive(Clone, Debug, PartialEq, HasQuery)]
 #[diesel(table_name = {name})]
@@ -194,20 +150,98 @@ impl New{row} {{
 #[diesel(table_name = {name})]
 pub struct {row}Changes {{
 {of_changes}}}
-
-{library}::tenant_rows! {{
+{page_key}
+{}::tenant_rows! {{
     {name}: New{row}, {row}Changes;
 }}
 ",
-        arguments.join(", ")
+            self.imports(),
+            arguments.join(", "),
+            self.layout.library,
+        )
+    }
+
+    /// Returns the imports in the order of rustfmt.
+    fn imports(&self) -> String {
+        let library = self.layout.library;
+        let own_id = format!("{}Id", self.table.type_name());
+        let used: BTreeSet<&str> = self.fields.iter().map(|field| field.base.as_str()).collect();
+        let known = TENANT_TABLES.iter().chain(&["workspaces", "admin_users"]);
+        let known: BTreeSet<String> = known.map(|table| format!("{}Id", camel(&singular(table)))).collect();
+        let mut imports = Imports::default();
+        for one in used {
+            match one {
+                "String" | "i16" | "i32" | "i64" | "f32" | "f64" | "bool" | "Vec<u8>" => {}
+                "DateTime<Utc>" => imports.add("chrono", &["DateTime", "Utc"]),
+                "NaiveDate" => imports.add("chrono", &["NaiveDate"]),
+                "Value" => imports.add("serde_json", &["Value"]),
+                "Uuid" => imports.add("uuid", &["Uuid"]),
+                "TextArray" | "Embedding" => imports.add(&format!("{library}::sql_types"), &[one]),
+                id if id == own_id => imports.add(self.layout.ids_module, &[id]),
+                id if known.contains(id) => imports.add(&format!("{library}::id"), &[id]),
+                one => match self.enums.module(one) {
+                    Some(module) => imports.add(module, &[one]),
+                    None => imports.add(self.layout.ids_module, &[one]),
+                },
+            }
+        }
+        if self.has_time {
+            imports.add(&format!("{library}::sql_types"), &["StatementTime"]);
+        }
+        if self.has_page_key {
+            imports.add(&format!("{library}::tenancy"), &["Keyset", "PageKey"]);
+        }
+        imports.text(library, &format!("use crate::schema::{};", self.table.name))
+    }
+}
+
+fn page_key(row: &str) -> String {
+    format!(
+        "
+impl Keyset for {row} {{
+    fn page_key(&self) -> PageKey {{
+        PageKey {{ created_at: self.created_at, id: *self.id.as_uuid() }}
+    }}
+}}
+"
     )
+}
+
+/// Imported names by module.
+#[derive(Default)]
+struct Imports(std::collections::BTreeMap<String, BTreeSet<String>>);
+
+impl Imports {
+    fn add(&mut self, module: &str, names: &[&str]) {
+        self.0.entry(module.to_owned()).or_default().extend(names.iter().map(|name| (*name).to_owned()));
+    }
+
+    fn text(&self, library: &str, schema: &str) -> String {
+        // A crate of the user's needs no dependency on them, and has the same versions.
+        let reexports = if library == "crate" { "" } else { "workspace_db::" };
+        let line = |(module, names): (&String, &BTreeSet<String>)| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let names = if let [one] = names[..] { one.to_owned() } else { format!("{{{}}}", names.join(", ")) };
+            let is_reexport = ["chrono", "serde_json", "uuid"].contains(&module.as_str());
+            format!("use {}{module}::{names};", if is_reexport { reexports } else { "" })
+        };
+        let is_inside = |line: &String| line.starts_with("use crate::");
+        let (mut inside, mut outside): (Vec<String>, Vec<String>) = self.0.iter().map(line).partition(is_inside);
+        inside.push(schema.to_owned());
+        outside.push("use diesel::prelude::*;".to_owned());
+        inside.sort_unstable();
+        outside.sort_unstable();
+        format!("{}\n\n{}\n", outside.join("\n"), inside.join("\n"))
+    }
 }
 
 /// A column as a field.
 struct Field {
     name: String,
     docs: String,
-    rust: String,
+    /// Type of the value, or of the elements of an array.
+    base: String,
+    is_array: bool,
     is_optional: bool,
     /// True if a program writes it: not the workspace, generated values, or `created_at` and `updated_at`.
     is_written: bool,
@@ -215,17 +249,23 @@ struct Field {
 
 impl Field {
     fn new(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> Self {
+        let is_text_array = column.is_array && column.sql_type == "Text";
         Self {
-            name: column.name.clone(),
+            name: column.field.clone(),
             docs: column.docs.clone(),
-            rust: rust_type(column, table, references),
+            base: if is_text_array { "TextArray".to_owned() } else { base_type(column, table, references) },
+            is_array: column.is_array && !is_text_array,
             is_optional: column.is_nullable,
             is_written: column.name == "id" || (column.name != "workspace_id" && !column.has_default()),
         }
     }
 
+    fn rust(&self) -> String {
+        if self.is_array { format!("Vec<Option<{}>>", self.base) } else { self.base.clone() }
+    }
+
     fn wrapped(&self) -> String {
-        if self.is_optional { format!("Option<{}>", self.rust) } else { self.rust.clone() }
+        if self.is_optional { format!("Option<{}>", self.rust()) } else { self.rust() }
     }
 
     fn declared(&self) -> String {
@@ -237,88 +277,26 @@ impl Field {
     }
 }
 
-fn rust_type(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> String {
+fn base_type(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> String {
     if let Some(reference) = references.iter().find(|one| one.column == column.name) {
         return format!("{}Id", camel(&singular(&reference.to)));
     }
-    match (column.name.as_str(), column.sql_type.as_str(), column.is_array) {
-        ("id", ..) => format!("{}Id", table.type_name()),
-        ("workspace_id", ..) => "WorkspaceId".to_owned(),
-        (_, "Text", true) => "TextArray".to_owned(),
-        (_, sql_type, is_array) => {
-            let one = match sql_type {
-                "Text" => "String",
-                "Int2" => "i16",
-                "Int4" => "i32",
-                "Int8" => "i64",
-                "Float4" => "f32",
-                "Float8" => "f64",
-                "Bool" => "bool",
-                "Jsonb" => "Value",
-                "Timestamptz" => "DateTime<Utc>",
-                "Date" => "NaiveDate",
-                "Bytea" => "Vec<u8>",
-                "Vector" => "Embedding",
-                other => other,
-            };
-            if is_array { format!("Vec<Option<{one}>>") } else { one.to_owned() }
-        }
+    match (column.name.as_str(), column.sql_type.as_str()) {
+        ("id", _) => return format!("{}Id", table.type_name()),
+        ("workspace_id", _) => "WorkspaceId",
+        (_, "Text") => "String",
+        (_, "Int2") => "i16",
+        (_, "Int4") => "i32",
+        (_, "Int8") => "i64",
+        (_, "Float4") => "f32",
+        (_, "Float8") => "f64",
+        (_, "Bool") => "bool",
+        (_, "Jsonb") => "Value",
+        (_, "Timestamptz") => "DateTime<Utc>",
+        (_, "Date") => "NaiveDate",
+        (_, "Bytea") => "Vec<u8>",
+        (_, "Vector") => "Embedding",
+        (_, other) => other,
     }
-}
-
-/// Returns the imports in the order of rustfmt.
-fn imports(layout: &Layout, table: &str, row: &str, fields: &[Field], has_time: bool) -> String {
-    let library = layout.library;
-    let own_id = format!("{row}Id");
-    let names = |belongs: &dyn Fn(&str) -> bool| {
-        let all: BTreeSet<&str> = fields.iter().map(|field| field.rust.as_str()).filter(|rust| belongs(rust)).collect();
-        all.into_iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let known = TENANT_TABLES.iter().chain(&["workspaces", "admin_users"]);
-    let known: BTreeSet<String> = known.map(|table| format!("{}Id", camel(&singular(table)))).collect();
-    let theirs = names(&|rust| rust != own_id && known.contains(rust));
-    let own = names(&|rust| rust.ends_with("Id") && (rust == own_id || !known.contains(rust)));
-    let plain = ["String", "i16", "i32", "i64", "f32", "f64", "bool", "Value", "NaiveDate", "Uuid"];
-    let mut values = names(&|rust| !rust.ends_with("Id") && !rust.contains('<') && !plain.contains(&rust));
-    if has_time {
-        values.push("StatementTime".to_owned());
-        values.sort_unstable();
-    }
-    let times: Vec<&str> = [("DateTime<Utc>", "DateTime"), ("NaiveDate", "NaiveDate"), ("DateTime<Utc>", "Utc")]
-        .into_iter()
-        .filter(|(rust, _)| fields.iter().any(|field| field.rust == *rust))
-        .map(|(_, name)| name)
-        .collect();
-    // A crate of the user's needs no dependency on them, and has the same versions.
-    let reexports = if library == "crate" { "" } else { "workspace_db::" };
-    let mut outside = vec!["use diesel::prelude::*;".to_owned()];
-    if !times.is_empty() {
-        outside.push(format!("use {reexports}chrono::{};", braced(&times)));
-    }
-    if fields.iter().any(|field| field.rust == "Value") {
-        outside.push(format!("use {reexports}serde_json::Value;"));
-    }
-    if fields.iter().any(|field| field.rust == "Uuid") {
-        outside.push(format!("use {reexports}uuid::Uuid;"));
-    }
-    let strs = |names: &[String]| braced(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let of_types = (!values.is_empty()).then(|| format!("use {library}::sql_types::{};", strs(&values)));
-    let schema = format!("use crate::schema::{table};");
-    let inside = if library == "crate" {
-        let ids: Vec<String> = theirs.into_iter().chain(own).collect::<BTreeSet<_>>().into_iter().collect();
-        [Some(format!("use crate::id::{};", strs(&ids))), Some(schema), of_types]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-    } else {
-        outside.push(format!("use workspace_db::id::{};", strs(&theirs)));
-        outside.extend(of_types);
-        vec![format!("use {}::{};", layout.ids_module, strs(&own)), schema]
-    };
-    outside.sort_unstable();
-    format!("{}\n\n{}\n", outside.join("\n"), inside.join("\n"))
-}
-
-fn braced(names: &[&str]) -> String {
-    if let [one] = names { (*one).to_owned() } else { format!("{{{}}}", names.join(", ")) }
+    .to_owned()
 }

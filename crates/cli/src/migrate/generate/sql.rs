@@ -1,82 +1,177 @@
-//! The SQL of a tenants' table.
+//! The SQL of tenants' tables and of their columns.
 
 use anyhow::Result;
 
+use super::enums::Enums;
 use super::existing_schema::ExistingSchema;
-use super::table::{ColumnSchema, Reference, TableSchema, snake};
+use super::references::{NewTable, Reference};
+use super::table::{ColumnSchema, TableSchema, snake};
 use crate::error::ConflictingArguments;
 
 /// Number of dimensions of [`Embedding`](workspace_db::sql_types::Embedding).
 const DIMENSIONS: usize = workspace_db::sql_types::DIMENSIONS;
 
-/// Returns all SQL that the table needs. The statement that isolates it comes last.
-pub(super) fn create(
-    table: &TableSchema,
-    references: &[Reference],
-    unique: &[&str],
-    known: &ExistingSchema,
-) -> Result<String> {
+/// The types and names that the SQL refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    pub(super) known: &'a ExistingSchema,
+    pub(super) enums: &'a Enums,
+}
+
+/// Parts of the SQL of a column: of the table, and after it.
+#[derive(Default)]
+struct ColumnSql {
+    definitions: Vec<String>,
+    constraints: Vec<String>,
+    indexes: Vec<String>,
+    comments: Vec<String>,
+}
+
+/// Returns all SQL that a new table needs. The statement that isolates it comes last.
+pub(super) fn create(new: &NewTable<'_>, unique: &[&str], names: Names<'_>) -> Result<String> {
+    let table = new.table;
     table.validate()?;
+    let quoted_name = names.known.quoted(&table.name);
     let name = &table.name;
-    let mut parts = Vec::new();
-    let mut behind = Vec::new();
-    let mut comments = vec![format!("COMMENT ON TABLE {name} IS '{}';", quoted(&docs_of(table)))];
+    let mut all = ColumnSql::default();
+    all.comments.push(format!("COMMENT ON TABLE {quoted_name} IS '{}';", quoted(&docs_of(table))));
+    let mut checks = Vec::new();
     for column in &table.columns {
-        parts.push(define(column, known, table)?);
-        comments.push(comment(name, &column.name, &column.docs));
-        if is_vector(column) && table.column(&bits(column)).is_none() {
-            let null = if column.is_nullable { "" } else { " NOT NULL" };
-            let of = &column.name;
-            parts.push(format!(
-                "{} bit({DIMENSIONS}){null} GENERATED ALWAYS AS (binary_quantize({of})::bit({DIMENSIONS})) STORED",
-                bits(column)
-            ));
-            comments.push(comment(
-                name,
-                &bits(column),
-                &format!("Signs of the components of {of}, generated from it."),
-            ));
-        }
+        let one = of_column(table, column, &new.references, names)?;
+        all.definitions.extend(one.definitions);
+        checks.extend(one.constraints);
+        all.indexes.extend(one.indexes);
+        all.comments.extend(one.comments);
     }
-    parts.push(format!("CONSTRAINT {name}_pkey PRIMARY KEY (workspace_id, id)"));
-    parts.push(format!("CONSTRAINT {name}_workspace_id_fkey\n        FOREIGN KEY (workspace_id) REFERENCES workspaces (id) ON DELETE CASCADE"));
-    for Reference { column, to, is_nullable, is_tenants } in references {
-        let gone = if *is_nullable { format!("SET NULL ({column})") } else { "CASCADE".to_owned() };
-        let (from, at) =
-            if *is_tenants { (format!("workspace_id, {column}"), "workspace_id, id") } else { (column.clone(), "id") };
-        parts.push(format!(
-            "CONSTRAINT {name}_{column}_fkey\n        FOREIGN KEY ({from}) REFERENCES {to} ({at}) ON DELETE {gone}"
-        ));
-        behind.push(format!("CREATE INDEX {name}_{column}_idx ON {name} ({from});"));
-    }
+    all.constraints.push(format!("CONSTRAINT {name}_pkey PRIMARY KEY (workspace_id, id)"));
+    all.constraints.push(format!(
+        "CONSTRAINT {name}_workspace_id_fkey\n        FOREIGN KEY (workspace_id) REFERENCES workspaces (id) ON DELETE CASCADE"
+    ));
     for columns in unique {
         let columns: Vec<&str> = columns.split(',').map(str::trim).collect();
-        parts.push(format!(
-            "CONSTRAINT {name}_{}_key UNIQUE (workspace_id, {})",
-            columns.join("_"),
-            columns.join(", ")
-        ));
+        let listed: Vec<String> = columns.iter().map(|column| names.known.quoted(column)).collect();
+        let key = format!("CONSTRAINT {name}_{}_key UNIQUE (workspace_id, {})", columns.join("_"), listed.join(", "));
+        all.constraints.push(key);
     }
-    for column in table.columns.iter().filter(|column| is_vector(column)) {
-        // pgvector sums in single precision: the cosine to a vector of zeros, a tiny or a huge one is NaN, 1 or 0.
-        parts.push(format!("CONSTRAINT {name}_{0}_check CHECK (vector_norm({0}) BETWEEN 1e-15 AND 1e15)", column.name));
-        behind.push(format!("CREATE INDEX {name}_{0}_idx ON {name} (workspace_id, id) INCLUDE ({0});", bits(column)));
-    }
-    for column in table.columns.iter().filter(|column| column.is_array) {
-        parts.push(format!("CONSTRAINT {name}_{0}_check CHECK (array_position({0}, NULL) IS NULL)", column.name));
-    }
-    for column in table.columns.iter().filter(|column| may_be_unreadable(column)) {
-        parts.push(format!("CONSTRAINT {name}_{0}_readable CHECK (workspace_db_is_readable({0}))", column.name));
-    }
-    let parts = parts.join(",\n    ");
-    // Linters require a concurrent index creation to spare writers. A new table has no writers.
-    let behind: Vec<String> =
-        behind.iter().map(|index| format!("-- squawk-ignore require-concurrent-index-creation\n{index}\n")).collect();
+    let parts: Vec<String> = all.definitions.into_iter().chain(all.constraints).chain(checks).collect();
     Ok(format!(
-        "CREATE TABLE {name} (\n    {parts}\n);\n{}\n{}\n\nSELECT workspace_db_isolate('{name}');",
-        behind.concat(),
-        comments.join("\n")
+        "CREATE TABLE {quoted_name} (\n    {}\n);\n{}\n{}\n\nSELECT workspace_db_isolate('{}');",
+        parts.join(",\n    "),
+        all.indexes.concat(),
+        all.comments.join("\n"),
+        quoted(&quoted_name),
     ))
+}
+
+/// Returns the SQL that adds columns to a table, and the SQL that drops them.
+pub(super) fn add(
+    table: &TableSchema,
+    columns: &[&ColumnSchema],
+    references: &[Reference],
+    names: Names<'_>,
+) -> Result<(String, String)> {
+    let name = names.known.quoted(&table.name);
+    let mut all = ColumnSql::default();
+    let mut dropped = Vec::new();
+    for column in columns {
+        let one = of_column(table, column, references, names)?;
+        if is_vector(column) {
+            dropped.push(format!("DROP COLUMN {}", names.known.quoted(&bits(column))));
+        }
+        dropped.push(format!("DROP COLUMN {}", names.known.quoted(&column.name)));
+        all.definitions.extend(one.definitions);
+        all.constraints.extend(one.constraints);
+        all.indexes.extend(one.indexes);
+        all.comments.extend(one.comments);
+    }
+    let required: Vec<&str> = columns
+        .iter()
+        .filter(|column| !column.is_nullable && !column.has_default())
+        .map(|column| column.name.as_str())
+        .collect();
+    let note = if required.is_empty() {
+        String::new()
+    } else {
+        format!("-- Fails if the table has rows, because {} has no default.\n", required.join(", "))
+    };
+    let added = all.definitions.iter().map(|part| format!("ADD COLUMN {part}"));
+    let parts: Vec<String> = added.chain(all.constraints.iter().map(|part| format!("ADD {part}"))).collect();
+    let up = format!(
+        "{note}ALTER TABLE {name}\n    {};\n{}{}",
+        parts.join(",\n    "),
+        all.indexes.concat(),
+        all.comments.join("\n")
+    );
+    Ok((up, format!("ALTER TABLE {name}\n    {};", dropped.join(",\n    "))))
+}
+
+/// Returns the SQL that adds a foreign key between existing tables, and the SQL that drops it.
+pub(super) fn add_reference(table: &TableSchema, reference: &Reference, names: Names<'_>) -> (String, String) {
+    let name = names.known.quoted(&table.name);
+    let (constraint, index) = foreign_key(table, reference, names);
+    let drop = format!("ALTER TABLE {name} DROP CONSTRAINT {}_{}_fkey;", table.name, reference.column);
+    (format!("ALTER TABLE {name}\n    ADD {constraint};\n{index}"), drop)
+}
+
+fn of_column(
+    table: &TableSchema,
+    column: &ColumnSchema,
+    references: &[Reference],
+    names: Names<'_>,
+) -> Result<ColumnSql> {
+    let name = &table.name;
+    let of = names.known.quoted(&column.name);
+    let mut sql = ColumnSql::default();
+    sql.definitions.push(define(column, names, table)?);
+    sql.comments.push(comment(name, &column.name, &column.docs, names));
+    if let Some(reference) = references.iter().find(|one| one.column == column.name) {
+        let (constraint, index) = foreign_key(table, reference, names);
+        sql.constraints.push(constraint);
+        sql.indexes.push(index);
+    }
+    if is_vector(column) {
+        let null = if column.is_nullable { "" } else { " NOT NULL" };
+        let bits = bits(column);
+        sql.definitions.push(format!(
+            "{} bit({DIMENSIONS}){null} GENERATED ALWAYS AS (binary_quantize({of})::bit({DIMENSIONS})) STORED",
+            names.known.quoted(&bits)
+        ));
+        sql.comments.push(comment(name, &bits, &docs_of_bits(column), names));
+        // pgvector sums in single precision: the cosine to a vector of zeros, a tiny or a huge one is NaN, 1 or 0.
+        sql.constraints
+            .push(format!("CONSTRAINT {name}_{}_check CHECK (vector_norm({of}) BETWEEN 1e-15 AND 1e15)", column.name));
+        let columns = format!("(workspace_id, id) INCLUDE ({})", names.known.quoted(&bits));
+        sql.indexes.push(index(table, &bits, &columns, names));
+    }
+    if column.is_array {
+        let check = format!("CONSTRAINT {name}_{}_check CHECK (array_position({of}, NULL) IS NULL)", column.name);
+        sql.constraints.push(check);
+    }
+    if may_be_unreadable(column) {
+        let check = format!("CONSTRAINT {name}_{}_readable CHECK (workspace_db_is_readable({of}))", column.name);
+        sql.constraints.push(check);
+    }
+    Ok(sql)
+}
+
+fn foreign_key(table: &TableSchema, reference: &Reference, names: Names<'_>) -> (String, String) {
+    let Reference { column, to, is_nullable, is_tenants } = reference;
+    let of = names.known.quoted(column);
+    let gone = if *is_nullable { format!("SET NULL ({of})") } else { "CASCADE".to_owned() };
+    let (from, at) = if *is_tenants { (format!("workspace_id, {of}"), "workspace_id, id") } else { (of, "id") };
+    let name = &table.name;
+    let constraint = format!(
+        "CONSTRAINT {name}_{column}_fkey\n        FOREIGN KEY ({from}) REFERENCES {} ({at}) ON DELETE {gone}",
+        names.known.quoted(to)
+    );
+    (constraint, index(table, column, &format!("({from})"), names))
+}
+
+/// Returns the statement of an index. Linters require a concurrent index creation to spare writers. A new table has none.
+fn index(table: &TableSchema, column: &str, columns: &str, names: Names<'_>) -> String {
+    let name = format!("{}_{column}_idx", table.name);
+    let on = names.known.quoted(&table.name);
+    format!("-- squawk-ignore require-concurrent-index-creation\nCREATE INDEX {name} ON {on} {columns};\n")
 }
 
 pub(super) fn is_vector(column: &ColumnSchema) -> bool {
@@ -93,11 +188,16 @@ pub(super) fn bits(column: &ColumnSchema) -> String {
     format!("{}_bits", column.name)
 }
 
+pub(super) fn docs_of_bits(column: &ColumnSchema) -> String {
+    format!("Signs of the components of {}, generated from it.", column.name)
+}
+
 fn docs_of(table: &TableSchema) -> String {
     if table.docs.is_empty() { format!("Rows of {}.", table.name.replace('_', " ")) } else { table.docs.clone() }
 }
 
-fn comment(table: &str, column: &str, text: &str) -> String {
+fn comment(table: &str, column: &str, text: &str, names: Names<'_>) -> String {
+    let (table, column) = (names.known.quoted(table), names.known.quoted(column));
     format!("COMMENT ON COLUMN {table}.{column} IS '{}';", quoted(text))
 }
 
@@ -105,15 +205,15 @@ fn quoted(text: &str) -> String {
     text.replace('\'', "''")
 }
 
-fn define(column: &ColumnSchema, known: &ExistingSchema, table: &TableSchema) -> Result<String> {
-    let name = &column.name;
+fn define(column: &ColumnSchema, names: Names<'_>, table: &TableSchema) -> Result<String> {
+    let name = names.known.quoted(&column.name);
     let array = if column.is_array { "[]" } else { "" };
     let null = if column.is_nullable { "" } else { " NOT NULL" };
     let default = column.default().map(|value| format!(" DEFAULT {value}")).unwrap_or_default();
-    Ok(format!("{name} {}{array}{null}{default}", type_of(column, known, table)?))
+    Ok(format!("{name} {}{array}{null}{default}", type_of(column, names, table)?))
 }
 
-fn type_of(column: &ColumnSchema, known: &ExistingSchema, table: &TableSchema) -> Result<String> {
+fn type_of(column: &ColumnSchema, names: Names<'_>, table: &TableSchema) -> Result<String> {
     Ok(match column.sql_type.as_str() {
         "Uuid" => "uuid",
         "Text" => "text",
@@ -128,12 +228,16 @@ fn type_of(column: &ColumnSchema, known: &ExistingSchema, table: &TableSchema) -
         "Date" => "date",
         "Bytea" => "bytea",
         "Vector" => return Ok(format!("vector({DIMENSIONS})")),
-        other if known.enums.contains(&snake(other)) => return Ok(snake(other)),
         other => {
+            if let Some(name) = names.enums.name(other) {
+                return Ok(names.known.quoted(name));
+            }
             let message = format!(
-                "{}.{} in src/schema.rs is {other}, which is neither a supported type nor an enum of this database; \
-                 create the type in an earlier migration, or write the SQL by hand",
-                table.name, column.name
+                "{0}.{1} in src/schema.rs is {other}, which is neither a supported type nor an enum; declare an enum in \
+                 src/sql_types.rs, `workspace_db::pg_enums! {{ {other} = \"{2}\" {{ ... }} }}`, or write the SQL by hand",
+                table.name,
+                column.name,
+                snake(other),
             );
             return Err(ConflictingArguments(message).into());
         }

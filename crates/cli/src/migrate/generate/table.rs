@@ -15,19 +15,13 @@ pub(super) struct TableSchema {
 
 pub(super) struct ColumnSchema {
     pub(super) name: String,
+    /// Name in Rust, which has an underscore after a keyword.
+    pub(super) field: String,
     pub(super) docs: String,
     /// SQL type without `Nullable`, by its last name; for an array, the type of its elements.
     pub(super) sql_type: String,
     pub(super) is_array: bool,
     pub(super) is_nullable: bool,
-}
-
-/// A foreign key.
-pub(super) struct Reference {
-    pub(super) column: String,
-    pub(super) to: String,
-    pub(super) is_nullable: bool,
-    pub(super) is_tenants: bool,
 }
 
 /// Parses every `table!` of a file.
@@ -120,6 +114,7 @@ impl ColumnSchema {
                     let docs = docs(&declared.meta);
                     return Ok(Self {
                         docs: if docs.is_empty() { usual(&name) } else { docs },
+                        field: declared.column_name.to_string(),
                         sql_type: plain(sql_type),
                         name,
                         is_array,

@@ -1,0 +1,1 @@
+CREATE TYPE urgency AS ENUM ('low', 'very high');
