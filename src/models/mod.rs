@@ -73,6 +73,7 @@ use crate::tenancy::{Keyset, PageKey};
 
 macro_rules! pages_of {
     ($($model:ty),+ $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
         impl Keyset for $model {
             fn page_key(&self) -> PageKey {
                 PageKey { created_at: self.created_at, id: *self.id.as_uuid() }
@@ -81,6 +82,7 @@ macro_rules! pages_of {
     )+};
 }
 
+#[diagnostic::do_not_recommend]
 impl Keyset for AuditEntry {
     fn page_key(&self) -> PageKey {
         PageKey { created_at: self.occurred_at, id: *self.id.as_uuid() }

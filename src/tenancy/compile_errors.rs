@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`RunsUnscopedQueries`] | `Deref` of a `WorkspaceConnection` to Diesel's connection | no type |
 //! | [`TakesUnscopedSubqueries`] | `QuerySource` of `Within`, which Diesel's subqueries require | no type |
+//! | [`ChangesRows`], [`ComesBeforeSet`], [`ComesAfterSet`] | methods that a query or a statement has not | no type |
 //! | [`LeavesTheScope`] | the method `Scoped::or_filter` | no type |
 //! | [`LeavesTheWorkspace`] | a column among those that are `Settable` | every column except `workspace_id` |
 //!
@@ -54,7 +55,60 @@ pub trait TakesUnscopedSubqueries {
     label = "an OR beside `workspace_id = $1`",
     note = "write `.filter(a.or(b))`, which stays within its parentheses"
 )]
-pub trait LeavesTheScope {}
+pub trait LeavesTheScope {
+    /// Result of the method, unknown so that later methods report nothing.
+    type Output;
+
+    #[doc(hidden)]
+    fn output(self) -> Self::Output;
+}
+
+/// Bound that no connection meets. It exists for its compile error.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a query changes no rows, so `execute` has nothing to count",
+    label = "a query, and no statement",
+    note = "change the rows: `.filter(..).update().set(..).execute(ws)` or `.filter(..).delete().execute(ws)`",
+    note = "read the rows: `.load(ws)`, `.first(ws)`, or `.count().get_result::<i64>(ws)`"
+)]
+pub trait ChangesRows {
+    /// Result of the method, unknown so that later methods report nothing.
+    type Output;
+
+    #[doc(hidden)]
+    fn output(self) -> Self::Output;
+}
+
+/// Bound that no predicate meets. It exists for its compile error.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the rows of an update or a delete are filtered before it",
+    label = "a filter behind the statement",
+    note = "write `documents::table.in_workspace(&ws).filter(..).update().set(..)` or `.filter(..).delete()`"
+)]
+pub trait ComesBeforeSet {
+    /// Result of the method, unknown so that later methods report nothing.
+    type Output;
+
+    #[doc(hidden)]
+    fn output(self) -> Self::Output;
+}
+
+/// Bound that no predicate meets. It exists for its compile error.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the rows that an upsert changes are filtered behind its `set`",
+    label = "a filter before the `set`",
+    note = "write `.on_conflict(..).do_update().set(..).filter(..)`",
+    note = "for the predicate of a partial unique index, write `.on_conflict(..).filter_target(..)`"
+)]
+pub trait ComesAfterSet {
+    /// Result of the method, unknown so that later methods report nothing.
+    type Output;
+
+    #[doc(hidden)]
+    fn output(self) -> Self::Output;
+}
 
 /// Assignment that does not change `workspace_id`.
 #[diagnostic::on_unimplemented(

@@ -39,7 +39,9 @@ macro_rules! tenant_tables {
         $($crate::tenant_tables!(@writable $table $($read_only)?);)+
 
         $(
+            #[diagnostic::do_not_recommend]
             impl $crate::tenancy::TenantSource for $table::table {
+                type Checked = Self;
                 type InWorkspace = ::diesel::dsl::Filter<
                     $table::table,
                     ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>,
@@ -47,12 +49,17 @@ macro_rules! tenant_tables {
 
                 const IS_OF_TENANTS: $crate::tenancy::MacroMarker = <Self as $crate::tenancy::TenantTable>::DECLARED;
 
+                fn checked(self) -> Self {
+                    self
+                }
+
                 fn of_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
                     const { <Self as $crate::tenancy::TenantSource>::IS_OF_TENANTS };
                     ::diesel::QueryDsl::filter(self, ::diesel::ExpressionMethods::eq($table::workspace_id, workspace))
                 }
             }
 
+            #[diagnostic::do_not_recommend]
             impl $crate::tenancy::TenantTable for $table::table {
                 type WorkspaceColumn = $table::workspace_id;
                 type WorkspaceValue = ::diesel::dsl::Eq<$table::workspace_id, $crate::id::WorkspaceId>;
@@ -213,6 +220,7 @@ macro_rules! relations {
         @impl $child:ty, $child_workspace:path $(=> $a:ident)?, $column:path $(=> $b:ident)?,
         $parent:ty, $parent_workspace:path $(=> $c:ident)?, $id:path $(=> $d:ident)?
     ) => {
+        #[diagnostic::do_not_recommend]
         impl $crate::tenancy::RelatedTo<$parent> for $child {
             type On = ::diesel::dsl::And<
                 ::diesel::dsl::Eq<
@@ -240,6 +248,7 @@ macro_rules! relations {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl $crate::tenancy::RelatedTo<$child> for $parent {
             type On = <$child as $crate::tenancy::RelatedTo<$parent>>::On;
 
@@ -268,9 +277,11 @@ macro_rules! tenant_rows {
         $crate::tenant_rows!(@new $table, $new, );
         $crate::tenant_rows!(@new $table, &'a $new, 'a);
 
+        #[diagnostic::do_not_recommend]
         impl $crate::tenancy::Changes<$table::table> for $changes {
             const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
         }
+        #[diagnostic::do_not_recommend]
         impl $crate::tenancy::Changes<$table::table> for &$changes {
             const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
         }
@@ -282,6 +293,7 @@ macro_rules! tenant_rows {
             const DECLARED: $crate::tenancy::MacroMarker = $crate::tenancy::macro_marker();
         }
 
+        #[diagnostic::do_not_recommend]
         impl<$($lifetime)?> $crate::tenancy::NewRows for $new {
             type Table = $table::table;
             type InWorkspace = $crate::tenancy::WithWorkspace<Self>;

@@ -59,7 +59,10 @@ mod registry;
 mod scope;
 
 pub use self::access::{Access, AccessLevel, Administer, MayWrite, Read, Write};
-pub use self::compile_errors::{LeavesTheScope, LeavesTheWorkspace, RunsUnscopedQueries, TakesUnscopedSubqueries};
+pub use self::compile_errors::{
+    ChangesRows, ComesAfterSet, ComesBeforeSet, LeavesTheScope, LeavesTheWorkspace, RunsUnscopedQueries,
+    TakesUnscopedSubqueries,
+};
 #[doc(hidden)]
 pub use self::compile_errors::{MacroMarker, is_same_name, macro_marker};
 #[cfg(feature = "transfer")]
@@ -74,11 +77,12 @@ pub(crate) use self::query::FunctionCall;
 pub use self::query::{
     AndPredicate, Before, Changes, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Existence,
     FilteredSet, Group, Here, IdentifiedTable, InWorkspace, InnerJoined, InnerQuery, InsertColumns, InsertSelect,
-    InsertsRows, Joined, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows, NoPredicate, OnConflict, OneTable,
-    OptionalRow, Page, PageKey, PageOf, Prepared, RelatedRows, RelatedTo, Returning, ReturnsNothing, ReturnsRows,
-    ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate, ScopedUpdateFrom, Set, Settable, Subquery,
-    Tables, TargetCondition, TenantSource, TenantTable, There, Update, UpdateFrom, UpdatedFrom, Upsert, VectorOperand,
-    WithRelated, WithWorkspace, Within, WritableTable, excluded, joined, joined_alias,
+    Inserted, InsertsRows, Joined, JoinedTable, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows, NoPredicate,
+    OnConflict, OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedRows, RelatedTo, Returning,
+    ReturnsNothing, ReturnsRows, ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate,
+    ScopedUpdateFrom, Set, Settable, Subquery, Tables, TargetCondition, TenantSource, TenantTable, There, Update,
+    UpdateFrom, UpdatedFrom, Upsert, VectorOperand, WhenRelated, WithRelated, WithWorkspace, Within, WritableTable,
+    excluded, joined, joined_alias,
 };
 #[doc(hidden)]
 pub use self::query::{OfEmbedding, OfExpression};

@@ -69,10 +69,23 @@ where
             `documents::id.eq_any(document_chunks::table.in_workspace(&ws).select(document_chunks::document_id))`",
     note = "a column of another table needs a join first: `.inner_join(documents::table)`"
 )]
-pub trait ScopedExpression<S>: AppearsOnTable<Within<S>> {}
+pub trait ScopedExpression<S>: AppearsOnTable<Within<S>> + Sized {
+    /// The type itself. A bound on it is not checked for another type, so the compiler reports one error.
+    type Checked: Expression;
+
+    /// Returns the expression itself.
+    #[doc(hidden)]
+    fn checked(self) -> Self::Checked;
+}
 
 // `Sync`, because Diesel's boxed query is not `Sync`: it would hide an unscoped subquery.
-impl<S, E: AppearsOnTable<Within<S>> + Sync> ScopedExpression<S> for E {}
+impl<S, E: AppearsOnTable<Within<S>> + Sync> ScopedExpression<S> for E {
+    type Checked = E;
+
+    fn checked(self) -> E {
+        self
+    }
+}
 
 /// Expression in parentheses, so that no operator in it binds to the text before it: `workspace_id = $1 AND (a OR b)`.
 #[derive(Clone, Copy, Debug, QueryId, ValidGrouping)]
@@ -92,8 +105,9 @@ impl<E: QueryFragment<Pg>> QueryFragment<Pg> for Group<E> {
     }
 }
 
-impl<E: AppearsOnTable<QS>, QS> AppearsOnTable<QS> for Group<E> {}
-impl<E: SelectableExpression<QS>, QS> SelectableExpression<QS> for Group<E> {}
+// `Scoped` checks an expression before it makes a group. A second check here would report each mistake twice.
+impl<E: Expression, QS> AppearsOnTable<QS> for Group<E> {}
+impl<E: Expression, QS> SelectableExpression<QS> for Group<E> {}
 
 /// Columns of `T` that a statement may set: all except its `workspace_id`.
 ///

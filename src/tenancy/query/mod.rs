@@ -39,10 +39,10 @@ pub use self::related::{Existence, RelatedRows, ScalarSubquery, WithRelated};
 pub use self::relation::{Here, JoinsTo, RelatedTo, There};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
 pub use self::run::OptionalRow;
-pub use self::scoped::{InnerJoined, LeftJoined, Locked, OneTable, Scoped};
+pub use self::scoped::{InnerJoined, JoinedTable, LeftJoined, Locked, OneTable, Scoped, WhenRelated};
 pub use self::subquery::{InnerQuery, Subquery};
 pub use self::table::{IdentifiedTable, TenantSource, TenantTable, WritableTable};
 pub use self::update_from::{
     AndPredicate, Joined, NoPredicate, ScopedUpdateFrom, UpdateFrom, UpdatedFrom, joined, joined_alias,
 };
-pub use self::write::{DoUpdate, ScopedStatement, ScopedUpdate, Upsert};
+pub use self::write::{DoUpdate, Inserted, ScopedStatement, ScopedUpdate, Upsert};

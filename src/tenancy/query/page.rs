@@ -32,6 +32,12 @@ pub struct PageKey {
 }
 
 /// Row that has a [`PageKey`].
+#[diagnostic::on_unimplemented(
+    message = "rows of type `{Self}` have no key for pages",
+    label = "no `Keyset`",
+    note = "load the model of the table, `load_page::<Document, _, _>`, and implement `Keyset` for a model of your own",
+    note = "`workspace-db migrate generate` writes it for a table with `created_at`"
+)]
 pub trait Keyset {
     /// Returns the position of the row.
     fn page_key(&self) -> PageKey;

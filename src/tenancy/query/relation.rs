@@ -45,6 +45,7 @@ pub struct Here;
 #[derive(Debug)]
 pub struct There<Place>(PhantomData<Place>);
 
+#[diagnostic::do_not_recommend]
 impl<R: TenantSource, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail) {
     type On = Head::On;
 
@@ -53,6 +54,7 @@ impl<R: TenantSource, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<R, Head, Tail: JoinsTo<R, Place>, Place> JoinsTo<R, There<Place>> for (Head, Tail) {
     type On = Tail::On;
 

@@ -53,6 +53,7 @@ fn with_workspace<N: NewRow>(rows: impl Iterator<Item = N>, workspace: Workspace
     rows.map(|row| (N::Table::workspace_value(workspace), row)).collect()
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: NewRow> NewRows for Vec<N> {
     type Table = N::Table;
     type InWorkspace = Vec<WithWorkspace<N>>;
@@ -68,6 +69,7 @@ impl<N: NewRow> NewRows for Vec<N> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, N> NewRows for &'a [N]
 where
     &'a N: NewRow,
@@ -86,6 +88,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, N> NewRows for &'a Vec<N>
 where
     &'a [N]: NewRows,

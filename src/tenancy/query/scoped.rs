@@ -17,7 +17,7 @@ use super::expression::{Group, ScopedExpression};
 use super::relation::JoinsTo;
 use super::table::{IdentifiedTable, TenantSource, TenantTable};
 use crate::id::WorkspaceId;
-use crate::tenancy::compile_errors::LeavesTheScope;
+use crate::tenancy::compile_errors::{ChangesRows, LeavesTheScope};
 
 // Diesel hides these names, but its own `table!` macro writes them into every `schema.rs`.
 use diesel::internal::table_macro::{Inner, LeftOuter};
@@ -63,10 +63,28 @@ pub struct Scoped<Q, S> {
     tables: PhantomData<S>,
 }
 
+/// Table `R` with the condition of its relation to one of the tables `S`.
+pub type JoinedTable<S, R, Place> = dsl::On<<R as TenantSource>::Checked, Condition<S, R, Place>>;
+type Condition<S, R, Place> = <S as JoinsTo<<R as TenantSource>::Checked, Place>>::On;
 /// Query with an inner join to the table `R`.
-pub type InnerJoined<Q, S, R, Place> = Scoped<dsl::InnerJoin<Q, dsl::On<R, <S as JoinsTo<R, Place>>::On>>, (R, S)>;
+pub type InnerJoined<Q, S, R, Place> =
+    Scoped<IfRelated<S, R, Place, dsl::InnerJoin<Q, JoinedTable<S, R, Place>>>, (<R as TenantSource>::Checked, S)>;
 /// Query with a left join to the table `R`, whose columns are nullable.
-pub type LeftJoined<Q, S, R, Place> = Scoped<dsl::LeftJoin<Q, dsl::On<R, <S as JoinsTo<R, Place>>::On>>, (R, S)>;
+pub type LeftJoined<Q, S, R, Place> =
+    Scoped<IfRelated<S, R, Place, dsl::LeftJoin<Q, JoinedTable<S, R, Place>>>, (<R as TenantSource>::Checked, S)>;
+
+/// `Q` itself. If there is no relation, the compiler does not know the type, and reports nothing about later methods.
+type IfRelated<S, R, Place, Q> = <Condition<S, R, Place> as WhenRelated<Q>>::Query;
+
+/// Condition of a join, which exists only if the tables are related.
+pub trait WhenRelated<Q> {
+    /// The query `Q`.
+    type Query;
+}
+
+impl<On, Q> WhenRelated<Q> for On {
+    type Query = Q;
+}
 
 impl<Q, S> Scoped<Q, S> {
     pub(super) fn new(query: Q, workspace: WorkspaceId) -> Self {
@@ -90,21 +108,21 @@ impl<Q, S> Scoped<Q, S> {
 
     /// Narrows the query: `... AND (predicate)`.
     #[doc(alias = "where")]
-    pub fn filter<P>(self, predicate: P) -> Scoped<dsl::Filter<Q, Group<P>>, S>
+    pub fn filter<P>(self, predicate: P) -> Scoped<dsl::Filter<Q, Group<P::Checked>>, S>
     where
         P: ScopedExpression<S>,
-        Q: FilterDsl<Group<P>>,
+        Q: FilterDsl<Group<P::Checked>>,
     {
-        self.map(|query| query.filter(Group(predicate)))
+        self.map(|query| query.filter(Group(predicate.checked())))
     }
 
     /// Selects the result: columns, expressions, aggregates, or `Model::as_select()`.
-    pub fn select<E>(self, selection: E) -> Scoped<dsl::Select<Q, E>, S>
+    pub fn select<E>(self, selection: E) -> Scoped<dsl::Select<Q, E::Checked>, S>
     where
         E: ScopedExpression<S>,
-        Q: SelectDsl<E>,
+        Q: SelectDsl<E::Checked>,
     {
-        self.map(|query| query.select(selection))
+        self.map(|query| query.select(selection.checked()))
     }
 
     /// Selects the number of rows.
@@ -116,30 +134,30 @@ impl<Q, S> Scoped<Q, S> {
     }
 
     /// Sets the order and replaces an earlier one.
-    pub fn order<E>(self, order: E) -> Scoped<dsl::Order<Q, E>, S>
+    pub fn order<E>(self, order: E) -> Scoped<dsl::Order<Q, E::Checked>, S>
     where
         E: ScopedExpression<S> + Expression,
-        Q: OrderDsl<E>,
+        Q: OrderDsl<E::Checked>,
     {
-        self.map(|query| query.order(order))
+        self.map(|query| query.order(order.checked()))
     }
 
     /// Sets the order, like [`order`](Self::order).
-    pub fn order_by<E>(self, order: E) -> Scoped<dsl::Order<Q, E>, S>
+    pub fn order_by<E>(self, order: E) -> Scoped<dsl::Order<Q, E::Checked>, S>
     where
         E: ScopedExpression<S> + Expression,
-        Q: OrderDsl<E>,
+        Q: OrderDsl<E::Checked>,
     {
         self.order(order)
     }
 
     /// Adds an expression to the order.
-    pub fn then_order_by<E>(self, order: E) -> Scoped<dsl::ThenOrderBy<Q, E>, S>
+    pub fn then_order_by<E>(self, order: E) -> Scoped<dsl::ThenOrderBy<Q, E::Checked>, S>
     where
         E: ScopedExpression<S>,
-        Q: ThenOrderDsl<E>,
+        Q: ThenOrderDsl<E::Checked>,
     {
-        self.map(|query| query.then_order_by(order))
+        self.map(|query| query.then_order_by(order.checked()))
     }
 
     /// Limits the result to `rows` rows.
@@ -167,31 +185,31 @@ impl<Q, S> Scoped<Q, S> {
     }
 
     /// Keeps one row for each value of the expression: the first in order.
-    pub fn distinct_on<E>(self, expression: E) -> Scoped<dsl::DistinctOn<Q, E>, S>
+    pub fn distinct_on<E>(self, expression: E) -> Scoped<dsl::DistinctOn<Q, E::Checked>, S>
     where
         E: ScopedExpression<S>,
-        Q: DistinctOnDsl<E>,
+        Q: DistinctOnDsl<E::Checked>,
     {
-        self.map(|query| query.distinct_on(expression))
+        self.map(|query| query.distinct_on(expression.checked()))
     }
 
     /// Groups rows for aggregates. Diesel requires it before `select`.
-    pub fn group_by<E>(self, expression: E) -> Scoped<dsl::GroupBy<Q, E>, S>
+    pub fn group_by<E>(self, expression: E) -> Scoped<dsl::GroupBy<Q, E::Checked>, S>
     where
         E: ScopedExpression<S> + Expression,
-        Q: GroupByDsl<E>,
+        Q: GroupByDsl<E::Checked>,
     {
-        self.map(|query| query.group_by(expression))
+        self.map(|query| query.group_by(expression.checked()))
     }
 
     /// Filters the groups.
-    pub fn having<P>(self, predicate: P) -> Scoped<dsl::Having<Q, Group<P>>, S>
+    pub fn having<P>(self, predicate: P) -> Scoped<dsl::Having<Q, Group<P::Checked>>, S>
     where
         P: ScopedExpression<S> + Expression,
         P::SqlType: BoolOrNullableBool,
-        Q: HavingDsl<Group<P>>,
+        Q: HavingDsl<Group<P::Checked>>,
     {
-        self.map(|query| query.having(Group(predicate)))
+        self.map(|query| query.having(Group(predicate.checked())))
     }
 
     /// Joins a tenant table or an alias of one along the declared relation, and keeps only rows with a match.
@@ -214,10 +232,10 @@ impl<Q, S> Scoped<Q, S> {
     pub fn inner_join<R, Place>(self, right: R) -> InnerJoined<Q, S, R, Place>
     where
         R: TenantSource,
-        S: JoinsTo<R, Place>,
-        Q: JoinWithImplicitOnClause<dsl::On<R, S::On>, Inner>,
+        S: JoinsTo<R::Checked, Place>,
+        Q: JoinWithImplicitOnClause<JoinedTable<S, R, Place>, Inner>,
     {
-        self.join(|query| query.join_with_implicit_on_clause(right.on(S::on()), Inner))
+        self.join(|query| query.join_with_implicit_on_clause(right.checked().on(S::on()), Inner))
     }
 
     /// Joins like [`inner_join`](Self::inner_join) and keeps the rows without a match. The columns of `right` are
@@ -225,10 +243,10 @@ impl<Q, S> Scoped<Q, S> {
     pub fn left_join<R, Place>(self, right: R) -> LeftJoined<Q, S, R, Place>
     where
         R: TenantSource,
-        S: JoinsTo<R, Place>,
-        Q: JoinWithImplicitOnClause<dsl::On<R, S::On>, LeftOuter>,
+        S: JoinsTo<R::Checked, Place>,
+        Q: JoinWithImplicitOnClause<JoinedTable<S, R, Place>, LeftOuter>,
     {
-        self.join(|query| query.join_with_implicit_on_clause(right.on(S::on()), LeftOuter))
+        self.join(|query| query.join_with_implicit_on_clause(right.checked().on(S::on()), LeftOuter))
     }
 
     /// Finds the row of this workspace with this id. The type of the id must be that of the query's table.
@@ -275,10 +293,16 @@ impl<Q, S> Scoped<Q, S> {
         self.map(|query| Locked { query, strength, others: "" })
     }
 
+    /// Does not compile: a query changes no rows.
+    #[doc(hidden)]
+    pub fn execute<C: ChangesRows>(self, connection: C) -> C::Output {
+        connection.output()
+    }
+
     /// Does not compile: an OR next to the predicate on `workspace_id` would match rows of every workspace.
     #[doc(hidden)]
-    pub fn or_filter<P: LeavesTheScope>(self, _predicate: P) -> Self {
-        self
+    pub fn or_filter<P: LeavesTheScope>(self, predicate: P) -> P::Output {
+        predicate.output()
     }
 
     /// Returns the workspace of the query.

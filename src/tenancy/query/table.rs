@@ -18,12 +18,18 @@ use crate::tenancy::compile_errors::MacroMarker;
     note = "a global table such as `admin_users` or `workspaces`: query it in `db.across_workspaces(\"why\", ...)`"
 )]
 pub trait TenantSource: QuerySource + Send + 'static {
+    /// The type itself. A bound on it is not checked for another type, so the compiler reports one error.
+    type Checked: QuerySource;
     /// `SELECT ... FROM self WHERE workspace_id = $1`.
     type InWorkspace;
 
     /// Mark of the macro that implements this trait.
     #[doc(hidden)]
     const IS_OF_TENANTS: MacroMarker;
+
+    /// Returns the source itself.
+    #[doc(hidden)]
+    fn checked(self) -> Self::Checked;
 
     /// Returns the rows of a workspace.
     #[doc(hidden)]
@@ -33,15 +39,21 @@ pub trait TenantSource: QuerySource + Send + 'static {
 /// Condition that an aliased table's row is of a workspace.
 type AliasInWorkspace<S, T> = dsl::Eq<AliasedField<S, <T as TenantTable>::WorkspaceColumn>, WorkspaceId>;
 
+#[diagnostic::do_not_recommend]
 impl<S> TenantSource for Alias<S>
 where
     S: AliasSource + Send + 'static,
     S::Target: TenantTable,
     Self: QuerySource + FilterDsl<AliasInWorkspace<S, S::Target>>,
 {
+    type Checked = Self;
     type InWorkspace = dsl::Filter<Self, AliasInWorkspace<S, S::Target>>;
 
     const IS_OF_TENANTS: MacroMarker = <S::Target as TenantTable>::DECLARED;
+
+    fn checked(self) -> Self {
+        self
+    }
 
     fn of_workspace(self, workspace: WorkspaceId) -> Self::InWorkspace {
         let of = self.field(<S::Target as TenantTable>::WorkspaceColumn::default());

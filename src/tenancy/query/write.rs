@@ -21,6 +21,7 @@ use super::table::{TenantTable, WritableTable};
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::tenancy::access::MayWrite;
+use crate::tenancy::compile_errors::{ComesAfterSet, ComesBeforeSet};
 use crate::tenancy::connection::{LoadsAs, Transactional as _, WorkspaceConnection, all};
 use crate::tenancy::inspection;
 
@@ -38,6 +39,10 @@ pub struct ScopedStatement<F, T> {
     is_kept: bool,
     table: PhantomData<T>,
 }
+
+/// Statement that [`Scoped::insert`] returns.
+pub type Inserted<R, T> =
+    ScopedStatement<InsertStatement<T, <<R as NewRows>::InWorkspace as Insertable<<R as NewRows>::Table>>::Values>, T>;
 
 /// Update that still needs its [`set`](Self::set).
 #[derive(Clone, Copy, Debug)]
@@ -116,10 +121,10 @@ impl<T: TenantTable> Scoped<T::InWorkspace, (T, ())> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn insert<R>(self, rows: R) -> ScopedStatement<InsertStatement<T, <R::InWorkspace as Insertable<T>>::Values>, T>
+    pub fn insert<R>(self, rows: R) -> Inserted<R, T>
     where
         R: NewRows<Table = T>,
-        R::InWorkspace: Insertable<T>,
+        R::InWorkspace: Insertable<R::Table>,
         T: Default + WritableTable,
     {
         let count = rows.count();
@@ -147,6 +152,46 @@ impl<W, T: TenantTable> ScopedUpdate<W, T> {
     {
         let set = Set::new(changes.as_changeset());
         ScopedStatement::new(self.workspace, Some(Update { target: self.target, set, table: PhantomData }))
+    }
+}
+
+impl<W, V, T> ScopedStatement<Update<W, V, T>, T> {
+    /// Does not compile: the rows of an update are filtered before it.
+    #[doc(hidden)]
+    pub fn filter<P: ComesBeforeSet>(self, predicate: P) -> P::Output {
+        predicate.output()
+    }
+}
+
+impl<W, T> ScopedStatement<Delete<W, T>, T> {
+    /// Does not compile: the rows of a delete are filtered before it.
+    #[doc(hidden)]
+    pub fn filter<P: ComesBeforeSet>(self, predicate: P) -> P::Output {
+        predicate.output()
+    }
+}
+
+impl<W, T> ScopedUpdate<W, T> {
+    /// Does not compile: the rows of an update are filtered before it.
+    #[doc(hidden)]
+    pub fn filter<P: ComesBeforeSet>(self, predicate: P) -> P::Output {
+        predicate.output()
+    }
+}
+
+impl<I, P, T> DoUpdate<I, P, T> {
+    /// Does not compile: the rows that an upsert changes are filtered behind its `set`.
+    #[doc(hidden)]
+    pub fn filter<E: ComesAfterSet>(self, predicate: E) -> E::Output {
+        predicate.output()
+    }
+}
+
+impl<I, P, T> Upsert<I, P, T> {
+    /// Does not compile: the rows that an upsert changes are filtered behind its `set`.
+    #[doc(hidden)]
+    pub fn filter<E: ComesAfterSet>(self, predicate: E) -> E::Output {
+        predicate.output()
     }
 }
 

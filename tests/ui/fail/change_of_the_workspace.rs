@@ -5,7 +5,8 @@ use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
 
 async fn query(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
     let elsewhere = WorkspaceId::generate();
-    documents::table.in_workspace(scope).update().set(documents::workspace_id.eq(elsewhere)).execute(ws).await?;
+    let update = documents::table.in_workspace(scope).update();
+    update.set(documents::workspace_id.eq(elsewhere)).execute(ws).await?;
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use workspace_db::schema::*;
 use workspace_db::tenancy::{InWorkspace, WorkspaceConnection, WorkspaceScope};
 
 async fn query(scope: &WorkspaceScope, ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
-    let some: Vec<Document> =
-        documents::table.in_workspace(scope).filter(datasources::name.eq("Handbook")).load(ws).await?;
+    let named = documents::table.in_workspace(scope).filter(datasources::name.is_null());
+    let some: Vec<Document> = named.load(ws).await?;
     drop(some);
     Ok(())
 }

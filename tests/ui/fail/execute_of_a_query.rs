@@ -1,0 +1,10 @@
+use diesel::prelude::*;
+use workspace_db::schema::*;
+use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
+
+async fn query(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    documents::table.in_workspace(&ws).filter(documents::title.eq("a")).execute(ws).await?;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use workspace_db::schema::*;
+use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
+
+async fn query(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    let titles = documents::table.in_workspace(&ws).select(documents::title);
+    documents::table.in_workspace(&ws).insert_select((documents::title,), titles).execute(ws).await?;
+    Ok(())
+}
+
+pub fn main() {
+    let _ = query;
+}

@@ -1,0 +1,14 @@
+use diesel::prelude::*;
+use workspace_db::models::*;
+use workspace_db::schema::*;
+use workspace_db::tenancy::{InWorkspace, WorkspaceConnection};
+
+async fn query(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+    let all: Vec<Document> = documents::table.in_workspace(&ws).filter(documents::title.eq("a")).load(ws).await?;
+    drop(all);
+    Ok(())
+}
+
+pub fn main() {
+    let _ = query;
+}
