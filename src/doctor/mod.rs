@@ -22,7 +22,7 @@ pub use self::examination::{Doctor, Thresholds};
 use self::finding::Diagnostic;
 pub use self::finding::{CheckStatus, Finding};
 pub use self::fix::Fix;
-pub use self::readiness::fit_to_serve;
+pub use self::readiness::{Readiness, fit_to_serve};
 use crate::config::{Config, Environment};
 use crate::db;
 use crate::error::Result;

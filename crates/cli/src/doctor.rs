@@ -1,5 +1,6 @@
 //! `workspace-db doctor`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,8 +9,10 @@ use clap::Args;
 use serde_json::json;
 use workspace_db::db::migrations::Migrator;
 use workspace_db::doctor::{CHECKS, CheckStatus, Finding, Fix, Thresholds};
+use workspace_db::tenancy::TENANT_TABLES;
 
 use super::context::Context;
+use super::crate_tables;
 use super::database::DatabaseTarget;
 use super::error::UnhealthyDatabase;
 use super::output;
@@ -36,14 +39,24 @@ pub(super) struct Doctor {
     /// Folder of your own migrations
     #[arg(long, value_name = "FOLDER")]
     migrations: Option<PathBuf>,
+    /// Folder of your crate, whose src/registry.rs names your tables, with your migrations in migrations
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    crate_folder: PathBuf,
 }
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let database = DatabaseTarget::from_context(context)?;
         let config = database.config()?;
-        let mut doctor = workspace_db::doctor::Doctor::new(&config)?.with_tables(self.tables.iter().cloned());
-        if let Some(folder) = &self.migrations {
+        let registered = crate_tables::registered(&self.crate_folder);
+        let own: BTreeSet<String> =
+            registered.into_iter().filter(|table| !TENANT_TABLES.contains(&table.as_str())).collect();
+        // A folder `migrations` alone can belong to another program.
+        let beside = self.crate_folder.join("migrations");
+        let beside = (!own.is_empty() && beside.is_dir()).then_some(beside);
+        let tables = own.into_iter().chain(self.tables.iter().cloned());
+        let mut doctor = workspace_db::doctor::Doctor::new(&config)?.with_tables(tables);
+        if let Some(folder) = self.migrations.as_ref().or(beside.as_ref()) {
             let migrator = Migrator::new(&database.owner_url()?, config.environment).with_folder(folder)?;
             doctor = doctor.with_migrations(migrator);
         }

@@ -12,6 +12,7 @@ mod admin;
 mod adopt;
 mod audit;
 mod context;
+mod crate_tables;
 mod database;
 mod doctor;
 mod dotenv;

@@ -41,6 +41,18 @@ impl Migration {
         Self { name: Cow::Borrowed(name), up: Cow::Borrowed(up), down: Some(Cow::Borrowed(down)), in_transaction: true }
     }
 
+    /// Returns the migrations of a folder, in the order of their versions, as
+    /// [`Migrator::with_folder`](super::Migrator::with_folder) reads them.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Migrator::with_folder`](super::Migrator::with_folder).
+    pub fn in_folder(folder: impl AsRef<Path>) -> Result<Vec<Self>> {
+        let mut set = MigrationSet::default();
+        set.add_folder(folder.as_ref())?;
+        Ok(set.0.into_values().collect())
+    }
+
     /// Returns the migration to run outside a transaction, as `run_in_transaction = false` in its `metadata.toml` does.
     /// Use it for one statement that PostgreSQL rejects in a transaction, such as
     /// `CREATE INDEX CONCURRENTLY IF NOT EXISTS`.

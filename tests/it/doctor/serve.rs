@@ -1,6 +1,7 @@
 //! What a backend asks before it serves.
 
-use workspace_db::doctor::fit_to_serve;
+use workspace_db::db::migrations::{Migration, Migrator};
+use workspace_db::doctor::{Readiness, fit_to_serve};
 
 use super::*;
 
@@ -46,6 +47,55 @@ async fn what_is_grave_is_refused(#[case] sql: &str, #[case] said: &str) {
     let error = fit_to_serve(&db).await.unwrap_err();
     assert!(error.is_missing_prerequisite(), "{error:?}");
     assert!(error.to_string().contains(said) && error.to_string().contains("workspace-db doctor"), "{error}");
+}
+
+/// Tables and migrations of the program's own.
+#[tokio::test]
+async fn tables_and_migrations_of_the_program_are_checked_too() {
+    let database = seeded().await;
+    let db = database.open(2).await.unwrap();
+    let create = "CREATE TABLE notes (workspace_id uuid REFERENCES workspaces ON DELETE CASCADE, id uuid, PRIMARY KEY (workspace_id, id));
+        SELECT workspace_db_isolate('notes');";
+    let migrations = [Migration::new("2999-01-01-000000_create_notes", create, "DROP TABLE notes;")];
+    let ready = Readiness::new().with_tables(&["notes"]).with_migrations(&migrations);
+    let error = ready.check(&db).await.unwrap_err().to_string();
+    assert!(error.contains("migration 29990101000000 is pending") && error.contains("notes: is registered"), "{error}");
+    let config = database.config().unwrap();
+    let migrator = Migrator::new(&database.url().unwrap(), config.environment).with(migrations).unwrap();
+    migrator.run(|_| ()).await.unwrap();
+    ready.check(&db).await.unwrap();
+    as_superuser(&database, "DROP POLICY workspace_isolation ON notes").await;
+    let error = ready.check(&db).await.unwrap_err().to_string();
+    assert!(error.contains("notes: lacks the policy"), "{error}");
+    as_superuser(&database, "UPDATE __diesel_schema_migrations SET checksum = 'x' WHERE version = '29990101000000'")
+        .await;
+    let error = ready.check(&db).await.unwrap_err().to_string();
+    assert!(error.contains("migration 29990101000000 had a different text"), "{error}");
+}
+
+/// The command finds them in the crate in which it runs.
+#[tokio::test]
+async fn the_command_reads_the_tables_and_migrations_of_the_crate() {
+    let database = seeded().await;
+    let shell = crate::cli::Shell::new()
+        .with("DATABASE_URL", database.url().unwrap().expose().to_owned())
+        .with("DATABASE_APP_URL", database.app_url().unwrap().expose().to_owned())
+        .with("DATABASE_PLATFORM_URL", database.platform_url().unwrap().expose().to_owned());
+    let manifest = "[package]\nname = \"notes\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    let folder = crate::folder::Folder::new();
+    folder.write("Cargo.toml", manifest);
+    let root = folder.path().to_str().unwrap();
+    shell.succeed(&["init", root]);
+    let doctor = || shell.run(&["doctor", "--quick", "--crate-folder", root]).out;
+    let before = doctor();
+    assert!(before.contains("create_notes is pending"), "{before}");
+    assert!(before.contains("notes: is registered, but there is no table of this name"), "{before}");
+    shell.succeed(&["migrate", "run", "--migrations", &format!("{root}/migrations")]);
+    let after = shell.run(&["doctor", "--quick", "--crate-folder", root]);
+    assert_eq!(after.code, 0, "{}", after.out);
+    // Without the crate, the table is one that nobody registers.
+    let elsewhere = shell.run(&["doctor", "--quick"]).out;
+    assert!(elsewhere.contains("notes: has a workspace_id column but is not registered"), "{elsewhere}");
 }
 
 /// The login was bound when the pool was opened.

@@ -1,6 +1,5 @@
 //! `workspace-db migrate check`
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -13,6 +12,7 @@ use workspace_db::tenancy::TENANT_TABLES;
 use workspace_db_testing::TestDatabase;
 
 use crate::context::Context;
+use crate::crate_tables;
 use crate::database::DatabaseTarget;
 use crate::doctor::lines;
 use crate::error::UnhealthyDatabase;
@@ -48,7 +48,7 @@ const OF_THE_SCHEMA: &[&str] = &[
 impl Check {
     /// Checks the files on a temporary server, and the database as it is.
     pub(super) async fn run(self, context: &Context, folder: Option<&Path>) -> Result<()> {
-        let registered = registered(&self.crate_folder);
+        let registered = crate_tables::registered(&self.crate_folder);
         let tables: Vec<String> =
             registered.iter().filter(|name| !TENANT_TABLES.contains(&name.as_str())).cloned().collect();
         let mut of_files = of_files(folder, &tables).await?;
@@ -104,21 +104,6 @@ async fn examined(config: &Config, folder: Option<&Path>, tables: &[String]) -> 
         None => doctor,
     };
     Ok(doctor.run_checks().await?.into_iter().filter(|one| OF_THE_SCHEMA.contains(&one.check)).collect())
-}
-
-/// Returns the tables that the sources register, in either place.
-fn registered(root: &Path) -> Vec<String> {
-    let texts = ["src/registry.rs", "src/tenancy/registry.rs"]
-        .map(|file| fs::read_to_string(root.join(file)).unwrap_or_default());
-    let blocks = texts.iter().filter_map(|text| {
-        text.split_once("tenant_tables! {")
-            .or_else(|| text.split_once("\nregister! {"))?
-            .1
-            .split_once("\n}")
-            .map(|(block, _)| block)
-    });
-    let names = blocks.flat_map(str::lines).filter_map(|line| line.split([':', ',', '=']).next());
-    names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 /// Returns a finding for tables without a model: no program can read their rows.
