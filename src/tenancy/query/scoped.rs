@@ -360,6 +360,16 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Locked<Q> {
     }
 }
 
+// `first` limits the query after the lock, and SQL has the limit before it.
+impl<Q: LimitDsl> LimitDsl for Locked<Q> {
+    type Output = Locked<Q::Output>;
+
+    fn limit(self, rows: i64) -> Self::Output {
+        let Self { query, strength, others } = self;
+        Locked { query: query.limit(rows), strength, others }
+    }
+}
+
 impl<Q: Query> Query for Locked<Q> {
     type SqlType = Q::SqlType;
 }

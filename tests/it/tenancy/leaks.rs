@@ -204,6 +204,7 @@ async fn an_operation_that_nobody_hooked() {
     assert_eq!(all.count().get_result::<i64>(&mut ws).await.unwrap(), 1);
     assert_eq!(all.into_boxed().load::<Document>(&mut ws).await.unwrap().len(), 1);
     assert_eq!(all.for_update().load::<Document>(&mut ws).await.unwrap().len(), 1);
+    assert_eq!(all.for_update().first::<Document>(&mut ws).await.unwrap().workspace_id, scope.workspace());
     let page = all.load_page::<Document, _, _>(&mut ws, documents::created_at, None, 9).await.unwrap();
     assert_eq!(page.rows.len(), 1);
     let inner = document_chunks::table.in_workspace(&scope).select(document_chunks::document_id);

@@ -6,6 +6,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+/// Result of a handler.
+pub(crate) type Answer<T> = Result<T, Problem>;
+
 pub(crate) enum Problem {
     Data(workspace_db::Error),
     Path(PathRejection),
@@ -31,7 +34,12 @@ impl IntoResponse for Problem {
         };
         let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // The text of an internal error is for the log; callers get only messages that were written for them.
-        let message = if status.is_server_error() { "try again later".to_owned() } else { error.to_string() };
+        let message = if status.is_server_error() {
+            eprintln!("{error}");
+            "try again later".to_owned()
+        } else {
+            error.to_string()
+        };
         (status, Json(json!({ "error": message, "field": error.field() }))).into_response()
     }
 }
