@@ -38,6 +38,7 @@
 //! | `UPDATE ... FROM` in raw SQL | `documents::table.in_workspace(&ws).update().from(datasources::table).set(documents::title.eq(joined(datasources::name)))` |
 //! | `alias!` for two keys to one table or a key to the own table | the same, with the alias in [`relations!`](crate::relations) |
 //! | `.single_value()`, `.union(..)`, `.union_all(..)`, `.intersect(..)`, `.except(..)` | the same, of two scoped queries |
+//! | a page by `.order((documents::title, documents::id))` and `.offset(..)` | `.load_page_by(&mut ws, (ascending(documents::title), ascending(documents::id)), cursor, 50, key)` |
 //! | `.or_filter(p)` | `.filter(a.or(p))`: the OR stays within its parentheses |
 //! | `conn.transaction(..)` | `ws.transaction(async \|tx\| ..)` |
 //! | raw SQL | `ws.under_row_security("why", async \|conn\| ..)` |
@@ -75,14 +76,15 @@ pub use self::credential::Actor;
 pub(crate) use self::credential::{Credential, not_a_superadmin};
 pub(crate) use self::query::FunctionCall;
 pub use self::query::{
-    AndPredicate, Before, Changes, ConflictAction, ConflictTarget, Delete, DoNothing, DoUpdate, Excluded, Existence,
-    FilteredSet, Group, Here, IdentifiedTable, InWorkspace, InnerJoined, InnerQuery, InsertColumns, InsertSelect,
-    Inserted, InsertsRows, Joined, JoinedTable, JoinsTo, Keyset, LeftJoined, Locked, NewRow, NewRows, NoPredicate,
-    OnConflict, OneTable, OptionalRow, Page, PageKey, PageOf, Prepared, RelatedRows, RelatedTo, Returning,
-    ReturnsNothing, ReturnsRows, ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate,
-    ScopedUpdateFrom, Set, Settable, Subquery, Tables, TargetCondition, TenantSource, TenantTable, There, Update,
-    UpdateFrom, UpdatedFrom, Upsert, VectorOperand, WhenRelated, WithRelated, WithWorkspace, Within, WritableTable,
-    excluded, joined, joined_alias,
+    AfterCursor, AfterKey, AndPredicate, Before, Changes, ColumnTraits, ColumnsOf, ConflictAction, ConflictTarget,
+    Cursor, CursorPage, CursorPageOf, Delete, DoNothing, DoUpdate, Excluded, Existence, FilteredSet, Group, Here,
+    IdentifiedTable, InOrder, InWorkspace, InnerJoined, InnerQuery, InsertColumns, InsertSelect, Inserted, InsertsRows,
+    Joined, JoinedTable, JoinsTo, KeyOf, KeyValues, Keyset, LeftJoined, Locked, MayBeNull, MayBeNullMark, NewRow,
+    NewRows, NoPredicate, OnConflict, OneTable, OptionalRow, OrderColumn, Page, PageKey, PageOf, PageOrder, PagePlace,
+    Prepared, RelatedRows, RelatedTo, Returning, ReturnsNothing, ReturnsRows, ScalarSubquery, Scoped, ScopedExpression,
+    ScopedStatement, ScopedUpdate, ScopedUpdateFrom, Set, Settable, Subquery, Tables, TargetCondition, TenantSource,
+    TenantTable, There, Update, UpdateFrom, UpdatedFrom, Upsert, VectorOperand, WhenRelated, WithRelated,
+    WithWorkspace, Within, WritableTable, ascending, descending, excluded, joined, joined_alias,
 };
 #[doc(hidden)]
 pub use self::query::{OfEmbedding, OfExpression};

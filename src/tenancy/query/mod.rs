@@ -2,17 +2,19 @@
 //!
 //! From the bottom up: `table`, `relation` and `rows` state what a tenant table is, what joins it and what may be
 //! written to it. `operand` states the operands of a distance to a column. `expression` states what may stand in a query. `scoped` is the query with its methods, and
-//! `in_workspace` begins it. `related` and `combined` join it with another scoped query. `run` and `page` send it; `write` sends the statements whose SQL is in `fragment`,
+//! `in_workspace` begins it. `related` and `combined` join it with another scoped query. `run`, `page` and `cursor` send it; `write` sends the statements whose SQL is in `fragment`,
 //! `insert_select` and `update_from`. `call` calls this crate's own functions in the database.
 
 mod call;
 mod combined;
+mod cursor;
 mod expression;
 mod fragment;
 mod in_workspace;
 mod insert_select;
 mod operand;
 mod page;
+mod page_order;
 mod related;
 mod relation;
 mod rows;
@@ -24,6 +26,7 @@ mod update_from;
 mod write;
 
 pub(crate) use self::call::FunctionCall;
+pub use self::cursor::{AfterKey, Cursor, CursorPage, CursorPageOf};
 pub use self::expression::{Excluded, Group, ScopedExpression, Settable, Tables, Within, excluded};
 pub use self::fragment::{
     ConflictAction, Delete, DoNothing, FilteredSet, InsertsRows, OnConflict, Prepared, Returning, ReturnsNothing,
@@ -35,6 +38,10 @@ pub use self::operand::VectorOperand;
 #[doc(hidden)]
 pub use self::operand::{OfEmbedding, OfExpression};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
+pub use self::page_order::{
+    AfterCursor, ColumnTraits, ColumnsOf, InOrder, KeyOf, KeyValues, MayBeNull, MayBeNullMark, OrderColumn, PageOrder,
+    PagePlace, ascending, descending,
+};
 pub use self::related::{Existence, RelatedRows, ScalarSubquery, WithRelated};
 pub use self::relation::{Here, JoinsTo, RelatedTo, There};
 pub use self::rows::{Changes, ConflictTarget, NewRow, NewRows, WithWorkspace};
