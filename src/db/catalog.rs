@@ -70,8 +70,8 @@ impl Catalog {
     /// Returns the differences of a database from this catalog, by object name.
     ///
     /// Your own tables and enums are ignored, and so are your own columns of this crate's tables, with the constraints and
-    /// indexes that contain them. Such a column must be nullable or have a default, so that this crate can insert rows.
-    /// Another additional index, policy, trigger or grant on a table of this crate is drift.
+    /// indexes on them. None of these may reject a row that this crate inserts: the column must be nullable or have a
+    /// default, a unique key may contain only columns of yours that are then NULL. Another additional index, policy, trigger or grant on a table of this crate is drift.
     ///
     /// ```
     /// use workspace_db::db::catalog::Catalog;
@@ -85,7 +85,7 @@ impl Catalog {
             let (expected, found) = (self.0.get(object), database.0.get(object));
             let is_yours = || {
                 found.is_some_and(|found| {
-                    self.is_own_column(object, found) || self.has_own_column(object, found, database)
+                    self.is_own_column(object, found) || self.is_of_own_columns(object, found, database)
                 })
             };
             let matters = expected.is_some() || (self.is_about_a_table_of_its(object) && !is_yours());
@@ -115,17 +115,45 @@ impl Catalog {
         object.starts_with("column ") && !self.0.contains_key(object) && can_be_omitted
     }
 
-    /// Returns true for a constraint or an index of a column that [`is_own_column`](Self::is_own_column) accepts.
-    fn has_own_column(&self, object: &str, definition: &str, database: &Self) -> bool {
+    /// Returns true for a constraint or an index on columns that [`is_own_column`](Self::is_own_column) accepts, if it can't
+    /// reject a row that this crate inserts.
+    fn is_of_own_columns(&self, object: &str, definition: &str, database: &Self) -> bool {
         let Some(("constraint" | "index", name)) = object.split_once(' ') else { return false };
         let table = format!("column {}.", name.split('.').next().unwrap_or_default());
-        let words: BTreeSet<&str> =
-            definition.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
-        let columns = database.0.range(table.clone()..).take_while(|(column, _)| column.starts_with(&table));
-        columns
-            .filter(|(column, definition)| self.is_own_column(column, definition))
-            .any(|(column, _)| column.strip_prefix(&table).is_some_and(|column| words.contains(column)))
+        let of_table = || database.0.range(table.clone()..).take_while(|(column, _)| column.starts_with(&table));
+        let is_own = |name: &str| {
+            let column = format!("{table}{name}");
+            database.0.get(&column).is_some_and(|definition| self.is_own_column(&column, definition))
+        };
+        let columns: Vec<&str> = of_table().filter_map(|(column, _)| column.strip_prefix(&table)).collect();
+        // A foreign key also names columns of the other table.
+        let own_part = definition.split(" REFERENCES ").next().unwrap_or_default();
+        let named: Vec<&str> = names(own_part).filter(|name| columns.contains(name)).collect();
+        if !named.iter().any(|name| is_own(name)) {
+            return false;
+        }
+        let is_plain_index = object.starts_with("index ") && !definition.starts_with("CREATE UNIQUE ");
+        let has_only_own = named.iter().all(|name| is_own(name) || ["workspace_id", "id"].contains(name));
+        let is_null_in_ours = |name: &str| {
+            database
+                .0
+                .get(&format!("{table}{name}"))
+                .is_some_and(|one| !one.contains(" default ") && !one.contains(" generated "))
+        };
+        let own_are_null = named.iter().filter(|name| is_own(name)).all(|name| is_null_in_ours(name));
+        let rejects_null = definition.contains(" IS NOT NULL") || definition.contains("NULLS NOT DISTINCT");
+        is_plain_index || (has_only_own && !rejects_null && (own_are_null || !definition.contains("UNIQUE")))
     }
+}
+
+/// Returns the names in an SQL text, without the types of casts.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let casts_removed = text.split("::").enumerate().map(|(at, part)| {
+        let is_of_type = |c: char| c.is_alphanumeric() || c == '_' || c == '"';
+        if at == 0 { part } else { part.trim_start_matches(is_of_type) }
+    });
+    let words = casts_removed.flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.filter(|word| !word.is_empty())
 }
 
 fn own((object, definition): (&str, &str)) -> (String, String) {

@@ -17,7 +17,7 @@ UNION ALL
 SELECT 'column ' || t.relname || '.' || a.attname,
     format_type(a.atttypid, a.atttypmod)
         || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
-        || CASE WHEN a.attgenerated <> '' THEN ' generated ' WHEN d.adbin IS NOT NULL THEN ' default ' ELSE '' END
+        || CASE WHEN a.attgenerated <> '' OR a.attidentity <> '' THEN ' generated ' WHEN d.adbin IS NOT NULL THEN ' default ' ELSE '' END
         || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
         || CASE WHEN a.attstorage <> y.typstorage THEN ' storage ' || a.attstorage::text ELSE '' END
 FROM ours AS t

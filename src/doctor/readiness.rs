@@ -1,5 +1,7 @@
 //! Checks that a backend runs before it serves.
 
+use std::collections::BTreeMap;
+
 use diesel::sql_types::{Array, Text};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 
@@ -66,8 +68,8 @@ pub async fn fit_to_serve(db: &Database) -> Result<()> {
 #[must_use = "nothing is checked before `check`"]
 pub struct Readiness {
     tables: Vec<String>,
-    /// Version and checksum of each migration.
-    migrations: Vec<(String, String)>,
+    /// Checksum of each migration by its version.
+    migrations: BTreeMap<String, String>,
 }
 
 impl Default for Readiness {
@@ -80,7 +82,7 @@ impl Readiness {
     /// Creates a check of this crate's tables and migrations.
     pub fn new() -> Self {
         let tables = TENANT_TABLES.iter().map(|table| (*table).to_owned()).collect();
-        Self { tables, migrations: migrations::checksums() }
+        Self { tables, migrations: migrations::checksums().into_iter().collect() }
     }
 
     /// Adds your own tenant tables, which [`tenant_tables!`](crate::tenant_tables) lists in `TENANT_TABLES`.
@@ -89,7 +91,10 @@ impl Readiness {
         self
     }
 
-    /// Adds your own migrations, which must be applied with the same text.
+    /// Adds your own migrations, which must be applied with the same text. One with the version of another replaces it.
+    ///
+    /// [`Migration::in_folder`] reads them at run time. A program that is deployed without its sources contains them:
+    /// `Migration::new("2026-12-01-090000_create_tags", include_str!(..), include_str!(..))`.
     pub fn with_migrations<'a>(mut self, migrations: impl IntoIterator<Item = &'a Migration>) -> Self {
         self.migrations.extend(migrations.into_iter().map(|one| (one.version(), one.checksum())));
         self
@@ -122,7 +127,7 @@ impl Readiness {
             faults
                 .push(format!("the application login \"{}\" {why}, so it can bypass row-level security", powers.login));
         }
-        let (versions, checksums): (Vec<&String>, Vec<&String>) = self.migrations.iter().map(|(a, b)| (a, b)).unzip();
+        let (versions, checksums): (Vec<&String>, Vec<&String>) = self.migrations.iter().unzip();
         let [major, minor] = OLDEST_VECTOR;
         let query = format!(
             "{} UNION ALL

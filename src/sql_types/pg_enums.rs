@@ -84,7 +84,10 @@ macro_rules! pg_enums {
             }
 
             impl $crate::__private::serde::Serialize for $name {
-                fn serialize<S: $crate::__private::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                fn serialize<S: $crate::__private::serde::Serializer>(
+                    &self,
+                    serializer: S,
+                ) -> ::std::result::Result<S::Ok, S::Error> {
                     serializer.serialize_str(self.label())
                 }
             }
@@ -92,7 +95,7 @@ macro_rules! pg_enums {
             impl<'de> $crate::__private::serde::Deserialize<'de> for $name {
                 fn deserialize<D: $crate::__private::serde::Deserializer<'de>>(
                     deserializer: D,
-                ) -> Result<Self, D::Error> {
+                ) -> ::std::result::Result<Self, D::Error> {
                     let text = <::std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
                     text.parse().map_err($crate::__private::serde::de::Error::custom)
                 }

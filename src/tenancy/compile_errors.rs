@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`RunsUnscopedQueries`] | `Deref` of a `WorkspaceConnection` to Diesel's connection | no type |
 //! | [`TakesUnscopedSubqueries`] | `QuerySource` of `Within`, which Diesel's subqueries require | no type |
-//! | [`ChangesRows`], [`ComesBeforeSet`], [`ComesAfterSet`] | methods that a query or a statement has not | no type |
+//! | [`ChangesRows`], [`ComesBeforeSet`], [`ComesAfterSet`] | methods that a query or a statement does not have | no type |
 //! | [`LeavesTheScope`] | the method `Scoped::or_filter` | no type |
 //! | [`LeavesTheWorkspace`] | a column among those that are `Settable` | every column except `workspace_id` |
 //!
@@ -67,7 +67,7 @@ pub trait LeavesTheScope {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a query changes no rows, so `execute` has nothing to count",
-    label = "a query, and no statement",
+    label = "this is a query, not a statement",
     note = "change the rows: `.filter(..).update().set(..).execute(ws)` or `.filter(..).delete().execute(ws)`",
     note = "read the rows: `.load(ws)`, `.first(ws)`, or `.count().get_result::<i64>(ws)`"
 )]
@@ -83,7 +83,7 @@ pub trait ChangesRows {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the rows of an update or a delete are filtered before it",
-    label = "a filter behind the statement",
+    label = "a filter after the statement",
     note = "write `documents::table.in_workspace(&ws).filter(..).update().set(..)` or `.filter(..).delete()`"
 )]
 pub trait ComesBeforeSet {
@@ -97,7 +97,7 @@ pub trait ComesBeforeSet {
 /// Bound that no predicate meets. It exists for its compile error.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "the rows that an upsert changes are filtered behind its `set`",
+    message = "the rows that an upsert changes are filtered after its `set`",
     label = "a filter before the `set`",
     note = "write `.on_conflict(..).do_update().set(..).filter(..)`",
     note = "for the predicate of a partial unique index, write `.on_conflict(..).filter_target(..)`"

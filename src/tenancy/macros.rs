@@ -134,8 +134,9 @@ macro_rules! appear_together {
 /// writes.
 ///
 /// If two keys of a table refer to the same table, or a table refers to itself, a table can't be joined by its name. Then
-/// declare a [`diesel::alias!`] for each key, and the relation with it: of the parent by `as` after its name, of the child
-/// by `as` before the column.
+/// declare one alias for each key, all in one [`diesel::alias!`], and name the alias in the relation. With an alias of the
+/// parent: `transfers.payer_id => accounts as Payer`. With an alias of the child: `accounts as Branch.parent_id => accounts`,
+/// whose parent must be a table of your own crate. Both sides can have one.
 ///
 /// ```
 /// # mod schema {
@@ -214,6 +215,13 @@ macro_rules! relations {
         $crate::relations!(
             @impl $crate::diesel::query_source::Alias<$alias>, $child::workspace_id => $alias,
             $child::$column => $alias, $parent::table, $parent::workspace_id, $parent::id
+        );
+    };
+    (@key $child:ident [$alias:ident] $column:ident $parent:ident [$parent_alias:ident]) => {
+        $crate::relations!(
+            @impl $crate::diesel::query_source::Alias<$alias>, $child::workspace_id => $alias,
+            $child::$column => $alias, $crate::diesel::query_source::Alias<$parent_alias>,
+            $parent::workspace_id => $parent_alias, $parent::id => $parent_alias
         );
     };
     (

@@ -82,9 +82,10 @@ pub use self::query::{
     Joined, JoinedTable, JoinsTo, KeyOf, KeyValues, Keyset, LeftJoined, Locked, MayBeNull, MayBeNullMark, NewRow,
     NewRows, NoPredicate, OnConflict, OneTable, OptionalRow, OrderColumn, Page, PageKey, PageOf, PageOrder, PagePlace,
     Prepared, RelatedRows, RelatedTo, Returning, ReturnsNothing, ReturnsRows, ScalarSubquery, Scoped, ScopedExpression,
-    ScopedStatement, ScopedUpdate, ScopedUpdateFrom, Set, Settable, Subquery, Tables, TargetCondition, TenantSource,
-    TenantTable, There, Update, UpdateFrom, UpdatedFrom, Upsert, VectorOperand, WhenRelated, WithRelated,
-    WithWorkspace, Within, WritableTable, ascending, descending, excluded, joined, joined_alias,
+    ScopedStatement, ScopedUpdate, ScopedUpdateFrom, SelectableColumnsOf, Set, Settable, Subquery, Tables,
+    TargetCondition, TenantSource, TenantTable, There, Update, UpdateFrom, UpdatedFrom, Upsert, VectorOperand,
+    WhenRelated, WithRelated, WithWorkspace, Within, WritableTable, ascending, descending, excluded, joined,
+    joined_alias,
 };
 #[doc(hidden)]
 pub use self::query::{OfEmbedding, OfExpression};

@@ -102,6 +102,22 @@ async fn the_schema_is_the_one_that_drift_is_measured_from() {
     "ALTER TABLE feedback ADD COLUMN extra text NOT NULL",
     "column feedback.extra is not from a migration: text not null"
 )]
+#[case::a_unique_key_over_ours(
+    "ALTER TABLE documents ADD COLUMN note text; CREATE UNIQUE INDEX of_title ON documents (workspace_id, title) WHERE note IS NULL",
+    "index documents.of_title is not from a migration"
+)]
+#[case::a_unique_key_with_a_default(
+    "ALTER TABLE documents ADD COLUMN sort text NOT NULL DEFAULT 'a'; CREATE UNIQUE INDEX one_sort ON documents (workspace_id, sort)",
+    "index documents.one_sort is not from a migration"
+)]
+#[case::a_check_that_our_inserts_break(
+    "ALTER TABLE documents ADD COLUMN note text; ALTER TABLE documents ADD CONSTRAINT noted CHECK (note IS NOT NULL) NOT VALID",
+    "constraint documents.noted is not from a migration"
+)]
+#[case::a_check_of_a_column_of_ours(
+    "ALTER TABLE documents ADD COLUMN text text; ALTER TABLE documents ADD CONSTRAINT named CHECK (title <> 'x'::text)",
+    "constraint documents.named is not from a migration"
+)]
 #[case::a_column_less(
     "ALTER TABLE feedback DROP COLUMN comment",
     "column feedback.comment is missing; the migrations create it as text"
@@ -152,8 +168,10 @@ async fn drift_is_named_object_by_object(#[case] change: &str, #[case] said: &st
     let yours =
         "CREATE TABLE yours (id int PRIMARY KEY); CREATE TYPE mood AS ENUM ('good'); CREATE INDEX ON yours (id);
          ALTER TABLE documents ADD COLUMN rating int CHECK (rating > 0), ADD COLUMN mood mood NOT NULL DEFAULT 'good',
-            ADD COLUMN reviewer_id uuid REFERENCES admin_users ON DELETE SET NULL;
-         CREATE INDEX ON documents (workspace_id, reviewer_id);";
+            ADD COLUMN reviewer_id uuid REFERENCES admin_users ON DELETE SET NULL,
+            ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY, ADD COLUMN code text;
+         CREATE INDEX ON documents (workspace_id, reviewer_id, title);
+         CREATE UNIQUE INDEX ON documents (workspace_id, code);";
     connect(&url).await.unwrap().batch_execute(yours).await.unwrap();
     assert_eq!(Catalog::expected().drift(&Catalog::read(&url).await.unwrap()), [], "what is yours is no drift");
     connect(&url).await.unwrap().batch_execute(change).await.unwrap();

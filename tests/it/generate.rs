@@ -374,6 +374,11 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
         ),
         ("t (workspace_id, id) { id -> Int4, workspace_id -> Uuid, }", &[][..], "needs the column id -> Uuid"),
         (
+            "#[sql_name = \"order\"] t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, }",
+            &[][..],
+            "order in src/schema.rs has another name in Rust",
+        ),
+        (
             "t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, price -> Numeric, }",
             &[][..],
             "t.price in src/schema.rs is Numeric",
@@ -413,29 +418,60 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
     );
 }
 
+/// A crate with the table `document_tags`, which the database has.
+struct WithTags {
+    _database: TestDatabase,
+    shell: Shell,
+    folder: Folder,
+}
+
+impl WithTags {
+    async fn new() -> Self {
+        let database = TestDatabase::new().await.unwrap();
+        let made = Self { shell: shell(&database), folder: Folder::new(), _database: database };
+        let folder = &made.folder;
+        folder.write("diesel.toml", text(format!("{EXAMPLE}/diesel.toml")));
+        let name = migration_of("urgency");
+        for file in ["up.sql", "down.sql"] {
+            folder.write(&format!("migrations/{name}/{file}"), text(format!("{EXAMPLE}/migrations/{name}/{file}")));
+        }
+        folder.write("migrations/2998-12-31-235959_by_hand/up.sql", "SELECT 1;");
+        folder.write("migrations/2998-12-31-235959_by_hand/down.sql", "SELECT 1;");
+        made.migrate("run", &[]);
+        folder.write("src/schema.rs", WRITTEN[0].1);
+        made.generate("create_document_tags", &["--unique", "document_id,tag"]);
+        made.migrate("run", &[]);
+        made
+    }
+
+    fn arguments(&self) -> [String; 4] {
+        let root = self.folder.path().to_str().unwrap();
+        ["--crate-folder".to_owned(), root.to_owned(), "--migrations".to_owned(), format!("{root}/migrations")]
+    }
+
+    fn migrate(&self, action: &str, options: &[&str]) {
+        let [.., flag, migrations] = &self.arguments();
+        self.shell.succeed(&[&["migrate", action, flag, migrations], options].concat());
+    }
+
+    fn generate(&self, name: &str, options: &[&str]) -> serde_json::Value {
+        let arguments = self.arguments();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.shell.json(&[&["migrate", "generate", name], &arguments[..], options].concat())
+    }
+
+    fn fails_to_generate(&self, name: &str, code: i32) -> String {
+        let arguments = self.arguments();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.shell.fails(&[&["migrate", "generate", name], &arguments[..]].concat(), code)
+    }
+}
+
 /// Columns of a table that exists: of a registered one, and a column of the user's on a table of this crate.
 #[tokio::test]
 async fn new_columns_have_their_comments_keys_and_checks() {
-    let database = TestDatabase::new().await.unwrap();
-    let shell = shell(&database);
-    let folder = Folder::new();
-    let root = folder.path().to_str().unwrap().to_owned();
-    let migrations = format!("{root}/migrations");
-    folder.write("diesel.toml", text(format!("{EXAMPLE}/diesel.toml")));
-    let name = migration_of("urgency");
-    for file in ["up.sql", "down.sql"] {
-        folder.write(&format!("migrations/{name}/{file}"), text(format!("{EXAMPLE}/migrations/{name}/{file}")));
-    }
-    folder.write("migrations/2998-12-31-235959_by_hand/up.sql", "SELECT 1;");
-    folder.write("migrations/2998-12-31-235959_by_hand/down.sql", "SELECT 1;");
-    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
-    let generate = |name: &str, options: &[&str]| {
-        let arguments = ["migrate", "generate", name, "--crate-folder", &root, "--migrations", &migrations];
-        shell.json(&[&arguments[..], options].concat())
-    };
-    folder.write("src/schema.rs", WRITTEN[0].1);
-    generate("create_document_tags", &["--unique", "document_id,tag"]);
-    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
+    let with_tags = WithTags::new().await;
+    let (shell, folder) = (&with_tags.shell, &with_tags.folder);
     let model = text(folder.path().join("src/models/document_tags.rs"));
 
     let columns = "        created_at -> Timestamptz,
@@ -458,7 +494,7 @@ async fn new_columns_have_their_comments_keys_and_checks() {
 ";
     let table = WRITTEN[0].1.replace("        created_at -> Timestamptz,\n", columns);
     folder.write("src/schema.rs", table + documents);
-    let said = generate("review_documents", &["--references", "author_id=admin_users"]);
+    let said = with_tags.generate("review_documents", &["--references", "author_id=admin_users"]);
     let skipped = said["skipped"].to_string();
     for part in [
         "add `pub author_id: Option<AdminUserId>`, `pub parent_id: Option<DocumentTagId>`, `pub look: Option<Embedding>`",
@@ -500,20 +536,44 @@ COMMENT ON COLUMN documents.reviewed_at IS 'When somebody read it.';
     assert_eq!(up.trim_end(), expected.trim_end());
     assert_eq!(text(folder.path().join("src/models/document_tags.rs")), model, "a model is the user's");
     let registry = text(folder.path().join("src/registry.rs"));
+    assert!(registry.contains("\nuse workspace_db::schema::documents;\n"), "{registry}");
+    assert!(text(folder.path().join("diesel.toml")).contains("\"documents\""));
     assert!(registry.contains("    document_tags.parent_id => document_tags as DocumentTagParent;\n"), "{registry}");
     assert!(text(folder.path().join("src/sql_types.rs")).contains("VeryHigh = \"very high\""));
-    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
-    let checked = shell.json(&["migrate", "check", "--crate-folder", &root, "--migrations", &migrations]);
+    with_tags.migrate("run", &[]);
+    let arguments = with_tags.arguments();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let checked = shell.json(&[&["migrate", "check"], &arguments[..]].concat());
     assert_eq!(checked["status"], "pass", "{checked:#}");
-    shell.succeed(&["migrate", "revert", "--yes", "--migrations", &migrations]);
-    shell.succeed(&["migrate", "run", "--migrations", &migrations]);
+    with_tags.migrate("revert", &["--yes"]);
+    with_tags.migrate("run", &[]);
+}
 
-    let required = text(folder.path().join("src/schema.rs"))
-        .replace("        title -> Text,\n", "        title -> Text,\n        rank -> Int4,\n");
-    folder.write("src/schema.rs", required);
-    let said = generate("rank_documents", &[]);
+/// A column without a default: of the user's table with a note, and of ours not at all.
+#[tokio::test]
+async fn a_required_column_is_told_and_refused_on_our_tables() {
+    let with_tags = WithTags::new().await;
+    let folder = &with_tags.folder;
+    let documents = "diesel::table! {\n    documents (workspace_id, id) {\n        id -> Uuid,\n        workspace_id -> Uuid,\n        title -> Text,\n    }\n}\n";
+    let schema = text(folder.path().join("src/schema.rs")) + documents;
+    let rank = |before: &str| schema.replace(before, &format!("{before}        rank -> Int4,\n"));
+    folder.write("src/schema.rs", rank("        title -> Text,\n"));
+    let error = with_tags.fails_to_generate("rank", 2);
+    assert!(error.contains("documents.rank must be Nullable"), "{error}");
+    folder.write("src/schema.rs", rank("        tag -> Text,\n"));
+    let said = with_tags.generate("rank_tags", &[]);
     let up = text(Path::new(said["migration"].as_str().unwrap()).join("up.sql"));
     assert!(up.starts_with("-- Fails if the table has rows, because rank has no default.\n"), "{up}");
+    let before = contents(folder.path());
+    let again = with_tags.generate("rank_tags", &[]);
+    assert!(again["skipped"][0].as_str().unwrap().contains("rank_tags is pending"), "{again:#}");
+    assert_eq!(contents(folder.path()), before, "a second run changed a file");
+    // Another column, which the pending migration does not add.
+    let more = text(folder.path().join("src/schema.rs"))
+        .replace("        rank -> Int4,\n", "        rank -> Int4,\n        more -> Nullable<Int4>,\n");
+    folder.write("src/schema.rs", more);
+    let error = with_tags.fails_to_generate("more", 1);
+    assert!(error.contains("migrate run` first"), "{error}");
 }
 
 /// The stock command line takes every enum for another column, and would drop it with all that is in it.

@@ -54,11 +54,13 @@ twins! {
     member_made_through_a_scope = "pass/member_made_through_a_scope.rs",
     operation_that_is_not_scoped = "pass/operation_that_is_not_scoped.rs",
     or_filter_that_escapes_the_scope = "pass/or_filter_that_escapes_the_scope.rs",
+    page_by_a_column_of_a_left_join = "pass/page_by_a_column_of_a_left_join.rs",
     page_of_rows_without_a_key = "pass/page_of_rows_without_a_key.rs",
     privileged_parts_of_the_library = "pass/privileged_parts_of_the_library.rs",
     query_without_a_scope = "pass/query_without_a_scope.rs",
     query_without_a_scope_or_async = "pass/query_without_a_scope_or_async.rs",
     raw_sql_on_a_workspace_connection = "pass/raw_sql_on_a_workspace_connection.rs",
+    relation_of_ones_own = "pass/relation_of_ones_own.rs",
     row_that_no_macro_declared = "pass/row_that_no_macro_declared.rs",
     rows_that_do_not_fit = "pass/rows_that_do_not_fit.rs",
     scope_after_a_filter = "pass/scope_after_a_filter.rs",
@@ -76,10 +78,11 @@ twins! {
 const LONGEST: usize = 2_000;
 
 /// Cases with longer messages, and the reason.
-const LONGER: [(&str, &str); 8] = [
+const LONGER: [(&str, &str); 9] = [
     ("boxed_subquery_in_an_assignment", "the compiler lists the types between the statement and the box"),
     ("boxed_subquery_without_a_scope", "the compiler lists the types between the query and the box"),
     ("distance_to_a_vector_of_another_length", "the compiler lists Diesel's expressions"),
+    ("page_by_a_column_of_a_left_join", "the message is Diesel's, about a column that can be NULL"),
     ("page_of_rows_without_a_key", "the compiler repeats a message about an `async fn` three times"),
     ("privileged_parts_of_the_library", "nine mistakes"),
     ("rows_that_do_not_fit", "the message is Diesel's"),

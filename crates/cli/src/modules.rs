@@ -17,7 +17,7 @@ pub(super) fn declare(path: &Path, modules: &[&str]) -> Result<bool> {
     let visibility = if path.ends_with("main.rs") { "" } else { "pub " };
     let missing: Vec<String> = modules
         .iter()
-        .filter(|module| !text.lines().any(|line| declares(line, module)))
+        .filter(|module| !is_declared(&text, module))
         .map(|module| format!("{visibility}mod {module};\n"))
         .collect();
     if missing.is_empty() {
@@ -31,10 +31,11 @@ pub(super) fn declare(path: &Path, modules: &[&str]) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns true if the line declares the module, with any visibility, in a file or in braces.
-fn declares(line: &str, module: &str) -> bool {
-    let line = line.trim();
-    let begins = line.starts_with("mod ") || line.starts_with("pub");
-    let declared = line.split_once("mod ").map(|(_, rest)| rest.trim_end_matches([';', '{', '}', ' ']).trim());
-    begins && declared == Some(module)
+/// Returns true if the file declares the module, with any visibility, in a file or in braces. A file that does not parse is
+/// read line by line.
+fn is_declared(text: &str, module: &str) -> bool {
+    match syn::parse_file(text) {
+        Ok(file) => file.items.iter().any(|item| matches!(item, syn::Item::Mod(one) if one.ident == module)),
+        Err(_) => text.lines().any(|line| line.contains(&format!("mod {module};"))),
+    }
 }

@@ -1,5 +1,7 @@
 //! The documents of a workspace: pages, one, changes, and all as NDJSON.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -186,25 +188,38 @@ pub(crate) async fn export(State(app): State<App>, Scope(scope): Scope) -> Answe
     // The reader waits for the client after a few lines, so memory stays small.
     let (lines, received) = mpsc::channel(16);
     tokio::spawn(send_lines(ws, lines));
-    let lines = stream::unfold(received, |mut received| async { Some((received.recv().await?, received)) });
+    let lines = stream::unfold(Some(received), |received| async {
+        let mut received = received?;
+        match received.recv().await {
+            Some(Line::Text(line)) => Some((Ok(line), Some(received))),
+            Some(Line::End) => None,
+            // Without an error, the client would take what it has for the whole.
+            None => Some((Err("the export was interrupted"), None)),
+        }
+    });
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
 }
 
-/// An error ends the response in the middle, so that the client does not take it for the whole.
-async fn send_lines(mut ws: WorkspaceConnection, lines: mpsc::Sender<workspace_db::Result<Bytes>>) {
+enum Line {
+    Text(Bytes),
+    End,
+}
+
+/// Time that an export waits for its client.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Sends the rows and then the end, unless an error or a client that stops reading interrupts it.
+async fn send_lines(mut ws: WorkspaceConnection, lines: mpsc::Sender<Line>) {
     let all = documents::table.in_workspace(&ws).order(documents::id);
-    let mut rows = match all.load_stream::<Document>(&mut ws).await {
-        Ok(rows) => rows,
-        Err(error) => return drop(lines.send(Err(error)).await),
-    };
+    let Ok(mut rows) = all.load_stream::<Document>(&mut ws).await else { return };
     while let Some(row) = rows.next().await {
-        let line = row.map(|row| {
-            let json = serde_json::to_string(&DocumentBody::from(row)).unwrap_or_default();
-            Bytes::from(json + "\n")
-        });
-        // The client has gone if nobody receives.
-        if lines.send(line).await.is_err() {
+        let Ok(json) = row.map(|row| serde_json::to_string(&DocumentBody::from(row)).unwrap_or_default()) else {
+            return;
+        };
+        let sent = tokio::time::timeout(LONGEST_PAUSE, lines.send(Line::Text(Bytes::from(json + "\n")))).await;
+        if !matches!(sent, Ok(Ok(()))) {
             return;
         }
     }
+    let _ = lines.send(Line::End).await;
 }

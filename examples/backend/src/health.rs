@@ -1,7 +1,10 @@
 //! What an orchestrator and a monitoring system ask.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::App;
 use crate::problem::Answer;
@@ -17,7 +20,16 @@ pub(crate) async fn is_ready(State(app): State<App>) -> Answer<StatusCode> {
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Counts and durations of the library and its jobs, in the format of Prometheus.
+/// Empties the buffers of durations that nobody reads.
+pub(crate) async fn tidy(metrics: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Counts and durations of the library and its jobs, in the format of Prometheus. Keep the path from strangers at your proxy.
 pub(crate) async fn metrics(State(app): State<App>) -> String {
     app.metrics.render()
 }

@@ -63,13 +63,14 @@ fn routes(app: App) -> Router {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let metrics = PrometheusBuilder::new().install_recorder()?;
+    tokio::spawn(health::tidy(metrics.clone()));
     let db = Database::open(&Config::from_env()?).await?;
     // With tables of your own: `.with_tables(TENANT_TABLES).with_migrations(&migrations)`.
     Readiness::new().check(&db).await?;
 
     let (stop, mut stopped) = watch::channel(());
     let worker = Worker::new(&db).handle(jobs::summarize);
-    let worker = tokio::spawn(worker.run(async move { while stopped.changed().await.is_ok() {} }));
+    let mut worker = tokio::spawn(worker.run(async move { while stopped.changed().await.is_ok() {} }));
 
     let origin: HeaderValue = std::env::var("ALLOWED_ORIGIN").unwrap_or("http://localhost:5173".to_owned()).parse()?;
     let cors = CorsLayer::new()
@@ -82,7 +83,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("http://{}", listener.local_addr()?);
     // The address is that of the peer. Behind a proxy, take it from the header that your proxy sets.
     let service = routes(app).layer(cors).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown_signal()?).await?;
+    let server = axum::serve(listener, service).with_graceful_shutdown(shutdown_signal()?);
+    tokio::select! {
+        ended = server => ended?,
+        // Requests without a worker would enqueue jobs that nobody does.
+        ended = &mut worker => return Ok(ended??),
+    }
     // All requests have ended, so no job is enqueued any more. The worker completes the jobs that it runs.
     drop(stop);
     Ok(worker.await??)

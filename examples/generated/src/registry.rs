@@ -1,7 +1,6 @@
 //! The tenants' tables of this crate: their ids, their registration, and the relations between them.
 
-#[allow(unused_imports, reason = "which of them is named depends on the relations")]
-use workspace_db::schema::*;
+use workspace_db::schema::{conversations, documents};
 
 use crate::schema::*;
 

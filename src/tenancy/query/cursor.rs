@@ -6,10 +6,10 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::dsl::{Filter, Limit, Order};
-use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl};
+use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use serde_json::Value;
 
-use super::expression::ScopedExpression;
+use super::expression::{Group, ScopedExpression};
 use super::page_order::{AfterCursor, InOrder, KeyOf, PageOrder, PagePlace};
 use super::scoped::Scoped;
 use crate::error::{Error, Result};
@@ -62,20 +62,20 @@ fn not_a_cursor(text: &str) -> Error {
 /// Query of a page.
 pub type CursorPageOf<Q, O, K> = Limit<Order<Filter<Q, AfterKey<O, K>>, InOrder<O>>>;
 /// Predicate of a page.
-pub type AfterKey<O, K> = AfterCursor<O, <K as KeyOf<O>>::Values>;
+pub type AfterKey<O, K> = Group<AfterCursor<O, <K as KeyOf<O>>::Values>>;
 
 impl<Q, S> Scoped<Q, S> {
-    /// Returns a page of at most `size` rows in an order of up to four columns, which together are unique.
+    /// Returns a page of at most `size` rows, at least one, in an order of up to four columns, which together are unique.
     ///
-    /// `key` returns the values of these columns in a row, as a tuple. `at` is a cursor that an earlier page returned, or
+    /// `key` returns the values of these columns in a row, as a tuple. A reader of a cursor can decode them. `at` is a cursor that an earlier page returned, or
     /// `None` for the first page. The query may have joins and its own filters. Rows that are inserted meanwhile don't move
     /// the other pages. If all columns have one direction and are NOT NULL, an index on `workspace_id` and these columns makes
     /// every page as fast as the first.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) if the cursor is of another order; otherwise same as
-    /// [`load`](Self::load).
+    /// [`is_invalid_input`](Error::is_invalid_input) if the cursor is of another order, or if `key` returns a value that JSON
+    /// can't contain, such as NaN; otherwise same as [`load`](Self::load).
     ///
     /// ```no_run
     /// use workspace_db::models::Document;
@@ -102,39 +102,57 @@ impl<Q, S> Scoped<Q, S> {
     where
         O: PageOrder,
         K: KeyOf<O>,
-        AfterKey<O, K>: ScopedExpression<S>,
-        Q: FilterDsl<AfterKey<O, K>>,
+        AfterCursor<O, K::Values>: ScopedExpression<S>,
+        // A column of a left join is nullable only in `nullable()`, and a selection requires that.
+        Q: FilterDsl<AfterKey<O, K>> + SelectDsl<InOrder<O>>,
         Filter<Q, AfterKey<O, K>>: OrderDsl<InOrder<O>>,
         Order<Filter<Q, AfterKey<O, K>>, InOrder<O>>: LimitDsl,
         CursorPageOf<Q, O, K>: LoadsAs<U> + Send,
         U: Send + 'static,
     {
+        let size = size.max(1);
         let columns = O::traits();
+        let is_nullable: Vec<bool> = columns.iter().map(|column| column.is_nullable).collect();
         let is_backward = at.as_ref().is_some_and(|cursor| cursor.is_backward);
         let is_first = at.is_none();
         let in_order = InOrder { order, columns: columns.clone(), is_backward };
         let hash = in_order.hash()?;
-        let place = at.map(|cursor| place::<O, K>(cursor, hash)).transpose()?;
+        let place = at.clone().map(|cursor| place::<O, K>(cursor, hash)).transpose()?;
         let after = AfterCursor { order, columns, place };
         // One row more than requested shows that a further page exists.
         let page: Scoped<CursorPageOf<Q, O, K>, S> =
-            self.map(|query| query.filter(after).order(in_order).limit(i64::from(size) + 1));
+            self.map(|query| query.filter(Group(after)).order(in_order).limit(i64::from(size) + 1));
         let mut rows = page.load(ws).await?;
         let has_more = rows.len() > size as usize;
         rows.truncate(size as usize);
         if is_backward {
             rows.reverse();
         }
-        let cursor = |row: Option<&U>, is_backward: bool, exists: bool| {
-            let key = row.filter(|_| exists).map(|row| serde_json::to_value(key(row))).transpose();
-            key.map(|key| key.map(|key| Cursor { is_backward, order: hash, key }))
+        let cursor = |row: Option<&U>, is_backward: bool| {
+            let Some(row) = row else {
+                // Somebody has deleted the rows of this page. The way back starts at the same place.
+                return Ok(at.as_ref().map(|at| Cursor { is_backward, ..at.clone() }));
+            };
+            let key = serde_json::to_value(key(row))
+                .map_err(|error| Error::misuse("the key of a page can't be stored as JSON").caused_by(error))?;
+            check_key(&key, &is_nullable)?;
+            Ok::<_, Error>(Some(Cursor { is_backward, order: hash, key }))
         };
         // A page that was reached backwards has one after it, from which the caller came; and the other way round.
-        let next = cursor(rows.last(), false, has_more || is_backward);
-        let previous = cursor(rows.first(), true, if is_backward { has_more } else { !is_first });
-        let unserializable = |error| Error::misuse("the key of a page can't be stored as JSON").caused_by(error);
-        Ok(CursorPage { next: next.map_err(unserializable)?, previous: previous.map_err(unserializable)?, rows })
+        let next = if has_more || is_backward { cursor(rows.last(), false)? } else { None };
+        let has_previous = if is_backward { has_more } else { !is_first };
+        let previous = if has_previous { cursor(rows.first(), true)? } else { None };
+        Ok(CursorPage { rows, next, previous })
     }
+}
+
+/// Rejects NaN and infinity, which JSON has as null.
+fn check_key(key: &Value, is_nullable: &[bool]) -> Result<()> {
+    let values = key.as_array().into_iter().flatten();
+    if values.zip(is_nullable).any(|(value, is_nullable)| value.is_null() && !is_nullable) {
+        return Err(Error::misuse("the key of a page has a value that JSON can't contain"));
+    }
+    Ok(())
 }
 
 fn place<O, K: KeyOf<O>>(cursor: Cursor, hash: u64) -> Result<PagePlace<K::Values>> {

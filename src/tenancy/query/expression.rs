@@ -70,7 +70,7 @@ where
     note = "a column of another table needs a join first: `.inner_join(documents::table)`"
 )]
 pub trait ScopedExpression<S>: AppearsOnTable<Within<S>> + Sized {
-    /// The type itself. A bound on it is not checked for another type, so the compiler reports one error.
+    /// Always `Self`. Bounds use it so that one mistake causes one compile error.
     type Checked: Expression;
 
     /// Returns the expression itself.

@@ -45,6 +45,7 @@ impl<T> InWorkspace for T {
     where
         T: TenantSource,
     {
+        const { T::IS_OF_TENANTS };
         let workspace = workspace.workspace();
         Scoped::new(self.of_workspace(workspace), workspace)
     }

@@ -21,7 +21,7 @@ use crate::tenancy::inspection::{self, ReadKeywords};
 /// Tuple of columns of `T` that an insert may fill: all except `workspace_id`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no tuple of columns that an insert into this table may fill",
-    label = "not a tuple of at most 16 columns of this table, or with `workspace_id`",
+    label = "not a tuple of at most 16 columns of this table, or it contains `workspace_id`",
     note = "name the columns in the order of the query's selection: `(documents::title, documents::status)`",
     note = "the scope supplies `workspace_id`; leave the column out"
 )]

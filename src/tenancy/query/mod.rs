@@ -40,7 +40,7 @@ pub use self::operand::{OfEmbedding, OfExpression};
 pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
 pub use self::page_order::{
     AfterCursor, ColumnTraits, ColumnsOf, InOrder, KeyOf, KeyValues, MayBeNull, MayBeNullMark, OrderColumn, PageOrder,
-    PagePlace, ascending, descending,
+    PagePlace, SelectableColumnsOf, ascending, descending,
 };
 pub use self::related::{Existence, RelatedRows, ScalarSubquery, WithRelated};
 pub use self::relation::{Here, JoinsTo, RelatedTo, There};

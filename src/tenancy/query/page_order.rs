@@ -31,8 +31,8 @@ pub fn descending<C: Expression>(column: C) -> OrderColumn<C, true> {
 /// Direction and type of a column of an order.
 #[derive(Clone, Copy, Debug)]
 pub struct ColumnTraits {
-    is_descending: bool,
-    is_nullable: bool,
+    pub(super) is_descending: bool,
+    pub(super) is_nullable: bool,
 }
 
 /// Tuple of one to four [`ascending`] and [`descending`] columns.
@@ -105,6 +105,11 @@ macro_rules! page_orders {
         }
 
         impl<QS, $($column: AppearsOnTable<QS>, const $descending: bool),+> ColumnsOf<QS>
+            for ($(OrderColumn<$column, $descending>,)+)
+        {
+        }
+
+        impl<QS, $($column: SelectableExpression<QS>, const $descending: bool),+> SelectableColumnsOf<QS>
             for ($(OrderColumn<$column, $descending>,)+)
         {
         }
@@ -293,7 +298,10 @@ macro_rules! impl_fragments {
         }
 
         impl<O: ColumnsOf<QS> $(, $parameter)?, QS> AppearsOnTable<QS> for $fragment<O $(, $parameter)?> {}
-        impl<O: ColumnsOf<QS> $(, $parameter)?, QS> SelectableExpression<QS> for $fragment<O $(, $parameter)?> {}
+        impl<O: ColumnsOf<QS> + SelectableColumnsOf<QS> $(, $parameter)?, QS> SelectableExpression<QS>
+            for $fragment<O $(, $parameter)?>
+        {
+        }
 
         impl<O $(, $parameter)?, GB> ValidGrouping<GB> for $fragment<O $(, $parameter)?> {
             type IsAggregate = is_aggregate::Never;
@@ -308,3 +316,6 @@ impl_fragments! {
 
 /// Order whose columns are those of the query source `QS`.
 pub trait ColumnsOf<QS> {}
+
+/// Order whose columns can be selected from the query source `QS`: those of a left join only as `nullable()`.
+pub trait SelectableColumnsOf<QS> {}

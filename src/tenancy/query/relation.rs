@@ -34,6 +34,10 @@ pub trait JoinsTo<R, Place> {
     /// Join condition.
     type On;
 
+    /// Mark of the macro that declared the relation.
+    #[doc(hidden)]
+    const DECLARED: MacroMarker;
+
     /// Returns the join condition.
     fn on() -> Self::On;
 }
@@ -49,7 +53,10 @@ pub struct There<Place>(PhantomData<Place>);
 impl<R: TenantSource, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail) {
     type On = Head::On;
 
+    const DECLARED: MacroMarker = Head::DECLARED;
+
     fn on() -> Self::On {
+        const { Self::DECLARED };
         Head::on()
     }
 }
@@ -58,7 +65,10 @@ impl<R: TenantSource, Head: RelatedTo<R>, Tail> JoinsTo<R, Here> for (Head, Tail
 impl<R, Head, Tail: JoinsTo<R, Place>, Place> JoinsTo<R, There<Place>> for (Head, Tail) {
     type On = Tail::On;
 
+    const DECLARED: MacroMarker = Tail::DECLARED;
+
     fn on() -> Self::On {
+        const { Self::DECLARED };
         Tail::on()
     }
 }

@@ -235,6 +235,7 @@ impl<Q, S> Scoped<Q, S> {
         S: JoinsTo<R::Checked, Place>,
         Q: JoinWithImplicitOnClause<JoinedTable<S, R, Place>, Inner>,
     {
+        const { R::IS_OF_TENANTS };
         self.join(|query| query.join_with_implicit_on_clause(right.checked().on(S::on()), Inner))
     }
 
@@ -246,6 +247,7 @@ impl<Q, S> Scoped<Q, S> {
         S: JoinsTo<R::Checked, Place>,
         Q: JoinWithImplicitOnClause<JoinedTable<S, R, Place>, LeftOuter>,
     {
+        const { R::IS_OF_TENANTS };
         self.join(|query| query.join_with_implicit_on_clause(right.checked().on(S::on()), LeftOuter))
     }
 

@@ -18,7 +18,7 @@ use crate::tenancy::compile_errors::MacroMarker;
     note = "a global table such as `admin_users` or `workspaces`: query it in `db.across_workspaces(\"why\", ...)`"
 )]
 pub trait TenantSource: QuerySource + Send + 'static {
-    /// The type itself. A bound on it is not checked for another type, so the compiler reports one error.
+    /// Always `Self`. Bounds use it so that one mistake causes one compile error.
     type Checked: QuerySource;
     /// `SELECT ... FROM self WHERE workspace_id = $1`.
     type InWorkspace;

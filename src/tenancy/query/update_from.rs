@@ -82,6 +82,7 @@ impl<W, T: TenantTable> ScopedUpdate<W, T> {
         R: TenantSource,
         T: RelatedTo<R>,
     {
+        const { (R::IS_OF_TENANTS, <T as RelatedTo<R>>::DECLARED) };
         let (target, workspace) = self.into_target();
         ScopedUpdateFrom { target, workspace, related, on: T::on(), predicate: NoPredicate, table: PhantomData }
     }
@@ -162,7 +163,7 @@ impl<W, V, F, T: TenantTable, On, P> ReturnsNothing for UpdateFrom<W, V, F, T, O
 
 /// Returns the value of a column in the related row of an [`UPDATE ... FROM`](ScopedUpdate::from).
 ///
-/// In another statement PostgreSQL rejects it, because the table is not in its FROM clause.
+/// A statement whose FROM clause lacks the table is rejected by PostgreSQL.
 ///
 /// ```
 /// use diesel::prelude::*;

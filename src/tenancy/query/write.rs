@@ -180,7 +180,7 @@ impl<W, T> ScopedUpdate<W, T> {
 }
 
 impl<I, P, T> DoUpdate<I, P, T> {
-    /// Does not compile: the rows that an upsert changes are filtered behind its `set`.
+    /// Does not compile: the rows that an upsert changes are filtered after its `set`.
     #[doc(hidden)]
     pub fn filter<E: ComesAfterSet>(self, predicate: E) -> E::Output {
         predicate.output()
@@ -188,7 +188,7 @@ impl<I, P, T> DoUpdate<I, P, T> {
 }
 
 impl<I, P, T> Upsert<I, P, T> {
-    /// Does not compile: the rows that an upsert changes are filtered behind its `set`.
+    /// Does not compile: the rows that an upsert changes are filtered after its `set`.
     #[doc(hidden)]
     pub fn filter<E: ComesAfterSet>(self, predicate: E) -> E::Output {
         predicate.output()

@@ -138,3 +138,29 @@ async fn a_cursor_of_another_order_or_workspace_shows_nothing_of_another() {
         assert!(text.parse::<Cursor>().unwrap_err().is_invalid_input());
     }
 }
+
+#[tokio::test]
+async fn a_page_whose_rows_are_gone_leads_back() {
+    let Fixture { database: _database, scope, mut ws, .. } = with_rows().await;
+    let all = documents::table.in_workspace(&scope);
+    let by_id = (ascending(documents::id),);
+    let key = |row: &Document| (row.id,);
+    let first = all.load_page_by(&mut ws, by_id, None, 5, key).await.unwrap();
+    let second = all.load_page_by(&mut ws, by_id, first.next.clone(), 5, key).await.unwrap();
+    let gone: Vec<DocumentId> = first.rows.iter().map(|row| row.id).collect();
+    all.filter(documents::id.eq_any(gone)).delete().execute(&mut ws).await.unwrap();
+    let empty = all.load_page_by(&mut ws, by_id, second.previous, 5, key).await.unwrap();
+    assert!(empty.rows.is_empty() && empty.previous.is_none());
+    let back = all.load_page_by(&mut ws, by_id, empty.next, 5, key).await.unwrap();
+    // The place itself is not part of the pages on either side.
+    assert_eq!(back.rows[0].id, second.rows[1].id);
+
+    let last = second.rows[0].id;
+    all.filter(documents::id.gt(last)).delete().execute(&mut ws).await.unwrap();
+    let empty = all.load_page_by(&mut ws, by_id, second.next, 5, key).await.unwrap();
+    assert!(empty.rows.is_empty() && empty.next.is_none());
+    let back = all.load_page_by(&mut ws, by_id, empty.previous, 5, key).await.unwrap();
+    assert_eq!(back.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [last]);
+    // At least one row, or a list would have no end.
+    assert_eq!(all.load_page_by(&mut ws, by_id, None, 0, key).await.unwrap().rows.len(), 1);
+}

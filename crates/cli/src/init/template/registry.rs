@@ -1,7 +1,6 @@
 //! The tenant tables of this crate: their ids, their registration, and the relations between them.
 
-#[allow(unused_imports, reason = "the relations decide which tables are named")]
-use workspace_db::schema::*;
+use workspace_db::schema::documents;
 
 use crate::schema::*;
 

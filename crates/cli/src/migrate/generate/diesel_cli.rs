@@ -1,5 +1,6 @@
 //! The changes that the stock Diesel CLI finds, without its false positives.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -60,7 +61,7 @@ pub(super) fn differences(
     let (up, down) = (read("up.sql")?, read("down.sql")?);
     let tenants = new().filter(|table| table.is_tenants()).map(|table| &table.name);
     let others: Vec<&str> = tenants.chain(stays).map(String::as_str).collect();
-    let found = |text: &str| real(text, known, &others, all);
+    let found = |text: &str| real(text, known, &others, stays, all);
     Ok(Differences { up: found(&up), down: found(&down), skipped: Vec::new() })
 }
 
@@ -68,8 +69,8 @@ pub(super) fn differences(
 ///
 /// If only the spelling of a column's name or type differs, the Diesel CLI sees another column and would drop its data. An
 /// enum is an example (`document_status` and `DocumentStatus`). It also drops each table that `schema.rs` does not have,
-/// such as those of a library. `others` are tables that are created and dropped elsewhere.
-fn real(text: &str, known: &ExistingSchema, others: &[&str], all: &[TableSchema]) -> Vec<String> {
+/// such as those of a library. `others` are tables that are created and dropped elsewhere, and `stays` those of the library.
+fn real(text: &str, known: &ExistingSchema, others: &[&str], stays: &[String], all: &[TableSchema]) -> Vec<String> {
     let statements: Vec<&str> = statements(text).into_iter().map(|one| one.sql).collect();
     let dropped: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "DROP")).collect();
     let added: BTreeSet<_> = statements.iter().filter_map(|sql| column(sql, "ADD")).collect();
@@ -82,13 +83,15 @@ fn real(text: &str, known: &ExistingSchema, others: &[&str], all: &[TableSchema]
         let of_others = |verb: &str| others.iter().any(|name| sql.starts_with(&format!("{verb} \"{name}\"")));
         !changed.as_ref().is_some_and(|one| dropped.contains(one) && added.contains(one))
             && !changed.is_some_and(|(table, name)| is_new(&table, &name))
+            && !stays.iter().any(|name| sql.starts_with(&format!("ALTER TABLE \"{name}\"")))
             && !of_others("CREATE TABLE")
             && !of_others("DROP TABLE IF EXISTS")
     };
     let mut found: Vec<String> =
         statements.iter().filter(is_real).map(|sql| format!("{};", with_enums(sql, known))).collect();
     // The Diesel CLI changes the order of the columns with each run.
-    found.sort_by_key(|sql| column(sql, "ADD").or_else(|| column(sql, "DROP")));
+    // The signs of a vector are generated from it, and are dropped before it.
+    found.sort_by_key(|sql| (column(sql, "ADD"), Reverse(column(sql, "DROP"))));
     found
 }
 

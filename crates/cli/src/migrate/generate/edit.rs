@@ -5,23 +5,36 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// Inserts a line once before the closing brace of the block that begins with `opening`. If the lines of the block are
-/// sorted, it inserts the line in alphabetical order.
+/// Inserts lines once before the closing brace of the macro's first block, which is `{ ... }` after `name!`, with any path
+/// before it. If the lines of the block are sorted, it inserts the line in alphabetical order.
 pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<String> {
-    if text.contains(lines.trim()) {
+    let is_there = if lines.contains('\n') {
+        text.contains(lines.trim())
+    } else {
+        text.lines().any(|line| line.trim() == lines.trim())
+    };
+    if is_there {
         return Ok(text.to_owned());
     }
-    let begins =
-        text.find(&format!("\n{opening}")).with_context(|| format!("there is no `{opening}`"))? + 1 + opening.len();
+    let begins = block(text, opening).with_context(|| format!("there is no `{opening}`"))?;
     let (before, rest) = text.split_at_checked(begins).context("the block is incomplete")?;
-    let ends = rest.find("\n}").context("the block has no end")? + 1;
-    let (block, after) = rest.split_at_checked(ends).context("the block has no end")?;
-    let is_before = |line: &str| line.trim_start() > lines.trim_start();
+    let ends = closing_brace(rest).with_context(|| format!("`{opening}` has no end"))?;
+    let (content, after) = rest.split_at_checked(ends).context("the block has no end")?;
+    // An entry on the line of a brace gets a line of its own, and the last one its comma.
+    let mut content = content.trim_end().to_owned();
+    if !content.is_empty() && !content.ends_with([',', ';', '}', '\n']) {
+        content.push(',');
+    }
+    if !content.starts_with('\n') && !content.is_empty() {
+        content = format!("\n    {}", content.trim_start());
+    }
+    content.push('\n');
+    let is_before = |line: &str| !line.trim().is_empty() && line.trim_start() > lines.trim_start();
     // A comment belongs to the line after it, so a block with comments grows at its end.
-    let at = if block.contains("//") {
+    let at = if content.contains("//") {
         None
     } else {
-        block
+        content
             .split_inclusive('\n')
             .scan(0, |at, line| {
                 let from = *at;
@@ -31,8 +44,40 @@ pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<Strin
             .find(|(_, line)| is_before(line))
             .map(|(at, _)| at)
     };
-    let (first, second) = block.split_at_checked(at.unwrap_or(block.len())).context("the block has no end")?;
+    let (first, second) = content.split_at_checked(at.unwrap_or(content.len())).context("the block has no end")?;
     Ok(format!("{before}{first}{lines}\n{second}{after}"))
+}
+
+/// Returns the position after the opening brace of the first block that begins a line, such as `path::name! {`.
+fn block(text: &str, opening: &str) -> Option<usize> {
+    let name = opening.trim_end_matches('{').trim_end();
+    let name = name.rsplit("::").next().unwrap_or(name);
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim_start();
+        let path = trimmed.split('!').next().unwrap_or_default();
+        let macro_name = path.rsplit("::").next().unwrap_or_default();
+        let rest = trimmed.strip_prefix(path).unwrap_or_default();
+        if format!("{macro_name}!") == name && rest.trim_start_matches('!').trim_start().starts_with('{') {
+            return line.find('{').map(|brace| at + brace + 1);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Returns the position of the brace that closes a block, whose content begins here.
+fn closing_brace(content: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in content.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => return Some(at),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Adds a name to `use path::{...};` in alphabetical order; rustfmt breaks the lines.
@@ -64,5 +109,26 @@ pub(super) fn file(path: &Path, new: &str, change: impl FnOnce(String) -> Result
 
 /// Appends an empty block if the text has none.
 pub(super) fn with_block(text: String, opening: &str) -> String {
-    if text.contains(&format!("\n{opening}")) { text } else { format!("{text}\n{opening}\n}}\n") }
+    if block(&text, opening).is_some() { text } else { format!("{text}\n{opening}\n}}\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_gets_into_a_block_that_a_person_wrote() {
+        let opening = "workspace_db::tenant_tables! {";
+        let insert = |text: &str| into_block(&with_block(text.to_owned(), opening), opening, "    b: BId,").unwrap();
+        assert_eq!(insert("x();\n"), "x();\n\nworkspace_db::tenant_tables! {\n    b: BId,\n}\n");
+        assert_eq!(insert("tenant_tables! { a: AId }\n"), "tenant_tables! {\n    a: AId,\n    b: BId,\n}\n");
+        assert_eq!(insert("tenant_tables!{\n    c: CId\n}\n"), "tenant_tables!{\n    b: BId,\n    c: CId,\n}\n");
+        assert_eq!(insert("tenant_tables! {\n    b: BId,\n}\n"), "tenant_tables! {\n    b: BId,\n}\n");
+        let relation =
+            |text: &str| into_block(text, "workspace_db::relations! {", "    tags.id => documents;").unwrap();
+        assert_eq!(
+            relation("workspace_db::relations! {\n    document_tags.id => documents;\n}\n"),
+            "workspace_db::relations! {\n    document_tags.id => documents;\n    tags.id => documents;\n}\n"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use syn::parse::{Parse, ParseStream};
@@ -106,33 +106,39 @@ impl Enums {
     }
 
     /// Returns the statements that create the types of these columns, and those that drop them.
-    pub(super) fn statements<'a>(&self, types: impl Iterator<Item = &'a str>) -> (Vec<String>, Vec<String>) {
+    pub(super) fn statements<'a>(
+        &self,
+        known: &ExistingSchema,
+        types: impl Iterator<Item = &'a str>,
+    ) -> (Vec<String>, Vec<String>) {
         let missing = self.among(types, &Origin::Crate);
         let create = missing.iter().map(|one| {
             let labels: Vec<String> =
                 one.labels.iter().map(|label| format!("'{}'", label.replace('\'', "''"))).collect();
-            format!("CREATE TYPE {} AS ENUM ({});", one.name, labels.join(", "))
+            format!("CREATE TYPE {} AS ENUM ({});", known.quoted_type(&one.name), labels.join(", "))
         });
-        let drop = missing.iter().map(|one| format!("DROP TYPE {};", one.name));
+        let drop = missing.iter().map(|one| format!("DROP TYPE {};", known.quoted_type(&one.name)));
         (create.collect(), drop.collect())
     }
 
-    /// Declares the types of these columns that no source declares. Returns false if none is missing.
-    pub(super) fn declare<'a>(&self, src: &Path, types: impl Iterator<Item = &'a str>) -> Result<bool> {
+    /// Declares the types of these columns that no source declares, and returns the file if it changed.
+    pub(super) fn declare<'a>(&self, src: &Path, types: impl Iterator<Item = &'a str>) -> Result<Option<PathBuf>> {
         let missing = self.among(types, &Origin::Database);
+        let folder = src.join("sql_types/mod.rs");
+        let path = if folder.exists() { folder } else { src.join("sql_types.rs") };
         for one in &missing {
-            let variants: String = one.labels.iter().map(|label| variant(label)).collect();
+            let variants = variants(&one.labels);
             let declared = format!(
                 "    /// Enum `{0}` of the database.\n    {1} = \"{0}\" {{\n{variants}    }}",
                 one.name,
                 camel(&one.name)
             );
             let opening = "workspace_db::pg_enums! {";
-            edit::file(&src.join("sql_types.rs"), "//! Enums of the database.\n", |text| {
+            edit::file(&path, "//! Enums of the database.\n", |text| {
                 edit::into_block(&edit::with_block(text, opening), opening, &declared)
             })?;
         }
-        Ok(!missing.is_empty())
+        Ok((!missing.is_empty()).then_some(path))
     }
 
     fn among<'a>(&self, types: impl Iterator<Item = &'a str>, origin: &Origin) -> Vec<&EnumType> {
@@ -144,11 +150,23 @@ impl Enums {
     }
 }
 
-fn variant(label: &str) -> String {
-    let words: String = label.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-    let name = camel(&words);
-    let name = if name.starts_with(|c: char| c.is_alphabetic()) { name } else { format!("V{name}") };
-    format!("        /// `{label}`\n        {name} = {label:?},\n")
+/// Returns a variant for each label, each of another name.
+fn variants(labels: &[String]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let mut lines = Vec::new();
+    for label in labels {
+        let words: String = label.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+        let mut name = camel(&words);
+        if !name.starts_with(|c: char| c.is_alphabetic()) {
+            name = format!("V{name}");
+        }
+        if name == "Self" || names.contains(&name) {
+            name = format!("{name}{}", names.len());
+        }
+        lines.push(format!("        /// `{label}`\n        {name} = {label:?},\n"));
+        names.push(name);
+    }
+    lines.concat()
 }
 
 /// Adds the enums that the files of a folder declare. A file that does not parse is skipped: the compiler reports it.
@@ -178,7 +196,8 @@ fn in_items(items: Vec<Item>, module: &str, known: &ExistingSchema, all: &mut BT
             Item::Enum(one) => {
                 let rust = one.ident.to_string();
                 let name = snake(&rust);
-                if let Some(labels) = known.enums.get(&name) {
+                let is_undeclared = all.get(&rust).is_none_or(|known| known.origin == Origin::Database);
+                if let Some(labels) = known.enums.get(&name).filter(|_| is_undeclared) {
                     let labels = labels.clone();
                     all.insert(rust, EnumType { module: module.to_owned(), name, labels, origin: Origin::Both });
                 }

@@ -19,6 +19,8 @@ pub(super) struct ExistingSchema {
     pub(super) tenants: Vec<String>,
     /// Words that SQL accepts as a name only in quotes.
     keywords: BTreeSet<String>,
+    /// Words that SQL accepts as the name of a type only in quotes.
+    type_keywords: BTreeSet<String>,
 }
 
 /// An object with the names in it, in order.
@@ -39,8 +41,9 @@ const ENUMS: &str = "SELECT typname::text AS name,
         ARRAY(SELECT enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS contained
     FROM pg_type t WHERE typtype = 'e'";
 
+/// Reserved words, and those that can't be the name of a type.
 const KEYWORDS: &str =
-    "SELECT word AS name, ARRAY[]::text[] AS contained FROM pg_get_keywords() WHERE catcode IN ('R', 'T')";
+    "SELECT word AS name, ARRAY[catcode::text] AS contained FROM pg_get_keywords() WHERE catcode <> 'U'";
 
 async fn lists(conn: &mut AsyncPgConnection, query: &str) -> Result<BTreeMap<String, Vec<String>>> {
     let rows: Vec<NameList> = diesel::sql_query(query).load(conn).await?;
@@ -51,12 +54,14 @@ impl ExistingSchema {
     pub(super) async fn read(owner: &DatabaseUrl) -> Result<Self> {
         let mut conn = db::connect(owner).await?;
         let tables = lists(&mut conn, TABLES).await?;
+        let keywords = lists(&mut conn, KEYWORDS).await?;
         let has = |columns: &[String], name: &str| columns.iter().any(|column| column == name);
         let tenants = tables.iter().filter(|(_, columns)| has(columns, "workspace_id") && has(columns, "id"));
         Ok(Self {
             tenants: tenants.map(|(name, _)| name.clone()).collect(),
             enums: lists(&mut conn, ENUMS).await?,
-            keywords: lists(&mut conn, KEYWORDS).await?.into_keys().collect(),
+            keywords: keywords.iter().filter(|(_, kind)| !has(kind, "C")).map(|(word, _)| word.clone()).collect(),
+            type_keywords: keywords.into_keys().collect(),
             tables,
         })
     }
@@ -69,17 +74,22 @@ impl ExistingSchema {
         self.tables.get(table).is_some_and(|columns| columns.iter().any(|name| name == column))
     }
 
-    pub(super) fn into_tables(self) -> impl Iterator<Item = String> {
-        self.tables.into_keys()
-    }
-
     /// Returns a name as SQL accepts it.
     pub(super) fn quoted(&self, name: &str) -> String {
-        let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-            && !self.keywords.contains(name);
-        if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+        quoted(name, &self.keywords)
     }
+
+    /// Returns the name of a type as SQL accepts it.
+    pub(super) fn quoted_type(&self, name: &str) -> String {
+        quoted(name, &self.type_keywords)
+    }
+}
+
+fn quoted(name: &str, keywords: &BTreeSet<String>) -> String {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !keywords.contains(name);
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// Returns the tables of this library. A crate that uses it has them in its database and not in its `schema.rs`.

@@ -26,7 +26,7 @@ use workspace_db::config::DatabaseUrl;
 use workspace_db::db::migrations::{Migration, Migrator};
 
 use self::enums::Enums;
-use self::existing_schema::ExistingSchema;
+use self::existing_schema::{ExistingSchema, tables_of_library};
 use self::pending::PendingMigration;
 use self::references::{NewTable, Reference};
 use self::registry::Layout;
@@ -90,7 +90,7 @@ impl Generate {
         let is_ours =
             fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"workspace-db\""));
         if let Some(pending) = PendingMigration::first(migrator, root, is_ours, owner).await? {
-            if self.functions.is_none() && pending.creates_all_tables(root) {
+            if self.functions.is_none() && pending.creates_all(root) {
                 return report_nothing(context, &format!("everything: {} is pending", pending.name));
             }
             bail!(
@@ -113,43 +113,35 @@ impl Generate {
         // Runs before any file is written, so that an error leaves no files behind.
         let tables = self.new_tables(&new, &known)?;
         let columns = self.new_columns(&all, &new, &known)?;
+        let stays = if is_ours { Vec::new() } else { tables_of_library() };
+        require_defaults(&columns, &stays)?;
         let own = self.statements(&tables, &columns, names)?;
-        let stays = if is_ours { Vec::new() } else { existing_schema::tables_of_library() };
         let version = self.next_version(migrator);
-        let of_enums = || types(&tables, &columns);
-        let has_enums = of_enums().any(|one| enums.module(one) == Some("crate::sql_types")) && !is_ours;
-        // `diesel print-schema` and the comparison must see the new tables and enums.
-        diesel_toml::list(root, new.iter().map(|table| table.name.as_str()), has_enums)?;
+        let modules: BTreeSet<&str> = types(&tables, &columns)
+            .filter_map(|one| enums.module(one))
+            .filter(|module| module.starts_with("crate::") && !is_ours)
+            .collect();
+        // `diesel print-schema` and the Diesel CLI must see the new tables, columns and enums.
+        let listed = new.iter().copied().chain(columns.iter().map(|one| one.table));
+        diesel_toml::list(root, listed.map(|table| table.name.as_str()), &modules)?;
         let rest = diesel_cli::differences(root, &version, &self.name, owner, &known, &all, &stays)?;
         let up: Vec<String> = [own.up, rest.up].concat();
         let down: Vec<String> = [rest.down, own.down].concat();
-        let mut written = Vec::new();
-        let folder = self.write_migration(&version, &up, &down, &mut written)?;
         let mut skipped = rest.skipped;
-        if enums.declare(&src, of_enums())? {
-            written.push(src.join("sql_types.rs"));
+        // The sources come first: an edit that fails leaves no migration that a second run takes for complete.
+        let mut written = write_sources(&layout, &enums, &tables, &columns, &stays, &mut skipped)?;
+        written.extend(enums.declare(&src, types(&tables, &columns))?);
+        let has_modules = !tables.is_empty() || !modules.is_empty();
+        if has_modules && !is_ours {
+            written.extend(declare_modules(root, !tables.is_empty(), modules.contains("crate::sql_types"))?);
         }
-        for NewTable { table, references, later } in &tables {
-            let references = [references.as_slice(), later].concat();
-            written.extend(registry::register(&layout, table, &references)?);
-            written.extend(model::write(&layout, table, &references, &enums)?);
-        }
-        for NewColumns { table, columns, references } in &columns {
-            if !stays.contains(&table.name) {
-                written.extend(registry::relate(&layout, table, references)?);
+        for (table, column) in vectors(&tables, &columns) {
+            if !schema_rs::add_bits(&schema, table, column, layout.library)? {
+                skipped.push(format!("the column {} in src/schema.rs: run `diesel print-schema`", sql::bits(column)));
             }
-            let fields = columns.iter().filter(|column| column.sql_type != "Bit");
-            let fields: Vec<String> = fields.map(|column| model::field(table, column, references)).collect();
-            skipped.push(format!("the model of {}, which is yours: add `{}`", table.name, fields.join("`, `")));
+            written.push(schema.clone());
         }
-        let changed: Vec<&TableSchema> =
-            tables.iter().map(|one| one.table).chain(columns.iter().map(|one| one.table)).collect();
-        if schema_rs::add_bits(&schema, &changed, layout.library)? {
-            written.push(schema);
-        }
-        if !is_ours && !tables.is_empty() {
-            written.extend(declare_modules(root, has_enums)?);
-        }
+        let folder = self.write_migration(&version, &up, &down, &mut written)?;
         report(context, &folder, &relative_names(root, &written), &skipped)
     }
 
@@ -237,7 +229,7 @@ impl Generate {
             let is_new = |column: &&ColumnSchema| !known.has_column(&table.name, &column.name);
             // The sign bits come with their vector.
             let columns: Vec<&ColumnSchema> =
-                table.columns.iter().filter(is_new).filter(|column| column.sql_type != "Bit").collect();
+                table.columns.iter().filter(is_new).filter(|column| !sql::is_bits(table, column)).collect();
             if !columns.is_empty() {
                 let of = columns.iter().copied();
                 let references = references::of_columns(table, of, &self.references, &tenants)?;
@@ -255,7 +247,7 @@ impl Generate {
 
     fn statements(&self, tables: &[NewTable<'_>], columns: &[NewColumns<'_>], names: Names<'_>) -> Result<Statements> {
         let mut all = Statements::default();
-        let (create, drop) = names.enums.statements(types(tables, columns));
+        let (create, drop) = names.enums.statements(names.known, types(tables, columns));
         create.into_iter().zip(drop).for_each(|(up, down)| all.push(up, down));
         for new in tables {
             let unique = self.unique.iter().map(String::as_str).filter(|columns| new.table.has_all(columns));
@@ -276,6 +268,58 @@ impl Generate {
     }
 }
 
+/// Writes the registration and the models, and returns the files. What is left to the user is added to `skipped`.
+fn write_sources(
+    layout: &Layout,
+    enums: &Enums,
+    tables: &[NewTable<'_>],
+    columns: &[NewColumns<'_>],
+    stays: &[String],
+    skipped: &mut Vec<String>,
+) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for NewTable { table, references, later } in tables {
+        let references = [references.as_slice(), later].concat();
+        written.extend(registry::register(layout, table, &references)?);
+        written.extend(model::write(layout, table, &references, enums)?);
+    }
+    for NewColumns { table, columns, references } in columns {
+        if !stays.contains(&table.name) {
+            written.extend(registry::relate(layout, table, references)?);
+            registry::add_vectors(layout, table, columns.iter().copied())?;
+        }
+        let fields: Vec<String> = columns.iter().map(|column| model::field(table, column, references)).collect();
+        skipped.push(format!("the model of {}, which is yours: add `{}`", table.name, fields.join("`, `")));
+    }
+    Ok(written)
+}
+
+/// Rejects a column on a table of the library that its inserts can't omit.
+fn require_defaults(columns: &[NewColumns<'_>], stays: &[String]) -> Result<()> {
+    let of_library = columns.iter().filter(|one| stays.contains(&one.table.name));
+    let mut required = of_library.flat_map(|one| one.columns.iter().map(move |column| (one.table, column)));
+    match required.find(|(_, column)| !column.is_nullable && !column.has_default()) {
+        None => Ok(()),
+        Some((table, column)) => Err(ConflictingArguments(format!(
+            "{0}.{1} must be Nullable: workspace-db inserts rows into {0} without it",
+            table.name, column.name
+        ))
+        .into()),
+    }
+}
+
+/// Returns the new vectors with their tables.
+fn vectors<'a>(
+    tables: &'a [NewTable<'_>],
+    columns: &'a [NewColumns<'_>],
+) -> impl Iterator<Item = (&'a TableSchema, &'a ColumnSchema)> {
+    let of_tables = tables.iter().flat_map(|one| one.table.columns.iter().map(move |column| (one.table, column)));
+    let of_columns = columns.iter().flat_map(|one| one.columns.iter().map(move |column| (one.table, *column)));
+    of_tables
+        .chain(of_columns)
+        .filter(|(table, column)| sql::is_vector(column) && table.column(&sql::bits(column)).is_none())
+}
+
 /// Returns the names of the columns' types.
 fn types<'a>(tables: &'a [NewTable<'_>], columns: &'a [NewColumns<'_>]) -> impl Iterator<Item = &'a str> {
     let of_tables = tables.iter().flat_map(|one| one.table.columns.iter());
@@ -284,16 +328,13 @@ fn types<'a>(tables: &'a [NewTable<'_>], columns: &'a [NewColumns<'_>]) -> impl 
 }
 
 /// Adds the `mod` lines to the library or binary of the crate, and returns the file if it changed.
-fn declare_modules(root: &Path, has_enums: bool) -> Result<Option<PathBuf>> {
-    let mut needed = vec!["models", "registry", "schema"];
+fn declare_modules(root: &Path, has_tables: bool, has_enums: bool) -> Result<Option<PathBuf>> {
+    let mut needed = if has_tables { vec!["models", "registry", "schema"] } else { Vec::new() };
     if has_enums {
         needed.push("sql_types");
     }
-    let Some(path) =
-        ["lib.rs", "main.rs"].map(|file| root.join("src").join(file)).into_iter().find(|path| path.exists())
-    else {
-        return Ok(None);
-    };
+    let roots = ["lib.rs", "main.rs"].map(|file| root.join("src").join(file));
+    let Some(path) = roots.into_iter().find(|path| path.exists()) else { return Ok(None) };
     Ok(modules::declare(&path, &needed)?.then_some(path))
 }
 

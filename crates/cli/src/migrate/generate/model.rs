@@ -26,7 +26,8 @@ pub(super) fn write(
     let model = Model::new(layout, table, references, enums);
     edit::file(&path, "", |_| Ok(model.text()))?;
     let (name, row) = (&table.name, table.type_name());
-    let module = layout.models.join("mod.rs");
+    let beside = layout.models.with_extension("rs");
+    let module = if beside.exists() { beside } else { layout.models.join("mod.rs") };
     edit::file(&module, "//! One file a table: the row, what is inserted, what may change.\n", |text| {
         let mut names = [format!("New{row}"), format!("{row}Changes"), row.clone()];
         names.sort_unstable();
@@ -50,7 +51,10 @@ fn into_lines(text: &str, prefix: &str, line: &str) -> String {
     }
     let alike = |one: &&str| one.starts_with(prefix);
     let later = lines.iter().position(|one| alike(one) && *one > line);
-    let behind = lines.iter().rposition(alike).map(|last| last + 1);
+    // A list of names may take several lines.
+    let end_of =
+        |first: usize| lines.iter().skip(first).position(|line| line.ends_with(';')).map_or(first, |end| first + end);
+    let behind = lines.iter().rposition(alike).map(|last| end_of(last) + 1);
     let at = later.or(behind).unwrap_or_else(|| {
         lines.push("");
         lines.len()
@@ -73,7 +77,8 @@ struct Model<'a> {
 impl<'a> Model<'a> {
     fn new(layout: &'a Layout, table: &'a TableSchema, references: &[Reference], enums: &'a Enums) -> Self {
         let has_column = |name: &str| {
-            table.column(name).is_some_and(|one| one.sql_type == "Timestamptz" && !one.is_nullable && !one.is_array)
+            let is_time = |one: &ColumnSchema| one.sql_type == "Timestamptz" && !one.is_nullable && !one.is_array;
+            table.column(name).is_some_and(|one| is_time(one) && one.field == name)
         };
         Self {
             layout,
@@ -167,7 +172,7 @@ pub struct {row}Changes {{
         let own_id = format!("{}Id", self.table.type_name());
         let used: BTreeSet<&str> = self.fields.iter().map(|field| field.base.as_str()).collect();
         let known = TENANT_TABLES.iter().chain(&["workspaces", "admin_users"]);
-        let known: BTreeSet<String> = known.map(|table| format!("{}Id", camel(&singular(table)))).collect();
+        let known: BTreeSet<String> = known.map(|table| id_type(table)).collect();
         let mut imports = Imports::default();
         for one in used {
             match one {
@@ -277,9 +282,15 @@ impl Field {
     }
 }
 
+/// Returns the type of a table's id.
+fn id_type(table: &str) -> String {
+    // Its rows are called entries.
+    if table == "audit_log" { "AuditEntryId".to_owned() } else { format!("{}Id", camel(&singular(table))) }
+}
+
 fn base_type(column: &ColumnSchema, table: &TableSchema, references: &[Reference]) -> String {
     if let Some(reference) = references.iter().find(|one| one.column == column.name) {
-        return format!("{}Id", camel(&singular(&reference.to)));
+        return id_type(&reference.to);
     }
     match (column.name.as_str(), column.sql_type.as_str()) {
         ("id", _) => return format!("{}Id", table.type_name()),

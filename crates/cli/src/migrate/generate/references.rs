@@ -13,6 +13,8 @@ const PEOPLE: &str = "admin_users";
 #[derive(Clone)]
 pub(super) struct Reference {
     pub(super) column: String,
+    /// Name of the column in Rust.
+    pub(super) field: String,
     pub(super) to: String,
     pub(super) is_nullable: bool,
     pub(super) is_tenants: bool,
@@ -57,6 +59,7 @@ pub(super) fn of_columns<'a>(
         }
         found.push(Reference {
             column: column.name.clone(),
+            field: column.field.clone(),
             to: to.to_owned(),
             is_nullable: column.is_nullable,
             is_tenants: to != PEOPLE,

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use workspace_db::tenancy::TENANT_TABLES;
 
 use super::edit;
 use super::references::{Reference, Relation, relations};
 use super::sql::is_vector;
-use super::table::TableSchema;
+use super::table::{ColumnSchema, TableSchema};
 
 /// Locations of the generated code in a crate.
 pub(super) struct Layout {
@@ -39,9 +40,6 @@ impl Layout {
 const REGISTRY: &str =
     "//! The tenants' tables of this crate: their ids, their registration, and the relations between them.
 
-#[allow(unused_imports, reason = \"which of them is named depends on the relations\")]
-use workspace_db::schema::*;
-
 use crate::schema::*;
 ";
 
@@ -61,7 +59,7 @@ pub(super) fn register(layout: &Layout, table: &TableSchema, references: &[Refer
         edit::into_block(&edit::with_block(text, tables), tables, &format!("    {name}: {row}Id,"))
     })?;
     relate(layout, table, references)?;
-    add_vectors(layout, table)?;
+    add_vectors(layout, table, table.columns.iter())?;
     Ok(vec![layout.ids.clone(), layout.registry.clone()])
 }
 
@@ -72,7 +70,9 @@ pub(super) fn relate(layout: &Layout, table: &TableSchema, references: &[Referen
     }
     edit::file(&layout.registry, REGISTRY, |mut text| {
         // Two keys between the same tables are ambiguous in either direction.
-        let is_of_another = |line: &str| !references.iter().any(|one| line.contains(&format!(".{} =>", one.column)));
+        let is_of_another = |line: &str| {
+            !references.iter().any(|one| line.starts_with(&format!("    {}.{} =>", table.name, one.field)))
+        };
         let (name, existing) = (table.name.clone(), text.clone());
         let others = |to: &str| {
             let of = |child: &str, parent: &str| {
@@ -84,7 +84,10 @@ pub(super) fn relate(layout: &Layout, table: &TableSchema, references: &[Referen
             of(&name, to) + of(to, &name)
         };
         for Relation { reference, alias } in relations(table, references, others) {
-            let (name, Reference { column, to, .. }) = (&table.name, reference);
+            let (name, Reference { field: column, to, .. }) = (&table.name, reference);
+            if !layout.is_ours && TENANT_TABLES.contains(&to.as_str()) {
+                text = import_of_library(&text, to);
+            }
             let mut target = to.clone();
             if let Some(alias) = alias {
                 let (alias, type_name) = (alias.name, alias.type_name);
@@ -103,9 +106,33 @@ pub(super) fn relate(layout: &Layout, table: &TableSchema, references: &[Referen
     Ok(vec![layout.registry.clone()])
 }
 
-/// States the number of dimensions of vectors that are not nullable.
-fn add_vectors(layout: &Layout, table: &TableSchema) -> Result<()> {
-    for column in table.columns.iter().filter(|column| is_vector(column) && !column.is_nullable) {
+/// Imports a table of the library by its name, which a table of the crate's own schema of the same name can't hide.
+fn import_of_library(text: &str, table: &str) -> String {
+    const LIBRARY: &str = "use workspace_db::schema::";
+    let is_import = |line: &&str| line.starts_with(LIBRARY) && !line.ends_with("*;");
+    let earlier = text.lines().find(is_import);
+    let listed = earlier.and_then(|line| line.strip_prefix(LIBRARY)).unwrap_or_default();
+    let mut names: Vec<&str> =
+        listed.split(['{', '}', ',', ';']).map(str::trim).filter(|name| !name.is_empty()).chain([table]).collect();
+    names.sort_unstable();
+    names.dedup();
+    let line = match names[..] {
+        [one] => format!("{LIBRARY}{one};"),
+        _ => format!("{LIBRARY}{{{}}};", names.join(", ")),
+    };
+    match earlier {
+        Some(earlier) => text.replacen(earlier, &line, 1),
+        None => text.replacen("use crate::schema::*;\n", &format!("{line}\n\nuse crate::schema::*;\n"), 1),
+    }
+}
+
+/// States the number of dimensions of these columns, if they are vectors that are not nullable.
+pub(super) fn add_vectors<'a>(
+    layout: &Layout,
+    table: &TableSchema,
+    columns: impl Iterator<Item = &'a ColumnSchema>,
+) -> Result<()> {
+    for column in columns.filter(|column| is_vector(column) && !column.is_nullable) {
         let line = format!("    {}.{}: {};", table.name, column.field, workspace_db::sql_types::DIMENSIONS);
         let opening = format!("{}::vector_columns! {{", layout.library);
         edit::file(&layout.registry, REGISTRY, |text| into_block(text, &opening, &line))?;

@@ -36,7 +36,7 @@ pub(super) fn create(new: &NewTable<'_>, unique: &[&str], names: Names<'_>) -> R
     let mut all = ColumnSql::default();
     all.comments.push(format!("COMMENT ON TABLE {quoted_name} IS '{}';", quoted(&docs_of(table))));
     let mut checks = Vec::new();
-    for column in &table.columns {
+    for column in table.columns.iter().filter(|column| !is_bits(table, column)) {
         let one = of_column(table, column, &new.references, names)?;
         all.definitions.extend(one.definitions);
         checks.extend(one.constraints);
@@ -155,7 +155,7 @@ fn of_column(
 }
 
 fn foreign_key(table: &TableSchema, reference: &Reference, names: Names<'_>) -> (String, String) {
-    let Reference { column, to, is_nullable, is_tenants } = reference;
+    let Reference { column, to, is_nullable, is_tenants, .. } = reference;
     let of = names.known.quoted(column);
     let gone = if *is_nullable { format!("SET NULL ({of})") } else { "CASCADE".to_owned() };
     let (from, at) = if *is_tenants { (format!("workspace_id, {of}"), "workspace_id, id") } else { (of, "id") };
@@ -181,6 +181,11 @@ pub(super) fn is_vector(column: &ColumnSchema) -> bool {
 /// Returns true if PostgreSQL can store values of the column's type that a program can't read.
 fn may_be_unreadable(column: &ColumnSchema) -> bool {
     column.is_array || matches!(column.sql_type.as_str(), "Jsonb" | "Timestamptz" | "Date")
+}
+
+/// Returns true for the column with the signs of a vector of the same table, which comes with its vector.
+pub(super) fn is_bits(table: &TableSchema, column: &ColumnSchema) -> bool {
+    column.sql_type == "Bit" && table.columns.iter().any(|vector| is_vector(vector) && bits(vector) == column.name)
 }
 
 /// Returns the column of a vector's sign bits.
@@ -230,7 +235,7 @@ fn type_of(column: &ColumnSchema, names: Names<'_>, table: &TableSchema) -> Resu
         "Vector" => return Ok(format!("vector({DIMENSIONS})")),
         other => {
             if let Some(name) = names.enums.name(other) {
-                return Ok(names.known.quoted(name));
+                return Ok(names.known.quoted_type(name));
             }
             let message = format!(
                 "{0}.{1} in src/schema.rs is {other}, which is neither a supported type nor an enum; declare an enum in \

@@ -8,6 +8,8 @@ use crate::error::ConflictingArguments;
 
 pub(super) struct TableSchema {
     pub(super) name: String,
+    /// Name of the module in Rust.
+    module: String,
     pub(super) docs: String,
     key: Vec<String>,
     pub(super) columns: Vec<ColumnSchema>,
@@ -40,7 +42,13 @@ impl TableSchema {
     fn from_declaration(declared: &TableDecl) -> Result<Self> {
         let key = declared.primary_keys.iter().flat_map(|key| key.keys.iter().map(ToString::to_string)).collect();
         let columns = declared.column_defs.iter().map(ColumnSchema::from_declaration).collect::<Result<_>>()?;
-        Ok(Self { name: declared.sql_name.clone(), docs: docs(&declared.meta), key, columns })
+        Ok(Self {
+            name: declared.sql_name.clone(),
+            module: declared.table_name.to_string(),
+            docs: docs(&declared.meta),
+            key,
+            columns,
+        })
     }
 
     pub(super) fn is_tenants(&self) -> bool {
@@ -58,6 +66,9 @@ impl TableSchema {
     /// Verifies that it can be a tenants' table. Otherwise the error states the required change.
     pub(super) fn validate(&self) -> Result<()> {
         let wrong = |what: &str| Err(ConflictingArguments(format!("{} in src/schema.rs {what}", self.name)).into());
+        if self.module != self.name {
+            return wrong("has another name in Rust, and `tenant_tables!` needs one name for both");
+        }
         if self.key != ["workspace_id", "id"] {
             return wrong("needs the primary key (workspace_id, id), with workspace_id first");
         }
@@ -172,7 +183,9 @@ fn usual(name: &str) -> String {
 fn docs(attributes: &[Attribute]) -> String {
     let lines = attributes.iter().filter_map(|one| match &one.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                Some(text.value().split_whitespace().collect::<Vec<_>>().join(" "))
+            }
             _ => None,
         },
         _ => None,
