@@ -77,7 +77,7 @@ fn changed(field: &str, value: Value) -> Vec<u8> {
 #[case::a_nul(changed("content", json!("a\0b")), "NUL")]
 #[case::a_nul_deep_inside(changed("metadata", json!({ "a": [{ "b\0": 1 }] })), "NUL")]
 #[case::no_language(changed("language", json!("english!")), "BCP 47")]
-#[case::no_status(changed("status", json!("gone")), "unknown variant")]
+#[case::no_status(changed("status", json!("gone")), "is not a value of the enum document_status")]
 #[case::another_model(changed("embedding_model", json!("other")), "\"other\"")]
 #[case::too_long(vec![b' '; 9 << 20], "longer than")]
 #[tokio::test]
