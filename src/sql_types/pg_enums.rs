@@ -3,7 +3,7 @@
 /// Declares native enums of PostgreSQL, each as one Rust enum that is also its SQL type, and lists them in `PG_ENUMS`.
 ///
 /// `Mood = "mood" { Happy = "happy", }` is the enum `mood` of the database. A column of it is `mood -> Mood` in
-/// `schema.rs`. List every label, in the order of the database: another label is an unreadable value, and the order of
+/// `schema.rs`, where `diesel print-schema` writes the name in camel case: `LinkKind` for `link_kind`. List every label, in the order of the database: another label is an unreadable value, and the order of
 /// the variants is that of `ORDER BY`. `serde`, `Display` and `FromStr` use the labels. Invoke the macro once per module;
 /// it defines the list there.
 ///

@@ -374,6 +374,11 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
         ),
         ("t (workspace_id, id) { id -> Int4, workspace_id -> Uuid, }", &[][..], "needs the column id -> Uuid"),
         (
+            "t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, kind -> Kind, }",
+            &[][..],
+            "`diesel print-schema` calls it LinkKind",
+        ),
+        (
             "#[sql_name = \"order\"] t (workspace_id, id) { id -> Uuid, workspace_id -> Uuid, }",
             &[][..],
             "order in src/schema.rs has another name in Rust",
@@ -396,6 +401,7 @@ async fn what_can_not_be_generated_is_told_and_nothing_is_written() {
     ] {
         let folder = Folder::new();
         folder.write("diesel.toml", text(format!("{EXAMPLE}/diesel.toml")));
+        folder.write("src/kinds.rs", "workspace_db::pg_enums! { Kind = \"link_kind\" { A = \"a\" } }");
         folder.write("src/schema.rs", format!("diesel::table! {{ {table} }}\n"));
         let root = folder.path().to_str().unwrap();
         let error = shell.fails(&[&["migrate", "generate", "create_t", "--crate-folder", root], options].concat(), 2);

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::enums::Enums;
 use super::existing_schema::ExistingSchema;
 use super::references::{NewTable, Reference};
-use super::table::{ColumnSchema, TableSchema, snake};
+use super::table::{ColumnSchema, TableSchema, camel, snake};
 use crate::error::ConflictingArguments;
 
 /// Number of dimensions of [`Embedding`](workspace_db::sql_types::Embedding).
@@ -235,6 +235,14 @@ fn type_of(column: &ColumnSchema, names: Names<'_>, table: &TableSchema) -> Resu
         "Vector" => return Ok(format!("vector({DIMENSIONS})")),
         other => {
             if let Some(name) = names.enums.name(other) {
+                if camel(name) != other {
+                    let message = format!(
+                        "the enum {other} is {name} in the database, and `diesel print-schema` calls it {}; give it this \
+                         name in Rust",
+                        camel(name)
+                    );
+                    return Err(ConflictingArguments(message).into());
+                }
                 return Ok(names.known.quoted_type(name));
             }
             let message = format!(
