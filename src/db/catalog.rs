@@ -71,7 +71,8 @@ impl Catalog {
     ///
     /// Your own tables and enums are ignored, and so are your own columns of this crate's tables, with the constraints and
     /// indexes on them. None of these may reject a row that this crate inserts: the column must be nullable or have a
-    /// default, a unique key may contain only columns of yours that are then NULL. Another additional index, policy, trigger or grant on a table of this crate is drift.
+    /// default, and a unique key may contain only columns of yours that are then NULL. Another additional index, policy,
+    /// trigger or grant on a table of this crate is drift.
     ///
     /// ```
     /// use workspace_db::db::catalog::Catalog;
@@ -120,27 +121,23 @@ impl Catalog {
     fn is_of_own_columns(&self, object: &str, definition: &str, database: &Self) -> bool {
         let Some(("constraint" | "index", name)) = object.split_once(' ') else { return false };
         let table = format!("column {}.", name.split('.').next().unwrap_or_default());
-        let of_table = || database.0.range(table.clone()..).take_while(|(column, _)| column.starts_with(&table));
-        let is_own = |name: &str| {
-            let column = format!("{table}{name}");
-            database.0.get(&column).is_some_and(|definition| self.is_own_column(&column, definition))
-        };
-        let columns: Vec<&str> = of_table().filter_map(|(column, _)| column.strip_prefix(&table)).collect();
+        let of_table = database.0.range(table.clone()..).take_while(|(object, _)| object.starts_with(&table));
+        let columns: BTreeMap<&str, (bool, &str)> = of_table
+            .filter_map(|(object, definition)| {
+                Some((object.strip_prefix(&table)?, (self.is_own_column(object, definition), definition.as_str())))
+            })
+            .collect();
         // A foreign key also names columns of the other table.
         let own_part = definition.split(" REFERENCES ").next().unwrap_or_default();
-        let named: Vec<&str> = names(own_part).filter(|name| columns.contains(name)).collect();
-        if !named.iter().any(|name| is_own(name)) {
+        let named = || names(own_part).filter_map(|name| Some((name, columns.get(name)?)));
+        let own = || named().filter(|(_, (is_own, _))| *is_own);
+        if own().next().is_none() {
             return false;
         }
         let is_plain_index = object.starts_with("index ") && !definition.starts_with("CREATE UNIQUE ");
-        let has_only_own = named.iter().all(|name| is_own(name) || ["workspace_id", "id"].contains(name));
-        let is_null_in_ours = |name: &str| {
-            database
-                .0
-                .get(&format!("{table}{name}"))
-                .is_some_and(|one| !one.contains(" default ") && !one.contains(" generated "))
-        };
-        let own_are_null = named.iter().filter(|name| is_own(name)).all(|name| is_null_in_ours(name));
+        let has_only_own = named().all(|(name, (is_own, _))| *is_own || ["workspace_id", "id"].contains(&name));
+        let own_are_null =
+            own().all(|(_, (_, column))| !column.contains(" default ") && !column.contains(" generated "));
         let rejects_null = definition.contains(" IS NOT NULL") || definition.contains("NULLS NOT DISTINCT");
         is_plain_index || (has_only_own && !rejects_null && (own_are_null || !definition.contains("UNIQUE")))
     }

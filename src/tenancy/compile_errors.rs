@@ -48,66 +48,58 @@ pub trait TakesUnscopedSubqueries {
     fn nothing(&self) -> Self::Nothing;
 }
 
-/// Bound that no predicate meets. It exists for its compile error.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`or_filter` would let every workspace into this query",
-    label = "an OR beside `workspace_id = $1`",
-    note = "write `.filter(a.or(b))`, which stays within its parentheses"
-)]
-pub trait LeavesTheScope {
-    /// Result of the method, unknown so that later methods report nothing.
-    type Output;
+/// Declares bounds of methods that do not compile.
+macro_rules! unmet_bounds {
+    ($($(#[$attribute:meta])* $name:ident;)+) => {$(
+        $(#[$attribute])*
+        pub trait $name {
+            /// Result of the method, unknown so that later methods report nothing.
+            type Output;
 
-    #[doc(hidden)]
-    fn output(self) -> Self::Output;
+            #[doc(hidden)]
+            fn output(self) -> Self::Output;
+        }
+    )+};
 }
 
-/// Bound that no connection meets. It exists for its compile error.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "a query changes no rows, so `execute` has nothing to count",
-    label = "this is a query, not a statement",
-    note = "change the rows: `.filter(..).update().set(..).execute(ws)` or `.filter(..).delete().execute(ws)`",
-    note = "read the rows: `.load(ws)`, `.first(ws)`, or `.count().get_result::<i64>(ws)`"
-)]
-pub trait ChangesRows {
-    /// Result of the method, unknown so that later methods report nothing.
-    type Output;
-
+unmet_bounds! {
+    /// Bound that no predicate meets. It exists for its compile error.
     #[doc(hidden)]
-    fn output(self) -> Self::Output;
-}
+    #[diagnostic::on_unimplemented(
+        message = "`or_filter` would let every workspace into this query",
+        label = "an OR beside `workspace_id = $1`",
+        note = "write `.filter(a.or(b))`, which stays within its parentheses"
+    )]
+    LeavesTheScope;
 
-/// Bound that no predicate meets. It exists for its compile error.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "the rows of an update or a delete are filtered before it",
-    label = "a filter after the statement",
-    note = "write `documents::table.in_workspace(&ws).filter(..).update().set(..)` or `.filter(..).delete()`"
-)]
-pub trait ComesBeforeSet {
-    /// Result of the method, unknown so that later methods report nothing.
-    type Output;
-
+    /// Bound that no connection meets. It exists for its compile error.
     #[doc(hidden)]
-    fn output(self) -> Self::Output;
-}
+    #[diagnostic::on_unimplemented(
+        message = "a query changes no rows, so `execute` has nothing to count",
+        label = "this is a query, not a statement",
+        note = "change the rows: `.filter(..).update().set(..).execute(ws)` or `.filter(..).delete().execute(ws)`",
+        note = "read the rows: `.load(ws)`, `.first(ws)`, or `.count().get_result::<i64>(ws)`"
+    )]
+    ChangesRows;
 
-/// Bound that no predicate meets. It exists for its compile error.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "the rows that an upsert changes are filtered after its `set`",
-    label = "a filter before the `set`",
-    note = "write `.on_conflict(..).do_update().set(..).filter(..)`",
-    note = "for the predicate of a partial unique index, write `.on_conflict(..).filter_target(..)`"
-)]
-pub trait ComesAfterSet {
-    /// Result of the method, unknown so that later methods report nothing.
-    type Output;
-
+    /// Bound that no predicate meets. It exists for its compile error.
     #[doc(hidden)]
-    fn output(self) -> Self::Output;
+    #[diagnostic::on_unimplemented(
+        message = "the rows of an update or a delete are filtered before it",
+        label = "a filter after the statement",
+        note = "write `documents::table.in_workspace(&ws).filter(..).update().set(..)` or `.filter(..).delete()`"
+    )]
+    ComesBeforeSet;
+
+    /// Bound that no predicate meets. It exists for its compile error.
+    #[doc(hidden)]
+    #[diagnostic::on_unimplemented(
+        message = "the rows that an upsert changes are filtered after its `set`",
+        label = "a filter before the `set`",
+        note = "write `.on_conflict(..).do_update().set(..).filter(..)`",
+        note = "for the predicate of a partial unique index, write `.on_conflict(..).filter_target(..)`"
+    )]
+    ComesAfterSet;
 }
 
 /// Assignment that does not change `workspace_id`.

@@ -55,7 +55,7 @@ macro_rules! tenant_tables {
 
                 fn of_workspace(self, workspace: $crate::id::WorkspaceId) -> Self::InWorkspace {
                     const { <Self as $crate::tenancy::TenantSource>::IS_OF_TENANTS };
-                    ::diesel::QueryDsl::filter(self, ::diesel::ExpressionMethods::eq($table::workspace_id, workspace))
+                    ::diesel::QueryDsl::filter(self, <Self as $crate::tenancy::TenantTable>::workspace_value(workspace))
                 }
             }
 

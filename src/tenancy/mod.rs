@@ -76,16 +76,16 @@ pub use self::credential::Actor;
 pub(crate) use self::credential::{Credential, not_a_superadmin};
 pub(crate) use self::query::FunctionCall;
 pub use self::query::{
-    AfterCursor, AfterKey, AndPredicate, Before, Changes, ColumnTraits, ColumnsOf, ConflictAction, ConflictTarget,
-    Cursor, CursorPage, CursorPageOf, Delete, DoNothing, DoUpdate, Excluded, Existence, FilteredSet, Group, Here,
-    IdentifiedTable, InOrder, InWorkspace, InnerJoined, InnerQuery, InsertColumns, InsertSelect, Inserted, InsertsRows,
-    Joined, JoinedTable, JoinsTo, KeyOf, KeyValues, Keyset, LeftJoined, Locked, MayBeNull, MayBeNullMark, NewRow,
-    NewRows, NoPredicate, OnConflict, OneTable, OptionalRow, OrderColumn, Page, PageKey, PageOf, PageOrder, PagePlace,
-    Prepared, RelatedRows, RelatedTo, Returning, ReturnsNothing, ReturnsRows, ScalarSubquery, Scoped, ScopedExpression,
-    ScopedStatement, ScopedUpdate, ScopedUpdateFrom, SelectableColumnsOf, Set, Settable, Subquery, Tables,
-    TargetCondition, TenantSource, TenantTable, There, Update, UpdateFrom, UpdatedFrom, Upsert, VectorOperand,
-    WhenRelated, WithRelated, WithWorkspace, Within, WritableTable, ascending, descending, excluded, joined,
-    joined_alias,
+    AfterCursor, AfterKey, AfterPageKey, AndPredicate, Changes, ColumnTraits, ColumnsOf, ConflictAction,
+    ConflictTarget, Cursor, CursorPage, CursorPageOf, Delete, DoNothing, DoUpdate, Excluded, Existence, FilteredSet,
+    Group, Here, IdentifiedTable, InOrder, InWorkspace, InnerJoined, InnerQuery, InsertColumns, InsertSelect, Inserted,
+    InsertsRows, Joined, JoinedTable, JoinsTo, KeyOf, KeyValues, Keyset, LeftJoined, Locked, MayBeNull, MayBeNullMark,
+    NewRow, NewRows, NewestFirst, NoPredicate, OnConflict, OneTable, OptionalRow, OrderColumn, Page, PageKey,
+    PageKeyValues, PageOf, PageOrder, PagePlace, Prepared, RelatedRows, RelatedTo, Returning, ReturnsNothing,
+    ReturnsRows, ScalarSubquery, Scoped, ScopedExpression, ScopedStatement, ScopedUpdate, ScopedUpdateFrom,
+    SelectableColumnsOf, Set, Settable, Subquery, Tables, TargetCondition, TenantSource, TenantTable, There, Update,
+    UpdateFrom, UpdatedFrom, Upsert, VectorOperand, WhenRelated, WithRelated, WithWorkspace, Within, WritableTable,
+    ascending, descending, excluded, joined, joined_alias,
 };
 #[doc(hidden)]
 pub use self::query::{OfEmbedding, OfExpression};

@@ -10,13 +10,13 @@ use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use serde_json::Value;
 
 use super::expression::{Group, ScopedExpression};
-use super::page_order::{AfterCursor, InOrder, KeyOf, PageOrder, PagePlace};
+use super::page_order::{AfterCursor, ColumnTraits, InOrder, KeyOf, PageOrder, PagePlace};
 use super::scoped::Scoped;
 use crate::error::{Error, Result};
 use crate::tenancy::access::Access;
 use crate::tenancy::connection::{LoadsAs, WorkspaceConnection};
 
-/// Place between two pages. As text it is opaque and fits into a URL. It needs a scope to return rows: a cursor of another
+/// Place between two pages. As text it fits into a URL, and a reader can decode the values in it. It needs a scope to return rows: a cursor of another
 /// workspace names a place, never a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -67,7 +67,7 @@ pub type AfterKey<O, K> = Group<AfterCursor<O, <K as KeyOf<O>>::Values>>;
 impl<Q, S> Scoped<Q, S> {
     /// Returns a page of at most `size` rows, at least one, in an order of up to four columns, which together are unique.
     ///
-    /// `key` returns the values of these columns in a row, as a tuple. A reader of a cursor can decode them. `at` is a cursor that an earlier page returned, or
+    /// `key` returns the values of these columns in a row, as a tuple. `at` is a cursor that an earlier page returned, or
     /// `None` for the first page. The query may have joins and its own filters. Rows that are inserted meanwhile don't move
     /// the other pages. If all columns have one direction and are NOT NULL, an index on `workspace_id` and these columns makes
     /// every page as fast as the first.
@@ -111,14 +111,12 @@ impl<Q, S> Scoped<Q, S> {
         U: Send + 'static,
     {
         let size = size.max(1);
-        let columns = O::traits();
-        let is_nullable: Vec<bool> = columns.iter().map(|column| column.is_nullable).collect();
         let is_backward = at.as_ref().is_some_and(|cursor| cursor.is_backward);
         let is_first = at.is_none();
-        let in_order = InOrder { order, columns: columns.clone(), is_backward };
+        let in_order = InOrder { order, is_backward };
         let hash = in_order.hash()?;
         let place = at.clone().map(|cursor| place::<O, K>(cursor, hash)).transpose()?;
-        let after = AfterCursor { order, columns, place };
+        let after = AfterCursor { order, place };
         // One row more than requested shows that a further page exists.
         let page: Scoped<CursorPageOf<Q, O, K>, S> =
             self.map(|query| query.filter(Group(after)).order(in_order).limit(i64::from(size) + 1));
@@ -135,7 +133,7 @@ impl<Q, S> Scoped<Q, S> {
             };
             let key = serde_json::to_value(key(row))
                 .map_err(|error| Error::misuse("the key of a page can't be stored as JSON").caused_by(error))?;
-            check_key(&key, &is_nullable)?;
+            check_key(&key, O::COLUMNS)?;
             Ok::<_, Error>(Some(Cursor { is_backward, order: hash, key }))
         };
         // A page that was reached backwards has one after it, from which the caller came; and the other way round.
@@ -147,9 +145,9 @@ impl<Q, S> Scoped<Q, S> {
 }
 
 /// Rejects NaN and infinity, which JSON has as null.
-fn check_key(key: &Value, is_nullable: &[bool]) -> Result<()> {
+fn check_key(key: &Value, columns: &[ColumnTraits]) -> Result<()> {
     let values = key.as_array().into_iter().flatten();
-    if values.zip(is_nullable).any(|(value, is_nullable)| value.is_null() && !is_nullable) {
+    if values.zip(columns).any(|(value, column)| value.is_null() && !column.is_nullable) {
         return Err(Error::misuse("the key of a page has a value that JSON can't contain"));
     }
     Ok(())

@@ -10,6 +10,7 @@ use diesel::query_builder::{AstPass, InsertStatement, Query, QueryBuilder as _, 
 use diesel::result::Error::QueryBuilderError;
 use diesel::{Expression, QueryResult, Table};
 
+use super::dynamic_query_id::impl_dynamic_query_id;
 use super::expression::Group;
 use super::table::TenantTable;
 use crate::error::Error;
@@ -241,16 +242,6 @@ impl<F: QueryFragment<Pg>> QueryFragment<Pg> for Prepared<F> {
 
 impl<F: Query> Query for Prepared<F> {
     type SqlType = F::SqlType;
-}
-
-/// Implements `QueryId` so that prepared statements are cached by their text, because one type has several texts.
-macro_rules! impl_dynamic_query_id {
-    ($($fragment:ident<$($parameter:ident),+>),+) => {$(
-        impl<$($parameter),+> QueryId for $fragment<$($parameter),+> {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-    )+};
 }
 
 impl_dynamic_query_id!(Update<W, V, T>, Delete<W, T>, OnConflict<I, P, A>, Returning<F, E>, Prepared<F>);

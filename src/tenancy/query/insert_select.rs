@@ -8,6 +8,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel::{Column, QueryResult};
 
+use super::dynamic_query_id::impl_dynamic_query_id;
 use super::expression::Settable;
 use super::fragment::{InsertsRows, ReturnsNothing};
 use super::scoped::Scoped;
@@ -148,11 +149,7 @@ impl<Q: QueryFragment<Pg>, T: TenantTable> QueryFragment<Pg> for InsertSelect<Q,
     }
 }
 
-/// Prepared statements are cached by their text and not by this type, because the columns are not part of it.
-impl<Q, T> QueryId for InsertSelect<Q, T> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
+impl_dynamic_query_id!(InsertSelect<Q, T>);
 
 impl<Q, T: TenantTable> ReturnsNothing for InsertSelect<Q, T> {
     type Table = T;

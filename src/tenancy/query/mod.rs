@@ -8,6 +8,7 @@
 mod call;
 mod combined;
 mod cursor;
+mod dynamic_query_id;
 mod expression;
 mod fragment;
 mod in_workspace;
@@ -37,7 +38,7 @@ pub use self::insert_select::{InsertColumns, InsertSelect};
 pub use self::operand::VectorOperand;
 #[doc(hidden)]
 pub use self::operand::{OfEmbedding, OfExpression};
-pub use self::page::{Before, Keyset, Page, PageKey, PageOf};
+pub use self::page::{AfterPageKey, Keyset, NewestFirst, Page, PageKey, PageKeyValues, PageOf};
 pub use self::page_order::{
     AfterCursor, ColumnTraits, ColumnsOf, InOrder, KeyOf, KeyValues, MayBeNull, MayBeNullMark, OrderColumn, PageOrder,
     PagePlace, SelectableColumnsOf, ascending, descending,

@@ -6,15 +6,16 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{AsExprOf, Desc, Filter, Limit, Order};
-use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
+use diesel::dsl::{AsExprOf, Filter, Limit, Order};
 use diesel::pg::Pg;
-use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl};
-use diesel::sql_types::{Bool, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
+use diesel::{Column, IntoSql as _, QueryResult};
 use uuid::Uuid;
 
+use super::expression::Group;
+use super::page_order::{AfterCursor, InOrder, KeyValues, OrderColumn, PagePlace, descending};
 use super::scoped::{OneTable, Scoped};
 use super::table::IdentifiedTable;
 use crate::error::{Error, Result};
@@ -77,7 +78,21 @@ impl FromStr for PageKey {
 }
 
 /// Query of a page: `... AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`.
-pub type PageOf<Q, C, Id> = Limit<Order<Filter<Q, Before<C, Id>>, (Desc<C>, Desc<Id>)>>;
+pub type PageOf<Q, C, Id> = Limit<Order<Filter<Q, AfterPageKey<C, Id>>, InOrder<NewestFirst<C, Id>>>>;
+/// Order of a page: by a time, then by the id.
+pub type NewestFirst<C, Id> = (OrderColumn<C, true>, OrderColumn<Id, true>);
+/// Predicate of a page.
+pub type AfterPageKey<C, Id> = Group<AfterCursor<NewestFirst<C, Id>, PageKeyValues>>;
+
+/// Values of a [`PageKey`] as expressions.
+#[derive(Clone, Debug)]
+pub struct PageKeyValues(AsExprOf<DateTime<Utc>, Timestamptz>, AsExprOf<Uuid, SqlUuid>);
+
+impl KeyValues for PageKeyValues {
+    fn walk_value<'b>(&'b self, place: usize, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if place == 0 { self.0.walk_ast(out) } else { self.1.walk_ast(out) }
+    }
+}
 
 impl<Q, S> Scoped<Q, S> {
     /// Returns a page of at most `size` rows, the newest first by the time in `column`, then by id.
@@ -115,74 +130,28 @@ impl<Q, S> Scoped<Q, S> {
     where
         S: OneTable<Table = T>,
         T: IdentifiedTable,
-        C: Column<Table = T, SqlType = Timestamptz> + Copy,
-        Q: FilterDsl<Before<C, T::IdColumn>>,
-        Filter<Q, Before<C, T::IdColumn>>: OrderDsl<(Desc<C>, Desc<T::IdColumn>)>,
-        Order<Filter<Q, Before<C, T::IdColumn>>, (Desc<C>, Desc<T::IdColumn>)>: LimitDsl,
+        C: Column<Table = T, SqlType = Timestamptz> + QueryFragment<Pg> + Copy,
+        T::IdColumn: QueryFragment<Pg> + Copy,
+        Q: FilterDsl<AfterPageKey<C, T::IdColumn>>,
+        Filter<Q, AfterPageKey<C, T::IdColumn>>: OrderDsl<InOrder<NewestFirst<C, T::IdColumn>>>,
+        Order<Filter<Q, AfterPageKey<C, T::IdColumn>>, InOrder<NewestFirst<C, T::IdColumn>>>: LimitDsl,
         PageOf<Q, C, T::IdColumn>: LoadsAs<U> + Send,
         U: Keyset + Send + 'static,
     {
-        let order = (column.desc(), T::IdColumn::default().desc());
+        let order = (descending(column), descending(T::IdColumn::default()));
+        let place = after.map(|key| PagePlace {
+            values: PageKeyValues(key.created_at.into_sql::<Timestamptz>(), key.id.into_sql::<SqlUuid>()),
+            nulls: vec![false; 2],
+            is_backward: false,
+        });
+        let (after, in_order) = (Group(AfterCursor { order, place }), InOrder { order, is_backward: false });
         // One row more than requested shows that a next page exists.
         let page: Scoped<PageOf<Q, C, T::IdColumn>, S> =
-            self.map(|query| query.filter(Before::new(column, after)).order(order).limit(i64::from(size) + 1));
+            self.map(|query| query.filter(after).order(in_order).limit(i64::from(size) + 1));
         let mut rows = page.load(ws).await?;
         let more = rows.len() > size as usize;
         rows.truncate(size as usize);
         let next = rows.last().filter(|_| more).map(Keyset::page_key);
         Ok(Page { rows, next })
     }
-}
-
-type Moment = AsExprOf<DateTime<Utc>, Timestamptz>;
-type Identity = AsExprOf<Uuid, SqlUuid>;
-
-/// `(created_at, id) < ($1, $2)`, or every row if there is no key.
-#[derive(Clone, Debug)]
-pub struct Before<C, Id> {
-    columns: (C, Id),
-    key: Option<(Moment, Identity)>,
-}
-
-impl<C, Id: Default> Before<C, Id> {
-    fn new(column: C, key: Option<PageKey>) -> Self {
-        let key = key.map(|key| (key.created_at.into_sql::<Timestamptz>(), key.id.into_sql::<SqlUuid>()));
-        Self { columns: (column, Id::default()), key }
-    }
-}
-
-impl<C, Id> Expression for Before<C, Id> {
-    type SqlType = Bool;
-}
-
-impl<C: QueryFragment<Pg>, Id: QueryFragment<Pg>> QueryFragment<Pg> for Before<C, Id> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Some((created_at, id)) = &self.key else {
-            out.push_sql("true");
-            return Ok(());
-        };
-        out.push_sql("(");
-        self.columns.0.walk_ast(out.reborrow())?;
-        out.push_sql(", ");
-        self.columns.1.walk_ast(out.reborrow())?;
-        out.push_sql(") < (");
-        created_at.walk_ast(out.reborrow())?;
-        out.push_sql(", ");
-        id.walk_ast(out.reborrow())?;
-        out.push_sql(")");
-        Ok(())
-    }
-}
-
-/// Prepared statements are cached by their text and not by this type, because the type has two texts.
-impl<C, Id> QueryId for Before<C, Id> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C: AppearsOnTable<QS>, Id: AppearsOnTable<QS>, QS> AppearsOnTable<QS> for Before<C, Id> {}
-impl<C: SelectableExpression<QS>, Id: SelectableExpression<QS>, QS> SelectableExpression<QS> for Before<C, Id> {}
-
-impl<C, Id, GB> ValidGrouping<GB> for Before<C, Id> {
-    type IsAggregate = is_aggregate::Never;
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::dynamic_query_id::impl_dynamic_query_id;
 use crate::error::{Error, Result};
 
 /// Column of an order, whose direction is `DESCENDING`.
@@ -37,9 +38,10 @@ pub struct ColumnTraits {
 
 /// Tuple of one to four [`ascending`] and [`descending`] columns.
 pub trait PageOrder: Copy {
-    /// Returns the traits of each column.
+    /// Traits of each column.
     #[doc(hidden)]
-    fn traits() -> Vec<ColumnTraits>;
+    const COLUMNS: &'static [ColumnTraits];
+
     /// Writes the column at `place`.
     #[doc(hidden)]
     fn walk_column<'b>(&'b self, place: usize, out: AstPass<'_, 'b, Pg>) -> QueryResult<()>;
@@ -73,12 +75,10 @@ macro_rules! page_orders {
         where
             $($column: Expression<SqlType: MayBeNull> + QueryFragment<Pg> + Copy,)+
         {
-            fn traits() -> Vec<ColumnTraits> {
-                vec![$(ColumnTraits {
-                    is_descending: $descending,
-                    is_nullable: <$column::SqlType as MayBeNull>::IS_NULLABLE,
-                }),+]
-            }
+            const COLUMNS: &'static [ColumnTraits] = &[$(ColumnTraits {
+                is_descending: $descending,
+                is_nullable: <$column::SqlType as MayBeNull>::IS_NULLABLE,
+            }),+];
 
             fn walk_column<'b>(&'b self, place: usize, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
                 match place {
@@ -160,7 +160,6 @@ impl MayBeNullMark for is_nullable::IsNullable {
 #[derive(Clone, Debug)]
 pub struct AfterCursor<O, V> {
     pub(super) order: O,
-    pub(super) columns: Vec<ColumnTraits>,
     pub(super) place: Option<PagePlace<V>>,
 }
 
@@ -174,17 +173,16 @@ pub struct PagePlace<V> {
 }
 
 /// `ORDER BY` the columns of an order, or the reverse.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct InOrder<O> {
     pub(super) order: O,
-    pub(super) columns: Vec<ColumnTraits>,
     pub(super) is_backward: bool,
 }
 
 impl<O: PageOrder> InOrder<O> {
     /// Returns a hash of the columns and their directions, which does not depend on the direction of the page.
     pub(super) fn hash(&self) -> Result<u64> {
-        let forward = Self { is_backward: false, columns: self.columns.clone(), order: self.order };
+        let forward = Self { is_backward: false, ..*self };
         let mut text = PgQueryBuilder::default();
         forward.to_sql(&mut text, &Pg).map_err(Error::from)?;
         Ok(xxh3_64(text.finish().as_bytes()))
@@ -193,7 +191,7 @@ impl<O: PageOrder> InOrder<O> {
 
 impl<O: PageOrder> QueryFragment<Pg> for InOrder<O> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        for (place, column) in self.columns.iter().enumerate() {
+        for (place, column) in O::COLUMNS.iter().enumerate() {
             if place > 0 {
                 out.push_sql(", ");
             }
@@ -210,18 +208,26 @@ impl<O: PageOrder, V: KeyValues> QueryFragment<Pg> for AfterCursor<O, V> {
             out.push_sql("true");
             return Ok(());
         };
-        let is_uniform = self.columns.iter().all(|column| {
-            !column.is_nullable && Some(column.is_descending) == self.columns.first().map(|first| first.is_descending)
-        });
-        if is_uniform { self.walk_row_comparison(place, out) } else { self.walk_from(0, place, out) }
+        let [first, ..] = O::COLUMNS else { return Ok(()) };
+        let is_like_first = |one: &ColumnTraits| !one.is_nullable && one.is_descending == first.is_descending;
+        if O::COLUMNS.iter().all(is_like_first) {
+            self.walk_row_comparison(first.is_descending == place.is_backward, place, out)
+        } else {
+            self.walk_from(0, place, out)
+        }
     }
 }
 
 impl<O: PageOrder, V: KeyValues> AfterCursor<O, V> {
     /// Writes `(a, b) > (x, y)`, which an index on the columns answers.
-    fn walk_row_comparison<'b>(&'b self, place: &'b PagePlace<V>, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn walk_row_comparison<'b>(
+        &'b self,
+        is_ascending: bool,
+        place: &'b PagePlace<V>,
+        mut out: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
         let list = |out: &mut AstPass<'_, 'b, Pg>, is_value: bool| {
-            for at in 0..self.columns.len() {
+            for at in 0..O::COLUMNS.len() {
                 out.push_sql(if at == 0 { "(" } else { ", " });
                 if is_value {
                     place.values.walk_value(at, out.reborrow())?;
@@ -233,14 +239,13 @@ impl<O: PageOrder, V: KeyValues> AfterCursor<O, V> {
             Ok::<_, diesel::result::Error>(())
         };
         list(&mut out, false)?;
-        let is_descending = self.columns.first().is_some_and(|column| column.is_descending);
-        out.push_sql(if is_descending == place.is_backward { " > " } else { " < " });
+        out.push_sql(if is_ascending { " > " } else { " < " });
         list(&mut out, true)
     }
 
     /// Writes `(a > x OR (a = x AND (b > y OR ...)))`, with the order of NULL.
     fn walk_from<'b>(&'b self, at: usize, place: &'b PagePlace<V>, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Some(column) = self.columns.get(at) else { return Ok(()) };
+        let Some(column) = O::COLUMNS.get(at) else { return Ok(()) };
         let is_null = place.nulls.get(at) == Some(&true);
         let is_ascending = column.is_descending == place.is_backward;
         out.push_sql("(");
@@ -262,7 +267,7 @@ impl<O: PageOrder, V: KeyValues> AfterCursor<O, V> {
                 }
             }
         }
-        if at + 1 < self.columns.len() {
+        if at + 1 < O::COLUMNS.len() {
             out.push_sql(" OR (");
             self.order.walk_column(at, out.reborrow())?;
             if is_null {
@@ -288,14 +293,10 @@ impl<O> Expression for InOrder<O> {
     type SqlType = NotSelectable;
 }
 
-/// Implements what Diesel asks of a part of a query. Prepared statements are cached by their text, because one type has
-/// several texts.
+/// Implements what Diesel asks of a part of a query.
 macro_rules! impl_fragments {
     ($($fragment:ident<O $(, $parameter:ident)?>;)+) => {$(
-        impl<O $(, $parameter)?> QueryId for $fragment<O $(, $parameter)?> {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
+        impl_dynamic_query_id!($fragment<O $(, $parameter)?>);
 
         impl<O: ColumnsOf<QS> $(, $parameter)?, QS> AppearsOnTable<QS> for $fragment<O $(, $parameter)?> {}
         impl<O: ColumnsOf<QS> + SelectableColumnsOf<QS> $(, $parameter)?, QS> SelectableExpression<QS>

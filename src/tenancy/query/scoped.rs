@@ -13,6 +13,7 @@ use diesel::query_dsl::methods::{
 use diesel::sql_types::BoolOrNullableBool;
 use diesel::{Expression, JoinOnDsl as _, QueryResult};
 
+use super::dynamic_query_id::impl_dynamic_query_id;
 use super::expression::{Group, ScopedExpression};
 use super::relation::JoinsTo;
 use super::table::{IdentifiedTable, TenantSource, TenantTable};
@@ -376,8 +377,4 @@ impl<Q: Query> Query for Locked<Q> {
     type SqlType = Q::SqlType;
 }
 
-/// Prepared statements are cached by their text and not by this type, because one type has several texts.
-impl<Q> QueryId for Locked<Q> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
+impl_dynamic_query_id!(Locked<Q>);

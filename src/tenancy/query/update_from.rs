@@ -8,6 +8,7 @@ use diesel::query_builder::{AsChangeset, AstPass, QueryFragment, QueryId};
 use diesel::query_source::{AliasSource, AliasedField, QuerySource};
 use diesel::{Column, QueryResult};
 
+use super::dynamic_query_id::impl_dynamic_query_id;
 use super::expression::{Group, ScopedExpression};
 use super::fragment::{ReturnsNothing, Set};
 use super::relation::RelatedTo;
@@ -151,11 +152,7 @@ impl<P: QueryFragment<Pg>, E: QueryFragment<Pg>> QueryFragment<Pg> for AndPredic
     }
 }
 
-/// Prepared statements are cached by their text and not by this type, because one type has several texts.
-impl<W, V, F, T, On, P> QueryId for UpdateFrom<W, V, F, T, On, P> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
+impl_dynamic_query_id!(UpdateFrom<W, V, F, T, On, P>);
 
 impl<W, V, F, T: TenantTable, On, P> ReturnsNothing for UpdateFrom<W, V, F, T, On, P> {
     type Table = T;
