@@ -105,7 +105,7 @@ const WRITTEN: [(&str, &str, &[&str]); 4] = [
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
-    /// What people say about two pictures, side by side.
+    /// Reviews of two pictures, side by side.
     reviews (workspace_id, id) {
         id -> Uuid,
         workspace_id -> Uuid,
@@ -119,7 +119,7 @@ const WRITTEN: [(&str, &str, &[&str]); 4] = [
         #[sql_name = \"type\"]
         type_ -> Text,
         order -> Int4,
-        /// What it looks for, as an embedding of 1536 dimensions.
+        /// The text that it searches, as an embedding of 1536 dimensions.
         question -> Nullable<workspace_db::sql_types::Vector>,
         created_at -> Timestamptz,
     }
@@ -151,7 +151,7 @@ diesel::table! {
 const SQL_TYPES: &str = "//! Enums of this crate.
 
 workspace_db::pg_enums! {
-    /// What a review says.
+    /// Result of a review.
     Verdict = \"verdict\" {
         /// The first picture is better.
         Before = \"before\",
@@ -450,26 +450,25 @@ impl WithTags {
         made
     }
 
-    fn arguments(&self) -> [String; 4] {
+    /// Passes the arguments of an action on this crate to `run`.
+    fn on_crate<R>(&self, action: &[&str], options: &[&str], run: impl FnOnce(&Shell, &[&str]) -> R) -> R {
         let root = self.folder.path().to_str().unwrap();
-        ["--crate-folder".to_owned(), root.to_owned(), "--migrations".to_owned(), format!("{root}/migrations")]
+        let migrations = format!("{root}/migrations");
+        let of_crate = ["--crate-folder", root, "--migrations", &migrations];
+        run(&self.shell, &[&["migrate"], action, &of_crate, options].concat())
     }
 
     fn migrate(&self, action: &str, options: &[&str]) {
-        let [.., flag, migrations] = &self.arguments();
-        self.shell.succeed(&[&["migrate", action, flag, migrations], options].concat());
+        let migrations = self.folder.path().join("migrations");
+        self.shell.succeed(&[&["migrate", action, "--migrations", migrations.to_str().unwrap()], options].concat());
     }
 
     fn generate(&self, name: &str, options: &[&str]) -> serde_json::Value {
-        let arguments = self.arguments();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.shell.json(&[&["migrate", "generate", name], &arguments[..], options].concat())
+        self.on_crate(&["generate", name], options, Shell::json)
     }
 
     fn fails_to_generate(&self, name: &str, code: i32) -> String {
-        let arguments = self.arguments();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.shell.fails(&[&["migrate", "generate", name], &arguments[..]].concat(), code)
+        self.on_crate(&["generate", name], &[], |shell, arguments| shell.fails(arguments, code))
     }
 }
 
@@ -477,7 +476,7 @@ impl WithTags {
 #[tokio::test]
 async fn new_columns_have_their_comments_keys_and_checks() {
     let with_tags = WithTags::new().await;
-    let (shell, folder) = (&with_tags.shell, &with_tags.folder);
+    let folder = &with_tags.folder;
     let model = text(folder.path().join("src/models/document_tags.rs"));
 
     let columns = "        created_at -> Timestamptz,
@@ -547,9 +546,7 @@ COMMENT ON COLUMN documents.reviewed_at IS 'When somebody read it.';
     assert!(registry.contains("    document_tags.parent_id => document_tags as DocumentTagParent;\n"), "{registry}");
     assert!(text(folder.path().join("src/sql_types.rs")).contains("VeryHigh = \"very high\""));
     with_tags.migrate("run", &[]);
-    let arguments = with_tags.arguments();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let checked = shell.json(&[&["migrate", "check"], &arguments[..]].concat());
+    let checked = with_tags.on_crate(&["check"], &[], Shell::json);
     assert_eq!(checked["status"], "pass", "{checked:#}");
     with_tags.migrate("revert", &["--yes"]);
     with_tags.migrate("run", &[]);

@@ -1,4 +1,4 @@
-//! What an orchestrator and a monitoring system ask.
+//! Routes for an orchestrator and a monitoring system.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The tenants' tables of this crate: their ids, their registration, and the relations between them.
+//! The tenant tables of this crate: their ids, their registration, and the relations between them.
 
 use workspace_db::schema::{conversations, documents};
 

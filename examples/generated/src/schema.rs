@@ -105,7 +105,7 @@ diesel::table! {
     use workspace_db::sql_types::Bit;
     use crate::sql_types::*;
 
-    /// What people say about two pictures, side by side.
+    /// Reviews of two pictures, side by side.
     reviews (workspace_id, id) {
         /// Identity within the workspace.
         id -> Uuid,
@@ -128,7 +128,7 @@ diesel::table! {
         type_ -> Text,
         /// The order.
         order -> Int4,
-        /// What it looks for, as an embedding of 1536 dimensions.
+        /// The text that it searches, as an embedding of 1536 dimensions.
         question -> Nullable<Vector>,
         /// Signs of the components of question, generated from it.
         #[max_length = 1536]

@@ -1,7 +1,7 @@
 //! Enums of this crate.
 
 workspace_db::pg_enums! {
-    /// What a review says.
+    /// Result of a review.
     Verdict = "verdict" {
         /// The first picture is better.
         Before = "before",

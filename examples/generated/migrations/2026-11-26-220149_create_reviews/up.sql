@@ -37,7 +37,7 @@ CREATE INDEX reviews_after_id_idx ON reviews (workspace_id, after_id);
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX reviews_question_bits_idx ON reviews (workspace_id, id) INCLUDE (question_bits);
 
-COMMENT ON TABLE reviews IS 'What people say about two pictures, side by side.';
+COMMENT ON TABLE reviews IS 'Reviews of two pictures, side by side.';
 COMMENT ON COLUMN reviews.id IS 'Identity within the workspace.';
 COMMENT ON COLUMN reviews.workspace_id IS 'The workspace.';
 COMMENT ON COLUMN reviews.parent_id IS 'The review that it answers.';
@@ -48,7 +48,7 @@ COMMENT ON COLUMN reviews.urgency IS 'The urgency.';
 COMMENT ON COLUMN reviews.verdicts IS 'The verdicts.';
 COMMENT ON COLUMN reviews.type IS 'The type.';
 COMMENT ON COLUMN reviews."order" IS 'The order.';
-COMMENT ON COLUMN reviews.question IS 'What it looks for, as an embedding of 1536 dimensions.';
+COMMENT ON COLUMN reviews.question IS 'The text that it searches, as an embedding of 1536 dimensions.';
 COMMENT ON COLUMN reviews.question_bits IS 'Signs of the components of question, generated from it.';
 COMMENT ON COLUMN reviews.created_at IS 'Time of insertion.';
 

@@ -26,7 +26,7 @@ pub struct Caption {
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of `captions` to insert. The workspace is not in it: the scope supplies it.
+/// A row of `captions` to insert. It has no workspace: the scope supplies it.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = captions)]
 pub struct NewCaption {
@@ -41,16 +41,16 @@ pub struct NewCaption {
 }
 
 impl NewCaption {
-    /// What is needed; the id is fresh, and everything else is absent.
+    /// Creates the row with a new id, and NULL in the nullable columns.
     #[must_use]
     pub fn new(picture_id: PictureId, text: String) -> Self {
         Self { id: CaptionId::generate(), picture_id, author: None, text }
     }
 }
 
-/// What may change in a row of `captions`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `captions`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset in which every field is `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = captions)]
 pub struct CaptionChanges {

@@ -24,7 +24,7 @@ pub struct DocumentTag {
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of `document_tags` to insert. The workspace is not in it: the scope supplies it.
+/// A row of `document_tags` to insert. It has no workspace: the scope supplies it.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = document_tags)]
 pub struct NewDocumentTag {
@@ -37,16 +37,16 @@ pub struct NewDocumentTag {
 }
 
 impl NewDocumentTag {
-    /// What is needed; the id is fresh, and everything else is absent.
+    /// Creates the row with a new id, and NULL in the nullable columns.
     #[must_use]
     pub fn new(document_id: DocumentId, tag: String) -> Self {
         Self { id: DocumentTagId::generate(), document_id, tag }
     }
 }
 
-/// What may change in a row of `document_tags`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `document_tags`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset in which every field is `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = document_tags)]
 pub struct DocumentTagChanges {

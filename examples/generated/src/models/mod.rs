@@ -1,4 +1,4 @@
-//! One file a table: the row, what is inserted, what may change.
+//! One file per table: the row, the row to insert, and the changes.
 
 mod captions;
 mod document_tags;

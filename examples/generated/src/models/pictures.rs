@@ -38,7 +38,7 @@ pub struct Picture {
     pub updated_at: DateTime<Utc>,
 }
 
-/// A row of `pictures` to insert. The workspace is not in it: the scope supplies it.
+/// A row of `pictures` to insert. It has no workspace: the scope supplies it.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = pictures)]
 pub struct NewPicture {
@@ -61,14 +61,14 @@ pub struct NewPicture {
 }
 
 impl NewPicture {
-    /// What is needed; the id is fresh, and everything else is absent.
+    /// Creates the row with a new id, and NULL in the nullable columns.
     #[must_use]
     pub fn new(status: DocumentStatus, look: Embedding, words: TextArray, metadata: Value, width: i32) -> Self {
         Self { id: PictureId::generate(), conversation_id: None, status, look, words, metadata, width, taken_on: None }
     }
 }
 
-/// What may change in a row of `pictures`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `pictures`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = pictures)]
 pub struct PictureChanges {
@@ -86,7 +86,7 @@ pub struct PictureChanges {
     pub width: Option<i32>,
     /// Day on which it was taken, where the picture says so.
     pub taken_on: Option<Option<NaiveDate>>,
-    /// Time of the last change: the statement's own, always.
+    /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }
 

@@ -10,7 +10,7 @@ use crate::registry::{PictureId, ReviewId};
 use crate::schema::reviews;
 use crate::sql_types::{Urgency, Verdict};
 
-/// What people say about two pictures, side by side.
+/// Reviews of two pictures, side by side.
 #[derive(Clone, Debug, PartialEq, HasQuery)]
 #[diesel(table_name = reviews)]
 pub struct Review {
@@ -34,13 +34,13 @@ pub struct Review {
     pub type_: String,
     /// The order.
     pub order: i32,
-    /// What it looks for, as an embedding of 1536 dimensions.
+    /// The text that it searches, as an embedding of 1536 dimensions.
     pub question: Option<Embedding>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of `reviews` to insert. The workspace is not in it: the scope supplies it.
+/// A row of `reviews` to insert. It has no workspace: the scope supplies it.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = reviews)]
 pub struct NewReview {
@@ -62,12 +62,12 @@ pub struct NewReview {
     pub type_: String,
     /// The order.
     pub order: i32,
-    /// What it looks for, as an embedding of 1536 dimensions.
+    /// The text that it searches, as an embedding of 1536 dimensions.
     pub question: Option<Embedding>,
 }
 
 impl NewReview {
-    /// What is needed; the id is fresh, and everything else is absent.
+    /// Creates the row with a new id, and NULL in the nullable columns.
     #[must_use]
     pub fn new(
         before_id: PictureId,
@@ -92,9 +92,9 @@ impl NewReview {
     }
 }
 
-/// What may change in a row of `reviews`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `reviews`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset in which every field is `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = reviews)]
 pub struct ReviewChanges {
@@ -114,7 +114,7 @@ pub struct ReviewChanges {
     pub type_: Option<String>,
     /// The order.
     pub order: Option<i32>,
-    /// What it looks for, as an embedding of 1536 dimensions.
+    /// The text that it searches, as an embedding of 1536 dimensions.
     pub question: Option<Option<Embedding>>,
 }
 

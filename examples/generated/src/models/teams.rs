@@ -20,7 +20,7 @@ pub struct Team {
     pub name: String,
 }
 
-/// A row of `teams` to insert. The workspace is not in it: the scope supplies it.
+/// A row of `teams` to insert. It has no workspace: the scope supplies it.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = teams)]
 pub struct NewTeam {
@@ -33,16 +33,16 @@ pub struct NewTeam {
 }
 
 impl NewTeam {
-    /// What is needed; the id is fresh, and everything else is absent.
+    /// Creates the row with a new id, and NULL in the nullable columns.
     #[must_use]
     pub fn new(name: String) -> Self {
         Self { id: TeamId::generate(), lead_id: None, name }
     }
 }
 
-/// What may change in a row of `teams`; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+/// Changes to a row of `teams`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
 ///
-/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel.
+/// The table has no `updated_at`, so Diesel rejects a changeset in which every field is `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = teams)]
 pub struct TeamChanges {

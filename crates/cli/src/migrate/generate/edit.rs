@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// Inserts lines once before the closing brace of the macro's first block, which is `{ ... }` after `name!`, with any path
-/// before it. If the lines of the block are sorted, it inserts the line in alphabetical order.
+/// before it. If the text has no such block, it appends one. If the lines of the block are sorted, it inserts the line in
+/// alphabetical order.
 pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<String> {
     let is_there = if lines.contains('\n') {
         text.contains(lines.trim())
@@ -16,7 +17,7 @@ pub(super) fn into_block(text: &str, opening: &str, lines: &str) -> Result<Strin
     if is_there {
         return Ok(text.to_owned());
     }
-    let begins = block(text, opening).with_context(|| format!("there is no `{opening}`"))?;
+    let Some(begins) = block(text, opening) else { return Ok(format!("{text}\n{opening}\n{lines}\n}}\n")) };
     let (before, rest) = text.split_at_checked(begins).context("the block is incomplete")?;
     let ends = closing_brace(rest).with_context(|| format!("`{opening}` has no end"))?;
     let (content, after) = rest.split_at_checked(ends).context("the block has no end")?;
@@ -80,15 +81,27 @@ fn closing_brace(content: &str) -> Option<usize> {
     None
 }
 
-/// Adds a name to `use path::{...};` in alphabetical order; rustfmt breaks the lines.
-pub(super) fn into_import(text: &str, opening: &str, name: &str) -> Result<String> {
-    let begins = text.find(opening).with_context(|| format!("there is no `{opening}`"))? + opening.len();
-    let (before, rest) = text.split_at_checked(begins).context("the import is incomplete")?;
-    let (names, after) = rest.split_once('}').context("the import has no end")?;
-    let mut all: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).chain([name]).collect();
-    all.sort_unstable();
-    all.dedup();
-    Ok(format!("{before}{}}}{after}", all.join(", ")))
+/// Adds a name to the import of a module in alphabetical order, or an import before those of the crate. rustfmt breaks the
+/// lines.
+pub(super) fn into_import(text: &str, module: &str, name: &str) -> String {
+    let opening = format!("use {module}::");
+    let of_names = |(at, _): &(usize, &str)| text.get(at + opening.len()..).is_some_and(|rest| !rest.starts_with('*'));
+    let import = text.match_indices(&opening).find(of_names).and_then(|(at, _)| {
+        let (before, rest) = text.split_at_checked(at)?;
+        Some((before, rest.split_once(';')?))
+    });
+    let Some((before, (import, after))) = import else {
+        let line = format!("{opening}{name};\n\n");
+        let at = text.find("use crate::").unwrap_or_default();
+        return text.split_at_checked(at).map_or_else(String::new, |(before, after)| format!("{before}{line}{after}"));
+    };
+    let listed = import.strip_prefix(&opening).unwrap_or_default();
+    let mut names: Vec<&str> = listed.split(['{', '}', ',']).map(str::trim).filter(|one| !one.is_empty()).collect();
+    names.push(name);
+    names.sort_unstable();
+    names.dedup();
+    let names = if let [one] = names[..] { one.to_owned() } else { format!("{{{}}}", names.join(", ")) };
+    format!("{before}{opening}{names};{after}")
 }
 
 /// Changes a file and formats it with rustfmt. A missing file starts with the content `new`.
@@ -107,11 +120,6 @@ pub(super) fn file(path: &Path, new: &str, change: impl FnOnce(String) -> Result
     Ok(())
 }
 
-/// Appends an empty block if the text has none.
-pub(super) fn with_block(text: String, opening: &str) -> String {
-    if block(&text, opening).is_some() { text } else { format!("{text}\n{opening}\n}}\n") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +127,7 @@ mod tests {
     #[test]
     fn a_line_gets_into_a_block_that_a_person_wrote() {
         let opening = "workspace_db::tenant_tables! {";
-        let insert = |text: &str| into_block(&with_block(text.to_owned(), opening), opening, "    b: BId,").unwrap();
+        let insert = |text: &str| into_block(text, opening, "    b: BId,").unwrap();
         assert_eq!(insert("x();\n"), "x();\n\nworkspace_db::tenant_tables! {\n    b: BId,\n}\n");
         assert_eq!(insert("tenant_tables! { a: AId }\n"), "tenant_tables! {\n    a: AId,\n    b: BId,\n}\n");
         assert_eq!(insert("tenant_tables!{\n    c: CId\n}\n"), "tenant_tables!{\n    b: BId,\n    c: CId,\n}\n");
@@ -130,5 +138,17 @@ mod tests {
             relation("workspace_db::relations! {\n    document_tags.id => documents;\n}\n"),
             "workspace_db::relations! {\n    document_tags.id => documents;\n    tags.id => documents;\n}\n"
         );
+    }
+    #[test]
+    fn a_name_gets_into_an_import_of_any_form() {
+        let add = |text: &str| into_import(text, "workspace_db::schema", "jobs");
+        let own = "use crate::schema::*;\n";
+        assert_eq!(add(own), format!("use workspace_db::schema::jobs;\n\n{own}"));
+        let one = |names: &str| format!("use workspace_db::schema::{names};\n\n{own}");
+        assert_eq!(add(&one("documents")), one("{documents, jobs}"));
+        assert_eq!(add(&one("{documents, jobs}")), one("{documents, jobs}"));
+        assert_eq!(add(&one("{\n    documents,\n    messages,\n}")), one("{documents, jobs, messages}"));
+        let glob = one("*");
+        assert_eq!(add(&glob), format!("use workspace_db::schema::*;\n\nuse workspace_db::schema::jobs;\n\n{own}"));
     }
 }

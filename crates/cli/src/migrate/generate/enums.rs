@@ -134,9 +134,7 @@ impl Enums {
                 camel(&one.name)
             );
             let opening = "workspace_db::pg_enums! {";
-            edit::file(&path, "//! Enums of the database.\n", |text| {
-                edit::into_block(&edit::with_block(text, opening), opening, &declared)
-            })?;
+            edit::file(&path, "//! Enums of the database.\n", |text| edit::into_block(&text, opening, &declared))?;
         }
         Ok((!missing.is_empty()).then_some(path))
     }

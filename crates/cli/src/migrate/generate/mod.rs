@@ -135,11 +135,12 @@ impl Generate {
         if has_modules && !is_ours {
             written.extend(declare_modules(root, !tables.is_empty(), modules.contains("crate::sql_types"))?);
         }
-        for (table, column) in vectors(&tables, &columns) {
-            if !schema_rs::add_bits(&schema, table, column, layout.library)? {
+        for (table, column) in all_columns(&tables, &columns).filter(|(table, column)| sql::lacks_bits(table, column)) {
+            if schema_rs::add_bits(&schema, table, column, layout.library)? {
+                written.push(schema.clone());
+            } else {
                 skipped.push(format!("the column {} in src/schema.rs: run `diesel print-schema`", sql::bits(column)));
             }
-            written.push(schema.clone());
         }
         let folder = self.write_migration(&version, &up, &down, &mut written)?;
         report(context, &folder, &relative_names(root, &written), &skipped)
@@ -308,23 +309,19 @@ fn require_defaults(columns: &[NewColumns<'_>], stays: &[String]) -> Result<()> 
     }
 }
 
-/// Returns the new vectors with their tables.
-fn vectors<'a>(
+/// Returns the new columns with their tables.
+fn all_columns<'a>(
     tables: &'a [NewTable<'_>],
     columns: &'a [NewColumns<'_>],
 ) -> impl Iterator<Item = (&'a TableSchema, &'a ColumnSchema)> {
     let of_tables = tables.iter().flat_map(|one| one.table.columns.iter().map(move |column| (one.table, column)));
     let of_columns = columns.iter().flat_map(|one| one.columns.iter().map(move |column| (one.table, *column)));
-    of_tables
-        .chain(of_columns)
-        .filter(|(table, column)| sql::is_vector(column) && table.column(&sql::bits(column)).is_none())
+    of_tables.chain(of_columns)
 }
 
 /// Returns the names of the columns' types.
 fn types<'a>(tables: &'a [NewTable<'_>], columns: &'a [NewColumns<'_>]) -> impl Iterator<Item = &'a str> {
-    let of_tables = tables.iter().flat_map(|one| one.table.columns.iter());
-    let of_columns = columns.iter().flat_map(|one| one.columns.iter().copied());
-    of_tables.chain(of_columns).map(|column| column.sql_type.as_str())
+    all_columns(tables, columns).map(|(_, column)| column.sql_type.as_str())
 }
 
 /// Adds the `mod` lines to the library or binary of the crate, and returns the file if it changed.

@@ -1,6 +1,6 @@
 //! An initial model of a tenants' table: the row, the row to insert, and the changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -28,7 +28,7 @@ pub(super) fn write(
     let (name, row) = (&table.name, table.type_name());
     let beside = layout.models.with_extension("rs");
     let module = if beside.exists() { beside } else { layout.models.join("mod.rs") };
-    edit::file(&module, "//! One file a table: the row, what is inserted, what may change.\n", |text| {
+    edit::file(&module, "//! One file per table: the row, the row to insert, and the changes.\n", |text| {
         let mut names = [format!("New{row}"), format!("{row}Changes"), row.clone()];
         names.sort_unstable();
         let text = into_lines(&text, "mod ", &format!("mod {name};"));
@@ -106,7 +106,7 @@ impl<'a> Model<'a> {
         let mut of_changes: String = changed.map(|field| field.changed()).collect();
         if self.has_time {
             of_changes.push_str(
-                "    /// Time of the last change: the statement's own, always.\n    pub updated_at: StatementTime,\n",
+                "    /// Time of the last change, which every update sets.\n    pub updated_at: StatementTime,\n",
             );
         }
         let needed = written.iter().filter(|field| field.name != "id" && !field.is_optional);
@@ -122,7 +122,7 @@ impl<'a> Model<'a> {
         let untimed = if self.has_time {
             ""
         } else {
-            "\n///\n/// The table has no `updated_at`, so a changeset in which all is `None` is refused by Diesel."
+            "\n///\n/// The table has no `updated_at`, so Diesel rejects a changeset in which every field is `None`."
         };
         let page_key = if self.has_page_key { page_key(&row) } else { String::new() };
         format!(
@@ -135,14 +135,14 @@ impl<'a> Model<'a> {
 pub struct {row} {{
 {of_row}}}
 
-/// A row of `{name}` to insert. The workspace is not in it: the scope supplies it.
+/// A row of `{name}` to insert. It has no workspace: the scope supplies it.
 #[derive(Clone, Debug, PartialEq, Insertable)]
 #[diesel(table_name = {name})]
 pub struct New{row} {{
 {of_new}}}
 
 impl New{row} {{
-    /// What is needed; the id is fresh, and everything else is absent.
+    /// Creates the row with a new id, and NULL in the nullable columns.
     #[must_use]
     pub fn new({}) -> Self {{
         Self {{
@@ -150,7 +150,7 @@ impl New{row} {{
     }}
 }}
 
-/// What may change in a row of `{name}`; `None` leaves a column as it is, `Some(None)` sets it to NULL.{untimed}
+/// Changes to a row of `{name}`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.{untimed}
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = {name})]
 pub struct {row}Changes {{
@@ -214,7 +214,7 @@ impl Keyset for {row} {{
 
 /// Imported names by module.
 #[derive(Default)]
-struct Imports(std::collections::BTreeMap<String, BTreeSet<String>>);
+struct Imports(BTreeMap<String, BTreeSet<String>>);
 
 impl Imports {
     fn add(&mut self, module: &str, names: &[&str]) {

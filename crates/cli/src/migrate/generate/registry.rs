@@ -38,7 +38,7 @@ impl Layout {
 }
 
 const REGISTRY: &str =
-    "//! The tenants' tables of this crate: their ids, their registration, and the relations between them.
+    "//! The tenant tables of this crate: their ids, their registration, and the relations between them.
 
 use crate::schema::*;
 ";
@@ -49,14 +49,14 @@ pub(super) fn register(layout: &Layout, table: &TableSchema, references: &[Refer
     let ids = if layout.is_ours { "typed_ids! {" } else { "workspace_db::typed_ids! {" };
     let id =
         format!("    /// Names a row of `{name}` within its workspace.\n    pub {row}Id, \"{}\";", table.article());
-    edit::file(&layout.ids, REGISTRY, |text| edit::into_block(&edit::with_block(text, ids), ids, &id))?;
+    edit::file(&layout.ids, REGISTRY, |text| edit::into_block(&text, ids, &id))?;
     let tables = if layout.is_ours { "register! {" } else { "workspace_db::tenant_tables! {" };
     edit::file(&layout.registry, REGISTRY, |mut text| {
         if layout.is_ours {
-            text = edit::into_import(&text, "use crate::schema::{", name)?;
-            text = edit::into_import(&text, "use crate::id::{", &format!("{row}Id"))?;
+            text = edit::into_import(&text, "crate::schema", name);
+            text = edit::into_import(&text, "crate::id", &format!("{row}Id"));
         }
-        edit::into_block(&edit::with_block(text, tables), tables, &format!("    {name}: {row}Id,"))
+        edit::into_block(&text, tables, &format!("    {name}: {row}Id,"))
     })?;
     relate(layout, table, references)?;
     add_vectors(layout, table, table.columns.iter())?;
@@ -86,17 +86,18 @@ pub(super) fn relate(layout: &Layout, table: &TableSchema, references: &[Referen
         for Relation { reference, alias } in relations(table, references, others) {
             let (name, Reference { field: column, to, .. }) = (&table.name, reference);
             if !layout.is_ours && TENANT_TABLES.contains(&to.as_str()) {
-                text = import_of_library(&text, to);
+                // By its name, which a table of the crate's own schema of the same name can't hide.
+                text = edit::into_import(&text, "workspace_db::schema", to);
             }
             let mut target = to.clone();
             if let Some(alias) = alias {
                 let (alias, type_name) = (alias.name, alias.type_name);
                 let line = format!("    pub const {alias}: Alias<{type_name}> = {to} as {alias};");
-                text = into_block(text, "diesel::alias! {", &line)?;
+                text = edit::into_block(&text, "diesel::alias! {", &line)?;
                 target = format!("{to} as {type_name}");
             }
-            text = into_block(
-                text,
+            text = edit::into_block(
+                &text,
                 &format!("{}::relations! {{", layout.library),
                 &format!("    {name}.{column} => {target};"),
             )?;
@@ -104,26 +105,6 @@ pub(super) fn relate(layout: &Layout, table: &TableSchema, references: &[Referen
         Ok(text)
     })?;
     Ok(vec![layout.registry.clone()])
-}
-
-/// Imports a table of the library by its name, which a table of the crate's own schema of the same name can't hide.
-fn import_of_library(text: &str, table: &str) -> String {
-    const LIBRARY: &str = "use workspace_db::schema::";
-    let is_import = |line: &&str| line.starts_with(LIBRARY) && !line.ends_with("*;");
-    let earlier = text.lines().find(is_import);
-    let listed = earlier.and_then(|line| line.strip_prefix(LIBRARY)).unwrap_or_default();
-    let mut names: Vec<&str> =
-        listed.split(['{', '}', ',', ';']).map(str::trim).filter(|name| !name.is_empty()).chain([table]).collect();
-    names.sort_unstable();
-    names.dedup();
-    let line = match names[..] {
-        [one] => format!("{LIBRARY}{one};"),
-        _ => format!("{LIBRARY}{{{}}};", names.join(", ")),
-    };
-    match earlier {
-        Some(earlier) => text.replacen(earlier, &line, 1),
-        None => text.replacen("use crate::schema::*;\n", &format!("{line}\n\nuse crate::schema::*;\n"), 1),
-    }
 }
 
 /// States the number of dimensions of these columns, if they are vectors that are not nullable.
@@ -135,11 +116,7 @@ pub(super) fn add_vectors<'a>(
     for column in columns.filter(|column| is_vector(column) && !column.is_nullable) {
         let line = format!("    {}.{}: {};", table.name, column.field, workspace_db::sql_types::DIMENSIONS);
         let opening = format!("{}::vector_columns! {{", layout.library);
-        edit::file(&layout.registry, REGISTRY, |text| into_block(text, &opening, &line))?;
+        edit::file(&layout.registry, REGISTRY, |text| edit::into_block(&text, &opening, &line))?;
     }
     Ok(())
-}
-
-fn into_block(text: String, opening: &str, line: &str) -> Result<String> {
-    edit::into_block(&edit::with_block(text, opening), opening, line)
 }

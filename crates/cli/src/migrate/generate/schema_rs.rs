@@ -5,14 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::sql::{bits, docs_of_bits, is_vector};
+use super::sql::{bits, docs_of_bits};
 use super::table::{ColumnSchema, TableSchema};
 
-/// Inserts the missing column of sign bits after a new vector. Returns true if the file has it now or needs none.
+/// Inserts the column of sign bits after a vector. Returns false if the vector has no line of its own.
 pub(super) fn add_bits(path: &Path, table: &TableSchema, column: &ColumnSchema, library: &str) -> Result<bool> {
-    if !is_vector(column) || table.column(&bits(column)).is_some() {
-        return Ok(true);
-    }
     let bit = format!("{library}::sql_types::Bit");
     let sql_type = if column.is_nullable { format!("Nullable<{bit}>") } else { bit };
     let lines = format!("        /// {}\n        {} -> {sql_type},\n", docs_of_bits(column), bits(column));

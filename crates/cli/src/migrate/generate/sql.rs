@@ -188,6 +188,11 @@ pub(super) fn is_bits(table: &TableSchema, column: &ColumnSchema) -> bool {
     column.sql_type == "Bit" && table.columns.iter().any(|vector| is_vector(vector) && bits(vector) == column.name)
 }
 
+/// Returns true for a vector whose table has no column with its signs.
+pub(super) fn lacks_bits(table: &TableSchema, column: &ColumnSchema) -> bool {
+    is_vector(column) && table.column(&bits(column)).is_none()
+}
+
 /// Returns the column of a vector's sign bits.
 pub(super) fn bits(column: &ColumnSchema) -> String {
     format!("{}_bits", column.name)
