@@ -7,7 +7,7 @@ use super::password;
 use crate::error::Result;
 use crate::models::{AdminUser, NewAdminUser};
 use crate::sql_types::{PUBLISHED_PASSWORD, PasswordHash};
-use crate::tenancy::{Database, PlatformScope};
+use crate::tenancy::{PlatformExecutor, PlatformScope};
 
 /// Creates an administrator whose password another system has hashed already, as bcrypt or argon2id.
 ///
@@ -30,15 +30,16 @@ use crate::tenancy::{Database, PlatformScope};
 /// # }
 /// ```
 pub async fn create_admin_with_hash(
-    db: &Database,
+    db: impl PlatformExecutor,
     platform: &PlatformScope,
     new: &NewAdmin,
     hash: PasswordHash,
 ) -> Result<AdminUser> {
     let published = SecretString::from(PUBLISHED_PASSWORD);
     let must_change_password = password::verify(&hash, &published).await?;
-    db.platform(async |conn| {
-        let actor = platform.actor_in_person(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = platform.actor_in_person(conn, database).await?;
         let row = NewAdminUser {
             role: Some(new.role),
             must_change_password: Some(must_change_password),

@@ -14,7 +14,7 @@ use crate::id::{AdminTokenId, AdminUserId};
 use crate::models::{AdminToken, AdminUser, AdminUserChanges, NewAdminUser, NewAuditEntry};
 use crate::schema::{admin_tokens, admin_users};
 use crate::sql_types::{AdminRole, AdminStatus, AdminTokenKind, Email, Name, PasswordHash, StatementTime};
-use crate::tenancy::{Actor, Database, PlatformScope, load_readable};
+use crate::tenancy::{Actor, PlatformExecutor, PlatformScope, load_readable};
 
 /// Number of days for which a password secret is valid.
 const SECRET_DAYS: i64 = 1;
@@ -59,10 +59,15 @@ pub struct NewAdmin {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn create_admin(db: &Database, platform: &PlatformScope, new: &NewAdmin) -> Result<(AdminUser, Token)> {
+pub async fn create_admin(
+    db: impl PlatformExecutor,
+    platform: &PlatformScope,
+    new: &NewAdmin,
+) -> Result<(AdminUser, Token)> {
     let hash = password::unusable().await?;
-    db.platform(async |conn| {
-        let actor = platform.actor_in_person(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = platform.actor_in_person(conn, database).await?;
         let row = NewAdminUser { role: Some(new.role), ..pending(new, hash) };
         let admin = insert(conn, &row).await?.ok_or_else(|| email_taken(&new.email))?;
         let secret = issue_secret(conn, admin.id).await?;
@@ -105,10 +110,11 @@ pub(super) fn email_taken(email: &Email) -> Error {
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found) if the administrator does not exist; [`is_forbidden`](Error::is_forbidden).
-pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Token> {
-    db.platform(async |conn| {
+pub async fn reset_password(db: impl PlatformExecutor, platform: &PlatformScope, admin: AdminUserId) -> Result<Token> {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = find(conn, admin).await;
-        let actor = platform.actor_in_person(conn, db).await?;
+        let actor = platform.actor_in_person(conn, database).await?;
         let admin = row?;
         let earlier = admin_tokens::table
             .filter(admin_tokens::admin_user_id.eq(admin.id).and(admin_tokens::revoked_at.is_null()))
@@ -127,11 +133,12 @@ pub async fn reset_password(db: &Database, platform: &PlatformScope, admin: Admi
 ///
 /// [`is_conflict`](Error::is_conflict) if they are the last superadmin who can log in;
 /// [`is_not_found`](Error::is_not_found); [`is_forbidden`](Error::is_forbidden).
-pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
-    db.platform(async |conn| {
+pub async fn disable(db: impl PlatformExecutor, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
+    let database = db.token()?;
+    db.run(async |conn| {
         let superadmins = locked_superadmins(conn).await?;
         let row = find(conn, admin).await;
-        let actor = platform.actor(conn, db).await?;
+        let actor = platform.actor(conn, database).await?;
         let before = row?;
         must_remain(&superadmins, admin)?;
         revoke_all(conn, admin).await?;
@@ -152,10 +159,11 @@ pub async fn disable(db: &Database, platform: &PlatformScope, admin: AdminUserId
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
-pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
-    db.platform(async |conn| {
+pub async fn enable(db: impl PlatformExecutor, platform: &PlatformScope, admin: AdminUserId) -> Result<AdminUser> {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = find(conn, admin).await;
-        let actor = platform.actor_in_person(conn, db).await?;
+        let actor = platform.actor_in_person(conn, database).await?;
         let before = row?;
         change_access(
             conn,
@@ -175,15 +183,16 @@ pub async fn enable(db: &Database, platform: &PlatformScope, admin: AdminUserId)
 ///
 /// Same as [`disable`].
 pub async fn change_role(
-    db: &Database,
+    db: impl PlatformExecutor,
     platform: &PlatformScope,
     admin: AdminUserId,
     role: AdminRole,
 ) -> Result<AdminUser> {
-    db.platform(async |conn| {
+    let database = db.token()?;
+    db.run(async |conn| {
         let superadmins = locked_superadmins(conn).await?;
         let row = find(conn, admin).await;
-        let actor = platform.actor_in_person(conn, db).await?;
+        let actor = platform.actor_in_person(conn, database).await?;
         let before = row?;
         if role != AdminRole::Superadmin {
             must_remain(&superadmins, admin)?;
@@ -207,14 +216,15 @@ pub async fn change_role(
 /// [`is_conflict`](Error::is_conflict) if another administrator has the email; [`is_not_found`](Error::is_not_found);
 /// [`is_forbidden`](Error::is_forbidden).
 pub async fn change_details(
-    db: &Database,
+    db: impl PlatformExecutor,
     platform: &PlatformScope,
     admin: AdminUserId,
     changes: &AdminUserChanges,
 ) -> Result<AdminUser> {
-    db.platform(async |conn| {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = find(conn, admin).await;
-        let actor = platform.actor(conn, db).await?;
+        let actor = platform.actor(conn, database).await?;
         let before = row?;
         let updated = diesel::update(admin_users::table.find(admin))
             .set(changes)
@@ -236,9 +246,10 @@ pub async fn change_details(
 /// # Errors
 ///
 /// [`is_forbidden`](Error::is_forbidden), [`is_unreachable`](Error::is_unreachable).
-pub async fn admins(db: &Database, platform: &PlatformScope) -> Result<Vec<AdminUser>> {
-    db.platform(async |conn| {
-        platform.actor(conn, db).await?;
+pub async fn admins(db: impl PlatformExecutor, platform: &PlatformScope) -> Result<Vec<AdminUser>> {
+    let database = db.token()?;
+    db.run(async |conn| {
+        platform.actor(conn, database).await?;
         load_readable(AdminUser::query().order(lower(admin_users::email)), conn).await
     })
     .await
@@ -251,15 +262,16 @@ pub async fn admins(db: &Database, platform: &PlatformScope) -> Result<Vec<Admin
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden);
 /// [`is_invalid_input`](Error::is_invalid_input) if `days` is 0 or more than 366.
 pub async fn create_admin_token(
-    db: &Database,
+    db: impl PlatformExecutor,
     platform: &PlatformScope,
     admin: AdminUserId,
     name: &Name,
     days: u32,
 ) -> Result<(AdminToken, Token)> {
-    db.platform(async |conn| {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = find(conn, admin).await;
-        let actor = platform.actor_in_person(conn, db).await?;
+        let actor = platform.actor_in_person(conn, database).await?;
         let admin = row?;
         create_token(conn, actor, admin.id, name, days).await
     })
@@ -271,9 +283,14 @@ pub async fn create_admin_token(
 /// # Errors
 ///
 /// [`is_forbidden`](Error::is_forbidden), [`is_unreachable`](Error::is_unreachable).
-pub async fn list_admin_tokens(db: &Database, platform: &PlatformScope, admin: AdminUserId) -> Result<Vec<AdminToken>> {
-    db.platform(async |conn| {
-        platform.actor(conn, db).await?;
+pub async fn list_admin_tokens(
+    db: impl PlatformExecutor,
+    platform: &PlatformScope,
+    admin: AdminUserId,
+) -> Result<Vec<AdminToken>> {
+    let database = db.token()?;
+    db.run(async |conn| {
+        platform.actor(conn, database).await?;
         valid_tokens(conn, admin).await
     })
     .await
@@ -285,14 +302,15 @@ pub async fn list_admin_tokens(db: &Database, platform: &PlatformScope, admin: A
 ///
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
 pub async fn revoke_admin_token(
-    db: &Database,
+    db: impl PlatformExecutor,
     platform: &PlatformScope,
     admin: AdminUserId,
     token: AdminTokenId,
 ) -> Result<()> {
-    db.platform(async |conn| {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = find(conn, admin).await;
-        let actor = platform.actor(conn, db).await?;
+        let actor = platform.actor(conn, database).await?;
         revoke(conn, actor, row?.id, token).await
     })
     .await

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::id::{AdminUserId, AuditEntryId, WorkspaceId};
 use crate::models::{AuditEntry, NewAuditEntry};
 use crate::schema::audit_log;
-use crate::tenancy::{Database, PageKey, PlatformScope, load_readable};
+use crate::tenancy::{Database, PageKey, PlatformExecutor, PlatformScope, load_readable};
 
 /// Maximum number of entries on one page.
 const MAX_ENTRIES: u32 = 1_000;
@@ -97,7 +97,8 @@ pub struct AuditedChange {
     pub after: Value,
 }
 
-/// Adds an audit entry for a change that the caller makes itself, and commits it in its own transaction.
+/// Adds an audit entry for a change that the caller makes itself. On `&Database`, it commits the entry in its own
+/// transaction.
 ///
 /// The entry says what the caller says: neither the workspace, the action nor the values are compared with the change.
 /// The actor is that of the scope: the superadmin, or an operator with the reason of [`PlatformScope::unchecked`]. Of
@@ -138,9 +139,10 @@ pub struct AuditedChange {
 /// .await
 /// # }
 /// ```
-pub async fn record_change(db: &Database, platform: &PlatformScope, change: AuditedChange) -> Result<()> {
-    db.platform(async |conn| {
-        let actor = platform.actor(conn, db).await?;
+pub async fn record_change(db: impl PlatformExecutor, platform: &PlatformScope, change: AuditedChange) -> Result<()> {
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = platform.actor(conn, database).await?;
         NewAuditEntry::new(actor, change.action, change.table, change.row)
             .for_workspace(change.workspace)
             .change(&change.before, &change.after)

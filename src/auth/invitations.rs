@@ -15,7 +15,7 @@ use crate::id::{AdminUserId, WorkspaceAdminId, WorkspaceId};
 use crate::models::{AdminUser, NewAdminUser, NewAuditEntry, NewWorkspaceAdmin, WorkspaceAdmin};
 use crate::schema::{admin_users, workspace_admins, workspaces};
 use crate::sql_types::{AdminRole, AdminStatus, Email, PasswordHash, TokenHash};
-use crate::tenancy::{Actor, Administer, Database, WorkspaceScope};
+use crate::tenancy::{Actor, Administer, PlatformExecutor, WorkspaceScope};
 
 /// Number of days for which an invitation can be accepted.
 const INVITATION_DAYS: i64 = 7;
@@ -55,15 +55,16 @@ pub struct Invitation {
 /// # }
 /// ```
 pub async fn invite(
-    db: &Database,
+    db: impl PlatformExecutor,
     scope: &WorkspaceScope<Administer>,
     email: &Email,
     role: AdminRole,
 ) -> Result<Invitation> {
     // Computed in every case, so that the duration of an invitation does not reveal whether the email has an account.
     let unusable = password::unusable().await?;
-    db.platform(async |conn| {
-        let actor = scope.actor(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = scope.actor(conn, database).await?;
         invite_to(conn, scope.workspace(), actor, email, role, unusable).await
     })
     .await

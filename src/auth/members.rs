@@ -18,7 +18,7 @@ use crate::id::{WorkspaceAdminId, WorkspaceId};
 use crate::models::{AdminUser, NewAuditEntry, WorkspaceAdmin};
 use crate::schema::{admin_users, workspace_admins};
 use crate::sql_types::AdminRole;
-use crate::tenancy::{Actor, Administer, Database, WorkspaceScope, load_readable};
+use crate::tenancy::{Actor, Administer, Database, PlatformExecutor, WorkspaceScope, load_readable};
 
 /// Member of a workspace, or an invited administrator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -72,10 +72,11 @@ pub async fn join(
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
-pub async fn members(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Vec<Member>> {
+pub async fn members(db: impl PlatformExecutor, scope: &WorkspaceScope<Administer>) -> Result<Vec<Member>> {
     type Row = (WorkspaceAdmin, String, Option<String>, Option<String>);
-    db.platform(async |conn| {
-        scope.actor(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        scope.actor(conn, database).await?;
         let members = workspace_admins::table
             .inner_join(admin_users::table)
             .filter(workspace_admins::workspace_id.eq(scope.workspace()))
@@ -99,15 +100,16 @@ pub async fn members(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
 /// [`is_not_found`](Error::is_not_found) if the workspace has no such membership;
 /// [`is_forbidden`](Error::is_forbidden).
 pub async fn change_member_role(
-    db: &Database,
+    db: impl PlatformExecutor,
     scope: &WorkspaceScope<Administer>,
     member: WorkspaceAdminId,
     role: AdminRole,
 ) -> Result<WorkspaceAdmin> {
-    db.platform(async |conn| {
+    let database = db.token()?;
+    db.run(async |conn| {
         // Authorization is checked again after the row lock is taken: the actor may have been removed meanwhile.
         let row = find(conn, scope.workspace(), member).await;
-        let actor = scope.actor(conn, db).await?;
+        let actor = scope.actor(conn, database).await?;
         let before = row?;
         let after = diesel::update(workspace_admins::table.find((scope.workspace(), member)))
             .set(workspace_admins::role.eq(role))
@@ -130,11 +132,16 @@ pub async fn change_member_role(
 ///
 /// [`is_not_found`](Error::is_not_found) if the workspace has no such membership;
 /// [`is_forbidden`](Error::is_forbidden).
-pub async fn remove_member(db: &Database, scope: &WorkspaceScope<Administer>, member: WorkspaceAdminId) -> Result<()> {
-    db.platform(async |conn| {
+pub async fn remove_member(
+    db: impl PlatformExecutor,
+    scope: &WorkspaceScope<Administer>,
+    member: WorkspaceAdminId,
+) -> Result<()> {
+    let database = db.token()?;
+    db.run(async |conn| {
         // Authorization is checked again after the row lock is taken: the actor may have been removed meanwhile.
         let row = find(conn, scope.workspace(), member).await;
-        let actor = scope.actor(conn, db).await?;
+        let actor = scope.actor(conn, database).await?;
         let before = row?;
         diesel::delete(workspace_admins::table.find((scope.workspace(), member))).execute(conn).await?;
         NewAuditEntry::new(actor, "member.remove", "workspace_admins", Some(*member.as_uuid()))

@@ -34,6 +34,11 @@
 //! The process caches a right for at most one second. Within that time, an ended session, a revoked token and a removed
 //! member lose their access everywhere. Each change here inserts an audit entry in the same transaction; [`audit_log`]
 //! lists them.
+//!
+//! An action that takes a [`PlatformExecutor`](crate::tenancy::PlatformExecutor) runs in its own transaction on
+//! `&Database`, or in yours on the connection of [`Database::across_workspaces`](crate::tenancy::Database::across_workspaces).
+//! So a workspace and your own rows are made together. Logins, sessions and invitations that are accepted have their own
+//! transactions, because a failed try must be recorded too.
 
 mod admin_import;
 mod admin_tokens;

@@ -15,7 +15,7 @@ use crate::id::ServiceTokenId;
 use crate::models::{NewAuditEntry, NewServiceToken, ServiceToken};
 use crate::schema::service_tokens;
 use crate::sql_types::{Name, ServiceAccess};
-use crate::tenancy::{Administer, Database, Read, WorkspaceScope, load_readable};
+use crate::tenancy::{Administer, Database, PlatformExecutor, Read, WorkspaceScope, load_readable};
 
 /// Access that a service's token grants.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ pub async fn service(db: &Database, token: &Token) -> Result<ServiceScope> {
 /// [`is_invalid_input`](Error::is_invalid_input) if `days` is 0 or more than 366; [`is_not_found`](Error::is_not_found)
 /// and [`is_forbidden`](Error::is_forbidden) if the scope's administrator may no longer administer the workspace.
 pub async fn create_service_token(
-    db: &Database,
+    db: impl PlatformExecutor,
     scope: &WorkspaceScope<Administer>,
     name: &Name,
     access: ServiceAccess,
@@ -116,8 +116,9 @@ pub async fn create_service_token(
         token_hash: token.hash(),
         expires_at: valid_for(days)?,
     };
-    db.platform(async |conn| {
-        let actor = scope.actor(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = scope.actor(conn, database).await?;
         let made = diesel::insert_into(service_tokens::table)
             .values(&row)
             .returning(ServiceToken::as_returning())
@@ -138,9 +139,13 @@ pub async fn create_service_token(
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found), [`is_forbidden`](Error::is_forbidden).
-pub async fn service_tokens(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Vec<ServiceToken>> {
-    db.platform(async |conn| {
-        scope.actor(conn, db).await?;
+pub async fn service_tokens(
+    db: impl PlatformExecutor,
+    scope: &WorkspaceScope<Administer>,
+) -> Result<Vec<ServiceToken>> {
+    let database = db.token()?;
+    db.run(async |conn| {
+        scope.actor(conn, database).await?;
         let tokens = ServiceToken::query()
             .filter(service_tokens::workspace_id.eq(scope.workspace()))
             .filter(service_tokens::revoked_at.is_null().and(service_tokens::expires_at.gt(now)))
@@ -157,12 +162,13 @@ pub async fn service_tokens(db: &Database, scope: &WorkspaceScope<Administer>) -
 /// [`is_not_found`](Error::is_not_found) if the workspace has no such token or it was revoked already;
 /// [`is_forbidden`](Error::is_forbidden).
 pub async fn revoke_service_token(
-    db: &Database,
+    db: impl PlatformExecutor,
     scope: &WorkspaceScope<Administer>,
     token: ServiceTokenId,
 ) -> Result<()> {
-    db.platform(async |conn| {
-        let actor = scope.actor(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = scope.actor(conn, database).await?;
         let valid = service_tokens::table.find((scope.workspace(), token)).filter(service_tokens::revoked_at.is_null());
         let name: Option<String> = diesel::update(valid)
             .set(service_tokens::revoked_at.eq(now))

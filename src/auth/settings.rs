@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::{NewAuditEntry, NewWorkspaceSettings, Workspace, WorkspaceSettings, WorkspaceSettingsChanges};
 use crate::schema::workspace_settings;
 use crate::sql_types::{LanguageTag, LanguageTags, Metadata, TextArray};
-use crate::tenancy::{Access, Administer, Database, WorkspaceScope};
+use crate::tenancy::{Access, Administer, Database, PlatformExecutor, WorkspaceScope};
 
 /// Tone of the answers if the workspace sets none.
 const TONE: &str = "professional";
@@ -144,14 +144,15 @@ pub async fn settings<A: Access>(db: &Database, scope: &WorkspaceScope<A>) -> Re
 /// # }
 /// ```
 pub async fn change_settings(
-    db: &Database,
+    db: impl PlatformExecutor,
     scope: &WorkspaceScope<Administer>,
     changes: &WorkspaceSettingsChanges,
 ) -> Result<WorkspaceSettings> {
     check_bounds(&SettingsBounds::from(changes))?;
     let workspace = scope.workspace();
-    db.platform(async |conn| {
-        let actor = scope.actor(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = scope.actor(conn, database).await?;
         // A workspace without a row of settings gets one with the defaults.
         diesel::insert_into(workspace_settings::table)
             .values(workspace_settings::workspace_id.eq(workspace))

@@ -14,7 +14,7 @@ use crate::models::{
 };
 use crate::schema::{workspace_settings, workspaces};
 use crate::sql_types::{AdminRole, Email, StatementTime};
-use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope, load_readable};
+use crate::tenancy::{Actor, Administer, PlatformExecutor, PlatformScope, WorkspaceScope, load_readable};
 
 /// Workspace that was created.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub struct CreatedWorkspace {
 /// # }
 /// ```
 pub async fn create_workspace(
-    db: &Database,
+    db: impl PlatformExecutor,
     platform: &PlatformScope,
     new: &NewWorkspace,
     settings: &NewWorkspaceSettings,
@@ -59,8 +59,9 @@ pub async fn create_workspace(
         Some(_) => Some(password::unusable().await?),
         None => None,
     };
-    db.platform(async |conn| {
-        let actor = platform.actor(conn, db).await?;
+    let database = db.token()?;
+    db.run(async |conn| {
+        let actor = platform.actor(conn, database).await?;
         let made: Option<Workspace> = diesel::insert_into(workspaces::table)
             .values(new)
             .on_conflict(workspaces::slug)
@@ -96,9 +97,10 @@ pub async fn create_workspace(
 /// # Errors
 ///
 /// [`is_forbidden`](Error::is_forbidden), [`is_unreachable`](Error::is_unreachable).
-pub async fn workspaces(db: &Database, platform: &PlatformScope) -> Result<Vec<Workspace>> {
-    db.platform(async |conn| {
-        platform.actor(conn, db).await?;
+pub async fn workspaces(db: impl PlatformExecutor, platform: &PlatformScope) -> Result<Vec<Workspace>> {
+    let database = db.token()?;
+    db.run(async |conn| {
+        platform.actor(conn, database).await?;
         load_readable(Workspace::query().order(workspaces::slug), conn).await
     })
     .await
@@ -110,7 +112,7 @@ pub async fn workspaces(db: &Database, platform: &PlatformScope) -> Result<Vec<W
 ///
 /// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) where the scope's administrator may not
 /// do so any more.
-pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
+pub async fn publish(db: impl PlatformExecutor, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
     administer(
         db,
         scope,
@@ -125,7 +127,7 @@ pub async fn publish(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
 /// # Errors
 ///
 /// As [`publish`].
-pub async fn unpublish(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
+pub async fn unpublish(db: impl PlatformExecutor, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
     administer(
         db,
         scope,
@@ -145,14 +147,15 @@ struct WorkspaceAccessChanges {
 }
 
 async fn administer(
-    db: &Database,
+    db: impl PlatformExecutor,
     scope: &WorkspaceScope<Administer>,
     action: &'static str,
     change: &WorkspaceAccessChanges,
 ) -> Result<Workspace> {
-    db.platform(async |conn| {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = locked(conn, scope.workspace()).await;
-        let actor = scope.actor(conn, db).await?;
+        let actor = scope.actor(conn, database).await?;
         change_access(conn, actor, action, &row?, change).await
     })
     .await
@@ -181,14 +184,15 @@ async fn change_access(
 /// [`is_conflict`](Error::is_conflict), with the field `slug`, where the slug is taken;
 /// [`is_invalid_input`](Error::is_invalid_input), with the field, where the threshold is not within 0 to 1; as [`publish`].
 pub async fn change_workspace(
-    db: &Database,
+    db: impl PlatformExecutor,
     scope: &WorkspaceScope<Administer>,
     changes: &WorkspaceChanges,
 ) -> Result<Workspace> {
     check_threshold(changes.confidence_threshold)?;
-    db.platform(async |conn| {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = locked(conn, scope.workspace()).await;
-        let actor = scope.actor(conn, db).await?;
+        let actor = scope.actor(conn, database).await?;
         let before = row?;
         let updated = diesel::update(workspaces::table.find(before.id))
             .set(changes)
@@ -210,7 +214,7 @@ pub async fn change_workspace(
 /// # Errors
 ///
 /// As [`publish`].
-pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
+pub async fn archive(db: impl PlatformExecutor, scope: &WorkspaceScope<Administer>) -> Result<Workspace> {
     administer(
         db,
         scope,
@@ -225,10 +229,11 @@ pub async fn archive(db: &Database, scope: &WorkspaceScope<Administer>) -> Resul
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found) where there is none of that id; [`is_forbidden`](Error::is_forbidden).
-pub async fn restore(db: &Database, platform: &PlatformScope, workspace: WorkspaceId) -> Result<Workspace> {
-    db.platform(async |conn| {
+pub async fn restore(db: impl PlatformExecutor, platform: &PlatformScope, workspace: WorkspaceId) -> Result<Workspace> {
+    let database = db.token()?;
+    db.run(async |conn| {
         let row = locked(conn, workspace).await;
-        let actor = platform.actor(conn, db).await?;
+        let actor = platform.actor(conn, database).await?;
         let active = WorkspaceAccessChanges { is_active: Some(true), ..WorkspaceAccessChanges::default() };
         change_access(conn, actor, "workspace.restore", &row?, &active).await
     })

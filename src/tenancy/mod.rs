@@ -69,7 +69,7 @@ pub use self::compile_errors::{MacroMarker, is_same_name, macro_marker};
 #[cfg(feature = "transfer")]
 pub(crate) use self::connection::BulkConnection;
 pub use self::connection::{
-    AsyncFunc, Database, Isolation, LoadsAs, RawConnection, TransactionOptions, WorkspaceConnection,
+    AsyncFunc, Database, Isolation, LoadsAs, PlatformExecutor, RawConnection, TransactionOptions, WorkspaceConnection,
 };
 pub(crate) use self::connection::{StatementSettings, load_each, load_readable};
 pub use self::credential::Actor;

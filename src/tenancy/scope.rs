@@ -36,7 +36,7 @@ pub struct WorkspaceScope<A: Access = Write> {
 
 /// Token that distinguishes the databases of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct DatabaseToken(pub(super) u64);
+pub struct DatabaseToken(pub(super) u64);
 
 /// Origin of a scope.
 #[derive(Clone)]

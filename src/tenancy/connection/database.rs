@@ -235,7 +235,7 @@ impl Database {
         reason::log(reason, None);
         let login = self.0.raw_platform.as_ref().ok_or_else(no_platform_login)?;
         let mut conn = connect_platform(login, self.platform_begin(), "").await?;
-        let (loan, mut raw) = RawTransaction::begin(&mut conn).await?;
+        let (loan, mut raw) = RawTransaction::begin(&mut conn, Some(self.into())).await?;
         let done = work(&mut raw).await;
         loan.end_with(raw, &login.drop_to(PLATFORM_ROLE), done).await
     }

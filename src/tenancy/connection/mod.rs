@@ -3,6 +3,7 @@
 //! From the bottom up: `transactional` is a lent connection whose transactions begin and end in one way. `load` sends a
 //! query on it. `raw` and `raw_transaction` lend it to raw SQL, and `workspace` restricts it to one workspace.
 //! `database` lends the connections of all workspaces, and `open` opens it.
+//! `platform_executor` runs an action of the platform on the database or on a lent connection.
 
 mod async_func;
 mod bulk;
@@ -11,6 +12,7 @@ mod errors;
 mod load;
 mod notifier;
 mod open;
+mod platform_executor;
 mod quota;
 mod raw;
 mod raw_transaction;
@@ -27,6 +29,7 @@ pub use self::database::Database;
 pub use self::load::LoadsAs;
 pub(super) use self::load::{all, each, readable_or_failed};
 pub(crate) use self::load::{load_each, load_readable};
+pub use self::platform_executor::PlatformExecutor;
 pub use self::raw::RawConnection;
 pub(crate) use self::statement_settings::StatementSettings;
 pub use self::transaction_options::{Isolation, TransactionOptions};

@@ -10,7 +10,8 @@ use diesel_async::{
 use super::async_func::AsyncFunc;
 use super::load::{LoadsAs, load_each};
 use crate::db::{Pool, PooledConnection};
-use crate::error::Result as Loaded;
+use crate::error::{Error, Result as Loaded};
+use crate::tenancy::scope::DatabaseToken;
 use crate::unreadable::Readable;
 
 /// Connection for raw SQL and for Diesel's own queries. [`RunQueryDsl`](diesel_async::RunQueryDsl) and
@@ -35,11 +36,48 @@ pub struct RawConnection {
     /// Connection; `None` only after it was given back.
     conn: Option<PooledConnection>,
     pool: Pool,
+    /// Database that it sees as a whole; `None` if it sees one workspace.
+    database: Option<DatabaseToken>,
 }
 
 impl RawConnection {
-    pub(super) fn new(conn: PooledConnection, pool: Pool) -> Self {
-        Self { conn: Some(conn), pool }
+    pub(super) fn new(conn: PooledConnection, pool: Pool, database: Option<DatabaseToken>) -> Self {
+        Self { conn: Some(conn), pool, database }
+    }
+
+    /// Returns the token of the database that it sees as a whole.
+    pub(super) fn database(&self) -> Loaded<DatabaseToken> {
+        self.database.ok_or_else(|| {
+            Error::misuse("an action of the platform was called on a connection that sees one workspace")
+                .remedy("pass the `Database`, or the connection of `Database::across_workspaces`")
+        })
+    }
+
+    /// Runs an action of this crate behind a savepoint, like [`transaction`](Self::transaction).
+    pub(super) async fn behind_savepoint<'a, F, R>(&mut self, work: F) -> Loaded<R>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Loaded<R>
+            + AsyncFunc<&'c mut AsyncPgConnection, Loaded<R>, Fut: Send>
+            + Send
+            + 'a,
+        R: Send,
+    {
+        AnsiTransactionManager::begin_transaction(self.inner_mut()).await?;
+        let done = work(self.inner_mut()).await;
+        self.end_savepoint(done).await
+    }
+
+    async fn end_savepoint<R, E: From<diesel::result::Error>>(&mut self, done: Result<R, E>) -> Result<R, E> {
+        match done {
+            Ok(value) => {
+                AnsiTransactionManager::commit_transaction(self.inner_mut()).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                AnsiTransactionManager::rollback_transaction(self.inner_mut()).await?;
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn give_back(mut self) -> Option<PooledConnection> {
@@ -84,16 +122,8 @@ impl RawConnection {
         E: From<diesel::result::Error> + Send,
     {
         AnsiTransactionManager::begin_transaction(self.inner_mut()).await?;
-        match work(self).await {
-            Ok(value) => {
-                AnsiTransactionManager::commit_transaction(self.inner_mut()).await?;
-                Ok(value)
-            }
-            Err(error) => {
-                AnsiTransactionManager::rollback_transaction(self.inner_mut()).await?;
-                Err(error)
-            }
-        }
+        let done = work(self).await;
+        self.end_savepoint(done).await
     }
 }
 

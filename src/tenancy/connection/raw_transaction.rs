@@ -6,6 +6,7 @@ use super::errors::interrupted_error;
 use super::raw::RawConnection;
 use super::transactional::{TransactionGuard, Transactional, batch};
 use crate::error::{Error, ErrorKind, Result};
+use crate::tenancy::scope::DatabaseToken;
 
 /// A transaction in which raw SQL runs, behind a savepoint.
 pub(super) struct RawTransaction<'s, C: Transactional> {
@@ -16,14 +17,14 @@ pub(super) struct RawTransaction<'s, C: Transactional> {
 impl<'s, C: Transactional> RawTransaction<'s, C> {
     /// Begins a transaction, like [`begin`](TransactionGuard::begin), and returns the connection for raw SQL. Only
     /// this type knows the name of the savepoint. If the work ends the transaction, the savepoint no longer exists,
-    /// even if the work began another one.
-    pub(super) async fn begin(conn: &'s mut C) -> Result<(Self, RawConnection)> {
+    /// even if the work began another one. `database` is the database that the connection sees as a whole.
+    pub(super) async fn begin(conn: &'s mut C, database: Option<DatabaseToken>) -> Result<(Self, RawConnection)> {
         let mut transaction = TransactionGuard::begin(conn).await?;
         let savepoint = format!("lent_{}", Uuid::new_v4().simple());
         transaction.conn.transactional().is_tainted = true;
         batch(transaction.open()?, &format!("SAVEPOINT {savepoint}")).await?;
         let inner = transaction.conn.transactional();
-        let raw = RawConnection::new(inner.pooled.take().ok_or_else(interrupted_error)?, inner.pool.clone());
+        let raw = RawConnection::new(inner.pooled.take().ok_or_else(interrupted_error)?, inner.pool.clone(), database);
         Ok((Self { transaction, savepoint }, raw))
     }
 

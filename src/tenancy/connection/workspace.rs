@@ -259,7 +259,7 @@ impl<A: Access> WorkspaceConnection<A> {
         reason::log(reason, Some(self.workspace));
         let local = self.local_settings().await?;
         let settings = format!("{}{}{local}", self.settings, self.timeouts.sql());
-        let (loan, mut raw) = RawTransaction::begin(self).await?;
+        let (loan, mut raw) = RawTransaction::begin(self, None).await?;
         let done = work(&mut raw).await;
         loan.end_with(raw, &settings, done).await
     }

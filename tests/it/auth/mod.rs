@@ -12,6 +12,7 @@ mod services;
 mod sessions;
 mod shell;
 mod throttle;
+mod transactions;
 mod workspaces;
 
 use std::net::IpAddr;
