@@ -1,8 +1,10 @@
 //! The trait of all embedders.
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::noun::noun_for;
 use crate::sql_types::Embedding;
 
 /// [Field](crate::Error::field) of an embedder's error that concerns one of the texts and not the endpoint. A retry
@@ -32,6 +34,22 @@ pub trait Embedder: Send + Sync {
     ///
     /// If one of the texts gets no vector, the call fails as a whole.
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>>;
+
+    /// Returns the vector of a question. A person waits for it, so an embedder should fail soon rather than retry for long.
+    ///
+    /// The default embeds it as [`embed`](Self::embed) does a text.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`embed`](Self::embed); [`is_embeddings_failure`](Error::is_embeddings_failure) if it returns no vector.
+    fn embed_question<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Embedding>> {
+        async move {
+            let texts = [question.to_owned()];
+            let vector = self.embed(&texts).await?.pop();
+            vector.ok_or_else(|| Error::new(ErrorKind::Embeddings, "the embedder returned no vector for the question"))
+        }
+        .boxed()
+    }
 }
 
 /// Returns one vector per text, in the order of the texts, and checks that the embedder made that number.
@@ -52,8 +70,13 @@ pub trait Embedder: Send + Sync {
 pub async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embedding>> {
     let vectors = embedder.embed(texts).await?;
     if vectors.len() != texts.len() {
-        let message =
-            format!("the embedder {} returned {} vectors for {} texts", embedder.model(), vectors.len(), texts.len());
+        let (returned, expected) = (vectors.len(), texts.len());
+        let message = format!(
+            "the embedder {} returned {returned} {} for {expected} {}",
+            embedder.model(),
+            noun_for(returned, "vector"),
+            noun_for(expected, "text")
+        );
         return Err(Error::new(ErrorKind::Embeddings, message)
             .remedy("use an embedder that returns one vector for each text, in the same order"));
     }

@@ -10,12 +10,17 @@ use ureq::http::header::RETRY_AFTER;
 
 use super::embedder::{Embedder, REFUSED_INPUT};
 use crate::error::{Error, ErrorKind, Result};
+use crate::noun::noun_for;
 use crate::sql_types::{DIMENSIONS, Embedding};
 
 /// Longest wait that an endpoint can request with Retry-After.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Maximum size of a response: 64 MiB, enough for two thousand vectors as JSON.
 const LARGEST_ANSWER: u64 = 64 * 1024 * 1024;
+/// Time within which an endpoint must accept the connection for a question, because a person waits.
+const QUESTION_CONNECT: Duration = Duration::from_millis(1500);
+/// Longest wait before the retry of a question.
+const QUESTION_WAIT: Duration = Duration::from_secs(1);
 /// Number of characters of a response that an error message shows.
 const EXCERPT: usize = 200;
 
@@ -32,7 +37,8 @@ pub struct OpenAiSettings {
     pub batch: usize,
     /// Timeout of one request, from connecting to the last byte.
     pub timeout: Duration,
-    /// Maximum number of retries after 429, 5xx, a timeout or a broken connection. The waits start at `first_wait` and
+    /// Maximum number of retries after 429, 5xx, a timeout or a broken connection. A question is retried at most once, within
+    /// a second, and only if the endpoint has answered. The waits start at `first_wait` and
     /// double, with jitter. A Retry-After header of the endpoint takes precedence.
     pub retries: usize,
     /// Wait before the first retry.
@@ -57,6 +63,9 @@ impl OpenAiSettings {
 }
 
 /// Embedder that requests vectors of 1536 dimensions from `POST {url}/embeddings`.
+///
+/// If nobody answers, a question fails within 2 seconds. An endpoint that accepts the connection has the whole timeout, since
+/// it may load its model first.
 ///
 /// ```no_run
 /// use workspace_db::embeddings::{Embedder, OpenAiEmbeddings, OpenAiSettings};
@@ -94,11 +103,31 @@ struct Item {
     embedding: Vec<f32>,
 }
 
-/// Error of one request, and a flag for errors that a retry may resolve.
+/// What the texts of a request are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Passages to store, for which a run waits as long as it must.
+    Store,
+    /// A question, for whose answer a person waits.
+    Ask,
+}
+
+/// Error of one request, and how a retry may resolve it.
 struct RequestFailure {
     error: Error,
-    again: bool,
+    retry: Retry,
     wait: Option<Duration>,
+}
+
+/// When a retry may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retry {
+    /// Never.
+    Never,
+    /// After the endpoint has recovered, because nothing answered.
+    OnceItAnswers,
+    /// Soon: the endpoint has answered, and is busy.
+    Soon,
 }
 
 impl OpenAiEmbeddings {
@@ -132,31 +161,47 @@ impl OpenAiEmbeddings {
         Ok(Self { agent, endpoint: format!("{base}/embeddings"), settings })
     }
 
-    async fn embed_batch(&self, texts: &[String]) -> Result<Vec<Embedding>> {
+    async fn embed_batch(&self, texts: &[String], purpose: Purpose) -> Result<Vec<Embedding>> {
+        let (retries, longest) = match purpose {
+            Purpose::Store => (self.settings.retries, LONGEST_WAIT),
+            Purpose::Ask => (self.settings.retries.min(1), QUESTION_WAIT),
+        };
         let waits = ExponentialBuilder::default()
             .with_min_delay(self.settings.first_wait)
-            .with_max_times(self.settings.retries)
+            .with_max_times(retries)
             .with_jitter();
-        (|| self.request_on_a_thread(texts.to_vec()))
+        (|| self.request_on_a_thread(texts.to_vec(), purpose))
             .retry(waits)
-            .when(|failure| failure.again)
-            .adjust(|failure, wait| wait.map(|wait| failure.wait.unwrap_or(wait).min(LONGEST_WAIT)))
+            .when(|failure| match failure.retry {
+                Retry::Never => false,
+                Retry::OnceItAnswers => purpose == Purpose::Store,
+                Retry::Soon => true,
+            })
+            .adjust(|failure, wait| wait.map(|wait| failure.wait.unwrap_or(wait).min(longest)))
             .notify(|failure, wait| tracing::warn!(error = %failure.error, ?wait, "retrying the embeddings request"))
             .await
             .map_err(|failure| failure.error)
     }
 
-    async fn request_on_a_thread(&self, texts: Vec<String>) -> Result<Vec<Embedding>, RequestFailure> {
+    async fn request_on_a_thread(
+        &self,
+        texts: Vec<String>,
+        purpose: Purpose,
+    ) -> Result<Vec<Embedding>, RequestFailure> {
         let this = self.clone();
-        tokio::task::spawn_blocking(move || this.request(&texts)).await.map_err(|error| RequestFailure {
-            error: Error::new(ErrorKind::Embeddings, "the request thread panicked").caused_by(error),
-            again: false,
-            wait: None,
+        tokio::task::spawn_blocking(move || this.request(&texts, purpose)).await.map_err(|error| {
+            let error = Error::new(ErrorKind::Embeddings, "the request thread panicked").caused_by(error);
+            RequestFailure { error, retry: Retry::Never, wait: None }
         })?
     }
 
-    fn request(&self, texts: &[String]) -> Result<Vec<Embedding>, RequestFailure> {
+    fn request(&self, texts: &[String], purpose: Purpose) -> Result<Vec<Embedding>, RequestFailure> {
+        let failed = |why: &str| self.failed(why, purpose);
         let mut request = self.agent.post(&self.endpoint);
+        if purpose == Purpose::Ask {
+            let connect = QUESTION_CONNECT.min(self.settings.timeout);
+            request = request.config().timeout_connect(Some(connect)).build();
+        }
         if let Some(key) = &self.settings.api_key {
             request = request.header("Authorization", format!("Bearer {}", key.expose_secret()));
         }
@@ -164,49 +209,59 @@ impl OpenAiEmbeddings {
         let body = Request { model, input: texts, dimensions: DIMENSIONS, encoding_format: "float" };
         let mut response = request.send_json(&body).map_err(|error| {
             let why = match &error {
+                ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+                    "it accepts no connection".to_owned()
+                }
                 ureq::Error::Timeout(_) => format!("no answer within {} s", self.settings.timeout.as_secs_f32()),
                 other => other.to_string(),
             };
-            RequestFailure { error: self.failed(&why).caused_by(error), again: true, wait: None }
+            RequestFailure { error: failed(&why).caused_by(error), retry: Retry::OnceItAnswers, wait: None }
         })?;
         let status = response.status();
         if status.is_redirection() {
-            let error = self.failed(&format!("it returned {status}, and redirects are not followed"));
-            return Err(RequestFailure { error, again: false, wait: None });
+            let error = failed(&format!("it returned {status}, and redirects are not followed"));
+            return Err(RequestFailure { error, retry: Retry::Never, wait: None });
         }
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let text = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().map_err(|error| {
             RequestFailure {
-                error: self.failed(&format!("the response was interrupted: {error}")).caused_by(error),
-                again: true,
+                error: failed(&format!("the response was interrupted: {error}")).caused_by(error),
+                retry: Retry::OnceItAnswers,
                 wait: None,
             }
         })?;
         if !status.is_success() {
-            let again = status.as_u16() == 429 || status.is_server_error();
-            let error = self.failed(&format!("it returned {status}: {}", excerpt(&text)));
+            let is_busy = status.as_u16() == 429 || status.is_server_error();
+            let retry = if is_busy { Retry::Soon } else { Retry::Never };
+            let error = failed(&format!("it returned {status}: {}", excerpt(&text)));
             // The error concerns the input: the endpoint may accept another text, or fewer.
             let error = if matches!(status.as_u16(), 400 | 413 | 422) { error.about(REFUSED_INPUT) } else { error };
-            return Err(RequestFailure { error, again, wait: wait.map(Duration::from_secs) });
+            return Err(RequestFailure { error, retry, wait: wait.map(Duration::from_secs) });
         }
-        self.read(&text, texts.len()).map_err(|error| RequestFailure { error, again: false, wait: None })
+        self.read(&text, texts.len(), purpose).map_err(|error| RequestFailure {
+            error,
+            retry: Retry::Never,
+            wait: None,
+        })
     }
 
-    fn read(&self, text: &str, expected: usize) -> Result<Vec<Embedding>> {
+    fn read(&self, text: &str, expected: usize, purpose: Purpose) -> Result<Vec<Embedding>> {
+        let failed = |why: &str| self.failed(why, purpose);
         let response: Response = serde_json::from_str(text).map_err(|error| {
-            self.failed(&format!("its response is not a list of embeddings: {}", excerpt(text))).caused_by(error)
+            failed(&format!("its response is not a list of embeddings: {}", excerpt(text))).caused_by(error)
         })?;
         let mut items = response.data;
         items.sort_by_key(|item| item.index);
         if items.len() != expected || items.iter().enumerate().any(|(place, item)| place != item.index) {
-            return Err(self.failed(&format!(
-                "it returned {} vectors for {expected} texts, or not one vector for each text",
+            let (vectors, texts) = (noun_for(items.len(), "vector"), noun_for(expected, "text"));
+            return Err(failed(&format!(
+                "it returned {} {vectors} for {expected} {texts}, or not one vector for each text",
                 items.len()
             )));
         }
         let vectors = items.into_iter().map(|item| {
             let embedding = Embedding::try_from(item.embedding).map_err(|error| {
-                self.failed(&error.to_string())
+                failed(&error.to_string())
                     .remedy(format!("choose a model that supports {DIMENSIONS} dimensions"))
                     .caused_by(error)
             })?;
@@ -215,9 +270,13 @@ impl OpenAiEmbeddings {
         vectors.collect()
     }
 
-    fn failed(&self, why: &str) -> Error {
+    fn failed(&self, why: &str, purpose: Purpose) -> Error {
+        let next = match purpose {
+            Purpose::Store => "stored data is kept, and the next run continues",
+            Purpose::Ask => "a full-text search needs no endpoint",
+        };
         Error::new(ErrorKind::Embeddings, format!("the embeddings endpoint {} failed: {why}", self.endpoint))
-            .remedy("check its URL, the model and the key; stored data is kept, and the next run continues")
+            .remedy(format!("check its URL, the model and the key; {next}"))
     }
 }
 
@@ -230,9 +289,18 @@ impl Embedder for OpenAiEmbeddings {
         async move {
             let mut vectors = Vec::with_capacity(texts.len());
             for batch in texts.chunks(self.settings.batch) {
-                vectors.extend(self.embed_batch(batch).await?);
+                vectors.extend(self.embed_batch(batch, Purpose::Store).await?);
             }
             Ok(vectors)
+        }
+        .boxed()
+    }
+
+    fn embed_question<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Embedding>> {
+        async move {
+            let vector = self.embed_batch(&[question.to_owned()], Purpose::Ask).await?.pop();
+            // `read` has checked the number of vectors.
+            vector.ok_or_else(|| self.failed("it returned no vector", Purpose::Ask))
         }
         .boxed()
     }

@@ -11,6 +11,7 @@ use crate::config::DatabaseUrl;
 use crate::db;
 use crate::error::Result;
 use crate::id::WorkspaceId;
+use crate::noun::noun_for;
 use crate::search::{OWN_INDEX, own_index};
 
 /// Minimum number of chunks for retraining. Below it, any lists of the shared index are good enough.
@@ -116,10 +117,15 @@ impl fmt::Display for IndexAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DropLeftOver { index } => write!(f, "drop {index}, which an interrupted build left behind"),
-            Self::Train { index, lists, chunks } => write!(f, "train {index} with {lists} lists for {chunks} chunks"),
-            Self::Build { index, chunks, .. } => write!(f, "build {index} for {chunks} chunks"),
+            Self::Train { index, lists, chunks } => {
+                let (of_lists, of_chunks) = (noun_for(*lists, "list"), noun_for(*chunks, "chunk"));
+                write!(f, "train {index} with {lists} {of_lists} for {chunks} {of_chunks}")
+            }
+            Self::Build { index, chunks, .. } => {
+                write!(f, "build {index} for {chunks} {}", noun_for(*chunks, "chunk"))
+            }
             Self::Drop { index, chunks, .. } => {
-                write!(f, "drop {index}, because its workspace has only {chunks} chunks")
+                write!(f, "drop {index}, because its workspace has only {chunks} {}", noun_for(*chunks, "chunk"))
             }
             Self::Set { setting, value } => write!(f, "set {setting} to {value}"),
         }

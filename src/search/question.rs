@@ -4,7 +4,7 @@ use diesel::dsl::{count_star, max, min};
 use diesel::prelude::*;
 
 use crate::embeddings::Embedder;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::schema::document_chunks;
 use crate::sql_types::{Embedding, SignBits};
 use crate::tenancy::{Access, InWorkspace as _, WorkspaceConnection};
@@ -42,11 +42,7 @@ impl Question {
     /// [`is_invalid_input`](Error::is_invalid_input) if the text has no words;
     /// [`is_embeddings_failure`](Error::is_embeddings_failure).
     pub async fn embed(embedder: &dyn Embedder, text: &str) -> Result<Self> {
-        let mut vectors = embedder.embed(&[text.to_owned()]).await?;
-        match vectors.pop() {
-            Some(vector) => Ok(Self::new(vector, embedder.model())),
-            None => Err(Error::new(ErrorKind::Embeddings, "the embedder returned no vector for the question")),
-        }
+        Ok(Self::new(embedder.embed_question(text).await?, embedder.model()))
     }
 
     /// Embeds a text as a question, with the embedder whose model created the workspace's current vectors.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::plan::Plan;
 use crate::id::{DocumentChunkId, DocumentId};
+use crate::noun::noun_for;
 
 /// Passages that a search has found, and how. They show if the result is incomplete or uncertain.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,14 +55,14 @@ impl fmt::Display for RetrievalStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = format!("{:?}", self.plan).to_lowercase();
         match self.candidates {
-            Some(candidates) => write!(f, "{plan} of {candidates} candidates")?,
+            Some(candidates) => write!(f, "{plan} of {candidates} {}", noun_for(candidates, "candidate"))?,
             None => write!(f, "{plan} of all candidates")?,
         }
         if self.widened > 0 {
-            write!(f, ", widened {} times", self.widened)?;
+            write!(f, ", widened {} {}", self.widened, noun_for(self.widened, "time"))?;
         }
         if self.words_left_out > 0 {
-            write!(f, ", without {} words of a long text", self.words_left_out)?;
+            write!(f, ", without {} {} of a long text", self.words_left_out, noun_for(self.words_left_out, "word"))?;
         }
         if self.bound_reached { f.write_str(", and its limit was reached") } else { Ok(()) }
     }

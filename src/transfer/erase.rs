@@ -22,6 +22,7 @@ use super::selection::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
+use crate::noun::noun_for;
 use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope};
 
 /// Deletes a workspace and all of its rows, and returns the signed receipt.
@@ -344,8 +345,11 @@ impl Erasure<'_> {
         self.count_dependents(&mut receipt).await?;
         receipt.audit_entries_kept = asked.audit_entries_kept;
         if let Some((table, rows)) = receipt.tables.iter().find(|(_, rows)| rows.left > 0) {
-            return Err(Error::new(ErrorKind::Conflict, format!("{} rows of {table} remain, or are new", rows.left))
-                .remedy("stop the sessions that write them, or disable the trigger that keeps them, and erase again"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("{} {} of {table} remain, or are new", rows.left, noun_for(rows.left, "row")),
+            )
+            .remedy("stop the sessions that write them, or disable the trigger that keeps them, and erase again"));
         }
         key.sign(&receipt)
     }

@@ -144,7 +144,7 @@ async fn what_passes_is_asked_again(#[case] replies: &[Reply], #[case] requests:
 #[case::refused(&[Reply::Status(401)], 1, "401")]
 #[case::garbage(&[Reply::Garbage], 1, "not a list of embeddings")]
 #[case::other_dimensions(&[Reply::Dimensions(768)], 1, "1536 dimensions, got 768")]
-#[case::fewer_vectors(&[Reply::Fewer], 1, "1 vectors for 2 texts")]
+#[case::fewer_vectors(&[Reply::Fewer], 1, "1 vector for 2 texts")]
 #[tokio::test]
 async fn what_does_not_pass_is_an_error_that_says_so(
     #[case] replies: &[Reply],
@@ -183,6 +183,34 @@ async fn an_endpoint_that_is_not_there_is_an_error_that_names_it() {
     };
     let error = OpenAiEmbeddings::new(settings).unwrap().embed(&texts(1)).await.unwrap_err();
     assert!(error.is_embeddings_failure() && error.to_string().contains("127.0.0.1:1"), "{error}");
+}
+
+/// A person waits for a search, so nobody who does not answer is asked again.
+#[tokio::test]
+async fn a_question_fails_at_once_where_nobody_answers() {
+    let embedder = OpenAiEmbeddings::new(OpenAiSettings::new("http://127.0.0.1:1/v1")).unwrap();
+    let begun = Instant::now();
+    let error = embedder.embed_question("When do you open?").await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(error.is_embeddings_failure() && error.to_string().contains("127.0.0.1:1"), "{error}");
+    assert!(!error.to_string().contains("stored"), "{error}");
+}
+
+#[rstest]
+#[case::busy_once(&[Reply::RetryAfter(429, "0")], 2, true)]
+#[case::busy_for_a_minute(&[Reply::RetryAfter(429, "60"), Reply::RetryAfter(429, "60")], 2, false)]
+#[case::broken(&[Reply::Status(500); 3], 2, false)]
+#[tokio::test]
+async fn a_question_is_asked_again_once_if_the_endpoint_has_answered(
+    #[case] replies: &[Reply],
+    #[case] requests: usize,
+    #[case] is_answered: bool,
+) {
+    let endpoint = Endpoint::start(replies).await;
+    let begun = Instant::now();
+    let answer = OpenAiEmbeddings::new(endpoint.settings()).unwrap().embed_question("When do you open?").await;
+    assert_eq!((answer.is_ok(), endpoint.requests().len()), (is_answered, requests), "{answer:?}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "Retry-After of a minute was obeyed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

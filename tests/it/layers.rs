@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up; modules of one line may not name each other.
 const LAYERS: &[&[&str]] = &[
-    &["unreadable", "words"],
+    &["noun", "unreadable", "words"],
     &["error", "schema"],
     &["config", "id"],
     &["sql_types", "db"],

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use workspace_db::config::DatabaseUrl;
+use workspace_db::noun::noun_for;
 use workspace_db::sql_types::SecretKey;
 use workspace_db_adopt::{
     Adoption, AdoptionOutcome, AdoptionPlan, AdoptionProgress, AdoptionStep, DependentOutcome, LongVectors,
@@ -136,7 +137,10 @@ impl Adopt {
             if context.json {
                 return output::print_json(&finished);
             }
-            let set_aside = format!("{} rows were set aside in {}", finished.set_aside, file.display());
+            let set_aside = {
+                let noun = noun_for(finished.set_aside, "row");
+                format!("{} {noun} set aside in {}", finished.set_aside, file.display())
+            };
             let kept =
                 finished.kept_types.iter().map(|name| format!("kept       type {name}, which other objects use"));
             let passages = (finished.passages > 0).then(|| {
@@ -159,7 +163,7 @@ impl Adopt {
         if context.json {
             return output::print_json(&report);
         }
-        let mut lines = vec![format!("copied     {} rows", report.rows)];
+        let mut lines = vec![format!("copied     {} {}", report.rows, noun_for(report.rows, "row"))];
         lines.extend(
             report.rounds.iter().map(|round| format!("caught up  {} changed, {} deleted", round.changed, round.gone)),
         );
@@ -189,8 +193,8 @@ async fn embed(into: &DatabaseUrl, file: &Path, embedder: EmbedderArgs, is_json:
         return output::print_json(&report);
     }
     output::print_lines([
-        format!("embedded  {} passages", report.embedded),
-        format!("skipped   {} passages", report.skipped),
+        format!("embedded  {} {}", report.embedded, noun_for(report.embedded, "passage")),
+        format!("skipped   {} {}", report.skipped, noun_for(report.skipped, "passage")),
     ])
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use workspace_db::noun::noun_for;
 use workspace_db::transfer::{RowImportReport, import_rows, import_rows_with_jobs};
 
 use super::context::Context;
@@ -47,8 +48,12 @@ impl Import {
         let db = DatabaseTarget::from_context(context)?.open().await?;
         let (scope, is_new) = workspace::enter_or_create(&db, &self.workspace, self.create_workspace).await?;
         let bar = output::spinner();
-        let on_progress =
-            |rows: &RowImportReport| output::tell(&bar, &format!("{} rows", rows.written.values().sum::<u64>()));
+        let on_progress = |rows: &RowImportReport| {
+            output::tell(&bar, &{
+                let written = rows.written.values().sum::<u64>();
+                format!("{written} {}", noun_for(written, "row"))
+            })
+        };
         let lines: Box<dyn BufRead + Send> = match opened {
             Some(file) => Box::new(BufReader::with_capacity(1 << 20, file)),
             None => Box::new(BufReader::new(std::io::stdin())),

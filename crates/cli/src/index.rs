@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 use workspace_db::indexes::{IndexProgress, IndexStatus, Recall, VerifyOptions, retrain, status, verify};
+use workspace_db::noun::noun_for;
 
 use super::context::Context;
 use super::database::DatabaseTarget;
@@ -150,21 +151,27 @@ fn line(recall: &Recall) -> String {
 
 fn describe(status: &IndexStatus) -> Vec<String> {
     let validity = |is_valid: bool| if is_valid { "" } else { ", INVALID" };
-    let mut lines = vec![format!("{} chunks", HumanCount(status.chunks))];
+    let mut lines = vec![format!("{} {}", HumanCount(status.chunks), noun_for(status.chunks, "chunk"))];
     lines.push(match &status.shared {
         Some(shared) => {
             let trained = shared.trained_on.map_or_else(
                 || "never trained".to_owned(),
-                |chunks| format!("trained on {} chunks", HumanCount(chunks)),
+                |chunks| format!("trained on {} {}", HumanCount(chunks), noun_for(chunks, "chunk")),
             );
             let (bytes, validity) = (HumanBytes(shared.bytes), validity(shared.is_valid));
-            format!("shared  {}: {} lists, {trained}, {bytes}{validity}", shared.name, shared.lists)
+            format!(
+                "shared  {}: {} {}, {trained}, {bytes}{validity}",
+                shared.name,
+                shared.lists,
+                noun_for(shared.lists, "list")
+            )
         }
         None => "shared  none".to_owned(),
     });
     lines.extend(status.own.iter().map(|own| {
         let (bytes, validity) = (HumanBytes(own.bytes), validity(own.is_valid));
-        format!("own     {}: {} chunks, {bytes}{validity}", own.name, HumanCount(own.chunks))
+        let noun = noun_for(own.chunks, "chunk");
+        format!("own     {}: {} {noun}, {bytes}{validity}", own.name, HumanCount(own.chunks))
     }));
     if status.due.is_empty() {
         lines.push("nothing is due".to_owned());

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 use workspace_db::load::{JsonLines, LoadOptions, LoadReport, OnRejectedLine, RejectedLine, load};
 use workspace_db::models::{DatasourceChanges, NewDatasource};
+use workspace_db::noun::noun_for;
 use workspace_db::schema::datasources;
 use workspace_db::sql_types::DatasourceType;
 use workspace_db::tenancy::{self, InWorkspace as _, WorkspaceScope};
@@ -164,7 +165,9 @@ impl JsonLinesArgs {
             (lines.documents.boxed(), lines.broken)
         };
         let bar = output::spinner();
-        let on_progress = |report: &LoadReport| output::tell(&bar, &format!("{} chunks", report.chunks));
+        let on_progress = |report: &LoadReport| {
+            output::tell(&bar, &format!("{} {}", report.chunks, noun_for(report.chunks, "chunk")))
+        };
         let loaded = load(db, scope, &options, documents, &on_progress).await;
         bar.finish_and_clear();
         let ended = DatasourceChanges::ended(loaded.as_ref().err());
@@ -179,7 +182,7 @@ impl JsonLinesArgs {
             output::print_lines(report.describe())?;
         }
         if report.broken > 0 {
-            bail!("{} lines were skipped", report.broken);
+            bail!("{} {} skipped", report.broken, if report.broken == 1 { "line was" } else { "lines were" });
         }
         Ok(())
     }
@@ -189,12 +192,12 @@ impl LinesReport {
     fn describe(&self) -> Vec<String> {
         let LoadReport { added, replaced, unchanged, duplicates, chunks } = self.report;
         let mut lines = vec![
-            format!("added      {added} documents"),
-            format!("replaced   {replaced} documents"),
-            format!("unchanged  {unchanged} documents"),
-            format!("duplicates {duplicates} documents"),
+            format!("added      {added} {}", noun_for(added, "document")),
+            format!("replaced   {replaced} {}", noun_for(replaced, "document")),
+            format!("unchanged  {unchanged} {}", noun_for(unchanged, "document")),
+            format!("duplicates {duplicates} {}", noun_for(duplicates, "document")),
             format!("chunks     {chunks} written"),
-            format!("broken     {} lines", self.broken),
+            format!("broken     {} {}", self.broken, noun_for(self.broken, "line")),
         ];
         lines.extend(
             self.broken_lines.iter().take(LISTED).map(|broken| format!("  line {}: {}", broken.line, broken.why)),
@@ -205,9 +208,9 @@ impl LinesReport {
 
 fn describe_jobs(report: &EnqueueReport) -> Vec<String> {
     let mut lines = vec![
-        format!("enqueued   {} files", report.enqueued),
-        format!("waiting    {} files", report.waiting),
-        format!("archived   {} documents", report.archived),
+        format!("enqueued   {} {}", report.enqueued, noun_for(report.enqueued, "file")),
+        format!("waiting    {} {}", report.waiting, noun_for(report.waiting, "file")),
+        format!("archived   {} {}", report.archived, noun_for(report.archived, "document")),
     ];
     lines.extend(ignored(report.ignored));
     lines.extend(list(&report.skipped));
@@ -215,15 +218,15 @@ fn describe_jobs(report: &EnqueueReport) -> Vec<String> {
 }
 
 fn ignored(files: usize) -> Option<String> {
-    (files > 0).then(|| format!("ignored    {files} files, by .gitignore or .ignore"))
+    (files > 0).then(|| format!("ignored    {files} {}, by .gitignore or .ignore", noun_for(files, "file")))
 }
 
 fn describe(report: &IngestReport) -> Vec<String> {
     let mut lines = vec![
-        format!("added      {} files", report.added),
-        format!("replaced   {} files", report.replaced),
-        format!("unchanged  {} files", report.unchanged),
-        format!("archived   {} documents", report.archived),
+        format!("added      {} {}", report.added, noun_for(report.added, "file")),
+        format!("replaced   {} {}", report.replaced, noun_for(report.replaced, "file")),
+        format!("unchanged  {} {}", report.unchanged, noun_for(report.unchanged, "file")),
+        format!("archived   {} {}", report.archived, noun_for(report.archived, "document")),
         format!("chunks     {} written", report.chunks),
     ];
     lines.extend(ignored(report.ignored));
@@ -232,7 +235,7 @@ fn describe(report: &IngestReport) -> Vec<String> {
 }
 
 fn list(skipped: &[SkippedFile]) -> Vec<String> {
-    let mut lines = vec![format!("skipped    {} files", skipped.len())];
+    let mut lines = vec![format!("skipped    {} {}", skipped.len(), noun_for(skipped.len(), "file"))];
     lines.extend(skipped.iter().take(LISTED).map(|skipped| format!("  {}: {}", skipped.name, skipped.reason)));
     if skipped.len() > LISTED {
         lines.push(format!("  and {} more; --json lists all", skipped.len() - LISTED));

@@ -13,6 +13,7 @@ use serde::Serialize;
 use workspace_db::id::{JobId, WorkspaceId};
 use workspace_db::jobs::{self, JobKind as _, QueueStats, Worker};
 use workspace_db::models::{Job, JobQueue};
+use workspace_db::noun::noun_for;
 use workspace_db::schema;
 use workspace_db::sql_types::JobStatus;
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceConnection, WorkspaceScope};
@@ -329,8 +330,9 @@ fn describe(stats: &QueueStats) -> String {
     let QueueStats { queue, kind, due, scheduled, running, failed, workspaces, oldest_due_seconds, is_paused } = stats;
     let oldest = oldest_due_seconds.map(|age| format!(", the oldest for {age:.0} s")).unwrap_or_default();
     let paused = if *is_paused { "  PAUSED" } else { "" };
+    let noun = noun_for(*workspaces, "workspace");
     format!(
-        "{queue}  {kind}  due {due} in {workspaces} workspaces{oldest}; scheduled {scheduled}; running {running}; failed {failed}{paused}"
+        "{queue}  {kind}  due {due} in {workspaces} {noun}{oldest}; scheduled {scheduled}; running {running}; failed {failed}{paused}"
     )
 }
 

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use indicatif::HumanCount;
 use serde_json::json;
+use workspace_db::noun::noun_for;
 use workspace_db::reembed::{ReembedMode, ReembedReport, ReembedStatus, discard, reembed, status};
 
 use super::context::Context;
@@ -49,7 +50,7 @@ impl Reembed {
             return if context.json {
                 output::print_json(&json!({ "discarded": discarded }))
             } else {
-                output::print_lines([format!("discarded {} vectors", HumanCount(discarded))])
+                output::print_lines([format!("discarded {} {}", HumanCount(discarded), noun_for(discarded, "vector"))])
             };
         }
         // A forgotten option must not replace a workspace's vectors with hashed words.
@@ -80,20 +81,18 @@ impl Reembed {
             return output::print_json(&json!({ "report": report, "status": after }));
         }
         let done = [
-            format!("embedded  {} passages", HumanCount(report.embedded)),
-            format!("switched  {} passages", HumanCount(report.switched)),
+            format!("embedded  {} {}", HumanCount(report.embedded), noun_for(report.embedded, "passage")),
+            format!("switched  {} {}", HumanCount(report.switched), noun_for(report.switched, "passage")),
         ];
         output::print_lines(done.into_iter().chain(describe(&after)))
     }
 }
 
 fn describe(status: &ReembedStatus) -> Vec<String> {
-    let live = status.live.iter();
-    let mut lines: Vec<String> =
-        live.map(|(model, count)| format!("live      {} passages by {model}", HumanCount(*count))).collect();
-    lines.extend(
-        status.waiting.iter().map(|(model, count)| format!("waiting   {} passages by {model}", HumanCount(*count))),
-    );
-    lines.push(format!("missing   {} passages by {}", HumanCount(status.missing), status.model));
-    lines
+    let line = |state: &str, count: u64, model: &str| {
+        format!("{state:<9} {} {} by {model}", HumanCount(count), noun_for(count, "passage"))
+    };
+    let live = status.live.iter().map(|(model, count)| line("live", *count, model));
+    let waiting = status.waiting.iter().map(|(model, count)| line("waiting", *count, model));
+    live.chain(waiting).chain([line("missing", status.missing, &status.model)]).collect()
 }

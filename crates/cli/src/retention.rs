@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use workspace_db::noun::noun_for;
 use workspace_db::retention::expire;
 use workspace_db::tenancy::PlatformScope;
 
@@ -22,8 +23,13 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     if context.json {
         return output::print_json(&expired);
     }
-    output::print_lines([format!(
-        "deleted  {} conversations, {} events, {} jobs, {} entries of the audit log, {} tokens",
-        expired.conversations, expired.analytics_events, expired.jobs, expired.audit_log, expired.tokens
-    )])
+    let counts = [
+        (expired.conversations, "conversation"),
+        (expired.analytics_events, "event"),
+        (expired.jobs, "job"),
+        (expired.audit_log, "audit entry"),
+        (expired.tokens, "token"),
+    ];
+    let counts = counts.map(|(count, noun)| format!("{count} {}", noun_for(count, noun)));
+    output::print_lines([format!("deleted  {}", counts.join(", "))])
 }

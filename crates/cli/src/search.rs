@@ -4,6 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use workspace_db::id::{DatasourceId, DocumentId};
+use workspace_db::noun::noun_for;
 use workspace_db::schema::document_chunks;
 use workspace_db::search::{Hit, Question, Search as Searching, SearchChunks as _, SearchResults};
 use workspace_db::sql_types::LanguageTag;
@@ -171,5 +172,11 @@ fn describe(rank: usize, hit: &Hit, shown: usize) -> Vec<String> {
 fn summary(answer: &SearchResults) -> String {
     let lists: Vec<String> =
         [&answer.by_vector, &answer.by_words].into_iter().flatten().map(ToString::to_string).collect();
-    format!("{} of {} passages: {}", answer.returned, answer.requested, lists.join("; "))
+    format!(
+        "{} of {} {}: {}",
+        answer.returned,
+        answer.requested,
+        noun_for(answer.requested, "passage"),
+        lists.join("; ")
+    )
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use workspace_db::db::migrations::{MigrationStatus, Migrator};
+use workspace_db::noun::noun_for;
 
 use super::context::Context;
 use super::database::DatabaseTarget;
@@ -50,7 +51,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     }
     if let (Some(owner), Some(pending)) = (owner, pending) {
         lines.push(format!("database  {owner}"));
-        lines.push(format!("pending   {pending} migrations"));
+        lines.push(format!("pending   {pending} {}", noun_for(pending, "migration")));
     }
     output::print_lines(lines)
 }

@@ -101,6 +101,18 @@ async fn a_workspace_is_made_shown_published_and_archived() {
     shell.succeed(&["workspace", "unpublish", "acme"]);
     shell.succeed(&["workspace", "archive", "acme"]);
     assert!(shell.succeed(&["workspace", "list"]).starts_with("archived"));
+    std::fs::write(shell.path("rows.jsonl"), "").unwrap();
+    for entering in [
+        &["ingest", "rows.jsonl", "-w", "acme"][..],
+        &["ingest", "rows.jsonl", "-w", "acme", "--create-workspace"],
+        &["ingest", "--jsonl", "rows.jsonl", "-w", "acme"],
+        &["import", "--jsonl", "rows.jsonl", "-w", "acme"],
+        &["search", "anything", "-w", "acme"],
+        &["reembed", "-w", "acme", "--status"],
+    ] {
+        let error = shell.fails(entering, 3);
+        assert!(error.contains("archived") && error.contains("workspace restore acme"), "{entering:?}: {error}");
+    }
     shell.succeed(&["workspace", "restore", "acme"]);
     assert!(shell.fails(&["workspace", "publish", "nowhere"], 3).contains("some workspaces are acme"));
 

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use serde_json::json;
 use workspace_db::config::{Config, DatabaseUrl};
+use workspace_db::noun::noun_for;
 use workspace_db::sql_types::{SecretKey, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 use workspace_db::transfer::NewFile;
@@ -275,7 +276,9 @@ fn print_receipt(context: &Context, receipt: &transfer::Receipt) -> Result<()> {
     let tables =
         receipt.tables.iter().map(|(name, rows)| format!("{:>12}  {:>4} left  {name}", rows.before, rows.left));
     let kept = match receipt.audit_entries_kept_days {
-        Some(days) => format!("{:>12}  kept for {days} days  audit_log", receipt.audit_entries_kept),
+        Some(days) => {
+            format!("{:>12}  kept for {days} {}  audit_log", receipt.audit_entries_kept, noun_for(days, "day"))
+        }
         None => format!("{:>12}  kept  audit_log", receipt.audit_entries_kept),
     };
     output::print_lines(std::iter::once(head).chain(tables).chain([kept]))

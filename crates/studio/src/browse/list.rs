@@ -5,6 +5,8 @@ use maud::{Markup, html};
 use super::count::COUNTED;
 use super::page::{LOOKED_AT, ListedRow, Page, ROWS};
 use super::query::{Comparison, FILTER, ListQuery, PLACE, PageCursor};
+use workspace_db::noun::noun_for;
+
 use crate::catalog::{ColumnInfo, ForeignKey, TableInfo};
 use crate::display::{Budget, short};
 use crate::request::StudioRequest;
@@ -184,7 +186,7 @@ impl RowList<'_> {
 
     fn total(&self) -> String {
         match (self.count, &self.visit.view) {
-            (count, _) if count <= COUNTED => format!("{count} rows in total, {ROWS} per page"),
+            (count, _) if count <= COUNTED => format!("{count} {} in total, {ROWS} per page", noun_for(count, "row")),
             (_, View::Platform) if self.table.estimate > 0.0 => {
                 format!("about {:.0} rows in total", self.table.estimate)
             }

@@ -14,6 +14,7 @@ use crate::state::AppState;
 use crate::statement::{DynamicStatement, Row, begin};
 use workspace_db::auth::{self, AuditedChange};
 use workspace_db::id::WorkspaceId;
+use workspace_db::noun::noun_for;
 use workspace_db::tenancy::{PlatformScope, RawConnection, WorkspaceScope};
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -85,7 +86,10 @@ fn value(values: &[(String, Option<String>)], name: &str) -> Option<String> {
 /// the values, an insert or a deletion only their lengths.
 fn audit_value(table: &TableInfo, row: Option<&StoredRow>, is_update: bool) -> Value {
     let Some(row) = row else { return Value::Null };
-    let length = |value: &str| Value::from(format!("{} characters", value.chars().count()));
+    let length = |value: &str| {
+        let characters = value.chars().count();
+        Value::from(format!("{characters} {}", noun_for(characters, "character")))
+    };
     let shown = |(name, value): &(String, Option<String>)| {
         let kind = table.column(name).map_or(ColumnKind::Other, |column| column.kind);
         let value = match (kind, value) {
