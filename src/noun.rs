@@ -9,7 +9,7 @@
 /// assert_eq!(noun_for(0_u32, "entry"), "entries");
 /// ```
 #[must_use]
-pub fn noun_for<N: PartialEq + From<u8>>(number: N, noun: &str) -> String {
+pub fn noun_for<N: Copy + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     if number == N::from(1) {
         return noun.to_owned();
     }

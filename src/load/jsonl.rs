@@ -52,7 +52,7 @@ pub struct RejectedLine {
 /// | `external_id` | the document's id in its datasource; required |
 /// | `content`, `vector` | the passage and its 1536 numbers; required |
 /// | `embedding_model` | the model that computed the vector; by default the model of the call |
-/// | `language`, `token_count`, `chunk_metadata` | of the passage |
+/// | `language`, `token_count`, `chunk_metadata` | of the passage; without a language, that of the workspace |
 /// | `title`, `slug`, `summary`, `metadata`, `status`, `is_published` | of the document, from its first line; the default title is the external id |
 ///
 /// A separate thread reads a few documents ahead.

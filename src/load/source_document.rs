@@ -26,14 +26,14 @@ pub struct Passage {
     pub vector: Embedding,
     /// Length in tokens of cl100k_base.
     pub token_count: Option<i32>,
-    /// Language by which the words are stemmed.
+    /// Language by which the words are stemmed; without one, the default language of the workspace. `und` stands for none.
     pub language: Option<LanguageTag>,
     /// Facts about the passage, such as its page, which a search can filter by.
     pub metadata: Map<String, Value>,
 }
 
 impl Passage {
-    /// Creates a passage of unknown length and language.
+    /// Creates a passage of unknown length, in the default language of its workspace.
     #[must_use]
     pub fn new(content: impl Into<String>, vector: Embedding) -> Self {
         Self { content: content.into(), vector, token_count: None, language: None, metadata: Map::new() }

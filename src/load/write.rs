@@ -176,7 +176,10 @@ impl Writer {
         }
         writer.finish().await?;
         let insert = format!(
-            "INSERT INTO document_chunks (workspace_id, {COLUMNS}) SELECT $1, {COLUMNS} FROM pg_temp.workspace_db_load"
+            "INSERT INTO document_chunks (workspace_id, {COLUMNS})
+            SELECT $1, id, document_id, chunk_index, content, token_count, embedding_model, vector,
+                coalesce(language, (SELECT default_language FROM workspaces WHERE id = $1)), metadata
+            FROM pg_temp.workspace_db_load"
         );
         let written = tx.execute(&insert, &[self.workspace.as_uuid()]).await?;
         Ok(usize::try_from(written).unwrap_or(usize::MAX))

@@ -41,6 +41,7 @@ mod messages;
 mod service_tokens;
 mod webhook_subscriptions;
 mod workspace_admins;
+mod workspace_languages;
 mod workspace_settings;
 mod workspaces;
 
@@ -66,6 +67,7 @@ pub(crate) use self::service_tokens::NewServiceToken;
 pub use self::service_tokens::ServiceToken;
 pub use self::webhook_subscriptions::{NewWebhookSubscription, WebhookSubscription, WebhookSubscriptionChanges};
 pub use self::workspace_admins::{NewWorkspaceAdmin, WorkspaceAdmin};
+pub use self::workspace_languages::WorkspaceLanguages;
 pub use self::workspace_settings::{NewWorkspaceSettings, WorkspaceSettings, WorkspaceSettingsChanges};
 pub use self::workspaces::{NewWorkspace, Workspace, WorkspaceChanges};
 

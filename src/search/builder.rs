@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 
+use super::excerpt::bring_excerpts;
 use super::filter::Filter;
 use super::full_text::MAX_TEXT;
+use super::fusion::{fused, keep_per_document};
 use super::plan::Plan;
 use super::question::{Question, live_models};
 use super::results::{Hit, Neighbour, RetrievalStats, SearchResults};
@@ -30,11 +32,9 @@ pub const MAX_METADATA: usize = 10_000;
 
 /// Minimum length of each list of a hybrid search. Shorter lists give ranks little meaning.
 const FUSED_AT_LEAST: u32 = 50;
-/// Constant that is added to a rank before it is inverted. Source: G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank
-/// fusion outperforms Condorcet and individual rank learning methods", SIGIR 2009.
-const FUSION: f64 = 60.0;
-/// Number of hits from which diverse ones are selected, as a multiple of the requested number.
-const DIVERSE_AMONG: u32 = 4;
+/// Number of hits from which diverse ones, or those of different documents, are selected, as a multiple of the requested
+/// number.
+const SELECTED_AMONG: u32 = 4;
 
 /// Searches on the chunks of a workspace.
 ///
@@ -50,7 +50,9 @@ pub trait SearchChunks {
     /// [`RetrievalStats::words_left_out`](super::RetrievalStats) states how many were not.
     fn full_text(&self, text: impl Into<String>, k: u32) -> Search;
 
-    /// Returns a search for the `k` passages with the highest ranks in both lists together, by reciprocal rank fusion.
+    /// Returns a search for the `k` passages with the highest mean of both scores, each on the scale of its list.
+    ///
+    /// If the question is of hashed words, each hit has a word of the text, and there may be none.
     fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search;
 }
 
@@ -83,6 +85,10 @@ pub struct Search {
     min_score: Option<f64>,
     relevance: Option<f64>,
     neighbours: u32,
+    /// Text whose words the excerpts mark.
+    excerpts: Option<String>,
+    /// Maximum number of hits of one document.
+    per_document: Option<usize>,
     limits: Option<SearchLimits>,
 }
 
@@ -98,6 +104,8 @@ impl Search {
             min_score: None,
             relevance: None,
             neighbours: 0,
+            excerpts: None,
+            per_document: None,
             limits: None,
         }
     }
@@ -180,6 +188,20 @@ impl Search {
         self
     }
 
+    /// Adds an excerpt to each hit: up to two fragments of some 30 words, with the words of this text marked.
+    pub fn excerpts(mut self, text: impl Into<String>) -> Self {
+        self.excerpts = Some(text.into());
+        self
+    }
+
+    /// Returns at most this number of hits of one document, its best, and more documents instead.
+    ///
+    /// They are selected among four times as many passages, so fewer than `k` are returned if a few documents fill those.
+    pub fn per_document(mut self, hits: usize) -> Self {
+        self.per_document = Some(hits);
+        self
+    }
+
     /// Compares every vector of the workspace that passes the filters, so the result is exact.
     pub fn exact(mut self) -> Self {
         self.plan = Some(Plan::Exact);
@@ -213,7 +235,8 @@ impl Search {
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {
         self.check()?;
         ws.check(self.workspace)?;
-        let among = if self.relevance.is_some() { self.k.saturating_mul(DIVERSE_AMONG).min(MAX_K) } else { self.k };
+        let is_selected = self.relevance.is_some() || self.per_document.is_some();
+        let among = if is_selected { self.k.saturating_mul(SELECTED_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
             (Some(question), None) => {
                 let (found, list) = self.by_vector(ws, question, among).await?;
@@ -223,7 +246,13 @@ impl Search {
                 let each = among.max(FUSED_AT_LEAST);
                 let (near, by_vector) = self.by_vector(ws, question, each).await?;
                 let (shared, by_words) = self.by_words(ws, text, each).await?;
-                (fused(near, shared), Some(by_vector), Some(by_words))
+                let by_words_count = shared.len();
+                let mut both = fused(near, shared);
+                // The list of words is complete, so other passages share a dimension with hashed words by chance.
+                if question.is_sparse() && by_words_count < each as usize {
+                    both.retain(|hit| hit.by_words.is_some());
+                }
+                (both, Some(by_vector), Some(by_words))
             }
             (None, text) => {
                 let (mut found, list) = self.by_words(ws, text.as_deref().unwrap_or_default(), among).await?;
@@ -231,6 +260,9 @@ impl Search {
                 (found, None, Some(list))
             }
         };
+        if let Some(hits) = self.per_document {
+            keep_per_document(&mut found, hits);
+        }
         if let (Some(relevance), Some(question)) = (self.relevance, &self.question) {
             found.truncate(among as usize);
             found = self.diverse(ws, question, relevance, found).await?;
@@ -238,6 +270,9 @@ impl Search {
         found.truncate(self.k as usize);
         if self.neighbours > 0 {
             self.bring_neighbours(ws, &mut found).await?;
+        }
+        if let Some(text) = &self.excerpts {
+            bring_excerpts(ws, text, &mut found).await?;
         }
         Ok(SearchResults { requested: self.k, returned: found.len(), by_vector, by_words, hits: found })
     }
@@ -379,23 +414,4 @@ impl Search {
         }
         Ok(())
     }
-}
-
-/// Merges two lists by reciprocal rank fusion; with equal scores, hits of the vector search come first.
-fn fused(near: Vec<Hit>, shared: Vec<Hit>) -> Vec<Hit> {
-    let mut both: Vec<Hit> = near;
-    let places: HashMap<DocumentChunkId, usize> = both.iter().enumerate().map(|(at, hit)| (hit.chunk_id, at)).collect();
-    for hit in shared {
-        match places.get(&hit.chunk_id).and_then(|&at| both.get_mut(at)) {
-            Some(known) => known.by_words = hit.by_words,
-            None => both.push(hit),
-        }
-    }
-    for hit in &mut both {
-        #[expect(clippy::cast_precision_loss, reason = "a rank is at most 1,000")]
-        let worth = |rank: usize| 1.0 / (FUSION + rank as f64);
-        hit.score = [hit.by_vector, hit.by_words].into_iter().flatten().map(|place| worth(place.rank)).sum();
-    }
-    both.sort_by(|one, other| other.score.total_cmp(&one.score));
-    both
 }

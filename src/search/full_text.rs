@@ -96,10 +96,13 @@ fn is_camel_case(word: &str) -> bool {
             .any(|pair| matches!(pair, [one, next] if one.is_ascii_alphanumeric() && next.is_ascii_uppercase()))
 }
 
+/// Maximum number of languages in which a text is parsed. Each distinct parse adds lookups.
+const MAX_LANGUAGES: i64 = 16;
+
 /// Ids of the passages that match a text, and the text as PostgreSQL parses it.
 ///
-/// The text is parsed in the requested language, or else in the workspace's default and fallback languages. It is also
-/// parsed without stemming. Passages may be in any of these languages.
+/// The text is parsed in the requested language, or else in every language of the workspace's passages. It is also parsed
+/// without stemming, for passages without a language.
 struct FullTextQuery {
     text: String,
     /// Terms to exclude, however they are parsed.
@@ -135,45 +138,54 @@ impl QueryFragment<Pg> for FullTextQuery {
 }
 
 impl FullTextQuery {
-    /// Writes a text parsed in each possible language of the passages, and without stemming; with identifiers whole and
-    /// split.
+    /// Writes a text as one query, of its distinct parses: in each language of the passages, and without stemming; with
+    /// identifiers whole and split.
     fn push_parses<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {
-        out.push_sql("(SELECT ");
-        self.in_each_language(out, "words")?;
-        if text.split_whitespace().any(is_camel_case) {
-            out.push_sql(" || ");
-            self.in_each_language(out, "workspace_db_split_identifiers(words)")?;
-        }
-        // The OFFSET keeps the planner from normalizing the text once for each language.
-        out.push_sql(" FROM (SELECT workspace_db_normalize_words(");
+        // A text without words has no parse, and the empty query matches nothing.
+        out.push_sql(
+            "(SELECT coalesce(string_agg('(' || parse || ')', ' | ' ORDER BY parse), '')::tsquery FROM (
+                SELECT DISTINCT websearch_to_tsquery(workspace_db_text_config(language), form)::text AS parse
+                FROM (SELECT workspace_db_normalize_words(",
+        );
         out.push_bind_param::<Text, _>(text)?;
-        out.push_sql(") AS words OFFSET 0) AS normalized)");
+        // The OFFSET keeps the planner from normalizing the text once for each parse.
+        out.push_sql(") AS words OFFSET 0) AS normalized, LATERAL (VALUES (words)");
+        if text.split_whitespace().any(is_camel_case) {
+            out.push_sql(", (workspace_db_split_identifiers(words))");
+        }
+        out.push_sql(") AS forms (form), (");
+        self.push_languages(out)?;
+        out.push_sql(") AS languages (language)) AS parses WHERE parse <> '')");
         Ok(())
     }
 
-    fn in_each_language<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, words: &str) -> QueryResult<()> {
+    /// Writes a query of the languages, and NULL for those without a stemmer. It reads one entry of the index for each
+    /// language, not the passages.
+    fn push_languages<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if let Some(language) = &self.language {
-            out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
+            out.push_sql("SELECT ");
             out.push_bind_param::<Text, _>(language)?;
-            out.push_sql("), ");
-            out.push_sql(words);
-            out.push_sql(") || ");
         } else {
-            for of_workspace in [
-                "(SELECT default_language FROM workspaces WHERE id = ",
-                "(SELECT fallback_language FROM workspace_settings WHERE workspace_id = ",
-            ] {
-                out.push_sql("websearch_to_tsquery(workspace_db_text_config(");
-                out.push_sql(of_workspace);
-                out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
-                out.push_sql(")), ");
-                out.push_sql(words);
-                out.push_sql(") || ");
-            }
+            out.push_sql(
+                "WITH RECURSIVE of_passages (language) AS (
+                    (SELECT language FROM document_chunks WHERE workspace_id = ",
+            );
+            out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
+            out.push_sql(
+                " ORDER BY language LIMIT 1)
+                UNION ALL
+                    SELECT (SELECT c.language FROM document_chunks AS c WHERE c.workspace_id = ",
+            );
+            out.push_bind_param::<SqlUuid, _>(&self.workspace)?;
+            out.push_sql(
+                " AND c.language > of_passages.language ORDER BY c.language LIMIT 1)
+                    FROM of_passages WHERE of_passages.language IS NOT NULL
+                ) (SELECT language FROM of_passages LIMIT ",
+            );
+            out.push_bind_param::<BigInt, _>(&MAX_LANGUAGES)?;
+            out.push_sql(")");
         }
-        out.push_sql("websearch_to_tsquery('simple', ");
-        out.push_sql(words);
-        out.push_sql(")");
+        out.push_sql(" UNION SELECT NULL");
         Ok(())
     }
 }

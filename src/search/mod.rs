@@ -32,8 +32,10 @@
 //! result reports it. [`Search::exact`] compares all vectors.
 
 mod builder;
+mod excerpt;
 mod filter;
 mod full_text;
+mod fusion;
 mod mmr;
 mod nearest;
 mod plan;
@@ -47,4 +49,4 @@ pub use self::builder::{MAX_K, MAX_METADATA, MAX_NEIGHBOURS, Search, SearchChunk
 pub use self::full_text::{MAX_TEXT, MAX_WORDS};
 pub use self::plan::{OWN_INDEX, Plan, own_index};
 pub use self::question::Question;
-pub use self::results::{Hit, HitRank, Neighbour, RetrievalStats, SearchResults};
+pub use self::results::{ExcerptPart, Hit, HitRank, Neighbour, RetrievalStats, SearchResults};

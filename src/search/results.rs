@@ -72,7 +72,7 @@ impl fmt::Display for RetrievalStats {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
     /// Score that orders the hits. Vector search: the cosine, from 1 for the same direction to -1 for the opposite.
-    /// Full-text search: `ts_rank`, from 0. Hybrid search: the sum of 1 / (60 + rank) over the two lists.
+    /// Full-text search: `ts_rank`, from 0. Hybrid search: from 0 to 1, the mean of both, each on the scale of its list.
     pub score: f64,
     /// Id of the passage.
     pub chunk_id: DocumentChunkId,
@@ -86,8 +86,10 @@ pub struct Hit {
     pub chunk_index: i32,
     /// Text of the passage.
     pub content: String,
-    /// Metadata of the passage, such as its page.
+    /// Metadata of the passage, such as its page. Ingestion of files states `headings`, `lines` and `bytes`.
     pub metadata: Value,
+    /// Parts of the text that answer the question best, if [`excerpts`](super::Search::excerpts) were requested.
+    pub excerpt: Vec<ExcerptPart>,
     /// Rank in the vector search, if it is a hit there.
     pub by_vector: Option<HitRank>,
     /// Rank in the full-text search, if it is a hit there.
@@ -114,4 +116,13 @@ pub struct Neighbour {
     pub chunk_index: i32,
     /// Text of the passage.
     pub content: String,
+}
+
+/// Part of an excerpt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExcerptPart {
+    /// Text, on one line.
+    pub text: String,
+    /// True if the text is a word of the question, in any form of its language.
+    pub is_match: bool,
 }

@@ -56,6 +56,7 @@ pub(super) fn hits(found: Vec<ScoredPassage>, set: fn(&mut Hit, HitRank)) -> Vec
             chunk_index: passage.chunk_index,
             content: passage.content,
             metadata: passage.metadata,
+            excerpt: Vec::new(),
             by_vector: None,
             by_words: None,
             before: Vec::new(),

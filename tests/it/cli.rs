@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection as _;
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db::connect;
 use workspace_db_testing::TestDatabase;
@@ -157,7 +157,9 @@ fn up_twice_search_down_and_up_again_keeps_everything() {
     assert_eq!(shell.json(&narrowed)["returned"], 0);
     shell.fails(&["search", "tyre", "--status", "gone"], 2);
     let shown = shell.succeed(&["search", "a power set"]);
-    assert!(shown.starts_with("1. ") && shown.contains("Every set has a power set."), "{shown}");
+    assert!(shown.starts_with("1. 1.00  sets.txt\n   sets.txt:1\n   Every *set* has a *power* *set*"), "{shown}");
+    assert!(!shown.contains("2. "), "a passage without a word of the question: {shown}");
+    assert_eq!(shell.succeed(&["search", "zzzzqqq"]), "No passage answers the question.\n");
 
     assert_eq!(shell.json(&["down"])["stopped"], true);
     assert_eq!(shell.json(&["down"])["stopped"], false);
@@ -166,6 +168,43 @@ fn up_twice_search_down_and_up_again_keeps_everything() {
     assert!(error.contains("workspace-db up"), "{error}");
     shell.up();
     assert_eq!(shell.json(&["search", "power set", "-k", "1"])["hits"][0]["title"], "sets.txt");
+}
+
+#[test]
+fn the_quality_of_a_search_is_measured_by_ones_own_questions() {
+    let shell = Shell::new();
+    shell.up();
+    fs::create_dir(shell.path("notes")).unwrap();
+    fs::write(shell.path("notes/bicycles.md"), "# Bicycles\n\nThe red bicycle has a flat tyre.\n").unwrap();
+    fs::write(shell.path("notes/sets.txt"), "Every set has a power set.\n").unwrap();
+    shell.succeed(&["ingest", "notes"]);
+    let questions = [
+        r#"{"question": "flat tyres", "documents": ["bicycles.md"], "kind": "natural"}"#,
+        r#"{"question": "power set", "pattern": "EVERY SET", "kind": "terms"}"#,
+        "",
+        r#"{"question": "zzzzqqq", "documents": ["sets.txt"], "kind": "natural"}"#,
+    ];
+    fs::write(shell.path("questions.jsonl"), questions.join("\n")).unwrap();
+    let figures = shell.json(&["search", "eval", "questions.jsonl", "--by", "hybrid"]);
+    let all = &figures[0];
+    assert_eq!((&all["by"], &all["kind"], &all["questions"]), (&json!("hybrid"), &json!("all"), &json!(3)));
+    assert!((all["hit_rate_at_1"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{figures}");
+    assert_eq!((&figures[1]["kind"], &figures[1]["hit_rate_at_3"]), (&json!("natural"), &json!(0.5)));
+    assert_eq!((&figures[2]["kind"], &figures[2]["mrr"]), (&json!("terms"), &json!(1.0)));
+    let said = shell.succeed(&["search", "eval", "questions.jsonl", "--misses"]);
+    assert!(said.starts_with("by ") && said.contains("hybrid    zzzzqqq"), "{said}");
+
+    for (file, text, says) in [
+        ("broken.jsonl", "{\"question\": 1}", "line 1"),
+        ("unlabelled.jsonl", "{\"question\": \"a\"}", "neither documents nor a pattern"),
+        ("empty.jsonl", "\n", "no questions"),
+        ("odd.jsonl", "{\"question\": \"a\", \"document\": \"b\"}", "document"),
+    ] {
+        fs::write(shell.path(file), text).unwrap();
+        let error = shell.fails(&["search", "eval", file], 2);
+        assert!(error.contains(says) && error.contains(file), "{error}");
+    }
+    assert!(shell.fails(&["search", "eval", "gone.jsonl"], 3).contains("gone.jsonl"));
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Folders into workspaces: what is taken, what is left, and what a second run makes of a change.
 
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use rstest::rstest;
+use serde_json::json;
 use tokio::sync::Notify;
 use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
 use workspace_db::id::{DocumentChunkId, DocumentId, WorkspaceId};
@@ -89,6 +90,113 @@ async fn a_folder_becomes_a_datasource_its_files_documents_their_passages_chunks
     assert!(documents.iter().all(|d| d.status == DocumentStatus::Ready && d.datasource_id == Some(source.id)));
     let chunks = fixture.chunks().await;
     assert!(chunks.iter().all(|c| c.token_count.unwrap() > 0 && c.embedding_model == FeatureHashing.model()));
+}
+
+/// The texts that the embedder got.
+#[derive(Default)]
+struct Recording(Mutex<Vec<String>>);
+
+impl Embedder for Recording {
+    fn model(&self) -> &'static str {
+        "recording"
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, workspace_db::Result<Vec<Embedding>>> {
+        self.0.lock().unwrap().extend_from_slice(texts);
+        FeatureHashing.embed(texts)
+    }
+}
+
+#[tokio::test]
+async fn a_passage_knows_its_title_its_headings_and_its_place() {
+    let mut fixture = Fixture::new().await;
+    let words = "Remove the folder of modules and install what the lock file says. ".repeat(20);
+    let text = format!(
+        "---\ntitle: npm-ci\nsection: 1\ndescription: Clean install\n---\n\n### Synopsis\n\nnpm ci\n\n## Usage\n\n{words}\n\n\
+         ### With a cache\n\n{words}\n"
+    );
+    fixture.folder.write("npm-ci.md", &text);
+    let recording = Recording::default();
+    ingest(&fixture.db, &fixture.scope, &fixture.options(), &recording, &|_| ()).await.unwrap();
+
+    let document = fixture.documents().await.remove(0);
+    assert_eq!((document.title.as_str(), document.summary.as_deref()), ("npm-ci", Some("Clean install")));
+    let chunks = fixture.chunks().await;
+    assert_eq!(chunks.len(), 2);
+    assert!(chunks[0].content.starts_with("### Synopsis"), "front matter in a passage: {:?}", chunks[0].content);
+    let headings: Vec<_> = chunks.iter().map(|chunk| &chunk.metadata["headings"]).collect();
+    assert_eq!(headings, [&json!(["Synopsis"]), &json!(["Usage", "With a cache"])]);
+    let lines: Vec<&str> = text.lines().collect();
+    for chunk in &chunks {
+        let place = |key: &str, at: usize| usize::try_from(chunk.metadata[key][at].as_u64().unwrap()).unwrap();
+        assert_eq!(&text[place("bytes", 0)..place("bytes", 1)], chunk.content);
+        assert_eq!(lines[place("lines", 0) - 1..place("lines", 1)].join("\n").trim_end(), chunk.content);
+    }
+    let embedded = recording.0.into_inner().unwrap();
+    assert_eq!(embedded[0], format!("npm-ci\nSynopsis\nClean install\n\n{}", chunks[0].content));
+    assert_eq!(embedded[1], format!("npm-ci\nUsage\nWith a cache\n\n{}", chunks[1].content));
+}
+
+#[tokio::test]
+async fn each_file_has_its_language() {
+    let mut fixture = Fixture::new().await;
+    let german = "Das Haus steht in einer kleinen Straße, und niemand weiß, wem es gehört. Der Garten ist verwildert.";
+    fixture
+        .folder
+        .write("german.md", format!("# Häuser\n\n{german}\n\n```rust\nlet the_house = is_in(the_street);\n```\n"));
+    fixture.folder.write("named.md", format!("---\nlang: nl\n---\n{german}\n"));
+    fixture.folder.write("odd.md", format!("---\nlang: not a tag!\n---\n{german}\n"));
+    fixture.folder.write("short.txt", "npm ci");
+    let languages = async |fixture: &mut Fixture| {
+        let names: Vec<_> =
+            fixture.documents().await.into_iter().map(|document| (document.id, document.external_id)).collect();
+        let chunks = fixture.chunks().await;
+        let of = |id: DocumentId| chunks.iter().find(|chunk| chunk.document_id == id).unwrap().language.clone();
+        names.into_iter().map(|(id, name)| (name.unwrap(), String::from(of(id).unwrap()))).collect::<Vec<_>>()
+    };
+    let expected = |of: [&str; 4]| {
+        ["german.md", "named.md", "odd.md", "short.txt"]
+            .into_iter()
+            .zip(of)
+            .map(|(name, tag)| (name.to_owned(), tag.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    fixture.ingest().await;
+    assert_eq!(languages(&mut fixture).await, expected(["de", "nl", "de", "en"]), "en is the workspace's default");
+
+    let options = IngestOptions { language: Some("fr".parse().unwrap()), ..fixture.options() };
+    let report = ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
+    assert_eq!(report.replaced, 4, "another language replaces the documents");
+    assert_eq!(languages(&mut fixture).await, expected(["fr", "nl", "fr", "fr"]));
+
+    // A workspace that offers no German has none.
+    diesel::insert_into(workspace_settings::table)
+        .values((
+            workspace_settings::workspace_id.eq(fixture.workspace),
+            workspace_settings::languages.eq(LanguageTags::try_from(vec!["nl".parse().unwrap()]).unwrap()),
+        ))
+        .execute(&mut fixture.conn)
+        .await
+        .unwrap();
+    fixture.ingest().await;
+    assert!(languages(&mut fixture).await.iter().all(|(_, tag)| tag == "en" || tag == "nl"));
+}
+
+#[rstest]
+#[case::no_maximum(1, 0)]
+#[case::a_maximum_below_the_minimum(200, 100)]
+#[case::longer_than_a_model_reads(100, 10_000)]
+#[tokio::test]
+async fn sizes_of_which_there_are_no_passages_are_refused(#[case] min_tokens: usize, #[case] max_tokens: usize) {
+    let fixture = Fixture::new().await;
+    fixture.folder.write("a.txt", "words");
+    let split_options = SplitOptions { min_tokens, max_tokens, ..SplitOptions::default() };
+    let options = IngestOptions { split: split_options, ..fixture.options() };
+    let error = ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ()).await.unwrap_err();
+    assert!(error.is_invalid_input() && error.to_string().contains(&max_tokens.to_string()), "{error}");
+    assert!(FileIngestion::new(Arc::new(FeatureHashing)).split(split_options).is_err());
+    // The function can't fail: it takes the nearest sizes.
+    assert!(!split("a.txt".as_ref(), &"words ".repeat(5_000), split_options).is_empty());
 }
 
 #[tokio::test]

@@ -360,7 +360,7 @@ async fn the_command_prepares_and_switches() {
     let said = shell.succeed(&["reembed", "--hash-words"]);
     assert!(said.contains("embedded  0 passages") && said.contains("switched  40 passages"), "{said}");
     let found = shell.succeed(&["search", "passage 7", "-k", "1"]);
-    assert!(found.contains("passage 7"), "{found}");
+    assert!(found.contains("*passage* *7*"), "{found}");
     let a = fixture.a;
     assert_eq!(models(&mut fixture, a).await, ["feature-hashing-v2"]);
 }

@@ -49,10 +49,8 @@ impl Import {
         let (scope, is_new) = workspace::enter_or_create(&db, &self.workspace, self.create_workspace).await?;
         let bar = output::spinner();
         let on_progress = |rows: &RowImportReport| {
-            output::tell(&bar, &{
-                let written = rows.written.values().sum::<u64>();
-                format!("{written} {}", noun_for(written, "row"))
-            })
+            let written = rows.written.values().sum::<u64>();
+            output::tell(&bar, &format!("{written} {}", noun_for(written, "row")));
         };
         let lines: Box<dyn BufRead + Send> = match opened {
             Some(file) => Box::new(BufReader::with_capacity(1 << 20, file)),

@@ -49,7 +49,7 @@ struct Verify {
     #[arg(long, value_name = "N", default_value_t = VerifyOptions::default().questions)]
     questions: u32,
     /// Number of results per question
-    #[arg(short = 'k', long = "limit", alias = "count", value_name = "N", default_value_t = VerifyOptions::default().k)]
+    #[arg(short = 'n', short_alias = 'k', long = "limit", alias = "count", value_name = "N", default_value_t = VerifyOptions::default().k)]
     k: u32,
     /// Minimum mean recall of each workspace
     #[arg(long, value_name = "RECALL", default_value_t = 0.99, value_parser = share)]

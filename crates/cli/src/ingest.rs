@@ -11,11 +11,11 @@ use workspace_db::load::{JsonLines, LoadOptions, LoadReport, OnRejectedLine, Rej
 use workspace_db::models::{DatasourceChanges, NewDatasource};
 use workspace_db::noun::noun_for;
 use workspace_db::schema::datasources;
-use workspace_db::sql_types::DatasourceType;
+use workspace_db::sql_types::{DatasourceType, LanguageTag};
 use workspace_db::tenancy::{self, InWorkspace as _, WorkspaceScope};
 use workspace_db_ingest::{
-    DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, OVERLAP_TOKENS, SkippedFile,
-    enqueue_files, ingest,
+    DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS,
+    SkippedFile, SplitOptions, enqueue_files, ingest,
 };
 
 use super::context::Context;
@@ -45,9 +45,11 @@ pub(super) struct Ingest {
     /// Maximum size of a file; larger files are skipped
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     max_bytes: u64,
-    /// Maximum part of a passage that the next one repeats, in tokens
-    #[arg(long, value_name = "TOKENS", default_value_t = OVERLAP_TOKENS, conflicts_with_all = ["jsonl", "background"])]
-    overlap_tokens: usize,
+    /// Language of files that do not name their own, such as en; without it, the language is detected
+    #[arg(long, value_name = "TAG", conflicts_with_all = ["jsonl", "background"])]
+    language: Option<LanguageTag>,
+    #[command(flatten)]
+    split: SplitArgs,
     /// Enqueue a job for each file, for `workspace-db jobs work`
     #[arg(long, conflicts_with = "jsonl")]
     background: bool,
@@ -55,6 +57,22 @@ pub(super) struct Ingest {
     json_lines: JsonLinesArgs,
     #[command(flatten)]
     embedder: EmbedderArgs,
+}
+
+/// Sizes of the passages of files
+#[derive(Args, Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the options")]
+#[command(next_help_heading = "Passages")]
+struct SplitArgs {
+    /// Length from which a passage ends at the best place, in tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = MIN_TOKENS, conflicts_with_all = ["jsonl", "background"])]
+    min_tokens: usize,
+    /// Maximum length of a passage, in tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = MAX_TOKENS, conflicts_with_all = ["jsonl", "background"])]
+    max_tokens: usize,
+    /// Maximum part of a passage that the next one repeats, in tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = OVERLAP_TOKENS, conflicts_with_all = ["jsonl", "background"])]
+    overlap_tokens: usize,
 }
 
 /// Passages that already have vectors, one per line
@@ -98,7 +116,12 @@ impl Ingest {
         }
         let options = IngestOptions {
             max_bytes: self.max_bytes,
-            overlap_tokens: self.overlap_tokens,
+            split: SplitOptions {
+                min_tokens: self.split.min_tokens,
+                max_tokens: self.split.max_tokens,
+                overlap_tokens: self.split.overlap_tokens,
+            },
+            language: self.language,
             ..IngestOptions::new(self.paths)
         };
         if self.background {
@@ -166,7 +189,7 @@ impl JsonLinesArgs {
         };
         let bar = output::spinner();
         let on_progress = |report: &LoadReport| {
-            output::tell(&bar, &format!("{} {}", report.chunks, noun_for(report.chunks, "chunk")))
+            output::tell(&bar, &format!("{} {}", report.chunks, noun_for(report.chunks, "chunk")));
         };
         let loaded = load(db, scope, &options, documents, &on_progress).await;
         bar.finish_and_clear();

@@ -87,7 +87,7 @@ enum Command {
     Adopt(adopt::Adopt),
     Ingest(ingest::Ingest),
     Import(import::Import),
-    Search(search::Search),
+    Search(Box<search::Search>),
     Index(index::Index),
     Reembed(reembed::Reembed),
     Jobs(jobs::Jobs),

@@ -23,7 +23,8 @@ impl<W: Write> Write for SanitizedWriter<W> {
     }
 }
 
-fn harmless(text: &str) -> Cow<'_, str> {
+/// Returns the text with the characters escaped that control a terminal or change the direction of text.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
@@ -71,6 +72,15 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Writes a result for a person, given as lines.
 pub(super) fn print_lines(lines: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
     let mut out = SanitizedWriter(io::stdout().lock());
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// Writes a result for a person, given as lines whose content went through [`harmless`], such as lines with styles.
+pub(super) fn print_harmless(lines: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
     for line in lines {
         writeln!(out, "{line}")?;
     }

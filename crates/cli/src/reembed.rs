@@ -89,10 +89,10 @@ impl Reembed {
 }
 
 fn describe(status: &ReembedStatus) -> Vec<String> {
-    let line = |state: &str, count: u64, model: &str| {
+    let described = |state: &str, count: u64, model: &str| {
         format!("{state:<9} {} {} by {model}", HumanCount(count), noun_for(count, "passage"))
     };
-    let live = status.live.iter().map(|(model, count)| line("live", *count, model));
-    let waiting = status.waiting.iter().map(|(model, count)| line("waiting", *count, model));
-    live.chain(waiting).chain([line("missing", status.missing, &status.model)]).collect()
+    let live = status.live.iter().map(|(model, count)| described("live", *count, model));
+    let waiting = status.waiting.iter().map(|(model, count)| described("waiting", *count, model));
+    live.chain(waiting).chain([described("missing", status.missing, &status.model)]).collect()
 }

@@ -13,13 +13,15 @@ use serde_json::json;
 
 use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
 use super::job::IngestFile;
+use super::language::language_of;
 use super::options::IngestOptions;
 use super::reader::{reader_died, walk};
-use super::split::{Chunk, OVERLAP_TOKENS, pipeline, split};
-use super::store::{ExistingDocument, Replacement, Store};
+use super::split::{SplitOptions, SplitText, split_text};
+use super::store::{ExistingDocument, Replacement, Store, pipeline};
 use workspace_db::embeddings::{Embedder, embed};
 use workspace_db::id::WorkspaceId;
 use workspace_db::jobs::{EnqueueResult, Outcome, RunningJob};
+use workspace_db::sql_types::LanguageTag;
 use workspace_db::tenancy::{Database, WorkspaceScope};
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -105,21 +107,31 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
 pub struct FileIngestion {
     embedder: Arc<dyn Embedder>,
     folders: Vec<(WorkspaceId, SourceRoot)>,
-    overlap_tokens: usize,
+    split: SplitOptions,
+    language: Option<LanguageTag>,
 }
 
 impl FileIngestion {
     /// Creates an ingestion with that embedder and no folders.
     #[must_use]
     pub fn new(embedder: Arc<dyn Embedder>) -> Self {
-        Self { embedder, folders: Vec::new(), overlap_tokens: OVERLAP_TOKENS }
+        Self { embedder, folders: Vec::new(), split: SplitOptions::default(), language: None }
     }
 
-    /// Sets the maximum part of a passage that the next one repeats, in tokens, as
-    /// [`IngestOptions::overlap_tokens`] does for an ingestion without jobs.
+    /// Sets the sizes of the passages, as [`IngestOptions::split`] does for an ingestion without jobs.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_input`](Error::is_invalid_input) if there are no passages of these sizes.
+    pub fn split(self, split: SplitOptions) -> Result<Self> {
+        split.check()?;
+        Ok(Self { split, ..self })
+    }
+
+    /// Sets the language of files that do not name their own, as [`IngestOptions::language`] does.
     #[must_use]
-    pub fn overlap_tokens(self, overlap_tokens: usize) -> Self {
-        Self { overlap_tokens, ..self }
+    pub fn language(self, language: LanguageTag) -> Self {
+        Self { language: Some(language), ..self }
     }
 
     /// Allows the jobs of a workspace to read a file, or the files that a walk of a folder finds.
@@ -144,7 +156,8 @@ impl FileIngestion {
         let file = job.arguments.clone();
         let mut store = Store::of_file(&job).await?;
         let known = store.known_by(&file.name).await?;
-        let (this, pipeline) = (Arc::clone(&self), pipeline(self.embedder.model(), self.overlap_tokens));
+        let pipeline = pipeline(self.embedder.model(), self.split, self.language.as_ref());
+        let (this, of_file) = (Arc::clone(&self), pipeline.clone());
         let compared = known.clone();
         let (root, workspace) = (store.root().await?, job.scope().workspace());
         let read = move || {
@@ -153,11 +166,11 @@ impl FileIngestion {
             let found = read(&file, &root, &folders)?;
             Ok::<_, Error>(match (found, compared) {
                 (ReadOutcome::Skipped(skipped), _) => FileState::Skipped(skipped.reason),
-                (ReadOutcome::File(file), Some(known)) if known.is_same(&file.hash, &pipeline) => {
+                (ReadOutcome::File(file), Some(known)) if known.is_same(&file.hash, &of_file) => {
                     FileState::Unchanged(known)
                 }
                 (ReadOutcome::File(file), _) => {
-                    FileState::Changed(split(&file.path, &file.text, this.overlap_tokens), file)
+                    FileState::Changed(split_text(&file.path, &file.text, this.split), file)
                 }
             })
         };
@@ -172,11 +185,12 @@ impl FileIngestion {
             FileState::Unchanged(known) => {
                 store.revive(&known).await?.then(|| Outcome::DoneWith(json!({ "unchanged": true })))
             }
-            FileState::Changed(chunks, file) => {
-                let texts: Vec<String> = chunks.iter().map(|chunk| chunk.text.clone()).collect();
+            FileState::Changed(text, file) => {
+                let texts: Vec<String> = text.texts(&file.name).collect();
                 let vectors = embed(self.embedder.as_ref(), &texts).await?;
-                let (model, overlap_tokens) = (self.embedder.model(), self.overlap_tokens);
-                let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model, overlap_tokens };
+                let language = language_of(store.languages(), self.language.as_ref(), &file.text, &text);
+                let (model, known) = (self.embedder.model(), known.as_ref());
+                let new = Replacement { file: &file, known, text, language, vectors, model, pipeline };
                 store.replace_by(&job, new).await?
             }
         };
@@ -189,7 +203,7 @@ impl FileIngestion {
 enum FileState {
     Skipped(SkipReason),
     Unchanged(ExistingDocument),
-    Changed(Vec<Chunk>, File),
+    Changed(SplitText, File),
 }
 
 /// Reads the file of a job, if it is in one of the folders.

@@ -4,10 +4,16 @@ use std::str::FromStr as _;
 
 use isolang::Language;
 use whatlang::{Detector, Lang};
+
+use super::split::SplitText;
+use workspace_db::models::WorkspaceLanguages;
 use workspace_db::sql_types::LanguageTag;
 
 /// Languages of `whatlang`, each with the group of languages by whose code it is usually called: Chinese, Persian, Norwegian.
 const GROUPS: &[(Lang, &str)] = &[(Lang::Cmn, "zho"), (Lang::Pes, "fas"), (Lang::Nob, "nor")];
+
+/// Number of characters of a text in which its language is detected.
+const DETECTED_IN: usize = 20_000;
 
 /// Returns the language of a text, or `None` if the text is too short or mixed to tell.
 ///
@@ -57,6 +63,28 @@ fn code(lang: Lang) -> Option<&'static str> {
     let group = GROUPS.iter().find(|(member, _)| *member == lang).map(|(_, group)| *group);
     let of = |code| Language::from_639_3(code)?.to_639_1();
     of(lang.code()).or_else(|| of(group?))
+}
+
+/// Returns the language of a text: the one that it names, or `given`, or the detected one, or else the workspace's default.
+///
+/// The language is detected among those that the workspace offers, or among all if it names none.
+pub(super) fn language_of(
+    workspace: &WorkspaceLanguages,
+    given: Option<&LanguageTag>,
+    whole: &str,
+    text: &SplitText,
+) -> LanguageTag {
+    let detect = || {
+        let body = if text.prose.trim().is_empty() { whole } else { &text.prose };
+        let end = body.char_indices().nth(DETECTED_IN).map_or(body.len(), |(end, _)| end);
+        let mut among = workspace.offered.clone();
+        if !among.is_empty() {
+            among.push(workspace.default.clone());
+        }
+        detect_language(body.get(..end)?, &among)
+    };
+    let named = text.language.as_deref().and_then(|tag| tag.parse().ok());
+    named.or_else(|| given.cloned()).or_else(detect).unwrap_or_else(|| workspace.default.clone())
 }
 
 #[cfg(test)]

@@ -36,7 +36,6 @@ mod reader;
 mod split;
 mod store;
 mod texts;
-mod title;
 
 use std::path::PathBuf;
 
@@ -48,10 +47,11 @@ pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, SkippedFile};
 use self::files::{FolderListing, SourceRoot};
 pub use self::job::IngestFile;
 pub use self::language::detect_language;
+use self::language::language_of;
 pub use self::options::IngestOptions;
 use self::reader::{FileOutcome, PreparedFile, reader_died, walk};
-pub use self::split::{Chunk, MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS, split};
-use self::store::{ExistingDocuments, Replacement, Store};
+pub use self::split::{Chunk, MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS, SplitOptions, split};
+use self::store::{ExistingDocuments, Replacement, Store, pipeline};
 pub use self::texts::{SourceText, ingest_texts};
 use workspace_db::embeddings::{Embedder, embed};
 use workspace_db::sql_types::Embedding;
@@ -120,6 +120,7 @@ pub async fn ingest(
     embedder: &dyn Embedder,
     on_event: &(dyn Fn(IngestEvent) + Sync),
 ) -> Result<IngestReport> {
+    options.split.check()?;
     // All roots are opened first, so that a wrong path is reported before anything is written.
     let roots = options.roots.iter().map(|root| SourceRoot::open(root)).collect::<Result<Vec<_>>>()?;
     let mut report = IngestReport::default();
@@ -149,12 +150,11 @@ async fn ingest_root(
     let nothing_hidden = unreadable.is_empty();
     report.skipped.extend(unreadable);
 
-    let mut run =
-        Run { store, embedder, report, on_event, overtaken: Vec::new(), overlap_tokens: options.overlap_tokens };
+    let mut run = Run { store, embedder, report, on_event, overtaken: Vec::new(), options };
     let mut known = gone.clone();
     // If another session has stored a file's document meanwhile, the file is read again, because that version may be older.
     while !paths.is_empty() {
-        run.files(&root, paths, options.max_bytes, known, &mut gone).await?;
+        run.files(&root, paths, known, &mut gone).await?;
         paths = std::mem::take(&mut run.overtaken);
         known = if paths.is_empty() { ExistingDocuments::new() } else { run.store.known().await? };
     }
@@ -172,7 +172,7 @@ struct Run<'a> {
     on_event: &'a (dyn Fn(IngestEvent) + Sync),
     /// Files whose document has changed since it was read.
     overtaken: Vec<PathBuf>,
-    overlap_tokens: usize,
+    options: &'a IngestOptions,
 }
 
 impl Run<'_> {
@@ -181,13 +181,12 @@ impl Run<'_> {
         &mut self,
         root: &SourceRoot,
         paths: Vec<PathBuf>,
-        max_bytes: u64,
         mut known: ExistingDocuments,
         gone: &mut ExistingDocuments,
     ) -> Result<()> {
-        let pipeline = split::pipeline(self.embedder.model(), self.overlap_tokens);
-        let (mut outcomes, readers) =
-            reader::read(root.clone(), paths, max_bytes, known.clone(), pipeline, self.overlap_tokens);
+        let IngestOptions { split, max_bytes, .. } = *self.options;
+        let pipeline = pipeline(self.embedder.model(), split, self.options.language.as_ref());
+        let (mut outcomes, readers) = reader::read(root.clone(), paths, max_bytes, known.clone(), pipeline, split);
         let mut gathered: Vec<PreparedFile> = Vec::new();
         while let Some(outcome) = outcomes.recv().await {
             match outcome {
@@ -214,7 +213,7 @@ impl Run<'_> {
                 FileOutcome::Prepared(prepared) => {
                     gone.remove(&prepared.file.name);
                     gathered.push(*prepared);
-                    if gathered.iter().map(|prepared| prepared.chunks.len()).sum::<usize>() >= EMBED_TOGETHER {
+                    if gathered.iter().map(|prepared| prepared.text.chunks.len()).sum::<usize>() >= EMBED_TOGETHER {
                         self.embed_and_store(std::mem::take(&mut gathered)).await?;
                     }
                 }
@@ -234,7 +233,7 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         for prepared in files {
-            let vectors = vectors.by_ref().take(prepared.chunks.len()).collect();
+            let vectors = vectors.by_ref().take(prepared.text.chunks.len()).collect();
             self.store_file(prepared, vectors).await?;
         }
         Ok(())
@@ -269,12 +268,14 @@ impl Run<'_> {
 
     async fn store_file(
         &mut self,
-        PreparedFile { file, known, chunks }: PreparedFile,
+        PreparedFile { file, known, text }: PreparedFile,
         vectors: Vec<Embedding>,
     ) -> Result<()> {
-        let written = chunks.len();
-        let (model, overlap_tokens) = (self.embedder.model(), self.overlap_tokens);
-        let new = Replacement { file: &file, known: known.as_ref(), chunks, vectors, model, overlap_tokens };
+        let written = text.chunks.len();
+        let model = self.embedder.model();
+        let pipeline = pipeline(model, self.options.split, self.options.language.as_ref());
+        let language = language_of(self.store.languages(), self.options.language.as_ref(), &file.text, &text);
+        let new = Replacement { file: &file, known: known.as_ref(), text, language, vectors, model, pipeline };
         if !self.store.replace(new).await? {
             self.overtaken.push(file.path);
             return Ok(());

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::files::DEFAULT_MAX_BYTES;
-use super::split::OVERLAP_TOKENS;
+use super::split::SplitOptions;
+use workspace_db::sql_types::LanguageTag;
 
 /// Options of an ingestion.
 #[derive(Clone, Debug)]
@@ -12,15 +13,22 @@ pub struct IngestOptions {
     pub roots: Vec<PathBuf>,
     /// Maximum size of a file in bytes; larger files are skipped.
     pub max_bytes: u64,
-    /// Maximum part of a passage that the next one repeats, in tokens. Another value replaces all documents.
-    pub overlap_tokens: usize,
+    /// Sizes of the passages. Other sizes replace all documents.
+    pub split: SplitOptions,
+    /// Language of all files that do not name their own. Without it, the language of each file is detected; if that is not
+    /// clear, it is the workspace's default.
+    pub language: Option<LanguageTag>,
 }
 
 impl IngestOptions {
-    /// Creates options for these roots, with files up to [`DEFAULT_MAX_BYTES`] and an overlap of
-    /// [`OVERLAP_TOKENS`].
+    /// Creates options for these roots, with files up to [`DEFAULT_MAX_BYTES`] and passages of the default sizes.
     #[must_use]
     pub fn new(roots: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { roots: roots.into_iter().collect(), max_bytes: DEFAULT_MAX_BYTES, overlap_tokens: OVERLAP_TOKENS }
+        Self {
+            roots: roots.into_iter().collect(),
+            max_bytes: DEFAULT_MAX_BYTES,
+            split: SplitOptions::default(),
+            language: None,
+        }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
-use super::split::{Chunk, split};
+use super::split::{SplitOptions, SplitText, split_text};
 use super::store::{ExistingDocument, ExistingDocuments};
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -28,13 +28,13 @@ pub(super) struct PreparedFile {
     pub(super) file: File,
     /// Document that an earlier run created from the file.
     pub(super) known: Option<ExistingDocument>,
-    pub(super) chunks: Vec<Chunk>,
+    pub(super) text: SplitText,
 }
 
 impl PreparedFile {
-    /// Returns the texts of the passages.
+    /// Returns the texts to embed, one for each passage.
     pub(super) fn texts(&self) -> impl Iterator<Item = String> + '_ {
-        self.chunks.iter().map(|chunk| chunk.text.clone())
+        self.text.texts(&self.file.name)
     }
 }
 
@@ -45,7 +45,7 @@ struct Work {
     max_bytes: u64,
     known: ExistingDocuments,
     pipeline: String,
-    overlap_tokens: usize,
+    split: SplitOptions,
 }
 
 /// Reads the files on one thread per core, and returns their outcomes in no order. A full queue blocks the threads, and a
@@ -56,10 +56,9 @@ pub(super) fn read(
     max_bytes: u64,
     known: ExistingDocuments,
     pipeline: String,
-    overlap_tokens: usize,
+    split: SplitOptions,
 ) -> (mpsc::Receiver<FileOutcome>, Vec<JoinHandle<()>>) {
-    let work =
-        Arc::new(Work { root, paths: Mutex::new(paths.into_iter()), max_bytes, known, pipeline, overlap_tokens });
+    let work = Arc::new(Work { root, paths: Mutex::new(paths.into_iter()), max_bytes, known, pipeline, split });
     let (sender, receiver) = mpsc::channel(QUEUE);
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let readers = (0..threads).map(|_| {
@@ -89,11 +88,11 @@ impl Work {
             Some(known) if known.is_same(&file.hash, &self.pipeline) => FileOutcome::Unchanged(file),
             known => {
                 // A parser that panics on one file must not exclude any other.
-                let Ok(chunks) = std::panic::catch_unwind(|| split(&file.path, &file.text, self.overlap_tokens)) else {
+                let Ok(text) = std::panic::catch_unwind(|| split_text(&file.path, &file.text, self.split)) else {
                     let reason = SkipReason::Unreadable { error: "it can't be split into passages".to_owned() };
                     return FileOutcome::Skipped(SkippedFile { name: file.name, reason });
                 };
-                FileOutcome::Prepared(Box::new(PreparedFile { known: known.cloned(), chunks, file }))
+                FileOutcome::Prepared(Box::new(PreparedFile { known: known.cloned(), text, file }))
             }
         }
     }

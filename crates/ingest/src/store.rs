@@ -10,17 +10,18 @@ use serde_json::json;
 
 use super::files::{File, SourceRoot};
 use super::job::IngestFile;
-use super::split::{Chunk, pipeline};
-use super::title::title_of;
+use super::split::{SplitOptions, SplitText};
 use workspace_db::id::{DatasourceId, DocumentId};
 use workspace_db::jobs::{EnqueueResult, NewJob, Outcome, RunningJob, enqueue_all};
-use workspace_db::models::{DatasourceChanges, INGEST_PIPELINE, NewDatasource, NewDocument, NewDocumentChunk};
+use workspace_db::models::{
+    DatasourceChanges, INGEST_PIPELINE, NewDatasource, NewDocument, NewDocumentChunk, WorkspaceLanguages,
+};
 use workspace_db::schema::{datasources, document_chunks, documents};
-use workspace_db::sql_types::{DatasourceType, DocumentStatus, Embedding, StatementTime};
+use workspace_db::sql_types::{DatasourceType, DocumentStatus, Embedding, LanguageTag, StatementTime};
 use workspace_db::tenancy::{Database, InWorkspace as _, OptionalRow as _, WorkspaceConnection, WorkspaceScope};
 use workspace_db::{Error, ErrorKind, Result};
 
-/// Number of chunks in one INSERT: 7 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
+/// Number of chunks in one INSERT: 9 values each, far below the 65,535 parameters of the protocol, and about 1.5 MB.
 const INSERT_TOGETHER: usize = 250;
 
 /// Key of a document's metadata. It is true if a run archived the document because its file no longer existed.
@@ -62,9 +63,16 @@ impl ExistingDocument {
 /// Documents of the datasource by external id.
 pub(super) type ExistingDocuments = HashMap<String, ExistingDocument>;
 
+/// Returns everything that a document's chunks depend on in addition to its text.
+pub(super) fn pipeline(model: &str, split: SplitOptions, language: Option<&LanguageTag>) -> String {
+    let language = language.map(|language| format!(" language-{language}")).unwrap_or_default();
+    format!("{}{language} {model}", split.version())
+}
+
 pub(super) struct Store {
     ws: WorkspaceConnection,
     datasource: DatasourceId,
+    languages: WorkspaceLanguages,
 }
 
 impl Store {
@@ -84,13 +92,20 @@ impl Store {
         };
         let mut ws = db.workspace(scope).await?;
         let datasource = new.find_or_insert(&mut ws).await?;
-        Ok(Self { ws, datasource })
+        let languages = WorkspaceLanguages::load(&mut ws).await?;
+        Ok(Self { ws, datasource, languages })
     }
 
     /// Opens the existing datasource of a job's file.
     pub(super) async fn of_file(job: &RunningJob<IngestFile>) -> Result<Self> {
-        let ws = job.workspace().await?;
-        Ok(Self { ws, datasource: job.arguments.datasource })
+        let mut ws = job.workspace().await?;
+        let languages = WorkspaceLanguages::load(&mut ws).await?;
+        Ok(Self { ws, datasource: job.arguments.datasource, languages })
+    }
+
+    /// Returns the languages of the workspace's texts.
+    pub(super) fn languages(&self) -> &WorkspaceLanguages {
+        &self.languages
     }
 
     /// Enqueues a job for each file, unless one is already queued for it.
@@ -185,7 +200,7 @@ impl Store {
         let datasource = self.datasource;
         self.ws
             .transaction(async |tx| {
-                let chunks = new.chunks.len();
+                let chunks = new.text.chunks.len();
                 if !new.write(tx, datasource).await? {
                     return Ok(None);
                 }
@@ -235,17 +250,19 @@ impl Store {
 pub(super) struct Replacement<'a> {
     pub(super) file: &'a File,
     pub(super) known: Option<&'a ExistingDocument>,
-    pub(super) chunks: Vec<Chunk>,
+    pub(super) text: SplitText,
+    pub(super) language: LanguageTag,
     pub(super) vectors: Vec<Embedding>,
     pub(super) model: &'a str,
-    pub(super) overlap_tokens: usize,
+    pub(super) pipeline: String,
 }
 
 impl Replacement<'_> {
     async fn write(self, tx: &mut WorkspaceConnection, datasource: DatasourceId) -> Result<bool> {
-        let Self { file, known, chunks, vectors, model, overlap_tokens } = self;
+        let Self { file, known, text, language, vectors, model, pipeline } = self;
+        let SplitText { title, description, chunks, .. } = text;
         let (title, metadata) =
-            (title_of(file), json!({ INGEST_PIPELINE: pipeline(model, overlap_tokens), ARCHIVED: false }));
+            (title.unwrap_or_else(|| file.name.clone()), json!({ INGEST_PIPELINE: pipeline, ARCHIVED: false }));
         let written: Vec<DocumentId> = if let Some(known) = known {
             documents::table
                 .in_workspace(&tx)
@@ -254,6 +271,7 @@ impl Replacement<'_> {
                 .update()
                 .set((
                     documents::title.eq(title),
+                    documents::summary.eq(description),
                     documents::content_hash.eq(Some(&file.hash)),
                     documents::metadata.eq(documents::metadata.concat(metadata.into_sql::<Jsonb>())),
                     documents::status.eq(known.status_when_found()),
@@ -268,6 +286,7 @@ impl Replacement<'_> {
                 external_id: Some(file.name.clone()),
                 content_hash: Some(file.hash.clone()),
                 metadata: Some(metadata),
+                summary: description,
                 status: Some(DocumentStatus::Ready),
                 ..NewDocument::new(title)
             };
@@ -292,6 +311,8 @@ impl Replacement<'_> {
         for (index, (chunk, vector)) in (0..).zip(chunks.into_iter().zip(vectors)) {
             rows.push(NewDocumentChunk {
                 token_count: i32::try_from(chunk.tokens).ok(),
+                language: Some(language.clone()),
+                metadata: Some(chunk.metadata().into()),
                 ..NewDocumentChunk::new(document, index, chunk.text, vector, model)
             });
         }

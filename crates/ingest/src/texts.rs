@@ -8,11 +8,13 @@ use futures_util::stream;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::split::{OVERLAP_TOKENS, pipeline, split};
+use super::language::language_of;
+use super::split::{SplitOptions, SplitText, split_text};
+use super::store::pipeline;
 use workspace_db::embeddings::{Embedder, embed};
 use workspace_db::id::DatasourceId;
 use workspace_db::load::{LoadOptions, LoadReport, Passage, SourceDocument, load};
-use workspace_db::models::NewDocument;
+use workspace_db::models::{NewDocument, WorkspaceLanguages};
 use workspace_db::schema::documents;
 use workspace_db::sql_types::LanguageTag;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
@@ -29,16 +31,17 @@ pub struct SourceText {
     pub text: String,
     /// File name whose extension selects the structure of the text, such as `page.md`; plain text by default.
     pub path: PathBuf,
-    /// Language of the text, by which its words are stemmed.
+    /// Language of the text, by which its words are stemmed. Without it, the text's own metadata name it, or it is detected, or
+    /// it is the workspace's default.
     pub language: Option<LanguageTag>,
     /// Metadata of the document.
     pub metadata: Option<Value>,
-    /// Maximum part of a passage that the next one repeats, in tokens.
-    pub overlap_tokens: usize,
+    /// Sizes of the passages.
+    pub split: SplitOptions,
 }
 
 impl SourceText {
-    /// Creates a plain text without metadata, in no particular language.
+    /// Creates a plain text without metadata, whose language is detected.
     #[must_use]
     pub fn new(external_id: impl Into<String>, title: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
@@ -48,7 +51,7 @@ impl SourceText {
             path: PathBuf::new(),
             language: None,
             metadata: None,
-            overlap_tokens: OVERLAP_TOKENS,
+            split: SplitOptions::default(),
         }
     }
 
@@ -56,8 +59,7 @@ impl SourceText {
     fn hash(&self, model: &str) -> String {
         let mut hasher = Sha256::new();
         let extension = self.path.extension().map(|extension| extension.to_string_lossy()).unwrap_or_default();
-        let language = self.language.as_ref().map_or("", LanguageTag::as_str);
-        for part in [&*pipeline(model, self.overlap_tokens), &*extension, language, &*self.text] {
+        for part in [&*pipeline(model, self.split, self.language.as_ref()), &*extension, &*self.title, &*self.text] {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
@@ -67,7 +69,7 @@ impl SourceText {
 
 /// Splits, embeds and stores texts as documents of a datasource of the scope's workspace, and returns the counts.
 ///
-/// A text that is unchanged since the last call is not embedded again, and its title and metadata stay. A text without any
+/// A text whose title is unchanged too since the last call is not embedded again, and its metadata stay. A text without any
 /// word is refused.
 ///
 /// # Errors
@@ -99,14 +101,18 @@ pub async fn ingest_texts(
     if let Some(twice) = ids.iter().enumerate().find(|(at, id)| ids.iter().take(*at).any(|other| other == *id)) {
         return Err(Error::invalid(format!("two texts have the id {:?}", twice.1)));
     }
-    let known: HashMap<Option<String>, Option<String>> = {
+    for text in &texts {
+        text.split.check()?;
+    }
+    let (known, languages) = {
         let mut ws = db.workspace(scope).await?;
         let known = documents::table
             .in_workspace(&ws)
             .filter(documents::datasource_id.eq(datasource))
             .filter(documents::external_id.eq_any(ids))
             .select((documents::external_id, documents::content_hash));
-        known.load::<(Option<String>, Option<String>)>(&mut ws).await?.into_iter().collect()
+        let known: Vec<(Option<String>, Option<String>)> = known.load(&mut ws).await?;
+        (known.into_iter().collect::<HashMap<_, _>>(), WorkspaceLanguages::load(&mut ws).await?)
     };
     let (mut loaded, mut unchanged) = (Vec::new(), 0);
     for text in texts {
@@ -114,23 +120,31 @@ pub async fn ingest_texts(
         if known.get(&Some(text.external_id.clone())) == Some(&Some(hash.clone())) {
             unchanged += 1;
         } else {
-            loaded.push(document(text, hash, embedder).await);
+            loaded.push(document(text, hash, &languages, embedder).await);
         }
     }
     let report = load(db, scope, &LoadOptions::new(datasource), stream::iter(loaded), &|_| ()).await?;
     Ok(LoadReport { unchanged: report.unchanged + unchanged, ..report })
 }
 
-async fn document(text: SourceText, hash: String, embedder: &dyn Embedder) -> Result<SourceDocument> {
-    let chunks = split(Path::new(&text.path), &text.text, text.overlap_tokens);
-    if chunks.is_empty() {
+async fn document(
+    text: SourceText,
+    hash: String,
+    languages: &WorkspaceLanguages,
+    embedder: &dyn Embedder,
+) -> Result<SourceDocument> {
+    let split = split_text(Path::new(&text.path), &text.text, text.split);
+    if split.chunks.is_empty() {
         return Err(Error::invalid(format!("the text {:?} has no words", text.external_id)));
     }
-    let texts: Vec<String> = chunks.iter().map(|chunk| chunk.text.clone()).collect();
+    let split = SplitText { title: Some(text.title.clone()), ..split };
+    let texts: Vec<String> = split.texts(&text.title).collect();
     let vectors = embed(embedder, &texts).await?;
-    let passages = chunks.into_iter().zip(vectors).map(|(chunk, vector)| Passage {
+    let language = language_of(languages, text.language.as_ref(), &text.text, &split);
+    let passages = split.chunks.into_iter().zip(vectors).map(|(chunk, vector)| Passage {
         token_count: i32::try_from(chunk.tokens).ok(),
-        language: text.language.clone(),
+        language: Some(language.clone()),
+        metadata: chunk.metadata(),
         ..Passage::new(chunk.text, vector)
     });
     Ok(SourceDocument {

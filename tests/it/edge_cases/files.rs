@@ -119,7 +119,7 @@ async fn what_rules_leave_out_is_told_and_those_of_folders_above_leave_out_nothi
     let report = fixture.ingest(&root, &FeatureHashing).await.unwrap();
     assert_eq!((report.archived, report.ignored), (1, 1));
     let said = crate::cli::Shell::for_database(&fixture.database).run(&["ingest", root.to_str().unwrap(), "-w", "a"]);
-    assert!(said.out.contains("ignored    1 files"), "{}", said.out);
+    assert!(said.out.contains("ignored    1 file,"), "{}", said.out);
     // One that can't be read is named, and nothing is archived by what is left of it.
     fixture.folder.write("kb/.gitignore", "a{b\n");
     fixture.folder.write("kb/new.txt", "some words");

@@ -160,7 +160,7 @@ async fn the_command_loads_a_file_and_standard_input() {
         let output = piped.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1), "a line was left out");
         let said = String::from_utf8(output.stdout).unwrap();
-        assert!(said.contains("added      1 documents") && said.contains("line 2: expected"), "{said}");
+        assert!(said.contains("added      1 document\n") && said.contains("line 2: expected"), "{said}");
 
         let error = shell.fails(&["ingest", "--jsonl", "gone.jsonl"], 3);
         assert!(error.contains("gone.jsonl"), "{error}");

@@ -144,7 +144,9 @@ async fn what_is_loaded_is_what_was_given() {
     for ((chunk, passage), place) in chunks.iter().zip(&given.passages).zip(0..) {
         assert_eq!((chunk.document_id, chunk.chunk_index), (document.id, place));
         assert_eq!((&chunk.content, &chunk.vector), (&passage.content, &passage.vector));
-        assert_eq!((chunk.token_count, &chunk.language), (passage.token_count, &passage.language));
+        // The workspace's default applies to a passage without a language.
+        let language = passage.language.clone().unwrap_or_else(|| "en".parse().unwrap());
+        assert_eq!((chunk.token_count, &chunk.language), (passage.token_count, &Some(language)));
         assert_eq!(chunk.embedding_model, "test-model");
     }
     assert!(fixture.chunks(fixture.b).await.is_empty());

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use workspace_db::Error;
-use workspace_db::search::{Plan, SearchChunks as _};
+use workspace_db::search::{Hit, Plan, SearchChunks as _};
 
 use super::*;
 
@@ -96,20 +96,33 @@ async fn a_passage_is_stemmed_by_its_own_language_and_so_is_the_question() {
             .await
             .unwrap();
     }
-    // The workspace's own language is English.
+    // The workspace's own language is English, but the question is parsed in that of every passage.
     assert_eq!(found(&mut fixture, "bicycle").await, ["We sell bicycles"]);
-    assert_eq!(found(&mut fixture, "verkoop").await, Vec::<String>::new());
+    assert_eq!(found(&mut fixture, "verkoop").await, ["Wij verkopen fietsen"]);
     let dutch = fixture.chunks().full_text("verkoop", 10).language("nl".parse().unwrap());
     assert_eq!(dutch.run(&mut fixture.ws).await.unwrap().hits[0].content, "Wij verkopen fietsen");
     let unknown = fixture.chunks().full_text("fietsen", 10).language("xx".parse().unwrap());
     assert_eq!(unknown.run(&mut fixture.ws).await.unwrap().hits[0].content, "fietsen & bicycles");
+    let english = fixture.chunks().full_text("verkoop", 10).language("en".parse().unwrap());
+    assert_eq!(english.run(&mut fixture.ws).await.unwrap().returned, 0);
+}
 
-    diesel::insert_into(workspace_settings::table)
-        .values((workspace_settings::workspace_id.eq(fixture.a), workspace_settings::fallback_language.eq("nl")))
+#[tokio::test]
+async fn the_languages_of_a_question_are_those_of_its_own_workspace() {
+    let mut fixture = Fixture::new().await;
+    fixture.texts(fixture.a, &["Wij verkopen fietsen"]).await;
+    let elsewhere = fixture.texts(fixture.b, &["Wij verkopen fietsen"]).await;
+    diesel::update(document_chunks::table.filter(document_chunks::document_id.eq(elsewhere)))
+        .set(document_chunks::language.eq("nl"))
         .execute(&mut fixture.conn)
         .await
         .unwrap();
-    assert_eq!(found(&mut fixture, "verkoop").await, ["Wij verkopen fietsen"]);
+    assert_eq!(found(&mut fixture, "verkopen").await, ["Wij verkopen fietsen"], "a word as it is written");
+    assert_eq!(
+        found(&mut fixture, "verkoop").await,
+        Vec::<String>::new(),
+        "parsed in the language of another workspace"
+    );
 }
 
 #[tokio::test]
@@ -138,7 +151,7 @@ async fn a_text_of_any_length_and_kind_is_stored_and_found() {
 }
 
 #[tokio::test]
-async fn both_lists_are_fused_by_rank() {
+async fn both_lists_are_fused_by_score() {
     let mut fixture = Fixture::new().await;
     let mut rng = fastrand::Rng::with_seed(13);
     let query_vector = random(&mut rng);
@@ -153,7 +166,11 @@ async fn both_lists_are_fused_by_rank() {
     assert_eq!(answer.hits[0].content, "a steep hill", "second by vector and first by words is the best of both");
     let places = (answer.hits[0].by_vector.unwrap().rank, answer.hits[0].by_words.unwrap().rank);
     assert_eq!(places, (2, 1));
-    assert!((answer.hits[0].score - (1.0 / 62.0 + 1.0 / 61.0)).abs() < 1e-12, "{}", answer.hits[0].score);
+    // Its cosine on the scale from the worst of the three to the best, and the only rank by words.
+    let mut cosines: Vec<f64> = answer.hits.iter().map(|hit| hit.by_vector.unwrap().score).collect();
+    cosines.sort_by(f64::total_cmp);
+    let expected = f64::midpoint((cosines[1] - cosines[0]) / (cosines[2] - cosines[0]), 1.0);
+    assert!((answer.hits[0].score - expected).abs() < 1e-12, "{} {expected}", answer.hits[0].score);
     assert_eq!(answer.hits[1].by_words, None);
     assert_eq!((answer.by_vector.unwrap().plan, answer.by_words.unwrap().plan), (Plan::Bits, Plan::Words));
 
@@ -193,4 +210,46 @@ async fn a_question_takes_time_by_its_words_and_no_more() {
     assert!(error.is_invalid_input() && error.field() == Some("metadata"), "{error}");
     let error = fixture.chunks().full_text("a\0b", 10).run(&mut fixture.ws).await.unwrap_err();
     assert!(error.is_invalid_input() && error.field() == Some("text"), "{error}");
+}
+
+#[tokio::test]
+async fn an_excerpt_marks_the_words_in_every_form_of_the_passages_language() {
+    let mut fixture = Fixture::new().await;
+    let long = format!("{} Bicycles are repaired on Mondays. {}", "Nothing here. ".repeat(40), "Nor here. ".repeat(40));
+    fixture.texts(fixture.a, &[&long, "A \u{2}bicycle\u{3} <b>stands</b> here."]).await;
+    diesel::update(document_chunks::table)
+        .set(document_chunks::language.eq("en"))
+        .execute(&mut fixture.conn)
+        .await
+        .unwrap();
+    let search = fixture.chunks().full_text("repairing a bicycle", 10).excerpts("repairing a bicycle");
+    let mut hits = search.run(&mut fixture.ws).await.unwrap().hits;
+    hits.sort_by_key(|hit| hit.chunk_index);
+    let marked = |hit: &Hit| {
+        let parts = hit.excerpt.iter().filter(|part| part.is_match);
+        parts.map(|part| part.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(marked(&hits[0]), ["Bicycles", "repaired"]);
+    let whole: String = hits[0].excerpt.iter().map(|part| part.text.as_str()).collect();
+    assert!(whole.len() < 400, "{whole}");
+    assert_eq!(marked(&hits[1]), ["bicycle"], "the passage's own control characters mark nothing");
+    let none = fixture.chunks().full_text("bicycle", 10).excerpts("---").run(&mut fixture.ws).await.unwrap();
+    assert!(none.hits.iter().all(|hit| marked(hit).is_empty() && !hit.excerpt.is_empty()));
+    let plain = fixture.chunks().full_text("bicycle", 10).run(&mut fixture.ws).await.unwrap();
+    assert!(plain.hits.iter().all(|hit| hit.excerpt.is_empty()));
+}
+
+#[tokio::test]
+async fn a_document_counts_as_often_as_it_may() {
+    let mut fixture = Fixture::new().await;
+    let first = fixture.texts(fixture.a, &["hill hill hill", "hill hill", "a hill and more words"]).await;
+    let second = fixture.texts(fixture.a, &["a hill and many more words than that"]).await;
+    let mut documents = async |hits: usize, k: u32| {
+        let search = fixture.chunks().full_text("hill", k).per_document(hits);
+        let hits = search.run(&mut fixture.ws).await.unwrap().hits;
+        hits.into_iter().map(|hit| hit.document_id).collect::<Vec<_>>()
+    };
+    assert_eq!(documents(1, 2).await, [first, second]);
+    assert_eq!(documents(2, 3).await, [first, first, second]);
+    assert_eq!(documents(9, 2).await, [first, first]);
 }

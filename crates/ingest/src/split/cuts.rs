@@ -12,12 +12,8 @@ pub(super) const SENTENCE: u8 = 50;
 const WORD: u8 = 60;
 const CHARACTER: u8 = 70;
 
-/// Number of bytes above which a line is searched for places.
-const LONG_LINE: usize = 400;
 /// Minimum number of bytes between the last place and one at a word.
 const WORDS_APART: usize = 100;
-/// Maximum number of bytes without a place. Then one is added between characters; it is below a passage's tokens.
-const APART: usize = 400;
 
 /// Ranks of the beginnings of lines, from a parser.
 pub(super) type Structure = BTreeMap<usize, u8>;
@@ -28,15 +24,16 @@ pub(super) struct Piece {
     pub(super) rank: u8,
 }
 
-/// Returns the pieces of a text in order, between the places that every text has. The structure improves their ranks.
-pub(super) fn pieces(text: &str, structure: Option<Structure>) -> Vec<Piece> {
+/// Returns the pieces of a text in order, between the places that every text has. The structure improves their ranks. A line of
+/// more than `apart` bytes is cut within, and no piece is longer by more than one character.
+pub(super) fn pieces(text: &str, structure: Option<Structure>, apart: usize) -> Vec<Piece> {
     let structure = structure.unwrap_or_default();
     let (mut places, mut start, mut is_behind_blank) = (Vec::new(), 0, false);
     for line in text.split_inclusive('\n') {
         let plain = if is_behind_blank { PARAGRAPH } else { LINE };
         places.push((start, structure.get(&start).copied().unwrap_or(plain)));
-        if line.len() > LONG_LINE {
-            cut_line(line, start, &mut places);
+        if line.len() > apart {
+            cut_line(line, start, apart, &mut places);
         }
         is_behind_blank = line.trim().is_empty();
         start += line.len();
@@ -46,17 +43,17 @@ pub(super) fn pieces(text: &str, structure: Option<Structure>) -> Vec<Piece> {
 }
 
 /// Adds the sentences and words of a long line, and characters if it has none of those.
-fn cut_line(line: &str, start: usize, places: &mut Vec<(usize, u8)>) {
+fn cut_line(line: &str, start: usize, apart: usize, places: &mut Vec<(usize, u8)>) {
     let (mut last, mut before) = (0, ['\0'; 2]);
     for (at, char) in line.char_indices().skip(1) {
         let [ended, end] = before;
         let rank =
             if matches!(end, '。' | '！' | '？' | '．') || matches!(ended, '.' | '!' | '?') && end.is_whitespace() {
                 Some(SENTENCE)
-            } else if char.is_whitespace() && !end.is_whitespace() && at - last >= WORDS_APART {
+            } else if char.is_whitespace() && !end.is_whitespace() && at - last >= WORDS_APART.min(apart / 2) {
                 Some(WORD)
             } else {
-                (at - last >= APART).then_some(CHARACTER)
+                (at - last >= apart).then_some(CHARACTER)
             };
         if let Some(rank) = rank {
             places.push((start + at, rank));

@@ -1,21 +1,27 @@
 //! The structure of Markdown: its headings, and blocks that are better left whole.
 
-use pulldown_cmark::{Event, Options, Parser, Tag};
+use std::ops::Range;
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::cuts::{INNER_LINE, LineStarts, Structure};
 
 /// Maximum nesting. People don't use deeper lists or quotations, and the parser takes long for them.
 const DEEPEST: usize = 100;
+/// Number of bytes of a text's prose that are kept.
+const PROSE: usize = 20_000;
+/// Maximum number of characters in a heading.
+const LONGEST: usize = 200;
 
 /// Returns the options of Markdown in common use: with tables, and with metadata for other programs before the text.
-pub(crate) fn options() -> Options {
+fn options() -> Options {
     Options::ENABLE_TABLES
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
         | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
 }
 
 /// Returns true if a line is nested so deep that the text is not for people.
-pub(crate) fn is_too_deep(text: &str) -> bool {
+fn is_too_deep(text: &str) -> bool {
     text.lines().any(|line| {
         let indent = line.len() - line.trim_start().len();
         marks(line) > DEEPEST || indent > 4 * DEEPEST && indent < line.trim_end().len()
@@ -38,22 +44,125 @@ fn marks(line: &str) -> usize {
     }
 }
 
-pub(super) fn structure(text: &str) -> Option<Structure> {
+/// Heading of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heading {
+    /// Position of its line.
+    pub(super) start: usize,
+    /// Level, from 1.
+    pub(super) level: u8,
+    /// Text as readers see it, without markup, on one line.
+    pub(super) text: String,
+}
+
+/// What one pass over a Markdown text finds.
+#[derive(Default)]
+pub(super) struct Outline {
+    pub(super) structure: Structure,
+    pub(super) headings: Vec<Heading>,
+    /// Metadata for other programs before the text.
+    pub(super) front_matter: Range<usize>,
+    /// Text as readers see it, without code; the first [`PROSE`] bytes or a little more.
+    pub(super) prose: String,
+}
+
+/// Returns the outline of a text, or none if it is nested too deep.
+pub(super) fn outline(text: &str) -> Option<Outline> {
     if is_too_deep(text) {
         return None;
     }
-    let (starts, mut structure) = (LineStarts::new(text), Structure::new());
+    let starts = LineStarts::new(text);
+    let (mut outline, mut heading): (_, Option<Heading>) = (Outline::default(), None);
+    let mut is_code = false;
     for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {
-                structure.extend(starts.before(range.start).map(|start| (start, level as u8)));
+                let (level, start) = (level as u8, starts.before(range.start));
+                outline.structure.extend(start.map(|start| (start, level)));
+                heading = Some(Heading { start: start.unwrap_or(range.start), level, text: String::new() });
             }
-            Event::Start(Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_)) => {
+            Event::End(TagEnd::Heading(_)) => {
+                let read = heading.take().map(|read| Heading { text: one_line(&read.text), ..read });
+                outline.headings.extend(read.filter(|heading| !heading.text.is_empty()));
+            }
+            Event::Text(part) => {
+                if let Some(heading) = &mut heading {
+                    heading.text.push_str(&part);
+                }
+                if !is_code && outline.prose.len() < PROSE {
+                    outline.prose.push_str(&part);
+                }
+            }
+            Event::Code(part) => {
+                if let Some(heading) = &mut heading {
+                    heading.text.push_str(&part);
+                }
+            }
+            Event::SoftBreak | Event::HardBreak => {
+                if let Some(heading) = &mut heading {
+                    heading.text.push(' ');
+                }
+                outline.prose.push(' ');
+            }
+            Event::End(end) => {
+                is_code &= !matches!(end, TagEnd::CodeBlock | TagEnd::MetadataBlock(_));
+                outline.prose.push(' ');
+            }
+            Event::Start(tag @ (Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_))) => {
+                is_code |= matches!(tag, Tag::CodeBlock(_));
                 let inner = starts.within(range.clone()).skip(1).map(|start| (start, INNER_LINE));
-                structure.extend(inner);
+                outline.structure.extend(inner);
+            }
+            Event::Start(Tag::MetadataBlock(_)) => {
+                is_code = true;
+                outline.front_matter = range;
             }
             _ => {}
         }
     }
-    Some(structure)
+    Some(outline)
+}
+
+/// Returns one line without control characters, no longer than a title.
+pub(super) fn one_line(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_heading(text: &str) -> Option<String> {
+        outline(text)?.headings.into_iter().map(|heading| heading.text).next()
+    }
+
+    #[test]
+    fn a_title_is_the_first_heading_as_it_is_read() {
+        for (text, title) in [
+            ("# Closed heading #\n", Some("Closed heading")),
+            ("x\n\n```sh\n# remove everything\n```\n\n# Cleaning up\n", Some("Cleaning up")),
+            ("    # indented code\n\n## Second level\n", Some("Second level")),
+            ("---\ntitle: t\n# a comment\n---\n\ntext\n\n# The heading\n", Some("The heading")),
+            ("+++\n# toml\n+++\n# T\n", Some("T")),
+            ("<!--\n# hidden remark\n-->\n# Visible\n", Some("Visible")),
+            ("   # Indented heading\n", Some("Indented heading")),
+            ("# [Linked](http://x.example/y) `code` **bold**\n", Some("Linked code bold")),
+            ("The setext\ntitle\n=====\n", Some("The setext title")),
+            ("#\tTabbed heading\n", Some("Tabbed heading")),
+            ("# \n\n# ![an image](x.png)\n", Some("an image")),
+            ("#hashtag\n", None),
+            ("\\# not one\n", None),
+            ("# a\u{7}b &amp; c\n", Some("a b & c")),
+        ] {
+            assert_eq!(first_heading(text).as_deref(), title, "{text:?}");
+        }
+        let long = first_heading(&format!("# {}\n", "word ".repeat(10_000))).unwrap();
+        assert_eq!(long.chars().count(), LONGEST + 1);
+    }
 }

@@ -6,29 +6,85 @@
 
 mod code;
 mod cuts;
+mod front_matter;
 mod markdown;
 
 use std::ops::Range;
 use std::path::Path;
 
+use serde_json::{Map, Value, json};
 use tiktoken_rs::cl100k_base_singleton;
 
 use self::cuts::{LINE, Piece, SENTENCE, pieces};
-pub(super) use self::markdown::{is_too_deep, options as markdown_options};
+use self::front_matter::{FrontMatter, front_matter};
+use self::markdown::{Heading, Outline};
 
-/// Length from which a passage ends at the best place, in tokens of `cl100k_base`.
-pub const MIN_TOKENS: usize = 500;
-/// Maximum length of a passage, in tokens.
-pub const MAX_TOKENS: usize = 1000;
+/// Default of the length from which a passage ends at the best place, in tokens of `cl100k_base`.
+pub const MIN_TOKENS: usize = 150;
+/// Default of the maximum length of a passage, in tokens.
+pub const MAX_TOKENS: usize = 400;
 /// Default of the maximum part of a passage that the next one repeats, in tokens. Nothing is repeated if the next one begins
 /// with a heading, an item or a paragraph.
-pub const OVERLAP_TOKENS: usize = 80;
+pub const OVERLAP_TOKENS: usize = 40;
 
-/// Maximum number of bytes, with those between them, up to which two passages are considered for a join.
-const MAX_BYTES: usize = 32 * MAX_TOKENS;
+/// Longest passage that can be asked for: the limit of the embedding models of OpenAI, in tokens.
+const LONGEST_PASSAGE: usize = 8191;
+/// Smallest maximum that can be asked for, in tokens.
+const SHORTEST_PASSAGE: usize = 50;
+/// Maximum number of bytes of a piece, so that a passage can end near the best place.
+const LONGEST_PIECE: usize = 400;
+/// Maximum number of bytes of a token, on average over a passage that is worth a search.
+const BYTES_PER_TOKEN: usize = 32;
 
 /// Version of the splitter. Raise it if the splitter gives other passages for a text, so that the next run replaces them.
-const SPLITTER_VERSION: u32 = 2;
+const SPLITTER_VERSION: u32 = 3;
+
+/// Sizes of passages, in tokens of `cl100k_base`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitOptions {
+    /// Length from which a passage ends at the best place.
+    pub min_tokens: usize,
+    /// Maximum length of a passage.
+    pub max_tokens: usize,
+    /// Maximum part of a passage that the next one repeats; never more than half of `min_tokens`.
+    pub overlap_tokens: usize,
+}
+
+impl Default for SplitOptions {
+    /// Returns [`MIN_TOKENS`], [`MAX_TOKENS`] and [`OVERLAP_TOKENS`].
+    fn default() -> Self {
+        Self { min_tokens: MIN_TOKENS, max_tokens: MAX_TOKENS, overlap_tokens: OVERLAP_TOKENS }
+    }
+}
+
+impl SplitOptions {
+    /// Rejects sizes for which there are no passages.
+    pub(super) fn check(self) -> workspace_db::Result<()> {
+        let (min, max) = (self.min_tokens, self.max_tokens);
+        if (1..=max).contains(&min) && (SHORTEST_PASSAGE..=LONGEST_PASSAGE).contains(&max) {
+            return Ok(());
+        }
+        let remedy = format!(
+            "use a maximum of {SHORTEST_PASSAGE} to {LONGEST_PASSAGE} tokens, and a minimum from 1 up to the maximum"
+        );
+        Err(workspace_db::Error::invalid(format!("passages of {min} to {max} tokens can't be made")).remedy(remedy))
+    }
+
+    /// Returns the nearest sizes for which there are passages.
+    fn possible(self) -> Self {
+        let max_tokens = self.max_tokens.clamp(SHORTEST_PASSAGE, LONGEST_PASSAGE);
+        Self { max_tokens, min_tokens: self.min_tokens.clamp(1, max_tokens), ..self }
+    }
+
+    /// Returns the version of the splitter, with sizes that are not the default.
+    pub(super) fn version(self) -> String {
+        let Self { min_tokens, max_tokens, overlap_tokens } = self;
+        if self == Self::default() {
+            return format!("split-v{SPLITTER_VERSION}");
+        }
+        format!("split-v{SPLITTER_VERSION} {min_tokens}-{max_tokens} overlap-{overlap_tokens}")
+    }
+}
 
 /// Passage of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,34 +93,121 @@ pub struct Chunk {
     pub text: String,
     /// Its length in tokens of `cl100k_base`.
     pub tokens: usize,
+    /// Headings above its beginning, the outermost first. A heading with which the passage begins is the last.
+    pub headings: Vec<String>,
+    /// First and last line in the text, from 1.
+    pub lines: (usize, usize),
+    /// Bytes in the text.
+    pub bytes: Range<usize>,
 }
 
-/// Returns everything that a document's chunks depend on in addition to its text.
-pub(super) fn pipeline(model: &str, overlap_tokens: usize) -> String {
-    match overlap_tokens {
-        OVERLAP_TOKENS => format!("split-v{SPLITTER_VERSION} {model}"),
-        other => format!("split-v{SPLITTER_VERSION} overlap-{other} {model}"),
+impl Chunk {
+    /// Returns the place of the passage, as its metadata state it.
+    pub(super) fn metadata(&self) -> Map<String, Value> {
+        let place = [
+            ("headings", json!(self.headings)),
+            ("lines", json!(self.lines)),
+            ("bytes", json!((self.bytes.start, self.bytes.end))),
+        ];
+        place.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
-/// Returns the passages of a text, in order, each of at most [`MAX_TOKENS`]. The extension of `path` selects the structure:
-/// Markdown, a programming language, or paragraphs. A passage repeats at most `overlap_tokens` of the previous one, and
-/// never more than half of [`MIN_TOKENS`].
+/// A text's passages, and what it says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SplitText {
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) language: Option<String>,
+    /// Text without code and markup, if the text has such; otherwise empty.
+    pub(super) prose: String,
+    pub(super) chunks: Vec<Chunk>,
+}
+
+impl SplitText {
+    /// Returns the texts to embed, one for each passage: the title of the document and the headings, which say what the
+    /// passage is about, and the passage. `name` is the title of a document without its own.
+    pub(super) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
+        let title = self.title.as_deref().unwrap_or(name);
+        self.chunks.iter().map(move |chunk| {
+            let mut context: Vec<&str> = vec![title];
+            context.extend(chunk.headings.iter().map(String::as_str).filter(|heading| *heading != title));
+            context.extend(self.description.as_deref().filter(|_| chunk.bytes.start == self.start()));
+            format!("{}\n\n{}", context.join("\n"), chunk.text)
+        })
+    }
+
+    fn start(&self) -> usize {
+        self.chunks.first().map_or(0, |chunk| chunk.bytes.start)
+    }
+}
+
+/// Returns the passages of a text, in order, each of at most `options.max_tokens`. The extension of `path` selects the
+/// structure: Markdown, a programming language, or paragraphs. The metadata before a Markdown text is in no passage. Sizes that
+/// [`SplitOptions`] can't have are replaced by the nearest possible ones.
 ///
 /// ```
-/// use workspace_db_ingest::{OVERLAP_TOKENS, split};
+/// use workspace_db_ingest::{SplitOptions, split};
 ///
-/// let chunks = split("notes.md".as_ref(), "# One\n\nA paragraph.\n", OVERLAP_TOKENS);
+/// let chunks = split("notes.md".as_ref(), "# One\n\nA paragraph.\n", SplitOptions::default());
 /// assert_eq!(chunks[0].text, "# One\n\nA paragraph.");
+/// assert_eq!((&chunks[0].headings[..], chunks[0].lines), (&["One".to_owned()][..], (1, 3)));
 /// ```
 #[must_use]
-pub fn split(path: &Path, text: &str, overlap_tokens: usize) -> Vec<Chunk> {
+pub fn split(path: &Path, text: &str, options: SplitOptions) -> Vec<Chunk> {
+    split_text(path, text, options).chunks
+}
+
+/// Returns the passages of a text as [`split`] does, and what it says about itself.
+pub(super) fn split_text(path: &Path, text: &str, options: SplitOptions) -> SplitText {
+    let options = options.possible();
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let structure = match extension.as_str() {
-        "md" | "markdown" | "mdx" => markdown::structure(text),
-        extension => code::structure(extension, text),
+    let (outline, structure) = match extension.as_str() {
+        "md" | "markdown" | "mdx" => match markdown::outline(text) {
+            Some(mut outline) => {
+                let structure = std::mem::take(&mut outline.structure);
+                (outline, Some(structure))
+            }
+            None => (Outline::default(), None),
+        },
+        extension => (Outline::default(), code::structure(extension, text)),
     };
-    joined(text, passages(text, &pieces(text, structure), overlap_tokens.min(MIN_TOKENS / 2)))
+    let Outline { headings, front_matter: block, prose, .. } = outline;
+    let FrontMatter { title, description, language } = front_matter(text.get(block.clone()).unwrap_or_default());
+    // A character has at most four bytes, and a token at least one.
+    let mut pieces = pieces(text, structure, options.max_tokens.min(LONGEST_PIECE) - 4);
+    pieces.retain(|piece| piece.range.start >= block.end);
+    let ranges = joined(text, passages(text, &pieces, options), options);
+    let chunks = with_places(text, ranges, &headings);
+    let title = title.or_else(|| headings.into_iter().next().map(|heading| heading.text));
+    SplitText { title, description, language, prose, chunks }
+}
+
+/// Adds the headings and lines of each passage.
+fn with_places(text: &str, passages: Vec<Passage>, headings: &[Heading]) -> Vec<Chunk> {
+    let (mut path, mut headings): (Vec<&Heading>, _) = (Vec::new(), headings.iter().peekable());
+    let (mut line, mut counted) = (1, 0);
+    let mut lines_to = |at: usize| {
+        // An overlapping passage begins before the end of the last one.
+        let between = |range: Range<usize>| text.get(range).unwrap_or_default().matches('\n').count();
+        line = if at >= counted { line + between(counted..at) } else { line - between(at..counted) };
+        counted = at;
+        line
+    };
+    let chunk = |Passage { range, text, tokens }: Passage| {
+        while let Some(heading) = headings.next_if(|heading| heading.start <= range.start) {
+            path.retain(|above| above.level < heading.level);
+            path.push(heading);
+        }
+        Chunk {
+            text,
+            tokens,
+            headings: path.iter().map(|heading| heading.text.clone()).collect(),
+            lines: (lines_to(range.start), lines_to(range.end)),
+            bytes: range,
+        }
+    };
+    passages.into_iter().map(chunk).collect()
 }
 
 fn tokens(text: &str) -> usize {
@@ -78,7 +221,9 @@ fn tokens(text: &str) -> usize {
 
 /// Returns the passages. Each ends at the best of the places at which it is long enough and not too long. Of equally good
 /// places, it ends at the first.
-fn passages(text: &str, pieces: &[Piece], overlap: usize) -> Vec<Range<usize>> {
+fn passages(text: &str, pieces: &[Piece], options: SplitOptions) -> Vec<Range<usize>> {
+    let SplitOptions { min_tokens, max_tokens, overlap_tokens } = options;
+    let overlap = overlap_tokens.min(min_tokens / 2);
     let lengths: Vec<usize> =
         pieces.iter().map(|piece| tokens(text.get(piece.range.clone()).unwrap_or_default())).collect();
     let length = |at: usize| lengths.get(at).copied().unwrap_or_default();
@@ -86,11 +231,11 @@ fn passages(text: &str, pieces: &[Piece], overlap: usize) -> Vec<Range<usize>> {
     let (mut found, mut start) = (Vec::new(), 0);
     while start < pieces.len() {
         let (mut at, mut sum, mut best) = (start, 0, None);
-        while at < pieces.len() && (at == start || sum + length(at) <= MAX_TOKENS) {
+        while at < pieces.len() && (at == start || sum + length(at) <= max_tokens) {
             sum += length(at);
             at += 1;
             let (_, rank) = place(at);
-            if sum >= MIN_TOKENS && at < pieces.len() && best.is_none_or(|(best, _)| rank < best) {
+            if sum >= min_tokens && at < pieces.len() && best.is_none_or(|(best, _)| rank < best) {
                 best = Some((rank, at));
             }
         }
@@ -120,30 +265,39 @@ fn overlapping(
     begin
 }
 
+/// A passage before its place is known.
+struct Passage {
+    range: Range<usize>,
+    text: String,
+    tokens: usize,
+}
+
 /// Joins a short passage with its neighbour if both fit. The rest of a section may be a few words, and a vector of five
 /// words is near to everything that has one of them.
-fn joined(text: &str, passages: Vec<Range<usize>>) -> Vec<Chunk> {
-    let mut chunks: Vec<(Range<usize>, Chunk)> = Vec::with_capacity(passages.len());
+fn joined(text: &str, passages: Vec<Range<usize>>, options: SplitOptions) -> Vec<Passage> {
+    let SplitOptions { min_tokens, max_tokens, .. } = options;
+    let mut joined: Vec<Passage> = Vec::with_capacity(passages.len());
     for range in passages {
-        let Some(chunk) = chunk_of(text, &range) else { continue };
-        if let Some((last_range, last)) = chunks.last_mut()
-            && (last.tokens < MIN_TOKENS || chunk.tokens < MIN_TOKENS)
-            && let both = (last_range.start..range.end)
-            && both.len() <= MAX_BYTES
-            && let Some(chunk) = chunk_of(text, &both)
-            && chunk.tokens <= MAX_TOKENS
+        let Some(passage) = passage_of(text, &range) else { continue };
+        if let Some(last) = joined.last_mut()
+            && (last.tokens < min_tokens || passage.tokens < min_tokens)
+            && let both = (last.range.start..range.end)
+            && both.len() <= BYTES_PER_TOKEN * max_tokens
+            && let Some(both) = passage_of(text, &both)
+            && both.tokens <= max_tokens
         {
-            (*last_range, *last) = (both, chunk);
+            *last = both;
             continue;
         }
-        chunks.push((range, chunk));
+        joined.push(passage);
     }
-    chunks.into_iter().map(|(_, chunk)| chunk).collect()
+    joined
 }
 
 /// Returns the passage, or none if it has nothing that a query could find, such as a ruler of dashes.
-fn chunk_of(text: &str, range: &Range<usize>) -> Option<Chunk> {
-    let passage = text.get(range.clone()).filter(|passage| passage.contains(char::is_alphanumeric))?;
-    let passage = passage.trim_end().trim_start_matches(['\n', '\r']);
-    Some(Chunk { text: passage.to_owned(), tokens: tokens(passage) })
+fn passage_of(text: &str, range: &Range<usize>) -> Option<Passage> {
+    let whole = text.get(range.clone()).filter(|passage| passage.contains(char::is_alphanumeric))?;
+    let passage = whole.trim_end().trim_start_matches(['\n', '\r']);
+    let start = range.start + (whole.trim_end().len() - passage.len());
+    Some(Passage { range: start..start + passage.len(), text: passage.to_owned(), tokens: tokens(passage) })
 }

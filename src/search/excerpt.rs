@@ -1,0 +1,88 @@
+//! The parts of passages that answer a question, with the matching words marked.
+
+use std::collections::HashMap;
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use super::full_text::MAX_TEXT;
+use super::results::{ExcerptPart, Hit};
+use crate::error::Result;
+use crate::id::DocumentChunkId;
+use crate::schema::document_chunks;
+use crate::tenancy::{Access, InWorkspace as _, WorkspaceConnection};
+use crate::words::normalize;
+
+/// Characters that stand around a match in the server's answer. The passage's own are removed before.
+const BEFORE: char = '\u{2}';
+const AFTER: char = '\u{3}';
+
+/// Sets the excerpts of the hits: the best two fragments of each passage, or its beginning if no word matches.
+pub(super) async fn bring_excerpts(
+    ws: &mut WorkspaceConnection<impl Access>,
+    text: &str,
+    hits: &mut [Hit],
+) -> Result<()> {
+    let ids: Vec<DocumentChunkId> = hits.iter().map(|hit| hit.chunk_id).collect();
+    let text: String = normalize(text).chars().take(MAX_TEXT).collect();
+    // One word is sufficient, in the language of the passage.
+    let marked = sql::<Text>(
+        "ts_headline(workspace_db_text_config(document_chunks.language), translate(document_chunks.content, E'\\x02\\x03', ''), \
+         replace(plainto_tsquery(workspace_db_text_config(document_chunks.language), workspace_db_normalize_words(",
+    )
+    .bind::<Text, _>(text)
+    .sql("))::text, ' & ', ' | ')::tsquery, E'StartSel=\"\\x02\", StopSel=\"\\x03\", MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=\" … \"')");
+    let rows: Vec<(DocumentChunkId, String)> = document_chunks::table
+        .in_workspace(&ws)
+        .filter(document_chunks::id.eq_any(ids))
+        .select((document_chunks::id, marked))
+        .load(ws)
+        .await?;
+    let mut excerpts: HashMap<DocumentChunkId, Vec<ExcerptPart>> =
+        rows.into_iter().map(|(id, marked)| (id, parts(&marked))).collect();
+    for hit in hits {
+        hit.excerpt = excerpts.remove(&hit.chunk_id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Returns the parts of a marked text, with each run of white space as one blank.
+fn parts(marked: &str) -> Vec<ExcerptPart> {
+    let mut parts: Vec<ExcerptPart> = Vec::new();
+    let (mut is_match, mut is_blank) = (false, true);
+    for character in marked.chars() {
+        match character {
+            BEFORE => is_match = true,
+            AFTER => is_match = false,
+            character => {
+                let is_space = character.is_whitespace();
+                if is_space && is_blank {
+                    continue;
+                }
+                is_blank = is_space;
+                let character = if is_space { ' ' } else { character };
+                match parts.last_mut() {
+                    Some(last) if last.is_match == is_match => last.text.push(character),
+                    _ => parts.push(ExcerptPart { text: character.into(), is_match }),
+                }
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_become_parts_and_white_space_one_blank() {
+        let part = |text: &str, is_match| ExcerptPart { text: text.to_owned(), is_match };
+        assert_eq!(
+            parts("\n a\n\n \u{2}flat\u{3}  \u{2}tyre\u{3}."),
+            [part("a ", false), part("flat", true), part(" ", false), part("tyre", true), part(".", false)]
+        );
+        assert_eq!(parts(" \n"), []);
+    }
+}
