@@ -100,6 +100,34 @@ pub struct Hit {
     pub after: Vec<Neighbour>,
 }
 
+impl Hit {
+    /// Returns the headings above the passage, the outermost first, without the title of the document.
+    ///
+    /// ```
+    /// # fn example(hit: &workspace_db::search::Hit) {
+    /// let path: Vec<&str> = std::iter::once(hit.title.as_str()).chain(hit.headings()).collect();
+    /// println!("{}", path.join(" › "));
+    /// # }
+    /// ```
+    pub fn headings(&self) -> impl Iterator<Item = &str> {
+        let headings = self.metadata.get("headings").and_then(Value::as_array);
+        headings.into_iter().flatten().filter_map(Value::as_str).filter(|heading| *heading != self.title)
+    }
+
+    /// Returns the first line of the passage in its document, from 1, if the ingestion stated it.
+    ///
+    /// ```
+    /// # fn example(hit: &workspace_db::search::Hit) {
+    /// let place = hit.line().map(|line| format!("{}:{line}", hit.title));
+    /// # drop(place);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        self.metadata.get("lines")?.get(0)?.as_u64()
+    }
+}
+
 /// Rank of a hit in one list.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct HitRank {

@@ -1,4 +1,4 @@
-//! A comparison of the search methods for one question.
+//! The passages that answer a question, and a comparison of the search methods.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::statement::{DynamicStatement, TIMEOUT, only};
 use workspace_db::id::{DocumentChunkId, WorkspaceId};
 use workspace_db::schema::document_chunks;
 use workspace_db::search::{Hit, Plan, Question, SearchChunks as _, SearchResults, own_index};
-use workspace_db::sql_types::Embedding;
+use workspace_db::sql_types::{DocumentStatus, Embedding};
 use workspace_db::tenancy::{InWorkspace as _, Read, WorkspaceConnection, WorkspaceScope};
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -26,6 +26,8 @@ const WAYS: [(&str, &str); 5] = [
     ("words", "Full text"),
     ("hybrid", "Hybrid"),
 ];
+/// Value of the parameter `tab` for the comparison.
+const COMPARISON: &str = "comparison";
 /// Number of chunks per list.
 const K: u32 = 10;
 /// Maximum characters of a chunk.
@@ -37,28 +39,54 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
     let params = &visit.params;
     let (q, like) = (params.value("q").unwrap_or_default(), params.value("like"));
     let has_question = !q.is_empty() || like.is_some();
+    let compares = params.value("tab") == Some(COMPARISON) || like.is_some();
+    let search = visit.view.path("search");
     let body = html! {
         form class="bar" role="search" {
             label for="q" { "Question" }
             input id="q" name="q" type="search" value=(q) class="long" required autofocus[!has_question];
+            label for="status" { "Status" }
+            select id="status" name="status" {
+                option value="" { "any" }
+                @for status in DocumentStatus::ALL {
+                    option value=(status) selected[params.value("status") == Some(&status.to_string())] { (status) }
+                }
+            }
+            label for="language" { "Language" }
+            input id="language" name="language" value=(params.value("language").unwrap_or_default()) class="short" placeholder="any";
+            @if compares { input type="hidden" name="tab" value=(COMPARISON); }
             button { "Search" }
         }
         @if let Some(like) = like { p { "More like the chunk " code { (text(like)) } "." } }
-        p class="quiet" { "The embedder is " (visit.shared.embedder.model()) ". The searches run one after another, so that none slows down another." }
         @if has_question {
-            div class="lists" {
-                @for (way, name) in WAYS.iter().filter(|(way, _)| like.is_none() || is_by_vector_alone(way)) {
-                    section aria-label=(name) {
-                        h2 { (name) }
-                        div hx-get=(params.at(&visit.view.path(&format!("search/{way}")))) hx-trigger="load" aria-live="polite" {
-                            p class="quiet" { "searching …" }
+            @if like.is_none() {
+                nav class="tabs" aria-label="Results" {
+                    a href=(params.without(&["tab"]).at(&search)) aria-current=[(!compares).then_some("page")] { "Answer" }
+                    " "
+                    a href=(params.without(&["tab"]).with("tab", COMPARISON).at(&search)) aria-current=[compares.then_some("page")] { "Comparison of the methods" }
+                }
+            }
+            @if compares {
+                p class="quiet" { "The embedder is " (visit.shared.embedder.model()) ". The searches run one after another, so that none slows down another." }
+                div class="lists" {
+                    @for (way, name) in WAYS.iter().filter(|(way, _)| like.is_none() || is_by_vector_alone(way)) {
+                        section aria-label=(name) {
+                            h2 { (name) }
+                            (loading(&params.at(&visit.view.path(&format!("search/{way}")))))
                         }
                     }
                 }
+            } @else {
+                section aria-label="Answer" { (loading(&params.at(&visit.view.path("search/answer")))) }
             }
         }
     };
     Ok(layout::page(&visit, "search", "Search", &body))
+}
+
+/// Returns an element that the browser replaces by the list at this address.
+fn loading(address: &str) -> Markup {
+    html! { div hx-get=(address) hx-trigger="load" aria-live="polite" { p class="quiet" { "searching …" } } }
 }
 
 fn is_by_vector_alone(way: &str) -> bool {
@@ -69,7 +97,7 @@ fn is_by_vector_alone(way: &str) -> bool {
 pub(super) async fn list(visit: StudioRequest) -> Result<Html<String>, Problem> {
     let workspace = visit.the_workspace("searches")?;
     let way = visit.part("way").to_owned();
-    if !WAYS.iter().any(|(known, _)| *known == way) {
+    if way != "answer" && !WAYS.iter().any(|(known, _)| *known == way) {
         return Err(Problem::not_found(format!("there is no search method {way:?}")));
     }
     if way == "approximate" && !has_own_index(&visit, workspace).await? {
@@ -83,7 +111,7 @@ pub(super) async fn list(visit: StudioRequest) -> Result<Html<String>, Problem> 
         Err(_) => Err(Error::new(ErrorKind::Interrupted, "this search took longer than 5 seconds and was cancelled")),
     };
     let body = match answered {
-        Ok((answer, took)) => render_results(&visit, workspace, &answer, took),
+        Ok((answer, took)) => render_results(&visit, workspace, &answer, took, way == "answer"),
         Err(error) => html! { p class="error" role="alert" { (message(&error)) } },
     };
     Ok(Html(body.into_string()))
@@ -103,6 +131,10 @@ async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Res
     let search = match way {
         "words" => chunks.full_text(words, K),
         "hybrid" => chunks.hybrid(&question(visit, &mut ws).await?, words, K),
+        "answer" => {
+            let search = chunks.hybrid(&question(visit, &mut ws).await?, words, K);
+            search.per_document(1).excerpts(words)
+        }
         way => {
             let search = chunks.nearest(&question(visit, &mut ws).await?, K);
             search.with_plan(match way {
@@ -112,8 +144,15 @@ async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Res
             })
         }
     };
+    let mut search = match visit.params.value("status") {
+        Some(status) => search.status(status.parse()?),
+        None => search.any_status(),
+    };
+    if let Some(language) = visit.params.value("language") {
+        search = search.language(language.parse()?);
+    }
     let began = Instant::now();
-    let answer = search.any_status().run(&mut ws).await?;
+    let answer = search.run(&mut ws).await?;
     Ok((answer, began.elapsed()))
 }
 
@@ -132,13 +171,19 @@ async fn question(visit: &StudioRequest, ws: &mut WorkspaceConnection<Read>) -> 
     Ok(Question::new(vector, model))
 }
 
-fn render_results(visit: &StudioRequest, workspace: WorkspaceId, answer: &SearchResults, took: Duration) -> Markup {
+fn render_results(
+    visit: &StudioRequest,
+    workspace: WorkspaceId,
+    answer: &SearchResults,
+    took: Duration,
+    is_answer: bool,
+) -> Markup {
     html! {
         p class="quiet" {
             strong { (format!("{:.1} ms", took.as_secs_f64() * 1000.0)) }
             @for list in [&answer.by_vector, &answer.by_words].into_iter().flatten() { " · " (list) }
         }
-        @if answer.hits.is_empty() { p class="empty" { "No results." } }
+        @if answer.hits.is_empty() { p class="empty" { @if is_answer { "No passage answers the question." } @else { "No results." } } }
         ol class="hits" { @for hit in &answer.hits { (passage(visit, workspace, hit)) } }
     }
 }
@@ -147,13 +192,23 @@ fn passage(visit: &StudioRequest, workspace: WorkspaceId, hit: &Hit) -> Markup {
     let like = Params::default().with("like", hit.chunk_id.to_string());
     html! {
         li {
-            a href=(visit.view.known_row("document_chunks", workspace, *hit.chunk_id.as_uuid())) { (text(&cut(&hit.title, SHOWN))) " #" (hit.chunk_index) }
+            a href=(visit.view.known_row("document_chunks", workspace, *hit.chunk_id.as_uuid())) {
+                (text(&cut(&hit.title, SHOWN)))
+                @for heading in hit.headings() { " › " (text(&cut(heading, SHOWN))) }
+                @if hit.headings().next().is_none() { " #" (hit.chunk_index) }
+            }
             span class="quiet" {
+                @if let (Some(name), Some(line)) = (&hit.external_id, hit.line()) { " " (text(&cut(name, SHOWN))) ":" (line) " ·" }
                 " " (format!("{:.4}", hit.score))
                 @if let (Some(near), Some(words)) = (hit.by_vector, hit.by_words) { " (vector rank " (near.rank) ", full-text rank " (words.rank) ")" }
                 " · " a href=(like.at(&visit.view.path("search"))) { "more like this" }
             }
-            div class="text" { (text(&cut(&hit.content, SHOWN))) }
+            div class="text" {
+                @if hit.excerpt.is_empty() { (text(&cut(&hit.content, SHOWN))) }
+                @for part in &hit.excerpt {
+                    @if part.is_match { mark { (text(&part.text)) } } @else { (text(&cut(&part.text, SHOWN))) }
+                }
+            }
         }
     }
 }

@@ -136,6 +136,11 @@ async function everything() {
     await go(`${base}/search`);
     await page.getByRole("searchbox").fill("open from nine");
     await enter();
+    await page.getByRole("region", { name: "Answer" }).locator(".hits mark").first().waitFor();
+    must((await page.locator(".hits li").count()) === 1, "a document is shown more than once");
+  });
+  await step("a comparison of the methods", async () => {
+    await press("link", "Comparison of the methods");
     await page.getByRole("region", { name: "Hybrid" }).getByText("ms").waitFor();
     await page.waitForFunction(() => document.querySelector(".lists") && !document.querySelector(".lists").textContent.includes("searching …"));
     must((await page.getByRole("region", { name: "Full text" }).locator(".hits li").count()) === 1, "the words find nothing");

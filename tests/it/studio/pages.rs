@@ -106,7 +106,7 @@ async fn another_workspaces_rows_are_not_found() {
         }
         let own = fixture.get(&row(b, "documents", b, document)).await;
         assert_eq!(own.status, 200, "{}", own.body);
-        for way in ["exact", "bits", "words", "hybrid"] {
+        for way in ["answer", "exact", "bits", "words", "hybrid"] {
             let said = fixture.get(&format!("/{a}/search/{way}?q=zebra")).await;
             assert!(said.status == 200 && !said.body.contains("zebra"), "{way}: {}", said.body);
         }
@@ -117,6 +117,30 @@ async fn another_workspaces_rows_are_not_found() {
                   LOOP EXECUTE format('ALTER POLICY %I ON %I USING (true) WITH CHECK (true)', t.policyname, t.tablename); END LOOP; END $$")
             .await;
     }
+}
+
+#[tokio::test]
+async fn a_search_shows_one_list_of_sentences_and_the_comparison_in_its_own_tab() {
+    let mut fixture = Fixture::new(false).await;
+    let a = fixture.a.workspace;
+    let page = fixture.get(&format!("/{a}/search?q=zebra")).await.body;
+    assert!(page.contains("/search/answer?q=zebra") && !page.contains("/search/exact"), "{page}");
+    let page = fixture.get(&format!("/{a}/search?q=zebra&tab=comparison")).await.body;
+    assert!(page.contains("/search/exact?q=zebra") && !page.contains("/search/answer"), "{page}");
+
+    fixture
+        .run(
+            "UPDATE document_chunks SET content = 'Zebras graze. ' || content, language = 'en', embedding_model = 'feature-hashing-v2',
+                metadata = '{\"headings\": [\"Animals\"], \"lines\": [7, 9]}'",
+        )
+        .await;
+    let answer = fixture.get(&format!("/{a}/search/answer?q=zebra")).await.body;
+    assert!(answer.contains("<mark><bdi>Zebras</bdi></mark><bdi> graze"), "{answer}");
+    assert!(answer.contains(" › <bdi>Animals</bdi>"), "{answer}");
+    let others = fixture.get(&format!("/{a}/search/answer?q=zebra&language=nl")).await.body;
+    assert!(others.contains("No passage answers the question."), "{others}");
+    let odd = fixture.get(&format!("/{a}/search/answer?q=zebra&status=gone")).await.body;
+    assert!(odd.contains("role=\"alert\"") && odd.contains("gone"), "{odd}");
 }
 
 #[tokio::test]
@@ -263,6 +287,8 @@ async fn text_that_hurts_is_shown_as_text() {
         format!("/{a}/conversations/{}", fixture.a.conversation),
         format!("/{a}/map/picture"),
         format!("/{a}/search/words?q=alert"),
+        format!("/{a}/search/answer?q=alert"),
+        format!("/{a}/search?q=alert&tab=comparison&language=%3Cscript%3Ealert"),
         format!("/{a}/tables/%3Cscript%3Ealert(3)%3C%2Fscript%3E"),
     ];
     for path in pages {

@@ -1,7 +1,6 @@
 //! Results of a search, for a person.
 
 use anyhow::Result;
-use serde_json::Value;
 use workspace_db::noun::noun_for;
 use workspace_db::search::{ExcerptPart, Hit, SearchResults};
 
@@ -32,15 +31,13 @@ fn lines(rank: usize, hit: &Hit, full: bool) -> Vec<String> {
 
 /// Returns the title of the document and the headings of the passage.
 fn path(hit: &Hit) -> Vec<&str> {
-    let headings = hit.metadata.get("headings").and_then(Value::as_array);
-    let headings = headings.into_iter().flatten().filter_map(Value::as_str).filter(|heading| *heading != hit.title);
-    std::iter::once(hit.title.as_str()).chain(headings).collect()
+    std::iter::once(hit.title.as_str()).chain(hit.headings()).collect()
 }
 
 /// Returns the name of the document with the line of the passage, or its number without lines.
 fn place(hit: &Hit) -> String {
     let name = hit.external_id.as_deref().unwrap_or(&hit.title);
-    match hit.metadata.get("lines").and_then(|lines| lines.get(0)).and_then(Value::as_u64) {
+    match hit.line() {
         Some(line) => format!("{name}:{line}"),
         None => format!("{name} #{}", hit.chunk_index),
     }
