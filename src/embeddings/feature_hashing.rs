@@ -1,14 +1,17 @@
 //! Vectors without a model: the hashing trick.
 
 use std::collections::{BTreeMap, HashSet};
+use std::num::NonZero;
 use std::sync::LazyLock;
+use std::thread::available_parallelism;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use stop_words::Language;
+use tokio::task::spawn_blocking;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::embedder::Embedder;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 use crate::words::{normalize, words};
 
@@ -38,6 +41,9 @@ use crate::words::{normalize, words};
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FeatureHashing;
+
+/// Number of texts from which they are hashed on other threads.
+const MANY_TEXTS: usize = 16;
 
 static FUNCTION_WORDS: LazyLock<HashSet<&str>> =
     LazyLock::new(|| stop_words::get(Language::English).iter().copied().collect());
@@ -86,6 +92,26 @@ impl Embedder for FeatureHashing {
     }
 
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
-        ready(texts.iter().map(|text| Self::vector(text)).collect()).boxed()
+        if texts.len() < MANY_TEXTS {
+            return ready(texts.iter().map(|text| Self::vector(text)).collect()).boxed();
+        }
+        // The words of a run of passages take longer than their rows, so every core hashes.
+        let threads = available_parallelism().map_or(1, NonZero::get);
+        let parts: Vec<_> = texts
+            .chunks(texts.len().div_ceil(threads))
+            .map(<[String]>::to_vec)
+            .map(|part| spawn_blocking(move || part.iter().map(|text| Self::vector(text)).collect::<Result<Vec<_>>>()))
+            .collect();
+        async move {
+            let mut vectors = Vec::new();
+            for part in parts {
+                let part = part.await.map_err(|error| {
+                    Error::new(ErrorKind::Embeddings, "the thread that hashes words panicked").caused_by(error)
+                })?;
+                vectors.extend(part?);
+            }
+            Ok(vectors)
+        }
+        .boxed()
     }
 }

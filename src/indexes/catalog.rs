@@ -48,6 +48,31 @@ pub(super) async fn indexes(client: &Client) -> Result<Vec<Index>> {
         .collect()
 }
 
+/// How far vacuum has got with the chunks.
+pub(super) struct Upkeep {
+    pub(super) was_analyzed: bool,
+    pub(super) changed_since_analyze: u64,
+    pub(super) pages: u64,
+    /// Pages of which an index-only scan reads nothing.
+    pub(super) visible_pages: u64,
+}
+
+/// Returns how far vacuum has got with the chunks.
+pub(super) async fn upkeep(client: &Client) -> Result<Upkeep> {
+    let query = "SELECT coalesce(s.last_analyze, s.last_autoanalyze) IS NOT NULL, coalesce(s.n_mod_since_analyze, 0),
+            (pg_relation_size(c.oid) / current_setting('block_size')::bigint), c.relallvisible::bigint
+        FROM pg_class AS c LEFT JOIN pg_stat_user_tables AS s ON s.relid = c.oid
+        WHERE c.oid = 'document_chunks'::regclass";
+    let row = client.query_one(query, &[]).await?;
+    let count = |at| row.try_get::<_, i64>(at).map(i64::unsigned_abs);
+    Ok(Upkeep {
+        was_analyzed: row.try_get(0)?,
+        changed_since_analyze: count(1)?,
+        pages: count(2)?,
+        visible_pages: count(3)?,
+    })
+}
+
 /// Returns the number of chunks of each workspace that has any, and the number that an index by sign bits can distinguish.
 /// Chunks of hashed words don't count as the latter, because their vectors are mostly zeros.
 pub(super) async fn chunks(client: &mut Client) -> Result<Vec<(WorkspaceId, u64, u64)>> {

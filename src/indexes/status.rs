@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use tokio_postgres::Client;
 
-use super::catalog::{self, Index, NEW_SHARED_INDEX, SHARED_INDEX};
+use super::catalog::{self, Index, NEW_SHARED_INDEX, SHARED_INDEX, Upkeep};
 use crate::config::DatabaseUrl;
 use crate::db;
 use crate::error::Result;
@@ -104,6 +104,12 @@ pub enum IndexAction {
         /// Number of its chunks.
         chunks: u64,
     },
+    /// Vacuums and analyzes the chunks. Until then, the planner knows nothing of new rows, and an index-only scan reads each of
+    /// them from the table.
+    Vacuum {
+        /// Number of chunks.
+        chunks: u64,
+    },
     /// Sets a default of the database, for queries that order by a distance themselves.
     Set {
         /// Name of the setting.
@@ -126,6 +132,9 @@ impl fmt::Display for IndexAction {
             }
             Self::Drop { index, chunks, .. } => {
                 write!(f, "drop {index}, because its workspace has only {chunks} {}", noun_for(*chunks, "chunk"))
+            }
+            Self::Vacuum { chunks } => {
+                write!(f, "vacuum and analyze document_chunks, with {chunks} {}", noun_for(*chunks, "chunk"))
             }
             Self::Set { setting, value } => write!(f, "set {setting} to {value}"),
         }
@@ -160,6 +169,7 @@ pub(super) async fn load_status(client: &mut Client, own_index_from: u32) -> Res
     let indexes = catalog::indexes(client).await?;
     let workspaces = catalog::chunks(client).await?;
     let settings = catalog::settings(client).await?;
+    let upkeep = catalog::upkeep(client).await?;
     let chunks = workspaces.iter().map(|(_, chunks, _)| chunks).sum();
     let shared = indexes.iter().find(|index| index.name == SHARED_INDEX).map(|index| SharedIndex {
         name: index.name.clone(),
@@ -171,7 +181,16 @@ pub(super) async fn load_status(client: &mut Client, own_index_from: u32) -> Res
     let by_signs: HashMap<WorkspaceId, u64> =
         workspaces.iter().map(|(workspace, _, by_signs)| (*workspace, *by_signs)).collect();
     let own = owned(&indexes, &by_signs);
-    let due = due(&indexes, shared.as_ref(), &own, chunks, &by_signs, own_index_from.into(), &settings);
+    let mut due = due(&indexes, shared.as_ref(), &own, chunks, &by_signs, own_index_from.into());
+    if chunks >= WORTH_TRAINING && is_neglected(&upkeep, chunks) {
+        due.push(IndexAction::Vacuum { chunks });
+    }
+    let lists = due.iter().find_map(|step| match step {
+        IndexAction::Train { lists, .. } => Some(*lists),
+        _ => None,
+    });
+    let lists = lists.or(shared.as_ref().map(|shared| shared.lists)).unwrap_or(MIN_LISTS);
+    due.extend(unset(lists, &settings));
     Ok(IndexStatus { chunks, shared, own, due })
 }
 
@@ -199,7 +218,6 @@ fn due(
     chunks: u64,
     by_signs: &HashMap<WorkspaceId, u64>,
     own_index_from: u64,
-    settings: &[String],
 ) -> Vec<IndexAction> {
     let mut due = Vec::new();
     let left_over = indexes.iter().filter(|index| is_left_over(index));
@@ -210,10 +228,8 @@ fn due(
         workspace: own.workspace,
         chunks: own.chunks,
     }));
-    let mut lists = shared.map_or(MIN_LISTS, |shared| shared.lists);
     if shared.is_none_or(|shared| is_stale(shared, chunks)) {
-        lists = lists_of(chunks);
-        due.push(IndexAction::Train { index: SHARED_INDEX.to_owned(), lists, chunks });
+        due.push(IndexAction::Train { index: SHARED_INDEX.to_owned(), lists: lists_of(chunks), chunks });
     }
     let has_own = |workspace| own.iter().any(|own| own.is_valid && own.workspace == workspace);
     let mut large: Vec<_> = by_signs
@@ -226,6 +242,11 @@ fn due(
         workspace: *workspace,
         chunks: *chunks,
     }));
+    due
+}
+
+/// Returns the defaults of the database to set, for a shared index with this number of lists.
+fn unset(lists: u32, settings: &[String]) -> Vec<IndexAction> {
     let set = |name: &str| settings.iter().find_map(|known| known.strip_prefix(name)?.strip_prefix('='));
     let probes = probes_of(lists);
     let expected = [
@@ -240,8 +261,14 @@ fn due(
         ("hnsw.iterative_scan", "strict_order".to_owned(), set("hnsw.iterative_scan").is_none()),
     ];
     let missing = expected.into_iter().filter(|(_, _, is_missing)| *is_missing);
-    due.extend(missing.map(|(setting, value, _)| IndexAction::Set { setting, value }));
-    due
+    missing.map(|(setting, value, _)| IndexAction::Set { setting, value }).collect()
+}
+
+/// Returns true if a fifth of the chunks were written since the planner's statistics, or half of the pages since the
+/// visibility map.
+fn is_neglected(upkeep: &Upkeep, chunks: u64) -> bool {
+    let analyzed = upkeep.was_analyzed && upkeep.changed_since_analyze.saturating_mul(5) < chunks;
+    !analyzed || upkeep.visible_pages.saturating_mul(2) < upkeep.pages
 }
 
 /// Returns true if an unfinished build of this crate or of `REINDEX CONCURRENTLY` left the index.

@@ -98,9 +98,14 @@ async fn run_attempt(
     attempt: Attempt,
 ) -> Result<Vec<Candidate>> {
     let settings = match attempt.plan {
-        Plan::Approximate => StatementSettings::searching()
-            .and("hnsw.iterative_scan", "relaxed_order")
-            .and("hnsw.ef_search", attempt.candidates.min(MAX_EF_SEARCH)),
+        Plan::Approximate => {
+            let settings = StatementSettings::searching()
+                .and("hnsw.iterative_scan", "relaxed_order")
+                .and("hnsw.ef_search", attempt.candidates.min(MAX_EF_SEARCH));
+            // Without statistics, the planner would sort what it takes for one row: all passages of the workspace. A filter
+            // may leave so few that sorting them is better.
+            if attempt.filters_first { settings } else { settings.and("enable_sort", "off") }
+        }
         _ => StatementSettings::searching(),
     };
     // An index supports an order by the distance itself, and no order by a sum.
