@@ -95,14 +95,13 @@ impl Embedder for FeatureHashing {
         if texts.len() < MANY_TEXTS {
             return ready(texts.iter().map(|text| Self::vector(text)).collect()).boxed();
         }
-        // The words of a run of passages take longer than their rows, so every core hashes.
-        let threads = available_parallelism().map_or(1, NonZero::get);
-        let parts: Vec<_> = texts
-            .chunks(texts.len().div_ceil(threads))
-            .map(<[String]>::to_vec)
-            .map(|part| spawn_blocking(move || part.iter().map(|text| Self::vector(text)).collect::<Result<Vec<_>>>()))
-            .collect();
         async move {
+            // The words of a run of passages take longer than their rows, so every core hashes.
+            let threads = available_parallelism().map_or(1, NonZero::get);
+            let hash = |part: Vec<String>| {
+                spawn_blocking(move || part.iter().map(|text| Self::vector(text)).collect::<Result<Vec<_>>>())
+            };
+            let parts: Vec<_> = texts.chunks(texts.len().div_ceil(threads)).map(<[String]>::to_vec).map(hash).collect();
             let mut vectors = Vec::new();
             for part in parts {
                 let part = part.await.map_err(|error| {

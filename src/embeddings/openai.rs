@@ -103,7 +103,7 @@ struct Item {
     embedding: Vec<f32>,
 }
 
-/// What the texts of a request are.
+/// Purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// Passages to store, for which a run waits as long as it must.
@@ -199,8 +199,8 @@ impl OpenAiEmbeddings {
         let failed = |why: &str| self.failed(why, purpose);
         let mut request = self.agent.post(&self.endpoint);
         if purpose == Purpose::Ask {
-            let connect = QUESTION_CONNECT.min(self.settings.timeout);
-            request = request.config().timeout_connect(Some(connect)).build();
+            let within = QUESTION_CONNECT.min(self.settings.timeout);
+            request = request.config().timeout_resolve(Some(within / 3)).timeout_connect(Some(within)).build();
         }
         if let Some(key) = &self.settings.api_key {
             request = request.header("Authorization", format!("Bearer {}", key.expose_secret()));

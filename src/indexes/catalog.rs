@@ -48,16 +48,16 @@ pub(super) async fn indexes(client: &Client) -> Result<Vec<Index>> {
         .collect()
 }
 
-/// How far vacuum has got with the chunks.
+/// State of the chunks for the planner.
 pub(super) struct Upkeep {
     pub(super) was_analyzed: bool,
     pub(super) changed_since_analyze: u64,
     pub(super) pages: u64,
-    /// Pages of which an index-only scan reads nothing.
+    /// Pages that an index-only scan need not read.
     pub(super) visible_pages: u64,
 }
 
-/// Returns how far vacuum has got with the chunks.
+/// Returns the state of the chunks for the planner.
 pub(super) async fn upkeep(client: &Client) -> Result<Upkeep> {
     let query = "SELECT coalesce(s.last_analyze, s.last_autoanalyze) IS NOT NULL, coalesce(s.n_mod_since_analyze, 0),
             (pg_relation_size(c.oid) / current_setting('block_size')::bigint), c.relallvisible::bigint

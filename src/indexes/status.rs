@@ -264,8 +264,8 @@ fn unset(lists: u32, settings: &[String]) -> Vec<IndexAction> {
     missing.map(|(setting, value, _)| IndexAction::Set { setting, value }).collect()
 }
 
-/// Returns true if a fifth of the chunks were written since the planner's statistics, or half of the pages since the
-/// visibility map.
+/// Returns true if a fifth of the chunks have changed since the last ANALYZE, or if the visibility map covers less than half of
+/// the pages.
 fn is_neglected(upkeep: &Upkeep, chunks: u64) -> bool {
     let analyzed = upkeep.was_analyzed && upkeep.changed_since_analyze.saturating_mul(5) < chunks;
     !analyzed || upkeep.visible_pages.saturating_mul(2) < upkeep.pages

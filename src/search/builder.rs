@@ -30,7 +30,7 @@ pub const MAX_NEIGHBOURS: u32 = 10;
 /// Maximum size of the JSON that [`metadata`](Search::metadata) filters by, in bytes.
 pub const MAX_METADATA: usize = 10_000;
 
-/// Minimum length of each list of a hybrid search. Shorter lists give ranks little meaning.
+/// Minimum length of each list of a hybrid search. The scale of a shorter list says little.
 const FUSED_AT_LEAST: u32 = 50;
 /// Number of hits from which diverse ones, or those of different documents, are selected, as a multiple of the requested
 /// number.
@@ -222,8 +222,8 @@ impl Search {
 
     /// Runs the search, and returns the passages and how they were found.
     ///
-    /// A search usually takes one statement. More candidates take another one; the second list, diversity and
-    /// neighbours take one each.
+    /// A search usually takes one statement. More candidates take another one; the second list, diversity, neighbours and
+    /// excerpts take one each.
     ///
     /// # Errors
     ///
@@ -249,7 +249,7 @@ impl Search {
                 let by_words_count = shared.len();
                 let mut both = fused(near, shared);
                 // The list of words is complete, so other passages share a dimension with hashed words by chance.
-                if question.is_sparse() && by_words_count < each as usize {
+                if question.is_sparse() && by_words_count < each as usize && !by_words.bound_reached {
                     both.retain(|hit| hit.by_words.is_some());
                 }
                 (both, Some(by_vector), Some(by_words))
@@ -287,8 +287,11 @@ impl Search {
             let what = format!("the search text has {characters} characters, which is too long");
             return Err(Error::invalid(what).remedy(format!("use at most {MAX_TEXT} characters")).about("text"));
         }
-        if self.text.as_ref().is_some_and(|text| text.contains('\0')) {
+        if [&self.text, &self.excerpts].into_iter().flatten().any(|text| text.contains('\0')) {
             return Err(Error::invalid("the search text contains the character U+0000").about("text"));
+        }
+        if self.per_document == Some(0) {
+            return remedy("0 hits of a document can't be requested".to_owned(), "request 1 or more".to_owned());
         }
         if self.text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             return remedy("the search text is empty".to_owned(), "use at least one word".to_owned());

@@ -6,19 +6,25 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::full_text::MAX_TEXT;
+use super::full_text::{MAX_TEXT, apart, bounded};
 use super::results::{ExcerptPart, Hit};
 use crate::error::Result;
 use crate::id::DocumentChunkId;
 use crate::schema::document_chunks;
-use crate::tenancy::{Access, InWorkspace as _, WorkspaceConnection};
+use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection};
 use crate::words::normalize;
 
+/// Punctuation that `workspace_db_normalize_words` replaces.
+const PUNCTUATION: &str = "!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+/// First of the characters that stand for it, which Unicode never assigns.
+const SUBSTITUTES: u32 = 0xFDD0;
 /// Characters that stand around a match in the server's answer. The passage's own are removed before.
 const BEFORE: char = '\u{2}';
 const AFTER: char = '\u{3}';
 
 /// Sets the excerpts of the hits: the best two fragments of each passage, or its beginning if no word matches.
+///
+/// In scripts without blanks between words, no word is marked.
 pub(super) async fn bring_excerpts(
     ws: &mut WorkspaceConnection<impl Access>,
     text: &str,
@@ -26,18 +32,31 @@ pub(super) async fn bring_excerpts(
 ) -> Result<()> {
     let ids: Vec<DocumentChunkId> = hits.iter().map(|hit| hit.chunk_id).collect();
     let text: String = normalize(text).chars().take(MAX_TEXT).collect();
-    // One word is sufficient, in the language of the passage.
+    let (text, _) = apart(&bounded(&text).0);
+    // One word is sufficient, in the language of the passage. Punctuation is replaced as in the index, or the server's parser
+    // would drop tags and read a path as one word.
     let marked = sql::<Text>(
-        "ts_headline(workspace_db_text_config(document_chunks.language), translate(document_chunks.content, E'\\x02\\x03', ''), \
-         replace(plainto_tsquery(workspace_db_text_config(document_chunks.language), workspace_db_normalize_words(",
+        "ts_headline(
+            workspace_db_text_config(document_chunks.language),
+            translate(left(document_chunks.content, 131072), ",
+    )
+    .bind::<Text, _>(PUNCTUATION.chars().chain([BEFORE, AFTER]).collect::<String>())
+    .sql(", ")
+    .bind::<Text, _>(PUNCTUATION.chars().filter_map(substitute).collect::<String>())
+    .sql(
+        "),
+            replace(plainto_tsquery(workspace_db_text_config(document_chunks.language), workspace_db_normalize_words(",
     )
     .bind::<Text, _>(text)
-    .sql("))::text, ' & ', ' | ')::tsquery, E'StartSel=\"\\x02\", StopSel=\"\\x03\", MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=\" … \"')");
+    .sql(
+        "))::text, ' & ', ' | ')::tsquery,
+            E'StartSel=\"\\x02\", StopSel=\"\\x03\", MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=\" … \"')",
+    );
     let rows: Vec<(DocumentChunkId, String)> = document_chunks::table
         .in_workspace(&ws)
         .filter(document_chunks::id.eq_any(ids))
         .select((document_chunks::id, marked))
-        .load(ws)
+        .load_under(&StatementSettings::searching(), ws)
         .await?;
     let mut excerpts: HashMap<DocumentChunkId, Vec<ExcerptPart>> =
         rows.into_iter().map(|(id, marked)| (id, parts(&marked))).collect();
@@ -45,6 +64,18 @@ pub(super) async fn bring_excerpts(
         hit.excerpt = excerpts.remove(&hit.chunk_id).unwrap_or_default();
     }
     Ok(())
+}
+
+/// Returns the character that stands for one of the punctuation.
+fn substitute(character: char) -> Option<char> {
+    let at = PUNCTUATION.chars().zip(SUBSTITUTES..).find(|(known, _)| *known == character)?.1;
+    char::from_u32(at)
+}
+
+/// Returns the punctuation for which a character stands, or the character itself.
+fn restored(character: char) -> char {
+    let at = u32::from(character).checked_sub(SUBSTITUTES).and_then(|at| usize::try_from(at).ok());
+    at.and_then(|at| PUNCTUATION.chars().nth(at)).unwrap_or(character)
 }
 
 /// Returns the parts of a marked text, with each run of white space as one blank.
@@ -61,7 +92,7 @@ fn parts(marked: &str) -> Vec<ExcerptPart> {
                     continue;
                 }
                 is_blank = is_space;
-                let character = if is_space { ' ' } else { character };
+                let character = if is_space { ' ' } else { restored(character) };
                 match parts.last_mut() {
                     Some(last) if last.is_match == is_match => last.text.push(character),
                     _ => parts.push(ExcerptPart { text: character.into(), is_match }),

@@ -22,8 +22,8 @@ use crate::schema::{document_chunks, documents};
 use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection};
 use crate::words::{normalize, words};
 
-/// Maximum number of distinct words of a text that are searched. Each word is parsed in up to three languages, and each
-/// lexeme adds a lookup in every ranked passage.
+/// Maximum number of distinct words of a text that are searched. Each word is parsed in the languages of the passages,
+/// and each lexeme adds a lookup in every ranked passage.
 pub const MAX_WORDS: usize = 64;
 /// Maximum number of characters of a text.
 pub const MAX_TEXT: usize = 10_000;
@@ -33,7 +33,7 @@ pub const MAX_TEXT: usize = 10_000;
 /// A text of more words than [`MAX_WORDS`] is a message rather than a query. Only its longest words are searched, which
 /// are usually the rarest (G. Zipf, "Human Behavior and the Principle of Least Effort", 1949). Quotes and minus signs
 /// have no meaning there.
-fn bounded(text: &str) -> (Cow<'_, str>, usize) {
+pub(super) fn bounded(text: &str) -> (Cow<'_, str>, usize) {
     if words(text).nth(MAX_WORDS).is_none() {
         return (Cow::Borrowed(text), 0);
     }
@@ -51,7 +51,7 @@ fn bounded(text: &str) -> (Cow<'_, str>, usize) {
 /// other dash is punctuation.
 ///
 /// Quotes a word of several parts (a path, an identifier), because the parts are adjacent in the passage too.
-fn apart(text: &str) -> (String, Option<String>) {
+pub(super) fn apart(text: &str) -> (String, Option<String>) {
     let (mut included, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
     while let Some(first) = rest.chars().next() {
@@ -96,8 +96,8 @@ fn is_camel_case(word: &str) -> bool {
             .any(|pair| matches!(pair, [one, next] if one.is_ascii_alphanumeric() && next.is_ascii_uppercase()))
 }
 
-/// Maximum number of languages in which a text is parsed. Each distinct parse adds lookups.
-const MAX_LANGUAGES: i64 = 16;
+/// Maximum number of text search configurations by which a text is parsed. Each distinct parse adds lookups.
+const MAX_CONFIGS: i64 = 16;
 
 /// Ids of the passages that match a text, and the text as PostgreSQL parses it.
 ///
@@ -144,7 +144,7 @@ impl FullTextQuery {
         // A text without words has no parse, and the empty query matches nothing.
         out.push_sql(
             "(SELECT coalesce(string_agg('(' || parse || ')', ' | ' ORDER BY parse), '')::tsquery FROM (
-                SELECT DISTINCT websearch_to_tsquery(workspace_db_text_config(language), form)::text AS parse
+                SELECT DISTINCT websearch_to_tsquery(config, form)::text AS parse
                 FROM (SELECT workspace_db_normalize_words(",
         );
         out.push_bind_param::<Text, _>(text)?;
@@ -154,17 +154,18 @@ impl FullTextQuery {
             out.push_sql(", (workspace_db_split_identifiers(words))");
         }
         out.push_sql(") AS forms (form), (");
-        self.push_languages(out)?;
-        out.push_sql(") AS languages (language)) AS parses WHERE parse <> '')");
+        self.push_configs(out)?;
+        out.push_sql(") AS configs (config)) AS parses WHERE parse <> '')");
         Ok(())
     }
 
-    /// Writes a query of the languages, and NULL for those without a stemmer. It reads one entry of the index for each
-    /// language, not the passages.
-    fn push_languages<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    /// Writes a query of the text search configurations of the languages, and `simple` for those without a stemmer. It reads
+    /// one entry of the index for each language, not the passages.
+    fn push_configs<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if let Some(language) = &self.language {
-            out.push_sql("SELECT ");
+            out.push_sql("SELECT workspace_db_text_config(");
             out.push_bind_param::<Text, _>(language)?;
+            out.push_sql(")");
         } else {
             out.push_sql(
                 "WITH RECURSIVE of_passages (language) AS (
@@ -180,12 +181,12 @@ impl FullTextQuery {
             out.push_sql(
                 " AND c.language > of_passages.language ORDER BY c.language LIMIT 1)
                     FROM of_passages WHERE of_passages.language IS NOT NULL
-                ) (SELECT language FROM of_passages LIMIT ",
+                ) (SELECT DISTINCT workspace_db_text_config(language) FROM of_passages LIMIT ",
             );
-            out.push_bind_param::<BigInt, _>(&MAX_LANGUAGES)?;
+            out.push_bind_param::<BigInt, _>(&MAX_CONFIGS)?;
             out.push_sql(")");
         }
-        out.push_sql(" UNION SELECT NULL");
+        out.push_sql(" UNION SELECT 'simple'");
         Ok(())
     }
 }

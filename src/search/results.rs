@@ -86,7 +86,7 @@ pub struct Hit {
     pub chunk_index: i32,
     /// Text of the passage.
     pub content: String,
-    /// Metadata of the passage, such as its page. Ingestion of files states `headings`, `lines` and `bytes`.
+    /// Metadata of the passage, such as its page. Those of ingested files contain `headings`, `lines` and `bytes`.
     pub metadata: Value,
     /// Parts of the text that answer the question best, if [`excerpts`](super::Search::excerpts) were requested.
     pub excerpt: Vec<ExcerptPart>,

@@ -140,7 +140,8 @@ async fn a_passage_knows_its_title_its_headings_and_its_place() {
 #[tokio::test]
 async fn each_file_has_its_language() {
     let mut fixture = Fixture::new().await;
-    let german = "Das Haus steht in einer kleinen Straße, und niemand weiß, wem es gehört. Der Garten ist verwildert.";
+    let german =
+        "Das Haus steht in einer kleinen Straße, und niemand weiß, wem es gehört. Der Garten verwildert seit Jahren.";
     fixture
         .folder
         .write("german.md", format!("# Häuser\n\n{german}\n\n```rust\nlet the_house = is_in(the_street);\n```\n"));

@@ -25,7 +25,7 @@ pub(super) struct Index {
 enum Action {
     /// Print the indexes and the steps that `retrain` would take
     Status,
-    /// Build, retrain and drop indexes that are due
+    /// Build, retrain and drop indexes, and vacuum the chunks, where that is due
     ///
     /// Reads and writes continue meanwhile.
     Retrain,

@@ -1,7 +1,5 @@
 //! Detection of a text's language.
 
-use std::str::FromStr as _;
-
 use isolang::Language;
 use whatlang::{Detector, Lang};
 
@@ -9,7 +7,7 @@ use super::split::SplitText;
 use workspace_db::models::WorkspaceLanguages;
 use workspace_db::sql_types::LanguageTag;
 
-/// Languages of `whatlang`, each with the group of languages by whose code it is usually called: Chinese, Persian, Norwegian.
+/// Languages of `whatlang`, each with the group of languages whose code is usually used for it: Chinese, Persian, Norwegian.
 const GROUPS: &[(Lang, &str)] = &[(Lang::Cmn, "zho"), (Lang::Pes, "fas"), (Lang::Nob, "nor")];
 
 /// Number of characters of a text in which its language is detected.
@@ -18,8 +16,8 @@ const DETECTED_IN: usize = 20_000;
 /// Returns the language of a text, or `None` if the text is too short or mixed to tell.
 ///
 /// With `among`, only these languages are considered, which makes short texts clearer; a subtag such as that of `pt-BR`
-/// is ignored, and the result is the tag as it was passed. Without, the 70 languages of the crate `whatlang` are, and the
-/// result has the two letters of ISO 639-1.
+/// is ignored, and the result is the tag as it was passed. Without it, all languages of the crate `whatlang` are considered, and
+/// the result has the two letters of ISO 639-1.
 ///
 /// ```
 /// use workspace_db_ingest::detect_language;
@@ -50,10 +48,19 @@ pub fn detect_language(text: &str, among: &[LanguageTag]) -> Option<LanguageTag>
     }
 }
 
+/// Returns true if a tag begins with the code of a language.
+fn is_known(tag: &LanguageTag) -> bool {
+    language(tag).is_some()
+}
+
+fn language(tag: &LanguageTag) -> Option<Language> {
+    let code = tag.as_str().split('-').next()?.to_ascii_lowercase();
+    Language::from_639_1(&code).or_else(|| Language::from_639_3(&code))
+}
+
 /// Returns the language of a tag, which begins with two or three letters.
 fn lang(tag: &LanguageTag) -> Option<Lang> {
-    let language = tag.as_str().split('-').next()?.to_ascii_lowercase();
-    let code = Language::from_str(&language).ok()?.to_639_3();
+    let code = language(tag)?.to_639_3();
     let member = GROUPS.iter().find(|(_, group)| *group == code).map(|(member, _)| *member);
     member.or_else(|| Lang::from_code(code))
 }
@@ -83,7 +90,9 @@ pub(super) fn language_of(
         }
         detect_language(body.get(..end)?, &among)
     };
-    let named = text.language.as_deref().and_then(|tag| tag.parse().ok());
+    // Authors also write the names of languages, or those of programming languages.
+    let named = text.language.as_deref().and_then(|tag| tag.replace('_', "-").parse().ok());
+    let named = named.filter(|tag: &LanguageTag| is_known(tag));
     named.or_else(|| given.cloned()).or_else(detect).unwrap_or_else(|| workspace.default.clone())
 }
 

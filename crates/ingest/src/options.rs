@@ -16,7 +16,7 @@ pub struct IngestOptions {
     /// Sizes of the passages. Other sizes replace all documents.
     pub split: SplitOptions,
     /// Language of all files that do not name their own. Without it, the language of each file is detected; if that is not
-    /// clear, it is the workspace's default.
+    /// clear, it is the workspace's default. Unchanged files keep their language if the workspace's settings change.
     pub language: Option<LanguageTag>,
 }
 

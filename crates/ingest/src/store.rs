@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use diesel::dsl::sql;
 use diesel::pg::data_types::PgTimestamp;
 use diesel::prelude::*;
-use diesel::sql_types::Jsonb;
+use diesel::sql_types::{Jsonb, Nullable, Text};
 use serde_json::json;
 
 use super::files::{File, SourceRoot};
@@ -271,7 +272,10 @@ impl Replacement<'_> {
                 .update()
                 .set((
                     documents::title.eq(title),
-                    documents::summary.eq(description),
+                    // A summary that a person or a job has written stays where the file has none.
+                    documents::summary.eq(sql::<Nullable<Text>>("coalesce(")
+                        .bind::<Nullable<Text>, _>(description)
+                        .sql(", documents.summary)")),
                     documents::content_hash.eq(Some(&file.hash)),
                     documents::metadata.eq(documents::metadata.concat(metadata.into_sql::<Jsonb>())),
                     documents::status.eq(known.status_when_found()),

@@ -69,7 +69,7 @@ impl SourceText {
 
 /// Splits, embeds and stores texts as documents of a datasource of the scope's workspace, and returns the counts.
 ///
-/// A text whose title is unchanged too since the last call is not embedded again, and its metadata stay. A text without any
+/// A text that has not changed since the last call, title included, is not embedded again, and its metadata stay. A text without any
 /// word is refused.
 ///
 /// # Errors

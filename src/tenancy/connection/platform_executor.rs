@@ -17,8 +17,8 @@ use crate::tenancy::scope::DatabaseToken;
 /// | `&Database` | a transaction of its own |
 /// | `&mut RawConnection` of [`across_workspaces`](Database::across_workspaces) | the caller's, behind a savepoint |
 ///
-/// In the caller's transaction, an action and the caller's own changes take effect together or not at all. After a
-/// failed action, the transaction is as before it. No other type implements the trait.
+/// In the caller's transaction, an action and the caller's own changes take effect together or not at all. A failed
+/// action leaves the transaction as it was, and one that was cut short ends it. No other type implements the trait.
 ///
 /// # Errors
 ///

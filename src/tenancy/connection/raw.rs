@@ -38,11 +38,13 @@ pub struct RawConnection {
     pool: Pool,
     /// Database that it sees as a whole; `None` if it sees one workspace.
     database: Option<DatabaseToken>,
+    /// Number of savepoints whose work has not ended. Work that was cut short leaves its part of the changes.
+    open_savepoints: u32,
 }
 
 impl RawConnection {
     pub(super) fn new(conn: PooledConnection, pool: Pool, database: Option<DatabaseToken>) -> Self {
-        Self { conn: Some(conn), pool, database }
+        Self { conn: Some(conn), pool, database, open_savepoints: 0 }
     }
 
     /// Returns the token of the database that it sees as a whole.
@@ -62,22 +64,34 @@ impl RawConnection {
             + 'a,
         R: Send,
     {
-        AnsiTransactionManager::begin_transaction(self.inner_mut()).await?;
+        self.begin_savepoint().await?;
         let done = work(self.inner_mut()).await;
         self.end_savepoint(done).await
+    }
+
+    async fn begin_savepoint(&mut self) -> QueryResult<()> {
+        self.open_savepoints += 1;
+        AnsiTransactionManager::begin_transaction(self.inner_mut()).await
     }
 
     async fn end_savepoint<R, E: From<diesel::result::Error>>(&mut self, done: Result<R, E>) -> Result<R, E> {
         match done {
             Ok(value) => {
                 AnsiTransactionManager::commit_transaction(self.inner_mut()).await?;
+                self.open_savepoints -= 1;
                 Ok(value)
             }
             Err(error) => {
                 AnsiTransactionManager::rollback_transaction(self.inner_mut()).await?;
+                self.open_savepoints -= 1;
                 Err(error)
             }
         }
+    }
+
+    /// Returns true if work behind a savepoint was cut short, so that the transaction has a part of its changes.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.open_savepoints > 0
     }
 
     pub(super) fn give_back(mut self) -> Option<PooledConnection> {
@@ -121,7 +135,7 @@ impl RawConnection {
         R: Send,
         E: From<diesel::result::Error> + Send,
     {
-        AnsiTransactionManager::begin_transaction(self.inner_mut()).await?;
+        self.begin_savepoint().await?;
         let done = work(self).await;
         self.end_savepoint(done).await
     }

@@ -37,6 +37,7 @@ impl<'s, C: Transactional> RawTransaction<'s, C> {
         result: Result<R, E>,
     ) -> Result<R, E> {
         let Self { mut transaction, savepoint } = self;
+        let result = if raw.is_cut_short() { result.and(Err(interrupted_error().into())) } else { result };
         transaction.conn.transactional().pooled = raw.give_back();
         let undo = if result.is_ok() { String::new() } else { format!("ROLLBACK TO SAVEPOINT {savepoint}; ") };
         let again =

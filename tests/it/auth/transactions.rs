@@ -1,7 +1,10 @@
 //! Actions of the platform in the caller's transaction.
 
+use std::pin::pin;
+
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+use futures_util::future::{Either, select};
 use workspace_db::Error;
 use workspace_db::auth::{self, ClientInfo};
 use workspace_db::id::WorkspaceId;
@@ -104,6 +107,34 @@ async fn a_failed_action_leaves_the_callers_transaction_as_it_was() {
         .await
         .unwrap();
     assert_eq!(emails, ["ann@example.com"]);
+}
+
+/// A statement that waits keeps the action from its end, and the caller gives the action up.
+#[tokio::test]
+async fn an_action_that_was_cut_short_leaves_nothing() {
+    let mut fixture = Fixture::new().await;
+    let platform = fixture.platform().await;
+    let audited = fixture.audit_actions().await;
+    // The action inserts the workspace, and then waits for this lock to insert its settings.
+    fixture.conn.batch_execute("BEGIN; LOCK TABLE workspace_settings IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let new = NewWorkspace::new("acme".parse().unwrap(), "Acme".parse().unwrap());
+    let (mut watcher, locker, db) = (fixture.database.connect().await.unwrap(), &mut fixture.conn, &fixture.db);
+    let ended = db
+        .across_workspaces("an action that is given up", async |conn| {
+            let settings = NewWorkspaceSettings::default();
+            {
+                let action = pin!(auth::create_workspace(&mut *conn, &platform, &new, &settings, None));
+                let waits = pin!(crate::until(&mut watcher, super::SOMEBODY_WAITS));
+                assert!(matches!(select(action, waits).await, Either::Right(_)), "the action has ended");
+            }
+            locker.batch_execute("ROLLBACK").await?;
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap_err();
+    assert!(ended.is_interrupted(), "{ended}");
+    assert_eq!(rows_of_sign_up(&mut fixture).await, [0; 5]);
+    assert_eq!(fixture.audit_actions().await, audited);
 }
 
 #[tokio::test]

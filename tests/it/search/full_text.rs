@@ -235,6 +235,16 @@ async fn an_excerpt_marks_the_words_in_every_form_of_the_passages_language() {
     assert_eq!(marked(&hits[1]), ["bicycle"], "the passage's own control characters mark nothing");
     let none = fixture.chunks().full_text("bicycle", 10).excerpts("---").run(&mut fixture.ws).await.unwrap();
     assert!(none.hits.iter().all(|hit| marked(hit).is_empty() && !hit.excerpt.is_empty()));
+    let code = fixture.chunks().full_text("bicycle", 10).excerpts("src/bicycle.rs <b> -here");
+    let hits = code.run(&mut fixture.ws).await.unwrap().hits;
+    let short = hits.iter().find(|hit| hit.chunk_index == 1).unwrap();
+    assert_eq!(marked(short), ["bicycle", "b", "b"], "a word of a path, and a tag, but no excluded word");
+    let whole: String = short.excerpt.iter().map(|part| part.text.as_str()).collect();
+    assert!(whole.contains("bicycle <b>stands</b> here"), "{whole}");
+    let odd = fixture.chunks().full_text("bicycle", 10).excerpts("a\0b").run(&mut fixture.ws).await.unwrap_err();
+    assert!(odd.is_invalid_input(), "{odd}");
+    let long = "漢字".repeat(4_000);
+    fixture.chunks().full_text("bicycle", 10).excerpts(long).run(&mut fixture.ws).await.unwrap();
     let plain = fixture.chunks().full_text("bicycle", 10).run(&mut fixture.ws).await.unwrap();
     assert!(plain.hits.iter().all(|hit| hit.excerpt.is_empty()));
 }
@@ -252,4 +262,6 @@ async fn a_document_counts_as_often_as_it_may() {
     assert_eq!(documents(1, 2).await, [first, second]);
     assert_eq!(documents(2, 3).await, [first, first, second]);
     assert_eq!(documents(9, 2).await, [first, first]);
+    let none = fixture.chunks().full_text("hill", 2).per_document(0).run(&mut fixture.ws).await.unwrap_err();
+    assert!(none.is_invalid_input(), "{none}");
 }

@@ -103,7 +103,7 @@ async fn what_is_left_is_told_instead_of_a_receipt() {
     let mut conn = fixture.database.connect().await.unwrap();
     conn.batch_execute(&format!("INSERT INTO notes (workspace_id) VALUES ('{}')", fixture.a.workspace)).await.unwrap();
     let error = fixture.erase().await.unwrap_err();
-    assert!(error.is_conflict() && error.to_string().contains("1 rows of notes remain"), "{error}");
+    assert!(error.is_conflict() && error.to_string().contains("1 row of notes remain"), "{error}");
     owner.batch_execute("DROP TRIGGER keep ON notes").await.unwrap();
 }
 

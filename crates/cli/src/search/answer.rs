@@ -22,6 +22,8 @@ fn lines(rank: usize, hit: &Hit, full: bool) -> Vec<String> {
         let after = hit.after.iter().map(|neighbour| &neighbour.content);
         let passages = before.chain([&hit.content]).chain(after);
         lines.extend(passages.flat_map(|passage| passage.lines()).map(|line| format!("   {}", output::harmless(line))));
+    } else if hit.excerpt.is_empty() {
+        lines.extend(hit.content.lines().next().map(|line| format!("   {}", output::harmless(line))));
     } else {
         lines.push(format!("   {}", hit.excerpt.iter().map(marked).collect::<String>().trim_end()));
     }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 use serde::{Deserialize, Serialize};
 use workspace_db::Error;
 use workspace_db::schema::document_chunks;
@@ -26,8 +26,8 @@ const DEPTH: u32 = 10;
 /// Measure how well searches find the passages that answer questions
 ///
 /// Each line of the file is a JSON object with `question` and what answers it: `documents`, a list of names of documents in
-/// their datasource, or `pattern`, a text that the passage contains. `kind` is optional and groups the figures. Each document
-/// counts once, with its best passage.
+/// their datasource, `pattern`, a text that the passage contains, or both. `kind` is optional and groups the figures. Each
+/// document counts once, with its best passage.
 #[derive(Args, Debug)]
 pub(super) struct Eval {
     /// File of JSON Lines
@@ -102,7 +102,7 @@ impl Eval {
         bar.set_length((questions.len() * methods.len()).try_into().unwrap_or(u64::MAX));
         let (mut figures, mut misses) = (Vec::new(), Vec::new());
         for by in methods {
-            let name = format!("{by:?}").to_lowercase();
+            let name = by.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
             let mut answered = Vec::with_capacity(questions.len());
             for question in &questions {
                 let chunks = document_chunks::table.in_workspace(&ws);

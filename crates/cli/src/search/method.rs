@@ -48,7 +48,7 @@ pub(super) struct FilterArgs {
     /// Search documents changed since this time, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<DateTime<Utc>>,
-    /// Minimum score
+    /// Minimum score; in a hybrid search, minimum cosine of passages without a matching word
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f64>,
     /// Prefer passages with new content: 1 is only relevance, 0 only novelty
@@ -72,6 +72,11 @@ pub(super) async fn searching(
 }
 
 impl FilterArgs {
+    /// Returns true if the search is limited to one document.
+    pub(super) fn has_document(&self) -> bool {
+        self.document.is_some()
+    }
+
     pub(super) fn narrow(self, mut search: Search) -> Result<Search> {
         search = match self.status.as_str() {
             "any" => search.any_status(),

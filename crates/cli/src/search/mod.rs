@@ -46,9 +46,9 @@ struct Asked {
     /// Number of passages
     #[arg(short = 'n', short_alias = 'k', long, alias = "count", value_name = "N", default_value_t = 5)]
     limit: u32,
-    /// Maximum number of passages of one document; 0 for all
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    per_document: usize,
+    /// Maximum number of passages of one document, 0 for all; default: 1, or all with --document
+    #[arg(long, value_name = "N")]
+    per_document: Option<usize>,
     /// Method of the search
     #[arg(long, value_enum, default_value_t = SearchMode::Hybrid)]
     by: SearchMode,
@@ -58,7 +58,7 @@ struct Asked {
     /// Print whole passages
     #[arg(long)]
     full: bool,
-    /// Print this number of passages before and after each match
+    /// Print this number of passages before and after each match, all of them whole
     #[arg(long, value_name = "N", default_value_t = 0)]
     neighbours: u32,
     #[command(flatten)]
@@ -86,15 +86,16 @@ impl Asked {
         let embedder = self.embedder.embedder()?;
         let question = self.question.unwrap_or_default();
         let search = searching(self.by, chunks, embedder.as_ref(), &question, self.limit).await?;
+        let per_document = self.per_document.unwrap_or_else(|| usize::from(!self.narrowing.has_document()));
         let mut search = self.narrowing.narrow(search.neighbours(self.neighbours))?.excerpts(&question);
-        if self.per_document > 0 {
-            search = search.per_document(self.per_document);
+        if per_document > 0 {
+            search = search.per_document(per_document);
         }
         let results = if self.exact { search.exact() } else { search }.run(&mut ws).await?;
         spinner.finish_and_clear();
         if context.json {
             return output::print_json(&results);
         }
-        answer::print(&results, self.full)
+        answer::print(&results, self.full || self.neighbours > 0)
     }
 }

@@ -14,8 +14,8 @@ use crate::error::NotFound;
 /// Number of slugs that an error message lists.
 const LISTED: i64 = 10;
 
-/// Returns the scope of the workspace with that slug. If there is none and `create` is true, it creates the workspace. Nobody
-/// enters an archived workspace.
+/// Returns the scope of the workspace with that slug. If there is none and `create` is true, it creates the workspace. Rejects
+/// an archived workspace.
 pub(crate) async fn enter(db: &Database, slug: &str, create: bool) -> Result<WorkspaceScope> {
     Ok(enter_or_create(db, slug, create).await?.0)
 }
@@ -42,7 +42,7 @@ pub(crate) async fn enter_or_create(db: &Database, slug: &str, create: bool) -> 
         found => found?,
     };
     if !workspace.is_active {
-        let remedy = format!("`workspace-db workspace restore {slug}` takes it into use again");
+        let remedy = format!("`workspace-db workspace restore {slug}` restores it");
         return Err(NotFound(format!("the workspace {slug:?} is archived; {remedy}")).into());
     }
     Ok((WorkspaceScope::unchecked(workspace.id, reason), is_new))

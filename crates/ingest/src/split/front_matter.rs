@@ -15,31 +15,39 @@ pub(super) struct FrontMatter {
 /// Only scalars on one line at the outermost level are read. The block need not be valid: any other line is ignored.
 pub(super) fn front_matter(block: &str) -> FrontMatter {
     let mut found = FrontMatter::default();
-    for line in block.lines() {
+    // A line in brackets begins a table of TOML, and the rest of the block is in tables.
+    let is_toml = block.starts_with('+');
+    for line in block.lines().take_while(|line| !(is_toml && line.starts_with('['))) {
         let Some((key, value)) = line.split_once([':', '=']) else { continue };
-        let value = one_line(unquoted(value.trim()));
-        // Block scalars, lists, tables, anchors and tags begin with these.
-        if value.is_empty() || value.starts_with(['|', '>', '[', '{', '&', '*', '!']) {
-            continue;
-        }
         let field = match key.trim_end() {
             "title" => &mut found.title,
             "description" => &mut found.description,
             "lang" | "language" => &mut found.language,
             _ => continue,
         };
-        field.get_or_insert(value);
+        if let Some(value) = scalar(value.trim()) {
+            field.get_or_insert(value);
+        }
     }
     found
 }
 
-/// Returns the text between quotation marks, or the text before a comment.
-fn unquoted(value: &str) -> &str {
-    let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''));
-    match quote {
-        Some(quote) => value.get(1..).and_then(|rest| rest.split(quote).next()).unwrap_or_default(),
-        None => value.split(" #").next().unwrap_or_default().trim_end(),
-    }
+/// Returns the text of a scalar on one line, or none for anything else.
+fn scalar(value: &str) -> Option<String> {
+    let text = match value.chars().next()? {
+        quote @ ('"' | '\'') => {
+            let inner = value.get(1..)?;
+            let (escaped, plain) = if quote == '"' { ("\\\"", "\"") } else { ("''", "'") };
+            // No text has this character, since it can't be stored.
+            let inner = inner.replace(escaped, "\0");
+            inner.split(quote).next()?.replace('\0', plain)
+        }
+        // Block scalars, lists, tables, anchors, aliases, tags and comments begin with these.
+        '|' | '>' | '[' | '{' | '&' | '*' | '!' | '#' => return None,
+        _ => value.split(" #").next()?.to_owned(),
+    };
+    let text = one_line(&text);
+    (!text.is_empty() && !matches!(text.as_str(), "null" | "~")).then_some(text)
 }
 
 #[cfg(test)]
@@ -61,6 +69,9 @@ mod tests {
             ("+++\ntitle = 'T'\nlanguage = \"nl\"\n+++\n", ["T", "", "nl"]),
             ("---\nauthor:\n  title: Dr\ntitle: Real\ntitle: second\n---\n", ["Real", "", ""]),
             ("---\ntitle: |\n  folded\ndescription: [a, b]\n---\n", ["", "", ""]),
+            ("---\ntitle: \"[RFC] Async\"\ndescription: 'What''s new'\n---\n", ["[RFC] Async", "What's new", ""]),
+            ("---\ntitle: \"A \\\"b\\\" c\"\ndescription: # none\nlang: ~\n---\n", ["A \"b\" c", "", ""]),
+            ("+++\n[extra]\ntitle = \"x\"\n+++\n", ["", "", ""]),
             ("---\n{{ not yaml\ntitle\n: :\n---\n", ["", "", ""]),
         ] {
             assert_eq!(read(block), expected, "{block:?}");

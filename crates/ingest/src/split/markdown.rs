@@ -13,13 +13,6 @@ const PROSE: usize = 20_000;
 /// Maximum number of characters in a heading.
 const LONGEST: usize = 200;
 
-/// Returns the options of Markdown in common use: with tables, and with metadata for other programs before the text.
-fn options() -> Options {
-    Options::ENABLE_TABLES
-        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
-        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
-}
-
 /// Returns true if a line is nested so deep that the text is not for people.
 fn is_too_deep(text: &str) -> bool {
     text.lines().any(|line| {
@@ -55,7 +48,7 @@ pub(super) struct Heading {
     pub(super) text: String,
 }
 
-/// What one pass over a Markdown text finds.
+/// Structure, headings and prose of a Markdown text.
 #[derive(Default)]
 pub(super) struct Outline {
     pub(super) structure: Structure,
@@ -66,6 +59,38 @@ pub(super) struct Outline {
     pub(super) prose: String,
 }
 
+impl Outline {
+    /// Separates two words of the prose.
+    fn blank(&mut self) {
+        if self.prose.len() < PROSE {
+            self.prose.push(' ');
+        }
+    }
+}
+
+/// Returns the place of the metadata that stand before a text, with the lines of `---` or `+++` around them. It is empty at the
+/// beginning of the text if there are none.
+fn front_matter_block(text: &str) -> Range<usize> {
+    let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut lines = text.get(start..).unwrap_or_default().split_inclusive('\n');
+    let first = lines.next().unwrap_or_default();
+    let fence = first.trim_end();
+    let mut end = start + first.len();
+    if matches!(fence, "---" | "+++") {
+        for (at, line) in lines.enumerate() {
+            end += line.len();
+            let line = line.trim_end();
+            if at == 0 && line.is_empty() {
+                break;
+            }
+            if line == fence || fence == "---" && line == "..." {
+                return start..end;
+            }
+        }
+    }
+    0..0
+}
+
 /// Returns the outline of a text, or none if it is nested too deep.
 pub(super) fn outline(text: &str) -> Option<Outline> {
     if is_too_deep(text) {
@@ -73,13 +98,25 @@ pub(super) fn outline(text: &str) -> Option<Outline> {
     }
     let starts = LineStarts::new(text);
     let (mut outline, mut heading): (_, Option<Heading>) = (Outline::default(), None);
-    let mut is_code = false;
-    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
+    // Not by the parser, which finds such a block anywhere, and not only before the text.
+    outline.front_matter = front_matter_block(text);
+    let body = outline.front_matter.end;
+    let (mut is_code, mut depth) = (false, 0_u32);
+    let events = Parser::new_ext(text.get(body..).unwrap_or_default(), Options::ENABLE_TABLES).into_offset_iter();
+    for (event, range) in events {
+        let range = range.start + body..range.end + body;
         match event {
+            Event::Start(Tag::BlockQuote(_) | Tag::Item) => depth += 1,
+            Event::End(TagEnd::BlockQuote(_) | TagEnd::Item) => {
+                depth = depth.saturating_sub(1);
+                outline.blank();
+            }
             Event::Start(Tag::Heading { level, .. }) => {
                 let (level, start) = (level as u8, starts.before(range.start));
                 outline.structure.extend(start.map(|start| (start, level)));
-                heading = Some(Heading { start: start.unwrap_or(range.start), level, text: String::new() });
+                // A heading within a quotation or a list begins no section.
+                heading =
+                    (depth == 0).then(|| Heading { start: start.unwrap_or(range.start), level, text: String::new() });
             }
             Event::End(TagEnd::Heading(_)) => {
                 let read = heading.take().map(|read| Heading { text: one_line(&read.text), ..read });
@@ -102,20 +139,16 @@ pub(super) fn outline(text: &str) -> Option<Outline> {
                 if let Some(heading) = &mut heading {
                     heading.text.push(' ');
                 }
-                outline.prose.push(' ');
+                outline.blank();
             }
             Event::End(end) => {
-                is_code &= !matches!(end, TagEnd::CodeBlock | TagEnd::MetadataBlock(_));
-                outline.prose.push(' ');
+                is_code &= !matches!(end, TagEnd::CodeBlock);
+                outline.blank();
             }
             Event::Start(tag @ (Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_))) => {
                 is_code |= matches!(tag, Tag::CodeBlock(_));
                 let inner = starts.within(range.clone()).skip(1).map(|start| (start, INNER_LINE));
                 outline.structure.extend(inner);
-            }
-            Event::Start(Tag::MetadataBlock(_)) => {
-                is_code = true;
-                outline.front_matter = range;
             }
             _ => {}
         }
@@ -140,6 +173,28 @@ mod tests {
 
     fn first_heading(text: &str) -> Option<String> {
         outline(text)?.headings.into_iter().map(|heading| heading.text).next()
+    }
+
+    #[test]
+    fn metadata_stand_before_the_text_alone() {
+        for (text, block) in [
+            ("---\na: b\n---\n# T\n", "---\na: b\n---\n"),
+            ("\u{feff}---\r\na: b\r\n---\r\n# T\r\n", "---\r\na: b\r\n---\r\n"),
+            ("+++\na = 1\n+++", "+++\na = 1\n+++"),
+            ("---\na: b\n...\n", "---\na: b\n...\n"),
+            ("# Guide\n\nText.\n\n---\nPart two.\n\n---\n\nEnd.\n", ""),
+            ("---\n\nA ruler, and text.\n\n---\n", ""),
+            ("---\nno end\n", ""),
+            ("---", ""),
+            ("", ""),
+        ] {
+            assert_eq!(&text[front_matter_block(text)], block, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_heading_within_a_quotation_begins_no_section() {
+        assert_eq!(first_heading("> # Quoted\n\n- # Listed\n\n## Own\n").as_deref(), Some("Own"));
     }
 
     #[test]
