@@ -21,7 +21,7 @@ use super::{output, workspace};
 /// Each document counts once, with its best passage. The score is from 0 to 1 within the answer of a hybrid search; it is the
 /// cosine of a vector search, and the `ts_rank` of a full-text search.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub(super) struct Search {
     #[command(subcommand)]
     action: Option<Action>,
