@@ -1,6 +1,7 @@
 //! Caps hold over all claimers, and nobody waits for a slot that is free.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -116,11 +117,8 @@ async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut fixture = Fixture::new().await;
     keep_ledger(&fixture.database).await;
-    for (scope, remainder) in [(&fixture.a, 0), (&fixture.b, 1)] {
-        let mut ws = fixture.db.workspace(scope).await.unwrap();
-        let numbers = (0..jobs).filter(|number| number % 2 == remainder);
-        enqueue_all(&mut ws, numbers.map(|number| NewJob::new(OneOfFour { number }))).await.unwrap();
-    }
+    enqueue_in_both(&fixture, 0..jobs).await;
+    let mut enqueued = jobs;
     let mut born = 0;
     let mut bear = |database: &TestDatabase| {
         born += 1;
@@ -136,6 +134,13 @@ async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
                 if one.kill_at_work(&mut fixture.conn).await {
                     *one = bear(&fixture.database);
                     break;
+                }
+                // On a fast machine, all jobs can end before one worker is caught at work.
+                if count(&mut fixture.conn, "SELECT count(*) FROM jobs WHERE status IN ('queued', 'running')").await
+                    == 0
+                {
+                    enqueue_in_both(&fixture, enqueued..enqueued + 50).await;
+                    enqueued += 50;
                 }
                 tokio::task::yield_now().await;
             }
@@ -155,6 +160,15 @@ async fn workers_that_are_killed_neither_break_a_cap_nor_keep_a_slot() {
     let rescued = count(&mut superuser, rescued).await;
     println!("{jobs} jobs, {rescued} given back by the dead");
     assert!(rescued > 0, "nobody died with a job in hand, so nothing was tried");
+}
+
+/// Enqueues the even numbers in one workspace and the odd ones in the other.
+async fn enqueue_in_both(fixture: &Fixture, numbers: Range<u64>) {
+    for (scope, remainder) in [(&fixture.a, 0), (&fixture.b, 1)] {
+        let mut ws = fixture.db.workspace(scope).await.unwrap();
+        let of_scope = numbers.clone().filter(|number| number % 2 == remainder);
+        enqueue_all(&mut ws, of_scope.map(|number| NewJob::new(OneOfFour { number }))).await.unwrap();
+    }
 }
 
 async fn running(db: &Database) -> usize {
