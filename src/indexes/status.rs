@@ -185,12 +185,8 @@ pub(super) async fn load_status(client: &mut Client, own_index_from: u32) -> Res
     if chunks >= WORTH_TRAINING && is_neglected(&upkeep, chunks) {
         due.push(IndexAction::Vacuum { chunks });
     }
-    let lists = due.iter().find_map(|step| match step {
-        IndexAction::Train { lists, .. } => Some(*lists),
-        _ => None,
-    });
-    let lists = lists.or(shared.as_ref().map(|shared| shared.lists)).unwrap_or(MIN_LISTS);
-    due.extend(unset(lists, &settings));
+    let lists = lists_to_train(shared.as_ref(), chunks).or(shared.as_ref().map(|shared| shared.lists));
+    due.extend(unset(lists.unwrap_or(MIN_LISTS), &settings));
     Ok(IndexStatus { chunks, shared, own, due })
 }
 
@@ -228,8 +224,8 @@ fn due(
         workspace: own.workspace,
         chunks: own.chunks,
     }));
-    if shared.is_none_or(|shared| is_stale(shared, chunks)) {
-        due.push(IndexAction::Train { index: SHARED_INDEX.to_owned(), lists: lists_of(chunks), chunks });
+    if let Some(lists) = lists_to_train(shared, chunks) {
+        due.push(IndexAction::Train { index: SHARED_INDEX.to_owned(), lists, chunks });
     }
     let has_own = |workspace| own.iter().any(|own| own.is_valid && own.workspace == workspace);
     let mut large: Vec<_> = by_signs
@@ -277,6 +273,11 @@ fn is_left_over(index: &Index) -> bool {
     let by_reindexing = without_number.ends_with("_ccnew") || without_number.ends_with("_ccold");
     // A retrained index is renamed to the old name at the end.
     index.name == NEW_SHARED_INDEX || (!index.is_valid && (index.name.starts_with(OWN_INDEX) || by_reindexing))
+}
+
+/// Returns the number of lists with which the shared index is to be trained, if that is due.
+fn lists_to_train(shared: Option<&SharedIndex>, chunks: u64) -> Option<u32> {
+    shared.is_none_or(|shared| is_stale(shared, chunks)).then(|| lists_of(chunks))
 }
 
 fn is_stale(shared: &SharedIndex, chunks: u64) -> bool {

@@ -9,13 +9,11 @@ use crate::schema::{workspace_settings, workspaces};
 use crate::sql_types::{LanguageTag, LanguageTags};
 use crate::tenancy::{Access, WorkspaceConnection};
 
-/// Languages in which a workspace's texts and questions may be.
+/// Languages in which a workspace's texts may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkspaceLanguages {
     /// The workspace's `default_language`.
     pub default: LanguageTag,
-    /// The `fallback_language` of its settings.
-    pub fallback: Option<LanguageTag>,
     /// The `languages` of its settings; empty if they name none.
     pub offered: Vec<LanguageTag>,
 }
@@ -39,17 +37,12 @@ impl WorkspaceLanguages {
     /// # }
     /// ```
     pub async fn load(ws: &mut WorkspaceConnection<impl Access>) -> Result<Self> {
-        let workspace = ws.workspace();
-        let default = workspaces::table.find(workspace).select(workspaces::default_language);
-        let default: LanguageTag =
-            ws.internal(move |mut conn| async move { default.first(&mut conn).await }.boxed()).await?;
-        let settings = workspace_settings::table
-            .find(workspace)
-            .select((workspace_settings::fallback_language, workspace_settings::languages));
-        let settings: Option<(Option<LanguageTag>, LanguageTags)> =
-            ws.internal(move |mut conn| async move { settings.first(&mut conn).await.optional() }.boxed()).await?;
-        let (fallback, offered) =
-            settings.map_or((None, Vec::new()), |(fallback, tags)| (fallback, tags.as_slice().to_vec()));
-        Ok(Self { default, fallback, offered })
+        let query = workspaces::table
+            .find(ws.workspace())
+            .left_join(workspace_settings::table)
+            .select((workspaces::default_language, workspace_settings::languages.nullable()));
+        let (default, offered): (LanguageTag, Option<LanguageTags>) =
+            ws.internal(move |mut conn| async move { query.first(&mut conn).await }.boxed()).await?;
+        Ok(Self { default, offered: offered.map(Vec::from).unwrap_or_default() })
     }
 }

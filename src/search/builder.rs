@@ -10,9 +10,10 @@ use super::excerpt::bring_excerpts;
 use super::filter::Filter;
 use super::full_text::MAX_TEXT;
 use super::fusion::{fused, keep_per_document};
+use super::neighbours::bring_neighbours;
 use super::plan::Plan;
 use super::question::{Question, live_models};
-use super::results::{Hit, Neighbour, RetrievalStats, SearchResults};
+use super::results::{Hit, RetrievalStats, SearchResults};
 use super::scored_passage::hits;
 use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
@@ -269,7 +270,7 @@ impl Search {
         }
         found.truncate(self.k as usize);
         if self.neighbours > 0 {
-            self.bring_neighbours(ws, &mut found).await?;
+            bring_neighbours(ws, self.neighbours, &mut found).await?;
         }
         if let Some(text) = &self.excerpts {
             bring_excerpts(ws, text, &mut found).await?;
@@ -389,32 +390,5 @@ impl Search {
         let cosines: Vec<f64> = of_hits.iter().map(|vector| mmr::cosine(question.vector.as_slice(), vector)).collect();
         let selected = mmr::select(self.k as usize, relevance, &cosines, &of_hits);
         Ok(selected.into_iter().filter_map(|at| hits.get_mut(at)?.take()).collect())
-    }
-
-    async fn bring_neighbours(&self, ws: &mut WorkspaceConnection<impl Access>, hits: &mut [Hit]) -> Result<()> {
-        let reach = i32::try_from(self.neighbours).unwrap_or(i32::MAX);
-        let documents: Vec<DocumentId> = hits.iter().map(|hit| hit.document_id).collect();
-        let around = |hit: &Hit| hit.chunk_index.saturating_sub(reach)..=hit.chunk_index.saturating_add(reach);
-        let mut places: Vec<i32> = hits.iter().flat_map(around).collect();
-        places.sort_unstable();
-        places.dedup();
-        let rows: Vec<(DocumentId, i32, String)> = document_chunks::table
-            .in_workspace(&ws)
-            .filter(document_chunks::document_id.eq_any(documents))
-            .filter(document_chunks::chunk_index.eq_any(places))
-            .select((document_chunks::document_id, document_chunks::chunk_index, document_chunks::content))
-            .order(document_chunks::chunk_index)
-            .load(ws)
-            .await?;
-        for hit in hits {
-            let near = rows.iter().filter(|(document, place, _)| {
-                *document == hit.document_id && *place != hit.chunk_index && around(hit).contains(place)
-            });
-            let (before, after) = near
-                .map(|(_, place, content)| Neighbour { chunk_index: *place, content: content.clone() })
-                .partition(|neighbour| neighbour.chunk_index < hit.chunk_index);
-            (hit.before, hit.after) = (before, after);
-        }
-        Ok(())
     }
 }

@@ -6,13 +6,12 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::full_text::{MAX_TEXT, apart, bounded};
+use super::full_text::SearchText;
 use super::results::{ExcerptPart, Hit};
 use crate::error::Result;
 use crate::id::DocumentChunkId;
 use crate::schema::document_chunks;
 use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection};
-use crate::words::normalize;
 
 /// Punctuation that `workspace_db_normalize_words` replaces.
 const PUNCTUATION: &str = "!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
@@ -31,8 +30,7 @@ pub(super) async fn bring_excerpts(
     hits: &mut [Hit],
 ) -> Result<()> {
     let ids: Vec<DocumentChunkId> = hits.iter().map(|hit| hit.chunk_id).collect();
-    let text: String = normalize(text).chars().take(MAX_TEXT).collect();
-    let (text, _) = apart(&bounded(&text).0);
+    let SearchText { included, .. } = SearchText::new(text);
     // One word is sufficient, in the language of the passage. Punctuation is replaced as in the index, or the server's parser
     // would drop tags and read a path as one word.
     let marked = sql::<Text>(
@@ -47,7 +45,7 @@ pub(super) async fn bring_excerpts(
         "),
             replace(plainto_tsquery(workspace_db_text_config(document_chunks.language), workspace_db_normalize_words(",
     )
-    .bind::<Text, _>(text)
+    .bind::<Text, _>(included)
     .sql(
         "))::text, ' & ', ' | ')::tsquery,
             E'StartSel=\"\\x02\", StopSel=\"\\x03\", MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=\" … \"')",

@@ -33,7 +33,7 @@ pub const MAX_TEXT: usize = 10_000;
 /// A text of more words than [`MAX_WORDS`] is a message rather than a query. Only its longest words are searched, which
 /// are usually the rarest (G. Zipf, "Human Behavior and the Principle of Least Effort", 1949). Quotes and minus signs
 /// have no meaning there.
-pub(super) fn bounded(text: &str) -> (Cow<'_, str>, usize) {
+fn bounded(text: &str) -> (Cow<'_, str>, usize) {
     if words(text).nth(MAX_WORDS).is_none() {
         return (Cow::Borrowed(text), 0);
     }
@@ -51,7 +51,7 @@ pub(super) fn bounded(text: &str) -> (Cow<'_, str>, usize) {
 /// other dash is punctuation.
 ///
 /// Quotes a word of several parts (a path, an identifier), because the parts are adjacent in the passage too.
-pub(super) fn apart(text: &str) -> (String, Option<String>) {
+fn apart(text: &str) -> (String, Option<String>) {
     let (mut included, mut excluded): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut rest, mut is_behind_excluded) = (text.trim_start(), false);
     while let Some(first) = rest.chars().next() {
@@ -94,6 +94,25 @@ fn is_camel_case(word: &str) -> bool {
         && pairs
             .into_iter()
             .any(|pair| matches!(pair, [one, next] if one.is_ascii_alphanumeric() && next.is_ascii_uppercase()))
+}
+
+/// Text of a search, as it is parsed.
+pub(super) struct SearchText {
+    /// Terms to find.
+    pub(super) included: String,
+    /// Terms to exclude.
+    excluded: Option<String>,
+    words_left_out: usize,
+}
+
+impl SearchText {
+    pub(super) fn new(text: &str) -> Self {
+        // Normalize first: one character can become several words.
+        let text: String = normalize(text).chars().take(MAX_TEXT).collect();
+        let (text, words_left_out) = bounded(&text);
+        let (included, excluded) = apart(&text);
+        Self { included, excluded, words_left_out }
+    }
 }
 
 /// Maximum number of text search configurations by which a text is parsed. Each distinct parse adds lookups.
@@ -210,14 +229,11 @@ pub(super) async fn full_text(
     limits: SearchLimits,
 ) -> Result<(Vec<ScoredPassage>, RetrievalStats)> {
     let max_matches = i32::try_from(limits.max_matches).unwrap_or(i32::MAX);
-    // Normalize first: one character can become several words.
-    let text: String = normalize(text).chars().take(MAX_TEXT).collect();
-    let (text, words_left_out) = bounded(&text);
-    let (text, excluded) = apart(&text);
+    let SearchText { included, excluded, words_left_out } = SearchText::new(text);
     let mut widened = 0;
     loop {
         let matching = FullTextQuery {
-            text: text.clone(),
+            text: included.clone(),
             excluded: excluded.clone(),
             workspace: ws.workspace(),
             language: filter.language.as_ref().map(ToString::to_string),

@@ -38,6 +38,7 @@ mod full_text;
 mod fusion;
 mod mmr;
 mod nearest;
+mod neighbours;
 mod plan;
 mod question;
 mod reranked;

@@ -137,10 +137,8 @@ impl Adopt {
             if context.json {
                 return output::print_json(&finished);
             }
-            let set_aside = {
-                let noun = noun_for(finished.set_aside, "row");
-                format!("{} {noun} set aside in {}", finished.set_aside, file.display())
-            };
+            let noun = noun_for(finished.set_aside, "row");
+            let set_aside = format!("{} {noun} set aside in {}", finished.set_aside, file.display());
             let kept =
                 finished.kept_types.iter().map(|name| format!("kept       type {name}, which other objects use"));
             let passages = (finished.passages > 0).then(|| {

@@ -188,7 +188,8 @@ impl FileIngestion {
             FileState::Changed(text, file) => {
                 let texts: Vec<String> = text.texts(&file.name).collect();
                 let vectors = embed(self.embedder.as_ref(), &texts).await?;
-                let language = language_of(store.languages(), self.language.as_ref(), &file.text, &text);
+                let languages = store.languages().await?;
+                let language = language_of(languages, self.language.as_ref(), &file.text, &text);
                 let (model, known) = (self.embedder.model(), known.as_ref());
                 let new = Replacement { file: &file, known, text, language, vectors, model, pipeline };
                 store.replace_by(&job, new).await?

@@ -274,7 +274,8 @@ impl Run<'_> {
         let written = text.chunks.len();
         let model = self.embedder.model();
         let pipeline = pipeline(model, self.options.split, self.options.language.as_ref());
-        let language = language_of(self.store.languages(), self.options.language.as_ref(), &file.text, &text);
+        let languages = self.store.languages().await?;
+        let language = language_of(languages, self.options.language.as_ref(), &file.text, &text);
         let new = Replacement { file: &file, known: known.as_ref(), text, language, vectors, model, pipeline };
         if !self.store.replace(new).await? {
             self.overtaken.push(file.path);

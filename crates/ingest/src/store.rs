@@ -73,7 +73,8 @@ pub(super) fn pipeline(model: &str, split: SplitOptions, language: Option<&Langu
 pub(super) struct Store {
     ws: WorkspaceConnection,
     datasource: DatasourceId,
-    languages: WorkspaceLanguages,
+    /// Languages of the workspace; `None` until a text needs them.
+    languages: Option<WorkspaceLanguages>,
 }
 
 impl Store {
@@ -93,20 +94,22 @@ impl Store {
         };
         let mut ws = db.workspace(scope).await?;
         let datasource = new.find_or_insert(&mut ws).await?;
-        let languages = WorkspaceLanguages::load(&mut ws).await?;
-        Ok(Self { ws, datasource, languages })
+        Ok(Self { ws, datasource, languages: None })
     }
 
     /// Opens the existing datasource of a job's file.
     pub(super) async fn of_file(job: &RunningJob<IngestFile>) -> Result<Self> {
-        let mut ws = job.workspace().await?;
-        let languages = WorkspaceLanguages::load(&mut ws).await?;
-        Ok(Self { ws, datasource: job.arguments.datasource, languages })
+        let ws = job.workspace().await?;
+        Ok(Self { ws, datasource: job.arguments.datasource, languages: None })
     }
 
     /// Returns the languages of the workspace's texts.
-    pub(super) fn languages(&self) -> &WorkspaceLanguages {
-        &self.languages
+    pub(super) async fn languages(&mut self) -> Result<&WorkspaceLanguages> {
+        let languages = match self.languages.take() {
+            Some(languages) => languages,
+            None => WorkspaceLanguages::load(&mut self.ws).await?,
+        };
+        Ok(self.languages.insert(languages))
     }
 
     /// Enqueues a job for each file, unless one is already queued for it.

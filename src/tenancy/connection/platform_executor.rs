@@ -1,10 +1,5 @@
 //! Where an action of the platform runs: in a transaction of its own, or in the caller's.
 
-use diesel_async::AsyncPgConnection;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-
-use super::async_func::AsyncFunc;
 use super::database::Database;
 use super::raw::RawConnection;
 use crate::error::Result;
@@ -60,51 +55,58 @@ impl PlatformExecutor for &Database {}
 impl PlatformExecutor for &mut RawConnection {}
 
 impl private::Executor for &Database {
-    fn token(&self) -> Result<DatabaseToken> {
-        Ok(DatabaseToken::from(*self))
+    fn target<'e>(self) -> private::Target<'e>
+    where
+        Self: 'e,
+    {
+        private::Target::Database(self)
     }
 
-    fn run<'a, F, R>(self, work: F) -> BoxFuture<'a, Result<R>>
-    where
-        for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R>
-            + AsyncFunc<&'c mut AsyncPgConnection, Result<R>, Fut: Send>
-            + Send
-            + 'a,
-        R: Send + 'a,
-        Self: 'a,
-    {
-        Database::platform(self, work).boxed()
+    fn token(&self) -> Result<DatabaseToken> {
+        Ok(DatabaseToken::from(*self))
     }
 }
 
 impl private::Executor for &mut RawConnection {
-    fn token(&self) -> Result<DatabaseToken> {
-        self.database()
+    fn target<'e>(self) -> private::Target<'e>
+    where
+        Self: 'e,
+    {
+        private::Target::Lent(self)
     }
 
-    fn run<'a, F, R>(self, work: F) -> BoxFuture<'a, Result<R>>
-    where
-        for<'c> F: AsyncFnOnce(&'c mut AsyncPgConnection) -> Result<R>
-            + AsyncFunc<&'c mut AsyncPgConnection, Result<R>, Fut: Send>
-            + Send
-            + 'a,
-        R: Send + 'a,
-        Self: 'a,
-    {
-        self.behind_savepoint(work).boxed()
+    fn token(&self) -> Result<DatabaseToken> {
+        self.database()
     }
 }
 
 pub(crate) mod private {
     use diesel_async::AsyncPgConnection;
+    use futures_util::FutureExt as _;
     use futures_util::future::BoxFuture;
 
     use crate::error::Result;
     use crate::tenancy::connection::AsyncFunc;
+    use crate::tenancy::connection::database::Database;
+    use crate::tenancy::connection::raw::RawConnection;
     use crate::tenancy::scope::DatabaseToken;
+
+    /// Place where an action runs.
+    #[derive(Debug)]
+    pub enum Target<'e> {
+        /// The database, in a transaction of its own.
+        Database(&'e Database),
+        /// A lent connection, in the caller's transaction.
+        Lent(&'e mut RawConnection),
+    }
 
     /// The methods of an executor, which only this crate calls.
     pub trait Executor: Sized + Send {
+        /// Returns the place where actions run.
+        fn target<'e>(self) -> Target<'e>
+        where
+            Self: 'e;
+
         /// Returns the token of the database.
         ///
         /// # Errors
@@ -121,6 +123,12 @@ pub(crate) mod private {
                 + Send
                 + 'a,
             R: Send + 'a,
-            Self: 'a;
+            Self: 'a,
+        {
+            match self.target() {
+                Target::Database(db) => db.platform(work).boxed(),
+                Target::Lent(conn) => conn.behind_savepoint(work).boxed(),
+            }
+        }
     }
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum as _};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 use workspace_db::Error;
 use workspace_db::schema::document_chunks;
-use workspace_db::search::Hit;
+use workspace_db::search::{Hit, Question};
 use workspace_db::tenancy::InWorkspace as _;
 
 use super::method::{FilterArgs, SearchMode, searching};
@@ -101,17 +102,21 @@ impl Eval {
         let bar = output::counter("questions");
         bar.set_length((questions.len() * methods.len()).try_into().unwrap_or(u64::MAX));
         let (mut figures, mut misses) = (Vec::new(), Vec::new());
+        // An endpoint is asked once for each question, whatever the number of methods.
+        let vectors: Vec<OnceCell<Question>> = questions.iter().map(|_| OnceCell::new()).collect();
         for by in methods {
             let name = by.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
             let mut answered = Vec::with_capacity(questions.len());
-            for question in &questions {
+            for (question, vector) in questions.iter().zip(&vectors) {
+                let text = question.question.as_str();
+                let embed = async || vector.get_or_try_init(|| Question::embed(embedder.as_ref(), text)).await.cloned();
                 let chunks = document_chunks::table.in_workspace(&ws);
-                let search = searching(by, chunks, embedder.as_ref(), &question.question, DEPTH).await?;
+                let search = searching(by, chunks, text, DEPTH, embed).await?;
                 let search = self.narrowing.clone().narrow(search.per_document(1))?;
                 let found = search.run(&mut ws).await?;
                 let of_question = question.ranks(&found.hits);
                 if of_question.ranks.first().is_none_or(|&rank| rank > 3) {
-                    misses.push(format!("{name:<9} {}", question.question));
+                    misses.push(format!("{name:<9} {text}"));
                 }
                 answered.push(of_question);
                 bar.inc(1);

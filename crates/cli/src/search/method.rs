@@ -3,7 +3,6 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use workspace_db::embeddings::Embedder;
 use workspace_db::id::{DatasourceId, DocumentId};
 use workspace_db::search::{Question, Search, SearchChunks};
 use workspace_db::sql_types::LanguageTag;
@@ -56,18 +55,18 @@ pub(super) struct FilterArgs {
     diversify: Option<f64>,
 }
 
-/// Returns the search by one method.
+/// Returns the search by one method. `embed` returns the vector of the text, and is called only if the method needs it.
 pub(super) async fn searching(
     by: SearchMode,
     chunks: impl SearchChunks,
-    embedder: &dyn Embedder,
-    question: &str,
+    text: &str,
     k: u32,
+    embed: impl AsyncFnOnce() -> workspace_db::Result<Question>,
 ) -> Result<Search> {
     Ok(match by {
-        SearchMode::FullText => chunks.full_text(question, k),
-        SearchMode::Vector => chunks.nearest(&Question::embed(embedder, question).await?, k),
-        SearchMode::Hybrid => chunks.hybrid(&Question::embed(embedder, question).await?, question, k),
+        SearchMode::FullText => chunks.full_text(text, k),
+        SearchMode::Vector => chunks.nearest(&embed().await?, k),
+        SearchMode::Hybrid => chunks.hybrid(&embed().await?, text, k),
     })
 }
 

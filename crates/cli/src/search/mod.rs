@@ -7,6 +7,7 @@ mod method;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use workspace_db::schema::document_chunks;
+use workspace_db::search::Question;
 use workspace_db::tenancy::InWorkspace as _;
 
 use self::eval::Eval;
@@ -85,7 +86,8 @@ impl Asked {
         let chunks = document_chunks::table.in_workspace(&ws);
         let embedder = self.embedder.embedder()?;
         let question = self.question.unwrap_or_default();
-        let search = searching(self.by, chunks, embedder.as_ref(), &question, self.limit).await?;
+        let embed = async || Question::embed(embedder.as_ref(), &question).await;
+        let search = searching(self.by, chunks, &question, self.limit, embed).await?;
         let per_document = self.per_document.unwrap_or_else(|| usize::from(!self.narrowing.has_document()));
         let mut search = self.narrowing.narrow(search.neighbours(self.neighbours))?.excerpts(&question);
         if per_document > 0 {

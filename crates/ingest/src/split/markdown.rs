@@ -107,10 +107,6 @@ pub(super) fn outline(text: &str) -> Option<Outline> {
         let range = range.start + body..range.end + body;
         match event {
             Event::Start(Tag::BlockQuote(_) | Tag::Item) => depth += 1,
-            Event::End(TagEnd::BlockQuote(_) | TagEnd::Item) => {
-                depth = depth.saturating_sub(1);
-                outline.blank();
-            }
             Event::Start(Tag::Heading { level, .. }) => {
                 let (level, start) = (level as u8, starts.before(range.start));
                 outline.structure.extend(start.map(|start| (start, level)));
@@ -142,7 +138,8 @@ pub(super) fn outline(text: &str) -> Option<Outline> {
                 outline.blank();
             }
             Event::End(end) => {
-                is_code &= !matches!(end, TagEnd::CodeBlock);
+                depth = depth.saturating_sub(u32::from(matches!(end, TagEnd::BlockQuote(_) | TagEnd::Item)));
+                is_code &= end != TagEnd::CodeBlock;
                 outline.blank();
             }
             Event::Start(tag @ (Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_))) => {
