@@ -52,11 +52,11 @@ pub trait Embedder: Send + Sync {
     }
 }
 
-/// Returns one vector per text, in the order of the texts, and checks that the embedder made that number.
+/// Returns one vector per text, in the order of the texts, and checks their number and that of their dimensions.
 ///
 /// # Errors
 ///
-/// The errors of [`Embedder::embed`]; [`is_embeddings_failure`](Error::is_embeddings_failure) if the numbers differ.
+/// The errors of [`Embedder::embed`]; [`is_embeddings_failure`](Error::is_embeddings_failure) if one of the numbers differs.
 ///
 /// ```
 /// use workspace_db::embeddings::{FeatureHashing, embed};
@@ -79,6 +79,13 @@ pub async fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Embe
         );
         return Err(Error::new(ErrorKind::Embeddings, message)
             .remedy("use an embedder that returns one vector for each text, in the same order"));
+    }
+    let dimensions = vectors.first().and_then(Embedding::dimensions);
+    if let Some(dimensions) = dimensions.filter(|&it| vectors.iter().any(|vector| !vector.may_have_dimensions(it))) {
+        let message =
+            format!("the embedder {} returned vectors of {dimensions} and of other dimensions", embedder.model());
+        return Err(Error::new(ErrorKind::Embeddings, message)
+            .remedy("use an embedder whose vectors have one number of dimensions"));
     }
     Ok(vectors)
 }

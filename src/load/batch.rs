@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::hash;
 use super::source_document::SourceDocument;
+use crate::embeddings::StreamDimensions;
 use crate::error::{Error, Result};
 use crate::sql_types::DIMENSIONS;
 
@@ -39,6 +40,7 @@ pub(super) struct PreparedDocument {
 pub(super) struct BatchBuilder {
     /// Hashes of the external ids so far. A document that comes twice would replace itself.
     seen: HashSet<u64>,
+    dimensions: StreamDimensions,
 }
 
 impl BatchBuilder {
@@ -88,6 +90,9 @@ impl BatchBuilder {
                 "occurs twice".to_owned(),
                 "put its passages directly after one another, and load each document only once",
             );
+        }
+        for passage in &source.passages {
+            self.dimensions.check(&source.model, &passage.vector)?;
         }
         let content_hash = source.document.content_hash.take().unwrap_or_else(|| hash::of_passages(&source));
         Ok(PreparedDocument { source, external_id, content_hash })

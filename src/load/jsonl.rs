@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::batch::MAX_PASSAGES;
 use super::source_document::{Passage, SourceDocument};
+use crate::embeddings::StreamDimensions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::NewDocument;
 use crate::sql_types::{DocumentStatus, Embedding, LanguageTag};
@@ -116,6 +117,7 @@ impl JsonLines<()> {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let broken = RejectedLines::default();
         let mut reading = LineReader {
+            dimensions: StreamDimensions::default(),
             reader,
             line: 0,
             text: Vec::new(),
@@ -189,6 +191,7 @@ struct LineReader<R> {
     model: String,
     broken_lines: OnRejectedLine,
     broken: RejectedLines,
+    dimensions: StreamDimensions,
     /// Document whose lines are being read.
     open: Option<SourceDocument>,
 }
@@ -239,7 +242,7 @@ impl<R: BufRead> LineReader<R> {
         line.refuse_nul()?;
         let passage = Passage {
             content: line.content,
-            vector: Embedding::try_from(line.vector)?,
+            vector: Embedding::placed(line.vector)?,
             token_count: line
                 .token_count
                 .map(i32::try_from)
@@ -249,6 +252,7 @@ impl<R: BufRead> LineReader<R> {
             metadata: line.chunk_metadata.unwrap_or_default(),
         };
         let model = line.embedding_model.unwrap_or_else(|| self.model.clone());
+        self.dimensions.check(&model, &passage.vector)?;
         if let Some(open) =
             self.open.as_mut().filter(|open| open.document.external_id.as_ref() == Some(&line.external_id))
         {

@@ -11,9 +11,10 @@ use uuid::Uuid;
 use super::batch::{Batch, PreparedDocument};
 use super::options::LoadOptions;
 use super::report::LoadReport;
+use crate::embeddings::reject_other_dimensions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
-use crate::sql_types::LanguageTag;
+use crate::sql_types::{Embedding, LanguageTag};
 
 /// Statement that creates a temporary table. The table has no workspace: the INSERT from it supplies the current one. The
 /// vector stays inline, as in the target table.
@@ -34,6 +35,8 @@ const SAME_CONTENT: &str = "SELECT DISTINCT content_hash FROM documents
     WHERE workspace_id = $1 AND content_hash = ANY ($2)
         AND NOT (datasource_id IS NOT DISTINCT FROM $3 AND external_id = ANY ($4))";
 
+const ONE_VECTOR: &str = "SELECT vector FROM document_chunks WHERE workspace_id = $1 AND embedding_model = $2 LIMIT 1";
+
 /// Columns of a document, one array each.
 const GIVEN: &str = "unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bool[])
     AS given (id, external_id, title, slug, summary, content_hash, metadata, status, is_published)";
@@ -52,6 +55,7 @@ impl Writer {
     /// Writes a batch within a transaction that has the workspace set.
     pub(super) async fn write(&self, tx: &Transaction<'_>, batch: Batch) -> Result<LoadReport> {
         let mut report = LoadReport::default();
+        self.check_dimensions(tx, &batch).await?;
         let known = self.known(tx, &batch).await?;
         let mut elsewhere =
             if self.options.keep_duplicates { HashSet::new() } else { self.same_content_elsewhere(tx, &batch).await? };
@@ -87,6 +91,21 @@ impl Writer {
         }
         report.chunks = self.copy(tx, to_copy).await?;
         Ok(report)
+    }
+
+    /// Rejects the batch if a model has another number of dimensions in the workspace.
+    async fn check_dimensions(&self, tx: &Transaction<'_>, batch: &Batch) -> Result<()> {
+        let mut models = HashSet::new();
+        for PreparedDocument { source, .. } in &batch.documents {
+            let Some(passage) = source.passages.first().filter(|_| models.insert(&source.model)) else { continue };
+            let one = tx.query_opt(ONE_VECTOR, &[self.workspace.as_uuid(), &source.model]).await?;
+            let Some(one) = one else { continue };
+            let stored: Embedding = Embedding::try_from(one.get::<_, pgvector::Vector>(0).to_vec())?;
+            if let Some(dimensions) = stored.dimensions() {
+                reject_other_dimensions(&source.model, &passage.vector, dimensions)?;
+            }
+        }
+        Ok(())
     }
 
     async fn known(&self, tx: &Transaction<'_>, batch: &Batch) -> Result<HashMap<String, (Uuid, Option<String>)>> {

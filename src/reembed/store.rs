@@ -9,12 +9,13 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
 use crate::config::Timeouts;
+use crate::embeddings::{check_dimensions, reject_other_dimensions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::DocumentChunkId;
 use crate::models::{INGEST_PIPELINE, NewChunkReembedding};
 use crate::schema::{chunk_reembeddings, document_chunks};
 use crate::sql_types::Embedding;
-use crate::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+use crate::tenancy::{Database, InWorkspace as _, OptionalRow as _, WorkspaceConnection, WorkspaceScope};
 
 /// Progress of a switch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +37,7 @@ const IS_OUTDATED: &str = "chunk_reembeddings.content_hash
 /// Statement that replaces live vectors by waiting ones, and deletes the waiting rows. Passages whose text has changed
 /// keep their live vector and their waiting row. Documents of `ingest` store the name of the new model in their
 /// metadata, or the next run would embed them again. Their `updated_at` stays, because it dates the text.
-const SWITCH: &str = "WITH switched AS (
+const SWITCH: &str = r"WITH switched AS (
         UPDATE document_chunks SET vector = waiting.vector, embedding_model = waiting.embedding_model
         FROM chunk_reembeddings AS waiting
         WHERE document_chunks.workspace_id = $1 AND waiting.workspace_id = $1 AND waiting.chunk_id = document_chunks.id
@@ -45,7 +46,8 @@ const SWITCH: &str = "WITH switched AS (
         RETURNING document_chunks.id, document_chunks.document_id
     ), updated_documents AS (
         UPDATE documents
-        SET metadata = jsonb_set(metadata, ARRAY[$3], to_jsonb(split_part(metadata ->> $3, ' ', 1) || ' ' || $2))
+        SET metadata = jsonb_set(metadata, ARRAY[$3],
+            to_jsonb(substring(metadata ->> $3 FROM '^\S+(?: language-\S+)?') || ' ' || $2))
         WHERE workspace_id = $1 AND id IN (SELECT document_id FROM switched) AND metadata ? $3
     ), deleted AS (
         DELETE FROM chunk_reembeddings USING switched WHERE workspace_id = $1 AND chunk_id = switched.id
@@ -164,12 +166,28 @@ impl Store {
             .await
     }
 
+    /// Rejects a vector if the model has another number of dimensions in the workspace, among live or waiting vectors.
+    async fn check_dimensions(&mut self, vector: &Embedding) -> Result<()> {
+        let waiting = chunk_reembeddings::table
+            .in_workspace(&self.ws)
+            .filter(chunk_reembeddings::embedding_model.eq(&self.model))
+            .select(chunk_reembeddings::vector);
+        let waiting: Option<Embedding> = waiting.first(&mut self.ws).await.optional()?;
+        match waiting.and_then(|waiting| waiting.dimensions()) {
+            Some(dimensions) => reject_other_dimensions(&self.model, vector, dimensions),
+            None => check_dimensions(&mut self.ws, &self.model, vector).await,
+        }
+    }
+
     /// Stores vectors for the switch, for the passages that still exist.
     pub(super) async fn insert(
         &mut self,
         passages: &[(DocumentChunkId, String)],
         vectors: Vec<Embedding>,
     ) -> Result<()> {
+        if let [vector, ..] = &vectors[..] {
+            self.check_dimensions(vector).await?;
+        }
         let rows: Vec<NewChunkReembedding> = passages
             .iter()
             .zip(vectors)

@@ -17,6 +17,7 @@ use super::results::{Hit, RetrievalStats, SearchResults};
 use super::scored_passage::hits;
 use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
+use crate::embeddings::check_dimensions;
 use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentChunkId, DocumentId, WorkspaceId};
 use crate::schema::document_chunks;
@@ -337,6 +338,8 @@ impl Search {
         let (found, list) = nearest::nearest(ws, question, &self.filter, k, self.plan, limits).await?;
         if found.is_empty() {
             self.reject_other_models(ws, question).await?;
+        } else {
+            check_dimensions(ws, &question.model, &question.vector).await?;
         }
         let mut hits = hits(found, |hit, place| hit.by_vector = Some(place));
         hits.retain(|hit| self.min_score.is_none_or(|min| hit.score >= min));

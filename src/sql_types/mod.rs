@@ -27,6 +27,7 @@ mod metadata;
 mod operators;
 mod password_hash;
 mod pg_enums;
+mod placement;
 mod sealed_secret;
 mod statement_time;
 mod text_array;
@@ -37,7 +38,7 @@ pub use diesel_full_text_search::{TsQuery, Tsvector};
 
 pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, ScannedHammingDistance, SignBits};
 pub use self::checked_text::{Email, HexColor, ImageUrl, Name, Prose, Slug, WebUrl};
-pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError};
+pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError, MIN_DIMENSIONS};
 pub use self::enums::{
     AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationStatus, DatasourceSyncStatus, DatasourceType,
     DocumentStatus, JobStatus, JobUniqueness, MessageRole, PG_ENUMS, ServiceAccess,

@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use rstest::rstest;
 use serde_json::{Value, json};
 use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
@@ -24,6 +26,10 @@ enum Reply {
     RetryAfter(u16, &'static str),
     Garbage,
     Dimensions(usize),
+    /// Vectors of as many dimensions, as base64.
+    Base64(usize),
+    /// The JSON of a vector's last component.
+    Component(&'static str),
     Fewer,
     Hang,
 }
@@ -83,6 +89,14 @@ async fn answer(State(seen): State<Arc<Mutex<EndpointLog>>>, headers: HeaderMap,
         Some(Reply::Garbage) => "<html>a proxy's page</html>".into_response(),
         Some(Reply::Hang) => std::future::pending().await,
         Some(Reply::Dimensions(dimensions)) => vectors(texts.len(), |_| vec![1.0; dimensions]),
+        Some(Reply::Base64(dimensions)) => {
+            let bytes: Vec<u8> = (1_u16..).take(dimensions).flat_map(|n| f32::from(n).to_le_bytes()).collect();
+            respond(texts.len(), |_| json!(BASE64.encode(&bytes)))
+        }
+        Some(Reply::Component(component)) => {
+            let vector = format!("[{}{component}]", "1.0,".repeat(383));
+            format!(r#"{{"data": [{{"index": 0, "embedding": {vector}}}]}}"#).into_response()
+        }
         Some(Reply::Fewer) => vectors(texts.len() - 1, |_| vec![1.0; DIMENSIONS]),
         // Not of length 1, and the last first: the protocol promises neither.
         None => vectors(texts.len(), |place| {
@@ -92,6 +106,10 @@ async fn answer(State(seen): State<Arc<Mutex<EndpointLog>>>, headers: HeaderMap,
 }
 
 fn vectors(count: usize, vector: impl Fn(usize) -> Vec<f32>) -> Response {
+    respond(count, |place| json!(vector(place)))
+}
+
+fn respond(count: usize, vector: impl Fn(usize) -> Value) -> Response {
     let data: Vec<_> = (0..count).rev().map(|place| json!({ "index": place, "embedding": vector(place) })).collect();
     Json(json!({ "object": "list", "data": data })).into_response()
 }
@@ -106,11 +124,11 @@ async fn vectors_come_in_batches_in_order_and_of_length_one() {
     let settings = OpenAiSettings {
         batch: 3,
         api_key: Some("the-key".to_owned().into()),
-        model: "a-model".to_owned(),
+        model: "text-embedding-3-small".to_owned(),
         ..endpoint.settings()
     };
     let embedder = OpenAiEmbeddings::new(settings).unwrap();
-    assert_eq!(embedder.model(), "a-model");
+    assert_eq!(embedder.model(), "text-embedding-3-small");
     let texts = texts(7);
     let vectors = embedder.embed(&texts).await.unwrap();
     let expected = FeatureHashing.embed(&texts).await.unwrap();
@@ -123,7 +141,7 @@ async fn vectors_come_in_batches_in_order_and_of_length_one() {
     assert_eq!(sizes, [3, 3, 1]);
     let (key, body) = &requests[0];
     assert_eq!(key.as_deref(), Some("Bearer the-key"));
-    assert_eq!((&body["model"], &body["dimensions"]), (&json!("a-model"), &json!(DIMENSIONS)));
+    assert_eq!((&body["model"], &body["dimensions"]), (&json!("text-embedding-3-small"), &json!(DIMENSIONS)));
 }
 
 #[rstest]
@@ -143,7 +161,9 @@ async fn what_passes_is_asked_again(#[case] replies: &[Reply], #[case] requests:
 #[case::always_broken(&[Reply::Status(500); 3], 3, "the reason")]
 #[case::refused(&[Reply::Status(401)], 1, "401")]
 #[case::garbage(&[Reply::Garbage], 1, "not a list of embeddings")]
-#[case::other_dimensions(&[Reply::Dimensions(768)], 1, "1536 dimensions, got 768")]
+#[case::other_dimensions(&[Reply::Dimensions(768)], 1, "768 dimensions instead of 1536")]
+#[case::three_dimensions(&[Reply::Dimensions(3)], 1, "3 dimensions")]
+#[case::no_dimensions(&[Reply::Dimensions(0)], 1, "0 dimensions")]
 #[case::fewer_vectors(&[Reply::Fewer], 1, "1 vector for 2 texts")]
 #[tokio::test]
 async fn what_does_not_pass_is_an_error_that_says_so(
@@ -157,6 +177,108 @@ async fn what_does_not_pass_is_an_error_that_says_so(
     assert!(error.is_embeddings_failure(), "{error:?}");
     assert!(error.to_string().contains(says) && error.to_string().contains(&endpoint.url), "{error}");
     assert_eq!(endpoint.requests().len(), requests);
+}
+
+/// Returns the settings of a model that is none of OpenAI's, so that no dimensions are requested.
+fn of_model(endpoint: &Endpoint, model: &str) -> OpenAiSettings {
+    OpenAiSettings { model: model.to_owned(), ..endpoint.settings() }
+}
+
+#[rstest]
+#[case::the_smallest(Reply::Dimensions(32), 32)]
+#[case::minilm(Reply::Dimensions(384), 384)]
+#[case::bge(Reply::Dimensions(1024), 1024)]
+#[case::base64(Reply::Base64(768), 768)]
+#[case::of_the_column(Reply::Dimensions(1536), 1536)]
+#[tokio::test]
+async fn vectors_of_any_model_fit(#[case] reply: Reply, #[case] dimensions: usize) {
+    let endpoint = Endpoint::start(&[reply]).await;
+    let vector = OpenAiEmbeddings::new(of_model(&endpoint, "a-model")).unwrap().embed_question("x").await.unwrap();
+    assert_eq!((vector.dimensions(), vector.as_slice().len()), (Some(dimensions), DIMENSIONS));
+    let body = &endpoint.requests()[0].1;
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["input", "model"], "some endpoints reject more");
+}
+
+#[rstest]
+#[case::known("Qwen/Qwen3-Embedding-4B", None, false, Reply::Dimensions(2560), Ok(1536))]
+#[case::known_and_requested("gemini-embedding-001", Some(768), false, Reply::Dimensions(3072), Ok(768))]
+#[case::by_setting("a-model", None, true, Reply::Dimensions(4096), Ok(1536))]
+#[case::unknown("a-model", None, false, Reply::Dimensions(4096), Err("4096 dimensions instead of 1536"))]
+#[case::fewer_than_requested("a-model", Some(768), true, Reply::Dimensions(384), Err("384 dimensions instead of 768"))]
+#[case::more_than_requested("a-model", Some(384), false, Reply::Dimensions(768), Err("768 dimensions instead of 384"))]
+#[tokio::test]
+async fn a_longer_vector_is_shortened_where_the_model_allows_it(
+    #[case] model: &str,
+    #[case] dimensions: Option<usize>,
+    #[case] shorten: bool,
+    #[case] reply: Reply,
+    #[case] expected: Result<usize, &str>,
+) {
+    let endpoint = Endpoint::start(&[reply]).await;
+    let settings = OpenAiSettings { dimensions, shorten, ..of_model(&endpoint, model) };
+    let found = OpenAiEmbeddings::new(settings).unwrap().embed(&texts(1)).await;
+    match (found, expected) {
+        (Ok(found), Ok(expected)) => {
+            assert_eq!(found[0].dimensions(), Some(expected));
+            let square: f64 = found[0].as_slice().iter().map(|x| f64::from(x * x)).sum();
+            assert!((square - 1.0).abs() < 1e-5, "{square}");
+        }
+        (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+        (found, expected) => panic!("{found:?} instead of {expected:?}"),
+    }
+    assert_eq!(endpoint.requests()[0].1.get("dimensions"), dimensions.map(|dimensions| json!(dimensions)).as_ref());
+}
+
+#[rstest]
+#[case::not_a_number("NaN", "not a list of embeddings")]
+#[case::null("null", "not a list of embeddings")]
+#[case::infinite("1e39", "component 383 is inf")]
+#[tokio::test]
+async fn a_component_that_is_no_number_is_refused(#[case] component: &'static str, #[case] says: &str) {
+    let endpoint = Endpoint::start(&[Reply::Component(component)]).await;
+    let error = OpenAiEmbeddings::new(of_model(&endpoint, "a-model")).unwrap().embed(&texts(1)).await.unwrap_err();
+    assert!(error.is_embeddings_failure() && error.to_string().contains(says), "{error}");
+}
+
+#[tokio::test]
+async fn questions_and_passages_have_their_own_prefixes_and_fields() {
+    let endpoint = Endpoint::start(&[]).await;
+    let fields = |kind: &str| json!({ "input_type": kind }).as_object().unwrap().clone();
+    let settings = OpenAiSettings {
+        question_prefix: "search_query: ".to_owned(),
+        passage_prefix: "search_document: ".to_owned(),
+        question_fields: fields("query"),
+        passage_fields: fields("document"),
+        base64: true,
+        ..of_model(&endpoint, "nomic-embed-text")
+    };
+    let embedder = OpenAiEmbeddings::new(settings).unwrap();
+    embedder.embed_question("When?").await.unwrap();
+    embedder.embed(&texts(1)).await.unwrap();
+    let bodies: Vec<_> = endpoint.requests().into_iter().map(|(_, body)| body).collect();
+    let body = |text: &str, kind: &str| json!({ "model": "nomic-embed-text", "input": [text], "encoding_format": "base64", "input_type": kind });
+    assert_eq!(bodies, [body("search_query: When?", "query"), body("search_document: text number 0", "document")]);
+}
+
+/// A model that changes its dimensions is another model: none of its new vectors is stored beside the old ones, or searched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_changes_its_dimensions_is_refused_by_name() {
+    let shell = Shell::new();
+    shell.up();
+    for name in ["bicycles.txt", "cats.txt"] {
+        std::fs::write(shell.path(name), format!("The {name} have a flat tyre.")).unwrap();
+    }
+    let small = [Reply::Dimensions(384); 2];
+    let replies = [&small[..], &[Reply::Dimensions(512); 2], &[Reply::Dimensions(1536)]].concat();
+    let endpoint = Endpoint::start(&replies).await;
+    let to = ["--embeddings-url", endpoint.url.as_str(), "--embeddings-model", "a-model"];
+    assert_eq!(shell.json(&[&["ingest", "bicycles.txt"], &to[..]].concat())["added"], 1);
+    assert_eq!(shell.json(&[&["search", "flat tyre"], &to[..]].concat())["hits"][0]["title"], "bicycles.txt");
+    for words in [&["ingest", "cats.txt"][..], &["search", "flat tyre"], &["search", "flat tyre", "--by", "vector"]] {
+        let error = shell.fails(&[words, &to].concat(), 7);
+        assert!(error.contains("a-model") && error.contains("384"), "{error}");
+    }
+    assert_eq!(shell.succeed(&["psql", "-Atc", "SELECT count(*) FROM document_chunks"]), "1\n");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::files::{File, SourceRoot};
 use super::job::IngestFile;
 use super::split::{SplitOptions, SplitText};
+use workspace_db::embeddings::check_dimensions;
 use workspace_db::id::{DatasourceId, DocumentId};
 use workspace_db::jobs::{EnqueueResult, NewJob, Outcome, RunningJob, enqueue_all};
 use workspace_db::models::{
@@ -191,6 +192,7 @@ impl Store {
     /// Replaces one file's document and chunks, in one transaction. Returns false and changes nothing if the document is no
     /// longer in the known state, because another session may have stored a newer one.
     pub(super) async fn replace(&mut self, new: Replacement<'_>) -> Result<bool> {
+        self.check_dimensions(&new).await?;
         let datasource = self.datasource;
         self.ws.transaction(async |tx| new.write(tx, datasource).await).await
     }
@@ -201,6 +203,7 @@ impl Store {
         job: &RunningJob<IngestFile>,
         new: Replacement<'_>,
     ) -> Result<Option<Outcome>> {
+        self.check_dimensions(&new).await?;
         let datasource = self.datasource;
         self.ws
             .transaction(async |tx| {
@@ -211,6 +214,13 @@ impl Store {
                 Ok(Some(job.complete(tx, Outcome::DoneWith(json!({ "chunks": chunks }))).await?))
             })
             .await
+    }
+
+    async fn check_dimensions(&mut self, new: &Replacement<'_>) -> Result<()> {
+        match new.vectors.first() {
+            Some(vector) => check_dimensions(&mut self.ws, new.model, vector).await,
+            None => Ok(()),
+        }
     }
 
     /// Makes a document that a run archived searchable again, because its unchanged file exists again. Returns false if the

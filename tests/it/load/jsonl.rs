@@ -70,7 +70,9 @@ fn changed(field: &str, value: Value) -> Vec<u8> {
 #[case::not_utf8(b"{\"external_id\": \"two\", \"content\": \"\xff\", \"vector\": []}".to_vec(), "unicode")]
 #[case::a_field_is_missing(b"{\"external_id\": \"two\"}".to_vec(), "missing field `content`")]
 #[case::a_field_is_unknown(changed("contents", json!("x")), "unknown field `contents`")]
-#[case::too_short(changed("vector", json!([1.0, 2.0])), "1536 dimensions, got 2")]
+#[case::too_short(changed("vector", json!([1.0, 2.0])), "32 to 1536 dimensions, and this one has 2")]
+#[case::too_long(changed("vector", json!(vec![0.5; 3072])), "32 to 1536 dimensions, and this one has 3072; request fewer")]
+#[case::other_dimensions(changed("vector", json!(vec![0.5; 384])), "has 384 dimensions, but others of this model have 1536")]
 #[case::all_zeros(changed("vector", json!(vec![0.0; 1536])), "must not be the zero vector")]
 #[case::not_a_number(changed("vector", json!(vec![Value::Null; 1536])), "invalid type: null")]
 #[case::infinite(changed("vector", json!(vec![1e39; 1536])), "number out of range")]
@@ -113,6 +115,37 @@ impl std::io::Read for Panics {
         assert!(read > 0, "a reader that panics at the end");
         Ok(read)
     }
+}
+
+#[tokio::test]
+async fn a_small_model_keeps_its_dimensions_and_cosines() {
+    let mut fixture = Fixture::new().await;
+    let small = |external_id: &str, vector: Vec<f32>| {
+        json!({ "external_id": external_id, "content": external_id, "vector": vector }).to_string().into_bytes()
+    };
+    let one: Vec<f32> = vector(1).as_slice().iter().take(384).copied().collect();
+    let other: Vec<f32> = vector(2).as_slice().iter().take(384).copied().collect();
+    let product = |one: &[f32], other: &[f32]| one.iter().zip(other).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+    let expected = product(&one, &other) / (product(&one, &one) * product(&other, &other)).sqrt();
+    for (name, vector) in [("one", one), ("other", other)] {
+        loaded(&fixture, small(name, vector), OnRejectedLine::Refuse).await.0.unwrap();
+    }
+    let stored = fixture.chunks(fixture.a).await;
+    let [one, other] = [&stored[0].vector, &stored[1].vector];
+    assert_eq!((one.dimensions(), other.dimensions()), (Some(384), Some(384)));
+    let found = document_chunks::table
+        .filter(document_chunks::id.eq(stored[0].id))
+        .select(document_chunks::vector.cosine_similarity(other))
+        .get_result::<f64>(&mut fixture.conn)
+        .await
+        .unwrap();
+    assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
+    for dimensions in [392, 1536] {
+        let (report, _) = loaded(&fixture, small("third", vec![0.5; dimensions]), OnRejectedLine::Skip).await;
+        let error = report.unwrap_err();
+        assert!(error.is_conflict() && error.to_string().contains("have 384"), "{error}");
+    }
+    assert_eq!(fixture.texts(fixture.a).await.len(), 2);
 }
 
 #[tokio::test]

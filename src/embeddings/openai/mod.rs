@@ -1,16 +1,23 @@
 //! Vectors from an endpoint that speaks OpenAI's protocol.
 
-use std::time::Duration;
+mod response;
+mod settings;
+
+use std::sync::Once;
+use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable as _};
 use futures_util::future::{BoxFuture, FutureExt as _};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use ureq::http::header::RETRY_AFTER;
+use url::Url;
 
+use self::response::{Response, retry_after};
+pub use self::settings::OpenAiSettings;
 use super::embedder::{Embedder, REFUSED_INPUT};
 use crate::error::{Error, ErrorKind, Result};
-use crate::noun::noun_for;
 use crate::sql_types::{DIMENSIONS, Embedding};
 
 /// Longest wait that an endpoint can request with Retry-After.
@@ -21,48 +28,16 @@ const LARGEST_ANSWER: u64 = 64 * 1024 * 1024;
 const QUESTION_CONNECT: Duration = Duration::from_millis(1500);
 /// Longest wait before the retry of a question.
 const QUESTION_WAIT: Duration = Duration::from_secs(1);
+/// Remedy for vectors that the column can't hold.
+const CHOOSE_DIMENSIONS: &str = "request 1536 dimensions or fewer if the endpoint accepts that, or have the vectors shortened if the model \
+     is trained for it; the model must return numbers";
 /// Number of characters of a response that an error message shows.
 const EXCERPT: usize = 200;
 
-/// Settings of an endpoint.
-#[derive(Clone, Debug)]
-pub struct OpenAiSettings {
-    /// Base address, such as `http://localhost:11434/v1`; `/embeddings` is appended if it is missing.
-    pub url: String,
-    /// Model to request, and the name that is stored with each vector.
-    pub model: String,
-    /// Bearer token.
-    pub api_key: Option<SecretString>,
-    /// Number of texts in one request.
-    pub batch: usize,
-    /// Timeout of one request, from connecting to the last byte.
-    pub timeout: Duration,
-    /// Maximum number of retries after 429, 5xx, a timeout or a broken connection. A question is retried at most once, within
-    /// a second, and only if the endpoint has answered. The waits start at `first_wait` and
-    /// double, with jitter. A Retry-After header of the endpoint takes precedence.
-    pub retries: usize,
-    /// Wait before the first retry.
-    pub first_wait: Duration,
-}
-
-impl OpenAiSettings {
-    /// Returns the default settings for an address: `text-embedding-3-large`, 64 texts a request, 30 s, 4 retries from
-    /// 0.5 s.
-    #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            model: "text-embedding-3-large".to_owned(),
-            api_key: None,
-            batch: 64,
-            timeout: Duration::from_secs(30),
-            retries: 4,
-            first_wait: Duration::from_millis(500),
-        }
-    }
-}
-
-/// Embedder that requests vectors of 1536 dimensions from `POST {url}/embeddings`.
+/// Embedder that requests vectors from `POST {url}/embeddings`, as OpenAI, Azure, Ollama, vLLM, llama.cpp, TEI, LM Studio,
+/// Voyage, Jina and Cohere answer it.
+///
+/// The vectors may have 32 to 1536 dimensions ([`Embedding::placed`]); longer ones are shortened where the model allows it.
 ///
 /// If nobody answers, a question fails within 2 seconds. An endpoint that accepts the connection has the whole timeout, since
 /// it may load its model first.
@@ -80,7 +55,7 @@ impl OpenAiSettings {
 #[derive(Clone, Debug)]
 pub struct OpenAiEmbeddings {
     agent: ureq::Agent,
-    endpoint: String,
+    endpoint: Url,
     settings: OpenAiSettings,
 }
 
@@ -88,19 +63,13 @@ pub struct OpenAiEmbeddings {
 struct Request<'a> {
     model: &'a str,
     input: &'a [String],
-    dimensions: usize,
-    encoding_format: &'static str,
-}
-
-#[derive(Deserialize)]
-struct Response {
-    data: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    index: usize,
-    embedding: Vec<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimensions: Option<usize>,
+    /// Voyage rejects the name of the default, `float`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding_format: Option<&'static str>,
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
 /// Purpose of a request.
@@ -136,21 +105,10 @@ impl OpenAiEmbeddings {
     /// # Errors
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) if the address is not an HTTP address or contains a password, or
-    /// the batch is 0.
+    /// the batch is 0, or more than 1536 dimensions are requested.
     pub fn new(settings: OpenAiSettings) -> Result<Self> {
-        let url = url::Url::parse(&settings.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        if url.is_none() {
-            return Err(Error::invalid(format!("{:?} is not the URL of an embeddings endpoint", settings.url))
-                .remedy("use the form http://host:port/v1"));
-        }
-        if settings.batch == 0 {
-            return Err(Error::invalid("a request can't hold 0 texts").remedy("set the batch to 1 or more"));
-        }
-        if url.is_some_and(|url| url.password().is_some()) {
-            return Err(Error::invalid("the URL of the endpoint contains a password, which error messages would show")
-                .remedy("pass it as the API key"));
-        }
-        let base = settings.url.trim_end_matches('/').trim_end_matches("/embeddings");
+        settings.check()?;
+        let endpoint = settings.endpoint()?;
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(settings.timeout))
             // A redirect could send the texts to any host.
@@ -158,7 +116,7 @@ impl OpenAiEmbeddings {
             .http_status_as_error(false)
             .build()
             .new_agent();
-        Ok(Self { agent, endpoint: format!("{base}/embeddings"), settings })
+        Ok(Self { agent, endpoint, settings })
     }
 
     async fn embed_batch(&self, texts: &[String], purpose: Purpose) -> Result<Vec<Embedding>> {
@@ -197,16 +155,25 @@ impl OpenAiEmbeddings {
 
     fn request(&self, texts: &[String], purpose: Purpose) -> Result<Vec<Embedding>, RequestFailure> {
         let failed = |why: &str| self.failed(why, purpose);
-        let mut request = self.agent.post(&self.endpoint);
+        let mut request = self.agent.post(self.endpoint.as_str());
         if purpose == Purpose::Ask {
             let within = QUESTION_CONNECT.min(self.settings.timeout);
             request = request.config().timeout_resolve(Some(within / 3)).timeout_connect(Some(within)).build();
         }
         if let Some(key) = &self.settings.api_key {
-            request = request.header("Authorization", format!("Bearer {}", key.expose_secret()));
+            let (name, word) = OpenAiSettings::key_header(self.endpoint.host_str().unwrap_or_default());
+            request = request.header(name, format!("{word}{}", key.expose_secret()));
         }
-        let model = self.settings.model.as_str();
-        let body = Request { model, input: texts, dimensions: DIMENSIONS, encoding_format: "float" };
+        let body = Request {
+            model: &self.settings.model,
+            input: texts,
+            dimensions: self.settings.requested_dimensions(),
+            encoding_format: self.settings.base64.then_some("base64"),
+            more: match purpose {
+                Purpose::Store => &self.settings.passage_fields,
+                Purpose::Ask => &self.settings.question_fields,
+            },
+        };
         let mut response = request.send_json(&body).map_err(|error| {
             let why = match &error {
                 ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
@@ -222,7 +189,8 @@ impl OpenAiEmbeddings {
             let error = failed(&format!("it returned {status}, and redirects are not followed"));
             return Err(RequestFailure { error, retry: Retry::Never, wait: None });
         }
-        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|value| retry_after(value, SystemTime::now()));
         let text = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_string().map_err(|error| {
             RequestFailure {
                 error: failed(&format!("the response was interrupted: {error}")).caused_by(error),
@@ -236,7 +204,7 @@ impl OpenAiEmbeddings {
             let error = failed(&format!("it returned {status}: {}", excerpt(&text)));
             // The error concerns the input: the endpoint may accept another text, or fewer.
             let error = if matches!(status.as_u16(), 400 | 413 | 422) { error.about(REFUSED_INPUT) } else { error };
-            return Err(RequestFailure { error, retry, wait: wait.map(Duration::from_secs) });
+            return Err(RequestFailure { error, retry, wait });
         }
         self.read(&text, texts.len(), purpose).map_err(|error| RequestFailure {
             error,
@@ -250,24 +218,24 @@ impl OpenAiEmbeddings {
         let response: Response = serde_json::from_str(text).map_err(|error| {
             failed(&format!("its response is not a list of embeddings: {}", excerpt(text))).caused_by(error)
         })?;
-        let mut items = response.data;
-        items.sort_by_key(|item| item.index);
-        if items.len() != expected || items.iter().enumerate().any(|(place, item)| place != item.index) {
-            let (vectors, texts) = (noun_for(items.len(), "vector"), noun_for(expected, "text"));
-            return Err(failed(&format!(
-                "it returned {} {vectors} for {expected} {texts}, or not one vector for each text",
-                items.len()
-            )));
+        let vectors = response.vectors(expected).map_err(|why| failed(&why))?;
+        vectors.into_iter().map(|components| self.embedding(components, purpose)).collect()
+    }
+
+    fn embedding(&self, components: Vec<f32>, purpose: Purpose) -> Result<Embedding> {
+        static TOLD: Once = Once::new();
+        let (model, found) = (self.model(), components.len());
+        let expected = self.settings.requested_dimensions().unwrap_or(found.min(DIMENSIONS));
+        if found < expected || (found > expected && !self.settings.shortens()) {
+            let why = format!("it returned vectors of {found} dimensions instead of {expected}");
+            return Err(self.failed(&why, purpose).remedy(CHOOSE_DIMENSIONS));
         }
-        let vectors = items.into_iter().map(|item| {
-            let embedding = Embedding::try_from(item.embedding).map_err(|error| {
-                failed(&error.to_string())
-                    .remedy(format!("choose a model that supports {DIMENSIONS} dimensions"))
-                    .caused_by(error)
-            })?;
-            Ok(embedding.normalized())
-        });
-        vectors.collect()
+        if found > expected {
+            TOLD.call_once(|| tracing::warn!("vectors of {model} are shortened from {found} to {expected} dimensions"));
+        }
+        let embedding = Embedding::shortened(components, expected)
+            .map_err(|error| self.failed(&error.to_string(), purpose).remedy(CHOOSE_DIMENSIONS).caused_by(error))?;
+        Ok(embedding.normalized())
     }
 
     fn failed(&self, why: &str, purpose: Purpose) -> Error {
@@ -275,7 +243,10 @@ impl OpenAiEmbeddings {
             Purpose::Store => "stored data is kept, and the next run continues",
             Purpose::Ask => "a full-text search needs no endpoint",
         };
-        Error::new(ErrorKind::Embeddings, format!("the embeddings endpoint {} failed: {why}", self.endpoint))
+        // A query may contain a key.
+        let mut endpoint = self.endpoint.clone();
+        endpoint.set_query(None);
+        Error::new(ErrorKind::Embeddings, format!("the embeddings endpoint {endpoint} failed: {why}"))
             .remedy(format!("check its URL, the model and the key; {next}"))
     }
 }
@@ -287,8 +258,15 @@ impl Embedder for OpenAiEmbeddings {
 
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
         async move {
+            let prefixed: Vec<String>;
+            let texts = if self.settings.passage_prefix.is_empty() {
+                texts
+            } else {
+                prefixed = texts.iter().map(|text| format!("{}{text}", self.settings.passage_prefix)).collect();
+                &prefixed
+            };
             let mut vectors = Vec::with_capacity(texts.len());
-            for batch in texts.chunks(self.settings.batch) {
+            for batch in self.settings.batches(texts) {
                 vectors.extend(self.embed_batch(batch, Purpose::Store).await?);
             }
             Ok(vectors)
@@ -298,7 +276,8 @@ impl Embedder for OpenAiEmbeddings {
 
     fn embed_question<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Embedding>> {
         async move {
-            let vector = self.embed_batch(&[question.to_owned()], Purpose::Ask).await?.pop();
+            let question = format!("{}{question}", self.settings.question_prefix);
+            let vector = self.embed_batch(&[question], Purpose::Ask).await?.pop();
             // `read` has checked the number of vectors.
             vector.ok_or_else(|| self.failed("it returned no vector", Purpose::Ask))
         }

@@ -1,0 +1,104 @@
+//! The number of dimensions of a model, which its vectors in a workspace have in common.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::WorkspaceId;
+use crate::schema::document_chunks;
+use crate::sql_types::Embedding;
+use crate::tenancy::{Access, DatabaseToken, InWorkspace as _, OptionalRow as _, WorkspaceConnection};
+
+/// Time for which the dimensions of a model are cached.
+const TTL: Duration = Duration::from_secs(60);
+
+type ModelInWorkspace = (DatabaseToken, WorkspaceId, String);
+
+static CACHE: LazyLock<Mutex<HashMap<ModelInWorkspace, (usize, Instant)>>> = LazyLock::new(Mutex::default);
+
+/// Rejects a vector whose model has another number of dimensions in the workspace.
+///
+/// A model that changes its dimensions is another model: its new vectors can't be compared with the old ones. The number is
+/// read off one stored vector, at most once a minute for each workspace and model. If none is stored, or it is mostly zeros,
+/// every vector fits.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict) if the numbers differ; [`is_unreachable`](Error::is_unreachable),
+/// [`is_database_failure`](Error::is_database_failure).
+///
+/// ```no_run
+/// use workspace_db::embeddings::check_dimensions;
+/// use workspace_db::sql_types::Embedding;
+/// use workspace_db::tenancy::WorkspaceConnection;
+///
+/// # async fn example(ws: &mut WorkspaceConnection) -> workspace_db::Result<()> {
+/// let vector = Embedding::placed(vec![0.5; 384])?;
+/// check_dimensions(ws, "all-minilm", &vector).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn check_dimensions(
+    ws: &mut WorkspaceConnection<impl Access>,
+    model: &str,
+    vector: &Embedding,
+) -> Result<()> {
+    let key = (ws.database(), ws.workspace(), model.to_owned());
+    if cached(&key).is_some_and(|stored| vector.may_have_dimensions(stored)) {
+        return Ok(());
+    }
+    let one = document_chunks::table
+        .in_workspace(&ws)
+        .filter(document_chunks::embedding_model.eq(model))
+        .select(document_chunks::vector);
+    let one: Option<Embedding> = one.first(ws).await.optional()?;
+    let Some(stored) = one.and_then(|one| one.dimensions()) else { return Ok(()) };
+    remember(key, stored);
+    reject_other_dimensions(model, vector, stored)
+}
+
+fn cached(key: &ModelInWorkspace) -> Option<usize> {
+    let cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    cache.get(key).filter(|(_, read_at)| read_at.elapsed() < TTL).map(|(stored, _)| *stored)
+}
+
+fn remember(key: ModelInWorkspace, stored: usize) {
+    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if cache.len() == cache.capacity() {
+        // Remove expired entries before the map grows.
+        cache.retain(|_, (_, read_at)| read_at.elapsed() < TTL);
+    }
+    cache.insert(key, (stored, Instant::now()));
+}
+
+/// Rejects a vector if the model's vectors have another number of dimensions.
+pub(crate) fn reject_other_dimensions(model: &str, vector: &Embedding, dimensions: usize) -> Result<()> {
+    let found = vector.dimensions().filter(|_| !vector.may_have_dimensions(dimensions));
+    let Some(found) = found else { return Ok(()) };
+    let message =
+        format!("a vector of the model {model:?} has {found} dimensions, but others of this model have {dimensions}");
+    Err(Error::new(ErrorKind::Conflict, message).remedy(
+        "configure the model to return the same number as before, or give the changed model another name and reembed the \
+         workspace with it",
+    ))
+}
+
+/// Number of dimensions of each model in a stream of vectors.
+#[derive(Default)]
+pub(crate) struct StreamDimensions(HashMap<String, usize>);
+
+impl StreamDimensions {
+    /// Rejects a vector if an earlier one of its model has another number of dimensions.
+    pub(crate) fn check(&mut self, model: &str, vector: &Embedding) -> Result<()> {
+        if let Some(dimensions) = self.0.get(model) {
+            return reject_other_dimensions(model, vector, *dimensions);
+        }
+        if let Some(dimensions) = vector.dimensions() {
+            self.0.insert(model.to_owned(), dimensions);
+        }
+        Ok(())
+    }
+}

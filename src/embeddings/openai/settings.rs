@@ -1,0 +1,173 @@
+//! Settings of an endpoint.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::sql_types::DIMENSIONS;
+
+/// Models with more dimensions than the column whose vectors may be shortened, by the documentation of their makers
+/// (November 2026). The name of an endpoint's model contains one of these.
+const SHORTENED_MODELS: [&str; 5] =
+    ["text-embedding-3-large", "gemini-embedding", "qwen3-embedding", "jina-embeddings-v4", "voyage-3"];
+/// Models of OpenAI that accept a number of dimensions.
+const SIZED_MODELS: &str = "text-embedding-3-";
+
+/// Settings of an endpoint.
+#[derive(Clone, Debug)]
+pub struct OpenAiSettings {
+    /// Base address, such as `http://localhost:11434/v1`; `/embeddings` is appended if it is missing. A query, such as Azure's
+    /// `?api-version=...`, is kept.
+    pub url: String,
+    /// Model to request, and the name that is stored with each vector.
+    pub model: String,
+    /// API key: a bearer token, or the header `api-key` for a host of `azure.com`.
+    pub api_key: Option<SecretString>,
+    /// Number of dimensions to request. Without it, 1536 are requested of OpenAI's `text-embedding-3` models, and other models
+    /// return what they have.
+    pub dimensions: Option<usize>,
+    /// True to keep only the first 1536 dimensions of a longer vector. It suits models that are trained for it (Matryoshka);
+    /// vectors of the models of OpenAI, Google, Qwen, Jina and Voyage that are known to be are shortened in any case.
+    pub shorten: bool,
+    /// True to request vectors in base64, a quarter of the size. Responses are read in both forms.
+    pub base64: bool,
+    /// Number of texts in one request.
+    pub batch: usize,
+    /// Number of tokens in one request, estimated as a third of the bytes. A longer text gets a request of its own.
+    pub batch_tokens: usize,
+    /// Text in front of each question, such as `search_query: ` for nomic-embed-text.
+    pub question_prefix: String,
+    /// Text in front of each passage, such as `search_document: ` for nomic-embed-text.
+    pub passage_prefix: String,
+    /// Further fields of a request for a question, such as `{"input_type": "query"}` for Voyage and Cohere.
+    pub question_fields: Map<String, Value>,
+    /// Further fields of a request for passages, such as `{"input_type": "document"}`.
+    pub passage_fields: Map<String, Value>,
+    /// Timeout of one request, from connecting to the last byte.
+    pub timeout: Duration,
+    /// Maximum number of retries after 429, 5xx, a timeout or a broken connection. A question is retried at most once, within
+    /// a second, and only if the endpoint has answered. The waits start at `first_wait` and
+    /// double, with jitter. A Retry-After header of the endpoint takes precedence.
+    pub retries: usize,
+    /// Wait before the first retry.
+    pub first_wait: Duration,
+}
+
+impl OpenAiSettings {
+    /// Returns the default settings for an address: `text-embedding-3-large`, 64 texts and 100,000 tokens a request, 30 s, 4
+    /// retries from 0.5 s, no prefixes.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            model: "text-embedding-3-large".to_owned(),
+            api_key: None,
+            dimensions: None,
+            shorten: false,
+            base64: false,
+            batch: 64,
+            batch_tokens: 100_000,
+            question_prefix: String::new(),
+            passage_prefix: String::new(),
+            question_fields: Map::new(),
+            passage_fields: Map::new(),
+            timeout: Duration::from_secs(30),
+            retries: 4,
+            first_wait: Duration::from_millis(500),
+        }
+    }
+
+    /// Returns the address of the endpoint.
+    pub(super) fn endpoint(&self) -> Result<Url> {
+        let url = Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let Some(mut url) = url else {
+            return Err(Error::invalid(format!("{:?} is not the URL of an embeddings endpoint", self.url))
+                .remedy("use the form http://host:port/v1"));
+        };
+        if url.password().is_some() {
+            return Err(Error::invalid("the URL of the endpoint contains a password, which error messages would show")
+                .remedy("pass it as the API key"));
+        }
+        let base = url.path().trim_end_matches('/').trim_end_matches("/embeddings").to_owned();
+        url.set_path(&format!("{base}/embeddings"));
+        Ok(url)
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if self.batch == 0 || self.batch_tokens == 0 {
+            return Err(Error::invalid("a request can't hold 0 texts or tokens").remedy("set the batch to 1 or more"));
+        }
+        if self.dimensions.is_some_and(|dimensions| dimensions > DIMENSIONS) {
+            return Err(Error::invalid(format!("the column has {DIMENSIONS} dimensions, so no more can be requested"))
+                .remedy("request 1536 or fewer"));
+        }
+        Ok(())
+    }
+
+    /// Returns the number of dimensions to request.
+    pub(super) fn requested_dimensions(&self) -> Option<usize> {
+        self.dimensions.or_else(|| self.model.starts_with(SIZED_MODELS).then_some(DIMENSIONS))
+    }
+
+    /// Returns true if longer vectors are shortened.
+    pub(super) fn shortens(&self) -> bool {
+        let model = self.model.to_lowercase();
+        self.shorten || SHORTENED_MODELS.iter().any(|known| model.contains(known))
+    }
+
+    /// Returns the header of the API key, and the word in front of the key.
+    pub(super) fn key_header(host: &str) -> (&'static str, &'static str) {
+        if host.ends_with(".azure.com") { ("api-key", "") } else { ("Authorization", "Bearer ") }
+    }
+
+    /// Returns the texts in the batches of the requests.
+    pub(super) fn batches<'a>(&self, texts: &'a [String]) -> Vec<&'a [String]> {
+        let mut batches = Vec::new();
+        let mut rest = texts;
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fitting = rest.iter().take(self.batch).take_while(|text| {
+                tokens += text.len().div_ceil(3);
+                tokens <= self.batch_tokens
+            });
+            // The number is at most that of the rest, so `split_at` can't panic.
+            let (batch, after) = rest.split_at(fitting.count().max(1));
+            batches.push(batch);
+            rest = after;
+        }
+        batches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_stays_behind_the_path_of_the_endpoint() {
+        for (url, expected) in [
+            ("http://localhost:11434/v1", "http://localhost:11434/v1/embeddings"),
+            ("http://localhost:11434/v1/embeddings/", "http://localhost:11434/v1/embeddings"),
+            (
+                "https://a.openai.azure.com/openai/deployments/small?api-version=2024-10-21",
+                "https://a.openai.azure.com/openai/deployments/small/embeddings?api-version=2024-10-21",
+            ),
+        ] {
+            assert_eq!(OpenAiSettings::new(url).endpoint().unwrap().as_str(), expected);
+        }
+        assert_eq!(OpenAiSettings::key_header("a.openai.azure.com"), ("api-key", ""));
+        assert_eq!(OpenAiSettings::key_header("api.openai.com"), ("Authorization", "Bearer "));
+    }
+
+    #[test]
+    fn a_batch_ends_with_its_texts_or_its_tokens() {
+        let settings = OpenAiSettings { batch: 3, batch_tokens: 10, ..OpenAiSettings::new("http://localhost/v1") };
+        let texts: Vec<String> = [3, 3, 3, 3, 27, 300, 15, 15].map(|bytes| "x".repeat(bytes)).into();
+        let sizes: Vec<usize> = settings.batches(&texts).iter().map(|batch| batch.len()).collect();
+        assert_eq!(sizes, [3, 2, 1, 2]);
+        assert!(settings.batches(&[]).is_empty());
+    }
+}
