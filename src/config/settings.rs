@@ -127,10 +127,29 @@ fn searches() -> Vec<Setting> {
         setting(
             "WORKSPACE_DB_EMBEDDINGS_URL",
             None,
-            "Base URL of an endpoint with OpenAI's embeddings protocol. If unset, vectors are made by hashing words.",
+            "Base URL of an endpoint with OpenAI's embeddings protocol. If unset, the built-in model embeds.",
+        ),
+        setting(
+            "WORKSPACE_DB_HASH_WORDS",
+            None,
+            "`true` to hash words in place of the built-in model, which pip downloads once.",
         ),
         setting("WORKSPACE_DB_EMBEDDINGS_MODEL", None, "Model to request from the endpoint."),
         setting("WORKSPACE_DB_EMBEDDINGS_KEY", None, "API key of the endpoint."),
+        setting("WORKSPACE_DB_EMBEDDINGS_DIMENSIONS", None, "Number of dimensions to request from the endpoint."),
+        setting("WORKSPACE_DB_EMBEDDINGS_SHORTEN", None, "`true` to keep the first 1536 dimensions of longer vectors."),
+        setting("WORKSPACE_DB_EMBEDDINGS_QUESTION_PREFIX", None, "Text in front of each question for the endpoint."),
+        setting("WORKSPACE_DB_EMBEDDINGS_PASSAGE_PREFIX", None, "Text in front of each passage for the endpoint."),
+        setting(
+            "WORKSPACE_DB_EMBEDDINGS_QUESTION_FIELDS",
+            None,
+            "JSON object with further fields of a request for a question.",
+        ),
+        setting(
+            "WORKSPACE_DB_EMBEDDINGS_PASSAGE_FIELDS",
+            None,
+            "JSON object with further fields of a request for passages.",
+        ),
     ]
 }
 

@@ -12,12 +12,12 @@ use super::full_text::MAX_TEXT;
 use super::fusion::{fused, keep_per_document};
 use super::neighbours::bring_neighbours;
 use super::plan::Plan;
-use super::question::{Question, live_models};
+use super::question::Question;
 use super::results::{Hit, RetrievalStats, SearchResults};
 use super::scored_passage::hits;
 use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
-use crate::embeddings::check_dimensions;
+use crate::embeddings::{check_dimensions, live_models};
 use crate::error::{Error, Result};
 use crate::id::{DatasourceId, DocumentChunkId, DocumentId, WorkspaceId};
 use crate::schema::document_chunks;
@@ -54,7 +54,8 @@ pub trait SearchChunks {
 
     /// Returns a search for the `k` passages with the highest mean of both scores, each on the scale of its list.
     ///
-    /// If the question is of hashed words, each hit has a word of the text, and there may be none.
+    /// If the question is of hashed words, each hit has a word of the text, and there may be none. If its embedder knows a
+    /// [minimum cosine](crate::embeddings::Embedder::min_cosine), each hit has a word of the text or that cosine.
     fn hybrid(&self, question: &Question, text: impl Into<String>, k: u32) -> Search;
 }
 
@@ -241,7 +242,8 @@ impl Search {
         let among = if is_selected { self.k.saturating_mul(SELECTED_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
             (Some(question), None) => {
-                let (found, list) = self.by_vector(ws, question, among).await?;
+                let (mut found, list) = self.by_vector(ws, question, among).await?;
+                found.retain(|hit| self.min_score.is_none_or(|min| hit.score >= min));
                 (found, Some(list), None)
             }
             (Some(question), Some(text)) => {
@@ -253,6 +255,10 @@ impl Search {
                 // The list of words is complete, so other passages share a dimension with hashed words by chance.
                 if question.is_sparse() && by_words_count < each as usize && !by_words.bound_reached {
                     both.retain(|hit| hit.by_words.is_some());
+                }
+                if let Some(min) = self.min_score.or(question.min_cosine) {
+                    // After the merge, because the scale of a list includes its worst passages.
+                    both.retain(|hit| hit.by_words.is_some() || hit.by_vector.is_some_and(|place| place.score >= min));
                 }
                 (both, Some(by_vector), Some(by_words))
             }
@@ -341,9 +347,7 @@ impl Search {
         } else {
             check_dimensions(ws, &question.model, &question.vector).await?;
         }
-        let mut hits = hits(found, |hit, place| hit.by_vector = Some(place));
-        hits.retain(|hit| self.min_score.is_none_or(|min| hit.score >= min));
-        Ok((hits, list))
+        Ok((hits(found, |hit, place| hit.by_vector = Some(place)), list))
     }
 
     async fn by_words(

@@ -1,13 +1,9 @@
 //! Question of a search, as a vector.
 
-use diesel::dsl::{count_star, max, min};
-use diesel::prelude::*;
-
-use crate::embeddings::Embedder;
-use crate::error::{Error, Result};
-use crate::schema::document_chunks;
+use crate::embeddings::{Embedder, embedder_for_workspace};
+use crate::error::Result;
 use crate::sql_types::{Embedding, SignBits};
-use crate::tenancy::{Access, InWorkspace as _, WorkspaceConnection};
+use crate::tenancy::{Access, WorkspaceConnection};
 
 /// Vector to search with, and the model that created it. Vectors of two models are never compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +11,8 @@ pub struct Question {
     pub(super) vector: Embedding,
     pub(super) bits: SignBits,
     pub(super) model: String,
+    /// Cosine below which a passage that shares no word is no answer, if the embedder knows it.
+    pub(super) min_cosine: Option<f64>,
 }
 
 impl Question {
@@ -32,17 +30,18 @@ impl Question {
     /// ```
     #[must_use]
     pub fn new(vector: Embedding, model: impl Into<String>) -> Self {
-        Self { bits: vector.sign_bits(), vector, model: model.into() }
+        Self { bits: vector.sign_bits(), vector, model: model.into(), min_cosine: None }
     }
 
     /// Embeds a text as a question.
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) if the text has no words;
-    /// [`is_embeddings_failure`](Error::is_embeddings_failure).
+    /// [`is_invalid_input`](crate::Error::is_invalid_input) if the text has no words;
+    /// [`is_embeddings_failure`](crate::Error::is_embeddings_failure).
     pub async fn embed(embedder: &dyn Embedder, text: &str) -> Result<Self> {
-        Ok(Self::new(embedder.embed_question(text).await?, embedder.model()))
+        let question = Self::new(embedder.embed_question(text).await?, embedder.model());
+        Ok(Self { min_cosine: embedder.min_cosine(), ..question })
     }
 
     /// Embeds a text as a question, with the embedder whose model created the workspace's current vectors.
@@ -53,7 +52,7 @@ impl Question {
     ///
     /// # Errors
     ///
-    /// [`is_invalid_input`](Error::is_invalid_input) if none of the embedders created the workspace's vectors;
+    /// [`is_invalid_input`](crate::Error::is_invalid_input) if none of the embedders created the workspace's vectors;
     /// otherwise the same as [`embed`](Self::embed).
     ///
     /// ```no_run
@@ -72,20 +71,7 @@ impl Question {
         embedders: &[&dyn Embedder],
         text: &str,
     ) -> Result<Self> {
-        let models = live_models(ws).await?;
-        let made = |model: &String| embedders.iter().find(|embedder| embedder.model() == model);
-        let embedder = match models.as_slice() {
-            [] => embedders.first(),
-            models => models.iter().find_map(made),
-        };
-        match embedder {
-            Some(embedder) => Self::embed(*embedder, text).await,
-            None => Err(Error::invalid(format!(
-                "no given embedder matches the workspace, which has vectors of {}",
-                models.join(", ")
-            ))
-            .remedy("pass the embedder that was used for ingestion")),
-        }
+        Self::embed(embedder_for_workspace(ws, embedders).await?, text).await
     }
 
     /// Returns the name of the model that created the vector.
@@ -99,21 +85,4 @@ impl Question {
         let zeros = self.vector.as_slice().iter().filter(|&&component| component == 0.0).count();
         2 * zeros > self.vector.as_slice().len()
     }
-}
-
-/// Returns the models of the workspace's vectors, the most frequent first.
-pub(super) async fn live_models(ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<String>> {
-    let chunks = document_chunks::table.in_workspace(&ws);
-    // Both ends of the index are usually equal; otherwise all passages are counted.
-    let ends = chunks.select((min(document_chunks::embedding_model), max(document_chunks::embedding_model)));
-    let (first, last): (Option<String>, Option<String>) = ends.get_result(ws).await?;
-    if first == last {
-        return Ok(first.into_iter().collect());
-    }
-    chunks
-        .group_by(document_chunks::embedding_model)
-        .select(document_chunks::embedding_model)
-        .order((count_star().desc(), document_chunks::embedding_model))
-        .load(ws)
-        .await
 }

@@ -68,6 +68,8 @@ impl Shell {
         for name in ["DATABASE_URL", "DATABASE_APP_URL", "DATABASE_PLATFORM_URL"] {
             command.env_remove(name);
         }
+        // Hashed words need no download, and find in these tests what they should. `static_embeddings` is about the model.
+        command.env("WORKSPACE_DB_HASH_WORDS", "true");
         command.env("WORKSPACE_DB_DATA_DIR", self.data()).envs(self.variables.iter().map(|(n, v)| (n, v)));
         command
     }

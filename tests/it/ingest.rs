@@ -138,6 +138,37 @@ async fn a_passage_knows_its_title_its_headings_and_its_place() {
 }
 
 #[tokio::test]
+async fn pages_and_notebooks_are_read_as_people_see_them() {
+    let mut fixture = Fixture::new().await;
+    fixture.folder.write(
+        "hours.html",
+        "<html lang=nl><head><title>Hours</title><meta name=description content='When we are open'>\n\
+         <script>var secret = 1;</script></head>\n<body><nav>Home | Contact</nav>\n<h1>Hours</h1>\n<h2>Weekdays</h2>\n\
+         <p>From <b>nine</b> to five.</p></body></html>",
+    );
+    fixture.folder.write(
+        "load.ipynb",
+        r##"{"nbformat": 4, "metadata": {"kernelspec": {"language": "python"}}, "cells": [
+            {"cell_type": "markdown", "source": ["# Load the data\n", "Into a frame."]},
+            {"cell_type": "code", "source": "frame = load()", "outputs": [{"text": "PRINTED"}]}]}"##,
+    );
+    fixture.folder.write("broken.ipynb", "{\"cells\": ");
+    let report = fixture.ingest().await;
+    assert_eq!((report.added, report.skipped.len()), (3, 0), "what is no notebook is read as it is");
+    let documents = fixture.documents().await;
+    let of: Vec<_> = documents.iter().map(|document| (document.title.as_str(), document.summary.as_deref())).collect();
+    assert_eq!(of, [("broken.ipynb", None), ("Hours", Some("When we are open")), ("Load the data", None)]);
+    let chunks = fixture.chunks().await;
+    let chunk = |at: usize| chunks.iter().find(|chunk| chunk.document_id == documents[at].id).unwrap();
+    let (page, notebook) = (chunk(1), chunk(2));
+    assert_eq!(page.content, "# Hours\n\n## Weekdays\n\nFrom nine to five.");
+    assert_eq!(page.metadata, json!({ "headings": ["Hours"], "lines": [4, 6] }));
+    assert_eq!(page.language.as_ref().unwrap().as_str(), "nl");
+    assert_eq!(notebook.content, "# Load the data\nInto a frame.\n\n```python\nframe = load()\n```");
+    assert_eq!(notebook.metadata, json!({ "headings": ["Load the data"], "cells": [1, 2] }));
+}
+
+#[tokio::test]
 async fn each_file_has_its_language() {
     let mut fixture = Fixture::new().await;
     let german =
@@ -240,20 +271,29 @@ async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
 }
 
 #[rstest]
-#[case::binary(b"ab\0cd".as_slice(), SkipReason::Binary)]
-#[case::empty(b"".as_slice(), SkipReason::Empty)]
-#[case::blank(b" \n\t\r\n".as_slice(), SkipReason::Empty)]
-#[case::latin1(b"caf\xe9".as_slice(), SkipReason::NotUtf8)]
-#[case::too_large(b"0123456789abcdef_".as_slice(), SkipReason::TooLarge { bytes: 17, max_bytes: 16 })]
+#[case::binary("bad.txt", b"ab\0cd".as_slice(), SkipReason::Binary)]
+#[case::empty("bad.txt", b"".as_slice(), SkipReason::Empty)]
+#[case::blank("bad.txt", b" \n\t\r\n".as_slice(), SkipReason::Empty)]
+#[case::a_page_without_text("bad.html", b"<title>x</title>".as_slice(), SkipReason::Empty)]
+#[case::front_matter_alone("bad.md", b"---\na: b\n---\n".as_slice(), SkipReason::Empty)]
+#[case::pdf("bad.txt", b"%PDF-1.7\ntext".as_slice(), SkipReason::Unsupported { format: "PDF" })]
+#[case::docx("bad.docx", b"PK\x03\x04\0".as_slice(), SkipReason::Unsupported { format: "DOCX" })]
+#[case::another_zip("bad.jar", b"PK\x03\x04\0".as_slice(), SkipReason::Binary)]
+#[case::latin1("bad.txt", b"caf\xe9".as_slice(), SkipReason::NotUtf8)]
+#[case::too_large("bad.txt", b"0123456789abcdef_".as_slice(), SkipReason::TooLarge { bytes: 17, max_bytes: 16 })]
 #[tokio::test]
-async fn a_file_that_is_no_text_is_skipped_counted_and_listed(#[case] content: &[u8], #[case] reason: SkipReason) {
+async fn a_file_that_is_no_text_is_skipped_counted_and_listed(
+    #[case] name: &str,
+    #[case] content: &[u8],
+    #[case] reason: SkipReason,
+) {
     let mut fixture = Fixture::new().await;
     fixture.folder.write("good.txt", "some words");
-    fixture.folder.write("bad.txt", content);
+    fixture.folder.write(name, content);
     let options = IngestOptions { max_bytes: 16, ..fixture.options() };
     let report = ingest(&fixture.db, &fixture.scope, &options, &FeatureHashing, &|_| ()).await.unwrap();
     assert_eq!(report.added, 1);
-    assert_eq!(report.skipped, [SkippedFile { name: "bad.txt".to_owned(), reason }]);
+    assert_eq!(report.skipped, [SkippedFile { name: name.to_owned(), reason }]);
     assert_eq!(fixture.documents().await.len(), 1);
 }
 

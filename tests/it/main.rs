@@ -31,6 +31,7 @@ mod rings;
 mod roles;
 mod search;
 mod sql_types;
+mod static_embeddings;
 mod studio;
 mod tenancy;
 mod transfer;

@@ -326,6 +326,7 @@ async fn files_that_were_switched_are_known_by_the_next_ingest() {
     }
     let options = IngestOptions::new(vec![folder.path().to_owned()]);
     let (old, new) = (Toy::new("old"), Toy::new("new"));
+    let options = IngestOptions { language: Some("en".parse().unwrap()), ..options };
     let report = ingest(&fixture.db, &fixture.scope, &options, &old, &|_| ()).await.unwrap();
     assert_eq!(report.added, 5);
     assert_eq!(run(&fixture, &new, ReembedMode::Complete).await.unwrap().switched, 5);
@@ -347,9 +348,10 @@ async fn the_command_prepares_and_switches() {
     let shell = Shell::for_database(&fixture.database).with("WORKSPACE_DB_WORKSPACE", "a");
     let said = shell.json(&["reembed", "--status"]);
     assert_eq!((&said["live"], &said["missing"]), (&json!([["old", 40]]), &json!(40)));
-    // A shell that does not know the endpoint would replace the vectors by hashed words.
-    let error = shell.fails(&["reembed"], 2);
-    assert!(error.contains("--hash-words"), "{error}");
+    // A shell that does not know the endpoint would replace the vectors by those of the small model.
+    let forgotten = shell.command(&["reembed"]).env_remove("WORKSPACE_DB_HASH_WORDS").output().unwrap();
+    let error = String::from_utf8(forgotten.stderr).unwrap();
+    assert!(forgotten.status.code() == Some(2) && error.contains("--built-in or --hash-words"), "{error}");
     for _ in 0..2 {
         let said = shell.json(&["reembed", "--prepare", "--hash-words"]);
         assert_eq!((&said["report"]["embedded"], &said["report"]["switched"]), (&json!(40), &json!(0)));

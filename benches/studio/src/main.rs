@@ -34,7 +34,7 @@ async fn main() {
     eprintln!("{rows} events and {} jobs in {:.0} s", rows / 3, began.elapsed().as_secs_f64());
     let config = Config { database_url: Some(database.url().expect("a URL")), ..database.config().expect("a config") };
     let listen = "127.0.0.1:0".parse().expect("an address");
-    let options = StudioOptions { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+    let options = StudioOptions { listen, may_write: false, embedders: vec![Box::new(FeatureHashing)] };
     let studio = Studio::bind(&config, options).await.expect("a studio");
     let link = studio.link();
     tokio::spawn(studio.serve(pending()));

@@ -178,8 +178,8 @@ impl Adopt {
 }
 
 async fn embed(into: &DatabaseUrl, file: &Path, embedder: EmbedderArgs, is_json: bool) -> Result<()> {
-    // The vectors of hashed words would never be found beside those of a model.
-    if embedder.hashes_words() {
+    // Vectors of another model would never be found beside those of the moved passages.
+    if !embedder.has_endpoint() {
         let message = "no embedder is named for the new vectors; pass --embeddings-url";
         return Err(ConflictingArguments(message.to_owned()).into());
     }

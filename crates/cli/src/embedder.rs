@@ -5,7 +5,15 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value};
-use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
+use workspace_db::embeddings::{
+    Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings, embedder_for_workspace, live_models,
+};
+use workspace_db::search::Question;
+use workspace_db::tenancy::WorkspaceConnection;
+use workspace_db_embedded::cache_dir;
+use workspace_db_static_embeddings::{MODEL, StaticEmbeddings};
+
+use super::output;
 
 type Fields = Map<String, Value>;
 
@@ -13,12 +21,20 @@ fn fields(json: &str) -> serde_json::Result<Fields> {
     serde_json::from_str(json)
 }
 
-/// Source of the vectors: feature hashing without a network, or an endpoint.
+/// How to get a better model, for a person.
+const BETTER: &str = "better     ollama pull nomic-embed-text; workspace-db reembed \
+     --embeddings-url http://localhost:11434/v1 --embeddings-model nomic-embed-text";
+
+/// Source of the vectors: the built-in model, hashed words, or an endpoint.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the options")]
 #[command(next_help_heading = "Embeddings")]
 pub(super) struct EmbedderArgs {
-    /// URL of an OpenAI-compatible endpoint; without it, words are hashed
+    /// Hash words in place of the built-in model, without a download
+    ///
+    /// Hashed words find passages that share words, and not passages of similar meaning. An endpoint has priority.
+    #[arg(long, env = "WORKSPACE_DB_HASH_WORDS")]
+    hash_words: bool,
+    /// URL of an OpenAI-compatible endpoint; without it, the built-in model embeds, which is small and English
     ///
     /// An example is http://localhost:11434/v1.
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_URL", value_name = "URL")]
@@ -67,15 +83,40 @@ pub(super) struct EmbedderArgs {
     embeddings_batch: u16,
 }
 
+/// Embedders of a command: a preferred one and, if that is the built-in model, hashed words for the workspaces that have them.
+pub(super) struct Embedders {
+    preferred: Box<dyn Embedder>,
+    /// The preferred one, if it is the built-in model.
+    built_in: Option<StaticEmbeddings>,
+}
+
 impl EmbedderArgs {
-    /// Returns true if neither the arguments nor the environment name an endpoint.
-    pub(super) fn hashes_words(&self) -> bool {
-        self.embeddings_url.is_none()
+    /// Returns true if the arguments or the environment name an endpoint.
+    pub(super) fn has_endpoint(&self) -> bool {
+        self.embeddings_url.is_some()
     }
 
+    /// Returns true if the arguments or the environment request hashed words.
+    pub(super) fn hashes_words(&self) -> bool {
+        self.hash_words
+    }
+
+    /// Returns the named embedder, or the built-in model.
     pub(super) fn embedder(self) -> Result<Box<dyn Embedder>> {
-        let Some(url) = self.embeddings_url else { return Ok(Box::new(FeatureHashing)) };
-        Ok(Box::new(OpenAiEmbeddings::new(OpenAiSettings {
+        Ok(self.embedders()?.preferred)
+    }
+
+    /// Returns the named embedder. If none is named, returns the built-in model, and hashed words for the workspaces that have
+    /// them.
+    pub(super) fn embedders(self) -> Result<Embedders> {
+        let Some(url) = self.embeddings_url else {
+            return if self.hash_words {
+                Ok(Embedders { preferred: Box::new(FeatureHashing), built_in: None })
+            } else {
+                Embedders::built_in()
+            };
+        };
+        let endpoint = OpenAiEmbeddings::new(OpenAiSettings {
             model: self.embeddings_model,
             api_key: self.embeddings_key.map(Into::into),
             timeout: Duration::from_secs(self.embeddings_timeout),
@@ -87,6 +128,61 @@ impl EmbedderArgs {
             question_fields: self.embeddings_question_fields.unwrap_or_default(),
             passage_fields: self.embeddings_passage_fields.unwrap_or_default(),
             ..OpenAiSettings::new(url)
-        })?))
+        })?;
+        Ok(Embedders { preferred: Box::new(endpoint), built_in: None })
+    }
+}
+
+impl Embedders {
+    /// Returns the built-in model, and hashed words for the workspaces that have them.
+    pub(super) fn built_in() -> Result<Self> {
+        let built_in = StaticEmbeddings::new(cache_dir()?);
+        Ok(Self { preferred: Box::new(built_in.clone()), built_in: Some(built_in) })
+    }
+
+    /// Returns the preferred embedder, and the one for the workspaces that have its vectors.
+    pub(super) fn into_parts(self) -> (Box<dyn Embedder>, Option<FeatureHashing>) {
+        (self.preferred, self.built_in.map(|_| FeatureHashing))
+    }
+
+    fn all(&self) -> Vec<&dyn Embedder> {
+        let other = self.built_in.as_ref().map(|_| &FeatureHashing as &dyn Embedder);
+        std::iter::once(self.preferred.as_ref()).chain(other).collect()
+    }
+
+    /// Returns the vector of a question, by the embedder of the workspace's vectors.
+    pub(super) async fn question(&self, ws: &mut WorkspaceConnection, text: &str) -> workspace_db::Result<Question> {
+        match self.all()[..] {
+            [only] => Question::embed(only, text).await,
+            ref all => Question::embed_for_workspace(ws, all, text).await,
+        }
+    }
+
+    /// Returns the embedder for new passages of the workspace: that of its vectors, or the preferred one if it has none. In that
+    /// case, also returns what to tell a person about the choice.
+    ///
+    /// If the built-in model can't be downloaded, words are hashed.
+    pub(super) async fn for_passages(&self, ws: &mut WorkspaceConnection) -> Result<(&dyn Embedder, Vec<String>)> {
+        let Some(built_in) = &self.built_in else { return Ok((self.preferred.as_ref(), Vec::new())) };
+        let has_vectors = !live_models(ws).await?.is_empty();
+        let chosen = embedder_for_workspace(ws, &self.all()).await?;
+        if chosen.model() != MODEL {
+            return Ok((chosen, Vec::new()));
+        }
+        let bar = output::spinner();
+        if !built_in.is_downloaded() {
+            output::tell(&bar, "downloading the embedding model, 19 MB, once");
+        }
+        let loaded = built_in.load().await;
+        bar.finish_and_clear();
+        let told = |how: String| vec![how, BETTER.to_owned()];
+        match loaded {
+            Ok(()) if has_vectors => Ok((chosen, Vec::new())),
+            Ok(()) => Ok((chosen, told(format!("embedded   by {MODEL}: built in, small, English, MIT licence")))),
+            Err(error) if error.is_missing_prerequisite() && !has_vectors => {
+                Ok((&FeatureHashing, told(format!("embedded   by hashed words, because {error}"))))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -132,15 +132,20 @@ impl Ingest {
                 output::print_lines(describe_jobs(&report))
             };
         }
-        let embedder = self.embedder.embedder()?;
+        let embedders = self.embedder.embedders()?;
+        let (embedder, told) = embedders.for_passages(&mut db.workspace(&scope).await?).await?;
         let bar = output::counter("files");
         let on_event = |event| match event {
             IngestEvent::Found(files) => bar.inc_length(files.try_into().unwrap_or(u64::MAX)),
             IngestEvent::Done => bar.inc(1),
         };
-        let report = ingest(&db, &scope, &options, embedder.as_ref(), &on_event).await?;
+        let report = ingest(&db, &scope, &options, embedder, &on_event).await?;
         bar.finish_and_clear();
-        if context.json { output::print_json(&report) } else { output::print_lines(describe(&report)) }
+        if context.json {
+            output::print_json(&report)
+        } else {
+            output::print_lines(describe(&report).into_iter().chain(told))
+        }
     }
 }
 

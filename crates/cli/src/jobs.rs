@@ -167,7 +167,11 @@ impl Work {
     async fn run(self, context: &Context, database: &database::DatabaseTarget) -> Result<()> {
         let concurrency = usize::from(self.concurrency);
         let db = database.open_for(concurrency + 4).await?;
-        let mut files = FileIngestion::new(Arc::from(self.embedder.embedder()?));
+        let (embedder, other) = self.embedder.embedders()?.into_parts();
+        let mut files = FileIngestion::new(Arc::from(embedder));
+        if let Some(other) = other {
+            files = files.or(Arc::new(other));
+        }
         for (slug, folder) in self.folders {
             files = files.under(workspace::find(&db, &slug).await?.id, folder)?;
         }

@@ -9,7 +9,7 @@ use workspace_db::reembed::{ReembedMode, ReembedReport, ReembedStatus, discard, 
 
 use super::context::Context;
 use super::database::DatabaseTarget;
-use super::embedder::EmbedderArgs;
+use super::embedder::{EmbedderArgs, Embedders};
 use super::error::ConflictingArguments;
 use super::{output, workspace};
 
@@ -29,11 +29,9 @@ pub(super) struct Reembed {
     /// Abandon a prepared switch and delete its vectors
     #[arg(long, conflicts_with = "prepare")]
     discard: bool,
-    /// Switch to hashed words, without an endpoint
-    ///
-    /// Hashed words find passages that share words, and not passages of similar meaning.
-    #[arg(long, conflicts_with = "embeddings_url")]
-    hash_words: bool,
+    /// Switch to the built-in model, without an endpoint
+    #[arg(long)]
+    built_in: bool,
     /// Create the vectors and leave the switch to a later run
     #[arg(long)]
     prepare: bool,
@@ -53,13 +51,14 @@ impl Reembed {
                 output::print_lines([format!("discarded {} {}", HumanCount(discarded), noun_for(discarded, "vector"))])
             };
         }
-        // A forgotten option must not replace a workspace's vectors with hashed words.
-        if !self.status && !self.hash_words && self.embedder.hashes_words() {
-            let message =
-                "no embedder is named for the new vectors; pass --embeddings-url, or --hash-words for hashed words";
+        // A forgotten option must not replace a workspace's vectors with those of the small model.
+        let is_named = self.built_in || self.embedder.hashes_words() || self.embedder.has_endpoint();
+        if !self.status && !is_named {
+            let message = "no embedder is named for the new vectors; pass --embeddings-url, --built-in or --hash-words";
             return Err(ConflictingArguments(message.to_owned()).into());
         }
-        let embedder = self.embedder.embedder()?;
+        let embedders = if self.built_in { Embedders::built_in()? } else { self.embedder.embedders()? };
+        let (embedder, _) = embedders.into_parts();
         let before = status(&db, &scope, embedder.model()).await?;
         if self.status {
             return if context.json { output::print_json(&before) } else { output::print_lines(describe(&before)) };

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use clap::Args;
+use workspace_db::embeddings::Embedder;
 use workspace_db_studio::{Studio as Inspector, StudioOptions, random_loopback_address};
 
 use super::context::Context;
@@ -37,10 +38,12 @@ impl Studio {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
         let config = DatabaseTarget::from_context(context)?.config()?;
         let config = workspace_db::config::Config { pool_size: CONNECTIONS, ..config };
+        let (embedder, other) = self.embedder.embedders()?.into_parts();
+        let other = other.map(|other| Box::new(other) as Box<dyn Embedder>);
         let options = StudioOptions {
             listen: SocketAddr::new(self.listen.unwrap_or_else(random_loopback_address), self.port),
             may_write: self.write,
-            embedder: self.embedder.embedder()?,
+            embedders: std::iter::once(embedder).chain(other).collect(),
         };
         let studio = Inspector::bind(&config, options).await?;
         let links = studio.links();

@@ -1,5 +1,6 @@
 //! The folders of this crate: their place, their permissions and what interrupted runs left in them.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -48,4 +49,15 @@ pub(super) fn remove_partial(parent: &Path, prefix: &str) {
             let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
     }
+}
+
+/// Acquires an exclusive lock on a file, held until the file is dropped. Calls `on_wait` if another process holds the lock.
+pub(super) fn lock(path: &Path, on_wait: impl FnOnce()) -> Result<File> {
+    let failed = |error| Error::new(ErrorKind::Io, format!("can't lock {}", path.display())).caused_by(error);
+    let file = File::options().write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    if file.try_lock().is_err() {
+        on_wait();
+        file.lock().map_err(failed)?;
+    }
+    Ok(file)
 }

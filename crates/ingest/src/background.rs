@@ -105,7 +105,7 @@ pub async fn enqueue_files(db: &Database, scope: &WorkspaceScope, options: &Inge
 /// excludes, none behind a link.
 #[derive(Clone)]
 pub struct FileIngestion {
-    embedder: Arc<dyn Embedder>,
+    embedders: Vec<Arc<dyn Embedder>>,
     folders: Vec<(WorkspaceId, SourceRoot)>,
     split: SplitOptions,
     language: Option<LanguageTag>,
@@ -115,7 +115,14 @@ impl FileIngestion {
     /// Creates an ingestion with that embedder and no folders.
     #[must_use]
     pub fn new(embedder: Arc<dyn Embedder>) -> Self {
-        Self { embedder, folders: Vec::new(), split: SplitOptions::default(), language: None }
+        Self { embedders: vec![embedder], folders: Vec::new(), split: SplitOptions::default(), language: None }
+    }
+
+    /// Adds an embedder, which is used in the workspaces whose vectors its model created.
+    #[must_use]
+    pub fn or(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedders.push(embedder);
+        self
     }
 
     /// Sets the sizes of the passages, as [`IngestOptions::split`] does for an ingestion without jobs.
@@ -156,7 +163,8 @@ impl FileIngestion {
         let file = job.arguments.clone();
         let mut store = Store::of_file(&job).await?;
         let known = store.known_by(&file.name).await?;
-        let pipeline = pipeline(self.embedder.model(), self.split, self.language.as_ref());
+        let embedder = store.embedder(&self.embedders).await?;
+        let pipeline = pipeline(embedder.model(), self.split, self.language.as_ref());
         let (this, of_file) = (Arc::clone(&self), pipeline.clone());
         let compared = known.clone();
         let (root, workspace) = (store.root().await?, job.scope().workspace());
@@ -170,7 +178,12 @@ impl FileIngestion {
                     FileState::Unchanged(known)
                 }
                 (ReadOutcome::File(file), _) => {
-                    FileState::Changed(split_text(&file.path, &file.text, this.split), file)
+                    let text = split_text(&file.path, &file.text, this.split);
+                    if text.chunks.is_empty() {
+                        FileState::Skipped(SkipReason::Empty)
+                    } else {
+                        FileState::Changed(text, file)
+                    }
                 }
             })
         };
@@ -187,10 +200,10 @@ impl FileIngestion {
             }
             FileState::Changed(text, file) => {
                 let texts: Vec<String> = text.texts(&file.name).collect();
-                let vectors = embed(self.embedder.as_ref(), &texts).await?;
+                let vectors = embed(embedder, &texts).await?;
                 let languages = store.languages().await?;
                 let language = language_of(languages, self.language.as_ref(), &file.text, &text);
-                let (model, known) = (self.embedder.model(), known.as_ref());
+                let (model, known) = (embedder.model(), known.as_ref());
                 let new = Replacement { file: &file, known, text, language, vectors, model, pipeline };
                 store.replace_by(&job, new).await?
             }

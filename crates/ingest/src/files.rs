@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::formats::{extension, unsupported};
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Default limit of a file's size: 1 MiB. A larger file is skipped.
@@ -44,6 +45,11 @@ pub enum SkipReason {
         /// Limit in bytes.
         max_bytes: u64,
     },
+    /// The file is of a format that is not read.
+    Unsupported {
+        /// Name of the format.
+        format: &'static str,
+    },
     /// The file's name is not UTF-8, so it can't identify a document.
     NameNotUtf8,
     /// The embedder rejects one of the file's texts.
@@ -66,6 +72,7 @@ impl fmt::Display for SkipReason {
             Self::Gone => f.write_str("gone"),
             Self::LeftOut => f.write_str("left out"),
             Self::NotUtf8 => f.write_str("not UTF-8 or UTF-16"),
+            Self::Unsupported { format } => write!(f, "{format} is not read; convert it to text"),
             Self::NameNotUtf8 => f.write_str("a name that is not UTF-8"),
             Self::TooLarge { bytes, max_bytes } => write!(f, "{bytes} bytes, the limit is {max_bytes}"),
             Self::Refused { error } => write!(f, "refused: {error}"),
@@ -183,7 +190,7 @@ impl SourceRoot {
             return ReadOutcome::Skipped(SkippedFile { name, reason: SkipReason::NameNotUtf8 });
         }
         let unreadable = |error: &io::Error| SkipReason::Unreadable { error: error.to_string() };
-        match opened.map_err(unreadable).and_then(|file| text_of(file, max_bytes)) {
+        match opened.map_err(unreadable).and_then(|file| text_of(file, path, max_bytes)) {
             Ok((text, hash)) => ReadOutcome::File(File { name, path: path.to_owned(), text, hash }),
             Err(reason) => ReadOutcome::Skipped(SkippedFile { name, reason }),
         }
@@ -197,7 +204,7 @@ impl SourceRoot {
     }
 }
 
-fn text_of(file: &fs::File, max_bytes: u64) -> Result<(String, String), SkipReason> {
+fn text_of(file: &fs::File, path: &Path, max_bytes: u64) -> Result<(String, String), SkipReason> {
     let unreadable = |error: io::Error| SkipReason::Unreadable { error: error.to_string() };
     let bytes = file.metadata().map_err(unreadable)?.len();
     if bytes > max_bytes {
@@ -208,6 +215,9 @@ fn text_of(file: &fs::File, max_bytes: u64) -> Result<(String, String), SkipReas
     let bytes = file.take(max_bytes.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)? as u64;
     if bytes > max_bytes {
         return Err(SkipReason::TooLarge { bytes, max_bytes });
+    }
+    if let Some(format) = unsupported(&extension(path), &content) {
+        return Err(SkipReason::Unsupported { format });
     }
     let hash = base16ct::lower::encode_string(&Sha256::digest(&content));
     let text = decoded(content)?;

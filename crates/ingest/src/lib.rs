@@ -29,6 +29,7 @@
 mod background;
 mod embedding;
 mod files;
+mod formats;
 mod job;
 mod language;
 mod options;
@@ -45,6 +46,7 @@ pub use self::background::{EnqueueReport, FileIngestion, enqueue_files};
 use self::embedding::{embed_by_halves, refuses_texts};
 pub use self::files::{DEFAULT_MAX_BYTES, SkipReason, SkippedFile};
 use self::files::{FolderListing, SourceRoot};
+pub use self::formats::Unit;
 pub use self::job::IngestFile;
 pub use self::language::detect_language;
 use self::language::language_of;

@@ -92,6 +92,9 @@ impl Work {
                     let reason = SkipReason::Unreadable { error: "it can't be split into passages".to_owned() };
                     return FileOutcome::Skipped(SkippedFile { name: file.name, reason });
                 };
+                if text.chunks.is_empty() {
+                    return FileOutcome::Skipped(SkippedFile { name: file.name, reason: SkipReason::Empty });
+                }
                 FileOutcome::Prepared(Box::new(PreparedFile { known: known.cloned(), text, file }))
             }
         }

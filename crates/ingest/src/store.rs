@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use diesel::dsl::sql;
 use diesel::pg::data_types::PgTimestamp;
@@ -12,7 +13,7 @@ use serde_json::json;
 use super::files::{File, SourceRoot};
 use super::job::IngestFile;
 use super::split::{SplitOptions, SplitText};
-use workspace_db::embeddings::check_dimensions;
+use workspace_db::embeddings::{Embedder, check_dimensions, embedder_for_workspace};
 use workspace_db::id::{DatasourceId, DocumentId};
 use workspace_db::jobs::{EnqueueResult, NewJob, Outcome, RunningJob, enqueue_all};
 use workspace_db::models::{
@@ -214,6 +215,15 @@ impl Store {
                 Ok(Some(job.complete(tx, Outcome::DoneWith(json!({ "chunks": chunks }))).await?))
             })
             .await
+    }
+
+    /// Returns the embedder of the workspace's vectors, if there are several to choose from.
+    pub(super) async fn embedder<'a>(&mut self, embedders: &'a [Arc<dyn Embedder>]) -> Result<&'a dyn Embedder> {
+        let embedders: Vec<&dyn Embedder> = embedders.iter().map(Arc::as_ref).collect();
+        match embedders[..] {
+            [only] => Ok(only),
+            _ => embedder_for_workspace(&mut self.ws, &embedders).await,
+        }
     }
 
     async fn check_dimensions(&mut self, new: &Replacement<'_>) -> Result<()> {

@@ -20,7 +20,7 @@
 //!
 //! # async fn example() -> workspace_db::Result<()> {
 //! let listen = "127.0.0.1:0".parse().expect("an address");
-//! let options = StudioOptions { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+//! let options = StudioOptions { listen, may_write: false, embedders: vec![Box::new(FeatureHashing)] };
 //! let studio = Studio::bind(&Config::from_env()?, options).await?;
 //! println!("{}", studio.link());
 //! studio.serve(std::future::pending()).await
@@ -108,8 +108,8 @@ pub struct StudioOptions {
     pub listen: SocketAddr,
     /// True if rows can be changed.
     pub may_write: bool,
-    /// Embedder for the questions of searches.
-    pub embedder: Box<dyn Embedder>,
+    /// Embedders for the questions of searches. In each workspace, the one that created its vectors is used.
+    pub embedders: Vec<Box<dyn Embedder>>,
 }
 
 impl fmt::Debug for StudioOptions {
@@ -117,7 +117,7 @@ impl fmt::Debug for StudioOptions {
         f.debug_struct("StudioOptions")
             .field("listen", &self.listen)
             .field("may_write", &self.may_write)
-            .field("embedder", &self.embedder.model())
+            .field("embedders", &self.embedders.iter().map(|embedder| embedder.model()).collect::<Vec<_>>())
             .finish()
     }
 }
@@ -131,7 +131,7 @@ impl fmt::Debug for StudioOptions {
 ///
 /// # async fn example() -> workspace_db::Result<()> {
 /// let listen = "127.0.0.1:0".parse().expect("an address");
-/// let options = StudioOptions { listen, may_write: false, embedder: Box::new(FeatureHashing) };
+/// let options = StudioOptions { listen, may_write: false, embedders: vec![Box::new(FeatureHashing)] };
 /// let studio = Studio::bind(&Config::from_env()?, options).await?;
 /// println!("{}", studio.link());
 /// studio.serve(std::future::pending()).await
@@ -151,7 +151,7 @@ impl Studio {
     /// read every workspace, so use an SSH tunnel from other machines. [`is_conflict`](Error::is_conflict) if the port is in
     /// use; as [`Database::open`].
     pub async fn bind(config: &Config, options: StudioOptions) -> Result<Self> {
-        let StudioOptions { listen, may_write, embedder } = options;
+        let StudioOptions { listen, may_write, embedders } = options;
         if !listen.ip().is_loopback() {
             return Err(Error::invalid(format!("the studio does not listen on {}", listen.ip())).remedy(
                 "it has neither TLS nor a login, and shows every workspace: let it listen on 127.0.0.1, and reach it \
@@ -171,7 +171,7 @@ impl Studio {
             config: config.clone(),
             gate,
             may_write,
-            embedder,
+            embedders,
             catalog: CatalogCache::default(),
             names: WorkspaceNames::default(),
             searching: Mutex::default(),

@@ -11,6 +11,7 @@ use super::params::Params;
 use super::problem::{Problem, message};
 use super::request::StudioRequest;
 use super::statement::{DynamicStatement, TIMEOUT, only};
+use workspace_db::embeddings::Embedder;
 use workspace_db::id::{DocumentChunkId, WorkspaceId};
 use workspace_db::schema::document_chunks;
 use workspace_db::search::{Hit, Plan, Question, SearchChunks as _, SearchResults, own_index};
@@ -67,7 +68,7 @@ pub(super) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
                 }
             }
             @if compares {
-                p class="quiet" { "The embedder is " (visit.shared.embedder.model()) ". The searches run one after another, so that none slows down another." }
+                p class="quiet" { "Questions are embedded by " (models(&visit)) ". The searches run one after another, so that none slows down another." }
                 div class="lists" {
                     @for (way, name) in WAYS.iter().filter(|(way, _)| like.is_none() || is_by_vector_alone(way)) {
                         section aria-label=(name) {
@@ -156,10 +157,15 @@ async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Res
     Ok((answer, began.elapsed()))
 }
 
+fn models(visit: &StudioRequest) -> String {
+    visit.shared.embedders.iter().map(|embedder| embedder.model()).collect::<Vec<_>>().join(" or ")
+}
+
 /// Returns the vector to search for: that of an existing chunk, or that of the text.
 async fn question(visit: &StudioRequest, ws: &mut WorkspaceConnection<Read>) -> Result<Question> {
     let Some(like) = visit.params.value("like") else {
-        return Question::embed(visit.shared.embedder.as_ref(), visit.params.value("q").unwrap_or_default()).await;
+        let embedders: Vec<&dyn Embedder> = visit.shared.embedders.iter().map(Box::as_ref).collect();
+        return Question::embed_for_workspace(ws, &embedders, visit.params.value("q").unwrap_or_default()).await;
     };
     let id: uuid::Uuid = like.parse().map_err(|_| Error::invalid(format!("{like:?} is not the id of a chunk")))?;
     let (vector, model): (Embedding, String) = document_chunks::table

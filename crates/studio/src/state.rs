@@ -29,7 +29,7 @@ pub(super) struct AppState {
     pub(super) config: Config,
     pub(super) gate: Gate,
     pub(super) may_write: bool,
-    pub(super) embedder: Box<dyn Embedder>,
+    pub(super) embedders: Vec<Box<dyn Embedder>>,
     pub(super) catalog: CatalogCache,
     pub(super) names: WorkspaceNames,
     /// Lock that runs compared searches one after another.

@@ -36,11 +36,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("adopt", "fills an empty database, as its owner"),
     ("embedded", "a server of one's own"),
     ("ingest", "content of a workspace, by who may write it"),
+    ("static_embeddings", "no database"),
     ("studio", "what it changes is in the log, see tests/it/studio"),
     ("testing", "databases of tests"),
     ("db", "migrations and logins are made as the owner, who is no administrator, before there is a log"),
     ("doctor", "reads; what it mends is done as the owner, who is no administrator"),
-    ("embeddings", "no database"),
+    ("embeddings", "reads"),
     ("indexes", "indexes say nothing and give nothing"),
     (
         "jobs",

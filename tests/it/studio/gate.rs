@@ -121,15 +121,18 @@ async fn a_page_may_load_nothing_from_elsewhere_and_stand_in_no_frame() {
 async fn it_listens_on_loopback_alone() {
     let database = TestDatabase::new().await.unwrap();
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let options =
-            StudioOptions { listen: listen.parse().unwrap(), may_write: false, embedder: Box::new(FeatureHashing) };
+        let options = StudioOptions {
+            listen: listen.parse().unwrap(),
+            may_write: false,
+            embedders: vec![Box::new(FeatureHashing)],
+        };
         let error = Studio::bind(&database.config().unwrap(), options).await.unwrap_err();
         assert!(error.is_invalid_input() && error.to_string().contains("ssh -L"), "{listen}: {error}");
     }
     let options = |listen: String| StudioOptions {
         listen: listen.parse().unwrap(),
         may_write: false,
-        embedder: Box::new(FeatureHashing),
+        embedders: vec![Box::new(FeatureHashing)],
     };
     let first = Studio::bind(&database.config().unwrap(), options("127.0.0.1:0".to_owned())).await.unwrap();
     let taken = first.link()["http://".len()..].split('/').next().unwrap().to_owned();

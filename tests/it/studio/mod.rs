@@ -57,7 +57,7 @@ impl Fixture {
         let mut conn = workspace_db::db::connect(&database.superuser_url().unwrap()).await.unwrap();
         let (a, b) = (seed(&mut conn, "a").await.unwrap(), seed(&mut conn, "b").await.unwrap());
         let listen = "127.0.0.1:0".parse().unwrap();
-        let options = StudioOptions { listen, may_write, embedder: Box::new(FeatureHashing) };
+        let options = StudioOptions { listen, may_write, embedders: vec![Box::new(FeatureHashing)] };
         let config = Config { database_url: Some(owner), ..database.config().unwrap() };
         let studio = Studio::bind(&config, options).await.unwrap();
         let links = studio.links();

@@ -93,7 +93,7 @@ impl Eval {
         let db = DatabaseTarget::from_context(context)?.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         let mut ws = db.workspace(&scope).await?;
-        let embedder = self.embedder.embedder()?;
+        let embedders = self.embedder.embedders()?;
         let methods = if self.by.is_empty() {
             vec![SearchMode::Vector, SearchMode::FullText, SearchMode::Hybrid]
         } else {
@@ -109,8 +109,8 @@ impl Eval {
             let mut answered = Vec::with_capacity(questions.len());
             for (question, vector) in questions.iter().zip(&vectors) {
                 let text = question.question.as_str();
-                let embed = async || vector.get_or_try_init(|| Question::embed(embedder.as_ref(), text)).await.cloned();
                 let chunks = document_chunks::table.in_workspace(&ws);
+                let embed = async || vector.get_or_try_init(|| embedders.question(&mut ws, text)).await.cloned();
                 let search = searching(by, chunks, text, DEPTH, embed).await?;
                 let search = self.narrowing.clone().narrow(search.per_document(1))?;
                 let found = search.run(&mut ws).await?;

@@ -7,7 +7,6 @@ mod method;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use workspace_db::schema::document_chunks;
-use workspace_db::search::Question;
 use workspace_db::tenancy::InWorkspace as _;
 
 use self::eval::Eval;
@@ -84,10 +83,11 @@ impl Asked {
         let mut ws = db.workspace(&scope).await?;
         let spinner = output::spinner().with_message("searching");
         let chunks = document_chunks::table.in_workspace(&ws);
-        let embedder = self.embedder.embedder()?;
+        let embedders = self.embedder.embedders()?;
         let question = self.question.unwrap_or_default();
-        let embed = async || Question::embed(embedder.as_ref(), &question).await;
-        let search = searching(self.by, chunks, &question, self.limit, embed).await?;
+        let search =
+            searching(self.by, chunks, &question, self.limit, async || embedders.question(&mut ws, &question).await)
+                .await?;
         let per_document = self.per_document.unwrap_or_else(|| usize::from(!self.narrowing.has_document()));
         let mut search = self.narrowing.narrow(search.neighbours(self.neighbours))?.excerpts(&question);
         if per_document > 0 {

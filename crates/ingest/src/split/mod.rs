@@ -18,6 +18,7 @@ use tiktoken_rs::cl100k_base_singleton;
 use self::cuts::{LINE, Piece, SENTENCE, pieces};
 use self::front_matter::{FrontMatter, front_matter};
 use self::markdown::{Heading, Outline};
+use super::formats::{Converted, Unit, converted, extension};
 
 /// Default of the length from which a passage ends at the best place, in tokens of `cl100k_base`.
 pub const MIN_TOKENS: usize = 150;
@@ -36,8 +37,8 @@ const LONGEST_PIECE: usize = 400;
 /// Maximum number of bytes of a token, on average over a passage that is worth a search.
 const BYTES_PER_TOKEN: usize = 32;
 
-/// Version of the splitter. Raise it if the splitter gives other passages for a text, so that the next run replaces them.
-const SPLITTER_VERSION: u32 = 3;
+/// Version of the splitter and of the formats. Raise it if the splitter gives other passages for a text, so that the next run replaces them.
+const SPLITTER_VERSION: u32 = 4;
 
 /// Sizes of passages, in tokens of `cl100k_base`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,21 +96,20 @@ pub struct Chunk {
     pub tokens: usize,
     /// Headings above its beginning, the outermost first. A heading with which the passage begins is the last.
     pub headings: Vec<String>,
-    /// First and last line in the text, from 1.
+    /// First and last line in the text, from 1; in a notebook, its cells.
     pub lines: (usize, usize),
-    /// Bytes in the text.
-    pub bytes: Range<usize>,
+    /// Unit of `lines`.
+    pub unit: Unit,
+    /// Bytes in the text; none if its format was converted.
+    pub bytes: Option<Range<usize>>,
 }
 
 impl Chunk {
     /// Returns the place of the passage, as its metadata state it.
     pub(super) fn metadata(&self) -> Map<String, Value> {
-        let place = [
-            ("headings", json!(self.headings)),
-            ("lines", json!(self.lines)),
-            ("bytes", json!((self.bytes.start, self.bytes.end))),
-        ];
-        place.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        let bytes = self.bytes.as_ref().map(|bytes| ("bytes", json!((bytes.start, bytes.end))));
+        let place = [("headings", json!(self.headings)), (self.unit.key(), json!(self.lines))];
+        place.into_iter().chain(bytes).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
@@ -129,16 +129,12 @@ impl SplitText {
     /// passage is about, and the passage. `name` is the title of a document without its own.
     pub(super) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
         let title = self.title.as_deref().unwrap_or(name);
-        self.chunks.iter().map(move |chunk| {
+        self.chunks.iter().zip(0..).map(move |(chunk, at)| {
             let mut context: Vec<&str> = vec![title];
             context.extend(chunk.headings.iter().map(String::as_str).filter(|heading| *heading != title));
-            context.extend(self.description.as_deref().filter(|_| chunk.bytes.start == self.start()));
+            context.extend(self.description.as_deref().filter(|_| at == 0));
             format!("{}\n\n{}", context.join("\n"), chunk.text)
         })
-    }
-
-    fn start(&self) -> usize {
-        self.chunks.first().map_or(0, |chunk| chunk.bytes.start)
     }
 }
 
@@ -161,8 +157,33 @@ pub fn split(path: &Path, text: &str, options: SplitOptions) -> Vec<Chunk> {
 /// Returns the passages of a text as [`split`] does, and what it says about itself.
 pub(super) fn split_text(path: &Path, text: &str, options: SplitOptions) -> SplitText {
     let options = options.possible();
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let (outline, structure) = match extension.as_str() {
+    let extension = extension(path);
+    match converted(&extension, text) {
+        Some(converted) => split_converted(converted, options),
+        None => split_structured(&extension, text, options),
+    }
+}
+
+/// Returns the passages of a text that was converted into Markdown, with their places in the file.
+fn split_converted(converted: Converted, options: SplitOptions) -> SplitText {
+    let Converted { markdown, places, unit, title, description, language } = converted;
+    let split = split_structured("md", &markdown, options);
+    let place = |line: usize| places.get(line.saturating_sub(1)).or(places.last()).copied().unwrap_or(1);
+    let in_file = |chunk: Chunk| {
+        let (first, last) = chunk.lines;
+        Chunk { lines: (place(first), place(last)), unit, bytes: None, ..chunk }
+    };
+    SplitText {
+        title: title.or(split.title),
+        description: description.or(split.description),
+        language: language.or(split.language),
+        chunks: split.chunks.into_iter().map(in_file).collect(),
+        ..split
+    }
+}
+
+fn split_structured(extension: &str, text: &str, options: SplitOptions) -> SplitText {
+    let (outline, structure) = match extension {
         "md" | "markdown" | "mdx" => match markdown::outline(text) {
             Some(mut outline) => {
                 let structure = std::mem::take(&mut outline.structure);
@@ -204,7 +225,8 @@ fn with_places(text: &str, passages: Vec<Passage>, headings: &[Heading]) -> Vec<
             tokens,
             headings: path.iter().map(|heading| heading.text.clone()).collect(),
             lines: (lines_to(range.start), lines_to(range.end)),
-            bytes: range,
+            unit: Unit::Lines,
+            bytes: Some(range),
         }
     };
     passages.into_iter().map(chunk).collect()

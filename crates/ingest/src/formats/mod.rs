@@ -1,0 +1,51 @@
+//! Formats that are converted into Markdown before they are split.
+
+#[cfg(feature = "html")]
+mod html;
+mod notebook;
+mod text;
+
+use std::path::Path;
+
+pub(super) use self::text::Converted;
+pub use self::text::Unit;
+
+/// Formats that are not read, by the beginning of a file and its extensions. None means any.
+const UNSUPPORTED: &[(&[u8], Option<&str>, &str)] = &[
+    (b"%PDF-", None, "PDF"),
+    (b"{\\rtf", None, "RTF"),
+    (b"PK\x03\x04", Some("docx"), "DOCX"),
+    (b"PK\x03\x04", Some("xlsx"), "XLSX"),
+    (b"PK\x03\x04", Some("pptx"), "PPTX"),
+    (b"PK\x03\x04", Some("odt"), "ODT"),
+    (b"PK\x03\x04", Some("epub"), "EPUB"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", None, "an Office format of before 2007"),
+    #[cfg(not(feature = "html"))]
+    (b"", Some("html"), "HTML (without the feature `html`)"),
+    #[cfg(not(feature = "html"))]
+    (b"", Some("htm"), "HTML (without the feature `html`)"),
+];
+
+/// Returns the extension of a file's name in lower case.
+pub(super) fn extension(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+}
+
+/// Returns the name of a file's format, if the format is known and not read.
+pub(super) fn unsupported(extension: &str, content: &[u8]) -> Option<&'static str> {
+    let is_format = |(start, of, _): &&(&[u8], Option<&str>, &str)| {
+        content.starts_with(start) && of.is_none_or(|of| of == extension)
+    };
+    UNSUPPORTED.iter().find(is_format).map(|(_, _, name)| *name)
+}
+
+/// Returns the text of a file as Markdown, if the file is of a format that is converted. A file that is not what its name says is
+/// not converted, but split as it is.
+pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
+    match extension {
+        #[cfg(feature = "html")]
+        "html" | "htm" | "xhtml" => Some(html::converted(text)),
+        "ipynb" => notebook::converted(text),
+        _ => None,
+    }
+}

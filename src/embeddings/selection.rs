@@ -1,0 +1,76 @@
+//! The choice of an embedder for a workspace.
+
+use diesel::dsl::{count_star, max, min};
+use diesel::prelude::*;
+
+use super::embedder::Embedder;
+use crate::error::{Error, Result};
+use crate::schema::document_chunks;
+use crate::tenancy::{Access, InWorkspace as _, WorkspaceConnection};
+
+/// Returns the embedder whose model created the workspace's vectors, or the first one if the workspace has none.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) if none of the embedders created the workspace's vectors;
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+///
+/// ```no_run
+/// use workspace_db::embeddings::{Embedder, FeatureHashing, embedder_for_workspace};
+/// use workspace_db::tenancy::WorkspaceConnection;
+///
+/// # async fn example(ws: &mut WorkspaceConnection, model: impl Embedder) -> workspace_db::Result<()> {
+/// let embedder = embedder_for_workspace(ws, &[&model, &FeatureHashing]).await?;
+/// println!("texts are embedded by {}", embedder.model());
+/// # Ok(())
+/// # }
+/// ```
+pub async fn embedder_for_workspace<'a>(
+    ws: &mut WorkspaceConnection<impl Access>,
+    embedders: &[&'a dyn Embedder],
+) -> Result<&'a dyn Embedder> {
+    let models = live_models(ws).await?;
+    let made = |model: &String| embedders.iter().find(|embedder| embedder.model() == model);
+    let embedder = match models.as_slice() {
+        [] => embedders.first(),
+        models => models.iter().find_map(made),
+    };
+    let given: Vec<&str> = embedders.iter().map(|embedder| embedder.model()).collect();
+    embedder.copied().ok_or_else(|| {
+        Error::invalid(format!(
+            "the workspace has vectors of {}, and the given embedder is {}",
+            models.join(", "),
+            given.join(" or ")
+        ))
+        .remedy("use the embedder that was used for ingestion, or reembed the workspace")
+    })
+}
+
+/// Returns the models of the workspace's vectors, the most frequent first.
+///
+/// # Errors
+///
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+///
+/// ```no_run
+/// # async fn example(ws: &mut workspace_db::tenancy::WorkspaceConnection) -> workspace_db::Result<()> {
+/// let models = workspace_db::embeddings::live_models(ws).await?;
+/// assert!(models.len() <= 1, "the workspace is being switched to another model");
+/// # Ok(())
+/// # }
+/// ```
+pub async fn live_models(ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<String>> {
+    let chunks = document_chunks::table.in_workspace(&ws);
+    // Both ends of the index are usually equal; otherwise all passages are counted.
+    let ends = chunks.select((min(document_chunks::embedding_model), max(document_chunks::embedding_model)));
+    let (first, last): (Option<String>, Option<String>) = ends.get_result(ws).await?;
+    if first == last {
+        return Ok(first.into_iter().collect());
+    }
+    chunks
+        .group_by(document_chunks::embedding_model)
+        .select(document_chunks::embedding_model)
+        .order((count_star().desc(), document_chunks::embedding_model))
+        .load(ws)
+        .await
+}
