@@ -135,6 +135,11 @@ fn searches() -> Vec<Setting> {
             "`true` to hash words in place of the built-in model, which pip downloads once.",
         ),
         setting("WORKSPACE_DB_EMBEDDINGS_MODEL", None, "Model to request from the endpoint."),
+        setting(
+            "WORKSPACE_DB_EMBEDDINGS_NAME",
+            None,
+            "Name to store with each vector, if a model gets other dimensions, prefixes or fields.",
+        ),
         setting("WORKSPACE_DB_EMBEDDINGS_KEY", None, "API key of the endpoint."),
         setting("WORKSPACE_DB_EMBEDDINGS_DIMENSIONS", None, "Number of dimensions to request from the endpoint."),
         setting("WORKSPACE_DB_EMBEDDINGS_SHORTEN", None, "`true` to keep the first 1536 dimensions of longer vectors."),

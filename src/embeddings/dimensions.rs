@@ -75,7 +75,21 @@ fn remember(key: ModelInWorkspace, stored: usize) {
 }
 
 /// Rejects a vector if the model's vectors have another number of dimensions.
-pub(crate) fn reject_other_dimensions(model: &str, vector: &Embedding, dimensions: usize) -> Result<()> {
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict).
+///
+/// ```
+/// use workspace_db::embeddings::reject_other_dimensions;
+/// use workspace_db::sql_types::Embedding;
+///
+/// let vector = Embedding::placed(vec![0.5; 384])?;
+/// assert!(reject_other_dimensions("all-minilm", &vector, 384).is_ok());
+/// assert!(reject_other_dimensions("all-minilm", &vector, 768).unwrap_err().is_conflict());
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+pub fn reject_other_dimensions(model: &str, vector: &Embedding, dimensions: usize) -> Result<()> {
     let found = vector.dimensions().filter(|_| !vector.may_have_dimensions(dimensions));
     let Some(found) = found else { return Ok(()) };
     let message =

@@ -28,11 +28,13 @@ pub trait Embedder: Send + Sync {
     /// Returns the name that is stored with each vector. Vectors of two names are never compared.
     fn model(&self) -> &str;
 
-    /// Returns the cosine to a question below which a passage is no answer, if the embedder knows one.
+    /// Returns the cosine to a question below which a passage is no answer, if the embedder knows one; 1 if its vectors say
+    /// nothing about this question.
     ///
     /// A [hybrid search](crate::search::SearchChunks::hybrid) leaves out passages below it that share no word with the question, so
     /// that it may find none. The default is `None`: the nearest passages are always found.
-    fn min_cosine(&self) -> Option<f64> {
+    fn min_cosine(&self, question: &str) -> Option<f64> {
+        let _ = question;
         None
     }
 

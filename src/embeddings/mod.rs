@@ -12,8 +12,8 @@ mod feature_hashing;
 mod openai;
 mod selection;
 
-pub use self::dimensions::check_dimensions;
-pub(crate) use self::dimensions::{StreamDimensions, reject_other_dimensions};
+pub(crate) use self::dimensions::StreamDimensions;
+pub use self::dimensions::{check_dimensions, reject_other_dimensions};
 pub use self::embedder::{Embedder, REFUSED_INPUT, embed};
 pub use self::feature_hashing::FeatureHashing;
 #[cfg(feature = "openai")]

@@ -38,11 +38,14 @@ pub async fn embedder_for_workspace<'a>(
     let given: Vec<&str> = embedders.iter().map(|embedder| embedder.model()).collect();
     embedder.copied().ok_or_else(|| {
         Error::invalid(format!(
-            "the workspace has vectors of {}, and the given embedder is {}",
+            "the workspace has vectors of {}, which none of the embedders made ({})",
             models.join(", "),
-            given.join(" or ")
+            given.join(", ")
         ))
-        .remedy("use the embedder that was used for ingestion, or reembed the workspace")
+        .remedy(
+            "name the endpoint that was used for ingestion, as with --embeddings-url and --embeddings-model, or reembed the \
+             workspace",
+        )
     })
 }
 

@@ -51,7 +51,7 @@ pub struct RejectedLine {
 /// | field | content |
 /// |---|---|
 /// | `external_id` | the document's id in its datasource; required |
-/// | `content`, `vector` | the passage and its 1536 numbers; required |
+/// | `content`, `vector` | the passage and its 32 to 1536 numbers; required |
 /// | `embedding_model` | the model that computed the vector; by default the model of the call |
 /// | `language`, `token_count`, `chunk_metadata` | of the passage; without a language, that of the workspace |
 /// | `title`, `slug`, `summary`, `metadata`, `status`, `is_published` | of the document, from its first line; the default title is the external id |
@@ -252,7 +252,6 @@ impl<R: BufRead> LineReader<R> {
             metadata: line.chunk_metadata.unwrap_or_default(),
         };
         let model = line.embedding_model.unwrap_or_else(|| self.model.clone());
-        self.dimensions.check(&model, &passage.vector)?;
         if let Some(open) =
             self.open.as_mut().filter(|open| open.document.external_id.as_ref() == Some(&line.external_id))
         {
@@ -268,9 +267,11 @@ impl<R: BufRead> LineReader<R> {
                     line.external_id
                 )));
             }
+            self.dimensions.check(&model, &passage.vector)?;
             open.passages.push(passage);
             return Ok(None);
         }
+        self.dimensions.check(&model, &passage.vector)?;
         let document = NewDocument {
             slug: line.slug,
             summary: line.summary,

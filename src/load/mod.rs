@@ -51,7 +51,8 @@ use crate::tenancy::{Database, WorkspaceScope};
 /// # Errors
 ///
 /// [`is_invalid_input`](Error::is_invalid_input) if a document has no external id, no passages or too many of them, or comes
-/// twice; [`is_conflict`](Error::is_conflict) if another load writes the same documents;
+/// twice; [`is_conflict`](Error::is_conflict) if another load writes the same documents, or if a model has several numbers of
+/// dimensions;
 /// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure); the first error of the
 /// stream. Batches that were reported before stay written, unless `all_or_nothing` is set.
 pub async fn load(

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use self::store::ReembedStatus;
 use self::store::Store;
-use crate::embeddings::{Embedder, embed};
+use crate::embeddings::{Embedder, REFUSED_INPUT, embed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::DocumentChunkId;
 use crate::tenancy::{Database, WorkspaceScope};
@@ -133,7 +133,7 @@ async fn fill(
         behind = Some(*last);
         let texts: Vec<String> = passages.iter().map(|(_, text)| text.clone()).collect();
         let vectors = match embed(embedder, &texts).await {
-            Err(error) if error.is_invalid_input() => {
+            Err(error) if error.is_invalid_input() || error.field() == Some(REFUSED_INPUT) => {
                 return Err(name_refused_passage(embedder, &passages, error).await);
             }
             made => made?,

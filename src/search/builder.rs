@@ -233,6 +233,7 @@ impl Search {
     /// [`is_invalid_input`](Error::is_invalid_input) if `k` is 0 or above [`MAX_K`]; if the text is empty or has more
     /// than [`MAX_TEXT`] characters; if the metadata exceed [`MAX_METADATA`]; if a setting is out of bounds; if `ws`
     /// belongs to another workspace; or if the workspace has only vectors of other models;
+    /// [`is_conflict`](Error::is_conflict) if its vectors of the model have another number of dimensions;
     /// [`is_timed_out`](Error::is_timed_out), [`is_unreachable`](Error::is_unreachable),
     /// [`is_database_failure`](Error::is_database_failure).
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {

@@ -1,6 +1,6 @@
 //! Question of a search, as a vector.
 
-use crate::embeddings::{Embedder, embedder_for_workspace};
+use crate::embeddings::{Embedder, FeatureHashing, embedder_for_workspace, live_models};
 use crate::error::Result;
 use crate::sql_types::{Embedding, SignBits};
 use crate::tenancy::{Access, WorkspaceConnection};
@@ -41,14 +41,14 @@ impl Question {
     /// [`is_embeddings_failure`](crate::Error::is_embeddings_failure).
     pub async fn embed(embedder: &dyn Embedder, text: &str) -> Result<Self> {
         let question = Self::new(embedder.embed_question(text).await?, embedder.model());
-        Ok(Self { min_cosine: embedder.min_cosine(), ..question })
+        Ok(Self { min_cosine: embedder.min_cosine(text), ..question })
     }
 
     /// Embeds a text as a question, with the embedder whose model created the workspace's current vectors.
     ///
     /// Use it while a workspace is [switched](mod@crate::reembed) to another model: the old embedder applies before the
     /// switch, the new one after it. If the switch happens between embedding and search, the search is rejected,
-    /// because it would find nothing; repeat it.
+    /// because it would find nothing; repeat it. If the workspace has no vectors, no embedder is needed, and words are hashed.
     ///
     /// # Errors
     ///
@@ -71,6 +71,10 @@ impl Question {
         embedders: &[&dyn Embedder],
         text: &str,
     ) -> Result<Self> {
+        if live_models(ws).await?.is_empty() {
+            // No passage can be found, and a model might have to be downloaded first.
+            return Self::embed(&FeatureHashing, text).await;
+        }
         Self::embed(embedder_for_workspace(ws, embedders).await?, text).await
     }
 

@@ -162,6 +162,25 @@ fn up_twice_search_down_and_up_again_keeps_everything() {
     assert!(shown.starts_with("1. 1.00  sets.txt\n   sets.txt:1\n   Every *set* has a *power* *set*"), "{shown}");
     assert!(!shown.contains("2. "), "a passage without a word of the question: {shown}");
     assert_eq!(shell.succeed(&["search", "zzzzqqq"]), "No passage answers the question.\n");
+    // An editor that writes down what it is to open.
+    let opened = shell.path("opened");
+    let editor = shell.path("editor");
+    fs::write(&editor, format!("#!/bin/sh\nprintf '%s\\n' \"$*\" > '{}'\n", opened.display())).unwrap();
+    fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
+    let open = |question: &str| {
+        let mut command = shell.command(&["search", question, "--open"]);
+        command.env("VISUAL", format!("'{}' -n", editor.display())).output().unwrap()
+    };
+    assert!(open("flat tyre").status.success());
+    let file = shell.path("notes/bicycles.md").canonicalize().unwrap();
+    assert_eq!(fs::read_to_string(&opened).unwrap(), format!("-n +1 {}\n", file.display()));
+    fs::rename(&file, shell.path("elsewhere.md")).unwrap();
+    let gone = open("flat tyre");
+    let said = String::from_utf8(gone.stderr).unwrap();
+    assert!(gone.status.code() == Some(3) && said.contains("bicycles.md any more"), "{said}");
+    fs::rename(shell.path("elsewhere.md"), &file).unwrap();
+    let nameless = shell.command(&["search", "flat tyre", "--open"]).env_remove("VISUAL").env_remove("EDITOR").output();
+    assert!(String::from_utf8(nameless.unwrap().stderr).unwrap().contains("set VISUAL or EDITOR"));
 
     assert_eq!(shell.json(&["down"])["stopped"], true);
     assert_eq!(shell.json(&["down"])["stopped"], false);

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rstest::rstest;
 use serde_json::{Value, json};
-use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings};
+use workspace_db::embeddings::{Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings, REFUSED_INPUT};
 use workspace_db::sql_types::DIMENSIONS;
 
 use crate::cli::Shell;
@@ -31,6 +31,7 @@ enum Reply {
     /// The JSON of a vector's last component.
     Component(&'static str),
     Fewer,
+    TooLong,
     Hang,
 }
 
@@ -85,6 +86,10 @@ async fn answer(State(seen): State<Arc<Mutex<EndpointLog>>>, headers: HeaderMap,
         }
         Some(Reply::Redirect(status)) => {
             (StatusCode::from_u16(status).unwrap(), [("location", "/elsewhere")], "INTERNAL").into_response()
+        }
+        Some(Reply::TooLong) => {
+            let text = "input is too large to process. increase the physical batch size";
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
         Some(Reply::Garbage) => "<html>a proxy's page</html>".into_response(),
         Some(Reply::Hang) => std::future::pending().await,
@@ -279,6 +284,30 @@ async fn a_model_that_changes_its_dimensions_is_refused_by_name() {
         assert!(error.contains("a-model") && error.contains("384"), "{error}");
     }
     assert_eq!(shell.succeed(&["psql", "-Atc", "SELECT count(*) FROM document_chunks"]), "1\n");
+    // Under another name, it is another model.
+    let renamed = [&["reembed"], &to[..], &["--embeddings-name", "a-model-512"]].concat();
+    assert_eq!(shell.json(&renamed)["report"]["switched"], 1);
+    let said = shell.succeed(&["ingest", "cats.txt", "--hash-words"]);
+    assert!(said.contains("models     a-model-512, feature-hashing-v2"), "{said}");
+}
+
+/// llama.cpp says so with a status that others use for a moment's trouble.
+#[tokio::test]
+async fn a_text_that_is_too_long_is_not_sent_again() {
+    let endpoint = Endpoint::start(&[Reply::TooLong]).await;
+    let error = OpenAiEmbeddings::new(of_model(&endpoint, "a-model")).unwrap().embed(&texts(1)).await.unwrap_err();
+    assert_eq!((error.field(), endpoint.requests().len()), (Some(REFUSED_INPUT), 1), "{error}");
+}
+
+/// The words are hashed on this machine, whatever endpoint the environment names.
+#[tokio::test(flavor = "multi_thread")]
+async fn hashed_words_that_are_asked_for_leave_no_machine() {
+    let endpoint = Endpoint::start(&[]).await;
+    let shell = Shell::new().with("WORKSPACE_DB_EMBEDDINGS_URL", &endpoint.url);
+    shell.up();
+    std::fs::write(shell.path("secret.txt"), "The red bicycle has a flat tyre.").unwrap();
+    shell.succeed(&["ingest", "secret.txt", "--hash-words"]);
+    assert!(endpoint.requests().is_empty());
 }
 
 #[tokio::test]
@@ -358,8 +387,17 @@ async fn the_commands_use_the_endpoint_and_keep_nothing_of_a_failed_run() {
 #[case::no_address(OpenAiSettings::new("localhost"))]
 #[case::another_scheme(OpenAiSettings::new("ftp://localhost/v1"))]
 #[case::a_password_in_the_address(OpenAiSettings::new("http://me:hunter2@localhost/v1"))]
+#[case::a_user_in_the_address(OpenAiSettings::new("http://token@localhost/v1"))]
+#[case::too_few_dimensions(OpenAiSettings { dimensions: Some(3), ..OpenAiSettings::new("http://localhost/v1") })]
+#[case::too_many_dimensions(OpenAiSettings { dimensions: Some(3072), ..OpenAiSettings::new("http://localhost/v1") })]
+#[case::a_field_twice(OpenAiSettings {
+    passage_fields: json!({ "input": "x" }).as_object().unwrap().clone(),
+    ..OpenAiSettings::new("http://localhost/v1")
+})]
 #[case::no_batch(OpenAiSettings { batch: 0, ..OpenAiSettings::new("http://localhost/v1") })]
 fn settings_that_can_not_work_are_refused(#[case] settings: OpenAiSettings) {
+    let shown = OpenAiSettings { url: format!("{}?key=SECRET", settings.url), ..settings.clone() };
+    assert!(!format!("{shown:?} {:?}", OpenAiEmbeddings::new(shown.clone())).contains("SECRET"));
     assert!(OpenAiEmbeddings::new(settings).unwrap_err().is_invalid_input());
 }
 

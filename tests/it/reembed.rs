@@ -349,9 +349,8 @@ async fn the_command_prepares_and_switches() {
     let said = shell.json(&["reembed", "--status"]);
     assert_eq!((&said["live"], &said["missing"]), (&json!([["old", 40]]), &json!(40)));
     // A shell that does not know the endpoint would replace the vectors by those of the small model.
-    let forgotten = shell.command(&["reembed"]).env_remove("WORKSPACE_DB_HASH_WORDS").output().unwrap();
-    let error = String::from_utf8(forgotten.stderr).unwrap();
-    assert!(forgotten.status.code() == Some(2) && error.contains("--built-in or --hash-words"), "{error}");
+    let error = shell.fails(&["reembed"], 2);
+    assert!(error.contains("--built-in or --hash-words"), "{error}");
     for _ in 0..2 {
         let said = shell.json(&["reembed", "--prepare", "--hash-words"]);
         assert_eq!((&said["report"]["embedded"], &said["report"]["switched"]), (&json!(40), &json!(0)));

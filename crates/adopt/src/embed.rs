@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::connections;
 use workspace_db::config::DatabaseUrl;
 use workspace_db::db::roles::PLATFORM_ROLE;
-use workspace_db::embeddings::{Embedder, embed};
+use workspace_db::embeddings::{Embedder, embed, reject_other_dimensions};
 use workspace_db::sql_types::Embedding;
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -181,6 +181,13 @@ async fn insert(client: &mut Client, batch: Vec<NewPassage>, embedder: &dyn Embe
     }
     let texts: Vec<String> = batch.iter().map(|one| one.content.clone()).collect();
     let vectors = embed(embedder, &texts).await?;
+    let stored = "SELECT vector::real[] FROM document_chunks WHERE embedding_model = $1 LIMIT 1";
+    if let (Some(row), [first, ..]) = (client.query_opt(stored, &[&embedder.model()]).await?, &vectors[..]) {
+        let stored: Embedding = row.get::<_, Vec<f32>>(0).try_into()?;
+        if let Some(dimensions) = stored.dimensions() {
+            reject_other_dimensions(embedder.model(), first, dimensions)?;
+        }
+    }
     let vectors: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
     let insert = format!(
         "INSERT INTO document_chunks (id, workspace_id, document_id, chunk_index, content, token_count, metadata, created_at,

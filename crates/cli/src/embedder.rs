@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use serde_json::{Map, Value};
 use workspace_db::embeddings::{
     Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings, embedder_for_workspace, live_models,
@@ -13,17 +14,19 @@ use workspace_db::tenancy::WorkspaceConnection;
 use workspace_db_embedded::cache_dir;
 use workspace_db_static_embeddings::{MODEL, StaticEmbeddings};
 
-use super::output;
-
 type Fields = Map<String, Value>;
 
 fn fields(json: &str) -> serde_json::Result<Fields> {
     serde_json::from_str(json)
 }
 
-/// How to get a better model, for a person.
-const BETTER: &str = "better     ollama pull nomic-embed-text; workspace-db reembed \
-     --embeddings-url http://localhost:11434/v1 --embeddings-model nomic-embed-text";
+/// Returns how to get a better model, for a person.
+fn better_model(workspace: &str) -> String {
+    format!(
+        "better     ollama pull nomic-embed-text; export WORKSPACE_DB_EMBEDDINGS_URL=http://localhost:11434/v1 \
+         WORKSPACE_DB_EMBEDDINGS_MODEL=nomic-embed-text; workspace-db reembed -w {workspace}"
+    )
+}
 
 /// Source of the vectors: the built-in model, hashed words, or an endpoint.
 #[derive(Args, Debug)]
@@ -31,17 +34,23 @@ const BETTER: &str = "better     ollama pull nomic-embed-text; workspace-db reem
 pub(super) struct EmbedderArgs {
     /// Hash words in place of the built-in model, without a download
     ///
-    /// Hashed words find passages that share words, and not passages of similar meaning. An endpoint has priority.
-    #[arg(long, env = "WORKSPACE_DB_HASH_WORDS")]
+    /// Hashed words find passages that share words, and not passages of similar meaning.
+    #[arg(long)]
     hash_words: bool,
+    /// True if words are hashed unless an endpoint is named
+    #[arg(long, hide = true, env = "WORKSPACE_DB_HASH_WORDS", value_parser = BoolishValueParser::new())]
+    hash_words_by_default: bool,
     /// URL of an OpenAI-compatible endpoint; without it, the built-in model embeds, which is small and English
     ///
     /// An example is http://localhost:11434/v1.
-    #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_URL", value_name = "URL")]
+    #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_URL", value_name = "URL", hide_env_values = true)]
     embeddings_url: Option<String>,
     /// Model of the endpoint
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_MODEL", value_name = "MODEL", default_value = "text-embedding-3-large")]
     embeddings_model: String,
+    /// Name to store with each vector, if a model gets other dimensions, prefixes or fields; default: that of the model
+    #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_NAME", value_name = "NAME")]
+    embeddings_name: Option<String>,
     /// API key of the endpoint
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_KEY", value_name = "KEY", hide_env_values = true)]
     embeddings_key: Option<String>,
@@ -49,7 +58,7 @@ pub(super) struct EmbedderArgs {
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_DIMENSIONS", value_name = "NUMBER")]
     embeddings_dimensions: Option<usize>,
     /// Keep the first 1536 dimensions of longer vectors, if the model is trained for it (Matryoshka)
-    #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_SHORTEN")]
+    #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_SHORTEN", value_parser = BoolishValueParser::new())]
     embeddings_shorten: bool,
     /// Text in front of each question, such as "search_query: "
     #[arg(
@@ -109,15 +118,14 @@ impl EmbedderArgs {
     /// Returns the named embedder. If none is named, returns the built-in model, and hashed words for the workspaces that have
     /// them.
     pub(super) fn embedders(self) -> Result<Embedders> {
-        let Some(url) = self.embeddings_url else {
-            return if self.hash_words {
-                Ok(Embedders { preferred: Box::new(FeatureHashing), built_in: None })
-            } else {
-                Embedders::built_in()
-            };
+        let hashed = || Ok(Embedders { preferred: Box::new(FeatureHashing), built_in: None });
+        // The option has priority over an endpoint in the environment, so that no text leaves the machine.
+        let Some(url) = self.embeddings_url.filter(|_| !self.hash_words) else {
+            return if self.hash_words || self.hash_words_by_default { hashed() } else { Embedders::built_in() };
         };
         let endpoint = OpenAiEmbeddings::new(OpenAiSettings {
             model: self.embeddings_model,
+            name: self.embeddings_name,
             api_key: self.embeddings_key.map(Into::into),
             timeout: Duration::from_secs(self.embeddings_timeout),
             batch: self.embeddings_batch.into(),
@@ -162,27 +170,37 @@ impl Embedders {
     /// case, also returns what to tell a person about the choice.
     ///
     /// If the built-in model can't be downloaded, words are hashed.
-    pub(super) async fn for_passages(&self, ws: &mut WorkspaceConnection) -> Result<(&dyn Embedder, Vec<String>)> {
+    pub(super) async fn for_passages(
+        &self,
+        ws: &mut WorkspaceConnection,
+        workspace: &str,
+    ) -> Result<(&dyn Embedder, Vec<String>)> {
         let Some(built_in) = &self.built_in else { return Ok((self.preferred.as_ref(), Vec::new())) };
         let has_vectors = !live_models(ws).await?.is_empty();
         let chosen = embedder_for_workspace(ws, &self.all()).await?;
         if chosen.model() != MODEL {
             return Ok((chosen, Vec::new()));
         }
-        let bar = output::spinner();
-        if !built_in.is_downloaded() {
-            output::tell(&bar, "downloading the embedding model, 19 MB, once");
-        }
-        let loaded = built_in.load().await;
-        bar.finish_and_clear();
-        let told = |how: String| vec![how, BETTER.to_owned()];
-        match loaded {
+        let notes = |embedder: &str| vec![format!("embedded   by {embedder}"), better_model(workspace)];
+        match load(built_in).await {
             Ok(()) if has_vectors => Ok((chosen, Vec::new())),
-            Ok(()) => Ok((chosen, told(format!("embedded   by {MODEL}: built in, small, English, MIT licence")))),
-            Err(error) if error.is_missing_prerequisite() && !has_vectors => {
-                Ok((&FeatureHashing, told(format!("embedded   by hashed words, because {error}"))))
+            Ok(()) => {
+                let what = "small, for English; under the MIT licence, trained from the embeddings of Llama 2";
+                Ok((chosen, notes(&format!("{MODEL}: {what}"))))
+            }
+            Err(error) if !has_vectors && (error.is_missing_prerequisite() || error.is_io_failure()) => {
+                tracing::warn!("words are hashed, because the embedding model can't be had: {error}");
+                Ok((&FeatureHashing, notes("hashed words, because the embedding model could not be downloaded")))
             }
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Loads the built-in model. Says so before a download, also without a terminal.
+async fn load(built_in: &StaticEmbeddings) -> workspace_db::Result<()> {
+    if !built_in.is_downloaded() {
+        tracing::warn!("downloading the embedding model, 19 MB, once");
+    }
+    built_in.load().await
 }

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt as _;
 use serde::Serialize;
+use workspace_db::embeddings::live_models;
 use workspace_db::load::{JsonLines, LoadOptions, LoadReport, OnRejectedLine, RejectedLine, load};
 use workspace_db::models::{DatasourceChanges, NewDatasource};
 use workspace_db::noun::noun_for;
@@ -133,7 +134,9 @@ impl Ingest {
             };
         }
         let embedders = self.embedder.embedders()?;
-        let (embedder, told) = embedders.for_passages(&mut db.workspace(&scope).await?).await?;
+        let mut ws = db.workspace(&scope).await?;
+        let (embedder, mut notes) = embedders.for_passages(&mut ws, &self.workspace).await?;
+        drop(ws);
         let bar = output::counter("files");
         let on_event = |event| match event {
             IngestEvent::Found(files) => bar.inc_length(files.try_into().unwrap_or(u64::MAX)),
@@ -141,12 +144,26 @@ impl Ingest {
         };
         let report = ingest(&db, &scope, &options, embedder, &on_event).await?;
         bar.finish_and_clear();
+        let models = live_models(&mut db.workspace(&scope).await?).await?;
+        if models.len() > 1 {
+            let models = models.join(", ");
+            notes.push(format!("models     {models}: a search compares the vectors of one; `reembed` makes them one"));
+        }
         if context.json {
-            output::print_json(&report)
+            output::print_json(&FilesReport { report: &report, model: embedder.model() })
         } else {
-            output::print_lines(describe(&report).into_iter().chain(told))
+            output::print_lines(describe(&report).into_iter().chain(notes))
         }
     }
+}
+
+/// Result of ingesting files, for scripts.
+#[derive(Serialize)]
+struct FilesReport<'a> {
+    #[serde(flatten)]
+    report: &'a IngestReport,
+    /// Model that embedded the passages.
+    model: &'a str,
 }
 
 /// Result of loading JSON Lines.

@@ -170,7 +170,7 @@ impl Work {
         let (embedder, other) = self.embedder.embedders()?.into_parts();
         let mut files = FileIngestion::new(Arc::from(embedder));
         if let Some(other) = other {
-            files = files.or(Arc::new(other));
+            files = files.or_embedder(Arc::new(other));
         }
         for (slug, folder) in self.folders {
             files = files.under(workspace::find(&db, &slug).await?.id, folder)?;

@@ -30,7 +30,7 @@ pub(super) struct Reembed {
     #[arg(long, conflicts_with = "prepare")]
     discard: bool,
     /// Switch to the built-in model, without an endpoint
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["embeddings_url", "hash_words"])]
     built_in: bool,
     /// Create the vectors and leave the switch to a later run
     #[arg(long)]

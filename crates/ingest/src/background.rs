@@ -120,7 +120,7 @@ impl FileIngestion {
 
     /// Adds an embedder, which is used in the workspaces whose vectors its model created.
     #[must_use]
-    pub fn or(mut self, embedder: Arc<dyn Embedder>) -> Self {
+    pub fn or_embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
         self.embedders.push(embedder);
         self
     }

@@ -100,7 +100,8 @@ pub enum IngestEvent {
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found) if a root does not exist or the workspace was deleted,
-/// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable). Complete files that
+/// [`is_embeddings_failure`](Error::is_embeddings_failure), [`is_unreachable`](Error::is_unreachable),
+/// [`is_conflict`](Error::is_conflict) if the model has another number of dimensions in the workspace. Complete files that
 /// were stored before remain; the datasource is marked `failed` with the reason.
 ///
 /// ```no_run

@@ -37,8 +37,10 @@ const MIN_COSINE: f64 = 0.3;
 
 /// Embedder by the static vectors of WordLlama 0.4.0: 256 dimensions, for English.
 ///
-/// A vector is the weighted mean of the vectors of the text's tokens. pip downloads the model once, 19 MB, and each process
-/// compares it with its pinned hash; it takes 20 MB of memory. WordLlama is under the MIT licence. Its vectors are trained from the
+/// A vector is the weighted mean of the vectors of the text's tokens. In other languages of the Latin script it adds little to a
+/// full-text search. A hybrid search with a question in another script finds only passages with its words.
+///
+/// pip downloads the model once, 19 MB, and each process compares it with its pinned hash; it takes 36 MB of memory. WordLlama is under the MIT licence. Its vectors are trained from the
 /// token embeddings of Llama 2 and Phi 3, so check the licence of Llama 2 as well if you pass the model on.
 ///
 /// ```no_run
@@ -97,8 +99,8 @@ impl Embedder for StaticEmbeddings {
         MODEL
     }
 
-    fn min_cosine(&self) -> Option<f64> {
-        Some(MIN_COSINE)
+    fn min_cosine(&self, question: &str) -> Option<f64> {
+        Some(if is_latin(question) { MIN_COSINE } else { 1.0 })
     }
 
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
@@ -119,6 +121,14 @@ impl Embedder for StaticEmbeddings {
         }
         .boxed()
     }
+}
+
+/// Returns true if most letters of a text are Latin. The vocabulary has few words of other scripts, and the vectors of their single
+/// characters are near to each other, whatever they say.
+fn is_latin(text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic());
+    let (latin, other): (Vec<char>, Vec<char>) = letters.partition(|&c| c < '\u{250}');
+    latin.len() >= other.len()
 }
 
 fn thread_panicked(error: tokio::task::JoinError) -> Error {

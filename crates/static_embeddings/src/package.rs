@@ -16,7 +16,7 @@ const WHEEL: Wheel = Wheel {
     platform: "manylinux2014_x86_64",
     sha256: "42c2c88907ace0b0681ac6f9092d6a300a6409a5d2d61071a3fb5e7159370c97",
     content: "the embedding model",
-    instead: "use an endpoint for embeddings, or hash words",
+    instead: "use an endpoint for embeddings, or hash words; a full-text search needs no model",
 };
 const FOLDER: &str = "wordllama-42c2c88907ac";
 

@@ -3,7 +3,9 @@
 mod response;
 mod settings;
 
-use std::sync::Once;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -28,9 +30,11 @@ const LARGEST_ANSWER: u64 = 64 * 1024 * 1024;
 const QUESTION_CONNECT: Duration = Duration::from_millis(1500);
 /// Longest wait before the retry of a question.
 const QUESTION_WAIT: Duration = Duration::from_secs(1);
-/// Remedy for vectors that the column can't hold.
-const CHOOSE_DIMENSIONS: &str = "request 1536 dimensions or fewer if the endpoint accepts that, or have the vectors shortened if the model \
-     is trained for it; the model must return numbers";
+/// Remedy for vectors with too many dimensions.
+const TOO_LONG: &str = "request 1536 dimensions or fewer if the endpoint accepts that, or have the vectors shortened if the model is \
+     trained for it";
+/// Remedy for vectors with too few dimensions, or without a direction.
+const NO_VECTOR: &str = "check the name of the model and the number of dimensions that is requested";
 /// Number of characters of a response that an error message shows.
 const EXCERPT: usize = 200;
 
@@ -52,11 +56,19 @@ const EXCERPT: usize = 200;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenAiEmbeddings {
     agent: ureq::Agent,
     endpoint: Url,
     settings: OpenAiSettings,
+    /// True once the shortening of vectors was logged.
+    is_told: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for OpenAiEmbeddings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAiEmbeddings").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize)]
@@ -116,7 +128,7 @@ impl OpenAiEmbeddings {
             .http_status_as_error(false)
             .build()
             .new_agent();
-        Ok(Self { agent, endpoint, settings })
+        Ok(Self { agent, endpoint, settings, is_told: Arc::default() })
     }
 
     async fn embed_batch(&self, texts: &[String], purpose: Purpose) -> Result<Vec<Embedding>> {
@@ -200,10 +212,14 @@ impl OpenAiEmbeddings {
         })?;
         if !status.is_success() {
             let is_busy = status.as_u16() == 429 || status.is_server_error();
-            let retry = if is_busy { Retry::Soon } else { Retry::Never };
+            // llama.cpp returns 500 for a text that is longer than its batch.
+            let is_too_large =
+                status.as_u16() == 500 && ["too large", "too long"].iter().any(|what| text.contains(what));
+            let retry = if is_busy && !is_too_large { Retry::Soon } else { Retry::Never };
             let error = failed(&format!("it returned {status}: {}", excerpt(&text)));
             // The error concerns the input: the endpoint may accept another text, or fewer.
-            let error = if matches!(status.as_u16(), 400 | 413 | 422) { error.about(REFUSED_INPUT) } else { error };
+            let concerns_input = is_too_large || matches!(status.as_u16(), 400 | 413 | 422);
+            let error = if concerns_input { error.about(REFUSED_INPUT) } else { error };
             return Err(RequestFailure { error, retry, wait });
         }
         self.read(&text, texts.len(), purpose).map_err(|error| RequestFailure {
@@ -223,18 +239,18 @@ impl OpenAiEmbeddings {
     }
 
     fn embedding(&self, components: Vec<f32>, purpose: Purpose) -> Result<Embedding> {
-        static TOLD: Once = Once::new();
         let (model, found) = (self.model(), components.len());
         let expected = self.settings.requested_dimensions().unwrap_or(found.min(DIMENSIONS));
         if found < expected || (found > expected && !self.settings.shortens()) {
             let why = format!("it returned vectors of {found} dimensions instead of {expected}");
-            return Err(self.failed(&why, purpose).remedy(CHOOSE_DIMENSIONS));
+            let remedy = if found > expected { TOO_LONG } else { NO_VECTOR };
+            return Err(self.failed(&why, purpose).remedy(remedy));
         }
-        if found > expected {
-            TOLD.call_once(|| tracing::warn!("vectors of {model} are shortened from {found} to {expected} dimensions"));
+        if found > expected && !self.is_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("vectors of {model} are shortened from {found} to {expected} dimensions");
         }
         let embedding = Embedding::shortened(components, expected)
-            .map_err(|error| self.failed(&error.to_string(), purpose).remedy(CHOOSE_DIMENSIONS).caused_by(error))?;
+            .map_err(|error| self.failed(&error.to_string(), purpose).remedy(NO_VECTOR).caused_by(error))?;
         Ok(embedding.normalized())
     }
 
@@ -253,7 +269,7 @@ impl OpenAiEmbeddings {
 
 impl Embedder for OpenAiEmbeddings {
     fn model(&self) -> &str {
-        &self.settings.model
+        self.settings.name.as_ref().unwrap_or(&self.settings.model)
     }
 
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {

@@ -35,11 +35,12 @@ impl Response {
         let mut items: Vec<(usize, Components)> =
             self.data.into_iter().zip(0..).map(|(item, at)| (item.index.unwrap_or(at), item.embedding)).collect();
         items.sort_by_key(|(index, _)| *index);
-        if items.len() != expected || items.iter().zip(0..).any(|((index, _), place)| *index != place) {
+        if items.len() != expected {
             let (found, vectors, texts) = (items.len(), noun_for(items.len(), "vector"), noun_for(expected, "text"));
-            return Err(format!(
-                "it returned {found} {vectors} for {expected} {texts}, or not one vector for each text"
-            ));
+            return Err(format!("it returned {found} {vectors} for {expected} {texts}"));
+        }
+        if items.iter().zip(0..).any(|((index, _), place)| *index != place) {
+            return Err("it returned not one vector for each text".to_owned());
         }
         items.into_iter().map(|(_, components)| components.numbers()).collect()
     }

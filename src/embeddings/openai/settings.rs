@@ -1,5 +1,6 @@
 //! Settings of an endpoint.
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -7,30 +8,37 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::sql_types::DIMENSIONS;
+use crate::sql_types::{DIMENSIONS, MIN_DIMENSIONS};
 
 /// Models with more dimensions than the column whose vectors may be shortened, by the documentation of their makers
 /// (November 2026). The name of an endpoint's model contains one of these.
 const SHORTENED_MODELS: [&str; 5] =
     ["text-embedding-3-large", "gemini-embedding", "qwen3-embedding", "jina-embeddings-v4", "voyage-3"];
+/// Fields of a request that settings supply.
+const RESERVED: [&str; 4] = ["model", "input", "dimensions", "encoding_format"];
+/// Hosts of Azure, which take a key in a header of its own.
+const AZURE: [&str; 4] = [".azure.com", ".azure.us", ".azure.cn", ".azure-api.net"];
 /// Models of OpenAI that accept a number of dimensions.
 const SIZED_MODELS: &str = "text-embedding-3-";
 
 /// Settings of an endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenAiSettings {
     /// Base address, such as `http://localhost:11434/v1`; `/embeddings` is appended if it is missing. A query, such as Azure's
     /// `?api-version=...`, is kept.
     pub url: String,
-    /// Model to request, and the name that is stored with each vector.
+    /// Model to request.
     pub model: String,
-    /// API key: a bearer token, or the header `api-key` for a host of `azure.com`.
+    /// Name that is stored with each vector; by default that of the model. Another name is needed if a model gets other
+    /// dimensions, prefixes or fields, because its old and new vectors can't be compared.
+    pub name: Option<String>,
+    /// API key: a bearer token, or the header `api-key` for a host of Azure.
     pub api_key: Option<SecretString>,
     /// Number of dimensions to request. Without it, 1536 are requested of OpenAI's `text-embedding-3` models, and other models
     /// return what they have.
     pub dimensions: Option<usize>,
     /// True to keep only the first 1536 dimensions of a longer vector. It suits models that are trained for it (Matryoshka);
-    /// vectors of the models of OpenAI, Google, Qwen, Jina and Voyage that are known to be are shortened in any case.
+    /// those of text-embedding-3-large, gemini-embedding, Qwen3-Embedding, jina-embeddings-v4 and voyage-3 are shortened in any case.
     pub shorten: bool,
     /// True to request vectors in base64, a quarter of the size. Responses are read in both forms.
     pub base64: bool,
@@ -42,7 +50,7 @@ pub struct OpenAiSettings {
     pub question_prefix: String,
     /// Text in front of each passage, such as `search_document: ` for nomic-embed-text.
     pub passage_prefix: String,
-    /// Further fields of a request for a question, such as `{"input_type": "query"}` for Voyage and Cohere.
+    /// Further fields of a request for a question, such as `{"input_type": "query"}` for Voyage.
     pub question_fields: Map<String, Value>,
     /// Further fields of a request for passages, such as `{"input_type": "document"}`.
     pub passage_fields: Map<String, Value>,
@@ -56,6 +64,14 @@ pub struct OpenAiSettings {
     pub first_wait: Duration,
 }
 
+impl fmt::Debug for OpenAiSettings {
+    /// Shows neither the key nor the query of the address, which may contain one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split('?').next().unwrap_or_default();
+        f.debug_struct("OpenAiSettings").field("url", &url).field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
 impl OpenAiSettings {
     /// Returns the default settings for an address: `text-embedding-3-large`, 64 texts and 100,000 tokens a request, 30 s, 4
     /// retries from 0.5 s, no prefixes.
@@ -64,6 +80,7 @@ impl OpenAiSettings {
         Self {
             url: url.into(),
             model: "text-embedding-3-large".to_owned(),
+            name: None,
             api_key: None,
             dimensions: None,
             shorten: false,
@@ -84,12 +101,16 @@ impl OpenAiSettings {
     pub(super) fn endpoint(&self) -> Result<Url> {
         let url = Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let Some(mut url) = url else {
-            return Err(Error::invalid(format!("{:?} is not the URL of an embeddings endpoint", self.url))
+            // A query may contain a key.
+            let shown = self.url.split('?').next().unwrap_or_default();
+            return Err(Error::invalid(format!("{shown:?} is not the URL of an embeddings endpoint"))
                 .remedy("use the form http://host:port/v1"));
         };
-        if url.password().is_some() {
-            return Err(Error::invalid("the URL of the endpoint contains a password, which error messages would show")
-                .remedy("pass it as the API key"));
+        if url.password().is_some() || !url.username().is_empty() {
+            return Err(Error::invalid(
+                "the URL of the endpoint contains a user or a password, which error messages would show",
+            )
+            .remedy("pass it as the API key"));
         }
         let base = url.path().trim_end_matches('/').trim_end_matches("/embeddings").to_owned();
         url.set_path(&format!("{base}/embeddings"));
@@ -100,9 +121,14 @@ impl OpenAiSettings {
         if self.batch == 0 || self.batch_tokens == 0 {
             return Err(Error::invalid("a request can't hold 0 texts or tokens").remedy("set the batch to 1 or more"));
         }
-        if self.dimensions.is_some_and(|dimensions| dimensions > DIMENSIONS) {
-            return Err(Error::invalid(format!("the column has {DIMENSIONS} dimensions, so no more can be requested"))
-                .remedy("request 1536 or fewer"));
+        if let Some(dimensions) = self.dimensions.filter(|it| !(MIN_DIMENSIONS..=DIMENSIONS).contains(it)) {
+            return Err(Error::invalid(format!("{dimensions} dimensions can't be requested"))
+                .remedy(format!("request {MIN_DIMENSIONS} to {DIMENSIONS}")));
+        }
+        let mut fields = self.question_fields.keys().chain(self.passage_fields.keys());
+        if let Some(field) = fields.find(|field| RESERVED.contains(&field.as_str())) {
+            return Err(Error::invalid(format!("the field {field:?} of a request can't be set twice"))
+                .remedy("use the setting of that name"));
         }
         Ok(())
     }
@@ -120,7 +146,7 @@ impl OpenAiSettings {
 
     /// Returns the header of the API key, and the word in front of the key.
     pub(super) fn key_header(host: &str) -> (&'static str, &'static str) {
-        if host.ends_with(".azure.com") { ("api-key", "") } else { ("Authorization", "Bearer ") }
+        if AZURE.iter().any(|azure| host.ends_with(azure)) { ("api-key", "") } else { ("Authorization", "Bearer ") }
     }
 
     /// Returns the texts in the batches of the requests.

@@ -3,6 +3,7 @@
 mod answer;
 mod eval;
 mod method;
+mod open;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -58,6 +59,9 @@ struct Asked {
     /// Print whole passages
     #[arg(long)]
     full: bool,
+    /// Open the file of the first match in the editor that VISUAL or EDITOR names
+    #[arg(long)]
+    open: bool,
     /// Print this number of passages before and after each match, all of them whole
     #[arg(long, value_name = "N", default_value_t = 0)]
     neighbours: u32,
@@ -96,8 +100,13 @@ impl Asked {
         let results = if self.exact { search.exact() } else { search }.run(&mut ws).await?;
         spinner.finish_and_clear();
         if context.json {
-            return output::print_json(&results);
+            output::print_json(&results)?;
+        } else {
+            answer::print(&results, self.full || self.neighbours > 0)?;
         }
-        answer::print(&results, self.full || self.neighbours > 0)
+        match results.hits.first().filter(|_| self.open) {
+            Some(hit) => open::open(&mut ws, hit).await,
+            None => Ok(()),
+        }
     }
 }
