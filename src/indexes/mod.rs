@@ -7,8 +7,10 @@
 mod catalog;
 mod retrain;
 mod status;
+mod vacuum;
 mod verify;
 
 pub use self::retrain::{IndexProgress, retrain};
 pub use self::status::{IndexAction, IndexStatus, SharedIndex, WorkspaceIndex, status};
+pub use self::vacuum::vacuum_after_load;
 pub use self::verify::{Recall, VerifyOptions, verify};

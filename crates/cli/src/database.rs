@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use workspace_db::config::{Config, DatabaseUrl, Environment};
+use workspace_db::indexes::vacuum_after_load;
 use workspace_db::tenancy;
 use workspace_db_embedded::LocalServer;
 
@@ -32,6 +33,15 @@ impl DatabaseTarget {
         match self {
             Self::Given { owner, .. } => Ok(owner.clone()),
             Self::LocalServer { local, .. } => Ok(local.running()?.owner_url()?),
+        }
+    }
+
+    /// Vacuums the chunks if a command has written many, so that the next search finds statistics. A failure is a warning, because
+    /// the command has done its work.
+    pub(super) async fn vacuum_after_load(&self, written: u64) {
+        let vacuum = async { anyhow::Ok(vacuum_after_load(&self.owner_url()?, written).await?) };
+        if let Err(error) = vacuum.await {
+            tracing::warn!("the passages are stored, but the vacuum after them failed: {error:#}");
         }
     }
 

@@ -45,7 +45,8 @@ impl Import {
                 Some(File::open(path).map_err(|error| NotFound(format!("can't read {}: {error}", path.display())))?)
             }
         };
-        let db = DatabaseTarget::from_context(context)?.open().await?;
+        let database = DatabaseTarget::from_context(context)?;
+        let db = database.open().await?;
         let (scope, is_new) = workspace::enter_or_create(&db, &self.workspace, self.create_workspace).await?;
         let bar = output::spinner();
         let on_progress = |rows: &RowImportReport| {
@@ -67,6 +68,7 @@ impl Import {
                 output::note(format_args!("the workspace {} was created and stays", self.workspace));
             }
         })?;
+        database.vacuum_after_load(rows.written.get("document_chunks").copied().unwrap_or_default()).await;
         if context.json {
             return output::print_json(&rows);
         }

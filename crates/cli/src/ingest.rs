@@ -110,10 +110,13 @@ enum OnRejectedLineArg {
 
 impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = DatabaseTarget::from_context(context)?.open().await?;
+        let database = DatabaseTarget::from_context(context)?;
+        let db = database.open().await?;
         let scope = workspace::enter(&db, &self.workspace, self.create_workspace).await?;
         if let Some(file) = &self.json_lines.jsonl {
-            return self.json_lines.run(context, &db, &scope, file).await;
+            let report = self.json_lines.load(&db, &scope, file).await?;
+            database.vacuum_after_load(report.report.chunks as u64).await;
+            return report.print(context);
         }
         let options = IngestOptions {
             max_bytes: self.max_bytes,
@@ -144,6 +147,7 @@ impl Ingest {
         };
         let report = ingest(&db, &scope, &options, embedder, &on_event).await?;
         bar.finish_and_clear();
+        database.vacuum_after_load(report.chunks as u64).await;
         let models = live_models(&mut db.workspace(&scope).await?).await?;
         if models.len() > 1 {
             let models = models.join(", ");
@@ -178,7 +182,7 @@ struct LinesReport {
 }
 
 impl JsonLinesArgs {
-    async fn run(&self, context: &Context, db: &tenancy::Database, scope: &WorkspaceScope, file: &Path) -> Result<()> {
+    async fn load(&self, db: &tenancy::Database, scope: &WorkspaceScope, file: &Path) -> Result<LinesReport> {
         let is_standard_input = file == Path::new("-");
         let name = if is_standard_input {
             "standard input".to_owned()
@@ -220,20 +224,24 @@ impl JsonLinesArgs {
         let marked = async { row.update().set(&ended).execute(&mut db.workspace(scope).await?).await }.await;
         let report = loaded?;
         marked?;
-        let report = LinesReport { report, broken: broken.count(), broken_lines: broken.lines() };
-        if context.json {
-            output::print_json(&report)?;
-        } else {
-            output::print_lines(report.describe())?;
-        }
-        if report.broken > 0 {
-            bail!("{} {} skipped", report.broken, if report.broken == 1 { "line was" } else { "lines were" });
-        }
-        Ok(())
+        Ok(LinesReport { report, broken: broken.count(), broken_lines: broken.lines() })
     }
 }
 
 impl LinesReport {
+    /// Prints the report, and fails if lines were skipped.
+    fn print(&self, context: &Context) -> Result<()> {
+        if context.json {
+            output::print_json(self)?;
+        } else {
+            output::print_lines(self.describe())?;
+        }
+        if self.broken > 0 {
+            bail!("{} {} skipped", self.broken, if self.broken == 1 { "line was" } else { "lines were" });
+        }
+        Ok(())
+    }
+
     fn describe(&self) -> Vec<String> {
         let LoadReport { added, replaced, unchanged, duplicates, chunks } = self.report;
         let mut lines = vec![

@@ -41,7 +41,8 @@ pub(super) struct Reembed {
 
 impl Reembed {
     pub(super) async fn run(self, context: &Context) -> Result<()> {
-        let db = DatabaseTarget::from_context(context)?.open().await?;
+        let database = DatabaseTarget::from_context(context)?;
+        let db = database.open().await?;
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         if self.discard {
             let discarded = discard(&db, &scope).await?;
@@ -75,6 +76,7 @@ impl Reembed {
         let switch = if self.prepare { ReembedMode::Prepare } else { ReembedMode::Complete };
         let report = reembed(&db, &scope, embedder.as_ref(), switch, &on_progress).await?;
         bar.finish_and_clear();
+        database.vacuum_after_load(report.switched).await;
         let after = status(&db, &scope, embedder.model()).await?;
         if context.json {
             return output::print_json(&json!({ "report": report, "status": after }));

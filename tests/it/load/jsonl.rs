@@ -4,6 +4,7 @@ use std::io::{BufReader, Cursor, Write as _};
 use std::process::Stdio;
 
 use serde_json::Value;
+use workspace_db::indexes::vacuum_after_load;
 
 use super::*;
 use crate::cli::Shell;
@@ -216,6 +217,36 @@ async fn the_command_loads_a_file_and_standard_input() {
         .await
         .unwrap();
     assert_eq!(synced, (DatasourceSyncStatus::Completed, true));
+}
+
+/// A search right after a load finds statistics and a visibility map; autovacuum makes both minutes later.
+#[tokio::test]
+async fn the_command_leaves_what_searches_need() {
+    let mut fixture = Fixture::new().await;
+    let shell = shell(&fixture);
+    let vector: Vec<f32> = (1_u8..=64).map(f32::from).collect();
+    let lines = |first: usize, count: usize| {
+        let line = |number: usize| json!({ "external_id": number.to_string(), "content": number.to_string(), "vector": vector });
+        (first..first + count).map(|number| line(number).to_string() + "\n").collect::<String>()
+    };
+    std::fs::write(shell.path("few.jsonl"), lines(0, 20)).unwrap();
+    std::fs::write(shell.path("many.jsonl"), lines(20, 1_200)).unwrap();
+    let upkeep =
+        "SELECT reltuples::bigint || ' ' || (relallvisible > 0) FROM pg_class WHERE relname = 'document_chunks'";
+    let work = tokio::task::spawn_blocking(move || {
+        shell.succeed(&["ingest", "--jsonl", "few.jsonl", "--model", "small"]);
+        let before = shell.succeed(&["psql", "-Atc", upkeep]);
+        shell.succeed(&["ingest", "--jsonl", "many.jsonl", "--model", "small"]);
+        (before, shell.succeed(&["psql", "-Atc", upkeep]))
+    });
+    let (before, after) = work.await.unwrap();
+    assert_ne!(before, "20 true\n", "a vacuum for a few passages");
+    assert_eq!(after, "1220 true\n");
+    // The application may not vacuum.
+    assert!(!vacuum_after_load(&fixture.database.app_url().unwrap(), 10_000).await.unwrap());
+    assert!(!vacuum_after_load(&fixture.database.url().unwrap(), 100).await.unwrap());
+    assert!(vacuum_after_load(&fixture.database.url().unwrap(), 10_000).await.unwrap());
+    assert_eq!(fixture.texts(fixture.a).await.len(), 1_220);
 }
 
 /// The process is killed again and again, each time after it has kept some more; nothing is there twice, or lost.

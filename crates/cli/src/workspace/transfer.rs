@@ -149,12 +149,14 @@ impl Transfer {
             }
             Self::Import { archive, beside_as, with_jobs, restore, key } => {
                 refuse_stream(&archive)?;
-                let db = open(context).await?;
+                let database = DatabaseTarget::from_context(context)?;
+                let db = database.open().await?;
                 let key = key.secret_key.as_deref().map(SecretKey::from_base64).transpose()?;
                 let options = ImportOptions { beside_as, key, with_jobs, restores: restore, stays_archived: false };
                 let platform = PlatformScope::unchecked(OPERATOR);
                 let report = import(&db, &platform, &archive, options, &on_progress).await?;
                 bar.clear();
+                database.vacuum_after_load(report.rows.saturating_sub(report.found)).await;
                 if context.json { output::print_json(&report) } else { output::print_lines(describe(&report)) }
             }
             Self::Erase { slug, person, receipt } => {
@@ -183,12 +185,17 @@ impl Transfer {
                     database_platform_url: None,
                     ..context.config.clone()
                 };
+                let owner = target.database_url.clone();
                 let target = Database::open(&target).await?;
                 let platform = PlatformScope::unchecked(&receipt.reason);
                 let (from, to) =
                     (DatabaseSide { db: &db, platform: &platform }, DatabaseSide { db: &target, platform: &platform });
                 let moved = relocate(from, to, workspace, &archive, &key, &on_progress).await?;
                 bar.clear();
+                if let Some(owner) = owner {
+                    let written = moved.imported.rows.saturating_sub(moved.imported.found);
+                    DatabaseTarget::Given { owner, config: Box::default() }.vacuum_after_load(written).await;
+                }
                 if !context.json {
                     output::print_lines(describe(&moved.imported))?;
                 }
