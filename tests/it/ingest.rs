@@ -152,12 +152,22 @@ async fn pages_and_notebooks_are_read_as_people_see_them() {
             {"cell_type": "markdown", "source": ["# Load the data\n", "Into a frame."]},
             {"cell_type": "code", "source": "frame = load()", "outputs": [{"text": "PRINTED"}]}]}"##,
     );
+    fixture.folder.write(
+        "odd.ipynb",
+        r#"{"metadata": null, "cells": [{"cell_type": "markdown", "source": "---\n## Intro\nwith\u0000nul"},
+            {"cell_type": "markdown", "source": "---\nEnd"}]}"#,
+    );
+    fixture.folder.write("old.ipynb", "{\"worksheets\": []}");
     fixture.folder.write("broken.ipynb", "{\"cells\": ");
     let report = fixture.ingest().await;
-    assert_eq!((report.added, report.skipped.len()), (3, 0), "what is no notebook is read as it is");
+    assert_eq!(report.added, 4, "what is no notebook is read as it is");
+    assert_eq!(report.skipped[0].reason, SkipReason::Unsupported { format: "a notebook of format 3" });
     let documents = fixture.documents().await;
     let of: Vec<_> = documents.iter().map(|document| (document.title.as_str(), document.summary.as_deref())).collect();
-    assert_eq!(of, [("broken.ipynb", None), ("Hours", Some("When we are open")), ("Load the data", None)]);
+    assert_eq!(
+        of,
+        [("broken.ipynb", None), ("Hours", Some("When we are open")), ("Load the data", None), ("Intro", None)]
+    );
     let chunks = fixture.chunks().await;
     let chunk = |at: usize| chunks.iter().find(|chunk| chunk.document_id == documents[at].id).unwrap();
     let (page, notebook) = (chunk(1), chunk(2));
@@ -165,6 +175,7 @@ async fn pages_and_notebooks_are_read_as_people_see_them() {
     assert_eq!(page.metadata, json!({ "headings": ["Hours"], "lines": [4, 6] }));
     assert_eq!(page.language.as_ref().unwrap().as_str(), "nl");
     assert_eq!(notebook.content, "# Load the data\nInto a frame.\n\n```python\nframe = load()\n```");
+    assert_eq!(chunk(3).content, "---\n## Intro\nwith\u{fffd}nul\n\n---\nEnd");
     assert_eq!(notebook.metadata, json!({ "headings": ["Load the data"], "cells": [1, 2] }));
 }
 

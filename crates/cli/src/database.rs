@@ -16,6 +16,13 @@ pub(super) enum DatabaseTarget {
     LocalServer { local: Box<LocalServer>, config: Box<Config> },
 }
 
+/// Vacuums the chunks of a database as [`DatabaseTarget::vacuum_after_load`] does.
+pub(super) async fn vacuum_or_warn(owner: &DatabaseUrl, written: u64) {
+    if let Err(error) = vacuum_after_load(owner, written).await {
+        tracing::warn!("the passages are stored, but the vacuum after them failed: {error}");
+    }
+}
+
 impl DatabaseTarget {
     /// Returns the database that the environment and the data directory name.
     pub(super) fn from_context(context: &Context) -> Result<Self> {
@@ -39,9 +46,9 @@ impl DatabaseTarget {
     /// Vacuums the chunks if a command has written many, so that the next search finds statistics. A failure is a warning, because
     /// the command has done its work.
     pub(super) async fn vacuum_after_load(&self, written: u64) {
-        let vacuum = async { anyhow::Ok(vacuum_after_load(&self.owner_url()?, written).await?) };
-        if let Err(error) = vacuum.await {
-            tracing::warn!("the passages are stored, but the vacuum after them failed: {error:#}");
+        match self.owner_url() {
+            Ok(owner) => vacuum_or_warn(&owner, written).await,
+            Err(error) => tracing::warn!("no vacuum after the load: {error:#}"),
         }
     }
 

@@ -100,12 +100,12 @@ pub(super) struct Embedders {
 }
 
 impl EmbedderArgs {
-    /// Returns true if the arguments or the environment name an endpoint.
+    /// Returns true if the arguments or the environment name an endpoint, and words are not hashed instead.
     pub(super) fn has_endpoint(&self) -> bool {
-        self.embeddings_url.is_some()
+        self.embeddings_url.is_some() && !self.hash_words
     }
 
-    /// Returns true if the arguments or the environment request hashed words.
+    /// Returns true if the arguments request hashed words.
     pub(super) fn hashes_words(&self) -> bool {
         self.hash_words
     }

@@ -67,8 +67,10 @@ pub struct OpenAiSettings {
 impl fmt::Debug for OpenAiSettings {
     /// Shows neither the key nor the query of the address, which may contain one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.url.split('?').next().unwrap_or_default();
-        f.debug_struct("OpenAiSettings").field("url", &url).field("model", &self.model).finish_non_exhaustive()
+        f.debug_struct("OpenAiSettings")
+            .field("url", &self.shown_url())
+            .field("model", &self.model)
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,13 +99,17 @@ impl OpenAiSettings {
         }
     }
 
+    /// Returns the address without what may contain a secret: the query, and a user with a password.
+    fn shown_url(&self) -> &str {
+        let address = self.url.split(['?', '#']).next().unwrap_or_default();
+        address.rsplit('@').next().unwrap_or_default()
+    }
+
     /// Returns the address of the endpoint.
     pub(super) fn endpoint(&self) -> Result<Url> {
         let url = Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let Some(mut url) = url else {
-            // A query may contain a key.
-            let shown = self.url.split('?').next().unwrap_or_default();
-            return Err(Error::invalid(format!("{shown:?} is not the URL of an embeddings endpoint"))
+            return Err(Error::invalid(format!("{:?} is not the URL of an embeddings endpoint", self.shown_url()))
                 .remedy("use the form http://host:port/v1"));
         };
         if url.password().is_some() || !url.username().is_empty() {
@@ -124,6 +130,11 @@ impl OpenAiSettings {
         if let Some(dimensions) = self.dimensions.filter(|it| !(MIN_DIMENSIONS..=DIMENSIONS).contains(it)) {
             return Err(Error::invalid(format!("{dimensions} dimensions can't be requested"))
                 .remedy(format!("request {MIN_DIMENSIONS} to {DIMENSIONS}")));
+        }
+        if self.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            return Err(
+                Error::invalid("the name of the vectors is empty").remedy("leave it out, or use the model's name")
+            );
         }
         let mut fields = self.question_fields.keys().chain(self.passage_fields.keys());
         if let Some(field) = fields.find(|field| RESERVED.contains(&field.as_str())) {

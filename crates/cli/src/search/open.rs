@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use diesel::prelude::*;
 use workspace_db::schema::{datasources, documents};
 use workspace_db::search::Hit;
+use workspace_db::sql_types::DatasourceType;
 use workspace_db::tenancy::{InWorkspace as _, OptionalRow as _, WorkspaceConnection};
 
 use crate::error::NotFound;
@@ -20,7 +21,9 @@ pub(super) async fn open(ws: &mut WorkspaceConnection, hit: &Hit) -> Result<()> 
     let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
     let editor = editor.context("no editor is named; set VISUAL or EDITOR")?;
     let words = shlex::split(&editor).unwrap_or_default();
-    let Some((program, arguments)) = words.split_first() else { bail!("{editor:?} is not an editor") };
+    let Some((program, arguments)) = words.split_first() else {
+        bail!("{editor:?} is not a command; set VISUAL or EDITOR to one, with its quotes closed")
+    };
     let status = Command::new(program).args(arguments).args(place(program, &path, hit.line())).status();
     let status = status.with_context(|| format!("the editor {program} can't be started"))?;
     if status.success() { Ok(()) } else { bail!("the editor {program} ended with {status}") }
@@ -32,6 +35,7 @@ async fn file(ws: &mut WorkspaceConnection, hit: &Hit) -> Result<PathBuf> {
         .in_workspace(&ws)
         .inner_join(datasources::table)
         .filter(documents::id.eq(hit.document_id))
+        .filter(datasources::type_.eq(DatasourceType::File))
         .select(datasources::config.retrieve_as_text("root").nullable())
         .first(ws)
         .await

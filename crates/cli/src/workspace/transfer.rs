@@ -20,7 +20,7 @@ use workspace_db::transfer::{
 
 use super::lookup::find;
 use crate::context::{Context, OPERATOR};
-use crate::database::DatabaseTarget;
+use crate::database::{DatabaseTarget, vacuum_or_warn};
 use crate::error::ConflictingArguments;
 use crate::output;
 use crate::secret_key::SecretKeyArgs;
@@ -194,7 +194,7 @@ impl Transfer {
                 bar.clear();
                 if let Some(owner) = owner {
                     let written = moved.imported.rows.saturating_sub(moved.imported.found);
-                    DatabaseTarget::Given { owner, config: Box::default() }.vacuum_after_load(written).await;
+                    vacuum_or_warn(&owner, written).await;
                 }
                 if !context.json {
                     output::print_lines(describe(&moved.imported))?;

@@ -7,8 +7,8 @@ mod text;
 
 use std::path::Path;
 
-pub(super) use self::text::Converted;
 pub use self::text::Unit;
+pub(super) use self::text::{Converted, Outlined};
 
 /// Formats that are not read, by the beginning of a file and its extensions. None means any.
 const UNSUPPORTED: &[(&[u8], Option<&str>, &str)] = &[
@@ -24,6 +24,8 @@ const UNSUPPORTED: &[(&[u8], Option<&str>, &str)] = &[
     (b"", Some("html"), "HTML (without the feature `html`)"),
     #[cfg(not(feature = "html"))]
     (b"", Some("htm"), "HTML (without the feature `html`)"),
+    #[cfg(not(feature = "html"))]
+    (b"", Some("xhtml"), "HTML (without the feature `html`)"),
 ];
 
 /// Returns the extension of a file's name in lower case.
@@ -36,7 +38,8 @@ pub(super) fn unsupported(extension: &str, content: &[u8]) -> Option<&'static st
     let is_format = |(start, of, _): &&(&[u8], Option<&str>, &str)| {
         content.starts_with(start) && of.is_none_or(|of| of == extension)
     };
-    UNSUPPORTED.iter().find(is_format).map(|(_, _, name)| *name)
+    let found = UNSUPPORTED.iter().find(is_format).map(|(_, _, name)| *name);
+    found.or_else(|| (extension == "ipynb" && notebook::is_old(content)).then_some("a notebook of format 3"))
 }
 
 /// Returns the text of a file as Markdown, if the file is of a format that is converted. A file that is not what its name says is
@@ -44,7 +47,7 @@ pub(super) fn unsupported(extension: &str, content: &[u8]) -> Option<&'static st
 pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
     match extension {
         #[cfg(feature = "html")]
-        "html" | "htm" | "xhtml" => Some(html::converted(text)),
+        "html" | "htm" | "xhtml" => html::converted(text),
         "ipynb" => notebook::converted(text),
         _ => None,
     }

@@ -1,6 +1,8 @@
 //! Notebooks of Jupyter, as Markdown: texts as they are, code in fences, no output.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::text::{Converted, Unit};
 
@@ -11,7 +13,7 @@ use super::text::{Converted, Unit};
 struct Notebook {
     cells: Vec<Cell>,
     #[serde(default)]
-    metadata: Metadata,
+    metadata: Value,
 }
 
 #[derive(Deserialize)]
@@ -28,24 +30,12 @@ enum Source {
     Lines(Vec<String>),
 }
 
-#[derive(Default, Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    title: Option<String>,
-    #[serde(default)]
-    kernelspec: Option<KernelSpec>,
-}
-
-#[derive(Deserialize)]
-struct KernelSpec {
-    #[serde(default)]
-    language: Option<String>,
-}
-
 pub(super) fn converted(text: &str) -> Option<Converted> {
     let notebook: Notebook = serde_json::from_str(text).ok()?;
-    let language = notebook.metadata.kernelspec.and_then(|kernel| kernel.language).unwrap_or_default();
-    let mut converted = Converted { unit: Unit::Cells, title: notebook.metadata.title, ..Converted::default() };
+    let metadata = |path: &str| notebook.metadata.pointer(path).and_then(Value::as_str);
+    let language = metadata("/kernelspec/language").unwrap_or_default();
+    let title = metadata("/title").map(str::to_owned);
+    let mut converted = Converted { unit: Unit::Cells, title, ..Converted::default() };
     for (cell, place) in notebook.cells.into_iter().zip(1..) {
         let source = match cell.source {
             Source::Text(text) => text,
@@ -66,6 +56,16 @@ pub(super) fn converted(text: &str) -> Option<Converted> {
         converted.markdown.push_str(&block);
     }
     Some(converted)
+}
+
+/// Returns true if a notebook is of a format before 4, which has worksheets.
+pub(super) fn is_old(content: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Old {
+        #[serde(rename = "worksheets")]
+        _worksheets: IgnoredAny,
+    }
+    serde_json::from_slice::<Old>(content).is_ok()
 }
 
 /// Returns the length of the longest run of a character.
@@ -89,6 +89,14 @@ mod tests {
         let converted = converted(json).unwrap();
         assert_eq!(converted.markdown, "# Load\n\nRead the data.\n\n````python\nx = 1\ny = '```'\n````\n\nEnd.\n\n");
         assert_eq!(converted.places, [1, 1, 1, 1, 2, 2, 2, 2, 2, 5, 5]);
+    }
+
+    #[test]
+    fn metadata_of_any_form_are_ignored() {
+        for metadata in ["null", "[]", "{\"title\": [\"x\"]}", "{\"kernelspec\": 3}"] {
+            let json = format!(r#"{{"cells": [{{"cell_type": "code", "source": ["x"]}}], "metadata": {metadata}}}"#);
+            assert_eq!(converted(&json).unwrap().markdown, "```\nx\n```\n\n", "{metadata}");
+        }
     }
 
     #[test]

@@ -26,8 +26,7 @@ pub(super) struct Piece {
 
 /// Returns the pieces of a text in order, between the places that every text has. The structure improves their ranks. A line of
 /// more than `apart` bytes is cut within, and no piece is longer by more than one character.
-pub(super) fn pieces(text: &str, structure: Option<Structure>, apart: usize) -> Vec<Piece> {
-    let structure = structure.unwrap_or_default();
+pub(super) fn pieces(text: &str, structure: &Structure, apart: usize) -> Vec<Piece> {
     let (mut places, mut start, mut is_behind_blank) = (Vec::new(), 0, false);
     for line in text.split_inclusive('\n') {
         let plain = if is_behind_blank { PARAGRAPH } else { LINE };

@@ -91,15 +91,15 @@ fn front_matter_block(text: &str) -> Range<usize> {
     0..0
 }
 
-/// Returns the outline of a text, or none if it is nested too deep.
-pub(super) fn outline(text: &str) -> Option<Outline> {
+/// Returns the outline of a text, or none if it is nested too deep. Only a file of its own has front matter.
+pub(super) fn outline(text: &str, has_front_matter: bool) -> Option<Outline> {
     if is_too_deep(text) {
         return None;
     }
     let starts = LineStarts::new(text);
     let (mut outline, mut heading): (_, Option<Heading>) = (Outline::default(), None);
     // Not by the parser, which finds such a block anywhere, and not only before the text.
-    outline.front_matter = front_matter_block(text);
+    outline.front_matter = if has_front_matter { front_matter_block(text) } else { 0..0 };
     let body = outline.front_matter.end;
     let (mut is_code, mut depth) = (false, 0_u32);
     let events = Parser::new_ext(text.get(body..).unwrap_or_default(), Options::ENABLE_TABLES).into_offset_iter();
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn first_heading(text: &str) -> Option<String> {
-        outline(text)?.headings.into_iter().map(|heading| heading.text).next()
+        outline(text, true)?.headings.into_iter().map(|heading| heading.text).next()
     }
 
     #[test]

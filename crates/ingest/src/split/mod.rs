@@ -15,10 +15,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use tiktoken_rs::cl100k_base_singleton;
 
-use self::cuts::{LINE, Piece, SENTENCE, pieces};
+use self::cuts::{INNER_LINE, LINE, Piece, SENTENCE, Structure, pieces};
 use self::front_matter::{FrontMatter, front_matter};
-use self::markdown::{Heading, Outline};
-use super::formats::{Converted, Unit, converted, extension};
+use self::markdown::{Heading, Outline, one_line};
+use super::formats::{Converted, Outlined, Unit, converted, extension};
 
 /// Default of the length from which a passage ends at the best place, in tokens of `cl100k_base`.
 pub const MIN_TOKENS: usize = 150;
@@ -164,39 +164,57 @@ pub(super) fn split_text(path: &Path, text: &str, options: SplitOptions) -> Spli
     }
 }
 
-/// Returns the passages of a text that was converted into Markdown, with their places in the file.
+/// Returns the passages of a text that was converted, with their places in the file.
 fn split_converted(converted: Converted, options: SplitOptions) -> SplitText {
-    let Converted { markdown, places, unit, title, description, language } = converted;
-    let split = split_structured("md", &markdown, options);
+    let Converted { markdown, places, unit, outline, title, description, language } = converted;
+    // JSON can contain NUL, which PostgreSQL's text can't.
+    let markdown = markdown.replace('\0', "\u{fffd}");
+    let split = match outline {
+        Some(outline) => split_outlined(&markdown, outline_of(outline), options),
+        None => split_outlined(&markdown, markdown::outline(&markdown, false).unwrap_or_default(), options),
+    };
     let place = |line: usize| places.get(line.saturating_sub(1)).or(places.last()).copied().unwrap_or(1);
     let in_file = |chunk: Chunk| {
         let (first, last) = chunk.lines;
         Chunk { lines: (place(first), place(last)), unit, bytes: None, ..chunk }
     };
+    let said = |text: Option<String>| text.map(|text| one_line(&text)).filter(|text| !text.is_empty());
     SplitText {
-        title: title.or(split.title),
-        description: description.or(split.description),
-        language: language.or(split.language),
+        title: said(title).or(split.title),
+        description: said(description),
+        language: language.map(|language| language.trim().to_owned()),
         chunks: split.chunks.into_iter().map(in_file).collect(),
         ..split
     }
 }
 
+/// Returns what a converter knows of its text as an outline.
+fn outline_of(outlined: Outlined) -> Outline {
+    let Outlined { headings, inner_lines, prose } = outlined;
+    let mut structure: Structure = inner_lines.into_iter().map(|start| (start, INNER_LINE)).collect();
+    structure.extend(headings.iter().map(|(start, level, _)| (*start, *level)));
+    let headings = headings.into_iter().map(|(start, level, text)| Heading { start, level, text: one_line(&text) });
+    Outline {
+        structure,
+        headings: headings.filter(|heading| !heading.text.is_empty()).collect(),
+        prose,
+        ..Outline::default()
+    }
+}
+
 fn split_structured(extension: &str, text: &str, options: SplitOptions) -> SplitText {
-    let (outline, structure) = match extension {
-        "md" | "markdown" | "mdx" => match markdown::outline(text) {
-            Some(mut outline) => {
-                let structure = std::mem::take(&mut outline.structure);
-                (outline, Some(structure))
-            }
-            None => (Outline::default(), None),
-        },
-        extension => (Outline::default(), code::structure(extension, text)),
+    let outline = match extension {
+        "md" | "markdown" | "mdx" => markdown::outline(text, true).unwrap_or_default(),
+        extension => Outline { structure: code::structure(extension, text).unwrap_or_default(), ..Outline::default() },
     };
-    let Outline { headings, front_matter: block, prose, .. } = outline;
+    split_outlined(text, outline, options)
+}
+
+fn split_outlined(text: &str, outline: Outline, options: SplitOptions) -> SplitText {
+    let Outline { structure, headings, front_matter: block, prose } = outline;
     let FrontMatter { title, description, language } = front_matter(text.get(block.clone()).unwrap_or_default());
     // A character has at most four bytes, and a token at least one.
-    let mut pieces = pieces(text, structure, options.max_tokens.min(LONGEST_PIECE) - 4);
+    let mut pieces = pieces(text, &structure, options.max_tokens.min(LONGEST_PIECE) - 4);
     pieces.retain(|piece| piece.range.start >= block.end);
     let ranges = joined(text, passages(text, &pieces, options), options);
     let chunks = with_places(text, ranges, &headings);
