@@ -55,8 +55,10 @@ pub async fn check_dimensions(
         .filter(document_chunks::embedding_model.eq(model))
         .select(document_chunks::vector);
     let one: Option<Embedding> = one.first(ws).await.optional()?;
-    let Some(stored) = one.and_then(|one| one.dimensions()) else { return Ok(()) };
-    remember(key, stored);
+    let stored = one.and_then(|one| one.dimensions());
+    if let Some(stored) = stored {
+        remember(key, stored);
+    }
     reject_other_dimensions(model, vector, stored)
 }
 
@@ -74,7 +76,8 @@ fn remember(key: ModelInWorkspace, stored: usize) {
     cache.insert(key, (stored, Instant::now()));
 }
 
-/// Rejects a vector if the model's vectors have another number of dimensions.
+/// Rejects a vector if the model's vectors have another number of dimensions. `None` accepts every vector, because
+/// [`Embedding::dimensions`] could not tell the number.
 ///
 /// # Errors
 ///
@@ -85,11 +88,12 @@ fn remember(key: ModelInWorkspace, stored: usize) {
 /// use workspace_db::sql_types::Embedding;
 ///
 /// let vector = Embedding::placed(vec![0.5; 384])?;
-/// assert!(reject_other_dimensions("all-minilm", &vector, 384).is_ok());
-/// assert!(reject_other_dimensions("all-minilm", &vector, 768).unwrap_err().is_conflict());
+/// assert!(reject_other_dimensions("all-minilm", &vector, Some(384)).is_ok());
+/// assert!(reject_other_dimensions("all-minilm", &vector, Some(768)).unwrap_err().is_conflict());
 /// # Ok::<(), workspace_db::Error>(())
 /// ```
-pub fn reject_other_dimensions(model: &str, vector: &Embedding, dimensions: usize) -> Result<()> {
+pub fn reject_other_dimensions(model: &str, vector: &Embedding, dimensions: Option<usize>) -> Result<()> {
+    let Some(dimensions) = dimensions else { return Ok(()) };
     let found = vector.dimensions().filter(|_| !vector.may_have_dimensions(dimensions));
     let Some(found) = found else { return Ok(()) };
     let message =
@@ -108,7 +112,7 @@ impl StreamDimensions {
     /// Rejects a vector if an earlier one of its model has another number of dimensions.
     pub(crate) fn check(&mut self, model: &str, vector: &Embedding) -> Result<()> {
         if let Some(dimensions) = self.0.get(model) {
-            return reject_other_dimensions(model, vector, *dimensions);
+            return reject_other_dimensions(model, vector, Some(*dimensions));
         }
         if let Some(dimensions) = vector.dimensions() {
             self.0.insert(model.to_owned(), dimensions);

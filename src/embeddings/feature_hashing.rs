@@ -1,17 +1,15 @@
 //! Vectors without a model: the hashing trick.
 
 use std::collections::{BTreeMap, HashSet};
-use std::num::NonZero;
 use std::sync::LazyLock;
-use std::thread::available_parallelism;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use stop_words::Language;
-use tokio::task::spawn_blocking;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::embedder::Embedder;
-use crate::error::{Error, ErrorKind, Result};
+use super::threads::embed_on_every_core;
+use crate::error::{Error, Result};
 use crate::sql_types::{DIMENSIONS, Embedding};
 use crate::words::{normalize, words};
 
@@ -95,22 +93,7 @@ impl Embedder for FeatureHashing {
         if texts.len() < MANY_TEXTS {
             return ready(texts.iter().map(|text| Self::vector(text)).collect()).boxed();
         }
-        async move {
-            // The words of a run of passages take longer than their rows, so every core hashes.
-            let threads = available_parallelism().map_or(1, NonZero::get);
-            let hash = |part: Vec<String>| {
-                spawn_blocking(move || part.iter().map(|text| Self::vector(text)).collect::<Result<Vec<_>>>())
-            };
-            let parts: Vec<_> = texts.chunks(texts.len().div_ceil(threads)).map(<[String]>::to_vec).map(hash).collect();
-            let mut vectors = Vec::new();
-            for part in parts {
-                let part = part.await.map_err(|error| {
-                    Error::new(ErrorKind::Embeddings, "the thread that hashes words panicked").caused_by(error)
-                })?;
-                vectors.extend(part?);
-            }
-            Ok(vectors)
-        }
-        .boxed()
+        // The words of a run of passages take longer than their rows, so every core hashes.
+        embed_on_every_core(texts, Self::vector).boxed()
     }
 }

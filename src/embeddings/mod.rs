@@ -11,6 +11,7 @@ mod feature_hashing;
 #[cfg(feature = "openai")]
 mod openai;
 mod selection;
+mod threads;
 
 pub(crate) use self::dimensions::StreamDimensions;
 pub use self::dimensions::{check_dimensions, reject_other_dimensions};
@@ -18,4 +19,5 @@ pub use self::embedder::{Embedder, REFUSED_INPUT, embed};
 pub use self::feature_hashing::FeatureHashing;
 #[cfg(feature = "openai")]
 pub use self::openai::{OpenAiEmbeddings, OpenAiSettings};
-pub use self::selection::{embedder_for_workspace, live_models};
+pub use self::selection::{choose_embedder, embedder_for_workspace, live_models};
+pub use self::threads::embed_on_every_core;

@@ -29,9 +29,26 @@ pub async fn embedder_for_workspace<'a>(
     ws: &mut WorkspaceConnection<impl Access>,
     embedders: &[&'a dyn Embedder],
 ) -> Result<&'a dyn Embedder> {
-    let models = live_models(ws).await?;
+    choose_embedder(&live_models(ws).await?, embedders)
+}
+
+/// Returns the embedder whose model is among those of a workspace, the first of them that has one, or the first embedder if there
+/// are no models.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) if none of the embedders has one of the models.
+///
+/// ```
+/// use workspace_db::embeddings::{Embedder, FeatureHashing, choose_embedder};
+///
+/// assert_eq!(choose_embedder(&[], &[&FeatureHashing])?.model(), FeatureHashing.model());
+/// assert!(choose_embedder(&["nomic-embed-text".to_owned()], &[&FeatureHashing]).is_err());
+/// # Ok::<(), workspace_db::Error>(())
+/// ```
+pub fn choose_embedder<'a>(models: &[String], embedders: &[&'a dyn Embedder]) -> Result<&'a dyn Embedder> {
     let made = |model: &String| embedders.iter().find(|embedder| embedder.model() == model);
-    let embedder = match models.as_slice() {
+    let embedder = match models {
         [] => embedders.first(),
         models => models.iter().find_map(made),
     };

@@ -101,9 +101,7 @@ impl Writer {
             let one = tx.query_opt(ONE_VECTOR, &[self.workspace.as_uuid(), &source.model]).await?;
             let Some(one) = one else { continue };
             let stored: Embedding = Embedding::try_from(one.get::<_, pgvector::Vector>(0).to_vec())?;
-            if let Some(dimensions) = stored.dimensions() {
-                reject_other_dimensions(&source.model, &passage.vector, dimensions)?;
-            }
+            reject_other_dimensions(&source.model, &passage.vector, stored.dimensions())?;
         }
         Ok(())
     }

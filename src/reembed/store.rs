@@ -174,7 +174,7 @@ impl Store {
             .select(chunk_reembeddings::vector);
         let waiting: Option<Embedding> = waiting.first(&mut self.ws).await.optional()?;
         match waiting.and_then(|waiting| waiting.dimensions()) {
-            Some(dimensions) => reject_other_dimensions(&self.model, vector, dimensions),
+            Some(dimensions) => reject_other_dimensions(&self.model, vector, Some(dimensions)),
             None => check_dimensions(&mut self.ws, &self.model, vector).await,
         }
     }

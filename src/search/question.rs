@@ -1,6 +1,6 @@
 //! Question of a search, as a vector.
 
-use crate::embeddings::{Embedder, FeatureHashing, embedder_for_workspace, live_models};
+use crate::embeddings::{Embedder, FeatureHashing, choose_embedder, live_models};
 use crate::error::Result;
 use crate::sql_types::{Embedding, SignBits};
 use crate::tenancy::{Access, WorkspaceConnection};
@@ -71,11 +71,10 @@ impl Question {
         embedders: &[&dyn Embedder],
         text: &str,
     ) -> Result<Self> {
-        if live_models(ws).await?.is_empty() {
-            // No passage can be found, and a model might have to be downloaded first.
-            return Self::embed(&FeatureHashing, text).await;
-        }
-        Self::embed(embedder_for_workspace(ws, embedders).await?, text).await
+        let models = live_models(ws).await?;
+        // Without vectors no passage can be found, and a model might have to be downloaded first.
+        let embedder = if models.is_empty() { &FeatureHashing } else { choose_embedder(&models, embedders)? };
+        Self::embed(embedder, text).await
     }
 
     /// Returns the name of the model that created the vector.

@@ -122,7 +122,7 @@ async fn words_are_hashed_where_the_model_can_not_be_downloaded() {
     );
     assert!(said.err.contains("127.0.0.1:1") || said.err.contains("pip"), "the reason is missing: {}", said.err);
     assert_eq!(shell.json(&["search", "garage"])["hits"][0]["title"], "cars.txt");
-    // What was embedded by the model needs it.
+    // A search among the model's vectors needs the model.
     shell.succeed(&["psql", "-c", &format!("UPDATE document_chunks SET embedding_model = '{MODEL}'")]);
     let error = shell.fails(&["search", "garage"], 5);
     assert!(error.contains("wordllama==0.4.0.post1") && error.contains("hash words"), "{error}");

@@ -184,9 +184,7 @@ async fn insert(client: &mut Client, batch: Vec<NewPassage>, embedder: &dyn Embe
     let stored = "SELECT vector::real[] FROM document_chunks WHERE embedding_model = $1 LIMIT 1";
     if let (Some(row), [first, ..]) = (client.query_opt(stored, &[&embedder.model()]).await?, &vectors[..]) {
         let stored: Embedding = row.get::<_, Vec<f32>>(0).try_into()?;
-        if let Some(dimensions) = stored.dimensions() {
-            reject_other_dimensions(embedder.model(), first, dimensions)?;
-        }
+        reject_other_dimensions(embedder.model(), first, stored.dimensions())?;
     }
     let vectors: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
     let insert = format!(

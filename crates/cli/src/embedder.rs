@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use serde_json::{Map, Value};
 use workspace_db::embeddings::{
-    Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings, embedder_for_workspace, live_models,
+    Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings, choose_embedder, live_models,
 };
 use workspace_db::search::Question;
 use workspace_db::tenancy::WorkspaceConnection;
@@ -176,8 +176,9 @@ impl Embedders {
         workspace: &str,
     ) -> Result<(&dyn Embedder, Vec<String>)> {
         let Some(built_in) = &self.built_in else { return Ok((self.preferred.as_ref(), Vec::new())) };
-        let has_vectors = !live_models(ws).await?.is_empty();
-        let chosen = embedder_for_workspace(ws, &self.all()).await?;
+        let models = live_models(ws).await?;
+        let has_vectors = !models.is_empty();
+        let chosen = choose_embedder(&models, &self.all())?;
         if chosen.model() != MODEL {
             return Ok((chosen, Vec::new()));
         }

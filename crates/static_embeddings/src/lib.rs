@@ -12,15 +12,13 @@ mod model;
 mod package;
 mod tokenizer;
 
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
-use workspace_db::embeddings::Embedder;
+use workspace_db::embeddings::{Embedder, embed_on_every_core};
 use workspace_db::sql_types::Embedding;
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -87,7 +85,9 @@ impl StaticEmbeddings {
     async fn model(&self) -> Result<Arc<Model>> {
         let load = || async {
             let cache = self.cache.clone();
-            let loaded = spawn_blocking(move || package::load(&cache)).await.map_err(thread_panicked)?;
+            let loaded = spawn_blocking(move || package::load(&cache)).await.map_err(|error| {
+                Error::new(ErrorKind::Embeddings, "the thread that loads the embedding model panicked").caused_by(error)
+            })?;
             Ok(Arc::new(loaded?))
         };
         self.model.get_or_try_init(load).await.cloned()
@@ -106,18 +106,7 @@ impl Embedder for StaticEmbeddings {
     fn embed<'a>(&'a self, texts: &'a [String]) -> BoxFuture<'a, Result<Vec<Embedding>>> {
         async move {
             let model = self.model().await?;
-            let threads = available_parallelism().map_or(1, NonZero::get);
-            let embed = |part: Vec<String>| {
-                let model = Arc::clone(&model);
-                spawn_blocking(move || part.iter().map(|text| model.embed(text)).collect::<Result<Vec<_>>>())
-            };
-            let together = texts.len().div_ceil(threads).max(1);
-            let parts: Vec<_> = texts.chunks(together).map(<[String]>::to_vec).map(embed).collect();
-            let mut vectors = Vec::with_capacity(texts.len());
-            for part in parts {
-                vectors.extend(part.await.map_err(thread_panicked)??);
-            }
-            Ok(vectors)
+            embed_on_every_core(texts, move |text| model.embed(text)).await
         }
         .boxed()
     }
@@ -127,10 +116,5 @@ impl Embedder for StaticEmbeddings {
 /// characters are near to each other, whatever they say.
 fn is_latin(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic());
-    let (latin, other): (Vec<char>, Vec<char>) = letters.partition(|&c| c < '\u{250}');
-    latin.len() >= other.len()
-}
-
-fn thread_panicked(error: tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Embeddings, "the thread of the embedding model panicked").caused_by(error)
+    2 * letters.clone().filter(|&c| c < '\u{250}').count() >= letters.count()
 }

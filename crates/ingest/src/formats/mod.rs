@@ -7,8 +7,8 @@ mod text;
 
 use std::path::Path;
 
+pub(super) use self::text::Converted;
 pub use self::text::Unit;
-pub(super) use self::text::{Converted, Outlined};
 
 /// Formats that are not read, by the beginning of a file and its extensions. None means any.
 const UNSUPPORTED: &[(&[u8], Option<&str>, &str)] = &[

@@ -1,5 +1,7 @@
 //! The result of a conversion.
 
+use crate::outline::Outline;
+
 /// Text of a file as Markdown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Converted {
@@ -7,21 +9,11 @@ pub(crate) struct Converted {
     /// Place in the file of each line of the Markdown.
     pub(crate) places: Vec<usize>,
     pub(crate) unit: Unit,
-    pub(crate) outline: Option<Outlined>,
+    /// Outline, if the converter knows it. Otherwise the text is parsed as Markdown.
+    pub(crate) outline: Option<Outline>,
     pub(crate) title: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) language: Option<String>,
-}
-
-/// What a converter knows of its text. Without it, the text is Markdown.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outlined {
-    /// Headings: beginning of the line, level from 1, and text.
-    pub(crate) headings: Vec<(usize, u8, String)>,
-    /// Beginnings of lines that belong together with the line before.
-    pub(crate) inner_lines: Vec<usize>,
-    /// Text without code.
-    pub(crate) prose: String,
 }
 
 /// Unit of the places in a file.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 use tree_sitter_language::LanguageFn;
 
-use super::cuts::{LineStarts, Structure};
+use super::cuts::LineStarts;
+use crate::outline::Structure;
 
 /// Maximum time of a parser. A file that takes longer is generated or malicious.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::outline::Structure;
+
 /// Rank of a place; the smaller, the better. Headings and items have smaller ranks, by their depth.
 pub(super) const PARAGRAPH: u8 = 30;
 pub(super) const LINE: u8 = 40;
-/// Rank of a line in a block that belongs together, such as code in Markdown.
-pub(super) const INNER_LINE: u8 = 45;
 pub(super) const SENTENCE: u8 = 50;
 const WORD: u8 = 60;
 const CHARACTER: u8 = 70;
 
 /// Minimum number of bytes between the last place and one at a word.
 const WORDS_APART: usize = 100;
-
-/// Ranks of the beginnings of lines, from a parser.
-pub(super) type Structure = BTreeMap<usize, u8>;
 
 /// Text between two places, and the rank of the first one.
 pub(super) struct Piece {

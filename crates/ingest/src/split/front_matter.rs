@@ -1,6 +1,6 @@
 //! The metadata for other programs that stands before a text, between lines of `---` or `+++`.
 
-use super::markdown::one_line;
+use crate::outline::one_line;
 
 /// Keys of the metadata that this crate reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,14 +4,11 @@ use std::ops::Range;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::cuts::{INNER_LINE, LineStarts, Structure};
+use super::cuts::LineStarts;
+use crate::outline::{Heading, INNER_LINE, Outline};
 
 /// Maximum nesting. People don't use deeper lists or quotations, and the parser takes long for them.
 const DEEPEST: usize = 100;
-/// Number of bytes of a text's prose that are kept.
-const PROSE: usize = 20_000;
-/// Maximum number of characters in a heading.
-const LONGEST: usize = 200;
 
 /// Returns true if a line is nested so deep that the text is not for people.
 fn is_too_deep(text: &str) -> bool {
@@ -34,37 +31,6 @@ fn marks(line: &str) -> usize {
             _ => return marks,
         };
         marks += 1;
-    }
-}
-
-/// Heading of a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Heading {
-    /// Position of its line.
-    pub(super) start: usize,
-    /// Level, from 1.
-    pub(super) level: u8,
-    /// Text as readers see it, without markup, on one line.
-    pub(super) text: String,
-}
-
-/// Structure, headings and prose of a Markdown text.
-#[derive(Default)]
-pub(super) struct Outline {
-    pub(super) structure: Structure,
-    pub(super) headings: Vec<Heading>,
-    /// Metadata for other programs before the text.
-    pub(super) front_matter: Range<usize>,
-    /// Text as readers see it, without code; the first [`PROSE`] bytes or a little more.
-    pub(super) prose: String,
-}
-
-impl Outline {
-    /// Separates two words of the prose.
-    fn blank(&mut self) {
-        if self.prose.len() < PROSE {
-            self.prose.push(' ');
-        }
     }
 }
 
@@ -115,15 +81,16 @@ pub(super) fn outline(text: &str, has_front_matter: bool) -> Option<Outline> {
                     (depth == 0).then(|| Heading { start: start.unwrap_or(range.start), level, text: String::new() });
             }
             Event::End(TagEnd::Heading(_)) => {
-                let read = heading.take().map(|read| Heading { text: one_line(&read.text), ..read });
-                outline.headings.extend(read.filter(|heading| !heading.text.is_empty()));
+                if let Some(read) = heading.take() {
+                    outline.add_heading(read);
+                }
             }
             Event::Text(part) => {
                 if let Some(heading) = &mut heading {
                     heading.text.push_str(&part);
                 }
-                if !is_code && outline.prose.len() < PROSE {
-                    outline.prose.push_str(&part);
+                if !is_code {
+                    outline.add_prose(&part);
                 }
             }
             Event::Code(part) => {
@@ -135,12 +102,12 @@ pub(super) fn outline(text: &str, has_front_matter: bool) -> Option<Outline> {
                 if let Some(heading) = &mut heading {
                     heading.text.push(' ');
                 }
-                outline.blank();
+                outline.add_prose(" ");
             }
             Event::End(end) => {
                 depth = depth.saturating_sub(u32::from(matches!(end, TagEnd::BlockQuote(_) | TagEnd::Item)));
                 is_code &= end != TagEnd::CodeBlock;
-                outline.blank();
+                outline.add_prose(" ");
             }
             Event::Start(tag @ (Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_))) => {
                 is_code |= matches!(tag, Tag::CodeBlock(_));
@@ -153,20 +120,10 @@ pub(super) fn outline(text: &str, has_front_matter: bool) -> Option<Outline> {
     Some(outline)
 }
 
-/// Returns one line without control characters, no longer than a title.
-pub(super) fn one_line(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outline::LONGEST;
 
     fn first_heading(text: &str) -> Option<String> {
         outline(text, true)?.headings.into_iter().map(|heading| heading.text).next()

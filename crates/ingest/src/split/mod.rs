@@ -15,10 +15,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use tiktoken_rs::cl100k_base_singleton;
 
-use self::cuts::{INNER_LINE, LINE, Piece, SENTENCE, Structure, pieces};
+use self::cuts::{LINE, Piece, SENTENCE, pieces};
 use self::front_matter::{FrontMatter, front_matter};
-use self::markdown::{Heading, Outline, one_line};
-use super::formats::{Converted, Outlined, Unit, converted, extension};
+use super::formats::{Converted, Unit, converted, extension};
+use super::outline::{Heading, Outline, one_line};
 
 /// Default of the length from which a passage ends at the best place, in tokens of `cl100k_base`.
 pub const MIN_TOKENS: usize = 150;
@@ -37,7 +37,7 @@ const LONGEST_PIECE: usize = 400;
 /// Maximum number of bytes of a token, on average over a passage that is worth a search.
 const BYTES_PER_TOKEN: usize = 32;
 
-/// Version of the splitter and of the formats. Raise it if the splitter gives other passages for a text, so that the next run replaces them.
+/// Version of the splitter and of the formats. Raise it if a text gets other passages, so that the next run replaces them.
 const SPLITTER_VERSION: u32 = 4;
 
 /// Sizes of passages, in tokens of `cl100k_base`.
@@ -169,10 +169,8 @@ fn split_converted(converted: Converted, options: SplitOptions) -> SplitText {
     let Converted { markdown, places, unit, outline, title, description, language } = converted;
     // JSON can contain NUL, which PostgreSQL's text can't.
     let markdown = markdown.replace('\0', "\u{fffd}");
-    let split = match outline {
-        Some(outline) => split_outlined(&markdown, outline_of(outline), options),
-        None => split_outlined(&markdown, markdown::outline(&markdown, false).unwrap_or_default(), options),
-    };
+    let outline = outline.or_else(|| markdown::outline(&markdown, false)).unwrap_or_default();
+    let split = split_outlined(&markdown, outline, options);
     let place = |line: usize| places.get(line.saturating_sub(1)).or(places.last()).copied().unwrap_or(1);
     let in_file = |chunk: Chunk| {
         let (first, last) = chunk.lines;
@@ -185,20 +183,6 @@ fn split_converted(converted: Converted, options: SplitOptions) -> SplitText {
         language: language.map(|language| language.trim().to_owned()),
         chunks: split.chunks.into_iter().map(in_file).collect(),
         ..split
-    }
-}
-
-/// Returns what a converter knows of its text as an outline.
-fn outline_of(outlined: Outlined) -> Outline {
-    let Outlined { headings, inner_lines, prose } = outlined;
-    let mut structure: Structure = inner_lines.into_iter().map(|start| (start, INNER_LINE)).collect();
-    structure.extend(headings.iter().map(|(start, level, _)| (*start, *level)));
-    let headings = headings.into_iter().map(|(start, level, text)| Heading { start, level, text: one_line(&text) });
-    Outline {
-        structure,
-        headings: headings.filter(|heading| !heading.text.is_empty()).collect(),
-        prose,
-        ..Outline::default()
     }
 }
 

@@ -18,6 +18,7 @@ use super::text::Converted;
 const LONGEST: Duration = Duration::from_secs(2);
 /// Number of bytes that are read between two looks at the clock.
 const PART: usize = 4096;
+
 /// Returns the text of a page, or none if reading takes too long.
 pub(super) fn converted(text: &str) -> Option<Converted> {
     let begun = Instant::now();
@@ -61,6 +62,7 @@ impl TokenSink for Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outline::INNER_LINE;
 
     #[test]
     fn a_page_becomes_text_with_its_lines() {
@@ -90,9 +92,11 @@ mod tests {
         assert_eq!(places.len(), markdown.lines().count());
         let outline = outline.unwrap();
         let code = markdown.find("## Code").unwrap();
-        assert_eq!(outline.headings, [(0, 1, "Opening hours".to_owned()), (code, 2, "Code".to_owned())]);
+        let headings: Vec<_> = outline.headings.iter().map(|it| (it.start, it.level, it.text.as_str())).collect();
+        assert_eq!(headings, [(0, 1, "Opening hours"), (code, 2, "Code")]);
         assert!(outline.prose.contains("Not on Sunday.") && !outline.prose.contains("run()"), "{}", outline.prose);
-        let inner: Vec<&str> = outline.inner_lines.iter().map(|at| markdown[*at..].lines().next().unwrap()).collect();
+        let inner = outline.structure.iter().filter(|(_, rank)| **rank == INNER_LINE);
+        let inner: Vec<&str> = inner.map(|(at, _)| markdown[*at..].lines().next().unwrap()).collect();
         assert_eq!(inner, ["fn main() {", "    run();", "}", "```", "Monday | 9"]);
     }
 
@@ -101,7 +105,7 @@ mod tests {
     }
 
     fn headings(page: &str) -> Vec<String> {
-        converted(page).unwrap().outline.unwrap().headings.into_iter().map(|(_, _, text)| text).collect()
+        converted(page).unwrap().outline.unwrap().headings.into_iter().map(|heading| heading.text).collect()
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{Tag, TokenSinkResult};
 
-use crate::formats::text::{Converted, Outlined};
+use crate::formats::text::Converted;
+use crate::outline::{Heading, INNER_LINE, Outline};
 
 /// Elements that readers do not see, or that repeat on every page.
 const SKIPPED: &[&str] =
@@ -42,8 +43,6 @@ const LINES: &[&str] = &["br", "caption", "dd", "dt", "figcaption", "legend", "o
 /// Blocks that end a heading. Others only separate its words.
 const NOT_IN_HEADING: &[&str] = &["ol", "p", "pre", "table", "ul"];
 
-/// Number of bytes of the prose that are kept, to detect the language.
-const PROSE: usize = 20_000;
 /// Maximum number of levels by which a list is indented.
 const DEEPEST: usize = 10;
 
@@ -61,19 +60,11 @@ enum Content {
     Code,
 }
 
-/// A heading that is not closed yet.
-struct OpenHeading {
-    level: u8,
-    /// Beginning of its line, once it has text.
-    start: Option<usize>,
-    text: String,
-}
-
 /// Text so far, and what surrounds the next one.
 #[derive(Default)]
 pub(super) struct Writer {
     done: Converted,
-    outline: Outlined,
+    outline: Outline,
     /// Line of the page that is read.
     pub(super) line: usize,
     /// Number of ends of lines that the next text needs before it.
@@ -85,7 +76,8 @@ pub(super) struct Writer {
     /// Skipped element, and how many of its kind are open.
     skipped: Option<(String, usize)>,
     content: Content,
-    heading: Option<OpenHeading>,
+    /// Open heading; its position is known once it has text.
+    heading: Option<Heading>,
     /// Open lists; the next number of an ordered one.
     lists: Vec<Option<usize>>,
     /// Number of cells so far in the row.
@@ -113,13 +105,13 @@ impl Writer {
             name if name == "title" || SKIPPED.contains(&name) => {
                 self.skipped = (!tag.self_closing).then(|| (name.to_owned(), 1));
             }
-            name if self.is_in_code() => self.start_in_code(name),
+            name if self.is_in_code() => self.break_in_code(name),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.start_heading(name),
             "ul" | "menu" | "dir" => self.start_list(None),
             "ol" => self.start_list(Some(1)),
             "li" => self.start_item(),
-            "table" => self.start_row(2),
-            "tr" => self.start_row(1),
+            "table" => self.break_row(2),
+            "tr" => self.break_row(1),
             "td" | "th" => self.start_cell(),
             "pre" | "listing" => self.start_code(),
             name if BLOCKS.contains(&name) => self.break_block(),
@@ -140,13 +132,13 @@ impl Writer {
         match name {
             "title" if self.content == Content::Title => self.content = Content::Prose,
             "pre" | "listing" if self.is_in_code() => self.end_code(),
-            name if self.is_in_code() => self.start_in_code(name),
+            name if self.is_in_code() => self.break_in_code(name),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.end_heading(),
             "ul" | "ol" | "menu" | "dir" => self.end_list(),
             "li" => self.end_item(1),
             "td" | "th" => self.content = Content::Prose,
-            "tr" => self.start_row(1),
-            "table" => self.start_row(2),
+            "tr" => self.break_row(1),
+            "table" => self.break_row(2),
             name if BLOCKS.contains(&name) => self.break_block(),
             name if LINES.contains(&name) => self.break_lines(1),
             _ => {}
@@ -164,12 +156,15 @@ impl Writer {
         self.break_lines(2);
         let level = name.trim_start_matches('h').parse().unwrap_or(1);
         self.prefix = format!("{} ", "#".repeat(level.into()));
-        self.heading = Some(OpenHeading { level, start: None, text: String::new() });
+        self.heading = Some(Heading { level, start: 0, text: String::new() });
     }
 
     fn end_heading(&mut self) {
-        let Some(OpenHeading { level, start, text }) = self.heading.take() else { return };
-        self.outline.headings.extend(start.map(|start| (start, level, text.trim_start().to_owned())));
+        let Some(heading) = self.heading.take() else { return };
+        if !heading.text.is_empty() {
+            self.outline.structure.insert(heading.start, heading.level);
+        }
+        self.outline.add_heading(heading);
         self.prefix.clear();
         self.break_lines(2);
     }
@@ -209,7 +204,7 @@ impl Writer {
     }
 
     /// Ends a row, and begins the next text after this number of ends of lines.
-    fn start_row(&mut self, ends: usize) {
+    fn break_row(&mut self, ends: usize) {
         self.content = Content::Prose;
         self.prefix.clear();
         self.cells = 0;
@@ -236,7 +231,7 @@ impl Writer {
     }
 
     /// Keeps the lines of code that elements separate.
-    fn start_in_code(&mut self, name: &str) {
+    fn break_in_code(&mut self, name: &str) {
         if name == "br" {
             self.wanted += 1;
         } else if name == "li" || name == "tr" || BLOCKS.contains(&name) || LINES.contains(&name) {
@@ -299,10 +294,8 @@ impl Writer {
                 heading.text.push_str(blank);
                 heading.text.push_str(word);
             }
-            if self.outline.prose.len() < PROSE {
-                self.outline.prose.push_str(blank);
-                self.outline.prose.push_str(word);
-            }
+            self.outline.add_prose(blank);
+            self.outline.add_prose(word);
             self.is_spaced = true;
         }
         let is_blank = text.trim().is_empty();
@@ -347,10 +340,10 @@ impl Writer {
         let start = self.done.markdown.len();
         let is_row = self.content == Content::Cell && wanted == 1;
         if is_row || (self.content == Content::Code && wanted > 0) {
-            self.outline.inner_lines.push(start);
+            self.outline.structure.insert(start, INNER_LINE);
         }
-        if let Some(heading) = &mut self.heading {
-            heading.start.get_or_insert(start);
+        if let Some(heading) = self.heading.as_mut().filter(|heading| heading.text.is_empty()) {
+            heading.start = start;
         }
         let prefix = std::mem::take(&mut self.prefix);
         self.done.markdown.push_str(&prefix);

@@ -1,0 +1,65 @@
+//! The outline of a text: its headings, and places that are better or worse for a cut.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Rank of a line in a block that belongs together, such as code in Markdown.
+pub(crate) const INNER_LINE: u8 = 45;
+
+/// Number of bytes of a text's prose that are kept.
+const PROSE: usize = 20_000;
+/// Maximum number of characters in a heading.
+pub(crate) const LONGEST: usize = 200;
+
+/// Ranks of the beginnings of lines, from a parser.
+pub(crate) type Structure = BTreeMap<usize, u8>;
+
+/// Heading of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heading {
+    /// Position of its line.
+    pub(crate) start: usize,
+    /// Level, from 1.
+    pub(crate) level: u8,
+    /// Text as readers see it, without markup, on one line.
+    pub(crate) text: String,
+}
+
+/// Structure, headings and prose of a text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outline {
+    pub(crate) structure: Structure,
+    pub(crate) headings: Vec<Heading>,
+    /// Metadata for other programs before the text.
+    pub(crate) front_matter: Range<usize>,
+    /// Text as readers see it, without code; the first [`PROSE`] bytes or a little more.
+    pub(crate) prose: String,
+}
+
+impl Outline {
+    /// Adds to the prose.
+    pub(crate) fn add_prose(&mut self, text: &str) {
+        if self.prose.len() < PROSE {
+            self.prose.push_str(text);
+        }
+    }
+
+    /// Adds a heading, unless it has no text.
+    pub(crate) fn add_heading(&mut self, mut heading: Heading) {
+        heading.text = one_line(&heading.text);
+        if !heading.text.is_empty() {
+            self.headings.push(heading);
+        }
+    }
+}
+
+/// Returns one line without control characters, no longer than a title.
+pub(crate) fn one_line(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
