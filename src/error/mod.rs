@@ -61,6 +61,8 @@ pub enum ErrorKind {
     MissingPrerequisite,
     /// The embeddings endpoint failed or returned an invalid response.
     Embeddings,
+    /// The reranking endpoint failed or returned an invalid response.
+    Reranking,
     /// The token or password is invalid, or no longer valid.
     Unauthenticated,
     /// The actor is known and lacks the permission.
@@ -235,7 +237,7 @@ impl Error {
             ErrorKind::Conflict | ErrorKind::StillReferenced | ErrorKind::LeaseLost => 409,
             ErrorKind::InvalidInput => 422,
             ErrorKind::Throttled => 429,
-            ErrorKind::Embeddings => 502,
+            ErrorKind::Embeddings | ErrorKind::Reranking => 502,
             ErrorKind::Exhausted | ErrorKind::Unreachable | ErrorKind::Serialization => 503,
             ErrorKind::TimedOut => 504,
             ErrorKind::MissingPrerequisite
@@ -332,6 +334,12 @@ impl Error {
     #[must_use]
     pub fn is_embeddings_failure(&self) -> bool {
         self.inner.kind == ErrorKind::Embeddings
+    }
+
+    /// Returns true if the reranking endpoint failed or returned an invalid response.
+    #[must_use]
+    pub fn is_reranking_failure(&self) -> bool {
+        self.inner.kind == ErrorKind::Reranking
     }
 
     /// Returns true if an operation of the operating system failed on a file, a folder or a program.

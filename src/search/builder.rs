@@ -10,6 +10,7 @@ use super::excerpt::bring_excerpts;
 use super::filter::Filter;
 use super::full_text::MAX_TEXT;
 use super::fusion::{fused, keep_per_document};
+use super::near_duplicates::remove_near_duplicates;
 use super::neighbours::bring_neighbours;
 use super::plan::Plan;
 use super::question::Question;
@@ -92,6 +93,7 @@ pub struct Search {
     excerpts: Option<String>,
     /// Maximum number of hits of one document.
     per_document: Option<usize>,
+    leaves_out_near_duplicates: bool,
     limits: Option<SearchLimits>,
 }
 
@@ -109,6 +111,7 @@ impl Search {
             neighbours: 0,
             excerpts: None,
             per_document: None,
+            leaves_out_near_duplicates: false,
             limits: None,
         }
     }
@@ -205,6 +208,14 @@ impl Search {
         self
     }
 
+    /// Leaves out each hit that is nearly equal to a better one, as copies of a page are.
+    ///
+    /// The others are selected among four times as many passages, as by [`per_document`](Self::per_document).
+    pub fn without_near_duplicates(mut self) -> Self {
+        self.leaves_out_near_duplicates = true;
+        self
+    }
+
     /// Compares every vector of the workspace that passes the filters, so the result is exact.
     pub fn exact(mut self) -> Self {
         self.plan = Some(Plan::Exact);
@@ -239,7 +250,7 @@ impl Search {
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {
         self.check()?;
         ws.check(self.workspace)?;
-        let is_selected = self.relevance.is_some() || self.per_document.is_some();
+        let is_selected = self.relevance.is_some() || self.per_document.is_some() || self.leaves_out_near_duplicates;
         let among = if is_selected { self.k.saturating_mul(SELECTED_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
             (Some(question), None) => {
@@ -271,6 +282,10 @@ impl Search {
         };
         if let Some(hits) = self.per_document {
             keep_per_document(&mut found, hits);
+        }
+        if self.leaves_out_near_duplicates {
+            let kept = if self.relevance.is_some() { among } else { self.k };
+            remove_near_duplicates(&mut found, kept as usize);
         }
         if let (Some(relevance), Some(question)) = (self.relevance, &self.question) {
             found.truncate(among as usize);

@@ -72,7 +72,8 @@ impl fmt::Display for RetrievalStats {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
     /// Score that orders the hits. Vector search: the cosine, from 1 for the same direction to -1 for the opposite.
-    /// Full-text search: `ts_rank`, from 0. Hybrid search: from 0 to 1, the mean of both, each on the scale of its list.
+    /// Full-text search: `ts_rank`, from 0. Hybrid search: from 0 to 1, the mean of both, each on the scale of its list. After
+    /// [`rerank`](SearchResults::rerank): that of the reranker.
     pub score: f64,
     /// Id of the passage.
     pub chunk_id: DocumentChunkId,
@@ -94,6 +95,8 @@ pub struct Hit {
     pub by_vector: Option<HitRank>,
     /// Rank in the full-text search, if it is a hit there.
     pub by_words: Option<HitRank>,
+    /// Rank by the reranker, if there was one.
+    pub by_reranker: Option<HitRank>,
     /// Passages before it in its document, in their order, if neighbours were requested.
     pub before: Vec<Neighbour>,
     /// Passages after it.

@@ -59,6 +59,7 @@ pub(super) fn hits(found: Vec<ScoredPassage>, set: fn(&mut Hit, HitRank)) -> Vec
             excerpt: Vec::new(),
             by_vector: None,
             by_words: None,
+            by_reranker: None,
             before: Vec::new(),
             after: Vec::new(),
         };

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["noun", "unreadable", "words"],
     &["error", "schema"],
-    &["config", "id"],
+    &["config", "id", "model_endpoint"],
     &["sql_types", "db"],
     &["tenancy"],
     &["models"],
-    &["embeddings", "jobs"],
+    &["embeddings", "jobs", "reranking"],
     &["search", "load", "reembed", "auth"],
     &["indexes", "retention", "transfer"],
     &["doctor"],

@@ -70,7 +70,7 @@ pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
         _ if error.is_not_found() => 3,
         _ if error.is_unreachable() || error.is_exhausted() => 4,
         _ if error.is_missing_prerequisite() => 5,
-        _ if error.is_embeddings_failure() => 6,
+        _ if error.is_embeddings_failure() || error.is_reranking_failure() => 6,
         _ if error.is_conflict() => 7,
         _ if error.is_unauthenticated() || error.is_forbidden() || error.is_throttled() => 9,
         _ => 1,

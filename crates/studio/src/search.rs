@@ -134,7 +134,7 @@ async fn answer(visit: &StudioRequest, workspace: WorkspaceId, way: &str) -> Res
         "hybrid" => chunks.hybrid(&question(visit, &mut ws).await?, words, K),
         "answer" => {
             let search = chunks.hybrid(&question(visit, &mut ws).await?, words, K);
-            search.per_document(1).excerpts(words)
+            search.per_document(1).without_near_duplicates().excerpts(words)
         }
         way => {
             let search = chunks.nearest(&question(visit, &mut ws).await?, K);

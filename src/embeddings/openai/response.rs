@@ -1,7 +1,5 @@
 //! Responses of an endpoint.
 
-use std::time::{Duration, SystemTime};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
@@ -61,15 +59,6 @@ impl Components {
     }
 }
 
-/// Returns the wait that a Retry-After header requests: seconds, or a date.
-pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,15 +80,5 @@ mod tests {
         assert!(vectors(swapped, 3).unwrap_err().contains("2 vectors for 3 texts"));
         let twice = r#"{"data": [{"index": 1, "embedding": [2]}, {"index": 1, "embedding": [2]}]}"#;
         assert!(vectors(twice, 2).unwrap_err().contains("not one vector for each text"));
-    }
-
-    #[test]
-    fn a_wait_is_seconds_or_a_date() {
-        let now = httpdate::parse_http_date("Mon, 30 Nov 2026 15:00:00 GMT").unwrap();
-        let wait = |value| retry_after(value, now);
-        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("Mon, 30 Nov 2026 15:00:09 GMT"), Some(Duration::from_secs(9)));
-        assert_eq!(wait("Mon, 30 Nov 2026 14:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("soon"), None);
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
-use url::Url;
 
 use crate::error::{Error, Result};
+use crate::model_endpoint::{EndpointSettings, shown_url};
 use crate::sql_types::{DIMENSIONS, MIN_DIMENSIONS};
 
 /// Models with more dimensions than the column whose vectors may be shortened, by the documentation of their makers
@@ -16,8 +16,6 @@ const SHORTENED_MODELS: [&str; 5] =
     ["text-embedding-3-large", "gemini-embedding", "qwen3-embedding", "jina-embeddings-v4", "voyage-3"];
 /// Fields of a request that settings supply.
 const RESERVED: [&str; 4] = ["model", "input", "dimensions", "encoding_format"];
-/// Hosts of Azure, which take a key in a header of its own.
-const AZURE: [&str; 4] = [".azure.com", ".azure.us", ".azure.cn", ".azure-api.net"];
 /// Models of OpenAI that accept a number of dimensions.
 const SIZED_MODELS: &str = "text-embedding-3-";
 
@@ -68,7 +66,7 @@ impl fmt::Debug for OpenAiSettings {
     /// Shows neither the key nor the query of the address, which may contain one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAiSettings")
-            .field("url", &self.shown_url())
+            .field("url", &shown_url(&self.url))
             .field("model", &self.model)
             .finish_non_exhaustive()
     }
@@ -99,28 +97,10 @@ impl OpenAiSettings {
         }
     }
 
-    /// Returns the address without what may contain a secret: the query, and a user with a password.
-    fn shown_url(&self) -> &str {
-        let address = self.url.split(['?', '#']).next().unwrap_or_default();
-        address.rsplit('@').next().unwrap_or_default()
-    }
-
-    /// Returns the address of the endpoint.
-    pub(super) fn endpoint(&self) -> Result<Url> {
-        let url = Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let Some(mut url) = url else {
-            return Err(Error::invalid(format!("{:?} is not the URL of an embeddings endpoint", self.shown_url()))
-                .remedy("use the form http://host:port/v1"));
-        };
-        if url.password().is_some() || !url.username().is_empty() {
-            return Err(Error::invalid(
-                "the URL of the endpoint contains a user or a password, which error messages would show",
-            )
-            .remedy("pass it as the API key"));
-        }
-        let base = url.path().trim_end_matches('/').trim_end_matches("/embeddings").to_owned();
-        url.set_path(&format!("{base}/embeddings"));
-        Ok(url)
+    /// Returns the settings of its requests.
+    pub(super) fn of_requests(&self) -> EndpointSettings {
+        let Self { api_key, timeout, retries, first_wait, .. } = self;
+        EndpointSettings { api_key: api_key.clone(), timeout: *timeout, retries: *retries, first_wait: *first_wait }
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -155,11 +135,6 @@ impl OpenAiSettings {
         self.shorten || SHORTENED_MODELS.iter().any(|known| model.contains(known))
     }
 
-    /// Returns the header of the API key, and the word in front of the key.
-    pub(super) fn key_header(host: &str) -> (&'static str, &'static str) {
-        if AZURE.iter().any(|azure| host.ends_with(azure)) { ("api-key", "") } else { ("Authorization", "Bearer ") }
-    }
-
     /// Returns the texts in the batches of the requests.
     pub(super) fn batches<'a>(&self, texts: &'a [String]) -> Vec<&'a [String]> {
         let mut batches = Vec::new();
@@ -182,22 +157,6 @@ impl OpenAiSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_query_stays_behind_the_path_of_the_endpoint() {
-        for (url, expected) in [
-            ("http://localhost:11434/v1", "http://localhost:11434/v1/embeddings"),
-            ("http://localhost:11434/v1/embeddings/", "http://localhost:11434/v1/embeddings"),
-            (
-                "https://a.openai.azure.com/openai/deployments/small?api-version=2024-10-21",
-                "https://a.openai.azure.com/openai/deployments/small/embeddings?api-version=2024-10-21",
-            ),
-        ] {
-            assert_eq!(OpenAiSettings::new(url).endpoint().unwrap().as_str(), expected);
-        }
-        assert_eq!(OpenAiSettings::key_header("a.openai.azure.com"), ("api-key", ""));
-        assert_eq!(OpenAiSettings::key_header("api.openai.com"), ("Authorization", "Bearer "));
-    }
 
     #[test]
     fn a_batch_ends_with_its_texts_or_its_tokens() {

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use workspace_db::Error;
-use workspace_db::search::{Hit, Plan, SearchChunks as _};
+use workspace_db::search::{Hit, Plan, Search, SearchChunks as _};
 
 use super::*;
 
@@ -264,4 +264,29 @@ async fn a_document_counts_as_often_as_it_may() {
     assert_eq!(documents(9, 2).await, [first, first]);
     let none = fixture.chunks().full_text("hill", 2).per_document(0).run(&mut fixture.ws).await.unwrap_err();
     assert!(none.is_invalid_input(), "{none}");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_better_passage_is_left_out() {
+    let mut fixture = Fixture::new().await;
+    let words: String = (0..200).map(|n| format!("word{n} ")).collect();
+    let passages = [
+        format!("The hill, the hill: {words}"),
+        format!("the HILL! The hill. {words}"),
+        format!("The hill, the hill: {}", words.replace("word77 ", "other ")),
+        "another hill".to_owned(),
+    ];
+    for passage in &passages {
+        fixture.texts(fixture.a, &[passage]).await;
+    }
+    let mut contents = async |search: Search| {
+        let hits = search.run(&mut fixture.ws).await.unwrap().hits;
+        hits.into_iter().map(|hit| hit.content.contains("word")).collect::<Vec<_>>()
+    };
+    let chunks = document_chunks::table.in_workspace(&fixture.scope);
+    let both = contents(chunks.full_text("hill", 4).without_near_duplicates()).await;
+    assert!(both.len() == 2 && both.contains(&true) && both.contains(&false), "{both:?}");
+    // A place that a copy would have had is another passage's.
+    assert_eq!(contents(chunks.full_text("hill", 2).without_near_duplicates()).await.len(), 2);
+    assert_eq!(contents(chunks.full_text("hill", 4)).await.len(), 4, "unless they are asked for");
 }

@@ -4,6 +4,7 @@ mod filters;
 mod full_text;
 mod input;
 mod plans;
+mod rerank;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};

@@ -14,6 +14,7 @@ use workspace_db::search::{Hit, Question};
 use workspace_db::tenancy::InWorkspace as _;
 
 use super::method::{FilterArgs, SearchMode, searching};
+use super::rerank::{RerankArgs, candidates};
 use crate::context::Context;
 use crate::database::DatabaseTarget;
 use crate::embedder::EmbedderArgs;
@@ -46,6 +47,8 @@ pub(super) struct Eval {
     narrowing: FilterArgs,
     #[command(flatten)]
     embedder: EmbedderArgs,
+    #[command(flatten)]
+    rerank: RerankArgs,
 }
 
 /// Question with what answers it.
@@ -94,6 +97,8 @@ impl Eval {
         let scope = workspace::enter(&db, &self.workspace, false).await?;
         let mut ws = db.workspace(&scope).await?;
         let embedders = self.embedder.embedders()?;
+        let reranker = self.rerank.reranker()?;
+        let k = candidates(reranker.as_ref(), DEPTH);
         let methods = if self.by.is_empty() {
             vec![SearchMode::Vector, SearchMode::FullText, SearchMode::Hybrid]
         } else {
@@ -111,9 +116,12 @@ impl Eval {
                 let text = question.question.as_str();
                 let chunks = document_chunks::table.in_workspace(&ws);
                 let embed = async || vector.get_or_try_init(|| embedders.question(&mut ws, text)).await.cloned();
-                let search = searching(by, chunks, text, DEPTH, embed).await?;
-                let search = self.narrowing.clone().narrow(search.per_document(1))?;
-                let found = search.run(&mut ws).await?;
+                let search = searching(by, chunks, text, k, embed).await?;
+                let search = self.narrowing.clone().narrow(search.per_document(1).without_near_duplicates())?;
+                let mut found = search.run(&mut ws).await?;
+                if let Some(reranker) = &reranker {
+                    found.rerank(reranker, text, DEPTH as usize).await?;
+                }
                 let of_question = question.ranks(&found.hits);
                 if of_question.ranks.first().is_none_or(|&rank| rank > 3) {
                     misses.push(format!("{name:<9} {text}"));

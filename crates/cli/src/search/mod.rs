@@ -4,6 +4,7 @@ mod answer;
 mod eval;
 mod method;
 mod open;
+mod rerank;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -12,6 +13,7 @@ use workspace_db::tenancy::InWorkspace as _;
 
 use self::eval::Eval;
 use self::method::{FilterArgs, SearchMode, searching};
+use self::rerank::{RerankArgs, candidates};
 use super::context::Context;
 use super::database::DatabaseTarget;
 use super::embedder::EmbedderArgs;
@@ -20,7 +22,7 @@ use super::{output, workspace};
 /// Print the passages that answer a question
 ///
 /// Each document counts once, with its best passage. The score is from 0 to 1 within the answer of a hybrid search; it is the
-/// cosine of a vector search, and the `ts_rank` of a full-text search.
+/// cosine of a vector search, and the `ts_rank` of a full-text search. With a reranker, it is that of the reranker.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub(super) struct Search {
@@ -50,6 +52,9 @@ struct Asked {
     /// Maximum number of passages of one document, 0 for all; default: 1, or all with --document
     #[arg(long, value_name = "N")]
     per_document: Option<usize>,
+    /// Also print passages that are nearly equal to a better one
+    #[arg(long)]
+    near_duplicates: bool,
     /// Method of the search
     #[arg(long, value_enum, default_value_t = SearchMode::Hybrid)]
     by: SearchMode,
@@ -69,6 +74,8 @@ struct Asked {
     narrowing: FilterArgs,
     #[command(flatten)]
     embedder: EmbedderArgs,
+    #[command(flatten)]
+    rerank: RerankArgs,
 }
 
 impl Search {
@@ -88,16 +95,23 @@ impl Asked {
         let spinner = output::spinner().with_message("searching");
         let chunks = document_chunks::table.in_workspace(&ws);
         let embedders = self.embedder.embedders()?;
+        let reranker = self.rerank.reranker()?;
         let question = self.question.unwrap_or_default();
+        let k = candidates(reranker.as_ref(), self.limit);
         let search =
-            searching(self.by, chunks, &question, self.limit, async || embedders.question(&mut ws, &question).await)
-                .await?;
+            searching(self.by, chunks, &question, k, async || embedders.question(&mut ws, &question).await).await?;
         let per_document = self.per_document.unwrap_or_else(|| usize::from(!self.narrowing.has_document()));
         let mut search = self.narrowing.narrow(search.neighbours(self.neighbours))?.excerpts(&question);
         if per_document > 0 {
             search = search.per_document(per_document);
         }
-        let results = if self.exact { search.exact() } else { search }.run(&mut ws).await?;
+        if !self.near_duplicates {
+            search = search.without_near_duplicates();
+        }
+        let mut results = if self.exact { search.exact() } else { search }.run(&mut ws).await?;
+        if let Some(reranker) = &reranker {
+            results.rerank(reranker, &question, self.limit as usize).await?;
+        }
         spinner.finish_and_clear();
         if context.json {
             output::print_json(&results)?;
