@@ -5,6 +5,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
+use tokio_postgres::Transaction;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -62,6 +63,19 @@ pub async fn check_dimensions(
     reject_other_dimensions(model, vector, stored)
 }
 
+/// Rejects a vector as [`check_dimensions`] does, in a transaction of the driver that has the workspace set.
+pub(crate) async fn check_dimensions_within(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    model: &str,
+    vector: &Embedding,
+) -> Result<()> {
+    let query = "SELECT vector FROM document_chunks WHERE workspace_id = $1 AND embedding_model = $2 LIMIT 1";
+    let Some(one) = tx.query_opt(query, &[workspace.as_uuid(), &model]).await? else { return Ok(()) };
+    let stored: Embedding = Embedding::try_from(one.try_get::<_, pgvector::Vector>(0)?.to_vec())?;
+    reject_other_dimensions(model, vector, stored.dimensions())
+}
+
 fn cached(key: &ModelInWorkspace) -> Option<usize> {
     let cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     cache.get(key).filter(|(_, read_at)| read_at.elapsed() < TTL).map(|(stored, _)| *stored)
@@ -110,13 +124,14 @@ pub(crate) struct StreamDimensions(HashMap<String, usize>);
 
 impl StreamDimensions {
     /// Rejects a vector if an earlier one of its model has another number of dimensions.
-    pub(crate) fn check(&mut self, model: &str, vector: &Embedding) -> Result<()> {
+    ///
+    /// Returns true for the first one whose number is known, which is to be compared with the workspace's.
+    pub(crate) fn check(&mut self, model: &str, vector: &Embedding) -> Result<bool> {
         if let Some(dimensions) = self.0.get(model) {
-            return reject_other_dimensions(model, vector, Some(*dimensions));
+            return reject_other_dimensions(model, vector, Some(*dimensions)).map(|()| false);
         }
-        if let Some(dimensions) = vector.dimensions() {
-            self.0.insert(model.to_owned(), dimensions);
-        }
-        Ok(())
+        let dimensions = vector.dimensions();
+        self.0.extend(dimensions.map(|dimensions| (model.to_owned(), dimensions)));
+        Ok(dimensions.is_some())
     }
 }

@@ -13,7 +13,7 @@ mod openai;
 mod selection;
 mod threads;
 
-pub(crate) use self::dimensions::StreamDimensions;
+pub(crate) use self::dimensions::{StreamDimensions, check_dimensions_within};
 pub use self::dimensions::{check_dimensions, reject_other_dimensions};
 pub use self::embedder::{Embedder, REFUSED_INPUT, embed};
 pub use self::feature_hashing::FeatureHashing;

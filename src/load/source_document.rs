@@ -26,7 +26,8 @@ pub struct Passage {
     pub vector: Embedding,
     /// Length in tokens of cl100k_base.
     pub token_count: Option<i32>,
-    /// Language by which the words are stemmed; without one, the default language of the workspace. `und` stands for none.
+    /// Language by which the words are stemmed; without one, the default language of the workspace. `und` stands for none. The
+    /// crate `workspace-db-ingest` detects it: `with_languages`.
     pub language: Option<LanguageTag>,
     /// Facts about the passage, such as its page, which a search can filter by.
     pub metadata: Map<String, Value>,

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::batch::{Batch, PreparedDocument};
 use super::options::LoadOptions;
 use super::report::LoadReport;
-use crate::embeddings::reject_other_dimensions;
+use crate::embeddings::check_dimensions_within;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DocumentChunkId, WorkspaceId};
-use crate::sql_types::{Embedding, LanguageTag};
+use crate::sql_types::LanguageTag;
 
 /// Statement that creates a temporary table. The table has no workspace: the INSERT from it supplies the current one. The
 /// vector stays inline, as in the target table.
@@ -34,8 +34,6 @@ const KNOWN: &str = "SELECT external_id, id, content_hash FROM documents
 const SAME_CONTENT: &str = "SELECT DISTINCT content_hash FROM documents
     WHERE workspace_id = $1 AND content_hash = ANY ($2)
         AND NOT (datasource_id IS NOT DISTINCT FROM $3 AND external_id = ANY ($4))";
-
-const ONE_VECTOR: &str = "SELECT vector FROM document_chunks WHERE workspace_id = $1 AND embedding_model = $2 LIMIT 1";
 
 /// Columns of a document, one array each.
 const GIVEN: &str = "unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bool[])
@@ -98,10 +96,7 @@ impl Writer {
         let mut models = HashSet::new();
         for PreparedDocument { source, .. } in &batch.documents {
             let Some(passage) = source.passages.first().filter(|_| models.insert(&source.model)) else { continue };
-            let one = tx.query_opt(ONE_VECTOR, &[self.workspace.as_uuid(), &source.model]).await?;
-            let Some(one) = one else { continue };
-            let stored: Embedding = Embedding::try_from(one.get::<_, pgvector::Vector>(0).to_vec())?;
-            reject_other_dimensions(&source.model, &passage.vector, stored.dimensions())?;
+            check_dimensions_within(tx, self.workspace, &source.model, &passage.vector).await?;
         }
         Ok(())
     }

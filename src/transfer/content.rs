@@ -5,6 +5,9 @@ pub(super) const WORKSPACES: &str = "workspaces";
 /// Table of the administrators. An archive contains the identity of those that its rows name, and no credentials.
 pub(super) const PEOPLE: &str = "admin_users";
 
+/// Table of the passages, whose vectors are of models.
+pub(super) const CHUNKS: &str = "document_chunks";
+
 /// Treatment of a table's rows by an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
@@ -27,7 +30,7 @@ pub(super) fn of(table: &str, is_writable: bool) -> Content {
         | "chunk_reembeddings"
         | "conversations"
         | "datasources"
-        | "document_chunks"
+        | CHUNKS
         | "documents"
         | "feedback"
         | "messages"

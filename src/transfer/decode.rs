@@ -11,15 +11,20 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::content::CHUNKS;
 use super::encode::{Dimension, ShapedArray};
 use super::layout::{ColumnKind, TableLayout};
 use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
+use crate::sql_types::{DIMENSIONS, Embedding};
 
 /// Bounds of the times that programs can read, in microseconds since 2000 as PostgreSQL counts: the years 1 to 9999.
 const YEAR_1: i64 = -63_082_281_600_000_000;
 const YEAR_10000: i64 = 252_455_616_000_000_000;
+
+/// Default of the column `embedding_model`.
+const DEFAULT_MODEL: &[u8] = b"text-embedding-3-large";
 
 impl Row {
     /// Reads a line that [`write_line`](Self::write_line) wrote.
@@ -53,6 +58,16 @@ struct Line<'r> {
     made_for: Option<WorkspaceId>,
 }
 
+impl Row {
+    /// Returns the model and the vector of a passage that was read.
+    pub(super) fn embedding(&self, chunks: &TableLayout) -> Option<(String, Embedding)> {
+        let model = self.get(chunks.position("embedding_model")?).unwrap_or(DEFAULT_MODEL);
+        let (_, bytes) = self.get(chunks.position("vector")?)?.split_at_checked(4)?;
+        let floats = bytes.as_chunks::<4>().0.iter().map(|float| f32::from_be_bytes(*float)).collect::<Vec<_>>();
+        Some((String::from_utf8_lossy(model).into_owned(), Embedding::try_from(floats).ok()?))
+    }
+}
+
 impl<'de> Visitor<'de> for Line<'_> {
     type Value = ();
 
@@ -83,6 +98,9 @@ impl<'de> Visitor<'de> for Line<'_> {
                 // An archive has numbers, but another system's may be seconds or milliseconds.
                 (Some(_), None) if column.kind == ColumnKind::Timestamp && !json.starts_with('"') => {
                     Err(format!("expected a time in RFC 3339 format, not the number {}", shortened(json)))
+                }
+                (Some(_), None) if column.kind == ColumnKind::Vector && self.table.name == CHUNKS => {
+                    floats(json).and_then(|floats| placed(floats, &mut value))
                 }
                 _ => decode(column.kind, json, &mut value),
             };
@@ -136,26 +154,43 @@ fn decode(kind: ColumnKind, json: &str, out: &mut Vec<u8>) -> Result<(), String>
         }
         ColumnKind::Bytes => BASE64.decode_vec(string(json)?.as_bytes(), out).map_err(|_| expected("base64"))?,
         ColumnKind::TextArray => decode_texts(json, out).ok_or_else(|| expected("a list of texts"))?,
-        ColumnKind::Vector if json.starts_with('[') => {
-            let floats: Vec<f32> = serde_json::from_str(json).map_err(|_| expected("a list of numbers"))?;
-            if !floats.iter().all(|float| float.is_finite()) {
-                return Err(expected("numbers that fit into 32 bits"));
-            }
-            let dimensions = u16::try_from(floats.len()).map_err(|_| expected("a shorter list"))?;
-            out.extend_from_slice(&dimensions.to_be_bytes());
-            out.extend_from_slice(&[0, 0]);
-            out.extend(floats.iter().flat_map(|float| float.to_be_bytes()));
-        }
-        ColumnKind::Vector => {
-            let bytes = BASE64.decode(string(json)?.as_bytes()).map_err(|_| expected("base64"))?;
-            let (floats, rest) = bytes.as_chunks::<4>();
-            let dimensions = u16::try_from(floats.len()).ok().filter(|_| rest.is_empty());
-            let dimensions = dimensions.ok_or_else(|| expected("the base64 of 32-bit floats"))?;
-            out.extend_from_slice(&dimensions.to_be_bytes());
-            out.extend_from_slice(&[0, 0]);
-            out.extend(floats.iter().flat_map(|float| u32::from_le_bytes(*float).to_be_bytes()));
-        }
+        ColumnKind::Vector => encode_vector(&floats(json)?, out)?,
     }
+    Ok(())
+}
+
+/// Returns the components of a vector: a list of numbers, or the base64 of 32-bit floats.
+fn floats(json: &str) -> Result<Vec<f32>, String> {
+    let expected = |what: &str| format!("expected {what}, not {}", shortened(json));
+    if json.starts_with('[') {
+        let floats: Vec<f32> = serde_json::from_str(json).map_err(|_| expected("a list of numbers"))?;
+        let are_finite = floats.iter().all(|float| float.is_finite());
+        return if are_finite { Ok(floats) } else { Err(expected("numbers that fit into 32 bits")) };
+    }
+    let bytes = BASE64.decode(string(json)?.as_bytes()).map_err(|_| expected("base64"))?;
+    let (floats, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(expected("the base64 of 32-bit floats"));
+    }
+    Ok(floats.iter().map(|float| f32::from_le_bytes(*float)).collect())
+}
+
+/// Appends the binary value of a passage's vector. One of another model than the column's is placed into the column.
+fn placed(floats: Vec<f32>, out: &mut Vec<u8>) -> Result<(), String> {
+    if floats.len() == DIMENSIONS {
+        return encode_vector(&floats, out);
+    }
+    let placed: Embedding = Embedding::placed(floats).map_err(|error| error.to_string())?;
+    encode_vector(placed.as_slice(), out)
+}
+
+/// Appends the binary value of a vector.
+fn encode_vector(floats: &[f32], out: &mut Vec<u8>) -> Result<(), String> {
+    let dimensions = u16::try_from(floats.len())
+        .map_err(|_| format!("expected a shorter vector than one of {} dimensions", floats.len()))?;
+    out.extend_from_slice(&dimensions.to_be_bytes());
+    out.extend_from_slice(&[0, 0]);
+    out.extend(floats.iter().flat_map(|float| float.to_be_bytes()));
     Ok(())
 }
 

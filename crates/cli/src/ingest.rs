@@ -9,14 +9,14 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 use workspace_db::embeddings::live_models;
 use workspace_db::load::{JsonLines, LoadOptions, LoadReport, OnRejectedLine, RejectedLine, load};
-use workspace_db::models::{DatasourceChanges, NewDatasource};
+use workspace_db::models::{DatasourceChanges, NewDatasource, WorkspaceLanguages};
 use workspace_db::noun::noun_for;
 use workspace_db::schema::datasources;
 use workspace_db::sql_types::{DatasourceType, LanguageTag};
 use workspace_db::tenancy::{self, InWorkspace as _, WorkspaceScope};
 use workspace_db_ingest::{
     DEFAULT_MAX_BYTES, EnqueueReport, IngestEvent, IngestOptions, IngestReport, MAX_TOKENS, MIN_TOKENS, OVERLAP_TOKENS,
-    SkippedFile, SplitOptions, enqueue_files, ingest,
+    SkippedFile, SplitOptions, enqueue_files, ingest, with_languages,
 };
 
 use super::context::Context;
@@ -84,6 +84,7 @@ struct JsonLinesArgs {
     ///
     /// Each line has external_id, content and vector. Optional fields are embedding_model, language, token_count,
     /// chunk_metadata, title, slug, summary, metadata, status and is_published. The lines of one document must be consecutive.
+    /// Without a language on its lines, that of the document is detected.
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
     /// Name of the documents' datasource; default: the name of the file
@@ -205,6 +206,7 @@ impl JsonLinesArgs {
             LoadOptions { all_or_nothing, keep_duplicates: self.keep_duplicates, ..LoadOptions::new(datasource) };
         let row = datasources::table.in_workspace(&ws).find(datasource);
         row.update().set(&DatasourceChanges::running()).execute(&mut ws).await?;
+        let languages = WorkspaceLanguages::load(&mut ws).await?;
         drop(ws);
         let (documents, broken) = if let Some(lines) = opened {
             (lines.documents.boxed(), lines.broken)
@@ -213,6 +215,7 @@ impl JsonLinesArgs {
             let lines = JsonLines::new(BufReader::new(std::io::stdin()), &self.model, broken_lines);
             (lines.documents.boxed(), lines.broken)
         };
+        let documents = with_languages(documents, languages);
         let bar = output::spinner();
         let on_progress = |report: &LoadReport| {
             output::tell(&bar, &format!("{} {}", report.chunks, noun_for(report.chunks, "chunk")));

@@ -1,9 +1,12 @@
 //! Detection of a text's language.
 
+use futures_util::stream::{Stream, StreamExt as _};
 use isolang::Language;
 use whatlang::{Detector, Lang};
 
 use super::split::SplitText;
+use workspace_db::Result;
+use workspace_db::load::{Passage, SourceDocument};
 use workspace_db::models::WorkspaceLanguages;
 use workspace_db::sql_types::LanguageTag;
 
@@ -81,19 +84,69 @@ pub(super) fn language_of(
     whole: &str,
     text: &SplitText,
 ) -> LanguageTag {
-    let detect = || {
-        let body = if text.prose.trim().is_empty() { whole } else { &text.prose };
-        let end = body.char_indices().nth(DETECTED_IN).map_or(body.len(), |(end, _)| end);
-        let mut among = workspace.offered.clone();
-        if !among.is_empty() {
-            among.push(workspace.default.clone());
-        }
-        detect_language(body.get(..end)?, &among)
-    };
+    let detect = || detect_for(workspace, if text.prose.trim().is_empty() { whole } else { &text.prose });
     // Authors also write the names of languages, or those of programming languages.
     let named = text.language.as_deref().and_then(|tag| tag.replace('_', "-").parse().ok());
     let named = named.filter(|tag: &LanguageTag| is_known(tag));
     named.or_else(|| given.cloned()).or_else(detect).unwrap_or_else(|| workspace.default.clone())
+}
+
+/// Detects the language of a text among those that the workspace offers.
+fn detect_for(workspace: &WorkspaceLanguages, text: &str) -> Option<LanguageTag> {
+    let end = text.char_indices().nth(DETECTED_IN).map_or(text.len(), |(end, _)| end);
+    let mut among = workspace.offered.clone();
+    if !among.is_empty() {
+        among.push(workspace.default.clone());
+    }
+    detect_language(text.get(..end)?, &among)
+}
+
+/// Gives passages without a language that of their document, for [`load`](workspace_db::load::load): the detected one, or else
+/// the workspace's default.
+///
+/// It is detected in the passages of the document that have none, among the languages that the workspace offers, or among all if
+/// it names none.
+///
+/// ```no_run
+/// use futures_util::stream::Stream;
+/// use workspace_db::Result;
+/// use workspace_db::load::{LoadOptions, SourceDocument, load};
+/// use workspace_db::models::WorkspaceLanguages;
+/// use workspace_db::tenancy::{Database, WorkspaceScope};
+/// use workspace_db_ingest::with_languages;
+///
+/// # async fn example(
+/// #     db: Database, scope: WorkspaceScope, options: LoadOptions,
+/// #     documents: impl Stream<Item = Result<SourceDocument>> + Send,
+/// # ) -> Result<()> {
+/// let languages = WorkspaceLanguages::load(&mut db.workspace(&scope).await?).await?;
+/// load(&db, &scope, &options, with_languages(documents, languages), &|_| ()).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn with_languages(
+    documents: impl Stream<Item = Result<SourceDocument>> + Send,
+    workspace: WorkspaceLanguages,
+) -> impl Stream<Item = Result<SourceDocument>> + Send {
+    documents.map(move |document| {
+        let mut document = document?;
+        let mut without: Vec<&mut Passage> =
+            document.passages.iter_mut().filter(|passage| passage.language.is_none()).collect();
+        if !without.is_empty() {
+            let mut text = String::new();
+            for passage in &without {
+                if text.len() < DETECTED_IN {
+                    text.push_str(&passage.content);
+                    text.push('\n');
+                }
+            }
+            let language = detect_for(&workspace, &text).unwrap_or_else(|| workspace.default.clone());
+            for passage in &mut without {
+                passage.language = Some(language.clone());
+            }
+        }
+        Ok(document)
+    })
 }
 
 #[cfg(test)]

@@ -7,10 +7,13 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::mistakes::{MAX_MISTAKES, Mistake};
+use crate::embeddings::StreamDimensions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
+use crate::sql_types::Embedding;
 use crate::transfer::adapt::suspend;
 use crate::transfer::archive_format::MAX_ROW_BYTES;
+use crate::transfer::content::CHUNKS;
 use crate::transfer::layout::TableLayout;
 use crate::transfer::row::Row;
 use crate::transfer::stage::Tuples;
@@ -26,6 +29,15 @@ pub(super) struct Batch {
     pub(super) last_line: u64,
     /// Mistakes of lines that can't be read.
     pub(super) mistakes: Vec<Mistake>,
+    /// First vector of each model that no batch before has.
+    pub(super) first_vectors: Vec<FirstVector>,
+}
+
+/// First vector of a model among the lines.
+pub(super) struct FirstVector {
+    pub(super) model: String,
+    pub(super) vector: Embedding,
+    pub(super) line: u64,
 }
 
 /// Rows of one table in a batch, each with the number of its line.
@@ -68,6 +80,7 @@ pub(super) struct LineReader<R> {
     pub(super) workspace: WorkspaceId,
     /// Time from which unfinished jobs are suspended, if they are.
     pub(super) suspended_at: Option<i64>,
+    pub(super) dimensions: StreamDimensions,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +95,7 @@ impl<R: BufRead> LineReader<R> {
             tables: tables.iter().map(|_| TableRows::default()).collect(),
             last_line: 0,
             mistakes: Vec::new(),
+            first_vectors: Vec::new(),
         };
         let mut batch = fresh(&self.tables);
         let (mut number, mut rows, mut bytes, mut mistakes) = (0_u64, 0_u64, 0_usize, 0_usize);
@@ -126,7 +140,7 @@ impl<R: BufRead> LineReader<R> {
         Ok(())
     }
 
-    fn add(&self, line: &[u8], row: &mut Row, number: u64, batch: &mut Batch) -> Result<()> {
+    fn add(&mut self, line: &[u8], row: &mut Row, number: u64, batch: &mut Batch) -> Result<()> {
         if line.len() as u64 > MAX_ROW_BYTES {
             return Err(Error::invalid(format!("the line has more than {MAX_ROW_BYTES} bytes")));
         }
@@ -137,6 +151,11 @@ impl<R: BufRead> LineReader<R> {
         if table.position("id").is_some_and(|id| row.get(id).is_none()) {
             let what = format!("{}: it has no id", table.name);
             return Err(Error::invalid(what).remedy("add the row's id in the other system"));
+        }
+        if let Some((model, vector)) = row.embedding(table).filter(|_| table.name == CHUNKS) {
+            if self.dimensions.check(&model, &vector).map_err(of_table)? {
+                batch.first_vectors.push(FirstVector { model, vector, line: number });
+            }
         }
         if let Some(at) = self.suspended_at {
             suspend(table, row, at);

@@ -11,14 +11,16 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_postgres::Transaction;
 
-use self::lines::{Batch, LineReader, TableRows};
+use self::lines::{Batch, FirstVector, LineReader, TableRows};
 use self::mistakes::{Mistake, Mistakes};
-use super::content::Content;
+use super::content::{CHUNKS, Content};
 use super::layout::{Layout, TableLayout};
 use super::row::EPOCH;
 use super::stage::Stage;
 use super::thread::ended;
+use crate::embeddings::{StreamDimensions, check_dimensions_within};
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::WorkspaceId;
 use crate::tenancy::{BulkConnection, Database, WorkspaceScope};
 
 /// Maximum number of batches that are read ahead.
@@ -44,7 +46,7 @@ pub struct RowImportReport {
 /// |---|---|
 /// | `table` | a table for content of a workspace: `datasources`, `documents`, `document_chunks`, `conversations`, `messages`, `feedback`, `analytics_events`, `webhook_subscriptions`, or your own |
 /// | `id`, and references to ids | the other system's id of the row, any text or number, or a UUID, which is kept; `id` is required |
-/// | the columns | as [in an archive](super); a vector may also be a list of numbers. An omitted or `null` column has its default |
+/// | the columns | as [in an archive](super); a vector may also be a list of numbers, and that of a passage may have 32 to 1536 of them. An omitted or `null` column has its default |
 ///
 /// A row must come after the rows that it refers to. Each id becomes a UUID that depends only on the workspace, the table
 /// and the text, so you can import the same lines again. After an interrupted run this writes the remaining rows, and
@@ -113,10 +115,10 @@ async fn run(
         table.columns.retain(|column| !column.is_person);
     }
     let stages = tables.iter().enumerate().map(|(number, table)| Stage::for_external_rows(table, workspace, number));
-    let mut writer = BatchWriter { stages: stages.collect(), names: Vec::new(), first_transaction: 0 };
+    let mut writer = BatchWriter { workspace, stages: stages.collect(), names: Vec::new(), first_transaction: 0 };
     writer.names = tables.iter().map(|table| table.name.clone()).collect();
     let (sender, mut receiver) = mpsc::channel::<Batch>(AHEAD);
-    let reader = LineReader { lines, tables, workspace, suspended_at };
+    let reader = LineReader { lines, tables, workspace, suspended_at, dimensions: StreamDimensions::default() };
     let thread = tokio::task::spawn_blocking(move || reader.read(&sender));
     let mut bulk = db.bulk(scope).await?;
     let written = writer.write_all(&mut bulk, &mut receiver, on_progress).await;
@@ -129,6 +131,7 @@ async fn run(
 
 /// Writer of the batches.
 struct BatchWriter {
+    workspace: WorkspaceId,
     /// Statements and name of each table.
     stages: Vec<Stage>,
     names: Vec<String>,
@@ -148,8 +151,9 @@ impl BatchWriter {
         let next = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint & 4294967295";
         self.first_transaction = bulk.begin().await?.query_one(next, &[]).await?.get(0);
         let mut last_line = 0;
-        while let Some(batch) = receiver.recv().await {
+        while let Some(mut batch) = receiver.recv().await {
             let transaction = bulk.begin().await?;
+            self.check_dimensions(&transaction, &mut batch).await?;
             let is_right = batch.mistakes.is_empty() && self.write(&transaction, &batch, &mut report).await?;
             if !is_right {
                 drop(transaction);
@@ -187,6 +191,19 @@ impl BatchWriter {
         Ok(true)
     }
 
+    /// Adds a mistake for each model that has another number of dimensions in the workspace.
+    async fn check_dimensions(&self, transaction: &Transaction<'_>, batch: &mut Batch) -> Result<()> {
+        for FirstVector { model, vector, line } in batch.first_vectors.drain(..) {
+            match check_dimensions_within(transaction, self.workspace, &model, &vector).await {
+                Err(error) if error.is_conflict() => {
+                    batch.mistakes.push(Mistake { line, what: format!("{CHUNKS}: {error}") });
+                }
+                checked => checked?,
+            }
+        }
+        Ok(())
+    }
+
     /// Checks a batch and all that follow, in a transaction that is rolled back, and returns an error with the mistakes.
     async fn check_all(
         &self,
@@ -199,6 +216,7 @@ impl BatchWriter {
         let mut mistakes = Mistakes::default();
         let mut next = Some(first);
         while let Some(mut batch) = next {
+            self.check_dimensions(&transaction, &mut batch).await?;
             mistakes.extend(batch.mistakes.drain(..));
             for ((stage, name), rows) in self.stages.iter().zip(&self.names).zip(&batch.tables) {
                 self.check(&transaction, stage, name, rows, &mut mistakes).await?;

@@ -27,6 +27,22 @@ async fn loaded(fixture: &Fixture, text: Vec<u8>, broken: OnRejectedLine) -> (Re
     (load(&fixture.db, &scope, &options, lines.documents, &|_| ()).await, lines.broken)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_detects_the_language_of_a_document() {
+    let mut fixture = Fixture::new().await;
+    let shell = Shell::for_database(&fixture.database);
+    let german = "Die Öffnungszeiten stehen an der Tür, und wer zu spät kommt, muss bis zum nächsten Tag warten.";
+    let mut named = line("named", german, 4);
+    named["language"] = json!("nl");
+    let lines = [line("german", german, 1), line("german", "42", 2), line("unclear", "42", 3), named];
+    std::fs::write(shell.path("lines.jsonl"), lines.map(|line| line.to_string()).join("\n")).unwrap();
+    shell.succeed(&["ingest", "--jsonl", "lines.jsonl", "--model", "test-model", "-w", "a"]);
+    let languages: Vec<String> =
+        fixture.chunks(fixture.a).await.into_iter().map(|chunk| chunk.language.unwrap().to_string()).collect();
+    let counted = |language: &str| languages.iter().filter(|other| *other == language).count();
+    assert_eq!([counted("de"), counted("en"), counted("nl")], [2, 1, 1], "{languages:?}");
+}
+
 #[tokio::test]
 async fn lines_become_documents_and_passages() {
     let mut fixture = Fixture::new().await;

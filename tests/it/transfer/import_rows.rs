@@ -3,12 +3,14 @@
 use std::io::Cursor;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use diesel::prelude::*;
 use rstest::rstest;
 use serde_json::json;
 use workspace_db::Result;
-use workspace_db::schema::{conversations, documents, feedback, messages};
-use workspace_db::sql_types::ConversationStatus;
+use workspace_db::schema::{conversations, document_chunks, documents, feedback, messages};
+use workspace_db::sql_types::{ConversationStatus, DIMENSIONS, Embedding};
 use workspace_db::tenancy::WorkspaceScope;
 use workspace_db::transfer::{RowImportReport, import_rows};
 use workspace_db_testing::TestDatabase;
@@ -96,6 +98,36 @@ async fn what_is_left_out_has_its_default_and_a_vector_may_be_a_list() {
     let scope = WorkspaceScope::unchecked(fixture.b.workspace, "a test");
     let rows = import_rows(&fixture.db, &scope, Cursor::new(lines), &|_| ()).await.unwrap();
     assert_eq!(rows.written.values().sum::<u64>(), 3);
+}
+
+/// A passage's vector of 384 dimensions takes the place that `Embedding::placed` gives it.
+#[tokio::test]
+async fn a_vector_of_another_model_is_placed_and_one_of_other_dimensions_refused() {
+    let fixture = Fixture::new().await;
+    let vector = |dimensions: u16| (0..dimensions).map(|n| (f32::from(n) + 0.5).sin()).collect::<Vec<f32>>();
+    let document = json!({ "table": "documents", "id": "d", "title": "T" });
+    let chunk = |id: u16, dimensions: u16| {
+        json!({ "table": "document_chunks", "id": id, "document_id": "d", "chunk_index": id, "content": "c",
+                "embedding_model": "all-minilm", "vector": vector(dimensions) })
+    };
+    let together = format!("{document}\n{}\n{}", chunk(1, 384), chunk(2, 768));
+    let error = bring(&fixture, &together).await.unwrap_err().to_string();
+    assert!(
+        error.contains("line 3, document_chunks: a vector of the model \"all-minilm\" has 768 dimensions"),
+        "{error}"
+    );
+    bring(&fixture, &format!("{document}\n{}", chunk(1, 384))).await.unwrap();
+    let mut conn = fixture.database.connect().await.unwrap();
+    let stored = document_chunks::table.filter(document_chunks::embedding_model.eq("all-minilm"));
+    let stored = stored.select(document_chunks::vector);
+    let stored: Embedding = diesel_async::RunQueryDsl::get_result(stored, &mut conn).await.unwrap();
+    assert_eq!(stored.as_slice(), Embedding::<DIMENSIONS>::placed(vector(384)).unwrap().as_slice());
+    // Those of an earlier run count too.
+    let error = bring(&fixture, &chunk(3, 768).to_string()).await.unwrap_err().to_string();
+    assert!(error.contains("line 1, document_chunks: a vector of the model") && error.contains("have 384"), "{error}");
+    let base64 = json!({ "table": "document_chunks", "id": 4, "document_id": "d", "chunk_index": 4, "content": "c",
+        "embedding_model": "all-minilm", "vector": BASE64.encode(vector(384).iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>()) });
+    assert_eq!(bring(&fixture, &base64.to_string()).await.unwrap().written["document_chunks"], 1);
 }
 
 #[rstest]
