@@ -1,4 +1,4 @@
-//! The outline of a text: its headings, and places that are better or worse for a cut.
+//! The outline of a text: its headings, places that are better or worse for a cut, and its own metadata.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,6 +8,8 @@ pub(crate) const INNER_LINE: u8 = 45;
 
 /// Number of bytes of a text's prose that are kept.
 const PROSE: usize = 20_000;
+/// Largest rank of a heading or an item. Deeper ones have the same rank.
+pub(crate) const DEEPEST: u8 = 24;
 /// Maximum number of characters in a heading.
 pub(crate) const LONGEST: usize = 200;
 
@@ -25,13 +27,22 @@ pub(crate) struct Heading {
     pub(crate) text: String,
 }
 
+/// Title, description and language that a text states itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) language: Option<String>,
+}
+
 /// Structure, headings and prose of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outline {
     pub(crate) structure: Structure,
     pub(crate) headings: Vec<Heading>,
-    /// Metadata for other programs before the text.
+    /// Place of the metadata for other programs before the text.
     pub(crate) front_matter: Range<usize>,
+    pub(crate) metadata: Metadata,
     /// Text as readers see it, without code; the first [`PROSE`] bytes or a little more.
     pub(crate) prose: String,
 }

@@ -7,12 +7,10 @@ use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 use tree_sitter_language::LanguageFn;
 
 use super::cuts::LineStarts;
-use crate::outline::Structure;
+use crate::outline::{DEEPEST, Structure};
 
 /// Maximum time of a parser. A file that takes longer is generated or malicious.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Maximum depth that is distinguished. Deeper items have the same rank.
-const DEEPEST: u8 = 24;
 
 /// Returns the structure of a file with that extension, if this crate has a grammar for it.
 pub(super) fn structure(extension: &str, text: &str) -> Option<Structure> {

@@ -1,20 +1,12 @@
 //! The metadata for other programs that stands before a text, between lines of `---` or `+++`.
 
-use crate::outline::one_line;
-
-/// Keys of the metadata that this crate reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct FrontMatter {
-    pub(super) title: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) language: Option<String>,
-}
+use crate::outline::{Metadata, one_line};
 
 /// Reads `title`, `description` and `lang` or `language` of a block of YAML or TOML.
 ///
 /// Only scalars on one line at the outermost level are read. The block need not be valid: any other line is ignored.
-pub(super) fn front_matter(block: &str) -> FrontMatter {
-    let mut found = FrontMatter::default();
+pub(super) fn front_matter(block: &str) -> Metadata {
+    let mut found = Metadata::default();
     // A line in brackets begins a table of TOML, and the rest of the block is in tables.
     let is_toml = block.starts_with('+');
     for line in block.lines().take_while(|line| !(is_toml && line.starts_with('['))) {
@@ -57,7 +49,7 @@ mod tests {
     #[test]
     fn scalars_at_the_outermost_level_are_read_and_other_lines_ignored() {
         let read = |block: &str| {
-            let FrontMatter { title, description, language } = front_matter(block);
+            let Metadata { title, description, language } = front_matter(block);
             [title, description, language].map(Option::unwrap_or_default)
         };
         for (block, expected) in [

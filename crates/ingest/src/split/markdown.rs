@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::cuts::LineStarts;
+use super::front_matter::front_matter;
 use crate::outline::{Heading, INNER_LINE, Outline};
 
 /// Maximum nesting. People don't use deeper lists or quotations, and the parser takes long for them.
@@ -66,6 +67,7 @@ pub(super) fn outline(text: &str, has_front_matter: bool) -> Option<Outline> {
     let (mut outline, mut heading): (_, Option<Heading>) = (Outline::default(), None);
     // Not by the parser, which finds such a block anywhere, and not only before the text.
     outline.front_matter = if has_front_matter { front_matter_block(text) } else { 0..0 };
+    outline.metadata = front_matter(text.get(outline.front_matter.clone()).unwrap_or_default());
     let body = outline.front_matter.end;
     let (mut is_code, mut depth) = (false, 0_u32);
     let events = Parser::new_ext(text.get(body..).unwrap_or_default(), Options::ENABLE_TABLES).into_offset_iter();

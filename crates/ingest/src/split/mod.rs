@@ -1,13 +1,16 @@
-//! Splitting of texts into passages, at headings of Markdown, items of source code and paragraphs of other texts.
+//! Splitting of texts into passages, at headings of markup, items of source code and paragraphs of other texts.
 //!
 //! Each text is searched once for the places at which it may be cut, and once for its tokens. So the time grows only with
 //! the length of the text. It does not depend on the nesting, the length of the lines or the characters. If a parser takes
 //! too long, the text is split as plain text.
 
+mod asciidoc;
 mod code;
 mod cuts;
 mod front_matter;
+mod lines;
 mod markdown;
+mod restructured_text;
 
 use std::ops::Range;
 use std::path::Path;
@@ -16,9 +19,8 @@ use serde_json::{Map, Value, json};
 use tiktoken_rs::cl100k_base_singleton;
 
 use self::cuts::{LINE, Piece, SENTENCE, pieces};
-use self::front_matter::{FrontMatter, front_matter};
 use super::formats::{Converted, Unit, converted, extension};
-use super::outline::{Heading, Outline, one_line};
+use super::outline::{Heading, Metadata, Outline, one_line};
 
 /// Default of the length from which a passage ends at the best place, in tokens of `cl100k_base`.
 pub const MIN_TOKENS: usize = 150;
@@ -38,7 +40,7 @@ const LONGEST_PIECE: usize = 400;
 const BYTES_PER_TOKEN: usize = 32;
 
 /// Version of the splitter and of the formats. Raise it if a text gets other passages, so that the next run replaces them.
-const SPLITTER_VERSION: u32 = 4;
+const SPLITTER_VERSION: u32 = 5;
 
 /// Sizes of passages, in tokens of `cl100k_base`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +141,7 @@ impl SplitText {
 }
 
 /// Returns the passages of a text, in order, each of at most `options.max_tokens`. The extension of `path` selects the
-/// structure: Markdown, a programming language, or paragraphs. The metadata before a Markdown text is in no passage. Sizes that
+/// structure: a markup language, a programming language, or paragraphs. The metadata before a Markdown text is in no passage. Sizes that
 /// [`SplitOptions`] can't have are replaced by the nearest possible ones.
 ///
 /// ```
@@ -189,14 +191,16 @@ fn split_converted(converted: Converted, options: SplitOptions) -> SplitText {
 fn split_structured(extension: &str, text: &str, options: SplitOptions) -> SplitText {
     let outline = match extension {
         "md" | "markdown" | "mdx" => markdown::outline(text, true).unwrap_or_default(),
+        "rst" | "rest" => restructured_text::outline(text),
+        "adoc" | "asciidoc" | "asc" => asciidoc::outline(text),
         extension => Outline { structure: code::structure(extension, text).unwrap_or_default(), ..Outline::default() },
     };
     split_outlined(text, outline, options)
 }
 
 fn split_outlined(text: &str, outline: Outline, options: SplitOptions) -> SplitText {
-    let Outline { structure, headings, front_matter: block, prose } = outline;
-    let FrontMatter { title, description, language } = front_matter(text.get(block.clone()).unwrap_or_default());
+    let Outline { structure, headings, front_matter: block, metadata, prose } = outline;
+    let Metadata { title, description, language } = metadata;
     // A character has at most four bytes, and a token at least one.
     let mut pieces = pieces(text, &structure, options.max_tokens.min(LONGEST_PIECE) - 4);
     pieces.retain(|piece| piece.range.start >= block.end);
