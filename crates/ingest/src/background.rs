@@ -16,7 +16,7 @@ use super::job::IngestFile;
 use super::language::language_of;
 use super::options::IngestOptions;
 use super::reader::{reader_died, walk};
-use super::split::{SplitOptions, SplitText, split_text};
+use super::split::{SplitOptions, SplitText};
 use super::store::{ExistingDocument, Replacement, Store, pipeline};
 use workspace_db::embeddings::{Embedder, embed};
 use workspace_db::id::WorkspaceId;
@@ -177,14 +177,10 @@ impl FileIngestion {
                 (ReadOutcome::File(file), Some(known)) if known.is_same(&file.hash, &of_file) => {
                     FileState::Unchanged(known)
                 }
-                (ReadOutcome::File(file), _) => {
-                    let text = split_text(&file.path, &file.text, this.split);
-                    if text.chunks.is_empty() {
-                        FileState::Skipped(SkipReason::Empty)
-                    } else {
-                        FileState::Changed(text, file)
-                    }
-                }
+                (ReadOutcome::File(file), _) => match file.split(this.split) {
+                    Ok(text) => FileState::Changed(text, file),
+                    Err(reason) => FileState::Skipped(reason),
+                },
             })
         };
         let outcome = match tokio::task::spawn_blocking(read).await.map_err(reader_died)?? {
@@ -202,7 +198,7 @@ impl FileIngestion {
                 let texts: Vec<String> = text.texts(&file.name).collect();
                 let vectors = embed(embedder, &texts).await?;
                 let languages = store.languages().await?;
-                let language = language_of(languages, self.language.as_ref(), &file.text, &text);
+                let language = language_of(languages, self.language.as_ref(), file.text(), &text);
                 let (model, known) = (embedder.model(), known.as_ref());
                 let new = Replacement { file: &file, known, text, language, vectors, model, pipeline };
                 store.replace_by(&job, new).await?

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::formats::{extension, unsupported};
+use super::formats::{extension, is_binary, unsupported};
+use super::split::{SplitOptions, SplitText, split_binary, split_text};
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Default limit of a file's size: 1 MiB. A larger file is skipped.
@@ -30,6 +31,11 @@ pub struct SkippedFile {
 pub enum SkipReason {
     /// The file has NUL bytes, which no text has.
     Binary,
+    /// The file is not what its format demands.
+    Broken {
+        /// Description of what is wrong.
+        error: String,
+    },
     /// The file has neither a letter nor a digit that a search could find.
     Empty,
     /// The file existed when it was listed, and no longer exists.
@@ -68,6 +74,7 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Binary => f.write_str("binary"),
+            Self::Broken { error } => write!(f, "broken: {error}"),
             Self::Empty => f.write_str("empty"),
             Self::Gone => f.write_str("gone"),
             Self::LeftOut => f.write_str("left out"),
@@ -97,14 +104,40 @@ pub(super) struct FolderListing {
     pub(super) ignored: usize,
 }
 
-/// Text of a file.
+/// Content of a file, before it is split.
+enum Content {
+    Text(String),
+    /// Bytes of a format that is converted into text.
+    Binary(Vec<u8>),
+}
+
+/// File that was read.
 pub(super) struct File {
     /// Path below the root, which is the document's external id.
     pub(super) name: String,
     pub(super) path: PathBuf,
-    pub(super) text: String,
+    content: Content,
     /// SHA-256 of the bytes in hexadecimal.
     pub(super) hash: String,
+}
+
+impl File {
+    /// Returns the passages of the file, or the reason why it has none.
+    pub(super) fn split(&self, options: SplitOptions) -> Result<SplitText, SkipReason> {
+        let text = match &self.content {
+            Content::Text(text) => split_text(&self.path, text, options),
+            Content::Binary(content) => split_binary(content, options).map_err(|error| SkipReason::Broken { error })?,
+        };
+        if text.chunks.is_empty() { Err(SkipReason::Empty) } else { Ok(text) }
+    }
+
+    /// Returns the text, if the file is one.
+    pub(super) fn text(&self) -> &str {
+        match &self.content {
+            Content::Text(text) => text,
+            Content::Binary(_) => "",
+        }
+    }
 }
 
 pub(super) enum ReadOutcome {
@@ -190,8 +223,8 @@ impl SourceRoot {
             return ReadOutcome::Skipped(SkippedFile { name, reason: SkipReason::NameNotUtf8 });
         }
         let unreadable = |error: &io::Error| SkipReason::Unreadable { error: error.to_string() };
-        match opened.map_err(unreadable).and_then(|file| text_of(file, path, max_bytes)) {
-            Ok((text, hash)) => ReadOutcome::File(File { name, path: path.to_owned(), text, hash }),
+        match opened.map_err(unreadable).and_then(|file| content_of(file, path, max_bytes)) {
+            Ok((content, hash)) => ReadOutcome::File(File { name, path: path.to_owned(), content, hash }),
             Err(reason) => ReadOutcome::Skipped(SkippedFile { name, reason }),
         }
     }
@@ -204,7 +237,7 @@ impl SourceRoot {
     }
 }
 
-fn text_of(file: &fs::File, path: &Path, max_bytes: u64) -> Result<(String, String), SkipReason> {
+fn content_of(file: &fs::File, path: &Path, max_bytes: u64) -> Result<(Content, String), SkipReason> {
     let unreadable = |error: io::Error| SkipReason::Unreadable { error: error.to_string() };
     let bytes = file.metadata().map_err(unreadable)?.len();
     if bytes > max_bytes {
@@ -216,15 +249,19 @@ fn text_of(file: &fs::File, path: &Path, max_bytes: u64) -> Result<(String, Stri
     if bytes > max_bytes {
         return Err(SkipReason::TooLarge { bytes, max_bytes });
     }
-    if let Some(format) = unsupported(&extension(path), &content) {
+    let extension = extension(path);
+    if let Some(format) = unsupported(&extension, &content) {
         return Err(SkipReason::Unsupported { format });
     }
     let hash = base16ct::lower::encode_string(&Sha256::digest(&content));
+    if is_binary(&extension, &content) {
+        return Ok((Content::Binary(content), hash));
+    }
     let text = decoded(content)?;
     if !text.contains(char::is_alphanumeric) {
         return Err(SkipReason::Empty);
     }
-    Ok((text, hash))
+    Ok((Content::Text(text), hash))
 }
 
 /// Decodes a file as UTF-8, or as UTF-16 if a byte order mark says so, without that mark.

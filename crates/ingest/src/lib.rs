@@ -279,7 +279,7 @@ impl Run<'_> {
         let model = self.embedder.model();
         let pipeline = pipeline(model, self.options.split, self.options.language.as_ref());
         let languages = self.store.languages().await?;
-        let language = language_of(languages, self.options.language.as_ref(), &file.text, &text);
+        let language = language_of(languages, self.options.language.as_ref(), file.text(), &text);
         let new = Replacement { file: &file, known: known.as_ref(), text, language, vectors, model, pipeline };
         if !self.store.replace(new).await? {
             self.overtaken.push(file.path);

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::files::{File, FolderListing, ReadOutcome, SkipReason, SkippedFile, SourceRoot};
-use super::split::{SplitOptions, SplitText, split_text};
+use super::split::{SplitOptions, SplitText};
 use super::store::{ExistingDocument, ExistingDocuments};
 use workspace_db::{Error, ErrorKind, Result};
 
@@ -88,14 +88,13 @@ impl Work {
             Some(known) if known.is_same(&file.hash, &self.pipeline) => FileOutcome::Unchanged(file),
             known => {
                 // A parser that panics on one file must not exclude any other.
-                let Ok(text) = std::panic::catch_unwind(|| split_text(&file.path, &file.text, self.split)) else {
-                    let reason = SkipReason::Unreadable { error: "it can't be split into passages".to_owned() };
-                    return FileOutcome::Skipped(SkippedFile { name: file.name, reason });
-                };
-                if text.chunks.is_empty() {
-                    return FileOutcome::Skipped(SkippedFile { name: file.name, reason: SkipReason::Empty });
+                let split = std::panic::catch_unwind(|| file.split(self.split)).unwrap_or_else(|_| {
+                    Err(SkipReason::Unreadable { error: "it can't be split into passages".to_owned() })
+                });
+                match split {
+                    Ok(text) => FileOutcome::Prepared(Box::new(PreparedFile { known: known.cloned(), text, file })),
+                    Err(reason) => FileOutcome::Skipped(SkippedFile { name: file.name, reason }),
                 }
-                FileOutcome::Prepared(Box::new(PreparedFile { known: known.cloned(), text, file }))
             }
         }
     }

@@ -1,5 +1,9 @@
-//! Formats that are converted into Markdown before they are split.
+//! Formats that are converted into text before they are split.
 
+#[cfg(feature = "csv")]
+mod csv;
+#[cfg(feature = "docx")]
+mod docx;
 #[cfg(feature = "html")]
 mod html;
 mod notebook;
@@ -14,12 +18,18 @@ pub use self::text::Unit;
 const UNSUPPORTED: &[(&[u8], Option<&str>, &str)] = &[
     (b"%PDF-", None, "PDF"),
     (b"{\\rtf", None, "RTF"),
-    (b"PK\x03\x04", Some("docx"), "DOCX"),
+    #[cfg(not(feature = "docx"))]
+    (b"PK\x03\x04", Some("docx"), "DOCX (without the feature `docx`)"),
     (b"PK\x03\x04", Some("xlsx"), "XLSX"),
     (b"PK\x03\x04", Some("pptx"), "PPTX"),
     (b"PK\x03\x04", Some("odt"), "ODT"),
     (b"PK\x03\x04", Some("epub"), "EPUB"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Some("docx"), "DOCX with a password"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", None, "an Office format of before 2007"),
+    #[cfg(not(feature = "csv"))]
+    (b"", Some("csv"), "CSV (without the feature `csv`)"),
+    #[cfg(not(feature = "csv"))]
+    (b"", Some("tsv"), "TSV (without the feature `csv`)"),
     #[cfg(not(feature = "html"))]
     (b"", Some("html"), "HTML (without the feature `html`)"),
     #[cfg(not(feature = "html"))]
@@ -42,13 +52,31 @@ pub(super) fn unsupported(extension: &str, content: &[u8]) -> Option<&'static st
     found.or_else(|| (extension == "ipynb" && notebook::is_old(content)).then_some("a notebook of format 3"))
 }
 
-/// Returns the text of a file as Markdown, if the file is of a format that is converted. A file that is not what its name says is
+/// Returns the text of a file as people read it, if the file is of a format that is converted. A file that is not what its name says is
 /// not converted, but split as it is.
 pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
     match extension {
+        #[cfg(feature = "csv")]
+        "csv" | "tsv" => csv::converted(text),
         #[cfg(feature = "html")]
         "html" | "htm" | "xhtml" => html::converted(text),
         "ipynb" => notebook::converted(text),
         _ => None,
     }
+}
+
+/// Returns true if a file is of a format whose bytes are no text.
+pub(super) fn is_binary(extension: &str, content: &[u8]) -> bool {
+    cfg!(feature = "docx") && extension == "docx" && content.starts_with(b"PK\x03\x04")
+}
+
+/// Returns the text of a file of such a format, or the reason why it can't be read.
+#[cfg(feature = "docx")]
+pub(super) fn converted_binary(content: &[u8]) -> Result<Converted, String> {
+    docx::converted(content)
+}
+
+#[cfg(not(feature = "docx"))]
+pub(super) fn converted_binary(_: &[u8]) -> Result<Converted, String> {
+    Err("no format of binary files is read".to_owned())
 }

@@ -2,11 +2,12 @@
 
 use crate::outline::Outline;
 
-/// Text of a file as Markdown.
+/// Text of a file as people read it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Converted {
+    /// The text, with the signs of Markdown for headings and lists.
     pub(crate) markdown: String,
-    /// Place in the file of each line of the Markdown.
+    /// Place in the file of each line of the text.
     pub(crate) places: Vec<usize>,
     pub(crate) unit: Unit,
     /// Outline, if the converter knows it. Otherwise the text is parsed as Markdown.
@@ -24,6 +25,8 @@ pub enum Unit {
     Lines,
     /// Cells of a notebook, from 1.
     Cells,
+    /// Paragraphs of a document, from 1. Empty ones and those in tables count.
+    Paragraphs,
 }
 
 impl Unit {
@@ -32,6 +35,7 @@ impl Unit {
         match self {
             Self::Lines => "lines",
             Self::Cells => "cells",
+            Self::Paragraphs => "paragraphs",
         }
     }
 }

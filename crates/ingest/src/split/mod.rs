@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use tiktoken_rs::cl100k_base_singleton;
 
 use self::cuts::{LINE, Piece, SENTENCE, pieces};
-use super::formats::{Converted, Unit, converted, extension};
+use super::formats::{Converted, Unit, converted, converted_binary, extension};
 use super::outline::{Heading, Metadata, Outline, one_line};
 
 /// Default of the length from which a passage ends at the best place, in tokens of `cl100k_base`.
@@ -98,7 +98,7 @@ pub struct Chunk {
     pub tokens: usize,
     /// Headings above its beginning, the outermost first. A heading with which the passage begins is the last.
     pub headings: Vec<String>,
-    /// First and last line in the text, from 1; in a notebook, its cells.
+    /// First and last line in the text, from 1; cells of a notebook, or paragraphs of a document.
     pub lines: (usize, usize),
     /// Unit of `lines`.
     pub unit: Unit,
@@ -164,6 +164,11 @@ pub(super) fn split_text(path: &Path, text: &str, options: SplitOptions) -> Spli
         Some(converted) => split_converted(converted, options),
         None => split_structured(&extension, text, options),
     }
+}
+
+/// Returns the passages of a file whose bytes are no text, or the reason why it can't be read.
+pub(super) fn split_binary(content: &[u8], options: SplitOptions) -> Result<SplitText, String> {
+    Ok(split_converted(converted_binary(content)?, options.possible()))
 }
 
 /// Returns the passages of a text that was converted, with their places in the file.
