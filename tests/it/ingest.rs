@@ -288,7 +288,12 @@ async fn a_second_run_replaces_what_changed_and_archives_what_has_gone() {
 #[case::a_page_without_text("bad.html", b"<title>x</title>".as_slice(), SkipReason::Empty)]
 #[case::front_matter_alone("bad.md", b"---\na: b\n---\n".as_slice(), SkipReason::Empty)]
 #[case::pdf("bad.txt", b"%PDF-1.7\ntext".as_slice(), SkipReason::Unsupported { format: "PDF" })]
-#[case::docx("bad.docx", b"PK\x03\x04\0".as_slice(), SkipReason::Unsupported { format: "DOCX" })]
+#[case::xlsx("bad.xlsx", b"PK\x03\x04\0".as_slice(), SkipReason::Unsupported { format: "XLSX" })]
+#[case::broken_docx(
+    "bad.docx",
+    b"PK\x03\x04\0".as_slice(),
+    SkipReason::Broken { error: "its archive can't be read: invalid Zip archive: Could not find EOCD".to_owned() },
+)]
 #[case::another_zip("bad.jar", b"PK\x03\x04\0".as_slice(), SkipReason::Binary)]
 #[case::latin1("bad.txt", b"caf\xe9".as_slice(), SkipReason::NotUtf8)]
 #[case::too_large("bad.txt", b"0123456789abcdef_".as_slice(), SkipReason::TooLarge { bytes: 17, max_bytes: 16 })]

@@ -94,7 +94,7 @@ pub enum IngestEvent {
 
 /// Ingests the files under `options.roots` into the workspace, and returns a report.
 ///
-/// Files are selected by their content, not by their names: all UTF-8 text, and UTF-16 with a byte order mark. Hidden files
+/// Files are selected by their content, not by their names: all UTF-8 text, UTF-16 with a byte order mark, and DOCX. Hidden files
 /// and those that a `.gitignore` excludes are skipped, and symbolic links are not followed. Only the scope's workspace is
 /// read and changed. Memory is bounded by a few dozen files of `max_bytes`.
 ///

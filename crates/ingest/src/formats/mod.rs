@@ -52,8 +52,8 @@ pub(super) fn unsupported(extension: &str, content: &[u8]) -> Option<&'static st
     found.or_else(|| (extension == "ipynb" && notebook::is_old(content)).then_some("a notebook of format 3"))
 }
 
-/// Returns the text of a file as people read it, if the file is of a format that is converted. A file that is not what its name says is
-/// not converted, but split as it is.
+/// Returns the text of a file as people read it, if the file is of a format that is converted. A file that is not what its name
+/// says is not converted, but split as it is.
 pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
     match extension {
         #[cfg(feature = "csv")]

@@ -141,8 +141,8 @@ impl SplitText {
 }
 
 /// Returns the passages of a text, in order, each of at most `options.max_tokens`. The extension of `path` selects the
-/// structure: a markup language, a programming language, or paragraphs. The metadata before a Markdown text is in no passage. Sizes that
-/// [`SplitOptions`] can't have are replaced by the nearest possible ones.
+/// structure: a markup language, a programming language, or paragraphs. The metadata before a Markdown text is in no passage.
+/// Sizes that [`SplitOptions`] can't have are replaced by the nearest possible ones.
 ///
 /// ```
 /// use workspace_db_ingest::{SplitOptions, split};

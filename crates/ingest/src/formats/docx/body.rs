@@ -197,7 +197,7 @@ impl<'a> Body<'a> {
     fn end_row(&mut self) {
         let row = std::mem::take(&mut self.row).join(" | ");
         if row.contains(|c: char| c != ' ' && c != '|') {
-            self.write(Block::Row, self.row_start, row.trim_end_matches([' ', '|']));
+            self.write(Block::Row, self.row_start, row.trim_end_matches([' ', '|']).trim_start());
         }
     }
 

@@ -61,7 +61,7 @@ fn add_properties(converted: &mut Converted, core: &str) -> Result<(), String> {
                 _ => return,
             };
             let value = std::mem::take(&mut value);
-            let is_said = open == name && !value.trim().is_empty() && value != NO_DESCRIPTION;
+            let is_said = open == name && value.contains(char::is_alphanumeric) && value != NO_DESCRIPTION;
             if is_said && property.is_none() {
                 *property = Some(value);
             }

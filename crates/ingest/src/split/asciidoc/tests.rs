@@ -10,12 +10,12 @@ fn titles(text: &str) -> Vec<String> {
 
 #[test]
 fn a_header_states_title_language_and_description() {
-    let text = "// A licence\n////\n= No\n////\n:lang: de\n\n= Das *Buch*\nEin Autor <a@b.example>\nv1.0, 2020\n:toc:\n\
-        :description: Ein Buch \\\n  über Bücher\n\nText.\n:lang: en\n\n:lang: nl\n\n== Teil\n\nMehr.\n";
+    let text = "// A licence\n////\n= No\n////\n:lang: de\n\n= Das *Buch*\nEine Person <a@b.example>\nv1.0, 2020\n:toc:\n\
+        :description: Etwas \\\n  über Bücher\n\nText.\n:lang: en\n\n:lang: nl\n\n== Teil\n\nMehr.\n";
     let outline = outline(text);
     let metadata = outline.metadata;
     assert_eq!((metadata.title, metadata.language.as_deref()), (None, Some("de")));
-    assert_eq!(metadata.description.as_deref(), Some("Ein Buch über Bücher"));
+    assert_eq!(metadata.description.as_deref(), Some("Etwas über Bücher"));
     assert_eq!(&text[outline.front_matter], &text[..text.find("= Das").unwrap()]);
     assert_eq!(outline.prose.trim(), "Das Buch Text. :lang: en Teil Mehr.");
     assert_eq!(outline.structure.values().filter(|rank| **rank == INNER_LINE).count(), 6);
@@ -100,14 +100,14 @@ fn prose_is_what_people_read() {
 #[test]
 fn hostile_texts_take_linear_time() {
     for text in [
-        "====\n".repeat(200_001),
-        (0..2000).map(|length| "=".repeat(length) + "\n").collect(),
-        "a\n--\n\n".repeat(100_000),
-        "=".repeat(10_000_000),
-        format!("== {}", "*`[[<<link:".repeat(1_000_000)),
-        ":description: a \\\n".repeat(200_000),
-        "[[a]]\n".repeat(200_000),
-        ":::: ".repeat(2_000_000),
+        "====\n".repeat(50_001),
+        (0..1000).map(|length| "=".repeat(length) + "\n").collect(),
+        "a\n--\n\n".repeat(25_000),
+        "=".repeat(1_000_000),
+        format!("== {}", "*`[[<<link:".repeat(50_000)),
+        ":description: a \\\n".repeat(50_000),
+        "[[a]]\n".repeat(50_000),
+        ":::: ".repeat(100_000),
     ] {
         let begun = std::time::Instant::now();
         outline(&text);

@@ -104,16 +104,16 @@ fn hostile_texts_take_linear_time() {
     let styles: Vec<String> = adornments.chars().map(|c| format!("t\n{c}\n\n{c}{c}\nt\n{c}{c}\n\n")).collect();
     assert!(titles(&styles.concat()).len() > 50);
     for text in [
-        "=====\n".repeat(200_000),
-        "a\n=\n".repeat(100_000),
-        "= =\n".repeat(200_000),
-        "= =\na\n".repeat(100_000),
-        "a::\n\n".repeat(100_000),
-        (0..2000).map(|depth| " ".repeat(depth) + "- a::\n").collect(),
-        "=".repeat(10_000_000),
-        format!("{}\n====\n", ":a:`*".repeat(2_000_000)),
-        ".. _a:\n".repeat(200_000),
-        "+-\n-+\n+---+\n".repeat(60_000),
+        "=====\n".repeat(50_000),
+        "a\n=\n".repeat(25_000),
+        "= =\n".repeat(50_000),
+        "= =\na\n".repeat(25_000),
+        "a::\n\n".repeat(25_000),
+        (0..1000).map(|depth| " ".repeat(depth) + "- a::\n").collect(),
+        "=".repeat(1_000_000),
+        format!("{}\n====\n", ":a:`*".repeat(100_000)),
+        ".. _a:\n".repeat(50_000),
+        "+-\n-+\n+---+\n".repeat(15_000),
     ] {
         let begun = std::time::Instant::now();
         outline(&text);
