@@ -1,12 +1,14 @@
 //! Prints what docs/figures.md shows, and draws docs/recall.svg: `cargo run --release -p bench-search`.
 //!
-//! A number of chunks as the argument makes a smaller table, for a try: `cargo run --release -p bench-search -- 30000`.
+//! A number of chunks as the argument makes a smaller table, for a try: `cargo run --release -p bench-search -- 30000`. With
+//! `whole` it measures one workspace that holds most of the table instead.
 
 mod loading;
 mod measure;
 mod picture;
 mod platform;
 mod sides;
+mod whole;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +39,13 @@ const LOADED: usize = 20_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let chunks = std::env::args().nth(1).map_or(CHUNKS, |chunks| chunks.parse().expect("a number of chunks"));
+    let mut arguments = std::env::args().skip(1);
+    let first = arguments.next();
+    if first.as_deref() == Some("whole") {
+        let mut number = || arguments.next().map_or(0, |number| number.parse().expect("a number of chunks"));
+        return whole::run(number(), number()).await;
+    }
+    let chunks = first.map_or(CHUNKS, |chunks| chunks.parse().expect("a number of chunks"));
     let began = Instant::now();
     let said = |what: &str| eprintln!("[{:>4.0} s] {what}", began.elapsed().as_secs_f64());
     let dataset = Arc::new(Dataset::read());

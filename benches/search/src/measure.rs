@@ -57,6 +57,35 @@ pub async fn measure(searcher: &Searcher, tenant: &Tenant, sides: &[&Side], exac
     measured.map(|((side, millis), recalls)| Measurement::new(side.name, millis, &recalls)).collect()
 }
 
+/// Milliseconds and scores of one pass over the questions, without a warm-up.
+pub struct Pass {
+    millis: Vec<f64>,
+    scores: Vec<Vec<f64>>,
+}
+
+impl Pass {
+    /// Asks each question once, over a connection of its own.
+    pub async fn over(database: &TestDatabase, tenant: &Tenant, side: &Side) -> Self {
+        let searcher = Searcher::new(database).await;
+        let mut connection = searcher.enter(tenant).await;
+        searcher.make_way_for(side).await;
+        let mut pass = Self { millis: Vec::new(), scores: Vec::new() };
+        for question in &tenant.questions {
+            let began = Instant::now();
+            pass.scores.push(searcher.search(side, &mut connection, question).await);
+            pass.millis.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        pass
+    }
+
+    /// Compares it with an exact pass.
+    pub fn measured(&self, side: &Side, exact: &Self) -> Measurement {
+        let recalls: Vec<f64> =
+            self.scores.iter().zip(&exact.scores).map(|(scores, truth)| recall(scores, truth)).collect();
+        Measurement::new(side.name, self.millis.clone(), &recalls)
+    }
+}
+
 /// A passage that is as near as the k-th counts as found, whichever it is.
 fn recall(scores: &[f64], truth: &[f64]) -> f64 {
     let farthest = truth.last().expect("a workspace with passages");
