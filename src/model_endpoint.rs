@@ -9,6 +9,7 @@ use ureq::http::header::RETRY_AFTER;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::noun::noun_for;
 
 /// Longest wait that an endpoint can request with Retry-After.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -32,7 +33,7 @@ pub(crate) struct EndpointSettings {
     pub(crate) first_wait: Duration,
 }
 
-/// What an endpoint is for, in its errors.
+/// Facts about an endpoint that its errors state.
 #[derive(Clone, Copy)]
 pub(crate) struct EndpointErrors {
     pub(crate) kind: ErrorKind,
@@ -40,7 +41,7 @@ pub(crate) struct EndpointErrors {
     pub(crate) name: &'static str,
     /// Field of an error that concerns the input of the request and not the endpoint.
     pub(crate) input: &'static str,
-    /// What is not affected by a failure, for the remedy.
+    /// Remedy: the work that goes on without the endpoint.
     pub(crate) unaffected: fn(Waiting) -> &'static str,
 }
 
@@ -53,7 +54,7 @@ pub(crate) struct ModelEndpoint {
     errors: EndpointErrors,
 }
 
-/// Who waits for a response.
+/// Reader of a response, who waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
     /// A run that waits as long as it must.
@@ -226,10 +227,31 @@ pub(crate) fn endpoint_url(base: &str, path: &str, name: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// Returns an address without what may contain a secret: the query, and a user with a password.
+/// Returns an address without the parts that may contain a secret: the query, and a user with a password.
 pub(crate) fn shown_url(url: &str) -> &str {
-    let address = url.split(['?', '#']).next().unwrap_or_default();
-    address.rsplit('@').next().unwrap_or_default()
+    // A password may itself contain ? or #, so the user ends at the last @.
+    let address = url.rsplit('@').next().unwrap_or_default();
+    address.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Returns the items of a response in the order of the request, if there is one for each of the `expected` inputs.
+///
+/// `item` and `input` are their names for messages, such as "vector" and "text".
+pub(crate) fn in_order<T>(
+    mut items: Vec<(usize, T)>,
+    expected: usize,
+    item: &str,
+    input: &str,
+) -> Result<Vec<T>, String> {
+    items.sort_by_key(|(index, _)| *index);
+    if items.len() != expected {
+        let (found, items, inputs) = (items.len(), noun_for(items.len(), item), noun_for(expected, input));
+        return Err(format!("it returned {found} {items} for {expected} {inputs}"));
+    }
+    if items.iter().zip(0..).any(|((index, _), place)| *index != place) {
+        return Err(format!("it did not return exactly one {item} for each {input}"));
+    }
+    Ok(items.into_iter().map(|(_, item)| item).collect())
 }
 
 /// Returns the beginning of a response, in quotation marks.
@@ -270,6 +292,13 @@ mod tests {
         }
         assert_eq!(key_header("a.openai.azure.com"), ("api-key", ""));
         assert_eq!(key_header("api.openai.com"), ("Authorization", "Bearer "));
+    }
+
+    #[test]
+    fn an_address_is_shown_without_secrets() {
+        for url in ["http://user:pa#ss@host/v1?key=1", "http://user:pa?ss@host/v1#key", "http://host/v1?key=1"] {
+            assert!(shown_url(url).ends_with("host/v1"), "{}", shown_url(url));
+        }
     }
 
     #[test]

@@ -158,6 +158,7 @@ fn searches() -> Vec<Setting> {
         setting("WORKSPACE_DB_RERANK_URL", None, "Base URL of an endpoint that orders the best passages of a search."),
         setting("WORKSPACE_DB_RERANK_MODEL", None, "Model to request from the endpoint for reranking."),
         setting("WORKSPACE_DB_RERANK_KEY", None, "API key of the endpoint for reranking."),
+        setting("WORKSPACE_DB_RERANK_FIELDS", None, "JSON object with further fields of a request for reranking."),
     ]
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::reranker::Reranker;
 use super::response::Response;
@@ -16,13 +17,17 @@ use crate::model_endpoint::{
     EndpointErrors, EndpointSettings, ModelEndpoint, Waiting, endpoint_url, excerpt, shown_url,
 };
 
-/// What fails, and what does not.
 const ERRORS: EndpointErrors = EndpointErrors {
     kind: ErrorKind::Reranking,
     name: "reranking",
     input: "passages",
     unaffected: |_| "the search itself needs no reranker",
 };
+
+/// Part of TEI's answer to a request with the field of the others.
+const MISSING_TEXTS: &str = "missing field `texts`";
+/// Fields of a request that settings supply.
+const RESERVED: [&str; 5] = ["model", "query", "documents", "texts", "truncate"];
 
 /// Settings of an endpoint for reranking.
 #[derive(Clone)]
@@ -33,7 +38,10 @@ pub struct RerankSettings {
     pub model: Option<String>,
     /// API key: a bearer token.
     pub api_key: Option<SecretString>,
-    /// Number of passages in one request. The default, 32, is the limit of TEI.
+    /// Further fields of a request, such as `{"truncate_prompt_tokens": 512}` for vLLM, which refuses longer passages.
+    pub fields: Map<String, Value>,
+    /// Number of passages in one request. The default, 32, is the limit of TEI. A model that compares the passages of a request
+    /// with each other needs all of them in one.
     pub batch: usize,
     /// Timeout of one request, from connecting to the last byte.
     pub timeout: Duration,
@@ -53,13 +61,21 @@ impl RerankSettings {
     /// Returns the default settings for an address: no model, 32 passages a request, 30 s.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), model: None, api_key: None, batch: 32, timeout: Duration::from_secs(30) }
+        Self {
+            url: url.into(),
+            model: None,
+            api_key: None,
+            fields: Map::new(),
+            batch: 32,
+            timeout: Duration::from_secs(30),
+        }
     }
 }
 
 /// Reranker that requests scores from `POST {url}/rerank`, as TEI, Jina, Cohere, Voyage, vLLM and llama.cpp answer it.
 ///
-/// If nobody answers, it fails within 2 seconds.
+/// If nobody answers, it fails within 2 seconds. An endpoint that accepts the connection has the whole timeout for each request.
+/// The [field](Error::field) of an error that concerns the passages, and not the endpoint, is `passages`.
 ///
 /// ```no_run
 /// use workspace_db::reranking::{RerankEndpoint, RerankSettings, Reranker};
@@ -97,6 +113,8 @@ struct Request<'a> {
     query: &'a str,
     #[serde(flatten)]
     passages: Passages<'a>,
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -114,8 +132,12 @@ impl RerankEndpoint {
     /// # Errors
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) if the address is not an HTTP address or contains a password, or the batch
-    /// is 0.
+    /// is 0, or a further field is one of a request's own.
     pub fn new(settings: RerankSettings) -> Result<Self> {
+        if let Some(field) = settings.fields.keys().find(|field| RESERVED.contains(&field.as_str())) {
+            return Err(Error::invalid(format!("the field {field:?} of a request can't be set"))
+                .remedy("leave it out: the settings supply it"));
+        }
         if settings.batch == 0 {
             return Err(Error::invalid("a request can't hold 0 passages").remedy("set the batch to 1 or more"));
         }
@@ -132,16 +154,14 @@ impl RerankEndpoint {
 
     async fn scores_of_batch(&self, query: &str, batch: &[String]) -> Result<Vec<f64>> {
         let takes_texts = self.takes_texts.load(Ordering::Relaxed);
-        match self.request(query, batch, takes_texts).await {
-            Err(error)
-                if !takes_texts && error.field() == Some(ERRORS.input) && error.to_string().contains("texts") =>
-            {
-                let scores = self.request(query, batch, true).await?;
-                self.takes_texts.store(true, Ordering::Relaxed);
-                Ok(scores)
-            }
-            answered => answered,
-        }
+        let error = match self.request(query, batch, takes_texts).await {
+            Err(error) if !takes_texts && error.to_string().contains(MISSING_TEXTS) => error,
+            answered => return answered,
+        };
+        // If the endpoint is no TEI either, the first error is the one that matters.
+        let scores = self.request(query, batch, true).await.map_err(|_| error)?;
+        self.takes_texts.store(true, Ordering::Relaxed);
+        Ok(scores)
     }
 
     async fn request(&self, query: &str, batch: &[String], takes_texts: bool) -> Result<Vec<f64>> {
@@ -150,7 +170,7 @@ impl RerankEndpoint {
         } else {
             Passages::Documents { documents: batch }
         };
-        let body = Request { model: self.settings.model.as_deref(), query, passages };
+        let body = Request { model: self.settings.model.as_deref(), query, passages, more: &self.settings.fields };
         let expected = batch.len();
         let read = move |endpoint: &ModelEndpoint, text: &str| {
             let failed = |why: &str| endpoint.failed(why, Waiting::Person);

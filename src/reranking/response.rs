@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::noun::noun_for;
+use crate::model_endpoint::in_order;
 
 /// Scores of passages, best first, in one of the three forms that are in use.
 #[derive(Deserialize)]
@@ -27,16 +27,8 @@ pub(super) struct Item {
 impl Response {
     /// Returns the scores in the order of the passages, or the reason why there is not one for each.
     pub(super) fn scores(self, expected: usize) -> Result<Vec<f64>, String> {
-        let (Self::List(mut items) | Self::Results { results: mut items } | Self::Data { data: mut items }) = self;
-        items.sort_by_key(|item| item.index);
-        if items.len() != expected {
-            let (found, scores) = (items.len(), noun_for(items.len(), "score"));
-            return Err(format!("it returned {found} {scores} for {expected} {}", noun_for(expected, "passage")));
-        }
-        if items.iter().zip(0..).any(|(item, place)| item.index != place) {
-            return Err("it returned not one score for each passage".to_owned());
-        }
-        Ok(items.into_iter().map(|item| item.score).collect())
+        let (Self::List(items) | Self::Results { results: items } | Self::Data { data: items }) = self;
+        in_order(items.into_iter().map(|item| (item.index, item.score)).collect(), expected, "score", "passage")
     }
 }
 
@@ -60,6 +52,6 @@ mod tests {
         }
         assert!(scores(items, 3).unwrap_err().contains("2 scores for 3 passages"));
         let twice = r#"[{"index": 1, "score": 0.9}, {"index": 1, "score": 0.1}]"#;
-        assert!(scores(twice, 2).unwrap_err().contains("not one score for each passage"));
+        assert!(scores(twice, 2).unwrap_err().contains("not return exactly one score for each passage"));
     }
 }

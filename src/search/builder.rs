@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::excerpt::bring_excerpts;
 use super::filter::Filter;
 use super::full_text::MAX_TEXT;
-use super::fusion::{fused, keep_per_document};
-use super::near_duplicates::remove_near_duplicates;
+use super::fusion::fused;
 use super::neighbours::bring_neighbours;
 use super::plan::Plan;
 use super::question::Question;
 use super::results::{Hit, RetrievalStats, SearchResults};
 use super::scored_passage::hits;
+use super::selection::select;
 use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
 use crate::embeddings::{check_dimensions, live_models};
@@ -93,7 +93,7 @@ pub struct Search {
     excerpts: Option<String>,
     /// Maximum number of hits of one document.
     per_document: Option<usize>,
-    leaves_out_near_duplicates: bool,
+    near_duplicates: bool,
     limits: Option<SearchLimits>,
 }
 
@@ -111,7 +111,7 @@ impl Search {
             neighbours: 0,
             excerpts: None,
             per_document: None,
-            leaves_out_near_duplicates: false,
+            near_duplicates: true,
             limits: None,
         }
     }
@@ -208,11 +208,12 @@ impl Search {
         self
     }
 
-    /// Leaves out each hit that is nearly equal to a better one, as copies of a page are.
+    /// Leaves out each hit that is nearly equal to a better one, such as a copy of a page.
     ///
-    /// The others are selected among four times as many passages, as by [`per_document`](Self::per_document).
+    /// Two passages are nearly equal if four of five runs of three words are the same in both, with title and headings, whatever
+    /// the signs and capital letters. Passages of fewer than ten words must be equal. The others are selected among four times as many passages, as by [`per_document`](Self::per_document).
     pub fn without_near_duplicates(mut self) -> Self {
-        self.leaves_out_near_duplicates = true;
+        self.near_duplicates = false;
         self
     }
 
@@ -250,7 +251,7 @@ impl Search {
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<SearchResults> {
         self.check()?;
         ws.check(self.workspace)?;
-        let is_selected = self.relevance.is_some() || self.per_document.is_some() || self.leaves_out_near_duplicates;
+        let is_selected = self.relevance.is_some() || self.per_document.is_some() || !self.near_duplicates;
         let among = if is_selected { self.k.saturating_mul(SELECTED_AMONG).min(MAX_K) } else { self.k };
         let (mut found, by_vector, by_words) = match (&self.question, &self.text) {
             (Some(question), None) => {
@@ -280,18 +281,11 @@ impl Search {
                 (found, None, Some(list))
             }
         };
-        if let Some(hits) = self.per_document {
-            keep_per_document(&mut found, hits);
-        }
-        if self.leaves_out_near_duplicates {
-            let kept = if self.relevance.is_some() { among } else { self.k };
-            remove_near_duplicates(&mut found, kept as usize);
-        }
+        let kept = if self.relevance.is_some() { among } else { self.k };
+        select(&mut found, kept as usize, self.per_document, self.near_duplicates);
         if let (Some(relevance), Some(question)) = (self.relevance, &self.question) {
-            found.truncate(among as usize);
             found = self.diverse(ws, question, relevance, found).await?;
         }
-        found.truncate(self.k as usize);
         if self.neighbours > 0 {
             bring_neighbours(ws, self.neighbours, &mut found).await?;
         }

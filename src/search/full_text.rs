@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Bool, Double, Integer, Text, Uuid as SqlUuid};
 
 use super::filter::Filter;
 use super::plan::Plan;
-use super::reranked::{CHUNK_COLUMNS, RERANKED_CTE, reranked, scored_passage_columns};
+use super::rescored::{CHUNK_COLUMNS, RESCORED_CTE, rescored, scored_passage_columns};
 use super::results::RetrievalStats;
 use super::scored_passage::ScoredPassage;
 use crate::config::SearchLimits;
@@ -240,7 +240,7 @@ pub(super) async fn full_text(
             any_word: widened > 0,
             max_matches,
         };
-        let reranked = document_chunks::table
+        let rescored = document_chunks::table
             .in_workspace(&ws)
             .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
             .filter(filter.chunk_conditions())
@@ -257,14 +257,14 @@ pub(super) async fn full_text(
             ))
             .order((sql::<Double>("5").desc(), document_chunks::id))
             .with_fragment("candidates (id, question)", matching);
-        let rows: Vec<FullTextRow> = reranked::table
+        let rows: Vec<FullTextRow> = rescored::table
             .in_workspace(&ws)
             .inner_join(documents::table)
             .filter(filter.document_conditions())
-            .order((reranked::score.desc(), reranked::id))
+            .order((rescored::score.desc(), rescored::id))
             .limit(k.into())
-            .select((scored_passage_columns(), reranked::candidates))
-            .with_candidates(RERANKED_CTE, reranked)
+            .select((scored_passage_columns(), rescored::candidates))
+            .with_candidates(RESCORED_CTE, rescored)
             .load_under(&StatementSettings::searching(), ws)
             .await?;
         let candidates = rows.first().map_or(0, |row| row.matches.unsigned_abs());

@@ -1,9 +1,9 @@
-//! Merge of the lists of a hybrid search, and selection by document.
+//! Merge of the lists of a hybrid search.
 
 use std::collections::HashMap;
 
 use super::results::{Hit, HitRank};
-use crate::id::{DocumentChunkId, DocumentId};
+use crate::id::DocumentChunkId;
 
 /// Merges two lists by the mean of their scores, each on the scale of its own list from 0 to 1; a hit that a list lacks has 0
 /// there. With equal scores, hits of the vector search come first.
@@ -28,16 +28,6 @@ pub(super) fn fused(near: Vec<Hit>, shared: Vec<Hit>) -> Vec<Hit> {
     }
     both.sort_by(|one, other| other.score.total_cmp(&one.score));
     both
-}
-
-/// Keeps at most `hits` hits of one document, the first ones.
-pub(super) fn keep_per_document(found: &mut Vec<Hit>, hits: usize) {
-    let mut kept: HashMap<DocumentId, usize> = HashMap::new();
-    found.retain(|hit| {
-        let of_document = kept.entry(hit.document_id).or_default();
-        *of_document += 1;
-        *of_document <= hits
-    });
 }
 
 /// Lowest and highest score of a list.

@@ -22,7 +22,7 @@
 //! [`SearchLimits::exact_below`](crate::config::SearchLimits::exact_below) chunks). A larger workspace uses sign bits:
 //!
 //! The sign bits of a vector take 192 bytes and show nearly as well as the vector which passages are near. An index
-//! that stores only sign bits compares every chunk of the workspace, and the best candidates are reranked by cosine
+//! that stores only sign bits compares every chunk of the workspace, and the best candidates are rescored by cosine
 //! ([`Plan::Bits`]). A workspace can have an approximate index of its own, which replaces this scan
 //! ([`Plan::Approximate`]). It is an HNSW index on `vector_bits` with `bit_hamming_ops`, for that `workspace_id` only.
 //! Its name is `document_chunks_near_` and the id in 32 hexadecimal digits.
@@ -37,15 +37,15 @@ mod filter;
 mod full_text;
 mod fusion;
 mod mmr;
-mod near_duplicates;
 mod nearest;
 mod neighbours;
 mod plan;
 mod question;
 mod rerank;
-mod reranked;
+mod rescored;
 mod results;
 mod scored_passage;
+mod selection;
 mod statement;
 
 pub use self::builder::{MAX_K, MAX_METADATA, MAX_NEIGHBOURS, Search, SearchChunks};

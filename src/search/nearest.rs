@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Double};
 use super::filter::Filter;
 use super::plan::{Attempt, Plan, choose_plan};
 use super::question::Question;
-use super::reranked::{CHUNK_COLUMNS, RERANKED_CTE, reranked, scored_passage_columns};
+use super::rescored::{CHUNK_COLUMNS, RESCORED_CTE, rescored, scored_passage_columns};
 use super::results::RetrievalStats;
 use super::scored_passage::{PASSAGE_COLUMNS, ScoredPassage};
 use crate::config::SearchLimits;
@@ -115,25 +115,25 @@ async fn run_attempt(
     let chunks = document_chunks::table.in_workspace(&ws);
     let of_model =
         || chunks.filter(document_chunks::embedding_model.eq(&question.model)).filter(filter.chunk_conditions());
-    macro_rules! rerank_candidates {
+    macro_rules! rescore_candidates {
         ($passages:expr, $distance:expr) => {{
             let candidates = $passages
                 .select((document_chunks::id, $distance))
                 .order(sql::<Double>("2"))
                 .limit(attempt.candidates.into());
-            rerank(ws, question, filter, k, candidates, &settings).await
+            rescore(ws, question, filter, k, candidates, &settings).await
         }};
     }
     let with_documents = || of_model().inner_join(documents::table).filter(filter.document_conditions());
     match (attempt.filters_first, by_index) {
-        (false, true) => rerank_candidates!(of_model(), distance),
-        (false, false) => rerank_candidates!(of_model(), scanned),
-        (true, true) => rerank_candidates!(with_documents(), distance),
-        (true, false) => rerank_candidates!(with_documents(), scanned),
+        (false, true) => rescore_candidates!(of_model(), distance),
+        (false, false) => rescore_candidates!(of_model(), scanned),
+        (true, true) => rescore_candidates!(with_documents(), distance),
+        (true, false) => rescore_candidates!(with_documents(), scanned),
     }
 }
 
-async fn rerank<C, T>(
+async fn rescore<C, T>(
     ws: &mut WorkspaceConnection<impl Access>,
     question: &Question,
     filter: &Filter,
@@ -144,7 +144,7 @@ async fn rerank<C, T>(
 where
     C: QueryFragment<Pg> + Send,
 {
-    let reranked = document_chunks::table
+    let rescored = document_chunks::table
         .in_workspace(&ws)
         .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))
         .select((
@@ -158,14 +158,14 @@ where
         // first k rows only.
         .order((sql::<Double>("5").desc(), document_chunks::id))
         .with_candidates("candidates (id, distance)", candidates);
-    reranked::table
+    rescored::table
         .in_workspace(&ws)
         .inner_join(documents::table)
         .filter(filter.document_conditions())
-        .order((reranked::score.desc(), reranked::id))
+        .order((rescored::score.desc(), rescored::id))
         .limit(k.into())
-        .select((scored_passage_columns(), reranked::distance, reranked::median, reranked::candidates))
-        .with_candidates(RERANKED_CTE, reranked)
+        .select((scored_passage_columns(), rescored::distance, rescored::median, rescored::candidates))
+        .with_candidates(RESCORED_CTE, rescored)
         .load_under(settings, ws)
         .await
 }

@@ -19,9 +19,9 @@ use crate::tenancy::{Access, DatabaseToken, WorkspaceConnection};
 pub enum Plan {
     /// Compares every passage that passes the filters by cosine.
     Exact,
-    /// Compares every passage that passes the filters by sign bits, and reranks the best by cosine.
+    /// Compares every passage that passes the filters by sign bits, and rescores the best by cosine.
     Bits,
-    /// Takes the passages that the workspace's own approximate index returns by sign bits, and reranks the best by
+    /// Takes the passages that the workspace's own approximate index returns by sign bits, and rescores the best by
     /// cosine.
     Approximate,
     /// Ranks passages that match the full-text query by `ts_rank`.

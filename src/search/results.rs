@@ -104,14 +104,24 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// Returns the headings above the passage, the outermost first, without the title of the document.
+    /// Returns the title of the document and the headings above the passage, the outermost first.
     ///
     /// ```
     /// # fn example(hit: &workspace_db::search::Hit) {
-    /// let path: Vec<&str> = std::iter::once(hit.title.as_str()).chain(hit.headings()).collect();
-    /// println!("{}", path.join(" › "));
+    /// println!("{}", hit.path().join(" › "));
     /// # }
     /// ```
+    #[must_use]
+    pub fn path(&self) -> Vec<&str> {
+        std::iter::once(self.title.as_str()).chain(self.headings()).collect()
+    }
+
+    /// Returns the passage below its title and headings.
+    pub(super) fn with_path(&self) -> String {
+        format!("{}\n{}", self.path().join(" › "), self.content)
+    }
+
+    /// Returns the headings above the passage, the outermost first, without the title of the document.
     pub fn headings(&self) -> impl Iterator<Item = &str> {
         let headings = self.metadata.get("headings").and_then(Value::as_array);
         headings.into_iter().flatten().filter_map(Value::as_str).filter(|heading| *heading != self.title)

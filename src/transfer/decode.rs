@@ -17,7 +17,7 @@ use super::layout::{ColumnKind, TableLayout};
 use super::row::{EPOCH, Row};
 use crate::error::{Error, Result};
 use crate::id::WorkspaceId;
-use crate::sql_types::{DIMENSIONS, Embedding};
+use crate::sql_types::Embedding;
 
 /// Bounds of the times that programs can read, in microseconds since 2000 as PostgreSQL counts: the years 1 to 9999.
 const YEAR_1: i64 = -63_082_281_600_000_000;
@@ -59,12 +59,10 @@ struct Line<'r> {
 }
 
 impl Row {
-    /// Returns the model and the vector of a passage that was read.
-    pub(super) fn embedding(&self, chunks: &TableLayout) -> Option<(String, Embedding)> {
+    /// Returns the model of a passage of another system, and its vector.
+    pub(super) fn model_and_embedding(&self, chunks: &TableLayout) -> Option<(String, &Embedding)> {
         let model = self.get(chunks.position("embedding_model")?).unwrap_or(DEFAULT_MODEL);
-        let (_, bytes) = self.get(chunks.position("vector")?)?.split_at_checked(4)?;
-        let floats = bytes.as_chunks::<4>().0.iter().map(|float| f32::from_be_bytes(*float)).collect::<Vec<_>>();
-        Some((String::from_utf8_lossy(model).into_owned(), Embedding::try_from(floats).ok()?))
+        Some((String::from_utf8_lossy(model).into_owned(), self.embedding.as_ref()?))
     }
 }
 
@@ -100,7 +98,7 @@ impl<'de> Visitor<'de> for Line<'_> {
                     Err(format!("expected a time in RFC 3339 format, not the number {}", shortened(json)))
                 }
                 (Some(_), None) if column.kind == ColumnKind::Vector && self.table.name == CHUNKS => {
-                    floats(json).and_then(|floats| placed(floats, &mut value))
+                    placed(json, &mut value).map(|embedding| self.row.embedding = Some(embedding))
                 }
                 _ => decode(column.kind, json, &mut value),
             };
@@ -175,13 +173,11 @@ fn floats(json: &str) -> Result<Vec<f32>, String> {
     Ok(floats.iter().map(|float| f32::from_le_bytes(*float)).collect())
 }
 
-/// Appends the binary value of a passage's vector. One of another model than the column's is placed into the column.
-fn placed(floats: Vec<f32>, out: &mut Vec<u8>) -> Result<(), String> {
-    if floats.len() == DIMENSIONS {
-        return encode_vector(&floats, out);
-    }
-    let placed: Embedding = Embedding::placed(floats).map_err(|error| error.to_string())?;
-    encode_vector(placed.as_slice(), out)
+/// Appends the binary value of a passage's vector, which is placed into the column if it has other dimensions.
+fn placed(json: &str, out: &mut Vec<u8>) -> Result<Embedding, String> {
+    let placed = Embedding::placed(floats(json)?).map_err(|error| error.to_string())?;
+    encode_vector(placed.as_slice(), out)?;
+    Ok(placed)
 }
 
 /// Appends the binary value of a vector.

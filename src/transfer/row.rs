@@ -5,6 +5,7 @@ use std::ops::Range;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::sql_types::Embedding;
 
 /// Microseconds from the Unix epoch to PostgreSQL's epoch, 2000-01-01.
 pub(super) const EPOCH: i64 = 946_684_800_000_000;
@@ -14,6 +15,8 @@ pub(super) const EPOCH: i64 = 946_684_800_000_000;
 pub(super) struct Row {
     bytes: Vec<u8>,
     values: Vec<Option<Range<usize>>>,
+    /// Vector of a passage of another system, with the number of its model's dimensions.
+    pub(super) embedding: Option<Embedding>,
 }
 
 impl Row {
@@ -21,6 +24,7 @@ impl Row {
     pub(super) fn reset(&mut self, columns: usize) {
         self.bytes.clear();
         self.values.clear();
+        self.embedding = None;
         self.values.resize(columns, None);
     }
 

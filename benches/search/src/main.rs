@@ -42,8 +42,9 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let first = arguments.next();
     if first.as_deref() == Some("whole") {
-        let mut number = || arguments.next().map_or(0, |number| number.parse().expect("a number of chunks"));
-        return whole::run(number(), number()).await;
+        let mut number =
+            |default| arguments.next().map_or(default, |number| number.parse().expect("a number of chunks"));
+        return whole::run(number(40_000), number(0)).await;
     }
     let chunks = first.map_or(CHUNKS, |chunks| chunks.parse().expect("a number of chunks"));
     let began = Instant::now();

@@ -1,10 +1,12 @@
 //! The options that select an embedder.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use workspace_db::embeddings::{
     Embedder, FeatureHashing, OpenAiEmbeddings, OpenAiSettings, choose_embedder, live_models,
@@ -14,10 +16,18 @@ use workspace_db::tenancy::WorkspaceConnection;
 use workspace_db_embedded::cache_dir;
 use workspace_db_static_embeddings::{MODEL, StaticEmbeddings};
 
-type Fields = Map<String, Value>;
+/// Further fields of a request.
+pub(super) type Fields = Map<String, Value>;
 
-fn fields(json: &str) -> serde_json::Result<Fields> {
+/// Parses further fields of a request.
+pub(super) fn fields(json: &str) -> serde_json::Result<Fields> {
     serde_json::from_str(json)
+}
+
+/// Takes a key without its name in any message.
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
+pub(super) fn secret(key: &str) -> Result<SecretString, Infallible> {
+    Ok(key.into())
 }
 
 /// Returns how to get a better model, for a person.
@@ -52,8 +62,8 @@ pub(super) struct EmbedderArgs {
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_NAME", value_name = "NAME")]
     embeddings_name: Option<String>,
     /// API key of the endpoint
-    #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_KEY", value_name = "KEY", hide_env_values = true)]
-    embeddings_key: Option<String>,
+    #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
+    embeddings_key: Option<SecretString>,
     /// Number of dimensions to request; without it, the model's own, or 1536 of text-embedding-3
     #[arg(long, env = "WORKSPACE_DB_EMBEDDINGS_DIMENSIONS", value_name = "NUMBER")]
     embeddings_dimensions: Option<usize>,
@@ -126,7 +136,7 @@ impl EmbedderArgs {
         let endpoint = OpenAiEmbeddings::new(OpenAiSettings {
             model: self.embeddings_model,
             name: self.embeddings_name,
-            api_key: self.embeddings_key.map(Into::into),
+            api_key: self.embeddings_key,
             timeout: Duration::from_secs(self.embeddings_timeout),
             batch: self.embeddings_batch.into(),
             dimensions: self.embeddings_dimensions,

@@ -14,7 +14,7 @@ Exit codes:
   3  a named object does not exist
   4  the database can't be reached
   5  a required program must be installed or started first
-  6  the embeddings endpoint failed
+  6  an endpoint for embeddings or reranking failed
   7  a conflict, such as a port, a lock or another version
   8  a measured value is below its threshold
   9  a token or password is invalid or does not permit this

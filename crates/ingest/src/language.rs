@@ -91,8 +91,8 @@ pub(super) fn language_of(
     named.or_else(|| given.cloned()).or_else(detect).unwrap_or_else(|| workspace.default.clone())
 }
 
-/// Detects the language of a text among those that the workspace offers.
-fn detect_for(workspace: &WorkspaceLanguages, text: &str) -> Option<LanguageTag> {
+/// Returns the language of a text among those that the workspace offers, or among all if it names none.
+pub(super) fn detect_for(workspace: &WorkspaceLanguages, text: &str) -> Option<LanguageTag> {
     let end = text.char_indices().nth(DETECTED_IN).map_or(text.len(), |(end, _)| end);
     let mut among = workspace.offered.clone();
     if !among.is_empty() {

@@ -23,7 +23,6 @@ const TOO_LONG: &str = "request 1536 dimensions or fewer if the endpoint accepts
      trained for it";
 /// Remedy for vectors with too few dimensions, or without a direction.
 const NO_VECTOR: &str = "check the name of the model and the number of dimensions that is requested";
-/// What fails, and what does not.
 const ERRORS: EndpointErrors = EndpointErrors {
     kind: ErrorKind::Embeddings,
     name: "embeddings",

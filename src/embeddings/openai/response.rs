@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
-use crate::noun::noun_for;
+use crate::model_endpoint::in_order;
 
 /// A list of embeddings.
 #[derive(Deserialize)]
@@ -30,17 +30,9 @@ enum Components {
 impl Response {
     /// Returns the vectors in the order of the texts, or the reason why there is not one for each.
     pub(super) fn vectors(self, expected: usize) -> Result<Vec<Vec<f32>>, String> {
-        let mut items: Vec<(usize, Components)> =
+        let items =
             self.data.into_iter().zip(0..).map(|(item, at)| (item.index.unwrap_or(at), item.embedding)).collect();
-        items.sort_by_key(|(index, _)| *index);
-        if items.len() != expected {
-            let (found, vectors, texts) = (items.len(), noun_for(items.len(), "vector"), noun_for(expected, "text"));
-            return Err(format!("it returned {found} {vectors} for {expected} {texts}"));
-        }
-        if items.iter().zip(0..).any(|((index, _), place)| *index != place) {
-            return Err("it returned not one vector for each text".to_owned());
-        }
-        items.into_iter().map(|(_, components)| components.numbers()).collect()
+        in_order(items, expected, "vector", "text")?.into_iter().map(Components::numbers).collect()
     }
 }
 
@@ -79,6 +71,6 @@ mod tests {
         }
         assert!(vectors(swapped, 3).unwrap_err().contains("2 vectors for 3 texts"));
         let twice = r#"{"data": [{"index": 1, "embedding": [2]}, {"index": 1, "embedding": [2]}]}"#;
-        assert!(vectors(twice, 2).unwrap_err().contains("not one vector for each text"));
+        assert!(vectors(twice, 2).unwrap_err().contains("not return exactly one vector for each text"));
     }
 }

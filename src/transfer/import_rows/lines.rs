@@ -13,7 +13,6 @@ use crate::id::WorkspaceId;
 use crate::sql_types::Embedding;
 use crate::transfer::adapt::suspend;
 use crate::transfer::archive_format::MAX_ROW_BYTES;
-use crate::transfer::content::CHUNKS;
 use crate::transfer::layout::TableLayout;
 use crate::transfer::row::Row;
 use crate::transfer::stage::Tuples;
@@ -152,9 +151,9 @@ impl<R: BufRead> LineReader<R> {
             let what = format!("{}: it has no id", table.name);
             return Err(Error::invalid(what).remedy("add the row's id in the other system"));
         }
-        if let Some((model, vector)) = row.embedding(table).filter(|_| table.name == CHUNKS) {
-            if self.dimensions.check(&model, &vector).map_err(of_table)? {
-                batch.first_vectors.push(FirstVector { model, vector, line: number });
+        if let Some((model, vector)) = row.model_and_embedding(table) {
+            if self.dimensions.check(&model, vector).map_err(of_table)? {
+                batch.first_vectors.push(FirstVector { model, vector: vector.clone(), line: number });
             }
         }
         if let Some(at) = self.suspended_at {

@@ -43,6 +43,28 @@ async fn the_command_line_detects_the_language_of_a_document() {
     assert_eq!([counted("de"), counted("en"), counted("nl")], [2, 1, 1], "{languages:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_passages_without_a_language_get_that_of_their_document() {
+    let mut fixture = Fixture::new().await;
+    let german = "Die Öffnungszeiten stehen an der Tür, und wer zu spät kommt, muss bis zum nächsten Tag warten.";
+    let texts = format!("{}\n{}\n{}", line("de", german, 1), line("de", "42", 2), line("unclear", "42", 3));
+    for workspace in ["a", "b"] {
+        let shell = Shell::for_database(&fixture.database);
+        std::fs::write(shell.path("lines.jsonl"), &texts).unwrap();
+        shell.succeed(&["ingest", "--jsonl", "lines.jsonl", "--model", "test-model", "-w", workspace]);
+    }
+    fixture.conn.batch_execute("UPDATE document_chunks SET language = NULL").await.unwrap();
+    let shell = Shell::for_database(&fixture.database);
+    let done = shell.json(&["workspace", "detect-languages", "a"]);
+    assert_eq!(done, json!({ "documents": 2, "chunks": 3 }));
+    let languages = fixture.chunks(fixture.a).await.into_iter().map(|chunk| chunk.language.unwrap().to_string());
+    let languages: Vec<String> = languages.collect();
+    assert_eq!(languages.iter().filter(|language| *language == "de").count(), 2, "{languages:?}");
+    assert_eq!(languages.iter().filter(|language| *language == "en").count(), 1, "{languages:?}");
+    assert!(fixture.chunks(fixture.b).await.iter().all(|chunk| chunk.language.is_none()), "those of another workspace");
+    assert_eq!(shell.json(&["workspace", "detect-languages", "a"]), json!({ "documents": 0, "chunks": 0 }));
+}
+
 #[tokio::test]
 async fn lines_become_documents_and_passages() {
     let mut fixture = Fixture::new().await;

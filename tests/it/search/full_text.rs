@@ -289,4 +289,11 @@ async fn a_copy_of_a_better_passage_is_left_out() {
     // A place that a copy would have had is another passage's.
     assert_eq!(contents(chunks.full_text("hill", 2).without_near_duplicates()).await.len(), 2);
     assert_eq!(contents(chunks.full_text("hill", 4)).await.len(), 4, "unless they are asked for");
+    // A copy does not take the place of its document's next passage.
+    let copy = fixture.texts(fixture.a, &[&passages[0], "yet another hill"]).await;
+    let chunks = document_chunks::table.in_workspace(&fixture.scope);
+    let search = chunks.full_text("hill", 9).per_document(1).without_near_duplicates();
+    let hits = search.run(&mut fixture.ws).await.unwrap().hits;
+    assert_eq!(hits.len(), 3, "{hits:?}");
+    assert!(hits.iter().filter(|hit| hit.document_id == copy).count() == 1, "{hits:?}");
 }

@@ -1,16 +1,18 @@
 //! Hits in the order of a model behind an endpoint of our own, in each form that is spoken.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use rstest::rstest;
 use serde_json::{Value, json};
-use workspace_db::reranking::{RerankEndpoint, RerankSettings, Reranker as _};
+use workspace_db::reranking::{RerankEndpoint, RerankSettings, Reranker};
 use workspace_db::search::{SearchChunks as _, SearchResults};
 
 use super::*;
@@ -75,7 +77,7 @@ fn reranker(url: &str) -> RerankEndpoint {
         .unwrap()
 }
 
-/// Three hits, of which the last is the reranker's first.
+/// Three hits. The last of them is the reranker's first.
 async fn found(fixture: &mut Fixture) -> SearchResults {
     fixture.texts(fixture.a, &["word", "word z and more", "word zz and many more of them"]).await;
     let found = fixture.chunks().full_text("word", 40).run(&mut fixture.ws).await.unwrap();
@@ -107,7 +109,7 @@ async fn hits_come_in_the_order_of_the_reranker(#[case] form: Form, #[case] requ
 
 #[rstest]
 #[case::too_few(json!({ "results": [{ "index": 0, "relevance_score": 1 }] }), "1 score for 3 passages")]
-#[case::one_twice(json!([{ "index": 0, "score": 1 }, { "index": 0, "score": 1 }, { "index": 2, "score": 1 }]), "not one score")]
+#[case::one_twice(json!([{ "index": 0, "score": 1 }, { "index": 0, "score": 1 }, { "index": 2, "score": 1 }]), "not return exactly one score")]
 #[case::no_scores(json!({ "error": "no model" }), "not a list of scores")]
 #[case::no_number(json!([{ "index": 0, "score": null }]), "not a list of scores")]
 #[tokio::test]
@@ -119,6 +121,57 @@ async fn an_answer_that_orders_nothing_leaves_the_hits_as_they_were(#[case] answ
     let error = found.rerank(&reranker(&url), "word", 2).await.unwrap_err();
     assert!(error.is_reranking_failure() && error.to_string().contains(why), "{error}");
     assert_eq!(found, before);
+}
+
+/// A reranker of one's own. Its scores are those that it was given, whatever the passages.
+struct Fixed(Vec<f64>, Mutex<Vec<String>>);
+
+impl Reranker for Fixed {
+    fn scores<'a>(&'a self, _: &'a str, passages: &'a [String]) -> BoxFuture<'a, workspace_db::Result<Vec<f64>>> {
+        self.1.lock().unwrap().extend(passages.iter().cloned());
+        async { Ok(self.0.clone()) }.boxed()
+    }
+}
+
+#[rstest]
+#[case::not_a_number(vec![1.0, f64::NAN, 2.0], "the score NaN")]
+#[case::infinity(vec![1.0, f64::INFINITY, 2.0], "the score inf")]
+#[case::too_few(vec![1.0], "1 score for 3 passages")]
+#[case::too_many(vec![1.0; 4], "4 scores for 3 passages")]
+#[tokio::test]
+async fn scores_that_order_nothing_are_rejected(#[case] scores: Vec<f64>, #[case] why: &str) {
+    let mut fixture = Fixture::new().await;
+    let mut found = found(&mut fixture).await;
+    let before = found.clone();
+    let error = found.rerank(&Fixed(scores, Mutex::default()), "word", 2).await.unwrap_err();
+    assert!(error.is_reranking_failure() && error.to_string().contains(why), "{error}");
+    assert_eq!(found, before);
+}
+
+#[tokio::test]
+async fn a_passage_is_scored_with_its_title_and_none_is_scored_without_hits() {
+    let mut fixture = Fixture::new().await;
+    let mut found = found(&mut fixture).await;
+    let reranker = Fixed(vec![0.0, -0.0, 0.0], Mutex::default());
+    assert!(found.rerank(&reranker, "word", 0).await.unwrap_err().is_invalid_input());
+    found.rerank(&reranker, "word", 100).await.unwrap();
+    assert_eq!((found.requested, found.returned), (40, 3), "no more than the search was asked for");
+    assert_eq!(reranker.1.lock().unwrap()[0], "Notes\nword");
+    let mut none = fixture.chunks().full_text("nowhere", 5).run(&mut fixture.ws).await.unwrap();
+    none.rerank(&Fixed(vec![1.0], Mutex::default()), "nowhere", 5).await.unwrap();
+    assert_eq!(none.returned, 0);
+}
+
+#[test]
+fn a_key_is_never_shown() {
+    let settings = RerankSettings {
+        api_key: Some("secret".to_owned().into()),
+        ..RerankSettings::new("http://localhost/v1?key=hidden")
+    };
+    let shown = format!("{settings:?} {:?}", RerankEndpoint::new(settings.clone()).unwrap());
+    assert!(shown.contains("localhost") && !shown.contains("secret") && !shown.contains("hidden"), "{shown}");
+    let twice = RerankSettings { fields: json!({ "query": "x" }).as_object().unwrap().clone(), ..settings };
+    assert!(RerankEndpoint::new(twice).unwrap_err().is_invalid_input());
 }
 
 #[tokio::test]
@@ -147,6 +200,8 @@ async fn the_command_line_asks_the_reranker_that_the_environment_names() {
     let answer: Value = serde_json::from_str(&answer.out).unwrap();
     assert_eq!(answer["hits"][0]["content"], "word zz and many more of them", "{answer}");
     assert_eq!((answer["returned"].as_u64(), count(&counted)), (Some(1), 1));
+    let kept = shell.json(&[&search[..8], &["--no-rerank"]].concat());
+    assert_eq!((kept["hits"][0]["content"].as_str(), count(&counted)), (Some("word"), 1));
     let dead = shell.with("WORKSPACE_DB_RERANK_URL", "http://127.0.0.1:1").run(&search);
     assert!(dead.code == 6 && dead.err.contains("the search itself needs no reranker"), "{}", dead.err);
 }

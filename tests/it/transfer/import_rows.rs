@@ -125,6 +125,16 @@ async fn a_vector_of_another_model_is_placed_and_one_of_other_dimensions_refused
     // Those of an earlier run count too.
     let error = bring(&fixture, &chunk(3, 768).to_string()).await.unwrap_err().to_string();
     assert!(error.contains("line 1, document_chunks: a vector of the model") && error.contains("have 384"), "{error}");
+    // A vector that has all dimensions of the column is one of 1536, whatever is stored.
+    let error = bring(&fixture, &chunk(3, 1536).to_string()).await.unwrap_err().to_string();
+    assert!(error.contains("has 1536 dimensions, but others of this model have 384"), "{error}");
+    let both = [1536, 512].map(|dimensions| {
+        json!({ "table": "document_chunks", "id": dimensions, "document_id": "d", "chunk_index": dimensions,
+                "content": "c", "embedding_model": "large", "vector": vector(dimensions) })
+        .to_string()
+    });
+    let error = bring(&fixture, &both.join("\n")).await.unwrap_err().to_string();
+    assert!(error.contains("line 2") && error.contains("has 512 dimensions"), "{error}");
     let base64 = json!({ "table": "document_chunks", "id": 4, "document_id": "d", "chunk_index": 4, "content": "c",
         "embedding_model": "all-minilm", "vector": BASE64.encode(vector(384).iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>()) });
     assert_eq!(bring(&fixture, &base64.to_string()).await.unwrap().written["document_chunks"], 1);

@@ -14,7 +14,7 @@ pub(super) fn print(results: &SearchResults, full: bool) -> Result<()> {
 }
 
 fn lines(rank: usize, hit: &Hit, full: bool) -> Vec<String> {
-    let head = format!("{rank}. {:.2}  {}", hit.score, path(hit).join(" › "));
+    let head = format!("{rank}. {:.2}  {}", hit.score, hit.path().join(" › "));
     let place = place(hit);
     let mut lines = vec![output::harmless(&head).into_owned(), format!("   {}", output::harmless(&place))];
     if full {
@@ -29,11 +29,6 @@ fn lines(rank: usize, hit: &Hit, full: bool) -> Vec<String> {
     }
     lines.push(String::new());
     lines
-}
-
-/// Returns the title of the document and the headings of the passage.
-fn path(hit: &Hit) -> Vec<&str> {
-    std::iter::once(hit.title.as_str()).chain(hit.headings()).collect()
 }
 
 /// Returns the name of the document with the line of the passage, or its number without lines.

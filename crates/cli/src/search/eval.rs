@@ -40,6 +40,9 @@ pub(super) struct Eval {
     /// Method of the search; default: each
     #[arg(long, value_enum)]
     by: Vec<SearchMode>,
+    /// Also count passages that are nearly equal to a better one
+    #[arg(long)]
+    near_duplicates: bool,
     /// Print the questions whose answer is not among the first three
     #[arg(long)]
     misses: bool,
@@ -117,7 +120,8 @@ impl Eval {
                 let chunks = document_chunks::table.in_workspace(&ws);
                 let embed = async || vector.get_or_try_init(|| embedders.question(&mut ws, text)).await.cloned();
                 let search = searching(by, chunks, text, k, embed).await?;
-                let search = self.narrowing.clone().narrow(search.per_document(1).without_near_duplicates())?;
+                let search = self.narrowing.clone().narrow(search.per_document(1))?;
+                let search = if self.near_duplicates { search } else { search.without_near_duplicates() };
                 let mut found = search.run(&mut ws).await?;
                 if let Some(reranker) = &reranker {
                     found.rerank(reranker, text, DEPTH as usize).await?;

@@ -22,7 +22,8 @@ use super::{output, workspace};
 /// Print the passages that answer a question
 ///
 /// Each document counts once, with its best passage. The score is from 0 to 1 within the answer of a hybrid search; it is the
-/// cosine of a vector search, and the `ts_rank` of a full-text search. With a reranker, it is that of the reranker.
+/// cosine of a vector search, and the `ts_rank` of a full-text search. With a reranker, it is that
+/// of the reranker, and --min-score and --diversify apply before.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub(super) struct Search {

@@ -8,8 +8,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use workspace_db::auth;
 use workspace_db::models::{self, NewWorkspace, NewWorkspaceSettings};
+use workspace_db::noun::noun_for;
 use workspace_db::sql_types::{AdminRole, Email, LanguageTag, Name, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
+use workspace_db_ingest::{MissingLanguages, detect_missing_languages};
 
 pub(super) use self::lookup::{enter, enter_or_create, find};
 use super::context::{Context, OPERATOR};
@@ -59,6 +61,8 @@ enum Action {
     Archive { slug: String },
     /// Restore an archived workspace
     Restore { slug: String },
+    /// Detect the language of passages that have none, such as adopted ones, so that their words are stemmed
+    DetectLanguages { slug: String },
     #[command(flatten)]
     Transfer(transfer::Transfer),
 }
@@ -130,6 +134,21 @@ impl Workspace {
             Action::Restore { slug } => {
                 let workspace = find(&db, &slug).await?;
                 print(context, &auth::restore(&db, &platform, workspace.id).await?)
+            }
+            Action::DetectLanguages { slug } => {
+                let scope = enter(&db, &slug, false).await?;
+                let spinner = output::spinner();
+                let tell = |done: &MissingLanguages| {
+                    output::tell(&spinner, &format!("{} {}", done.chunks, noun_for(done.chunks, "chunk")));
+                };
+                let done = detect_missing_languages(&db, &scope, &tell).await?;
+                spinner.finish_and_clear();
+                if context.json {
+                    return output::print_json(&done);
+                }
+                let (chunks, documents) = (done.chunks, done.documents);
+                let (of_chunks, of_documents) = (noun_for(chunks, "chunk"), noun_for(documents, "document"));
+                output::print_lines([format!("languages  {chunks} {of_chunks} of {documents} {of_documents}")])
             }
             Action::Transfer(_) => Ok(()),
         }

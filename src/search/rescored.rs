@@ -1,6 +1,6 @@
-//! Reranked candidates, as a CTE that Diesel treats as a table.
+//! Rescored candidates, as a CTE that Diesel treats as a table.
 //!
-//! The statement joins documents only after the rerank. With a free choice of order, the planner estimated one document
+//! The statement joins documents only after that. With a free choice of order, the planner estimated one document
 //! for a workspace of forty. It then read every candidate once for each of the forty.
 
 #![expect(dead_code, unreachable_pub, reason = "what `tenant_tables!` writes is meant for a crate's own list")]
@@ -12,8 +12,8 @@ use diesel::sql_types::{Jsonb, Text};
 use crate::schema::{document_chunks, documents};
 
 diesel::table! {
-    /// Rows of [`RERANKED_CTE`].
-    reranked (workspace_id, id) {
+    /// Rows of [`RESCORED_CTE`].
+    rescored (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
         document_id -> Uuid,
@@ -25,15 +25,15 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(reranked, documents);
-crate::tenant_tables!(@register reranked);
+diesel::allow_tables_to_appear_in_same_query!(rescored, documents);
+crate::tenant_tables!(@register rescored);
 crate::relations! {
-    reranked.document_id => documents;
+    rescored.document_id => documents;
 }
 
 /// Name and columns of the CTE, as the statement defines them.
-pub(super) const RERANKED_CTE: &str =
-    "reranked (workspace_id, id, document_id, chunk_index, score, distance, median, candidates)";
+pub(super) const RESCORED_CTE: &str =
+    "rescored (workspace_id, id, document_id, chunk_index, score, distance, median, candidates)";
 
 /// First columns of the CTE, which come from the chunk.
 pub(super) const CHUNK_COLUMNS: (
@@ -44,30 +44,30 @@ pub(super) const CHUNK_COLUMNS: (
 ) = (document_chunks::workspace_id, document_chunks::id, document_chunks::document_id, document_chunks::chunk_index);
 
 type PassageColumns = (
-    reranked::id,
-    reranked::document_id,
+    rescored::id,
+    rescored::document_id,
     documents::title,
     documents::external_id,
-    reranked::chunk_index,
+    rescored::chunk_index,
     SqlLiteral<Text>,
     SqlLiteral<Jsonb>,
 );
 
 /// Returns the columns of a [`ScoredPassage`](super::scored_passage::ScoredPassage). The text is read for the returned
-/// rows only: thousands may be reranked, and all of them are sorted.
-pub(super) fn scored_passage_columns() -> (reranked::score, PassageColumns) {
+/// rows only: thousands may be rescored, and all of them are sorted.
+pub(super) fn scored_passage_columns() -> (rescored::score, PassageColumns) {
     let content = "(SELECT of_passage.content FROM document_chunks AS of_passage
-        WHERE of_passage.workspace_id = reranked.workspace_id AND of_passage.id = reranked.id)";
+        WHERE of_passage.workspace_id = rescored.workspace_id AND of_passage.id = rescored.id)";
     let metadata = "(SELECT of_passage.metadata FROM document_chunks AS of_passage
-        WHERE of_passage.workspace_id = reranked.workspace_id AND of_passage.id = reranked.id)";
+        WHERE of_passage.workspace_id = rescored.workspace_id AND of_passage.id = rescored.id)";
     let passage = (
-        reranked::id,
-        reranked::document_id,
+        rescored::id,
+        rescored::document_id,
         documents::title,
         documents::external_id,
-        reranked::chunk_index,
+        rescored::chunk_index,
         sql(content),
         sql(metadata),
     );
-    (reranked::score, passage)
+    (rescored::score, passage)
 }
