@@ -67,8 +67,7 @@ pub async fn detect_missing_languages(
             .in_workspace(&ws)
             .filter(document_chunks::document_id.eq(document))
             .filter(document_chunks::language.is_null());
-        let texts =
-            of_document.clone().order(document_chunks::chunk_index).limit(READ).select(document_chunks::content);
+        let texts = of_document.order(document_chunks::chunk_index).limit(READ).select(document_chunks::content);
         let text = texts.load::<String>(&mut ws).await?.join("\n");
         let language = detect_for(&languages, &text).unwrap_or_else(|| languages.default.clone());
         let changes = DocumentChunkChanges { language: Some(Some(language)), ..DocumentChunkChanges::default() };

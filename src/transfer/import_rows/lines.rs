@@ -151,10 +151,10 @@ impl<R: BufRead> LineReader<R> {
             let what = format!("{}: it has no id", table.name);
             return Err(Error::invalid(what).remedy("add the row's id in the other system"));
         }
-        if let Some((model, vector)) = row.model_and_embedding(table) {
-            if self.dimensions.check(&model, vector).map_err(of_table)? {
-                batch.first_vectors.push(FirstVector { model, vector: vector.clone(), line: number });
-            }
+        if let Some((model, vector)) = row.model_and_embedding(table)
+            && self.dimensions.check(&model, vector).map_err(of_table)?
+        {
+            batch.first_vectors.push(FirstVector { model, vector: vector.clone(), line: number });
         }
         if let Some(at) = self.suspended_at {
             suspend(table, row, at);

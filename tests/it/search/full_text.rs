@@ -269,7 +269,7 @@ async fn a_document_counts_as_often_as_it_may() {
 #[tokio::test]
 async fn a_copy_of_a_better_passage_is_left_out() {
     let mut fixture = Fixture::new().await;
-    let words: String = (0..200).map(|n| format!("word{n} ")).collect();
+    let words = (0..200).map(|number| format!("word{number}")).collect::<Vec<_>>().join(" ");
     let passages = [
         format!("The hill, the hill: {words}"),
         format!("the HILL! The hill. {words}"),

@@ -40,6 +40,7 @@ enum Action {
 
 /// Question, and how to answer it.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Asked {
     /// The question
     #[arg(required = true)]
