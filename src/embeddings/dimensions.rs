@@ -16,6 +16,9 @@ use crate::tenancy::{Access, DatabaseToken, InWorkspace as _, OptionalRow as _, 
 /// Time for which the dimensions of a model are cached.
 const TTL: Duration = Duration::from_secs(60);
 
+/// Number of vectors of a model in a stream after which its number of dimensions stays unknown.
+const MAX_UNCLEAR: u8 = 20;
+
 type ModelInWorkspace = (DatabaseToken, WorkspaceId, String);
 
 static CACHE: LazyLock<Mutex<HashMap<ModelInWorkspace, (usize, Instant)>>> = LazyLock::new(Mutex::default);
@@ -107,9 +110,11 @@ fn remember(key: ModelInWorkspace, stored: usize) {
 /// # Ok::<(), workspace_db::Error>(())
 /// ```
 pub fn reject_other_dimensions(model: &str, vector: &Embedding, dimensions: Option<usize>) -> Result<()> {
-    let Some(dimensions) = dimensions else { return Ok(()) };
-    let found = vector.dimensions().filter(|_| !vector.may_have_dimensions(dimensions));
-    let Some(found) = found else { return Ok(()) };
+    // The order matters: to read the number off a vector takes as long as to parse it.
+    let Some(dimensions) = dimensions.filter(|dimensions| !vector.may_have_dimensions(*dimensions)) else {
+        return Ok(());
+    };
+    let Some(found) = vector.dimensions() else { return Ok(()) };
     let message =
         format!("a vector of the model {model:?} has {found} dimensions, but others of this model have {dimensions}");
     Err(Error::new(ErrorKind::Conflict, message).remedy(
@@ -120,18 +125,33 @@ pub fn reject_other_dimensions(model: &str, vector: &Embedding, dimensions: Opti
 
 /// Number of dimensions of each model in a stream of vectors.
 #[derive(Default)]
-pub(crate) struct StreamDimensions(HashMap<String, usize>);
+pub(crate) struct StreamDimensions(HashMap<String, ModelDimensions>);
+
+/// Number of dimensions of a model, as far as its vectors show it.
+#[derive(Default)]
+struct ModelDimensions {
+    known: Option<usize>,
+    /// Number of vectors that did not show it.
+    unclear: u8,
+}
 
 impl StreamDimensions {
     /// Rejects a vector if an earlier one of its model has another number of dimensions.
     ///
     /// Returns true for the first one whose number is known, which is to be compared with the workspace's.
     pub(crate) fn check(&mut self, model: &str, vector: &Embedding) -> Result<bool> {
-        if let Some(dimensions) = self.0.get(model) {
-            return reject_other_dimensions(model, vector, Some(*dimensions)).map(|()| false);
+        if !self.0.contains_key(model) {
+            self.0.insert(model.to_owned(), ModelDimensions::default());
         }
-        let dimensions = vector.dimensions();
-        self.0.extend(dimensions.map(|dimensions| (model.to_owned(), dimensions)));
-        Ok(dimensions.is_some())
+        let Some(of_model) = self.0.get_mut(model) else { return Ok(false) };
+        if let Some(dimensions) = of_model.known {
+            return reject_other_dimensions(model, vector, Some(dimensions)).map(|()| false);
+        }
+        // To read the number off a vector takes longer than to parse it, so a model of unclear vectors is not asked for ever.
+        if of_model.unclear < MAX_UNCLEAR {
+            of_model.known = vector.dimensions();
+            of_model.unclear += 1;
+        }
+        Ok(of_model.known.is_some())
     }
 }
