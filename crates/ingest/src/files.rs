@@ -31,7 +31,7 @@ pub struct SkippedFile {
 pub enum SkipReason {
     /// The file has NUL bytes, which no text has.
     Binary,
-    /// The file is not what its format demands.
+    /// The file does not conform to its format.
     Broken {
         /// Description of what is wrong.
         error: String,

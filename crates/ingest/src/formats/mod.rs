@@ -20,9 +20,18 @@ const UNSUPPORTED: &[(&[u8], Option<&str>, &str)] = &[
     (b"{\\rtf", None, "RTF"),
     #[cfg(not(feature = "docx"))]
     (b"PK\x03\x04", Some("docx"), "DOCX (without the feature `docx`)"),
+    #[cfg(not(feature = "docx"))]
+    (b"PK\x03\x04", Some("docm"), "DOCM (without the feature `docx`)"),
+    #[cfg(not(feature = "docx"))]
+    (b"PK\x03\x04", Some("dotx"), "DOTX (without the feature `docx`)"),
+    #[cfg(not(feature = "docx"))]
+    (b"PK\x03\x04", Some("dotm"), "DOTM (without the feature `docx`)"),
     (b"PK\x03\x04", Some("xlsx"), "XLSX"),
+    (b"PK\x03\x04", Some("xlsm"), "XLSM"),
     (b"PK\x03\x04", Some("pptx"), "PPTX"),
     (b"PK\x03\x04", Some("odt"), "ODT"),
+    (b"PK\x03\x04", Some("ods"), "ODS"),
+    (b"PK\x03\x04", Some("odp"), "ODP"),
     (b"PK\x03\x04", Some("epub"), "EPUB"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Some("docx"), "DOCX with a password"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", None, "an Office format of before 2007"),
@@ -57,7 +66,7 @@ pub(super) fn unsupported(extension: &str, content: &[u8]) -> Option<&'static st
 pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
     match extension {
         #[cfg(feature = "csv")]
-        "csv" | "tsv" => csv::converted(text),
+        "csv" | "tsv" => csv::converted(extension, text),
         #[cfg(feature = "html")]
         "html" | "htm" | "xhtml" => html::converted(text),
         "ipynb" => notebook::converted(text),
@@ -67,7 +76,9 @@ pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
 
 /// Returns true if a file is of a format whose bytes are no text.
 pub(super) fn is_binary(extension: &str, content: &[u8]) -> bool {
-    cfg!(feature = "docx") && extension == "docx" && content.starts_with(b"PK\x03\x04")
+    // A document with macros, and templates of both, have the same parts.
+    let is_word = matches!(extension, "docx" | "docm" | "dotx" | "dotm");
+    cfg!(feature = "docx") && is_word && content.starts_with(b"PK\x03\x04")
 }
 
 /// Returns the text of a file of such a format, or the reason why it can't be read.
@@ -79,4 +90,24 @@ pub(super) fn converted_binary(content: &[u8]) -> Result<Converted, String> {
 #[cfg(not(feature = "docx"))]
 pub(super) fn converted_binary(_: &[u8]) -> Result<Converted, String> {
     Err("no format of binary files is read".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn office_files_are_recognized_by_their_names() {
+        let zip = b"PK\x03\x04";
+        for (extension, format) in [("xlsm", "XLSM"), ("ods", "ODS"), ("odp", "ODP"), ("odt", "ODT")] {
+            assert_eq!(unsupported(extension, zip), Some(format));
+        }
+        for extension in ["docx", "docm", "dotx", "dotm"] {
+            assert_eq!(
+                (unsupported(extension, zip).is_none(), is_binary(extension, zip)),
+                (cfg!(feature = "docx"), cfg!(feature = "docx"))
+            );
+        }
+        assert!(!is_binary("docm", b"text") && !is_binary("jar", zip));
+    }
 }

@@ -9,6 +9,8 @@ pub(crate) struct Converted {
     pub(crate) markdown: String,
     /// Place in the file of each line of the text.
     pub(crate) places: Vec<usize>,
+    /// Last place of each line, if a line may have several; otherwise empty.
+    pub(crate) ends: Vec<usize>,
     pub(crate) unit: Unit,
     /// Outline, if the converter knows it. Otherwise the text is parsed as Markdown.
     pub(crate) outline: Option<Outline>,

@@ -40,7 +40,7 @@ const LONGEST_PIECE: usize = 400;
 const BYTES_PER_TOKEN: usize = 32;
 
 /// Version of the splitter and of the formats. Raise it if a text gets other passages, so that the next run replaces them.
-const SPLITTER_VERSION: u32 = 5;
+const SPLITTER_VERSION: u32 = 6;
 
 /// Sizes of passages, in tokens of `cl100k_base`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,8 +141,9 @@ impl SplitText {
 }
 
 /// Returns the passages of a text, in order, each of at most `options.max_tokens`. The extension of `path` selects the
-/// structure: a markup language, a programming language, or paragraphs. The metadata before a Markdown text is in no passage.
-/// Sizes that [`SplitOptions`] can't have are replaced by the nearest possible ones.
+/// structure: a markup language, a programming language, or paragraphs. HTML, tables and notebooks are converted first. Metadata
+/// before a Markdown text, and what precedes the title of an AsciiDoc text, are in no passage. Sizes that [`SplitOptions`] can't have are
+/// replaced by the nearest possible ones.
 ///
 /// ```
 /// use workspace_db_ingest::{SplitOptions, split};
@@ -173,17 +174,17 @@ pub(super) fn split_binary(content: &[u8], options: SplitOptions) -> Result<Spli
 
 /// Returns the passages of a text that was converted, with their places in the file.
 fn split_converted(converted: Converted, options: SplitOptions) -> SplitText {
-    let Converted { markdown, places, unit, outline, title, description, language } = converted;
+    let Converted { markdown, places, ends, unit, outline, title, description, language } = converted;
     // JSON can contain NUL, which PostgreSQL's text can't.
     let markdown = markdown.replace('\0', "\u{fffd}");
     let outline = outline.or_else(|| markdown::outline(&markdown, false)).unwrap_or_default();
     let split = split_outlined(&markdown, outline, options);
-    let place = |line: usize| places.get(line.saturating_sub(1)).or(places.last()).copied().unwrap_or(1);
+    let ends = if ends.is_empty() { &places } else { &ends };
+    let place = |of: &[usize], line: usize| of.get(line.saturating_sub(1)).or(of.last()).copied().unwrap_or(1);
     let in_file = |chunk: Chunk| {
         let (first, last) = chunk.lines;
-        Chunk { lines: (place(first), place(last)), unit, bytes: None, ..chunk }
+        Chunk { lines: (place(&places, first), place(ends, last)), unit, bytes: None, ..chunk }
     };
-    let said = |text: Option<String>| text.map(|text| one_line(&text)).filter(|text| !text.is_empty());
     SplitText {
         title: said(title).or(split.title),
         description: said(description),
@@ -211,8 +212,13 @@ fn split_outlined(text: &str, outline: Outline, options: SplitOptions) -> SplitT
     pieces.retain(|piece| piece.range.start >= block.end);
     let ranges = joined(text, passages(text, &pieces, options), options);
     let chunks = with_places(text, ranges, &headings);
-    let title = title.or_else(|| headings.into_iter().next().map(|heading| heading.text));
-    SplitText { title, description, language, prose, chunks }
+    let title = said(title).or_else(|| headings.into_iter().next().map(|heading| heading.text));
+    SplitText { title, description: said(description), language, prose, chunks }
+}
+
+/// Returns a title or a description on one line. It stands before passages, so it must not be long.
+fn said(text: Option<String>) -> Option<String> {
+    text.map(|text| one_line(&text)).filter(|text| !text.is_empty())
 }
 
 /// Adds the headings and lines of each passage.

@@ -9,12 +9,15 @@ use super::xml::{Node, attribute, is_on};
 use crate::formats::text::{Converted, Unit};
 use crate::outline::{Heading, INNER_LINE, Outline};
 
-/// Elements whose content readers do not see, or see elsewhere: deleted text, the other form of a drawing, former properties.
-const SKIPPED: &[&str] =
-    &["Fallback", "del", "moveFrom", "pPrChange", "rPrChange", "rt", "sdtPr", "sectPr", "tabs", "tblPr"];
+/// Elements whose content readers do not see, or see elsewhere: deleted text, former properties.
+const SKIPPED: &[&str] = &["del", "moveFrom", "pPrChange", "rPrChange", "rt", "sdtPr", "sectPr", "tabs", "tblPr"];
 
 /// Maximum number of levels by which a list is indented.
 const DEEPEST: usize = 10;
+/// Maximum number of paragraphs that are open, one within another. A paragraph that never ends takes more memory than its XML.
+const MOST_OPEN: usize = 100;
+/// Maximum number of cells in a row. Word has at most 63.
+const MOST_CELLS: usize = 1000;
 
 /// Text so far, and the elements that are open.
 pub(super) struct Body<'a> {
@@ -23,6 +26,15 @@ pub(super) struct Body<'a> {
     pub(super) notes: HashMap<(&'static str, String), String>,
     done: Converted,
     outline: Outline,
+    /// Number of bytes of text that may still be read.
+    left: usize,
+    /// Limit that the document exceeds. The rest is not read.
+    exceeded: Option<String>,
+    part: Part,
+    /// For each open choice between alternatives, true if one was found. The first is read.
+    alternatives: Vec<bool>,
+    /// Number of files that the document embeds as part of its text.
+    embedded: usize,
     /// Number of paragraphs that have ended.
     ended: usize,
     /// Depth within a skipped element.
@@ -48,6 +60,17 @@ struct Paragraph {
     purpose: Purpose,
     /// Level of a list, from 0.
     depth: usize,
+    /// True if the style hides its text.
+    is_hidden: bool,
+    /// Notes of a heading, which stand behind it.
+    notes: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Document,
+    /// A note, which has neither headings nor items.
+    Note,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,9 +82,15 @@ enum Block {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(styles: &'a Styles) -> Self {
+    /// Begins a body of at most so many bytes of text.
+    pub(super) fn new(styles: &'a Styles, most: usize) -> Self {
         Self {
             styles,
+            left: most,
+            exceeded: None,
+            part: Part::Document,
+            alternatives: Vec::new(),
+            embedded: 0,
             notes: HashMap::new(),
             done: Converted { unit: Unit::Paragraphs, ..Converted::default() },
             outline: Outline::default(),
@@ -78,8 +107,13 @@ impl<'a> Body<'a> {
         }
     }
 
+    pub(super) fn of_note(styles: &'a Styles, most: usize) -> Self {
+        Self { part: Part::Note, ..Self::new(styles, most) }
+    }
+
     pub(super) fn node(&mut self, node: &Node) {
         match *node {
+            _ if self.exceeded.is_some() => {}
             Node::Start(_, _) if self.skipped > 0 => self.skipped += 1,
             Node::End(_) if self.skipped > 0 => self.skipped -= 1,
             Node::Start(name, _) if SKIPPED.contains(&name) => self.skipped = 1,
@@ -93,12 +127,26 @@ impl<'a> Body<'a> {
 
     fn start(&mut self, name: &str, start: &BytesStart) {
         match name {
+            "p" if self.open.len() == MOST_OPEN => {
+                self.exceed(format!("more than {MOST_OPEN} paragraphs are nested"));
+            }
             "p" => self.open.push(Paragraph::default()),
             "pPr" => self.is_in_properties = true,
-            "r" => self.is_hidden = false,
+            "AlternateContent" => self.alternatives.push(false),
+            "Choice" | "Fallback" => {
+                let is_found = self.alternatives.last_mut().map(|found| std::mem::replace(found, true));
+                self.skipped = usize::from(is_found.unwrap_or(name == "Fallback"));
+            }
+            "altChunk" if self.part == Part::Document => self.embedded += 1,
+            "r" => self.is_hidden = self.open.last().is_some_and(|open| open.is_hidden),
+            "rStyle" => {
+                let style = attribute(start, "val").and_then(|style| self.styles.is_hidden(&style));
+                self.is_hidden = style.unwrap_or(self.is_hidden);
+            }
             "vanish" => self.is_hidden = is_on(start),
             "t" => self.is_in_text = true,
-            "tab" => self.text(" "),
+            "tab" | "ptab" => self.text(" "),
+            "sym" => self.text(symbol(start).encode_utf8(&mut [0; 4])),
             "br" | "cr" => self.text("\n"),
             "noBreakHyphen" => self.text("-"),
             "docPr" => self.label(&attribute(start, "descr").unwrap_or_default()),
@@ -106,6 +154,7 @@ impl<'a> Body<'a> {
             "endnoteReference" => self.note("endnote", start),
             "tbl" => self.tables += 1,
             "tr" if self.tables == 1 => (self.row, self.row_start) = (Vec::new(), self.ended + 1),
+            "tc" if self.row.len() == MOST_CELLS => self.exceed(format!("a row has more than {MOST_CELLS} cells")),
             "tc" if self.tables == 1 => self.row.push(String::new()),
             _ => {}
         }
@@ -114,7 +163,10 @@ impl<'a> Body<'a> {
     fn property(&mut self, name: &str, start: &BytesStart) {
         let (Some(open), Some(value)) = (self.open.last_mut(), attribute(start, "val")) else { return };
         match name {
-            "pStyle" => open.purpose = self.styles.purpose(&value),
+            "pStyle" => {
+                open.purpose = self.styles.purpose(&value);
+                open.is_hidden = self.styles.is_hidden(&value).unwrap_or_default();
+            }
             "outlineLvl" => open.purpose = of_level(&value).unwrap_or(open.purpose),
             "ilvl" => open.depth = value.parse().unwrap_or_default(),
             "numId" if open.purpose == Purpose::Text && value != "0" => open.purpose = Purpose::Item,
@@ -128,6 +180,7 @@ impl<'a> Body<'a> {
             "p" => self.end_paragraph(),
             "pPr" => self.is_in_properties = false,
             "t" => self.is_in_text = false,
+            "AlternateContent" => _ = self.alternatives.pop(),
             "tr" if self.tables == 1 => self.end_row(),
             "tbl" => {
                 self.tables = self.tables.saturating_sub(1);
@@ -138,9 +191,18 @@ impl<'a> Body<'a> {
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(open) = self.open.last_mut().filter(|_| !self.is_hidden) {
-            open.text.push_str(text);
+        let Some(open) = self.open.last_mut().filter(|_| !self.is_hidden) else { return };
+        match self.left.checked_sub(text.len()) {
+            Some(left) => {
+                self.left = left;
+                open.text.push_str(text);
+            }
+            None => self.exceed("its text is larger than 1 MiB and 16 times the file".to_owned()),
         }
+    }
+
+    fn exceed(&mut self, limit: String) {
+        self.exceeded = Some(limit);
     }
 
     /// Writes the text that stands for a picture.
@@ -150,24 +212,32 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Writes a note where the text refers to it, so that a passage has both.
+    /// Writes a note where the text refers to it, so that a passage has both. A heading stays as it is.
     fn note(&mut self, kind: &'static str, start: &BytesStart) {
         let id = attribute(start, "id").unwrap_or_default();
-        if let Some(note) = self.notes.remove(&(kind, id)) {
-            self.text(&format!(" ({})", one_line(&note)));
+        let Some(note) = self.notes.remove(&(kind, id)).filter(|_| !self.is_hidden) else { return };
+        match self.open.last_mut() {
+            Some(Paragraph { purpose: Purpose::Title | Purpose::Heading(_), notes, .. }) => {
+                notes.extend([" (", note.as_str(), ")"]);
+            }
+            _ => self.text(&format!(" ({note})")),
         }
     }
 
     fn end_paragraph(&mut self) {
-        let Some(Paragraph { text, purpose, depth }) = self.open.pop() else { return };
+        let Some(Paragraph { text, mut purpose, depth, notes, .. }) = self.open.pop() else { return };
         self.ended += 1;
         let line = one_line(&text);
         if line.is_empty() || purpose == Purpose::Contents {
             return;
         }
+        if self.part == Part::Note {
+            purpose = Purpose::Text;
+        }
         if let Some(cell) = self.row.last_mut().filter(|_| self.tables > 0) {
             cell.push_str(if cell.is_empty() { "" } else { " " });
             cell.push_str(&line);
+            cell.push_str(&notes);
             return;
         }
         match purpose {
@@ -178,17 +248,20 @@ impl<'a> Body<'a> {
             Purpose::Heading(level) => self.heading(level, line),
             Purpose::Item => {
                 let indent = "  ".repeat(depth.min(DEEPEST));
-                self.write(Block::Item, self.ended, &format!("{indent}- {line}"));
+                self.write(Block::Item, (self.ended, self.ended), &format!("{indent}- {line}"));
             }
             Purpose::Text | Purpose::Contents => {
                 let lines: Vec<String> = text.lines().map(one_line).filter(|line| !line.is_empty()).collect();
-                self.write(Block::Paragraph, self.ended, &lines.join("\n"));
+                self.write(Block::Paragraph, (self.ended, self.ended), &lines.join("\n"));
             }
+        }
+        if !notes.is_empty() {
+            self.write(Block::Paragraph, (self.ended, self.ended), notes.trim());
         }
     }
 
     fn heading(&mut self, level: u8, text: String) {
-        self.write(Block::Paragraph, self.ended, &format!("{} {text}", "#".repeat(level.into())));
+        self.write(Block::Paragraph, (self.ended, self.ended), &format!("{} {text}", "#".repeat(level.into())));
         let start = self.done.markdown.rfind('\n').map_or(0, |end| end + 1);
         self.outline.structure.insert(start, level);
         self.outline.add_heading(Heading { start, level, text });
@@ -197,39 +270,56 @@ impl<'a> Body<'a> {
     fn end_row(&mut self) {
         let row = std::mem::take(&mut self.row).join(" | ");
         if row.contains(|c: char| c != ' ' && c != '|') {
-            self.write(Block::Row, self.row_start, row.trim_end_matches([' ', '|']).trim_start());
+            let places = (self.row_start, self.ended);
+            self.write(Block::Row, places, row.trim_end_matches([' ', '|']).trim_start());
         }
     }
 
-    /// Writes a block, after a blank line unless it goes on with a list or a table.
-    fn write(&mut self, block: Block, place: usize, text: &str) {
-        let goes_on = block == self.last && block != Block::Paragraph;
+    /// Writes a block of these paragraphs, after a blank line unless it continues a list or a table.
+    fn write(&mut self, block: Block, (first, last): (usize, usize), text: &str) {
+        let continues = block == self.last && block != Block::Paragraph;
         let ends = match self.done.markdown.is_empty() {
             true => "",
-            false if goes_on => "\n",
+            false if continues => "\n",
             false => "\n\n",
         };
         self.done.markdown.push_str(ends);
-        if goes_on && block == Block::Row {
+        if continues && block == Block::Row {
             self.outline.structure.insert(self.done.markdown.len(), INNER_LINE);
         }
         let lines = text.matches('\n').count() + ends.len();
-        self.done.places.extend(std::iter::repeat_n(place, lines + usize::from(ends.is_empty())));
+        let lines = lines + usize::from(ends.is_empty());
+        self.done.places.extend(std::iter::repeat_n(first, lines));
+        self.done.ends.extend(std::iter::repeat_n(last, lines));
         self.done.markdown.push_str(text);
         self.outline.add_prose(text);
         self.outline.add_prose("\n");
         self.last = block;
     }
 
-    pub(super) fn finish(mut self) -> Converted {
+    /// Returns the text, or the limit that the document exceeds.
+    pub(super) fn finish(mut self) -> Result<Converted, String> {
+        if let Some(exceeded) = self.exceeded {
+            return Err(exceeded);
+        }
+        if self.embedded > 0 && self.done.markdown.is_empty() {
+            return Err("its text is an embedded file (altChunk), which is not read".to_owned());
+        }
         if !self.done.markdown.is_empty() {
             self.done.markdown.push('\n');
         }
-        Converted { outline: Some(self.outline), ..self.done }
+        Ok(Converted { outline: Some(self.outline), ..self.done })
     }
 }
 
+/// Returns the character of a symbol, or a blank for one that only the symbol's font has.
+fn symbol(start: &BytesStart) -> char {
+    let code = attribute(start, "char").and_then(|code| u32::from_str_radix(&code, 16).ok());
+    let is_own = |symbol: &char| matches!(symbol, '\u{e000}'..='\u{f8ff}') || symbol.is_control();
+    code.and_then(char::from_u32).filter(|symbol| !is_own(symbol)).unwrap_or(' ')
+}
+
 /// Returns a text on one line, with one blank between its words.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

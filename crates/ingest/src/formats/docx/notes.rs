@@ -2,25 +2,32 @@
 
 use std::collections::HashMap;
 
+use super::body::{Body, one_line};
+use super::styles::Styles;
 use super::xml::{Node, attribute, read};
 
-/// Returns the texts of the notes of a part, by the name of their elements and their ids.
-pub(super) fn notes(name: &'static str, part: &str) -> Result<HashMap<(&'static str, String), String>, String> {
+/// Returns the texts of the notes of a part, by the name of their elements and their ids. They are read as the body is.
+pub(super) fn notes(
+    name: &'static str,
+    part: &str,
+    styles: &Styles,
+    most: usize,
+) -> Result<HashMap<(&'static str, String), String>, String> {
     let mut notes = HashMap::new();
-    let (mut open, mut is_text, mut deleted) = (None, false, 0_usize);
+    let (mut open, mut failed) = (None, None);
     read(part, |node| match node {
-        Node::Start("del", _) => deleted += 1,
-        Node::End("del") => deleted = deleted.saturating_sub(1),
-        Node::Start("t", _) => is_text = true,
-        Node::End("t") => is_text = false,
-        Node::Start(element, start) if element == name => open = attribute(start, "id").map(|id| (id, String::new())),
-        Node::End(element) if element == name => {
-            let read = open.take().map(|(id, text)| ((name, id), text.trim().to_owned()));
-            notes.extend(read.filter(|(_, text)| !text.is_empty()));
+        Node::Start(element, start) if element == name => {
+            open = attribute(start, "id").map(|id| (id, Body::of_note(styles, most)));
         }
-        Node::Text(text) if is_text && deleted == 0 => open.iter_mut().for_each(|(_, note)| note.push_str(text)),
-        Node::Start("p" | "tab" | "br", _) => open.iter_mut().for_each(|(_, note)| note.push(' ')),
-        _ => {}
+        Node::End(element) if element == name => {
+            let Some((id, body)) = open.take() else { return };
+            match body.finish() {
+                Ok(note) if note.markdown.is_empty() => {}
+                Ok(note) => _ = notes.insert((name, id), one_line(&note.markdown)),
+                Err(error) => failed = Some(error),
+            }
+        }
+        _ => open.iter_mut().for_each(|(_, body)| body.node(&node)),
     })?;
-    Ok(notes)
+    failed.map_or(Ok(notes), Err)
 }

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::xml::{Node, attribute, read};
+use super::xml::{Node, attribute, is_on, read};
 
 /// Maximum number of styles that one is based on.
 const DEEPEST: usize = 20;
+/// Maximum number of styles that are kept. Each takes more memory than its XML.
+const MOST: usize = 10_000;
 
 /// Purpose of a paragraph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +41,7 @@ struct Style {
     based_on: Option<String>,
     purpose: Option<Purpose>,
     is_item: bool,
+    is_hidden: Option<bool>,
 }
 
 impl Styles {
@@ -54,9 +57,10 @@ impl Styles {
                 open.purpose = open.purpose.or(level);
             }
             Node::Start("numId", start) => open.is_item = attribute(start, "val").is_some_and(|id| id != "0"),
+            Node::Start("vanish", start) => open.is_hidden = Some(is_on(start)),
             Node::End("style") => {
                 let style = std::mem::take(&mut open);
-                styles.0.extend(id.take().map(|id| (id, style)));
+                styles.0.extend(id.take().filter(|_| styles.0.len() < MOST).map(|id| (id, style)));
             }
             _ => {}
         })?;
@@ -65,10 +69,19 @@ impl Styles {
 
     /// Returns the purpose of paragraphs of a style.
     pub(super) fn purpose(&self, id: &str) -> Purpose {
-        let of = |id: &str| self.0.get(id);
-        let chain = || std::iter::successors(of(id), |style| of(style.based_on.as_deref()?)).take(DEEPEST);
-        let named = chain().find_map(|style| style.purpose);
-        named.unwrap_or(if chain().any(|style| style.is_item) { Purpose::Item } else { Purpose::Text })
+        let named = self.chain(id).find_map(|style| style.purpose);
+        named.unwrap_or(if self.chain(id).any(|style| style.is_item) { Purpose::Item } else { Purpose::Text })
+    }
+
+    /// Returns true if the text of a style is hidden, or none if the style leaves that to others.
+    pub(super) fn is_hidden(&self, id: &str) -> Option<bool> {
+        self.chain(id).find_map(|style| style.is_hidden)
+    }
+
+    /// Returns a style and those that it is based on.
+    fn chain(&self, id: &str) -> impl Iterator<Item = &Style> {
+        let base = |style: &&Style| self.0.get(style.based_on.as_deref()?);
+        std::iter::successors(self.0.get(id), base).take(DEEPEST)
     }
 }
 
