@@ -1,7 +1,7 @@
 //! The structure of AsciiDoc: its sections, and blocks that are better left whole.
 //!
-//! The rules are those of Asciidoctor: a section's title begins a block, and a delimited block contains none. Each line is looked
-//! at twice.
+//! The rules are those of Asciidoctor: a section's title begins a block, and a delimited block contains none. Each line is read
+//! twice.
 //!
 //! Source: <https://docs.asciidoctor.org/asciidoc/latest/>.
 
@@ -14,7 +14,7 @@ use self::signs::{
     title,
 };
 use super::lines::{Line, lines};
-use crate::outline::{Heading, INNER_LINE, Outline};
+use crate::outline::{Heading, INNER_LINE, Outline, one_line};
 
 /// Styles of a paragraph that is code.
 const CODE: &[&str] = &["source", "listing", "literal", "stem", "latexmath", "asciimath", "pass", "comment"];
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         if is_continued {
             self.continued = Some((name, value));
         } else {
-            self.keep_attribute(name, value);
+            self.keep_attribute(name, &value);
         }
     }
 
@@ -168,12 +168,12 @@ impl<'a> Reader<'a> {
         if text.ends_with(" \\") {
             self.continued = Some((name, value));
         } else {
-            self.keep_attribute(name, value);
+            self.keep_attribute(name, &value);
         }
     }
 
     /// Keeps an attribute of the header that says something about the text.
-    fn keep_attribute(&mut self, name: &str, value: String) {
+    fn keep_attribute(&mut self, name: &str, value: &str) {
         let metadata = &mut self.outline.metadata;
         let kept = match name {
             "doctitle" | "title" => &mut metadata.title,
@@ -181,6 +181,7 @@ impl<'a> Reader<'a> {
             "lang" => &mut metadata.language,
             _ => return,
         };
+        let value = one_line(&plain(value));
         if self.header != Header::Ended && !value.is_empty() {
             *kept = Some(value);
         }

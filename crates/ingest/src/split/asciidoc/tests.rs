@@ -22,6 +22,14 @@ fn a_header_states_title_language_and_description() {
 }
 
 #[test]
+fn attributes_are_short_texts_without_markup() {
+    let text = format!(":title: {}\n:description: About *it* and `that`\n\n= Book\n", "word ".repeat(100_000));
+    let metadata = outline(&text).metadata;
+    assert_eq!(metadata.title.unwrap().chars().count(), crate::outline::LONGEST + 1);
+    assert_eq!(metadata.description.as_deref(), Some("About it and that"));
+}
+
+#[test]
 fn levels_are_the_numbers_of_signs() {
     let text = "= Book\n\n== One\n\n=== Deep ===\n\n## Two\n\n====== Six\n\n======= seven\n\n= Part\n\nOld\n---\n\nOlder\n~~~~~~\n";
     let expected =

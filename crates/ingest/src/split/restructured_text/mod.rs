@@ -1,7 +1,7 @@
 //! The structure of reStructuredText: its sections, and blocks that are better left whole.
 //!
 //! The blocks are those of docutils. A block that begins in the first column may be a section's title; indented lines belong to
-//! the block above them and contain none. Each line is looked at a fixed number of times.
+//! the block above them and contain none. Each line is read a fixed number of times.
 //!
 //! Source: <https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html>.
 
@@ -70,6 +70,8 @@ struct Reader<'a> {
     styles: Vec<(char, bool)>,
     /// Position of the labels and index entries that belong to the next block.
     introduced: Option<&'a Line<'a>>,
+    /// True behind the first paragraph or item.
+    has_text: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -86,11 +88,15 @@ impl<'a> Reader<'a> {
         match first.text {
             _ if first.indent > 0 => self.indented(lines, None),
             text if is_bullet(text) => {
+                self.has_text = true;
                 self.prose(text);
                 1 + self.indented(rest, introduces_literal(first).then(|| text_column(first)))
             }
             text if let Some((name, value)) = field(text) => {
-                self.describe(name, value);
+                // Further down, a list of fields is about something else.
+                if !self.has_text && self.outline.headings.len() <= 1 {
+                    self.describe(name, value, 0, rest);
+                }
                 1 + self.indented(rest, Some(0))
             }
             text if text == ">>>" || text.starts_with(">>> ") || text.starts_with("+-") && text.ends_with("-+") => {
@@ -109,9 +115,11 @@ impl<'a> Reader<'a> {
         self.introduced = is_label.then(|| self.introduced.unwrap_or(first));
         let is_prose = first.text.starts_with(".. [") || name.is_some_and(|name| !NOT_PROSE.contains(&name));
         if name == Some("meta") {
-            for line in rest.iter().take_while(|line| line.text.is_empty() || line.indent > 0) {
+            let inside = rest.iter().zip(1..).take_while(|(line, _)| line.text.is_empty() || line.indent > 0);
+            for (line, next) in inside {
                 let (name, value) = field(line.text).unwrap_or_default();
-                self.describe(name.split(' ').next().unwrap_or_default(), value);
+                let below = rest.get(next..).unwrap_or_default();
+                self.describe(name.split(' ').next().unwrap_or_default(), value, line.indent, below);
             }
         }
         self.indented(rest, (!is_prose).then_some(0))
@@ -165,6 +173,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the lines up to a blank or indented one, and the literal block that they introduce.
     fn paragraph(&mut self, lines: &'a [Line<'a>]) -> usize {
+        self.has_text = true;
         let is_inside = |line: &&Line| !line.text.is_empty() && line.indent == 0;
         let length = lines.iter().take_while(is_inside).count();
         let (paragraph, rest) = lines.split_at_checked(length).unwrap_or((lines, &[]));
@@ -233,11 +242,14 @@ impl<'a> Reader<'a> {
         self.outline.add_prose(" ");
     }
 
-    /// Keeps the value of the first field with the name `description`.
-    fn describe(&mut self, name: &str, value: &str) {
-        if name.eq_ignore_ascii_case("description") && !value.is_empty() {
-            self.outline.metadata.description.get_or_insert_with(|| plain(value));
+    /// Keeps the value of the first field with the name `description`, which more indented lines continue.
+    fn describe(&mut self, name: &str, value: &str, indent: usize, below: &[Line]) {
+        if !name.eq_ignore_ascii_case("description") || self.outline.metadata.description.is_some() {
+            return;
         }
+        let rest = below.iter().take_while(|line| line.indent > indent && !line.text.is_empty()).map(|line| line.text);
+        let value = [value].into_iter().chain(rest).collect::<Vec<_>>().join(" ");
+        self.outline.metadata.description = Some(plain(value.trim())).filter(|value| !value.is_empty());
     }
 }
 
@@ -246,22 +258,32 @@ fn is_long_enough(adornment: &str, title: &str) -> bool {
     adornment.len() >= CLEAR_UNDERLINE || columns(title) <= adornment.len()
 }
 
-/// Returns true for the border of a simple table: two or more runs of `=`.
+/// Returns true for the first border of a simple table: two or more runs of `=`.
 fn is_table_border(text: &str) -> bool {
-    text.starts_with('=') && text.contains(' ') && text.bytes().all(|byte| matches!(byte, b'=' | b' '))
+    text.contains(' ') && is_later_border(text)
 }
 
-/// Returns the number of lines of a simple table: up to its third border, or the second that a blank line follows.
+/// Returns true for a line that docutils takes for another border of a simple table.
+fn is_later_border(text: &str) -> bool {
+    text.starts_with('=') && text.bytes().all(|byte| matches!(byte, b'=' | b' '))
+}
+
+/// Returns the number of lines of a simple table: up to its third border, or the second that a blank line follows. A border of
+/// another length ends a broken table, as it does for docutils, so that the sections below it are found.
 fn simple_table(lines: &[Line]) -> usize {
-    let mut borders = 0;
-    for (line, at) in lines.iter().zip(1..) {
-        borders += usize::from(is_table_border(line.text));
+    let top = lines.first().map_or(0, |line| line.text.len());
+    let mut last = None;
+    for (line, at) in lines.iter().zip(1..).skip(1) {
+        if line.indent > 0 || !is_later_border(line.text) {
+            continue;
+        }
         let is_before_blank = lines.get(at).is_none_or(|next| next.text.is_empty());
-        if borders == 3 || borders == 2 && is_before_blank && is_table_border(line.text) {
+        if line.text.len() != top || last.is_some() || is_before_blank {
             return at;
         }
+        last = Some(at);
     }
-    lines.len()
+    last.unwrap_or(lines.len())
 }
 
 #[cfg(test)]

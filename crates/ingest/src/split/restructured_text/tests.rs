@@ -77,6 +77,9 @@ fn titles_are_those_of_docutils() {
         ("\u{feff}Title\n=====\n", "Title"),
         ("Para::\n\nTitle\n=====\n", "Title"),
         ("==== ====\na    b\n==== ====\n\nTitle\n=====\n", "Title"),
+        ("= =\na b\n=====\nTitle\n=====\n", "Title"),
+        ("==== ====\na    b\n\nSwallowed\n=========\n\nTitle\n=====\n", "Title"),
+        ("==== ====\na    b\n==== ====\nc    d\n\nTitle\n-----\n", "Title"),
         // An error for docutils, whose author means a title.
         ("====\nOne\n----\n", "One"),
         ("Run::\n\n  code\n\nTitle\n-----\n", "Title"),
@@ -94,7 +97,13 @@ fn prose_is_what_people_read() {
     let words: Vec<&str> = outline.prose.split_whitespace().collect();
     assert_eq!(words.join(" "), "Title First text:: A note. More of it. 1. Step:: Then. Its rest.");
     assert_eq!(outline.metadata.description.as_deref(), Some("About it"));
-    let meta = ".. meta::\n   :keywords: a\n   :description lang=en: Of the page\n\nTitle\n=====\n";
+    let description = |text: &str| super::outline(text).metadata.description;
+    let continued = "Title\n=====\n\n:Author: Me\n:Description: One\n   two\n   three\n\n   four\n";
+    assert_eq!(description(continued).as_deref(), Some("One two three"));
+    for text in ["Text.\n\n:Description: x\n", "A\n=\n\nB\n=\n\n:description: x\n", "- item\n\n:description: x\n"] {
+        assert_eq!(description(text), None, "{text:?}");
+    }
+    let meta = ".. meta::\n   :keywords: a\n   :description lang=en: Of\n      the page\n   :x: y\n\nTitle\n=====\n";
     assert_eq!(super::outline(meta).metadata.description.as_deref(), Some("Of the page"));
 }
 
