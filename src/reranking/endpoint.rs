@@ -21,7 +21,7 @@ const ERRORS: EndpointErrors = EndpointErrors {
     kind: ErrorKind::Reranking,
     name: "reranking",
     input: "passages",
-    unaffected: |_| "the search itself needs no reranker",
+    unaffected: |_| "the search itself needs no reranker (`--no-rerank`)",
 };
 
 /// Part of TEI's answer to a request with the field of the others.

@@ -203,5 +203,5 @@ async fn the_command_line_asks_the_reranker_that_the_environment_names() {
     let kept = shell.json(&[&search[..8], &["--no-rerank"]].concat());
     assert_eq!((kept["hits"][0]["content"].as_str(), count(&counted)), (Some("word"), 1));
     let dead = shell.with("WORKSPACE_DB_RERANK_URL", "http://127.0.0.1:1").run(&search);
-    assert!(dead.code == 6 && dead.err.contains("the search itself needs no reranker"), "{}", dead.err);
+    assert!(dead.code == 6 && dead.err.contains("needs no reranker (`--no-rerank`)"), "{}", dead.err);
 }
