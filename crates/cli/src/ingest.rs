@@ -43,7 +43,7 @@ pub(super) struct Ingest {
     /// Create the workspace if no workspace has that slug
     #[arg(long)]
     create_workspace: bool,
-    /// Maximum size of a file; larger files are skipped
+    /// Maximum size of a file; larger files are skipped. A DOCX file may have 32 times that
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     max_bytes: u64,
     /// Language of files that do not name their own, such as en; without it, the language is detected

@@ -177,8 +177,11 @@ impl FileIngestion {
                 (ReadOutcome::File(file), Some(known)) if known.is_same(&file.hash, &of_file) => {
                     FileState::Unchanged(known)
                 }
-                (ReadOutcome::File(file), _) => match file.split(this.split) {
-                    Ok(text) => FileState::Changed(text, file),
+                (ReadOutcome::File(mut file), _) => match file.split(this.split) {
+                    Ok(text) => {
+                        file.free_bytes();
+                        FileState::Changed(text, file)
+                    }
                     Err(reason) => FileState::Skipped(reason),
                 },
             })

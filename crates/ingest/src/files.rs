@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::formats::{extension, is_binary, unsupported};
+use super::formats::{extension, has_pictures, is_binary, unsupported};
 use super::split::{SplitOptions, SplitText, split_binary, split_text};
 use workspace_db::{Error, ErrorKind, Result};
 
 /// Default limit of a file's size: 1 MiB. A larger file is skipped.
 pub const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
+/// Number of times that a file with fonts and pictures may be as large as a text.
+const WITH_PICTURES: u64 = 32;
 
 /// File that was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -131,6 +133,13 @@ impl File {
         if text.chunks.is_empty() { Err(SkipReason::Empty) } else { Ok(text) }
     }
 
+    /// Frees the bytes of a file that is no text, which are of no use once they are split.
+    pub(super) fn free_bytes(&mut self) {
+        if let Content::Binary(content) = &mut self.content {
+            *content = Vec::new();
+        }
+    }
+
     /// Returns the text, if the file is one.
     pub(super) fn text(&self) -> &str {
         match &self.content {
@@ -238,6 +247,8 @@ impl SourceRoot {
 }
 
 fn content_of(file: &fs::File, path: &Path, max_bytes: u64) -> Result<(Content, String), SkipReason> {
+    let extension = extension(path);
+    let max_bytes = if has_pictures(&extension) { max_bytes.saturating_mul(WITH_PICTURES) } else { max_bytes };
     let unreadable = |error: io::Error| SkipReason::Unreadable { error: error.to_string() };
     let bytes = file.metadata().map_err(unreadable)?.len();
     if bytes > max_bytes {
@@ -249,7 +260,6 @@ fn content_of(file: &fs::File, path: &Path, max_bytes: u64) -> Result<(Content, 
     if bytes > max_bytes {
         return Err(SkipReason::TooLarge { bytes, max_bytes });
     }
-    let extension = extension(path);
     if let Some(format) = unsupported(&extension, &content) {
         return Err(SkipReason::Unsupported { format });
     }

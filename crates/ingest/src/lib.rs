@@ -101,8 +101,8 @@ pub enum IngestEvent {
 /// followed. Only the scope's workspace is read and changed.
 ///
 /// Memory is bounded. A few dozen files wait for the database, each with the file of at most `max_bytes` and its passages. The
-/// text of a table or of a DOCX file takes at most about 16 times the file. One thread per core reads files, and each unpacks at
-/// most 64 MiB of a DOCX file at a time.
+/// text of a table or of a DOCX file takes at most about 16 times the file. One thread per core reads files, and each holds at most
+/// one DOCX file of 32 times `max_bytes`, and unpacks at most 64 MiB of it at a time.
 ///
 /// # Errors
 ///

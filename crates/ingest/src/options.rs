@@ -11,7 +11,7 @@ use workspace_db::sql_types::LanguageTag;
 pub struct IngestOptions {
     /// Folders and files. Each becomes a separate datasource.
     pub roots: Vec<PathBuf>,
-    /// Maximum size of a file in bytes; larger files are skipped.
+    /// Maximum size of a file in bytes; larger files are skipped. A DOCX file may have 32 times that, because of its pictures.
     pub max_bytes: u64,
     /// Sizes of the passages. Other sizes replace all documents.
     pub split: SplitOptions,

@@ -80,17 +80,21 @@ impl Work {
     }
 
     fn outcome(&self, path: &std::path::Path) -> FileOutcome {
-        let file = match self.root.read(path, self.max_bytes) {
+        let mut file = match self.root.read(path, self.max_bytes) {
             ReadOutcome::Skipped(skipped) => return FileOutcome::Skipped(skipped),
             ReadOutcome::File(file) => file,
         };
         match self.known.get(&file.name) {
-            Some(known) if known.is_same(&file.hash, &self.pipeline) => FileOutcome::Unchanged(file),
+            Some(known) if known.is_same(&file.hash, &self.pipeline) => {
+                file.free_bytes();
+                FileOutcome::Unchanged(file)
+            }
             known => {
                 // A parser that panics on one file must not exclude any other.
                 let split = std::panic::catch_unwind(|| file.split(self.split)).unwrap_or_else(|_| {
                     Err(SkipReason::Unreadable { error: "it can't be split into passages".to_owned() })
                 });
+                file.free_bytes();
                 match split {
                     Ok(text) => FileOutcome::Prepared(Box::new(PreparedFile { known: known.cloned(), text, file })),
                     Err(reason) => FileOutcome::Skipped(SkippedFile { name: file.name, reason }),

@@ -74,11 +74,15 @@ pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
     }
 }
 
+/// Returns true if files of this extension have pictures beside their text.
+pub(super) fn has_pictures(extension: &str) -> bool {
+    // A document with macros, and templates of both, have the same parts.
+    cfg!(feature = "docx") && matches!(extension, "docx" | "docm" | "dotx" | "dotm")
+}
+
 /// Returns true if a file is of a format whose bytes are no text.
 pub(super) fn is_binary(extension: &str, content: &[u8]) -> bool {
-    // A document with macros, and templates of both, have the same parts.
-    let is_word = matches!(extension, "docx" | "docm" | "dotx" | "dotm");
-    cfg!(feature = "docx") && is_word && content.starts_with(b"PK\x03\x04")
+    has_pictures(extension) && content.starts_with(b"PK\x03\x04")
 }
 
 /// Returns the text of a file of such a format, or the reason why it can't be read.
