@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use backon::{ExponentialBuilder, Retryable as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use ureq::http::header::RETRY_AFTER;
 use url::Url;
 
@@ -192,6 +193,14 @@ impl ModelEndpoint {
         Err(RequestFailure { error, retry, wait })
     }
 
+    /// Parses a response, which is a list of `items`.
+    pub(crate) fn parsed<T: DeserializeOwned>(&self, text: &str, items: &str, waiting: Waiting) -> Result<T> {
+        serde_json::from_str(text).map_err(|error| {
+            let why = format!("its response is not a list of {items}: {}", excerpt(text));
+            self.failed(&why, waiting).caused_by(error)
+        })
+    }
+
     /// Returns an error that names the endpoint.
     pub(crate) fn failed(&self, why: &str, waiting: Waiting) -> Error {
         let EndpointErrors { kind, name, unaffected, .. } = self.errors;
@@ -255,7 +264,7 @@ pub(crate) fn in_order<T>(
 }
 
 /// Returns the beginning of a response, in quotation marks.
-pub(crate) fn excerpt(text: &str) -> String {
+fn excerpt(text: &str) -> String {
     let text: String = text.chars().take(EXCERPT).collect();
     format!("{text:?}")
 }

@@ -140,10 +140,10 @@ impl StreamDimensions {
     ///
     /// Returns true for the first one whose number is known, which is to be compared with the workspace's.
     pub(crate) fn check(&mut self, model: &str, vector: &Embedding) -> Result<bool> {
-        if !self.0.contains_key(model) {
-            self.0.insert(model.to_owned(), ModelDimensions::default());
-        }
-        let Some(of_model) = self.0.get_mut(model) else { return Ok(false) };
+        let of_model = match self.0.get_mut(model) {
+            Some(of_model) => of_model,
+            None => self.0.entry(model.to_owned()).or_default(),
+        };
         if let Some(dimensions) = of_model.known {
             return reject_other_dimensions(model, vector, Some(dimensions)).map(|()| false);
         }

@@ -13,9 +13,7 @@ use serde_json::{Map, Value};
 use super::reranker::Reranker;
 use super::response::Response;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model_endpoint::{
-    EndpointErrors, EndpointSettings, ModelEndpoint, Waiting, endpoint_url, excerpt, shown_url,
-};
+use crate::model_endpoint::{EndpointErrors, EndpointSettings, ModelEndpoint, Waiting, endpoint_url, shown_url};
 
 const ERRORS: EndpointErrors = EndpointErrors {
     kind: ErrorKind::Reranking,
@@ -173,11 +171,8 @@ impl RerankEndpoint {
         let body = Request { model: self.settings.model.as_deref(), query, passages, more: &self.settings.fields };
         let expected = batch.len();
         let read = move |endpoint: &ModelEndpoint, text: &str| {
-            let failed = |why: &str| endpoint.failed(why, Waiting::Person);
-            let response: Response = serde_json::from_str(text).map_err(|error| {
-                failed(&format!("its response is not a list of scores: {}", excerpt(text))).caused_by(error)
-            })?;
-            response.scores(expected).map_err(|why| failed(&why))
+            let response: Response = endpoint.parsed(text, "scores", Waiting::Person)?;
+            response.scores(expected).map_err(|why| endpoint.failed(&why, Waiting::Person))
         };
         self.endpoint.post(&body, Waiting::Person, read).await
     }

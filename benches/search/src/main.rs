@@ -16,8 +16,7 @@ use std::time::Instant;
 
 use dataset::Dataset;
 use diesel_async::SimpleAsyncConnection as _;
-use workspace_db::config::Config;
-use workspace_db::{db, indexes};
+use workspace_db::db;
 use workspace_db_testing::TestDatabase;
 
 use crate::measure::{Measurement, grouped, measure, median};
@@ -64,13 +63,7 @@ async fn main() {
     said("filling the table");
     let tenants = fill(&database, &dataset, chunks).await;
     said("retraining, as `workspace-db index retrain` does");
-    let from = Config::default().own_index_from;
-    let progress = |progress: &indexes::IndexProgress| {
-        if progress.phase.is_empty() {
-            said(&progress.step.to_string());
-        }
-    };
-    indexes::retrain(&database.url().expect("a URL"), from, &progress).await.expect("retrained");
+    platform::retrain(&database, &said).await;
     said("building HNSW over all vectors");
     let mut owner = db::connect(&database.url().expect("a URL")).await.expect("the owner");
     let create = format!("CREATE INDEX {HNSW} ON document_chunks USING hnsw (vector vector_cosine_ops)");

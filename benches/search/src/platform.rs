@@ -6,12 +6,13 @@ use dataset::{Dataset, Vector};
 use diesel_async::SimpleAsyncConnection as _;
 use fastrand::Rng;
 use futures_util::stream;
-use workspace_db::db;
+use workspace_db::config::Config;
 use workspace_db::id::{DatasourceId, WorkspaceId};
 use workspace_db::load::{LoadOptions, Passage, SourceDocument, load};
 use workspace_db::models::{NewDatasource, NewDocument};
 use workspace_db::sql_types::{DatasourceType, Embedding};
 use workspace_db::tenancy::{Database, WorkspaceScope};
+use workspace_db::{db, indexes};
 use workspace_db_testing::TestDatabase;
 
 /// What made the vectors.
@@ -149,6 +150,17 @@ fn documents(
 /// A document of these passages.
 pub fn document(title: &str, passages: Vec<Passage>) -> SourceDocument {
     SourceDocument { document: NewDocument::new(title), model: MODEL.into(), passages }
+}
+
+/// Does what `workspace-db index retrain` does, and tells each step.
+pub async fn retrain(database: &TestDatabase, tell: &(dyn Fn(&str) + Sync)) {
+    let progress = |progress: &indexes::IndexProgress| {
+        if progress.phase.is_empty() {
+            tell(&progress.step.to_string());
+        }
+    };
+    let from = Config::default().own_index_from;
+    indexes::retrain(&database.url().expect("a URL"), from, &progress).await.expect("retrained");
 }
 
 /// Index-only scans need the visibility map, and the planner its statistics, as autovacuum keeps both.

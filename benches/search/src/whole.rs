@@ -1,14 +1,13 @@
 //! One workspace that holds most of the table: `cargo run --release -p bench-search -- whole 1000000 200000`.
 //!
-//! The arguments are the chunks of the workspace, 40,000 by default, and of the others, none by default. It is measured from the first search after the load on:
-//! without statistics and without a visibility map, after `vacuum_after_load`, and with an index of its own.
+//! The arguments are the chunks of the workspace, 40,000 by default, and of the others, none by default. It is measured from the first
+//! search after the load on: without statistics and without a visibility map, after `vacuum_after_load`, and with an index of its own.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use dataset::Dataset;
 use diesel_async::SimpleAsyncConnection as _;
-use workspace_db::config::Config;
 use workspace_db::tenancy::WorkspaceScope;
 use workspace_db::{db, indexes, transfer};
 use workspace_db_testing::TestDatabase;
@@ -48,12 +47,7 @@ pub async fn run(chunks: usize, others: usize) {
 
     said("retraining");
     let retrain_began = Instant::now();
-    let progress = |progress: &indexes::IndexProgress| {
-        if progress.phase.is_empty() {
-            said(&progress.step.to_string());
-        }
-    };
-    indexes::retrain(&owner, Config::default().own_index_from, &progress).await.expect("retrained");
+    platform::retrain(&database, &said).await;
     println!("| index retrain | {:.0} s |", retrain_began.elapsed().as_secs_f64());
     let indexed = Pass::over(&database, &tenant, ours).await;
     // Last, so that it warms no cache for the others. Without statistics, one by hand takes half a minute at 40,000 chunks.

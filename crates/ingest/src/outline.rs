@@ -68,9 +68,25 @@ impl Outline {
 pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(LONGEST) {
+    shortened(words.join(" "), LONGEST)
+}
+
+/// Returns the first characters of a line, with an ellipsis for the rest.
+pub(crate) fn shortened(line: String, characters: usize) -> String {
+    match line.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
     }
+}
+
+/// Returns the first bytes of a text, and the rest of the character in which they end.
+pub(crate) fn first_bytes(text: &str, bytes: usize) -> &str {
+    let end = (bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
+/// Returns a text of any length on one line, with one blank between its words.
+#[cfg(any(feature = "csv", feature = "docx"))]
+pub(crate) fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

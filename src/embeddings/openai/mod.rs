@@ -15,7 +15,7 @@ use self::response::Response;
 pub use self::settings::OpenAiSettings;
 use super::embedder::{Embedder, REFUSED_INPUT};
 use crate::error::{ErrorKind, Result};
-use crate::model_endpoint::{EndpointErrors, ModelEndpoint, Waiting, endpoint_url, excerpt};
+use crate::model_endpoint::{EndpointErrors, ModelEndpoint, Waiting, endpoint_url};
 use crate::sql_types::{DIMENSIONS, Embedding};
 
 /// Remedy for vectors with too many dimensions.
@@ -108,11 +108,8 @@ impl OpenAiEmbeddings {
     }
 
     fn read(&self, text: &str, expected: usize, waiting: Waiting) -> Result<Vec<Embedding>> {
-        let failed = |why: &str| self.endpoint.failed(why, waiting);
-        let response: Response = serde_json::from_str(text).map_err(|error| {
-            failed(&format!("its response is not a list of embeddings: {}", excerpt(text))).caused_by(error)
-        })?;
-        let vectors = response.vectors(expected).map_err(|why| failed(&why))?;
+        let response: Response = self.endpoint.parsed(text, "embeddings", waiting)?;
+        let vectors = response.vectors(expected).map_err(|why| self.endpoint.failed(&why, waiting))?;
         vectors.into_iter().map(|components| self.embedding(components, waiting)).collect()
     }
 

@@ -21,9 +21,3 @@ pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
     };
     text.split_inclusive('\n').map(line).collect()
 }
-
-/// Returns the first bytes of a text, without a part of a character. Titles are cut, so signs need no search in a long line.
-pub(super) fn first_bytes(text: &str, bytes: usize) -> &str {
-    let end = (bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-    text.get(..end).unwrap_or_default()
-}

@@ -8,6 +8,7 @@ mod asciidoc;
 mod code;
 mod cuts;
 mod front_matter;
+mod inline;
 mod lines;
 mod markdown;
 mod restructured_text;

@@ -2,6 +2,8 @@
 
 use csv::{ReaderBuilder, StringRecord};
 
+use crate::outline::first_bytes;
+
 /// Characters between two fields. Of equally likely ones, the first is used: a comma is also a part of texts and numbers.
 pub(super) const DELIMITERS: [u8; 4] = [b';', b'\t', b'|', b','];
 /// Number of records, and of bytes, by which the delimiter and the header are recognized.
@@ -43,8 +45,7 @@ impl Layout {
     /// Returns the layout with which most records have the same number of fields.
     fn best(text: &str, delimiters: &[u8], is_quoted: bool) -> Option<Self> {
         let (_, bytes) = SAMPLE;
-        let end = (bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-        let start = text.get(..end).unwrap_or_default();
+        let start = first_bytes(text, bytes);
         let fit = |delimiter: &u8| Self { delimiter: *delimiter, is_quoted, width: 0, header: None }.fitted(start);
         delimiters
             .iter()

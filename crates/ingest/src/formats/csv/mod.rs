@@ -6,7 +6,7 @@ use csv::StringRecord;
 
 use self::layout::{DELIMITERS, Layout};
 use super::text::Converted;
-use crate::outline::{INNER_LINE, Outline, one_line};
+use crate::outline::{INNER_LINE, Outline, one_line, shortened, unwrapped};
 
 /// Maximum number of characters in the name of a column, which each record repeats.
 const LONGEST_NAME: usize = 80;
@@ -35,7 +35,7 @@ pub(super) fn converted(extension: &str, text: &str) -> Option<Converted> {
         start = end;
         match layout.header {
             Some(header) if at < header => {
-                let values: Vec<String> = record.iter().map(words).filter(|value| !value.is_empty()).collect();
+                let values: Vec<String> = record.iter().map(unwrapped).filter(|value| !value.is_empty()).collect();
                 table.write_line(at == 0, &values.join(" | "), places);
             }
             Some(header) if at == header => {
@@ -66,12 +66,8 @@ fn body(text: &str) -> (&str, Option<u8>) {
 /// Returns the names of the columns. A name that another column has, too, gets the number of its column.
 fn names(header: &StringRecord) -> Vec<String> {
     let name = |(name, at): (&str, usize)| {
-        let name = one_line(name);
-        match name.char_indices().nth(LONGEST_NAME) {
-            _ if name.is_empty() => numbered(at),
-            Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-            None => name,
-        }
+        let name = shortened(one_line(name), LONGEST_NAME);
+        if name.is_empty() { numbered(at) } else { name }
     };
     let mut names: Vec<String> = header.iter().zip(1..).map(name).collect();
     let mut seen = std::collections::HashSet::new();
@@ -102,11 +98,6 @@ fn has_silent_column(layout: &Layout, body: &str, header: &StringRecord) -> bool
         }
     }
     is_silent.contains(&true)
-}
-
-/// Returns a text on one line, with one blank between its words.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Counts the lines of the file.
@@ -144,7 +135,7 @@ impl Table {
     fn write(&mut self, columns: &[String], record: &StringRecord, places: (usize, usize)) {
         let mut is_first = true;
         for (value, at) in record.iter().zip(1..) {
-            let value = words(value);
+            let value = unwrapped(value);
             if value.is_empty() {
                 continue;
             }
@@ -159,7 +150,7 @@ impl Table {
     /// Writes the whole names of the columns as a paragraph.
     fn write_header(&mut self, header: &StringRecord, places: (usize, usize)) {
         let mut is_first = true;
-        for name in header.iter().map(words).filter(|name| !name.is_empty()) {
+        for name in header.iter().map(unwrapped).filter(|name| !name.is_empty()) {
             self.write_line(is_first, &name, places);
             self.add_prose(&name);
             is_first = false;

@@ -7,7 +7,7 @@ use quick_xml::events::BytesStart;
 use super::styles::{Purpose, Styles, of_level};
 use super::xml::{Node, attribute, is_on};
 use crate::formats::text::{Converted, Unit};
-use crate::outline::{Heading, INNER_LINE, Outline};
+use crate::outline::{Heading, INNER_LINE, Outline, unwrapped};
 
 /// Elements whose content readers do not see, or see elsewhere: deleted text, former properties.
 const SKIPPED: &[&str] = &["del", "moveFrom", "pPrChange", "rPrChange", "rt", "sdtPr", "sectPr", "tabs", "tblPr"];
@@ -208,7 +208,7 @@ impl<'a> Body<'a> {
     /// Writes the text that stands for a picture.
     fn label(&mut self, text: &str) {
         if !text.trim().is_empty() {
-            self.text(&format!(" {} ", one_line(text)));
+            self.text(&format!(" {} ", unwrapped(text)));
         }
     }
 
@@ -227,7 +227,7 @@ impl<'a> Body<'a> {
     fn end_paragraph(&mut self) {
         let Some(Paragraph { text, mut purpose, depth, notes, .. }) = self.open.pop() else { return };
         self.ended += 1;
-        let line = one_line(&text);
+        let line = unwrapped(&text);
         if line.is_empty() || purpose == Purpose::Contents {
             return;
         }
@@ -251,7 +251,7 @@ impl<'a> Body<'a> {
                 self.write(Block::Item, (self.ended, self.ended), &format!("{indent}- {line}"));
             }
             Purpose::Text | Purpose::Contents => {
-                let lines: Vec<String> = text.lines().map(one_line).filter(|line| !line.is_empty()).collect();
+                let lines: Vec<String> = text.lines().map(unwrapped).filter(|line| !line.is_empty()).collect();
                 self.write(Block::Paragraph, (self.ended, self.ended), &lines.join("\n"));
             }
         }
@@ -317,9 +317,4 @@ fn symbol(start: &BytesStart) -> char {
     let code = attribute(start, "char").and_then(|code| u32::from_str_radix(&code, 16).ok());
     let is_own = |symbol: &char| matches!(symbol, '\u{e000}'..='\u{f8ff}') || symbol.is_control();
     code.and_then(char::from_u32).filter(|symbol| !is_own(symbol)).unwrap_or(' ')
-}
-
-/// Returns a text on one line, with one blank between its words.
-pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

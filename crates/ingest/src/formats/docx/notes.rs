@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::body::{Body, one_line};
+use super::body::Body;
 use super::styles::Styles;
 use super::xml::{Node, attribute, read};
+use crate::outline::unwrapped;
 
 /// Returns the texts of the notes of a part, by the name of their elements and their ids. They are read as the body is.
 pub(super) fn notes(
@@ -23,7 +24,7 @@ pub(super) fn notes(
             let Some((id, body)) = open.take() else { return };
             match body.finish() {
                 Ok(note) if note.markdown.is_empty() => {}
-                Ok(note) => _ = notes.insert((name, id), one_line(&note.markdown)),
+                Ok(note) => _ = notes.insert((name, id), unwrapped(&note.markdown)),
                 Err(error) => failed = Some(error),
             }
         }

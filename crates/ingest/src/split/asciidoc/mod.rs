@@ -8,7 +8,7 @@
 mod inline;
 mod signs;
 
-use self::inline::plain;
+use self::inline::plain_text;
 use self::signs::{
     Delimiter, Kind, attribute, delimiter, is_block_attributes, is_comment, is_item, is_macro, is_preprocessor, setext,
     title,
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
             "lang" => &mut metadata.language,
             _ => return,
         };
-        let value = one_line(&plain(value));
+        let value = one_line(&plain_text(value));
         if self.header != Header::Ended && !value.is_empty() {
             *kept = Some(value);
         }
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
         }
         self.header = if is_document { Header::BelowTitle } else { Header::Ended };
         self.paragraph = Paragraph::Prose;
-        let text = plain(title);
+        let text = plain_text(title);
         self.prose(&text);
         self.outline.structure.insert(line.start, INNER_LINE);
         self.outline.structure.insert(introduced, level);

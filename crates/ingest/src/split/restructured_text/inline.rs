@@ -1,43 +1,36 @@
 //! The text of a line without the signs of inline markup.
 
-use crate::split::lines::first_bytes;
-
-/// Maximum number of bytes that are read. A title is cut to fewer characters.
-const READ: usize = 2000;
+use crate::split::inline::{Shown, plain};
 
 /// Returns the text as readers see it.
-pub(super) fn plain(text: &str) -> String {
-    let (mut rest, mut plain) = (first_bytes(text, READ), String::new());
-    while let Some(first) = rest.chars().next() {
-        let is_at_word = !plain.ends_with(char::is_alphanumeric);
-        let marked = match first {
-            '`' => literal(rest).or_else(|| interpreted(rest)),
-            ':' if is_at_word => role(rest).and_then(interpreted),
-            '*' if is_at_word => emphasis(rest, "**").or_else(|| emphasis(rest, "*")),
-            '\\' => rest.chars().nth(1).map(|escaped| {
-                let behind = rest.get(1 + escaped.len_utf8()..).unwrap_or_default();
-                (
-                    if escaped.is_whitespace() { "" } else { rest.get(1..1 + escaped.len_utf8()).unwrap_or_default() },
-                    behind,
-                )
-            }),
-            _ => None,
-        };
-        let first = rest.get(..first.len_utf8()).unwrap_or_default();
-        let (shown, behind) = marked.unwrap_or((first, rest.get(first.len()..).unwrap_or_default()));
-        plain.push_str(shown);
-        rest = behind;
+pub(super) fn plain_text(text: &str) -> String {
+    plain(text, marked)
+}
+
+fn marked(text: &str, is_at_word: bool) -> Shown<'_> {
+    match text.chars().next()? {
+        '`' => literal(text).or_else(|| interpreted(text)),
+        ':' if is_at_word => role(text).and_then(interpreted),
+        '*' if is_at_word => emphasis(text, "**").or_else(|| emphasis(text, "*")),
+        '\\' => escaped(text),
+        _ => None,
     }
-    plain
+}
+
+/// Returns the character behind a backslash, unless it is white space, and the text behind it.
+fn escaped(text: &str) -> Shown<'_> {
+    let behind = text.strip_prefix('\\')?;
+    let (escaped, behind) = behind.split_at_checked(behind.chars().next()?.len_utf8())?;
+    Some((if escaped.trim().is_empty() { "" } else { escaped }, behind))
 }
 
 /// Returns the content of ``` ``code`` ```, and the text behind it.
-fn literal(text: &str) -> Option<(&str, &str)> {
+fn literal(text: &str) -> Shown<'_> {
     text.strip_prefix("``")?.split_once("``")
 }
 
 /// Returns what readers see of `` `text <target>`_ ``, and the text behind it.
-fn interpreted(text: &str) -> Option<(&str, &str)> {
+fn interpreted(text: &str) -> Shown<'_> {
     let (inner, behind) = text.strip_prefix('`')?.split_once('`')?;
     let shown = match inner.split_once(" <") {
         Some((shown, target)) if target.ends_with('>') => shown,
@@ -57,7 +50,7 @@ fn role(text: &str) -> Option<&str> {
 }
 
 /// Returns the content between two signs of emphasis, and the text behind them.
-fn emphasis<'a>(text: &'a str, sign: &str) -> Option<(&'a str, &'a str)> {
+fn emphasis<'a>(text: &'a str, sign: &str) -> Shown<'a> {
     let (inner, behind) = text.strip_prefix(sign)?.split_once(sign)?;
     let is_inside = !inner.is_empty() && inner.trim() == inner && !behind.starts_with(char::is_alphanumeric);
     is_inside.then_some((inner, behind))

@@ -8,7 +8,7 @@
 mod inline;
 mod signs;
 
-use self::inline::plain;
+use self::inline::plain_text;
 use self::signs::{adornment, columns, directive, field, introduces_literal, is_bullet, is_explicit, text_column};
 use super::lines::{Line, lines};
 use crate::outline::{DEEPEST, Heading, INNER_LINE, Outline};
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
         let start = introduced.unwrap_or(first).start;
         self.outline.structure.extend(lines.iter().map(|line| (line.start, INNER_LINE)));
         self.outline.structure.insert(start, level.min(DEEPEST));
-        let text = plain(title.text);
+        let text = plain_text(title.text);
         self.prose(&text);
         self.outline.add_heading(Heading { start, level, text });
     }
@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
         }
         let rest = below.iter().take_while(|line| line.indent > indent && !line.text.is_empty()).map(|line| line.text);
         let value = [value].into_iter().chain(rest).collect::<Vec<_>>().join(" ");
-        self.outline.metadata.description = Some(plain(value.trim())).filter(|value| !value.is_empty());
+        self.outline.metadata.description = Some(plain_text(value.trim())).filter(|value| !value.is_empty());
     }
 }
 
