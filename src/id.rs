@@ -103,6 +103,8 @@ typed_ids! {
     pub DocumentId, "a document";
     /// Names a row of `feedback` within its workspace.
     pub FeedbackId, "a feedback";
+    /// Names a row of `message_sources` within its workspace.
+    pub MessageSourceId, "a source of a message";
     /// Names a row of `job_schedules` within its workspace.
     pub JobScheduleId, "a schedule";
     /// Names a row of `jobs` within its workspace.

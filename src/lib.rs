@@ -107,6 +107,7 @@ struct Deploying;
 
 pub mod auth;
 pub mod config;
+pub mod conversations;
 pub mod db;
 pub mod doctor;
 pub mod embeddings;

@@ -179,6 +179,12 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// Time of closing.
         closed_at -> Nullable<Timestamptz>,
+        /// Number of the last message; workspace_db_append_message counts it.
+        last_seq -> Int8,
+        /// Last message of the active branch. No foreign key: a reader checks that the message is of this conversation.
+        head_id -> Nullable<Uuid>,
+        /// Who answers the visitor.
+        speaker -> ConversationSpeaker,
     }
 }
 
@@ -315,6 +321,12 @@ diesel::table! {
         comment -> Nullable<Text>,
         /// Time of insertion.
         created_at -> Timestamptz,
+        /// Who rated it: a visitor, or a person who reviews answers.
+        judge -> FeedbackJudge,
+        /// What the answer should have been.
+        better_answer -> Nullable<Text>,
+        /// Time of the last change, set by the statement that makes it.
+        updated_at -> Timestamptz,
     }
 }
 
@@ -459,6 +471,64 @@ diesel::table! {
     use crate::sql_types::*;
     use crate::sql_types::Bit;
 
+    /// Pieces of answers that are being made, until the answer ends.
+    message_deltas (workspace_id, message_id, position) {
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The answer.
+        message_id -> Uuid,
+        /// Number of bytes of the answer before the piece.
+        position -> Int8,
+        /// Text of the piece.
+        content -> Text,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Passages that were retrieved for an answer, as they were then.
+    message_sources (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The answer.
+        message_id -> Uuid,
+        /// Position in the result of the search, from 1.
+        rank -> Int4,
+        /// The chunk, which may be gone.
+        chunk_id -> Uuid,
+        /// The document, which may be gone.
+        document_id -> Uuid,
+        /// Title of the document.
+        title -> Text,
+        /// Id of the document in its datasource.
+        external_id -> Nullable<Text>,
+        /// SHA-256 of the chunk's text in hexadecimal.
+        content_hash -> Text,
+        /// Text that the model was shown; NULL if the passage was retrieved only.
+        shown_text -> Nullable<Text>,
+        /// Score in the search.
+        score -> Float8,
+        /// How the passage was found, such as hybrid or bits.
+        method -> Text,
+        /// Number by which the answer cites the passage; NULL if it does not.
+        citation -> Nullable<Int4>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
     /// Messages of conversations.
     messages (workspace_id, id) {
         /// Identity within the workspace.
@@ -479,6 +549,24 @@ diesel::table! {
         metadata -> Jsonb,
         /// Time of insertion.
         created_at -> Timestamptz,
+        /// Position in the conversation, from 1; NULL until the next append numbers the message.
+        seq -> Nullable<Int8>,
+        /// The message of the same conversation that this one follows; NULL for a first message.
+        parent_id -> Nullable<Uuid>,
+        /// Id that the sender gave the message, so that it can be sent again.
+        client_id -> Nullable<Text>,
+        /// State.
+        state -> MessageState,
+        /// True if a person wrote the answer.
+        by_human -> Bool,
+        /// True if the confidence was below review_threshold when the message was stored.
+        needs_review -> Bool,
+        /// The workspace's confidence_threshold when the message was stored.
+        review_threshold -> Nullable<Float8>,
+        /// Proof of the writer that makes the answer.
+        lease_token -> Nullable<Uuid>,
+        /// End of the writer's lease; afterwards the answer is interrupted.
+        lease_expires_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -663,6 +751,8 @@ diesel::joinable!(feedback -> admin_users (admin_user_id));
 diesel::joinable!(feedback -> workspaces (workspace_id));
 diesel::joinable!(job_schedules -> workspaces (workspace_id));
 diesel::joinable!(jobs -> workspaces (workspace_id));
+diesel::joinable!(message_deltas -> workspaces (workspace_id));
+diesel::joinable!(message_sources -> workspaces (workspace_id));
 diesel::joinable!(messages -> workspaces (workspace_id));
 diesel::joinable!(service_tokens -> workspaces (workspace_id));
 diesel::joinable!(webhook_subscriptions -> workspaces (workspace_id));
@@ -685,6 +775,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_schedules,
     jobs,
     login_throttles,
+    message_deltas,
+    message_sources,
     messages,
     service_tokens,
     webhook_subscriptions,

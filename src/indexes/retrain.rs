@@ -27,6 +27,9 @@ const WATCHED_EVERY: Duration = Duration::from_millis(250);
 /// Bytes of memory that HNSW needs for a vector of 1,536 bits and its part of the graph; measured: 48 MB for 100,000
 /// vectors.
 const BYTES_A_NODE: u64 = 1_024;
+/// Candidates for the neighbours of a new node. With pgvector's 64, a question can miss a group of near copies that is larger
+/// than a node's 32 neighbours: docs/decisions/vector-search.md.
+const EF_CONSTRUCTION: u32 = 256;
 /// Minimum memory of a build in megabytes: PostgreSQL's own default.
 const MIN_MEMORY: u64 = 64;
 
@@ -106,7 +109,7 @@ async fn do_step(worker: &Client, step: &IndexAction) -> Result<()> {
             allow_memory(worker, chunks * BYTES_A_NODE / 1_048_576).await?;
             let create = format!(
                 "CREATE INDEX CONCURRENTLY {index} ON document_chunks USING hnsw (vector_bits bit_hamming_ops)
-                 WHERE workspace_id = '{workspace}'"
+                 WITH (ef_construction = {EF_CONSTRUCTION}) WHERE workspace_id = '{workspace}'"
             );
             worker.batch_execute(&create).await?;
         }

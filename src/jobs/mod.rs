@@ -30,6 +30,7 @@
 //! | `workspace_db_jobs_finished_total` | counter | queue, kind, outcome: completed, retried, failed, cancelled, snoozed, released, settled |
 //! | `workspace_db_jobs_lost_total` | counter | queue, kind |
 //! | `workspace_db_jobs_rescued_total` | counter | queue, kind |
+//! | `workspace_db_answers_interrupted_total` | counter | |
 //! | `workspace_db_jobs_wait_seconds` | histogram | queue, kind |
 //! | `workspace_db_jobs_run_seconds` | histogram | queue, kind |
 

@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{ConversationId, WorkspaceId};
+use crate::id::{ConversationId, MessageId, WorkspaceId};
 use crate::schema::conversations;
-use crate::sql_types::{ConversationStatus, StatementTime};
+use crate::sql_types::{ConversationSpeaker, ConversationStatus, StatementTime};
 
 /// A conversation between a visitor and the assistant.
-#[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
+#[derive(Clone, Debug, PartialEq, HasQuery, Serialize, Deserialize)]
 #[diesel(table_name = conversations)]
 pub struct Conversation {
     /// Identity within the workspace.
@@ -35,6 +35,12 @@ pub struct Conversation {
     pub updated_at: DateTime<Utc>,
     /// Time of closing.
     pub closed_at: Option<DateTime<Utc>>,
+    /// Number of the last message; 0 before the first.
+    pub last_seq: i64,
+    /// Last message of the active branch. It may be gone; `conversations::history` checks it.
+    pub head_id: Option<MessageId>,
+    /// Who answers the visitor.
+    pub speaker: ConversationSpeaker,
 }
 
 /// A row of `conversations` to insert. It has no workspace: the statement supplies it.
@@ -77,6 +83,8 @@ impl Default for NewConversation {
 }
 
 /// Changes to a row of `conversations`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
+///
+/// `conversations::change_status` changes the status and the speaker, and `conversations::append` the times.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = conversations)]
 pub struct ConversationChanges {
@@ -84,16 +92,8 @@ pub struct ConversationChanges {
     pub external_user_id: Option<Option<String>>,
     /// Title for people.
     pub title: Option<Option<String>>,
-    /// State.
-    pub status: Option<ConversationStatus>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
-    /// Time of the first message.
-    pub first_message_at: Option<Option<DateTime<Utc>>>,
-    /// Time of the last message.
-    pub last_message_at: Option<Option<DateTime<Utc>>>,
-    /// Time of closing.
-    pub closed_at: Option<Option<DateTime<Utc>>>,
     /// Time of the last change, which every update sets.
     pub updated_at: StatementTime,
 }

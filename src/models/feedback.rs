@@ -1,14 +1,15 @@
-//! Table `feedback`: ratings of messages, at most one each.
+//! Table `feedback`: ratings of messages, at most one by a visitor and one by a reviewer.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{AdminUserId, FeedbackId, MessageId, WorkspaceId};
 use crate::schema::feedback;
+use crate::sql_types::{FeedbackJudge, StatementTime};
 
 /// A rating of a message.
-#[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
+#[derive(Clone, Debug, PartialEq, HasQuery, Serialize, Deserialize)]
 #[diesel(table_name = feedback)]
 pub struct Feedback {
     /// Identity within the workspace.
@@ -27,6 +28,12 @@ pub struct Feedback {
     pub comment: Option<String>,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
+    /// Who rated it.
+    pub judge: FeedbackJudge,
+    /// What the answer should have been.
+    pub better_answer: Option<String>,
+    /// Time of the last change.
+    pub updated_at: DateTime<Utc>,
 }
 
 /// A row of `feedback` to insert. It has no workspace: the statement supplies it.
@@ -47,19 +54,30 @@ pub struct NewFeedback {
     pub label: Option<String>,
     /// Comment in free text.
     pub comment: Option<String>,
+    /// Who rates it; a visitor by default.
+    pub judge: Option<FeedbackJudge>,
+    /// What the answer should have been.
+    pub better_answer: Option<String>,
 }
 
 impl NewFeedback {
     /// Returns a row with these values and a new id; all other columns keep their defaults.
     #[must_use]
     pub fn new(message_id: MessageId, score: i16) -> Self {
-        Self { id: FeedbackId::generate(), message_id, score, admin_user_id: None, label: None, comment: None }
+        Self {
+            id: FeedbackId::generate(),
+            message_id,
+            score,
+            admin_user_id: None,
+            label: None,
+            comment: None,
+            judge: None,
+            better_answer: None,
+        }
     }
 }
 
 /// Changes to a row of `feedback`; `None` leaves a column unchanged, `Some(None)` sets it to NULL.
-///
-/// The table has no `updated_at`, so Diesel rejects a changeset whose fields are all `None`.
 #[derive(Clone, Debug, Default, PartialEq, AsChangeset)]
 #[diesel(table_name = feedback)]
 pub struct FeedbackChanges {
@@ -71,6 +89,10 @@ pub struct FeedbackChanges {
     pub label: Option<Option<String>>,
     /// Comment in free text.
     pub comment: Option<Option<String>>,
+    /// What the answer should have been.
+    pub better_answer: Option<Option<String>>,
+    /// Time of the last change, which every update sets.
+    pub updated_at: StatementTime,
 }
 
 crate::tenant_rows! {

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::id::{ConversationId, MessageId, WorkspaceId};
 use crate::schema::messages;
-use crate::sql_types::MessageRole;
+use crate::sql_types::{MessageRole, MessageState};
 
 /// A message of a conversation.
-#[derive(Clone, Debug, PartialEq, HasQuery, Serialize)]
+#[derive(Clone, Debug, PartialEq, HasQuery, Serialize, Deserialize)]
 #[diesel(table_name = messages)]
 pub struct Message {
     /// Identity within the workspace.
@@ -31,9 +32,32 @@ pub struct Message {
     pub metadata: Value,
     /// Time of insertion.
     pub created_at: DateTime<Utc>,
+    /// Position in the conversation, from 1. `None` for a row that was inserted as a [`NewMessage`], until the next
+    /// append numbers it: it follows those with a number, in the order of `created_at` and `id`.
+    pub seq: Option<i64>,
+    /// The message that this one follows.
+    pub parent_id: Option<MessageId>,
+    /// Id that the sender gave the message.
+    pub client_id: Option<String>,
+    /// State.
+    pub state: MessageState,
+    /// True if a person wrote the answer.
+    pub by_human: bool,
+    /// True if the confidence was below [`review_threshold`](Self::review_threshold) when the message was stored.
+    pub needs_review: bool,
+    /// The workspace's `confidence_threshold` when the message was stored; `None` without a confidence.
+    pub review_threshold: Option<f64>,
+    /// Token of the lease with which a program makes the answer.
+    #[serde(skip)]
+    pub lease_token: Option<Uuid>,
+    /// End of the lease; an answer whose lease is over is interrupted.
+    pub lease_expires_at: Option<DateTime<Utc>>,
 }
 
 /// A row of `messages` to insert. It has no workspace: the statement supplies it.
+///
+/// For rows that another system has made. `conversations::append` is for a message that is written now: it numbers the message and
+/// keeps the columns of its conversation.
 ///
 /// `None` gives a column its default, or NULL if it has none.
 #[derive(Clone, Debug, PartialEq, Insertable)]

@@ -12,6 +12,8 @@
 //! | `chunk_reembeddings` | [`ChunkReembedding`] | [`NewChunkReembedding`] | [`ChunkReembeddingChanges`] |
 //! | `conversations` | [`Conversation`] | [`NewConversation`] | [`ConversationChanges`] |
 //! | `messages` | [`Message`] | [`NewMessage`] | [`MessageChanges`] |
+//! | `message_deltas` | [`MessageDelta`] | by `conversations` | by `conversations` |
+//! | `message_sources` | [`MessageSource`] | [`NewMessageSource`] | [`MessageSourceChanges`] |
 //! | `feedback` | [`Feedback`] | [`NewFeedback`] | [`FeedbackChanges`] |
 //! | `analytics_events` | [`AnalyticsEvent`] | [`NewAnalyticsEvent`] | [`AnalyticsEventChanges`] |
 //! | `webhook_subscriptions` | [`WebhookSubscription`] | [`NewWebhookSubscription`] | [`WebhookSubscriptionChanges`] |
@@ -37,6 +39,8 @@ mod feedback;
 mod job_queues;
 mod job_schedules;
 mod jobs;
+mod message_deltas;
+mod message_sources;
 mod messages;
 mod service_tokens;
 mod webhook_subscriptions;
@@ -62,6 +66,8 @@ pub use self::job_queues::JobQueue;
 pub use self::job_schedules::JobSchedule;
 pub(crate) use self::job_schedules::NewJobSchedule;
 pub use self::jobs::Job;
+pub use self::message_deltas::MessageDelta;
+pub use self::message_sources::{MessageSource, MessageSourceChanges, NewMessageSource};
 pub use self::messages::{Message, MessageChanges, NewMessage};
 pub(crate) use self::service_tokens::NewServiceToken;
 pub use self::service_tokens::ServiceToken;

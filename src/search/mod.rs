@@ -46,6 +46,7 @@ mod rescored;
 mod results;
 mod scored_passage;
 mod selection;
+mod sources;
 mod statement;
 
 pub use self::builder::{MAX_K, MAX_METADATA, MAX_NEIGHBOURS, Search, SearchChunks};

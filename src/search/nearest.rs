@@ -1,5 +1,7 @@
 //! Vector search for passages.
 
+use std::ops::RangeInclusive;
+
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -18,8 +20,8 @@ use crate::schema::{document_chunks, documents};
 use crate::sql_types::BitExpressionMethods as _;
 use crate::tenancy::{Access, InWorkspace as _, Scoped, StatementSettings, WorkspaceConnection};
 
-/// Maximum of `hnsw.ef_search` in pgvector.
-const MAX_EF_SEARCH: u32 = 1000;
+/// Bounds of `hnsw.ef_search`. Fewer miss groups of near copies: docs/decisions/vector-search.md. More are an error of pgvector.
+const EF_SEARCH: RangeInclusive<u32> = 400..=1000;
 
 /// Passage, the distance of its bits, and statistics of the candidates.
 #[derive(Queryable)]
@@ -101,7 +103,7 @@ async fn run_attempt(
         Plan::Approximate => {
             let settings = StatementSettings::searching()
                 .and("hnsw.iterative_scan", "relaxed_order")
-                .and("hnsw.ef_search", attempt.candidates.min(MAX_EF_SEARCH));
+                .and("hnsw.ef_search", attempt.candidates.clamp(*EF_SEARCH.start(), *EF_SEARCH.end()));
             // Without statistics, the planner would sort what it takes for one row: all passages of the workspace. A filter
             // may leave so few that sorting them is better.
             if attempt.filters_first { settings } else { settings.and("enable_sort", "off") }

@@ -89,6 +89,16 @@ crate::pg_enums! {
         Closed = "closed",
     }
 
+    /// Who answers the visitor of a conversation.
+    ConversationSpeaker = "conversation_speaker" {
+        /// The assistant.
+        Bot = "bot",
+        /// A person.
+        Human = "human",
+        /// Nobody yet: the visitor waits for a person.
+        Nobody = "nobody",
+    }
+
     /// Author of a message.
     MessageRole = "message_role" {
         /// The platform.
@@ -99,6 +109,30 @@ crate::pg_enums! {
         Assistant = "assistant",
         /// A tool that the model called.
         Tool = "tool",
+    }
+
+    /// Who judges a message.
+    FeedbackJudge = "feedback_judge" {
+        /// A visitor.
+        Visitor = "visitor",
+        /// A person who reviews answers.
+        Reviewer = "reviewer",
+    }
+
+    /// State of a message.
+    MessageState = "message_state" {
+        /// Being made; nothing has arrived yet.
+        Pending = "pending",
+        /// Being made; a part has arrived.
+        Streaming = "streaming",
+        /// Complete.
+        Complete = "complete",
+        /// Ended before it was complete, with what had arrived.
+        Interrupted = "interrupted",
+        /// Ended with an error.
+        Failed = "failed",
+        /// Kept from the visitor, because a person had taken over.
+        Withheld = "withheld",
     }
 
     /// Status of a job.

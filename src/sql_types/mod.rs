@@ -40,8 +40,9 @@ pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, ScannedHammingDi
 pub use self::checked_text::{Email, HexColor, ImageUrl, Name, Prose, Slug, WebUrl};
 pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError, MIN_DIMENSIONS};
 pub use self::enums::{
-    AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationStatus, DatasourceSyncStatus, DatasourceType,
-    DocumentStatus, JobStatus, JobUniqueness, MessageRole, PG_ENUMS, ServiceAccess,
+    AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationSpeaker, ConversationStatus, DatasourceSyncStatus,
+    DatasourceType, DocumentStatus, FeedbackJudge, JobStatus, JobUniqueness, MessageRole, MessageState, PG_ENUMS,
+    ServiceAccess,
 };
 pub use self::language_tag::{LanguageTag, LanguageTags};
 pub use self::metadata::Metadata;

@@ -2,11 +2,12 @@
 
 use crate::id::{
     AnalyticsEventId, AuditEntryId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,
-    JobScheduleId, MessageId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId,
+    JobScheduleId, MessageId, MessageSourceId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId,
 };
 use crate::schema::{
     analytics_events, audit_log, chunk_reembeddings, conversations, datasources, document_chunks, documents, feedback,
-    job_schedules, jobs, messages, service_tokens, webhook_subscriptions, workspace_admins, workspace_settings,
+    job_schedules, jobs, message_deltas, message_sources, messages, service_tokens, webhook_subscriptions,
+    workspace_admins, workspace_settings,
 };
 
 /// Registers the tables, and defines the macro that permits each in one query with a table of another crate.
@@ -35,6 +36,8 @@ register! {
     feedback: FeedbackId,
     job_schedules: JobScheduleId => read_only,
     jobs: JobId => read_only,
+    message_deltas => read_only,
+    message_sources: MessageSourceId,
     messages: MessageId,
     service_tokens: ServiceTokenId => read_only,
     webhook_subscriptions: WebhookSubscriptionId,
@@ -52,6 +55,8 @@ crate::relations! {
     document_chunks.document_id => documents;
     chunk_reembeddings.chunk_id => document_chunks;
     messages.conversation_id => conversations;
+    message_deltas.message_id => messages;
+    message_sources.message_id => messages;
     feedback.message_id => messages;
     analytics_events.conversation_id => conversations;
     analytics_events.message_id => messages;

@@ -33,6 +33,8 @@ pub(super) fn of(table: &str, is_writable: bool) -> Content {
         | CHUNKS
         | "documents"
         | "feedback"
+        | "message_deltas"
+        | "message_sources"
         | "messages"
         | "webhook_subscriptions" => Content::Plain,
         PEOPLE | WORKSPACES | "audit_log" | "workspace_admins" | "workspace_settings" => Content::Archived,

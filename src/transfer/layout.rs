@@ -12,6 +12,13 @@ use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 
+/// Columns that contain the id of a row without a foreign key: the row may be gone.
+const WITHOUT_A_KEY: [(&str, &str, &str); 3] = [
+    ("conversations", "head_id", "messages"),
+    ("message_sources", "chunk_id", "document_chunks"),
+    ("message_sources", "document_id", "documents"),
+];
+
 const PEOPLES_COLUMNS: [&str; 4] = ["id", "email", "first_name", "last_name"];
 
 /// Format of a column's values, in binary COPY and in JSON.
@@ -93,13 +100,17 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
     ))
 ORDER BY c.relname, a.attnum";
 
+/// Query for the columns that contain the key of another row. A reference to more columns than that key, such as to a message
+/// of the same conversation, has columns that contain another table's.
 const REFERENCES: &str = "
 SELECT child.relname::text, parent.relname::text, a.attname::text
 FROM pg_constraint f
+CROSS JOIN LATERAL unnest(f.conkey, f.confkey) AS pair (own, other)
 JOIN pg_class child ON child.oid = f.conrelid
 JOIN pg_class parent ON parent.oid = f.confrelid
-JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = ANY (f.conkey)
-WHERE f.contype = 'f' AND child.relnamespace = current_schema()::regnamespace AND f.conparentid = 0";
+JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = pair.own
+LEFT JOIN pg_constraint pk ON pk.conrelid = parent.oid AND pk.contype = 'p'
+WHERE coalesce(pair.other = ANY (pk.conkey), true) AND f.contype = 'f' AND child.relnamespace = current_schema()::regnamespace AND f.conparentid = 0";
 
 /// Query for foreign keys whose rows are deleted with the referenced row, or prevent its deletion. Keys that set NULL or a
 /// default are excluded, because they keep the row. Tables that refer to such tables in turn follow, nearer ones first.
@@ -172,6 +183,10 @@ impl Layout {
                 // An administrator is the same person in every workspace.
                 if parent == PEOPLE { column.is_person = true } else { column.names = Some(parent) }
             }
+        }
+        for (table, column, names) in WITHOUT_A_KEY {
+            let columns = tables.get_mut(table).into_iter().flat_map(|table| &mut table.columns);
+            columns.filter(|one| one.name == column).for_each(|one| one.names = Some(names.to_owned()));
         }
         for row in client.query(GOES_WITH, &[]).await? {
             let (child, columns, parent, of): (String, String, String, String) =

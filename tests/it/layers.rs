@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["sql_types", "db"],
     &["tenancy"],
     &["models"],
+    &["conversations"],
     &["embeddings", "jobs", "reranking"],
     &["search", "load", "reembed", "auth"],
     &["indexes", "retention", "transfer"],

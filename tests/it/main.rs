@@ -8,6 +8,7 @@ mod bootstrap;
 mod catalog;
 mod cli;
 mod config;
+mod conversations;
 mod db;
 mod disk;
 mod docs;

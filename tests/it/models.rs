@@ -207,6 +207,8 @@ async fn rows_of(conn: &mut AsyncPgConnection, of: workspace_db::id::WorkspaceId
         feedback,
         job_schedules,
         jobs,
+        message_deltas,
+        message_sources,
         messages,
         service_tokens,
         webhook_subscriptions,

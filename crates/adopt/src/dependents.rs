@@ -29,10 +29,21 @@ const NEW_TABLES: &[&str] = &[
     "job_queues",
     "job_schedules",
     "login_throttles",
+    "message_deltas",
+    "message_sources",
     "service_tokens",
 ];
 /// Enums of this crate that the old package does not have.
-const NEW_TYPES: &[&str] = &["admin_token_kind", "audit_actor", "document_status", "job_uniqueness", "service_access"];
+const NEW_TYPES: &[&str] = &[
+    "admin_token_kind",
+    "audit_actor",
+    "conversation_speaker",
+    "document_status",
+    "feedback_judge",
+    "job_uniqueness",
+    "message_state",
+    "service_access",
+];
 
 /// Object of others that depends on an old table or enum, or has the name of a new one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

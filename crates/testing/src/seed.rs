@@ -12,16 +12,17 @@ use workspace_db::id::{
 };
 use workspace_db::models::{
     NewAdminUser, NewAnalyticsEvent, NewChunkReembedding, NewConversation, NewDatasource, NewDocument,
-    NewDocumentChunk, NewFeedback, NewMessage, NewWebhookSubscription, NewWorkspace, NewWorkspaceAdmin,
-    NewWorkspaceSettings, Workspace,
+    NewDocumentChunk, NewFeedback, NewMessage, NewMessageSource, NewWebhookSubscription, NewWorkspace,
+    NewWorkspaceAdmin, NewWorkspaceSettings, Workspace,
 };
 use workspace_db::schema::{
     admin_users, analytics_events, audit_log, chunk_reembeddings, conversations, datasources, document_chunks,
-    documents, feedback, job_schedules, jobs, messages, service_tokens, webhook_subscriptions, workspace_admins,
-    workspace_settings, workspaces,
+    documents, feedback, job_schedules, jobs, message_deltas, message_sources, messages, service_tokens,
+    webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
 };
 use workspace_db::sql_types::{
-    AuditActor, DIMENSIONS, DatasourceType, Embedding, MessageRole, PasswordHash, ServiceAccess, TokenHash,
+    AuditActor, DIMENSIONS, DatasourceType, Embedding, FeedbackJudge, MessageRole, PasswordHash, ServiceAccess,
+    TokenHash,
 };
 
 /// The ids of the rows that [`seed`] inserted.
@@ -88,7 +89,21 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<SeededWork
     insert!(conversations, &conversation);
     let message = NewMessage::new(conversation.id, MessageRole::User, "When do you open?");
     insert!(messages, &message);
-    let judgement = NewFeedback { admin_user_id: Some(admin.id), ..NewFeedback::new(message.id, 1) };
+    insert!(
+        message_deltas,
+        (
+            message_deltas::message_id.eq(message.id),
+            message_deltas::position.eq(0),
+            message_deltas::content.eq("From nine"),
+        )
+    );
+    let source = NewMessageSource::new(message.id, 1, chunk.id, document.id, &chunk.content);
+    insert!(message_sources, &source);
+    let judgement = NewFeedback {
+        admin_user_id: Some(admin.id),
+        judge: Some(FeedbackJudge::Reviewer),
+        ..NewFeedback::new(message.id, 1)
+    };
     insert!(feedback, &judgement);
     let event = NewAnalyticsEvent {
         conversation_id: Some(conversation.id),

@@ -39,6 +39,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("static_embeddings", "no database"),
     ("studio", "what it changes is in the log, see tests/it/studio"),
     ("testing", "databases of tests"),
+    ("conversations", "content of a workspace, by who may write it"),
     ("db", "migrations and logins are made as the owner, who is no administrator, before there is a log"),
     ("doctor", "reads; what it mends is done as the owner, who is no administrator"),
     ("embeddings", "reads"),

@@ -33,6 +33,8 @@ async fn every_table_shows_one_workspace() {
         feedback as Feedback,
         job_schedules as JobSchedule,
         jobs as Job,
+        message_deltas as MessageDelta,
+        message_sources as MessageSource,
         messages as Message,
         service_tokens as ServiceToken,
         webhook_subscriptions as WebhookSubscription,

@@ -50,6 +50,7 @@ async fn a_copy_has_new_ids_that_refer_to_each_other_and_nothing_of_the_original
         let id = match *table {
             "workspace_settings" => continue,
             "chunk_reembeddings" => "chunk_id",
+            "message_deltas" => "message_id",
             _ => "id",
         };
         let query = format!(

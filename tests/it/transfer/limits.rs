@@ -140,14 +140,73 @@ const LIMITS: &[(&str, &[Limit])] = &[
         )],
     ),
     (
+        "conversations",
+        &[("conversations_last_seq_check", ["last_seq = 0", "last_seq = 9223372036854775807"], &["last_seq = -1"])],
+    ),
+    (
         "messages",
         &[
+            (
+                "messages_by_human_check",
+                ["by_human = false", "by_human = true, role = 'assistant'"],
+                &["by_human = true, role = 'user'"],
+            ),
+            (
+                "messages_client_id_check",
+                ["client_id = 'x'", "client_id = repeat('é', 500)"],
+                &["client_id = ''", "client_id = repeat('é', 501)"],
+            ),
+            ("messages_parent_id_check", ["parent_id = NULL", "parent_id = NULL"], &["parent_id = id"]),
+            ("messages_seq_check", ["seq = 1", "seq = 9223372036854775807"], &["seq = 0"]),
             (
                 "messages_confidence_check",
                 ["confidence = 0", "confidence = 1"],
                 &["confidence = -5e-324", "confidence = 1.0000000000000002"],
             ),
+            (
+                "messages_review_threshold_check",
+                ["review_threshold = 0", "review_threshold = 1"],
+                &["review_threshold = -5e-324", "review_threshold = 1.0000000000000002"],
+            ),
+            (
+                "messages_state_check",
+                [
+                    "state = 'withheld', lease_token = NULL, lease_expires_at = NULL",
+                    "state = 'pending', lease_token = id, lease_expires_at = '2100-01-01'",
+                ],
+                &[
+                    "state = 'streaming', lease_token = NULL",
+                    "state = 'complete', lease_token = id, lease_expires_at = '2100-01-01'",
+                    "state = 'pending', lease_token = id, lease_expires_at = NULL",
+                ],
+            ),
             ("messages_tokens_check", ["tokens = 0", "tokens = 2147483647"], &["tokens = -1"]),
+        ],
+    ),
+    (
+        "message_deltas",
+        &[("message_deltas_position_check", ["position = 0", "position = 9223372036854775807"], &["position = -1"])],
+    ),
+    (
+        "message_sources",
+        &[
+            ("message_sources_citation_check", ["citation = 1", "citation = 2147483647"], &["citation = 0"]),
+            (
+                "message_sources_content_hash_check",
+                ["content_hash = repeat('0', 64)", "content_hash = repeat('f', 64)"],
+                &["content_hash = repeat('F', 64)", "content_hash = repeat('f', 65)", "content_hash = ''"],
+            ),
+            (
+                "message_sources_method_check",
+                ["method = 'x'", "method = repeat('é', 100)"],
+                &["method = ''", "method = repeat('é', 101)"],
+            ),
+            ("message_sources_rank_check", ["rank = 1", "rank = 2147483647"], &["rank = 0"]),
+            (
+                "message_sources_score_check",
+                ["score = -1.7976931348623157e308", "score = 1.7976931348623157e308"],
+                &["score = '-infinity'", "score = 'infinity'", "score = 'NaN'"],
+            ),
         ],
     ),
     ("feedback", &[("feedback_score_check", ["score = -1", "score = 1"], &["score = -2", "score = 2"])]),

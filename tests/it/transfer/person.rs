@@ -37,7 +37,15 @@ async fn a_persons_rows_are_exported_and_erased_and_no_other_ones() {
     let exported = export_person(&fixture.db, &scope, "jane's", &fixture.path("jane.tar"), &|_| ()).await.unwrap();
     assert_eq!(exported.holds, ArchiveScope::Person { external_user_id: "jane's".to_owned() });
     let counts: Vec<_> = exported.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
-    assert_eq!(counts, [("conversations", 3), ("messages", 3), ("analytics_events", 9), ("feedback", 3)]);
+    let expected = [
+        ("conversations", 3),
+        ("messages", 3),
+        ("analytics_events", 9),
+        ("feedback", 3),
+        ("message_deltas", 0),
+        ("message_sources", 0),
+    ];
+    assert_eq!(counts, expected);
     let refused = import(&fixture.db, &platform(), &fixture.path("jane.tar"), ImportOptions::default(), &|_| ()).await;
     assert!(refused.unwrap_err().to_string().contains("the rows of one person"));
 

@@ -1,0 +1,8 @@
+-- Loses the order, the branches and the states of all messages.
+ALTER TABLE messages
+    DROP COLUMN seq, DROP COLUMN parent_id, DROP COLUMN client_id, DROP COLUMN state, DROP COLUMN by_human,
+    DROP COLUMN needs_review, DROP COLUMN review_threshold,
+    DROP COLUMN lease_token, DROP COLUMN lease_expires_at;
+ALTER TABLE conversations DROP COLUMN last_seq, DROP COLUMN head_id, DROP COLUMN speaker;
+DROP TYPE message_state;
+DROP TYPE conversation_speaker;

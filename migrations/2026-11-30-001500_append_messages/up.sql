@@ -1,0 +1,255 @@
+-- The pointer is a hint: a message that it names and that is gone, or of another conversation, is no head.
+CREATE FUNCTION workspace_db_conversation_head(of_workspace uuid, of_conversation uuid) RETURNS uuid
+LANGUAGE sql STABLE
+SET search_path FROM CURRENT SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $function$
+    SELECT coalesce(
+        (SELECT m.id FROM conversations AS c
+        JOIN messages AS m ON m.workspace_id = c.workspace_id AND m.conversation_id = c.id AND m.id = c.head_id
+        WHERE c.workspace_id = of_workspace AND c.id = of_conversation AND m.seq IS NOT NULL
+            AND m.state IN ('complete', 'interrupted')),
+        (SELECT m.id FROM messages AS m
+        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NOT NULL
+            AND m.state IN ('complete', 'interrupted')
+        ORDER BY m.seq DESC LIMIT 1))
+$function$;
+COMMENT ON FUNCTION workspace_db_conversation_head(uuid, uuid) IS
+    'Last message of a conversation''s active branch: that of head_id, or else the last shown one.';
+
+CREATE FUNCTION workspace_db_append_message(
+    of_workspace uuid, of_conversation uuid, new_id uuid, new_role message_role, is_by_human boolean, new_content text,
+    new_client_id text, place text, place_id uuid, new_tokens integer, new_confidence double precision, new_metadata jsonb,
+    new_lease uuid, lease_length interval
+) RETURNS TABLE (
+    outcome text, message uuid, message_seq bigint, message_parent uuid, message_state message_state, is_withheld boolean
+)
+LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $function$
+#variable_conflict use_column
+DECLARE
+    conversation conversations;
+    known record;
+    moment timestamptz;
+    head uuid;
+    last bigint;
+    next_state message_state;
+    threshold double precision;
+BEGIN
+    -- The lock of the conversation comes first everywhere: it makes the order, and a message that is sent twice one.
+    SELECT * INTO conversation FROM conversations WHERE workspace_id = of_workspace AND id = of_conversation FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'no_conversation';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF new_client_id IS NOT NULL THEN
+        SELECT id, seq, parent_id, state, role, content INTO known FROM messages
+        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND client_id = new_client_id;
+        IF FOUND THEN
+            outcome := CASE WHEN known.role = new_role AND (new_lease IS NOT NULL OR known.content = new_content)
+                THEN 'known' ELSE 'other_content' END;
+            message := known.id;
+            message_seq := known.seq;
+            message_parent := known.parent_id;
+            message_state := known.state;
+            RETURN NEXT;
+            RETURN;
+        END IF;
+    END IF;
+    IF conversation.status = 'closed' THEN
+        outcome := 'closed';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF is_by_human AND conversation.speaker <> 'human' THEN
+        outcome := 'not_the_human';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    moment := greatest(clock_timestamp(), conversation.last_message_at);
+    last := conversation.last_seq;
+    head := workspace_db_conversation_head(of_workspace, of_conversation);
+    -- Messages that another program inserted: they follow each other in the order of time.
+    FOR known IN
+        SELECT id, parent_id, created_at FROM messages
+        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
+        ORDER BY created_at, id
+    LOOP
+        last := last + 1;
+        UPDATE messages SET seq = last, parent_id = coalesce(parent_id, head) WHERE workspace_id = of_workspace AND id = known.id;
+        head := known.id;
+        conversation.first_message_at := coalesce(conversation.first_message_at, known.created_at);
+    END LOOP;
+    IF place <> 'head' THEN
+        SELECT id, parent_id, state INTO known FROM messages
+        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND id = place_id;
+        IF NOT FOUND THEN
+            outcome := 'no_parent';
+            RETURN NEXT;
+            RETURN;
+        END IF;
+        IF place = 'after' AND known.state IN ('pending', 'streaming') THEN
+            outcome := 'unfinished_parent';
+            RETURN NEXT;
+            RETURN;
+        END IF;
+        head := CASE place WHEN 'beside' THEN known.parent_id ELSE known.id END;
+    END IF;
+    is_withheld := new_role = 'assistant' AND NOT is_by_human AND conversation.speaker <> 'bot';
+    next_state := CASE WHEN new_lease IS NOT NULL THEN 'pending' WHEN is_withheld THEN 'withheld' ELSE 'complete' END;
+    IF new_confidence IS NOT NULL THEN
+        SELECT confidence_threshold INTO threshold FROM workspaces WHERE id = of_workspace;
+    END IF;
+    last := last + 1;
+    INSERT INTO messages (workspace_id, id, conversation_id, role, content, tokens, confidence, metadata, created_at, seq, parent_id,
+        client_id, state, by_human, needs_review, review_threshold, lease_token, lease_expires_at)
+    VALUES (of_workspace, new_id, of_conversation, new_role, new_content, new_tokens, new_confidence, new_metadata, moment, last, head,
+        new_client_id, next_state, is_by_human, coalesce(new_confidence < threshold, false), threshold,
+        new_lease, moment + lease_length);
+    UPDATE conversations SET
+        last_seq = last,
+        head_id = CASE next_state WHEN 'complete' THEN new_id ELSE head_id END,
+        first_message_at = coalesce(conversation.first_message_at, moment),
+        last_message_at = CASE next_state WHEN 'withheld' THEN last_message_at ELSE moment END,
+        -- The first line that the visitor writes.
+        title = coalesce(title, CASE new_role WHEN 'user' THEN nullif(left(substring(new_content FROM '[^[:space:]][^\n\r]*'), 100), '') END),
+        -- A visitor who writes again has another question.
+        status = CASE WHEN new_role = 'user' AND status = 'resolved' THEN 'open' ELSE status END,
+        closed_at = CASE WHEN new_role = 'user' AND status = 'resolved' THEN NULL ELSE closed_at END,
+        updated_at = moment
+    WHERE workspace_id = of_workspace AND id = of_conversation;
+    outcome := 'inserted';
+    message := new_id;
+    message_seq := last;
+    message_parent := head;
+    message_state := next_state;
+    RETURN NEXT;
+END
+$function$;
+COMMENT ON FUNCTION workspace_db_append_message(uuid, uuid, uuid, message_role, boolean, text, text, text, uuid, integer, double precision, jsonb, uuid, interval) IS
+    'Appends a message to a conversation under its lock: numbers it, gives it its parent, and keeps the conversation''s columns. The same client id again returns the message that is there.';
+
+CREATE FUNCTION workspace_db_message_history(of_workspace uuid, of_conversation uuid, leaf uuid, most integer)
+RETURNS SETOF messages
+LANGUAGE sql STABLE
+SET search_path FROM CURRENT SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $function$
+    WITH RECURSIVE chain (id, parent_id, place) AS (
+        SELECT m.id, m.parent_id, 1 FROM messages AS m
+        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation
+            AND m.id = coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
+        UNION ALL
+        SELECT m.id, m.parent_id, c.place + 1 FROM chain AS c
+        JOIN messages AS m ON m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = c.parent_id
+        WHERE c.place < most
+    ), shown (id) AS (
+        SELECT id FROM chain
+        UNION
+        -- Messages that another program inserted since the last append follow the head.
+        SELECT m.id FROM messages AS m
+        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NULL AND leaf IS NULL
+    ), last AS (
+        SELECT m.* FROM shown JOIN messages AS m ON m.workspace_id = of_workspace AND m.id = shown.id
+        WHERE m.state IN ('complete', 'interrupted')
+        ORDER BY m.seq DESC NULLS FIRST, m.created_at DESC, m.id DESC
+        LIMIT most
+    )
+    SELECT * FROM last ORDER BY seq NULLS LAST, created_at, id
+$function$;
+COMMENT ON FUNCTION workspace_db_message_history(uuid, uuid, uuid, integer) IS
+    'The last `most` shown messages of the branch that ends with `leaf`, or with the head, the oldest first.';
+
+CREATE FUNCTION workspace_db_open_conversation(of_workspace uuid, visitor text, new_id uuid)
+RETURNS TABLE (conversation uuid, is_new boolean)
+LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $function$
+BEGIN
+    FOR attempt IN 1..2 LOOP
+        SELECT c.id, false INTO conversation, is_new FROM conversations AS c
+        WHERE c.workspace_id = of_workspace AND c.external_user_id = visitor AND octet_length(c.external_user_id) <= 500
+            AND c.status IN ('open', 'pending')
+        ORDER BY coalesce(c.last_message_at, c.created_at) DESC, c.id DESC LIMIT 1;
+        IF FOUND THEN
+            RETURN NEXT;
+            RETURN;
+        END IF;
+        IF attempt = 1 THEN
+            -- Until the end of the transaction: two first messages of one visitor at once make one conversation.
+            PERFORM pg_advisory_xact_lock(hashtextextended(of_workspace::text || '/' || visitor, 0));
+        END IF;
+    END LOOP;
+    INSERT INTO conversations (workspace_id, id, external_user_id) VALUES (of_workspace, new_id, visitor);
+    conversation := new_id;
+    is_new := true;
+    RETURN NEXT;
+END
+$function$;
+COMMENT ON FUNCTION workspace_db_open_conversation(uuid, text, uuid) IS
+    'Returns the visitor''s newest conversation that is open or pending, or inserts one.';
+
+CREATE FUNCTION workspace_db_select_branch(of_workspace uuid, of_conversation uuid, chosen uuid) RETURNS TABLE (leaf uuid)
+LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $function$
+DECLARE
+    next uuid;
+BEGIN
+    PERFORM FROM conversations WHERE workspace_id = of_workspace AND id = of_conversation FOR NO KEY UPDATE;
+    SELECT m.id INTO next FROM messages AS m
+    WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = chosen AND m.seq IS NOT NULL
+        AND m.state IN ('complete', 'interrupted');
+    WHILE next IS NOT NULL LOOP
+        leaf := next;
+        SELECT m.id INTO next FROM messages AS m
+        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.parent_id = leaf
+            AND m.seq IS NOT NULL AND m.state IN ('complete', 'interrupted')
+        ORDER BY m.seq DESC LIMIT 1;
+    END LOOP;
+    IF leaf IS NOT NULL THEN
+        UPDATE conversations SET head_id = leaf, updated_at = clock_timestamp()
+        WHERE workspace_id = of_workspace AND id = of_conversation;
+        RETURN NEXT;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION workspace_db_select_branch(uuid, uuid, uuid) IS
+    'Makes the branch of a message the active one, and returns its last message.';
+
+CREATE FUNCTION workspace_db_release_message(of_workspace uuid, withheld uuid) RETURNS TABLE (released boolean)
+LANGUAGE plpgsql
+SET search_path FROM CURRENT SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $function$
+DECLARE
+    talk uuid;
+    head_seq bigint;
+BEGIN
+    SELECT m.conversation_id INTO talk FROM messages AS m WHERE m.workspace_id = of_workspace AND m.id = withheld;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- The conversation first, as everywhere.
+    PERFORM FROM conversations WHERE workspace_id = of_workspace AND id = talk FOR NO KEY UPDATE;
+    SELECT m.seq INTO head_seq FROM messages AS m
+    WHERE m.workspace_id = of_workspace AND m.id = workspace_db_conversation_head(of_workspace, talk);
+    UPDATE messages SET state = 'complete' WHERE workspace_id = of_workspace AND id = withheld AND state = 'withheld';
+    released := FOUND;
+    IF released THEN
+        UPDATE conversations AS c SET
+            head_id = CASE WHEN head_seq > m.seq THEN c.head_id ELSE m.id END,
+            last_message_at = greatest(c.last_message_at, clock_timestamp()), updated_at = clock_timestamp()
+        FROM messages AS m
+        WHERE c.workspace_id = of_workspace AND c.id = talk AND m.workspace_id = of_workspace AND m.id = withheld;
+    END IF;
+    RETURN NEXT;
+END
+$function$;
+COMMENT ON FUNCTION workspace_db_release_message(uuid, uuid) IS
+    'Shows an answer that was withheld. Returns no row if there is no such message.';

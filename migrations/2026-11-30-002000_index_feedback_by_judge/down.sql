@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS feedback_judge_key;

@@ -1,0 +1,68 @@
+//! Conversations: an order that can't tie, branches, answers that survive their writer, and a hand-over to people.
+
+mod append;
+mod feedback;
+mod hand_over;
+mod page;
+mod streaming;
+mod tree;
+
+use workspace_db::conversations::{AppendResult, MessageInput, append};
+use workspace_db::id::ConversationId;
+use workspace_db::models::{Message, NewConversation};
+use workspace_db::schema::{conversations, messages};
+use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
+use workspace_db_testing::{SeededWorkspace, TestDatabase, seed};
+
+/// Two workspaces with a row in every table, and an empty conversation of `a`.
+struct Fixture {
+    database: TestDatabase,
+    db: Database,
+    a: SeededWorkspace,
+    b: SeededWorkspace,
+    scope: WorkspaceScope,
+    ws: WorkspaceConnection,
+    talk: ConversationId,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let database = TestDatabase::new().await.unwrap();
+        let mut conn = database.connect().await.unwrap();
+        let a = seed(&mut conn, "a").await.unwrap();
+        let b = seed(&mut conn, "b").await.unwrap();
+        let db = database.open(8).await.unwrap();
+        let scope = WorkspaceScope::unchecked(a.workspace, "a test");
+        let mut ws = db.workspace(&scope).await.unwrap();
+        let talk = conversation(&mut ws).await;
+        Self { database, db, a, b, scope, ws, talk }
+    }
+
+    async fn append(&mut self, message: MessageInput) -> AppendResult {
+        append(&mut self.ws, self.talk, &message).await.unwrap()
+    }
+
+    /// The messages of the conversation, in their order.
+    async fn messages(&mut self) -> Vec<Message> {
+        messages_of(&mut self.ws, self.talk).await
+    }
+}
+
+/// Makes an empty conversation.
+async fn conversation(ws: &mut WorkspaceConnection) -> ConversationId {
+    let new = NewConversation::default();
+    conversations::table.in_workspace(&ws).insert(&new).execute(ws).await.unwrap();
+    new.id
+}
+
+async fn messages_of(ws: &mut WorkspaceConnection, talk: ConversationId) -> Vec<Message> {
+    use diesel::{ExpressionMethods as _, SelectableHelper as _};
+    messages::table
+        .in_workspace(&ws)
+        .filter(messages::conversation_id.eq(talk))
+        .order((messages::seq, messages::created_at, messages::id))
+        .select(Message::as_select())
+        .load(ws)
+        .await
+        .unwrap()
+}
