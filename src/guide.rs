@@ -8,6 +8,7 @@
 //! | [`tenancy`] | scopes, scoped queries, transactions, raw SQL and limits |
 //! | [`your_own_tables`] | a table of your own, from the migration to the test |
 //! | [`search`] | search by vector and by words, embeddings and indexes |
+//! | [`conversations`] | messages, branches, answers in parts, feedback and the hand-over to people |
 //! | [`jobs`] | background jobs, workers and schedules |
 //! | [`administrators`] | logins, tokens, roles and the audit log |
 //! | [`tenant_data`] | export, import, erasure and move of a workspace |
@@ -25,6 +26,9 @@ pub mod your_own_tables {}
 
 #[doc = include_str!("../docs/guide/search.md")]
 pub mod search {}
+
+#[doc = include_str!("../docs/guide/conversations.md")]
+pub mod conversations {}
 
 #[doc = include_str!("../docs/guide/jobs.md")]
 pub mod jobs {}

@@ -185,6 +185,8 @@ diesel::table! {
         head_id -> Nullable<Uuid>,
         /// Who answers the visitor.
         speaker -> ConversationSpeaker,
+        /// Number of the last message when a person was asked for or took over; an answer that was begun before is withheld.
+        hand_over_seq -> Int8,
     }
 }
 
@@ -517,7 +519,7 @@ diesel::table! {
         score -> Float8,
         /// How the passage was found, such as hybrid or bits.
         method -> Text,
-        /// Number by which the answer cites the passage; NULL if it does not.
+        /// Number by which the answer cites the passage, perhaps with others; NULL if it does not.
         citation -> Nullable<Int4>,
         /// Time of insertion.
         created_at -> Timestamptz,

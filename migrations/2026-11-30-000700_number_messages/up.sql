@@ -8,11 +8,15 @@ ALTER TABLE conversations
     ADD COLUMN last_seq bigint NOT NULL DEFAULT 0,
     ADD COLUMN head_id uuid,
     ADD COLUMN speaker conversation_speaker NOT NULL DEFAULT 'bot',
+    ADD COLUMN hand_over_seq bigint NOT NULL DEFAULT 0,
+    ADD CONSTRAINT conversations_hand_over_seq_check CHECK (hand_over_seq >= 0) NOT VALID,
     ADD CONSTRAINT conversations_last_seq_check CHECK (last_seq >= 0) NOT VALID;
 COMMENT ON COLUMN conversations.last_seq IS 'Number of the last message; workspace_db_append_message counts it.';
 COMMENT ON COLUMN conversations.head_id IS
     'Last message of the active branch. No foreign key: a reader checks that the message is of this conversation.';
 COMMENT ON COLUMN conversations.speaker IS 'Who answers the visitor.';
+COMMENT ON COLUMN conversations.hand_over_seq IS
+    'Number of the last message when a person was asked for or took over; an answer that was begun before is withheld.';
 
 -- A message that another program inserts has no number yet. The next append numbers it, in the order of time.
 ALTER TABLE messages

@@ -19,5 +19,7 @@ ALTER TABLE messages
     ADD CONSTRAINT messages_parent_id_fkey FOREIGN KEY (workspace_id, conversation_id, parent_id)
         REFERENCES messages (workspace_id, conversation_id, id) NOT VALID;
 ALTER TABLE conversations
+    DROP CONSTRAINT conversations_hand_over_seq_check,
+    ADD CONSTRAINT conversations_hand_over_seq_check CHECK (hand_over_seq >= 0) NOT VALID,
     DROP CONSTRAINT conversations_last_seq_check,
     ADD CONSTRAINT conversations_last_seq_check CHECK (last_seq >= 0) NOT VALID;

@@ -1,5 +1,6 @@
 -- Validation reads the tables, and lets others read and write meanwhile.
 SET LOCAL statement_timeout = '1h';
+ALTER TABLE conversations VALIDATE CONSTRAINT conversations_hand_over_seq_check;
 ALTER TABLE conversations VALIDATE CONSTRAINT conversations_last_seq_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_seq_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_parent_id_check;

@@ -8,10 +8,10 @@ AS $function$
         (SELECT m.id FROM conversations AS c
         JOIN messages AS m ON m.workspace_id = c.workspace_id AND m.conversation_id = c.id AND m.id = c.head_id
         WHERE c.workspace_id = of_workspace AND c.id = of_conversation AND m.seq IS NOT NULL
-            AND m.state IN ('complete', 'interrupted')),
+            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')),
         (SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NOT NULL
-            AND m.state IN ('complete', 'interrupted')
+            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC LIMIT 1))
 $function$;
 COMMENT ON FUNCTION workspace_db_conversation_head(uuid, uuid) IS
@@ -32,6 +32,7 @@ AS $function$
 DECLARE
     conversation conversations;
     known record;
+    numbering record;
     moment timestamptz;
     head uuid;
     last bigint;
@@ -59,44 +60,51 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    -- Whatever is refused is refused before anything changes: the statement commits with its outcome.
     IF conversation.status = 'closed' THEN
         outcome := 'closed';
-        RETURN NEXT;
-        RETURN;
-    END IF;
-    IF is_by_human AND conversation.speaker <> 'human' THEN
+    ELSIF is_by_human AND conversation.speaker <> 'human' THEN
         outcome := 'not_the_human';
+    ELSIF place <> 'head' THEN
+        SELECT id, state INTO known FROM messages
+        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND id = place_id;
+        IF NOT FOUND THEN
+            outcome := 'no_parent';
+        ELSIF place = 'after' AND known.state IN ('pending', 'streaming') THEN
+            outcome := 'unfinished_parent';
+        END IF;
+    END IF;
+    IF outcome IS NOT NULL THEN
         RETURN NEXT;
         RETURN;
     END IF;
     moment := greatest(clock_timestamp(), conversation.last_message_at);
-    last := conversation.last_seq;
     head := workspace_db_conversation_head(of_workspace, of_conversation);
-    -- Messages that another program inserted: they follow each other in the order of time.
-    FOR known IN
-        SELECT id, parent_id, created_at FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
-        ORDER BY created_at, id
-    LOOP
-        last := last + 1;
-        UPDATE messages SET seq = last, parent_id = coalesce(parent_id, head) WHERE workspace_id = of_workspace AND id = known.id;
-        head := known.id;
-        conversation.first_message_at := coalesce(conversation.first_message_at, known.created_at);
-    END LOOP;
+    -- Another program may have inserted rows with numbers.
+    last := greatest(conversation.last_seq, (
+        SELECT seq FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NOT NULL
+        ORDER BY seq DESC LIMIT 1));
+    -- And rows without: they follow each other in the order of time.
+    IF EXISTS (SELECT FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL) THEN
+        WITH late AS (
+            SELECT id, row_number() OVER by_time AS number, lag(id) OVER by_time AS previous FROM messages
+            WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
+            WINDOW by_time AS (ORDER BY created_at, id)
+        ), numbered AS (
+            UPDATE messages SET seq = last + late.number, parent_id = coalesce(messages.parent_id, late.previous, head)
+            FROM late WHERE messages.workspace_id = of_workspace AND messages.id = late.id
+            RETURNING messages.id, messages.seq, messages.created_at
+        )
+        SELECT max(seq) AS seq, (array_agg(id ORDER BY seq DESC))[1] AS id, min(created_at) AS created_at
+        INTO numbering FROM numbered;
+        last := numbering.seq;
+        head := numbering.id;
+        conversation.head_id := head;
+        conversation.first_message_at := least(conversation.first_message_at, numbering.created_at);
+    END IF;
     IF place <> 'head' THEN
-        SELECT id, parent_id, state INTO known FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND id = place_id;
-        IF NOT FOUND THEN
-            outcome := 'no_parent';
-            RETURN NEXT;
-            RETURN;
-        END IF;
-        IF place = 'after' AND known.state IN ('pending', 'streaming') THEN
-            outcome := 'unfinished_parent';
-            RETURN NEXT;
-            RETURN;
-        END IF;
-        head := CASE place WHEN 'beside' THEN known.parent_id ELSE known.id END;
+        SELECT CASE place WHEN 'beside' THEN parent_id ELSE id END INTO head FROM messages
+        WHERE workspace_id = of_workspace AND id = place_id;
     END IF;
     is_withheld := new_role = 'assistant' AND NOT is_by_human AND conversation.speaker <> 'bot';
     next_state := CASE WHEN new_lease IS NOT NULL THEN 'pending' WHEN is_withheld THEN 'withheld' ELSE 'complete' END;
@@ -108,10 +116,11 @@ BEGIN
         client_id, state, by_human, needs_review, review_threshold, lease_token, lease_expires_at)
     VALUES (of_workspace, new_id, of_conversation, new_role, new_content, new_tokens, new_confidence, new_metadata, moment, last, head,
         new_client_id, next_state, is_by_human, coalesce(new_confidence < threshold, false), threshold,
-        new_lease, moment + lease_length);
+        new_lease, clock_timestamp() + lease_length);
     UPDATE conversations SET
         last_seq = last,
-        head_id = CASE next_state WHEN 'complete' THEN new_id ELSE head_id END,
+        -- An answer that is being made continues the branch of its parent: its end moves the head if it is still there.
+        head_id = CASE next_state WHEN 'complete' THEN new_id WHEN 'pending' THEN head ELSE conversation.head_id END,
         first_message_at = coalesce(conversation.first_message_at, moment),
         last_message_at = CASE next_state WHEN 'withheld' THEN last_message_at ELSE moment END,
         -- The first line that the visitor writes.
@@ -138,23 +147,23 @@ LANGUAGE sql STABLE
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $function$
-    WITH RECURSIVE chain (id, parent_id, place) AS (
-        SELECT m.id, m.parent_id, 1 FROM messages AS m
+    WITH RECURSIVE chain (id, parent_id, shown) AS (
+        SELECT m.id, m.parent_id, (m.state IN ('complete', 'interrupted'))::integer FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation
             AND m.id = coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
         UNION ALL
-        SELECT m.id, m.parent_id, c.place + 1 FROM chain AS c
+        SELECT m.id, m.parent_id, c.shown + (m.state IN ('complete', 'interrupted'))::integer FROM chain AS c
         JOIN messages AS m ON m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = c.parent_id
-        WHERE c.place < most
-    ), shown (id) AS (
+        WHERE c.shown < most
+    ), branch (id) AS (
         SELECT id FROM chain
         UNION
         -- Messages that another program inserted since the last append follow the head.
         SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NULL AND leaf IS NULL
     ), last AS (
-        SELECT m.* FROM shown JOIN messages AS m ON m.workspace_id = of_workspace AND m.id = shown.id
-        WHERE m.state IN ('complete', 'interrupted')
+        SELECT m.* FROM branch AS b JOIN messages AS m ON m.workspace_id = of_workspace AND m.id = b.id
+        WHERE (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC NULLS FIRST, m.created_at DESC, m.id DESC
         LIMIT most
     )
@@ -204,12 +213,12 @@ BEGIN
     PERFORM FROM conversations WHERE workspace_id = of_workspace AND id = of_conversation FOR NO KEY UPDATE;
     SELECT m.id INTO next FROM messages AS m
     WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = chosen AND m.seq IS NOT NULL
-        AND m.state IN ('complete', 'interrupted');
+        AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '');
     WHILE next IS NOT NULL LOOP
         leaf := next;
         SELECT m.id INTO next FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.parent_id = leaf
-            AND m.seq IS NOT NULL AND m.state IN ('complete', 'interrupted')
+            AND m.seq IS NOT NULL AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC LIMIT 1;
     END LOOP;
     IF leaf IS NOT NULL THEN
@@ -229,21 +238,27 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off S
 AS $function$
 DECLARE
     talk uuid;
-    head_seq bigint;
+    head uuid;
+    is_closed boolean;
 BEGIN
     SELECT m.conversation_id INTO talk FROM messages AS m WHERE m.workspace_id = of_workspace AND m.id = withheld;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     -- The conversation first, as everywhere.
-    PERFORM FROM conversations WHERE workspace_id = of_workspace AND id = talk FOR NO KEY UPDATE;
-    SELECT m.seq INTO head_seq FROM messages AS m
-    WHERE m.workspace_id = of_workspace AND m.id = workspace_db_conversation_head(of_workspace, talk);
-    UPDATE messages SET state = 'complete' WHERE workspace_id = of_workspace AND id = withheld AND state = 'withheld';
+    SELECT c.status = 'closed' INTO is_closed FROM conversations AS c
+    WHERE c.workspace_id = of_workspace AND c.id = talk FOR NO KEY UPDATE;
+    IF is_closed THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    head := workspace_db_conversation_head(of_workspace, talk);
+    UPDATE messages SET state = CASE WHEN metadata ? 'interrupted' THEN 'interrupted' ELSE 'complete' END::message_state
+    WHERE workspace_id = of_workspace AND id = withheld AND state = 'withheld';
     released := FOUND;
     IF released THEN
         UPDATE conversations AS c SET
-            head_id = CASE WHEN head_seq > m.seq THEN c.head_id ELSE m.id END,
+            head_id = CASE WHEN head IS NOT DISTINCT FROM m.parent_id THEN m.id ELSE c.head_id END,
             last_message_at = greatest(c.last_message_at, clock_timestamp()), updated_at = clock_timestamp()
         FROM messages AS m
         WHERE c.workspace_id = of_workspace AND c.id = talk AND m.workspace_id = of_workspace AND m.id = withheld;
@@ -252,4 +267,4 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION workspace_db_release_message(uuid, uuid) IS
-    'Shows an answer that was withheld. Returns no row if there is no such message.';
+    'Shows an answer that was withheld. Returns NULL if the conversation is closed, and no row if there is no such message.';

@@ -33,25 +33,27 @@ DECLARE
     moment CONSTANT timestamptz := clock_timestamp();
     known record;
 BEGIN
-    -- Whoever ends the answer locks it FOR UPDATE, and so waits for this piece, or this piece for the end.
-    SELECT m.state, m.lease_expires_at, c.speaker INTO known FROM messages AS m
+    -- Whoever ends the answer has the same lock: the piece is in the text, or the writer learns that it is too late.
+    SELECT m.seq, m.state, m.lease_expires_at, c.speaker, c.hand_over_seq INTO known FROM messages AS m
     JOIN conversations AS c ON c.workspace_id = m.workspace_id AND c.id = m.conversation_id
     WHERE m.workspace_id = of_workspace AND m.id = answer AND m.lease_token = lease AND m.lease_expires_at > moment
-    FOR KEY SHARE OF m;
+    FOR NO KEY UPDATE OF m;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     IF piece <> '' THEN
-        -- The same position again is the same piece: the writer didn't hear the answer.
-        INSERT INTO message_deltas (workspace_id, message_id, position, content)
-        VALUES (of_workspace, answer, at_position, piece) ON CONFLICT DO NOTHING;
+        -- The same position again is the same piece, and perhaps more: the writer has not heard that it was stored.
+        INSERT INTO message_deltas AS d (workspace_id, message_id, position, content)
+        VALUES (of_workspace, answer, at_position, piece)
+        ON CONFLICT (workspace_id, message_id, position) DO UPDATE SET content = excluded.content
+        WHERE octet_length(excluded.content) > octet_length(d.content);
     END IF;
     -- A new version of the row for every flush would cost more than the text.
     IF (known.state = 'pending' AND piece <> '') OR known.lease_expires_at < moment + lease_length * 0.6 THEN
         UPDATE messages SET state = CASE WHEN piece = '' THEN state ELSE 'streaming' END, lease_expires_at = moment + lease_length
         WHERE workspace_id = of_workspace AND id = answer;
     END IF;
-    is_withheld := known.speaker <> 'bot';
+    is_withheld := known.speaker <> 'bot' OR known.seq <= known.hand_over_seq;
     RETURN NEXT;
 END
 $function$;
@@ -70,10 +72,14 @@ DECLARE
     conversation conversations;
     known messages;
     written text;
-    head_seq bigint;
+    head uuid;
     moment timestamptz;
     threshold double precision;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'an answer ends in a transaction with the isolation level READ COMMITTED: another would not see the last pieces'
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
     SELECT * INTO known FROM messages AS m WHERE m.workspace_id = of_workspace AND m.id = answer;
     -- The conversation first, as everywhere.
     SELECT * INTO conversation FROM conversations AS c
@@ -83,28 +89,40 @@ BEGIN
     SELECT * INTO known FROM messages AS m
     WHERE m.workspace_id = of_workspace AND m.id = answer AND m.lease_token = coalesce(lease, m.lease_token)
         AND (m.lease_expires_at > moment) = (lease IS NOT NULL)
-    FOR UPDATE;
+    FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     SELECT coalesce(string_agg(d.content, '' ORDER BY d.position), '') INTO written FROM message_deltas AS d
     WHERE d.workspace_id = of_workspace AND d.message_id = answer AND d.position < coalesce(at_position, 9223372036854775807);
+    IF at_position IS NOT NULL AND octet_length(written) <> at_position THEN
+        RAISE EXCEPTION 'of the answer %, % bytes are stored and not %', answer, octet_length(written), at_position
+            USING ERRCODE = 'data_exception';
+    END IF;
     written := written || rest;
     DELETE FROM message_deltas AS d WHERE d.workspace_id = of_workspace AND d.message_id = answer;
-    SELECT m.seq INTO head_seq FROM messages AS m
-    WHERE m.workspace_id = of_workspace AND m.id = workspace_db_conversation_head(of_workspace, known.conversation_id);
-    final_state := CASE WHEN ending <> 'failed' AND conversation.speaker <> 'bot' THEN 'withheld' ELSE ending END;
+    head := workspace_db_conversation_head(of_workspace, known.conversation_id);
+    -- Blanks are no answer.
+    final_state := CASE WHEN ending = 'complete' AND btrim(written, E' \t\r\n') = '' THEN 'failed' ELSE ending END;
+    IF final_state = 'failed' AND ending = 'complete' THEN
+        facts := facts || '{"error": "the answer is empty"}';
+    ELSIF final_state <> 'failed' AND written <> '' AND (conversation.speaker <> 'bot' OR conversation.status = 'closed'
+        OR known.seq <= conversation.hand_over_seq) THEN
+        facts := facts || CASE final_state WHEN 'interrupted' THEN '{"interrupted": true}'::jsonb ELSE '{}' END;
+        final_state := 'withheld';
+    END IF;
     IF coalesce(new_confidence, known.confidence) IS NOT NULL THEN
         SELECT w.confidence_threshold INTO threshold FROM workspaces AS w WHERE w.id = of_workspace;
     END IF;
     UPDATE messages AS m SET content = written, state = final_state, tokens = coalesce(new_tokens, m.tokens),
         confidence = coalesce(new_confidence, m.confidence), metadata = m.metadata || facts,
-        needs_review = coalesce(coalesce(new_confidence, m.confidence) < threshold, false), review_threshold = threshold, lease_token = NULL, lease_expires_at = NULL
+        needs_review = coalesce(coalesce(new_confidence, m.confidence) < threshold, false), review_threshold = threshold,
+        lease_token = NULL, lease_expires_at = NULL
     WHERE m.workspace_id = of_workspace AND m.id = answer;
     IF final_state = 'complete' OR (final_state = 'interrupted' AND written <> '') THEN
         UPDATE conversations AS c SET
-            -- Not if the visitor has gone on meanwhile.
-            head_id = CASE WHEN head_seq > known.seq THEN c.head_id ELSE answer END,
+            -- Not if the visitor has gone on, or chosen another branch.
+            head_id = CASE WHEN head IS NOT DISTINCT FROM known.parent_id THEN answer ELSE c.head_id END,
             last_message_at = greatest(c.last_message_at, moment), updated_at = moment
         WHERE c.workspace_id = of_workspace AND c.id = known.conversation_id;
     END IF;
@@ -119,16 +137,25 @@ LANGUAGE plpgsql
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $function$
+DECLARE
+    talk uuid;
 BEGIN
-    FOR of_workspace, answer IN
-        SELECT m.workspace_id, m.id FROM messages AS m
+    FOR of_workspace, talk, answer IN
+        SELECT m.workspace_id, m.conversation_id, m.id FROM messages AS m
         WHERE m.lease_token IS NOT NULL AND m.lease_expires_at <= clock_timestamp()
-        -- In one order, so that two rescuers can't wait for each other.
-        ORDER BY m.workspace_id, m.conversation_id, m.id LIMIT most
+        ORDER BY m.lease_expires_at LIMIT most
     LOOP
-        IF EXISTS (SELECT FROM workspace_db_end_answer(of_workspace, answer, NULL, NULL, '', 'interrupted', NULL, NULL, '{}')) THEN
-            RETURN NEXT;
-        END IF;
+        -- One workspace that holds a lock or has a bad row delays its own answers only.
+        BEGIN
+            PERFORM FROM conversations AS c WHERE c.workspace_id = of_workspace AND c.id = talk FOR NO KEY UPDATE SKIP LOCKED;
+            IF FOUND AND EXISTS (
+                SELECT FROM workspace_db_end_answer(of_workspace, answer, NULL, NULL, '', 'interrupted', NULL, NULL, '{}')
+            ) THEN
+                RETURN NEXT;
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'the answer % of workspace % was not interrupted: %', answer, of_workspace, SQLERRM;
+        END;
     END LOOP;
 END
 $function$;

@@ -12,8 +12,3 @@ ALTER TABLE feedback
 COMMENT ON COLUMN feedback.judge IS 'Who rated it: a visitor, or a person who reviews answers.';
 COMMENT ON COLUMN feedback.better_answer IS 'What the answer should have been.';
 COMMENT ON COLUMN feedback.updated_at IS 'Time of the last change, set by the statement that makes it.';
-
--- Row-level security is forced, so the owner sees no rows.
-SET LOCAL ROLE workspace_platform;
-UPDATE feedback SET judge = 'reviewer' WHERE admin_user_id IS NOT NULL;
-RESET ROLE;

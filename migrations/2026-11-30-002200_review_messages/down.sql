@@ -5,6 +5,4 @@ DELETE FROM feedback AS f WHERE f.judge = 'visitor' AND EXISTS (
     SELECT FROM feedback AS r WHERE r.workspace_id = f.workspace_id AND r.message_id = f.message_id AND r.judge = 'reviewer');
 RESET ROLE;
 ALTER TABLE feedback
-    DROP CONSTRAINT feedback_updated_at_readable,
-    ADD CONSTRAINT feedback_updated_at_readable CHECK (workspace_db_is_readable(updated_at)) NOT VALID,
     ADD CONSTRAINT feedback_message_id_key UNIQUE (workspace_id, message_id);

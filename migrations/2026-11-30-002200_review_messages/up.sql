@@ -2,7 +2,6 @@
 ALTER TABLE feedback
     -- squawk-ignore ban-drop-constraint
     DROP CONSTRAINT feedback_message_id_key;
-ALTER TABLE feedback VALIDATE CONSTRAINT feedback_updated_at_readable;
 
 CREATE FUNCTION workspace_db_review_queue(of_workspace uuid, after_time timestamptz, after_id uuid, most integer)
 RETURNS SETOF messages

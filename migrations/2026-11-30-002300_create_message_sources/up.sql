@@ -20,7 +20,6 @@ CREATE TABLE message_sources (
     CONSTRAINT message_sources_message_id_fkey
         FOREIGN KEY (workspace_id, message_id) REFERENCES messages (workspace_id, id) ON DELETE CASCADE,
     CONSTRAINT message_sources_rank_key UNIQUE (workspace_id, message_id, rank),
-    CONSTRAINT message_sources_citation_key UNIQUE (workspace_id, message_id, citation),
     CONSTRAINT message_sources_rank_check CHECK (rank > 0),
     CONSTRAINT message_sources_citation_check CHECK (citation > 0),
     CONSTRAINT message_sources_content_hash_check CHECK (content_hash ~ '^[0-9a-f]{64}$'),
@@ -41,7 +40,7 @@ COMMENT ON COLUMN message_sources.content_hash IS 'SHA-256 of the chunk''s text 
 COMMENT ON COLUMN message_sources.shown_text IS 'Text that the model was shown; NULL if the passage was retrieved only.';
 COMMENT ON COLUMN message_sources.score IS 'Score in the search.';
 COMMENT ON COLUMN message_sources.method IS 'How the passage was found, such as hybrid or bits.';
-COMMENT ON COLUMN message_sources.citation IS 'Number by which the answer cites the passage; NULL if it does not.';
+COMMENT ON COLUMN message_sources.citation IS 'Number by which the answer cites the passage, perhaps with others; NULL if it does not.';
 COMMENT ON COLUMN message_sources.created_at IS 'Time of insertion.';
 
 SELECT workspace_db_isolate('message_sources');

@@ -1,6 +1,5 @@
 //! Answers that arrive in parts, and survive the program that makes them.
 
-use std::mem;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use super::answer_end::AnswerEnd;
 use super::answer_lease::{NewLease, lease_lost, store, stored_position};
 use super::append::{AppendResult, append_with_lease};
-use super::input::{Author, MAX_CONTENT_BYTES, MessageInput, check_confidence, check_text};
+use super::input::{Author, MAX_CONTENT_BYTES, MessageInput, check_confidence, check_text, check_tokens};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::sql_types::{MessageState, Metadata};
@@ -51,7 +50,7 @@ pub struct AnswerFacts {
 pub enum AnswerStart<A: MayWrite = Write> {
     /// The answer is pending, and this writes it.
     New(AnswerWriter<A>),
-    /// The conversation has an answer with this client id.
+    /// The conversation has an answer with this client id, in whichever state. Begin another, beside it, if it is interrupted.
     Known(AppendResult),
 }
 
@@ -90,7 +89,7 @@ impl MessageInput {
 /// [answer](MessageInput::answer) or a time is out of bounds.
 ///
 /// ```no_run
-/// use futures_util::stream;
+/// use futures_util::{StreamExt as _, stream};
 /// use workspace_db::conversations::{AnswerFacts, AnswerStart, AnswerTimes, MessageInput, begin_answer};
 /// use workspace_db::id::{ConversationId, MessageId};
 /// use workspace_db::tenancy::{Database, WorkspaceScope};
@@ -98,11 +97,10 @@ impl MessageInput {
 /// # async fn example(db: &Database, scope: &WorkspaceScope, talk: ConversationId, question: MessageId) -> workspace_db::Result<()> {
 /// let answer = MessageInput::answer().after(question);
 /// if let AnswerStart::New(mut writer) = begin_answer(db, scope, talk, &answer, AnswerTimes::default()).await? {
-///     let parts = stream::iter(["Until ", "eight."]).map(|part| workspace_db::Result::Ok(part.to_owned()));
+///     let parts = stream::iter(["Until ", "eight."]).map(|part| Ok::<_, workspace_db::Error>(part.to_owned()));
 ///     writer.push_all(parts).await?;
 ///     writer.complete(&AnswerFacts { tokens: Some(3), ..AnswerFacts::default() }).await?;
 /// }
-/// # use futures_util::StreamExt;
 /// # Ok(())
 /// # }
 /// ```
@@ -116,10 +114,10 @@ pub async fn begin_answer<A: MayWrite>(
     if message.author != Author::Bot || !message.content.is_empty() {
         return Err(Error::invalid("the message is no answer to begin")
             .remedy("use MessageInput::answer(), or append a message that is complete")
-            .about("content"));
+            .about("author"));
     }
     if times.lease.is_zero() || times.lease > MAX_ANSWER_LEASE || times.flush_every > times.lease / 3 {
-        let text = format!("a lease of {:?} with a flush every {:?} is no good", times.lease, times.flush_every);
+        let text = format!("a lease of {:?} with a flush every {:?} is out of bounds", times.lease, times.flush_every);
         return Err(Error::invalid(text)
             .remedy("use a lease of at most 1 h, and flush three times in it or more often")
             .about("lease"));
@@ -171,7 +169,8 @@ impl<A: MayWrite> AnswerWriter<A> {
     ///
     /// [`is_invalid_input`](Error::is_invalid_input) if the answer has more than 1 MiB or a NUL character;
     /// [`is_lease_lost`](Error::is_lease_lost) if the answer was ended by another program, or by none in time;
-    /// [`is_unreachable`](Error::is_unreachable), after which the part is kept for the next flush.
+    /// [`is_unreachable`](Error::is_unreachable), after which the part is kept for the next flush. A call that is dropped loses
+    /// nothing either.
     pub async fn push(&mut self, part: &str) -> Result<()> {
         self.add(part)?;
         if self.last_flush.elapsed() >= self.flush_every { self.flush().await } else { Ok(()) }
@@ -181,7 +180,8 @@ impl<A: MayWrite> AnswerWriter<A> {
     ///
     /// # Errors
     ///
-    /// The first error of the stream, and those of [`push`](Self::push). What came before is kept.
+    /// The first error of the stream, and those of [`push`](Self::push). What came before is kept. A database that can't be reached
+    /// for a moment is no error: the next flush tries again, as long as the lease holds.
     pub async fn push_all<E: From<Error>>(&mut self, parts: impl Stream<Item = Result<String, E>>) -> Result<(), E> {
         let mut parts = pin!(parts.fuse());
         let mut ticks = tokio::time::interval(self.flush_every.max(Duration::from_millis(1)));
@@ -206,7 +206,7 @@ impl<A: MayWrite> AnswerWriter<A> {
         if !self.is_due() {
             return Ok(());
         }
-        let (position, piece) = self.take_piece();
+        let (position, piece) = (self.position, self.buffer.clone());
         let (db, scope) = (self.db.clone(), self.scope.clone());
         let mut flush = pin!(store(&db, &scope, self.start.message, self.lease, position, &piece));
         let mut failed = None;
@@ -219,7 +219,13 @@ impl<A: MayWrite> AnswerWriter<A> {
                 }
             }
         };
-        self.note_stored(&piece, stored)?;
+        match self.note_stored(&piece, stored) {
+            // The next tick tries again, as long as the lease holds.
+            Err(error) if error.is_retryable() && self.last_flush.elapsed() < self.lease.length => {
+                tracing::warn!(message = %self.start.message, %error, "failed to store a part of an answer; trying again");
+            }
+            noted => noted?,
+        }
         failed.map_or(Ok(()), Err)
     }
 
@@ -227,14 +233,14 @@ impl<A: MayWrite> AnswerWriter<A> {
         check_text("content", part)?;
         let bytes = self.position + self.buffer.len() + part.len();
         if bytes > MAX_CONTENT_BYTES {
-            let text = format!("the answer has {bytes} bytes, but the maximum is {}", MAX_CONTENT_BYTES);
+            let text = format!("the answer has {bytes} bytes, but the maximum is {MAX_CONTENT_BYTES}");
             return Err(Error::invalid(text).about("content"));
         }
         self.buffer.push_str(part);
         Ok(())
     }
 
-    /// Stores what has come since the last flush. Without a new part, it extends the lease if a quarter of it is over.
+    /// Stores what has come since the last flush. Without a new part, it extends the lease in time.
     ///
     /// # Errors
     ///
@@ -243,8 +249,9 @@ impl<A: MayWrite> AnswerWriter<A> {
         if !self.is_due() {
             return Ok(());
         }
-        let (position, piece) = self.take_piece();
-        let stored = store(&self.db, &self.scope, self.start.message, self.lease, position, &piece).await;
+        // The buffer keeps the piece until it is stored: a caller may drop this future, or flush again after an error.
+        let piece = self.buffer.clone();
+        let stored = store(&self.db, &self.scope, self.start.message, self.lease, self.position, &piece).await;
         self.note_stored(&piece, stored)
     }
 
@@ -252,40 +259,26 @@ impl<A: MayWrite> AnswerWriter<A> {
         !self.buffer.is_empty() || self.last_flush.elapsed() >= self.lease.length / 4
     }
 
-    /// Returns the position of what has come since the last flush, and the text.
-    fn take_piece(&mut self) -> (usize, String) {
-        let (position, piece) = (self.position, mem::take(&mut self.buffer));
-        self.position += piece.len();
-        (position, piece)
-    }
-
-    /// Puts a piece that was not stored back before what has come since.
     fn note_stored(&mut self, piece: &str, stored: Result<bool>) -> Result<()> {
-        match stored {
-            Ok(is_withheld) => {
-                self.is_withheld = is_withheld;
-                self.last_flush = Instant::now();
-                Ok(())
-            }
-            Err(error) => {
-                self.position -= piece.len();
-                self.buffer.insert_str(0, piece);
-                Err(error)
-            }
-        }
+        self.is_withheld = stored?;
+        self.position += piece.len();
+        self.buffer.drain(..piece.len());
+        self.last_flush = Instant::now();
+        Ok(())
     }
 
-    /// Ends the answer with all parts, and returns its state: complete, or withheld if a person has taken over.
+    /// Ends the answer with all parts, and returns its state: complete, withheld if a person was asked for or took over since it was
+    /// begun, or failed if it has no text.
+    ///
+    /// After [`is_unreachable`](Error::is_unreachable), call it again.
     ///
     /// # Errors
     ///
     /// [`is_lease_lost`](Error::is_lease_lost) if the answer has ended before; [`is_invalid_input`](Error::is_invalid_input) if a
     /// fact is out of bounds; [`is_unreachable`](Error::is_unreachable).
-    pub async fn complete(self, facts: &AnswerFacts) -> Result<MessageState> {
+    pub async fn complete(&mut self, facts: &AnswerFacts) -> Result<MessageState> {
         check_confidence(facts.confidence)?;
-        if self.position + self.buffer.len() == 0 {
-            return self.fail("the model returned an empty answer").await;
-        }
+        check_tokens(facts.tokens)?;
         self.end(MessageState::Complete, facts, json!({})).await
     }
 
@@ -294,7 +287,7 @@ impl<A: MayWrite> AnswerWriter<A> {
     /// # Errors
     ///
     /// Same as [`complete`](Self::complete).
-    pub async fn stop(self) -> Result<MessageState> {
+    pub async fn stop(&mut self) -> Result<MessageState> {
         self.end(MessageState::Interrupted, &AnswerFacts::default(), json!({})).await
     }
 
@@ -303,12 +296,12 @@ impl<A: MayWrite> AnswerWriter<A> {
     /// # Errors
     ///
     /// Same as [`complete`](Self::complete).
-    pub async fn fail(self, reason: &str) -> Result<MessageState> {
+    pub async fn fail(&mut self, reason: &str) -> Result<MessageState> {
         let reason: String = reason.chars().filter(|char| *char != '\0').take(1_000).collect();
         self.end(MessageState::Failed, &AnswerFacts::default(), json!({ "error": reason })).await
     }
 
-    async fn end(self, ending: MessageState, facts: &AnswerFacts, error: Value) -> Result<MessageState> {
+    async fn end(&mut self, ending: MessageState, facts: &AnswerFacts, error: Value) -> Result<MessageState> {
         let mut ws = self.db.workspace(&self.scope).await?;
         let metadata = facts.metadata.clone().map_or(error, Value::from);
         let tokens = facts.tokens.map(|tokens| i32::try_from(tokens).unwrap_or(i32::MAX));

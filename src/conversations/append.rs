@@ -27,6 +27,9 @@ pub struct AppendResult {
     pub is_new: bool,
 }
 
+/// SQL types of a [`Row`].
+type Columns = (Text, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<SqlUuid>, Nullable<MessageState>, Nullable<Bool>);
+
 type Row = (String, Option<MessageId>, Option<i64>, Option<MessageId>, Option<MessageState>, Option<bool>);
 
 /// Appends a message to a conversation of the connection's workspace, in one statement.
@@ -37,7 +40,8 @@ type Row = (String, Option<MessageId>, Option<i64>, Option<MessageId>, Option<Me
 /// [client id](MessageInput::client_id) of an earlier one is not inserted again.
 ///
 /// - A visitor's message reopens a resolved conversation.
-/// - An answer of the model is withheld if the conversation's speaker is not the bot. [`release`](super::release()) shows it.
+/// - An answer of the model is withheld if the conversation's speaker is not the bot. Messages of tools and the platform are stored.
+///   [`release`](super::release()) shows it.
 /// - A person's answer needs [`TakeOver`](super::StatusChange::TakeOver) first.
 ///
 /// Transactions that append to several conversations take their locks in the order of the calls. Append in the order of the
@@ -104,8 +108,6 @@ pub(super) async fn append_with_lease(
         lease.map(|lease| lease.token).into_sql::<Nullable<SqlUuid>>(),
         lease.map(NewLease::interval).into_sql::<Nullable<Interval>>(),
     );
-    type Columns =
-        (Text, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<SqlUuid>, Nullable<MessageState>, Nullable<Bool>);
     let columns = "outcome, message, message_seq, message_parent, message_state, is_withheld";
     let call = FunctionCall::<_, _, Columns>::new("workspace_db_append_message", columns, arguments);
     let rows: Vec<Row> = call.load_in(ws).await?;

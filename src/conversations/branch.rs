@@ -1,7 +1,6 @@
 //! Branches of a conversation: a message has one parent, and several messages may have the same.
 
 use diesel::IntoSql as _;
-use diesel::PgExpressionMethods as _;
 use diesel::prelude::{ExpressionMethods as _, SelectableHelper as _};
 use diesel::sql_types::{Integer, Nullable, Uuid as SqlUuid};
 
@@ -76,20 +75,26 @@ async fn chain(
 ///
 /// [`is_not_found`](Error::is_not_found) if the workspace has no such message; otherwise the same as [`history`].
 pub async fn siblings(ws: &mut WorkspaceConnection<impl Access>, message: MessageId) -> Result<Vec<Message>> {
-    let of_workspace = messages::table.in_workspace(&ws);
-    let place = of_workspace.find(message).select((messages::conversation_id, messages::parent_id));
-    let place: Option<(ConversationId, Option<MessageId>)> = place.first(ws).await.optional()?;
-    let Some((conversation, parent)) = place else {
+    let place = (messages::conversation_id, messages::parent_id, messages::seq);
+    let query = messages::table.in_workspace(&ws).find(message).select(place);
+    let place: Option<(ConversationId, Option<MessageId>, Option<i64>)> = query.first(ws).await.optional()?;
+    let Some((conversation, parent, seq)) = place else {
         return Err(Error::new(ErrorKind::NotFound, format!("the workspace has no message {message}")).about("id"));
     };
-    messages::table
-        .in_workspace(&ws)
+    let of_workspace = messages::table.in_workspace(&ws);
+    if seq.is_none() {
+        // Without a number it has no place in the tree yet.
+        return of_workspace.filter(messages::id.eq(message)).select(Message::as_select()).load(ws).await;
+    }
+    let in_order = of_workspace
         .filter(messages::conversation_id.eq(conversation))
-        .filter(messages::parent_id.is_not_distinct_from(parent))
-        .order((messages::seq, messages::created_at, messages::id))
-        .select(Message::as_select())
-        .load(ws)
-        .await
+        .filter(messages::seq.is_not_null())
+        .order(messages::seq)
+        .select(Message::as_select());
+    match parent {
+        Some(parent) => in_order.filter(messages::parent_id.eq(parent)).load(ws).await,
+        None => in_order.filter(messages::parent_id.is_null()).load(ws).await,
+    }
 }
 
 /// Makes the branch of a message the active one, and returns its last message: the newest that follows.

@@ -149,9 +149,7 @@ impl MessageInput {
                 return Err(Error::invalid(text).remedy(remedy).about("client_id"));
             }
         }
-        if self.tokens.is_some_and(|tokens| i32::try_from(tokens).is_err()) {
-            return Err(Error::invalid("the number of tokens is above 2,147,483,647").about("tokens"));
-        }
+        check_tokens(self.tokens)?;
         check_confidence(self.confidence)
     }
 }
@@ -173,6 +171,16 @@ pub(super) fn check_confidence(confidence: Option<f64>) -> Result<()> {
     match confidence {
         Some(confidence) if !(0.0..=1.0).contains(&confidence) => {
             Err(Error::invalid(format!("the confidence {confidence} is not between 0 and 1")).about("confidence"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Rejects a number that the column can't hold.
+pub(super) fn check_tokens(tokens: Option<u32>) -> Result<()> {
+    match tokens {
+        Some(tokens) if i32::try_from(tokens).is_err() => {
+            Err(Error::invalid(format!("{tokens} tokens are above 2,147,483,647")).about("tokens"))
         }
         _ => Ok(()),
     }

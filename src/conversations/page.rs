@@ -11,8 +11,8 @@ use crate::id::{ConversationId, MessageId};
 use crate::models::{Conversation, Feedback, Message, MessageSource};
 use crate::tenancy::{Access, FunctionCall, WorkspaceConnection};
 
-/// Maximum number of messages of a page.
-pub const MAX_PAGE: u32 = 500;
+/// Maximum number of messages of a page. With 1 MiB each they fit into a JSON array of PostgreSQL, which has at most 256 MiB.
+pub const MAX_PAGE: u32 = 100;
 
 /// Place of a page in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +59,13 @@ pub struct SourceDetail {
 
 /// Returns a conversation of the connection's workspace with at most `limit` of its messages, by one query.
 ///
-/// Messages come in their order, the oldest first, whichever way you page. Of a message in another conversation no page begins.
+/// Messages come in their order, the oldest first, whichever way you page. A page can't begin at a message of another conversation.
 ///
 /// # Errors
 ///
 /// [`is_not_found`](Error::is_not_found) if the workspace has no such conversation;
 /// [`is_invalid_input`](Error::is_invalid_input) if the page begins at a message that the conversation does not have, or `limit` is
-/// not 1 to 500; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+/// not 1 to 100; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
 ///
 /// ```no_run
 /// use workspace_db::conversations::{PageStart, conversation_page};

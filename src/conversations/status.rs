@@ -1,7 +1,7 @@
 //! Status of a conversation, and who answers its visitor.
 
 use diesel::prelude::{ExpressionMethods as _, NullableExpressionMethods as _, SelectableHelper as _};
-use diesel::sql_types::{Bool, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel::{IntoSql as _, dsl};
 
 use super::missing::no_conversation;
@@ -23,7 +23,8 @@ use crate::tenancy::{FunctionCall, InWorkspace as _, MayWrite, OptionalRow as _,
 /// | `Reopen` | resolved | open, bot |
 /// | `Close` | open, pending or resolved | closed, bot |
 ///
-/// A visitor's message reopens a resolved conversation. A closed one stays closed, until the workspace's retention deletes it.
+/// A visitor's message that is appended to a resolved conversation reopens it. A closed one stays closed, until the workspace's
+/// retention deletes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StatusChange {
     /// The visitor waits for a person, and the bot no longer answers.
@@ -62,9 +63,8 @@ impl StatusChange {
         match (self, status, speaker) {
             (Self::RequestHuman, Open | Pending, Bot) => Some((Pending, Nobody)),
             (Self::TakeOver, Open | Pending, Bot | Nobody) => Some((Open, Human)),
-            (Self::GiveBack, Open | Pending, Human | Nobody) => Some((Open, Bot)),
             (Self::Resolve, Open | Pending, _) => Some((Resolved, Bot)),
-            (Self::Reopen, Resolved, _) => Some((Open, Bot)),
+            (Self::GiveBack, Open | Pending, Human | Nobody) | (Self::Reopen, Resolved, _) => Some((Open, Bot)),
             (Self::Close, Open | Pending | Resolved, _) => Some((Closed, Bot)),
             _ => None,
         }
@@ -111,10 +111,11 @@ pub async fn change_status(
     change: StatusChange,
 ) -> Result<Conversation> {
     ws.transaction(async |tx| {
-        let state = (conversations::status, conversations::speaker);
+        let state =
+            (conversations::status, conversations::speaker, conversations::last_seq, conversations::hand_over_seq);
         let query = conversations::table.in_workspace(&tx).find(conversation).select(state).for_no_key_update();
-        let now: Option<(ConversationStatus, ConversationSpeaker)> = query.first(tx).await.optional()?;
-        let (status, speaker) = now.ok_or_else(|| no_conversation(conversation))?;
+        let now: Option<(ConversationStatus, ConversationSpeaker, i64, i64)> = query.first(tx).await.optional()?;
+        let (status, speaker, last, handed_over) = now.ok_or_else(|| no_conversation(conversation))?;
         let Some((next, next_speaker)) = change.apply(status, speaker) else {
             let text = format!(
                 "can't {} conversation {conversation}: it is {status}, and its speaker is {speaker}",
@@ -122,6 +123,8 @@ pub async fn change_status(
             );
             return Err(Error::new(ErrorKind::Conflict, text).remedy("reload it: somebody else may have changed it"));
         };
+        // An answer that was begun before the hand-over is withheld, also after the bot has been given the word back.
+        let hands_over = matches!(change, StatusChange::RequestHuman | StatusChange::TakeOver);
         let closes = (next == ConversationStatus::Closed).into_sql::<Bool>();
         conversations::table
             .in_workspace(&tx)
@@ -130,6 +133,7 @@ pub async fn change_status(
             .set((
                 conversations::status.eq(next),
                 conversations::speaker.eq(next_speaker),
+                conversations::hand_over_seq.eq(if hands_over { last } else { handed_over }),
                 conversations::closed_at.eq(dsl::case_when(closes, dsl::now.into_sql::<Timestamptz>().nullable())),
                 conversations::updated_at.eq(StatementTime),
             ))
@@ -142,12 +146,12 @@ pub async fn change_status(
 
 /// Shows an answer that was withheld, and returns true; returns false if the message is not withheld.
 ///
-/// It becomes the head of its conversation if nothing was appended since.
+/// It becomes the head of its conversation if the message that it follows is the head. Otherwise it is one more branch.
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) if the workspace has no such message;
-/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+/// [`is_not_found`](Error::is_not_found) if the workspace has no such message; [`is_conflict`](Error::is_conflict) if its
+/// conversation is closed; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
 ///
 /// ```no_run
 /// use workspace_db::conversations::release;
@@ -162,8 +166,9 @@ pub async fn change_status(
 /// ```
 pub async fn release(ws: &mut WorkspaceConnection<impl MayWrite>, message: MessageId) -> Result<bool> {
     let arguments = (ws.workspace().into_sql::<SqlUuid>(), message.into_sql::<SqlUuid>());
-    let call = FunctionCall::<_, _, Bool>::new("workspace_db_release_message", "released", arguments);
-    let rows: Vec<bool> = call.load_in(ws).await?;
+    let call = FunctionCall::<_, _, Nullable<Bool>>::new("workspace_db_release_message", "released", arguments);
+    let rows: Vec<Option<bool>> = call.load_in(ws).await?;
     let gone = || Error::new(ErrorKind::NotFound, format!("the workspace has no message {message}")).about("id");
-    rows.into_iter().next().ok_or_else(gone)
+    let closed = || Error::new(ErrorKind::Conflict, format!("the conversation of message {message} is closed"));
+    rows.into_iter().next().ok_or_else(gone)?.ok_or_else(closed)
 }

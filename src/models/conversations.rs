@@ -41,6 +41,8 @@ pub struct Conversation {
     pub head_id: Option<MessageId>,
     /// Who answers the visitor.
     pub speaker: ConversationSpeaker,
+    /// Number of the last message when a person was asked for or took over; an answer that was begun before is withheld.
+    pub hand_over_seq: i64,
 }
 
 /// A row of `conversations` to insert. It has no workspace: the statement supplies it.

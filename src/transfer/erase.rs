@@ -28,7 +28,7 @@ use crate::tenancy::{Actor, Administer, Database, PlatformScope, WorkspaceScope}
 /// Deletes a workspace and all of its rows, and returns the signed receipt.
 ///
 /// The workspace is deactivated first. Each batch of rows is deleted in its own transaction, so that other sessions don't
-/// wait. An interrupted run resumes with the next call. If a receipt was lost, the next call returns it again. At the end,
+/// wait. Rows that refer to others of their table, as messages do, are deleted in one statement. An interrupted run resumes with the next call. If a receipt was lost, the next call returns it again. At the end,
 /// every table that has a `workspace_id` is queried again for rows of the workspace. The workspace's audit entries remain
 /// for the platform's retention period, because no login may delete them earlier. The receipt states their number.
 ///

@@ -100,17 +100,17 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
     ))
 ORDER BY c.relname, a.attnum";
 
-/// Query for the columns that contain the key of another row. A reference to more columns than that key, such as to a message
-/// of the same conversation, has columns that contain another table's.
+/// Query for the columns of foreign keys, and whether each contains a part of the key of the other table. A reference to more
+/// columns than that, such as to a message of the same conversation, has columns with the key of a third table.
 const REFERENCES: &str = "
-SELECT child.relname::text, parent.relname::text, a.attname::text
+SELECT child.relname::text, parent.relname::text, a.attname::text, coalesce(pair.other = ANY (pk.conkey), true)
 FROM pg_constraint f
 CROSS JOIN LATERAL unnest(f.conkey, f.confkey) AS pair (own, other)
 JOIN pg_class child ON child.oid = f.conrelid
 JOIN pg_class parent ON parent.oid = f.confrelid
 JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = pair.own
 LEFT JOIN pg_constraint pk ON pk.conrelid = parent.oid AND pk.contype = 'p'
-WHERE coalesce(pair.other = ANY (pk.conkey), true) AND f.contype = 'f' AND child.relnamespace = current_schema()::regnamespace AND f.conparentid = 0";
+WHERE f.contype = 'f' AND child.relnamespace = current_schema()::regnamespace AND f.conparentid = 0";
 
 /// Query for foreign keys whose rows are deleted with the referenced row, or prevent its deletion. Keys that set NULL or a
 /// default are excluded, because they keep the row. Tables that refer to such tables in turn follow, nearer ones first.
@@ -176,7 +176,7 @@ impl Layout {
             } else if tables.contains_key(&parent) {
                 parents.entry(child.clone()).or_default().insert(parent.clone());
             }
-            let Some(table) = tables.get_mut(&child) else { continue };
+            let Some(table) = tables.get_mut(&child).filter(|_| row.get(3)) else { continue };
             if let Some(column) =
                 table.columns.iter_mut().find(|one| one.name == column && one.kind == ColumnKind::Uuid)
             {

@@ -9,9 +9,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use workspace_db::models::{NewConversation, NewMessage};
-use workspace_db::schema::{conversations, documents, messages};
-use workspace_db::sql_types::MessageRole;
+use workspace_db::conversations::{MessageInput, append};
+use workspace_db::models::NewConversation;
+use workspace_db::schema::{conversations, documents};
 use workspace_db::tenancy::InWorkspace;
 
 use crate::App;
@@ -49,22 +49,19 @@ pub(crate) async fn answer(
     Scope(scope): Scope,
     Json(question): Json<Question>,
 ) -> Answer<Json<ModelAnswer>> {
-    let titles: Vec<String> = {
+    let (talk, titles): (_, Vec<String>) = {
         let mut ws = app.db.workspace(&scope).await?;
+        let new = NewConversation::default();
+        conversations::table.in_workspace(&ws).insert(&new).execute(&mut ws).await?;
+        // Before the model is asked: the question is kept, whatever the model does.
+        append(&mut ws, new.id, &MessageInput::user(&question.text)).await?;
         let newest = documents::table.in_workspace(&ws).order(documents::created_at.desc()).limit(5);
-        newest.select(documents::title).load(&mut ws).await?
+        (new.id, newest.select(documents::title).load(&mut ws).await?)
     };
     // The block has returned the connection to the pool. A model takes seconds, and other requests need connections.
     let text = (app.model)(format!("{} (from {})", question.text, titles.join(", "))).await;
 
-    let conversation = NewConversation::default();
-    let said = [(MessageRole::User, question.text), (MessageRole::Assistant, text.clone())];
-    let said = said.map(|(role, text)| NewMessage::new(conversation.id, role, text));
     let mut ws = app.db.workspace(&scope).await?;
-    ws.transaction(async |tx| {
-        conversations::table.in_workspace(&tx).insert(&conversation).execute(tx).await?;
-        messages::table.in_workspace(&tx).insert(&said[..]).execute(tx).await
-    })
-    .await?;
+    append(&mut ws, talk, &MessageInput::bot(&text)).await?;
     Ok(Json(ModelAnswer { text }))
 }

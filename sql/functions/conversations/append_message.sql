@@ -13,6 +13,7 @@ AS $function$
 DECLARE
     conversation conversations;
     known record;
+    numbering record;
     moment timestamptz;
     head uuid;
     last bigint;
@@ -40,44 +41,51 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    -- Whatever is refused is refused before anything changes: the statement commits with its outcome.
     IF conversation.status = 'closed' THEN
         outcome := 'closed';
-        RETURN NEXT;
-        RETURN;
-    END IF;
-    IF is_by_human AND conversation.speaker <> 'human' THEN
+    ELSIF is_by_human AND conversation.speaker <> 'human' THEN
         outcome := 'not_the_human';
+    ELSIF place <> 'head' THEN
+        SELECT id, state INTO known FROM messages
+        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND id = place_id;
+        IF NOT FOUND THEN
+            outcome := 'no_parent';
+        ELSIF place = 'after' AND known.state IN ('pending', 'streaming') THEN
+            outcome := 'unfinished_parent';
+        END IF;
+    END IF;
+    IF outcome IS NOT NULL THEN
         RETURN NEXT;
         RETURN;
     END IF;
     moment := greatest(clock_timestamp(), conversation.last_message_at);
-    last := conversation.last_seq;
     head := workspace_db_conversation_head(of_workspace, of_conversation);
-    -- Messages that another program inserted: they follow each other in the order of time.
-    FOR known IN
-        SELECT id, parent_id, created_at FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
-        ORDER BY created_at, id
-    LOOP
-        last := last + 1;
-        UPDATE messages SET seq = last, parent_id = coalesce(parent_id, head) WHERE workspace_id = of_workspace AND id = known.id;
-        head := known.id;
-        conversation.first_message_at := coalesce(conversation.first_message_at, known.created_at);
-    END LOOP;
+    -- Another program may have inserted rows with numbers.
+    last := greatest(conversation.last_seq, (
+        SELECT seq FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NOT NULL
+        ORDER BY seq DESC LIMIT 1));
+    -- And rows without: they follow each other in the order of time.
+    IF EXISTS (SELECT FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL) THEN
+        WITH late AS (
+            SELECT id, row_number() OVER by_time AS number, lag(id) OVER by_time AS previous FROM messages
+            WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
+            WINDOW by_time AS (ORDER BY created_at, id)
+        ), numbered AS (
+            UPDATE messages SET seq = last + late.number, parent_id = coalesce(messages.parent_id, late.previous, head)
+            FROM late WHERE messages.workspace_id = of_workspace AND messages.id = late.id
+            RETURNING messages.id, messages.seq, messages.created_at
+        )
+        SELECT max(seq) AS seq, (array_agg(id ORDER BY seq DESC))[1] AS id, min(created_at) AS created_at
+        INTO numbering FROM numbered;
+        last := numbering.seq;
+        head := numbering.id;
+        conversation.head_id := head;
+        conversation.first_message_at := least(conversation.first_message_at, numbering.created_at);
+    END IF;
     IF place <> 'head' THEN
-        SELECT id, parent_id, state INTO known FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND id = place_id;
-        IF NOT FOUND THEN
-            outcome := 'no_parent';
-            RETURN NEXT;
-            RETURN;
-        END IF;
-        IF place = 'after' AND known.state IN ('pending', 'streaming') THEN
-            outcome := 'unfinished_parent';
-            RETURN NEXT;
-            RETURN;
-        END IF;
-        head := CASE place WHEN 'beside' THEN known.parent_id ELSE known.id END;
+        SELECT CASE place WHEN 'beside' THEN parent_id ELSE id END INTO head FROM messages
+        WHERE workspace_id = of_workspace AND id = place_id;
     END IF;
     is_withheld := new_role = 'assistant' AND NOT is_by_human AND conversation.speaker <> 'bot';
     next_state := CASE WHEN new_lease IS NOT NULL THEN 'pending' WHEN is_withheld THEN 'withheld' ELSE 'complete' END;
@@ -89,10 +97,11 @@ BEGIN
         client_id, state, by_human, needs_review, review_threshold, lease_token, lease_expires_at)
     VALUES (of_workspace, new_id, of_conversation, new_role, new_content, new_tokens, new_confidence, new_metadata, moment, last, head,
         new_client_id, next_state, is_by_human, coalesce(new_confidence < threshold, false), threshold,
-        new_lease, moment + lease_length);
+        new_lease, clock_timestamp() + lease_length);
     UPDATE conversations SET
         last_seq = last,
-        head_id = CASE next_state WHEN 'complete' THEN new_id ELSE head_id END,
+        -- An answer that is being made continues the branch of its parent: its end moves the head if it is still there.
+        head_id = CASE next_state WHEN 'complete' THEN new_id WHEN 'pending' THEN head ELSE conversation.head_id END,
         first_message_at = coalesce(conversation.first_message_at, moment),
         last_message_at = CASE next_state WHEN 'withheld' THEN last_message_at ELSE moment END,
         -- The first line that the visitor writes.

@@ -8,10 +8,10 @@ AS $function$
         (SELECT m.id FROM conversations AS c
         JOIN messages AS m ON m.workspace_id = c.workspace_id AND m.conversation_id = c.id AND m.id = c.head_id
         WHERE c.workspace_id = of_workspace AND c.id = of_conversation AND m.seq IS NOT NULL
-            AND m.state IN ('complete', 'interrupted')),
+            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')),
         (SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NOT NULL
-            AND m.state IN ('complete', 'interrupted')
+            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC LIMIT 1))
 $function$;
 COMMENT ON FUNCTION workspace_db_conversation_head(uuid, uuid) IS

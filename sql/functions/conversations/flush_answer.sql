@@ -9,25 +9,27 @@ DECLARE
     moment CONSTANT timestamptz := clock_timestamp();
     known record;
 BEGIN
-    -- Whoever ends the answer locks it FOR UPDATE, and so waits for this piece, or this piece for the end.
-    SELECT m.state, m.lease_expires_at, c.speaker INTO known FROM messages AS m
+    -- Whoever ends the answer has the same lock: the piece is in the text, or the writer learns that it is too late.
+    SELECT m.seq, m.state, m.lease_expires_at, c.speaker, c.hand_over_seq INTO known FROM messages AS m
     JOIN conversations AS c ON c.workspace_id = m.workspace_id AND c.id = m.conversation_id
     WHERE m.workspace_id = of_workspace AND m.id = answer AND m.lease_token = lease AND m.lease_expires_at > moment
-    FOR KEY SHARE OF m;
+    FOR NO KEY UPDATE OF m;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     IF piece <> '' THEN
-        -- The same position again is the same piece: the writer didn't hear the answer.
-        INSERT INTO message_deltas (workspace_id, message_id, position, content)
-        VALUES (of_workspace, answer, at_position, piece) ON CONFLICT DO NOTHING;
+        -- The same position again is the same piece, and perhaps more: the writer has not heard that it was stored.
+        INSERT INTO message_deltas AS d (workspace_id, message_id, position, content)
+        VALUES (of_workspace, answer, at_position, piece)
+        ON CONFLICT (workspace_id, message_id, position) DO UPDATE SET content = excluded.content
+        WHERE octet_length(excluded.content) > octet_length(d.content);
     END IF;
     -- A new version of the row for every flush would cost more than the text.
     IF (known.state = 'pending' AND piece <> '') OR known.lease_expires_at < moment + lease_length * 0.6 THEN
         UPDATE messages SET state = CASE WHEN piece = '' THEN state ELSE 'streaming' END, lease_expires_at = moment + lease_length
         WHERE workspace_id = of_workspace AND id = answer;
     END IF;
-    is_withheld := known.speaker <> 'bot';
+    is_withheld := known.speaker <> 'bot' OR known.seq <= known.hand_over_seq;
     RETURN NEXT;
 END
 $function$;

@@ -229,3 +229,26 @@ async fn a_visitor_reopens_what_is_resolved_and_nobody_what_is_closed() {
     assert!(error.is_conflict(), "{error}");
     assert!(!fixture.append(MessageInput::user("one").client_id("1")).await.is_new, "what was there can be sent again");
 }
+
+#[tokio::test]
+async fn a_refused_message_leaves_rows_of_other_programs_as_they_are() {
+    let mut fixture = Fixture::new().await;
+    let old = NewMessage::new(fixture.talk, MessageRole::User, "old");
+    messages::table.in_workspace(&fixture.ws).insert(&old).execute(&mut fixture.ws).await.unwrap();
+    let wrong = MessageInput::user("x").after(MessageId::generate());
+    assert!(append(&mut fixture.ws, fixture.talk, &wrong).await.unwrap_err().is_not_found());
+    assert_eq!(fixture.messages().await[0].seq, None);
+    let beside = fixture.append(MessageInput::user("edited").beside(old.id)).await;
+    assert_eq!((beside.seq, beside.parent), (Some(2), None));
+    // A row with a number of its own is passed over.
+    let strange = (messages::seq.eq(Some(7)), messages::parent_id.eq(Some(old.id)));
+    messages::table
+        .in_workspace(&fixture.ws)
+        .find(beside.message)
+        .update()
+        .set(strange)
+        .execute(&mut fixture.ws)
+        .await
+        .unwrap();
+    assert_eq!(fixture.append(MessageInput::bot("next")).await.seq, Some(8));
+}

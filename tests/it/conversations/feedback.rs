@@ -7,7 +7,7 @@ use workspace_db::id::{AdminUserId, MessageId};
 use workspace_db::models::{Feedback, Message};
 use workspace_db::schema::{feedback, messages};
 use workspace_db::sql_types::FeedbackJudge;
-use workspace_db::tenancy::{InWorkspace as _, Keyset as _};
+use workspace_db::tenancy::{InWorkspace as _, Keyset};
 
 use super::Fixture;
 
@@ -102,7 +102,7 @@ async fn the_queue_has_what_a_person_should_read() {
     let unknown = fixture.append(MessageInput::bot("unknown")).await.message;
     let answer = MessageInput::answer();
     let start = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &answer, AnswerTimes::default());
-    let AnswerStart::New(mut writer) = start.await.unwrap() else { panic!("a new answer") };
+    let AnswerStart::New(mut writer) = start.await.unwrap() else { unreachable!("a new answer") };
     let streamed = writer.message();
     writer.push("streamed").await.unwrap();
     writer.complete(&AnswerFacts { confidence: Some(0.1), ..AnswerFacts::default() }).await.unwrap();
@@ -119,7 +119,7 @@ async fn the_queue_has_what_a_person_should_read() {
     assert_eq!(queue(&mut fixture).await, [sure, unsure, streamed]);
     let first = review_queue(&mut fixture.ws, None, 2).await.unwrap();
     assert_eq!(first.iter().map(|one| one.id).collect::<Vec<_>>(), [sure, unsure]);
-    let second = review_queue(&mut fixture.ws, first.last().map(|one| one.page_key()), 2).await.unwrap();
+    let second = review_queue(&mut fixture.ws, first.last().map(Keyset::page_key), 2).await.unwrap();
     assert_eq!(second.iter().map(|one| one.id).collect::<Vec<_>>(), [streamed]);
     let review = FeedbackInput::reviewer(fixture.a.admin_user, Rating::Good);
     give_feedback(&mut fixture.ws, unsure, &review).await.unwrap();

@@ -28,18 +28,14 @@ async fn every_change_is_allowed_or_refused_as_the_table_says() {
         for digit in 0..4 {
             let change = CHANGES[path / CHANGES.len().pow(digit) % CHANGES.len()];
             let changed = change_status(&mut ws, talk, change).await;
-            match change.apply(state.0, state.1) {
-                Some(next) => {
-                    let row = changed.unwrap();
-                    state = next;
-                    assert_eq!((row.status, row.speaker), state);
-                    assert_eq!(row.closed_at.is_some(), row.status == ConversationStatus::Closed);
-                }
-                None => {
-                    assert!(changed.unwrap_err().is_conflict());
-                    break;
-                }
-            }
+            let Some(next) = change.apply(state.0, state.1) else {
+                assert!(changed.unwrap_err().is_conflict());
+                break;
+            };
+            let row = changed.unwrap();
+            state = next;
+            assert_eq!((row.status, row.speaker), state);
+            assert_eq!(row.closed_at.is_some(), row.status == ConversationStatus::Closed);
         }
     }
     for missing in [ConversationId::generate(), fixture.b.conversation] {
@@ -70,7 +66,7 @@ async fn after_the_hand_over_no_answer_of_the_bot_is_shown() {
     let AnswerStart::New(mut writer) =
         begin_answer(&fixture.db, &fixture.scope, talk, &MessageInput::answer(), AnswerTimes::default()).await.unwrap()
     else {
-        panic!("a new answer")
+        unreachable!("a new answer")
     };
     writer.push("Of course").await.unwrap();
     writer.flush().await.unwrap();
@@ -105,6 +101,57 @@ async fn after_the_hand_over_no_answer_of_the_bot_is_shown() {
         let error = release(&mut fixture.ws, missing).await.unwrap_err();
         assert!(error.is_not_found(), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_from_before_a_hand_over_is_withheld_whatever_came_after() {
+    use StatusChange::{Close, GiveBack, Reopen, RequestHuman, Resolve, TakeOver};
+    let fixture = Fixture::new().await;
+    let mut ws = fixture.db.workspace(&fixture.scope).await.unwrap();
+    let paths: [(&[StatusChange], MessageState); 6] = [
+        (&[TakeOver, GiveBack], MessageState::Withheld),
+        (&[RequestHuman, GiveBack], MessageState::Withheld),
+        (&[TakeOver, Resolve], MessageState::Withheld),
+        (&[TakeOver, Resolve, Reopen], MessageState::Withheld),
+        (&[Close], MessageState::Withheld),
+        (&[Resolve, Reopen], MessageState::Complete),
+    ];
+    for (changes, expected) in paths {
+        let talk = super::conversation(&mut ws).await;
+        append(&mut ws, talk, &MessageInput::user("one")).await.unwrap();
+        let answer = MessageInput::answer();
+        let start = begin_answer(&fixture.db, &fixture.scope, talk, &answer, AnswerTimes::default()).await.unwrap();
+        let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+        writer.push("two").await.unwrap();
+        for change in changes {
+            change_status(&mut ws, talk, *change).await.unwrap();
+        }
+        let message = writer.message();
+        assert_eq!(writer.complete(&AnswerFacts::default()).await.unwrap(), expected, "{changes:?}");
+        let shown = if expected == MessageState::Complete { 2 } else { 1 };
+        assert_eq!(history(&mut ws, talk, 9).await.unwrap().len(), shown, "{changes:?}");
+        if changes == [Close] {
+            assert!(release(&mut ws, message).await.unwrap_err().is_conflict());
+        } else {
+            assert_eq!(release(&mut ws, message).await.unwrap(), expected == MessageState::Withheld);
+            assert_eq!(history(&mut ws, talk, 9).await.unwrap().len(), 2, "{changes:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_stays_half_when_it_is_released() {
+    let mut fixture = Fixture::new().await;
+    fixture.append(MessageInput::user("one")).await;
+    let answer = MessageInput::answer();
+    let start = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &answer, AnswerTimes::default()).await.unwrap();
+    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    writer.push("half").await.unwrap();
+    change_status(&mut fixture.ws, fixture.talk, StatusChange::TakeOver).await.unwrap();
+    assert_eq!(writer.stop().await.unwrap(), MessageState::Withheld);
+    assert!(release(&mut fixture.ws, writer.message()).await.unwrap());
+    let stored = fixture.messages().await.pop().unwrap();
+    assert_eq!((stored.state, stored.content.as_str()), (MessageState::Interrupted, "half"));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod append;
 mod feedback;
 mod hand_over;
+mod mutants;
 mod page;
 mod streaming;
 mod tree;

@@ -13,9 +13,9 @@ use workspace_db::conversations::{
 };
 use workspace_db::id::{ConversationId, MessageId, WorkspaceId};
 use workspace_db::jobs::{JobKind, Outcome, RunningJob, Worker};
-use workspace_db::models::Message;
+use workspace_db::models::{Message, NewMessage};
 use workspace_db::schema::{message_deltas, messages};
-use workspace_db::sql_types::MessageState;
+use workspace_db::sql_types::{MessageRole, MessageState};
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
 
 use super::Fixture;
@@ -28,7 +28,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn begin(fixture: &Fixture, message: &MessageInput, times: AnswerTimes) -> AnswerWriter {
     match begin_answer(&fixture.db, &fixture.scope, fixture.talk, message, times).await.unwrap() {
         AnswerStart::New(writer) => writer,
-        AnswerStart::Known(known) => panic!("the answer is known: {known:?}"),
+        AnswerStart::Known(known) => unreachable!("the answer is known: {known:?}"),
     }
 }
 
@@ -102,7 +102,7 @@ async fn a_stream_is_flushed_by_time_and_holds_no_connection() {
     let narrow = fixture.database.open(1).await.unwrap();
     let times = AnswerTimes { lease: Duration::from_secs(30), flush_every: Duration::from_millis(10) };
     let start = begin_answer(&narrow, &fixture.scope, fixture.talk, &MessageInput::answer(), times).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { panic!("a new answer") };
+    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
     let answer = writer.message();
     let (scope, talk) = (fixture.scope.clone(), fixture.talk);
     // Between the parts, the model thinks until what it has said is stored: seen over the pool's only connection.
@@ -113,7 +113,7 @@ async fn a_stream_is_flushed_by_time_and_holds_no_connection() {
                 return None;
             }
             let began = Instant::now();
-            while number > 0 {
+            while number > 0 && began.elapsed() < DEADLINE {
                 let mut ws = narrow.workspace(&scope).await.unwrap();
                 let stored: i64 = message_deltas::table
                     .in_workspace(&ws)
@@ -125,7 +125,6 @@ async fn a_stream_is_flushed_by_time_and_holds_no_connection() {
                 if stored == number {
                     break;
                 }
-                assert!(began.elapsed() < DEADLINE, "part {number} is not flushed");
                 drop(ws);
                 tokio::task::yield_now().await;
             }
@@ -162,6 +161,100 @@ async fn who_has_lost_the_lease_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_piece_whose_storing_was_not_heard_is_stored_once() {
+    let mut fixture = Fixture::new().await;
+    fixture.append(MessageInput::user("one")).await;
+    let mut writer = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
+    let id = writer.message();
+    writer.push("abc").await.unwrap();
+    // As if it had been flushed, and the answer had been lost: the writer sends it again, with what has come since.
+    let mut conn = fixture.database.connect().await.unwrap();
+    let stored = "INSERT INTO message_deltas (workspace_id, message_id, position, content)
+        SELECT workspace_id, id, 0, 'abc' FROM messages WHERE id = $1";
+    diesel::sql_query(stored).bind::<diesel::sql_types::Uuid, _>(*id.as_uuid()).execute(&mut conn).await.unwrap();
+    writer.push("def").await.unwrap();
+    writer.flush().await.unwrap();
+    // A flush that is given up in its midst, at whichever point, loses nothing.
+    for part in ["g", "h", "i"] {
+        writer.push(part).await.unwrap();
+        tokio::select! {
+            biased;
+            flushed = writer.flush() => flushed.unwrap(),
+            () = std::future::ready(()) => {}
+        }
+    }
+    writer.complete(&AnswerFacts::default()).await.unwrap();
+    assert_eq!(message(&mut fixture, id).await.content, "abcdefghi");
+}
+
+#[tokio::test]
+async fn one_locked_conversation_delays_its_own_answers_only() {
+    let mut fixture = Fixture::new().await;
+    let locked = begin(&fixture, &MessageInput::answer(), SHORT).await.message();
+    let other = super::conversation(&mut fixture.ws).await;
+    let start = begin_answer(&fixture.db, &fixture.scope, other, &MessageInput::answer(), SHORT).await.unwrap();
+    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    writer.push("half").await.unwrap();
+    writer.flush().await.unwrap();
+    let second = writer.message();
+    let mut conn = fixture.database.connect().await.unwrap();
+    diesel::sql_query("BEGIN").execute(&mut conn).await.unwrap();
+    let lock = diesel::sql_query("SELECT FROM conversations WHERE id = $1 FOR UPDATE");
+    lock.bind::<diesel::sql_types::Uuid, _>(*fixture.talk.as_uuid()).execute(&mut conn).await.unwrap();
+    rescue(&fixture, second).await;
+    assert_eq!(message(&mut fixture, locked).await.state, MessageState::Pending);
+    diesel::sql_query("ROLLBACK").execute(&mut conn).await.unwrap();
+    rescue(&fixture, locked).await;
+    assert_eq!(message(&mut fixture, locked).await.state, MessageState::Interrupted);
+}
+
+#[tokio::test]
+async fn a_lease_ends_in_time_whatever_the_conversation_says() {
+    let mut fixture = Fixture::new().await;
+    let mut conn = fixture.database.connect().await.unwrap();
+    let ahead = "UPDATE conversations SET last_message_at = '2099-01-01'";
+    diesel::sql_query(ahead).execute(&mut conn).await.unwrap();
+    let pending = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await.message();
+    let lease = message(&mut fixture, pending).await.lease_expires_at.unwrap();
+    assert!(lease < chrono::Utc::now() + chrono::TimeDelta::minutes(1), "{lease}");
+}
+
+#[tokio::test]
+async fn an_interrupted_answer_without_text_is_no_history() {
+    let mut fixture = Fixture::new().await;
+    let old = NewMessage::new(fixture.talk, MessageRole::User, "an old question");
+    messages::table.in_workspace(&fixture.ws).insert(&old).execute(&mut fixture.ws).await.unwrap();
+    let dead = begin(&fixture, &MessageInput::answer(), SHORT).await.message();
+    let texts = async |fixture: &mut Fixture| {
+        let chain = history(&mut fixture.ws, fixture.talk, 9).await.unwrap();
+        chain.into_iter().map(|one| one.content).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&mut fixture).await, ["an old question"], "the model is asked with the question");
+    rescue(&fixture, dead).await;
+    assert_eq!(texts(&mut fixture).await, ["an old question"]);
+    let next = fixture.append(MessageInput::user("again")).await;
+    assert_eq!((next.parent, next.seq), (Some(old.id), Some(3)));
+    assert_eq!(texts(&mut fixture).await, ["an old question", "again"]);
+    let leaf = workspace_db::conversations::select_branch(&mut fixture.ws, fixture.talk, old.id).await.unwrap();
+    assert_eq!(leaf, next.message);
+}
+
+#[tokio::test]
+async fn an_answer_leaves_the_head_to_who_has_gone_on() {
+    let mut fixture = Fixture::new().await;
+    let talk = fixture.talk;
+    let question = fixture.append(MessageInput::user("one")).await.message;
+    let first = fixture.append(MessageInput::bot("first answer")).await.message;
+    let mut again = begin(&fixture, &MessageInput::answer().beside(first), AnswerTimes::default()).await;
+    again.push("second answer").await.unwrap();
+    // Meanwhile, the visitor goes back to the first answer.
+    workspace_db::conversations::select_branch(&mut fixture.ws, talk, first).await.unwrap();
+    again.complete(&AnswerFacts::default()).await.unwrap();
+    let chain: Vec<_> = history(&mut fixture.ws, talk, 9).await.unwrap().iter().map(|one| one.id).collect();
+    assert_eq!(chain, [question, first]);
+}
+
+#[tokio::test]
 async fn a_stop_keeps_what_has_come() {
     let mut fixture = Fixture::new().await;
     fixture.append(MessageInput::user("one")).await;
@@ -187,7 +280,7 @@ async fn a_stop_keeps_what_has_come() {
 async fn an_empty_or_failed_answer_is_no_history() {
     let mut fixture = Fixture::new().await;
     let question = fixture.append(MessageInput::user("one")).await.message;
-    let empty = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
+    let mut empty = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
     assert_eq!(empty.complete(&AnswerFacts::default()).await.unwrap(), MessageState::Failed);
     let mut failed = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
     failed.push("I was about").await.unwrap();
@@ -207,8 +300,8 @@ async fn bad_answers_and_times_are_refused() {
     let fixture = Fixture::new().await;
     let (long, times) = (Duration::from_secs(3_601), AnswerTimes::default());
     let cases = [
-        (MessageInput::user("x"), times, "content"),
-        (MessageInput::bot("x"), times, "content"),
+        (MessageInput::user("x"), times, "author"),
+        (MessageInput::bot("x"), times, "author"),
         (MessageInput::answer(), AnswerTimes { lease: long, ..times }, "lease"),
         (MessageInput::answer(), AnswerTimes { lease: Duration::ZERO, ..times }, "lease"),
         (MessageInput::answer(), AnswerTimes { flush_every: times.lease, ..times }, "lease"),
@@ -227,6 +320,9 @@ async fn bad_answers_and_times_are_refused() {
     assert!(writer.push("x").await.unwrap_err().is_invalid_input());
     let wrong = AnswerFacts { confidence: Some(2.0), ..AnswerFacts::default() };
     assert!(writer.complete(&wrong).await.unwrap_err().is_invalid_input());
+    let wrong = AnswerFacts { tokens: Some(u32::MAX), ..AnswerFacts::default() };
+    assert_eq!(writer.complete(&wrong).await.unwrap_err().field(), Some("tokens"));
+    assert_eq!(writer.complete(&AnswerFacts::default()).await.unwrap(), MessageState::Complete, "nothing was lost");
 }
 
 /// What the process that is killed gets.
@@ -248,7 +344,7 @@ async fn an_answering_process() {
     let db = Database::open(&config).await.unwrap();
     let scope = WorkspaceScope::unchecked(workspace, "a test");
     let start = begin_answer(&db, &scope, talk, &MessageInput::answer(), SHORT).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { panic!("a new answer") };
+    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
     for number in 0_u64.. {
         writer.push(&format!("{number},")).await.unwrap();
     }

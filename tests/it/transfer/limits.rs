@@ -141,7 +141,14 @@ const LIMITS: &[(&str, &[Limit])] = &[
     ),
     (
         "conversations",
-        &[("conversations_last_seq_check", ["last_seq = 0", "last_seq = 9223372036854775807"], &["last_seq = -1"])],
+        &[
+            (
+                "conversations_hand_over_seq_check",
+                ["hand_over_seq = 0", "hand_over_seq = 9223372036854775807"],
+                &["hand_over_seq = -1"],
+            ),
+            ("conversations_last_seq_check", ["last_seq = 0", "last_seq = 9223372036854775807"], &["last_seq = -1"]),
+        ],
     ),
     (
         "messages",
