@@ -3,11 +3,13 @@ CREATE FUNCTION workspace_db_conversation_head(of_workspace uuid, of_conversatio
 LANGUAGE sql STABLE
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_sort = off SET enable_incremental_sort = off
 AS $function$
     SELECT coalesce(
-        (SELECT m.id FROM conversations AS c
-        JOIN messages AS m ON m.workspace_id = c.workspace_id AND m.conversation_id = c.id AND m.id = c.head_id
-        WHERE c.workspace_id = of_workspace AND c.id = of_conversation AND m.seq IS NOT NULL
+        (SELECT m.id FROM messages AS m
+        WHERE m.workspace_id = of_workspace AND m.id = (
+                SELECT c.head_id FROM conversations AS c WHERE c.workspace_id = of_workspace AND c.id = of_conversation)
+            AND m.conversation_id IS NOT DISTINCT FROM of_conversation AND m.seq IS NOT NULL
             AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')),
         (SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NOT NULL
@@ -27,6 +29,7 @@ CREATE FUNCTION workspace_db_append_message(
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_sort = off SET enable_incremental_sort = off
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -48,7 +51,7 @@ BEGIN
     END IF;
     IF new_client_id IS NOT NULL THEN
         SELECT id, seq, parent_id, state, role, content INTO known FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND client_id = new_client_id;
+        WHERE workspace_id = of_workspace AND client_id = new_client_id AND conversation_id IS NOT DISTINCT FROM of_conversation;
         IF FOUND THEN
             outcome := CASE WHEN known.role = new_role AND (new_lease IS NOT NULL OR known.content = new_content)
                 THEN 'known' ELSE 'other_content' END;
@@ -67,7 +70,7 @@ BEGIN
         outcome := 'not_the_human';
     ELSIF place <> 'head' THEN
         SELECT id, state INTO known FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND id = place_id;
+        WHERE workspace_id = of_workspace AND id = place_id AND conversation_id IS NOT DISTINCT FROM of_conversation;
         IF NOT FOUND THEN
             outcome := 'no_parent';
         ELSIF place = 'after' AND known.state IN ('pending', 'streaming') THEN
@@ -79,13 +82,24 @@ BEGIN
         RETURN;
     END IF;
     moment := greatest(clock_timestamp(), conversation.last_message_at);
-    head := workspace_db_conversation_head(of_workspace, of_conversation);
-    -- Another program may have inserted rows with numbers.
-    last := greatest(conversation.last_seq, (
-        SELECT seq FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NOT NULL
-        ORDER BY seq DESC LIMIT 1));
-    -- And rows without: they follow each other in the order of time.
-    IF EXISTS (SELECT FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL) THEN
+    -- Another program may have inserted rows with numbers of their own, and rows without. Without statistics all indexes look alike:
+    -- each order has one index that gives it, and IS NOT DISTINCT FROM leaves a lookup by id the primary key alone.
+    SELECT
+        (SELECT seq FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NOT NULL
+            ORDER BY seq DESC LIMIT 1) AS last,
+        (SELECT id FROM messages WHERE workspace_id = of_workspace AND id = conversation.head_id
+            AND conversation_id IS NOT DISTINCT FROM of_conversation AND seq IS NOT NULL
+            AND (state = 'complete' OR state = 'interrupted' AND content <> '')) AS head,
+        (SELECT id FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
+            ORDER BY created_at LIMIT 1) AS first_late
+    INTO known;
+    last := greatest(conversation.last_seq, known.last);
+    head := known.head;
+    IF head IS NULL AND last > 0 THEN
+        head := workspace_db_conversation_head(of_workspace, of_conversation);
+    END IF;
+    -- Rows without a number follow each other in the order of time.
+    IF known.first_late IS NOT NULL THEN
         WITH late AS (
             SELECT id, row_number() OVER by_time AS number, lag(id) OVER by_time AS previous FROM messages
             WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
@@ -147,13 +161,17 @@ LANGUAGE sql STABLE
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $function$
-    WITH RECURSIVE chain (id, parent_id, shown) AS (
-        SELECT m.id, m.parent_id, (m.state IN ('complete', 'interrupted'))::integer FROM messages AS m
-        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation
-            AND m.id = coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
+    -- The keys of parents keep the branch in its conversation. OFFSET 0 and the lookups by id alone keep the planner, which may know
+    -- nothing of the table, from reading the whole conversation for each parent.
+    WITH RECURSIVE start (id) AS MATERIALIZED (
+        SELECT coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
+    ), chain (id, parent_id, shown) AS (
+        SELECT m.id, m.parent_id, (m.state IN ('complete', 'interrupted'))::integer FROM start
+        CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = start.id OFFSET 0) AS m
+        WHERE m.conversation_id = of_conversation
         UNION ALL
         SELECT m.id, m.parent_id, c.shown + (m.state IN ('complete', 'interrupted'))::integer FROM chain AS c
-        JOIN messages AS m ON m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = c.parent_id
+        CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = c.parent_id OFFSET 0) AS m
         WHERE c.shown < most
     ), branch (id) AS (
         SELECT id FROM chain
@@ -162,7 +180,8 @@ AS $function$
         SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NULL AND leaf IS NULL
     ), last AS (
-        SELECT m.* FROM branch AS b JOIN messages AS m ON m.workspace_id = of_workspace AND m.id = b.id
+        SELECT m.* FROM branch AS b
+        CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = b.id OFFSET 0) AS m
         WHERE (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC NULLS FIRST, m.created_at DESC, m.id DESC
         LIMIT most
@@ -212,12 +231,13 @@ DECLARE
 BEGIN
     PERFORM FROM conversations WHERE workspace_id = of_workspace AND id = of_conversation FOR NO KEY UPDATE;
     SELECT m.id INTO next FROM messages AS m
-    WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = chosen AND m.seq IS NOT NULL
+    WHERE m.workspace_id = of_workspace AND m.id = chosen AND m.conversation_id IS NOT DISTINCT FROM of_conversation
+        AND m.seq IS NOT NULL
         AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '');
     WHILE next IS NOT NULL LOOP
         leaf := next;
         SELECT m.id INTO next FROM messages AS m
-        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.parent_id = leaf
+        WHERE m.workspace_id = of_workspace AND m.parent_id = leaf
             AND m.seq IS NOT NULL AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC LIMIT 1;
     END LOOP;

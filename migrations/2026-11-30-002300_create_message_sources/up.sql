@@ -52,6 +52,7 @@ CREATE FUNCTION workspace_db_conversation_page(
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_sort = off SET enable_incremental_sort = off
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -72,7 +73,7 @@ BEGIN
     is_known_cursor := true;
     IF cursor_id IS NOT NULL THEN
         SELECT m.seq, m.created_at, m.id INTO at FROM messages AS m
-        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = cursor_id;
+        WHERE m.workspace_id = of_workspace AND m.id = cursor_id AND m.conversation_id IS NOT DISTINCT FROM of_conversation;
         is_known_cursor := FOUND;
         IF is_forward AND at.seq IS NOT NULL THEN
             low := at.seq;

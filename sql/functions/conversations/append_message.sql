@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION workspace_db_append_message(
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_sort = off SET enable_incremental_sort = off
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -29,7 +30,7 @@ BEGIN
     END IF;
     IF new_client_id IS NOT NULL THEN
         SELECT id, seq, parent_id, state, role, content INTO known FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND client_id = new_client_id;
+        WHERE workspace_id = of_workspace AND client_id = new_client_id AND conversation_id IS NOT DISTINCT FROM of_conversation;
         IF FOUND THEN
             outcome := CASE WHEN known.role = new_role AND (new_lease IS NOT NULL OR known.content = new_content)
                 THEN 'known' ELSE 'other_content' END;
@@ -48,7 +49,7 @@ BEGIN
         outcome := 'not_the_human';
     ELSIF place <> 'head' THEN
         SELECT id, state INTO known FROM messages
-        WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND id = place_id;
+        WHERE workspace_id = of_workspace AND id = place_id AND conversation_id IS NOT DISTINCT FROM of_conversation;
         IF NOT FOUND THEN
             outcome := 'no_parent';
         ELSIF place = 'after' AND known.state IN ('pending', 'streaming') THEN
@@ -60,13 +61,24 @@ BEGIN
         RETURN;
     END IF;
     moment := greatest(clock_timestamp(), conversation.last_message_at);
-    head := workspace_db_conversation_head(of_workspace, of_conversation);
-    -- Another program may have inserted rows with numbers.
-    last := greatest(conversation.last_seq, (
-        SELECT seq FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NOT NULL
-        ORDER BY seq DESC LIMIT 1));
-    -- And rows without: they follow each other in the order of time.
-    IF EXISTS (SELECT FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL) THEN
+    -- Another program may have inserted rows with numbers of their own, and rows without. Without statistics all indexes look alike:
+    -- each order has one index that gives it, and IS NOT DISTINCT FROM leaves a lookup by id the primary key alone.
+    SELECT
+        (SELECT seq FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NOT NULL
+            ORDER BY seq DESC LIMIT 1) AS last,
+        (SELECT id FROM messages WHERE workspace_id = of_workspace AND id = conversation.head_id
+            AND conversation_id IS NOT DISTINCT FROM of_conversation AND seq IS NOT NULL
+            AND (state = 'complete' OR state = 'interrupted' AND content <> '')) AS head,
+        (SELECT id FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
+            ORDER BY created_at LIMIT 1) AS first_late
+    INTO known;
+    last := greatest(conversation.last_seq, known.last);
+    head := known.head;
+    IF head IS NULL AND last > 0 THEN
+        head := workspace_db_conversation_head(of_workspace, of_conversation);
+    END IF;
+    -- Rows without a number follow each other in the order of time.
+    IF known.first_late IS NOT NULL THEN
         WITH late AS (
             SELECT id, row_number() OVER by_time AS number, lag(id) OVER by_time AS previous FROM messages
             WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL

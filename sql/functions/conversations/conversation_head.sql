@@ -3,11 +3,13 @@ CREATE OR REPLACE FUNCTION workspace_db_conversation_head(of_workspace uuid, of_
 LANGUAGE sql STABLE
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_sort = off SET enable_incremental_sort = off
 AS $function$
     SELECT coalesce(
-        (SELECT m.id FROM conversations AS c
-        JOIN messages AS m ON m.workspace_id = c.workspace_id AND m.conversation_id = c.id AND m.id = c.head_id
-        WHERE c.workspace_id = of_workspace AND c.id = of_conversation AND m.seq IS NOT NULL
+        (SELECT m.id FROM messages AS m
+        WHERE m.workspace_id = of_workspace AND m.id = (
+                SELECT c.head_id FROM conversations AS c WHERE c.workspace_id = of_workspace AND c.id = of_conversation)
+            AND m.conversation_id IS NOT DISTINCT FROM of_conversation AND m.seq IS NOT NULL
             AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')),
         (SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NOT NULL

@@ -4,13 +4,17 @@ LANGUAGE sql STABLE
 SET search_path FROM CURRENT SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $function$
-    WITH RECURSIVE chain (id, parent_id, shown) AS (
-        SELECT m.id, m.parent_id, (m.state IN ('complete', 'interrupted'))::integer FROM messages AS m
-        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation
-            AND m.id = coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
+    -- The keys of parents keep the branch in its conversation. OFFSET 0 and the lookups by id alone keep the planner, which may know
+    -- nothing of the table, from reading the whole conversation for each parent.
+    WITH RECURSIVE start (id) AS MATERIALIZED (
+        SELECT coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
+    ), chain (id, parent_id, shown) AS (
+        SELECT m.id, m.parent_id, (m.state IN ('complete', 'interrupted'))::integer FROM start
+        CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = start.id OFFSET 0) AS m
+        WHERE m.conversation_id = of_conversation
         UNION ALL
         SELECT m.id, m.parent_id, c.shown + (m.state IN ('complete', 'interrupted'))::integer FROM chain AS c
-        JOIN messages AS m ON m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = c.parent_id
+        CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = c.parent_id OFFSET 0) AS m
         WHERE c.shown < most
     ), branch (id) AS (
         SELECT id FROM chain
@@ -19,7 +23,8 @@ AS $function$
         SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NULL AND leaf IS NULL
     ), last AS (
-        SELECT m.* FROM branch AS b JOIN messages AS m ON m.workspace_id = of_workspace AND m.id = b.id
+        SELECT m.* FROM branch AS b
+        CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = b.id OFFSET 0) AS m
         WHERE (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC NULLS FIRST, m.created_at DESC, m.id DESC
         LIMIT most

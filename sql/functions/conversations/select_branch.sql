@@ -8,12 +8,13 @@ DECLARE
 BEGIN
     PERFORM FROM conversations WHERE workspace_id = of_workspace AND id = of_conversation FOR NO KEY UPDATE;
     SELECT m.id INTO next FROM messages AS m
-    WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.id = chosen AND m.seq IS NOT NULL
+    WHERE m.workspace_id = of_workspace AND m.id = chosen AND m.conversation_id IS NOT DISTINCT FROM of_conversation
+        AND m.seq IS NOT NULL
         AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '');
     WHILE next IS NOT NULL LOOP
         leaf := next;
         SELECT m.id INTO next FROM messages AS m
-        WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.parent_id = leaf
+        WHERE m.workspace_id = of_workspace AND m.parent_id = leaf
             AND m.seq IS NOT NULL AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
         ORDER BY m.seq DESC LIMIT 1;
     END LOOP;
