@@ -87,14 +87,12 @@ pub async fn siblings(ws: &mut WorkspaceConnection<impl Access>, message: Messag
         return of_workspace.filter(messages::id.eq(message)).select(Message::as_select()).load(ws).await;
     }
     let in_order = of_workspace.filter(messages::seq.is_not_null()).order(messages::seq).select(Message::as_select());
-    match parent {
-        // All messages with this parent are of its conversation.
-        Some(parent) => in_order.filter(messages::parent_id.eq(parent)).load(ws).await,
-        None => {
-            let roots = in_order.filter(messages::conversation_id.eq(conversation));
-            roots.filter(messages::parent_id.is_null()).load(ws).await
-        }
-    }
+    let Some(parent) = parent else {
+        let roots = in_order.filter(messages::conversation_id.eq(conversation));
+        return roots.filter(messages::parent_id.is_null()).load(ws).await;
+    };
+    // All messages with this parent are of its conversation.
+    in_order.filter(messages::parent_id.eq(parent)).load(ws).await
 }
 
 /// Makes the branch of a message the active one, and returns its last message: the newest that follows.

@@ -13,7 +13,7 @@ use workspace_db::embeddings::{Embedder as _, FeatureHashing};
 use workspace_db::schema::document_chunks;
 use workspace_db_testing::{TestDatabase, seed};
 
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 struct Chat {
     child: Child,

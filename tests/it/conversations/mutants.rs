@@ -14,7 +14,7 @@ use workspace_db::sql_types::MessageState;
 
 use super::Fixture;
 
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_secs(60);
 const SHORT: AnswerTimes = AnswerTimes { lease: Duration::from_millis(100), flush_every: Duration::from_millis(1) };
 
 #[derive(QueryableByName)]
