@@ -4,3 +4,4 @@ DROP FUNCTION workspace_db_open_conversation(uuid, text, uuid);
 DROP FUNCTION workspace_db_message_history(uuid, uuid, uuid, integer);
 DROP FUNCTION workspace_db_append_message(uuid, uuid, uuid, message_role, boolean, text, text, text, uuid, integer, double precision, jsonb, uuid, interval);
 DROP FUNCTION workspace_db_conversation_head(uuid, uuid);
+DROP FUNCTION workspace_db_is_shown(message_state, text);

@@ -1,3 +1,9 @@
+CREATE FUNCTION workspace_db_is_shown(state message_state, content text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN state = 'complete' OR state = 'interrupted' AND content <> '';
+COMMENT ON FUNCTION workspace_db_is_shown(message_state, text) IS
+    'True if the visitor sees the message: it is complete, or interrupted with text.';
+
 -- The pointer is a hint: a message that it names and that is gone, or of another conversation, is no head.
 CREATE FUNCTION workspace_db_conversation_head(of_workspace uuid, of_conversation uuid) RETURNS uuid
 LANGUAGE sql STABLE
@@ -10,10 +16,10 @@ AS $function$
         WHERE m.workspace_id = of_workspace AND m.id = (
                 SELECT c.head_id FROM conversations AS c WHERE c.workspace_id = of_workspace AND c.id = of_conversation)
             AND m.conversation_id IS NOT DISTINCT FROM of_conversation AND m.seq IS NOT NULL
-            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')),
+            AND workspace_db_is_shown(m.state, m.content)),
         (SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NOT NULL
-            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
+            AND workspace_db_is_shown(m.state, m.content)
         ORDER BY m.seq DESC LIMIT 1))
 $function$;
 COMMENT ON FUNCTION workspace_db_conversation_head(uuid, uuid) IS
@@ -89,7 +95,7 @@ BEGIN
             ORDER BY seq DESC LIMIT 1) AS last,
         (SELECT id FROM messages WHERE workspace_id = of_workspace AND id = conversation.head_id
             AND conversation_id IS NOT DISTINCT FROM of_conversation AND seq IS NOT NULL
-            AND (state = 'complete' OR state = 'interrupted' AND content <> '')) AS head,
+            AND workspace_db_is_shown(state, content)) AS head,
         (SELECT id FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
             ORDER BY created_at LIMIT 1) AS first_late
     INTO known;
@@ -166,11 +172,11 @@ AS $function$
     WITH RECURSIVE start (id) AS MATERIALIZED (
         SELECT coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
     ), chain (id, parent_id, shown) AS (
-        SELECT m.id, m.parent_id, (m.state IN ('complete', 'interrupted'))::integer FROM start
+        SELECT m.id, m.parent_id, workspace_db_is_shown(m.state, m.content)::integer FROM start
         CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = start.id OFFSET 0) AS m
         WHERE m.conversation_id = of_conversation
         UNION ALL
-        SELECT m.id, m.parent_id, c.shown + (m.state IN ('complete', 'interrupted'))::integer FROM chain AS c
+        SELECT m.id, m.parent_id, c.shown + workspace_db_is_shown(m.state, m.content)::integer FROM chain AS c
         CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = c.parent_id OFFSET 0) AS m
         WHERE c.shown < most
     ), branch (id) AS (
@@ -182,7 +188,7 @@ AS $function$
     ), last AS (
         SELECT m.* FROM branch AS b
         CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = b.id OFFSET 0) AS m
-        WHERE (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
+        WHERE workspace_db_is_shown(m.state, m.content)
         ORDER BY m.seq DESC NULLS FIRST, m.created_at DESC, m.id DESC
         LIMIT most
     )
@@ -233,12 +239,12 @@ BEGIN
     SELECT m.id INTO next FROM messages AS m
     WHERE m.workspace_id = of_workspace AND m.id = chosen AND m.conversation_id IS NOT DISTINCT FROM of_conversation
         AND m.seq IS NOT NULL
-        AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '');
+        AND workspace_db_is_shown(m.state, m.content);
     WHILE next IS NOT NULL LOOP
         leaf := next;
         SELECT m.id INTO next FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.parent_id = leaf
-            AND m.seq IS NOT NULL AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
+            AND m.seq IS NOT NULL AND workspace_db_is_shown(m.state, m.content)
         ORDER BY m.seq DESC LIMIT 1;
     END LOOP;
     IF leaf IS NOT NULL THEN

@@ -33,7 +33,7 @@ DECLARE
     moment CONSTANT timestamptz := clock_timestamp();
     known record;
 BEGIN
-    -- Whoever ends the answer has the same lock: the piece is in the text, or the writer learns that it is too late.
+    -- The end of an answer takes the same lock: the piece is in the text, or the writer learns that it is too late.
     SELECT m.seq, m.state, m.lease_expires_at, c.speaker, c.hand_over_seq INTO known FROM messages AS m
     JOIN conversations AS c ON c.workspace_id = m.workspace_id AND c.id = m.conversation_id
     WHERE m.workspace_id = of_workspace AND m.id = answer AND m.lease_token = lease AND m.lease_expires_at > moment
@@ -119,7 +119,7 @@ BEGIN
         needs_review = coalesce(coalesce(new_confidence, m.confidence) < threshold, false), review_threshold = threshold,
         lease_token = NULL, lease_expires_at = NULL
     WHERE m.workspace_id = of_workspace AND m.id = answer;
-    IF final_state = 'complete' OR (final_state = 'interrupted' AND written <> '') THEN
+    IF workspace_db_is_shown(final_state, written) THEN
         UPDATE conversations AS c SET
             -- Not if the visitor has gone on, or chosen another branch.
             head_id = CASE WHEN head IS NOT DISTINCT FROM known.parent_id THEN answer ELSE c.head_id END,

@@ -1,4 +1,4 @@
--- What an answer was made from. Without a foreign key to the chunk: a source stays as it was when its document is ingested again.
+-- Sources of answers. They have no foreign key to the chunk, so they stay as they were when the document is ingested again.
 CREATE TABLE message_sources (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     workspace_id uuid NOT NULL,

@@ -5,7 +5,8 @@ use diesel::sql_types::{BigInt, Double, Integer, Jsonb, Nullable, Text, Uuid as 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind, Result};
+use super::missing::no_message;
+use crate::error::Result;
 use crate::id::MessageId;
 use crate::schema::messages;
 use crate::sql_types::MessageState;
@@ -36,8 +37,7 @@ pub async fn stop_answer(
 ) -> Result<Option<MessageState>> {
     let query = messages::table.in_workspace(&ws).find(message).select(messages::lease_token);
     let lease: Option<Option<Uuid>> = query.first(ws).await.optional()?;
-    let gone = || Error::new(ErrorKind::NotFound, format!("the workspace has no message {message}")).about("id");
-    let Some(lease) = lease.ok_or_else(gone)? else { return Ok(None) };
+    let Some(lease) = lease.ok_or_else(|| no_message(message))? else { return Ok(None) };
     let end = AnswerEnd {
         message,
         lease,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use diesel::IntoSql as _;
-use diesel::pg::data_types::PgInterval;
 use diesel::sql_types::{BigInt, Bool, Interval, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::MessageId;
+use crate::sql_types::interval;
 use crate::tenancy::{Database, FunctionCall, MayWrite, WorkspaceScope};
 
 /// Token and length of a lease that is asked for.
@@ -22,10 +22,6 @@ impl NewLease {
     /// Returns a lease with a random token, because version 7 can be guessed in part.
     pub(super) fn random(length: Duration) -> Self {
         Self { token: Uuid::new_v4(), length }
-    }
-
-    pub(super) fn interval(self) -> PgInterval {
-        PgInterval::from_microseconds(i64::try_from(self.length.as_micros()).unwrap_or(i64::MAX))
     }
 }
 
@@ -45,7 +41,7 @@ pub(super) async fn store<A: MayWrite>(
         lease.token.into_sql::<SqlUuid>(),
         stored_position(position).into_sql::<BigInt>(),
         piece.into_sql::<Text>(),
-        lease.interval().into_sql::<Interval>(),
+        interval(lease.length).into_sql::<Interval>(),
     );
     let call = FunctionCall::<_, _, Bool>::new("workspace_db_flush_answer", "is_withheld", arguments);
     let rows: Vec<bool> = call.load_in(&mut ws).await?;

@@ -9,7 +9,7 @@ use super::input::{Author, MessageInput, Place};
 use super::missing::no_conversation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ConversationId, MessageId};
-use crate::sql_types::{MessageRole, MessageState};
+use crate::sql_types::{MessageRole, MessageState, interval};
 use crate::tenancy::{FunctionCall, MayWrite, WorkspaceConnection};
 
 /// A message as [`append`] has stored it.
@@ -106,7 +106,7 @@ pub(super) async fn append_with_lease(
         message.confidence.into_sql::<Nullable<Double>>(),
         message.metadata.clone().map_or_else(|| json!({}), Value::from).into_sql::<Jsonb>(),
         lease.map(|lease| lease.token).into_sql::<Nullable<SqlUuid>>(),
-        lease.map(NewLease::interval).into_sql::<Nullable<Interval>>(),
+        lease.map(|lease| interval(lease.length)).into_sql::<Nullable<Interval>>(),
     );
     let columns = "outcome, message, message_seq, message_parent, message_state, is_withheld";
     let call = FunctionCall::<_, _, Columns>::new("workspace_db_append_message", columns, arguments);

@@ -4,6 +4,7 @@ use diesel::IntoSql as _;
 use diesel::prelude::{ExpressionMethods as _, SelectableHelper as _};
 use diesel::sql_types::{Integer, Nullable, Uuid as SqlUuid};
 
+use super::missing::no_message;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::models::Message;
@@ -79,7 +80,7 @@ pub async fn siblings(ws: &mut WorkspaceConnection<impl Access>, message: Messag
     let query = messages::table.in_workspace(&ws).find(message).select(place);
     let place: Option<(ConversationId, Option<MessageId>, Option<i64>)> = query.first(ws).await.optional()?;
     let Some((conversation, parent, seq)) = place else {
-        return Err(Error::new(ErrorKind::NotFound, format!("the workspace has no message {message}")).about("id"));
+        return Err(no_message(message));
     };
     let of_workspace = messages::table.in_workspace(&ws);
     if seq.is_none() {

@@ -4,7 +4,7 @@ use diesel::prelude::{ExpressionMethods as _, NullableExpressionMethods as _, Se
 use diesel::sql_types::{Bool, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel::{IntoSql as _, dsl};
 
-use super::missing::no_conversation;
+use super::missing::{no_conversation, no_message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::models::Conversation;
@@ -168,7 +168,6 @@ pub async fn release(ws: &mut WorkspaceConnection<impl MayWrite>, message: Messa
     let arguments = (ws.workspace().into_sql::<SqlUuid>(), message.into_sql::<SqlUuid>());
     let call = FunctionCall::<_, _, Nullable<Bool>>::new("workspace_db_release_message", "released", arguments);
     let rows: Vec<Option<bool>> = call.load_in(ws).await?;
-    let gone = || Error::new(ErrorKind::NotFound, format!("the workspace has no message {message}")).about("id");
     let closed = || Error::new(ErrorKind::Conflict, format!("the conversation of message {message} is closed"));
-    rows.into_iter().next().ok_or_else(gone)?.ok_or_else(closed)
+    rows.into_iter().next().ok_or_else(|| no_message(message))?.ok_or_else(closed)
 }

@@ -10,12 +10,13 @@ use diesel::sql_types::{Array, Integer, Interval, Nullable, Text, Timestamptz, U
 use uuid::Uuid;
 
 use super::kind::{JobKind, from_payload};
-use super::lease::{Lease, check, interval};
+use super::lease::{Lease, check};
 use super::outcome::{Outcome, finish};
 use crate::error::Result;
 use crate::id::WorkspaceId;
 use crate::models::Job;
 use crate::schema::jobs;
+use crate::sql_types::interval;
 use crate::tenancy::{Database, FunctionCall, WorkspaceScope};
 use crate::unreadable::{Readable, UnreadableRow};
 

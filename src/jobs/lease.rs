@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use diesel::pg::data_types::PgInterval;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Interval, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkspaceId};
-use crate::sql_types::JobStatus;
+use crate::sql_types::{JobStatus, interval};
 use crate::tenancy::{Database, FunctionCall};
 
 /// Maximum duration of a lease. If a worker dies, its job waits up to this long for another worker.
@@ -137,8 +136,4 @@ pub(super) fn check(lease: Duration) -> Result<()> {
         "a lease of {lease:?} is too long: after a crash of the worker, its jobs would wait for the end of the lease"
     ))
     .remedy("set it to at most one day; heartbeats extend it"))
-}
-
-pub(super) fn interval(length: Duration) -> PgInterval {
-    PgInterval::from_microseconds(i64::try_from(length.as_micros()).unwrap_or(i64::MAX))
 }

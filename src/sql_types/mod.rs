@@ -22,6 +22,7 @@ mod bit;
 mod checked_text;
 mod embedding;
 mod enums;
+mod interval;
 mod language_tag;
 mod metadata;
 mod operators;
@@ -44,6 +45,7 @@ pub use self::enums::{
     DatasourceType, DocumentStatus, FeedbackJudge, JobStatus, JobUniqueness, MessageRole, MessageState, PG_ENUMS,
     ServiceAccess,
 };
+pub(crate) use self::interval::interval;
 pub use self::language_tag::{LanguageTag, LanguageTags};
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::{MAX_LEVELS, has_nul, is_deeper};

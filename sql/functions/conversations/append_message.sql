@@ -68,7 +68,7 @@ BEGIN
             ORDER BY seq DESC LIMIT 1) AS last,
         (SELECT id FROM messages WHERE workspace_id = of_workspace AND id = conversation.head_id
             AND conversation_id IS NOT DISTINCT FROM of_conversation AND seq IS NOT NULL
-            AND (state = 'complete' OR state = 'interrupted' AND content <> '')) AS head,
+            AND workspace_db_is_shown(state, content)) AS head,
         (SELECT id FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
             ORDER BY created_at LIMIT 1) AS first_late
     INTO known;

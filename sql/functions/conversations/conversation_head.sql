@@ -10,10 +10,10 @@ AS $function$
         WHERE m.workspace_id = of_workspace AND m.id = (
                 SELECT c.head_id FROM conversations AS c WHERE c.workspace_id = of_workspace AND c.id = of_conversation)
             AND m.conversation_id IS NOT DISTINCT FROM of_conversation AND m.seq IS NOT NULL
-            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')),
+            AND workspace_db_is_shown(m.state, m.content)),
         (SELECT m.id FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.conversation_id = of_conversation AND m.seq IS NOT NULL
-            AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
+            AND workspace_db_is_shown(m.state, m.content)
         ORDER BY m.seq DESC LIMIT 1))
 $function$;
 COMMENT ON FUNCTION workspace_db_conversation_head(uuid, uuid) IS

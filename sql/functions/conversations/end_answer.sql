@@ -57,7 +57,7 @@ BEGIN
         needs_review = coalesce(coalesce(new_confidence, m.confidence) < threshold, false), review_threshold = threshold,
         lease_token = NULL, lease_expires_at = NULL
     WHERE m.workspace_id = of_workspace AND m.id = answer;
-    IF final_state = 'complete' OR (final_state = 'interrupted' AND written <> '') THEN
+    IF workspace_db_is_shown(final_state, written) THEN
         UPDATE conversations AS c SET
             -- Not if the visitor has gone on, or chosen another branch.
             head_id = CASE WHEN head IS NOT DISTINCT FROM known.parent_id THEN answer ELSE c.head_id END,

@@ -9,7 +9,7 @@ DECLARE
     moment CONSTANT timestamptz := clock_timestamp();
     known record;
 BEGIN
-    -- Whoever ends the answer has the same lock: the piece is in the text, or the writer learns that it is too late.
+    -- The end of an answer takes the same lock: the piece is in the text, or the writer learns that it is too late.
     SELECT m.seq, m.state, m.lease_expires_at, c.speaker, c.hand_over_seq INTO known FROM messages AS m
     JOIN conversations AS c ON c.workspace_id = m.workspace_id AND c.id = m.conversation_id
     WHERE m.workspace_id = of_workspace AND m.id = answer AND m.lease_token = lease AND m.lease_expires_at > moment

@@ -9,11 +9,11 @@ AS $function$
     WITH RECURSIVE start (id) AS MATERIALIZED (
         SELECT coalesce(leaf, workspace_db_conversation_head(of_workspace, of_conversation))
     ), chain (id, parent_id, shown) AS (
-        SELECT m.id, m.parent_id, (m.state IN ('complete', 'interrupted'))::integer FROM start
+        SELECT m.id, m.parent_id, workspace_db_is_shown(m.state, m.content)::integer FROM start
         CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = start.id OFFSET 0) AS m
         WHERE m.conversation_id = of_conversation
         UNION ALL
-        SELECT m.id, m.parent_id, c.shown + (m.state IN ('complete', 'interrupted'))::integer FROM chain AS c
+        SELECT m.id, m.parent_id, c.shown + workspace_db_is_shown(m.state, m.content)::integer FROM chain AS c
         CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = c.parent_id OFFSET 0) AS m
         WHERE c.shown < most
     ), branch (id) AS (
@@ -25,7 +25,7 @@ AS $function$
     ), last AS (
         SELECT m.* FROM branch AS b
         CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = b.id OFFSET 0) AS m
-        WHERE (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
+        WHERE workspace_db_is_shown(m.state, m.content)
         ORDER BY m.seq DESC NULLS FIRST, m.created_at DESC, m.id DESC
         LIMIT most
     )

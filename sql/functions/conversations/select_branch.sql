@@ -10,12 +10,12 @@ BEGIN
     SELECT m.id INTO next FROM messages AS m
     WHERE m.workspace_id = of_workspace AND m.id = chosen AND m.conversation_id IS NOT DISTINCT FROM of_conversation
         AND m.seq IS NOT NULL
-        AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '');
+        AND workspace_db_is_shown(m.state, m.content);
     WHILE next IS NOT NULL LOOP
         leaf := next;
         SELECT m.id INTO next FROM messages AS m
         WHERE m.workspace_id = of_workspace AND m.parent_id = leaf
-            AND m.seq IS NOT NULL AND (m.state = 'complete' OR m.state = 'interrupted' AND m.content <> '')
+            AND m.seq IS NOT NULL AND workspace_db_is_shown(m.state, m.content)
         ORDER BY m.seq DESC LIMIT 1;
     END LOOP;
     IF leaf IS NOT NULL THEN

@@ -1,7 +1,6 @@
 use futures_util::future::join_all;
 use workspace_db::conversations::{
-    AnswerFacts, AnswerStart, AnswerTimes, FeedbackInput, MessageInput, Rating, begin_answer, give_feedback,
-    review_queue, take_back_feedback,
+    AnswerFacts, AnswerTimes, FeedbackInput, MessageInput, Rating, give_feedback, review_queue, take_back_feedback,
 };
 use workspace_db::id::{AdminUserId, MessageId};
 use workspace_db::models::{Feedback, Message};
@@ -100,9 +99,7 @@ async fn the_queue_has_what_a_person_should_read() {
     let sure = fixture.append(MessageInput::bot("sure").confidence(0.7)).await.message;
     let unsure = fixture.append(MessageInput::bot("unsure").confidence(0.69)).await.message;
     let unknown = fixture.append(MessageInput::bot("unknown")).await.message;
-    let answer = MessageInput::answer();
-    let start = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &answer, AnswerTimes::default());
-    let AnswerStart::New(mut writer) = start.await.unwrap() else { unreachable!("a new answer") };
+    let mut writer = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     let streamed = writer.message();
     writer.push("streamed").await.unwrap();
     writer.complete(&AnswerFacts { confidence: Some(0.1), ..AnswerFacts::default() }).await.unwrap();

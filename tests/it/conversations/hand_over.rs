@@ -1,12 +1,11 @@
 use futures_util::future::join_all;
 use workspace_db::conversations::{
-    AnswerFacts, AnswerStart, AnswerTimes, MessageInput, StatusChange, append, begin_answer, change_status, history,
-    release,
+    AnswerFacts, AnswerTimes, MessageInput, StatusChange, append, change_status, history, release,
 };
 use workspace_db::id::{ConversationId, MessageId};
 use workspace_db::sql_types::{ConversationSpeaker, ConversationStatus, MessageState};
 
-use super::Fixture;
+use super::{Fixture, begin};
 
 const CHANGES: [StatusChange; 6] = [
     StatusChange::RequestHuman,
@@ -63,11 +62,7 @@ async fn after_the_hand_over_no_answer_of_the_bot_is_shown() {
     let question = fixture.append(MessageInput::user("May I speak to a person?")).await.message;
     let error = append(&mut fixture.ws, talk, &MessageInput::human("Hello")).await.unwrap_err();
     assert!(error.is_conflict() && error.field() == Some("author"), "{error}");
-    let AnswerStart::New(mut writer) =
-        begin_answer(&fixture.db, &fixture.scope, talk, &MessageInput::answer(), AnswerTimes::default()).await.unwrap()
-    else {
-        unreachable!("a new answer")
-    };
+    let mut writer = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     writer.push("Of course").await.unwrap();
     writer.flush().await.unwrap();
     assert!(!writer.is_withheld());
@@ -120,8 +115,7 @@ async fn an_answer_from_before_a_hand_over_is_withheld_whatever_came_after() {
         let talk = super::conversation(&mut ws).await;
         append(&mut ws, talk, &MessageInput::user("one")).await.unwrap();
         let answer = MessageInput::answer();
-        let start = begin_answer(&fixture.db, &fixture.scope, talk, &answer, AnswerTimes::default()).await.unwrap();
-        let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+        let mut writer = begin(&fixture.db, &fixture.scope, talk, &answer, AnswerTimes::default()).await;
         writer.push("two").await.unwrap();
         for change in changes {
             change_status(&mut ws, talk, *change).await.unwrap();
@@ -143,9 +137,7 @@ async fn an_answer_from_before_a_hand_over_is_withheld_whatever_came_after() {
 async fn half_an_answer_stays_half_when_it_is_released() {
     let mut fixture = Fixture::new().await;
     fixture.append(MessageInput::user("one")).await;
-    let answer = MessageInput::answer();
-    let start = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &answer, AnswerTimes::default()).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    let mut writer = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     writer.push("half").await.unwrap();
     change_status(&mut fixture.ws, fixture.talk, StatusChange::TakeOver).await.unwrap();
     assert_eq!(writer.stop().await.unwrap(), MessageState::Withheld);

@@ -8,7 +8,9 @@ mod page;
 mod streaming;
 mod tree;
 
-use workspace_db::conversations::{AppendResult, MessageInput, append};
+use workspace_db::conversations::{
+    AnswerStart, AnswerTimes, AnswerWriter, AppendResult, MessageInput, append, begin_answer,
+};
 use workspace_db::id::ConversationId;
 use workspace_db::models::{Message, NewConversation};
 use workspace_db::schema::{conversations, messages};
@@ -43,9 +45,28 @@ impl Fixture {
         append(&mut self.ws, self.talk, &message).await.unwrap()
     }
 
+    /// Begins an answer in the conversation.
+    async fn begin(&self, message: &MessageInput, times: AnswerTimes) -> AnswerWriter {
+        begin(&self.db, &self.scope, self.talk, message, times).await
+    }
+
     /// The messages of the conversation, in their order.
     async fn messages(&mut self) -> Vec<Message> {
         messages_of(&mut self.ws, self.talk).await
+    }
+}
+
+/// Begins an answer that the conversation does not have.
+async fn begin(
+    db: &Database,
+    scope: &WorkspaceScope,
+    talk: ConversationId,
+    message: &MessageInput,
+    times: AnswerTimes,
+) -> AnswerWriter {
+    match begin_answer(db, scope, talk, message, times).await.unwrap() {
+        AnswerStart::New(writer) => writer,
+        AnswerStart::Known(known) => unreachable!("the answer is known: {known:?}"),
     }
 }
 

@@ -7,8 +7,7 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl as _;
 use futures_util::future::join_all;
 use workspace_db::conversations::{
-    AnswerFacts, AnswerStart, AnswerTimes, MessageInput, StatusChange, append, begin_answer, change_status,
-    for_visitor, interrupt_expired,
+    AnswerFacts, AnswerTimes, MessageInput, StatusChange, append, change_status, for_visitor, interrupt_expired,
 };
 use workspace_db::sql_types::MessageState;
 
@@ -78,9 +77,7 @@ async fn without_the_visitors_lock_two_messages_would_make_two_conversations() {
 async fn without_the_fence_a_late_writer_would_go_on() {
     let fence = "AND m.lease_token = lease AND m.lease_expires_at > moment";
     let fixture = Fixture::without("workspace_db_flush_answer", fence, "").await;
-    let answer = MessageInput::answer();
-    let start = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &answer, SHORT).await.unwrap();
-    let AnswerStart::New(mut late) = start else { unreachable!("a new answer") };
+    let mut late = fixture.begin(&MessageInput::answer(), SHORT).await;
     let began = Instant::now();
     while interrupt_expired(&fixture.db, 10).await.unwrap().is_empty() {
         assert!(began.elapsed() < DEADLINE, "the answer is not interrupted");
@@ -93,9 +90,7 @@ async fn without_the_fence_a_late_writer_would_go_on() {
 async fn without_the_mark_an_old_answer_would_be_shown_after_a_hand_over() {
     let mark = "OR known.seq <= conversation.hand_over_seq";
     let fixture = Fixture::without("workspace_db_end_answer", mark, "").await;
-    let answer = MessageInput::answer();
-    let start = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &answer, AnswerTimes::default()).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    let mut writer = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     writer.push("old").await.unwrap();
     let mut ws = fixture.db.workspace(&fixture.scope).await.unwrap();
     for change in [StatusChange::TakeOver, StatusChange::GiveBack] {
@@ -108,9 +103,7 @@ async fn without_the_mark_an_old_answer_would_be_shown_after_a_hand_over() {
 async fn without_the_length_a_piece_would_be_lost() {
     let longer = "DO UPDATE SET content = excluded.content\n        WHERE octet_length(excluded.content) > octet_length(d.content)";
     let fixture = Fixture::without("workspace_db_flush_answer", longer, "DO NOTHING").await;
-    let answer = MessageInput::answer();
-    let start = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &answer, AnswerTimes::default()).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    let mut writer = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     let mut conn = fixture.database.connect().await.unwrap();
     let unheard = "INSERT INTO message_deltas (workspace_id, message_id, position, content)
         SELECT workspace_id, id, 0, 'abc' FROM messages WHERE lease_token IS NOT NULL";

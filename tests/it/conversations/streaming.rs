@@ -8,8 +8,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use workspace_db::conversations::{
-    AnswerFacts, AnswerStart, AnswerTimes, AnswerWriter, MAX_CONTENT_BYTES, MessageInput, append, begin_answer,
-    history, interrupt_expired, stop_answer,
+    AnswerFacts, AnswerStart, AnswerTimes, MAX_CONTENT_BYTES, MessageInput, append, begin_answer, history,
+    interrupt_expired, stop_answer,
 };
 use workspace_db::id::{ConversationId, MessageId, WorkspaceId};
 use workspace_db::jobs::{JobKind, Outcome, RunningJob, Worker};
@@ -18,19 +18,12 @@ use workspace_db::schema::{message_deltas, messages};
 use workspace_db::sql_types::{MessageRole, MessageState};
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
 
-use super::Fixture;
+use super::{Fixture, begin};
 use crate::size;
 
 const ORDERS: &str = "WORKSPACE_DB_TEST_ANSWER";
 const SHORT: AnswerTimes = AnswerTimes { lease: Duration::from_millis(400), flush_every: Duration::from_millis(1) };
 const DEADLINE: Duration = Duration::from_secs(60);
-
-async fn begin(fixture: &Fixture, message: &MessageInput, times: AnswerTimes) -> AnswerWriter {
-    match begin_answer(&fixture.db, &fixture.scope, fixture.talk, message, times).await.unwrap() {
-        AnswerStart::New(writer) => writer,
-        AnswerStart::Known(known) => unreachable!("the answer is known: {known:?}"),
-    }
-}
 
 async fn message(fixture: &mut Fixture, id: MessageId) -> Message {
     messages::table.in_workspace(&fixture.ws).find(id).first(&mut fixture.ws).await.unwrap()
@@ -53,7 +46,7 @@ async fn rescue(fixture: &Fixture, answer: MessageId) {
 async fn an_answer_arrives_in_parts_and_ends() {
     let mut fixture = Fixture::new().await;
     let question = fixture.append(MessageInput::user("When do you open?")).await.message;
-    let mut writer = begin(&fixture, &MessageInput::answer().client_id("run-1"), AnswerTimes::default()).await;
+    let mut writer = fixture.begin(&MessageInput::answer().client_id("run-1"), AnswerTimes::default()).await;
     let answer = writer.message();
     assert_eq!(message(&mut fixture, answer).await.state, MessageState::Pending);
     assert_eq!(history(&mut fixture.ws, fixture.talk, 9).await.unwrap().len(), 1, "a pending answer is no history");
@@ -101,8 +94,7 @@ async fn a_stream_is_flushed_by_time_and_holds_no_connection() {
     fixture.append(MessageInput::user("Tell me a story")).await;
     let narrow = fixture.database.open(1).await.unwrap();
     let times = AnswerTimes { lease: Duration::from_secs(30), flush_every: Duration::from_millis(10) };
-    let start = begin_answer(&narrow, &fixture.scope, fixture.talk, &MessageInput::answer(), times).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    let mut writer = begin(&narrow, &fixture.scope, fixture.talk, &MessageInput::answer(), times).await;
     let answer = writer.message();
     let (scope, talk) = (fixture.scope.clone(), fixture.talk);
     // Between the parts, the model thinks until what it has said is stored: seen over the pool's only connection.
@@ -140,7 +132,7 @@ async fn a_stream_is_flushed_by_time_and_holds_no_connection() {
 async fn who_has_lost_the_lease_changes_nothing() {
     let mut fixture = Fixture::new().await;
     let question = fixture.append(MessageInput::user("one")).await.message;
-    let mut slow = begin(&fixture, &MessageInput::answer(), SHORT).await;
+    let mut slow = fixture.begin(&MessageInput::answer(), SHORT).await;
     let answer = slow.message();
     slow.push("slow").await.unwrap();
     slow.flush().await.unwrap();
@@ -148,7 +140,7 @@ async fn who_has_lost_the_lease_changes_nothing() {
     let interrupted = message(&mut fixture, answer).await;
     assert_eq!((interrupted.state, interrupted.content.as_str()), (MessageState::Interrupted, "slow"));
     // Another is made meanwhile, beside it.
-    let mut quick = begin(&fixture, &MessageInput::answer().beside(answer), AnswerTimes::default()).await;
+    let mut quick = fixture.begin(&MessageInput::answer().beside(answer), AnswerTimes::default()).await;
     quick.push("quick").await.unwrap();
     let second = quick.message();
     quick.complete(&AnswerFacts::default()).await.unwrap();
@@ -164,7 +156,7 @@ async fn who_has_lost_the_lease_changes_nothing() {
 async fn a_piece_whose_storing_was_not_heard_is_stored_once() {
     let mut fixture = Fixture::new().await;
     fixture.append(MessageInput::user("one")).await;
-    let mut writer = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
+    let mut writer = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     let id = writer.message();
     writer.push("abc").await.unwrap();
     // As if it had been flushed, and the answer had been lost: the writer sends it again, with what has come since.
@@ -190,10 +182,9 @@ async fn a_piece_whose_storing_was_not_heard_is_stored_once() {
 #[tokio::test]
 async fn one_locked_conversation_delays_its_own_answers_only() {
     let mut fixture = Fixture::new().await;
-    let locked = begin(&fixture, &MessageInput::answer(), SHORT).await.message();
+    let locked = fixture.begin(&MessageInput::answer(), SHORT).await.message();
     let other = super::conversation(&mut fixture.ws).await;
-    let start = begin_answer(&fixture.db, &fixture.scope, other, &MessageInput::answer(), SHORT).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    let mut writer = begin(&fixture.db, &fixture.scope, other, &MessageInput::answer(), SHORT).await;
     writer.push("half").await.unwrap();
     writer.flush().await.unwrap();
     let second = writer.message();
@@ -214,7 +205,7 @@ async fn a_lease_ends_in_time_whatever_the_conversation_says() {
     let mut conn = fixture.database.connect().await.unwrap();
     let ahead = "UPDATE conversations SET last_message_at = '2099-01-01'";
     diesel::sql_query(ahead).execute(&mut conn).await.unwrap();
-    let pending = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await.message();
+    let pending = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await.message();
     let lease = message(&mut fixture, pending).await.lease_expires_at.unwrap();
     assert!(lease < chrono::Utc::now() + chrono::TimeDelta::minutes(1), "{lease}");
 }
@@ -224,7 +215,7 @@ async fn an_interrupted_answer_without_text_is_no_history() {
     let mut fixture = Fixture::new().await;
     let old = NewMessage::new(fixture.talk, MessageRole::User, "an old question");
     messages::table.in_workspace(&fixture.ws).insert(&old).execute(&mut fixture.ws).await.unwrap();
-    let dead = begin(&fixture, &MessageInput::answer(), SHORT).await.message();
+    let dead = fixture.begin(&MessageInput::answer(), SHORT).await.message();
     let texts = async |fixture: &mut Fixture| {
         let chain = history(&mut fixture.ws, fixture.talk, 9).await.unwrap();
         chain.into_iter().map(|one| one.content).collect::<Vec<_>>()
@@ -245,7 +236,7 @@ async fn an_answer_leaves_the_head_to_who_has_gone_on() {
     let talk = fixture.talk;
     let question = fixture.append(MessageInput::user("one")).await.message;
     let first = fixture.append(MessageInput::bot("first answer")).await.message;
-    let mut again = begin(&fixture, &MessageInput::answer().beside(first), AnswerTimes::default()).await;
+    let mut again = fixture.begin(&MessageInput::answer().beside(first), AnswerTimes::default()).await;
     again.push("second answer").await.unwrap();
     // Meanwhile, the visitor goes back to the first answer.
     workspace_db::conversations::select_branch(&mut fixture.ws, talk, first).await.unwrap();
@@ -258,12 +249,12 @@ async fn an_answer_leaves_the_head_to_who_has_gone_on() {
 async fn a_stop_keeps_what_has_come() {
     let mut fixture = Fixture::new().await;
     fixture.append(MessageInput::user("one")).await;
-    let mut stopped = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
+    let mut stopped = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     stopped.push("half of").await.unwrap();
     let id = stopped.message();
     assert_eq!(stopped.stop().await.unwrap(), MessageState::Interrupted);
     assert_eq!(message(&mut fixture, id).await.content, "half of");
-    let mut remote = begin(&fixture, &MessageInput::answer().beside(id), AnswerTimes::default()).await;
+    let mut remote = fixture.begin(&MessageInput::answer().beside(id), AnswerTimes::default()).await;
     remote.push("another half").await.unwrap();
     remote.flush().await.unwrap();
     let second = remote.message();
@@ -280,9 +271,9 @@ async fn a_stop_keeps_what_has_come() {
 async fn an_empty_or_failed_answer_is_no_history() {
     let mut fixture = Fixture::new().await;
     let question = fixture.append(MessageInput::user("one")).await.message;
-    let mut empty = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
+    let mut empty = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     assert_eq!(empty.complete(&AnswerFacts::default()).await.unwrap(), MessageState::Failed);
-    let mut failed = begin(&fixture, &MessageInput::answer(), AnswerTimes::default()).await;
+    let mut failed = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     failed.push("I was about").await.unwrap();
     let id = failed.message();
     assert_eq!(failed.fail("the model\0 is gone").await.unwrap(), MessageState::Failed);
@@ -311,7 +302,7 @@ async fn bad_answers_and_times_are_refused() {
         let error = begin_answer(&fixture.db, &fixture.scope, fixture.talk, &message, times).await.unwrap_err();
         assert!(error.is_invalid_input() && error.field() == Some(field), "{error}");
     }
-    let mut writer = begin(&fixture, &MessageInput::answer(), times).await;
+    let mut writer = fixture.begin(&MessageInput::answer(), times).await;
     for part in ["a\0b".to_owned(), "x".repeat(MAX_CONTENT_BYTES + 1)] {
         let error = writer.push(&part).await.unwrap_err();
         assert!(error.is_invalid_input() && error.field() == Some("content"), "{error}");
@@ -343,8 +334,7 @@ async fn an_answering_process() {
         workspace_db::config::Config { database_app_url: Some(app_url.parse().unwrap()), ..Default::default() };
     let db = Database::open(&config).await.unwrap();
     let scope = WorkspaceScope::unchecked(workspace, "a test");
-    let start = begin_answer(&db, &scope, talk, &MessageInput::answer(), SHORT).await.unwrap();
-    let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
+    let mut writer = begin(&db, &scope, talk, &MessageInput::answer(), SHORT).await;
     for number in 0_u64.. {
         writer.push(&format!("{number},")).await.unwrap();
     }
@@ -417,7 +407,7 @@ fn start(orders: &Orders) -> Child {
 async fn a_worker_interrupts_what_a_dead_writer_left() {
     let mut fixture = Fixture::new().await;
     fixture.append(MessageInput::user("one")).await;
-    let mut dead = begin(&fixture, &MessageInput::answer(), SHORT).await;
+    let mut dead = fixture.begin(&MessageInput::answer(), SHORT).await;
     dead.push("half").await.unwrap();
     dead.flush().await.unwrap();
     let id = dead.message();
