@@ -17,8 +17,8 @@ use crate::tenancy::{FunctionCall, InWorkspace as _, MayWrite, OptionalRow as _,
 ///
 /// # Errors
 ///
-/// [`is_not_found`](Error::is_not_found) if the workspace has no such message;
-/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+/// [`is_not_found`](crate::Error::is_not_found) if the workspace has no such message;
+/// [`is_unreachable`](crate::Error::is_unreachable), [`is_database_failure`](crate::Error::is_database_failure).
 ///
 /// ```no_run
 /// use workspace_db::conversations::stop_answer;
