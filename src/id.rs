@@ -105,6 +105,8 @@ typed_ids! {
     pub FeedbackId, "a feedback";
     /// Names a row of `message_sources` within its workspace.
     pub MessageSourceId, "a source of a message";
+    /// Names a row of `model_calls` within its workspace.
+    pub ModelCallId, "a call of a model";
     /// Names a row of `job_schedules` within its workspace.
     pub JobScheduleId, "a schedule";
     /// Names a row of `jobs` within its workspace.

@@ -137,7 +137,7 @@ mod unreadable;
 mod words;
 
 /// Crates whose types are in the public API. Use these re-exports, or the same versions.
-pub use {chrono, diesel, diesel_async, secrecy, serde_json, tokio_postgres, uuid};
+pub use {bigdecimal, chrono, diesel, diesel_async, secrecy, serde_json, tokio_postgres, uuid};
 
 pub use error::{Error, ErrorKind, Result};
 pub use unreadable::{Readable, UnreadableRow};

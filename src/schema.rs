@@ -557,6 +557,8 @@ diesel::table! {
         parent_id -> Nullable<Uuid>,
         /// Id that the sender gave the message, so that it can be sent again.
         client_id -> Nullable<Text>,
+        /// Language of the text, a BCP 47 tag, which selects the stemmer of a search; NULL for no stemming.
+        language -> Nullable<Text>,
         /// State.
         state -> MessageState,
         /// True if a person wrote the answer.
@@ -569,6 +571,46 @@ diesel::table! {
         lease_token -> Nullable<Uuid>,
         /// End of the writer's lease; afterwards the answer is interrupted.
         lease_expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+    use crate::sql_types::Bit;
+
+    /// Calls of models for answers, with their tokens and cost.
+    model_calls (workspace_id, id) {
+        /// Identity within the workspace.
+        id -> Uuid,
+        /// The workspace.
+        workspace_id -> Uuid,
+        /// The answer.
+        message_id -> Uuid,
+        /// The call of the same answer that contains this one, as the run of an agent does.
+        parent_id -> Nullable<Uuid>,
+        /// Name of the model.
+        model -> Text,
+        /// Tokens of the input, with those from the cache; NULL if the provider does not say.
+        input_tokens -> Nullable<Int4>,
+        /// Those of the input that came from the provider's cache.
+        cached_tokens -> Nullable<Int4>,
+        /// Tokens of the output, with those of the reasoning.
+        output_tokens -> Nullable<Int4>,
+        /// Those of the output that were reasoning.
+        reasoning_tokens -> Nullable<Int4>,
+        /// Price list by which the cost was computed.
+        price_version -> Nullable<Text>,
+        /// Cost in US dollars; NULL if the price or the tokens are unknown.
+        cost_usd -> Nullable<Numeric>,
+        /// Time from the request to the end of the output, in milliseconds.
+        latency_ms -> Nullable<Int4>,
+        /// Time from the request to the first token of the output, in milliseconds.
+        first_token_ms -> Nullable<Int4>,
+        /// Why the output ended, in the provider's word.
+        stop_reason -> Nullable<Text>,
+        /// Time of insertion.
+        created_at -> Timestamptz,
     }
 }
 
@@ -756,6 +798,7 @@ diesel::joinable!(jobs -> workspaces (workspace_id));
 diesel::joinable!(message_deltas -> workspaces (workspace_id));
 diesel::joinable!(message_sources -> workspaces (workspace_id));
 diesel::joinable!(messages -> workspaces (workspace_id));
+diesel::joinable!(model_calls -> workspaces (workspace_id));
 diesel::joinable!(service_tokens -> workspaces (workspace_id));
 diesel::joinable!(webhook_subscriptions -> workspaces (workspace_id));
 diesel::joinable!(workspace_admins -> admin_users (admin_user_id));
@@ -780,6 +823,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     message_deltas,
     message_sources,
     messages,
+    model_calls,
     service_tokens,
     webhook_subscriptions,
     workspace_admins,

@@ -4,7 +4,7 @@ SET LOCAL ROLE workspace_platform;
 DELETE FROM messages WHERE state NOT IN ('complete', 'interrupted');
 RESET ROLE;
 ALTER TABLE messages
-    DROP COLUMN seq, DROP COLUMN parent_id, DROP COLUMN client_id, DROP COLUMN state, DROP COLUMN by_human,
+    DROP COLUMN seq, DROP COLUMN parent_id, DROP COLUMN client_id, DROP COLUMN language, DROP COLUMN state, DROP COLUMN by_human,
     DROP COLUMN needs_review, DROP COLUMN review_threshold,
     DROP COLUMN lease_token, DROP COLUMN lease_expires_at;
 ALTER TABLE conversations DROP COLUMN last_seq, DROP COLUMN head_id, DROP COLUMN speaker, DROP COLUMN hand_over_seq;

@@ -23,6 +23,7 @@ ALTER TABLE messages
     ADD COLUMN seq bigint,
     ADD COLUMN parent_id uuid,
     ADD COLUMN client_id text,
+    ADD COLUMN language text,
     ADD COLUMN state message_state NOT NULL DEFAULT 'complete',
     ADD COLUMN by_human boolean NOT NULL DEFAULT false,
     ADD COLUMN needs_review boolean NOT NULL DEFAULT false,
@@ -32,6 +33,7 @@ ALTER TABLE messages
     ADD CONSTRAINT messages_seq_check CHECK (seq > 0) NOT VALID,
     ADD CONSTRAINT messages_parent_id_check CHECK (parent_id <> id) NOT VALID,
     ADD CONSTRAINT messages_client_id_check CHECK (char_length(client_id) BETWEEN 1 AND 500) NOT VALID,
+    ADD CONSTRAINT messages_language_check CHECK (language ~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$') NOT VALID,
     ADD CONSTRAINT messages_by_human_check CHECK (NOT by_human OR role = 'assistant') NOT VALID,
     ADD CONSTRAINT messages_review_threshold_check CHECK (review_threshold BETWEEN 0 AND 1) NOT VALID,
     ADD CONSTRAINT messages_state_check CHECK (
@@ -41,6 +43,8 @@ ALTER TABLE messages
 COMMENT ON COLUMN messages.seq IS 'Position in the conversation, from 1; NULL until the next append numbers the message.';
 COMMENT ON COLUMN messages.parent_id IS 'The message of the same conversation that this one follows; NULL for a first message.';
 COMMENT ON COLUMN messages.client_id IS 'Id that the sender gave the message, so that it can be sent again.';
+COMMENT ON COLUMN messages.language IS
+    'Language of the text, a BCP 47 tag, which selects the stemmer of a search; NULL for no stemming.';
 COMMENT ON COLUMN messages.state IS 'State.';
 COMMENT ON COLUMN messages.by_human IS 'True if a person wrote the answer.';
 COMMENT ON COLUMN messages.needs_review IS 'True if the confidence was below review_threshold when the message was stored.';

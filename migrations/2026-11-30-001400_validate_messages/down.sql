@@ -5,6 +5,8 @@ ALTER TABLE messages
     ADD CONSTRAINT messages_parent_id_check CHECK (parent_id <> id) NOT VALID,
     DROP CONSTRAINT messages_client_id_check,
     ADD CONSTRAINT messages_client_id_check CHECK (char_length(client_id) BETWEEN 1 AND 500) NOT VALID,
+    DROP CONSTRAINT messages_language_check,
+    ADD CONSTRAINT messages_language_check CHECK (language ~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$') NOT VALID,
     DROP CONSTRAINT messages_by_human_check,
     ADD CONSTRAINT messages_by_human_check CHECK (NOT by_human OR role = 'assistant') NOT VALID,
     DROP CONSTRAINT messages_review_threshold_check,

@@ -5,6 +5,7 @@ ALTER TABLE conversations VALIDATE CONSTRAINT conversations_last_seq_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_seq_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_parent_id_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_client_id_check;
+ALTER TABLE messages VALIDATE CONSTRAINT messages_language_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_by_human_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_review_threshold_check;
 ALTER TABLE messages VALIDATE CONSTRAINT messages_state_check;

@@ -11,6 +11,7 @@ use super::answer_end::AnswerEnd;
 use super::answer_lease::{NewLease, lease_lost, store, stored_position};
 use super::append::{AppendResult, append_with_lease};
 use super::input::{Author, MAX_CONTENT_BYTES, MessageInput, check_confidence, check_text, check_tokens};
+use super::usage::{ModelCallInput, record_model_call};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::sql_types::{MessageState, Metadata};
@@ -253,6 +254,15 @@ impl<A: MayWrite> AnswerWriter<A> {
         let piece = self.buffer.clone();
         let stored = store(&self.db, &self.scope, self.start.message, self.lease, self.position, &piece).await;
         self.note_stored(&piece, stored)
+    }
+
+    /// Stores a call of a model for the answer, like [`record_model_call`].
+    ///
+    /// # Errors
+    ///
+    /// Same as [`record_model_call`].
+    pub async fn record_model_call(&self, call: &ModelCallInput) -> Result<()> {
+        record_model_call(&mut self.db.workspace(&self.scope).await?, self.message(), call).await
     }
 
     fn is_due(&self) -> bool {

@@ -105,6 +105,7 @@ pub(super) async fn append_with_lease(
         message.tokens.map(|tokens| i32::try_from(tokens).unwrap_or(i32::MAX)).into_sql::<Nullable<Integer>>(),
         message.confidence.into_sql::<Nullable<Double>>(),
         message.metadata.clone().map_or_else(|| json!({}), Value::from).into_sql::<Jsonb>(),
+        message.language.as_ref().map(|tag| tag.as_str()).into_sql::<Nullable<Text>>(),
         lease.map(|lease| lease.token).into_sql::<Nullable<SqlUuid>>(),
         lease.map(|lease| interval(lease.length)).into_sql::<Nullable<Interval>>(),
     );

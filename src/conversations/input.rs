@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::id::MessageId;
-use crate::sql_types::{MessageRole, Metadata};
+use crate::sql_types::{LanguageTag, MessageRole, Metadata};
 
 /// Maximum size of a message, in bytes.
 pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
@@ -31,6 +31,7 @@ pub struct MessageInput {
     pub(super) tokens: Option<u32>,
     pub(super) confidence: Option<f64>,
     pub(super) metadata: Option<Metadata>,
+    pub(super) language: Option<LanguageTag>,
 }
 
 /// Author of a message.
@@ -97,6 +98,7 @@ impl MessageInput {
             tokens: None,
             confidence: None,
             metadata: None,
+            language: None,
         }
     }
 
@@ -128,6 +130,11 @@ impl MessageInput {
     /// Sets facts about the message.
     pub fn metadata(self, metadata: Metadata) -> Self {
         Self { metadata: Some(metadata), ..self }
+    }
+
+    /// Sets the language of the text, which selects the stemmer of a search; the workspace's default language if it is not set.
+    pub fn language(self, language: LanguageTag) -> Self {
+        Self { language: Some(language), ..self }
     }
 
     /// Rejects a value that the table would reject, and an empty text.

@@ -29,6 +29,7 @@ mod input;
 mod missing;
 mod page;
 mod status;
+mod usage;
 mod visitor;
 
 pub use self::answer::{AnswerFacts, AnswerStart, AnswerTimes, AnswerWriter, MAX_ANSWER_LEASE, begin_answer};
@@ -40,4 +41,5 @@ pub use self::feedback::{FeedbackInput, Rating, give_feedback, review_queue, tak
 pub use self::input::{MAX_CLIENT_ID_CHARS, MAX_CONTENT_BYTES, MessageInput};
 pub use self::page::{ConversationPage, MAX_PAGE, MessageDetail, PageStart, SourceDetail, conversation_page};
 pub use self::status::{StatusChange, change_status, release};
+pub use self::usage::{ModelCallInput, ModelPrice, ModelUsage, TokenUsage, UsageOf, model_usage, record_model_call};
 pub use self::visitor::{MAX_VISITOR_BYTES, VisitorConversation, for_visitor};

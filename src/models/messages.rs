@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::id::{ConversationId, MessageId, WorkspaceId};
 use crate::schema::messages;
-use crate::sql_types::{MessageRole, MessageState};
+use crate::sql_types::{LanguageTag, MessageRole, MessageState};
 
 /// A message of a conversation.
 #[derive(Clone, Debug, PartialEq, HasQuery, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Message {
     pub parent_id: Option<MessageId>,
     /// Id that the sender gave the message.
     pub client_id: Option<String>,
+    /// Language of the text, which selects the stemmer of a search; `None` for no stemming.
+    #[serde(default)]
+    pub language: Option<LanguageTag>,
     /// State.
     pub state: MessageState,
     /// True if a person wrote the answer.
@@ -77,6 +80,8 @@ pub struct NewMessage {
     pub confidence: Option<f64>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
+    /// Language of the text, which selects the stemmer of a search.
+    pub language: Option<LanguageTag>,
 }
 
 impl NewMessage {
@@ -91,6 +96,7 @@ impl NewMessage {
             tokens: None,
             confidence: None,
             metadata: None,
+            language: None,
         }
     }
 }
@@ -109,6 +115,8 @@ pub struct MessageChanges {
     pub confidence: Option<Option<f64>>,
     /// Anything else, as a JSON object.
     pub metadata: Option<Value>,
+    /// Language of the text.
+    pub language: Option<Option<LanguageTag>>,
 }
 
 crate::tenant_rows! {

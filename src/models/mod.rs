@@ -14,6 +14,7 @@
 //! | `messages` | [`Message`] | [`NewMessage`] | [`MessageChanges`] |
 //! | `message_deltas` | [`MessageDelta`] | by `conversations` | by `conversations` |
 //! | `message_sources` | [`MessageSource`] | [`NewMessageSource`] | [`MessageSourceChanges`] |
+//! | `model_calls` | [`ModelCall`] | [`NewModelCall`] | [`ModelCallChanges`] |
 //! | `feedback` | [`Feedback`] | [`NewFeedback`] | [`FeedbackChanges`] |
 //! | `analytics_events` | [`AnalyticsEvent`] | [`NewAnalyticsEvent`] | [`AnalyticsEventChanges`] |
 //! | `webhook_subscriptions` | [`WebhookSubscription`] | [`NewWebhookSubscription`] | [`WebhookSubscriptionChanges`] |
@@ -42,6 +43,7 @@ mod jobs;
 mod message_deltas;
 mod message_sources;
 mod messages;
+mod model_calls;
 mod service_tokens;
 mod webhook_subscriptions;
 mod workspace_admins;
@@ -69,6 +71,7 @@ pub use self::jobs::Job;
 pub use self::message_deltas::MessageDelta;
 pub use self::message_sources::{MessageSource, MessageSourceChanges, NewMessageSource};
 pub use self::messages::{Message, MessageChanges, NewMessage};
+pub use self::model_calls::{ModelCall, ModelCallChanges, NewModelCall};
 pub(crate) use self::service_tokens::NewServiceToken;
 pub use self::service_tokens::ServiceToken;
 pub use self::webhook_subscriptions::{NewWebhookSubscription, WebhookSubscription, WebhookSubscriptionChanges};

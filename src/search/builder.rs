@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::excerpt::bring_excerpts;
 use super::filter::Filter;
-use super::full_text::MAX_TEXT;
 use super::fusion::fused;
 use super::neighbours::bring_neighbours;
 use super::plan::Plan;
@@ -16,6 +15,7 @@ use super::question::Question;
 use super::results::{Hit, RetrievalStats, SearchResults};
 use super::scored_passage::hits;
 use super::selection::select;
+use super::text_query::MAX_TEXT;
 use super::{full_text, mmr, nearest};
 use crate::config::SearchLimits;
 use crate::embeddings::{check_dimensions, live_models};

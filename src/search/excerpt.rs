@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
+use diesel::dsl::{AsExprOf, sql};
+use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::full_text::SearchText;
 use super::results::{ExcerptPart, Hit};
+use super::text_query::SearchText;
 use crate::error::Result;
 use crate::id::DocumentChunkId;
 use crate::schema::document_chunks;
@@ -30,30 +31,11 @@ pub(super) async fn bring_excerpts(
     hits: &mut [Hit],
 ) -> Result<()> {
     let ids: Vec<DocumentChunkId> = hits.iter().map(|hit| hit.chunk_id).collect();
-    let SearchText { included, .. } = SearchText::new(text);
-    // One word is sufficient, in the language of the passage. Punctuation is replaced as in the index, or the server's parser
-    // would drop tags and read a path as one word.
-    let marked = sql::<Text>(
-        "ts_headline(
-            workspace_db_text_config(document_chunks.language),
-            translate(left(document_chunks.content, 131072), ",
-    )
-    .bind::<Text, _>(PUNCTUATION.chars().chain([BEFORE, AFTER]).collect::<String>())
-    .sql(", ")
-    .bind::<Text, _>(PUNCTUATION.chars().filter_map(substitute).collect::<String>())
-    .sql(
-        "),
-            replace(plainto_tsquery(workspace_db_text_config(document_chunks.language), workspace_db_normalize_words(",
-    )
-    .bind::<Text, _>(included)
-    .sql(
-        "))::text, ' & ', ' | ')::tsquery,
-            E'StartSel=\"\\x02\", StopSel=\"\\x03\", MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=\" … \"')",
-    );
+    let text = SearchText::new(text);
     let rows: Vec<(DocumentChunkId, String)> = document_chunks::table
         .in_workspace(&ws)
         .filter(document_chunks::id.eq_any(ids))
-        .select((document_chunks::id, marked))
+        .select((document_chunks::id, marked("document_chunks", &text)))
         .load_under(&StatementSettings::searching(), ws)
         .await?;
     let mut excerpts: HashMap<DocumentChunkId, Vec<ExcerptPart>> =
@@ -62,6 +44,32 @@ pub(super) async fn bring_excerpts(
         hit.excerpt = excerpts.remove(&hit.chunk_id).unwrap_or_default();
     }
     Ok(())
+}
+
+type Bind<Before> = SqlLiteral<Text, UncheckedBind<Before, AsExprOf<String, Text>>>;
+
+/// Returns an expression of the best two fragments of a row's content, with the words of the text marked for [`parts`].
+///
+/// One word is sufficient, in the language of the row. Punctuation is replaced as in the index, or the server's parser would drop
+/// tags and read a path as one word.
+pub(super) fn marked(table: &str, text: &SearchText) -> Bind<Bind<Bind<SqlLiteral<Text>>>> {
+    sql::<Text>(&format!(
+        "ts_headline(
+            workspace_db_text_config({table}.language),
+            translate(left({table}.content, 131072), "
+    ))
+    .bind::<Text, _>(PUNCTUATION.chars().chain([BEFORE, AFTER]).collect::<String>())
+    .sql(", ")
+    .bind::<Text, _>(PUNCTUATION.chars().filter_map(substitute).collect::<String>())
+    .sql(&format!(
+        "),
+            replace(plainto_tsquery(workspace_db_text_config({table}.language), workspace_db_normalize_words("
+    ))
+    .bind::<Text, _>(text.included.clone())
+    .sql(
+        "))::text, ' & ', ' | ')::tsquery,
+            E'StartSel=\"\\x02\", StopSel=\"\\x03\", MaxFragments=2, MaxWords=30, MinWords=12, FragmentDelimiter=\" … \"')",
+    )
 }
 
 /// Returns the character that stands for one of the punctuation.
@@ -77,7 +85,7 @@ fn restored(character: char) -> char {
 }
 
 /// Returns the parts of a marked text, with each run of white space as one blank.
-fn parts(marked: &str) -> Vec<ExcerptPart> {
+pub(super) fn parts(marked: &str) -> Vec<ExcerptPart> {
     let mut parts: Vec<ExcerptPart> = Vec::new();
     let (mut is_match, mut is_blank) = (false, true);
     for character in marked.chars() {

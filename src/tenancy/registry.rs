@@ -2,11 +2,11 @@
 
 use crate::id::{
     AnalyticsEventId, AuditEntryId, ConversationId, DatasourceId, DocumentChunkId, DocumentId, FeedbackId, JobId,
-    JobScheduleId, MessageId, MessageSourceId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId,
+    JobScheduleId, MessageId, MessageSourceId, ModelCallId, ServiceTokenId, WebhookSubscriptionId, WorkspaceAdminId,
 };
 use crate::schema::{
     analytics_events, audit_log, chunk_reembeddings, conversations, datasources, document_chunks, documents, feedback,
-    job_schedules, jobs, message_deltas, message_sources, messages, service_tokens, webhook_subscriptions,
+    job_schedules, jobs, message_deltas, message_sources, messages, model_calls, service_tokens, webhook_subscriptions,
     workspace_admins, workspace_settings,
 };
 
@@ -39,6 +39,7 @@ register! {
     message_deltas => read_only,
     message_sources: MessageSourceId,
     messages: MessageId,
+    model_calls: ModelCallId,
     service_tokens: ServiceTokenId => read_only,
     webhook_subscriptions: WebhookSubscriptionId,
     workspace_admins: WorkspaceAdminId => read_only,
@@ -57,6 +58,7 @@ crate::relations! {
     messages.conversation_id => conversations;
     message_deltas.message_id => messages;
     message_sources.message_id => messages;
+    model_calls.message_id => messages;
     feedback.message_id => messages;
     analytics_events.conversation_id => conversations;
     analytics_events.message_id => messages;

@@ -36,6 +36,7 @@ pub(super) fn of(table: &str, is_writable: bool) -> Content {
         | "message_deltas"
         | "message_sources"
         | "messages"
+        | "model_calls"
         | "webhook_subscriptions" => Content::Plain,
         PEOPLE | WORKSPACES | "audit_log" | "workspace_admins" | "workspace_settings" => Content::Archived,
         "job_schedules" | "jobs" => Content::AtRest,

@@ -210,6 +210,7 @@ async fn rows_of(conn: &mut AsyncPgConnection, of: workspace_db::id::WorkspaceId
         message_deltas,
         message_sources,
         messages,
+        model_calls,
         service_tokens,
         webhook_subscriptions,
         workspace_admins,

@@ -31,6 +31,7 @@ const NEW_TABLES: &[&str] = &[
     "login_throttles",
     "message_deltas",
     "message_sources",
+    "model_calls",
     "service_tokens",
 ];
 /// Enums of this crate that the old package does not have.

@@ -12,12 +12,12 @@ use workspace_db::id::{
 };
 use workspace_db::models::{
     NewAdminUser, NewAnalyticsEvent, NewChunkReembedding, NewConversation, NewDatasource, NewDocument,
-    NewDocumentChunk, NewFeedback, NewMessage, NewMessageSource, NewWebhookSubscription, NewWorkspace,
+    NewDocumentChunk, NewFeedback, NewMessage, NewMessageSource, NewModelCall, NewWebhookSubscription, NewWorkspace,
     NewWorkspaceAdmin, NewWorkspaceSettings, Workspace,
 };
 use workspace_db::schema::{
     admin_users, analytics_events, audit_log, chunk_reembeddings, conversations, datasources, document_chunks,
-    documents, feedback, job_schedules, jobs, message_deltas, message_sources, messages, service_tokens,
+    documents, feedback, job_schedules, jobs, message_deltas, message_sources, messages, model_calls, service_tokens,
     webhook_subscriptions, workspace_admins, workspace_settings, workspaces,
 };
 use workspace_db::sql_types::{
@@ -99,6 +99,7 @@ pub async fn seed(conn: &mut AsyncPgConnection, slug: &str) -> Result<SeededWork
     );
     let source = NewMessageSource::new(message.id, 1, chunk.id, document.id, &chunk.content);
     insert!(message_sources, &source);
+    insert!(model_calls, &NewModelCall::new(message.id, "seeded"));
     let judgement = NewFeedback {
         admin_user_id: Some(admin.id),
         judge: Some(FeedbackJudge::Reviewer),

@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION workspace_db_append_message(
     of_workspace uuid, of_conversation uuid, new_id uuid, new_role message_role, is_by_human boolean, new_content text,
     new_client_id text, place text, place_id uuid, new_tokens integer, new_confidence double precision, new_metadata jsonb,
-    new_lease uuid, lease_length interval
+    new_language text, new_lease uuid, lease_length interval
 ) RETURNS TABLE (
     outcome text, message uuid, message_seq bigint, message_parent uuid, message_state message_state, is_withheld boolean
 )
@@ -20,6 +20,7 @@ DECLARE
     last bigint;
     next_state message_state;
     threshold double precision;
+    spoken text := new_language;
 BEGIN
     -- The lock of the conversation comes first everywhere: it makes the order, and a message that is sent twice one.
     SELECT * INTO conversation FROM conversations WHERE workspace_id = of_workspace AND id = of_conversation FOR NO KEY UPDATE;
@@ -101,14 +102,15 @@ BEGIN
     END IF;
     is_withheld := new_role = 'assistant' AND NOT is_by_human AND conversation.speaker <> 'bot';
     next_state := CASE WHEN new_lease IS NOT NULL THEN 'pending' WHEN is_withheld THEN 'withheld' ELSE 'complete' END;
-    IF new_confidence IS NOT NULL THEN
-        SELECT confidence_threshold INTO threshold FROM workspaces WHERE id = of_workspace;
+    IF new_confidence IS NOT NULL OR new_language IS NULL THEN
+        SELECT CASE WHEN new_confidence IS NOT NULL THEN confidence_threshold END, coalesce(new_language, default_language::text)
+        INTO threshold, spoken FROM workspaces WHERE id = of_workspace;
     END IF;
     last := last + 1;
     INSERT INTO messages (workspace_id, id, conversation_id, role, content, tokens, confidence, metadata, created_at, seq, parent_id,
-        client_id, state, by_human, needs_review, review_threshold, lease_token, lease_expires_at)
+        client_id, language, state, by_human, needs_review, review_threshold, lease_token, lease_expires_at)
     VALUES (of_workspace, new_id, of_conversation, new_role, new_content, new_tokens, new_confidence, new_metadata, moment, last, head,
-        new_client_id, next_state, is_by_human, coalesce(new_confidence < threshold, false), threshold,
+        new_client_id, spoken, next_state, is_by_human, coalesce(new_confidence < threshold, false), threshold,
         new_lease, clock_timestamp() + lease_length);
     UPDATE conversations SET
         last_seq = last,
@@ -131,5 +133,5 @@ BEGIN
     RETURN NEXT;
 END
 $function$;
-COMMENT ON FUNCTION workspace_db_append_message(uuid, uuid, uuid, message_role, boolean, text, text, text, uuid, integer, double precision, jsonb, uuid, interval) IS
+COMMENT ON FUNCTION workspace_db_append_message(uuid, uuid, uuid, message_role, boolean, text, text, text, uuid, integer, double precision, jsonb, text, uuid, interval) IS
     'Appends a message to a conversation under its lock: numbers it, gives it its parent, and keeps the conversation''s columns. The same client id again returns the message that is there.';

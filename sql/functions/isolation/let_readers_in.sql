@@ -4,7 +4,7 @@ SET search_path = pg_catalog
 AS $function$
 DECLARE
     isolated regclass;
-    chunks oid;
+    matching regprocedure;
 BEGIN
     IF to_regrole('workspace_reader') IS NULL THEN
         RETURN;
@@ -19,13 +19,14 @@ BEGIN
         EXECUTE format('ALTER POLICY workspace_isolation ON %s TO workspace_app, workspace_reader', isolated);
         EXECUTE format('GRANT SELECT ON %s TO workspace_reader', isolated);
     END LOOP;
-    -- workspace_platform owns the function, so only that role can grant it.
-    SELECT p.oid INTO chunks FROM pg_proc AS p WHERE p.proname = 'workspace_db_matching_chunks';
-    IF chunks IS NOT NULL THEN
+    -- workspace_platform owns these functions, so only that role can grant them.
+    FOR matching IN
+        SELECT p.oid FROM pg_proc AS p WHERE p.proname IN ('workspace_db_matching_chunks', 'workspace_db_matching_messages')
+    LOOP
         SET LOCAL ROLE workspace_platform;
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO workspace_reader', chunks::regprocedure);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO workspace_reader', matching);
         RESET ROLE;
-    END IF;
+    END LOOP;
 END
 $function$;
 COMMENT ON FUNCTION workspace_db_let_readers_in() IS

@@ -126,7 +126,7 @@ excess AS (
         WHEN c.oid = to_regclass('workspaces') OR c.oid IN (SELECT oid FROM shared) THEN
             g.privilege = 'SELECT' AND g.grantee IN (app, reader)
         WHEN c.relkind = 'v' AND c.oid >= 16384 THEN g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-        WHEN p.oid >= 16384 THEN p.proname NOT LIKE 'workspace\\_db\\_%' OR p.proname IN ('workspace_db_matching_chunks',
+        WHEN p.oid >= 16384 THEN p.proname NOT LIKE 'workspace\\_db\\_%' OR p.proname IN ('workspace_db_matching_chunks', 'workspace_db_matching_messages',
             'workspace_db_search_text', 'workspace_db_text_config', 'workspace_db_enqueue_jobs', 'workspace_db_finish_jobs',
             'workspace_db_finish_job_here', 'workspace_db_hold_lease', 'workspace_db_cancel_job', 'workspace_db_retry_job')
         WHEN g.class = 'pg_namespace'::regclass THEN g.privilege = 'USAGE'
@@ -153,7 +153,8 @@ reaching AS (
             SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') THEN 'language'
         END) AS reason (why)
     WHERE (p.prosecdef OR p.proconfig IS NOT NULL OR p.oid >= 16384) AND why IS NOT NULL
-      AND p.oid IS DISTINCT FROM (SELECT to_regprocedure('workspace_db_matching_chunks(tsquery,integer)'))
+      AND p.oid NOT IN (SELECT oid FROM (VALUES (to_regprocedure('workspace_db_matching_chunks(tsquery,integer)')),
+          (to_regprocedure('workspace_db_matching_messages(tsquery,integer,text,uuid,message_state[],timestamptz,timestamptz,integer)'))) AS known (oid) WHERE oid IS NOT NULL)
       AND (EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
             WHERE a.grantee = 0 OR a.grantee IN (SELECT role FROM subject EXCEPT SELECT role FROM more))
         OR EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid

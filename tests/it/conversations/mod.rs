@@ -5,8 +5,10 @@ mod feedback;
 mod hand_over;
 mod mutants;
 mod page;
+mod search;
 mod streaming;
 mod tree;
+mod usage;
 
 use workspace_db::conversations::{
     AnswerStart, AnswerTimes, AnswerWriter, AppendResult, MessageInput, append, begin_answer,

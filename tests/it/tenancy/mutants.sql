@@ -545,7 +545,7 @@ DROP POLICY retention_deletes ON audit_log; CREATE POLICY retention_deletes ON a
 -- no policy of the platform | minor | gives workspace_platform
 DROP POLICY platform_access ON feedback;
 -- a registered table is gone | grave | no table of this name
-DROP TABLE feedback;
+DROP TABLE feedback CASCADE;
 -- a tenants table that nobody isolated | grave | does not have row-level
 CREATE TABLE tags (workspace_id uuid, id uuid, PRIMARY KEY (workspace_id, id));
 -- an isolated table that is not registered | minor | is not registered
@@ -598,6 +598,14 @@ CREATE OR REPLACE FUNCTION workspace_db_matching_chunks(question tsquery, most i
 ALTER FUNCTION workspace_db_matching_chunks(tsquery, integer) OWNER TO postgres;
 -- the definer function of search, by another search_path | grave | bypasses row-level security
 ALTER FUNCTION workspace_db_matching_chunks(tsquery, integer) SET search_path = public, pg_catalog;
+-- the definer function of messages, another text | grave | bypasses row-level security
+CREATE OR REPLACE FUNCTION workspace_db_matching_messages(question tsquery, most integer, person text, in_conversation uuid, in_states message_state[], since timestamptz, until timestamptz, rating integer) RETURNS uuid[] LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS 'SELECT array_agg(id) FROM public.messages';
+-- the definer function of messages, without its condition | grave | bypasses row-level security
+CREATE OR REPLACE FUNCTION workspace_db_matching_messages(question tsquery, most integer, person text, in_conversation uuid, in_states message_state[], since timestamptz, until timestamptz, rating integer) RETURNS uuid[] LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog BEGIN ATOMIC SELECT coalesce(array_agg(m.id), '{}') FROM messages m WHERE workspace_db_search_text(m.workspace_id, m.language, m.content) @@ question; END;
+-- the definer function of messages, of another owner | grave | bypasses row-level security
+ALTER FUNCTION workspace_db_matching_messages OWNER TO postgres;
+-- the definer function of messages, by another search_path | grave | bypasses row-level security
+ALTER FUNCTION workspace_db_matching_messages SET search_path = public, pg_catalog;
 -- a function in C | grave | untrusted
 CREATE FUNCTION read_any(text) RETURNS text LANGUAGE internal STRICT AS 'pg_read_file_all';
 -- a rewrite rule on a table | grave | rewrite rule

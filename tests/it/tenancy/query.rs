@@ -36,6 +36,7 @@ async fn every_table_shows_one_workspace() {
         message_deltas as MessageDelta,
         message_sources as MessageSource,
         messages as Message,
+        model_calls as ModelCall,
         service_tokens as ServiceToken,
         webhook_subscriptions as WebhookSubscription,
         workspace_admins as WorkspaceAdmin,

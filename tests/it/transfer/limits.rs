@@ -163,6 +163,11 @@ const LIMITS: &[(&str, &[Limit])] = &[
                 ["client_id = 'x'", "client_id = repeat('é', 500)"],
                 &["client_id = ''", "client_id = repeat('é', 501)"],
             ),
+            (
+                "messages_language_check",
+                ["language = 'en'", "language = 'zh-Hant-TW'"],
+                &["language = ''", "language = 'e'", "language = 'pt_BR'"],
+            ),
             ("messages_parent_id_check", ["parent_id = NULL", "parent_id = NULL"], &["parent_id = id"]),
             ("messages_seq_check", ["seq = 1", "seq = 9223372036854775807"], &["seq = 0"]),
             (
@@ -213,6 +218,63 @@ const LIMITS: &[(&str, &[Limit])] = &[
                 "message_sources_score_check",
                 ["score = -1.7976931348623157e308", "score = 1.7976931348623157e308"],
                 &["score = '-infinity'", "score = 'infinity'", "score = 'NaN'"],
+            ),
+        ],
+    ),
+    (
+        "model_calls",
+        &[
+            (
+                "model_calls_cached_tokens_check",
+                ["cached_tokens = 0", "cached_tokens = 2147483647"],
+                &["cached_tokens = -1", "cached_tokens = 2, input_tokens = 1"],
+            ),
+            (
+                "model_calls_cost_usd_check",
+                ["cost_usd = 0", "cost_usd = 1e30 + 1e-30"],
+                &[
+                    "cost_usd = -1e-30, price_version = 'x'",
+                    "cost_usd = 'infinity', price_version = 'x'",
+                    "cost_usd = 'NaN', price_version = 'x'",
+                    "cost_usd = 1, price_version = NULL",
+                ],
+            ),
+            (
+                "model_calls_first_token_ms_check",
+                ["first_token_ms = 0", "first_token_ms = 2147483647"],
+                &["first_token_ms = -1"],
+            ),
+            (
+                "model_calls_input_tokens_check",
+                ["input_tokens = 0", "input_tokens = 2147483647"],
+                &["input_tokens = -1, cached_tokens = NULL"],
+            ),
+            ("model_calls_latency_ms_check", ["latency_ms = 0", "latency_ms = 2147483647"], &["latency_ms = -1"]),
+            (
+                "model_calls_model_check",
+                ["model = 'x'", "model = repeat('é', 200)"],
+                &["model = ''", "model = repeat('é', 201)"],
+            ),
+            (
+                "model_calls_output_tokens_check",
+                ["output_tokens = 0", "output_tokens = 2147483647"],
+                &["output_tokens = -1"],
+            ),
+            ("model_calls_parent_id_check", ["parent_id = NULL", "parent_id = NULL"], &["parent_id = id"]),
+            (
+                "model_calls_price_version_check",
+                ["price_version = 'x'", "price_version = repeat('é', 200)"],
+                &["price_version = ''", "price_version = repeat('é', 201)"],
+            ),
+            (
+                "model_calls_reasoning_tokens_check",
+                ["reasoning_tokens = 0", "reasoning_tokens = 2147483647"],
+                &["reasoning_tokens = -1", "reasoning_tokens = 2, output_tokens = 1"],
+            ),
+            (
+                "model_calls_stop_reason_check",
+                ["stop_reason = 'x'", "stop_reason = repeat('é', 200)"],
+                &["stop_reason = ''", "stop_reason = repeat('é', 201)"],
             ),
         ],
     ),

@@ -44,6 +44,7 @@ async fn a_persons_rows_are_exported_and_erased_and_no_other_ones() {
         ("feedback", 3),
         ("message_deltas", 0),
         ("message_sources", 0),
+        ("model_calls", 0),
     ];
     assert_eq!(counts, expected);
     let refused = import(&fixture.db, &platform(), &fixture.path("jane.tar"), ImportOptions::default(), &|_| ()).await;

@@ -187,17 +187,23 @@ impl<'a> Subject<'a> {
                 ("a COPY in", setting, copy_in.clone(), unsupported),
             ]);
         }
-        if *table == "document_chunks" {
+        let matching = match *table {
+            "document_chunks" => Some("workspace_db_matching_chunks('!nothing'::tsquery, 1000000)"),
+            "messages" => {
+                Some("workspace_db_matching_messages('!nothing'::tsquery, 1000000, NULL, NULL, NULL, NULL, NULL, NULL)")
+            }
+            _ => None,
+        };
+        if let Some(matching) = matching {
             // The function bypasses row-level security, so its result must equal what the policy shows.
-            let matches =
-                "SELECT 1 FROM unnest(workspace_db_matching_chunks('!nothing'::tsquery, 1000000)) AS found (id)";
+            let matches = format!("SELECT 1 FROM unnest({matching}) AS found (id)");
             let hidden = format!("{matches} WHERE NOT EXISTS (SELECT FROM {table} c WHERE c.id = found.id)");
             all.extend([
-                ("a full-text search of its own rows", Own, matches.to_owned(), some),
+                ("a full-text search of its own rows", Own, matches.clone(), some),
                 ("a full-text search of rows that it does not see", Own, hidden, none),
-                ("a full-text search", Unset, matches.to_owned(), none),
-                ("a full-text search", Empty, matches.to_owned(), none),
-                ("a full-text search", Malformed, matches.to_owned(), no_uuid),
+                ("a full-text search", Unset, matches.clone(), none),
+                ("a full-text search", Empty, matches.clone(), none),
+                ("a full-text search", Malformed, matches, no_uuid),
             ]);
         }
         all

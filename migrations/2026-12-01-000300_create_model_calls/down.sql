@@ -1,0 +1,2 @@
+DROP FUNCTION workspace_db_model_usage(uuid, uuid, uuid, timestamptz, timestamptz);
+DROP TABLE model_calls;

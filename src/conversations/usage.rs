@@ -1,0 +1,387 @@
+//! Calls of models for answers: their tokens and cost.
+
+use std::time::Duration;
+
+use bigdecimal::BigDecimal;
+use chrono::{DateTime, Utc};
+use diesel::IntoSql as _;
+use diesel::sql_types::{BigInt, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+
+use super::missing::no_message;
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, MessageId, ModelCallId};
+use crate::models::NewModelCall;
+use crate::schema::model_calls;
+use crate::tenancy::{Access, FunctionCall, InWorkspace as _, MayWrite, WorkspaceConnection};
+
+/// Maximum length of the names of a model, a price list and a stop reason, in characters.
+const MAX_NAME_CHARS: usize = 200;
+/// Maximum number of decimal places of a price.
+const MAX_PRICE_SCALE: i64 = 12;
+/// Maximum price of a million tokens, in US dollars.
+const MAX_PRICE: i64 = 1_000_000;
+
+/// Prices of a model in US dollars per million tokens, and the list that they are from.
+///
+/// ```
+/// use workspace_db::conversations::ModelPrice;
+///
+/// let price = ModelPrice {
+///     version: "2026-11".to_owned(),
+///     input: "1.25".parse()?,
+///     cached_input: Some("0.125".parse()?),
+///     output: "10".parse()?,
+/// };
+/// # drop(price);
+/// # Ok::<(), workspace_db::bigdecimal::ParseBigDecimalError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelPrice {
+    /// Name of the price list, such as its date.
+    pub version: String,
+    /// Price of a million tokens of input.
+    pub input: BigDecimal,
+    /// Price of a million tokens of input from the provider's cache; `None` if they cost the same.
+    pub cached_input: Option<BigDecimal>,
+    /// Price of a million tokens of output, those of the reasoning among them.
+    pub output: BigDecimal,
+}
+
+/// Tokens of a call as the provider reports them. `None` and zero differ.
+///
+/// The parts are contained in the whole, as in OpenTelemetry's semantic conventions for generative AI: the input contains the
+/// cached tokens, and the output those of the reasoning. Add them up if a provider reports them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenUsage {
+    /// Tokens of the input.
+    pub input: Option<u32>,
+    /// Those of the input that came from the provider's cache.
+    pub cached: Option<u32>,
+    /// Tokens of the output.
+    pub output: Option<u32>,
+    /// Those of the output that were reasoning.
+    pub reasoning: Option<u32>,
+}
+
+/// A call of a model to record. It has an id from the start, so that recording it again changes nothing.
+///
+/// ```
+/// use std::time::Duration;
+/// use workspace_db::conversations::{ModelCallInput, TokenUsage};
+///
+/// let run = ModelCallInput::new("support-agent");
+/// let usage = TokenUsage { input: Some(900), output: Some(120), ..TokenUsage::default() };
+/// // The agent's run contains the call, so only the call is summed.
+/// let call = ModelCallInput::new("gpt-5").usage(usage).latency(Duration::from_millis(1_840)).within(run.id());
+/// # drop(call);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a call is not stored before it is recorded"]
+pub struct ModelCallInput {
+    id: ModelCallId,
+    parent: Option<ModelCallId>,
+    model: String,
+    usage: TokenUsage,
+    price: Option<ModelPrice>,
+    latency: Option<Duration>,
+    first_token: Option<Duration>,
+    stop_reason: Option<String>,
+}
+
+impl ModelCallInput {
+    /// Returns a call of this model.
+    pub fn new(model: impl Into<String>) -> Self {
+        Self {
+            id: ModelCallId::generate(),
+            parent: None,
+            model: model.into(),
+            usage: TokenUsage::default(),
+            price: None,
+            latency: None,
+            first_token: None,
+            stop_reason: None,
+        }
+    }
+
+    /// Returns the id under which the call will be stored.
+    #[must_use]
+    pub fn id(&self) -> ModelCallId {
+        self.id
+    }
+
+    /// Sets the tokens.
+    pub fn usage(self, usage: TokenUsage) -> Self {
+        Self { usage, ..self }
+    }
+
+    /// Sets the price, by which the cost is computed once and stored.
+    pub fn price(self, price: ModelPrice) -> Self {
+        Self { price: Some(price), ..self }
+    }
+
+    /// Sets the time from the request to the end of the output.
+    pub fn latency(self, latency: Duration) -> Self {
+        Self { latency: Some(latency), ..self }
+    }
+
+    /// Sets the time from the request to the first token of the output.
+    pub fn first_token(self, after: Duration) -> Self {
+        Self { first_token: Some(after), ..self }
+    }
+
+    /// Sets why the output ended, in the provider's word.
+    pub fn stop_reason(self, reason: impl Into<String>) -> Self {
+        Self { stop_reason: Some(reason.into()), ..self }
+    }
+
+    /// Sets the call of the same answer that contains this one, as the run of an agent does. Record that one first.
+    pub fn within(self, parent: ModelCallId) -> Self {
+        Self { parent: Some(parent), ..self }
+    }
+
+    /// Returns the row, or an error with the field that is out of bounds.
+    fn row(&self, message: MessageId) -> Result<NewModelCall> {
+        check_name("model", &self.model)?;
+        if let Some(reason) = &self.stop_reason {
+            check_name("stop_reason", reason)?;
+        }
+        let TokenUsage { input, cached, output, reasoning } = self.usage;
+        check_part("cached_tokens", cached, "input", input)?;
+        check_part("reasoning_tokens", reasoning, "output", output)?;
+        let price = self.price.as_ref();
+        Ok(NewModelCall {
+            id: self.id,
+            parent_id: self.parent,
+            input_tokens: stored_tokens("input_tokens", input)?,
+            cached_tokens: stored_tokens("cached_tokens", cached)?,
+            output_tokens: stored_tokens("output_tokens", output)?,
+            reasoning_tokens: stored_tokens("reasoning_tokens", reasoning)?,
+            price_version: price.map(|price| price.version.clone()),
+            cost_usd: price.map_or(Ok(None), |price| price.cost(self.usage))?,
+            latency_ms: self.latency.map(milliseconds),
+            first_token_ms: self.first_token.map(milliseconds),
+            stop_reason: self.stop_reason.clone(),
+            ..NewModelCall::new(message, self.model.clone())
+        })
+    }
+}
+
+impl ModelPrice {
+    /// Returns the exact cost, or none if input or output are unknown. Cached tokens that are unknown cost as others.
+    fn cost(&self, usage: TokenUsage) -> Result<Option<BigDecimal>> {
+        check_name("price_version", &self.version)?;
+        let prices = [Some(&self.input), self.cached_input.as_ref(), Some(&self.output)];
+        if let Some(price) = prices.into_iter().flatten().find(|price| !is_price(price)) {
+            let text = format!("{price} is no price of a million tokens");
+            let remedy = format!("use 0 to {MAX_PRICE} US dollars with at most {MAX_PRICE_SCALE} decimal places");
+            return Err(Error::invalid(text).remedy(remedy).about("price"));
+        }
+        let (Some(input), Some(output)) = (usage.input, usage.output) else { return Ok(None) };
+        let cached = usage.cached.unwrap_or(0).min(input);
+        let cached_price = self.cached_input.as_ref().unwrap_or(&self.input);
+        let per_million = &self.input * BigDecimal::from(input - cached)
+            + cached_price * BigDecimal::from(cached)
+            + &self.output * BigDecimal::from(output);
+        Ok(Some((per_million * BigDecimal::new(1.into(), 6)).normalized()))
+    }
+}
+
+fn is_price(price: &BigDecimal) -> bool {
+    *price >= BigDecimal::from(0)
+        && *price <= BigDecimal::from(MAX_PRICE)
+        && price.normalized().fractional_digit_count() <= MAX_PRICE_SCALE
+}
+
+fn check_name(field: &'static str, name: &str) -> Result<()> {
+    let chars = name.chars().count();
+    if chars == 0 || chars > MAX_NAME_CHARS || name.contains('\0') {
+        return Err(Error::invalid(format!("{field} has {chars} characters, or a NUL character"))
+            .remedy(format!("use 1 to {MAX_NAME_CHARS} characters, without NUL"))
+            .about(field));
+    }
+    Ok(())
+}
+
+fn check_part(field: &'static str, part: Option<u32>, whole: &str, tokens: Option<u32>) -> Result<()> {
+    match (part, tokens) {
+        (Some(part), Some(tokens)) if part > tokens => {
+            Err(Error::invalid(format!("{field} is {part}, and more than the {tokens} tokens of {whole}"))
+                .remedy(format!("add the {field} to the tokens of {whole} if the provider reports them apart"))
+                .about(field))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn stored_tokens(field: &'static str, tokens: Option<u32>) -> Result<Option<i32>> {
+    let out_of_bounds = |_| Error::invalid(format!("{field} is above 2,147,483,647")).about(field);
+    tokens.map(i32::try_from).transpose().map_err(out_of_bounds)
+}
+
+fn milliseconds(time: Duration) -> i32 {
+    i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// Stores a call of a model for an answer of the connection's workspace, with its cost. The same call again changes nothing.
+///
+/// # Errors
+///
+/// [`is_invalid_input`](Error::is_invalid_input) with the field if a name, a number of tokens or a price is out of bounds, or a
+/// part is more than the whole; [`is_not_found`](Error::is_not_found) if the workspace has no such message, or the message no
+/// such call to be within; [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+///
+/// ```no_run
+/// use workspace_db::conversations::{ModelCallInput, TokenUsage, UsageOf, model_usage, record_model_call};
+/// use workspace_db::id::MessageId;
+/// use workspace_db::tenancy::WorkspaceConnection;
+///
+/// # async fn example(ws: &mut WorkspaceConnection, answer: MessageId) -> workspace_db::Result<()> {
+/// let usage = TokenUsage { input: Some(900), cached: Some(512), output: Some(120), reasoning: None };
+/// record_model_call(ws, answer, &ModelCallInput::new("gpt-5").usage(usage).stop_reason("stop")).await?;
+/// for model in model_usage(ws, UsageOf::Message(answer)).await? {
+///     println!("{}: {:?} tokens of output", model.model, model.output_tokens);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn record_model_call(
+    ws: &mut WorkspaceConnection<impl MayWrite>,
+    message: MessageId,
+    call: &ModelCallInput,
+) -> Result<()> {
+    let row = call.row(message)?;
+    let stored = model_calls::table
+        .in_workspace(&ws)
+        .insert(&row)
+        .on_conflict((model_calls::workspace_id, model_calls::id))
+        .do_nothing()
+        .execute(ws)
+        .await;
+    match (stored, call.parent) {
+        (Err(error), Some(parent)) if error.constraint() == Some("model_calls_parent_id_fkey") => {
+            Err(error.remedy(format!("record call {parent} for the same message first")).about("parent_id"))
+        }
+        (Err(error), _) if error.is_not_found() => Err(no_message(message).caused_by(error)),
+        (stored, _) => stored.map(drop),
+    }
+}
+
+/// Calls to sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageOf {
+    /// Those of a message.
+    Message(MessageId),
+    /// Those of all messages of a conversation.
+    Conversation(ConversationId),
+    /// Those that were recorded from the first time on and before the second.
+    Between(DateTime<Utc>, DateTime<Utc>),
+}
+
+/// Tokens and cost of the calls of one model by one price list. A sum is `None` if no call knows the number.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ModelUsage {
+    /// Name of the model.
+    pub model: String,
+    /// Price list by which the cost was computed; `None` for calls without a price.
+    pub price_version: Option<String>,
+    /// Number of calls.
+    pub calls: u64,
+    /// Number of them whose input or output is unknown.
+    pub calls_without_tokens: u64,
+    /// Number of them whose cost is unknown.
+    pub calls_without_cost: u64,
+    /// Tokens of the input.
+    pub input_tokens: Option<u64>,
+    /// Those of the input that came from the provider's cache.
+    pub cached_tokens: Option<u64>,
+    /// Tokens of the output.
+    pub output_tokens: Option<u64>,
+    /// Those of the output that were reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// Cost in US dollars, exact. As JSON, it is a text with all digits.
+    pub cost_usd: Option<BigDecimal>,
+}
+
+type Columns = (
+    Text,
+    Nullable<Text>,
+    BigInt,
+    BigInt,
+    BigInt,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<Numeric>,
+);
+
+type Row =
+    (String, Option<String>, i64, i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<BigDecimal>);
+
+/// Returns the tokens and cost of calls of the connection's workspace, by model and price list, in the order of their names.
+///
+/// Only calls that contain no others are summed: an agent's run repeats the tokens of its calls.
+///
+/// # Errors
+///
+/// [`is_unreachable`](Error::is_unreachable), [`is_database_failure`](Error::is_database_failure).
+pub async fn model_usage(ws: &mut WorkspaceConnection<impl Access>, of: UsageOf) -> Result<Vec<ModelUsage>> {
+    let (conversation, message, between) = match of {
+        UsageOf::Message(message) => (None, Some(message), None),
+        UsageOf::Conversation(conversation) => (Some(conversation), None, None),
+        UsageOf::Between(since, until) => (None, None, Some((since, until))),
+    };
+    let arguments = (
+        ws.workspace().into_sql::<SqlUuid>(),
+        conversation.into_sql::<Nullable<SqlUuid>>(),
+        message.into_sql::<Nullable<SqlUuid>>(),
+        between.map(|(since, _)| since).into_sql::<Nullable<Timestamptz>>(),
+        between.map(|(_, until)| until).into_sql::<Nullable<Timestamptz>>(),
+    );
+    let columns = "model, price_version, calls, calls_without_tokens, calls_without_cost, input_tokens, cached_tokens, \
+                   output_tokens, reasoning_tokens, cost_usd";
+    let call = FunctionCall::<_, _, Columns>::new("workspace_db_model_usage", columns, arguments);
+    let rows: Vec<Row> = call.load_in(ws).await?;
+    Ok(rows.into_iter().map(usage).collect())
+}
+
+fn usage(row: Row) -> ModelUsage {
+    let (model, price_version, calls, without_tokens, without_cost, input, cached, output, reasoning, cost_usd) = row;
+    let sum = |tokens: Option<i64>| tokens.map(i64::unsigned_abs);
+    ModelUsage {
+        model,
+        price_version,
+        calls: calls.unsigned_abs(),
+        calls_without_tokens: without_tokens.unsigned_abs(),
+        calls_without_cost: without_cost.unsigned_abs(),
+        input_tokens: sum(input),
+        cached_tokens: sum(cached),
+        output_tokens: sum(output),
+        reasoning_tokens: sum(reasoning),
+        cost_usd,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_is_exact_and_unknown_without_tokens() {
+        let price = |text: &str| text.parse::<BigDecimal>().unwrap();
+        let list = ModelPrice {
+            version: "2026-11".to_owned(),
+            input: price("1.25"),
+            cached_input: Some(price("0.125")),
+            output: price("10"),
+        };
+        let cost = |input, cached, output| {
+            list.cost(TokenUsage { input, cached, output, reasoning: None }).unwrap().map(|cost| cost.to_string())
+        };
+        assert_eq!(cost(Some(1_000_001), Some(1), Some(3)).as_deref(), Some("1.250030125"));
+        assert_eq!(cost(Some(0), None, Some(0)).as_deref(), Some("0"));
+        assert_eq!(cost(Some(7), None, None), None);
+        let free = ModelPrice { input: price("-0.01"), ..list.clone() };
+        assert_eq!(free.cost(TokenUsage::default()).unwrap_err().column(), Some("price"));
+    }
+}
