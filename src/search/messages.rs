@@ -21,7 +21,7 @@ use crate::sql_types::{MessageRole, MessageState};
 use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection};
 
 /// Number of matching messages that are ranked, the newest. The lexemes of each are computed for that.
-const MAX_RANKED: i32 = 500;
+const MAX_RANKED: i32 = 200;
 
 /// A search for messages of a workspace by words; narrow it, then [run](Self::run) it.
 ///
@@ -59,9 +59,9 @@ pub struct MessageSearch {
 pub struct MessageSearchResults {
     /// The messages, the best first, and of equal ones the newest.
     pub hits: Vec<MessageHit>,
-    /// Number of messages that match, at most 500.
+    /// Number of messages that match, at most 200.
     pub matches: usize,
-    /// True if more messages may match: only the newest 500 are ranked.
+    /// True if more messages may match: only the newest 200 are ranked.
     pub bound_reached: bool,
 }
 

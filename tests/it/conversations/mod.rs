@@ -1,6 +1,7 @@
 //! Conversations: an order that can't tie, branches, answers that survive their writer, and a hand-over to people.
 
 mod append;
+mod export;
 mod feedback;
 mod hand_over;
 mod mutants;

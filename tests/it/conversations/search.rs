@@ -127,17 +127,17 @@ async fn a_search_that_is_out_of_bounds_is_refused_with_its_field() {
 }
 
 #[tokio::test]
-async fn the_newest_500_matches_are_ranked_and_the_result_says_so() {
+async fn the_newest_200_matches_are_ranked_and_the_result_says_so() {
     let mut fixture = Fixture::new().await;
     let mut conn = fixture.database.connect().await.unwrap();
     let insert = format!(
         "INSERT INTO messages (workspace_id, conversation_id, role, content, created_at)
-         SELECT '{}', '{}', 'user', 'parcel ' || n, now() - n * interval '1 minute' FROM generate_series(1, 600) AS n",
+         SELECT '{}', '{}', 'user', 'parcel ' || n, now() - n * interval '1 minute' FROM generate_series(1, 300) AS n",
         fixture.a.workspace, fixture.talk
     );
     diesel::sql_query(insert).execute(&mut conn).await.unwrap();
     let all = MessageSearch::new("parcel", 1_000).run(&mut fixture.ws).await.unwrap();
-    assert_eq!((all.hits.len(), all.matches, all.bound_reached), (500, 500, true));
-    let one = MessageSearch::new("parcel 600", 10).run(&mut fixture.ws).await.unwrap();
+    assert_eq!((all.hits.len(), all.matches, all.bound_reached), (200, 200, true));
+    let one = MessageSearch::new("parcel 300", 10).run(&mut fixture.ws).await.unwrap();
     assert_eq!((one.hits.len(), one.matches, one.bound_reached), (1, 1, false));
 }

@@ -1,0 +1,1 @@
+DROP FUNCTION workspace_db_training_lines(uuid, uuid, boolean, integer);
