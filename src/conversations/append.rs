@@ -9,7 +9,7 @@ use super::input::{Author, MessageInput, Place};
 use super::missing::no_conversation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ConversationId, MessageId};
-use crate::sql_types::{MessageRole, MessageState, interval};
+use crate::sql_types::{LanguageTag, MessageRole, MessageState, interval};
 use crate::tenancy::{FunctionCall, MayWrite, WorkspaceConnection};
 
 /// A message as [`append`] has stored it.
@@ -105,7 +105,7 @@ pub(super) async fn append_with_lease(
         message.tokens.map(|tokens| i32::try_from(tokens).unwrap_or(i32::MAX)).into_sql::<Nullable<Integer>>(),
         message.confidence.into_sql::<Nullable<Double>>(),
         message.metadata.clone().map_or_else(|| json!({}), Value::from).into_sql::<Jsonb>(),
-        message.language.as_ref().map(|tag| tag.as_str()).into_sql::<Nullable<Text>>(),
+        message.language.as_ref().map(LanguageTag::as_str).into_sql::<Nullable<Text>>(),
         lease.map(|lease| lease.token).into_sql::<Nullable<SqlUuid>>(),
         lease.map(|lease| interval(lease.length)).into_sql::<Nullable<Interval>>(),
     );

@@ -1,11 +1,14 @@
 //! Judgements of messages, and the queue of those that a person should read.
 
+use std::fmt;
+use std::str::FromStr;
+
 use diesel::IntoSql as _;
 use diesel::prelude::{ExpressionMethods as _, SelectableHelper as _};
 use diesel::sql_types::{Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 
 use super::input::check_text;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{AdminUserId, MessageId};
 use crate::models::{Feedback, Message, NewFeedback};
 use crate::schema::{feedback, messages};
@@ -32,6 +35,37 @@ impl Rating {
             Self::Neutral => 0,
             Self::Good => 1,
         }
+    }
+
+    /// Returns the rating of a value of the column `score`.
+    #[must_use]
+    pub const fn from_score(score: i16) -> Self {
+        match score {
+            ..0 => Self::Bad,
+            0 => Self::Neutral,
+            1.. => Self::Good,
+        }
+    }
+}
+
+impl fmt::Display for Rating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Bad => "bad",
+            Self::Neutral => "neutral",
+            Self::Good => "good",
+        })
+    }
+}
+
+impl FromStr for Rating {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let all = [Self::Bad, Self::Neutral, Self::Good];
+        all.into_iter().find(|rating| rating.to_string() == text).ok_or_else(|| {
+            Error::invalid(format!("{text:?} is no rating")).remedy("use bad, neutral or good").about("rating")
+        })
     }
 }
 

@@ -167,6 +167,11 @@ pub(super) fn check_text(field: &'static str, text: &str) -> Result<()> {
         let message = format!("{field} has {} bytes, but the maximum is {MAX_CONTENT_BYTES}", text.len());
         return Err(Error::invalid(message).remedy("store a long text as a document").about(field));
     }
+    reject_nul(field, text)
+}
+
+/// Rejects a text that PostgreSQL can't store.
+pub(super) fn reject_nul(field: &'static str, text: &str) -> Result<()> {
     if text.contains('\0') {
         let message = format!("{field} has a NUL character, which PostgreSQL can't store");
         return Err(Error::invalid(message).about(field));

@@ -187,9 +187,8 @@ impl ModelPrice {
 }
 
 fn is_price(price: &BigDecimal) -> bool {
-    *price >= BigDecimal::from(0)
-        && *price <= BigDecimal::from(MAX_PRICE)
-        && price.normalized().fractional_digit_count() <= MAX_PRICE_SCALE
+    let [free, highest] = [0, MAX_PRICE].map(BigDecimal::from);
+    (free..=highest).contains(price) && price.normalized().fractional_digit_count() <= MAX_PRICE_SCALE
 }
 
 fn check_name(field: &'static str, name: &str) -> Result<()> {

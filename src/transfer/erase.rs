@@ -18,6 +18,7 @@ use super::lock::lock;
 use super::person::{self, PERSON};
 use super::progress::{TransferProgress, TransferStep};
 use super::receipt::{ErasedRowCounts, ErasureScope, Receipt, ReceiptKey, SignedReceipt};
+use super::redact::redact_jobs_of;
 use super::selection::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -61,7 +62,7 @@ pub async fn erase(
     on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<SignedReceipt> {
     let _held = lock(db, workspace).await?;
-    let layout = layout_of(db).await?;
+    let layout = Layout::of(db).await?;
     let erasing = Erasure { db, layout: &layout, workspace, person: None };
     if let Some(receipt) = erasing.earlier("workspace.erase").await? {
         return erasing.verify_and_sign(receipt, key).await;
@@ -91,13 +92,14 @@ pub async fn erase(
 /// Deletes the rows of one person of the scope's workspace, and returns the signed receipt.
 ///
 /// The rows are the person's conversations with messages and feedback, and their events, as
-/// [`export_person`](super::export_person) writes them. Other rows that mention the person, such as a document, a job or an
-/// audit entry, remain. Rows are deleted in batches, and the call can be repeated, as with [`erase`]. If the person has no
+/// [`export_person`](super::export_person) writes them. Jobs that mention the person have their texts redacted, as by
+/// [`redact_person`](super::redact_person). Other rows that mention the person, such as a document or an audit entry, remain. Rows are deleted in batches, and the call can be repeated, as with [`erase`]. If the person has no
 /// rows, the receipt says so.
 ///
 /// # Errors
 ///
-/// As [`erase`]; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the scope's
+/// As [`erase`]; [`is_conflict`](Error::is_conflict) if a job that is not finished mentions the person;
+/// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the scope's
 /// administrator may no longer do this.
 pub async fn erase_person(
     db: &Database,
@@ -108,12 +110,14 @@ pub async fn erase_person(
 ) -> Result<SignedReceipt> {
     let workspace = scope.workspace();
     let _held = lock(db, workspace).await?;
-    let layout = layout_of(db).await?;
+    let layout = Layout::of(db).await?;
     let erasing = Erasure { db, layout: &layout, workspace, person: Some(external_user_id) };
     let dependents = erasing.preflight().await?;
     let began = db
         .platform(async |conn| {
             let actor = scope.actor(conn, db).await?;
+            // While the rows are there by whose ids the jobs are found.
+            redact_jobs_of(conn, workspace, external_user_id).await?;
             erasing.begin(conn, actor, "person.erase_begin", &dependents).await
         })
         .await?;
@@ -129,13 +133,8 @@ pub async fn erase_person(
 
 /// Rejects a move whose erasure would fail, before anything changes.
 pub(super) async fn preflight_erase(db: &Database, workspace: WorkspaceId) -> Result<()> {
-    let layout = layout_of(db).await?;
+    let layout = Layout::of(db).await?;
     DependentTable::reject_unarchived(&Erasure { db, layout: &layout, workspace, person: None }.preflight().await?)
-}
-
-async fn layout_of(db: &Database) -> Result<Layout> {
-    let mut bulk = db.platform_bulk().await?;
-    Layout::read(&*bulk.begin().await?).await
 }
 
 /// An erasure of a workspace, or of a person in it.

@@ -11,6 +11,7 @@ use crate::db::migrations;
 use crate::db::roles::{APP_ROLE, PLATFORM_ROLE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
+use crate::tenancy::Database;
 
 /// Columns that contain the id of a row without a foreign key: the row may be gone.
 const WITHOUT_A_KEY: [(&str, &str, &str); 3] = [
@@ -136,6 +137,12 @@ JOIN pg_class parent ON parent.oid = f.confrelid AND parent.relnamespace = curre
 ORDER BY nearest.depth, f.conname";
 
 impl Layout {
+    /// Reads the layout of an opened database.
+    pub(super) async fn of(db: &Database) -> Result<Self> {
+        let mut bulk = db.platform_bulk().await?;
+        Self::read(&*bulk.begin().await?).await
+    }
+
     /// Reads the layout from the catalog of the connected database.
     pub(super) async fn read(client: &impl GenericClient) -> Result<Self> {
         let mut tables: BTreeMap<String, TableLayout> = BTreeMap::new();

@@ -12,6 +12,7 @@ mod admin;
 mod adopt;
 mod audit;
 mod context;
+mod conversations;
 mod crate_tables;
 mod database;
 mod doctor;
@@ -91,6 +92,7 @@ enum Command {
     Index(index::Index),
     Reembed(reembed::Reembed),
     Jobs(jobs::Jobs),
+    Conversations(conversations::Conversations),
     Psql(psql::Psql),
     Studio(studio::Studio),
     Roles(roles::Roles),
@@ -182,6 +184,7 @@ async fn dispatch(cli: Cli, data_dir_is_asked_for: bool) -> anyhow::Result<()> {
         Command::Index(command) => command.run(&context).await,
         Command::Reembed(command) => command.run(&context).await,
         Command::Jobs(command) => command.run(&context).await,
+        Command::Conversations(command) => command.run(&context).await,
         Command::Psql(command) => command.run(&context),
         Command::Studio(command) => command.run(&context).await,
         Command::Roles(command) => command.run(&context).await,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use workspace_db::search::ExcerptPart;
 
 /// A stream that escapes characters that control a terminal or change the direction of the text. It writes them as JSON
 /// does, `\\u001b`, so that JSON stays the same JSON.
@@ -85,6 +86,21 @@ pub(super) fn print_harmless(lines: impl IntoIterator<Item = String>) -> anyhow:
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// Returns a part of an excerpt. A match is bold on a terminal, and between asterisks elsewhere.
+pub(super) fn marked(part: &ExcerptPart) -> String {
+    let text = harmless(&part.text);
+    match (part.is_match, is_terminal()) {
+        (false, _) => text.into_owned(),
+        (true, true) => format!("\u{1b}[1m{text}\u{1b}[0m"),
+        (true, false) => format!("*{text}*"),
+    }
+}
+
+/// Writes lines of JSON as they are made. Each is valid JSON without characters that control a terminal.
+pub(super) fn json_lines() -> SanitizedWriter<io::BufWriter<io::Stdout>> {
+    SanitizedWriter(io::BufWriter::new(io::stdout()))
 }
 
 /// Returns a spinner, visible only on a terminal.

@@ -70,6 +70,15 @@ impl<A, C, ST> FunctionCall<A, C, ST> {
     {
         ws.transactional().statement(|conn| all(self.start(conn))).await
     }
+
+    /// Runs the call in a workspace, and returns each row, or the reason why it can't be read.
+    pub(crate) async fn load_each_in<U>(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Vec<Readable<U>>>
+    where
+        Self: LoadsAs<U> + Send,
+        U: Send + 'static,
+    {
+        ws.transactional().statement(|conn| each(self.start(conn))).await
+    }
 }
 
 impl QueryFragment<Pg> for NamedColumns {

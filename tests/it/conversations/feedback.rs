@@ -1,12 +1,13 @@
 use futures_util::future::join_all;
 use workspace_db::conversations::{
-    AnswerFacts, AnswerTimes, FeedbackInput, MessageInput, Rating, give_feedback, review_queue, take_back_feedback,
+    AnswerFacts, AnswerTimes, ConversationFilter, FeedbackInput, MessageInput, Rating, StatusChange, append,
+    change_status, for_visitor, give_feedback, list_conversations, review_queue, take_back_feedback,
 };
-use workspace_db::id::{AdminUserId, MessageId};
+use workspace_db::id::{AdminUserId, ConversationId, MessageId};
 use workspace_db::models::{Feedback, Message};
 use workspace_db::schema::{feedback, messages};
-use workspace_db::sql_types::FeedbackJudge;
-use workspace_db::tenancy::{InWorkspace as _, Keyset};
+use workspace_db::sql_types::{ConversationSpeaker, ConversationStatus, FeedbackJudge};
+use workspace_db::tenancy::{InWorkspace as _, Keyset, PageKey};
 
 use super::Fixture;
 
@@ -126,4 +127,45 @@ async fn the_queue_has_what_a_person_should_read() {
     assert_eq!(queue(&mut fixture).await, [unsure, streamed]);
     messages::table.in_workspace(&fixture.ws).find(streamed).delete().execute(&mut fixture.ws).await.unwrap();
     assert_eq!(queue(&mut fixture).await, [unsure]);
+}
+
+#[tokio::test]
+async fn conversations_are_listed_by_every_condition_newest_first() {
+    let mut fixture = Fixture::new().await;
+    let jane = for_visitor(&mut fixture.ws, "jane").await.unwrap().id;
+    append(&mut fixture.ws, jane, &MessageInput::user("Hello")).await.unwrap();
+    let answer = append(&mut fixture.ws, jane, &MessageInput::bot("Hi").confidence(0.1)).await.unwrap().message;
+    let joe = for_visitor(&mut fixture.ws, "joe").await.unwrap().id;
+    change_status(&mut fixture.ws, joe, StatusChange::RequestHuman).await.unwrap();
+    let all = ConversationFilter::default;
+    let by_filters = [
+        (ConversationFilter { external_user_id: Some("jane".to_owned()), ..all() }, vec![jane]),
+        (ConversationFilter { status: Some(ConversationStatus::Pending), ..all() }, vec![joe]),
+        (ConversationFilter { status: Some(ConversationStatus::Closed), ..all() }, vec![]),
+        (ConversationFilter { speaker: Some(ConversationSpeaker::Nobody), ..all() }, vec![joe]),
+        (ConversationFilter { to_review: true, ..all() }, vec![jane]),
+        // That of the seeded message.
+        (ConversationFilter { rating: Some(Rating::Good), ..all() }, vec![fixture.a.conversation]),
+        (ConversationFilter { rating: Some(Rating::Bad), ..all() }, vec![]),
+        (ConversationFilter { external_user_id: Some("joe".to_owned()), to_review: true, ..all() }, vec![]),
+        (all(), vec![joe, jane, fixture.talk, fixture.a.conversation]),
+    ];
+    for (filter, expected) in by_filters {
+        assert_eq!(listed(&mut fixture, &filter, None).await, expected, "{filter:?}");
+    }
+    let first = list_conversations(&mut fixture.ws, &all(), None, 2).await.unwrap();
+    let key = first[1].as_ref().unwrap().page_key();
+    let rest = [fixture.talk, fixture.a.conversation];
+    assert_eq!(listed(&mut fixture, &all(), Some(key)).await, rest);
+    let review = FeedbackInput::reviewer(fixture.a.admin_user, Rating::Neutral);
+    give_feedback(&mut fixture.ws, answer, &review).await.unwrap();
+    assert_eq!(listed(&mut fixture, &ConversationFilter { to_review: true, ..all() }, None).await, []);
+    let nul = ConversationFilter { external_user_id: Some("a\0".to_owned()), ..all() };
+    let refused = list_conversations(&mut fixture.ws, &nul, None, 1).await.unwrap_err();
+    assert!(refused.is_invalid_input() && refused.field() == Some("external_user_id"), "{refused:?}");
+}
+
+async fn listed(fixture: &mut Fixture, filter: &ConversationFilter, after: Option<PageKey>) -> Vec<ConversationId> {
+    let found = list_conversations(&mut fixture.ws, filter, after, 100).await.unwrap();
+    found.into_iter().map(|row| row.unwrap().id).collect()
 }

@@ -7,6 +7,7 @@ mod hand_over;
 mod mutants;
 mod page;
 mod search;
+mod shell;
 mod streaming;
 mod tree;
 mod usage;

@@ -7,6 +7,7 @@ mod import_rows;
 mod kill;
 mod limits;
 mod person;
+mod redact;
 mod relocate;
 mod round_trip;
 mod shell;

@@ -60,3 +60,16 @@ async fn a_persons_rows_are_exported_and_erased() {
     let again = shell.json(&["workspace", "export", "a", "--person", person, "--to", "again.tar"]);
     assert_eq!(again["tables"][0]["rows"], 0);
 }
+
+#[tokio::test]
+async fn a_persons_texts_are_redacted() {
+    let fixture = Fixture::that_hurts().await;
+    let shell = Shell::for_database(&fixture.database);
+    let person = "'; DROP TABLE workspaces; --";
+    let redact = ["workspace", "redact", "a", "--person", person, "--mention", "nobody@example.com"];
+    let report = shell.json(&redact);
+    assert_eq!((&report["rows"]["conversations"], &report["unchanged_tables"]), (&1.into(), &serde_json::json!([])));
+    assert!(shell.succeed(&redact).contains("1  conversations\n"));
+    let audit = shell.json(&["audit", "--action", "person.redact"]);
+    assert!(audit.as_array().unwrap().len() == 2 && !audit.to_string().contains("DROP TABLE"), "{audit}");
+}

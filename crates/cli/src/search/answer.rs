@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use workspace_db::noun::noun_for;
-use workspace_db::search::{ExcerptPart, Hit, SearchResults};
+use workspace_db::search::{Hit, SearchResults};
 
 use crate::output;
 
@@ -25,7 +25,7 @@ fn lines(rank: usize, hit: &Hit, full: bool) -> Vec<String> {
     } else if hit.excerpt.is_empty() {
         lines.extend(hit.content.lines().next().map(|line| format!("   {}", output::harmless(line))));
     } else {
-        lines.push(format!("   {}", hit.excerpt.iter().map(marked).collect::<String>().trim_end()));
+        lines.push(format!("   {}", hit.excerpt.iter().map(output::marked).collect::<String>().trim_end()));
     }
     lines.push(String::new());
     lines
@@ -37,16 +37,6 @@ fn place(hit: &Hit) -> String {
     match hit.line() {
         Some(line) => format!("{name}:{line}"),
         None => format!("{name} #{}", hit.chunk_index),
-    }
-}
-
-/// Returns a part of an excerpt. A match is bold on a terminal, and between asterisks elsewhere.
-fn marked(part: &ExcerptPart) -> String {
-    let text = output::harmless(&part.text);
-    match (part.is_match, output::is_terminal()) {
-        (false, _) => text.into_owned(),
-        (true, true) => format!("\u{1b}[1m{text}\u{1b}[0m"),
-        (true, false) => format!("*{text}*"),
     }
 }
 

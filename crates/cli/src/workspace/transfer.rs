@@ -14,8 +14,8 @@ use workspace_db::sql_types::{SecretKey, Slug};
 use workspace_db::tenancy::{Database, PlatformScope, WorkspaceScope};
 use workspace_db::transfer::NewFile;
 use workspace_db::transfer::{
-    self, DatabaseSide, ImportOptions, Manifest, ReceiptKey, SignedReceipt, TransferProgress, TransferStep, erase,
-    erase_person, export, export_person, import, inspect, relocate,
+    self, DatabaseSide, ImportOptions, Manifest, ReceiptKey, RedactionReport, SignedReceipt, TransferProgress,
+    TransferStep, erase, erase_person, export, export_person, import, inspect, redact_person, relocate,
 };
 
 use super::lookup::find;
@@ -73,6 +73,22 @@ pub(super) enum Transfer {
         person: Option<String>,
         #[command(flatten)]
         receipt: ReceiptArgs,
+    },
+    /// Replace the texts of one person, and keep the rows
+    ///
+    /// The texts of the person's conversations, feedback and events are replaced, and those of ended jobs that mention the
+    /// person. The audit log and documents stay.
+    Redact {
+        slug: String,
+        /// The person, by the embedding application's id
+        #[arg(long, value_name = "EXTERNAL_USER_ID")]
+        person: String,
+        /// Another text that names the person in jobs, such as an email address; can be repeated
+        #[arg(long = "mention", value_name = "TEXT")]
+        mentions: Vec<String>,
+        /// Reason for the audit log
+        #[arg(long, value_name = "TEXT", default_value = OPERATOR)]
+        reason: String,
     },
     /// Move a workspace to another database
     ///
@@ -173,6 +189,17 @@ impl Transfer {
                 };
                 bar.clear();
                 write_receipt(file, context, &signed, &key)
+            }
+            Self::Redact { slug, person, mentions, reason } => {
+                let db = open(context).await?;
+                let scope = WorkspaceScope::unchecked_administer(find(&db, &slug).await?.id, &reason);
+                let mentions: Vec<&str> = mentions.iter().map(String::as_str).collect();
+                let report = redact_person(&db, &scope, &person, &mentions).await?;
+                if context.json {
+                    output::print_json(&report)
+                } else {
+                    output::print_lines(describe_redaction(&report))
+                }
             }
             Self::Move { slug, to, archive, receipt } => {
                 let db = open(context).await?;
@@ -305,6 +332,13 @@ fn describe(report: &transfer::ImportReport) -> Vec<String> {
         |email: &String| format!("invite     {email}: `workspace-db workspace invite {} {email}`", report.slug);
     lines.extend(report.to_invite.iter().map(invite));
     lines
+}
+
+fn describe_redaction(report: &RedactionReport) -> Vec<String> {
+    let rows = report.rows.iter().map(|(table, rows)| format!("{rows:>12}  {table}"));
+    let unchanged =
+        report.unchanged_tables.iter().map(|table| format!("   unchanged  {table}: redact your own table yourself"));
+    rows.chain(unchanged).collect()
 }
 
 /// One progress bar for all steps.

@@ -1,0 +1,228 @@
+//! Redaction of one person's texts.
+
+use std::collections::BTreeMap;
+
+use base16ct::lower::encode_string as hex;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use postgres_protocol::escape::escape_identifier;
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::content::WORKSPACES;
+use super::layout::Layout;
+use super::lock::lock;
+use super::mentions::{JOB_WORDS, MENTIONS, SCHEDULE_WORDS, mentions_person};
+use super::person::PERSON;
+use super::selection::Selection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::WorkspaceId;
+use crate::models::NewAuditEntry;
+use crate::tenancy::{Administer, Database, TENANT_TABLES, WorkspaceScope};
+
+/// Columns with words of the program and not of people. Every other column of a text or JSON is redacted, new ones too.
+const PROGRAM_TEXTS: [(&str, &[&str]); 6] = [
+    // The ids that the embedding application gave the person: without them, nothing could be erased later.
+    ("conversations", &["external_user_id"]),
+    ("analytics_events", &["event_type", "source", "user_identifier"]),
+    ("jobs", &["job_type", "leased_by", "queue"]),
+    ("message_sources", &["content_hash", "method"]),
+    ("messages", &["language"]),
+    ("model_calls", &["model", "price_version", "stop_reason"]),
+];
+
+/// Maximum number of jobs and schedules that an error names.
+const MAX_TOLD: usize = 5;
+/// Text in place of a person's.
+const REDACTED: &str = "[redacted]";
+
+/// Result of [`redact_person`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RedactionReport {
+    /// Number of rows of each table whose texts were redacted.
+    pub rows: BTreeMap<String, u64>,
+    /// Your own tables with rows of the person. They are unchanged: redact them yourself.
+    pub unchanged_tables: Vec<String>,
+}
+
+#[derive(QueryableByName)]
+struct TextColumn {
+    #[diesel(sql_type = Text)]
+    table: String,
+    #[diesel(sql_type = Text)]
+    column: String,
+    #[diesel(sql_type = Text)]
+    type_name: String,
+    #[diesel(sql_type = Bool)]
+    is_unique: bool,
+}
+
+/// Query for the columns of tables of the workspace that contain a text.
+const TEXT_COLUMNS: &str = "
+SELECT c.relname::text AS table, a.attname::text AS column, format_type(a.atttypid, NULL) AS type_name,
+    EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND a.attnum = ANY (i.indkey)) AS is_unique
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+    AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype, 'text[]'::regtype)
+ORDER BY c.relname, a.attnum";
+
+#[derive(QueryableByName)]
+struct ToDo {
+    #[diesel(sql_type = Text)]
+    told: String,
+}
+
+#[derive(QueryableByName)]
+struct RowCount {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+/// Replaces the texts of one person of the scope's workspace by `[redacted]`, and returns the number of rows by table. No row is
+/// deleted, so counts and reports stay.
+///
+/// - Redacted are titles, messages, sources, feedback and the properties of events: every text and JSON in the person's rows that is
+///   no word of the program.
+/// - Jobs that mention the person have their arguments, results and errors redacted: by the person's id as a value, by the id of a
+///   conversation or message of the person, or by one of `mentions`, such as a name or an email address. Such a job that is not
+///   finished is an error, since it needs its arguments.
+/// - The person's own id stays in `conversations` and `analytics_events`. [`erase_person`](super::erase_person()) deletes those
+///   rows.
+///
+/// The audit log is append-only and stays as it is, as do documents. Old versions of rows remain in files of the server until a
+/// vacuum, and in backups. Everything happens in one transaction.
+///
+/// # Errors
+///
+/// [`is_conflict`](Error::is_conflict) if an answer to the person is being made, a job that mentions the person is not finished, or
+/// another transfer of the workspace runs; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the
+/// scope's administrator may no longer do this; [`is_unreachable`](Error::is_unreachable).
+///
+/// ```no_run
+/// use workspace_db::tenancy::{Administer, Database, WorkspaceScope};
+/// use workspace_db::transfer::redact_person;
+///
+/// # async fn example(db: &Database, scope: &WorkspaceScope<Administer>) -> workspace_db::Result<()> {
+/// let report = redact_person(db, scope, "visitor-42", &["jane@example.com"]).await?;
+/// println!("{} messages", report.rows.get("messages").copied().unwrap_or(0));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn redact_person(
+    db: &Database,
+    scope: &WorkspaceScope<Administer>,
+    external_user_id: &str,
+    mentions: &[&str],
+) -> Result<RedactionReport> {
+    let workspace = scope.workspace();
+    let _held = lock(db, workspace).await?;
+    let layout = Layout::of(db).await?;
+    db.platform(async |conn| {
+        let actor = scope.actor(conn, db).await?;
+        set_person(conn, external_user_id, mentions).await?;
+        let columns: Vec<TextColumn> = diesel::sql_query(TEXT_COLUMNS).load(conn).await?;
+        let mut report = RedactionReport::default();
+        for table in &layout.tables {
+            let Some(condition) = Selection::Person.condition(table, workspace) else { continue };
+            if !TENANT_TABLES.contains(&table.name.as_str()) {
+                if count(conn, &table.name, &condition).await? > 0 {
+                    report.unchanged_tables.push(table.name.clone());
+                }
+                continue;
+            }
+            if table.name == "conversations" {
+                // As every append does: the conversation before its messages.
+                let held = format!("SELECT FROM conversations WHERE {condition} ORDER BY id FOR NO KEY UPDATE");
+                diesel::sql_query(held).execute(conn).await?;
+            }
+            if table.name == "messages" {
+                reject_unfinished_answers(conn, &condition).await?;
+            }
+            if let Some(update) = redaction(&columns, &table.name, &condition) {
+                let rows = diesel::sql_query(update).execute(conn).await?;
+                report.rows.insert(table.name.clone(), u64::try_from(rows).unwrap_or(u64::MAX));
+            }
+        }
+        report.rows.insert("jobs".to_owned(), redact_jobs(conn, &columns, workspace).await?);
+        let told = json!({ "external_user_id_sha256": hex(&Sha256::digest(external_user_id)), "rows": report.rows });
+        let entry = NewAuditEntry::new(actor, "person.redact", WORKSPACES, Some(*workspace.as_uuid()));
+        entry.for_workspace(workspace).made(&told).insert(conn).await?;
+        Ok(report)
+    })
+    .await
+}
+
+/// Redacts the jobs that mention the person, before an erasure deletes the rows by which they are found.
+pub(super) async fn redact_jobs_of(
+    conn: &mut AsyncPgConnection,
+    workspace: WorkspaceId,
+    external_user_id: &str,
+) -> Result<()> {
+    set_person(conn, external_user_id, &[]).await?;
+    let columns: Vec<TextColumn> = diesel::sql_query(TEXT_COLUMNS).load(conn).await?;
+    redact_jobs(conn, &columns, workspace).await.map(drop)
+}
+
+async fn set_person(conn: &mut AsyncPgConnection, person: &str, mentions: &[&str]) -> Result<()> {
+    let mentions: Vec<&str> = mentions.iter().copied().filter(|mention| !mention.trim().is_empty()).collect();
+    let set = diesel::sql_query("SELECT set_config($1, $2, true), set_config($3, $4, true)")
+        .bind::<Text, _>(PERSON)
+        .bind::<Text, _>(person)
+        .bind::<Text, _>(MENTIONS)
+        .bind::<Text, _>(json!(mentions).to_string());
+    set.execute(conn).await?;
+    Ok(())
+}
+
+async fn count(conn: &mut AsyncPgConnection, table: &str, condition: &str) -> Result<i64> {
+    let query = format!("SELECT count(*) AS rows FROM {} WHERE {condition}", escape_identifier(table));
+    Ok(diesel::sql_query(query).get_result::<RowCount>(conn).await?.rows)
+}
+
+async fn reject_unfinished_answers(conn: &mut AsyncPgConnection, condition: &str) -> Result<()> {
+    match count(conn, "messages", &format!("{condition} AND lease_token IS NOT NULL")).await? {
+        0 => Ok(()),
+        answers => Err(Error::new(ErrorKind::Conflict, format!("answers to the person are being made: {answers}"))
+            .remedy("stop them with conversations::stop_answer, or wait until they have ended")),
+    }
+}
+
+async fn redact_jobs(conn: &mut AsyncPgConnection, columns: &[TextColumn], workspace: WorkspaceId) -> Result<u64> {
+    let of_workspace = format!("workspace_id = '{workspace}'");
+    let [job, schedule] = [JOB_WORDS, SCHEDULE_WORDS].map(|words| mentions_person(words, workspace));
+    let to_do = format!(
+        "SELECT 'job ' || id AS told FROM jobs WHERE {of_workspace} AND status IN ('queued', 'running') AND {job}
+        UNION ALL SELECT 'schedule ' || name FROM job_schedules WHERE {of_workspace} AND {schedule} LIMIT {MAX_TOLD}"
+    );
+    let to_do: Vec<ToDo> = diesel::sql_query(to_do).load(conn).await?;
+    if !to_do.is_empty() {
+        let told = to_do.iter().map(|one| one.told.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Error::new(ErrorKind::Conflict, format!("work that is to be done mentions the person: {told}"))
+            .remedy("wait until the jobs have ended, or cancel them, and change the schedules"));
+    }
+    let Some(update) = redaction(columns, "jobs", &format!("{of_workspace} AND {job}")) else { return Ok(0) };
+    Ok(u64::try_from(diesel::sql_query(update).execute(conn).await?).unwrap_or(u64::MAX))
+}
+
+/// Returns the statement that redacts a table's rows, or none if the table has no text.
+fn redaction(columns: &[TextColumn], table: &str, condition: &str) -> Option<String> {
+    let kept = PROGRAM_TEXTS.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, kept)| *kept);
+    let sets: Vec<String> = columns
+        .iter()
+        .filter(|column| column.table == table && !kept.contains(&column.column.as_str()))
+        .map(|column| {
+            let name = escape_identifier(&column.column);
+            // NULL stays NULL: without a text there is nothing to redact, and constraints tell the two apart.
+            let redacted = match column.type_name.as_str() {
+                "jsonb" => format!("CASE jsonb_typeof({name}) WHEN 'array' THEN '[]'::jsonb ELSE '{{}}' END"),
+                "text[]" => "'{}'::text[]".to_owned(),
+                _ if column.is_unique => format!("'{REDACTED} ' || id"),
+                _ => format!("'{REDACTED}'"),
+            };
+            format!("{name} = CASE WHEN {name} IS NOT NULL THEN {redacted} END")
+        })
+        .collect();
+    (!sets.is_empty()).then(|| format!("UPDATE {} SET {} WHERE {condition}", escape_identifier(table), sets.join(", ")))
+}
