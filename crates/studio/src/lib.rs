@@ -45,6 +45,7 @@ mod jobs;
 mod json;
 mod layout;
 mod map;
+mod markdown;
 mod params;
 mod principal_components;
 mod problem;
@@ -260,6 +261,8 @@ fn routes(shared: Arc<AppState>) -> Router {
         .route("/{view}/jobs/{job}/cancel", post(jobs::cancel))
         .route("/{view}/conversations", get(conversations::page))
         .route("/{view}/conversations/{conversation}", get(conversations::one))
+        .route("/{view}/conversations/{conversation}/status", post(conversations::status))
+        .route("/{view}/conversations/{conversation}/reply", post(conversations::reply))
         .route("/{view}/doctor", get(doctor::page))
         .route("/{view}/doctor/checks", get(doctor::checks))
         .route("/{view}/audit", get(audit::page))

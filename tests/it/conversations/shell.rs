@@ -31,7 +31,7 @@ async fn conversations_are_listed_shown_searched_and_exported() {
         "1. user",
         "2. assistant",
         "   we repair them.",
-        "to review",
+        "needs review",
         "better: Yes, we do.",
         "gpt-5  1 calls  12 in  5 out",
     ] {

@@ -2,6 +2,7 @@
 
 mod browse;
 mod browser;
+mod conversations;
 mod gate;
 mod pages;
 mod shell;
@@ -21,7 +22,7 @@ struct Fixture {
     a: SeededWorkspace,
     b: SeededWorkspace,
     conn: AsyncPgConnection,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Fixture {
         let let_in = ask("GET", &link, &[], None).await;
         assert_eq!((let_in.status, let_in.header("location")), (303, "/"));
         let cookie = let_in.header("set-cookie").split(';').next().unwrap().to_owned();
-        Self { address, cookie, links, a, b, conn, _database: database }
+        Self { address, cookie, links, a, b, conn, database }
     }
 
     async fn run(&mut self, sql: &str) {

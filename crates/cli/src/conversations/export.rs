@@ -9,7 +9,7 @@ use futures_util::TryStreamExt as _;
 use workspace_db::conversations::{TrainingFormat, training_lines};
 use workspace_db::transfer::NewFile;
 
-use super::OfWorkspace;
+use super::of_workspace::OfWorkspace;
 use crate::context::Context;
 use crate::output;
 

@@ -6,7 +6,7 @@ use workspace_db::conversations::{ConversationFilter, Rating, list_conversations
 use workspace_db::models::Conversation;
 use workspace_db::sql_types::{ConversationSpeaker, ConversationStatus};
 
-use super::OfWorkspace;
+use super::of_workspace::OfWorkspace;
 use crate::context::Context;
 use crate::output;
 

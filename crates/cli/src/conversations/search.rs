@@ -9,7 +9,7 @@ use workspace_db::noun::noun_for;
 use workspace_db::search::{MessageHit, MessageSearch};
 use workspace_db::sql_types::MessageState;
 
-use super::OfWorkspace;
+use super::of_workspace::OfWorkspace;
 use crate::context::Context;
 use crate::output;
 

@@ -10,7 +10,7 @@ use workspace_db::conversations::{
 use workspace_db::id::{ConversationId, MessageId};
 use workspace_db::models::Feedback;
 
-use super::OfWorkspace;
+use super::of_workspace::OfWorkspace;
 use crate::context::Context;
 use crate::output;
 
