@@ -1,4 +1,5 @@
-//! `cargo run --release -p bench-conversations`, or with the number of messages of the long conversation, 1,000,000 by default.
+//! `cargo run --release -p bench-conversations`, or with three numbers: messages of the long conversation, messages to search, and
+//! pairs to export; 1,000,000, 1,000,000 and 20,000 by default.
 //!
 //! Sides alternate, and each figure is the median of five. The server of the tests doesn't wait for the disk (`fsync` is off),
 //! so the figures are ratios and not rates of your server.
@@ -9,6 +10,9 @@
     clippy::print_stdout,
     reason = "a benchmark prints and ends by panicking"
 )]
+
+mod export;
+mod search;
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +40,9 @@ struct Bench {
 
 #[tokio::main]
 async fn main() {
-    let long: i64 = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().expect("a number of messages"));
+    let number =
+        |at: usize, default: i64| std::env::args().nth(at).map_or(default, |text| text.parse().expect("a number"));
+    let (long, searched, exported) = (number(1, 1_000_000), number(2, 1_000_000), number(3, 20_000));
     let database = TestDatabase::alone().await.expect("a server");
     let of = workspace(&mut database.connect().await.expect("connected"), "bench").await.expect("a workspace").id;
     let bench = Bench {
@@ -49,7 +55,9 @@ async fn main() {
     bench.appends_to_many().await;
     bench.wal_of_an_answer().await;
     bench.chain().await;
+    export::run(&bench.db, &bench.scope, &bench.superuser, exported).await;
     bench.pages(long).await;
+    search::run(&bench.db, &bench.superuser, searched).await;
 }
 
 impl Bench {

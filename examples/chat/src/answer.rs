@@ -93,7 +93,7 @@ async fn write(
     }
     let titles: Vec<&str> = found.hits.iter().take(SHOWN).map(|hit| hit.title.as_str()).collect();
     let _ = lines.send(json!({ "message": writer.message(), "sources": titles }));
-    let (parts, tokens) = app.model.answer(prompt(found, past));
+    let (parts, call) = app.model.answer(prompt(found, past));
     let shown = parts.inspect(|part| {
         if let Ok(part) = part {
             let _ = lines.send(json!({ "part": part }));
@@ -103,7 +103,11 @@ async fn write(
         return writer.fail(&error.to_string()).await;
     }
     let confidence = found.hits.first().map_or(0.0, |hit| hit.score.clamp(0.0, 1.0));
-    let facts = AnswerFacts { tokens: tokens.get().copied(), confidence: Some(confidence), metadata: None };
+    let mut facts = AnswerFacts { confidence: Some(confidence), ..AnswerFacts::default() };
+    if let Some((call, usage)) = call.get() {
+        writer.record_model_call(call).await?;
+        facts.tokens = usage.output;
+    }
     writer.complete(&facts).await
 }
 
