@@ -1,6 +1,6 @@
 -- The function belongs to workspace_platform.
 SET LOCAL ROLE workspace_platform;
-DROP FUNCTION workspace_db_matching_messages(tsquery, integer, text, uuid, message_state[], timestamptz, timestamptz, integer);
+DROP FUNCTION workspace_db_matching_messages(tsquery, tsquery, integer, text, uuid, message_state[], timestamptz, timestamptz, integer);
 RESET ROLE;
 CREATE OR REPLACE FUNCTION workspace_db_let_readers_in() RETURNS void
 LANGUAGE plpgsql SECURITY INVOKER

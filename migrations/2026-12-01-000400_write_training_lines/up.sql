@@ -1,3 +1,9 @@
+-- Of a text without letters a model learns nothing, nor of one that was redacted.
+CREATE FUNCTION workspace_db_has_no_text(written text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN written !~ '[^[:space:]\u00A0\u2007\u202F\u200B\u3000\uFEFF]' OR written = '[redacted]';
+COMMENT ON FUNCTION workspace_db_has_no_text(text) IS 'True for a text of blanks, and for one that was redacted.';
+
 CREATE FUNCTION workspace_db_training_lines(of_workspace uuid, of_message uuid, is_preference boolean, most integer)
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE
@@ -11,6 +17,7 @@ DECLARE
     sibling text;
     prompt jsonb;
     has_question boolean;
+    head uuid;
 BEGIN
     SELECT * INTO answer FROM messages AS m
     WHERE m.workspace_id = of_workspace AND m.id = of_message AND m.role = 'assistant';
@@ -19,8 +26,8 @@ BEGIN
     IF answer.id IS NULL OR review.id IS NULL THEN
         RETURN;
     END IF;
-    better := CASE WHEN btrim(review.better_answer, E' \t\r\n') <> '' THEN review.better_answer END;
-    IF answer.state NOT IN ('complete', 'interrupted') OR btrim(answer.content, E' \t\r\n') = '' THEN
+    better := CASE WHEN NOT workspace_db_has_no_text(review.better_answer) THEN review.better_answer END;
+    IF answer.state NOT IN ('complete', 'interrupted') OR workspace_db_has_no_text(answer.content) THEN
         answer.content := NULL;
     END IF;
     IF is_preference THEN
@@ -31,7 +38,7 @@ BEGIN
             JOIN feedback AS f ON f.workspace_id = m.workspace_id AND f.message_id = m.id AND f.judge = 'reviewer' AND f.score > 0
             WHERE m.workspace_id = of_workspace AND m.parent_id = answer.parent_id
                 AND m.conversation_id IS NOT DISTINCT FROM answer.conversation_id AND m.id <> of_message
-                AND m.role = 'assistant' AND m.state = 'complete' AND btrim(m.content, E' \t\r\n') <> '' AND m.content <> answer.content
+                AND m.role = 'assistant' AND m.state = 'complete' AND NOT workspace_db_has_no_text(m.content) AND m.content <> answer.content
             ORDER BY m.seq DESC NULLS LAST, m.id DESC LIMIT 1;
         END IF;
         IF answer.content IS NULL OR (better IS NULL AND sibling IS NULL) THEN
@@ -45,13 +52,16 @@ BEGIN
     END IF;
     -- Providers want the platform's text first, then the visitor and the assistant by turns, and the visitor last. What came before
     -- the last half megabyte is left out, as are results of tools, whose calls are not stored.
+    IF answer.parent_id IS NULL AND answer.seq IS NULL THEN
+        head := workspace_db_conversation_head(of_workspace, answer.conversation_id);
+    END IF;
     WITH before_answer AS (
         SELECT h.role, h.content, row_number() OVER () AS place
-        FROM workspace_db_message_history(of_workspace, answer.conversation_id, answer.parent_id, most) AS h
-        WHERE answer.parent_id IS NOT NULL
+        FROM workspace_db_message_history(of_workspace, answer.conversation_id, coalesce(answer.parent_id, head), most) AS h
+        WHERE coalesce(answer.parent_id, head) IS NOT NULL
         UNION ALL
-        -- A message without a parent, which another program inserted, follows those of earlier times.
-        SELECT late.role, late.content, row_number() OVER (ORDER BY late.created_at, late.id) FROM (
+        -- A message that another program inserted since the last append follows the head, and those of earlier times.
+        SELECT late.role, late.content, most + row_number() OVER (ORDER BY late.created_at, late.id) FROM (
             SELECT m.role, m.content, m.created_at, m.id FROM messages AS m
             WHERE answer.parent_id IS NULL AND answer.seq IS NULL
                 AND m.workspace_id = of_workspace AND m.conversation_id = answer.conversation_id AND m.seq IS NULL
@@ -59,14 +69,16 @@ BEGIN
             ORDER BY m.created_at DESC, m.id DESC LIMIT most
         ) AS late
     ), bounded AS (
-        SELECT b.*, sum(octet_length(b.content)) OVER (ORDER BY b.place DESC) - octet_length(b.content) AS bytes_after
-        FROM before_answer AS b WHERE b.role <> 'tool' AND btrim(b.content, E' \t\r\n') <> ''
+        SELECT b.*, sum(octet_length(b.content)) OVER newest - octet_length(b.content) AS bytes_after, row_number() OVER newest AS number
+        FROM before_answer AS b
+        WHERE b.role <> 'tool' AND NOT workspace_db_has_no_text(b.content)
+        WINDOW newest AS (ORDER BY b.place DESC)
     ), kept AS (
         SELECT b.*, min(b.place) FILTER (WHERE b.role = 'user') OVER () AS first_question,
             max(b.place) FILTER (WHERE b.role = 'user') OVER () AS last_question
-        FROM bounded AS b WHERE b.bytes_after < 524288
+        FROM bounded AS b WHERE b.bytes_after < 524288 AND b.number <= most
     ), turns AS (
-        SELECT k.role, k.content, k.place, k.role = 'system' AS is_system,
+        SELECT k.role, k.content, k.place,
             count(*) FILTER (WHERE k.begins) OVER (ORDER BY k.role = 'system' DESC, k.place) AS turn
         FROM (
             SELECT k.*, k.role IS DISTINCT FROM lag(k.role) OVER (ORDER BY k.role = 'system' DESC, k.place) AS begins FROM kept AS k

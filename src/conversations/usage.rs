@@ -5,6 +5,8 @@ use std::time::Duration;
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 use diesel::IntoSql as _;
+use diesel::dsl::sql;
+use diesel::prelude::ExpressionMethods as _;
 use diesel::sql_types::{BigInt, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 
 use super::missing::no_message;
@@ -16,7 +18,7 @@ use crate::models::NewModelCall;
 use crate::schema::model_calls;
 use crate::tenancy::{Access, FunctionCall, InWorkspace as _, MayWrite, WorkspaceConnection};
 
-/// A call of a model to record. It has an id from the start, so that recording it again changes nothing.
+/// A call of a model to record. It has an id from the start, so that it can be recorded again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -139,7 +141,23 @@ fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
 }
 
-/// Stores a call of a model for an answer of the connection's workspace, with its cost. The same call again changes nothing.
+/// Sets a column that is not known yet.
+macro_rules! known_or_new {
+    ($column:ident) => {
+        model_calls::$column.eq(sql(concat!(
+            "coalesce(model_calls.",
+            stringify!($column),
+            ", excluded.",
+            stringify!($column),
+            ")"
+        )))
+    };
+}
+
+/// Stores a call of a model for an answer of the connection's workspace, with its cost.
+///
+/// The same call again sets what was not known, and changes nothing else. So the run of an agent is recorded at its start, before the
+/// calls within it, and again at its end with its tokens and times.
 ///
 /// # Errors
 ///
@@ -171,7 +189,18 @@ pub async fn record_model_call(
         .in_workspace(&ws)
         .insert(&row)
         .on_conflict((model_calls::workspace_id, model_calls::id))
-        .do_nothing()
+        .do_update()
+        .set((
+            known_or_new!(input_tokens),
+            known_or_new!(cached_tokens),
+            known_or_new!(output_tokens),
+            known_or_new!(reasoning_tokens),
+            known_or_new!(price_version),
+            known_or_new!(cost_usd),
+            known_or_new!(latency_ms),
+            known_or_new!(first_token_ms),
+            known_or_new!(stop_reason),
+        ))
         .execute(ws)
         .await;
     match (stored, call.parent) {
@@ -216,6 +245,7 @@ pub struct ModelUsage {
     /// Those of the output that were reasoning.
     pub reasoning_tokens: Option<u64>,
     /// Cost in US dollars, exact. As JSON, it is a text with all digits.
+    #[serde(serialize_with = "crate::sql_types::decimal_as_text")]
     pub cost_usd: Option<BigDecimal>,
 }
 

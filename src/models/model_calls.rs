@@ -33,6 +33,7 @@ pub struct ModelCall {
     /// Price list by which the cost was computed.
     pub price_version: Option<String>,
     /// Cost in US dollars; `None` if the price or the tokens are unknown. As JSON, it is a text with all digits.
+    #[serde(serialize_with = "crate::sql_types::decimal_as_text")]
     pub cost_usd: Option<BigDecimal>,
     /// Time from the request to the end of the output, in milliseconds.
     pub latency_ms: Option<i32>,

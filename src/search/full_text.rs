@@ -1,8 +1,9 @@
 //! Full-text search for passages.
 
-use diesel::IntoSql as _;
 use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Double, Integer};
 
 use super::filter::Filter;
@@ -10,11 +11,29 @@ use super::plan::Plan;
 use super::rescored::{CHUNK_COLUMNS, RESCORED_CTE, rescored, scored_passage_columns};
 use super::results::RetrievalStats;
 use super::scored_passage::ScoredPassage;
-use super::text_query::{Matching, SearchText, TextQuery};
+use super::text_query::{SearchText, TextQuery};
 use crate::config::SearchLimits;
 use crate::error::Result;
 use crate::schema::{document_chunks, documents};
 use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection};
+
+/// Query of the ids of the passages that match a text, and of the text as PostgreSQL parses it.
+struct MatchingChunks<'a> {
+    text: TextQuery<'a>,
+    max_matches: i32,
+}
+
+impl QueryFragment<Pg> for MatchingChunks<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let is_excluding = self.text.text.excluded.is_some();
+        out.push_sql("SELECT unnest(workspace_db_matching_chunks(question");
+        // The ranking ignores the exclusion.
+        out.push_sql(if is_excluding { " && !! excluded, " } else { ", " });
+        out.push_bind_param::<Integer, _>(&self.max_matches)?;
+        out.push_sql(")), question FROM ");
+        self.text.push_parsed(&mut out)
+    }
+}
 
 /// Passage, and the number of passages that match the text.
 #[derive(Queryable)]
@@ -38,17 +57,14 @@ pub(super) async fn full_text(
     let text = SearchText::new(text);
     let mut widened = 0;
     loop {
-        let matching = Matching {
-            function: "workspace_db_matching_chunks",
-            text: TextQuery {
-                text: &text,
-                table: "document_chunks",
-                workspace: ws.workspace(),
-                language: filter.language.as_ref().map(ToString::to_string),
-                any_word: widened > 0,
-            },
-            arguments: max_matches.into_sql::<Integer>(),
+        let parsed = TextQuery {
+            text: &text,
+            table: "document_chunks",
+            workspace: ws.workspace(),
+            language: filter.language.as_ref().map(ToString::to_string),
+            any_word: widened > 0,
         };
+        let matching = MatchingChunks { text: parsed, max_matches };
         let rescored = document_chunks::table
             .in_workspace(&ws)
             .filter(sql::<Bool>("document_chunks.id IN (SELECT id FROM candidates)"))

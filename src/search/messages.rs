@@ -5,20 +5,22 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::IntoSql as _;
 use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Serialize;
 
 use super::builder::MAX_K;
 use super::excerpt::{marked, parts};
 use super::results::ExcerptPart;
-use super::text_query::{MAX_TEXT, Matching, SearchText, TextQuery};
+use super::text_query::{MAX_TEXT, SearchText, TextQuery};
 use crate::conversations::Rating;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::schema::{conversations, messages};
 use crate::sql_types::{MessageRole, MessageState};
-use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection};
+use crate::tenancy::{Access, InWorkspace as _, StatementSettings, WorkspaceConnection, load_in};
 
 /// Number of matching messages that are ranked, the newest. The lexemes of each are computed for that.
 const MAX_RANKED: i32 = 200;
@@ -26,7 +28,7 @@ const MAX_RANKED: i32 = 200;
 /// A search for messages of a workspace by words; narrow it, then [run](Self::run) it.
 ///
 /// Each message is stemmed by its own language. The text has the syntax of search engines: words, `"a phrase"`, `or`, `-without`.
-/// A message has all of the words.
+/// A message has all of the words. Of a text of more than [`MAX_WORDS`](super::MAX_WORDS) words, only the longest are searched.
 ///
 /// ```no_run
 /// use workspace_db::conversations::Rating;
@@ -61,8 +63,11 @@ pub struct MessageSearchResults {
     pub hits: Vec<MessageHit>,
     /// Number of messages that match, at most 200.
     pub matches: usize,
-    /// True if more messages may match: only the newest 200 are ranked.
+    /// True if more messages may match: only the newest 200 are ranked, and a phrase is looked for in the newest 1,000 with its
+    /// words.
     pub bound_reached: bool,
+    /// Number of words of a long text that were not searched.
+    pub words_left_out: usize,
 }
 
 /// A message that a search has found.
@@ -104,7 +109,12 @@ struct HitRow {
     created_at: DateTime<Utc>,
     seq: Option<i64>,
     score: f64,
-    matches: i64,
+}
+
+/// Query of the ids of messages that match a text, and of the text as PostgreSQL parses it.
+struct MatchingMessages<'a, A> {
+    text: TextQuery<'a>,
+    arguments: A,
 }
 
 impl MessageSearch {
@@ -144,7 +154,7 @@ impl MessageSearch {
         Self { rating: Some(rating), ..self }
     }
 
-    /// Runs the search in the connection's workspace, by one statement, and one more for the excerpts.
+    /// Runs the search in the connection's workspace, by two statements, and one more for the excerpts.
     ///
     /// # Errors
     ///
@@ -154,29 +164,22 @@ impl MessageSearch {
     pub async fn run(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<MessageSearchResults> {
         self.check()?;
         let text = SearchText::new(&self.text);
-        let matching = Matching {
-            function: "workspace_db_matching_messages",
-            text: TextQuery {
-                text: &text,
-                table: "messages",
-                workspace: ws.workspace(),
-                language: None,
-                any_word: false,
-            },
-            arguments: (
-                MAX_RANKED.into_sql::<Integer>(),
-                self.person.into_sql::<Nullable<Text>>(),
-                self.conversation.into_sql::<Nullable<SqlUuid>>(),
-                self.states.into_sql::<Nullable<Array<MessageState>>>(),
-                self.since.into_sql::<Nullable<Timestamptz>>(),
-                self.until.into_sql::<Nullable<Timestamptz>>(),
-                self.rating.map(|rating| i32::from(rating.score())).into_sql::<Nullable<Integer>>(),
-            ),
-        };
+        let parsed =
+            TextQuery { text: &text, table: "messages", workspace: ws.workspace(), language: None, any_word: false };
+        let arguments = (
+            MAX_RANKED.into_sql::<Integer>(),
+            self.person.into_sql::<Nullable<Text>>(),
+            self.conversation.into_sql::<Nullable<SqlUuid>>(),
+            self.states.into_sql::<Nullable<Array<MessageState>>>(),
+            self.since.into_sql::<Nullable<Timestamptz>>(),
+            self.until.into_sql::<Nullable<Timestamptz>>(),
+            self.rating.map(|rating| i32::from(rating.score())).into_sql::<Nullable<Integer>>(),
+        );
+        let (ids, bound_reached, question) = MatchingMessages { text: parsed, arguments }.load(ws).await?;
         let rows: Vec<HitRow> = messages::table
             .in_workspace(&ws)
             .inner_join(conversations::table)
-            .filter(sql::<Bool>("messages.id IN (SELECT id FROM candidates)"))
+            .filter(messages::id.eq_any(&ids))
             .select((
                 messages::id,
                 messages::conversation_id,
@@ -188,17 +191,15 @@ impl MessageSearch {
                 messages::created_at,
                 messages::seq,
                 sql::<Double>(
-                    "ts_rank(workspace_db_search_text(messages.workspace_id, messages.language, messages.content),
-                        (SELECT question FROM candidates LIMIT 1), 1)::float8",
-                ),
-                sql::<BigInt>("(SELECT count(*) FROM candidates)"),
+                    "ts_rank(workspace_db_search_text(messages.workspace_id, messages.language, messages.content), ",
+                )
+                .bind::<Text, _>(question)
+                .sql("::tsquery, 1)::float8"),
             ))
             .order((sql::<Double>("10").desc(), messages::created_at.desc(), messages::id.desc()))
             .limit(self.k.into())
-            .with_fragment("candidates (id, question)", matching)
             .load_under(&StatementSettings::searching(), ws)
             .await?;
-        let matches = rows.first().map_or(0, |row| usize::try_from(row.matches).unwrap_or(0));
         let mut excerpts = excerpts(ws, &text, rows.iter().map(|row| row.message_id).collect()).await?;
         let hits = rows.into_iter().map(|row| {
             let excerpt = excerpts.remove(&row.message_id).unwrap_or_default();
@@ -206,8 +207,9 @@ impl MessageSearch {
         });
         Ok(MessageSearchResults {
             hits: hits.collect(),
-            matches,
-            bound_reached: i32::try_from(matches).is_ok_and(|matches| matches >= MAX_RANKED),
+            matches: ids.len(),
+            bound_reached,
+            words_left_out: text.words_left_out,
         })
     }
 
@@ -243,6 +245,39 @@ impl HitRow {
             excerpt,
         }
     }
+}
+
+type Matches = (Vec<MessageId>, bool, String);
+
+impl<A: QueryFragment<Pg> + Send> MatchingMessages<'_, A> {
+    async fn load(self, ws: &mut WorkspaceConnection<impl Access>) -> Result<Matches> {
+        let rows: Vec<Matches> = load_in(self, &StatementSettings::searching(), ws).await?;
+        Ok(rows.into_iter().next().unwrap_or_default())
+    }
+}
+
+impl<A: QueryFragment<Pg>> QueryFragment<Pg> for MatchingMessages<'_, A> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let excluded = if self.text.text.excluded.is_some() { "excluded" } else { "NULL" };
+        out.push_sql("SELECT found.ids, found.is_bounded, question::text FROM ");
+        self.text.push_parsed(&mut out)?;
+        out.push_sql(", LATERAL workspace_db_matching_messages(question, ");
+        out.push_sql(excluded);
+        out.push_sql(", ");
+        self.arguments.walk_ast(out.reborrow())?;
+        out.push_sql(") AS found");
+        Ok(())
+    }
+}
+
+/// Prepared statements are cached by their text, because one type has several texts.
+impl<A> QueryId for MatchingMessages<'_, A> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<A> Query for MatchingMessages<'_, A> {
+    type SqlType = (Array<SqlUuid>, Bool, Text);
 }
 
 async fn excerpts(

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use diesel::pg::Pg;
 use diesel::prelude::QueryResult;
-use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::query_builder::AstPass;
 use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 
 use crate::id::WorkspaceId;
@@ -123,42 +123,29 @@ pub(super) struct TextQuery<'a> {
     pub(super) any_word: bool,
 }
 
-/// Query of the ids of rows that match a text, and of the text as PostgreSQL parses it.
-pub(super) struct Matching<'a, A> {
-    /// Function that returns the ids of matching rows.
-    pub(super) function: &'static str,
-    pub(super) text: TextQuery<'a>,
-    /// Its arguments after the text.
-    pub(super) arguments: A,
-}
-
-impl<A: QueryFragment<Pg>> QueryFragment<Pg> for Matching<'_, A> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let text = &self.text;
-        let excluded = text.text.excluded.as_ref();
-        out.push_sql("SELECT unnest(");
-        out.push_sql(self.function);
-        // Exclusion is a separate condition, or another parse of the same word could admit the row again. The ranking
-        // ignores it.
-        out.push_sql(if excluded.is_some() { "(question && !! excluded, " } else { "(question, " });
-        self.arguments.walk_ast(out.reborrow())?;
-        out.push_sql(")), question FROM (SELECT ");
-        out.push_sql(if text.any_word { "replace(read::text, ' & ', ' | ')::tsquery" } else { "read" });
+impl<'a> TextQuery<'a> {
+    /// Writes a table of one row with the column `question`, and `excluded` if terms are excluded.
+    ///
+    /// Exclusion is a separate condition, or another parse of the same word could admit a row again.
+    pub(super) fn push_parsed<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()>
+    where
+        'a: 'b,
+    {
+        out.push_sql("(SELECT ");
+        out.push_sql(if self.any_word { "replace(read::text, ' & ', ' | ')::tsquery" } else { "read" });
         out.push_sql(" AS question");
-        out.push_sql(if excluded.is_some() { ", excluded FROM (SELECT " } else { " FROM (SELECT " });
-        text.push_parses(&mut out, &text.text.included)?;
+        out.push_sql(if self.text.excluded.is_some() { ", excluded FROM (SELECT " } else { " FROM (SELECT " });
+        self.push_parses(out, &self.text.included)?;
         out.push_sql(" AS read");
-        if let Some(excluded) = excluded {
+        if let Some(excluded) = &self.text.excluded {
             out.push_sql(", ");
-            text.push_parses(&mut out, excluded)?;
+            self.push_parses(out, excluded)?;
             out.push_sql(" AS excluded");
         }
         out.push_sql(") AS text) AS question_text");
         Ok(())
     }
-}
 
-impl TextQuery<'_> {
     /// Writes a text as one query, of its distinct parses: in each language of the rows, and without stemming; with
     /// identifiers whole and split.
     fn push_parses<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b String) -> QueryResult<()> {

@@ -20,6 +20,7 @@
 
 mod bit;
 mod checked_text;
+mod decimal;
 mod embedding;
 mod enums;
 mod interval;
@@ -39,6 +40,7 @@ pub use diesel_full_text_search::{TsQuery, Tsvector};
 
 pub use self::bit::{Bit, BitExpressionMethods, HammingDistance, ScannedHammingDistance, SignBits};
 pub use self::checked_text::{Email, HexColor, ImageUrl, Name, Prose, Slug, WebUrl};
+pub(crate) use self::decimal::as_text as decimal_as_text;
 pub use self::embedding::{DIMENSIONS, Embedding, EmbeddingError, MIN_DIMENSIONS};
 pub use self::enums::{
     AdminRole, AdminStatus, AdminTokenKind, AuditActor, ConversationSpeaker, ConversationStatus, DatasourceSyncStatus,

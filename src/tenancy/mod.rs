@@ -74,7 +74,6 @@ pub use self::connection::{
 pub(crate) use self::connection::{StatementSettings, load_each, load_readable};
 pub use self::credential::Actor;
 pub(crate) use self::credential::{Credential, not_a_superadmin};
-pub(crate) use self::query::FunctionCall;
 pub use self::query::{
     AfterCursor, AfterKey, AfterPageKey, AndPredicate, Changes, ColumnTraits, ColumnsOf, ConflictAction,
     ConflictTarget, Cursor, CursorPage, CursorPageOf, Delete, DoNothing, DoUpdate, Excluded, Existence, FilteredSet,
@@ -87,6 +86,7 @@ pub use self::query::{
     UpdateFrom, UpdatedFrom, Upsert, VectorOperand, WhenRelated, WithRelated, WithWorkspace, Within, WritableTable,
     ascending, descending, excluded, joined, joined_alias,
 };
+pub(crate) use self::query::{FunctionCall, load_in};
 #[doc(hidden)]
 pub use self::query::{OfEmbedding, OfExpression};
 pub use self::registry::TENANT_TABLES;

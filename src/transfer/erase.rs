@@ -15,7 +15,7 @@ use super::delete::{delete_rows, is_deleted, reject_undeletable};
 use super::dependents::{DependentTable, reject_referenced};
 use super::layout::Layout;
 use super::lock::lock;
-use super::person::{self, PERSON};
+use super::person::{self, PERSON, check_person};
 use super::progress::{TransferProgress, TransferStep};
 use super::receipt::{ErasedRowCounts, ErasureScope, Receipt, ReceiptKey, SignedReceipt};
 use super::redact::redact_jobs_of;
@@ -92,13 +92,14 @@ pub async fn erase(
 /// Deletes the rows of one person of the scope's workspace, and returns the signed receipt.
 ///
 /// The rows are the person's conversations with messages and feedback, and their events, as
-/// [`export_person`](super::export_person) writes them. Jobs that mention the person have their texts redacted, as by
-/// [`redact_person`](super::redact_person). Other rows that mention the person, such as a document or an audit entry, remain. Rows are deleted in batches, and the call can be repeated, as with [`erase`]. If the person has no
+/// [`export_person`](super::export_person) writes them. Jobs that mention the person by an id have their texts redacted, as by
+/// [`redact_person`](super::redact_person). Redact the person first if jobs have a name or an address. Other rows that mention the person, such as a document or an audit entry, remain. Rows are deleted in batches, and the call can be repeated, as with [`erase`]. If the person has no
 /// rows, the receipt says so.
 ///
 /// # Errors
 ///
-/// As [`erase`]; [`is_conflict`](Error::is_conflict) if a job that is not finished mentions the person;
+/// As [`erase`]; [`is_invalid_input`](Error::is_invalid_input) if the id is empty; [`is_conflict`](Error::is_conflict) if an unfinished
+/// job or a schedule mentions the person;
 /// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the scope's
 /// administrator may no longer do this.
 pub async fn erase_person(
@@ -108,6 +109,7 @@ pub async fn erase_person(
     key: &ReceiptKey,
     on_progress: &(dyn Fn(TransferProgress) + Sync),
 ) -> Result<SignedReceipt> {
+    check_person(external_user_id)?;
     let workspace = scope.workspace();
     let _held = lock(db, workspace).await?;
     let layout = Layout::of(db).await?;

@@ -1,4 +1,4 @@
-//! Conditions for texts that mention a person.
+//! Conditions for rows whose texts mention a person.
 
 use super::person::PERSON;
 use crate::id::WorkspaceId;
@@ -6,28 +6,55 @@ use crate::id::WorkspaceId;
 /// Setting that contains further texts that name the person, as a JSON array.
 pub(super) const MENTIONS: &str = "workspace_db.mentions";
 
-/// Length from which a person's id is told from other words within a text.
+/// Length from which a person's id is told from the other words of a text.
 const LONG_ID: usize = 8;
 
-/// Texts of a job.
-pub(super) const JOB_WORDS: &str = "concat_ws(' ', payload::text, result::text, errors::text, last_error, unique_key)";
-/// Texts of a schedule.
-pub(super) const SCHEDULE_WORDS: &str = "concat_ws(' ', name, payload::text)";
+/// JSON and texts of a table's rows, as SQL expressions.
+pub(super) struct Texts {
+    pub(super) json: &'static str,
+    pub(super) words: &'static str,
+}
 
-/// Returns the condition that the SQL expression `words` mentions the person that the transaction has set: the person's id as a JSON
-/// string or, if it is long, anywhere; the id of a conversation or message of the person; or one of the further texts.
-pub(super) fn mentions_person(words: &str, workspace: WorkspaceId) -> String {
+/// Texts of a job.
+pub(super) const OF_JOB: Texts =
+    Texts { json: "jsonb_build_array(payload, result, errors)", words: "ARRAY[last_error, unique_key]" };
+/// Texts of a schedule.
+pub(super) const OF_SCHEDULE: Texts = Texts { json: "payload", words: "ARRAY[name]" };
+
+/// Returns the condition that a row mentions the person that the transaction has set. Case does not matter.
+///
+/// - A text or number is the person's id, or contains the id in quotation marks, as JSON within a text does.
+/// - A part of a text between signs, as in `welcome:jane`, is the id, if the text has no blank.
+/// - A longer text has the id as a word, if the id is long and the workspace has rows of the person.
+/// - It has the id of a conversation or message of the person, or one of the further texts as a word.
+pub(super) fn mentions_person(texts: &Texts, workspace: WorkspaceId) -> String {
     let person = format!("current_setting('{PERSON}')");
+    let Texts { json, words } = texts;
+    let as_a_word = |name: &str| {
+        // An address or a name goes on with these signs: jane@example.com is neither mary.jane@example.com nor jane@example.com.au.
+        format!(
+            "said ~* ('(?<![[:alnum:]_@.+-])' || regexp_replace({name}, '([^[:alnum:]])', '\\\\\\1', 'g')
+                || '(?![[:alnum:]_@-])(?!\\.[[:alnum:]])')"
+        )
+    };
     format!(
-        "EXISTS (SELECT FROM (SELECT {words} AS words) AS of_row WHERE
-            position(to_json({person})::text IN words) > 0
-            OR char_length({person}) >= {LONG_ID} AND position({person} IN words) > 0
+        "EXISTS (SELECT FROM (
+            SELECT value #>> '{{}}' AS said FROM jsonb_path_query({json}, 'strict $.**') AS value
+            WHERE jsonb_typeof(value) IN ('string', 'number')
+            UNION ALL SELECT unnest({words})
+        ) AS texts
+        WHERE lower(said) = lower({person})
+            OR position(lower(to_json({person})::text) IN lower(said)) > 0
+            OR said !~ '[[:space:]]' AND lower({person}) = ANY (regexp_split_to_array(lower(said), '[^[:alnum:]_@.+-]+'))
+            OR char_length({person}) >= {LONG_ID} AND {id_as_a_word} AND EXISTS (
+                SELECT FROM conversations WHERE workspace_id = '{workspace}' AND external_user_id = {person})
             OR EXISTS (SELECT FROM jsonb_array_elements_text(current_setting('{MENTIONS}')::jsonb) AS mention (name)
-                WHERE position(lower(name) IN lower(words)) > 0
-                    OR position(lower(btrim(to_json(name)::text, '\"')) IN lower(words)) > 0)
-            OR EXISTS (SELECT FROM regexp_matches(words, '[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}', 'gi') AS found (id)
+                WHERE {mention_as_a_word})
+            OR EXISTS (SELECT FROM regexp_matches(said, '[0-9a-f]{{8}}-?(?:[0-9a-f]{{4}}-?){{3}}[0-9a-f]{{12}}', 'gi') AS found (id)
                 JOIN conversations AS talk ON talk.workspace_id = '{workspace}' AND talk.external_user_id = {person}
                     AND talk.id = coalesce((SELECT m.conversation_id FROM messages AS m
-                        WHERE m.workspace_id = '{workspace}' AND m.id = found.id[1]::uuid), found.id[1]::uuid)))"
+                        WHERE m.workspace_id = '{workspace}' AND m.id = found.id[1]::uuid), found.id[1]::uuid)))",
+        id_as_a_word = as_a_word(&person),
+        mention_as_a_word = as_a_word("name"),
     )
 }

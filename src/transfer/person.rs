@@ -2,10 +2,18 @@
 
 use tokio_postgres::Transaction;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Setting that contains the person of a transaction, so that no statement contains a text from outside.
 pub(super) const PERSON: &str = "workspace_db.person";
+
+/// Rejects an id that is no person's, and would match every empty text.
+pub(super) fn check_person(external_user_id: &str) -> Result<()> {
+    if external_user_id.is_empty() || external_user_id.contains('\0') {
+        return Err(Error::invalid("the person's id is empty, or has a NUL character").about("external_user_id"));
+    }
+    Ok(())
+}
 
 /// Sets the person of a transaction, if it is about one.
 pub(super) async fn set(transaction: &Transaction<'_>, person: Option<&str>) -> Result<()> {

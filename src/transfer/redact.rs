@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base16ct::lower::encode_string as hex;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use postgres_protocol::escape::escape_identifier;
 use serde::Serialize;
@@ -14,15 +14,15 @@ use sha2::{Digest as _, Sha256};
 use super::content::WORKSPACES;
 use super::layout::Layout;
 use super::lock::lock;
-use super::mentions::{JOB_WORDS, MENTIONS, SCHEDULE_WORDS, mentions_person};
-use super::person::PERSON;
+use super::mentions::{MENTIONS, OF_JOB, OF_SCHEDULE, mentions_person};
+use super::person::{PERSON, check_person};
 use super::selection::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
 use crate::models::NewAuditEntry;
 use crate::tenancy::{Administer, Database, TENANT_TABLES, WorkspaceScope};
 
-/// Columns with words of the program and not of people. Every other column of a text or JSON is redacted, new ones too.
+/// Columns that a program fills, and no person. Every other column of a text or JSON is redacted, new ones too.
 const PROGRAM_TEXTS: [(&str, &[&str]); 6] = [
     // The ids that the embedding application gave the person: without them, nothing could be erased later.
     ("conversations", &["external_user_id"]),
@@ -43,7 +43,7 @@ const REDACTED: &str = "[redacted]";
 pub struct RedactionReport {
     /// Number of rows of each table whose texts were redacted.
     pub rows: BTreeMap<String, u64>,
-    /// Your own tables with rows of the person. They are unchanged: redact them yourself.
+    /// Your own tables that refer to such rows, directly or through another table. They are unchanged: redact them yourself.
     pub unchanged_tables: Vec<String>,
 }
 
@@ -59,17 +59,30 @@ struct TextColumn {
     is_unique: bool,
 }
 
-/// Query for the columns of tables of the workspace that contain a text.
-const TEXT_COLUMNS: &str = "
-SELECT c.relname::text AS table, a.attname::text AS column, format_type(a.atttypid, NULL) AS type_name,
+/// Query for the columns that contain a text, JSON, or a list of them, and for those with the time of the last change.
+const COLUMNS: &str = "
+SELECT c.relname::text AS table, a.attname::text AS column, format_type(a.atttypid, a.atttypmod) AS type_name,
     EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND a.attnum = ANY (i.indkey)) AS is_unique
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
-    AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype, 'text[]'::regtype)
+    AND (t.typcategory = 'S' OR t.typname IN ('json', 'jsonb') OR e.typcategory = 'S' OR e.typname IN ('json', 'jsonb')
+        OR a.attname = 'updated_at')
 ORDER BY c.relname, a.attnum";
 
+/// Query for tables of others that refer to a person's rows, directly or through another table.
+const OTHER_TABLES: &str = "
+WITH RECURSIVE referring AS (
+    SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+        AND relname IN ('conversations', 'messages', 'feedback', 'analytics_events')
+    UNION
+    SELECT f.conrelid FROM referring JOIN pg_constraint f ON f.confrelid = referring.oid AND f.contype = 'f'
+)
+SELECT oid::regclass::text AS told FROM referring JOIN pg_class USING (oid)
+WHERE NOT (relnamespace = current_schema()::regnamespace AND relname = ANY ($1)) ORDER BY 1";
+
 #[derive(QueryableByName)]
-struct ToDo {
+struct Told {
     #[diesel(sql_type = Text)]
     told: String,
 }
@@ -83,11 +96,14 @@ struct RowCount {
 /// Replaces the texts of one person of the scope's workspace by `[redacted]`, and returns the number of rows by table. No row is
 /// deleted, so counts and reports stay.
 ///
-/// - Redacted are titles, messages, sources, feedback and the properties of events: every text and JSON in the person's rows that is
-///   no word of the program.
-/// - Jobs that mention the person have their arguments, results and errors redacted: by the person's id as a value, by the id of a
-///   conversation or message of the person, or by one of `mentions`, such as a name or an email address. Such a job that is not
-///   finished is an error, since it needs its arguments.
+/// - Redacted are titles, messages, sources, feedback and the properties of events: every text and JSON in the person's rows. Columns
+///   that a program fills, such as the name of a model, stay.
+/// - Jobs that mention the person have their arguments, results and errors redacted. A job mentions the person by the person's id as
+///   a value or, if the id has 8 characters or more, as a word; by the id of a conversation or message of the person; or by one of
+///   `mentions` as a word, such as a name or an email address. An unfinished job or a schedule that does is an error, since it needs
+///   its arguments. A redacted job that is retried runs without arguments.
+/// - Unique keys of jobs and client ids of messages are replaced too: the same job can be enqueued again, and the same message
+///   appended.
 /// - The person's own id stays in `conversations` and `analytics_events`. [`erase_person`](super::erase_person()) deletes those
 ///   rows.
 ///
@@ -96,8 +112,8 @@ struct RowCount {
 ///
 /// # Errors
 ///
-/// [`is_conflict`](Error::is_conflict) if an answer to the person is being made, a job that mentions the person is not finished, or
-/// another transfer of the workspace runs; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the
+/// [`is_invalid_input`](Error::is_invalid_input) if the id is empty; [`is_conflict`](Error::is_conflict) if an answer to the person is
+/// being made, an unfinished job or a schedule mentions the person, or another transfer of the workspace runs; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the
 /// scope's administrator may no longer do this; [`is_unreachable`](Error::is_unreachable).
 ///
 /// ```no_run
@@ -116,20 +132,21 @@ pub async fn redact_person(
     external_user_id: &str,
     mentions: &[&str],
 ) -> Result<RedactionReport> {
+    check_person(external_user_id)?;
     let workspace = scope.workspace();
     let _held = lock(db, workspace).await?;
     let layout = Layout::of(db).await?;
     db.platform(async |conn| {
         let actor = scope.actor(conn, db).await?;
         set_person(conn, external_user_id, mentions).await?;
-        let columns: Vec<TextColumn> = diesel::sql_query(TEXT_COLUMNS).load(conn).await?;
-        let mut report = RedactionReport::default();
+        let columns: Vec<TextColumn> = diesel::sql_query(COLUMNS).load(conn).await?;
+        let others = diesel::sql_query(OTHER_TABLES).bind::<Array<Text>, _>(TENANT_TABLES);
+        let others: Vec<Told> = others.load(conn).await?;
+        let unchanged_tables = others.into_iter().map(|table| table.told).collect();
+        let mut report = RedactionReport { rows: BTreeMap::new(), unchanged_tables };
         for table in &layout.tables {
             let Some(condition) = Selection::Person.condition(table, workspace) else { continue };
             if !TENANT_TABLES.contains(&table.name.as_str()) {
-                if count(conn, &table.name, &condition).await? > 0 {
-                    report.unchanged_tables.push(table.name.clone());
-                }
                 continue;
             }
             if table.name == "conversations" {
@@ -161,7 +178,7 @@ pub(super) async fn redact_jobs_of(
     external_user_id: &str,
 ) -> Result<()> {
     set_person(conn, external_user_id, &[]).await?;
-    let columns: Vec<TextColumn> = diesel::sql_query(TEXT_COLUMNS).load(conn).await?;
+    let columns: Vec<TextColumn> = diesel::sql_query(COLUMNS).load(conn).await?;
     redact_jobs(conn, &columns, workspace).await.map(drop)
 }
 
@@ -191,19 +208,24 @@ async fn reject_unfinished_answers(conn: &mut AsyncPgConnection, condition: &str
 
 async fn redact_jobs(conn: &mut AsyncPgConnection, columns: &[TextColumn], workspace: WorkspaceId) -> Result<u64> {
     let of_workspace = format!("workspace_id = '{workspace}'");
-    let [job, schedule] = [JOB_WORDS, SCHEDULE_WORDS].map(|words| mentions_person(words, workspace));
-    let to_do = format!(
-        "SELECT 'job ' || id AS told FROM jobs WHERE {of_workspace} AND status IN ('queued', 'running') AND {job}
+    let [job, schedule] = [OF_JOB, OF_SCHEDULE].map(|texts| mentions_person(&texts, workspace));
+    let to_do = "status IN ('queued', 'running')";
+    let Some(update) = redaction(columns, "jobs", &format!("{of_workspace} AND NOT {to_do} AND {job}")) else {
+        return Ok(0);
+    };
+    let rows = diesel::sql_query(update).execute(conn).await?;
+    // Afterwards: a job that was retried or enqueued meanwhile is found too, and the error takes back what was redacted.
+    let unfinished = format!(
+        "SELECT 'job ' || id AS told FROM jobs WHERE {of_workspace} AND {to_do} AND {job}
         UNION ALL SELECT 'schedule ' || name FROM job_schedules WHERE {of_workspace} AND {schedule} LIMIT {MAX_TOLD}"
     );
-    let to_do: Vec<ToDo> = diesel::sql_query(to_do).load(conn).await?;
-    if !to_do.is_empty() {
-        let told = to_do.iter().map(|one| one.told.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Error::new(ErrorKind::Conflict, format!("work that is to be done mentions the person: {told}"))
-            .remedy("wait until the jobs have ended, or cancel them, and change the schedules"));
+    let unfinished: Vec<Told> = diesel::sql_query(unfinished).load(conn).await?;
+    if unfinished.is_empty() {
+        return Ok(u64::try_from(rows).unwrap_or(u64::MAX));
     }
-    let Some(update) = redaction(columns, "jobs", &format!("{of_workspace} AND {job}")) else { return Ok(0) };
-    Ok(u64::try_from(diesel::sql_query(update).execute(conn).await?).unwrap_or(u64::MAX))
+    let told = unfinished.iter().map(|one| one.told.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Error::new(ErrorKind::Conflict, format!("unfinished jobs or schedules mention the person: {told}"))
+        .remedy("wait until the jobs have ended, or cancel them, and change the schedules"))
 }
 
 /// Returns the statement that redacts a table's rows, or none if the table has no text.
@@ -213,15 +235,16 @@ fn redaction(columns: &[TextColumn], table: &str, condition: &str) -> Option<Str
         .iter()
         .filter(|column| column.table == table && !kept.contains(&column.column.as_str()))
         .map(|column| {
-            let name = escape_identifier(&column.column);
+            let (name, type_name) = (escape_identifier(&column.column), &column.type_name);
             // NULL stays NULL: without a text there is nothing to redact, and constraints tell the two apart.
-            let redacted = match column.type_name.as_str() {
-                "jsonb" => format!("CASE jsonb_typeof({name}) WHEN 'array' THEN '[]'::jsonb ELSE '{{}}' END"),
-                "text[]" => "'{}'::text[]".to_owned(),
+            let redacted = match type_name.as_str() {
+                _ if column.column == "updated_at" => "now()".to_owned(),
+                _ if type_name.ends_with("[]") => "'{}'".to_owned(),
+                "json" | "jsonb" => format!("CASE {type_name}_typeof({name}) WHEN 'array' THEN '[]' ELSE '{{}}' END"),
                 _ if column.is_unique => format!("'{REDACTED} ' || id"),
                 _ => format!("'{REDACTED}'"),
             };
-            format!("{name} = CASE WHEN {name} IS NOT NULL THEN {redacted} END")
+            format!("{name} = CASE WHEN {name} IS NOT NULL THEN ({redacted})::{type_name} END")
         })
         .collect();
     (!sets.is_empty()).then(|| format!("UPDATE {} SET {} WHERE {condition}", escape_identifier(table), sets.join(", ")))

@@ -85,7 +85,8 @@ BEGIN
             WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
             WINDOW by_time AS (ORDER BY created_at, id)
         ), numbered AS (
-            UPDATE messages SET seq = last + late.number, parent_id = coalesce(messages.parent_id, late.previous, head)
+            UPDATE messages SET seq = last + late.number, parent_id = coalesce(messages.parent_id, late.previous, head),
+                language = coalesce(messages.language, (SELECT default_language FROM workspaces WHERE id = of_workspace))
             FROM late WHERE messages.workspace_id = of_workspace AND messages.id = late.id
             RETURNING messages.id, messages.seq, messages.created_at
         )
@@ -103,7 +104,7 @@ BEGIN
     is_withheld := new_role = 'assistant' AND NOT is_by_human AND conversation.speaker <> 'bot';
     next_state := CASE WHEN new_lease IS NOT NULL THEN 'pending' WHEN is_withheld THEN 'withheld' ELSE 'complete' END;
     IF new_confidence IS NOT NULL OR new_language IS NULL THEN
-        SELECT CASE WHEN new_confidence IS NOT NULL THEN confidence_threshold END, coalesce(new_language, default_language::text)
+        SELECT CASE WHEN new_confidence IS NOT NULL THEN confidence_threshold END, coalesce(new_language, default_language)
         INTO threshold, spoken FROM workspaces WHERE id = of_workspace;
     END IF;
     last := last + 1;

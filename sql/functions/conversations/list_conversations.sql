@@ -6,24 +6,36 @@ LANGUAGE plpgsql STABLE
 -- A plan for these arguments: which index fits depends on those that are given.
 SET search_path FROM CURRENT SET jit = off SET plan_cache_mode = force_custom_plan
 AS $function$
+DECLARE
+    to_review uuid[];
 BEGIN
+    IF is_to_review THEN
+        -- The same messages as in workspace_db_review_queue, by the same two indexes.
+        to_review := ARRAY(
+            SELECT m.conversation_id FROM messages AS m
+            WHERE m.workspace_id = of_workspace AND m.needs_review AND NOT EXISTS (SELECT FROM feedback AS f
+                WHERE f.workspace_id = of_workspace AND f.message_id = m.id AND f.judge = 'reviewer' OFFSET 0)
+            UNION
+            SELECT m.conversation_id FROM feedback AS bad
+            CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = bad.message_id OFFSET 0) AS m
+            WHERE bad.workspace_id = of_workspace AND bad.judge = 'visitor' AND bad.score < 0
+                AND NOT EXISTS (SELECT FROM feedback AS f
+                    WHERE f.workspace_id = of_workspace AND f.message_id = m.id AND f.judge = 'reviewer' OFFSET 0));
+    END IF;
     RETURN QUERY
     SELECT c.* FROM conversations AS c
     WHERE c.workspace_id = of_workspace
-        AND (person IS NULL OR (c.external_user_id = person AND octet_length(c.external_user_id) <= 500))
+        AND (person IS NULL OR (c.external_user_id = person AND (octet_length(c.external_user_id) <= 500 OR octet_length(person) > 500)))
         AND (of_status IS NULL OR c.status = of_status)
         AND (of_speaker IS NULL OR c.speaker = of_speaker)
         AND (before_time IS NULL OR (c.created_at, c.id) < (before_time, before_id))
+        AND (NOT is_to_review OR c.id = ANY (to_review))
+        -- OFFSET 0: a lookup for each conversation, and not a join of all messages of all tenants.
         AND (rating IS NULL OR EXISTS (
-            SELECT FROM messages AS m JOIN feedback AS f ON f.workspace_id = m.workspace_id AND f.message_id = m.id
-            WHERE m.workspace_id = of_workspace AND m.conversation_id = c.id AND f.score = rating))
-        AND (NOT is_to_review OR EXISTS (
             SELECT FROM messages AS m
-            WHERE m.workspace_id = of_workspace AND m.conversation_id = c.id
-                AND (m.needs_review OR EXISTS (SELECT FROM feedback AS f
-                    WHERE f.workspace_id = of_workspace AND f.message_id = m.id AND f.judge = 'visitor' AND f.score < 0))
-                AND NOT EXISTS (SELECT FROM feedback AS f
-                    WHERE f.workspace_id = of_workspace AND f.message_id = m.id AND f.judge = 'reviewer')))
+            CROSS JOIN LATERAL (SELECT FROM feedback AS f
+                WHERE f.workspace_id = of_workspace AND f.message_id = m.id AND f.score = rating OFFSET 0) AS judged
+            WHERE m.workspace_id = of_workspace AND m.conversation_id = c.id OFFSET 0))
     ORDER BY c.created_at DESC, c.id DESC
     LIMIT most;
 END

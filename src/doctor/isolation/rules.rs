@@ -114,7 +114,7 @@ pub(super) const RULES: &[(&str, bool, &str, &str)] = &[
         "functions", true, "bypasses row-level security and differs from the definition in the migrations",
         "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN (VALUES
              (to_regprocedure('workspace_db_matching_chunks(tsquery,integer)'), '0bdd7c818ea31c852883f249ae2ac6de'),
-             (to_regprocedure('workspace_db_matching_messages(tsquery,integer,text,uuid,message_state[],timestamptz,timestamptz,integer)'), '2fc0d9461f17b8359d04e44fef2df6a9')) AS known (oid, body)
+             (to_regprocedure('workspace_db_matching_messages(tsquery,tsquery,integer,text,uuid,message_state[],timestamptz,timestamptz,integer)'), '08dfc0ccae50a0fe751eeaaa7de572be')) AS known (oid, body)
              ON known.oid = p.oid, roles
          WHERE NOT (p.proowner = platform AND p.proconfig = '{search_path=pg_catalog}'
              AND coalesce(md5(regexp_replace(pg_get_function_sqlbody(p.oid), '\\s', '', 'g')) = known.body, false))",

@@ -154,7 +154,7 @@ reaching AS (
         END) AS reason (why)
     WHERE (p.prosecdef OR p.proconfig IS NOT NULL OR p.oid >= 16384) AND why IS NOT NULL
       AND p.oid NOT IN (SELECT oid FROM (VALUES (to_regprocedure('workspace_db_matching_chunks(tsquery,integer)')),
-          (to_regprocedure('workspace_db_matching_messages(tsquery,integer,text,uuid,message_state[],timestamptz,timestamptz,integer)'))) AS known (oid) WHERE oid IS NOT NULL)
+          (to_regprocedure('workspace_db_matching_messages(tsquery,tsquery,integer,text,uuid,message_state[],timestamptz,timestamptz,integer)'))) AS known (oid) WHERE oid IS NOT NULL)
       AND (EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
             WHERE a.grantee = 0 OR a.grantee IN (SELECT role FROM subject EXCEPT SELECT role FROM more))
         OR EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid

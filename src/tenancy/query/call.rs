@@ -9,7 +9,9 @@ use diesel::{Expression, QueryResult};
 use super::table::TenantTable;
 use crate::error::Result;
 use crate::tenancy::access::Access;
-use crate::tenancy::connection::{Database, LoadsAs, Transactional as _, WorkspaceConnection, all, each};
+use crate::tenancy::connection::{
+    Database, LoadsAs, StatementSettings, Transactional as _, WorkspaceConnection, all, each,
+};
 use crate::unreadable::Readable;
 
 /// `SELECT columns FROM function(arguments) AS rows`, prepared once per connection. Diesel prepares the SQL of
@@ -26,6 +28,15 @@ pub(crate) struct FunctionCall<A, C, ST> {
 
 /// Names of columns that the function itself defines for its result.
 pub(crate) struct NamedColumns(&'static str);
+
+/// Runs a statement of this crate in a workspace, under settings that apply only to it. Row-level security applies.
+pub(crate) async fn load_in<U: Send + 'static>(
+    query: impl LoadsAs<U> + Send,
+    settings: &StatementSettings,
+    ws: &mut WorkspaceConnection<impl Access>,
+) -> Result<Vec<U>> {
+    ws.transactional().statement_under(settings, |conn| all(query.start(conn))).await
+}
 
 impl<A, ST> FunctionCall<A, NamedColumns, ST> {
     /// Returns a call with a tuple of arguments that selects these columns of the result. Their types are not checked.

@@ -26,7 +26,7 @@ mod table;
 mod update_from;
 mod write;
 
-pub(crate) use self::call::FunctionCall;
+pub(crate) use self::call::{FunctionCall, load_in};
 pub use self::cursor::{AfterKey, Cursor, CursorPage, CursorPageOf};
 pub use self::expression::{Excluded, Group, ScopedExpression, Settable, Tables, Within, excluded};
 pub use self::fragment::{

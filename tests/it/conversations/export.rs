@@ -165,6 +165,13 @@ async fn what_nobody_reviewed_or_nobody_asked_is_left_out() {
     // The same words again are no better.
     let same = fixture.append(MessageInput::bot("Because.")).await.message;
     review(&mut fixture, same, Rating::Bad, Some("Because.")).await;
+    // Nor are blanks of other alphabets, and what was redacted.
+    for empty in ["\u{3000}\u{a0}", "[redacted]"] {
+        let answer = fixture.append(MessageInput::bot("So.").beside(same)).await.message;
+        review(&mut fixture, answer, Rating::Neutral, Some(empty)).await;
+    }
+    let redacted = fixture.append(MessageInput::bot("[redacted]").beside(same)).await.message;
+    review(&mut fixture, redacted, Rating::Good, None).await;
     let chats = lines(&mut fixture, TrainingFormat::Chat, 50).await;
     assert_eq!(chats.len(), 1, "the better answer alone: {chats:?}");
     assert_eq!(lines(&mut fixture, TrainingFormat::Preference, 50).await, Vec::<Value>::new());
@@ -202,4 +209,13 @@ async fn rows_of_the_old_package_are_chats_in_the_order_of_time_and_of_one_works
     // The next append numbers them, and the line stays as it was.
     append(&mut fixture.ws, talk, &MessageInput::user("One more")).await.unwrap();
     assert_eq!(lines(&mut fixture, TrainingFormat::Chat, 50).await, chats);
+    // What the old program adds follows the numbered ones.
+    let late = NewMessage::new(talk, MessageRole::Assistant, "Anything.");
+    messages::table.in_workspace(&fixture.ws).insert(&late).execute(&mut fixture.ws).await.unwrap();
+    let good = NewFeedback { judge: Some(FeedbackJudge::Reviewer), ..NewFeedback::new(late.id, 1) };
+    feedback::table.in_workspace(&fixture.ws).insert(&good).execute(&mut fixture.ws).await.unwrap();
+    let longest = lines(&mut fixture, TrainingFormat::Chat, 50).await.into_iter().map(|chat| said(&chat["messages"]));
+    let longest = longest.max_by_key(Vec::len).unwrap();
+    let expected = ["user: Do you deliver?", "assistant: Yes.", "user: Thanks\n\nOne more", "assistant: Anything."];
+    assert_eq!(longest, expected);
 }

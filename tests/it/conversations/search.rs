@@ -35,6 +35,10 @@ async fn a_message_is_found_by_words_in_its_language_with_marks() {
         ("\"sell bicycles\"", vec![english]),
         ("\"bicycles sell\"", vec![]),
         ("sell -repair", vec![]),
+        ("sell -\"repair sell\"", vec![english]),
+        ("sell -\"sell bicycles\"", vec![]),
+        ("\"sell bicycles\" -repair", vec![]),
+        ("\"sell bicycles\" or \"verkopen jullie\"", vec![english, dutch]),
         ("sell fietsen", vec![]),
         ("?? !", vec![]),
     ] {
@@ -100,8 +104,7 @@ async fn another_workspaces_messages_are_not_found() {
         #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::Uuid>)]
         ids: Vec<uuid::Uuid>,
     }
-    let everything =
-        "SELECT workspace_db_matching_messages('!nothing'::tsquery, 100, NULL, NULL, NULL, NULL, NULL, NULL) AS ids";
+    let everything = "SELECT ids FROM workspace_db_matching_messages('!nothing'::tsquery, NULL, 100, NULL, NULL, NULL, NULL, NULL, NULL)";
     let mut app = workspace_db::db::connect(&fixture.database.app_url().unwrap()).await.unwrap();
     let row: Row = diesel::sql_query(everything).get_result(&mut app).await.unwrap();
     assert!(row.ids.is_empty(), "a transaction without a workspace found something");
@@ -140,4 +143,25 @@ async fn the_newest_200_matches_are_ranked_and_the_result_says_so() {
     assert_eq!((all.hits.len(), all.matches, all.bound_reached), (200, 200, true));
     let one = MessageSearch::new("parcel 300", 10).run(&mut fixture.ws).await.unwrap();
     assert_eq!((one.hits.len(), one.matches, one.bound_reached), (1, 1, false));
+}
+
+#[tokio::test]
+async fn a_phrase_is_looked_for_in_the_newest_messages_with_its_words() {
+    let mut fixture = Fixture::new().await;
+    let mut conn = fixture.database.connect().await.unwrap();
+    // 1,100 newer messages have both words apart, and one older one has the phrase.
+    let insert = format!(
+        "INSERT INTO messages (workspace_id, conversation_id, role, content, language, created_at)
+         SELECT '{}', '{}', 'user', CASE WHEN n > 1100 THEN 'lost parcels ' ELSE 'parcels not lost ' END || n, 'en', now() - n * interval '1 minute'
+         FROM generate_series(1, 1101) AS n",
+        fixture.a.workspace, fixture.talk
+    );
+    diesel::sql_query(insert).execute(&mut conn).await.unwrap();
+    let phrase = MessageSearch::new("\"lost parcel\"", 10).run(&mut fixture.ws).await.unwrap();
+    assert_eq!((phrase.hits.len(), phrase.matches, phrase.bound_reached), (0, 0, true), "the result says so");
+    let near = MessageSearch::new("\"lost parcel\"", 10).until(Utc::now() - TimeDelta::minutes(500));
+    let near = near.run(&mut fixture.ws).await.unwrap();
+    assert_eq!((near.hits.len(), near.matches, near.bound_reached), (1, 1, false));
+    let long: String = (0..70).map(|n| format!("word{n} ")).collect();
+    assert_eq!(MessageSearch::new(long, 10).run(&mut fixture.ws).await.unwrap().words_left_out, 6);
 }

@@ -71,7 +71,8 @@ async fn a_run_that_repeats_the_tokens_of_its_calls_is_not_summed() {
     let mut fixture = Fixture::new().await;
     let answer = fixture.append(MessageInput::bot("At nine.")).await.message;
     let list = price("1", None, "1");
-    let run = ModelCallInput::new("agent").usage(tokens(30, 3)).price(list.clone());
+    let begun = ModelCallInput::new("agent");
+    let run = begun.clone().usage(tokens(30, 3)).price(list.clone());
     let step = ModelCallInput::new("step").usage(tokens(20, 2)).within(run.id()).price(list.clone());
     let calls = [
         run.clone(),
@@ -79,8 +80,8 @@ async fn a_run_that_repeats_the_tokens_of_its_calls_is_not_summed() {
         ModelCallInput::new("model").usage(tokens(20, 2)).within(step.id()).price(list.clone()),
         ModelCallInput::new("model").usage(tokens(10, 1)).within(run.id()).price(list),
     ];
-    // Each twice: a recorder that lost its connection tries again.
-    for call in calls.iter().chain(&calls) {
+    // The run is recorded at its start, without what only its end knows. Each twice: a recorder that lost its connection tries again.
+    for call in [&begun].into_iter().chain(&calls).chain(&calls) {
         record_model_call(&mut fixture.ws, answer, call).await.unwrap();
     }
     let talk = fixture.talk;

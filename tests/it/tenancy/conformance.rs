@@ -72,8 +72,8 @@ fn mutants() -> Vec<(&'static str, String, &'static str)> {
         ("a function with its owner's rights", "CREATE FUNCTION all_titles() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT title FROM documents'".into(), "SECURITY DEFINER"),
         ("a full-text search of every workspace", format!("{MATCHING} AS 'SELECT array_agg(id) FROM document_chunks'"), "rows that it does not see"),
         ("a full-text search that no setting restrains", format!("{MATCHING} AS 'SELECT array_agg(id) FROM document_chunks WHERE workspace_id = coalesce(nullif(current_setting(''app.workspace_id'', true), '''')::uuid, workspace_id)'"), "a full-text search with the setting Unset"),
-        ("a search in messages of every workspace", format!("{MATCHING_MESSAGES} AS 'SELECT array_agg(id) FROM messages'"), "rows that it does not see"),
-        ("a search in messages that no setting restrains", format!("{MATCHING_MESSAGES} AS 'SELECT array_agg(id) FROM messages WHERE workspace_id = coalesce(nullif(current_setting(''app.workspace_id'', true), '''')::uuid, workspace_id)'"), "a full-text search with the setting Unset"),
+        ("a search in messages of every workspace", format!("{MATCHING_MESSAGES} AS 'SELECT array_agg(id), false FROM messages'"), "rows that it does not see"),
+        ("a search in messages that no setting restrains", format!("{MATCHING_MESSAGES} AS 'SELECT array_agg(id), false FROM messages WHERE workspace_id = coalesce(nullif(current_setting(''app.workspace_id'', true), '''')::uuid, workspace_id)'"), "a full-text search with the setting Unset"),
         ("a rewrite rule", "CREATE RULE mirror AS ON INSERT TO feedback DO ALSO UPDATE jobs SET priority = 1".into(), "rewrite rule"),
         ("a key of the id alone", "ALTER TABLE feedback DROP CONSTRAINT feedback_pkey; ALTER TABLE feedback ADD PRIMARY KEY (id)".into(), "no primary key that begins"),
         ("a key that is unique on the platform", "CREATE UNIQUE INDEX documents_content_hash_key ON documents (content_hash)".into(), "reveals to one workspace"),
@@ -106,7 +106,7 @@ fn mutants() -> Vec<(&'static str, String, &'static str)> {
 
 const MATCHING: &str = "CREATE OR REPLACE FUNCTION workspace_db_matching_chunks(question tsquery, most integer) RETURNS uuid[] LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_catalog";
 
-const MATCHING_MESSAGES: &str = "CREATE OR REPLACE FUNCTION workspace_db_matching_messages(question tsquery, most integer, person text, in_conversation uuid, in_states message_state[], since timestamptz, until timestamptz, rating integer) RETURNS uuid[] LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_catalog";
+const MATCHING_MESSAGES: &str = "CREATE OR REPLACE FUNCTION workspace_db_matching_messages(question tsquery, excluded tsquery, most integer, person text, in_conversation uuid, in_states message_state[], since timestamptz, until timestamptz, rating integer) RETURNS TABLE (ids uuid[], is_bounded boolean) LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_catalog";
 
 /// What concerns the roles of the whole server: how it is broken, how it is mended, and a word of what is said of it.
 const ROLE_MUTANTS: &[(&str, &str, &str)] = &[

@@ -227,7 +227,7 @@ async fn work_that_is_to_be_done_is_not_redacted_beneath_its_worker() {
     ] {
         sql_query(&work).execute(&mut conn).await.unwrap();
         let error = redact_person(&fixture.db, &scope, "jane", &[]).await.unwrap_err();
-        assert!(error.is_conflict() && error.to_string().contains("mentions the person"), "{error:?}");
+        assert!(error.is_conflict() && error.to_string().contains("mention the person"), "{error:?}");
         let error = erase_person(&fixture.db, &scope, "jane", &key(), &|_| ()).await.unwrap_err();
         assert!(error.is_conflict(), "{error:?}");
         assert_eq!(canaries(&mut conn).await.len(), planted, "nothing is half done");
@@ -245,4 +245,112 @@ async fn work_that_is_to_be_done_is_not_redacted_beneath_its_worker() {
     writer.complete(&Default::default()).await.unwrap();
     redact_person(&fixture.db, &scope, "jane", &["jane@example.com"]).await.unwrap();
     assert_eq!(canaries(&mut conn).await, [] as [String; 0]);
+}
+
+/// Jobs of workspace a that mention the person, as the redaction finds them.
+async fn redacted(fixture: &Fixture, person: &str, mentions: &[&str], payload: &str, column: &str) -> bool {
+    let mut conn = fixture.database.connect().await.unwrap();
+    let workspace = fixture.a.workspace;
+    let (id, last_error, unique_key) = match column {
+        "payload" => (payload, "failed", None),
+        "last_error" => ("{}", payload, None),
+        _ => ("{}", "failed", Some(payload)),
+    };
+    let insert = "INSERT INTO jobs (workspace_id, job_type, payload, status, failed_at, last_error, attempts, unique_key, uniqueness)
+        VALUES ($1::uuid, 'tried', $2::jsonb, 'failed', now(), $3, 1, $4, CASE WHEN $4 IS NOT NULL THEN 'kept'::job_uniqueness END)";
+    sql_query(insert)
+        .bind::<diesel::sql_types::Uuid, _>(*workspace.as_uuid())
+        .bind::<Text, _>(id)
+        .bind::<Text, _>(last_error)
+        .bind::<diesel::sql_types::Nullable<Text>, _>(unique_key)
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    redact_person(&fixture.db, &administer(workspace), person, mentions).await.unwrap();
+    let left = "SELECT count(*) AS count FROM jobs WHERE job_type = 'tried' AND last_error <> '[redacted]'";
+    let left = sql_query(left).get_result::<Count>(&mut conn).await.unwrap().count;
+    sql_query("DELETE FROM jobs WHERE job_type = 'tried'").execute(&mut conn).await.unwrap();
+    left == 0
+}
+
+#[tokio::test]
+async fn a_job_mentions_a_person_by_values_and_words_and_not_by_parts_of_words() {
+    let fixture = Fixture::new().await;
+    let mut conn = fixture.database.connect().await.unwrap();
+    for person in ["4217", "jane", "user-100", "Jane@Example.com", "o\"brien-1234", "completed", "user", "a%_.*(["] {
+        sql_query("INSERT INTO conversations (workspace_id, external_user_id) VALUES ($1::uuid, $2)")
+            .bind::<diesel::sql_types::Uuid, _>(*fixture.a.workspace.as_uuid())
+            .bind::<Text, _>(person)
+            .execute(&mut conn)
+            .await
+            .unwrap();
+    }
+    let none: &[&str] = &[];
+    for (person, mentions, column, said, is_redacted) in [
+        ("4217", none, "payload", r#"{"user_id": 4217}"#, true),
+        ("4217", none, "payload", r#"{"user_id": 42170}"#, false),
+        ("4217", none, "last_error", "after 4217 attempts", false),
+        ("jane", none, "payload", r#"{"a": [{"b": "JANE"}]}"#, true),
+        ("jane", none, "payload", r#"{"body": "{\"to\":\"jane\"}"}"#, true),
+        ("jane", none, "payload", r#"{"to": "janet"}"#, false),
+        ("jane", none, "unique_key", "welcome:jane", true),
+        ("jane", none, "unique_key", "jane", true),
+        ("jane", none, "unique_key", "welcome:janet", false),
+        ("user", none, "payload", r#"{"user": "joe"}"#, false),
+        ("user-100", none, "payload", r#"{"text": "mail to user-1001 failed"}"#, false),
+        ("user-100", none, "payload", r#"{"text": "mail to user-100, again"}"#, true),
+        ("user-100", none, "last_error", "user-100: no address", true),
+        ("completed", none, "last_error", "not completedly done", false),
+        ("Jane@Example.com", none, "last_error", "550 jane@example.com unknown", true),
+        ("Jane@Example.com", none, "last_error", "550 mary.jane@example.com.au unknown", false),
+        ("o\"brien-1234", none, "last_error", "no o\"brien-1234 here", true),
+        ("a%_.*([", none, "payload", r#"{"id": "a%_.*(["}"#, true),
+        ("a%_.*([", none, "payload", r#"{"id": "abc.d(["}"#, false),
+        ("nobody", &["Ann"], "payload", r#"{"channel": "planned"}"#, false),
+        ("nobody", &["Ann"], "payload", r#"{"text": "line\nann (she)"}"#, true),
+        ("nobody", &["a+b@x.org"], "payload", r#"{"text": "<A+B@x.org>"}"#, true),
+    ] {
+        let found = redacted(&fixture, person, mentions, said, column).await;
+        assert_eq!(found, is_redacted, "{person} {mentions:?} in {column} {said}");
+    }
+    // The ids of rows, in any form.
+    let mut ws = fixture.db.workspace(&WorkspaceScope::unchecked(fixture.a.workspace, "a test")).await.unwrap();
+    let talk = for_visitor(&mut ws, "jane").await.unwrap().id;
+    drop(ws);
+    for said in [format!("{talk}"), format!("{talk}").to_uppercase(), talk.as_uuid().simple().to_string()] {
+        let payload = serde_json::json!({ "text": format!("see {said}.") }).to_string();
+        assert!(redacted(&fixture, "jane", &[], &payload, "payload").await, "{said}");
+        assert!(!redacted(&fixture, "user", &[], &payload, "payload").await, "{said}");
+    }
+    for person in ["", "a\0"] {
+        let scope = administer(fixture.a.workspace);
+        let error = redact_person(&fixture.db, &scope, person, &[]).await.unwrap_err();
+        assert!(error.is_invalid_input() && error.field() == Some("external_user_id"), "{error:?}");
+        let error = erase_person(&fixture.db, &scope, person, &key(), &|_| ()).await.unwrap_err();
+        assert!(error.is_invalid_input(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_types_of_text_are_redacted_and_tables_of_others_are_named() {
+    let fixture = people().await;
+    let mut conn = workspace_db::db::connect(&fixture.database.superuser_url().unwrap()).await.unwrap();
+    conn.batch_execute(
+        "ALTER TABLE messages ADD nickname varchar(6) DEFAULT 'canary', ADD facts json DEFAULT '{\"a\": \"canary-7f3e\"}', ADD names varchar[] DEFAULT '{canary-7f3e}';
+        CREATE SCHEMA notes; CREATE TABLE notes.of_messages (workspace_id uuid, message_id uuid,
+            FOREIGN KEY (workspace_id, message_id) REFERENCES messages ON DELETE SET NULL);
+        GRANT ALL ON messages TO workspace_platform",
+    )
+    .await
+    .unwrap();
+    let report = redact_person(&fixture.db, &administer(fixture.a.workspace), "jane", &[]).await.unwrap();
+    assert_eq!(report.unchanged_tables, ["notes.of_messages"]);
+    let left = "SELECT count(*) AS count FROM messages m JOIN conversations c ON c.id = m.conversation_id AND c.external_user_id = 'jane'
+        WHERE m::text LIKE '%canary%' AND m.workspace_id = (SELECT id FROM workspaces WHERE slug = 'a')";
+    assert_eq!(sql_query(left).get_result::<Count>(&mut conn).await.unwrap().count, 0);
+    let all = "SELECT count(*) AS count FROM messages WHERE nickname = '[redac'";
+    assert_eq!(sql_query(all).get_result::<Count>(&mut conn).await.unwrap().count, 2);
+    let changed =
+        "SELECT count(*) AS count FROM conversations WHERE external_user_id = 'jane' AND updated_at > created_at";
+    assert_eq!(sql_query(changed).get_result::<Count>(&mut conn).await.unwrap().count, 1);
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt as _;
+use workspace_db::config::Timeouts;
 use workspace_db::conversations::{TrainingFormat, training_lines};
 use workspace_db::transfer::NewFile;
 
@@ -46,6 +47,8 @@ impl Export {
             Format::Preference => TrainingFormat::Preference,
         };
         let mut ws = self.of.connect(context).await?;
+        // One statement writes all lines.
+        ws.set_timeouts(Timeouts::NONE);
         let mut lines = training_lines(&mut ws, format, self.max_messages).await?;
         let Some(to) = self.to else {
             let mut out = output::json_lines();

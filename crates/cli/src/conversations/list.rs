@@ -55,7 +55,7 @@ impl List {
 }
 
 fn line(one: &Conversation) -> String {
-    let time = one.last_message_at.unwrap_or(one.created_at).format("%F %T UTC");
+    let time = one.created_at.format("%F %T UTC");
     let person = one.external_user_id.as_deref().unwrap_or("-");
     let title = one.title.as_deref().unwrap_or("-");
     format!("{}  {time}  {:<8}  {:<6}  {:>5}  {person}  {title}", one.id, one.status, one.speaker, one.last_seq)

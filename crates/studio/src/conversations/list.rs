@@ -96,7 +96,7 @@ fn render_list(visit: &StudioRequest, mut found: Vec<Conversation>) -> Markup {
                         (one.status) ", " (one.speaker) " answers"
                         @if let Some(user) = &one.external_user_id { " · " (text(&cut(user, TITLE))) }
                     }
-                    span class="quiet" { (moment(one.last_message_at.unwrap_or(one.created_at))) }
+                    span class="quiet" { (moment(one.created_at)) }
                 } }
             }
         }

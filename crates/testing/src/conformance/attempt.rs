@@ -189,9 +189,9 @@ impl<'a> Subject<'a> {
         }
         let matching = match *table {
             "document_chunks" => Some("workspace_db_matching_chunks('!nothing'::tsquery, 1000000)"),
-            "messages" => {
-                Some("workspace_db_matching_messages('!nothing'::tsquery, 1000000, NULL, NULL, NULL, NULL, NULL, NULL)")
-            }
+            "messages" => Some(
+                "(SELECT ids FROM workspace_db_matching_messages('!nothing'::tsquery, NULL, 1000000, NULL, NULL, NULL, NULL, NULL, NULL))",
+            ),
             _ => None,
         };
         if let Some(matching) = matching {

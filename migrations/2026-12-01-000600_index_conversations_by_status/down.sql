@@ -1,1 +1,0 @@
-DROP INDEX CONCURRENTLY IF EXISTS conversations_status_idx;
