@@ -8,6 +8,12 @@ use workspace_db::tenancy::WorkspaceScope;
 
 use super::Fixture;
 
+#[derive(diesel::QueryableByName)]
+struct Row {
+    #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::Uuid>)]
+    ids: Vec<uuid::Uuid>,
+}
+
 async fn found(fixture: &mut Fixture, search: MessageSearch) -> Vec<MessageHit> {
     search.run(&mut fixture.ws).await.unwrap().hits
 }
@@ -99,11 +105,6 @@ async fn another_workspaces_messages_are_not_found() {
         let hits = found(&mut fixture, search.clone()).await;
         assert!(hits.iter().all(|hit| hit.conversation_id == fixture.talk), "{search:?}: {hits:?}");
     }
-    #[derive(diesel::QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::Uuid>)]
-        ids: Vec<uuid::Uuid>,
-    }
     let everything = "SELECT ids FROM workspace_db_matching_messages('!nothing'::tsquery, NULL, 100, NULL, NULL, NULL, NULL, NULL, NULL)";
     let mut app = workspace_db::db::connect(&fixture.database.app_url().unwrap()).await.unwrap();
     let row: Row = diesel::sql_query(everything).get_result(&mut app).await.unwrap();
@@ -162,6 +163,6 @@ async fn a_phrase_is_looked_for_in_the_newest_messages_with_its_words() {
     let near = MessageSearch::new("\"lost parcel\"", 10).until(Utc::now() - TimeDelta::minutes(500));
     let near = near.run(&mut fixture.ws).await.unwrap();
     assert_eq!((near.hits.len(), near.matches, near.bound_reached), (1, 1, false));
-    let long: String = (0..70).map(|n| format!("word{n} ")).collect();
+    let long = (0..70).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ");
     assert_eq!(MessageSearch::new(long, 10).run(&mut fixture.ws).await.unwrap().words_left_out, 6);
 }

@@ -3,7 +3,8 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use workspace_db::bigdecimal::BigDecimal;
 use workspace_db::conversations::{
-    MessageInput, ModelCallInput, ModelPrice, ModelUsage, TokenUsage, UsageOf, model_usage, record_model_call,
+    AnswerFacts, AnswerTimes, MessageInput, ModelCallInput, ModelPrice, ModelUsage, TokenUsage, UsageOf, model_usage,
+    record_model_call,
 };
 use workspace_db::id::MessageId;
 use workspace_db::models::ModelCall;
@@ -195,7 +196,7 @@ async fn a_call_that_is_out_of_bounds_is_refused_with_its_field() {
 async fn a_writer_records_its_calls_with_times_and_reason() {
     use diesel::ExpressionMethods as _;
     let mut fixture = Fixture::new().await;
-    let mut writer = fixture.begin(&MessageInput::answer(), Default::default()).await;
+    let mut writer = fixture.begin(&MessageInput::answer(), AnswerTimes::default()).await;
     let call = ModelCallInput::new("gpt-5")
         .usage(tokens(900, 120))
         .latency(Duration::from_millis(1_840))
@@ -203,7 +204,7 @@ async fn a_writer_records_its_calls_with_times_and_reason() {
         .stop_reason("stop");
     writer.record_model_call(&call).await.unwrap();
     writer.push("At nine.").await.unwrap();
-    writer.complete(&Default::default()).await.unwrap();
+    writer.complete(&AnswerFacts::default()).await.unwrap();
     let other = conversation(&mut fixture.ws).await;
     let stored: ModelCall = model_calls::table
         .in_workspace(&fixture.ws)

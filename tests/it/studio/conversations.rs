@@ -1,8 +1,8 @@
 //! Conversations for a support team.
 
 use workspace_db::conversations::{
-    FeedbackInput, MessageInput, ModelCallInput, Rating, TokenUsage, append, begin_answer, for_visitor, give_feedback,
-    record_model_call,
+    AnswerTimes, FeedbackInput, MessageInput, ModelCallInput, Rating, TokenUsage, append, begin_answer, for_visitor,
+    give_feedback, record_model_call,
 };
 use workspace_db::id::{ConversationId, DocumentChunkId, DocumentId, MessageId};
 use workspace_db::models::NewMessageSource;
@@ -97,7 +97,7 @@ async fn a_person_takes_over_answers_and_gives_back() {
     let (talk, _) = talk(&mut ws, "jane").await;
     let link = format!("/{}/conversations/{talk}", fixture.a.workspace);
     let scope = WorkspaceScope::unchecked(fixture.a.workspace, "a test");
-    let begun = begin_answer(&db, &scope, talk, &MessageInput::answer(), Default::default()).await.unwrap();
+    let begun = begin_answer(&db, &scope, talk, &MessageInput::answer(), AnswerTimes::default()).await.unwrap();
     let shown = fixture.get(&link).await;
     let token = shown.form_token().to_owned();
     assert!(shown.body.contains("Take over") && !shown.body.contains("Reopen") && !shown.body.contains("textarea"));

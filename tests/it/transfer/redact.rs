@@ -3,7 +3,7 @@
 use diesel::dsl::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
-use workspace_db::conversations::{AnswerStart, MessageInput, begin_answer, for_visitor};
+use workspace_db::conversations::{AnswerFacts, AnswerStart, AnswerTimes, MessageInput, begin_answer, for_visitor};
 use workspace_db::tenancy::WorkspaceScope;
 use workspace_db::transfer::{erase_person, redact_person};
 
@@ -236,13 +236,14 @@ async fn work_that_is_to_be_done_is_not_redacted_beneath_its_worker() {
     let writing = WorkspaceScope::unchecked(workspace, "a test");
     let mut ws = fixture.db.workspace(&writing).await.unwrap();
     let talk = for_visitor(&mut ws, "jane").await.unwrap().id;
-    let start = begin_answer(&fixture.db, &writing, talk, &MessageInput::answer(), Default::default()).await.unwrap();
+    let start =
+        begin_answer(&fixture.db, &writing, talk, &MessageInput::answer(), AnswerTimes::default()).await.unwrap();
     let AnswerStart::New(mut writer) = start else { unreachable!("a new answer") };
     let error = redact_person(&fixture.db, &scope, "jane", &[]).await.unwrap_err();
     assert!(error.is_conflict() && error.to_string().contains("being made"), "{error:?}");
     assert_eq!(canaries(&mut conn).await.len(), planted);
     writer.push("Done.").await.unwrap();
-    writer.complete(&Default::default()).await.unwrap();
+    writer.complete(&AnswerFacts::default()).await.unwrap();
     redact_person(&fixture.db, &scope, "jane", &["jane@example.com"]).await.unwrap();
     assert_eq!(canaries(&mut conn).await, [] as [String; 0]);
 }
