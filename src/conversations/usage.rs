@@ -141,16 +141,26 @@ fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
 }
 
-/// Sets a column that is not known yet.
-macro_rules! known_or_new {
-    ($column:ident) => {
+/// Sets a column of the same call if none of these columns is known yet: numbers that belong together are of one record.
+macro_rules! set_unless_known {
+    ($column:ident, $known:literal) => {
         model_calls::$column.eq(sql(concat!(
-            "coalesce(model_calls.",
+            "CASE WHEN model_calls.message_id = excluded.message_id AND num_nonnulls(",
+            $known,
+            ") = 0 THEN coalesce(excluded.",
             stringify!($column),
-            ", excluded.",
+            ", model_calls.",
             stringify!($column),
-            ")"
+            ") ELSE model_calls.",
+            stringify!($column),
+            " END"
         )))
+    };
+    (tokens $column:ident) => {
+        set_unless_known!(
+            $column,
+            "model_calls.input_tokens, model_calls.cached_tokens, model_calls.output_tokens, model_calls.reasoning_tokens"
+        )
     };
 }
 
@@ -191,15 +201,15 @@ pub async fn record_model_call(
         .on_conflict((model_calls::workspace_id, model_calls::id))
         .do_update()
         .set((
-            known_or_new!(input_tokens),
-            known_or_new!(cached_tokens),
-            known_or_new!(output_tokens),
-            known_or_new!(reasoning_tokens),
-            known_or_new!(price_version),
-            known_or_new!(cost_usd),
-            known_or_new!(latency_ms),
-            known_or_new!(first_token_ms),
-            known_or_new!(stop_reason),
+            set_unless_known!(tokens input_tokens),
+            set_unless_known!(tokens cached_tokens),
+            set_unless_known!(tokens output_tokens),
+            set_unless_known!(tokens reasoning_tokens),
+            set_unless_known!(price_version, "model_calls.cost_usd"),
+            set_unless_known!(cost_usd, "model_calls.cost_usd"),
+            set_unless_known!(latency_ms, "model_calls.latency_ms"),
+            set_unless_known!(first_token_ms, "model_calls.first_token_ms"),
+            set_unless_known!(stop_reason, "model_calls.stop_reason"),
         ))
         .execute(ws)
         .await;

@@ -225,6 +225,9 @@ impl MessageSearch {
                 .remedy(format!("use at least one word, at most {MAX_TEXT} characters, and no NUL"))
                 .about("text"));
         }
+        if self.person.as_ref().is_some_and(|person| person.contains('\0')) {
+            return Err(Error::invalid("the visitor's id has a NUL character").about("person"));
+        }
         Ok(())
     }
 }

@@ -100,7 +100,8 @@ struct RowCount {
 ///   that a program fills, such as the name of a model, stay.
 /// - Jobs that mention the person have their arguments, results and errors redacted. A job mentions the person by the person's id as
 ///   a value or, if the id has 8 characters or more, as a word; by the id of a conversation or message of the person; or by one of
-///   `mentions` as a word, such as a name or an email address. An unfinished job or a schedule that does is an error, since it needs
+///   `mentions` as a word, such as a name or an email address. A short id, such as `30`, also matches values that mean something else.
+///   An unfinished job or a schedule that does is an error, since it needs
 ///   its arguments. A redacted job that is retried runs without arguments.
 /// - Unique keys of jobs and client ids of messages are replaced too: the same job can be enqueued again, and the same message
 ///   appended.
@@ -112,9 +113,10 @@ struct RowCount {
 ///
 /// # Errors
 ///
-/// [`is_invalid_input`](Error::is_invalid_input) if the id is empty; [`is_conflict`](Error::is_conflict) if an answer to the person is
-/// being made, an unfinished job or a schedule mentions the person, or another transfer of the workspace runs; [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the
-/// scope's administrator may no longer do this; [`is_unreachable`](Error::is_unreachable).
+/// [`is_invalid_input`](Error::is_invalid_input) if the id is empty or a mention has a NUL character; [`is_conflict`](Error::is_conflict) if an answer to the person is
+/// being made, an unfinished job or a schedule mentions the person, or another transfer of the workspace runs;
+/// [`is_not_found`](Error::is_not_found) and [`is_forbidden`](Error::is_forbidden) if the scope's administrator may no longer do
+/// this; [`is_unreachable`](Error::is_unreachable).
 ///
 /// ```no_run
 /// use workspace_db::tenancy::{Administer, Database, WorkspaceScope};
@@ -133,6 +135,9 @@ pub async fn redact_person(
     mentions: &[&str],
 ) -> Result<RedactionReport> {
     check_person(external_user_id)?;
+    if mentions.iter().any(|mention| mention.contains('\0')) {
+        return Err(Error::invalid("a mention has a NUL character, which PostgreSQL can't store").about("mentions"));
+    }
     let workspace = scope.workspace();
     let _held = lock(db, workspace).await?;
     let layout = Layout::of(db).await?;
@@ -183,7 +188,8 @@ pub(super) async fn redact_jobs_of(
 }
 
 async fn set_person(conn: &mut AsyncPgConnection, person: &str, mentions: &[&str]) -> Result<()> {
-    let mentions: Vec<&str> = mentions.iter().copied().filter(|mention| !mention.trim().is_empty()).collect();
+    let mentions: Vec<&str> =
+        mentions.iter().map(|mention| mention.trim()).filter(|mention| !mention.is_empty()).collect();
     let set = diesel::sql_query("SELECT set_config($1, $2, true), set_config($3, $4, true)")
         .bind::<Text, _>(PERSON)
         .bind::<Text, _>(person)

@@ -1,19 +1,28 @@
 //! Markdown of messages as markup that can do nothing: no HTML of the message, no images, no addresses but those of the web and mail.
 
 use maud::{Markup, PreEscaped, html};
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TextMergeStream};
 
-use super::display::text;
+use super::display::{cut, text};
 
 /// Maximum depth of nested blocks. Deeper ones are shown without their indentation.
 const DEPTH: usize = 12;
+/// Maximum characters of an address. A longer one is no link, and is shown in part.
+const ADDRESS: usize = 500;
+/// Markup of a message, as a multiple of its length, and beside it. A definition that many links use would make more.
+const EXPANSION: usize = 8;
+const AROUND: usize = 4_000;
 
 /// Renders a message. Whatever is no Markdown of this subset stands there as text.
 pub(super) fn markdown(source: &str) -> Markup {
     let mut out = String::with_capacity(source.len() + source.len() / 4);
     // What closes each open tag.
     let mut open: Vec<String> = Vec::new();
-    for event in Parser::new_ext(source, Options::ENABLE_STRIKETHROUGH) {
+    for event in TextMergeStream::new(Parser::new_ext(source, Options::ENABLE_STRIKETHROUGH)) {
+        if out.len() > source.len() * EXPANSION + AROUND {
+            push(&mut out, &html! { "…" });
+            break;
+        }
         match event {
             Event::Start(tag) => {
                 let (begin, end) = if open.len() < DEPTH { tags(&tag) } else { (String::new(), String::new()) };
@@ -29,6 +38,7 @@ pub(super) fn markdown(source: &str) -> Markup {
             Event::InlineMath(_) | Event::DisplayMath(_) | Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
         }
     }
+    open.into_iter().rev().for_each(|end| out.push_str(&end));
     PreEscaped(out)
 }
 
@@ -59,26 +69,29 @@ fn tags(tag: &Tag<'_>) -> (String, String) {
         Tag::Emphasis => pair("em"),
         Tag::Strong => pair("strong"),
         Tag::Strikethrough => pair("del"),
-        Tag::Link { dest_url, .. } if is_harmless(dest_url) => {
-            let rel = "noopener noreferrer nofollow ugc";
-            let link = html! { a href=(dest_url) rel=(rel) target="_blank" { "\u{0}" } }.into_string();
-            let (begin, end) = link.split_once('\u{0}').unwrap_or_default();
-            // A text may name another address than the one that it leads to.
-            (
-                begin.to_owned(),
-                format!("{end} {}", html! { span class="quiet" { "(" (text(dest_url)) ")" } }.into_string()),
-            )
-        }
+        Tag::Link { dest_url, link_type, .. } => link(dest_url, *link_type),
         // An image would be loaded from where the message says.
-        Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
-            (String::new(), html! { " " span class="quiet" { "(" (text(dest_url)) ")" } }.into_string())
-        }
+        Tag::Image { dest_url, .. } => (String::new(), address(dest_url)),
         _ => (String::new(), String::new()),
     }
 }
 
-fn is_harmless(address: &str) -> bool {
-    url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "mailto"))
+/// Returns the markup around the text of a link. The text may name another address, so the real one stands beside it, as the browser
+/// would read it: without letters that only look like others.
+fn link(dest_url: &str, link_type: LinkType) -> (String, String) {
+    let written = if link_type == LinkType::Email { format!("mailto:{dest_url}") } else { dest_url.to_owned() };
+    let is_short = written.chars().nth(ADDRESS).is_none();
+    let url =
+        url::Url::parse(&written).ok().filter(|url| is_short && matches!(url.scheme(), "http" | "https" | "mailto"));
+    let Some(url) = url else { return (String::new(), address(dest_url)) };
+    let markup = html! { a href=(url.as_str()) rel="noopener noreferrer nofollow ugc" target="_blank" { "\u{0}" } };
+    let markup = markup.into_string();
+    let (begin, end) = markup.split_once('\u{0}').unwrap_or_default();
+    (begin.to_owned(), format!("{end}{}", address(url.as_str())))
+}
+
+fn address(url: &str) -> String {
+    html! { " " span class="quiet" { "(" (text(&cut(url, ADDRESS))) ")" } }.into_string()
 }
 
 #[cfg(test)]
@@ -141,5 +154,23 @@ mod tests {
         assert!(deep.matches("<blockquote>").count() <= DEPTH && deep.len() < 5_000, "{}", deep.len());
         assert_eq!(deep.matches("<blockquote>").count(), deep.matches("</blockquote>").count());
         assert!(markdown("a\u{202e}b").0.contains("U+202E"));
+        assert!(markdown("a [b] * c_d").0.contains("<bdi>a [b] * c_d</bdi>"), "one text is one run");
+    }
+
+    #[test]
+    fn a_link_leads_where_it_says_and_many_make_no_large_page() {
+        let mail = markdown("<jane@example.com>").0;
+        assert!(mail.contains("href=\"mailto:jane@example.com\""), "{mail}");
+        assert!(markdown("[x](http:/leave)").0.contains("href=\"http://leave/\""));
+        assert!(markdown("[apple](https://\u{430}pple.com)").0.contains("(<bdi>https://xn--"));
+        let source = format!("[a]: {}\n\n{}", "\u{202e}".repeat(300), "[a]".repeat(300));
+        let shown = markdown(&source).0;
+        assert!(
+            shown.len() < source.len() * 12 + 20_000 && shown.ends_with("</p>"),
+            "{} of {}",
+            shown.len(),
+            source.len()
+        );
+        assert_eq!(shown.matches("<a ").count(), shown.matches("</a>").count());
     }
 }

@@ -105,7 +105,9 @@ async fn write(
     let confidence = found.hits.first().map_or(0.0, |hit| hit.score.clamp(0.0, 1.0));
     let mut facts = AnswerFacts { confidence: Some(confidence), ..AnswerFacts::default() };
     if let Some((call, usage)) = call.get() {
-        writer.record_model_call(call).await?;
+        // An answer is complete also where its cost can't be stored.
+        let stored = writer.record_model_call(call).await;
+        let _ = stored.inspect_err(|error| eprintln!("the call of the model was not stored: {error}"));
         facts.tokens = usage.output;
     }
     writer.complete(&facts).await

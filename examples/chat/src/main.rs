@@ -19,8 +19,9 @@ use workspace_db::conversations::{conversation_page, for_visitor, give_feedback}
 use workspace_db::embeddings::{Embedder as _, FeatureHashing};
 use workspace_db::models::{NewDocument, NewDocumentChunk};
 use workspace_db::schema::{document_chunks, documents, workspaces};
+use workspace_db::sql_types::{DocumentStatus, FeedbackJudge, MessageState};
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
-use workspace_db::{config::Config, id::MessageId, jobs::Worker, sql_types::DocumentStatus};
+use workspace_db::{config::Config, id::MessageId, jobs::Worker};
 use workspace_db_testing::{TestDatabase, workspace};
 
 const SAMPLE: &str = "library";
@@ -73,7 +74,16 @@ async fn messages(
 ) -> Result<Json<ConversationPage>, Problem> {
     let mut ws = app.db.workspace(&app.visitors(&slug).await?).await?;
     let talk = for_visitor(&mut ws, &visitor).await?.id;
-    Ok(Json(conversation_page(&mut ws, talk, PageStart::Newest, 100).await?))
+    let mut page = conversation_page(&mut ws, talk, PageStart::Newest, 100).await?;
+    // What reviewers say, and answers that are not shown, are for the team alone.
+    for one in &mut page.messages {
+        one.feedback.retain(|feedback| feedback.judge == FeedbackJudge::Visitor);
+        if matches!(one.message.state, MessageState::Withheld | MessageState::Failed) {
+            (one.message.content, one.message.metadata) = (String::new(), json!({}));
+            one.sources.clear();
+        }
+    }
+    Ok(Json(page))
 }
 
 #[derive(Deserialize)]

@@ -70,7 +70,12 @@ impl ChatModel {
             }
             let event: Value = serde_json::from_str(data)?;
             usage = event.get("usage").map_or(usage, TokenUsage::from_openai);
-            reason = event.pointer("/choices/0/finish_reason").and_then(Value::as_str).map(str::to_owned).or(reason);
+            reason = event
+                .pointer("/choices/0/finish_reason")
+                .and_then(Value::as_str)
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .or(reason);
             let part = event.pointer("/choices/0/delta/content").and_then(Value::as_str).unwrap_or_default();
             if !part.is_empty() && !send(part.to_owned()) {
                 return Ok(());

@@ -35,6 +35,7 @@ BEGIN
                 AND m.role = 'assistant' AND m.state = 'complete' AND NOT workspace_db_has_no_text(m.content) AND m.content <> answer.content
             ORDER BY m.seq DESC NULLS LAST, m.id DESC LIMIT 1;
         END IF;
+        sibling := nullif(sibling, better);
         IF answer.content IS NULL OR (better IS NULL AND sibling IS NULL) THEN
             RETURN;
         END IF;

@@ -100,6 +100,19 @@ async fn a_run_that_repeats_the_tokens_of_its_calls_is_not_summed() {
         usage_of(&mut fixture, UsageOf::Between(now + TimeDelta::hours(1), now + TimeDelta::hours(2))).await,
         []
     );
+    let of_run = model_calls::table.in_workspace(&fixture.ws).find(run.id());
+    let stored: ModelCall = of_run.first(&mut fixture.ws).await.unwrap();
+    assert_eq!((stored.input_tokens, stored.price_version.as_deref()), (Some(30), Some("2026-11")));
+    assert_eq!(serde_json::to_value(&stored).unwrap()["cost_usd"], "0.000033");
+    // Numbers that belong together are of one record, and of one message.
+    let other = fixture.append(MessageInput::bot("At ten.")).await.message;
+    let later = TokenUsage { cached: Some(40), ..tokens(50, 9) };
+    let later = run.clone().usage(later).price(price("7", None, "7")).stop_reason("end");
+    record_model_call(&mut fixture.ws, other, &later).await.unwrap();
+    record_model_call(&mut fixture.ws, answer, &later).await.unwrap();
+    let of_run = model_calls::table.in_workspace(&fixture.ws).find(run.id());
+    let again: ModelCall = of_run.first(&mut fixture.ws).await.unwrap();
+    assert_eq!(again, ModelCall { stop_reason: Some("end".to_owned()), ..stored });
 }
 
 #[tokio::test]

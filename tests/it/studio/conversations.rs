@@ -124,7 +124,7 @@ async fn a_person_takes_over_answers_and_gives_back() {
     assert!(shown.contains("<strong>human</strong>"), "{shown}");
     crate::until(
         &mut fixture.conn,
-        "SELECT count(*) = 3 AS met FROM audit_log WHERE action LIKE 'conversation.%' AND after::text NOT LIKE '%used%'",
+        "SELECT count(*) = 2 AS met FROM audit_log WHERE action LIKE 'conversation.%' AND after::text NOT LIKE '%used%'",
     )
     .await;
     drop(begun);

@@ -14,9 +14,11 @@ use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use workspace_db::config::Config;
+use workspace_db::conversations::{MessageInput, append, for_visitor};
 use workspace_db::id::{DocumentId, WorkspaceId};
 use workspace_db::models::{Document, NewDocument};
 use workspace_db::schema::documents;
+use workspace_db::search::MessageSearch;
 use workspace_db::sql_types::StatementTime;
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceConnection, WorkspaceScope};
 use workspace_db::{Error, Result, db};
@@ -134,6 +136,16 @@ impl Soak {
                 let ended = tokio::time::timeout(Duration::from_millis(20), slow).await;
                 assert!(!matches!(ended, Ok(Ok(()))), "ten seconds are over in no time");
             }
+            8 => {
+                let talk = for_visitor(ws, "soak").await?.id;
+                append(ws, talk, &MessageInput::user(format!("soak {of}"))).await?;
+                // The title is that of the first message. The function beneath the search sees all workspaces.
+                let found = MessageSearch::new("soak", 20).run(ws).await?;
+                self.seen.fetch_add(found.hits.len(), Ordering::Relaxed);
+                for hit in found.hits {
+                    assert_eq!(hit.title, Some(format!("soak {of}")), "a message of another workspace");
+                }
+            }
             _ => {
                 let _ = ws
                     .under_row_security("soak", async |conn| {
@@ -157,7 +169,7 @@ impl Soak {
                 continue;
             };
             for _ in 0..random.usize(1..4) {
-                let kind = random.u8(..9);
+                let kind = random.u8(..10);
                 let polls = if random.bool() { usize::MAX } else { random.usize(..25) };
                 match (CutShort { work: Box::pin(self.operate(kind, &scope, &mut ws)), polls }).await {
                     Some(Ok(inserted)) => acknowledged.extend(inserted.map(|id| (workspace, id))),

@@ -286,6 +286,11 @@ async fn a_job_mentions_a_person_by_values_and_words_and_not_by_parts_of_words()
             .await
             .unwrap();
     }
+    sql_query("INSERT INTO analytics_events (workspace_id, event_type, user_identifier) VALUES ($1::uuid, 'seen', 'only-events')")
+        .bind::<diesel::sql_types::Uuid, _>(*fixture.a.workspace.as_uuid())
+        .execute(&mut conn)
+        .await
+        .unwrap();
     let none: &[&str] = &[];
     for (person, mentions, column, said, is_redacted) in [
         ("4217", none, "payload", r#"{"user_id": 4217}"#, true),
@@ -298,6 +303,15 @@ async fn a_job_mentions_a_person_by_values_and_words_and_not_by_parts_of_words()
         ("jane", none, "unique_key", "jane", true),
         ("jane", none, "unique_key", "welcome:janet", false),
         ("user", none, "payload", r#"{"user": "joe"}"#, false),
+        ("user-100", none, "payload", r#"{"by_visitor": {"USER-100": 3}}"#, true),
+        ("user-100", none, "payload", r#"{"by_visitor": {"user-1001": 3}}"#, false),
+        ("u:42", none, "unique_key", "welcome:u:42", true),
+        ("u:42", none, "unique_key", "welcome:u:421", false),
+        ("only-events", none, "last_error", "no mail for only-events", true),
+        ("nobody-at-all", none, "last_error", "no mail for nobody-at-all", false),
+        ("nobody", &["Jane Doe", " jane@x.org "], "last_error", r#"invalid body "Hello\nJane Doe, hi""#, true),
+        ("nobody", &["jane@x.org "], "payload", r#"{"to": ["-jane@x.org"]}"#, true),
+        ("nobody", &["jane@x.org"], "payload", r#"{"to": ["mary-jane@x.org"]}"#, false),
         ("user-100", none, "payload", r#"{"text": "mail to user-1001 failed"}"#, false),
         ("user-100", none, "payload", r#"{"text": "mail to user-100, again"}"#, true),
         ("user-100", none, "last_error", "user-100: no address", true),
@@ -323,6 +337,8 @@ async fn a_job_mentions_a_person_by_values_and_words_and_not_by_parts_of_words()
         assert!(redacted(&fixture, "jane", &[], &payload, "payload").await, "{said}");
         assert!(!redacted(&fixture, "user", &[], &payload, "payload").await, "{said}");
     }
+    let nul = redact_person(&fixture.db, &administer(fixture.a.workspace), "jane", &["a\0"]).await.unwrap_err();
+    assert_eq!(nul.field(), Some("mentions"), "{nul:?}");
     for person in ["", "a\0"] {
         let scope = administer(fixture.a.workspace);
         let error = redact_person(&fixture.db, &scope, person, &[]).await.unwrap_err();

@@ -48,6 +48,9 @@ pub(crate) async fn reply(visit: StudioRequest, PostedForm(form): PostedForm) ->
     let mut ws = visit.shared.db.workspace(&WorkspaceScope::unchecked(workspace, REASON)).await?;
     ws.transaction(async |ws| {
         let stored = append(ws, id, &answer).await?;
+        if !stored.is_new {
+            return Ok(());
+        }
         // The entry names the message, whose text stays in one place.
         record(&visit, workspace, "conversation.reply", id, json!({ "message_id": stored.message })).await
     })

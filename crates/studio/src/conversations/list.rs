@@ -40,7 +40,11 @@ pub(crate) async fn page(visit: StudioRequest) -> Result<Html<String>, Problem> 
         render_hits(&visit, &search.run(&mut ws).await?)
     } else {
         let after = params.value("after").map(str::parse::<PageKey>).transpose()?;
-        render_list(&visit, readable(list_conversations(&mut ws, &filter, after, LISTED + 1).await?))
+        let mut found = list_conversations(&mut ws, &filter, after, LISTED + 1).await?;
+        let shown = usize::try_from(LISTED).unwrap_or(usize::MAX);
+        let is_more = found.len() > shown;
+        found.truncate(shown);
+        render_list(&visit, &readable(found), is_more)
     };
     let body = html! { (form(params)) (found) };
     Ok(layout::page(&visit, "conversations", "Conversations", &body))
@@ -82,14 +86,11 @@ fn form(params: &Params) -> Markup {
     }
 }
 
-fn render_list(visit: &StudioRequest, mut found: Vec<Conversation>) -> Markup {
-    let shown = usize::try_from(LISTED).unwrap_or(usize::MAX);
-    let is_more = found.len() > shown;
-    found.truncate(shown);
+fn render_list(visit: &StudioRequest, found: &[Conversation], is_more: bool) -> Markup {
     html! {
         @if found.is_empty() { p class="empty" { "There are no such conversations." } }
         ul class="cards tall" {
-            @for one in &found {
+            @for one in found {
                 li { a href=(visit.view.path(&format!("conversations/{}", one.id))) {
                     strong { (text(&cut(one.title.as_deref().unwrap_or("Untitled"), TITLE))) }
                     span class="quiet" {
