@@ -6,22 +6,22 @@ mod answer;
 mod model;
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Json, Router, http::StatusCode, routing::get, routing::post};
 use diesel::ExpressionMethods as _;
-use futures_util::TryFutureExt as _;
 use serde::Deserialize;
 use serde_json::json;
 use workspace_db::conversations::{ConversationPage, FeedbackInput, PageStart, Rating};
-use workspace_db::conversations::{conversation_page, for_visitor, give_feedback};
+use workspace_db::conversations::{conversation_page, for_visitor, give_feedback, interrupt_expired};
 use workspace_db::embeddings::{Embedder as _, FeatureHashing};
 use workspace_db::models::{NewDocument, NewDocumentChunk};
 use workspace_db::schema::{document_chunks, documents, workspaces};
 use workspace_db::sql_types::{DocumentStatus, FeedbackJudge, MessageState};
 use workspace_db::tenancy::{Database, InWorkspace as _, WorkspaceScope};
-use workspace_db::{config::Config, id::MessageId, jobs::Worker};
+use workspace_db::{config::Config, id::MessageId};
 use workspace_db_testing::{TestDatabase, workspace};
 
 const SAMPLE: &str = "library";
@@ -133,9 +133,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         config = database.config()?;
     }
     let app = App { db: Database::open(&config).await?, model: model::ChatModel::from_env().await? };
-    // Ends the answers of processes that have died.
-    let worker = Worker::new(&app.db).run(std::future::pending());
-    tokio::spawn(worker.inspect_err(|error| eprintln!("no answer is interrupted: {error}")));
+    let db = app.db.clone();
+    // Ends the answers of processes that have died. A `Worker` does so too.
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            let ended = interrupt_expired(&db, 100).await;
+            let _ = ended.inspect_err(|error| eprintln!("no answer is interrupted: {error}"));
+        }
+    });
     let routes = Router::new()
         .route("/{slug}", get(Html(include_str!("page.html"))))
         .route("/{slug}/messages", get(messages).post(answer::ask))
