@@ -10,17 +10,7 @@ DECLARE
     to_review uuid[];
 BEGIN
     IF is_to_review THEN
-        -- The same messages as in workspace_db_review_queue, by the same two indexes.
-        to_review := ARRAY(
-            SELECT m.conversation_id FROM messages AS m
-            WHERE m.workspace_id = of_workspace AND m.needs_review AND NOT EXISTS (SELECT FROM feedback AS f
-                WHERE f.workspace_id = of_workspace AND f.message_id = m.id AND f.judge = 'reviewer' OFFSET 0)
-            UNION
-            SELECT m.conversation_id FROM feedback AS bad
-            CROSS JOIN LATERAL (SELECT * FROM messages WHERE workspace_id = of_workspace AND id = bad.message_id OFFSET 0) AS m
-            WHERE bad.workspace_id = of_workspace AND bad.judge = 'visitor' AND bad.score < 0
-                AND NOT EXISTS (SELECT FROM feedback AS f
-                    WHERE f.workspace_id = of_workspace AND f.message_id = m.id AND f.judge = 'reviewer' OFFSET 0));
+        to_review := ARRAY(SELECT DISTINCT q.conversation_id FROM workspace_db_review_queue(of_workspace, NULL, NULL, NULL) AS q);
     END IF;
     RETURN QUERY
     SELECT c.* FROM conversations AS c

@@ -285,8 +285,7 @@ impl Erasure<'_> {
         note: impl Fn(&mut ErasedRowCounts, u64),
     ) -> Result<()> {
         if let Some(person) = self.person {
-            let set = diesel::sql_query("SELECT set_config($1, $2, true)").bind::<Text, _>(PERSON);
-            set.bind::<Text, _>(person).execute(conn).await?;
+            person::set_for(conn, PERSON, person).await?;
         }
         for table in &self.layout.tables {
             let Some(condition) = self.selection().condition(table, self.workspace) else { continue };

@@ -1,5 +1,7 @@
 //! Conditions for the rows of one person, as the embedding application identifies the person.
 
+use diesel::sql_types::Text;
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use tokio_postgres::Transaction;
 
 use crate::error::{Error, Result};
@@ -20,6 +22,13 @@ pub(super) async fn set(transaction: &Transaction<'_>, person: Option<&str>) -> 
     if let Some(person) = person {
         transaction.query("SELECT set_config($1, $2, true)", &[&PERSON, &person]).await?;
     }
+    Ok(())
+}
+
+/// Sets a setting of a transaction of Diesel's.
+pub(super) async fn set_for(conn: &mut AsyncPgConnection, setting: &str, value: &str) -> Result<()> {
+    let set = diesel::sql_query("SELECT set_config($1, $2, true)").bind::<Text, _>(setting).bind::<Text, _>(value);
+    set.execute(conn).await?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use super::content::WORKSPACES;
 use super::layout::Layout;
 use super::lock::lock;
 use super::mentions::{MENTIONS, OF_JOB, OF_SCHEDULE, mentions_person};
-use super::person::{PERSON, check_person};
+use super::person::{PERSON, check_person, set_for};
 use super::selection::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::WorkspaceId;
@@ -190,22 +190,13 @@ pub(super) async fn redact_jobs_of(
 async fn set_person(conn: &mut AsyncPgConnection, person: &str, mentions: &[&str]) -> Result<()> {
     let mentions: Vec<&str> =
         mentions.iter().map(|mention| mention.trim()).filter(|mention| !mention.is_empty()).collect();
-    let set = diesel::sql_query("SELECT set_config($1, $2, true), set_config($3, $4, true)")
-        .bind::<Text, _>(PERSON)
-        .bind::<Text, _>(person)
-        .bind::<Text, _>(MENTIONS)
-        .bind::<Text, _>(json!(mentions).to_string());
-    set.execute(conn).await?;
-    Ok(())
-}
-
-async fn count(conn: &mut AsyncPgConnection, table: &str, condition: &str) -> Result<i64> {
-    let query = format!("SELECT count(*) AS rows FROM {} WHERE {condition}", escape_identifier(table));
-    Ok(diesel::sql_query(query).get_result::<RowCount>(conn).await?.rows)
+    set_for(conn, PERSON, person).await?;
+    set_for(conn, MENTIONS, &json!(mentions).to_string()).await
 }
 
 async fn reject_unfinished_answers(conn: &mut AsyncPgConnection, condition: &str) -> Result<()> {
-    match count(conn, "messages", &format!("{condition} AND lease_token IS NOT NULL")).await? {
+    let query = format!("SELECT count(*) AS rows FROM messages WHERE {condition} AND lease_token IS NOT NULL");
+    match diesel::sql_query(query).get_result::<RowCount>(conn).await?.rows {
         0 => Ok(()),
         answers => Err(Error::new(ErrorKind::Conflict, format!("answers to the person are being made: {answers}"))
             .remedy("stop them with conversations::stop_answer, or wait until they have ended")),

@@ -35,7 +35,8 @@ pub(crate) async fn run(db: &Database, superuser: &Client, messages: i64) {
         let question = format!("websearch_to_tsquery('simple', '{words}')");
         let beneath = format!(
             "BEGIN; SET LOCAL ROLE workspace_app; SET LOCAL app.workspace_id = '{of}';
-             SELECT cardinality(workspace_db_matching_messages({question}, 200, NULL, NULL, NULL, NULL, NULL, NULL)); COMMIT"
+             SELECT cardinality(ids) FROM workspace_db_matching_messages({question}, NULL, 200, NULL, NULL, NULL, NULL, NULL, NULL);
+             COMMIT"
         );
         let without = format!(
             "BEGIN; SELECT cardinality(array_agg(id)) FROM (SELECT id FROM messages WHERE workspace_id = '{of}'

@@ -16,7 +16,7 @@ const AROUND: usize = 4_000;
 /// Renders a message. Whatever is no Markdown of this subset stands there as text.
 pub(super) fn markdown(source: &str) -> Markup {
     let mut out = String::with_capacity(source.len() + source.len() / 4);
-    // What closes each open tag.
+    // Each open tag has its end here.
     let mut open: Vec<String> = Vec::new();
     for event in TextMergeStream::new(Parser::new_ext(source, Options::ENABLE_STRIKETHROUGH)) {
         if out.len() > source.len() * EXPANSION + AROUND {

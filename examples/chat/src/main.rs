@@ -75,7 +75,7 @@ async fn messages(
     let mut ws = app.db.workspace(&app.visitors(&slug).await?).await?;
     let talk = for_visitor(&mut ws, &visitor).await?.id;
     let mut page = conversation_page(&mut ws, talk, PageStart::Newest, 100).await?;
-    // What reviewers say, and answers that are not shown, are for the team alone.
+    // Only the team sees reviewers' feedback, and answers that are withheld or failed.
     for one in &mut page.messages {
         one.feedback.retain(|feedback| feedback.judge == FeedbackJudge::Visitor);
         if matches!(one.message.state, MessageState::Withheld | MessageState::Failed) {

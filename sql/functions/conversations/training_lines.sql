@@ -45,8 +45,8 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    -- Providers want the platform's text first, then the visitor and the assistant by turns, and the visitor last. What came before
-    -- the last half megabyte is left out, as are results of tools, whose calls are not stored.
+    -- Providers require the system message first, then the visitor and the assistant in turn, and the visitor last. The prompt is the
+    -- last half megabyte of text. It has no results of tools, since their calls are not stored.
     IF answer.parent_id IS NULL AND answer.seq IS NULL THEN
         head := workspace_db_conversation_head(of_workspace, answer.conversation_id);
     END IF;

@@ -4,6 +4,7 @@ use diesel::query_dsl::methods::LimitDsl;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 
+use super::call::load_in;
 use super::scoped::Scoped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tenancy::access::Access;
@@ -73,7 +74,7 @@ impl<Q, S> Scoped<Q, S> {
         U: Send + 'static,
     {
         ws.check(self.workspace)?;
-        ws.transactional().statement_under(settings, |conn| all(self.query.start(conn))).await
+        load_in(self.query, settings, ws).await
     }
 
     /// Returns all rows, like [`load`](Self::load).

@@ -11,8 +11,8 @@ use workspace_db::tenancy::{InWorkspace as _, WorkspaceScope};
 
 use super::Fixture;
 
-/// What the published formats ask of the messages of a line, the strictest of them: the platform's text once and first, then the
-/// visitor and the assistant by turns, from the visitor on. Returns the last role.
+/// Checks the messages of a line by the strictest of the published formats: the system message is first, then the visitor and the
+/// assistant alternate, and the visitor begins. Returns the last role.
 fn check_messages(messages: &Value) -> Result<String, String> {
     let messages = messages.as_array().filter(|all| !all.is_empty()).ok_or("messages is no list")?;
     let mut last = String::new();
@@ -209,7 +209,7 @@ async fn rows_of_the_old_package_are_chats_in_the_order_of_time_and_of_one_works
     // The next append numbers them, and the line stays as it was.
     append(&mut fixture.ws, talk, &MessageInput::user("One more")).await.unwrap();
     assert_eq!(lines(&mut fixture, TrainingFormat::Chat, 50).await, chats);
-    // What the old program adds follows the numbered ones.
+    // Rows that the old program adds follow the numbered ones.
     let late = NewMessage::new(talk, MessageRole::Assistant, "Anything.");
     messages::table.in_workspace(&fixture.ws).insert(&late).execute(&mut fixture.ws).await.unwrap();
     let good = NewFeedback { judge: Some(FeedbackJudge::Reviewer), ..NewFeedback::new(late.id, 1) };

@@ -1,4 +1,4 @@
-//! What a person changes in a conversation: who answers, and an answer of their own.
+//! Forms of a conversation's page: they change who answers, and append a person's answer.
 
 use axum::response::Response;
 use serde_json::{Value, json};
