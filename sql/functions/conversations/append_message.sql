@@ -31,7 +31,9 @@ BEGIN
     END IF;
     IF new_client_id IS NOT NULL THEN
         SELECT id, seq, parent_id, state, role, content INTO known FROM messages
-        WHERE workspace_id = of_workspace AND client_id = new_client_id AND conversation_id IS NOT DISTINCT FROM of_conversation;
+        WHERE workspace_id = of_workspace AND client_id BETWEEN new_client_id AND new_client_id
+            AND conversation_id IS NOT DISTINCT FROM of_conversation
+        ORDER BY client_id LIMIT 1;
         IF FOUND THEN
             outcome := CASE WHEN known.role = new_role AND (new_lease IS NOT NULL OR known.content = new_content)
                 THEN 'known' ELSE 'other_content' END;
@@ -50,7 +52,9 @@ BEGIN
         outcome := 'not_the_human';
     ELSIF place <> 'head' THEN
         SELECT id, state INTO known FROM messages
-        WHERE workspace_id = of_workspace AND id = place_id AND conversation_id IS NOT DISTINCT FROM of_conversation;
+        WHERE workspace_id = of_workspace AND id BETWEEN place_id AND place_id
+            AND conversation_id IS NOT DISTINCT FROM of_conversation
+        ORDER BY id LIMIT 1;
         IF NOT FOUND THEN
             outcome := 'no_parent';
         ELSIF place = 'after' AND known.state IN ('pending', 'streaming') THEN
@@ -62,14 +66,15 @@ BEGIN
         RETURN;
     END IF;
     moment := greatest(clock_timestamp(), conversation.last_message_at);
-    -- Another program may have inserted rows with numbers of their own, and rows without. Without statistics all indexes look alike:
-    -- each order has one index that gives it, and IS NOT DISTINCT FROM leaves a lookup by id the primary key alone.
+    -- Another program may have inserted rows with numbers of their own, and rows without. Without statistics all indexes
+    -- of the workspace look alike: an order binds a statement to the one index that gives it, a lookup of one row too.
     SELECT
         (SELECT seq FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NOT NULL
             ORDER BY seq DESC LIMIT 1) AS last,
-        (SELECT id FROM messages WHERE workspace_id = of_workspace AND id = conversation.head_id
+        (SELECT id FROM messages WHERE workspace_id = of_workspace AND id BETWEEN conversation.head_id AND conversation.head_id
             AND conversation_id IS NOT DISTINCT FROM of_conversation AND seq IS NOT NULL
-            AND workspace_db_is_shown(state, content)) AS head,
+            AND workspace_db_is_shown(state, content)
+            ORDER BY id LIMIT 1) AS head,
         (SELECT id FROM messages WHERE workspace_id = of_workspace AND conversation_id = of_conversation AND seq IS NULL
             ORDER BY created_at LIMIT 1) AS first_late
     INTO known;
@@ -99,7 +104,8 @@ BEGIN
     END IF;
     IF place <> 'head' THEN
         SELECT CASE place WHEN 'beside' THEN parent_id ELSE id END INTO head FROM messages
-        WHERE workspace_id = of_workspace AND id = place_id;
+        WHERE workspace_id = of_workspace AND id BETWEEN place_id AND place_id
+        ORDER BY id LIMIT 1;
     END IF;
     is_withheld := new_role = 'assistant' AND NOT is_by_human AND conversation.speaker <> 'bot';
     next_state := CASE WHEN new_lease IS NOT NULL THEN 'pending' WHEN is_withheld THEN 'withheld' ELSE 'complete' END;
